@@ -1,0 +1,44 @@
+"""Gatewise: which gate should I use, and what does it cost?
+
+Trains, compares, explains and ships recurrent networks on the machine you have. Names are loaded when first used:
+``import gatewise`` stays instant and does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "TextClassifier": "gatewise.estimators",
+    "compare": "gatewise.comparison",
+    "datasets": "gatewise.data",
+    "load_run": "gatewise.training",
+    "nn": "",
+}
+
+__all__ = ["TextClassifier", "compare", "datasets", "load_run", "nn"]
+
+if TYPE_CHECKING:
+    from gatewise import nn as nn
+    from gatewise.comparison import compare as compare
+    from gatewise.data import datasets as datasets
+    from gatewise.estimators import TextClassifier as TextClassifier
+    from gatewise.training import load_run as load_run
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home when it is first asked for."""
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gatewise' has no attribute {name!r}")
+    value = importlib.import_module(f"gatewise.{name}") if not home else getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,5 @@
+"""The command line: one file per command, no logic of its own."""
+
+from gatewise.cli.app import main
+
+__all__ = ["main"]

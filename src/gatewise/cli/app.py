@@ -1,0 +1,60 @@
+"""The command ``gatewise``: gathers the commands and turns errors into one message and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import gatewise
+from gatewise.errors import GatewiseError
+
+app = typer.Typer(
+    name="gatewise",
+    help="Which gate should I use, and what does it cost? Train, compare and use recurrent networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gatewise {gatewise.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold the options that belong to no command."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Args:
+        arguments: the words after ``gatewise``; default: those of the process.
+
+    Exit codes: 0 done; 1 an internal error; 2 the input or an option is wrong; 130 stopped by Ctrl-C.
+    """
+    try:
+        app(arguments)
+    except GatewiseError as error:
+        print(render_error(error), file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def render_error(error: GatewiseError) -> str:
+    """One error as the person reads it: the message, then what was expected, what came, and the fix, a line each."""
+    lines = [f"Error: {error.message}"]
+    lines += [
+        f"  {name}: {value}" for name, value in (("expected", error.expected), ("got", error.got)) if value is not None
+    ]
+    if error.fix is not None:
+        lines.append(f"  fix: {error.fix}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Plan, execution, statistics and verdict."""

@@ -1,0 +1,1 @@
+"""From a raw file to checked records, leak-free splits and batches."""

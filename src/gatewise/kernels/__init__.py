@@ -1,0 +1,1 @@
+"""The fast way to run a whole sequence: pure tensor functions, no modules."""

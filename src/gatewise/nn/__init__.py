@@ -1,0 +1,1 @@
+"""Recurrent layers; usable with nothing else of Gatewise."""
