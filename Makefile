@@ -1,0 +1,46 @@
+# Two commands do everything on a machine with Python 3.11+ and pip (a C++ compiler makes it faster, none is needed):
+#   make demo   own environment, install, compare RNN, LSTM and GRU on 25,000 real film reviews
+#   make test   own environment, install, whole test suite, lint, types, import contract, docs
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+CONSTRAINTS = constraints.txt
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint $(CONSTRAINTS)
+# Sources whose change asks for a new install, because they are compiled.
+NATIVE = $(wildcard src/gatewise/kernels/*/*.cpp src/gatewise/kernels/*/*.h)
+
+.PHONY: help demo test quick clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(VENV)/ready:
+	@$(PYTHON) -c 'import sys; sys.exit("Gatewise needs Python 3.11 or newer, this is %s; name another with: make PYTHON=python3.12" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "== creating the environment $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed-demo: $(VENV)/ready pyproject.toml setup.py $(CONSTRAINTS) $(NATIVE)
+	@echo "== installing Gatewise (PyTorch is the large part)"
+	$(PIP) torch==2.13.0
+	$(PIP) --editable ".[samples]"
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/ready pyproject.toml setup.py $(CONSTRAINTS) $(NATIVE)
+	@echo "== installing Gatewise and what its checks need"
+	$(PIP) torch==2.13.0
+	$(PIP) --editable ".[dev]"
+	@touch $@
+
+demo: $(VENV)/installed-demo
+	$(BIN)/gatewise compare imdb --out demo
+
+test: $(VENV)/installed-dev
+	VENV="$(abspath $(VENV))" bash checks.sh
+
+quick: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q
+
+clean:
+	rm -rf build dist demo docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src -name '*.so' -delete
