@@ -8,11 +8,15 @@ from gatewise.errors import RunError, StorageError
 from gatewise.files import append_line, make_folder, read_json, write_bytes, write_json, write_text
 
 
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_a_file_is_replaced_whole(tmp_path):
     path = write_text(tmp_path / "a.txt", "old")
     write_text(path, "new")
     assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert names_in(tmp_path) == ["a.txt"]
 
 
 def test_a_written_file_has_ordinary_permissions(tmp_path):
@@ -38,7 +42,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch, call
         write_text(path, "new")
     assert "a.txt" in str(caught.value)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert names_in(tmp_path) == ["a.txt"]
 
 
 def test_an_interrupt_leaves_no_rest(tmp_path, monkeypatch):
@@ -48,7 +52,7 @@ def test_an_interrupt_leaves_no_rest(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_bytes(tmp_path / "a.bin", b"x")
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -23,7 +23,7 @@ def test_help_is_light():
 
 
 def test_public_names_are_sorted_and_all_load():
-    names = [name for name in gatewise.__all__]
+    names = list(gatewise.__all__)
     assert names == sorted(names)
     for name in names:
         assert getattr(gatewise, name) is not None
