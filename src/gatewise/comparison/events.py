@@ -1,0 +1,56 @@
+"""What a comparison tells while it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatewise.comparison.plan import Plan
+from gatewise.data.records import TextDataset
+from gatewise.training.events import Event as TrainingEvent
+
+__all__ = ["ComparisonEvent", "ComparisonListener", "DataReady", "ModelDone", "ModelStarted", "RunProgress"]
+
+
+@dataclass(frozen=True)
+class DataReady:
+    """The data is read and split; ``resumed`` says that the folder already holds a part of this comparison."""
+
+    plan: Plan
+    dataset: TextDataset
+    folder: Path
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class ModelStarted:
+    """One of the comparison's models begins; ``seed`` is None for the baseline, ``number`` counts from 1."""
+
+    name: str
+    seed: int | None
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """A training event of the current model; ``seconds_left`` estimates the time until all models are trained."""
+
+    started: ModelStarted
+    event: TrainingEvent
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class ModelDone:
+    """A model is trained and measured on the test part; ``reused`` if that had been done before."""
+
+    started: ModelStarted
+    accuracy: float
+    training_seconds: float
+    reused: bool
+
+
+ComparisonEvent = DataReady | ModelStarted | RunProgress | ModelDone
+ComparisonListener = Callable[[ComparisonEvent], None]
