@@ -1,0 +1,42 @@
+// Minimal GRU (Feng et al. 2024, arXiv:2410.01201, appendix B), whole sequence; gates in memory: z, n.
+//     z = sigmoid(z_x)    n = g(n_x)    h' = (1 - z) h + z n
+#include "scan.h"
+
+namespace gatewise {
+namespace {
+
+struct MinGru {
+  static constexpr int kGates = 2;
+  template <class F> GATEWISE_INLINE F step(const F* gates, F hidden) {
+    const F update = sigmoid(gates[0]);
+    return hidden + update * (positive(gates[1]) - hidden);
+  }
+  template <class F> GATEWISE_INLINE F gradient(const F* gates, F hidden, F grad_new, F* grad_gates) {
+    const F update = sigmoid(gates[0]), candidate = positive(gates[1]);
+    const F grad_candidate = grad_new * update;
+    grad_gates[0] = grad_candidate * (1.0f - update) * (candidate - hidden);
+    grad_gates[1] = grad_candidate * positive_slope(gates[1], candidate);
+    return grad_new - grad_candidate;
+  }
+};
+
+}  // namespace
+}  // namespace gatewise
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+// gates (T,B,2H); state (B,H) in: h_0, out: last; output (T,B,H); lengths (B) or null.
+EXPORTED void gatewise_mingru_forward(int32_t threads, int32_t reverse, int64_t steps, int64_t rows, int64_t width,
+                                      const float* gates, const int64_t* lengths, float* state, float* output) {
+  gatewise::scan_forward<gatewise::MinGru>({threads, reverse != 0, long(steps), long(rows), long(width), lengths},
+                                           gates, state, output);
+}
+
+// grad_state (B,H) in: gradient of the last state, out: of h_0; grad_gates (T,B,2H); grad_output (T,B,H) or null.
+EXPORTED void gatewise_mingru_backward(int32_t threads, int32_t reverse, int64_t steps, int64_t rows, int64_t width,
+                                       const float* gates, const int64_t* lengths, const float* initial,
+                                       const float* output, const float* grad_output, float* grad_state,
+                                       float* grad_gates) {
+  gatewise::scan_backward<gatewise::MinGru>({threads, reverse != 0, long(steps), long(rows), long(width), lengths},
+                                            gates, initial, output, grad_output, grad_state, grad_gates);
+}
