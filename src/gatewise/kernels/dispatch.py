@@ -1,0 +1,204 @@
+"""Chooses how one direction of one layer is computed, and says why.
+
+The order of preference: what ``GATEWISE_KERNEL`` or :func:`force` asks for; else the first implementation of
+:data:`CANDIDATES` that supports the request; else the reference. Nothing is swapped silently: every
+:class:`Choice` carries its reason, and layers keep the last ones (``layer.explain_kernel()``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import torch
+
+from gatewise.errors import KernelError, did_you_mean
+
+__all__ = ["CANDIDATES", "OPTIONS", "Choice", "Request", "choose", "force", "forced_kernel", "torch_supports"]
+
+OPTIONS = frozenset(
+    {
+        "coupled",
+        "layer_norm",
+        "lengths",
+        "peephole",
+        "proj_size",
+        "recurrent_dropout",
+        "reset_before",
+        "reverse",
+        "update_replace",
+        "zoneout",
+    }
+)
+"""Every option name that a request may carry."""
+
+_TORCH_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
+_TORCH_OPTIONS = frozenset({"lengths", "proj_size", "reverse", "update_replace"})
+_FUSED = ("avx512", "avx2", "neon", "baseline")
+_FORCED: ContextVar[str | None] = ContextVar("gatewise_forced_kernel", default=None)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be computed: one direction of one layer over a whole batch.
+
+    Attributes:
+        cell: ``rnn_tanh``, ``rnn_relu``, ``lstm``, ``gru``, ``mingru``, ``minlstm`` or an own cell's name.
+        device: ``"cpu"``, ``"cuda"``, ...
+        dtype: the precision the products run in (under autocast: autocast's).
+        input_size: I.
+        hidden_size: H.
+        batch: B.
+        steps: T.
+        options: subset of :data:`OPTIONS`.
+        needs_grad: a backward pass will follow.
+
+    Example:
+        >>> Request("gru", "cpu", torch.float32, 10, 20, 3, 5).options
+        frozenset()
+    """
+
+    cell: str
+    device: str
+    dtype: torch.dtype
+    input_size: int
+    hidden_size: int
+    batch: int
+    steps: int
+    options: frozenset[str] = frozenset()
+    needs_grad: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which implementation runs, and the reason in one sentence.
+
+    Attributes:
+        implementation: ``reference``, ``torch``, or ``fused-`` and an instruction set.
+        reason: why this one, and where it matters why not a faster one.
+
+    Example:
+        >>> Choice("fused-avx2", "the CPU has AVX2").family
+        'fused'
+    """
+
+    implementation: str
+    reason: str
+
+    @property
+    def family(self) -> str:
+        """The implementation without its instruction set: ``reference``, ``torch`` or ``fused``."""
+        return self.implementation.partition("-")[0]
+
+
+def torch_supports(request: Request) -> tuple[bool, str]:
+    """Whether PyTorch's own fused sequence functions compute exactly this request, and why (not).
+
+    Example:
+        >>> torch_supports(Request("gru", "cpu", torch.float32, 1, 1, 1, 1, frozenset({"reset_before"})))
+        (False, "torch's gru has no reset_before")
+    """
+    if request.cell not in _TORCH_CELLS:
+        return False, f"torch has no {request.cell} sequence function"
+    missing = sorted(request.options - _TORCH_OPTIONS)
+    if missing:
+        return False, f"torch's {request.cell} has no {', '.join(missing)}"
+    if request.batch == 0 or request.steps == 0:
+        return False, "torch refuses empty sequences"
+    if torch._C._are_functorch_transforms_active():
+        return False, "torch.func transforms need plain operations"
+    if request.cell == "lstm" and "lengths" in request.options and torch.compiler.is_compiling():
+        return False, "packing a ragged batch cannot be traced"
+    backend = "cuDNN" if request.device == "cuda" else "torch"
+    return True, f"{backend} has a {request.cell} sequence function with these options"
+
+
+CANDIDATES: list[Callable[[Request], tuple[Choice | None, str]]] = []
+"""Implementations before torch, best first: each maps a request to (its choice or None, the reason)."""
+
+
+def forced_kernel() -> str | None:
+    """The implementation asked for by :func:`force` or the environment variable ``GATEWISE_KERNEL``, or None.
+
+    Raises:
+        KernelError: the name is unknown.
+
+    Example:
+        >>> with force("reference"):
+        ...     forced_kernel()
+        'reference'
+    """
+    name = _FORCED.get() or os.environ.get("GATEWISE_KERNEL") or None
+    if name is not None and name not in ("reference", "torch", *_FUSED):
+        raise KernelError(
+            "GATEWISE_KERNEL names no kernel", got=repr(name), fix=did_you_mean(name, ["reference", "torch", *_FUSED])
+        )
+    return name
+
+
+@contextmanager
+def force(name: str) -> Iterator[None]:
+    """Use one implementation inside the ``with`` block, as ``GATEWISE_KERNEL`` does for a whole process.
+
+    Args:
+        name: ``reference``, ``torch``, ``avx512``, ``avx2``, ``neon`` or ``baseline``.
+
+    Raises:
+        KernelError: on the first choice, where the name is unknown or the kernel is not there.
+
+    Example:
+        >>> with force("reference"):
+        ...     choose(Request("gru", "cpu", torch.float32, 1, 1, 1, 1)).implementation
+        'reference'
+    """
+    token = _FORCED.set(name)
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
+
+
+def choose(request: Request) -> Choice:
+    """The implementation for a request, and the reason.
+
+    Args:
+        request: what is to be computed.
+
+    Returns:
+        The choice. A forced ``torch`` that lacks an option of the request becomes the reference, and says so.
+
+    Raises:
+        KernelError: a forced kernel is unknown or not available for this request.
+
+    Example:
+        >>> with force("torch"):
+        ...     choose(Request("mingru", "cpu", torch.float32, 4, 4, 2, 3)).reason
+        'torch was asked for, but torch has no mingru sequence function'
+    """
+    forced = forced_kernel()
+    if forced == "reference":
+        return Choice("reference", "the reference was asked for")
+    supported, torch_reason = torch_supports(request)
+    if forced == "torch":
+        if supported:
+            return Choice("torch", f"torch was asked for; {torch_reason}")
+        return Choice("reference", f"torch was asked for, but {torch_reason}")
+    refusals = []
+    for candidate in CANDIDATES:
+        choice, reason = candidate(request)
+        if choice is not None and (forced is None or choice.implementation.endswith(f"-{forced}")):
+            return choice
+        refusals.append(reason)
+    why_not = "; ".join(refusals)
+    if forced is not None:
+        raise KernelError(
+            f"the {forced} kernel was asked for but cannot run this {request.cell}",
+            got=why_not or "no compiled kernel is installed",
+            fix="unset GATEWISE_KERNEL, or set it to reference or torch",
+        )
+    if supported:
+        return Choice("torch", f"{torch_reason}; {why_not}" if why_not else torch_reason)
+    return Choice("reference", f"{torch_reason}; {why_not}" if why_not else torch_reason)

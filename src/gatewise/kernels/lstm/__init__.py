@@ -1,0 +1,1 @@
+"""The long short-term memory: equations, reference, fused sources."""

@@ -1,0 +1,1 @@
+"""The minimal GRU: equations, reference, fused sources."""

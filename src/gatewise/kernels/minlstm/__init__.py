@@ -1,0 +1,1 @@
+"""The minimal LSTM: equations, reference, fused sources."""

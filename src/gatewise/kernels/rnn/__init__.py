@@ -1,0 +1,1 @@
+"""The plain recurrent cell: equations, reference, fused sources."""

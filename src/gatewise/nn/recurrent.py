@@ -1,0 +1,523 @@
+"""The layer that every cell gets: depth, both directions, ragged rows, dropouts, states, streaming, traces."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+
+from gatewise.errors import OptionError, ShapeError
+from gatewise.kernels.dispatch import Choice, Request, choose
+from gatewise.nn import packed
+from gatewise.nn.cells import Cell, State, cell_class
+from gatewise.nn.implementations import run_direction, torch_stack
+from gatewise.nn.inputs import check_input, check_lengths, join_state, split_state
+from gatewise.nn.options import (
+    check_flag,
+    check_probability,
+    check_size,
+    check_supported,
+    layer_widths,
+    zoneout_rates,
+)
+from gatewise.nn.time_loop import Direction, in_chunks, unroll
+from gatewise.nn.tracing import DirectionTrace, Trace
+
+__all__ = ["Recurrent"]
+
+
+class Recurrent(nn.Module):
+    """A stack of recurrent layers of any registered cell; a drop-in for ``torch.nn.RNN``, ``LSTM`` and ``GRU``.
+
+    Axis letters: B batch, T time, I input, H hidden (output width of one direction), L layers, D directions (1 or 2).
+    Parameters are named as in torch.nn: ``weight_ih_l0 (G*H, I)``, ``weight_hh_l0``, ``bias_ih_l0``, ``bias_hh_l0``,
+    then ``.._l0_reverse``, ``.._l1``, ...; drawn in the same order from U(-1/sqrt(H), 1/sqrt(H)), so that the same seed
+    gives the same weights as torch.nn.
+
+    Args:
+        cell: a registered name, see :func:`gatewise.nn.cells`.
+        input_size: I.
+        hidden_size: H, or one width per layer.
+        num_layers: L.
+        bias: have biases.
+        batch_first: x and output are ``(B, T, ..)`` instead of ``(T, B, ..)``; states are ``(L*D, B, H)`` either way.
+        dropout: p between layers (after each but the last).
+        bidirectional: D = 2; outputs of both directions side by side.
+        layer_norm: normalise the gates' products (Ba, Kiros, Hinton 2016).
+        zoneout: p, or one per state: keep the old value of a unit (Krueger et al. 2017); the mean in evaluation.
+        recurrent_dropout: p; one mask per sequence on the recurrent products (Gal and Ghahramani 2016).
+        weight_dropout: p; drop entries of ``weight_hh``, one draw per call (Merity et al. 2017).
+        residual: add each layer's input to its output, from the second layer on (Wu et al. 2016).
+        learned_initial_state: parameters ``initial_hidden_l0 (H,)``, ... in place of zeros where hx is not given.
+        checkpoint_steps: keep only every so many steps for the backward pass and compute the rest again.
+        cell_options: the cell's own options, such as ``{"reset": "before"}``.
+        device, dtype: of the parameters.
+
+    Raises:
+        OptionError: unknown cell; sizes, probabilities or options that do not fit, with the reason.
+
+    Example:
+        >>> layer = Recurrent("gru", 10, 20, num_layers=2, bidirectional=True, batch_first=True)
+        >>> output, hidden = layer(torch.randn(3, 5, 10), lengths=[5, 2, 4])
+        >>> output.shape, hidden.shape, bool((output[1, 2:] == 0).all())
+        (torch.Size([3, 5, 40]), torch.Size([4, 3, 20]), True)
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int | Sequence[int],
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        layer_norm: bool = False,
+        zoneout: float | Sequence[float] = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        residual: bool = False,
+        learned_initial_state: bool = False,
+        checkpoint_steps: int | None = None,
+        cell_options: Mapping[str, Any] | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        kind, name = cell_class(cell), type(self).__name__
+        self.cell = cell
+        self.input_size = check_size(name, "input_size", input_size)
+        self.widths = layer_widths(name, hidden_size, num_layers)
+        self.hidden_size = self.widths[0] if isinstance(hidden_size, int) else self.widths
+        self.num_layers = len(self.widths)
+        self.bias = check_flag(name, "bias", bias)
+        self.batch_first = check_flag(name, "batch_first", batch_first)
+        self.dropout = check_probability(name, "dropout", dropout)
+        self.bidirectional = check_flag(name, "bidirectional", bidirectional)
+        self.layer_norm = check_flag(name, "layer_norm", layer_norm)
+        self.zoneout = zoneout_rates(name, zoneout, kind.states)
+        self.recurrent_dropout = check_probability(name, "recurrent_dropout", recurrent_dropout)
+        self.weight_dropout = check_probability(name, "weight_dropout", weight_dropout)
+        self.residual = check_flag(name, "residual", residual)
+        self.learned_initial_state = check_flag(name, "learned_initial_state", learned_initial_state)
+        self.checkpoint_steps = (
+            None if checkpoint_steps is None else check_size(name, "checkpoint_steps", checkpoint_steps)
+        )
+        self._cells = self._make_cells(kind, dict(cell_options or {}))
+        self._choices: tuple[tuple[str, Choice], ...] = ()
+        self._check_combinations(kind)
+        self._make_parameters(device, dtype)
+        self.reset_parameters()
+
+    # ---- construction ------------------------------------------------------------------------------------------------
+
+    @property
+    def directions(self) -> int:
+        """D, 1 or 2."""
+        return 2 if self.bidirectional else 1
+
+    def _make_cells(self, kind: type[Cell], options: dict[str, Any]) -> list[Cell]:
+        """One cell per layer (both directions share it), each fed by the layer before."""
+        cells: list[Cell] = []
+        size = self.input_size
+        for width in self.widths:
+            extra = options | ({"layer_norm": True} if self.layer_norm else {})
+            cells.append(kind(size, width, self.bias, **extra))
+            size = cells[-1].state_sizes()[0] * self.directions
+        return cells
+
+    def _check_combinations(self, kind: type[Cell]) -> None:
+        name = type(self).__name__
+        requested = {
+            "layer_norm": self.layer_norm,
+            "recurrent_dropout": self.recurrent_dropout > 0,
+            "weight_dropout": self.weight_dropout > 0,
+        }
+        check_supported(name, kind, requested, "weight_hh" in self._cells[0].parameter_shapes())
+        outputs = {cell.state_sizes()[0] for cell in self._cells}
+        if self.residual and (self.num_layers == 1 or len(outputs) > 1):
+            raise OptionError(
+                f"{name}: residual adds a layer's input to its output, from the second layer on",
+                expected="two or more layers of one width",
+                got=f"num_layers={self.num_layers}, hidden_size={self.hidden_size}",
+                fix="leave residual out, or give every layer the same width",
+            )
+        if self.dropout > 0 and self.num_layers == 1:
+            warnings.warn(
+                f"{name}: dropout={self.dropout} acts after each layer but the last: with num_layers=1 it does nothing",
+                stacklevel=4,
+            )
+
+    def _suffixes(self) -> list[tuple[int, str]]:
+        """Layer number and parameter suffix of each layer and direction, in state order."""
+        ends = ("", "_reverse") if self.bidirectional else ("",)
+        return [(layer, f"_l{layer}{end}") for layer in range(self.num_layers) for end in ends]
+
+    def _make_parameters(self, device: torch.device | str | None, dtype: torch.dtype | None) -> None:
+        self.all_names: list[list[str]] = []
+        self._starts: dict[str, str] = {}
+        for layer, suffix in self._suffixes():
+            cell = self._cells[layer]
+            extra = cell.extra_shapes()
+            if self.learned_initial_state:
+                states = zip(cell.states, cell.state_sizes(), strict=True)
+                extra = extra | {f"initial_{state}": ((size,), "zeros") for state, size in states}
+            shapes = cell.parameter_shapes() | {key: shape for key, (shape, _) in extra.items()}
+            for key, shape in shapes.items():
+                self.register_parameter(key + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+                self._starts[key + suffix] = extra[key][1] if key in extra else "standard"
+            self.all_names.append([key + suffix for key in cell.parameter_shapes()])
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew: those of torch.nn first and in its order, then the options' own."""
+        bounds = {suffix: 1.0 / math.sqrt(self.widths[layer]) for layer, suffix in self._suffixes()}
+        for wanted in (("standard",), ("uniform", "ones", "zeros")):
+            for name, start in self._starts.items():
+                if start in wanted:
+                    bound = {"ones": None, "zeros": 0.0}.get(start, bounds[name[name.rindex("_l") :]])
+                    parameter = getattr(self, name)
+                    if bound:
+                        nn.init.uniform_(parameter, -bound, bound)
+                    else:
+                        nn.init.constant_(parameter, 1.0 if bound is None else 0.0)
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """The parameters torch.nn has too, per layer and direction, as ``torch.nn.GRU.all_weights``."""
+        return [[getattr(self, name) for name in names] for names in self.all_names]
+
+    def flatten_parameters(self) -> None:
+        """Lay the weights out as cuDNN wants them; nothing on other devices, nor for layers cuDNN does not have."""
+        packed.flatten_for_cudnn(self)
+
+    # ---- running -----------------------------------------------------------------------------------------------------
+
+    def forward(
+        self, x: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Any, Any]:
+        """Run whole sequences.
+
+        Args:
+            x: ``(T, B, I)``, with ``batch_first`` ``(B, T, I)``; unbatched ``(T, I)``; or a PackedSequence.
+            hx: initial state ``(L*D, B, H)`` (LSTM: the tuple hidden, cell), unbatched ``(L*D, H)``; None is zeros or
+                the learned one. With per-layer widths: a tuple with one ``(D, B, H)`` per layer in place of a tensor.
+            lengths: ``(B,)`` real steps of each row, 1 to T, in any order; what x holds past a row's end is never read.
+
+        Returns:
+            Output laid out as x, D*H wide, zero past each row's end; and the final state, laid out as hx, each row's
+            after its own last step.
+
+        Raises:
+            ShapeError: x, hx or lengths of another rank, size, dtype or device, or lengths outside 1 to T.
+        """
+        if isinstance(x, PackedSequence):
+            return packed.forward_packed(self, x, hx, lengths)
+        output, states, batched, _ = self._run(x, hx, lengths, None)
+        return output, join_state(states, self.directions, self._uniform, batched)
+
+    def trace(self, x: Tensor, hx: Any = None, lengths: Tensor | Sequence[int] | None = None) -> Trace:
+        """Every gate, candidate and state of every step under its textbook name, from the reference equations.
+
+        Args:
+            x: ``(T, B, I)``, as in :meth:`forward` (no PackedSequence).
+            hx: as in :meth:`forward`.
+            lengths: as in :meth:`forward`; values past a row's end are zero.
+
+        Returns:
+            A :class:`gatewise.nn.Trace`; ``trace[layer, "forward"]["update"]`` is laid out as x, ``(T, B, H)``.
+
+        Example:
+            >>> trace = Recurrent("lstm", 2, 3).trace(torch.ones(4, 1, 2))
+            >>> list(trace[0, "forward"]), trace[0, "forward"]["forget"].shape
+            (['input', 'forget', 'candidate', 'output', 'cell', 'hidden'], torch.Size([4, 1, 3]))
+        """
+        if not isinstance(x, Tensor):
+            raise ShapeError(f"{type(self).__name__}.trace: x must be a padded tensor", got=type(x).__name__)
+        directions: list[DirectionTrace] = []
+        output, states, batched, axis = self._run(x, hx, lengths, directions)
+        laid_out = tuple(each.laid_out(axis, batched) for each in directions)
+        return Trace(output, join_state(states, self.directions, self._uniform, batched), laid_out)
+
+    def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Run one step; steps one after the other equal the whole run.
+
+        Args:
+            x: ``(B, I)``, unbatched ``(I,)``.
+            state: from :meth:`initial_state` or the step before; None is the initial state.
+
+        Returns:
+            Output ``(B, H)`` of the last layer, and the new state.
+
+        Raises:
+            OptionError: the layer is bidirectional, or in training with masks that belong to a whole sequence.
+            ShapeError: x or state of another shape, dtype or device.
+
+        Example:
+            >>> layer = Recurrent("gru", 2, 3).eval()
+            >>> output, state = layer.step(torch.ones(1, 2), layer.initial_state(1))
+            >>> output.shape, state.shape
+            (torch.Size([1, 3]), torch.Size([1, 1, 3]))
+        """
+        name = type(self).__name__
+        if self.bidirectional:
+            raise OptionError(
+                f"{name}.step: the backward direction starts at the end of the sequence, which a stream does not have",
+                fix="build the layer with bidirectional=False",
+            )
+        if self.training and (self.recurrent_dropout > 0 or self.weight_dropout > 0):
+            raise OptionError(
+                f"{name}.step: recurrent_dropout and weight_dropout draw one mask per sequence, not per step",
+                fix="call layer.eval() first, or train on whole sequences",
+            )
+        batched = check_input(name, x, self._weight, self.input_size, self.batch_first, step=True)
+        axis = 1 if self.batch_first and batched else 0
+        output, new = self.forward(x.unsqueeze(axis), state)
+        return output.squeeze(axis), new
+
+    def initial_state(self, batch: int | None = None) -> Any:
+        """The state before the first step: zeros, or the learned one.
+
+        Args:
+            batch: B, or None for an unbatched state.
+
+        Returns:
+            A state as :meth:`forward` takes it for hx.
+
+        Example:
+            >>> [part.shape for part in Recurrent("lstm", 2, 3, num_layers=2).initial_state(4)]
+            [torch.Size([2, 4, 3]), torch.Size([2, 4, 3])]
+        """
+        rows = 1 if batch is None else check_size(type(self).__name__, "batch", batch)
+        states = self._start(rows, self._weight.dtype)
+        return join_state(states, self.directions, self._uniform, batch is not None)
+
+    # ---- which kernel ------------------------------------------------------------------------------------------------
+
+    @property
+    def kernel(self) -> str | None:
+        """What computed the last call: ``reference``, ``torch``, ``fused-..`` or several with ``+``; else None."""
+        return " + ".join(dict.fromkeys(choice.implementation for _, choice in self._choices)) or None
+
+    @property
+    def choices(self) -> tuple[tuple[str, Choice], ...]:
+        """The last call's choice per layer and direction, as ``("l0", Choice)``, ``("l0_reverse", Choice)``, ..."""
+        return self._choices
+
+    def explain_kernel(self) -> str:
+        """What computed the last call and why, one line per layer and direction.
+
+        Example:
+            >>> layer = Recurrent("mingru", 2, 3)
+            >>> layer.explain_kernel()
+            'not run yet'
+        """
+        return "\n".join(f"{place}: {choice.implementation} ({choice.reason})" for place, choice in self._choices) or (
+            "not run yet"
+        )
+
+    def extra_repr(self) -> str:
+        """The arguments that differ from their defaults."""
+        parts = [] if type(self).__name__.lower() == self.cell else [repr(self.cell)]
+        parts += [str(self.input_size), str(self.hidden_size)]
+        shown = ("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0), ("bidirectional", False)
+        more = ("layer_norm", False), ("recurrent_dropout", 0.0), ("weight_dropout", 0.0), ("residual", False)
+        last = ("learned_initial_state", False), ("checkpoint_steps", None)
+        for option, default in (*shown, *more, *last):
+            if getattr(self, option) != default:
+                parts.append(f"{option}={getattr(self, option)!r}")
+        if any(self.zoneout):
+            parts.append(f"zoneout={self.zoneout!r}")
+        defaults = cell_class(self.cell)(1, 2, True).options()
+        parts += [f"{key}={value!r}" for key, value in self._cells[0].options().items() if value != defaults.get(key)]
+        return ", ".join(parts)
+
+    # ---- inside ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _weight(self) -> Tensor:
+        weight: Tensor = getattr(self, self.all_names[0][0])
+        return weight
+
+    @property
+    def _uniform(self) -> bool:
+        return len(set(self.widths)) == 1
+
+    def _start(self, batch: int, dtype: torch.dtype) -> list[State]:
+        """The initial states, one tuple of ``(B, size)`` per layer and direction."""
+        states: list[State] = []
+        for layer, suffix in self._suffixes():
+            cell = self._cells[layer]
+            if self.learned_initial_state:
+                learned = [getattr(self, f"initial_{name}{suffix}") for name in cell.states]
+                states.append(tuple(each.to(dtype).expand(batch, -1) for each in learned))
+            else:
+                states.append(tuple(self._weight.new_zeros(batch, size, dtype=dtype) for size in cell.state_sizes()))
+        return states
+
+    def _weights_of(self, layer: int, suffix: str) -> dict[str, Tensor]:
+        """One direction's parameters by short name, weight dropout applied."""
+        cell = self._cells[layer]
+        names = [*cell.parameter_shapes(), *cell.extra_shapes()]
+        weights: dict[str, Tensor] = {name: getattr(self, name + suffix) for name in names}
+        if self.training and self.weight_dropout > 0:
+            weights["weight_hh"] = functional.dropout(weights["weight_hh"], self.weight_dropout, True)
+        return weights
+
+    def _run(
+        self, x: Tensor, hx: Any, lengths: Any, traces: list[DirectionTrace] | None
+    ) -> tuple[Tensor, list[State], bool, int]:
+        """Check, lay out, run the stack, lay out again. Returns output, inner states, batched, and x's time axis."""
+        name = type(self).__name__
+        batched = check_input(name, x, self._weight, self.input_size, self.batch_first)
+        if not batched and lengths is not None:
+            raise ShapeError(
+                f"{name}: an unbatched x has one length, its own",
+                fix="cut the sequence, x[:length], instead of giving lengths",
+            )
+        axis = 1 if batched and self.batch_first else 0
+        inner = x.transpose(0, 1) if axis == 1 else x if batched else x[:, None]
+        steps, batch = inner.shape[0], inner.shape[1]
+        rows = None if lengths is None else check_lengths(name, lengths, batch, steps, x.device)
+        if hx is None:
+            states = self._start(batch, x.dtype)
+        else:
+            sizes = [cell.state_sizes() for cell in self._cells]
+            states = split_state(
+                name, hx, self._cells[0].states, sizes, self.directions, batch if batched else None, self._weight
+            )
+        if rows is not None and steps > 0:
+            real = torch.arange(steps, device=x.device)[:, None] < rows
+            inner = inner.masked_fill(~real[..., None], 0)
+        output, states = self._stack(inner, states, rows, traces)
+        return (output.transpose(0, 1) if axis == 1 else output if batched else output[:, 0]), states, batched, axis
+
+    def _stack(
+        self, x: Tensor, states: list[State], lengths: Tensor | None, traces: list[DirectionTrace] | None
+    ) -> tuple[Tensor, list[State]]:
+        """All layers, time-major."""
+        places = self._suffixes()
+        choices = [self._choose(x, layer, "reverse" in suffix, lengths, traces) for layer, suffix in places]
+        if not torch.compiler.is_compiling():
+            self._choices = tuple((suffix[1:], choice) for (_, suffix), choice in zip(places, choices, strict=True))
+        if self._in_one_call(choices, x, lengths):
+            stacked = [torch.stack(column) for column in zip(*states, strict=True)]
+            output, final = torch_stack(
+                self._cells[0],
+                x,
+                stacked,
+                [self._weights_of(layer, suffix) for layer, suffix in places],
+                bidirectional=self.bidirectional,
+                dropout=self.dropout if self.num_layers > 1 else 0.0,
+                training=self.training,
+                lengths=lengths,
+            )
+            return output, list(zip(*[each.unbind(0) for each in final], strict=True))
+        finals: list[State] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for number in range(layer * self.directions, (layer + 1) * self.directions):
+                output, last = self._direction(
+                    choices[number], x, states[number], *places[number], lengths=lengths, traces=traces
+                )
+                outputs.append(output)
+                finals.append(last)
+            output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+            x = output + x if self.residual and layer > 0 else output
+            if self.dropout > 0 and layer + 1 < self.num_layers:
+                x = functional.dropout(x, self.dropout, self.training)
+        return x, finals
+
+    def _choose(
+        self, x: Tensor, layer: int, reverse: bool, lengths: Tensor | None, traces: list[DirectionTrace] | None
+    ) -> Choice:
+        """The implementation of one layer and direction."""
+        if traces is not None:
+            return Choice("reference", "a trace needs every gate of every step")
+        cell = self._cells[layer]
+        present = {
+            "reverse": reverse,
+            "lengths": lengths is not None,
+            "layer_norm": self.layer_norm,
+            "zoneout": any(self.zoneout),
+            "recurrent_dropout": self.training and self.recurrent_dropout > 0,
+        }
+        kind = x.device.type
+        autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        return choose(
+            Request(
+                cell=cell.kernel_name,
+                device=kind,
+                dtype=torch.get_autocast_dtype(kind) if autocast else x.dtype,
+                input_size=cell.input_size,
+                hidden_size=cell.hidden_size,
+                batch=x.shape[1],
+                steps=x.shape[0],
+                options=cell.kernel_options() | {name for name, on in present.items() if on},
+                needs_grad=torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
+            )
+        )
+
+    def _in_one_call(self, choices: Sequence[Choice], x: Tensor, lengths: Tensor | None) -> bool:
+        """Whether torch can take the whole stack at once; ragged rows only where it packs them anyway."""
+        if any(choice.family != "torch" for choice in choices) or not self._uniform:
+            return False
+        if self.residual or self.checkpoint_steps is not None:
+            return False
+        return lengths is None or x.device.type == "cuda" or len(self._cells[0].states) > 1
+
+    def _direction(
+        self,
+        choice: Choice,
+        x: Tensor,
+        state: State,
+        layer: int,
+        suffix: str,
+        *,
+        lengths: Tensor | None,
+        traces: list[DirectionTrace] | None,
+    ) -> tuple[Tensor, State]:
+        """One direction of one layer, with masks drawn here so that every implementation sees the same ones."""
+        direction = Direction(
+            self._cells[layer],
+            x,
+            state,
+            self._weights_of(layer, suffix),
+            lengths,
+            "reverse" in suffix,
+            self._recurrent_mask(state[0]),
+            self._zoneout_masks(x.shape[0], state),
+        )
+        if traces is not None:
+            values: dict[str, list[Tensor]] = {}
+            output, final = unroll(direction, values)
+            traces.append(DirectionTrace.stacked(layer, suffix, values, output))
+            return output, final
+        if self.checkpoint_steps is not None and torch.is_grad_enabled() and x.shape[0] > self.checkpoint_steps:
+            return in_chunks(lambda part: run_direction(choice, part), direction, self.checkpoint_steps)
+        return run_direction(choice, direction)
+
+    def _recurrent_mask(self, hidden: Tensor) -> Tensor | None:
+        """``(B, H)``, scaled by 1 / (1 - p), one draw for all steps; None in evaluation."""
+        if not self.training or self.recurrent_dropout == 0:
+            return None
+        return functional.dropout(torch.ones_like(hidden), self.recurrent_dropout, True)
+
+    def _zoneout_masks(self, steps: int, state: State) -> tuple[Tensor | float | None, ...]:
+        """Per state: in training ``(T, B, size)`` of bool, true where the old value is kept; in evaluation p."""
+        masks: list[Tensor | float | None] = []
+        for p, each in zip(self.zoneout, state, strict=True):
+            if p == 0:
+                masks.append(None)
+            elif self.training:
+                masks.append(torch.rand(steps, *each.shape, dtype=torch.float32, device=each.device) < p)
+            else:
+                masks.append(p)
+        return tuple(masks)
