@@ -1,0 +1,155 @@
+"""Calls the compiled sequence kernels on the memory of tensors: the Python face of ``native/sequence.h``."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gatewise.errors import KernelError, ShapeError
+from gatewise.kernels.fused.library import Library, require
+
+__all__ = ["GATES", "Options", "Sequence", "run", "saved_values"]
+
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+"""Gates per hidden unit in the weights (a coupled LSTM has three)."""
+
+
+class Options(NamedTuple):
+    """What is not a tensor in one call.
+
+    Example:
+        >>> Options("gru", reverse=True).gates
+        3
+    """
+
+    cell: str
+    reverse: bool = False
+    relu: bool = False
+    reset_before: bool = False
+    update_replace: bool = False
+    coupled: bool = False
+    zoneout_h: float = 0.0
+    zoneout_c: float = 0.0
+
+    @property
+    def gates(self) -> int:
+        """G, the gates per hidden unit."""
+        return 3 if self.coupled else GATES[self.cell]
+
+
+_INTEGERS = (
+    "steps batch input_size hidden_size threads training reverse relu reset_before update_replace coupled"
+).split()
+_FIELDS: list[tuple[str, type]] = [
+    *((name, ctypes.c_int64) for name in _INTEGERS),
+    ("x", ctypes.c_void_p),
+    ("x_step_stride", ctypes.c_int64),
+    ("x_batch_stride", ctypes.c_int64),
+    *(
+        (name, ctypes.c_void_p)
+        for name in (
+            "gates_x weight_ih weight_hh bias_ih bias_hh h0 c0 lengths recurrent_mask zoneout_h_mask zoneout_c_mask"
+        ).split()
+    ),
+    ("zoneout_h", ctypes.c_double),
+    ("zoneout_c", ctypes.c_double),
+    *(
+        (name, ctypes.c_void_p)
+        for name in (
+            "layer_norm_hh layer_norm_c layer_norm_c_bias peephole"
+            " output h_n c_n cells gates normalized deviations grad_output"
+        ).split()
+    ),
+    ("grad_output_step_stride", ctypes.c_int64),
+    ("grad_output_batch_stride", ctypes.c_int64),
+    *(
+        (name, ctypes.c_void_p)
+        for name in (
+            "grad_h_n grad_c_n grad_x grad_gates_x grad_h0 grad_c0 grad_weight_ih grad_weight_hh grad_bias_ih"
+            " grad_bias_hh grad_layer_norm_hh grad_layer_norm_c grad_layer_norm_c_bias grad_peephole"
+        ).split()
+    ),
+]
+
+
+class Sequence(ctypes.Structure):
+    """``GatewiseSequence`` of ``native/sequence.h``, field by field.
+
+    Example:
+        >>> Sequence(steps=3).steps
+        3
+    """
+
+    _fields_ = _FIELDS
+
+
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def threads() -> int:
+    """How many threads a call may use: torch's setting; one in a forked child, whose worker threads are gone.
+
+    Example:
+        >>> threads() >= 1
+        True
+    """
+    return 1 if _forked else torch.get_num_threads()
+
+
+_functions: dict[tuple[str, str, str], object] = {}
+
+
+def run(cell: str, direction: str, arguments: Sequence, library: Library | None = None) -> None:
+    """Run one compiled function.
+
+    Args:
+        cell: ``rnn``, ``lstm`` or ``gru``.
+        direction: ``forward`` or ``backward``.
+        arguments: all of it; the tensors behind the pointers must be alive.
+        library: which variant; default: the chosen one.
+
+    Raises:
+        ShapeError: a length is negative or longer than the batch.
+        KernelError: the kernel found no memory.
+    """
+    library = library or require()
+    key = (library.variant, cell, direction)
+    function = _functions.get(key)
+    if function is None:
+        function = library.function(f"gatewise_{cell}_{direction}", ctypes.c_int, ctypes.c_void_p)
+        _functions[key] = function
+    status = function(ctypes.addressof(arguments))  # type: ignore[operator]
+    if status == 1:
+        raise ShapeError(
+            "a length does not fit the batch", expected=f"0 to {arguments.steps}", fix="check the lengths' unit: steps"
+        )
+    if status != 0:
+        raise KernelError(f"the {cell} kernel found no memory for its workspace", fix="use a smaller batch")
+
+
+def saved_values(options: Options) -> int:
+    """Values per hidden unit and step that the forward pass keeps for the backward pass in one buffer.
+
+    Example:
+        >>> saved_values(Options("gru"))
+        4
+    """
+    return 4 if options.cell == "gru" else options.gates
+
+
+def pointer(tensor: Tensor | None) -> int | None:
+    """The address of a tensor's first element, or None."""
+    return None if tensor is None else tensor.data_ptr()

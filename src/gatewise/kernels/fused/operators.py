@@ -1,0 +1,180 @@
+"""The differentiable sequence operation behind ``fused.rnn``, ``fused.lstm`` and ``fused.gru``."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gatewise.kernels.fused.call import Options, Sequence, pointer, run, saved_values, threads
+from gatewise.kernels.fused.workspace import POOL
+
+__all__ = ["Inputs", "sequence"]
+
+
+class Inputs(NamedTuple):
+    """The tensors of one call, in the order of their gradients; None where absent."""
+
+    x: Tensor | None
+    gates_x: Tensor | None
+    h0: Tensor | None
+    c0: Tensor | None
+    weight_ih: Tensor | None
+    weight_hh: Tensor
+    bias_ih: Tensor | None
+    bias_hh: Tensor | None
+    layer_norm_hh: Tensor | None = None
+    layer_norm_c: Tensor | None = None
+    layer_norm_c_bias: Tensor | None = None
+    peephole: Tensor | None = None
+    recurrent_mask: Tensor | None = None
+    zoneout_h_mask: Tensor | None = None
+    zoneout_c_mask: Tensor | None = None
+    lengths: Tensor | None = None
+
+
+DIFFERENTIABLE = 12
+"""How many of :class:`Inputs`, from the front, can have gradients."""
+
+
+class Kept(NamedTuple):
+    """What forward keeps for backward beside its inputs and its output."""
+
+    buffer: Tensor | None
+    cells: Tensor | None
+    normalized: Tensor | None = None
+    deviations: Tensor | None = None
+
+
+def _dense(inputs: Inputs) -> Inputs:
+    """The same tensors in the layout that the kernels read: x by strides, all others dense."""
+    dense = [None if tensor is None else tensor.contiguous() for tensor in inputs[1:]]
+    x = inputs.x
+    if x is not None and x.stride(2) != 1 and x.shape[2] > 1:
+        x = x.contiguous()
+    return Inputs(x, *dense)  # type: ignore[arg-type]
+
+
+def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool) -> Sequence:
+    steps, batch, hidden_size = output.shape
+    arguments = Sequence(
+        steps, batch, 0, hidden_size, threads(), training, options.reverse, options.relu, options.reset_before,
+        options.update_replace, options.coupled,
+    )  # fmt: skip
+    x = inputs.x
+    if x is not None:
+        arguments.input_size = x.shape[2]
+        arguments.x = x.data_ptr()
+        arguments.x_step_stride, arguments.x_batch_stride, _ = x.stride()
+    for name, tensor in zip(Inputs._fields[1:], inputs[1:], strict=True):
+        if tensor is not None:
+            setattr(arguments, name, tensor.data_ptr())
+    arguments.zoneout_h, arguments.zoneout_c = options.zoneout_h, options.zoneout_c
+    arguments.output = output.data_ptr()
+    return arguments
+
+
+def _forward(options: Options, inputs: Inputs, training: bool) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
+    source = inputs.x if inputs.x is not None else inputs.gates_x
+    assert source is not None
+    steps, batch, _ = source.shape
+    hidden_size = inputs.weight_hh.shape[1]
+    output = torch.empty(steps, batch, hidden_size)
+    h_n = torch.empty(batch, hidden_size)
+    c_n = torch.empty(batch, hidden_size) if options.cell == "lstm" else None
+    buffer = cells = None
+    if training:
+        if options.cell == "lstm":
+            cells = torch.empty(steps, batch, hidden_size)
+        if options.cell != "rnn":
+            buffer = POOL.take(steps * batch * hidden_size * saved_values(options))
+    arguments = _arguments(options, inputs, output, training)
+    arguments.h_n = h_n.data_ptr()
+    arguments.c_n = pointer(c_n)
+    arguments.cells = pointer(cells)
+    arguments.gates = pointer(buffer)
+    run(options.cell, "forward", arguments)
+    return output, h_n, c_n, Kept(buffer, cells)
+
+
+def _backward(
+    options: Options,
+    inputs: Inputs,
+    output: Tensor,
+    kept: Kept,
+    grad_output: Tensor | None,
+    grad_h_n: Tensor | None,
+    grad_c_n: Tensor | None,
+    wanted: tuple[bool, ...],
+) -> list[Tensor | None]:
+    """The gradients of the first :data:`DIFFERENTIABLE` inputs; overwrites ``kept``."""
+    steps, batch, hidden_size = output.shape
+    if grad_output is not None and grad_output.stride(2) != 1:
+        grad_output = grad_output.contiguous()
+    grad_h_n = None if grad_h_n is None else grad_h_n.contiguous()
+    grad_c_n = None if grad_c_n is None else grad_c_n.contiguous()
+    arguments = _arguments(options, inputs, output, True)
+    if grad_output is not None:
+        arguments.grad_output = grad_output.data_ptr()
+        arguments.grad_output_step_stride, arguments.grad_output_batch_stride, _ = grad_output.stride()
+    arguments.grad_h_n, arguments.grad_c_n = pointer(grad_h_n), pointer(grad_c_n)
+    buffer = kept.buffer
+    if buffer is None:
+        buffer = POOL.take(steps * batch * hidden_size * saved_values(options))
+    arguments.gates, arguments.cells = buffer.data_ptr(), pointer(kept.cells)
+    gradients: list[Tensor | None] = []
+    for name, tensor, want in zip(Inputs._fields, inputs[:DIFFERENTIABLE], wanted, strict=False):
+        gradient = None
+        if want and tensor is not None:
+            gradient = torch.empty(tensor.shape)
+            setattr(arguments, f"grad_{name}", gradient.data_ptr())
+        gradients.append(gradient)
+    run(options.cell, "backward", arguments)
+    POOL.give_back(buffer)
+    return gradients
+
+
+class SequenceFunction(torch.autograd.Function):
+    """One direction of one layer over a whole batch, with its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, options: Options, *tensors: Tensor | None) -> Any:
+        """Output, last hidden state and, for an LSTM, last cell state."""
+        inputs = _dense(Inputs(*tensors))  # type: ignore[arg-type]
+        output, h_n, c_n, kept = _forward(options, inputs, True)
+        ctx.save_for_backward(*inputs, output)
+        ctx.options, ctx.kept = options, kept
+        ctx.set_materialize_grads(False)
+        return (output, h_n) if c_n is None else (output, h_n, c_n)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_output: Any, grad_h_n: Any, grad_c_n: Any = None) -> Any:
+        """Gradients of all tensors; a second call repeats the forward pass, since the first consumed what it kept."""
+        *tensors, output = ctx.saved_tensors
+        inputs = Inputs(*tensors)
+        kept, ctx.kept = ctx.kept, None
+        if kept is None:
+            kept = _forward(ctx.options, inputs, True)[3]
+        gradients = _backward(
+            ctx.options, inputs, output, kept, grad_output, grad_h_n, grad_c_n, ctx.needs_input_grad[1:]
+        )
+        return (None, *gradients, *([None] * (len(inputs) - DIFFERENTIABLE)))
+
+
+def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
+    """Run a whole sequence: (output, h_n) or, for an LSTM, (output, h_n, c_n).
+
+    Args:
+        options: the cell and everything that is no tensor.
+        inputs: the tensors.
+
+    Returns:
+        ``output`` (T, B, H), ``h_n`` (B, H) and for an LSTM ``c_n`` (B, H).
+    """
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):
+        result: tuple[Tensor, ...] = SequenceFunction.apply(options, *inputs)
+        return result
+    output, h_n, c_n, _ = _forward(options, _dense(inputs), False)
+    return (output, h_n) if c_n is None else (output, h_n, c_n)

@@ -1,0 +1,218 @@
+// The backward walk through time, the same for every cell.
+//
+// Going back, the gradient of the state after step s is
+//
+//   dh_s = grad_output_s + (gradient of the pre-activations of step s + 1) W_hh + what the cell carries on directly.
+//
+// For each panel of units and tile of rows the tile product computes the middle term, then the cell's `backward` turns
+// dh_s into the gradients of the pre-activations of step s, written over the kept gates. They are at once multiplied
+// by W_ih for the gradient of x. Rows whose last step is s start from their grad_h_n instead of the product.
+#pragma once
+
+#include "forward.h"
+
+namespace gatewise {
+
+// The rows that take part at one step on the way back. Step::h and Step::c are the states before the step.
+struct BackwardStep : Step {
+  const float** grad_output = nullptr;  // (H)
+  const float** carried = nullptr;      // (H) further gradient of the state after this step
+  const float** next = nullptr;         // gradients of the pre-activations one step later, or zeros
+};
+
+struct BackwardShared {
+  const float* weight_h = nullptr;  // packed columns, product order
+  const float* weight_n = nullptr;  // GRU with reset before
+  const float* weight_x = nullptr;  // packed columns, or null: no gradient of x wanted inside the walk
+  const float* zeros = nullptr;
+  float* carried_h = nullptr;  // (B, H)
+  float* carried_c = nullptr;  // (B, H)
+};
+
+// Where in a row of gradients the recurrent product reads: two stretches, offset and length in floats.
+struct Stretches {
+  long offset[2], length[2];
+};
+
+inline BackwardStep make_backward_step(long rows, Workspace& workspace) {
+  BackwardStep step;
+  static_cast<Step&>(step) = make_step(rows, workspace);
+  step.grad_output = workspace.take<const float*>(rows);
+  step.carried = workspace.take<const float*>(rows);
+  step.next = workspace.take<const float*>(rows);
+  return step;
+}
+
+// Sets the pointers for step s; returns how many of its rows, from the front, have a later step.
+// `next` and `row_size` say where the recurrent product of the step after reads: (T, B, row_size).
+inline long enter_backward_step(const Sequence& q, const BackwardShared& shared, const Rows& rows, long s,
+                                const float* next, long row_size, bool carries, BackwardStep* step) {
+  const long H = q.hidden_size, B = q.batch;
+  long continuing = step->count;
+  while (step->count < rows.count && rows.length[step->count] > s) ++step->count;
+  step->first = s == 0;
+  for (long r = 0; r < step->count; ++r) {
+    const long b = rows.batch[r], t = time_of(q, rows.length[r], s), p = t * B + b;
+    const long before = q.reverse ? p + B : p - B, after = q.reverse ? p - B : p + B;
+    step->position[r] = p;
+    step->batch[r] = b;
+    step->h[r] = s > 0 ? q.output + before * H : q.h0 != nullptr ? q.h0 + b * H : shared.zeros;
+    if (q.cells != nullptr) step->c[r] = s > 0 ? q.cells + before * H : q.c0 != nullptr ? q.c0 + b * H : shared.zeros;
+    step->grad_output[r] = q.grad_output == nullptr
+                               ? shared.zeros
+                               : q.grad_output + t * q.grad_output_step_stride + b * q.grad_output_batch_stride;
+    step->carried[r] = carries || r >= continuing ? shared.carried_h + b * H : shared.zeros;
+    step->next[r] = r < continuing ? next + after * row_size : shared.zeros;
+  }
+  return continuing;
+}
+
+// One tile of a product with packed columns: sums[r] = stretches of rows[r] times the columns; zero with `nothing`.
+inline void column_tile(const float* const* rows, const Stretches& at, const float* weights, const float* zeros,
+                        bool nothing, const Tile& tile) {
+  const float *first[kTileRows], *second[kTileRows], *start[kTileRows];
+  for (int r = 0; r < tile.rows; ++r) {
+    first[r] = rows[r] + at.offset[0];
+    second[r] = rows[r] + at.offset[1];
+    start[r] = zeros;
+  }
+  product_tile(blocks_product(tile.slots), tile.rows)(
+      start, {first, weights, nothing ? 0 : at.length[0]},
+      {second, weights + at.length[0] * tile.slots * kWidth, nothing ? 0 : at.length[1]}, tile.sums, tile.row_stride,
+      tile.slot_stride);
+}
+
+// grad_x for some rows: to[r][0..I) = gradients[r] W_ih, for the panels of the input in `mine`.
+inline void input_gradient(const Sequence& q, const float* const* gradients, float* const* to, long count,
+                           const Stretches& at, const float* weights, const float* zeros, Range mine, float* sums) {
+  const Panels panels(q.input_size);
+  const Tiling tiling(count);
+  const long depth = at.length[0] + at.length[1];
+  for (long j = mine.begin; j < mine.end; ++j) {
+    const int blocks = panels.slots(j);
+    const long block = panels.first_block(j);
+    for (long i = 0; i < tiling.tiles; ++i) {
+      const long begin = tiling.begin(i);
+      const int height = int(tiling.begin(i + 1) - begin);
+      const Tile tile{begin, height, block * kWidth, blocks, sums, long(blocks) * kWidth, kWidth};
+      column_tile(gradients + begin, at, weights + block * depth * kWidth, zeros, false, tile);
+      for (int v = 0; v < blocks; ++v) {
+        const long column = (block + v) * kWidth;
+        const Part<kWidth> part(q.input_size - column);
+        for (int r = 0; r < height; ++r)
+          store(to[begin + r] + column, part, load<kWidth>(sums + r * tile.row_stride + v * kWidth));
+      }
+    }
+  }
+}
+
+// The same for all real positions in a share of (T, B): after a walk whose threads split the units.
+inline void input_gradient_of(const Sequence& q, const float* gradients, long row_size, const Stretches& at,
+                              const BackwardShared& shared, Range positions, float* sums) {
+  const float* from[kTileRows];
+  float* to[kTileRows];
+  for (long p = positions.begin; p < positions.end;) {
+    int count = 0;
+    for (; p < positions.end && count < kTileRows; ++p) {
+      if (q.lengths != nullptr && p / q.batch >= q.lengths[p % q.batch]) continue;
+      from[count] = gradients + p * row_size;
+      to[count++] = q.grad_x + p * q.input_size;
+    }
+    if (count > 0)
+      input_gradient(q, from, to, count, at, shared.weight_x, shared.zeros, {0, Panels(q.input_size).panels}, sums);
+  }
+}
+
+// Per-thread scratch of the walk.
+struct BackwardScratch {
+  BackwardStep step;
+  float* sums;       // one tile, or all rows of the thread with layer norm
+  float* bias;       // [saved values][padded units], summed over time and rows; then the options' own sums
+  const float** gradients;
+  float** grad_x;
+};
+
+// grad_h0 = gradients of step 0 times W_hh, plus what is carried on.
+template <class Cell>
+void finish_initial_state(const Cell& cell, const Sequence& q, const BackwardShared& shared, const Rows& rows,
+                          Range mine, BackwardScratch& scratch) {
+  const long H = q.hidden_size;
+  const Panels panels(H);
+  const Stretches at = cell.recurrent_stretches();
+  const long depth = at.length[0] + at.length[1];
+  BackwardStep& step = scratch.step;
+  for (long r = 0; r < rows.count; ++r) {
+    const long b = rows.batch[r], length = rows.length[r];
+    step.batch[r] = b;
+    step.next[r] = length > 0 ? cell.recurrent_gradient() + (time_of(q, length, 0) * q.batch + b) * cell.recurrent_size()
+                              : shared.zeros;
+    step.carried[r] = cell.carries() || length == 0 ? shared.carried_h + b * H : shared.zeros;
+  }
+  const Tiling tiling(rows.count);
+  for (long j = mine.begin; j < mine.end; ++j) {
+    const long block = panels.first_block(j);
+    for (long i = 0; i < tiling.tiles; ++i) {
+      const long begin = tiling.begin(i);
+      const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, panels.slots(j), scratch.sums,
+                      long(panels.slots(j)) * kWidth, kWidth};
+      column_tile(step.next + begin, at, shared.weight_h + block * depth * kWidth, shared.zeros, false, tile);
+      for (int v = 0; v < tile.slots; ++v) {
+        const long unit = tile.unit + v * kWidth;
+        const Part<kWidth> part(H - unit);
+        for (int r = 0; r < tile.rows; ++r) {
+          const long b = step.batch[begin + r];
+          Float<kWidth> value = load<kWidth>(tile.sums + r * tile.row_stride + v * kWidth);
+          if (q.recurrent_mask != nullptr) value *= load<kWidth>(q.recurrent_mask + b * H + unit, part);
+          store(q.grad_h0 + b * H + unit, part, value + load<kWidth>(step.carried[begin + r] + unit, part));
+        }
+      }
+    }
+  }
+}
+
+// Runs `rows` back through all their steps for the panels in `mine`.
+template <class Cell>
+void walk_backward(const Cell& cell, const Sequence& q, const BackwardShared& shared, const Rows& rows, Range mine,
+                   BackwardScratch& scratch, Barrier* barrier) {
+  const long H = q.hidden_size;
+  const Panels panels(H);
+  const long width = panels.blocks * kWidth;
+  const Stretches at = cell.recurrent_stretches();
+  const long depth = at.length[0] + at.length[1];
+  const bool whole = cell.whole_rows(), fused = shared.weight_x != nullptr && barrier == nullptr;
+  BackwardStep& step = scratch.step;
+  step.count = 0;
+  for (long s = rows.steps() - 1; s >= 0; --s) {
+    const long continuing = enter_backward_step(q, shared, rows, s, cell.recurrent_gradient(), cell.recurrent_size(),
+                                                cell.carries(), &step);
+    const Tiling tiling(step.count);
+    for (long j = mine.begin; j < mine.end; ++j) {
+      const long block = panels.first_block(j);
+      const int blocks = panels.slots(j);
+      for (long i = 0; i < tiling.tiles; ++i) {
+        const long begin = tiling.begin(i);
+        Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, blocks, scratch.sums,
+                  long(blocks) * kWidth, kWidth};
+        if (whole) {
+          tile.sums = scratch.sums + begin * width + block * kWidth;
+          tile.row_stride = width;
+        }
+        column_tile(step.next + begin, at, shared.weight_h + block * depth * kWidth, shared.zeros, begin >= continuing,
+                    tile);
+        if (!whole) cell.backward(step, shared, tile, scratch.bias);
+      }
+    }
+    if (whole) cell.backward_whole(step, shared, scratch, width);
+    if (barrier != nullptr) barrier->wait();
+    if (!fused) continue;
+    for (long r = 0; r < step.count; ++r) {
+      scratch.gradients[r] = q.gates + step.position[r] * cell.saved_size();
+      scratch.grad_x[r] = q.grad_x + step.position[r] * q.input_size;
+    }
+    input_gradient(q, scratch.gradients, scratch.grad_x, step.count, cell.input_stretches(), shared.weight_x,
+                   shared.zeros, {0, Panels(q.input_size).panels}, scratch.sums);
+  }
+  if (q.grad_h0 != nullptr) finish_initial_state(cell, q, shared, rows, mine, scratch);
+}
+
+}  // namespace gatewise

@@ -1,0 +1,55 @@
+// The one matrix product all sequence kernels are made of: a small tile of rows times a panel of packed weights.
+//
+// A tile is up to kTileRows batch rows by `slots` vectors of kWidth lanes. Its sums stay in registers while the loop
+// runs down the shared axis K: per k, one vector of weights per slot is loaded once and used for every row, and one
+// number per row is broadcast and used for every slot. A slot is either one gate of the same kWidth hidden units (so
+// that all gates of a unit meet in one tile) or one of up to four neighbouring blocks of kWidth units.
+//
+// Each row is summed in the order bias, first segment k = 0, 1, ..., second segment k = 0, 1, ..., whatever rows share
+// its tile: a sequence gets the same bits in every batch.
+#pragma once
+
+#include "vector.h"
+
+namespace gatewise {
+
+// Sums that fit the register file: 6 rows x 4 slots = 24 of 32 registers, or 3 x 4 = 12 of 16.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kTileRows = 6;
+#else
+constexpr int kTileRows = 3;
+#endif
+constexpr int kMaximumSlots = 4;
+
+// One factor pair: `length` numbers of each row against packed weights [length][slots in use][kWidth].
+struct Segment {
+  const float* const* rows;
+  const float* weights;
+  long length;
+};
+
+// Which slots each segment feeds.
+enum class Product {
+  kOne = 0,   // 1..4 slots, both segments feed all of them
+  kTwo = 1,
+  kThree = 2,
+  kFour = 3,
+  kGruAfter = 4,   // slots r, z, n of the input, n of the state: input feeds 0 1 2, state feeds 0 1 3
+  kGruBefore = 5,  // slots r, z, n: input feeds 0 1 2, state feeds 0 1
+};
+constexpr int kProducts = 6;
+constexpr int slots_of(Product product) {
+  return product == Product::kGruAfter ? 4 : product == Product::kGruBefore ? 3 : int(product) + 1;
+}
+
+// out[r * row_stride + slot * slot_stride .. + kWidth] = start[r][slot * kWidth ..] + first + second, for r < rows.
+using ProductTile = void (*)(const float* const* start, const Segment& first, const Segment& second, float* out,
+                             long row_stride, long slot_stride);
+
+// The tile function for 1 <= rows <= kTileRows.
+ProductTile product_tile(Product product, int rows);
+
+// The product of `slots` neighbouring blocks.
+inline Product blocks_product(int slots) { return Product(slots - 1); }
+
+}  // namespace gatewise

@@ -1,0 +1,111 @@
+// Rearranging matrices into the panels that the tile product reads straight through.
+#pragma once
+
+#include <cstring>
+
+#include "parallel.h"
+#include "vector.h"
+
+namespace gatewise {
+
+constexpr long round_up(long value, long multiple) { return (value + multiple - 1) / multiple * multiple; }
+constexpr long blocks_of(long size) { return (size + kWidth - 1) / kWidth; }
+
+// A size cut into blocks of kWidth, and those dealt evenly to panels of at most four blocks.
+struct Panels {
+  long size, blocks, panels;
+  explicit Panels(long size_) : size(size_), blocks(blocks_of(size_)), panels((blocks + 3) / 4) {}
+  long first_block(long panel) const { return blocks * panel / panels; }
+  int slots(long panel) const { return int(first_block(panel + 1) - first_block(panel)); }
+};
+
+// Turns kWidth vectors into their transpose, by log2(kWidth) rounds of interleaving vector i with vector i + W/2.
+template <int W> GATEWISE_INLINE void transpose(Float<W> (&rows)[W]) {
+  Int<W> low, high;
+  for (int i = 0; i < W; ++i) {
+    low[i] = i / 2 + (i % 2) * W;
+    high[i] = W / 2 + i / 2 + (i % 2) * W;
+  }
+#pragma GCC unroll 4
+  for (int round = 1; round < W; round *= 2) {
+    Float<W> next[W];
+#pragma GCC unroll 8
+    for (int i = 0; i < W / 2; ++i) {
+#if defined(__clang__)
+      for (int lane = 0; lane < W; ++lane) {
+        next[2 * i][lane] = lane % 2 ? rows[i + W / 2][lane / 2] : rows[i][lane / 2];
+        next[2 * i + 1][lane] = lane % 2 ? rows[i + W / 2][W / 2 + lane / 2] : rows[i][W / 2 + lane / 2];
+      }
+#else
+      next[2 * i] = __builtin_shuffle(rows[i], rows[i + W / 2], low);
+      next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + W / 2], high);
+#endif
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) rows[i] = next[i];
+  }
+}
+
+// to[k * stride + lane] = rows[lane][k] for k < length and lane < kWidth; lanes without a row (null) become 0.
+inline void pack_transposed(const float* const (&rows)[kWidth], long length, float* to, long stride) {
+  constexpr int W = kWidth;
+  for (long k = 0; k < length; k += W) {
+    const Part<W> part(length - k);
+    Float<W> block[W];
+#pragma GCC unroll 16
+    for (int lane = 0; lane < W; ++lane) block[lane] = rows[lane] ? load<W>(rows[lane] + k, part) : zero<W>();
+    transpose<W>(block);
+    for (int i = 0; i < part.count; ++i) store(to + (k + i) * stride, block[i]);
+  }
+}
+
+// Weights (gates * units, length), row-major -> for each block of kWidth units [length][gates in order][kWidth].
+// `order` names which gate stands in each of the `slots` places. This thread's share of the blocks.
+inline void pack_gates(const float* weights, long units, long length, const int* order, int slots, float* to,
+                       Range blocks) {
+  for (long block = blocks.begin; block < blocks.end; ++block) {
+    for (int slot = 0; slot < slots; ++slot) {
+      const float* rows[kWidth];
+      for (long lane = 0; lane < kWidth; ++lane) {
+        const long unit = block * kWidth + lane;
+        rows[lane] = unit < units ? weights + (order[slot] * units + unit) * length : nullptr;
+      }
+      pack_transposed(rows, length, to + (block * length * slots + slot) * kWidth, slots * kWidth);
+    }
+  }
+}
+
+// Weights (units, length), row-major, one gate -> panels of up to four unit blocks [length][blocks][kWidth].
+inline void pack_units(const float* weights, long length, const Panels& panels, float* to, Range share) {
+  for (long panel = share.begin; panel < share.end; ++panel) {
+    const int slots = panels.slots(panel);
+    const long first = panels.first_block(panel);
+    for (int slot = 0; slot < slots; ++slot) {
+      const float* rows[kWidth];
+      for (long lane = 0; lane < kWidth; ++lane) {
+        const long unit = (first + slot) * kWidth + lane;
+        rows[lane] = unit < panels.size ? weights + unit * length : nullptr;
+      }
+      pack_transposed(rows, length, to + (first * length + slot) * kWidth, slots * kWidth);
+    }
+  }
+}
+
+// Rows (length, columns), row-major -> panels of up to four column blocks [length][blocks][kWidth]: the transposed
+// product, as the backward pass needs it. Row k is at row(k).
+template <class Row>
+inline void pack_columns(const Row& row, long length, const Panels& panels, float* to, Range share) {
+  for (long panel = share.begin; panel < share.end; ++panel) {
+    const int slots = panels.slots(panel);
+    const long first = panels.first_block(panel);
+    float* target = to + first * length * kWidth;
+    const Part<kWidth> last(panels.size - (first + slots - 1) * kWidth);
+    for (long k = 0; k < length; ++k, target += slots * kWidth) {
+      const float* from = row(k) + first * kWidth;
+      for (int slot = 0; slot + 1 < slots; ++slot) store(target + slot * kWidth, load<kWidth>(from + slot * kWidth));
+      store(target + (slots - 1) * kWidth, load<kWidth>(from + (slots - 1) * kWidth, last));
+    }
+  }
+}
+
+}  // namespace gatewise

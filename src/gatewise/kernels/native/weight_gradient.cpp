@@ -1,0 +1,108 @@
+// Blocked product of two tall matrices, built on the same tile product as the walk through time.
+//
+// The long axis K is cut into stretches of kDepth rows. In each, the right rows become panels [k][4 blocks][kWidth] and
+// a group of left columns is transposed, so that tile row m reads its kDepth numbers side by side. The tile's sums
+// start from what `to` already holds.
+#include "weight_gradient.h"
+
+#include <algorithm>
+
+namespace gatewise {
+
+namespace {
+
+constexpr long kDepth = 128;
+constexpr long kLeftGroup = kWidth * kTileRows;  // left columns transposed at a time
+constexpr int W = kWidth;
+
+// One tile at the right edge, where whole vectors would reach past the row: by way of a padded copy.
+void edge_tile(ProductTile tile, const Segment& segment, const Segment& nothing, float* to, long stride, int rows,
+               long columns, int slots, bool fresh) {
+  float copy[kTileRows * kMaximumSlots * W] = {};
+  const float* start[kTileRows];
+  const long row = slots * W;
+  for (int r = 0; r < rows; ++r) {
+    start[r] = copy + r * row;
+    if (!fresh) std::memcpy(copy + r * row, to + r * stride, columns * sizeof(float));
+  }
+  tile(start, segment, nothing, copy, row, W);
+  for (int r = 0; r < rows; ++r) std::memcpy(to + r * stride, copy + r * row, columns * sizeof(float));
+}
+
+// Adds one stretch of K to `rows` rows of one product.
+void add_rows(const float* const* left, int rows, long depth, const OuterProduct& product, const float* packed,
+              float* to, bool fresh, const float* zeros) {
+  const Panels panels(product.columns);
+  const Segment nothing{left, nullptr, 0};
+  const float* start[kTileRows];
+  for (long j = 0; j < panels.panels; ++j) {
+    const long block = panels.first_block(j), column = block * W;
+    const int slots = panels.slots(j);
+    const ProductTile tile = product_tile(blocks_product(slots), rows);
+    const Segment segment{left, packed + block * depth * W, depth};
+    const long inside = std::min<long>(product.columns - column, slots * W);
+    if (inside < slots * W) {
+      edge_tile(tile, segment, nothing, to + column, product.columns, rows, inside, slots, fresh);
+      continue;
+    }
+    for (int r = 0; r < rows; ++r) start[r] = fresh ? zeros : to + r * product.columns + column;
+    tile(start, segment, nothing, to + column, product.columns, W);
+  }
+}
+
+}  // namespace
+
+long outer_products_scratch(const OuterProduct* products, int count) {
+  long size = kLeftGroup * kDepth + kMaximumSlots * W;
+  for (int i = 0; i < count; ++i) size += round_up(products[i].columns, W) * kDepth;
+  return size;
+}
+
+void outer_products(const float* const* left_rows, long depth, long left_columns, const OuterProduct* products, int count,
+                    int thread, int threads, float* scratch) {
+  const Range groups = share((left_columns + W - 1) / W, thread, threads);
+  const long begin = groups.begin * W, end = std::min(groups.end * W, left_columns);
+  float* zeros = scratch;
+  float* left = zeros + kMaximumSlots * W;
+  float* right = left + kLeftGroup * kDepth;
+  std::memset(zeros, 0, kMaximumSlots * W * sizeof(float));
+  for (long k0 = 0; k0 < std::max(depth, 1L); k0 += kDepth) {
+    const long stretch = std::min(kDepth, depth - k0);
+    float* packed = right;
+    for (int i = 0; i < count; ++i) {
+      const Panels panels(products[i].columns);
+      pack_columns([&](long k) { return products[i].right[k0 + k]; }, stretch, panels, packed, {0, panels.panels});
+      packed += panels.blocks * W * kDepth;
+    }
+    for (long group = begin; group < end; group += kLeftGroup) {
+      const long group_end = std::min(end, group + kLeftGroup);
+      for (long m = group; m < group_end; m += W) {
+        const Part<W> part(group_end - m);
+        for (long k = 0; k < stretch; k += W) {
+          Float<W> block[W];
+          const long height = std::min<long>(W, stretch - k);
+#pragma GCC unroll 16
+          for (int i = 0; i < W; ++i) block[i] = i < height ? load<W>(left_rows[k0 + k + i] + m, part) : zero<W>();
+          transpose<W>(block);
+          for (int i = 0; i < W; ++i) store(left + (m - group + i) * kDepth + k, block[i]);
+        }
+      }
+      packed = right;
+      for (int i = 0; i < count; ++i) {
+        for (const OuterProduct::Piece& piece : products[i].pieces) {
+          const long first = std::max(group, piece.left_begin), last = std::min(group_end, piece.left_end);
+          for (long m = first; m < last; m += kTileRows) {
+            const int rows = int(std::min<long>(kTileRows, last - m));
+            const float* row[kTileRows];
+            for (int r = 0; r < rows; ++r) row[r] = left + (m - group + r) * kDepth;
+            add_rows(row, rows, stretch, products[i], packed,
+                     piece.to + (m - piece.left_begin) * products[i].columns, k0 == 0, zeros);
+          }
+        }
+        packed += round_up(products[i].columns, W) * kDepth;
+      }
+    }
+  }
+}
+
+}  // namespace gatewise

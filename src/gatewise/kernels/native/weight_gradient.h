@@ -1,0 +1,29 @@
+// Gradients of the weights: sums over all real steps of (gradient of the pre-activations) x (input or state).
+#pragma once
+
+#include "microkernel.h"
+#include "sequence.h"
+
+namespace gatewise {
+
+// to[m][n] = sum over k of left[k][m] * right[k][n]: one product of tall matrices given row by row.
+// Several of them share one `left`, so that its rows are rearranged once.
+struct OuterProduct {
+  const float* const* right;  // (K) rows of `columns` floats
+  long columns;
+  // Which stretch of left's columns feeds which rows of `to` (leading size `columns`): two stretches at most.
+  struct Piece {
+    long left_begin, left_end;  // columns of left
+    float* to;                  // row left_begin goes here
+  } pieces[2];
+};
+
+// Scratch floats one thread needs.
+long outer_products_scratch(const OuterProduct* products, int count);
+
+// All products, for this thread's share of left's columns. `left_rows[k]` has `left_columns` floats.
+// The order of summation depends on the sizes alone, never on the number of threads.
+void outer_products(const float* const* left_rows, long depth, long left_columns, const OuterProduct* products, int count,
+                    int thread, int threads, float* scratch);
+
+}  // namespace gatewise
