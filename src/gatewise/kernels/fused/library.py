@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from gatewise.errors import KernelError, did_you_mean
+from gatewise.kernels import dispatch
 from gatewise.kernels.building import OUTPUT, Variant, source_key, variants_here
 
 __all__ = [
@@ -37,6 +38,7 @@ HOW_TO_GET = "install a C++ compiler (g++ or clang++), then run: python -m gatew
 
 _FEATURE_BITS = {"baseline": 1, "neon": 1, "avx2": 2, "avx512": 4, "avx512_bf16": 8}
 _OPENMP_NAMES = ("libgomp", "libomp.", "libiomp5")
+_OUTPUT = str(OUTPUT)
 _lock = threading.Lock()
 _warned = False
 
@@ -91,9 +93,14 @@ class Library:
             return True
 
 
-def folder() -> Path:
-    """Where the shared objects are looked for: ``GATEWISE_KERNEL_FOLDER`` or the package's own folder."""
-    return Path(os.environ.get("GATEWISE_KERNEL_FOLDER") or OUTPUT)
+def folder() -> str:
+    """Where the shared objects are looked for: ``GATEWISE_KERNEL_FOLDER`` or the package's own folder.
+
+    Example:
+        >>> len(folder()) > 0
+        True
+    """
+    return os.environ.get("GATEWISE_KERNEL_FOLDER") or _OUTPUT
 
 
 def openmp_runtimes() -> list[str]:
@@ -126,9 +133,9 @@ def _share_openmp() -> str | None:
 
 
 @cache
-def _open(folder: Path, variant: Variant) -> tuple[Library | None, str]:
+def _open(folder: str, variant: Variant) -> tuple[Library | None, str]:
     """One shared object, loaded whether or not the CPU can run it."""
-    path = folder / variant.file_name
+    path = Path(folder) / variant.file_name
     if not path.exists():
         return None, f"{variant.file_name} is not there (not built)"
     problem = _share_openmp()
@@ -142,7 +149,7 @@ def _open(folder: Path, variant: Variant) -> tuple[Library | None, str]:
 
 
 @cache
-def _features(folder: Path) -> int:
+def _features(folder: str) -> int:
     for variant in reversed(variants_here()):
         library, _ = _open(folder, variant)
         if library is not None:
@@ -163,7 +170,7 @@ def cpu_features() -> frozenset[str]:
 
 
 @cache
-def _find(folder: Path, name: str) -> tuple[Library | None, str]:
+def _find(folder: str, name: str) -> tuple[Library | None, str]:
     variant = next((variant for variant in variants_here() if variant.name == name), None)
     if variant is None:
         return None, f"{name} is for another CPU family"
@@ -176,7 +183,7 @@ def _find(folder: Path, name: str) -> tuple[Library | None, str]:
 
 
 @cache
-def _best(folder: Path) -> tuple[Library | None, str]:
+def _best(folder: str) -> tuple[Library | None, str]:
     refused = []
     for variant in variants_here():
         library, reason = _find(folder, variant.name)
@@ -205,10 +212,8 @@ def load(variant: str | None = None) -> tuple[Library | None, str]:
         >>> library is None or library.variant in ("avx512", "avx2", "baseline", "neon")
         True
     """
-    from gatewise.kernels.dispatch import forced_kernel
-
     if variant is None:
-        forced = forced_kernel()
+        forced = dispatch.forced_kernel()
         variant = forced if forced in _FEATURE_BITS else None
     elif variant not in ("avx512", "avx2", "baseline", "neon"):
         known = ("avx512", "avx2", "baseline", "neon")

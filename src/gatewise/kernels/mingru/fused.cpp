@@ -1,27 +1,5 @@
-// Minimal GRU (Feng et al. 2024, arXiv:2410.01201, appendix B), whole sequence; gates in memory: z, n.
-//     z = sigmoid(z_x)    n = g(n_x)    h' = (1 - z) h + z n
-#include "scan.h"
-
-namespace gatewise {
-namespace {
-
-struct MinGru {
-  static constexpr int kGates = 2;
-  template <class F> GATEWISE_INLINE F step(const F* gates, F hidden) {
-    const F update = sigmoid(gates[0]);
-    return hidden + update * (positive(gates[1]) - hidden);
-  }
-  template <class F> GATEWISE_INLINE F gradient(const F* gates, F hidden, F grad_new, F* grad_gates) {
-    const F update = sigmoid(gates[0]), candidate = positive(gates[1]);
-    const F grad_candidate = grad_new * update;
-    grad_gates[0] = grad_candidate * (1.0f - update) * (candidate - hidden);
-    grad_gates[1] = grad_candidate * positive_slope(gates[1], candidate);
-    return grad_new - grad_candidate;
-  }
-};
-
-}  // namespace
-}  // namespace gatewise
+// Minimal GRU (Feng et al. 2024, arXiv:2410.01201, appendix B), whole sequence.
+#include "cell.h"
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 

@@ -52,6 +52,18 @@ template <class F> GATEWISE_INLINE F sigmoid(F x) {
   return 1.0f / ((e.power * e.rest + 1.0f) + e.power);
 }
 
+// A gate and what it leaves: open = sigmoid(x), shut = 1 - sigmoid(x) = e^-x / (1 + e^-x), each with its own relative
+// accuracy (the difference 1 - open would lose all digits of `shut` where the gate is nearly open).
+template <class F> struct Gate {
+  F open, shut;
+};
+template <class F> GATEWISE_INLINE Gate<F> gate(F x) {
+  constexpr int W = lanes<F>;
+  const Exponential<F> e = exponential(larger(broadcast<W>(-88.0f), smaller(broadcast<W>(88.3f), -x)));
+  const F open = 1.0f / ((e.power * e.rest + 1.0f) + e.power);
+  return {open, (e.power * e.rest + e.power) * open};
+}
+
 // tanh(x) = (1 - z) / (1 + z) for x >= 0, where z = e^(-2x); odd in x. With z = 2^n (1 + rest), s = -x - n ln(2) / 2,
 // rest = e^(2s) - 1: 1 - z = (1 - 2^n) - 2^n rest, which keeps its relative accuracy near 0. One part of ln 2 is
 // enough here: an error in s counts less the larger |n| is.

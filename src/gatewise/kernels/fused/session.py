@@ -1,0 +1,215 @@
+"""One time step at a time, compiled: a stack of layers that keeps its state and allocates nothing per step.
+
+Made for streams: samples arrive one by one, and each answer is wanted within microseconds. The weights are copied and
+packed once; training the layers afterwards does not change a session.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatewise.errors import KernelError, ShapeError
+from gatewise.kernels.fused.library import require
+
+__all__ = ["FusedSession", "SessionLayer", "supports_session"]
+
+_KINDS = {
+    ("rnn_tanh", frozenset()): 0,
+    ("rnn_relu", frozenset()): 1,
+    ("lstm", frozenset()): 2,
+    ("gru", frozenset()): 3,
+    ("gru", frozenset({"update_replace"})): 4,
+    ("gru", frozenset({"reset_before"})): 5,
+    ("gru", frozenset({"reset_before", "update_replace"})): 6,
+    ("mingru", frozenset()): 7,
+    ("minlstm", frozenset()): 8,
+}
+_GATES = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3}
+_INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
+Values = TypeVar("Values", Tensor, "np.ndarray[Any, Any]")
+
+
+@dataclass(frozen=True)
+class SessionLayer:
+    """What a session needs to know of one layer, in one direction.
+
+    Attributes:
+        cell: ``rnn_tanh``, ``rnn_relu``, ``lstm``, ``gru``, ``mingru`` or ``minlstm``.
+        weight_ih: ``(G*H, I)``, gate order as in the cell's reference.
+        weight_hh: ``(G*H, H)``; None for mingru and minlstm.
+        bias_ih: ``(G*H,)`` or None.
+        bias_hh: ``(G*H,)`` or None.
+        options: of a GRU ``reset_before`` and ``update_replace``.
+    """
+
+    cell: str
+    weight_ih: Tensor
+    weight_hh: Tensor | None = None
+    bias_ih: Tensor | None = None
+    bias_hh: Tensor | None = None
+    options: frozenset[str] = frozenset()
+
+
+def supports_session(layers: Sequence[SessionLayer]) -> tuple[bool, str]:
+    """Whether compiled steps exist for these layers, and the reason.
+
+    Example:
+        >>> supports_session([SessionLayer("lstm", torch.zeros(4, 1), options=frozenset({"peephole"}))])
+        (False, 'no compiled step for lstm with peephole')
+    """
+    for layer in layers:
+        if (layer.cell, layer.options) not in _KINDS:
+            options = f" with {', '.join(sorted(layer.options))}" if layer.options else ""
+            return False, f"no compiled step for {layer.cell}{options}"
+        if layer.weight_ih.dtype != torch.float32 or layer.weight_ih.device.type != "cpu":
+            return False, "compiled steps are for float32 on the CPU"
+    return True, "every layer has a compiled step"
+
+
+class FusedSession:
+    """Steps through time with the state inside; call it with one time step of input.
+
+    Args:
+        layers: bottom layer first; each one's width is the next one's input.
+        batch: B, independent streams side by side.
+
+    Raises:
+        KernelError: no compiled library, or no compiled step for a layer's options.
+        ShapeError: a weight's shape does not fit its place.
+
+    Example:
+        >>> from gatewise.kernels.fused.library import load
+        >>> if load()[0] is not None:
+        ...     session = FusedSession([SessionLayer("mingru", torch.zeros(4, 3))])
+        ...     first, second = session(torch.zeros(1, 3)), session(torch.zeros(1, 3))
+        ...     assert first.tolist() == [[0.25, 0.25]] and second.tolist() == [[0.375, 0.375]]
+    """
+
+    def __init__(self, layers: Sequence[SessionLayer], batch: int = 1) -> None:
+        if not layers or batch < 1:
+            raise ShapeError("a session needs at least one layer and one stream", got=f"{len(layers)}, {batch}")
+        library = require()
+        supported, reason = supports_session(layers)
+        if not supported:
+            raise KernelError(reason, fix="step the layer itself: layer.step(x, state)")
+        self.implementation = library.implementation
+        self.batch = batch
+        self.input_size = layers[0].weight_ih.shape[1]
+        self._cells = tuple(layer.cell for layer in layers)
+        self._sizes = tuple(layer.weight_ih.shape[0] // _GATES[layer.cell] for layer in layers)
+        self._shape, self._output_shape = (batch, self.input_size), (batch, self._sizes[-1])
+        delete = library.function("gatewise_session_delete", None, _POINTER)
+        self._step = library.function("gatewise_session_step", None, _POINTER, _POINTER, _POINTER)
+        self._copy = library.function("gatewise_session_state", None, _POINTER, _INT, _INT, _INT, _POINTER)
+        self._handle = library.function("gatewise_session_new", _POINTER, _LONG)(batch)
+        if not self._handle:
+            raise MemoryError("no memory for a session")
+        weakref.finalize(self, delete, self._handle)
+        add = library.function("gatewise_session_add", _INT, _POINTER, _INT, _LONG, _LONG, *[_POINTER] * 4)
+        width = self.input_size
+        for layer, size in zip(layers, self._sizes, strict=True):
+            self._add(add, layer, width, size)
+            width = size
+
+    def _add(self, add: Any, layer: SessionLayer, width: int, size: int) -> None:
+        rows = _GATES[layer.cell] * size
+        minimal = layer.cell in ("mingru", "minlstm")
+        expected = {
+            "weight_ih": (rows, width),
+            "weight_hh": None if minimal else (rows, size),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
+        kept = {}
+        for name, shape in expected.items():
+            value = getattr(layer, name)
+            if value is None and name.startswith("bias"):
+                continue
+            if (None if value is None else tuple(value.shape)) != shape:
+                got = None if value is None else tuple(value.shape)
+                raise ShapeError(f"{name} of a session's {layer.cell} layer has another shape", expected=shape, got=got)
+            if value is not None:
+                kept[name] = value.detach().contiguous()
+        pointers = [kept[name].data_ptr() if name in kept else None for name in expected]
+        kind = _KINDS[layer.cell, layer.options]
+        if add(self._handle, kind, width, size, *pointers):
+            raise MemoryError("no memory for a session's weights")
+
+    def __call__(self, x: Values) -> Values:
+        """One time step.
+
+        Args:
+            x: ``(B, I)`` float32, a tensor or an array; for B = 1 also ``(I,)``.
+
+        Returns:
+            The top layer's hidden state ``(B, H)`` (or ``(H,)``), of the same kind as x, newly made.
+
+        Raises:
+            ShapeError: another shape or precision.
+        """
+        if x.__class__ is np.ndarray:
+            return self._step_array(x)
+        if x.dtype is not torch.float32 or x.device.type != "cpu":
+            raise ShapeError("a session steps on float32 on the CPU", got=f"{x.dtype} on {x.device}")
+        shape = tuple(x.shape)
+        flat = self.batch == 1 and shape == (self.input_size,)
+        if shape != self._shape and not flat:
+            raise ShapeError("a session's input has another shape", expected=self._shape, got=shape)
+        if not x.is_contiguous():
+            x = x.contiguous()
+        output = torch.empty(self._output_shape)
+        self._step(self._handle, x.data_ptr(), output.data_ptr())
+        return output[0] if flat else output
+
+    def _step_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        flat = self.batch == 1 and x.shape == (self.input_size,)
+        if x.dtype != np.float32:
+            raise ShapeError("a session steps on float32", got=str(x.dtype), fix="x.astype(numpy.float32)")
+        if x.shape != self._shape and not flat:
+            raise ShapeError("a session's input has another shape", expected=self._shape, got=x.shape)
+        if not x.flags.c_contiguous:
+            x = np.ascontiguousarray(x)
+        output: np.ndarray[Any, Any] = np.empty(self._output_shape, np.float32)
+        self._step(self._handle, x.ctypes.data, output.ctypes.data)
+        return output[0] if flat else output
+
+    def _state_tensors(self) -> list[tuple[Tensor, ...]]:
+        return [
+            tuple(torch.zeros(self.batch, size) for _ in range(2 if cell == "lstm" else 1))
+            for cell, size in zip(self._cells, self._sizes, strict=True)
+        ]
+
+    def state(self) -> list[tuple[Tensor, ...]]:
+        """A copy of every layer's state: ``(h,)`` or ``(h, c)``, each ``(B, H)``; fit for :meth:`reset`."""
+        copies = self._state_tensors()
+        for index, states in enumerate(copies):
+            for which, tensor in enumerate(states):
+                self._copy(self._handle, index, which, 0, tensor.data_ptr())
+        return copies
+
+    def reset(self, state: Sequence[Sequence[Tensor]] | None = None) -> None:
+        """Go back to the start, or to a state.
+
+        Args:
+            state: as :meth:`state` gives it; None: zeros.
+
+        Raises:
+            ShapeError: it is not of this session's layers.
+        """
+        expected = self._state_tensors()
+        given = expected if state is None else state
+        want, got = ([[tuple(t.shape) for t in states] for states in each] for each in (expected, given))
+        if want != got:
+            raise ShapeError("this state is not one of this session", expected=want, got=got)
+        for index, states in enumerate(given):
+            for which, tensor in enumerate(states):
+                values = tensor.detach().to(torch.float32).contiguous()
+                self._copy(self._handle, index, which, 1, values.data_ptr())

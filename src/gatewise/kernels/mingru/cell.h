@@ -1,0 +1,24 @@
+// Minimal GRU (Feng et al. 2024, arXiv:2410.01201, appendix B), one step and its way back; gates in memory: z, n.
+//     z = sigmoid(z_x)    n = g(n_x)    h' = (1 - z) h + z n
+#pragma once
+
+#include "scan.h"
+
+namespace gatewise {
+
+struct MinGru {
+  static constexpr int kGates = 2;
+  template <class F> GATEWISE_INLINE F step(const F* gates, F hidden) {
+    const Gate<F> update = gate(gates[0]);
+    return update.shut * hidden + update.open * positive(gates[1]);
+  }
+  template <class F> GATEWISE_INLINE F gradient(const F* gates, F hidden, F grad_new, F* grad_gates) {
+    const Gate<F> update = gate(gates[0]);
+    const F candidate = positive(gates[1]), grad_candidate = grad_new * update.open;
+    grad_gates[0] = grad_candidate * update.shut * (candidate - hidden);
+    grad_gates[1] = grad_candidate * positive_slope(gates[1], candidate);
+    return grad_new * update.shut;
+  }
+};
+
+}  // namespace gatewise
