@@ -43,7 +43,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome: a headline, one or two sentences, what they cannot say, and the cell to take.
+    """The outcome: a headline, one or two sentences, what they cannot say, the cells that lead and the model to take.
 
     ``outcome`` is ``cell`` (one recurrent cell leads), ``tie`` (several do), ``baseline`` (the linear baseline beats
     the best cell), ``undecided`` (no difference between the best cell and the baseline) or ``nothing`` (no model is
@@ -106,18 +106,23 @@ def decide(
         )
         headline = f"No model beats always answering '{majority_label}'"
         return Verdict("nothing", headline, (sentence,), caveats, (), None)
-    sentences = [_quality(best, tied[1:], behind, table) + _cost(best, tied, behind, taken)]
     outcome, headline = _headline(best, tied, cells)
+    recommended = taken.name
+    after: tuple[str, ...] = ()
     if baseline is not None:
         pair = _between(table, baseline, best)
-        sentences.append(_baseline_sentence(baseline, best, pair))
-        if pair.differs and pair.difference.interval.estimate > 0:
-            outcome, headline = "baseline", f"{baseline.title} beats every recurrent cell"
-            if any(not _between(table, baseline, model).differs for model in cells):
-                headline = f"{baseline.title} beats the best recurrent cell"
-        elif not pair.differs:
+        after = (_baseline_sentence(baseline, best, pair),)
+        if not pair.differs:
             outcome, headline = "undecided", f"{best.title} is not shown to beat {baseline.title}"
-    return Verdict(outcome, headline, tuple(sentences), caveats, tuple(model.name for model in tied), taken.name)
+        elif pair.difference.interval.estimate > 0:
+            every = all(_between(table, baseline, model).differs for model in cells)
+            outcome = "baseline"
+            headline = f"{baseline.title} beats {'every' if every else 'the best'} recurrent cell"
+        if outcome in ("undecided", "baseline"):
+            recommended = baseline.name
+    quality = _quality(best, tied[1:], behind, table)
+    first = quality + _cost(best, tied, behind, taken, advise=recommended == taken.name)
+    return Verdict(outcome, headline, (first, *after), caveats, tuple(model.name for model in tied), recommended)
 
 
 def percent(share: float) -> str:
@@ -172,31 +177,40 @@ def _quality(
     share = percent(best.accuracy.estimate)
     if not others and not behind:
         return f"{best.title} classifies {share} of the test examples correctly ({_range(best.accuracy)})"
-    ahead = [f"{_points(_between(table, best, model))} more than {model.title}" for model in behind]
+    ahead = [f"{model.title} by {_points(_between(table, best, model))}" for model in behind]
     if not others:
-        return f"{best.title} classifies {share} of the test examples correctly, {_join(ahead)}"
+        return f"{best.title} classifies {share} of the test examples correctly and leads {_join(ahead)}"
     widest = max((_between(table, best, model).difference.interval for model in others), key=lambda one: one.estimate)
     names = [f"{model.title} ({percent(model.accuracy.estimate)})" for model in (best, *others)]
     word, up_to = ("between", "") if len(names) == 2 else ("among", "up to ")
     apart = f"{up_to}{100 * abs(widest.estimate):.1f} points apart, {_range(widest, 100)}"
     text = f"No difference found {word} {_join(names)}: {apart}"
-    return text + (f"; {best.title} is right in {_join(ahead)}" if behind else "")
+    return text + (f"; {best.title} leads {_join(ahead)}" if behind else "")
 
 
-def _cost(best: ModelFigures, tied: Sequence[ModelFigures], behind: Sequence[ModelFigures], taken: ModelFigures) -> str:
+def _cost(
+    best: ModelFigures,
+    tied: Sequence[ModelFigures],
+    behind: Sequence[ModelFigures],
+    taken: ModelFigures,
+    *,
+    advise: bool,
+) -> str:
     if len(tied) > 1:
         other = tied[1] if taken is best else best
         ratio = _time(taken) / _time(other)
         if abs(ratio - 1) <= _SAME_COST:
             return "; they take about the same time per epoch."
-        return f"; {taken.title} takes {ratio:.2f} of {other.title}'s time per epoch, so take {taken.title}."
+        advice = f", so take {taken.title}" if advise else ""
+        return f"; {taken.title} takes {ratio:.2f} of {other.title}'s time per epoch{advice}."
     if not behind:
         return "."
     next_best = behind[0]
     ratio = _time(best) / _time(next_best)
     if abs(ratio - 1) <= _SAME_COST:
-        return f", in about the same time per epoch as {next_best.title}."
-    return f", at {ratio:.2f} of {next_best.title}'s time per epoch."
+        return f"; it takes about the same time per epoch as {next_best.title}."
+    times = f"{ratio:.2f} of" if ratio < 1 else f"{ratio:.1f} times"
+    return f"; it takes {times} {next_best.title}'s time per epoch."
 
 
 def _baseline_sentence(baseline: ModelFigures, best: ModelFigures, pair: Pair) -> str:

@@ -1,0 +1,202 @@
+"""Carries a plan out, one model after the other, so that nothing disturbs the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.comparison.events import ComparisonListener, ModelDone, ModelStarted, RunProgress
+from gatewise.comparison.latency import measure_latency
+from gatewise.comparison.plan import Plan, PlannedRun
+from gatewise.comparison.record import BASELINE, FORMAT_VERSION, Entry, compact_json, predictions_entry
+from gatewise.data.records import TextDataset
+from gatewise.errors import RunError
+from gatewise.files import make_folder, read_json, write_text
+from gatewise.training.events import Event, RunResult, StepDone
+
+__all__ = ["execute"]
+
+
+def execute(plan: Plan, dataset: TextDataset, folder: Path, on_event: ComparisonListener) -> dict[str, list[Entry]]:
+    """Train and measure the baseline and every run of the plan; what was finished before is reused.
+
+    Args:
+        plan: what to train.
+        dataset: the records, split.
+        folder: the comparison's folder; runs go to ``runs/``, their measurements to ``measurements/``.
+        on_event: is told of every step.
+
+    Returns:
+        For each model, the baseline first, its measured runs.
+    """
+    total = 1 + len(plan.cells) * len(plan.seeds)
+    make_folder(folder / "runs")
+    make_folder(folder / "measurements")
+    measured: dict[str, list[Entry]] = {}
+    begun = ModelStarted(BASELINE, None, 1, total)
+    on_event(begun)
+    entry, reused = _baseline(plan, dataset, folder)
+    on_event(ModelDone(begun, entry["test"]["accuracy"], entry["training_seconds"], reused))
+    measured[BASELINE] = [entry]
+    clock = _TimeLeft(total - 1)
+    for number, run in enumerate(plan.runs(), start=2):
+        begun = ModelStarted(run.cell, run.seed, number, total)
+        on_event(begun)
+        entry, reused = _recurrent(run, dataset, folder, begun, clock, on_event)
+        on_event(ModelDone(begun, entry["test"]["accuracy"], entry["training_seconds"], reused))
+        measured.setdefault(run.cell, []).append(entry)
+    return measured
+
+
+def _baseline(plan: Plan, dataset: TextDataset, folder: Path) -> tuple[Entry, bool]:
+    from gatewise.tasks.baselines import TfidfLogisticRegression
+
+    place = folder / "measurements" / f"{BASELINE}.json"
+    present = _finished_measurement(place, dataset.fingerprint)
+    if present is not None:
+        return present, True
+    with _threads(plan.training.threads):
+        start = time.perf_counter()
+        model = TfidfLogisticRegression().fit(list(dataset.train.texts), dataset.train.labels)
+        seconds = time.perf_counter() - start
+        probabilities = model.predict_proba(list(dataset.test.texts))
+        latency = measure_latency(lambda texts: model.predict_proba(list(texts)), dataset.test.texts)
+    entry = {
+        "name": BASELINE,
+        "seed": None,
+        "folder": None,
+        "parameters": model.parameters,
+        "kernel": {"implementation": "scikit-learn", "reason": "linear model"},
+        "best_epoch": None,
+        "stopped": None,
+        "epochs": [],
+        "training_seconds": seconds,
+        "seconds_per_epoch": None,
+    }
+    return _measured(place, entry, probabilities, dataset, latency), False
+
+
+def _recurrent(
+    run: PlannedRun,
+    dataset: TextDataset,
+    folder: Path,
+    begun: ModelStarted,
+    clock: _TimeLeft,
+    on_event: ComparisonListener,
+) -> tuple[Entry, bool]:
+    from gatewise.training import load_run, train_run
+
+    place = folder / "measurements" / f"{run.name}.json"
+    out = folder / "runs" / run.name
+    present = _finished_measurement(place, dataset.fingerprint) if (out / "result.json").exists() else None
+    if present is not None:
+        clock.skip()
+        return present, True
+
+    def passed_on(event: Event) -> None:
+        on_event(RunProgress(begun, event, clock.after(event)))
+
+    clock.start()
+    result = train_run(run.spec, dataset, out, on_event=passed_on)
+    classifier = load_run(out)
+    with _threads(run.spec.training.threads):
+        probabilities = classifier.predict_proba(list(dataset.test.texts))
+        latency = measure_latency(lambda texts: classifier.predict_proba(list(texts)), dataset.test.texts)
+    clock.stop()
+    entry = {"name": run.name, "seed": run.seed, "folder": f"runs/{run.name}", **_result_entry(result)}
+    return _measured(place, entry, probabilities, dataset, latency), False
+
+
+def _result_entry(result: RunResult) -> Entry:
+    return {
+        "parameters": result.parameters,
+        "kernel": dict(result.kernel),
+        "best_epoch": result.best_epoch,
+        "stopped": result.stopped,
+        "epochs": [record.to_dict() for record in result.epochs],
+        "training_seconds": result.seconds,
+        "seconds_per_epoch": float(np.median([record.seconds for record in result.epochs])),
+    }
+
+
+def _measured(
+    place: Path, entry: Entry, probabilities: npt.ArrayLike, dataset: TextDataset, latency: dict[str, Any]
+) -> Entry:
+    """Complete an entry with what the test part shows, and keep it."""
+    from dataclasses import asdict
+
+    from gatewise.tasks.classification import classification_metrics
+
+    metrics = classification_metrics(np.asarray(probabilities), dataset.test.labels, dataset.label_names)
+    entry = {
+        **entry,
+        "test": asdict(metrics),
+        "latency": latency,
+        "predictions": predictions_entry(probabilities, dataset.test.labels),
+    }
+    kept = {"format_version": FORMAT_VERSION, "fingerprint": dataset.fingerprint, "run": entry}
+    write_text(place, compact_json(kept) + "\n")
+    return entry
+
+
+def _finished_measurement(place: Path, fingerprint: str) -> Entry | None:
+    """A measurement made before on the same data, or None; a damaged one is made anew."""
+    if not place.exists():
+        return None
+    try:
+        kept = read_json(place)
+    except RunError:
+        return None
+    if not isinstance(kept, dict) or kept.get("format_version") != FORMAT_VERSION:
+        return None
+    return kept.get("run") if kept.get("fingerprint") == fingerprint else None
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Give torch and the numerical libraries the same number of threads for a while."""
+    import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        with threadpool_limits(limits=count or before):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _TimeLeft:
+    """Estimates the time until all runs are trained: known durations, and their mean for the runs to come."""
+
+    def __init__(self, runs: int) -> None:
+        self.waiting = runs
+        self.known: list[float] = []
+        self.begun = 0.0
+
+    def skip(self) -> None:
+        """A run was there already."""
+        self.waiting -= 1
+
+    def start(self) -> None:
+        """A run begins."""
+        self.waiting -= 1
+        self.begun = time.perf_counter()
+
+    def stop(self) -> None:
+        """The run is over."""
+        self.known.append(time.perf_counter() - self.begun)
+
+    def after(self, event: Event) -> float | None:
+        """Seconds left after this event of the current run; None where nothing is known yet."""
+        if not isinstance(event, StepDone):
+            return None
+        whole = time.perf_counter() - self.begun + event.seconds_left
+        return event.seconds_left + self.waiting * float(np.mean([*self.known, whole]))

@@ -1,0 +1,128 @@
+"""`compare`: the one function behind the command of the same name."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gatewise.comparison.events import ComparisonEvent, ComparisonListener, DataReady
+from gatewise.comparison.execution import execute
+from gatewise.comparison.plan import Plan, claim_folder, default_folder, make_plan
+from gatewise.comparison.record import build_record, compact_json
+from gatewise.comparison.result import RECORD_FILE, Comparison
+from gatewise.files import read_json, write_text
+
+__all__ = ["command_for", "compare", "run_plan"]
+
+
+def compare(
+    data: str | Path = "imdb",
+    *,
+    cells: Iterable[str] = ("rnn", "lstm", "gru"),
+    seeds: int = 1,
+    out: str | Path | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    test: str | None = None,
+    download: bool = False,
+    on_event: ComparisonListener | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Train every cell under the same budget, with the linear baseline beside them, and say what the numbers allow.
+
+    Args:
+        data: registry name (``imdb``, ``rotten-tomatoes``) or path of a file, folder or archive.
+        cells: names of the cells to compare.
+        seeds: how many times each is trained.
+        out: folder for runs and `comparison.json`; None: ``runs/`` and the data's name. A folder that holds the same
+            comparison is continued, its finished runs are reused; one that holds anything else is refused.
+        text: column of the texts.
+        label: column of the labels.
+        test: second file, used only for testing.
+        download: whether the registry may fetch the data from the network.
+        on_event: is told of every step, see `gatewise.comparison.events`.
+        **settings: any field of `ModelSpec` and `TrainingSpec` by its name: ``epochs``, ``hidden_size`` ...
+
+    Returns:
+        The finished comparison; `gatewise.reports.write_report` makes a page of its folder.
+
+    Raises:
+        OptionError: an unknown cell or setting, a number out of range.
+        DataError: the data cannot be used.
+        RunError: the folder holds something else.
+        StorageError: it cannot be written.
+
+    Example:
+        >>> compare("imdb", cells=["lstn"])
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: there is no cell 'lstn'; expected: ...; fix: did you mean 'lstm'?
+    """
+    plan = make_plan(
+        str(data), cells=cells, seeds=seeds, text=text, label=label, test=test, download=download, **settings
+    )
+    return run_plan(plan, Path(out) if out is not None else default_folder(str(data)), on_event=on_event)
+
+
+def run_plan(plan: Plan, folder: Path, *, on_event: ComparisonListener | None = None) -> Comparison:
+    """Carry a plan out in a folder; see `compare`."""
+    from gatewise.data import load_text
+
+    def told(event: ComparisonEvent) -> None:
+        if on_event is not None:
+            on_event(event)
+
+    spec = plan.data
+    dataset = load_text(spec.data, text=spec.text, label=spec.label, test=spec.test, download=spec.download)
+    # How the data came here is no part of what is compared: the fingerprint says whether it is the same.
+    plan = replace(plan, data=replace(plan.data, download=False))
+    resumed = claim_folder(folder, plan, dataset.fingerprint)
+    told(DataReady(plan, dataset, folder, resumed))
+    runs = execute(plan, dataset, folder, told)
+    record = build_record(
+        plan,
+        dataset,
+        runs,
+        environment=_environment(folder, runs),
+        command=command_for(plan, folder),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_text(folder / RECORD_FILE, compact_json(record) + "\n")
+    return Comparison(folder, record)
+
+
+def command_for(plan: Plan, folder: Path) -> str:
+    """The command line that repeats, or continues, a comparison.
+
+    Example:
+        >>> command_for(make_plan("imdb", cells=["gru"], epochs=5), Path("runs/imdb"))
+        'gatewise compare imdb --cells gru --epochs 5 --out runs/imdb'
+    """
+    usual = make_plan()
+    words = ["gatewise", "compare", plan.data.data]
+    for name in ("text", "label", "test"):
+        if (value := getattr(plan.data, name)) is not None:
+            words += [f"--{name}", value]
+    if plan.cells != usual.cells:
+        words += ["--cells", ",".join(plan.cells)]
+    if len(plan.seeds) > 1:
+        words += ["--seeds", str(len(plan.seeds))]
+    for part in ("model", "training"):
+        ours, theirs = plan.to_dict()[part], usual.to_dict()[part]
+        for name, value in ours.items():
+            if value != theirs[name]:
+                flag = "--" + name.replace("_", "-")
+                words += [flag if value else "--no-" + flag[2:]] if isinstance(value, bool) else [flag, str(value)]
+    if plan.seeds[0] != usual.seeds[0]:
+        words += ["--seed", str(plan.seeds[0])]
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def _environment(folder: Path, runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Versions, threads and processor as the first run noted them."""
+    first = next(entry for entries in runs.values() for entry in entries if entry["folder"] is not None)
+    environment = read_json(folder / first["folder"] / "environment.json")
+    return dict(environment) if isinstance(environment, dict) else {}
