@@ -1,8 +1,8 @@
 """Finds the compiled kernels, picks the variant for this CPU, and loads it into torch's own thread pool.
 
 The shared objects are linked without an OpenMP runtime (:mod:`gatewise.kernels.building`). Two runtimes in one process
-would keep two sets of spinning workers that fight for the same cores, so before loading, the runtime that torch brought
-is found among the mapped files and its names are made global: the kernels' parallel regions then run on torch's workers.
+would keep two sets of spinning workers that fight for the same cores. So before loading, the runtime that torch brought
+is found among the mapped files and its names are made global: the kernels' parallel regions run on torch's workers.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _find(folder: str, name: str) -> tuple[Library | None, str]:
 
 @cache
 def _best(folder: str) -> tuple[Library | None, str]:
-    refused = []
+    refused: list[str] = []
     for variant in variants_here():
         library, reason = _find(folder, variant.name)
         if library is not None:

@@ -12,14 +12,18 @@ import ctypes
 import torch
 from torch import Tensor
 
+from gatewise.errors import ShapeError
+from gatewise.kernels.dispatch import Request
 from gatewise.kernels.fused.library import Library, require
 
-__all__ = ["mingru", "minlstm"]
+__all__ = ["mingru", "minlstm", "supports"]
 
 _GATES = {"mingru": 2, "minlstm": 3}
 _INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
-torch.library.define("gatewise::scan", "(Tensor gates_x, Tensor h0, Tensor? lengths, bool reverse, str cell) -> (Tensor, Tensor)")
+torch.library.define(
+    "gatewise::scan", "(Tensor gates_x, Tensor h0, Tensor? lengths, bool reverse, str cell) -> (Tensor, Tensor)"
+)
 torch.library.define(
     "gatewise::scan_backward",
     "(Tensor grad_output, Tensor grad_state, Tensor gates_x, Tensor h0, Tensor output, Tensor? lengths, bool reverse, "
@@ -27,7 +31,26 @@ torch.library.define(
 )
 
 
-def mingru(gates_x: Tensor, h0: Tensor, *, lengths: Tensor | None = None, reverse: bool = False) -> tuple[Tensor, Tensor]:
+def supports(request: Request) -> tuple[bool, str]:
+    """Whether the compiled scans compute this request, and the reason.
+
+    Example:
+        >>> supports(Request("mingru", "cpu", torch.float64, 4, 4, 1, 1))
+        (False, 'the compiled mingru scan is for float32 on the CPU')
+    """
+    if request.cell not in _GATES:
+        return False, f"{request.cell} is no scan cell"
+    if request.device != "cpu" or request.dtype != torch.float32:
+        return False, f"the compiled {request.cell} scan is for float32 on the CPU"
+    missing = sorted(request.options - {"lengths", "reverse"})
+    if missing:
+        return False, f"the compiled {request.cell} scan has no {', '.join(missing)}"
+    return True, f"one compiled pass over the sequence computes {request.cell}"
+
+
+def mingru(
+    gates_x: Tensor, h0: Tensor, *, lengths: Tensor | None = None, reverse: bool = False
+) -> tuple[Tensor, Tensor]:
     """Minimal GRU: ``z = sigmoid(z_x); n = g(n_x); h_t = (1 - z) * h_{t-1} + z * n``.
 
     ``g(a) = a + 0.5`` for a >= 0, else ``sigmoid(a)``. Source: Feng et al. 2024, "Were RNNs All We Needed?",
@@ -43,6 +66,7 @@ def mingru(gates_x: Tensor, h0: Tensor, *, lengths: Tensor | None = None, revers
         Output ``(T, B, H)``, zero past a row's end, and the last states ``(B, H)``.
 
     Raises:
+        ShapeError: a tensor of another shape, precision or device, or a length outside 0 to T.
         KernelError: no compiled library is there.
 
     Example:
@@ -73,6 +97,7 @@ def minlstm(
         Output ``(T, B, H)``, zero past a row's end, and the last states ``(B, H)``.
 
     Raises:
+        ShapeError: a tensor of another shape, precision or device, or a length outside 0 to T.
         KernelError: no compiled library is there.
 
     Example:
@@ -93,9 +118,27 @@ def _sizes(gates_x: Tensor, h0: Tensor, reverse: bool) -> tuple[int, int, int, i
     return torch.get_num_threads(), int(reverse), gates_x.shape[0], gates_x.shape[1], h0.shape[1]
 
 
+def _check(gates_x: Tensor, h0: Tensor, lengths: Tensor | None, cell: str) -> None:
+    """Keep a wrong tensor from reaching a raw pointer."""
+    if gates_x.dim() != 3 or h0.dim() != 2 or gates_x.shape[1:] != (h0.shape[0], _GATES[cell] * h0.shape[1]):
+        raise ShapeError(
+            f"{cell}: gates_x and h0 do not fit each other",
+            expected=f"(T, B, {_GATES[cell]}*H) and (B, H)",
+            got=f"{tuple(gates_x.shape)} and {tuple(h0.shape)}",
+        )
+    if gates_x.dtype != torch.float32 or h0.dtype != torch.float32:
+        raise ShapeError(f"{cell}: the compiled scan is for float32", got=f"{gates_x.dtype} and {h0.dtype}")
+    if lengths is not None and (lengths.shape != h0.shape[:1] or lengths.dtype != torch.int64):
+        raise ShapeError(
+            f"{cell}: lengths must be one int64 per row",
+            expected=f"({h0.shape[0]},)",
+            got=f"{tuple(lengths.shape)} {lengths.dtype}",
+        )
+
+
 def _functions(library: Library, cell: str) -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer]:
     sizes = (_INT, _INT, _LONG, _LONG, _LONG)
-    forward = library.function(f"gatewise_{cell}_forward", None, *sizes, *[_POINTER] * 4)
+    forward = library.function(f"gatewise_{cell}_forward", _INT, *sizes, *[_POINTER] * 4)
     backward = library.function(f"gatewise_{cell}_backward", None, *sizes, *[_POINTER] * 7)
     return forward, backward
 
@@ -111,18 +154,20 @@ def _loaded(cell: str) -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPoint
     return _LOADED[key]
 
 
-@torch.library.impl("gatewise::scan", "CPU")
+@torch.library.impl("gatewise::scan", "CPU")  # type: ignore[untyped-decorator]
 def _scan(gates_x: Tensor, h0: Tensor, lengths: Tensor | None, reverse: bool, cell: str) -> tuple[Tensor, Tensor]:
+    _check(gates_x, h0, lengths, cell)
     gates_x, last = gates_x.contiguous(), h0.clone(memory_format=torch.contiguous_format)
     lengths = None if lengths is None else lengths.contiguous()
     output = gates_x.new_empty(gates_x.shape[0], *h0.shape)
     forward, _ = _loaded(cell)
     sizes = _sizes(gates_x, h0, reverse)
-    forward(*sizes, gates_x.data_ptr(), _pointer(lengths), last.data_ptr(), output.data_ptr())
+    if forward(*sizes, gates_x.data_ptr(), _pointer(lengths), last.data_ptr(), output.data_ptr()):
+        raise ShapeError(f"{cell}: a length does not fit the batch", expected=f"0 to {gates_x.shape[0]}")
     return output, last
 
 
-@torch.library.impl("gatewise::scan_backward", "CPU")
+@torch.library.impl("gatewise::scan_backward", "CPU")  # type: ignore[untyped-decorator]
 def _scan_backward(
     grad_output: Tensor,
     grad_state: Tensor,
@@ -151,13 +196,13 @@ def _scan_backward(
     return grad_gates, grad_h0
 
 
-@torch.library.register_fake("gatewise::scan")
-def _(gates_x: Tensor, h0: Tensor, lengths: Tensor | None, reverse: bool, cell: str) -> tuple[Tensor, Tensor]:
+@torch.library.register_fake("gatewise::scan")  # type: ignore[untyped-decorator]
+def _fake_scan(gates_x: Tensor, h0: Tensor, lengths: Tensor | None, reverse: bool, cell: str) -> tuple[Tensor, Tensor]:
     return gates_x.new_empty(gates_x.shape[0], *h0.shape), torch.empty_like(h0, memory_format=torch.contiguous_format)
 
 
-@torch.library.register_fake("gatewise::scan_backward")
-def _(
+@torch.library.register_fake("gatewise::scan_backward")  # type: ignore[untyped-decorator]
+def _fake_scan_backward(
     grad_output: Tensor,
     grad_state: Tensor,
     gates_x: Tensor,

@@ -10,7 +10,7 @@ import ctypes
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -34,7 +34,6 @@ _KINDS = {
 }
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3}
 _INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
-Values = TypeVar("Values", Tensor, "np.ndarray[Any, Any]")
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,11 @@ class FusedSession:
         if add(self._handle, kind, width, size, *pointers):
             raise MemoryError("no memory for a session's weights")
 
-    def __call__(self, x: Values) -> Values:
+    @overload
+    def __call__(self, x: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]: ...
+    def __call__(self, x: Tensor | np.ndarray[Any, Any]) -> Tensor | np.ndarray[Any, Any]:
         """One time step.
 
         Args:
@@ -155,7 +158,7 @@ class FusedSession:
         Raises:
             ShapeError: another shape or precision.
         """
-        if x.__class__ is np.ndarray:
+        if isinstance(x, np.ndarray):
             return self._step_array(x)
         if x.dtype is not torch.float32 or x.device.type != "cpu":
             raise ShapeError("a session steps on float32 on the CPU", got=f"{x.dtype} on {x.device}")

@@ -26,6 +26,11 @@ struct Scan {
   const int64_t* lengths;
 
   long length(long row) const { return lengths ? long(lengths[row]) : steps; }
+  bool lengths_fit() const {
+    for (long row = 0; lengths && row < rows; ++row)
+      if (lengths[row] < 0 || lengths[row] > steps) return false;
+    return true;
+  }
   // Where the step-th update of a row lies in time; for step >= length, a padded place.
   long time(long row, long step) const {
     const long length = this->length(row);
