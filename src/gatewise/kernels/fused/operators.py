@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gatewise.errors import OptionError
 from gatewise.kernels.fused.call import Options, Sequence, pointer, run, saved_values, threads
+from gatewise.kernels.fused.checks import check_inputs
 from gatewise.kernels.fused.workspace import POOL
 
-__all__ = ["Inputs", "sequence"]
+__all__ = ["Inputs", "sequence", "zoneout_parts"]
 
 
 class Inputs(NamedTuple):
@@ -45,6 +47,22 @@ class Kept(NamedTuple):
     cells: Tensor | None
     normalized: Tensor | None = None
     deviations: Tensor | None = None
+
+
+def zoneout_parts(zoneout: Tensor | float | None) -> tuple[Tensor | None, float]:
+    """A zoneout argument as (keep mask of bytes or None, expectation).
+
+    Example:
+        >>> zoneout_parts(0.25)
+        (None, 0.25)
+    """
+    if zoneout is None:
+        return None, 0.0
+    if isinstance(zoneout, Tensor):
+        return (zoneout.view(torch.uint8) if zoneout.dtype == torch.bool else zoneout), 0.0
+    if not 0.0 <= zoneout <= 1.0:
+        raise OptionError("a zoneout probability lies outside its range", expected="0 to 1", got=zoneout)
+    return None, float(zoneout)
 
 
 def _dense(inputs: Inputs) -> Inputs:
@@ -173,6 +191,7 @@ def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
     Returns:
         ``output`` (T, B, H), ``h_n`` (B, H) and for an LSTM ``c_n`` (B, H).
     """
+    check_inputs(inputs, options.gates)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):
         result: tuple[Tensor, ...] = SequenceFunction.apply(options, *inputs)
         return result
