@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +37,7 @@ OPTIONS = frozenset(
 _TORCH_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
 _TORCH_OPTIONS = frozenset({"lengths", "proj_size", "reverse", "update_replace"})
 _FUSED = ("avx512", "avx2", "neon", "baseline")
-_FORCED: ContextVar[str | None] = ContextVar("gatewise_forced_kernel", default=None)
+_FORCED: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def forced_kernel() -> str | None:
         ...     forced_kernel()
         'reference'
     """
-    name = _FORCED.get() or os.environ.get("GATEWISE_KERNEL") or None
+    name = _FORCED[-1] if _FORCED else os.environ.get("GATEWISE_KERNEL") or None
     if name is not None and name not in ("reference", "torch", *_FUSED):
         raise KernelError(
             "GATEWISE_KERNEL names no kernel", got=repr(name), fix=did_you_mean(name, ["reference", "torch", *_FUSED])
@@ -141,7 +140,7 @@ def forced_kernel() -> str | None:
 
 @contextmanager
 def force(name: str) -> Iterator[None]:
-    """Use one implementation inside the ``with`` block, as ``GATEWISE_KERNEL`` does for a whole process.
+    """Use one implementation inside the ``with`` block, as ``GATEWISE_KERNEL`` does; for all threads of the process.
 
     Args:
         name: ``reference``, ``torch``, ``avx512``, ``avx2``, ``neon`` or ``baseline``.
@@ -154,11 +153,11 @@ def force(name: str) -> Iterator[None]:
         ...     choose(Request("gru", "cpu", torch.float32, 1, 1, 1, 1)).implementation
         'reference'
     """
-    token = _FORCED.set(name)
+    _FORCED.append(name)
     try:
         yield
     finally:
-        _FORCED.reset(token)
+        _FORCED.pop()
 
 
 def choose(request: Request) -> Choice:

@@ -7,6 +7,7 @@ the semantics of :mod:`gatewise.nn.time_loop`, and a candidate in :mod:`gatewise
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import _VF, Tensor
@@ -14,10 +15,11 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from gatewise.kernels.dispatch import Choice
 from gatewise.nn.cells import Cell, State, Weights
-from gatewise.nn.time_loop import Direction, active_steps, last_rows, reverse_rows, run_reference
+from gatewise.nn.time_loop import Direction, active_steps, last_rows, reverse_rows, run_reference, scans
 
-__all__ = ["IMPLEMENTATIONS", "Implementation", "run_direction", "torch_stack"]
+__all__ = ["IMPLEMENTATIONS", "Implementation", "run_direction", "run_stack", "torch_stack"]
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 Implementation = Callable[[Choice, Direction], tuple[Tensor, State]]
 
 _TORCH_ORDER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -122,6 +124,31 @@ IMPLEMENTATIONS: dict[str, Implementation] = {"reference": _run_reference, "torc
 """Kernel family to the function that runs it."""
 
 
+def _never_compiled(function: _Function) -> _Function:
+    disabled: _Function = torch.compiler.disable(function)
+    return disabled
+
+
+@_never_compiled
+def _outside_the_graph(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
+    return IMPLEMENTATIONS[choice.family](choice, direction)
+
+
+@_never_compiled
+def _stack_outside_the_graph(*arguments: Any, **options: Any) -> tuple[Tensor, list[Tensor]]:
+    return torch_stack(*arguments, **options)
+
+
+def compiling() -> bool:
+    """Inside ``torch.compile`` proper; False while exporting, which keeps everything in one graph."""
+    return torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+
+
+def run_stack(*arguments: Any, **options: Any) -> tuple[Tensor, list[Tensor]]:
+    """:func:`torch_stack`, which ``torch.compile`` leaves as it is (one graph break, as for torch.nn's own layers)."""
+    return (_stack_outside_the_graph if compiling() else torch_stack)(*arguments, **options)
+
+
 def run_direction(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
     """Run one direction of one layer with the chosen implementation.
 
@@ -131,5 +158,10 @@ def run_direction(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
 
     Returns:
         Output ``(T, B, size)``, zero past each row's end, and the final states ``(B, size)``, held past each row's end.
+        Under ``torch.compile`` time loops and torch's sequence functions stay outside the graph: unrolled they would
+        take minutes to compile. Scans and fused operators stay inside.
     """
+    loops = choice.family == "torch" or (choice.family == "reference" and not scans(direction))
+    if loops and compiling():
+        return _outside_the_graph(choice, direction)
     return IMPLEMENTATIONS[choice.family](choice, direction)

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gatewise.nn.cells import Cell, State, Weights
 
-__all__ = ["Direction", "active_steps", "in_chunks", "reverse_rows", "run_reference", "unroll"]
+__all__ = ["Direction", "active_steps", "in_chunks", "reverse_rows", "run_reference", "scans", "unroll"]
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,12 @@ def _record(
             trace.setdefault(name, []).append(value if active is None else value.masked_fill(~active[t], 0))
 
 
+def scans(direction: Direction) -> bool:
+    """Whether the reference evaluates all steps at once: the cell has a scan, and no zoneout stands in its way."""
+    plain = direction.x.shape[0] > 0 and all(each is None for each in direction.zoneout)
+    return plain and type(direction.cell).scan is not Cell.scan
+
+
 def run_reference(direction: Direction) -> tuple[Tensor, State]:
     """The reference implementation: the cell's parallel scan where it has one and may use it, else the loop.
 
@@ -161,11 +167,9 @@ def run_reference(direction: Direction) -> tuple[Tensor, State]:
     Returns:
         Output and final states, as :func:`unroll`.
     """
-    steps = direction.x.shape[0]
-    plain = steps > 0 and all(each is None for each in direction.zoneout)
-    if not plain or type(direction.cell).scan is Cell.scan:
+    if not scans(direction):
         return unroll(direction)
-    lengths = direction.lengths
+    steps, lengths = direction.x.shape[0], direction.lengths
     x = reverse_rows(direction.x, lengths) if direction.reverse else direction.x
     gates_x = direction.cell.project(x, direction.weights)
     output = direction.cell.scan(gates_x, direction.state, direction.weights)
