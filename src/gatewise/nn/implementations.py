@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from gatewise.kernels.dispatch import Choice
 from gatewise.nn.cells import Cell, State, Weights
+from gatewise.nn.fused import run_fused
 from gatewise.nn.time_loop import Direction, active_steps, last_rows, reverse_rows, run_reference, scans
 
 __all__ = ["IMPLEMENTATIONS", "Implementation", "run_direction", "run_stack", "torch_stack"]
@@ -120,7 +121,7 @@ def _run_packed(direction: Direction, x: Tensor, lengths: Tensor) -> tuple[Tenso
     return whole, tuple(old.index_copy(0, rows, new[0]) for old, new in zip(direction.state, joined, strict=True))
 
 
-IMPLEMENTATIONS: dict[str, Implementation] = {"reference": _run_reference, "torch": _run_torch}
+IMPLEMENTATIONS: dict[str, Implementation] = {"reference": _run_reference, "torch": _run_torch, "fused": run_fused}
 """Kernel family to the function that runs it."""
 
 

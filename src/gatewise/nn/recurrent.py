@@ -18,6 +18,7 @@ from gatewise.nn.foundation import Foundation
 from gatewise.nn.implementations import run_direction, run_stack
 from gatewise.nn.inputs import check_input, check_lengths, join_state, split_state
 from gatewise.nn.options import check_size
+from gatewise.nn.streaming import Session
 from gatewise.nn.time_loop import Direction, in_chunks, unroll
 from gatewise.nn.tracing import DirectionTrace, Trace
 
@@ -144,6 +145,25 @@ class Recurrent(Foundation):
         axis = 1 if self.batch_first and batched else 0
         output, new = self.forward(x.unsqueeze(axis), state)
         return output.squeeze(axis), new
+
+    def session(self, batch: int = 1) -> Session:
+        """A stream that keeps its state inside; on the compiled steps, microseconds per step.
+
+        Args:
+            batch: B, independent streams side by side.
+
+        Returns:
+            A :class:`gatewise.nn.streaming.Session`: call it with one time step ``(B, I)``.
+
+        Raises:
+            OptionError: the layer is bidirectional, or in training with a dropout or zoneout.
+
+        Example:
+            >>> session = Recurrent("gru", 2, 3).session()
+            >>> session(torch.ones(1, 2)).shape
+            torch.Size([1, 3])
+        """
+        return Session(self, batch)
 
     def flatten_parameters(self) -> None:
         """Lay the weights out as cuDNN wants them; nothing on other devices, nor for layers cuDNN does not have."""

@@ -1,0 +1,55 @@
+"""Offers the compiled kernels to :mod:`gatewise.kernels.dispatch`, with the reason wherever they cannot be used."""
+
+from __future__ import annotations
+
+import torch
+
+from gatewise.kernels import dispatch
+from gatewise.kernels.dispatch import Choice, Request
+from gatewise.kernels.fused import checks, library, scan
+
+__all__ = ["offer", "supports"]
+
+
+def supports(request: Request) -> tuple[bool, str]:
+    """Whether compiled kernels compute exactly this request, and why (not).
+
+    Example:
+        >>> supports(Request("gru", "cuda", torch.float32, 1, 1, 1, 1))[0]
+        False
+    """
+    if torch._C._are_functorch_transforms_active():
+        return False, "torch.func transforms need plain operations"
+    if request.cell in ("mingru", "minlstm"):
+        return scan.supports(request)
+    return checks.sequence_supports(request)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _library() -> tuple[str | None, str]:
+    """The chosen library's implementation name, or None, and why; a constant to torch.compile."""
+    found, reason = library.load()
+    if found is None:
+        library.warn_once_if_missing()
+        return None, reason
+    return found.implementation, reason
+
+
+def offer(request: Request) -> tuple[Choice | None, str]:
+    """The compiled implementation for a request, or None, and the reason; a candidate of ``dispatch.CANDIDATES``.
+
+    Example:
+        >>> offer(Request("mingru", "cpu", torch.float64, 4, 4, 1, 1))
+        (None, 'the compiled mingru scan is for float32 on the CPU')
+    """
+    implementation, loaded = _library()
+    supported, reason = supports(request)
+    if implementation is None:
+        return None, loaded
+    if not supported:
+        return None, reason
+    return Choice(implementation, loaded), loaded
+
+
+if offer not in dispatch.CANDIDATES:
+    dispatch.CANDIDATES.append(offer)
