@@ -22,6 +22,8 @@ def supports(request: Request) -> tuple[bool, str]:
         return False, "torch.func transforms need plain operations"
     if request.cell in ("mingru", "minlstm"):
         return scan.supports(request)
+    if torch.compiler.is_compiling():
+        return False, f"the fused {request.cell} cannot be traced"
     return checks.sequence_supports(request)
 
 
@@ -42,12 +44,12 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         >>> offer(Request("mingru", "cpu", torch.float64, 4, 4, 1, 1))
         (None, 'the compiled mingru scan is for float32 on the CPU')
     """
-    implementation, loaded = _library()
     supported, reason = supports(request)
-    if implementation is None:
-        return None, loaded
     if not supported:
         return None, reason
+    implementation, loaded = _library()
+    if implementation is None:
+        return None, loaded
     return Choice(implementation, loaded), loaded
 
 
