@@ -92,7 +92,7 @@ class BuildReport:
     Attributes:
         built: names of the variants whose shared object is now current.
         problem: one line that says why others are missing; None when all are there.
-        details: the compiler's own words.
+        details: the compiler's own words about the first source that failed.
     """
 
     built: tuple[str, ...]
@@ -213,7 +213,7 @@ def build(
         return BuildReport(tuple(built))
     missing = ", ".join(variant.name for variant in chosen if variant.name not in built)
     first = next((line for line in details[0].splitlines() if "error" in line), details[0].splitlines()[0])
-    return BuildReport(tuple(built), f"{compiler[0]} could not build {missing}: {first.strip()}", "\n".join(details))
+    return BuildReport(tuple(built), f"{compiler[0]} could not build {missing}: {first.strip()}", details[0])
 
 
 def _cannot_build(compiler: list[str] | None, chosen: Sequence[Variant], all_here: bool) -> str | None:

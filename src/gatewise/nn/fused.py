@@ -47,11 +47,12 @@ def run_fused(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
     arguments["h0"] = direction.state[0]
     if kernel == "gru":
         options = direction.cell.kernel_options()
-        reset = "before" if "reset_before" in options else "after"
-        update = "replace" if "update_replace" in options else "keep"
-        output, last = fused.gru(**arguments, reset=reset, update=update)
+        arguments["reset"] = "before" if "reset_before" in options else "after"
+        arguments["update"] = "replace" if "update_replace" in options else "keep"
+        output, last = fused.gru(**arguments)
     else:
-        output, last = fused.rnn(**arguments, nonlinearity=kernel.removeprefix("rnn_"))
+        arguments["nonlinearity"] = kernel.removeprefix("rnn_")
+        output, last = fused.rnn(**arguments)
     return output, (last,)
 
 

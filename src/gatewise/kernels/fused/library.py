@@ -20,7 +20,7 @@ import torch
 
 from gatewise.errors import KernelError, did_you_mean
 from gatewise.kernels import dispatch
-from gatewise.kernels.building import OUTPUT, Variant, source_key, variants_here
+from gatewise.kernels.building import OUTPUT, Variant, source_key, sources, variants_here
 
 __all__ = [
     "Library",
@@ -38,7 +38,8 @@ HOW_TO_GET = "install a C++ compiler (g++ or clang++), then run: python -m gatew
 
 _FEATURE_BITS = {"baseline": 1, "neon": 1, "avx2": 2, "avx512": 4, "avx512_bf16": 8}
 _OPENMP_NAMES = ("libgomp", "libomp.", "libiomp5")
-_OUTPUT = str(OUTPUT)
+FOLDER = os.environ.get("GATEWISE_KERNEL_FOLDER") or str(OUTPUT)
+"""Where the shared objects are looked for: ``GATEWISE_KERNEL_FOLDER`` at import, or the package's own folder."""
 _lock = threading.Lock()
 _warned = False
 
@@ -85,22 +86,9 @@ class Library:
         return found
 
     def is_current(self) -> bool:
-        """Whether it was built from the sources that lie beside it (true where they cannot be read)."""
+        """Whether it was built from the sources that lie beside it (true where none are there)."""
         key = self.function("gatewise_source_key", ctypes.c_char_p)().decode()
-        try:
-            return bool(key == source_key())
-        except OSError:
-            return True
-
-
-def folder() -> str:
-    """Where the shared objects are looked for: ``GATEWISE_KERNEL_FOLDER`` or the package's own folder.
-
-    Example:
-        >>> len(folder()) > 0
-        True
-    """
-    return os.environ.get("GATEWISE_KERNEL_FOLDER") or _OUTPUT
+        return not sources() or bool(key == source_key())
 
 
 def openmp_runtimes() -> list[str]:
@@ -133,9 +121,9 @@ def _share_openmp() -> str | None:
 
 
 @cache
-def _open(folder: str, variant: Variant) -> tuple[Library | None, str]:
+def _open(variant: Variant) -> tuple[Library | None, str]:
     """One shared object, loaded whether or not the CPU can run it."""
-    path = Path(folder) / variant.file_name
+    path = Path(FOLDER) / variant.file_name
     if not path.exists():
         return None, f"{variant.file_name} is not there (not built)"
     problem = _share_openmp()
@@ -145,13 +133,16 @@ def _open(folder: str, variant: Variant) -> tuple[Library | None, str]:
         handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
     except OSError as error:
         return None, f"{path.name} cannot be loaded: {error}"
-    return Library(variant.name, variant.width, path, handle), f"{path.name} is loaded"
+    library = Library(variant.name, variant.width, path, handle)
+    if str(OUTPUT) == FOLDER and not library.is_current():
+        return None, f"{path.name} was built from other sources than those beside it"
+    return library, f"{path.name} is loaded"
 
 
 @cache
-def _features(folder: str) -> int:
+def _features() -> int:
     for variant in reversed(variants_here()):
-        library, _ = _open(folder, variant)
+        library, _ = _open(variant)
         if library is not None:
             return int(library.function("gatewise_cpu_features", ctypes.c_int32)())
     return 0
@@ -164,29 +155,29 @@ def cpu_features() -> frozenset[str]:
         >>> cpu_features() <= {"baseline", "neon", "avx2", "avx512", "avx512_bf16"}
         True
     """
-    bits = _features(folder())
+    bits = _features()
     names = {variant.name for variant in variants_here()} | {"avx512_bf16"}
     return frozenset(name for name in names if bits & _FEATURE_BITS[name])
 
 
 @cache
-def _find(folder: str, name: str) -> tuple[Library | None, str]:
+def _find(name: str) -> tuple[Library | None, str]:
     variant = next((variant for variant in variants_here() if variant.name == name), None)
     if variant is None:
         return None, f"{name} is for another CPU family"
-    library, reason = _open(folder, variant)
+    library, reason = _open(variant)
     if library is None:
         return None, reason
-    if not _features(folder) & _FEATURE_BITS[name]:
+    if not _features() & _FEATURE_BITS[name]:
         return None, f"this CPU has no {name} instructions"
     return library, f"this CPU runs {name}"
 
 
 @cache
-def _best(folder: str) -> tuple[Library | None, str]:
+def _best() -> tuple[Library | None, str]:
     refused: list[str] = []
     for variant in variants_here():
-        library, reason = _find(folder, variant.name)
+        library, reason = _find(variant.name)
         if library is not None:
             text = f"{variant.name} is the fastest built variant that this CPU runs"
             return library, "; ".join([text, *refused])
@@ -218,7 +209,7 @@ def load(variant: str | None = None) -> tuple[Library | None, str]:
     elif variant not in ("avx512", "avx2", "baseline", "neon"):
         known = ("avx512", "avx2", "baseline", "neon")
         raise KernelError(f"no kernel variant {variant!r}", fix=did_you_mean(variant, known))
-    return _best(folder()) if variant is None else _find(folder(), variant)
+    return _best() if variant is None else _find(variant)
 
 
 def require(variant: str | None = None) -> Library:
@@ -251,7 +242,7 @@ def warn_once_if_missing() -> None:
     with _lock:
         if _warned:
             return
-        library, reason = _best(folder())
+        library, reason = _best()
         if library is None:
             _warned = True
             warnings.warn(f"gatewise runs on PyTorch's kernels: {reason}. To get them: {HOW_TO_GET}", stacklevel=3)
@@ -264,7 +255,7 @@ def available_variants() -> tuple[str, ...]:
         >>> set(available_variants()) <= {"avx512", "avx2", "baseline", "neon"}
         True
     """
-    return tuple(variant.name for variant in variants_here() if _find(folder(), variant.name)[0] is not None)
+    return tuple(variant.name for variant in variants_here() if _find(variant.name)[0] is not None)
 
 
 def explain() -> dict[str, str]:
@@ -274,4 +265,4 @@ def explain() -> dict[str, str]:
         >>> all(isinstance(reason, str) for reason in explain().values())
         True
     """
-    return {variant.name: _find(folder(), variant.name)[1] for variant in variants_here()}
+    return {variant.name: _find(variant.name)[1] for variant in variants_here()}
