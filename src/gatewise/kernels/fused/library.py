@@ -125,17 +125,17 @@ def _open(variant: Variant) -> tuple[Library | None, str]:
     """One shared object, loaded whether or not the CPU can run it."""
     path = Path(FOLDER) / variant.file_name
     if not path.exists():
-        return None, f"{variant.file_name} is not there (not built)"
+        return None, "not built"
     problem = _share_openmp()
     if problem is not None:
         return None, problem
     try:
         handle = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
     except OSError as error:
-        return None, f"{path.name} cannot be loaded: {error}"
+        return None, f"cannot be loaded: {error}"
     library = Library(variant.name, variant.width, path, handle)
     if str(OUTPUT) == FOLDER and not library.is_current():
-        return None, f"{path.name} was built from other sources than those beside it"
+        return None, "built from other sources than those beside them"
     return library, f"{path.name} is loaded"
 
 
@@ -175,14 +175,18 @@ def _find(name: str) -> tuple[Library | None, str]:
 
 @cache
 def _best() -> tuple[Library | None, str]:
-    refused: list[str] = []
+    refused: dict[str, list[str]] = {}
+    found = None
     for variant in variants_here():
-        library, reason = _find(variant.name)
-        if library is not None:
-            text = f"{variant.name} is the fastest built variant that this CPU runs"
-            return library, "; ".join([text, *refused])
-        refused.append(reason)
-    return None, "no compiled kernels: " + ("; ".join(refused) or "none are written for this CPU family")
+        found, reason = _find(variant.name)
+        if found is not None:
+            break
+        refused.setdefault(reason, []).append(variant.name)
+    why = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refused.items())
+    if found is not None:
+        text = f"{found.variant} is the fastest built variant that this CPU runs"
+        return found, f"{text} ({why})" if why else text
+    return None, f"no compiled kernels ({why or 'none are written for this CPU family'})"
 
 
 def load(variant: str | None = None) -> tuple[Library | None, str]:
