@@ -1,1 +1,23 @@
 """From a raw file to checked records, leak-free splits and batches."""
+
+from gatewise.data.batches import Batch, EncodedTexts, ordered_batches, shuffled_batches
+from gatewise.data.loading import cache_folder, datasets, load_text
+from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
+from gatewise.data.tables import read_table
+from gatewise.data.vocabulary import Vocabulary
+
+__all__ = [
+    "Batch",
+    "DatasetInfo",
+    "EncodedTexts",
+    "Labels",
+    "Split",
+    "TextDataset",
+    "Vocabulary",
+    "cache_folder",
+    "datasets",
+    "load_text",
+    "ordered_batches",
+    "read_table",
+    "shuffled_batches",
+]

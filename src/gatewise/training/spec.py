@@ -16,7 +16,7 @@ __all__ = ["FORMAT_VERSION", "POOLINGS", "SCHEDULES", "DataSpec", "ModelSpec", "
 FORMAT_VERSION = 1
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 SCHEDULES = ("constant", "linear", "cosine")
-_BUILT_IN_CELLS = ("rnn", "lstm", "gru")
+_BUILT_IN_CELLS = ("rnn", "lstm", "gru", "mingru", "minlstm")
 _Record = TypeVar("_Record", bound="DataSpec | ModelSpec | TrainingSpec")
 
 
@@ -77,7 +77,7 @@ class ModelSpec:
         128
         >>> ModelSpec(cell="gur")
         Traceback (most recent call last):
-        gatewise.errors.OptionError: there is no cell 'gur'; expected: rnn, lstm, gru; fix: did you mean 'gru'?
+        gatewise.errors.OptionError: there is no cell 'gur'; expected: rnn, lstm, gru, mingru, minlstm; fix: did you mean 'gru'?
     """
 
     cell: str = "gru"

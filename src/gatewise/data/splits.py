@@ -1,0 +1,186 @@
+"""Splits without leaks: a text, and where it is known a film, is in one part only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from gatewise.data.records import Labels, Split
+from gatewise.errors import DataError
+
+__all__ = ["content_key", "distinct_rows", "drop_shared", "fingerprint", "hold_out", "name_labels", "take"]
+
+_TEST_SHARE, _TEST_MOST = 0.2, 10_000
+_VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 5_000
+
+
+def content_key(text: str) -> str:
+    """What makes two texts the same text: their words, whatever the space between them.
+
+    Example:
+        >>> content_key("good  film\\n") == content_key("good film")
+        True
+    """
+    return " ".join(text.split())
+
+
+def name_labels(labels: Sequence[str], place: str) -> tuple[tuple[str, ...], Labels]:
+    """Turn written labels into class names, sorted (as numbers where all are), and indices into them: (N,).
+
+    Raises:
+        DataError: all labels are the same.
+
+    Example:
+        >>> names, indices = name_labels(["10", "9", "10"], "a.csv")
+        >>> names, indices.tolist()
+        (('9', '10'), [1, 0, 1])
+    """
+    distinct = set(labels)
+    if len(distinct) < 2:
+        raise DataError(
+            f"all {len(labels):,} labels in {place} are {next(iter(distinct))!r}",
+            expected="at least two classes",
+            fix="name the column that tells the classes apart with --label",
+        )
+    numbers = all(name.removeprefix("-").isdecimal() for name in distinct)
+    names = tuple(sorted(distinct, key=int) if numbers else sorted(distinct))
+    place_of = {name: index for index, name in enumerate(names)}
+    return names, np.array([place_of[name] for name in labels], dtype=np.int64)
+
+
+def distinct_rows(texts: Sequence[str], labels: Labels) -> tuple[list[int], Labels, list[str]]:
+    """Keep each text once, so that no text straddles two parts.
+
+    A text that came with several labels keeps the most frequent one (the first, on a tie).
+
+    Returns:
+        (rows kept, their labels (M,), notes on what was dropped)
+
+    Example:
+        >>> rows, labels, notes = distinct_rows(["a", "b", "a"], np.array([0, 1, 0]))
+        >>> rows, notes
+        ([0, 1], ['1 repeated text was dropped'])
+    """
+    first: dict[str, int] = {}
+    votes: dict[int, Counter[int]] = {}
+    for row, text in enumerate(texts):
+        kept = first.setdefault(content_key(text), row)
+        if kept != row:
+            votes.setdefault(kept, Counter([int(labels[kept])]))[int(labels[row])] += 1
+    rows = list(first.values())
+    chosen = labels[rows].copy()
+    disputed = 0
+    for place, row in enumerate(rows):
+        if row in votes:
+            chosen[place] = votes[row].most_common(1)[0][0]
+            disputed += len(votes[row]) > 1
+    notes = []
+    dropped = len(texts) - len(rows)
+    if dropped:
+        notes.append(f"{_count(dropped, 'repeated text')} {_was(dropped)} dropped")
+    if disputed:
+        notes.append(f"{_count(disputed, 'text')} came with several labels and kept the most frequent one")
+    return rows, chosen, notes
+
+
+def drop_shared(train: Split, test: Split) -> tuple[Split, list[str]]:
+    """Take every text of the test part out of the training part.
+
+    Example:
+        >>> left, notes = drop_shared(Split(("a", "b"), np.array([0, 1])), Split(("b",), np.array([1])))
+        >>> left.texts, notes
+        (('a',), ['1 text of the test part was removed from the training part'])
+    """
+    tested = {content_key(text) for text in test.texts}
+    rows = [row for row, text in enumerate(train.texts) if content_key(text) not in tested]
+    dropped = len(train.texts) - len(rows)
+    if not dropped:
+        return train, []
+    if not rows:
+        raise DataError(
+            "every training text is in the test file too", fix="give a --test file with texts that are not trained on"
+        )
+    note = f"{_count(dropped, 'text')} of the test part {_was(dropped)} removed from the training part"
+    return take(train, rows), [note]
+
+
+def take(part: Split, rows: Sequence[int]) -> Split:
+    """The given rows of a part, in that order."""
+    return Split(tuple(part.texts[row] for row in rows), part.labels[list(rows)])
+
+
+def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
+    """Split by content: stratified, and the same whatever the order of the file.
+
+    Within each class the texts are ranked by the SHA-256 of their words; the first ranks are held out. The test part
+    takes a fifth (at most 10,000 texts), the validation part a tenth (at most 5,000), each at least one of a class.
+
+    Args:
+        whole: distinct texts.
+        label_names: the classes.
+        place: the file, for messages.
+        with_test: whether a test part is wanted too; False gives an empty one last.
+
+    Returns:
+        [train, validation, test]
+
+    Raises:
+        DataError: a class has fewer texts than there are parts.
+    """
+    parts: list[list[int]] = [[], [], []]
+    counts = np.bincount(whole.labels, minlength=len(label_names))
+    needed = 3 if with_test else 2
+    for index, name in enumerate(label_names):
+        if counts[index] < needed:
+            raise DataError(
+                f"the class {name!r} has {_count(int(counts[index]), 'text')} in {place}",
+                expected=f"at least {needed} different ones, to train on and to test with",
+                fix="add texts of this class, or delete it",
+            )
+        rows = np.flatnonzero(whole.labels == index).tolist()
+        ranked = sorted(rows, key=lambda row: _digest(whole.texts[row]))
+        share = counts[index] / len(whole.texts)
+        test = _part_size(_TEST_SHARE, _TEST_MOST * share, int(counts[index])) if with_test else 0
+        validation = _part_size(_VALIDATION_SHARE, _VALIDATION_MOST * share, int(counts[index]))
+        parts[2] += ranked[:test]
+        parts[1] += ranked[test : test + validation]
+        parts[0] += ranked[test + validation :]
+    return [take(whole, sorted(rows, key=lambda row: _digest(whole.texts[row]))) for rows in parts]
+
+
+def fingerprint(label_names: Sequence[str], parts: Sequence[Split]) -> str:
+    """SHA-256 of names, texts, labels and parts, in order: equal fingerprints mean equal data.
+
+    Example:
+        >>> part = Split(("a",), np.array([0]))
+        >>> fingerprint(["x"], [part]) == fingerprint(["x"], [part, part])
+        False
+    """
+    digest = hashlib.sha256()
+    for text in (*label_names, *(text for part in parts for text in part.texts)):
+        content = text.encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "little"))
+        digest.update(content)
+    for part in parts:
+        digest.update(len(part.labels).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(part.labels, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _part_size(share: float, most: float, count: int) -> int:
+    return max(1, round(min(share * count, most)))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(content_key(text).encode("utf-8", "surrogatepass")).digest()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"

@@ -1,0 +1,92 @@
+"""Bytes to text: UTF-8 or a clear word about what else it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatewise.errors import DataError
+
+__all__ = ["decode", "read_text_file"]
+
+_WIDE_MARKS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+def read_text_file(path: Path) -> str:
+    """Read a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        DataError: it is missing, a folder, unreadable, empty, or not UTF-8.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist", fix=_neighbour(path)) from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path} is a folder", expected="a file", fix="name a file in it") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read", got=error.strerror or str(error)) from error
+    if not content.strip():
+        raise DataError(f"{path} is empty", expected="a header line and rows", fix="name a file that has records")
+    return decode(content, str(path))
+
+
+def decode(content: bytes, place: str) -> str:
+    r"""Decode UTF-8, dropping a byte order mark.
+
+    Args:
+        content: the bytes.
+        place: where they came from, for messages.
+
+    Raises:
+        DataError: UTF-16 or UTF-32, NUL bytes, or bytes that are not UTF-8 (their line is named).
+
+    Example:
+        >>> decode(b"\xef\xbb\xbftext", "a.csv")
+        'text'
+        >>> decode("größer".encode("latin-1"), "a.csv")
+        Traceback (most recent call last):
+        gatewise.errors.DataError: a.csv is not UTF-8: byte 0xf6 in line 1; ...
+    """
+    for mark, name in _WIDE_MARKS.items():
+        if content.startswith(mark):
+            raise DataError(f"{place} is {name}", expected="UTF-8", fix=_convert(name, place))
+    nul = content.find(b"\0")
+    if nul >= 0:
+        many = content[:4096].count(b"\0") * 4 > len(content[:4096])
+        raise DataError(
+            f"{place} has a NUL byte in line {content.count(bytes([10]), 0, nul) + 1}",
+            expected="UTF-8 text",
+            got="probably UTF-16 without its mark" if many else "binary content or a damaged file",
+            fix=_convert("UTF-16LE", place) if many else "remove the NUL bytes, or name a text file",
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        start = error.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
+        raise DataError(
+            f"{place} is not UTF-8: byte 0x{content[start]:02x} in line {content.count(bytes([10]), 0, start) + 1}",
+            expected="UTF-8",
+            got="probably Latin-1 or Windows-1252",
+            fix=_convert("WINDOWS-1252", place),
+        ) from error
+
+
+def _convert(encoding: str, place: str) -> str:
+    return f"convert it: iconv -f {encoding} -t UTF-8 {place} > converted.csv"
+
+
+def _neighbour(path: Path) -> str:
+    """Name a file next to the missing one that is called nearly the same."""
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"the folder {path.parent} does not exist either; check the path"
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {str(path.parent / near[0])!r}?" if near else "check the path"

@@ -1,0 +1,56 @@
+"""The honest neighbour of every recurrent text classifier: TF-IDF with logistic regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["TfidfLogisticRegression"]
+
+
+class TfidfLogisticRegression:
+    """Words and pairs of words, weighted by rarity, into a linear model.
+
+    Each text is a vector of (1 + ln count) * idf over its words and pairs of neighbouring words, of length 1; the
+    classes' scores are linear in it (Wang and Manning, 2012, show how hard this is to beat on reviews).
+
+    Args:
+        inverse_regularisation: C, the weight of the data against the squared weights.
+
+    Example:
+        >>> texts = ["good film", "fine film", "bad film", "poor film"] * 2
+        >>> model = TfidfLogisticRegression().fit(texts, [1, 1, 0, 0] * 2)
+        >>> model.predict_proba(["a good one"]).argmax().item()
+        1
+    """
+
+    def __init__(self, inverse_regularisation: float = 20.0) -> None:
+        self.inverse_regularisation = inverse_regularisation
+
+    def fit(self, texts: Sequence[str], labels: npt.ArrayLike) -> TfidfLogisticRegression:
+        """Learn from texts and labels (N,), indices 0 to C-1."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+
+        # pairs seen once cannot carry over to other texts; in small data they are all there is
+        rare = 2 if len(texts) >= 1_000 else 1
+        self._vectoriser: Any = TfidfVectorizer(
+            ngram_range=(1, 2), sublinear_tf=True, min_df=rare, token_pattern=r"\w+|[^\w\s]", dtype=np.float32
+        )
+        features = self._vectoriser.fit_transform(texts)
+        self._model: Any = LogisticRegression(C=self.inverse_regularisation, max_iter=200)
+        self._model.fit(features, np.asarray(labels))
+        return self
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the fitted linear model."""
+        return int(self._model.coef_.size + self._model.intercept_.size)
+
+    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Probabilities (N, C)."""
+        chances = self._model.predict_proba(self._vectoriser.transform(texts))
+        return np.asarray(chances, dtype=np.float64)
