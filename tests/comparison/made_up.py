@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from gatewise.tasks.metrics import classification_metrics
 
 from gatewise.comparison.plan import make_plan
 from gatewise.comparison.record import BASELINE, build_record, predictions_entry
 from gatewise.data.records import Split, TextDataset
-from gatewise.tasks.classification import classification_metrics
 
 SENTENCES = (
     "The film drifts along for two hours and never finds a reason to exist.",
@@ -28,14 +28,14 @@ def made_up_dataset(
     part = Split(words, truth)
     return TextDataset(
         "reviews",
-        "Read from reviews.csv.",
-        "The test part was held out of reviews.csv.",
+        "the file reviews.csv",
+        "600 texts held out of reviews.csv",
         labels,
         part,
         Split(words[:100], truth[:100]),
         part,
         "0" * 64,
-        ("Dropped 3 repeated texts.",),
+        ("3 repeated texts were dropped",),
     )
 
 
@@ -76,7 +76,7 @@ def _run(
 ) -> dict[str, Any]:
     labels, classes = dataset.test.labels, len(dataset.label_names)
     blurred = hardness + generator.normal(0, 0.05, len(labels))
-    right = blurred < np.quantile(blurred, accuracy)
+    right = blurred <= np.quantile(blurred, accuracy)
     confidence = np.clip(generator.beta(6, 1.5, len(labels)), 0.51, 0.999)
     given = np.where(right, labels, (labels + 1) % classes)
     probabilities = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)

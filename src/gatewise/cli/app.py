@@ -8,6 +8,12 @@ from typing import Annotated
 import typer
 
 import gatewise
+from gatewise.cli.compare import compare
+from gatewise.cli.datasets import datasets
+from gatewise.cli.evaluate import evaluate
+from gatewise.cli.predict import predict
+from gatewise.cli.report import report
+from gatewise.cli.train import train
 from gatewise.errors import GatewiseError
 
 app = typer.Typer(
@@ -15,6 +21,7 @@ app = typer.Typer(
     help="Which gate should I use, and what does it cost? Train, compare and use recurrent networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -32,6 +39,10 @@ def _root(
     ] = False,
 ) -> None:
     """Hold the options that belong to no command."""
+
+
+for _command in (compare, train, predict, evaluate, report, datasets):
+    app.command(no_args_is_help=_command in (predict, evaluate, report))(_command)
 
 
 def main(arguments: list[str] | None = None) -> None:

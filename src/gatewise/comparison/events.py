@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gatewise.comparison.plan import Plan
-from gatewise.data.records import TextDataset
 from gatewise.training.events import Event as TrainingEvent
+
+if TYPE_CHECKING:
+    from gatewise.data.records import TextDataset
 
 __all__ = ["ComparisonEvent", "ComparisonListener", "DataReady", "ModelDone", "ModelStarted", "RunProgress"]
 

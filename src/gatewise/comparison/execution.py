@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,12 @@ from gatewise.comparison.events import ComparisonListener, ModelDone, ModelStart
 from gatewise.comparison.latency import measure_latency
 from gatewise.comparison.plan import Plan, PlannedRun
 from gatewise.comparison.record import BASELINE, FORMAT_VERSION, Entry, compact_json, predictions_entry
-from gatewise.data.records import TextDataset
 from gatewise.errors import RunError
 from gatewise.files import make_folder, read_json, write_text
 from gatewise.training.events import Event, RunResult, StepDone
+
+if TYPE_CHECKING:
+    from gatewise.data.records import TextDataset
 
 __all__ = ["execute"]
 
@@ -131,7 +133,7 @@ def _measured(
     """Complete an entry with what the test part shows, and keep it."""
     from dataclasses import asdict
 
-    from gatewise.tasks.classification import classification_metrics
+    from gatewise.tasks.metrics import classification_metrics
 
     metrics = classification_metrics(np.asarray(probabilities), dataset.test.labels, dataset.label_names)
     entry = {

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,9 @@ from gatewise.comparison.statistics import (
     wilson_interval,
 )
 from gatewise.comparison.verdict import SIGNIFICANCE, ModelFigures, Pair, decide
-from gatewise.data.records import TextDataset
+
+if TYPE_CHECKING:
+    from gatewise.data.records import TextDataset
 
 __all__ = ["BASELINE", "FORMAT_VERSION", "build_record", "compact_json", "predictions_entry", "title_of"]
 

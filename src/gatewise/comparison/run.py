@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gatewise.comparison.command import compare_command
 from gatewise.comparison.events import ComparisonEvent, ComparisonListener, DataReady
 from gatewise.comparison.execution import execute
 from gatewise.comparison.plan import Plan, claim_folder, default_folder, make_plan
@@ -16,7 +16,7 @@ from gatewise.comparison.record import build_record, compact_json
 from gatewise.comparison.result import RECORD_FILE, Comparison
 from gatewise.files import read_json, write_text
 
-__all__ = ["command_for", "compare", "run_plan"]
+__all__ = ["compare", "run_plan"]
 
 
 def compare(
@@ -87,38 +87,11 @@ def run_plan(plan: Plan, folder: Path, *, on_event: ComparisonListener | None = 
         dataset,
         runs,
         environment=_environment(folder, runs),
-        command=command_for(plan, folder),
+        command=compare_command(plan, folder),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_text(folder / RECORD_FILE, compact_json(record) + "\n")
     return Comparison(folder, record)
-
-
-def command_for(plan: Plan, folder: Path) -> str:
-    """The command line that repeats, or continues, a comparison.
-
-    Example:
-        >>> command_for(make_plan("imdb", cells=["gru"], epochs=5), Path("runs/imdb"))
-        'gatewise compare imdb --cells gru --epochs 5 --out runs/imdb'
-    """
-    usual = make_plan()
-    words = ["gatewise", "compare", plan.data.data]
-    for name in ("text", "label", "test"):
-        if (value := getattr(plan.data, name)) is not None:
-            words += [f"--{name}", value]
-    if plan.cells != usual.cells:
-        words += ["--cells", ",".join(plan.cells)]
-    if len(plan.seeds) > 1:
-        words += ["--seeds", str(len(plan.seeds))]
-    for part in ("model", "training"):
-        ours, theirs = plan.to_dict()[part], usual.to_dict()[part]
-        for name, value in ours.items():
-            if value != theirs[name]:
-                flag = "--" + name.replace("_", "-")
-                words += [flag if value else "--no-" + flag[2:]] if isinstance(value, bool) else [flag, str(value)]
-    if plan.seeds[0] != usual.seeds[0]:
-        words += ["--seed", str(plan.seeds[0])]
-    return shlex.join([*words, "--out", str(folder)])
 
 
 def _environment(folder: Path, runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

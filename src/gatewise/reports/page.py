@@ -61,6 +61,7 @@ def render_page(record: Record) -> str:
         duration=words.duration,
         count=words.count,
         p_value=words.p_value,
+        sentence=words.sentence,
     )
     models = sorted(record["models"], key=lambda model: -model["accuracy"]["estimate"])
     styles = series_style(record["models"])
@@ -71,6 +72,7 @@ def render_page(record: Record) -> str:
         models=models,
         styles=styles,
         titles=titles,
+        differences=[_upright(pair) for pair in record["differences"]],
         strip=_strip(models),
         charts=_charts(record, styles),
         matrices=[_matrix(model, record["data"]["label_names"], styles[model["name"]]) for model in models],
@@ -164,6 +166,14 @@ def _charts(record: Record, styles: Mapping[str, int]) -> dict[str, Any]:
             x_title="training time of one run",
         ),
     }
+
+
+def _upright(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """The pair with the more accurate model first."""
+    if pair["estimate"] >= 0:
+        return dict(pair)
+    turned = {"first": pair["second"], "second": pair["first"], "estimate": -pair["estimate"]}
+    return {**pair, **turned, "low": -pair["high"], "high": -pair["low"]}
 
 
 def _matrix(model: Mapping[str, Any], labels: Sequence[str], style: int) -> dict[str, Any]:

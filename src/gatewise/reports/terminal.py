@@ -40,8 +40,7 @@ def print_comparison(record: Record, console: Console) -> None:
     console.print(Text(verdict["headline"], style="bold"))
     for sentence in verdict["sentences"]:
         console.print(Text(sentence))
-    notes = [record["data"]["split_note"], *verdict["caveats"]]
-    for note in notes:
+    for note in (f"Test part: {record['data']['split_note']}.", *verdict["caveats"]):
         console.print(Text(note, style="dim"))
 
 

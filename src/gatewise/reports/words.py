@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["count", "duration", "interval", "p_value", "percent", "points"]
+__all__ = ["count", "duration", "interval", "p_value", "percent", "points", "sentence"]
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -81,3 +81,14 @@ def p_value(value: float) -> str:
     if value < 0.001:
         return "< 0.001"
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence: a capital first and a full stop at the end.
+
+    Example:
+        >>> sentence("a fifth held out of the training split"), sentence("Done.")
+        ('A fifth held out of the training split.', 'Done.')
+    """
+    words = words.strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

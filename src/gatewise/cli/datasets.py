@@ -1,0 +1,31 @@
+"""``gatewise datasets``: what is known and what is at hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+__all__ = ["datasets"]
+
+
+def datasets(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the data sets that are known by name, and whether they are at hand.
+
+    A file of your own needs no name: gatewise compare reviews.csv --text review --label sentiment
+    """
+    from gatewise.data import datasets as known
+
+    entries = known()
+    if as_json:
+        for entry in entries:
+            typer.echo(json.dumps(asdict(entry), ensure_ascii=False))
+        return
+    for entry in entries:
+        typer.echo(f"{entry.name}  ({entry.task})")
+        typer.echo(f"  {entry.description}")
+        typer.echo(f"  at hand: {entry.where}" if entry.at_hand else f"  not at hand; {entry.how_to_get}")

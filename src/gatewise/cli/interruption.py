@@ -1,0 +1,29 @@
+"""Ctrl-C: say what is kept and the exact command that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+__all__ = ["resumable"]
+
+
+@contextmanager
+def resumable(folder: Path, command: str) -> Iterator[None]:
+    """Turn Ctrl-C into a message with the command that resumes, and exit code 130.
+
+    Args:
+        folder: where the work is kept.
+        command: what resumes it.
+    """
+    from gatewise.training.interruption import Interrupted
+
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as stop:
+        where = f" in epoch {stop.epoch} after step {stop.step}" if isinstance(stop, Interrupted) else ""
+        typer.echo(f"\nStopped{where}. What was done is kept in {folder}. Go on with:\n\n    {command}\n", err=True)
+        raise typer.Exit(130) from None

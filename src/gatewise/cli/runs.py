@@ -1,0 +1,33 @@
+"""Opens what the commands `predict` and `evaluate` are given as a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewise.errors import RunError
+
+if TYPE_CHECKING:
+    from gatewise.training import TrainedClassifier
+
+__all__ = ["open_run"]
+
+
+def open_run(folder: Path) -> TrainedClassifier:
+    """Load the trained network of a run folder.
+
+    Raises:
+        RunError: there is no such folder, it is a comparison's, unfinished, damaged or too new.
+    """
+    if not folder.exists():
+        raise RunError(f"there is no run folder {folder}", fix="train one: gatewise train imdb --out " + str(folder))
+    if (folder / "plan.json").exists():
+        runs = sorted(path.name for path in (folder / "runs").glob("*") if (path / "result.json").exists())
+        raise RunError(
+            f"{folder} holds a comparison, which has several networks",
+            got=", ".join(runs) or "none finished yet",
+            fix=f"name one of them, for example: {folder / 'runs' / (runs[0] if runs else 'gru-seed0')}",
+        )
+    from gatewise.training import load_run
+
+    return load_run(folder)

@@ -1,0 +1,68 @@
+"""The command lines that repeat, or continue, what was done."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import Path
+from typing import Any
+
+from gatewise.comparison.plan import Plan
+from gatewise.training.spec import DataSpec, ModelSpec, RunSpec, TrainingSpec
+
+__all__ = ["compare_command", "train_command"]
+
+
+def compare_command(plan: Plan, folder: Path) -> str:
+    """The command that carries a plan out in a folder.
+
+    Example:
+        >>> from gatewise.comparison.plan import make_plan
+        >>> compare_command(make_plan("imdb", cells=["gru"], epochs=5), Path("runs/imdb"))
+        'gatewise compare imdb --cells gru --epochs 5 --out runs/imdb'
+    """
+    words = ["gatewise", "compare", *_data_words(plan.data)]
+    if plan.cells != ("rnn", "lstm", "gru"):
+        words += ["--cells", ",".join(plan.cells)]
+    if len(plan.seeds) > 1:
+        words += ["--seeds", str(len(plan.seeds))]
+    words += _setting_words(plan.model, ModelSpec(), omit="cell")
+    words += _setting_words(dataclasses.replace(plan.training, seed=plan.seeds[0]), TrainingSpec())
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def train_command(spec: RunSpec, folder: Path) -> str:
+    """The command that trains one network into a folder.
+
+    Example:
+        >>> train_command(RunSpec(model=ModelSpec(cell="lstm", bidirectional=True)), Path("my run"))
+        "gatewise train imdb --cell lstm --bidirectional --out 'my run'"
+    """
+    words = ["gatewise", "train", *_data_words(spec.data), "--cell", spec.model.cell]
+    words += _setting_words(spec.model, ModelSpec(), omit="cell")
+    words += _setting_words(spec.training, TrainingSpec())
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def _data_words(spec: DataSpec) -> list[str]:
+    words = [spec.data]
+    for name in ("text", "label", "test"):
+        value = getattr(spec, name)
+        if value is not None:
+            words += [f"--{name}", value]
+    return [*words, "--download"] if spec.download else words
+
+
+def _setting_words(spec: Any, usual: Any, omit: str = "") -> list[str]:
+    """Flags for the settings that are not the usual ones."""
+    words: list[str] = []
+    for entry in dataclasses.fields(spec):
+        value = getattr(spec, entry.name)
+        if entry.name == omit or value == getattr(usual, entry.name):
+            continue
+        flag = "--" + entry.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        else:
+            words += [flag, str(value)]
+    return words

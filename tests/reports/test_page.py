@@ -1,0 +1,204 @@
+"""The page: whole, self-contained, escaped; the pictures are real files."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up import made_up_dataset, made_up_record
+
+from gatewise.comparison.record import compact_json
+from gatewise.errors import RunError
+from gatewise.reports import read_comparison, render_page, write_report
+from gatewise.reports.page import series_style
+from gatewise.reports.svg import nice_ticks
+
+CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
+HOSTILE = "<script>alert(1)</script>"
+
+
+class _Reader(HTMLParser):
+    """Collects tags, addresses and text, and insists that tags close in order."""
+
+    void = frozenset({"meta", "br", "hr", "img", "link", "input", "path", "circle", "rect", "polyline"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.text: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def _read(page: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def _folder(path: Path, record: dict[str, Any]) -> Path:
+    (path / "comparison.json").write_text(compact_json(record), encoding="utf-8")
+    return path
+
+
+def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
+    record = made_up_record(CELLS)
+    page = write_report(_folder(tmp_path, record)).read_text(encoding="utf-8")
+    reader = _read(page)
+    text = " ".join(" ".join(reader.text).split()).replace("\u00a0", " ")
+    assert record["verdict"]["headline"] in text
+    for sentence in record["verdict"]["sentences"]:
+        assert sentence in text
+    for model in record["models"]:
+        assert f"{100 * model['accuracy']['estimate']:.1f} %" in text
+    assert record["command"] in text
+    assert "600 texts held out of reviews.csv" in text
+    assert reader.tags.count("svg") == 3
+    assert reader.tags.count("h1") == 1
+    assert text.count("Labelled") >= 5
+
+
+def test_the_page_needs_nothing_else() -> None:
+    page = render_page(made_up_record(CELLS))
+    reader = _read(page)
+    assert reader.addresses == []
+    assert not {"script", "link", "img", "iframe", "object"} & set(reader.tags)
+    assert "url(" not in page and "@import" not in page and "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "width=device-width" in page
+
+
+def test_hostile_texts_and_labels_are_escaped() -> None:
+    dataset = made_up_dataset(300, labels=(HOSTILE, "b&w\"'>", "plain"), texts=(f"good {HOSTILE} <img src=x>",))
+    record = made_up_record({"baseline": 0.7, "gru": 0.75}, dataset=dataset)
+    record["data"]["name"] = record["data"]["source"] = HOSTILE
+    record["command"] = f"gatewise compare '{HOSTILE}'"
+    record["models"][1]["title"] = HOSTILE
+    page = render_page(record)
+    reader = _read(page)
+    assert not {"script", "img"} & set(reader.tags)
+    assert HOSTILE in "".join(reader.text)
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_curves_are_those_of_the_runs(seeds: int) -> None:
+    page = render_page(made_up_record({"baseline": 0.8, "lstm": 0.85, "gru": 0.86}, seeds=seeds))
+    thin = len(re.findall(r'class="line thin s\d"', page))
+    assert thin == (0 if seeds == 1 else 2 * 2 * seeds)
+    assert len(re.findall(r'<polyline class="line s[12]"', page)) == 2 * 2
+    assert ("Thin lines are single seeds" in page) == (seeds > 1)
+
+
+def test_runs_that_stopped_early_are_drawn() -> None:
+    record = made_up_record({"baseline": 0.8, "gru": 0.85}, seeds=2)
+    run = record["models"][1]["runs"][0]
+    run["epochs"] = run["epochs"][:1]
+    assert "<polyline" in render_page(record)
+
+
+def test_many_classes_are_listed_by_their_mistakes() -> None:
+    labels = tuple(f"class {number}" for number in range(20))
+    page = render_page(made_up_record({"baseline": 0.7, "gru": 0.75}, dataset=made_up_dataset(800, labels=labels)))
+    assert "most frequent mistakes" in page
+    assert 'class="matrix' not in page
+
+
+def test_nothing_wrong_leaves_no_section() -> None:
+    record = made_up_record({"baseline": 1.0, "gru": 1.0})
+    assert record["examples"] == []
+    assert "Confidently wrong" not in render_page(record)
+
+
+def test_the_pictures_are_drawn(tmp_path: Path) -> None:
+    from PIL import Image
+
+    write_report(_folder(tmp_path, made_up_record(CELLS, seeds=2)))
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.size[0] > 1000
+        assert len(picture.convert("RGB").getcolors(1_000_000) or []) > 50
+    root = ElementTree.parse(tmp_path / "curves.svg").getroot()
+    words = "".join(root.itertext())
+    assert "Training loss" in words and "Validation accuracy" in words and "LSTM" in words
+
+
+def test_drawing_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, made_up_record(CELLS))
+    names = ("report.html", "curves.svg")
+    write_report(folder)
+    first = [(folder / name).read_bytes() for name in names]
+    write_report(folder)
+    assert [(folder / name).read_bytes() for name in names] == first
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "holds no finished comparison"),
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"format_version": 2}', "newer"),
+        ('{"format_version": 1}', "damaged"),
+    ],
+)
+def test_a_folder_without_a_usable_record_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "comparison.json").write_text(content)
+    with pytest.raises(RunError, match=message):
+        write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_record_with_a_part_missing_names_it(tmp_path: Path) -> None:
+    record = json.loads(compact_json(made_up_record({"baseline": 0.8, "gru": 0.85})))
+    del record["models"][0]["latency"]
+    with pytest.raises(RunError, match=r"without models\.latency"):
+        read_comparison(_folder(tmp_path, record))
+
+
+def test_models_keep_their_colour() -> None:
+    models = made_up_record(CELLS)["models"]
+    assert series_style(models) == {"tfidf-logistic-regression": 0, "rnn": 1, "lstm": 2, "gru": 3}
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.82, 0.89), (0.0, 1e-6), (3.0, 3.0), (0.0, 0.0), (-5.0, 1234.0)])
+def test_ticks_enclose_the_range(low: float, high: float) -> None:
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low and ticks[-1] >= high
+    assert 2 <= len(ticks) <= 9
+    assert ticks == sorted(set(ticks))
+
+
+def test_reports_import_no_torch(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, made_up_record({"baseline": 0.8, "gru": 0.85}))
+    code = (
+        "import sys; from gatewise.reports import write_report; "
+        f"write_report({str(folder)!r}); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
