@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gatewise.tasks.metrics import classification_metrics
 
 from gatewise.comparison.plan import make_plan
 from gatewise.comparison.record import BASELINE, build_record, predictions_entry
 from gatewise.data.records import Split, TextDataset
+from gatewise.tasks.metrics import classification_metrics
 
 SENTENCES = (
     "The film drifts along for two hours and never finds a reason to exist.",

@@ -69,7 +69,7 @@ def _baseline(plan: Plan, dataset: TextDataset, folder: Path) -> tuple[Entry, bo
         seconds = time.perf_counter() - start
         probabilities = model.predict_proba(list(dataset.test.texts))
         latency = measure_latency(lambda texts: model.predict_proba(list(texts)), dataset.test.texts)
-    entry = {
+    entry: Entry = {
         "name": BASELINE,
         "seed": None,
         "folder": None,
