@@ -28,9 +28,7 @@ def test_equals_reference(cell, options, reverse, size, variant):
 @pytest.mark.parametrize("lengths", [[3, 6, 1, 6, 2], [0, 4, 0, 2, 5], [1], [0, 0], [2, 5], list(range(19))], ids=str)
 def test_ragged_rows(cell, options, reverse, lengths, variant):
     steps = max([*lengths, 3])
-    compare(
-        Case(cell, len(lengths), steps, 6, 21, lengths=lengths, reverse=reverse, options=options, seed=3), variant
-    )
+    compare(Case(cell, len(lengths), steps, 6, 21, lengths=lengths, reverse=reverse, options=options, seed=3), variant)
 
 
 @cells

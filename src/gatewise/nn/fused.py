@@ -73,18 +73,15 @@ def _run_lstm(direction: Direction, arguments: dict[str, Any]) -> tuple[Tensor, 
 
 
 def _products(direction: Direction) -> dict[str, Any]:
-    """The weights; with layer normalisation the finished input product, since it has no recurrence."""
+    """What enters the products of input and state."""
     weights = direction.weights
-    shared = {"weight_hh": weights["weight_hh"], "bias_hh": weights.get("bias_hh")}
-    if "layer_norm_ih" in weights:
-        return shared | {
-            "x": None,
-            "weight_ih": None,
-            "bias_ih": None,
-            "gates_x": direction.cell.project(direction.x, weights),
-            "layer_norm_hh": weights["layer_norm_hh"],
-        }
-    return shared | {"x": direction.x, "weight_ih": weights["weight_ih"], "bias_ih": weights.get("bias_ih")}
+    optional = ("bias_ih", "bias_hh", "layer_norm_ih", "layer_norm_hh")
+    return {
+        "x": direction.x,
+        "weight_ih": weights["weight_ih"],
+        "weight_hh": weights["weight_hh"],
+        **{name: weights.get(name) for name in optional},
+    }
 
 
 def _keep(direction: Direction, number: int) -> Tensor | float | None:

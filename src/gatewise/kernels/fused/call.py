@@ -41,39 +41,29 @@ class Options(NamedTuple):
         return 3 if self.coupled else GATES[self.cell]
 
 
-_INTEGERS = (
-    "steps batch input_size hidden_size threads training reverse relu reset_before update_replace coupled"
-).split()
-_FIELDS: list[tuple[str, type]] = [
-    *((name, ctypes.c_int64) for name in _INTEGERS),
-    ("x", ctypes.c_void_p),
-    ("x_step_stride", ctypes.c_int64),
-    ("x_batch_stride", ctypes.c_int64),
-    *(
-        (name, ctypes.c_void_p)
-        for name in (
-            "gates_x weight_ih weight_hh bias_ih bias_hh h0 c0 lengths recurrent_mask zoneout_h_mask zoneout_c_mask"
-        ).split()
-    ),
-    ("zoneout_h", ctypes.c_double),
-    ("zoneout_c", ctypes.c_double),
-    *(
-        (name, ctypes.c_void_p)
-        for name in (
-            "layer_norm_hh layer_norm_c layer_norm_c_bias peephole"
-            " output h_n c_n cells gates normalized deviations grad_output"
-        ).split()
-    ),
-    ("grad_output_step_stride", ctypes.c_int64),
-    ("grad_output_batch_stride", ctypes.c_int64),
-    *(
-        (name, ctypes.c_void_p)
-        for name in (
-            "grad_h_n grad_c_n grad_x grad_gates_x grad_h0 grad_c0 grad_weight_ih grad_weight_hh grad_bias_ih"
-            " grad_bias_hh grad_layer_norm_hh grad_layer_norm_c grad_layer_norm_c_bias grad_peephole"
-        ).split()
-    ),
-]
+_INTEGERS = frozenset(
+    {
+        "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "relu", "reset_before",
+        "update_replace", "coupled", "x_step_stride", "x_batch_stride", "grad_output_step_stride",
+        "grad_output_batch_stride",
+    }
+)  # fmt: skip
+_REALS = frozenset({"zoneout_h", "zoneout_c"})
+_ORDER = (
+    "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "relu", "reset_before",
+    "update_replace", "coupled",
+    "x", "x_step_stride", "x_batch_stride", "gates_x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0",
+    "lengths", "recurrent_mask", "zoneout_h_mask", "zoneout_c_mask", "zoneout_h", "zoneout_c",
+    "layer_norm_ih", "layer_norm_hh", "layer_norm_c", "layer_norm_c_bias", "peephole",
+    "output", "h_n", "c_n", "cells", "gates", "normalized_x", "normalized_h", "deviations",
+    "grad_output", "grad_output_step_stride", "grad_output_batch_stride", "grad_h_n", "grad_c_n",
+    "grad_x", "grad_gates_x", "grad_h0", "grad_c0", "grad_weight_ih", "grad_weight_hh", "grad_bias_ih", "grad_bias_hh",
+    "grad_layer_norm_ih", "grad_layer_norm_hh", "grad_layer_norm_c", "grad_layer_norm_c_bias", "grad_peephole",
+)  # fmt: skip
+
+
+def _kind(name: str) -> type:
+    return ctypes.c_int64 if name in _INTEGERS else ctypes.c_double if name in _REALS else ctypes.c_void_p
 
 
 class Sequence(ctypes.Structure):
@@ -84,7 +74,7 @@ class Sequence(ctypes.Structure):
         3
     """
 
-    _fields_ = _FIELDS
+    _fields_ = [(name, _kind(name)) for name in _ORDER]
 
 
 _forked = False

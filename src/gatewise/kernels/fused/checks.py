@@ -18,7 +18,19 @@ __all__ = ["SEQUENCE_CELLS", "check_inputs", "sequence_supports"]
 SEQUENCE_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
 """Cells with a whole-sequence kernel."""
 
-SEQUENCE_OPTIONS = frozenset({"lengths", "reverse"})
+SEQUENCE_OPTIONS = frozenset(
+    {
+        "coupled",
+        "layer_norm",
+        "lengths",
+        "peephole",
+        "recurrent_dropout",
+        "reset_before",
+        "reverse",
+        "update_replace",
+        "zoneout",
+    }
+)
 """Options these kernels have."""
 
 
@@ -89,6 +101,7 @@ def check_inputs(inputs: Inputs, gates: int) -> None:
         "weight_hh": ((rows, hidden), "(G*H, H)"),
         "bias_ih": ((rows,), "(G*H,)"),
         "bias_hh": ((rows,), "(G*H,)"),
+        "layer_norm_ih": ((rows,), "(G*H,)"),
         "layer_norm_hh": ((rows,), "(G*H,)"),
         "layer_norm_c": ((hidden,), "(H,)"),
         "layer_norm_c_bias": ((hidden,), "(H,)"),

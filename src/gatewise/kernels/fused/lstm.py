@@ -26,6 +26,7 @@ def lstm(
     recurrent_mask: Tensor | None = None,
     zoneout_h: Tensor | float | None = None,
     zoneout_c: Tensor | float | None = None,
+    layer_norm_ih: Tensor | None = None,
     layer_norm_hh: Tensor | None = None,
     layer_norm_c: Tensor | None = None,
     layer_norm_c_bias: Tensor | None = None,
@@ -57,7 +58,8 @@ def lstm(
         recurrent_mask: ``(B, H)``, multiplies ``h_{t-1}`` inside the recurrent product.
         zoneout_h: keep mask ``(T, B, H)`` (1 keeps the old value), or the probability used as expectation.
         zoneout_c: the same for the cell; the output gate still shows the un-zoned cell.
-        layer_norm_hh: ``(G*H,)`` gain of the normalised recurrent product; needs ``gates_x``.
+        layer_norm_ih: ``(G*H,)`` gain of the normalised input product, or None.
+        layer_norm_hh: ``(G*H,)`` gain of the normalised recurrent product, or None.
         layer_norm_c: ``(H,)`` gain of the normalised cell.
         layer_norm_c_bias: ``(H,)`` or None.
         peephole: ``(3, H)`` rows i, f, o; coupled ``(2, H)`` rows f, o.
@@ -86,12 +88,10 @@ def lstm(
         raise OptionError("the fused LSTM has no projection", got="weight_hr", fix="use the reference or torch kernel")
     mask_h, expectation_h = zoneout_parts(zoneout_h)
     mask_c, expectation_c = zoneout_parts(zoneout_c)
-    options = Options(
-        "lstm", bool(reverse), coupled=bool(coupled), zoneout_h=expectation_h, zoneout_c=expectation_c
-    )
+    options = Options("lstm", bool(reverse), coupled=bool(coupled), zoneout_h=expectation_h, zoneout_c=expectation_c)
     inputs = Inputs(
-        x, gates_x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, layer_norm_hh, layer_norm_c, layer_norm_c_bias,
-        peephole, recurrent_mask, mask_h, mask_c, lengths,
+        x, gates_x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, layer_norm_ih, layer_norm_hh,
+        layer_norm_c, layer_norm_c_bias, peephole, recurrent_mask, mask_h, mask_c, lengths,
     )  # fmt: skip
     output, h_n, c_n = sequence(options, inputs)
     return output, h_n, c_n

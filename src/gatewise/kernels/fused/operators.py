@@ -26,6 +26,7 @@ class Inputs(NamedTuple):
     weight_hh: Tensor
     bias_ih: Tensor | None
     bias_hh: Tensor | None
+    layer_norm_ih: Tensor | None = None
     layer_norm_hh: Tensor | None = None
     layer_norm_c: Tensor | None = None
     layer_norm_c_bias: Tensor | None = None
@@ -36,7 +37,7 @@ class Inputs(NamedTuple):
     lengths: Tensor | None = None
 
 
-DIFFERENTIABLE = 12
+DIFFERENTIABLE = 13
 """How many of :class:`Inputs`, from the front, can have gradients."""
 
 
@@ -45,8 +46,21 @@ class Kept(NamedTuple):
 
     buffer: Tensor | None
     cells: Tensor | None
-    normalized: Tensor | None = None
-    deviations: Tensor | None = None
+    normalized_x: Tensor | None
+    normalized_h: Tensor | None
+    deviations: Tensor | None
+
+    def lend(self, arguments: Sequence) -> None:
+        """Point the kernel to these."""
+        arguments.gates, arguments.cells = pointer(self.buffer), pointer(self.cells)
+        arguments.normalized_x, arguments.normalized_h = pointer(self.normalized_x), pointer(self.normalized_h)
+        arguments.deviations = pointer(self.deviations)
+
+    def give_back(self) -> None:
+        """Return what came from the pool."""
+        for tensor in (self.buffer, self.normalized_x, self.normalized_h):
+            if tensor is not None:
+                POOL.give_back(tensor)
 
 
 def zoneout_parts(zoneout: Tensor | float | None) -> tuple[Tensor | None, float]:
@@ -93,6 +107,24 @@ def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool)
     return arguments
 
 
+def _room(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size: int) -> Kept:
+    """Memory for what a training forward keeps. A plain RNN keeps nothing: its output says it all."""
+    values = steps * batch * hidden_size
+    lstm, norm_x, norm_h = options.cell == "lstm", inputs.layer_norm_ih is not None, inputs.layer_norm_hh is not None
+    plain = norm_x is norm_h is (inputs.gates_x is not None) is (inputs.recurrent_mask is not None) is False
+    plain = plain and inputs.zoneout_h_mask is None and options.zoneout_h == 0.0
+    return Kept(
+        None if options.cell == "rnn" and plain else POOL.take(values * saved_values(options)),
+        torch.empty(steps, batch, hidden_size) if lstm else None,
+        POOL.take(values * options.gates) if norm_x else None,
+        POOL.take(values * options.gates) if norm_h else None,
+        torch.empty(steps, batch, 4) if norm_x or norm_h else None,
+    )
+
+
+_NOTHING = Kept(None, None, None, None, None)
+
+
 def _forward(options: Options, inputs: Inputs, training: bool) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
     source = inputs.x if inputs.x is not None else inputs.gates_x
     assert source is not None
@@ -101,19 +133,13 @@ def _forward(options: Options, inputs: Inputs, training: bool) -> tuple[Tensor, 
     output = torch.empty(steps, batch, hidden_size)
     h_n = torch.empty(batch, hidden_size)
     c_n = torch.empty(batch, hidden_size) if options.cell == "lstm" else None
-    buffer = cells = None
-    if training:
-        if options.cell == "lstm":
-            cells = torch.empty(steps, batch, hidden_size)
-        if options.cell != "rnn":
-            buffer = POOL.take(steps * batch * hidden_size * saved_values(options))
+    kept = _room(options, inputs, steps, batch, hidden_size) if training else _NOTHING
     arguments = _arguments(options, inputs, output, training)
     arguments.h_n = h_n.data_ptr()
     arguments.c_n = pointer(c_n)
-    arguments.cells = pointer(cells)
-    arguments.gates = pointer(buffer)
+    kept.lend(arguments)
     run(options.cell, "forward", arguments)
-    return output, h_n, c_n, Kept(buffer, cells)
+    return output, h_n, c_n, kept
 
 
 def _backward(
@@ -137,10 +163,9 @@ def _backward(
         arguments.grad_output = grad_output.data_ptr()
         arguments.grad_output_step_stride, arguments.grad_output_batch_stride, _ = grad_output.stride()
     arguments.grad_h_n, arguments.grad_c_n = pointer(grad_h_n), pointer(grad_c_n)
-    buffer = kept.buffer
-    if buffer is None:
-        buffer = POOL.take(steps * batch * hidden_size * saved_values(options))
-    arguments.gates, arguments.cells = buffer.data_ptr(), pointer(kept.cells)
+    if kept.buffer is None:
+        kept = kept._replace(buffer=POOL.take(steps * batch * hidden_size * saved_values(options)))
+    kept.lend(arguments)
     gradients: list[Tensor | None] = []
     for name, tensor, want in zip(Inputs._fields, inputs[:DIFFERENTIABLE], wanted, strict=False):
         gradient = None
@@ -149,7 +174,7 @@ def _backward(
             setattr(arguments, f"grad_{name}", gradient.data_ptr())
         gradients.append(gradient)
     run(options.cell, "backward", arguments)
-    POOL.give_back(buffer)
+    kept.give_back()
     return gradients
 
 

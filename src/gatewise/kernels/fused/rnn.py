@@ -27,6 +27,7 @@ def rnn(
     reverse: bool = False,
     recurrent_mask: Tensor | None = None,
     zoneout_h: Tensor | float | None = None,
+    layer_norm_ih: Tensor | None = None,
     layer_norm_hh: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Run one direction of a plain recurrent layer over a whole batch, differentiably::
@@ -48,7 +49,8 @@ def rnn(
         reverse: walk each row from its last real step to its first.
         recurrent_mask: ``(B, H)``, multiplies ``h_{t-1}`` inside the recurrent product.
         zoneout_h: keep mask ``(T, B, H)`` (1 keeps the old value), or the probability used as expectation.
-        layer_norm_hh: ``(H,)`` gain of the normalised recurrent product; needs ``gates_x``.
+        layer_norm_ih: ``(H,)`` gain of the normalised input product, or None.
+        layer_norm_hh: ``(H,)`` gain of the normalised recurrent product, or None.
 
     Returns:
         ``output`` ``(T, B, H)`` and ``h_n`` ``(B, H)``.
@@ -73,7 +75,8 @@ def rnn(
     options = Options("rnn", bool(reverse), relu=nonlinearity == "relu", zoneout_h=expectation)
     inputs = Inputs(
         x, gates_x, h0, None, weight_ih, weight_hh, bias_ih, bias_hh,
-        layer_norm_hh=layer_norm_hh, recurrent_mask=recurrent_mask, zoneout_h_mask=mask, lengths=lengths,
+        layer_norm_ih=layer_norm_ih, layer_norm_hh=layer_norm_hh, recurrent_mask=recurrent_mask,
+        zoneout_h_mask=mask, lengths=lengths,
     )  # fmt: skip
     output, h_n = sequence(options, inputs)
     return output, h_n

@@ -13,7 +13,7 @@ import threading
 import torch
 from torch import Tensor
 
-__all__ = ["BufferPool", "POOL"]
+__all__ = ["POOL", "BufferPool"]
 
 
 class BufferPool:

@@ -1,7 +1,9 @@
 // The gated recurrent unit over whole sequences (Cho et al. 2014), reset after the product as PyTorch has it:
 //
 //   r, z = sigmoid(W x + b + U h)      n = tanh(W x + b + r (U h + b'))      h' = z h + (1 - z) n
-#include "../native/activations.h"
+//
+// Options: reset before the product, n = tanh(W x + b + U (r h) + b'); the other reading of the update gate,
+// h' = (1 - z) h + z n; layer norm (r and z share one mean and deviation, n has its own); zoneout; recurrent dropout.
 #include "../native/run.h"
 
 namespace gatewise {
@@ -12,25 +14,36 @@ using V = Float<W>;
 
 struct Gru {
   const Sequence& q;
+  const bool extra = q.reset_before || q.update_replace || q.gates_x != nullptr || q.recurrent_mask != nullptr ||
+                     q.layer_norm_ih != nullptr || q.layer_norm_hh != nullptr || zoneout().on();
   static constexpr bool kUnitPanels = false;
   static constexpr bool kHasCell = false;
   static constexpr int kOrder[3] = {0, 1, 2};
 
+  Zoneout zoneout() const { return {q.zoneout_h_mask, float(q.zoneout_h)}; }
   int gates() const { return 3; }
   const int* order() const { return kOrder; }
   Product product() const { return Product::kGruAfter; }
   int slots() const { return 4; }
   int input_slots() const { return 3; }
-  int state_slots() const { return 3; }
-  bool whole_rows() const { return false; }
-  long whole_size(long width) const { return 4 * width; }
+  int state_slots() const { return q.reset_before ? 2 : 3; }
+  bool whole_rows() const { return extra; }
+  long backward_stride(long width) const { return 5 * width; }
   bool carries() const { return true; }
-  long saved_size() const { return 4 * q.hidden_size; }
-  const float* recurrent_gradient() const { return q.gates; }
-  long recurrent_size() const { return 4 * q.hidden_size; }
-  Stretches recurrent_stretches() const { return {{0, 3 * q.hidden_size}, {2 * q.hidden_size, q.hidden_size}}; }
+  const float* recurrent_gradient() const { return q.normalized_h != nullptr ? q.normalized_h : q.gates; }
+  const float* input_gradient() const { return q.normalized_x != nullptr ? q.normalized_x : q.gates; }
+  long recurrent_size() const { return (q.normalized_h != nullptr ? 3 : 4) * q.hidden_size; }
+  long input_gradient_size() const { return (q.normalized_x != nullptr ? 3 : 4) * q.hidden_size; }
+  // Kept r, z, n, U h + b' become the gradients of r, z, n (input side) and of U h + b': the recurrent weights of n see
+  // the last. With reset before, n is the same on both sides and r h stays in the last place.
+  Stretches recurrent_stretches() const {
+    const long H = q.hidden_size;
+    if (q.reset_before) return {{0, 0}, {2 * H, 0}};
+    if (q.normalized_h != nullptr) return {{0, 0}, {3 * H, 0}};
+    return {{0, 3 * H}, {2 * H, H}};
+  }
   Stretches input_stretches() const { return {{0, 0}, {3 * q.hidden_size, 0}}; }
-  int bias_sums() const { return 4; }
+  int bias_sums() const { return extra ? int(kSumRows) : 4; }
   float start(int slot, long unit) const {
     const long H = q.hidden_size;
     const float ih = q.bias_ih != nullptr && slot < 3 ? q.bias_ih[slot * H + unit] : 0.0f;
@@ -56,7 +69,6 @@ struct Gru {
       store(kept + 3 * H, part, product);
     }
   }
-  void forward_whole(const Step&, float*, long, long) const {}
 
   void backward(const BackwardStep& step, const BackwardShared& shared, const Tile& tile, float* bias) const {
     const long H = q.hidden_size, width = round_up(H, W);
@@ -89,27 +101,158 @@ struct Gru {
       store(bias + 3 * width + unit, load<W>(bias + 3 * width + unit) + sum_p);
     }
   }
-  void backward_whole(const BackwardStep&, const BackwardShared&, BackwardScratch&, long) const {}
 
-  int outer_products(const float** x, const float** h, const float**, OuterProduct* products) const {
+  // Normalises gates first .. first + count of both sides of one row.
+  void normalise_block(float* sums, long width, long p, int first, int count) const {
+    const long size = 3 * q.hidden_size;
+    const int block = first == 0 ? 0 : 1;
+    if (q.layer_norm_ih != nullptr)
+      normalise_and_keep(q, sums + first * width, first, count, width, q.normalized_x, size, p, block);
+    if (q.layer_norm_hh != nullptr)
+      normalise_and_keep(q, sums + (3 + first) * width, first, count, width, q.normalized_h, size, p, 2 + block);
+  }
+
+  // Reset before the product: the gates r and z of one row, and reset[u] = r h (mask), which U_n will see.
+  void forward_reset(const Step& step, long row, float* sums, long width, float* reset) const {
+    const long H = q.hidden_size, p = step.position[row];
+    normalise_block(sums, width, p, 0, 2);
+    const RowParts parts{q, p, 3 * H, sums, sums + 3 * width, width};
+    for (long u = 0; u < H; u += W) {
+      const Part<W> part(H - u);
+      const V r = sigmoid(parts.input(0, u, part) + parts.state(0, u, part));
+      const V z = sigmoid(parts.input(1, u, part) + parts.state(1, u, part));
+      V product = r * load<W>(step.h[row] + u, part);
+      if (q.recurrent_mask != nullptr)
+        product *= load<W>(q.recurrent_mask + step.batch[row] * H + u, part);
+      store(reset + u, part, product);
+      store(sums + u, r);
+      store(sums + width + u, z);
+      if (q.gates != nullptr) store(q.gates + p * 4 * H + 3 * H + u, part, product);
+    }
+  }
+
+  // The candidate and the new state of one row, every option allowed.
+  void forward_row(const Step& step, long row, float* sums, long width) const {
+    const long H = q.hidden_size, p = step.position[row];
+    if (!q.reset_before) normalise_block(sums, width, p, 0, 2);
+    normalise_block(sums, width, p, 2, 1);
+    const RowParts parts{q, p, 3 * H, sums, sums + 3 * width, width};
+    const Zoneout zone = zoneout();
+    for (long u = 0; u < H; u += W) {
+      const Part<W> part(H - u);
+      const V before = load<W>(step.h[row] + u, part), product = parts.state(2, u, part);
+      V r, z;
+      if (q.reset_before) {
+        r = load<W>(sums + u), z = load<W>(sums + width + u);
+      } else {
+        r = sigmoid(parts.input(0, u, part) + parts.state(0, u, part));
+        z = sigmoid(parts.input(1, u, part) + parts.state(1, u, part));
+      }
+      const V n = tanh(parts.input(2, u, part) + (q.reset_before ? product : r * product));
+      const V h = q.update_replace ? z * (n - before) + before : z * (before - n) + n;
+      store(q.output + p * H + u, part, zone.on() ? zone.mix(zone.keep(p * H + u, part), before, h) : h);
+      if (q.gates == nullptr) continue;
+      float* kept = q.gates + p * 4 * H + u;
+      store(kept, part, r);
+      store(kept + H, part, z);
+      store(kept + 2 * H, part, n);
+      if (!q.reset_before) store(kept + 3 * H, part, product);
+    }
+  }
+
+  // One row's gradients of z and n (and, reset after, of r). `sums` holds the recurrent product's part of dh.
+  void backward_row(const BackwardStep& step, const BackwardShared& shared, long row, float* sums, long width,
+                    float* totals) const {
+    const long H = q.hidden_size, p = step.position[row], b = step.batch[row];
+    float* kept = q.gates + p * 4 * H;
+    const Zoneout zone = zoneout();
+    for (long u = 0; u < H; u += W) {
+      const Part<W> part(H - u);
+      const V r = load<W>(kept + u, part), z = load<W>(kept + H + u, part), n = load<W>(kept + 2 * H + u, part);
+      const V before = load<W>(step.h[row] + u, part);
+      V dh = load<W>(sums + u), past{};
+      if (q.recurrent_mask != nullptr) dh *= load<W>(q.recurrent_mask + b * H + u, part);
+      dh += load<W>(step.grad_output[row] + u, part) + load<W>(step.carried[row] + u, part);
+      if (zone.on()) {
+        const V keep = zone.keep(p * H + u, part);
+        past = zone.mix(keep, dh, zero<W>());
+        dh = zone.mix(keep, zero<W>(), dh);
+      }
+      const V old_share = q.update_replace ? 1.0f - z : z;
+      const V d_n = dh * (1.0f - old_share) * (1.0f - n * n);
+      const V d_z = dh * (q.update_replace ? n - before : before - n) * (z * (1.0f - z));
+      store(shared.carried_h + b * H + u, part, past + dh * old_share);
+      store(kept + H + u, part, d_z);
+      store(kept + 2 * H + u, part, d_n);
+      if (q.reset_before) continue;
+      store(kept + u, part, d_n * load<W>(kept + 3 * H + u, part) * (r * (1.0f - r)));
+      store(kept + 3 * H + u, part, d_n * r);
+    }
+    block_backward(p, 2, 1, sums + 2 * width, width, totals);
+    if (!q.reset_before) block_backward(p, 0, 2, sums + 2 * width, width, totals);
+  }
+
+  // Reset before: sums + width holds the gradient of r h; from it those of r and of h.
+  void backward_reset(const BackwardStep& step, const BackwardShared& shared, long row, float* sums, long width,
+                      float* totals) const {
+    const long H = q.hidden_size, p = step.position[row], b = step.batch[row];
+    float* kept = q.gates + p * 4 * H;
+    for (long u = 0; u < H; u += W) {
+      const Part<W> part(H - u);
+      const V r = load<W>(kept + u, part);
+      V d = load<W>(sums + width + u);
+      if (q.recurrent_mask != nullptr) d *= load<W>(q.recurrent_mask + b * H + u, part);
+      float* carried = shared.carried_h + b * H + u;
+      store(carried, part, load<W>(carried, part) + d * r);
+      store(kept + u, part, d * load<W>(step.h[row] + u, part) * (r * (1.0f - r)));
+    }
+    block_backward(p, 0, 2, sums + 2 * width, width, totals);
+  }
+
+  // Both sides of the gates first .. first + count: sums of bias and gain, and back through their layer norm.
+  void block_backward(long p, int first, int count, float* space, long width, float* totals) const {
+    const long H = q.hidden_size, at = p * 3 * H + first * H;
+    const int block = first == 0 ? 0 : 1;
+    float* kept = q.gates + p * 4 * H + first * H;
+    const float* input[2] = {kept, kept + H};
+    const float* state[2] = {first == 2 && !q.reset_before ? kept + H : kept, kept + H};
+    side_backward(input, count, q.layer_norm_ih ? q.layer_norm_ih + first * H : nullptr,
+                  q.normalized_x ? q.normalized_x + at : nullptr, q.normalized_x ? q.deviations[p * 4 + block] : 0.0f,
+                  H, width, totals + (kBiasX + first) * width, totals + (kGainX + first) * width, space);
+    side_backward(state, count, q.layer_norm_hh ? q.layer_norm_hh + first * H : nullptr,
+                  q.normalized_h ? q.normalized_h + at : nullptr,
+                  q.normalized_h ? q.deviations[p * 4 + 2 + block] : 0.0f, H, width,
+                  totals + (kBiasH + first) * width, totals + (kGainH + first) * width, space);
+  }
+
+  int input_products(const float** x, OuterProduct* products) const {
+    if (q.grad_weight_ih == nullptr) return 0;
+    products[0] = {x, q.input_size, {{0, 3 * q.hidden_size, q.grad_weight_ih}, {}}};
+    return 1;
+  }
+  int state_products(const float** h, const float** reset, OuterProduct* products) const {
     const long H = q.hidden_size;
-    int count = 0;
-    if (q.grad_weight_ih != nullptr) products[count++] = {x, q.input_size, {{0, 3 * H, q.grad_weight_ih}, {}}};
-    if (q.grad_weight_hh != nullptr)
-      products[count++] = {
-          h, H, {{0, 2 * H, q.grad_weight_hh}, {3 * H, 4 * H, q.grad_weight_hh + 2 * H * H}}};
-    return count;
+    float *gates = q.grad_weight_hh, *candidate = gates + 2 * H * H;
+    if (gates == nullptr) return 0;
+    if (q.reset_before) {
+      products[0] = {h, H, {{0, 2 * H, gates}, {}}};
+      products[1] = {reset, H, {{2 * H, 3 * H, candidate}, {}}};
+      return 2;
+    }
+    if (q.normalized_h != nullptr)
+      products[0] = {h, H, {{0, 3 * H, gates}, {}}};
+    else
+      products[0] = {h, H, {{0, 2 * H, gates}, {3 * H, 4 * H, candidate}}};
+    return 1;
   }
 
   void finish_gradients(float* const* sums, int threads, long width, Range units) const {
+    if (extra) return gather_all(q, 3, sums, threads, width, units);
     const long H = q.hidden_size;
-    for (int row = 0; row < 4; ++row)
-      for (long u = units.begin; u < units.end; ++u) {
-        float total = 0.0f;
-        for (int thread = 0; thread < threads; ++thread) total += sums[thread][row * width + u];
-        if (q.grad_bias_ih != nullptr && row < 3) q.grad_bias_ih[row * H + u] = total;
-        if (q.grad_bias_hh != nullptr && row != 2) q.grad_bias_hh[std::min(row, 2) * H + u] = total;
-      }
+    for (int gate = 0; gate < 3; ++gate) {
+      gather(sums, threads, gate, width, units, q.grad_bias_ih ? q.grad_bias_ih + gate * H : nullptr);
+      gather(sums, threads, gate < 2 ? gate : 3, width, units, q.grad_bias_hh ? q.grad_bias_hh + gate * H : nullptr);
+    }
   }
 };
 

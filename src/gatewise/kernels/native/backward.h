@@ -126,8 +126,9 @@ inline void input_gradient_of(const Sequence& q, const float* gradients, long ro
 // Per-thread scratch of the walk.
 struct BackwardScratch {
   BackwardStep step;
-  float* sums;       // one tile, or all rows of the thread with layer norm
-  float* bias;       // [saved values][padded units], summed over time and rows; then the options' own sums
+  float* tile;       // the sums of one tile
+  float* sums;       // options: whatever the cell keeps per row
+  float* bias;       // [row of sums][padded units], over time and rows
   const float** gradients;
   float** grad_x;
 };
@@ -153,7 +154,7 @@ void finish_initial_state(const Cell& cell, const Sequence& q, const BackwardSha
     const long block = panels.first_block(j);
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
-      const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, panels.slots(j), scratch.sums,
+      const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, panels.slots(j), scratch.tile,
                       long(panels.slots(j)) * kWidth, kWidth};
       column_tile(step.next + begin, at, shared.weight_h + block * depth * kWidth, shared.zeros, false, tile);
       for (int v = 0; v < tile.slots; ++v) {
@@ -176,10 +177,9 @@ void walk_backward(const Cell& cell, const Sequence& q, const BackwardShared& sh
                    BackwardScratch& scratch, Barrier* barrier) {
   const long H = q.hidden_size;
   const Panels panels(H);
-  const long width = panels.blocks * kWidth;
   const Stretches at = cell.recurrent_stretches();
   const long depth = at.length[0] + at.length[1];
-  const bool whole = cell.whole_rows(), fused = shared.weight_x != nullptr && barrier == nullptr;
+  const bool fused = shared.weight_x != nullptr && barrier == nullptr;
   BackwardStep& step = scratch.step;
   step.count = 0;
   for (long s = rows.steps() - 1; s >= 0; --s) {
@@ -191,26 +191,21 @@ void walk_backward(const Cell& cell, const Sequence& q, const BackwardShared& sh
       const int blocks = panels.slots(j);
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
-        Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, blocks, scratch.sums,
-                  long(blocks) * kWidth, kWidth};
-        if (whole) {
-          tile.sums = scratch.sums + begin * width + block * kWidth;
-          tile.row_stride = width;
-        }
+        const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, blocks, scratch.tile,
+                        long(blocks) * kWidth, kWidth};
         column_tile(step.next + begin, at, shared.weight_h + block * depth * kWidth, shared.zeros, begin >= continuing,
                     tile);
-        if (!whole) cell.backward(step, shared, tile, scratch.bias);
+        cell.backward(step, shared, tile, scratch.bias);
       }
     }
-    if (whole) cell.backward_whole(step, shared, scratch, width);
     if (barrier != nullptr) barrier->wait();
     if (!fused) continue;
     for (long r = 0; r < step.count; ++r) {
-      scratch.gradients[r] = q.gates + step.position[r] * cell.saved_size();
+      scratch.gradients[r] = cell.input_gradient() + step.position[r] * cell.input_gradient_size();
       scratch.grad_x[r] = q.grad_x + step.position[r] * q.input_size;
     }
     input_gradient(q, scratch.gradients, scratch.grad_x, step.count, cell.input_stretches(), shared.weight_x,
-                   shared.zeros, {0, Panels(q.input_size).panels}, scratch.sums);
+                   shared.zeros, {0, Panels(q.input_size).panels}, scratch.tile);
   }
   if (q.grad_h0 != nullptr) finish_initial_state(cell, q, shared, rows, mine, scratch);
 }

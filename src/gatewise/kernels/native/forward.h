@@ -8,7 +8,7 @@
 //     static constexpr bool kUnitPanels;  // a panel is up to 4 unit blocks of one gate (RNN), or all gates of one block
 //     Product product() const;            // which slots the input and the state feed (gate panels)
 //     int slots() const;                  // sums per unit
-//     bool whole_rows() const;            // `forward` needs all units of a row at once (layer norm)
+//     int input_slots(), state_slots() const;  // how many slots each product feeds
 //     void forward(const Step&, const Tile&) const;
 //   };
 #pragma once
@@ -141,7 +141,7 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   const Panels panels(H);
   const int slots = cell.slots();
   const long width = panels.blocks * kWidth;
-  const bool whole = cell.whole_rows(), fused = shared.projected == nullptr && q.x != nullptr;
+  const bool fused = shared.projected == nullptr && q.x != nullptr;
   const float* start[kTileRows];
   for (long s = 0; s < rows.steps(); ++s) {
     enter_step(q, shared, rows, s, &step, masked);
@@ -158,19 +158,14 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
         for (int r = 0; r < height; ++r)
           start[r] = (shared.projected ? shared.projected + step.position[begin + r] * slots * width : shared.start) +
                      block * slots * kWidth;
-        Tile tile{begin, height, block * kWidth, blocks, sums, long(Cell::kUnitPanels ? blocks : slots) * kWidth, kWidth};
-        if (whole) {
-          tile.sums = sums + begin * slots * width + block * kWidth;
-          tile.row_stride = slots * width;
-          tile.slot_stride = Cell::kUnitPanels ? kWidth : width;
-        }
+        const Tile tile{begin, height, block * kWidth, blocks,
+                        sums,  long(Cell::kUnitPanels ? blocks : slots) * kWidth, kWidth};
         product_tile(product, height)(start, {step.x + begin, weight_x, fused ? q.input_size : 0},
                                       {step.h_product + begin, weight_h, H}, tile.sums, tile.row_stride,
                                       tile.slot_stride);
-        if (!whole) cell.forward(step, tile);
+        cell.forward(step, tile);
       }
     }
-    if (whole) cell.forward_whole(step, sums, slots * width, width);
     if (barrier != nullptr) barrier->wait();
   }
 }

@@ -33,15 +33,16 @@ struct GatewiseSequence {
   const float* recurrent_mask;                     // (B, H)
   const uint8_t *zoneout_h_mask, *zoneout_c_mask;  // (T, B, H), 1 = keep the old value
   double zoneout_h, zoneout_c;                     // the expectation, where there is no mask
-  const float* layer_norm_hh;                      // (G H)
+  const float *layer_norm_ih, *layer_norm_hh;      // (G H) gains
   const float *layer_norm_c, *layer_norm_c_bias;   // (H)
   const float* peephole;                           // (3, H) for i, f, o
 
   float *output, *h_n, *c_n;  // (T, B, H), (B, H), (B, H)
   float* cells;               // (T, B, H) LSTM cell states, training only
   float* gates;               // (T, B, S H) kept values; backward turns them into gradients of the pre-activations
-  float* normalized;          // (T, B, G H) normalised recurrent product; backward turns it into its gradient
-  float* deviations;          // (T, B, 4) what the normalisation divided by
+  float* normalized_x;        // (T, B, G H) normalised input product; backward turns it into the product's gradient
+  float* normalized_h;        // (T, B, G H) the same for the recurrent product
+  float* deviations;          // (T, B, 4) one over the deviations: input block 0, 1, state block 0, 1
 
   const float* grad_output;  // (T, B, H) by the two strides
   int64_t grad_output_step_stride, grad_output_batch_stride;
@@ -51,7 +52,8 @@ struct GatewiseSequence {
   float *grad_h0, *grad_c0;          // (B, H)
   float *grad_weight_ih, *grad_weight_hh;
   float *grad_bias_ih, *grad_bias_hh;
-  float *grad_layer_norm_hh, *grad_layer_norm_c, *grad_layer_norm_c_bias, *grad_peephole;
+  float *grad_layer_norm_ih, *grad_layer_norm_hh, *grad_layer_norm_c, *grad_layer_norm_c_bias;
+  float* grad_peephole;
 };
 
 namespace gatewise {

@@ -1,5 +1,6 @@
 // The plain recurrent network over whole sequences (Elman 1990): h' = tanh(W x + b + U h) or max(0, W x + b + U h).
-#include "../native/activations.h"
+//
+// Options: layer norm of the two products, zoneout, recurrent dropout.
 #include "../native/run.h"
 
 namespace gatewise {
@@ -10,27 +11,34 @@ using V = Float<W>;
 
 struct Rnn {
   const Sequence& q;
+  const bool extra = q.gates_x != nullptr || q.recurrent_mask != nullptr || q.layer_norm_ih != nullptr ||
+                     q.layer_norm_hh != nullptr || zoneout().on();
   static constexpr bool kUnitPanels = true;
   static constexpr bool kHasCell = false;
 
+  Zoneout zoneout() const { return {q.zoneout_h_mask, float(q.zoneout_h)}; }
   int gates() const { return 1; }
   const int* order() const { return nullptr; }
   Product product() const { return Product::kOne; }
   int slots() const { return 1; }
   int input_slots() const { return 1; }
   int state_slots() const { return 1; }
-  bool whole_rows() const { return false; }
-  long whole_size(long width) const { return width; }
-  bool carries() const { return false; }
-  long saved_size() const { return q.hidden_size; }
-  const float* recurrent_gradient() const { return q.gates; }
+  bool whole_rows() const { return extra; }
+  long backward_stride(long width) const { return 3 * width; }
+  bool carries() const { return extra; }
+  const float* recurrent_gradient() const { return q.normalized_h != nullptr ? q.normalized_h : q.gates; }
+  const float* input_gradient() const { return q.normalized_x != nullptr ? q.normalized_x : q.gates; }
   long recurrent_size() const { return q.hidden_size; }
+  long input_gradient_size() const { return q.hidden_size; }
   Stretches recurrent_stretches() const { return {{0, 0}, {q.hidden_size, 0}}; }
   Stretches input_stretches() const { return recurrent_stretches(); }
-  int bias_sums() const { return 1; }
+  int bias_sums() const { return extra ? int(kSumRows) : 1; }
   float start(int, long unit) const {
     return (q.bias_ih != nullptr ? q.bias_ih[unit] : 0.0f) + (q.bias_hh != nullptr ? q.bias_hh[unit] : 0.0f);
   }
+  V activate(V sum) const { return q.relu ? larger(zero<W>(), sum) : tanh(sum); }
+  // The gradient of the sum, from that of the activation `h`.
+  V through(V h, V dh) const { return q.relu ? select(h > 0.0f, dh, zero<W>()) : dh * (1.0f - h * h); }
 
   void forward(const Step& step, const Tile& tile) const {
     const long H = q.hidden_size;
@@ -39,12 +47,10 @@ struct Rnn {
       const Part<W> part(H - unit);
       for (int r = 0; r < tile.rows; ++r) {
         const V sum = load<W>(tile.sums + r * tile.row_stride + v * tile.slot_stride);
-        const V h = q.relu ? larger(zero<W>(), sum) : tanh(sum);
-        store(q.output + step.position[tile.first_row + r] * H + unit, part, h);
+        store(q.output + step.position[tile.first_row + r] * H + unit, part, activate(sum));
       }
     }
   }
-  void forward_whole(const Step&, float*, long, long) const {}
 
   void backward(const BackwardStep& step, const BackwardShared&, const Tile& tile, float* bias) const {
     const long H = q.hidden_size;
@@ -57,31 +63,76 @@ struct Rnn {
         const V h = load<W>(q.output + p * H + unit, part);
         const V dh = load<W>(tile.sums + r * tile.row_stride + v * W) + load<W>(step.grad_output[row] + unit, part) +
                      load<W>(step.carried[row] + unit, part);
-        const V d = q.relu ? select(h > 0.0f, dh, zero<W>()) : dh * (1.0f - h * h);
+        const V d = through(h, dh);
         store(q.gates + p * H + unit, part, d);
         sum += d;
       }
       store(bias + unit, load<W>(bias + unit) + sum);
     }
   }
-  void backward_whole(const BackwardStep&, const BackwardShared&, BackwardScratch&, long) const {}
 
-  int outer_products(const float** x, const float** h, const float**, OuterProduct* products) const {
-    const long H = q.hidden_size;
-    int count = 0;
-    if (q.grad_weight_ih != nullptr) products[count++] = {x, q.input_size, {{0, H, q.grad_weight_ih}, {}}};
-    if (q.grad_weight_hh != nullptr) products[count++] = {h, H, {{0, H, q.grad_weight_hh}, {}}};
-    return count;
-  }
-
-  void finish_gradients(float* const* sums, int threads, long, Range units) const {
-    for (long u = units.begin; u < units.end; ++u) {
-      float total = 0.0f;
-      for (int thread = 0; thread < threads; ++thread) total += sums[thread][u];
-      if (q.grad_bias_ih != nullptr) q.grad_bias_ih[u] = total;
-      if (q.grad_bias_hh != nullptr) q.grad_bias_hh[u] = total;
+  // One row from its two products, every option allowed.
+  void forward_row(const Step& step, long row, float* sums, long width) const {
+    const long H = q.hidden_size, p = step.position[row];
+    if (q.layer_norm_ih != nullptr) normalise_and_keep(q, sums, 0, 1, width, q.normalized_x, H, p, 0);
+    if (q.layer_norm_hh != nullptr) normalise_and_keep(q, sums + width, 0, 1, width, q.normalized_h, H, p, 2);
+    const RowParts parts{q, p, H, sums, sums + width, width};
+    const Zoneout zone = zoneout();
+    for (long u = 0; u < H; u += W) {
+      const Part<W> part(H - u);
+      const V h = activate(parts.input(0, u, part) + parts.state(0, u, part));
+      if (q.gates != nullptr) store(q.gates + p * H + u, part, h);
+      store(q.output + p * H + u, part,
+            zone.on() ? zone.mix(zone.keep(p * H + u, part), load<W>(step.h[row] + u, part), h) : h);
     }
   }
+
+  // One row's gradients. `sums` holds the recurrent product's part of dh, then free space.
+  void backward_row(const BackwardStep& step, const BackwardShared& shared, long row, float* sums, long width,
+                    float* totals) const {
+    const long H = q.hidden_size, p = step.position[row], b = step.batch[row];
+    float* kept = q.gates + p * H;
+    const Zoneout zone = zoneout();
+    for (long u = 0; u < H; u += W) {
+      const Part<W> part(H - u);
+      V dh = load<W>(sums + u), past{};
+      if (q.recurrent_mask != nullptr) dh *= load<W>(q.recurrent_mask + b * H + u, part);
+      dh += load<W>(step.grad_output[row] + u, part) + load<W>(step.carried[row] + u, part);
+      if (zone.on()) {
+        const V keep = zone.keep(p * H + u, part);
+        past = zone.mix(keep, dh, zero<W>());
+        dh = zone.mix(keep, zero<W>(), dh);
+      }
+      store(shared.carried_h + b * H + u, part, past);
+      store(kept + u, part, through(load<W>(kept + u, part), dh));
+    }
+    const float* gradient[1] = {kept};
+    side_backward(gradient, 1, q.layer_norm_ih, q.normalized_x ? q.normalized_x + p * H : nullptr,
+                  q.normalized_x ? q.deviations[p * 4] : 0.0f, H, width, totals + kBiasX * width,
+                  totals + kGainX * width, sums + width);
+    side_backward(gradient, 1, q.layer_norm_hh, q.normalized_h ? q.normalized_h + p * H : nullptr,
+                  q.normalized_h ? q.deviations[p * 4 + 2] : 0.0f, H, width, totals + kBiasH * width,
+                  totals + kGainH * width, sums + width);
+  }
+
+  int input_products(const float** x, OuterProduct* products) const {
+    if (q.grad_weight_ih == nullptr) return 0;
+    products[0] = {x, q.input_size, {{0, q.hidden_size, q.grad_weight_ih}, {}}};
+    return 1;
+  }
+  int state_products(const float** h, const float**, OuterProduct* products) const {
+    if (q.grad_weight_hh == nullptr) return 0;
+    products[0] = {h, q.hidden_size, {{0, q.hidden_size, q.grad_weight_hh}, {}}};
+    return 1;
+  }
+
+  void finish_gradients(float* const* sums, int threads, long width, Range units) const {
+    if (extra) return gather_all(q, 1, sums, threads, width, units);
+    gather(sums, threads, 0, width, units, q.grad_bias_ih);
+    gather(sums, threads, 0, width, units, q.grad_bias_hh);
+  }
+  void forward_reset(const Step&, long, float*, long, float*) const {}
+  void backward_reset(const BackwardStep&, const BackwardShared&, long, float*, long, float*) const {}
 };
 
 }  // namespace
