@@ -8,7 +8,7 @@ run in parallel over time; ``Recurrent("name", ...)`` makes a layer of any regis
 from __future__ import annotations
 
 from gatewise.nn.builtin_cells import GRUCell, LSTMCell, MinGRUCell, MinLSTMCell, RNNCell
-from gatewise.nn.cells import Cell, cell_class, cells, register_cell
+from gatewise.nn.cell import Cell, cell_class, cells, register_cell
 from gatewise.nn.conventions import OnnxWeights, from_keras, from_onnx, to_keras, to_onnx
 from gatewise.nn.gru import GRU
 from gatewise.nn.gru_readings import convert_gru

@@ -14,7 +14,7 @@ from gatewise.kernels.mingru.reference import step as mingru_step
 from gatewise.kernels.minlstm.reference import scan as minlstm_scan
 from gatewise.kernels.minlstm.reference import step as minlstm_step
 from gatewise.kernels.rnn.reference import step as rnn_step
-from gatewise.nn.cells import Cell, State, Weights, register_cell
+from gatewise.nn.cell import Cell, State, Weights, register_cell
 
 __all__ = ["GRUCell", "LSTMCell", "MinGRUCell", "MinLSTMCell", "RNNCell"]
 

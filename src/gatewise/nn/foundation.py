@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gatewise.errors import OptionError
-from gatewise.nn.cells import Cell, State, cell_class
+from gatewise.nn.cell import Cell, State, cell_class
 from gatewise.nn.mismatch import weights_mismatch
 from gatewise.nn.options import (
     check_flag,
@@ -111,7 +111,7 @@ class Foundation(nn.Module):
         if self.dropout > 0 and self.num_layers == 1:
             warnings.warn(
                 f"{name}: dropout={self.dropout} acts after each layer but the last: with num_layers=1 it does nothing",
-                stacklevel=5,
+                stacklevel=3 if type(self).__init__ is Foundation.__init__ else 4,
             )
 
     def _suffixes(self) -> list[tuple[int, str]]:
@@ -153,9 +153,10 @@ class Foundation(nn.Module):
         return [[getattr(self, name) for name in names] for names in self.all_names]
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *arguments: Any) -> None:
-        """Load, and where the weights are another layer's say so before torch's list of mismatches."""
-        super()._load_from_state_dict(state_dict, prefix, *arguments)
+        """Load; where shapes do not fit, say whose weights these are before torch's list of mismatches."""
         errors: list[str] = arguments[-1]
+        before = len(errors)
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
         own = {name: tuple(value.shape) for name, value in self.named_parameters(recurse=False)}
         given = {
             name.removeprefix(prefix): tuple(value.shape)
@@ -163,8 +164,8 @@ class Foundation(nn.Module):
             if name.startswith(prefix) and isinstance(value, Tensor)
         }
         problem = weights_mismatch(type(self).__name__, self._cells[0], own, given)
-        if problem and (errors or own.keys() != given.keys()):
-            errors.insert(0, problem)
+        if problem and len(errors) > before:
+            errors.insert(before, problem)
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults."""

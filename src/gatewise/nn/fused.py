@@ -14,7 +14,7 @@ from gatewise.kernels import fused
 from gatewise.kernels.dispatch import Choice
 from gatewise.kernels.fused import scan
 from gatewise.kernels.fused import selection as selection
-from gatewise.nn.cells import State
+from gatewise.nn.cell import State
 from gatewise.nn.time_loop import Direction
 
 __all__ = ["run_fused"]

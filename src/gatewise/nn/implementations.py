@@ -14,7 +14,7 @@ from torch import _VF, Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from gatewise.kernels.dispatch import Choice
-from gatewise.nn.cells import Cell, State, Weights
+from gatewise.nn.cell import Cell, State, Weights
 from gatewise.nn.fused import run_fused
 from gatewise.nn.time_loop import Direction, active_steps, last_rows, reverse_rows, run_reference, scans
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import ShapeError
-from gatewise.nn.cells import State
+from gatewise.nn.cell import State
 
 __all__ = ["check_input", "check_lengths", "join_state", "split_state"]
 

@@ -28,6 +28,8 @@ def _hooks(module: nn.Module) -> list[str]:
 
 def _why_not(module: nn.Module) -> str | None:
     """Why a torch module has no exact counterpart, or None."""
+    if hasattr(module, "parametrizations"):
+        return "its weights are parametrized; remove the parametrizations first"
     if type(module) not in _TORCH_CLASSES:
         kind = f"{type(module).__module__}.{type(module).__qualname__}"
         if isinstance(module, nn.RNNBase):
@@ -35,8 +37,6 @@ def _why_not(module: nn.Module) -> str | None:
         if isinstance(module, nn.RNNCellBase):
             return f"{kind} is a single step; use a layer's step()"
         return f"{kind} is not torch.nn.RNN, LSTM or GRU"
-    if hasattr(module, "parametrizations"):
-        return "its weights are parametrized; remove the parametrizations first"
     hooks = _hooks(module)
     if hooks:
         return f"it has {', '.join(hooks)} that would no longer run"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gatewise.nn.cells import Cell
+from gatewise.nn.cell import Cell
 
 __all__ = ["weights_mismatch"]
 

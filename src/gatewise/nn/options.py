@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from gatewise.errors import OptionError
-from gatewise.nn.cells import Cell
+from gatewise.nn.cell import Cell
 
 __all__ = [
     "LayerOptions",

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 from gatewise.errors import OptionError, ShapeError
 from gatewise.kernels.dispatch import Choice, Request, choose
 from gatewise.nn import packed
-from gatewise.nn.cells import State
+from gatewise.nn.cell import State
 from gatewise.nn.foundation import Foundation
 from gatewise.nn.implementations import run_direction, run_stack
 from gatewise.nn.inputs import check_input, check_lengths, join_state, split_state
@@ -303,12 +303,19 @@ class Recurrent(Foundation):
         )
 
     def _in_one_call(self, choices: Sequence[Choice], x: Tensor, lengths: Tensor | None) -> bool:
-        """Whether torch can take the whole stack at once; ragged rows only where it packs them anyway."""
+        """Whether torch can take the whole stack at once.
+
+        Not where it would draw dropout over packed data or from cuDNN's own generator: every implementation has to
+        see the same masks. Ragged rows only where torch packs them anyway.
+        """
         if any(choice.family != "torch" for choice in choices) or not self._uniform:
             return False
         if self.residual or self.checkpoint_steps is not None:
             return False
-        return lengths is None or x.device.type == "cuda" or len(self._cells[0].states) > 1
+        cuda = x.device.type == "cuda"
+        if self.training and self.dropout > 0 and self.num_layers > 1 and (cuda or lengths is not None):
+            return False
+        return lengths is None or cuda or len(self._cells[0].states) > 1
 
     def _direction(
         self,

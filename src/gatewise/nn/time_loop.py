@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from gatewise.nn.cells import Cell, State, Weights
+from gatewise.nn.cell import Cell, State, Weights
 
 __all__ = ["Direction", "active_steps", "in_chunks", "reverse_rows", "run_reference", "scans", "unroll"]
 
@@ -102,7 +102,7 @@ def unroll(direction: Direction, trace: dict[str, list[Tensor]] | None = None) -
         Output ``(T, B, size of the first state)`` and the final states.
 
     Example:
-        >>> from gatewise.nn.cells import cell_class
+        >>> from gatewise.nn.cell import cell_class
         >>> cell = cell_class("rnn")(2, 3)
         >>> weights = {name: torch.ones(shape) for name, shape in cell.parameter_shapes().items()}
         >>> output, (hidden,) = unroll(Direction(cell, torch.ones(5, 1, 2), (torch.zeros(1, 3),), weights))

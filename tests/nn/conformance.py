@@ -1,0 +1,213 @@
+"""The conformance table: every registered cell with every option it supports, and how two runs are compared.
+
+A newly registered cell joins the table by being registered. ``GATEWISE_KERNEL`` forces an implementation for all of it;
+where a forced kernel does not do an option or a precision, the test is skipped with the kernel's own reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gatewise.errors import KernelError
+from gatewise.kernels.dispatch import force, forced_kernel
+from gatewise.nn import Cell, Recurrent, cell_class, cells, register_cell
+
+
+@register_cell("leaky")
+class Leaky(Cell):
+    """h_t = 0.9 h_{t-1} + 0.1 tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), as someone else would write it."""
+
+    gates = ("candidate",)
+    supports = frozenset({"recurrent_dropout", "layer_norm"})
+
+    def step(self, gates_x, state, weights, recurrent_mask=None):
+        (hidden,) = state
+        candidate = torch.tanh(gates_x + self.recurrent(hidden, weights, recurrent_mask))
+        return {"candidate": candidate, "hidden": 0.9 * hidden + 0.1 * candidate}
+
+
+CELL_OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "rnn": [{"nonlinearity": "relu"}],
+    "lstm": [
+        {"proj_size": 2},
+        {"peephole": True},
+        {"coupled": True},
+        {"peephole": True, "coupled": True, "proj_size": 2},
+    ],
+    "gru": [
+        {"reset": "before"},
+        {"update": "replace"},
+        {"reset": "before", "update": "replace"},
+    ],
+}
+LAYER_OPTIONS: list[dict[str, Any]] = [
+    {"layer_norm": True},
+    {"zoneout": 0.3},
+    {"recurrent_dropout": 0.3},
+    {"weight_dropout": 0.3},
+    {"num_layers": 2, "residual": True},
+    {"num_layers": 2, "dropout": 0.3},
+    {"learned_initial_state": True},
+    {"checkpoint_steps": 2},
+    {"bias": False},
+    {"hidden_size": [4, 3]},
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: a cell with options."""
+
+    cell: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        shown = [f"{key}={value}" for key, value in self.options.items() if key != "cell_options"]
+        shown += [f"{key}={value}" for key, value in self.options.get("cell_options", {}).items()]
+        return "-".join([self.cell, *shown])
+
+    def build(self, input_size: int = 3, hidden_size: int = 4, seed: int = 0, **more: Any) -> Recurrent:
+        """A layer with random weights; options' own parameters are random too, not at their start values."""
+        arguments = {"input_size": input_size, "hidden_size": hidden_size} | self.options | more
+        torch.manual_seed(seed)
+        layer = Recurrent(self.cell, **arguments)
+        for name, parameter in layer.named_parameters():
+            if layer._starts[name] in ("ones", "zeros"):
+                torch.nn.init.uniform_(parameter, -0.5, 0.5)
+                if layer._starts[name] == "ones":
+                    parameter.data += 1.0
+        return layer
+
+
+def _supported(cell: str, option: dict[str, Any]) -> bool:
+    kind = cell_class(cell)
+    recurrent = "weight_hh" in kind(2, 3).parameter_shapes()
+    for name in ("layer_norm", "recurrent_dropout", "weight_dropout"):
+        if name in option and (not recurrent or (name != "weight_dropout" and name not in kind.supports)):
+            return False
+    return True
+
+
+def cases() -> list[Case]:
+    """The whole table."""
+    table = []
+    for cell in cells():
+        variants: list[dict[str, Any]] = [{}] + [{"cell_options": each} for each in CELL_OPTIONS.get(cell, [])]
+        table += [Case(cell, each) for each in variants]
+        options = [each for each in LAYER_OPTIONS if _supported(cell, each)]
+        table += [Case(cell, each) for each in options]
+        everything: dict[str, Any] = {"num_layers": 2, "residual": True, "learned_initial_state": True, "zoneout": 0.2}
+        for each in options:
+            if each.keys() & {"layer_norm", "recurrent_dropout", "weight_dropout"}:
+                everything |= each
+        table += [Case(cell, everything | each) for each in variants]
+    return table
+
+
+def parametrize_cases(table: list[Case] | None = None) -> pytest.MarkDecorator:
+    """``@parametrize_cases()`` gives a test the argument ``case``."""
+    return pytest.mark.parametrize("case", table or cases(), ids=str)
+
+
+def precisions() -> list[torch.dtype]:
+    """float64 is the oracle's precision; compiled kernels are float32 only."""
+    compiled = forced_kernel() not in (None, "reference", "torch")
+    return [torch.float32] if compiled else [torch.float64]
+
+
+def tensors(state: Any) -> Iterator[Tensor]:
+    """Every tensor of a state."""
+    if isinstance(state, Tensor):
+        yield state
+    else:
+        for part in state:
+            yield from tensors(part)
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """Relative to the scale of the tensor compared."""
+    return 1e-10 if dtype == torch.float64 else 1e-5
+
+
+def assert_close(got: Tensor, expected: Tensor, what: str, limit: float | None = None) -> None:
+    """Largest difference, relative to the largest entry (at least 1e-3, so that zeros may be compared)."""
+    assert got.shape == expected.shape, f"{what}: shape {tuple(got.shape)} for {tuple(expected.shape)}"
+    if got.numel() == 0:
+        return
+    assert bool(torch.isfinite(got).all()) == bool(torch.isfinite(expected).all()), f"{what}: NaN or infinity"
+    got, expected = got.detach(), expected.detach()
+    scale = max(float(expected.abs().max()), 1e-3)
+    difference = float((got.to(expected.dtype) - expected).abs().max()) / scale
+    limit = tolerance(got.dtype) if limit is None else limit
+    assert difference <= limit, f"{what}: relative difference {difference:.2e} above {limit:.0e}"
+
+
+def run(layer: torch.nn.Module, *arguments: Any, **options: Any) -> Any:
+    """Call a layer; where a forced kernel refuses, skip with its reason."""
+    try:
+        return layer(*arguments, **options)
+    except KernelError as refusal:
+        pytest.skip(str(refusal))
+
+
+def gradients(
+    layer: torch.nn.Module, x: Tensor, hx: Any = None, seed: int | None = None, **options: Any
+) -> dict[str, Tensor]:
+    """Output, final states, and the gradients of a random weighting of them by x, hx and every parameter."""
+    x = x.detach().clone().requires_grad_()
+    if hx is not None:
+        hx = _leaves(hx)
+    layer.zero_grad()
+    if seed is not None:
+        torch.manual_seed(seed)
+    output, final = run(layer, x, hx, **options)
+    results = {"output": output, **{f"state {i}": each for i, each in enumerate(tensors(final))}}
+    generator = torch.Generator().manual_seed(7)
+    loss = sum(
+        (each * torch.randn(each.shape, generator=generator, dtype=torch.float64).to(each)).sum()
+        for each in results.values()
+    )
+    loss.backward()
+    results = {name: value.detach() for name, value in results.items()}
+    results["x.grad"] = torch.zeros_like(x) if x.grad is None else x.grad
+    if hx is not None:
+        results |= {f"hx.grad {i}": each.grad for i, each in enumerate(tensors(hx))}
+    for name, parameter in layer.named_parameters():
+        results[f"{name}.grad"] = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
+    return results
+
+
+def _leaves(hx: Any) -> Any:
+    if isinstance(hx, Tensor):
+        return hx.detach().clone().requires_grad_()
+    return tuple(_leaves(each) for each in hx)
+
+
+def assert_same(got: dict[str, Tensor], expected: dict[str, Tensor], limit: float | None = None) -> None:
+    """Compare two results of :func:`gradients` name by name."""
+    assert got.keys() == expected.keys()
+    for name, value in expected.items():
+        assert_close(got[name], value, name, limit)
+
+
+def random_state(layer: Recurrent, batch: int | None) -> Any:
+    """A random hx."""
+
+    def random(part: Any) -> Any:
+        if isinstance(part, Tensor):
+            return torch.randn_like(part)
+        return tuple(random(each) for each in part)
+
+    return random(layer.initial_state(batch))
+
+
+def in_reference(call: Callable[[], Any]) -> Any:
+    """Call with the reference forced."""
+    with force("reference"):
+        return call()
