@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from gatewise.errors import TrainingError
 
-__all__ = ["Interrupted"]
+__all__ = ["Interrupted", "StopSignal"]
 
 
 class Interrupted(TrainingError):
@@ -39,3 +43,35 @@ class Interrupted(TrainingError):
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the trip between processes."""
         return (Interrupted, (self.folder, self.epoch, self.step))
+
+
+class StopSignal:
+    """Within it the first Ctrl-C only asks to stop, so that a step is never cut in two; the second one stops at once.
+
+    Outside the main thread, where signals cannot be caught, it never asks.
+
+    Example:
+        >>> with StopSignal() as stop:
+        ...     stop.asked
+        False
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+        self._caught = False
+
+    def __enter__(self) -> StopSignal:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._ask)
+            self._caught = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._caught:
+            signal.signal(signal.SIGINT, self._before if self._before is not None else signal.SIG_DFL)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

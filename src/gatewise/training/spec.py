@@ -77,7 +77,7 @@ class ModelSpec:
         128
         >>> ModelSpec(cell="gur")
         Traceback (most recent call last):
-        gatewise.errors.OptionError: there is no cell 'gur'; expected: rnn, lstm, gru, mingru, minlstm; fix: did you mean 'gru'?
+        gatewise.errors.OptionError: there is no cell 'gur'; expected: rnn, ...; fix: did you mean 'gru'?
     """
 
     cell: str = "gru"

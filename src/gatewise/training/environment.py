@@ -1,0 +1,59 @@
+"""Where and with what a run was made."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from typing import Any
+
+from gatewise import __version__
+from gatewise.data import TextDataset
+
+__all__ = ["describe_environment", "usable_cores"]
+
+_PACKAGES = ("torch", "numpy", "tokenizers", "safetensors")
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def describe_environment(dataset: TextDataset, *, threads: int, device: str, kernel: dict[str, str]) -> dict[str, Any]:
+    """Versions, machine, threads, kernel and data of a run, ready for JSON."""
+    versions = {"gatewise": __version__, "python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {
+        "versions": versions,
+        "machine": {"system": platform.system(), "processor": _processor(), "cores": usable_cores()},
+        "threads": threads,
+        "device": device,
+        "kernel": kernel,
+        "kernel_forced": os.environ.get("GATEWISE_KERNEL"),
+        "data": {
+            "name": dataset.name,
+            "source": dataset.source,
+            "split_note": dataset.split_note,
+            "fingerprint": dataset.fingerprint,
+            "notes": list(dataset.notes),
+            "sizes": {
+                "train": len(dataset.train.texts),
+                "validation": len(dataset.validation.texts),
+                "test": len(dataset.test.texts),
+            },
+        },
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:  # noqa: PTH123
+            for line in stream:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,147 @@
+"""One step of learning: loss, gradient, clipping, Adam, averaging; a function of seed, epoch and step alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gatewise.errors import DivergenceError
+from gatewise.tasks.classification import SequenceClassifier
+from gatewise.training.spec import TrainingSpec
+
+__all__ = ["Optimisation", "StepOutcome", "learning_rate", "seed_step"]
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """Loss (mean over the batch, in nats), right answers, texts and learning rate of one step."""
+
+    loss: float
+    right: int
+    texts: int
+    learning_rate: float
+
+
+def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:
+    """The rate of a step, from 0, of a run of ``steps``.
+
+    Example:
+        >>> spec = TrainingSpec(learning_rate=0.5, schedule="linear")
+        >>> [learning_rate(spec, step, 4) for step in range(4)]
+        [0.5, 0.375, 0.25, 0.125]
+    """
+    done = step / steps
+    if spec.schedule == "linear":
+        return spec.learning_rate * (1 - done)
+    if spec.schedule == "cosine":
+        return spec.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    return spec.learning_rate
+
+
+def seed_step(seed: int, epoch: int, step: int) -> None:
+    """Seed torch for one step: its dropout masks depend on nothing else, so a run can be taken up anywhere."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, step]).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+
+class Optimisation:
+    """Model, Adam's moments (Kingma and Ba, 2015) and the averaged weights, moving together.
+
+    Args:
+        model: the network; its parameters are changed in place.
+        spec: rates, clipping, averaging.
+        steps: steps of the whole run.
+    """
+
+    def __init__(self, model: SequenceClassifier, spec: TrainingSpec, steps: int) -> None:
+        self.model = model
+        self.spec = spec
+        self.steps = steps
+        self.done = 0
+        self._named = dict(model.named_parameters())
+        fused = spec.device.split(":")[0] in ("cpu", "cuda")
+        self._adam = torch.optim.Adam(self._named.values(), lr=spec.learning_rate, fused=fused)
+        self._average = {name: value.detach().clone() for name, value in self._named.items()} if spec.averaging else {}
+
+    def step(self, tokens: Tensor, lengths: Tensor, labels: Tensor, place: str) -> StepOutcome:
+        """Learn from one batch.
+
+        Args:
+            tokens: (T, B).
+            lengths: (B,).
+            labels: (B,).
+            place: epoch and step in words, for the message.
+
+        Raises:
+            DivergenceError: loss or gradient is NaN or infinite; the weights are as before the step.
+        """
+        self.model.train()
+        scores = self.model(tokens, lengths)
+        loss = functional.cross_entropy(scores, labels)
+        self._adam.zero_grad(set_to_none=True)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise _divergence("loss", value, place)
+        loss.backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self._named.values(), self.spec.clip_norm))
+        if not math.isfinite(norm):
+            raise _divergence("gradient's norm", norm, place)
+        rate = learning_rate(self.spec, self.done, self.steps)
+        for group in self._adam.param_groups:
+            group["lr"] = rate
+        self._adam.step()
+        self.done += 1
+        self._move_average()
+        right = int((scores.detach().argmax(dim=1) == labels).sum())
+        return StepOutcome(value, right, len(labels), rate)
+
+    def weights_to_keep(self) -> dict[str, Tensor]:
+        """The weights that are evaluated and saved: the averaged ones, or those of the last step."""
+        chosen = self._average or self._named
+        return {name: value.detach().clone() for name, value in chosen.items()}
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, by name, for a checkpoint."""
+        tensors = {f"weight.{name}": value.detach() for name, value in self._named.items()}
+        tensors |= {f"average.{name}": value for name, value in self._average.items()}
+        for name, value in self._named.items():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                if value in self._adam.state:
+                    tensors[f"{moment}.{name}"] = self._adam.state[value][moment]
+        return {name: value.cpu().contiguous() for name, value in tensors.items()}
+
+    def load_state(self, tensors: dict[str, Tensor], done: int) -> None:
+        """Take up what `state` gave after ``done`` steps; KeyError or RuntimeError where it does not fit."""
+        self.done = done
+        with torch.no_grad():
+            for name, value in self._named.items():
+                value.copy_(tensors[f"weight.{name}"])
+                if self._average:
+                    self._average[name].copy_(tensors[f"average.{name}"])
+                if done:
+                    self._adam.state[value] = {
+                        # fused Adam wants its step on the device, the others on the CPU
+                        "step": torch.tensor(float(done), device=value.device),
+                        "exp_avg": tensors[f"exp_avg.{name}"].to(value.device, copy=True),
+                        "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(value.device, copy=True),
+                    }
+
+    def _move_average(self) -> None:
+        if not self._average:
+            return
+        # early on the average forgets faster, so that the random start does not linger
+        decay = min(self.spec.averaging, (1 + self.done) / (10 + self.done))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self._average.values()), list(self._named.values()), 1 - decay)
+
+
+def _divergence(what: str, value: float, place: str) -> DivergenceError:
+    return DivergenceError(
+        f"training diverged: the {what} became {value} in {place}",
+        expected="a finite number",
+        fix="lower --learning-rate (for example to a third), or --clip-norm",
+    )

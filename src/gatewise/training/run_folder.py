@@ -1,0 +1,234 @@
+"""The run folder: what lies in it, when it is finished, and whether it belongs to a spec.
+
+::
+
+    spec.json               the run, complete (RunSpec)
+    environment.json        versions, threads, kernel, data source and fingerprint
+    vocabulary.json         words by number, and the class names
+    metrics.jsonl           one EpochRecord a line
+    best.safetensors        weights of the best epoch on the validation part
+    checkpoint.safetensors  state of an unfinished run; removed at the end
+    result.json             written last: the run is finished
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from gatewise import files
+from gatewise.data import Vocabulary
+from gatewise.errors import RunError
+from gatewise.training.events import EpochRecord, RunResult
+from gatewise.training.spec import FORMAT_VERSION, RunSpec
+
+__all__ = ["RunFolder"]
+
+_CHECKPOINT = "checkpoint.safetensors"
+_NAMES = {
+    "spec.json",
+    "environment.json",
+    "vocabulary.json",
+    "metrics.jsonl",
+    "best.safetensors",
+    _CHECKPOINT,
+    "result.json",
+}
+
+
+class RunFolder:
+    """Reads and writes the files of one run, each whole or not at all.
+
+    Args:
+        path: the folder; it need not exist yet.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def claim(self, spec: RunSpec, fingerprint: str) -> None:
+        """Make sure that the folder is free or holds this very run.
+
+        Raises:
+            RunError: it holds other files, another run, the same run on other data, or a damaged one.
+            StorageError: it cannot be made.
+        """
+        files.make_folder(self.path)
+        names = {entry.name for entry in self.path.iterdir() if not entry.name.endswith(".part")}
+        if "spec.json" not in names:
+            if names - _NAMES:
+                raise RunError(
+                    f"{self.path} is not a run folder and not empty",
+                    got=", ".join(sorted(names - _NAMES)[:5]),
+                    fix="choose an empty or new folder with --out",
+                )
+            return
+        held = self.spec()
+        if held != spec:
+            raise RunError(
+                f"{self.path} holds another run",
+                expected=_differences(spec, held, 0),
+                got=_differences(spec, held, 1),
+                fix="choose another folder with --out, or repeat the options of the run in it",
+            )
+        environment = files.read_json(self.path / "environment.json")
+        if _get(environment, "data", "fingerprint") != fingerprint:
+            raise RunError(
+                f"{self.path} holds a run on other data",
+                expected=f"fingerprint {fingerprint[:12]}",
+                got=str(_get(environment, "data", "fingerprint"))[:12],
+                fix="choose another folder with --out",
+            )
+
+    def spec(self) -> RunSpec:
+        """The run's spec, checked."""
+        place = self.path / "spec.json"
+        return RunSpec.from_dict(files.read_json(place), str(place))
+
+    def begin(
+        self, spec: RunSpec, environment: dict[str, Any], vocabulary: Vocabulary, label_names: Sequence[str]
+    ) -> None:
+        """Write what is known before the first step; the spec last."""
+        files.write_json(self.path / "environment.json", {"format_version": FORMAT_VERSION, **environment})
+        self.save_vocabulary(vocabulary, label_names)
+        files.write_json(self.path / "spec.json", spec.to_dict())
+
+    def save_vocabulary(self, vocabulary: Vocabulary, label_names: Sequence[str]) -> None:
+        """Write words and class names."""
+        files.write_json(self.path / "vocabulary.json", {**vocabulary.to_dict(), "label_names": list(label_names)})
+
+    def vocabulary(self) -> tuple[Vocabulary, tuple[str, ...]]:
+        """Words and class names."""
+        place = self.path / "vocabulary.json"
+        record = files.read_json(place)
+        vocabulary = Vocabulary.from_dict(record, str(place))
+        names = record.get("label_names")
+        if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
+            raise RunError(f"{place} is damaged", expected="label_names: a list of at least two strings")
+        return vocabulary, tuple(names)
+
+    def save_weights(self, weights: dict[str, Tensor]) -> None:
+        """Write the best weights."""
+        files.write_bytes(
+            self.path / "best.safetensors",
+            safetensors.torch.save({name: value.cpu().contiguous() for name, value in weights.items()}),
+        )
+
+    def weights(self) -> dict[str, Tensor]:
+        """The best weights."""
+        return self._tensors("best.safetensors")
+
+    def save_checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Write tensors and counters together: one file, so that they cannot come apart."""
+        content = safetensors.torch.save(tensors, metadata={"state": json.dumps(state, allow_nan=False)})
+        files.write_bytes(self.path / _CHECKPOINT, content)
+
+    def checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The state of an unfinished run; None if nothing was saved yet."""
+        if not (self.path / _CHECKPOINT).exists():
+            return None
+        tensors = self._tensors(_CHECKPOINT)
+        try:
+            with safetensors.safe_open(self.path / _CHECKPOINT, framework="pt") as opened:
+                state = json.loads(opened.metadata()["state"])
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise self._damaged(_CHECKPOINT, error) from error
+        return tensors, state
+
+    def append_metrics(self, record: EpochRecord) -> None:
+        """Add an epoch's line to ``metrics.jsonl``, on disk when this returns."""
+        files.append_line(self.path / "metrics.jsonl", json.dumps(record.to_dict(), allow_nan=False))
+
+    def rewrite_metrics(self, records: Sequence[EpochRecord]) -> None:
+        """Bring ``metrics.jsonl`` to the epochs that the checkpoint knows."""
+        lines = [json.dumps(record.to_dict(), allow_nan=False) + "\n" for record in records]
+        files.write_text(self.path / "metrics.jsonl", "".join(lines))
+
+    def metrics(self) -> tuple[EpochRecord, ...]:
+        """The epochs so far."""
+        place = self.path / "metrics.jsonl"
+        try:
+            lines = place.read_text(encoding="utf-8").splitlines()
+            return tuple(EpochRecord(**json.loads(line)) for line in lines)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:
+            raise self._damaged("metrics.jsonl", error) from error
+
+    def finish(self, result: RunResult) -> None:
+        """Write the result, then clear the checkpoint away."""
+        record = {
+            "format_version": FORMAT_VERSION,
+            "best_epoch": result.best_epoch,
+            "parameters": result.parameters,
+            "seconds": result.seconds,
+            "kernel": result.kernel,
+            "stopped": result.stopped,
+        }
+        files.write_json(self.path / "result.json", record)
+        (self.path / _CHECKPOINT).unlink(missing_ok=True)
+
+    def result(self) -> RunResult | None:
+        """The finished run, or None."""
+        place = self.path / "result.json"
+        if not place.exists():
+            return None
+        record = files.read_json(place)
+        epochs = self.metrics()
+        try:
+            if record["format_version"] > FORMAT_VERSION:
+                raise RunError(
+                    f"{place} is from a newer Gatewise",
+                    expected=f"format {FORMAT_VERSION}",
+                    got=f"format {record['format_version']}",
+                    fix="update Gatewise: pip install --upgrade gatewise",
+                )
+            best = record["best_epoch"]
+            if not 1 <= best <= len(epochs):
+                raise RunError(f"{place} is damaged", expected=f"best_epoch of 1 to {len(epochs)}", got=best)
+            return RunResult(
+                folder=self.path,
+                spec=self.spec(),
+                epochs=epochs,
+                best_epoch=best,
+                parameters=record["parameters"],
+                seconds=record["seconds"],
+                kernel=record["kernel"],
+                stopped=record["stopped"],
+            )
+        except (KeyError, TypeError) as error:
+            raise self._damaged("result.json", error) from error
+
+    def _tensors(self, name: str) -> dict[str, Tensor]:
+        try:
+            return safetensors.torch.load_file(self.path / name)
+        except FileNotFoundError as error:
+            raise RunError(f"{self.path / name} is missing", fix="name the folder of a finished run") from error
+        except (safetensors.SafetensorError, OSError) as error:
+            raise self._damaged(name, error) from error
+
+    def _damaged(self, name: str, error: Exception) -> RunError:
+        return RunError(
+            f"{self.path / name} is damaged ({type(error).__name__}: {error})",
+            fix="delete the folder and train again",
+        )
+
+
+def _get(record: Any, *keys: str) -> Any:
+    for key in keys:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
+def _differences(wanted: RunSpec, held: RunSpec, which: int) -> str:
+    """The fields in which two specs differ, with the values of one of them."""
+    pair = wanted.to_dict(), held.to_dict()
+    words = []
+    for part in ("data", "model", "training"):
+        for name, value in pair[which][part].items():
+            if pair[0][part][name] != pair[1][part][name]:
+                words.append(f"{name} {value}")
+    return ", ".join(words) or f"task {(wanted, held)[which].task}"
