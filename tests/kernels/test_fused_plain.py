@@ -58,5 +58,7 @@ def test_from_finished_input_gates(cell, options, reverse, variant):
 
 
 @cells
-def test_no_steps(cell, options):
-    compare(Case(cell, 3, 0, options=options))
+@pytest.mark.parametrize("from_gates", [False, True])
+@pytest.mark.parametrize(("batch", "steps"), [(3, 0), (0, 3), (0, 0)])
+def test_nothing_to_do(cell, options, batch, steps, from_gates):
+    compare(Case(cell, batch, steps, options=options, from_gates=from_gates))

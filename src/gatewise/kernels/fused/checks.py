@@ -54,8 +54,6 @@ def sequence_supports(request: Request) -> tuple[bool, str]:
         return False, f"the fused kernels run on the CPU, not on {request.device}"
     if request.dtype != torch.float32:
         return False, f"the fused kernels compute in float32, not {str(request.dtype).removeprefix('torch.')}"
-    if request.batch == 0:
-        return False, "the batch is empty"
     missing = sorted(request.options - SEQUENCE_OPTIONS)
     if missing:
         return False, f"the fused {request.cell} has no {', '.join(missing)}"
