@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 import gatewise
+from gatewise.cli.bench import bench
 from gatewise.cli.compare import compare
 from gatewise.cli.datasets import datasets
+from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
 from gatewise.cli.predict import predict
 from gatewise.cli.report import report
@@ -41,7 +43,7 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-for _command in (compare, train, predict, evaluate, report, datasets):
+for _command in (compare, train, predict, evaluate, report, datasets, doctor, bench):
     app.command(no_args_is_help=_command in (predict, evaluate, report))(_command)
 
 
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 0 done; 1 an internal error; 2 the input or an option is wrong; 130 stopped by Ctrl-C.
     """
     try:
-        app(arguments)
+        app(arguments, prog_name="gatewise")
     except GatewiseError as error:
         print(render_error(error), file=sys.stderr)
         raise SystemExit(2) from None

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gatewise.errors import ShapeError
 from gatewise.kernels.dispatch import Request
+from gatewise.kernels.fused.call import threads
 from gatewise.kernels.fused.library import Library, require
 
 __all__ = ["mingru", "minlstm", "supports"]
@@ -115,7 +116,7 @@ def _pointer(tensor: Tensor | None) -> int:
 
 
 def _sizes(gates_x: Tensor, h0: Tensor, reverse: bool) -> tuple[int, int, int, int, int]:
-    return torch.get_num_threads(), int(reverse), gates_x.shape[0], gates_x.shape[1], h0.shape[1]
+    return threads(), int(reverse), gates_x.shape[0], gates_x.shape[1], h0.shape[1]
 
 
 def _check(gates_x: Tensor, h0: Tensor, lengths: Tensor | None, cell: str) -> None:

@@ -1,0 +1,84 @@
+"""``gatewise bench``: how fast the layers are here, beside torch.nn's in the same run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["bench"]
+
+
+def bench(
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads for both sides.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="Small shapes, seconds instead of minutes.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the whole record to this file.")] = None,
+    cell: Annotated[list[str] | None, typer.Option(help="rnn, gru or lstm; repeat for several.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.0, help="To spend per shape, cell and mode.")] = None,
+    extras: Annotated[bool, typer.Option(help="Options, ragged rows, streams, scans and memory too.")] = True,
+) -> None:
+    """Time the layers against torch.nn in turns, after checking that both give the same results.
+
+    A row whose outputs or gradients differ shows no speed, and the exit code is then 1.
+    """
+    from rich.console import Console
+
+    from gatewise.errors import OptionError, did_you_mean
+    from gatewise.files import write_json
+    from gatewise.nn.benchmark import run_benchmark
+    from gatewise.nn.benchmark.cases import CELLS
+
+    for name in cell or ():
+        if name not in CELLS:
+            raise OptionError(f"--cell {name} is not measured", fix=did_you_mean(name, CELLS))
+    console = Console(highlight=False)
+    console.print(_heading(), soft_wrap=True)
+    record = run_benchmark(
+        threads=threads,
+        quick=quick,
+        seconds=seconds,
+        cells=tuple(cell) if cell else tuple(CELLS),
+        with_extras=extras,
+        on_row=lambda row: console.print(_line(row), soft_wrap=True),
+    )
+    if json_file is not None:
+        write_json(json_file, json.loads(json.dumps(record)))
+    _print_summary(console, record)
+    if not record["parity_holds"]:
+        raise typer.Exit(1)
+
+
+def _heading() -> str:
+    return (
+        f"{'B,T,I,H':<42}{'cell':<6}{'kernel':<15}"
+        f"{'inference':>10}{'share of peak':>15}{'training':>10}{'share of peak':>15}"
+    )
+
+
+def _line(row: dict[str, Any]) -> str:
+    text = f"{row['shape']:<42}{row['cell']:<6}{row['kernel'] or '':<15}"
+    parity = row["parity"]
+    if not parity["holds"]:
+        worst = max(parity["output"], parity["gradient"])
+        return f"{text}results differ from torch's by {worst:.1e} ({parity['worst']}): no speed shown"
+    for mode in ("inference", "training"):
+        part = row[mode]
+        shares = f"{part['torch_share_of_peak']:.0%} -> {part['gatewise_share_of_peak']:.0%}"
+        text += f"{part['ratio']:>8.2f}x{'~' if part['disturbed'] else ' '}{shares:>15}"
+    return text
+
+
+def _print_summary(console: Console, record: dict[str, Any]) -> None:
+    machine = record["machine"]
+    console.print(
+        f"\n{machine['cpu']}, {record['threads']} threads, torch {machine['torch']}, kernels: {machine['chosen']}"
+    )
+    console.print("ratios: torch's time over Gatewise's, both in this run; ~: the machine was busy\n")
+    for goal in record["goals"]:
+        mark = "met   " if goal["met"] else "missed"
+        console.print(f"{mark} {goal['name']:<46} {goal['measured']:>8.2f}  (goal {goal['relation']} {goal['goal']:g})")

@@ -1,0 +1,101 @@
+"""Medians of interleaved samples.
+
+The clock of a shared machine drifts, and its virtual cores move. So whatever is to be compared is timed in turns within
+one run, and a sample during which the system took the core away (an involuntary context switch) does not count.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+__all__ = ["Timing", "interleaved", "matmul_peak"]
+
+LEAST_CLEAN = 5
+"""Fewer undisturbed samples than this: the disturbed ones count too, and the timing says so."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one function took.
+
+    Attributes:
+        seconds: median.
+        samples: how many counted.
+        dropped: how many did not, because the system took the core away.
+        disturbed: too few were left, so all count.
+    """
+
+    seconds: float
+    samples: int
+    dropped: int
+    disturbed: bool
+
+
+def _one(function: Callable[[], object], repeats: int) -> tuple[float, bool]:
+    switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    start = time.perf_counter_ns()
+    for _ in range(repeats):
+        function()
+    seconds = (time.perf_counter_ns() - start) / 1e9 / repeats
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw == switches
+
+
+def interleaved(
+    functions: Mapping[str, Callable[[], object]], *, seconds: float = 1.0, rounds: int = 7
+) -> dict[str, Timing]:
+    """Time several functions in turns.
+
+    Args:
+        functions: name to what is timed, without arguments.
+        seconds: go on for at least this long.
+        rounds: take at least this many samples of each.
+
+    Returns:
+        Name to timing.
+
+    Example:
+        >>> interleaved({"nothing": lambda: None}, seconds=0.0, rounds=3)["nothing"].samples
+        3
+    """
+    repeats = {}
+    for name, function in functions.items():
+        function()
+        once, _ = _one(function, 1)
+        repeats[name] = max(1, min(1000, int(0.002 / max(once, 1e-9))))
+    samples: dict[str, list[tuple[float, bool]]] = {name: [] for name in functions}
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds or len(next(iter(samples.values()))) < rounds:
+        for name, function in functions.items():
+            samples[name].append(_one(function, repeats[name]))
+    return {name: _summary(each) for name, each in samples.items()}
+
+
+def _summary(samples: list[tuple[float, bool]]) -> Timing:
+    clean = [seconds for seconds, undisturbed in samples if undisturbed]
+    disturbed = len(clean) < min(LEAST_CLEAN, len(samples))
+    counted = [seconds for seconds, _ in samples] if disturbed else clean
+    return Timing(statistics.median(counted), len(counted), len(samples) - len(counted), disturbed)
+
+
+def matmul_peak(size: int = 2048) -> float:
+    """Floating-point operations per second of a large float32 matrix product with torch's threads: the yardstick.
+
+    Args:
+        size: rows and columns.
+
+    Returns:
+        2 * size^3 divided by the median time of five products.
+
+    Example:
+        >>> matmul_peak(64) > 0
+        True
+    """
+    left, right, out = torch.randn(size, size), torch.randn(size, size), torch.empty(size, size)
+    timing = interleaved({"product": lambda: torch.mm(left, right, out=out)}, seconds=0.0, rounds=5)["product"]
+    return 2.0 * size**3 / timing.seconds
