@@ -97,5 +97,5 @@ def run_plan(plan: Plan, folder: Path, *, on_event: ComparisonListener | None = 
 def _environment(folder: Path, runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Versions, threads and processor as the first run noted them."""
     first = next(entry for entries in runs.values() for entry in entries if entry["folder"] is not None)
-    environment = read_json(folder / first["folder"] / "environment.json")
-    return dict(environment) if isinstance(environment, dict) else {}
+    noted = read_json(folder / first["folder"] / "environment.json")
+    return {name: value for name, value in dict(noted).items() if name in ("versions", "machine", "threads", "device")}

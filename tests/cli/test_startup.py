@@ -1,0 +1,51 @@
+"""Help is there at once, complete, and loads nothing heavy."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from gatewise.cli.app import app
+from gatewise.cli.options import SETTING_HELP
+from gatewise.training.spec import ModelSpec, TrainingSpec
+
+COMMANDS = ("compare", "train", "predict", "evaluate", "report", "datasets")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["compare", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from gatewise.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit as leave:\n    assert leave.code in (0, None)\n"
+        "heavy = {'torch', 'numpy', 'pandas', 'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "gatewise" in done.stdout
+
+
+def test_every_setting_has_a_flag_and_a_help_text() -> None:
+    names = {field.name for spec in (ModelSpec, TrainingSpec) for field in dataclasses.fields(spec)} - {"cell"}
+    assert set(SETTING_HELP) == names
+    for command in ("compare", "train"):
+        text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+        for name in names:
+            assert "--" + name.replace("_", "-") in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "100"})
+    assert result.exit_code == 0
+    assert f"gatewise {command}" in result.output or f"{command} [OPTIONS]" in result.output
+
+
+def test_no_words_at_all_show_the_help() -> None:
+    result = CliRunner().invoke(app, [])
+    assert "compare" in result.output and "Usage" in result.output

@@ -1,0 +1,170 @@
+"""train, predict, evaluate, compare, report and datasets, as a person types them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from made_up import made_up_record
+from small_data import FLAGS, write_reviews
+
+from gatewise.cli import main
+from gatewise.comparison.record import compact_json
+
+COLUMNS = ["--text", "review", "--label", "mood"]
+
+
+def _run(words: list[str | Path], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one command."""
+    with pytest.raises(SystemExit) as leave:
+        main([str(word) for word in words])
+    captured = capsys.readouterr()
+    return int(leave.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reviews(tmp_path_factory.mktemp("data") / "reviews.csv")
+
+
+@pytest.fixture(scope="module")
+def run(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "lstm run"
+    with pytest.raises(SystemExit) as leave:
+        main(["train", str(reviews), *COLUMNS, "--cell", "lstm", *FLAGS, "--out", str(folder)])
+    assert not leave.value.code
+    return folder
+
+
+def test_predict_says_label_and_probability(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _run(["predict", run, "a wonderful film", "x" * 200], capsys)
+    first, second = out.splitlines()
+    assert code == 0
+    assert first.split()[0] in ("glad", "sad") and first.endswith("%  a wonderful film")
+    assert second.endswith("…") and len(second) < 100
+
+
+def test_predict_as_json_gives_one_line_each(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(["predict", run, "a wonderful film", "dreadful\nplot", "--json"], capsys)
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and err == "" and len(answers) == 2
+    for answer in answers:
+        assert set(answer) == {"label", "probability", "probabilities"}
+        assert set(answer["probabilities"]) == {"glad", "sad"}
+        assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+        assert answer["probability"] == max(answer["probabilities"].values())
+        assert answer["probabilities"][answer["label"]] == answer["probability"]
+
+
+def test_predict_reads_files_and_standard_input_alike(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["a wonderful film", "a dreadful plot", "ünïcode"]
+    file = tmp_path / "texts.txt"
+    file.write_text("\n\n".join(texts) + "\n", encoding="utf-8-sig")
+    given = _run(["predict", run, *texts, "--json"], capsys)[1]
+    assert _run(["predict", run, "--file", file, "--json"], capsys)[1] == given
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+    assert _run(["predict", run, "--json"], capsys)[1] == given
+
+
+def test_evaluate_as_json(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_reviews(tmp_path / "other.csv", rows=50)
+    code, out, _ = _run(["evaluate", run, file, *COLUMNS, "--json"], capsys)
+    figures = json.loads(out)
+    assert code == 0
+    assert {"accuracy", "loss", "macro_f1", "f1_per_class", "confusion", "n", "label_names"} <= set(figures)
+    assert figures["n"] == 50 == sum(map(sum, figures["confusion"]))
+    assert figures["accuracy"] == pytest.approx((figures["confusion"][0][0] + figures["confusion"][1][1]) / 50)
+
+
+def test_evaluate_as_a_table(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _run(["evaluate", run, write_reviews(tmp_path / "other.csv", rows=50), *COLUMNS], capsys)
+    assert code == 0
+    assert "accuracy" in out and "n 50" in out and "glad" in out and "sad" in out
+
+
+def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _run(["datasets"], capsys)
+    assert code == 0
+    assert "imdb" in out and "rotten-tomatoes" in out and "at hand" in out
+    lines = _run(["datasets", "--json"], capsys)[1].splitlines()
+    assert {json.loads(line)["name"] for line in lines} >= {"imdb", "rotten-tomatoes"}
+
+
+def test_compare_prints_and_leaves_everything(
+    reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result"
+    code, text, err = _run(["compare", reviews, *COLUMNS, "--cells", "rnn,gru", *FLAGS, "--out", out], capsys)
+    assert code == 0 and err == ""
+    for words in ("reviews.csv", "held out", "RNN, seed 0", "epoch 2/2", "interval", "TF-IDF", "kernel", "One seed"):
+        assert words in text
+    record = json.loads((out / "comparison.json").read_text())
+    assert record["verdict"]["headline"] in text
+    for name in ("report.html", "curves.png", "curves.svg", "plan.json", "runs/gru-seed0/result.json"):
+        assert (out / name).stat().st_size > 0
+    code, text, _ = _run(shlex.split(record["command"])[1:], capsys)
+    assert code == 0 and text.count("reused)") == 3
+    code, _, err = _run(["predict", out, "a text"], capsys)
+    assert code == 2 and "holds a comparison" in err and "gru-seed0" in err
+    assert _run(["predict", out / "runs" / "gru-seed0", "a text"], capsys)[0] == 0
+
+
+def test_report_draws_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = made_up_record({"baseline": 0.9, "gru": 0.88})
+    (tmp_path / "comparison.json").write_text(compact_json(record))
+    code, out, _ = _run(["report", tmp_path], capsys)
+    assert code == 0 and record["verdict"]["headline"] in out
+    assert (tmp_path / "report.html").exists() and (tmp_path / "curves.png").exists()
+
+
+@pytest.mark.parametrize("command", ["compare", "train"])
+def test_ctrl_c_names_the_command_that_goes_on(command: str, tmp_path: Path) -> None:
+    """Stopped in the middle of training, with exit code 130; the command it prints finishes the work."""
+    reviews = write_reviews(tmp_path / "reviews.csv")
+    cells = ["--cells", "gru"] if command == "compare" else ["--cell", "gru"]
+    flags = [*FLAGS, "--epochs", "400", "--patience", "400"]
+    words = [sys.executable, "-m", "gatewise", command, str(reviews), *COLUMNS, *cells, *flags]
+    process = subprocess.Popen(
+        [*words, "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch 2/400" in line:
+            break
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err and "Stopped" in err
+    again = next(line.strip() for line in err.splitlines() if line.strip().startswith("gatewise "))
+    assert shlex.split(again)[1:3] == [command, str(reviews)]
+    assert f"--out {tmp_path / 'out'}" in again
+    assert not (tmp_path / "out" / "comparison.json").exists()
+    if command == "train":  # going on with a single run is tested with the training loop
+        return
+    process = subprocess.Popen(
+        [sys.executable, "-m", *shlex.split(again)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if "resumed" in line:
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    assert "resumed" in seen, seen

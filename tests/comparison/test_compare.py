@@ -1,0 +1,153 @@
+"""A whole comparison on a small file: what it leaves, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_data import SETTINGS, write_reviews
+
+import gatewise
+from gatewise.comparison import load_comparison
+from gatewise.comparison.events import ComparisonEvent, DataReady, ModelDone, ModelStarted, RunProgress
+from gatewise.comparison.record import BASELINE
+from gatewise.errors import OptionError, RunError
+from gatewise.reports import render_page
+from gatewise.reports.records import check_record
+from gatewise.training.events import EpochDone, StepDone
+
+COLUMNS = {"text": "review", "label": "mood"}
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reviews(tmp_path_factory.mktemp("data") / "reviews.csv")
+
+
+@pytest.fixture(scope="module")
+def done(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[ComparisonEvent]]:
+    events: list[ComparisonEvent] = []
+    out = tmp_path_factory.mktemp("out") / "result"
+    result = gatewise.compare(
+        reviews, cells=["rnn", "gru"], seeds=2, out=out, **COLUMNS, **SETTINGS, on_event=events.append
+    )
+    return result, events
+
+
+def test_the_record_is_whole_and_true(done: tuple[Any, list[ComparisonEvent]]) -> None:
+    result, _ = done
+    record = check_record(json.loads((result.folder / "comparison.json").read_text()), "comparison.json")
+    assert record == json.loads(json.dumps(result.record))
+    assert [model["name"] for model in record["models"]] == [BASELINE, "rnn", "gru"]
+    truth = np.array(record["truth"])
+    for model in record["models"]:
+        for run in model["runs"]:
+            predicted = np.array(run["predictions"]["predicted"])
+            assert run["test"]["accuracy"] == pytest.approx(float(np.mean(predicted == truth)))
+            assert np.sum(run["test"]["confusion"]) == len(truth)
+            assert len(run["epochs"]) == (2 if model["kind"] == "recurrent" else 0)
+            assert run["training_seconds"] > 0 and run["latency"]["one_text"] > 0
+        assert model["accuracy"]["low"] <= model["accuracy"]["estimate"] <= model["accuracy"]["high"]
+    assert len(record["differences"]) == 3
+    assert record["environment"]["threads"] == 1
+    assert record["plan"]["seeds"] == [0, 1]
+    assert str(result.folder) in record["command"]
+
+
+def test_the_python_object_gives_table_verdict_and_best(done: tuple[Any, list[ComparisonEvent]]) -> None:
+    result, _ = done
+    table = result.table()
+    assert list(table.index) == [BASELINE, "rnn", "gru"]
+    assert table.loc["gru", "test_accuracy"] == result.record["models"][2]["accuracy"]["estimate"]
+    assert set(result.differences().index) == {(BASELINE, "rnn"), (BASELINE, "gru"), ("rnn", "gru")}
+    assert result.verdict == " ".join(result.record["verdict"]["sentences"])
+    assert result.headline in repr(result)
+    best = result.best("gru")
+    assert best.spec.model.cell == "gru"
+    assert best.predict_proba(["a wonderful film"]).shape == (1, 2)
+    assert result.best().spec.model.cell in ("rnn", "gru")
+    with pytest.raises(OptionError, match="was not compared"):
+        result.best("lstm")
+    assert load_comparison(result.folder).record == json.loads(json.dumps(result.record))
+
+
+def test_the_report_can_be_drawn_from_it(done: tuple[Any, list[ComparisonEvent]]) -> None:
+    page = render_page(done[0].record)
+    assert done[0].headline in page.replace("&#39;", "'")
+
+
+def test_events_tell_the_whole_story(done: tuple[Any, list[ComparisonEvent]]) -> None:
+    _, events = done
+    assert isinstance(events[0], DataReady) and not events[0].resumed
+    started = [event for event in events if isinstance(event, ModelStarted)]
+    assert [(event.name, event.seed, event.number) for event in started] == [
+        (BASELINE, None, 1),
+        ("rnn", 0, 2),
+        ("rnn", 1, 3),
+        ("gru", 0, 4),
+        ("gru", 1, 5),
+    ]
+    assert {event.total for event in started} == {5}
+    assert len([event for event in events if isinstance(event, ModelDone)]) == 5
+    progress = [event for event in events if isinstance(event, RunProgress)]
+    assert len([event for event in progress if isinstance(event.event, EpochDone)]) == 8
+    left = [event.seconds_left for event in progress if isinstance(event.event, StepDone)]
+    assert all(seconds is not None and seconds >= 0 for seconds in left)
+
+
+def test_the_same_again_reuses_everything(done: tuple[Any, list[ComparisonEvent]], reviews: Path) -> None:
+    result, _ = done
+    before = {path: path.stat().st_mtime_ns for path in (result.folder / "runs").rglob("*")}
+    events: list[ComparisonEvent] = []
+    again = gatewise.compare(
+        reviews, cells=["rnn", "gru"], seeds=2, out=result.folder, **COLUMNS, **SETTINGS, on_event=events.append
+    )
+    assert all(event.reused for event in events if isinstance(event, ModelDone))
+    assert isinstance(events[0], DataReady) and events[0].resumed
+    assert {path: path.stat().st_mtime_ns for path in (result.folder / "runs").rglob("*")} == before
+    for part in ("plan", "data", "verdict", "models", "differences", "examples", "command"):
+        assert json.loads(json.dumps(again.record[part])) == json.loads(json.dumps(result.record[part]))
+
+
+def test_more_cells_cost_only_their_own(done: tuple[Any, list[ComparisonEvent]], reviews: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "grown"
+    shutil.copytree(done[0].folder, folder)
+    events: list[ComparisonEvent] = []
+    grown = gatewise.compare(
+        reviews, cells=["rnn", "gru", "lstm"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
+    )
+    fresh = [event.started.name for event in events if isinstance(event, ModelDone) and not event.reused]
+    assert fresh == ["lstm", "lstm"]
+    assert len(grown.record["differences"]) == 6
+
+
+def test_a_lost_run_is_trained_again_to_the_same_numbers(
+    done: tuple[Any, list[ComparisonEvent]], reviews: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(done[0].folder, folder)
+    shutil.rmtree(folder / "runs" / "gru-seed1")
+    (folder / "measurements" / "rnn-seed0.json").write_text("{ cut o")
+    (folder / "comparison.json").unlink()
+    events: list[ComparisonEvent] = []
+    again = gatewise.compare(
+        reviews, cells=["rnn", "gru"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
+    )
+    fresh = [event.started for event in events if isinstance(event, ModelDone) and not event.reused]
+    assert [(event.name, event.seed) for event in fresh] == [("rnn", 0), ("gru", 1)]
+    for new, old in zip(again.record["models"], done[0].record["models"], strict=True):
+        assert [run["predictions"] for run in new["runs"]] == [run["predictions"] for run in old["runs"]]
+
+
+def test_another_comparison_is_refused_and_nothing_changes(
+    done: tuple[Any, list[ComparisonEvent]], reviews: Path
+) -> None:
+    folder = done[0].folder
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    with pytest.raises(RunError, match="another comparison: epochs differs"):
+        gatewise.compare(reviews, cells=["rnn", "gru"], seeds=2, out=folder, **COLUMNS, **{**SETTINGS, "epochs": 5})
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
