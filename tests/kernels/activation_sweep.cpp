@@ -1,6 +1,6 @@
 // Largest error of exp, sigmoid and tanh over float32 inputs, against double precision.
 //
-//   activation_sweep STRIDE      every STRIDE-th of the 2^32 bit patterns (1: all of them)
+//   activation_sweep STRIDE [NAME]   every STRIDE-th of the 2^32 bit patterns (1: all of them); NAME: one function only
 //
 // Prints one line per function: name, largest error in units in the last place of the exact result, the input where it
 // occurs, and how many results broke a rule: NaN in gives NaN out (and only then); -1, 1 at the infinities exact; where
@@ -45,6 +45,7 @@ int main(int count, char** words) {
   const uint64_t stride = count > 1 ? std::strtoull(words[1], nullptr, 10) : 1;
   const char* names[] = {"exp", "sigmoid", "tanh"};
   for (int which = 0; which < 3; ++which) {
+    if (count > 2 && std::strcmp(words[2], names[which]) != 0) continue;
     double largest = 0;
     float where = 0;
     uint64_t broken = 0;

@@ -53,13 +53,14 @@ template <class F> GATEWISE_INLINE F sigmoid(F x) {
 }
 
 // A gate and what it leaves: open = sigmoid(x), shut = 1 - sigmoid(x) = e^-x / (1 + e^-x), each with its own relative
-// accuracy (the difference 1 - open would lose all digits of `shut` where the gate is nearly open).
+// accuracy (the difference 1 - open would lose all digits of `shut` where the gate is nearly open). The limit 87.3 keeps
+// `open` a normal number: flushed to zero it would take `shut`, which is then 1, with it.
 template <class F> struct Gate {
   F open, shut;
 };
 template <class F> GATEWISE_INLINE Gate<F> gate(F x) {
   constexpr int W = lanes<F>;
-  const Exponential<F> e = exponential(larger(broadcast<W>(-88.0f), smaller(broadcast<W>(88.3f), -x)));
+  const Exponential<F> e = exponential(larger(broadcast<W>(-88.0f), smaller(broadcast<W>(87.3f), -x)));
   const F open = 1.0f / ((e.power * e.rest + 1.0f) + e.power);
   return {open, (e.power * e.rest + e.power) * open};
 }

@@ -1,0 +1,106 @@
+"""``gatewise bench``: the record is complete, and nothing is called fast that is wrong."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from gatewise.cli.app import app
+from gatewise.nn.benchmark import cases, parity, run, timing
+from gatewise.nn.benchmark.cases import Case, make_pair
+from gatewise.nn.benchmark.parity import check_parity, largest_difference
+
+TINY = Case("2,5,3,4", 2, 5, 3, 4, counted=True)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(run, "cases", lambda quick: (TINY, Case("ragged", 3, 6, 3, 4, ragged=True)))
+    monkeypatch.setattr(run, "matmul_peak", lambda size: 1e9)
+
+
+def test_the_command_writes_a_complete_record(tiny, tmp_path):
+    target = tmp_path / "bench.json"
+    done = CliRunner().invoke(app, ["bench", "--quick", "--seconds", "0", "--no-extras", "--json", str(target)])
+    assert done.exit_code == 0, done.output
+    record = json.loads(target.read_text())
+    assert record["parity_holds"]
+    assert [(row["shape"], row["cell"]) for row in record["rows"]] == [
+        (shape, cell) for shape in ("2,5,3,4", "ragged") for cell in ("rnn", "gru", "lstm")
+    ]
+    for row in record["rows"]:
+        assert row["inference"]["ratio"] > 0 and row["training"]["ratio"] > 0
+    assert set(record["means"]["training"]) == {"rnn", "gru", "lstm"}
+    assert {goal["relation"] for goal in record["goals"]} == {">=", "<="}
+
+
+def test_no_ratio_while_results_differ(tiny, monkeypatch, tmp_path):
+    """Where a layer's weights were touched, its row shows the difference and no speed, and the exit code is 1."""
+
+    def wrong_pair(cell, case):
+        pair = make_pair(cell, case)
+        with torch.no_grad():
+            pair.ours.weight_hh_l0.add_(0.01)
+        return pair
+
+    monkeypatch.setattr(run, "make_pair", wrong_pair)
+    target = tmp_path / "bench.json"
+    arguments = ["bench", "--quick", "--seconds", "0", "--no-extras", "--cell", "gru", "--json", str(target)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1
+    assert "no speed shown" in done.output and "x " not in done.output.splitlines()[1]
+    record = json.loads(target.read_text())
+    assert not record["parity_holds"] and record["means"] == {}
+    assert all("training" not in row for row in record["rows"])
+
+
+def test_unknown_cells_are_refused():
+    done = CliRunner().invoke(app, ["bench", "--cell", "gur"])
+    assert "gru" in str(done.exception)
+
+
+def test_parity_sees_a_gradient_alone():
+    pair = make_pair("lstm", TINY)
+    assert check_parity(pair).holds
+    hook = pair.ours.weight_hh_l0.register_hook(lambda gradient: gradient * 1.01)
+    found = check_parity(pair)
+    hook.remove()
+    assert not found.holds and found.output <= parity.TOLERANCE < found.gradient
+    assert found.worst == "gradient of weight_hh_l0"
+
+
+def test_nan_never_counts_as_parity():
+    assert not parity.Parity(float("nan"), 0.0, "output").holds
+    assert largest_difference(torch.tensor([float("nan")]), torch.ones(1)) != 0.0
+    assert largest_difference(torch.ones(2), torch.ones(3)) == float("inf")
+
+
+def test_operations_of_two_layers_in_both_directions():
+    case = Case("", 2, 3, 5, 7, num_layers=2, bidirectional=True)
+    first, second = 2 * 6 * 2 * 4 * 7 * (5 + 7), 2 * 6 * 2 * 4 * 7 * (14 + 7)
+    assert case.forward_operations("lstm") == first + second
+
+
+def test_ragged_operations_count_real_steps_only():
+    case = Case("", 4, 100, 5, 7, ragged=True)
+    whole = Case("", 4, 100, 5, 7)
+    share = float(cases.imdb_lengths(4, 100).sum()) / 400
+    assert case.forward_operations("gru") == pytest.approx(whole.forward_operations("gru") * share)
+
+
+def test_disturbed_samples_are_dropped_unless_all_are():
+    clean = timing._summary([(1.0, True)] * 5 + [(9.0, False)] * 3)
+    assert (clean.seconds, clean.samples, clean.dropped, clean.disturbed) == (1.0, 5, 3, False)
+    busy = timing._summary([(1.0, True)] + [(9.0, False)] * 6)
+    assert (busy.seconds, busy.samples, busy.disturbed) == (9.0, 7, True)
+
+
+def test_the_script_is_the_command():
+    import runpy
+    from pathlib import Path
+
+    place = Path(__file__).parents[2] / "benchmarks" / "layers.py"
+    from gatewise.cli.bench import bench
+
+    assert runpy.run_path(str(place))["bench"] is bench

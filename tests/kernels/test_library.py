@@ -1,0 +1,173 @@
+"""Building, finding and loading the compiled kernels; life without them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gatewise.errors import KernelError
+from gatewise.kernels import building
+from gatewise.kernels.dispatch import force
+from gatewise.kernels.fused import library
+
+needs_library = pytest.mark.skipif(library.load()[0] is None, reason="no compiled kernels")
+needs_compiler = pytest.mark.skipif(building.compiler_command() is None, reason="no C++ compiler")
+
+
+def run_python(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def tiny_kernels(folder, body='extern "C" int answer() { return 42; }'):
+    """A kernels folder with one source and one header."""
+    (folder / "native").mkdir(parents=True)
+    (folder / "native" / "numbers.h").write_text("#pragma once\nconst int kNumber = 1;\n")
+    (folder / "native" / "answer.cpp").write_text(f'#include "numbers.h"\n{body}\n')
+    return folder
+
+
+@needs_library
+def test_one_openmp_runtime_in_the_process():
+    """The kernels' threads are torch's: nothing else is loaded beside its runtime."""
+    code = (
+        "import json, torch; torch.randn(300, 300) @ torch.randn(300, 300)\n"
+        "from gatewise.kernels.fused import library\n"
+        "before = library.openmp_runtimes(); assert library.load()[0] is not None\n"
+        "import gatewise.nn as nn; nn.GRU(64, 64)(torch.randn(50, 16, 64))\n"
+        "print(json.dumps([before, library.openmp_runtimes()]))"
+    )
+    before, after = json.loads(run_python(code)[0])
+    assert before == after
+    assert len(after) == 1
+
+
+@needs_library
+def test_the_widest_variant_is_chosen_and_any_can_be_forced():
+    names = library.available_variants()
+    assert library.load()[0].variant == names[0]
+    for name in names:
+        assert library.load(name)[0].variant == name
+        with force(name):
+            assert library.load()[0].variant == name
+            assert library.require().implementation == f"fused-{name}"
+
+
+def test_unknown_variants_are_refused_with_a_suggestion():
+    with pytest.raises(KernelError, match="avx512"):
+        library.load("avx521")
+
+
+def test_a_variant_of_another_cpu_family_says_so():
+    other = next(v.name for v in building.VARIANTS if v not in building.variants_here())
+    found, reason = library.load(other)
+    assert found is None
+    assert "another CPU family" in reason
+
+
+def test_without_libraries_layers_run_on_torch_and_say_so_once(tmp_path):
+    code = (
+        "import warnings, torch\n"
+        "from gatewise.nn import GRU\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    layer = GRU(3, 4)\n"
+        "    for _ in range(3): layer(torch.randn(5, 2, 3))\n"
+        "print(layer.kernel); print(len(caught)); print(caught[0].message)"
+    )
+    kernel, count, message = run_python(code, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL="")[0].splitlines()
+    assert (kernel, count) == ("torch", "1")
+    assert "python -m gatewise.kernels.building" in message
+    assert "not built" in message
+
+
+def test_without_libraries_forcing_one_fails_with_the_fix(tmp_path):
+    code = (
+        "import torch\n"
+        "from gatewise.errors import KernelError\n"
+        "from gatewise.nn import GRU\n"
+        "try: GRU(3, 4)(torch.randn(5, 2, 3))\n"
+        "except KernelError as error: print(error)"
+    )
+    name = building.variants_here()[0].name if building.variants_here() else "avx2"
+    text = run_python(code, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL=name)[0]
+    assert f"the {name} kernel was asked for" in text
+    assert "fix:" in text
+
+
+def test_no_compiler_gives_a_report_and_no_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    report = building.build(tmp_path / "out", kernels=tiny_kernels(tmp_path / "kernels"), work=tmp_path / "work")
+    assert report.built == ()
+    assert report.problem is not None
+    assert not (tmp_path / "out").exists()
+
+
+@needs_compiler
+def test_a_source_that_does_not_compile_leaves_the_old_library(tmp_path):
+    kernels = tiny_kernels(tmp_path / "kernels")
+    folders = {"kernels": kernels, "work": tmp_path / "work", "variants": building.variants_here()[-1:]}
+    first = building.build(tmp_path / "out", **folders)
+    assert first.problem is None
+    (path,) = (tmp_path / "out").iterdir()
+    content = path.read_bytes()
+    (kernels / "native" / "answer.cpp").write_text("int answer( {")
+    second = building.build(tmp_path / "out", **folders)
+    assert second.built == ()
+    assert "error" in second.problem
+    assert [each.read_bytes() for each in (tmp_path / "out").iterdir()] == [content]
+
+
+@needs_compiler
+def test_a_changed_header_rebuilds_and_an_unchanged_one_does_not(tmp_path):
+    kernels = tiny_kernels(tmp_path / "kernels")
+    folders = {"kernels": kernels, "work": tmp_path / "work", "variants": building.variants_here()[-1:]}
+
+    def objects():
+        building.build(tmp_path / "out", **folders)
+        return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "work").glob("*.o")}
+
+    first = objects()
+    assert objects() == first
+    (kernels / "native" / "numbers.h").write_text("#pragma once\nconst int kNumber = 2;\n")
+    third = objects()
+    assert len(third) == 1
+    assert third.keys() != first.keys()
+
+
+@needs_library
+def test_a_library_of_other_sources_is_refused(tmp_path):
+    """A changed C interface behind an old library would crash; both are told apart by their fingerprint."""
+    package = tmp_path / "gatewise"
+    shutil.copytree(Path(building.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
+    header = package / "kernels" / "native" / "vector.h"
+    header.write_text(header.read_text() + "\n// changed\n")
+    code = "from gatewise.kernels.fused import library; print(library.load()[1])"
+    text = run_python(code, PYTHONPATH=str(tmp_path), GATEWISE_KERNEL_FOLDER="", GATEWISE_KERNEL="")[0]
+    assert "built from other sources" in text
+
+
+@needs_library
+def test_a_missing_function_is_named():
+    with pytest.raises(KernelError, match="no function gatewise_nonsense"):
+        library.require().function("gatewise_nonsense", None)
+
+
+def test_thread_setting_of_torch_is_followed():
+    from gatewise.kernels.fused.call import threads
+
+    former = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert threads() == 1
+    finally:
+        torch.set_num_threads(former)
