@@ -38,6 +38,7 @@ _NAMES = {
     "best.safetensors",
     _CHECKPOINT,
     "result.json",
+    "classes.json",
 }
 
 
