@@ -1,7 +1,7 @@
 """The conformance table: every registered cell with every option it supports, and how two runs are compared.
 
 A newly registered cell joins the table by being registered. ``GATEWISE_KERNEL`` forces an implementation for all of it;
-where a forced kernel does not do an option or a precision, the test is skipped with the kernel's own reason.
+where a forced kernel refuses an option or a precision, the test is skipped with the kernel's own reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatewise.errors import KernelError
 from gatewise.kernels.dispatch import force, forced_kernel
 from gatewise.nn import Cell, Recurrent, cell_class, cells, register_cell
 
@@ -135,25 +134,17 @@ def tolerance(dtype: torch.dtype) -> float:
     return 1e-10 if dtype == torch.float64 else 1e-5
 
 
-def assert_close(got: Tensor, expected: Tensor, what: str, limit: float | None = None) -> None:
-    """Largest difference, relative to the largest entry (at least 1e-3, so that zeros may be compared)."""
+def assert_close(got: Tensor, expected: Tensor, what: str, limit: float | None = None, floor: float = 1e-3) -> None:
+    """Largest difference, relative to the largest entry (at least ``floor``, so that zeros may be compared)."""
     assert got.shape == expected.shape, f"{what}: shape {tuple(got.shape)} for {tuple(expected.shape)}"
     if got.numel() == 0:
         return
     assert bool(torch.isfinite(got).all()) == bool(torch.isfinite(expected).all()), f"{what}: NaN or infinity"
     got, expected = got.detach(), expected.detach()
-    scale = max(float(expected.abs().max()), 1e-3)
+    scale = max(float(expected.abs().max()), floor)
     difference = float((got.to(expected.dtype) - expected).abs().max()) / scale
     limit = tolerance(got.dtype) if limit is None else limit
     assert difference <= limit, f"{what}: relative difference {difference:.2e} above {limit:.0e}"
-
-
-def run(layer: torch.nn.Module, *arguments: Any, **options: Any) -> Any:
-    """Call a layer; where a forced kernel refuses, skip with its reason."""
-    try:
-        return layer(*arguments, **options)
-    except KernelError as refusal:
-        pytest.skip(str(refusal))
 
 
 def gradients(
@@ -166,7 +157,7 @@ def gradients(
     layer.zero_grad()
     if seed is not None:
         torch.manual_seed(seed)
-    output, final = run(layer, x, hx, **options)
+    output, final = layer(x, hx, **options)
     results = {"output": output, **{f"state {i}": each for i, each in enumerate(tensors(final))}}
     generator = torch.Generator().manual_seed(7)
     loss = sum(
@@ -190,10 +181,18 @@ def _leaves(hx: Any) -> Any:
 
 
 def assert_same(got: dict[str, Tensor], expected: dict[str, Tensor], limit: float | None = None) -> None:
-    """Compare two results of :func:`gradients` name by name."""
+    """Compare two results of :func:`gradients` name by name.
+
+    In float32 a gradient of few entries may be what is left of large terms that cancel: it is held to the scale of a
+    twentieth of the layer's largest gradient where that is more than its own.
+    """
     assert got.keys() == expected.keys()
+    floor = 1e-3
+    if any(value.dtype == torch.float32 for value in got.values()):
+        largest = [float(value.abs().max()) for name, value in expected.items() if ".grad" in name and value.numel()]
+        floor = max([floor, *(each / 20 for each in largest)])
     for name, value in expected.items():
-        assert_close(got[name], value, name, limit)
+        assert_close(got[name], value, name, limit, floor if ".grad" in name else 1e-3)
 
 
 def random_state(layer: Recurrent, batch: int | None) -> Any:

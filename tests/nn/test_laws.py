@@ -16,7 +16,6 @@ from conformance import (
     parametrize_cases,
     precisions,
     random_state,
-    run,
     tensors,
     tolerance,
 )
@@ -44,7 +43,13 @@ def test_every_implementation_gives_the_reference(case: Case, ragged: bool):
     x, hx = sequence(layer), random_state(layer, BATCH)
     options = {"lengths": torch.tensor([3, STEPS, 1])} if ragged else {}
     got = gradients(layer, x, hx, seed=11, **options)
-    assert_same(got, in_reference(lambda: gradients(layer.double(), x.double(), double(hx), seed=11, **options)), LIMIT)
+    plain = in_reference(lambda: gradients(layer, x, hx, seed=11, **options))
+    truth = in_reference(lambda: gradients(layer.double(), x.double(), double(hx), seed=11, **options))
+    assert got.keys() == truth.keys()
+    for name, expected in truth.items():
+        # Normalising few units magnifies rounding: float32 is held to four times what plain operations lose there.
+        rounding = float((plain[name] - expected).abs().max()) / max(float(expected.abs().max()), 1e-3)
+        assert_close(got[name], expected, name, LIMIT if torch.float64 == DTYPE else max(LIMIT, 4 * rounding))
 
 
 def double(state):
@@ -57,7 +62,7 @@ def double(state):
 def test_split_is_whole(case: Case):
     layer = case.build(dtype=DTYPE).eval()
     x, hx = sequence(layer), random_state(layer, BATCH)
-    whole, final = run(layer, x, hx)
+    whole, final = layer(x, hx)
     state, parts = hx, []
     for part in x.split([2, 1, 4]):
         output, state = layer(part, state)
@@ -71,7 +76,7 @@ def test_split_is_whole(case: Case):
 def test_streamed_is_offline(case: Case):
     layer = case.build(dtype=DTYPE).eval()
     x = sequence(layer)
-    whole, final = run(layer, x)
+    whole, final = layer(x)
     state, outputs = layer.initial_state(BATCH), []
     for step in x:
         output, state = layer.step(step, state)
@@ -85,7 +90,7 @@ def test_streamed_is_offline(case: Case):
 def test_batched_is_one_at_a_time(case: Case):
     layer = case.build(dtype=DTYPE, bidirectional=True, batch_first=True).eval()
     x, lengths = sequence(layer), torch.tensor([4, STEPS, 2])
-    together, final = run(layer, x, lengths=lengths)
+    together, final = layer(x, lengths=lengths)
     for row, length in enumerate(lengths.tolist()):
         alone, state = layer(x[row, :length])
         assert_close(together[row, :length], alone, f"row {row}")
@@ -123,7 +128,7 @@ def test_saved_and_loaded_is_the_original(case: Case, tmp_path):
         f"'{case.cell}', ", ""
     )
     x = sequence(layer)
-    assert torch.equal(run(again, x)[0], layer(x)[0])
+    assert torch.equal(again(x)[0], layer(x)[0])
 
 
 @parametrize_cases([case for case in cases() if not {"num_layers", "hidden_size"} & case.options.keys()])
@@ -140,7 +145,7 @@ def test_reversed_input_backward_is_forward(case: Case, ragged: bool):
     for row, length in enumerate(lengths.tolist()):
         flipped[:length, row] = x[:length, row].flip(0)
     options = {"lengths": lengths} if ragged else {}
-    output, final = run(layer, x, **options)
+    output, final = layer(x, **options)
     other, _ = layer(flipped, **options)
     forward, backward = output.chunk(2, dim=-1)[0], other.chunk(2, dim=-1)[1]
     for row, length in enumerate(lengths.tolist()):
@@ -162,7 +167,7 @@ def test_trace_is_what_the_layer_computes(case: Case):
     layer = case.build(dtype=DTYPE, bidirectional=True, batch_first=True)
     x, hx, lengths = sequence(layer), random_state(layer, BATCH), torch.tensor([3, STEPS, 1])
     torch.manual_seed(2)
-    output, final = run(layer, x, hx, lengths)
+    output, final = layer(x, hx, lengths)
     torch.manual_seed(2)
     trace = layer.trace(x, hx, lengths)
     assert_close(trace.output, output, "output")
@@ -183,7 +188,7 @@ def test_trace_is_what_the_layer_computes(case: Case):
 def test_empty_sequence_gives_the_initial_state(case: Case):
     layer = case.build(dtype=DTYPE, bidirectional=True)
     hx = random_state(layer, 2)
-    output, final = run(layer, torch.zeros(0, 2, 3, dtype=DTYPE), hx)
+    output, final = layer(torch.zeros(0, 2, 3, dtype=DTYPE), hx)
     assert output.shape[:2] == (0, 2)
     assert output.shape[2] == 2 * layer._cells[-1].state_sizes()[0]
     assert all(torch.equal(a, b) for a, b in zip(tensors(final), tensors(hx), strict=True))
@@ -196,7 +201,7 @@ def test_empty_sequence_gives_the_initial_state(case: Case):
 def test_deep_copies_are_independent(case: Case):
     layer = case.build(dtype=DTYPE).eval()
     x = sequence(layer)
-    before = run(layer, x)[0]
+    before = layer(x)[0]
     twin = copy.deepcopy(layer)
     with torch.no_grad():
         for parameter in twin.parameters():
@@ -224,7 +229,7 @@ def test_any_shape_and_lengths(case: Case, data):
     )
     lengths = data.draw(st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
     x = sequence(layer, steps, batch)
-    output, final = run(layer, x, lengths=lengths)
+    output, final = layer(x, lengths=lengths)
     for row, length in enumerate(lengths):
         alone, state = in_reference(lambda row=row, length=length: layer(x[row, :length]))
         assert_close(output[row, :length], alone, f"row {row} of {lengths}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conformance import assert_close, cases, parametrize_cases, random_state, run, tensors
+from conformance import assert_close, cases, parametrize_cases, random_state, tensors
 
 from gatewise.nn import GRU, LSTM, batch_states, detach_state, load_state, move_state, save_state, unbatch_state
 
@@ -32,7 +32,7 @@ def test_streams_can_join_and_part(case):
     """Two streams stepped alone, then together, then alone again equal two whole runs."""
     layer = case.build(dtype=torch.float64).eval()
     x = torch.randn(2, 6, 3, dtype=torch.float64)
-    whole = [run(layer, row)[0] for row in x]
+    whole = [layer(row)[0] for row in x]
     outputs = [[], []]
     states = [layer.initial_state(), layer.initial_state()]
     for t in range(6):

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from conformance import assert_close, cases, parametrize_cases, run
+from conformance import assert_close, cases, parametrize_cases
 
 from gatewise.kernels.dispatch import force
 from gatewise.nn import GRU, LSTM, RNN, MinGRU, MinLSTM, Recurrent
@@ -76,7 +76,7 @@ def test_every_dtype_runs_and_has_gradients(kind, dtype):
     layer = kind(3, 4, bidirectional=True, dtype=dtype)
     single = copy.deepcopy(layer).double()
     x = torch.randn(6, 2, 3, dtype=dtype)
-    output, _ = run(layer, x, lengths=[6, 3])
+    output, _ = layer(x, lengths=[6, 3])
     assert output.dtype == dtype
     output.sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in layer.parameters())
