@@ -25,7 +25,7 @@ class Split(NamedTuple):
     labels: Labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TextDataset:
     """Checked, split texts for classification.
 

@@ -136,7 +136,7 @@ class Vocabulary:
                 got=f"format {version}",
                 fix="update Gatewise: pip install --upgrade gatewise",
             )
-        words = record.get("words") if isinstance(record, Mapping) else None
+        words: Any = record.get("words") if isinstance(record, Mapping) else None
         sound = version == _FORMAT_VERSION and record.get("tokenisation") == "words" and isinstance(words, list)
         if not sound or not all(isinstance(word, str) for word in words) or len(set(words)) != len(words):
             raise RunError(f"{place} is damaged", expected="format_version, tokenisation and a list of distinct words")

@@ -1,0 +1,217 @@
+"""Every way in which a file of one's own can be wrong ends in one message that names the place and the fix."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gatewise.data import load_text
+from gatewise.errors import DataError, OptionError
+
+
+def rows(count=20, names=("pos", "neg")):
+    return [f"text number {n},{names[n % len(names)]}" for n in range(count)]
+
+
+def write(folder, lines, name="reviews.csv", header="text,label"):
+    path = folder / name
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def refused(path, **options):
+    with pytest.raises(DataError) as caught:
+        load_text(path, **options)
+    return caught.value
+
+
+def test_missing_file_suggests_the_near_one(tmp_path):
+    write(tmp_path, rows())
+    error = refused(tmp_path / "reveiws.csv")
+    assert "does not exist" in error.message
+    assert "reviews.csv" in error.fix
+
+
+def test_missing_folder(tmp_path):
+    assert "folder" in refused(tmp_path / "nowhere" / "a.csv").fix
+
+
+def test_unknown_name_suggests_a_known_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refused("imbd").fix == "did you mean 'imdb'?"
+
+
+def test_a_folder(tmp_path):
+    assert "is a folder" in refused(tmp_path).message
+
+
+def test_a_folder_called_like_a_file(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    assert "is a folder" in refused(tmp_path / "a.csv").message
+
+
+def test_unknown_suffix(tmp_path):
+    path = tmp_path / "reviews.xlsx"
+    path.write_bytes(b"PK")
+    assert ".csv" in refused(path).expected
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"  \r\n"])
+def test_empty_file(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert "is empty" in refused(path).message
+
+
+def test_only_a_header(tmp_path):
+    assert "header but no rows" in refused(write(tmp_path, [])).message
+
+
+def test_missing_column_suggests_the_near_one(tmp_path):
+    path = write(tmp_path, rows(), header="review,sentiment")
+    error = refused(path, text="reveiw", label="sentiment")
+    assert error.message == "column 'reveiw' is not in reviews.csv"
+    assert error.got == "it has: review, sentiment"
+    assert error.fix == "did you mean 'review'?"
+
+
+def test_missing_default_column_names_the_option(tmp_path):
+    path = write(tmp_path, rows(), header="review,label")
+    assert refused(path).fix == "name it with --text COLUMN"
+
+
+def test_same_column_for_text_and_label(tmp_path):
+    assert "both" in refused(write(tmp_path, rows()), text="text", label="text").message
+
+
+def test_doubled_column(tmp_path):
+    assert "twice" in refused(write(tmp_path, [row + ",x" for row in rows()], header="text,label,text")).message
+
+
+def test_one_class(tmp_path):
+    error = refused(write(tmp_path, rows(names=("pos",))))
+    assert "all 20 labels" in error.message
+    assert "'pos'" in error.message
+
+
+@pytest.mark.parametrize("examples", [1, 2])
+def test_a_class_with_too_few_examples(tmp_path, examples):
+    lines = rows() + [f"rare {n},odd" for n in range(examples)]
+    error = refused(write(tmp_path, lines))
+    assert f"'odd' has {examples} text" in error.message
+    assert "at least 3" in error.expected
+
+
+def test_a_class_whose_examples_are_all_the_same_text(tmp_path):
+    error = refused(write(tmp_path, [*rows(), "rare,odd", "rare ,odd", "rare,odd", "rare,odd"]))
+    assert "'odd' has 1 text" in error.message
+
+
+@pytest.mark.parametrize(("line", "what"), [(",pos", "text"), ('"  \t ",pos', "text"), ("fine, ", "label")])
+def test_empty_text_or_label_names_the_line(tmp_path, line, what):
+    error = refused(write(tmp_path, [*rows(), line]))
+    assert f"empty {what}" in error.message
+    assert error.got == "line 22"
+
+
+def test_text_of_five_megabytes(tmp_path):
+    error = refused(write(tmp_path, [*rows(), "x " * 2_500_000 + ",pos"]))
+    assert "5,000,000 characters in line 22" in error.message
+
+
+def test_a_long_text_below_the_limit_is_taken(tmp_path):
+    dataset = load_text(write(tmp_path, [*rows(), "word " * 100_000 + ",pos"]))
+    assert max(len(text) for part in (dataset.train, dataset.validation, dataset.test) for text in part.texts) > 400_000
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_encodings(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_bytes("\n".join(["text,label", *rows()]).encode(encoding))
+    error = refused(path)
+    assert "UTF-8" in str(error.expected)
+    assert "iconv" in error.fix
+
+
+def test_latin_1_names_the_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("\n".join(["text,label", *rows(), "schön,pos"]).encode("latin-1"))
+    error = refused(path)
+    assert "byte 0xf6 in line 22" in error.message
+    assert "WINDOWS-1252" in error.fix
+
+
+def test_nul_byte_names_the_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("\n".join(["text,label", *rows(), "a\0b,pos"]).encode())
+    assert "NUL byte in line 22" in refused(path).message
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ([*rows(), '"said "hello" to me",pos', "fine,neg"], 22),
+        ([*rows(4), '"never closed,pos', *rows()], 6),
+        ([*rows(), '"last one,pos'], 22),
+    ],
+)
+def test_broken_quoting_names_the_line(tmp_path, lines, line):
+    error = refused(write(tmp_path, lines))
+    assert f"line {line}: broken quoting" in error.message
+
+
+def test_row_with_too_many_fields_names_the_line(tmp_path):
+    error = refused(write(tmp_path, [*rows(), "well, well,pos"]))
+    assert "line 22: the row has 3 fields" in error.message
+
+
+def test_line_numbers_count_lines_inside_quotes(tmp_path):
+    error = refused(write(tmp_path, ['"two\nlines",pos', *rows(), ",pos"]))
+    assert error.got == "line 24"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{broken", "line 21: not JSON"),
+        ("[1]", "line 21: not a JSON object"),
+        ('{"text": "a"}', "line 21: the key 'label' is missing"),
+        ('{"text": 5, "label": "pos"}', "line 21: 'text' is not a string"),
+        ('{"text": "a", "label": 0.5}', "line 21: the label is not a class"),
+    ],
+)
+def test_broken_json_lines(tmp_path, line, words):
+    path = tmp_path / "a.jsonl"
+    good = [json.dumps({"text": f"t {n}", "label": n % 2}) for n in range(20)]
+    path.write_text("\n".join([*good, line]))
+    assert words in refused(path).message
+
+
+def test_broken_parquet(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 not really")
+    assert "not a Parquet file" in refused(path).message
+
+
+def test_missing_parquet(tmp_path):
+    pytest.importorskip("pyarrow")
+    assert "does not exist" in refused(tmp_path / "a.parquet").message
+
+
+def test_label_of_the_test_file_that_was_never_trained(tmp_path):
+    path = write(tmp_path, rows())
+    test = write(tmp_path, ["new,positive"], name="test.csv")
+    error = refused(path, test=test)
+    assert "test.csv, line 2: the label 'positive'" in error.message
+
+
+def test_every_training_text_is_tested(tmp_path):
+    path = write(tmp_path, rows())
+    assert "every training text" in refused(path, test=path).message
+
+
+def test_columns_do_not_go_with_a_known_data_set():
+    with pytest.raises(OptionError, match="--text does not go with"):
+        load_text("imdb", text="review")
