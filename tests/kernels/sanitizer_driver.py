@@ -1,0 +1,62 @@
+"""Calls every compiled entry point over odd sizes and options; run inside a sanitizer by test_sanitize.py.
+
+python sanitizer_driver.py VARIANT
+"""
+
+import itertools
+import sys
+
+import torch
+
+from gatewise import nn
+from gatewise.errors import KernelError
+from gatewise.kernels.dispatch import force
+
+SIZES = [(1, 1, 1, 1), (3, 2, 5, 7), (2, 7, 17, 33), (5, 13, 3, 16), (4, 3, 40, 70), (0, 2, 3, 5)]  # T, B, I, H
+OPTIONS = {
+    nn.RNN: [{}, {"nonlinearity": "relu"}, {"layer_norm": True, "zoneout": 0.3, "recurrent_dropout": 0.3}],
+    nn.LSTM: [{}, {"bias": False}, {"peephole": True}, {"coupled": True}, {"layer_norm": True, "zoneout": 0.3}],
+    nn.GRU: [{}, {"reset": "before"}, {"update": "replace"}, {"layer_norm": True, "recurrent_dropout": 0.3}],
+    nn.MinGRU: [{}],
+    nn.MinLSTM: [{}],
+}
+
+
+def run_layer(layer, steps, batch, lengths):
+    """Inference, training and, where the layer has compiled steps, a stream."""
+    x = torch.randn(steps, batch, layer.input_size, requires_grad=True)
+    output, _ = layer(x, lengths=lengths)
+    if steps > 0:
+        (output * output).sum().backward()
+    layer.eval()
+    with torch.no_grad():
+        layer(x, lengths=lengths)
+    if not layer.bidirectional and steps > 0:
+        session = layer.session(batch)
+        for x_t in x.detach():
+            session(x_t)
+        session.reset(session.state())
+    return layer.kernel or ""
+
+
+def main(variant):
+    """Run everything; print how many layers ran compiled."""
+    torch.manual_seed(0)
+    compiled = 0
+    with force(variant):
+        for kind, sizes in itertools.product(OPTIONS, SIZES):
+            steps, batch, input_size, hidden_size = sizes
+            for options, threads in itertools.product(OPTIONS[kind], (1, 3)):
+                torch.set_num_threads(threads)
+                ragged = torch.randint(1, steps + 1, (batch,)) if steps else None
+                for lengths in (None, ragged):
+                    layer = kind(input_size, hidden_size, bidirectional=threads == 3, **options)
+                    try:
+                        compiled += variant in run_layer(layer, steps, batch, lengths)
+                    except KernelError as error:
+                        print(f"not compiled: {error}")
+    print(f"compiled: {compiled}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
