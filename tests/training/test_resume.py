@@ -1,0 +1,211 @@
+"""The same spec gives the same bits, also when the run was killed or stopped on the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from moods import moods, small_spec
+
+from gatewise.errors import StorageError
+from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, load_run, loop, train_run
+
+STEPS = 11  # of an epoch: 168 training texts in batches of 16
+
+
+def outcome(folder):
+    """All that has to be equal: weights as bytes, and every figure that is not a time."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        del line["seconds"], line["examples_per_second"]
+    return (
+        (folder / "best.safetensors").read_bytes(),
+        lines,
+        json.loads((folder / "result.json").read_text())["best_epoch"],
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    train_run(small_spec(averaging=0.9), moods(folder), folder / "run")
+    return outcome(folder / "run")
+
+
+def test_same_spec_same_bits(tmp_path, whole):
+    torch.manual_seed(5)
+    train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_two_threads_same_bits(tmp_path, cell):
+    for name in "ab":
+        train_run(small_spec(cell, threads=2, epochs=1), moods(tmp_path), tmp_path / name)
+    assert outcome(tmp_path / "a") == outcome(tmp_path / "b")
+
+
+def test_another_seed_other_bits(tmp_path, whole):
+    train_run(small_spec(averaging=0.9, seed=1), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run")[0] != whole[0]
+
+
+def test_the_callers_random_state_and_threads_are_left_alone(tmp_path):
+    torch.manual_seed(3)
+    torch.set_num_threads(2)
+    expected = torch.rand(2, generator=torch.Generator().manual_seed(3))
+    train_run(small_spec(epochs=1), moods(tmp_path), tmp_path / "run")
+    load_run(tmp_path / "run")
+    assert torch.equal(torch.rand(2), expected)
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("steps", [STEPS + 4, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, whole, steps):
+    script = Path(__file__).with_name("killed_run.py")
+    killed = subprocess.run(
+        [sys.executable, str(script), str(tmp_path), str(steps), "SIGKILL"], capture_output=True, timeout=120
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "run" / "result.json").exists()
+    events = []
+    train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run", on_event=events.append)
+    started = events[0]
+    assert isinstance(started, RunStarted)
+    assert started.resumed_from_epoch == (None if steps == 1 else 2)
+    assert outcome(tmp_path / "run") == whole
+    assert not (tmp_path / "run" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("steps", [1, STEPS, STEPS + 1, 2 * STEPS - 1])
+def test_ctrl_c_saves_and_resumes_to_the_same_bits(tmp_path, whole, steps):
+    done = 0
+
+    def press(event):
+        nonlocal done
+        done += isinstance(event, StepDone)
+        if isinstance(event, StepDone) and done == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted) as caught:
+        train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run", on_event=press)
+    assert caught.value.folder == tmp_path / "run"
+    assert signal.getsignal(signal.SIGINT) is before
+    train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole
+
+
+def test_ctrl_c_between_epochs(tmp_path, whole):
+    def press(event):
+        if isinstance(event, EpochDone) and event.record.epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run", on_event=press)
+    train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole
+
+
+def test_second_ctrl_c_stops_at_once(tmp_path):
+    def press(event):
+        if isinstance(event, StepDone):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_run(small_spec(), moods(tmp_path), tmp_path / "run", on_event=press)
+
+
+def test_trains_outside_the_main_thread(tmp_path, whole):
+    data = moods(tmp_path)
+    worker = threading.Thread(target=train_run, args=(small_spec(averaging=0.9), data, tmp_path / "run"))
+    worker.start()
+    worker.join()
+    assert outcome(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize("failing", ["best.safetensors", "checkpoint.safetensors", "metrics.jsonl", "result.json"])
+def test_full_disk_then_resumed(tmp_path, whole, monkeypatch, failing):
+    """A write that fails with 'no space left' leaves what was there, and the run can be taken up."""
+    import errno
+    import os
+
+    from gatewise import files
+
+    real = os.fsync
+    epochs = 0
+    target = {"name": None}
+
+    def note(event):
+        nonlocal epochs
+        epochs += isinstance(event, EpochDone)
+
+    real_write, real_append = files.write_bytes, files.append_line
+
+    def write(path, content):
+        target["name"] = Path(path).name
+        try:
+            return real_write(path, content)
+        finally:
+            target["name"] = None
+
+    def append(path, line):
+        target["name"] = Path(path).name
+        try:
+            real_append(path, line)
+        finally:
+            target["name"] = None
+
+    def full(handle):
+        if target["name"] == failing and (epochs >= 1 or failing == "result.json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_bytes", write)
+        patch.setattr(files, "append_line", append)
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match="No space left"):
+            train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run", on_event=note)
+    assert not [entry for entry in (tmp_path / "run").iterdir() if entry.suffix == ".part"]
+    train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole
+
+
+def test_checkpoints_follow_the_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    seen = []
+
+    def look(event):
+        if isinstance(event, StepDone):
+            seen.append((tmp_path / "run" / "checkpoint.safetensors").exists())
+
+    train_run(small_spec(epochs=1), moods(tmp_path), tmp_path / "run", on_event=look)
+    assert seen == [False] + [True] * (STEPS - 1)
+
+
+def test_finished_run_is_returned_at_once(tmp_path):
+    data = moods(tmp_path)
+    first = train_run(small_spec(epochs=1), data, tmp_path / "run")
+    events = []
+    again = train_run(small_spec(epochs=1), data, tmp_path / "run", on_event=events.append)
+    assert again == first
+    assert events == []
+
+
+def test_predictions_after_loading_are_the_evaluated_ones(tmp_path):
+    data = moods(tmp_path)
+    result = train_run(small_spec(averaging=0.9), data, tmp_path / "run")
+    trained = load_run(tmp_path / "run")
+    figures = trained.evaluate(data.validation.texts, data.validation.labels)
+    assert figures.accuracy == result.best.validation_accuracy
+    assert figures.loss == pytest.approx(result.best.validation_loss, abs=1e-9)
+    assert np.allclose(trained.predict_proba(data.test.texts).sum(axis=1), 1)

@@ -1,0 +1,360 @@
+"""What a run reports, when it stops, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from moods import moods, small_spec
+
+from gatewise.errors import DataError, DivergenceError, OptionError, RunError, StorageError
+from gatewise.training import (
+    DataSpec,
+    EpochDone,
+    ModelSpec,
+    RunFinished,
+    RunSpec,
+    RunStarted,
+    StepDone,
+    TrainingSpec,
+    load_run,
+    train_run,
+)
+from gatewise.training.optimisation import Optimisation, learning_rate
+from gatewise.training.prediction import build_model
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    events = []
+    data = moods(folder)
+    result = train_run(small_spec(epochs=8, patience=8), data, folder / "run", on_event=events.append)
+    return data, result, events
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    for entry in finished[1].folder.iterdir():
+        (tmp_path / entry.name).write_bytes(entry.read_bytes())
+    return tmp_path
+
+
+def test_it_learns(finished):
+    data, result, _ = finished
+    assert load_run(result.folder).evaluate(data.test.texts, data.test.labels).accuracy > 0.9
+    assert result.epochs[-1].training_loss < result.epochs[0].training_loss / 2
+
+
+def test_events_come_in_order_and_add_up(finished):
+    _, result, events = finished
+    assert isinstance(events[0], RunStarted)
+    assert events[0].steps_per_epoch == 11
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].result == result
+    steps = [event for event in events if isinstance(event, StepDone)]
+    assert [(event.epoch, event.step) for event in steps] == [(e, s) for e in range(1, 9) for s in range(1, 12)]
+    assert steps[-1].seconds_left == 0
+    assert all(event.examples_per_second > 0 and event.seconds_left >= 0 for event in steps)
+    assert tuple(event.record for event in events if isinstance(event, EpochDone)) == result.epochs
+
+
+def test_the_run_folder(finished):
+    data, result, _ = finished
+    assert {entry.name for entry in result.folder.iterdir()} == {
+        "spec.json",
+        "environment.json",
+        "vocabulary.json",
+        "metrics.jsonl",
+        "best.safetensors",
+        "result.json",
+    }
+    environment = json.loads((result.folder / "environment.json").read_text())
+    assert environment["threads"] == 1
+    assert environment["kernel"] == result.kernel
+    assert environment["kernel"]["implementation"] != "not run yet"
+    assert environment["kernel"]["reason"]
+    assert environment["data"]["fingerprint"] == data.fingerprint
+    assert environment["data"]["sizes"] == {"train": 168, "validation": 24, "test": 48}
+    assert environment["versions"]["torch"] == torch.__version__
+    lines = [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == list(range(1, 9))
+    assert RunSpec.from_dict(json.loads((result.folder / "spec.json").read_text())) == result.spec
+
+
+def test_vocabulary_knows_the_training_part_only(finished):
+    data, result, _ = finished
+    words = set(load_run(result.folder).vocabulary.words)
+    outside = {text.split()[-1] for text in (*data.validation.texts, *data.test.texts)}
+    assert {text.split()[-1] for text in data.train.texts} <= words
+    assert not outside & words
+
+
+def test_best_epoch_is_the_one_kept(finished):
+    _, result, _ = finished
+    best = max(result.epochs, key=lambda record: (record.validation_accuracy, -record.validation_loss))
+    assert result.best == best
+
+
+def test_patience_stops_early(tmp_path):
+    result = train_run(small_spec(epochs=40, patience=1, learning_rate=0.05), moods(tmp_path), tmp_path / "run")
+    assert result.stopped == "patience"
+    assert len(result.epochs) == result.best_epoch + 1 < 40
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "mingru", "minlstm"])
+def test_every_cell_trains(tmp_path, cell):
+    result = train_run(small_spec(cell, epochs=1), moods(tmp_path), tmp_path / "run")
+    assert load_run(result.folder).spec.model.cell == cell
+    assert math.isfinite(result.epochs[0].validation_loss)
+
+
+def test_forced_kernel_is_recorded(tmp_path, monkeypatch):
+    monkeypatch.setenv("GATEWISE_KERNEL", "reference")
+    result = train_run(small_spec(epochs=1), moods(tmp_path, 40), tmp_path / "run")
+    assert result.kernel["implementation"] == "reference"
+
+
+def test_divergence_is_said_and_never_kept(tmp_path):
+    spec = small_spec(learning_rate=1e38, clip_norm=1e38)
+    with pytest.raises(DivergenceError, match=r"epoch 1, step \d+ of 11") as caught:
+        train_run(spec, moods(tmp_path), tmp_path / "run")
+    assert "--learning-rate" in caught.value.fix
+    assert not (tmp_path / "run" / "best.safetensors").exists()
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_gradient_that_is_not_finite_leaves_the_weights(value):
+    model = build_model(ModelSpec(hidden_size=4, embedding_size=4), 10, 2)
+    optimisation = Optimisation(model, TrainingSpec(), 10)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    model.head.bias.register_hook(lambda gradient: gradient * value)
+    with pytest.raises(DivergenceError, match="gradient"):
+        optimisation.step(torch.ones(3, 2, dtype=torch.long), torch.tensor([3, 2]), torch.tensor([0, 1]), "epoch 1")
+    assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
+
+
+def test_clipping_bounds_the_gradient():
+    model = build_model(ModelSpec(hidden_size=4, embedding_size=4), 10, 2)
+    optimisation = Optimisation(model, TrainingSpec(clip_norm=1e-3), 10)
+    optimisation.step(torch.ones(3, 2, dtype=torch.long), torch.tensor([3, 2]), torch.tensor([0, 1]), "epoch 1")
+    norm = torch.linalg.vector_norm(torch.stack([p.grad.norm() for p in model.parameters()]))
+    assert float(norm) == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"), [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.1]), ("cosine", [1, 0.5, 0.0245])]
+)
+def test_schedules(schedule, expected):
+    spec = TrainingSpec(learning_rate=1.0, schedule=schedule)
+    assert [learning_rate(spec, step, 10) for step in (0, 5, 9)] == pytest.approx(expected, abs=1e-3)
+
+
+def test_folder_with_another_run(finished):
+    data, result, _ = finished
+    with pytest.raises(RunError, match="holds another run") as caught:
+        train_run(small_spec(epochs=8, patience=8, hidden_size=9), data, result.folder)
+    assert caught.value.expected == "hidden_size 9"
+    assert caught.value.got == "hidden_size 8"
+
+
+def test_folder_with_the_same_run_on_other_data(finished, tmp_path):
+    _, result, _ = finished
+    with pytest.raises(RunError, match="other data"):
+        train_run(result.spec, moods(tmp_path, 200), result.folder)
+
+
+def test_folder_with_something_else(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("precious")
+    with pytest.raises(RunError, match="not a run folder and not empty"):
+        train_run(small_spec(), moods(tmp_path), tmp_path / "run")
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "precious"
+    assert len(list((tmp_path / "run").iterdir())) == 1
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(StorageError):
+        train_run(small_spec(), moods(tmp_path), tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0o500)
+    if os.geteuid() == 0:
+        folder = Path("/proc/gatewise-run")  # not even root may write here
+    with pytest.raises(StorageError, match="cannot write"):
+        train_run(small_spec(), moods(tmp_path), folder / "run")
+
+
+@pytest.mark.parametrize("name", ["spec.json", "vocabulary.json", "result.json", "metrics.jsonl", "best.safetensors"])
+@pytest.mark.parametrize("damage", ["cut", "garbage", "missing"])
+def test_damaged_run_folder(copied, name, damage):
+    content = (copied / name).read_bytes()
+    if damage == "missing":
+        (copied / name).unlink()
+    else:
+        (copied / name).write_bytes(content[: len(content) // 2] if damage == "cut" else b"\x00\xff garbage")
+    with pytest.raises(RunError):
+        load_run(copied)
+
+
+@pytest.mark.parametrize("name", ["spec.json", "vocabulary.json", "result.json"])
+def test_newer_version(copied, name):
+    record = json.loads((copied / name).read_text())
+    record["format_version"] = 2
+    (copied / name).write_text(json.dumps(record))
+    with pytest.raises(RunError, match="newer Gatewise"):
+        load_run(copied)
+
+
+def test_weights_of_another_model(copied):
+    record = json.loads((copied / "spec.json").read_text())
+    record["model"]["hidden_size"] = 5
+    (copied / "spec.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match="does not fit"):
+        load_run(copied)
+
+
+def test_damaged_checkpoint(finished, tmp_path):
+    data, result, _ = finished
+    for name in ("spec.json", "environment.json", "vocabulary.json"):
+        (tmp_path / name).write_bytes((result.folder / name).read_bytes())
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"cut")
+    with pytest.raises(RunError, match="damaged"):
+        train_run(result.spec, data, tmp_path)
+    (tmp_path / "checkpoint.safetensors").write_bytes((result.folder / "best.safetensors").read_bytes())
+    with pytest.raises(RunError, match="damaged"):
+        train_run(result.spec, data, tmp_path)
+
+
+def test_unfinished_run_is_not_opened(copied):
+    (copied / "result.json").unlink()
+    with pytest.raises(RunError, match="not finished"):
+        load_run(copied)
+
+
+def test_no_run_folder(tmp_path):
+    with pytest.raises(RunError, match="is not a run folder"):
+        load_run(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"spec\.json is missing"):
+        load_run(tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is available")
+def test_absent_device(tmp_path):
+    with pytest.raises(OptionError, match="not available"):
+        train_run(small_spec(device="cuda"), moods(tmp_path), tmp_path / "run")
+
+
+def test_a_texts_probability_does_not_depend_on_its_neighbours(finished):
+    data, result, _ = finished
+    trained = load_run(result.folder)
+    together = trained.predict_proba(data.test.texts)
+    for place in range(0, 40, 7):
+        alone = trained.predict_proba([data.test.texts[place]])[0]
+        assert alone == pytest.approx(together[place], abs=1e-6)
+
+
+def test_tokens_are_what_the_network_reads(finished):
+    assert load_run(finished[1].folder).tokens("Good<br />GOOD!!") == ["good", "good", "!!"]
+
+
+def test_strange_texts_are_predicted(finished):
+    chances = load_run(finished[1].folder).predict_proba(["", " ", "🙂" * 3, "word " * 200_000, "\ud800"])
+    assert chances.shape == (5, 2)
+    assert chances.sum(axis=1) == pytest.approx([1] * 5)
+
+
+def test_bad_questions(finished):
+    trained = load_run(finished[1].folder)
+    with pytest.raises(DataError, match="one text"):
+        trained.predict_proba("a string")
+    with pytest.raises(DataError, match="text 1 is not a string"):
+        trained.predict_proba(["fine", None])
+    with pytest.raises(DataError, match="'happy' is not a class"):
+        trained.evaluate(["fine"], ["happy"])
+    with pytest.raises(DataError, match="do not fit"):
+        trained.evaluate(["fine"], [])
+
+
+def test_evaluation_by_name_and_by_index_agree(finished):
+    data, result, _ = finished
+    trained = load_run(result.folder)
+    names = [trained.label_names[label] for label in data.test.labels]
+    assert trained.evaluate(data.test.texts, names) == trained.evaluate(data.test.texts, data.test.labels)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hidden_size": -3},
+        {"hidden_size": 2.5},
+        {"hidden_size": True},
+        {"num_layers": 0},
+        {"dropout": 1.0},
+        {"dropout": math.nan},
+        {"pooling": "average"},
+        {"cell": "gur"},
+        {"max_tokens": 1},
+        {"vocabulary_size": 2},
+        {"bidirectional": 1},
+    ],
+)
+def test_wrong_model_options(wrong):
+    with pytest.raises(OptionError) as caught:
+        ModelSpec(**wrong)
+    assert next(iter(wrong)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": -1},
+        {"learning_rate": 0.0},
+        {"learning_rate": math.inf},
+        {"clip_norm": -1.0},
+        {"patience": 0},
+        {"seed": -1},
+        {"threads": 0},
+        {"schedule": "steps"},
+        {"averaging": 1.0},
+        {"device": "abacus"},
+    ],
+)
+def test_wrong_training_options(wrong):
+    with pytest.raises(OptionError) as caught:
+        TrainingSpec(**wrong)
+    assert next(iter(wrong)) in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"data": " "}, {"text": 3}, {"download": "yes"}])
+def test_wrong_data_options(wrong):
+    with pytest.raises(OptionError):
+        DataSpec(**wrong)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [],
+        {},
+        {"format_version": "1"},
+        {"format_version": 1, "model": 3},
+        {"format_version": 1, "model": {"hiden_size": 3}},
+        {"format_version": 1, "colour": "red"},
+        {"format_version": 1, "training": {"epochs": -1}},
+        {"format_version": 1, "task": "poetry"},
+    ],
+)
+def test_damaged_spec(record):
+    with pytest.raises(RunError):
+        RunSpec.from_dict(record)
