@@ -10,5 +10,16 @@ from gatewise.kernels.fused.library import available_variants, load
 from gatewise.kernels.fused.lstm import lstm
 from gatewise.kernels.fused.rnn import rnn
 from gatewise.kernels.fused.scan import mingru, minlstm
+from gatewise.kernels.fused.traced import traced_sequence
 
-__all__ = ["available_variants", "gru", "load", "lstm", "mingru", "minlstm", "rnn", "sequence_supports"]
+__all__ = [
+    "available_variants",
+    "gru",
+    "load",
+    "lstm",
+    "mingru",
+    "minlstm",
+    "rnn",
+    "sequence_supports",
+    "traced_sequence",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -79,7 +80,7 @@ def zoneout_parts(zoneout: Tensor | float | None) -> tuple[Tensor | None, float]
     return None, float(zoneout)
 
 
-def _dense(inputs: Inputs) -> Inputs:
+def dense(inputs: Inputs) -> Inputs:
     """The same tensors in the layout that the kernels read: x by strides, all others dense."""
     dense = [None if tensor is None else tensor.contiguous() for tensor in inputs[1:]]
     x = inputs.x
@@ -107,25 +108,34 @@ def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool)
     return arguments
 
 
-def _room(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size: int) -> Kept:
+def is_plain(options: Options, inputs: Inputs) -> bool:
+    """Whether none of the options is on that an RNN's output alone cannot be differentiated with."""
+    given = (inputs.gates_x, inputs.layer_norm_ih, inputs.layer_norm_hh, inputs.recurrent_mask, inputs.zoneout_h_mask)
+    return options.zoneout_h == 0.0 and all(each is None for each in given)
+
+
+def _room(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size: int, pooled: bool) -> Kept:
     """Memory for what a training forward keeps. A plain RNN keeps nothing: its output says it all."""
     values = steps * batch * hidden_size
     lstm, norm_x, norm_h = options.cell == "lstm", inputs.layer_norm_ih is not None, inputs.layer_norm_hh is not None
-    plain = norm_x is norm_h is (inputs.gates_x is not None) is (inputs.recurrent_mask is not None) is False
-    plain = plain and inputs.zoneout_h_mask is None and options.zoneout_h == 0.0
+    take: Callable[[int], Tensor] = POOL.take if pooled else torch.empty
     return Kept(
-        None if options.cell == "rnn" and plain else POOL.take(values * saved_values(options)),
+        None if options.cell == "rnn" and is_plain(options, inputs) else take(values * saved_values(options)),
         torch.empty(steps, batch, hidden_size) if lstm else None,
-        POOL.take(values * options.gates) if norm_x else None,
-        POOL.take(values * options.gates) if norm_h else None,
+        take(values * options.gates) if norm_x else None,
+        take(values * options.gates) if norm_h else None,
         torch.empty(steps, batch, 4) if norm_x or norm_h else None,
     )
 
 
+_EAGER = (Tensor, torch.nn.Parameter)
 _NOTHING = Kept(None, None, None, None, None)
 
 
-def _forward(options: Options, inputs: Inputs, training: bool) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
+def forward(
+    options: Options, inputs: Inputs, training: bool, pooled: bool = True
+) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
+    """Output, last states, and with ``training`` what the backward pass needs (from the pool, or fresh)."""
     source = inputs.x if inputs.x is not None else inputs.gates_x
     assert source is not None
     steps, batch, _ = source.shape
@@ -133,7 +143,7 @@ def _forward(options: Options, inputs: Inputs, training: bool) -> tuple[Tensor, 
     output = torch.empty(steps, batch, hidden_size)
     h_n = torch.empty(batch, hidden_size)
     c_n = torch.empty(batch, hidden_size) if options.cell == "lstm" else None
-    kept = _room(options, inputs, steps, batch, hidden_size) if training else _NOTHING
+    kept = _room(options, inputs, steps, batch, hidden_size, pooled) if training else _NOTHING
     arguments = _arguments(options, inputs, output, training)
     arguments.h_n = h_n.data_ptr()
     arguments.c_n = pointer(c_n)
@@ -142,7 +152,7 @@ def _forward(options: Options, inputs: Inputs, training: bool) -> tuple[Tensor, 
     return output, h_n, c_n, kept
 
 
-def _backward(
+def backward(
     options: Options,
     inputs: Inputs,
     output: Tensor,
@@ -184,8 +194,8 @@ class SequenceFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, options: Options, *tensors: Tensor | None) -> Any:
         """Output, last hidden state and, for an LSTM, last cell state."""
-        inputs = _dense(Inputs(*tensors))  # type: ignore[arg-type]
-        output, h_n, c_n, kept = _forward(options, inputs, True)
+        inputs = dense(Inputs(*tensors))  # type: ignore[arg-type]
+        output, h_n, c_n, kept = forward(options, inputs, True)
         ctx.save_for_backward(*inputs, output)
         ctx.options, ctx.kept = options, kept
         ctx.set_materialize_grads(False)
@@ -199,8 +209,8 @@ class SequenceFunction(torch.autograd.Function):
         inputs = Inputs(*tensors)
         kept, ctx.kept = ctx.kept, None
         if kept is None:
-            kept = _forward(ctx.options, inputs, True)[3]
-        gradients = _backward(
+            kept = forward(ctx.options, inputs, True)[3]
+        gradients = backward(
             ctx.options, inputs, output, kept, grad_output, grad_h_n, grad_c_n, ctx.needs_input_grad[1:]
         )
         return (None, *gradients, *([None] * (len(inputs) - DIFFERENTIABLE)))
@@ -217,8 +227,13 @@ def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
         ``output`` (T, B, H), ``h_n`` (B, H) and for an LSTM ``c_n`` (B, H).
     """
     check_inputs(inputs, options.gates)
+    source = inputs.gates_x if inputs.x is None else inputs.x
+    if torch.compiler.is_compiling() or type(source) not in _EAGER or type(inputs.weight_hh) not in _EAGER:
+        from gatewise.kernels.fused.traced import traced_sequence  # imports this module
+
+        return traced_sequence(options, inputs)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):
         result: tuple[Tensor, ...] = SequenceFunction.apply(options, *inputs)
         return result
-    output, h_n, c_n, _ = _forward(options, _dense(inputs), False)
+    output, h_n, c_n, _ = forward(options, dense(inputs), False)
     return (output, h_n) if c_n is None else (output, h_n, c_n)

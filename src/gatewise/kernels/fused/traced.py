@@ -1,0 +1,134 @@
+"""The sequence operation as PyTorch operators, for ``torch.compile``, ``torch.export`` and fake tensors.
+
+Eager calls go straight to :class:`gatewise.kernels.fused.operators.SequenceFunction`, which reuses memory and is some
+tens of microseconds quicker. A graph needs operators without hidden state: here everything that the forward pass keeps
+is an output, and the backward pass works on copies of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatewise.kernels.fused import operators
+from gatewise.kernels.fused.call import Options, saved_values
+from gatewise.kernels.fused.operators import DIFFERENTIABLE, Inputs, Kept
+
+__all__ = ["traced_sequence"]
+
+_TENSORS = ", ".join(f"Tensor{'' if name == 'weight_hh' else '?'} {name}" for name in Inputs._fields)
+_SETTINGS = (
+    "str cell, bool reverse, bool relu, bool reset_before, bool update_replace, bool coupled, float zoneout_h, "
+    "float zoneout_c"
+)
+_COUNT = len(Inputs._fields)
+_KEPT = len(Kept._fields)
+
+torch.library.define(
+    "gatewise::sequence", f"({_TENSORS}, {_SETTINGS}, bool training) -> (" + ", ".join(["Tensor"] * (3 + _KEPT)) + ")"
+)
+torch.library.define(
+    "gatewise::sequence_backward",
+    f"({_TENSORS}, Tensor output, {', '.join(f'Tensor {name}' for name in Kept._fields)}, Tensor? grad_output, "
+    f"Tensor? grad_h_n, Tensor? grad_c_n, {_SETTINGS}, bool[] wanted) -> ("
+    + ", ".join(["Tensor"] * DIFFERENTIABLE)
+    + ")",
+)
+
+
+def _or_empty(tensor: Tensor | None) -> Tensor:
+    return torch.empty(0) if tensor is None else tensor
+
+
+@torch.library.impl("gatewise::sequence", "CPU")  # type: ignore[untyped-decorator]
+def _sequence(*arguments: Any) -> tuple[Tensor, ...]:
+    inputs, settings, training = Inputs(*arguments[:_COUNT]), Options(*arguments[_COUNT:-1]), arguments[-1]
+    output, h_n, c_n, kept = operators.forward(settings, operators.dense(inputs), training, pooled=False)
+    return output, h_n, _or_empty(c_n), *(_or_empty(part) for part in kept)
+
+
+@torch.library.register_fake("gatewise::sequence")  # type: ignore[untyped-decorator]
+def _fake_sequence(*arguments: Any) -> tuple[Tensor, ...]:
+    inputs, settings, training = Inputs(*arguments[:_COUNT]), Options(*arguments[_COUNT:-1]), arguments[-1]
+    source = inputs.x if inputs.x is not None else inputs.gates_x
+    assert source is not None
+    steps, batch, hidden = source.shape[0], source.shape[1], inputs.weight_hh.shape[1]
+    new = source.new_empty
+    values, lstm = steps * batch * hidden, settings.cell == "lstm"
+    norms = [training and norm is not None for norm in (inputs.layer_norm_ih, inputs.layer_norm_hh)]
+    keeps = training and (settings.cell != "rnn" or not operators.is_plain(settings, inputs))
+    return (
+        new(steps, batch, hidden),
+        new(batch, hidden),
+        new(batch, hidden) if lstm else new(0),
+        new(values * saved_values(settings) if keeps else 0),
+        new(steps, batch, hidden) if training and lstm else new(0),
+        *(new(values * settings.gates if norm else 0) for norm in norms),
+        new(steps, batch, 4) if any(norms) else new(0),
+    )
+
+
+@torch.library.impl("gatewise::sequence_backward", "CPU")  # type: ignore[untyped-decorator]
+def _sequence_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    inputs, output, rest = Inputs(*arguments[:_COUNT]), arguments[_COUNT], arguments[_COUNT + 1 :]
+    kept = Kept(*(None if part.numel() == 0 else part.clone() for part in rest[:_KEPT]))
+    grad_output, grad_h_n, grad_c_n, *settings = rest[_KEPT:-1]
+    gradients = operators.backward(
+        Options(*settings), operators.dense(inputs), output, kept, grad_output, grad_h_n, grad_c_n, tuple(rest[-1])
+    )
+    return tuple(_or_empty(gradient) for gradient in gradients)
+
+
+@torch.library.register_fake("gatewise::sequence_backward")  # type: ignore[untyped-decorator]
+def _fake_sequence_backward(*arguments: Any) -> tuple[Tensor, ...]:
+    inputs, wanted = Inputs(*arguments[:_COUNT]), arguments[-1]
+    weight = inputs.weight_hh
+    return tuple(
+        weight.new_empty(tensor.shape) if want and tensor is not None else weight.new_empty(0)
+        for tensor, want in zip(inputs[:DIFFERENTIABLE], wanted, strict=True)
+    )
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.settings = inputs[_COUNT:-1]
+    ctx.save_for_backward(*inputs[:_COUNT], output[0], *output[3:])
+    ctx.set_materialize_grads(False)
+
+
+def _gradient(ctx: Any, grad_output: Any, grad_h_n: Any, grad_c_n: Any, *rest: Any) -> tuple[Any, ...]:
+    wanted = list(ctx.needs_input_grad[:DIFFERENTIABLE])
+    grad_c_n = grad_c_n if ctx.settings[0] == "lstm" else None
+    gradients = torch.ops.gatewise.sequence_backward(
+        *ctx.saved_tensors, grad_output, grad_h_n, grad_c_n, *ctx.settings, wanted
+    )
+    present = [tensor is not None for tensor in ctx.saved_tensors[:DIFFERENTIABLE]]
+    found = [g if want and there else None for g, want, there in zip(gradients, wanted, present, strict=True)]
+    return (*found, *([None] * (_COUNT - DIFFERENTIABLE + len(ctx.settings) + 1)))
+
+
+def _refuse(ctx: Any, *gradients: Any) -> Any:
+    raise RuntimeError(
+        "the fused sequence kernels have no second derivative; run with GATEWISE_KERNEL=reference for gradients of "
+        "gradients"
+    )
+
+
+torch.library.register_autograd("gatewise::sequence", _gradient, setup_context=_save)
+torch.library.register_autograd("gatewise::sequence_backward", _refuse, setup_context=lambda ctx, inputs, output: None)
+
+
+def traced_sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
+    """As :func:`gatewise.kernels.fused.operators.sequence`, through the operators.
+
+    Args:
+        options: the cell and everything that is no tensor.
+        inputs: the tensors.
+
+    Returns:
+        ``output``, ``h_n`` and for an LSTM ``c_n``.
+    """
+    training = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE])
+    output, h_n, c_n, *_ = torch.ops.gatewise.sequence(*inputs, *options, training)
+    return (output, h_n, c_n) if options.cell == "lstm" else (output, h_n)
