@@ -28,7 +28,7 @@ part "the everyday tests of a wheel built without a compiler"
 CXX=no-such-compiler CC=no-such-compiler python -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --wheel-dir "$WORK/wheel" .
 mkdir "$WORK/plain"
 python -m zipfile -e "$WORK"/wheel/gatewise-*.whl "$WORK/plain"
-cp -r tests pyproject.toml docs README.md benchmarks "$WORK/plain/"
+cp -r tests pyproject.toml docs README.md CHANGELOG.md LICENSE Makefile benchmarks "$WORK/plain/"
 (cd "$WORK/plain" && OMP_NUM_THREADS=1 PYTHONPATH="$WORK/plain" GATEWISE_EXPECT_COMPILED=0 python -m pytest -q -n 2 tests)
 
 part "all green"
