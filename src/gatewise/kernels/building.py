@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -83,6 +84,9 @@ _FLAGS = (
     "-Wno-psabi",
     "-Wno-unknown-pragmas",
 )
+
+
+_KEPT_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -256,14 +260,15 @@ def _compile(
     key = hashlib.sha256("\0".join([*command, headers]).encode() + source.read_bytes()).hexdigest()[:20]
     target = work / f"{source.parent.name}-{source.stem}-{variant.name}-{key}.o"
     if target.exists():
+        os.utime(target)
         return target, ""
     unfinished = target.with_suffix(f".{os.getpid()}.tmp.o")
     done = _run([*command, "-c", str(source), "-o", str(unfinished)])
     if done is not None:
         return target, done
     unfinished.replace(target)
-    for old in work.glob(f"{source.parent.name}-{source.stem}-{variant.name}-*.o"):
-        if old != target and ".tmp" not in old.name and not extra:
+    for old in work.glob(f"{source.parent.name}-{source.stem}-{variant.name}-*.o"):  # another build may use a new one
+        if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
             old.unlink(missing_ok=True)
     return target, ""
 
