@@ -172,7 +172,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, texts: Iterable[str]) -> npt.NDArray[Any]:
         """The most probable label of each text: (N,)."""
-        chosen: npt.NDArray[Any] = self.classes_[self.predict_proba(texts).argmax(axis=1)]
+        chances = self.predict_proba(texts)
+        chosen: npt.NDArray[Any] = self.classes_[chances.argmax(axis=1)]
         return chosen
 
     def save(self, folder: str | Path) -> Path:
@@ -249,7 +250,7 @@ def _dataset(
     _check_sizes(given, answers, "training")
     classes, indices = np.unique(answers, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"all {len(answers):,} labels are {classes[0]!r}", expected="at least two classes")
+        raise DataError(f"all {len(answers):,} labels are {_plain(classes[0])!r}", expected="at least two classes")
     names = tuple(str(value) for value in classes)
     rows, chosen, notes = distinct_rows(given, indices.astype(np.int64))
     whole = Split(tuple(given[row] for row in rows), chosen)
@@ -281,7 +282,7 @@ def _validation(data: tuple[Iterable[str], Iterable[Any]], classes: npt.NDArray[
     for label in labels:
         if label not in classes:
             raise DataError(
-                f"the validation label {label!r} is not among the training labels",
+                f"the validation label {_plain(label)!r} is not among the training labels",
                 expected=", ".join(map(str, classes)),
             )
     return Split(tuple(texts), np.searchsorted(classes, labels).astype(np.int64))

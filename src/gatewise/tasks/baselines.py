@@ -27,7 +27,7 @@ class TfidfLogisticRegression:
         1
     """
 
-    def __init__(self, inverse_regularisation: float = 20.0) -> None:
+    def __init__(self, inverse_regularisation: float = 10.0) -> None:
         self.inverse_regularisation = inverse_regularisation
 
     def fit(self, texts: Sequence[str], labels: npt.ArrayLike) -> TfidfLogisticRegression:
@@ -35,8 +35,8 @@ class TfidfLogisticRegression:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
-        # pairs seen once cannot carry over to other texts; in small data they are all there is
-        rare = 2 if len(texts) >= 1_000 else 1
+        # what is in one or two texts hardly carries over to others; in small data it is all there is
+        rare = 3 if len(texts) >= 5_000 else 1
         self._vectoriser: Any = TfidfVectorizer(
             ngram_range=(1, 2), sublinear_tf=True, min_df=rare, token_pattern=r"\w+|[^\w\s]", dtype=np.float32
         )
