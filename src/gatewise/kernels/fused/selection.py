@@ -22,8 +22,6 @@ def supports(request: Request) -> tuple[bool, str]:
         return False, "torch.func transforms need plain operations"
     if request.cell in ("mingru", "minlstm"):
         return scan.supports(request)
-    if torch.compiler.is_compiling():
-        return False, f"the fused {request.cell} cannot be traced"
     return checks.sequence_supports(request)
 
 
