@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_data import FLAGS, write_reviews
 
 from gatewise.cli import main
+from small_data import FLAGS, write_reviews
 
 COLUMNS = ["--text", "review", "--label", "mood"]
 

@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 import pytest
-from made_up import made_up_record
-from small_data import FLAGS, write_reviews
 
 from gatewise.cli import main
 from gatewise.comparison.record import compact_json
+from made_up_comparison import made_up_record
+from small_data import FLAGS, write_reviews
 
 COLUMNS = ["--text", "review", "--label", "mood"]
 
@@ -168,3 +168,39 @@ def test_ctrl_c_names_the_command_that_goes_on(command: str, tmp_path: Path) -> 
     process.kill()
     process.communicate(timeout=60)
     assert "resumed" in seen, seen
+
+
+@pytest.mark.slow
+def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None:
+    """kill -9 in the middle of the second run, the same command again: as if nothing had happened."""
+    reviews = write_reviews(tmp_path / "reviews.csv", rows=600)
+    flags = [*FLAGS, "--epochs", "12", "--patience", "12"]
+    words = [sys.executable, "-m", "gatewise", "compare", str(reviews), *COLUMNS, "--cells", "rnn,gru", *flags]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    subprocess.run([*words, "--out", str(tmp_path / "whole")], check=True, capture_output=True, timeout=120)
+    process = subprocess.Popen(
+        [*words, "--out", str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    in_second = False
+    for line in process.stdout:
+        in_second = in_second or line.startswith("GRU, seed 0")
+        if in_second and "epoch 3/12" in line:
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    assert not (tmp_path / "killed" / "comparison.json").exists()
+    again = subprocess.run(
+        [*words, "--out", str(tmp_path / "killed")], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert again.stdout.count("reused)") == 2 and "resumed in epoch" in again.stdout
+    whole, killed = (
+        json.loads((tmp_path / name / "comparison.json").read_text())["models"] for name in ("whole", "killed")
+    )
+    for one, two in zip(whole, killed, strict=True):
+        for first, second in zip(one["runs"], two["runs"], strict=True):
+            assert first["test"] == second["test"]
+            assert first["predictions"] == second["predictions"]
+            assert [epoch["training_loss"] for epoch in first["epochs"]] == [
+                epoch["training_loss"] for epoch in second["epochs"]
+            ]

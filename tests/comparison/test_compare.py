@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_data import SETTINGS, write_reviews
 
 import gatewise
 from gatewise.comparison import load_comparison
@@ -19,6 +18,7 @@ from gatewise.errors import OptionError, RunError
 from gatewise.reports import render_page
 from gatewise.reports.records import check_record
 from gatewise.training.events import EpochDone, StepDone
+from small_data import SETTINGS, write_reviews
 
 COLUMNS = {"text": "review", "label": "mood"}
 
@@ -106,7 +106,7 @@ def test_the_same_again_reuses_everything(done: tuple[Any, list[ComparisonEvent]
     again = gatewise.compare(
         reviews, cells=["rnn", "gru"], seeds=2, out=result.folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
-    assert all(event.reused for event in events if isinstance(event, ModelDone))
+    assert all(event.started.reused for event in events if isinstance(event, ModelDone))
     assert isinstance(events[0], DataReady) and events[0].resumed
     assert {path: path.stat().st_mtime_ns for path in (result.folder / "runs").rglob("*")} == before
     for part in ("plan", "data", "verdict", "models", "differences", "examples", "command"):
@@ -120,7 +120,7 @@ def test_more_cells_cost_only_their_own(done: tuple[Any, list[ComparisonEvent]],
     grown = gatewise.compare(
         reviews, cells=["rnn", "gru", "lstm"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
-    fresh = [event.started.name for event in events if isinstance(event, ModelDone) and not event.reused]
+    fresh = [event.started.name for event in events if isinstance(event, ModelDone) and not event.started.reused]
     assert fresh == ["lstm", "lstm"]
     assert len(grown.record["differences"]) == 6
 
@@ -137,7 +137,7 @@ def test_a_lost_run_is_trained_again_to_the_same_numbers(
     again = gatewise.compare(
         reviews, cells=["rnn", "gru"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
-    fresh = [event.started for event in events if isinstance(event, ModelDone) and not event.reused]
+    fresh = [event.started for event in events if isinstance(event, ModelDone) and not event.started.reused]
     assert [(event.name, event.seed) for event in fresh] == [("rnn", 0), ("gru", 1)]
     for new, old in zip(again.record["models"], done[0].record["models"], strict=True):
         assert [run["predictions"] for run in new["runs"]] == [run["predictions"] for run in old["runs"]]

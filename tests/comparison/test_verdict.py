@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from made_up import made_up_record
 
 from gatewise.comparison.statistics import Difference, Interval
 from gatewise.comparison.verdict import ModelFigures, Pair, Verdict, decide
+from made_up_comparison import made_up_record
 
 TIMES = {"rnn": 20.0, "lstm": 40.0, "gru": 31.2}
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import made_up_dataset, made_up_record
 
 from gatewise.comparison.record import compact_json
 from gatewise.errors import RunError
 from gatewise.reports import read_comparison, render_page, write_report
 from gatewise.reports.page import series_style
 from gatewise.reports.svg import nice_ticks
+from made_up_comparison import made_up_dataset, made_up_record
 
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
 HOSTILE = "<script>alert(1)</script>"

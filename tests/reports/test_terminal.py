@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 
 import pytest
-from made_up import made_up_record
 from rich.console import Console
 
 from gatewise.reports import print_comparison
+from made_up_comparison import made_up_record
 
 
 def _printed(width: int, *, terminal: bool = False) -> str:

@@ -25,5 +25,5 @@ def resumable(folder: Path, command: str) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, Interrupted) as stop:
         where = f" in epoch {stop.epoch} after step {stop.step}" if isinstance(stop, Interrupted) else ""
-        typer.echo(f"\nStopped{where}. What was done is kept in {folder}. Go on with:\n\n    {command}\n", err=True)
+        typer.echo(f"\nStopped{where}; what was done is kept in {folder}\nGo on with:\n\n    {command}\n", err=True)
         raise typer.Exit(130) from None

@@ -163,7 +163,7 @@ class ComparisonDisplay(TrainingDisplay):
             self.say("The folder holds this comparison already: what is finished is reused.", "bold")
 
     def _model_started(self, event: ModelStarted) -> None:
-        self.begin(_title(event), _BASELINE_STEP if event.seed is None else "")
+        self.begin(_title(event), _BASELINE_STEP if event.seed is None and not event.reused else "")
         if self.live:
             if self.all_bar is not None:
                 self.bars.remove_task(self.all_bar)
@@ -182,7 +182,7 @@ class ComparisonDisplay(TrainingDisplay):
 
     def _model_done(self, event: ModelDone) -> None:
         self._end_bar()
-        reused = " (finished before, reused)" if event.reused else ""
+        reused = " (finished before, reused)" if event.started.reused else ""
         self.say(
             f"{_title(event.started)}: test accuracy {words.percent(event.accuracy)}, "
             f"trained in {words.duration(event.training_seconds)}{reused}",

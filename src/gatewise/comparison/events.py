@@ -28,12 +28,16 @@ class DataReady:
 
 @dataclass(frozen=True)
 class ModelStarted:
-    """One of the comparison's models begins; ``seed`` is None for the baseline, ``number`` counts from 1."""
+    """One of the comparison's models begins; ``seed`` is None for the baseline, ``number`` counts from 1.
+
+    ``reused`` says that it was trained and measured before.
+    """
 
     name: str
     seed: int | None
     number: int
     total: int
+    reused: bool
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,11 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class ModelDone:
-    """A model is trained and measured on the test part; ``reused`` if that had been done before."""
+    """A model is trained and measured on the test part."""
 
     started: ModelStarted
     accuracy: float
     training_seconds: float
-    reused: bool
 
 
 ComparisonEvent = DataReady | ModelStarted | RunProgress | ModelDone

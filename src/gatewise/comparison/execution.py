@@ -41,28 +41,32 @@ def execute(plan: Plan, dataset: TextDataset, folder: Path, on_event: Comparison
     make_folder(folder / "runs")
     make_folder(folder / "measurements")
     measured: dict[str, list[Entry]] = {}
-    begun = ModelStarted(BASELINE, None, 1, total)
-    on_event(begun)
-    entry, reused = _baseline(plan, dataset, folder)
-    on_event(ModelDone(begun, entry["test"]["accuracy"], entry["training_seconds"], reused))
-    measured[BASELINE] = [entry]
     clock = _TimeLeft(total - 1)
+    kept = _kept(folder, BASELINE, dataset.fingerprint)
+    begun = ModelStarted(BASELINE, None, 1, total, reused=kept is not None)
+    on_event(begun)
+    measured[BASELINE] = [kept or _baseline(plan, dataset, folder)]
+    on_event(_done(begun, measured[BASELINE][0]))
     for number, run in enumerate(plan.runs(), start=2):
-        begun = ModelStarted(run.cell, run.seed, number, total)
+        finished = (folder / "runs" / run.name / "result.json").exists()
+        kept = _kept(folder, run.name, dataset.fingerprint) if finished else None
+        begun = ModelStarted(run.cell, run.seed, number, total, reused=kept is not None)
         on_event(begun)
-        entry, reused = _recurrent(run, dataset, folder, begun, clock, on_event)
-        on_event(ModelDone(begun, entry["test"]["accuracy"], entry["training_seconds"], reused))
+        if kept is not None:
+            clock.skip()
+        entry = kept or _recurrent(run, dataset, folder, begun, clock, on_event)
         measured.setdefault(run.cell, []).append(entry)
+        on_event(_done(begun, entry))
     return measured
 
 
-def _baseline(plan: Plan, dataset: TextDataset, folder: Path) -> tuple[Entry, bool]:
+def _done(begun: ModelStarted, entry: Entry) -> ModelDone:
+    return ModelDone(begun, entry["test"]["accuracy"], entry["training_seconds"])
+
+
+def _baseline(plan: Plan, dataset: TextDataset, folder: Path) -> Entry:
     from gatewise.tasks.baselines import TfidfLogisticRegression
 
-    place = folder / "measurements" / f"{BASELINE}.json"
-    present = _finished_measurement(place, dataset.fingerprint)
-    if present is not None:
-        return present, True
     with _threads(plan.training.threads):
         start = time.perf_counter()
         model = TfidfLogisticRegression().fit(list(dataset.train.texts), dataset.train.labels)
@@ -81,7 +85,7 @@ def _baseline(plan: Plan, dataset: TextDataset, folder: Path) -> tuple[Entry, bo
         "training_seconds": seconds,
         "seconds_per_epoch": None,
     }
-    return _measured(place, entry, probabilities, dataset, latency), False
+    return _measured(folder, entry, probabilities, dataset, latency)
 
 
 def _recurrent(
@@ -91,15 +95,10 @@ def _recurrent(
     begun: ModelStarted,
     clock: _TimeLeft,
     on_event: ComparisonListener,
-) -> tuple[Entry, bool]:
+) -> Entry:
     from gatewise.training import load_run, train_run
 
-    place = folder / "measurements" / f"{run.name}.json"
     out = folder / "runs" / run.name
-    present = _finished_measurement(place, dataset.fingerprint) if (out / "result.json").exists() else None
-    if present is not None:
-        clock.skip()
-        return present, True
 
     def passed_on(event: Event) -> None:
         on_event(RunProgress(begun, event, clock.after(event)))
@@ -112,7 +111,7 @@ def _recurrent(
         latency = measure_latency(lambda texts: classifier.predict_proba(list(texts)), dataset.test.texts)
     clock.stop()
     entry = {"name": run.name, "seed": run.seed, "folder": f"runs/{run.name}", **_result_entry(result)}
-    return _measured(place, entry, probabilities, dataset, latency), False
+    return _measured(folder, entry, probabilities, dataset, latency)
 
 
 def _result_entry(result: RunResult) -> Entry:
@@ -123,12 +122,12 @@ def _result_entry(result: RunResult) -> Entry:
         "stopped": result.stopped,
         "epochs": [record.to_dict() for record in result.epochs],
         "training_seconds": result.seconds,
-        "seconds_per_epoch": float(np.median([record.seconds for record in result.epochs])),
+        "seconds_per_epoch": min(record.seconds for record in result.epochs),
     }
 
 
 def _measured(
-    place: Path, entry: Entry, probabilities: npt.ArrayLike, dataset: TextDataset, latency: dict[str, Any]
+    folder: Path, entry: Entry, probabilities: npt.ArrayLike, dataset: TextDataset, latency: dict[str, Any]
 ) -> Entry:
     """Complete an entry with what the test part shows, and keep it."""
     from dataclasses import asdict
@@ -143,12 +142,17 @@ def _measured(
         "predictions": predictions_entry(probabilities, dataset.test.labels),
     }
     kept = {"format_version": FORMAT_VERSION, "fingerprint": dataset.fingerprint, "run": entry}
-    write_text(place, compact_json(kept) + "\n")
+    write_text(_place(folder, entry["name"]), compact_json(kept) + "\n")
     return entry
 
 
-def _finished_measurement(place: Path, fingerprint: str) -> Entry | None:
+def _place(folder: Path, name: str) -> Path:
+    return folder / "measurements" / f"{name}.json"
+
+
+def _kept(folder: Path, name: str, fingerprint: str) -> Entry | None:
     """A measurement made before on the same data, or None; a damaged one is made anew."""
+    place = _place(folder, name)
     if not place.exists():
         return None
     try:

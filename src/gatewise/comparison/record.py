@@ -180,7 +180,7 @@ def _model_entry(
         "loss": _mean(entry["test"]["loss"] for entry in entries),
         "macro_f1": _mean(entry["test"]["macro_f1"] for entry in entries),
         "parameters": entries[0]["parameters"],
-        "seconds_per_epoch": float(np.median(per_epoch)) if per_epoch else None,
+        "seconds_per_epoch": min(per_epoch) if per_epoch else None,
         "training_seconds": _mean(entry["training_seconds"] for entry in entries),
         "latency": {key: _mean(entry["latency"][key] for entry in entries) for key in entries[0]["latency"]},
         "kernel": dict(entries[0]["kernel"]),
@@ -254,7 +254,9 @@ def _excerpt(text: str) -> str:
     line = " ".join(re.sub(r"<br\s*/?>", " ", text).split())
     if len(line) <= _EXCERPT:
         return line
-    return line[: 2 * _EXCERPT // 3].rstrip() + " [...] " + line[-_EXCERPT // 3 :].lstrip()
+    start, end = line[: 2 * _EXCERPT // 3], line[-_EXCERPT // 3 :]
+    # cut between words, unless there are none
+    return f"{start.rpartition(' ')[0] or start} [...] {end.partition(' ')[2] or end}"
 
 
 def _mean(values: Any) -> float:

@@ -59,6 +59,7 @@ def render_page(record: Record) -> str:
         points=words.points,
         interval=words.interval,
         duration=words.duration,
+        confidence=words.confidence,
         count=words.count,
         p_value=words.p_value,
         sentence=words.sentence,
@@ -229,12 +230,11 @@ def _settings(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name.replace("_", " "), _value(value)) for name, value in pairs]
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def _flat(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Nested settings as pairs of words."""
     pairs: list[tuple[str, str]] = []
     for name, value in record.items():
-        title = f"{prefix}{str(name).replace('_', ' ')}"
-        pairs += _flat(value, f"{title}: ") if isinstance(value, Mapping) else [(title, _value(value))]
+        pairs += _flat(value) if isinstance(value, Mapping) else [(str(name).replace("_", " "), _value(value))]
     return pairs
 
 

@@ -46,8 +46,10 @@ def write_curves(record: Record, folder: Path) -> tuple[Path, Path]:
 def curves_figure(record: Record) -> Figure:
     """Two panels side by side: thin lines per seed, a thick one for their mean."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    margins = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12, wspace=0.05)
+    figure = Figure(figsize=(9.0, 3.8), layout=margins)
     loss, accuracy = figure.subplots(1, 2)
     cells = [model for model in record["models"] if model["kind"] != "baseline"]
     for place, model in enumerate(cells):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["count", "duration", "interval", "p_value", "percent", "points", "sentence"]
+__all__ = ["confidence", "count", "duration", "interval", "p_value", "percent", "points", "sentence"]
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -15,6 +15,16 @@ def percent(share: float, digits: int = 1) -> str:
         ('88.6 %', '50 %')
     """
     return f"{100 * share:.{digits}f} %"
+
+
+def confidence(probability: float) -> str:
+    """A model's probability for its answer, never rounded up to certainty.
+
+    Example:
+        >>> confidence(0.873), confidence(0.9999)
+        ('87 %', '> 99 %')
+    """
+    return "> 99 %" if probability >= 0.995 else percent(probability, 0)
 
 
 def points(share: float) -> str:
