@@ -32,6 +32,7 @@ _MODEL = (
     "bidirectional",
     "pooling",
     "dropout",
+    "word_dropout",
     "vocabulary_size",
     "max_tokens",
 )
@@ -64,6 +65,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         bidirectional: read each text in both directions.
         pooling: ``last``, ``mean``, ``max``, ``mean+max`` or ``last+mean+max``.
         dropout: probability of zeroing inputs and pooled features while training.
+        word_dropout: probability of blanking a word while training.
         vocabulary_size: words kept.
         max_tokens: longer texts keep their first and last halves.
         epochs: passes over the training texts, at most.
@@ -99,6 +101,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         bidirectional: bool = ModelSpec.bidirectional,
         pooling: str = ModelSpec.pooling,
         dropout: float = ModelSpec.dropout,
+        word_dropout: float = ModelSpec.word_dropout,
         vocabulary_size: int = ModelSpec.vocabulary_size,
         max_tokens: int = ModelSpec.max_tokens,
         epochs: int = TrainingSpec.epochs,
@@ -119,6 +122,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
+        self.word_dropout = word_dropout
         self.vocabulary_size = vocabulary_size
         self.max_tokens = max_tokens
         self.epochs = epochs

@@ -116,6 +116,7 @@ def test_pipeline_and_grid_search():
     assert search.predict(["a good movie"]).tolist() == ["glad"]
 
 
+@pytest.mark.slow
 def test_cross_validation_in_processes():
     scores = [cross_val_score(TextClassifier(**SMALL), TEXTS, WORDS, cv=2, n_jobs=jobs) for jobs in (1, 2)]
     assert np.array_equal(*scores)

@@ -301,6 +301,7 @@ def test_evaluation_by_name_and_by_index_agree(finished):
         {"num_layers": 0},
         {"dropout": 1.0},
         {"dropout": math.nan},
+        {"word_dropout": -0.1},
         {"pooling": "average"},
         {"cell": "gur"},
         {"max_tokens": 1},

@@ -21,6 +21,7 @@ SETTING_HELP = {
     "bidirectional": "Read each text in both directions.",
     "pooling": "How the steps become one vector: last, mean, max, mean+max, last+mean+max.",
     "dropout": "Probability of zeroing an input or a pooled feature while training.",
+    "word_dropout": "Probability of blanking a whole word while training.",
     "vocabulary_size": "Words kept, the most frequent of the training part.",
     "max_tokens": "Longer texts keep their first and last halves of this many tokens.",
     "epochs": "Passes over the training part, at most.",

@@ -37,6 +37,7 @@ def build_model(spec: ModelSpec, vocabulary_size: int, classes: int) -> Sequence
         bidirectional=spec.bidirectional,
         pooling=spec.pooling,
         dropout=spec.dropout,
+        word_dropout=spec.word_dropout,
     )
 
 

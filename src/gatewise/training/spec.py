@@ -68,7 +68,9 @@ class ModelSpec:
         num_layers: L, recurrent layers on top of each other.
         bidirectional: whether a second direction reads each text backwards (doubles the cost).
         pooling: how the steps become one vector: ``last``, ``mean``, ``max``, ``mean+max``, ``last+mean+max``.
-        dropout: probability p with which embeddings and pooled features are zeroed while training.
+        dropout: probability p with which inputs (one mask for all steps of a text), the layers between, and pooled
+            features are zeroed while training.
+        word_dropout: probability with which a whole word is left blank while training.
         vocabulary_size: words kept, the most frequent of the training part.
         max_tokens: longer texts keep their first and last halves of this many tokens.
 
@@ -87,6 +89,7 @@ class ModelSpec:
     bidirectional: bool = False
     pooling: str = "mean+max"
     dropout: float = 0.5
+    word_dropout: float = 0.1
     vocabulary_size: int = 20_000
     max_tokens: int = 256
 
@@ -98,7 +101,8 @@ class ModelSpec:
         _check_whole("max_tokens", self.max_tokens, minimum=2)
         _check_boolean("bidirectional", self.bidirectional)
         _check_choice("pooling", self.pooling, POOLINGS)
-        _check_real("dropout", self.dropout, minimum=0.0, below=1.0)
+        for name in ("dropout", "word_dropout"):
+            _check_real(name, getattr(self, name), minimum=0.0, below=1.0)
 
 
 @dataclass(frozen=True)
