@@ -59,7 +59,7 @@ class Kept(NamedTuple):
 
     def give_back(self) -> None:
         """Return what came from the pool."""
-        for tensor in (self.buffer, self.normalized_x, self.normalized_h):
+        for tensor in (self.buffer, self.cells, self.normalized_x, self.normalized_h):
             if tensor is not None:
                 POOL.give_back(tensor)
 
@@ -121,7 +121,7 @@ def _room(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size:
     take: Callable[[int], Tensor] = POOL.take if pooled else torch.empty
     return Kept(
         None if options.cell == "rnn" and is_plain(options, inputs) else take(values * saved_values(options)),
-        torch.empty(steps, batch, hidden_size) if lstm else None,
+        take(values) if lstm else None,
         take(values * options.gates) if norm_x else None,
         take(values * options.gates) if norm_h else None,
         torch.empty(steps, batch, 4) if norm_x or norm_h else None,

@@ -64,7 +64,7 @@ def _fake_sequence(*arguments: Any) -> tuple[Tensor, ...]:
         new(batch, hidden),
         new(batch, hidden) if lstm else new(0),
         new(values * saved_values(settings) if keeps else 0),
-        new(steps, batch, hidden) if training and lstm else new(0),
+        new(values if training and lstm else 0),
         *(new(values * settings.gates if norm else 0) for norm in norms),
         new(steps, batch, 4) if any(norms) else new(0),
     )

@@ -70,6 +70,17 @@ struct Gru {
     }
   }
 
+  // Asks memory for what `backward` will read of a tile.
+  void fetch(const BackwardStep& step, const Tile& tile) const {
+    const long H = q.hidden_size;
+    for (int r = 0; r < tile.rows; ++r) {
+      const long row = tile.first_row + r;
+      for (int gate = 0; gate < 4; ++gate) fetch_units(q.gates + (step.position[row] * 4 + gate) * H, tile);
+      fetch_units(step.h[row], tile);
+      fetch_units(step.grad_output[row], tile);
+    }
+  }
+
   void backward(const BackwardStep& step, const BackwardShared& shared, const Tile& tile, float* bias) const {
     const long H = q.hidden_size, width = round_up(H, W);
     for (int v = 0; v < tile.slots; ++v) {

@@ -52,6 +52,17 @@ struct Rnn {
     }
   }
 
+  // Asks memory for what `backward` will read of a tile.
+  void fetch(const BackwardStep& step, const Tile& tile) const {
+    const long H = q.hidden_size;
+    for (int r = 0; r < tile.rows; ++r) {
+      const long row = tile.first_row + r;
+      for (int gate = 0; gate < 1; ++gate) fetch_units(q.gates + (step.position[row] * 1 + gate) * H, tile);
+      fetch_units(q.output + step.position[row] * H, tile);
+      fetch_units(step.grad_output[row], tile);
+    }
+  }
+
   void backward(const BackwardStep& step, const BackwardShared&, const Tile& tile, float* bias) const {
     const long H = q.hidden_size;
     for (int v = 0; v < tile.slots; ++v) {
