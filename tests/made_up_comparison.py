@@ -40,7 +40,12 @@ def made_up_dataset(
 
 
 def made_up_record(
-    accuracies: dict[str, float], *, seeds: int = 1, dataset: TextDataset | None = None, generator_seed: int = 0
+    accuracies: dict[str, float],
+    *,
+    seeds: int = 1,
+    dataset: TextDataset | None = None,
+    generator_seed: int = 0,
+    kernels: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Models with about the accuracies asked for; the baseline's stands under "baseline"."""
     generator = np.random.default_rng(generator_seed)
@@ -55,6 +60,9 @@ def made_up_record(
             _run(dataset, hardness, accuracies[cell] + generator.normal(0, 0.003 * (seeds > 1)), generator, cell, seed)
             for seed in plan.seeds
         ]
+    for cell, kernel in (kernels or {}).items():
+        for run in runs[cell]:
+            run["kernel"] = {"implementation": kernel, "reason": "asked for"}
     environment = {"python": "3.11.9", "torch": "2.13.0", "threads": 2, "processor": "a processor"}
     return build_record(
         plan,

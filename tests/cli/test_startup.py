@@ -49,3 +49,16 @@ def test_every_command_says_what_it_does(command: str) -> None:
 def test_no_words_at_all_show_the_help() -> None:
     result = CliRunner().invoke(app, [])
     assert "compare" in result.output and "Usage" in result.output
+
+
+def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import warnings
+
+    import gatewise.cli.app as shell
+
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(shell, "app", lambda *_, **__: warnings.warn("the fast way is not there", stacklevel=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        shell.main([])
+    assert capsys.readouterr().err == "Warning: the fast way is not there\n"

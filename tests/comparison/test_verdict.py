@@ -108,3 +108,11 @@ def test_every_sentence_is_whole() -> None:
             sentences = made_up_record(accuracies, generator_seed=seed)["verdict"]["sentences"]
             assert 1 <= len(sentences) <= 2
             assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in sentences)
+
+
+def test_different_kernels_are_said() -> None:
+    record = made_up_record({"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3)
+    assert record["verdict"]["caveats"] == []
+    record = made_up_record({"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3, kernels={"gru": "reference"})
+    assert "GRU: reference" in record["verdict"]["caveats"][0]
+    assert "LSTM: torch" in record["verdict"]["caveats"][0]

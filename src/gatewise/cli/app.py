@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -55,11 +56,17 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit codes: 0 done; 1 an internal error; 2 the input or an option is wrong; 130 stopped by Ctrl-C.
     """
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         app(arguments, prog_name="gatewise")
     except GatewiseError as error:
         print(render_error(error), file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line for the person, without the place in the code."""
+    print(f"Warning: {message}", file=sys.stderr)
 
 
 def render_error(error: GatewiseError) -> str:

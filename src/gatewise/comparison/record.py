@@ -29,7 +29,14 @@ __all__ = ["BASELINE", "FORMAT_VERSION", "build_record", "compact_json", "predic
 
 FORMAT_VERSION = 1
 BASELINE = "tfidf-logistic-regression"
-_TITLES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", BASELINE: "TF-IDF + logistic regression"}
+_TITLES = {
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "mingru": "minGRU",
+    "minlstm": "minLSTM",
+    BASELINE: "TF-IDF + logistic regression",
+}
 _BOOTSTRAP_SEED = 0
 _WRONG_SHOWN = 6
 _EXCERPT = 600
@@ -231,6 +238,7 @@ def _figures(model: Entry) -> ModelFigures:
         accuracy=Interval(**model["accuracy"]),
         training_seconds=model["training_seconds"],
         seconds_per_epoch=model["seconds_per_epoch"],
+        kernels=tuple(sorted({run["kernel"]["implementation"] for run in model["runs"]})),
         baseline=model["kind"] == "baseline",
     )
 

@@ -23,6 +23,7 @@ class ModelFigures:
     accuracy: Interval
     training_seconds: float
     seconds_per_epoch: float | None
+    kernels: tuple[str, ...] = ()
     baseline: bool = False
 
 
@@ -229,14 +230,20 @@ def _baseline_sentence(baseline: ModelFigures, best: ModelFigures, pair: Pair) -
 
 
 def _caveats(seeds: int, cells: Sequence[ModelFigures]) -> tuple[str, ...]:
+    caveats = []
     if seeds == 1:
-        return (
+        caveats.append(
             "One seed per cell: the intervals are over test examples only, and another seed could change a cell's "
-            "accuracy. Use --seeds 3 or more to include that.",
+            "accuracy. Use --seeds 3 or more to include that."
         )
     if seeds == 2:
-        return ("Two seeds tell little about the spread between seeds; three or more are better.",)
-    return ()
+        caveats.append("Two seeds tell little about the spread between seeds; three or more are better.")
+    if len({cell.kernels for cell in cells}) > 1 or any(len(cell.kernels) > 1 for cell in cells):
+        used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in cells)
+        caveats.append(
+            f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone."
+        )
+    return tuple(caveats)
 
 
 def _points(pair: Pair) -> str:
