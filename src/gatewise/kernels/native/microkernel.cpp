@@ -18,6 +18,8 @@ GATEWISE_INLINE void accumulate(Float<W> (&sums)[Rows][Slots], const Segment& se
   const float* weights = segment.weights;
 #pragma GCC unroll 2
   for (long k = 0; k < segment.length; ++k, weights += used * W) {
+    // With 32 registers all weights of this k are held and the rows come one by one; with 16 the other way round.
+#if defined(__AVX512F__) || defined(__aarch64__)
     Float<W> weight[used];
 #pragma GCC unroll 4
     for (int j = 0; j < used; ++j) weight[j] = load_aligned<W>(weights + j * W);
@@ -29,6 +31,19 @@ GATEWISE_INLINE void accumulate(Float<W> (&sums)[Rows][Slots], const Segment& se
       for (int s = 0; s < Slots; ++s)
         if (Used >> s & 1u) sums[r][s] += value * weight[j++];
     }
+#else
+    Float<W> value[Rows];
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) value[r] = broadcast<W>(row[r][k]);
+    int j = 0;
+#pragma GCC unroll 4
+    for (int s = 0; s < Slots; ++s) {
+      if (!(Used >> s & 1u)) continue;
+      const Float<W> weight = load_aligned<W>(weights + W * j++);
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) sums[r][s] += value[r] * weight;
+    }
+#endif
   }
 }
 
@@ -54,22 +69,14 @@ constexpr ProductTile kTiles[kProducts] = {
     tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>, tile<Rows, 3, 0b111, 0b011>,
 };
 
+template <int Rows> ProductTile pick(int which, int rows) {
+  if constexpr (Rows > 1)
+    if (rows < Rows) return pick<Rows - 1>(which, rows);
+  return kTiles<Rows>[which];
+}
+
 }  // namespace
 
-ProductTile product_tile(Product product, int rows) {
-  const int which = int(product);
-  switch (rows) {
-    case 1: return kTiles<1>[which];
-    case 2: return kTiles<2>[which];
-    case 3: return kTiles<3>[which];
-#if defined(__AVX512F__) || defined(__aarch64__)
-    case 4: return kTiles<4>[which];
-    case 5: return kTiles<5>[which];
-    default: return kTiles<6>[which];
-#else
-    default: return kTiles<3>[which];
-#endif
-  }
-}
+ProductTile product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
 
 }  // namespace gatewise

@@ -13,11 +13,14 @@
 
 namespace gatewise {
 
-// Sums that fit the register file: 6 rows x 4 slots = 24 of 32 registers, or 3 x 4 = 12 of 16.
+// Sums that fit the register file: 6 rows x 4 slots = 24 of 32 registers; 3 x 4 = 12 of 16; 2 x 4 where a product and a
+// sum are two instructions with a register between them.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kTileRows = 6;
-#else
+#elif defined(__FMA__)
 constexpr int kTileRows = 3;
+#else
+constexpr int kTileRows = 2;
 #endif
 constexpr int kMaximumSlots = 4;
 

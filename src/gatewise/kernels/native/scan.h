@@ -68,9 +68,14 @@ template <class Body> void walk(const Scan& scan, bool forward, const Body& body
   walk_share(scan, forward, share(registers, omp_get_thread_num(), omp_get_num_threads()), body);
 }
 
-// gates (T,B,G*H); state (B,H): h_0 on entry, the last state on return; output (T,B,H).
-template <class Cell> void scan_forward(const Scan& scan, const float* gates, float* state, float* output) {
-  walk(scan, true, [&](long row, long step, long begin, long end) {
+// One step of some channels of one row, forward.
+template <class Cell> struct ScanForward {
+  const Scan& scan;
+  const float* gates;  // (T,B,G*H)
+  float* state;        // (B,H), h_{t-1} on entry, h_t on return
+  float* output;       // (T,B,H)
+
+  void operator()(long row, long step, long begin, long end) const {
     const long place = scan.time(row, step) * scan.rows + row;
     float* to = output + place * scan.width;
     const bool active = step < scan.length(row);
@@ -87,15 +92,20 @@ template <class Cell> void scan_forward(const Scan& scan, const float* gates, fl
       }
       store(to + i, part, next);
     }
-  });
-}
+  }
+};
 
-// The way back. initial (B,H) and output (T,B,H) as the forward scan had and gave them; grad_output (T,B,H) or null;
-// grad_state (B,H): the gradient of the last state on entry, that of h_0 on return; grad_gates (T,B,G*H) is written.
-template <class Cell>
-void scan_backward(const Scan& scan, const float* gates, const float* initial, const float* output,
-                   const float* grad_output, float* grad_state, float* grad_gates) {
-  walk(scan, false, [&](long row, long step, long begin, long end) {
+// The same on the way back; grad_gates may be the gates themselves.
+template <class Cell> struct ScanBackward {
+  const Scan& scan;
+  const float* gates;        // (T,B,G*H)
+  const float* initial;      // (B,H)
+  const float* output;       // (T,B,H)
+  const float* grad_output;  // (T,B,H) or null
+  float* grad_state;         // (B,H), that of h_t on entry, of h_{t-1} on return
+  float* grad_gates;         // (T,B,G*H)
+
+  void operator()(long row, long step, long begin, long end) const {
     const long place = scan.time(row, step) * scan.rows + row;
     const bool active = step < scan.length(row);
     const float* before = initial + row * scan.width;
@@ -116,7 +126,20 @@ void scan_backward(const Scan& scan, const float* gates, const float* initial, c
       }
       for (int g = 0; g < Cell::kGates; ++g) store(to + g * scan.width + i, part, grad_gate[g]);
     }
-  });
+  }
+};
+
+// gates (T,B,G*H); state (B,H): h_0 on entry, the last state on return; output (T,B,H).
+template <class Cell> void scan_forward(const Scan& scan, const float* gates, float* state, float* output) {
+  walk(scan, true, ScanForward<Cell>{scan, gates, state, output});
+}
+
+// The way back. initial (B,H) and output (T,B,H) as the forward scan had and gave them; grad_output (T,B,H) or null;
+// grad_state (B,H): the gradient of the last state on entry, that of h_0 on return; grad_gates (T,B,G*H) is written.
+template <class Cell>
+void scan_backward(const Scan& scan, const float* gates, const float* initial, const float* output,
+                   const float* grad_output, float* grad_state, float* grad_gates) {
+  walk(scan, false, ScanBackward<Cell>{scan, gates, initial, output, grad_output, grad_state, grad_gates});
 }
 
 // g(x) of Feng et al. 2024: x + 0.5 for x >= 0, else sigmoid(x); and its derivative given its value.

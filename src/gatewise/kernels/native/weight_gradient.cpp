@@ -50,6 +50,23 @@ void add_rows(const float* const* left, int rows, long depth, const OuterProduct
   }
 }
 
+// Columns begin..end of `depth` rows, transposed: to[(m - begin) * kDepth + k] = rows[k][m].
+void transpose_group(const float* const* rows, long depth, long begin, long end, float* to) {
+  for (long k = 0; k < depth; k += W) {
+    const long height = std::min<long>(W, depth - k);
+    for (long next = k + W; next < std::min(k + 2 * W, depth); ++next)
+      for (long m = begin; m < end; m += 16) __builtin_prefetch(rows[next] + m);
+    for (long m = begin; m < end; m += W) {
+      const Part<W> part(end - m);
+      Float<W> block[W];
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) block[i] = i < height ? load<W>(rows[k + i] + m, part) : zero<W>();
+      transpose<W>(block);
+      for (int i = 0; i < W; ++i) store(to + (m - begin + i) * kDepth + k, block[i]);
+    }
+  }
+}
+
 }  // namespace
 
 long outer_products_scratch(const OuterProduct* products, int count) {
@@ -76,17 +93,7 @@ void outer_products(const float* const* left_rows, long depth, long left_columns
     }
     for (long group = begin; group < end; group += kLeftGroup) {
       const long group_end = std::min(end, group + kLeftGroup);
-      for (long m = group; m < group_end; m += W) {
-        const Part<W> part(group_end - m);
-        for (long k = 0; k < stretch; k += W) {
-          Float<W> block[W];
-          const long height = std::min<long>(W, stretch - k);
-#pragma GCC unroll 16
-          for (int i = 0; i < W; ++i) block[i] = i < height ? load<W>(left_rows[k0 + k + i] + m, part) : zero<W>();
-          transpose<W>(block);
-          for (int i = 0; i < W; ++i) store(left + (m - group + i) * kDepth + k, block[i]);
-        }
-      }
+      transpose_group(left_rows + k0, stretch, group, group_end, left);
       packed = right;
       for (int i = 0; i < count; ++i) {
         for (const OuterProduct::Piece& piece : products[i].pieces) {
