@@ -67,6 +67,32 @@ void transpose_group(const float* const* rows, long depth, long begin, long end,
   }
 }
 
+// The columns of left, in whole vectors, that make up this thread's share of the work: not all columns feed all products.
+Range fair_columns(const OuterProduct* products, int count, long left_columns, int thread, int threads) {
+  const auto work = [&](long column) {
+    long total = 1;
+    for (int i = 0; i < count; ++i)
+      for (const OuterProduct::Piece& piece : products[i].pieces)
+        if (column >= piece.left_begin && column < piece.left_end) total += products[i].columns;
+    return total;
+  };
+  long all = 0;
+  for (long column = 0; column < left_columns; column += W) all += work(column);
+  Range found{left_columns, left_columns};
+  long before = 0;
+  for (long column = 0; column < left_columns; column += W) {
+    const int owner = int(before * threads / all);
+    if (owner == thread && found.begin == left_columns) found.begin = column;
+    if (owner > thread) {
+      found.end = column;
+      break;
+    }
+    before += work(column);
+  }
+  if (found.begin == left_columns) found.end = left_columns;
+  return found;
+}
+
 }  // namespace
 
 long outer_products_scratch(const OuterProduct* products, int count) {
@@ -77,8 +103,8 @@ long outer_products_scratch(const OuterProduct* products, int count) {
 
 void outer_products(const float* const* left_rows, long depth, long left_columns, const OuterProduct* products, int count,
                     int thread, int threads, float* scratch) {
-  const Range groups = share((left_columns + W - 1) / W, thread, threads);
-  const long begin = groups.begin * W, end = std::min(groups.end * W, left_columns);
+  const Range mine = fair_columns(products, count, left_columns, thread, threads);
+  const long begin = mine.begin, end = mine.end;
   float* zeros = scratch;
   float* left = zeros + kMaximumSlots * W;
   float* right = left + kLeftGroup * kDepth;
