@@ -28,6 +28,7 @@ struct Gru {
   int input_slots() const { return 3; }
   int state_slots() const { return q.reset_before ? 2 : 3; }
   bool whole_rows() const { return extra; }
+  long saved_size() const { return 4 * q.hidden_size; }
   long backward_stride(long width) const { return 5 * width; }
   bool carries() const { return true; }
   const float* recurrent_gradient() const { return q.normalized_h != nullptr ? q.normalized_h : q.gates; }

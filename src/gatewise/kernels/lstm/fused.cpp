@@ -31,6 +31,7 @@ struct Lstm {
   int input_slots() const { return gates(); }
   int state_slots() const { return gates(); }
   bool whole_rows() const { return extra; }
+  long saved_size() const { return gates_size(); }
   long backward_stride(long width) const { return (2 + gates()) * width; }
   bool carries() const { return extra; }
   const float* recurrent_gradient() const { return q.normalized_h != nullptr ? q.normalized_h : q.gates; }

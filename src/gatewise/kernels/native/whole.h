@@ -18,25 +18,43 @@ constexpr float kEpsilon = 1e-5f;  // added to a variance
 
 // ---- layer norm of one row ----
 
-// `values` (gates x width, H of each width real, the rest zero) becomes (values - mean) / deviation.
-// Returns 1 / deviation.
-inline float normalise(float* values, int gates, long H, long width) {
+// f(i, part, lane) for i = 0, W, 2W ... < count, `lane` running 0 1 2 3 0 1 ...: four sums side by side do not wait for
+// each other.
+template <class Function> GATEWISE_INLINE void in_four_lanes(long count, const Function& f) {
+  constexpr int W = kWidth;
+  const Part<W> whole(W);
+  long i = 0;
+  for (; i + 4 * W <= count; i += 4 * W)
+#pragma GCC unroll 4
+    for (int lane = 0; lane < 4; ++lane) f(i + lane * W, whole, lane);
+  for (; i < count; i += W) f(i, Part<W>(count - i), 0);
+}
+
+GATEWISE_INLINE float total_of(const Float<kWidth> (&sums)[4]) { return sum((sums[0] + sums[1]) + (sums[2] + sums[3])); }
+
+// `values` (gates x width, H of each width real, the rest zero) becomes (values - mean) / deviation, also written to
+// `copy` (gates x H, dense) if given. Returns 1 / deviation.
+inline float normalise(float* values, int gates, long H, long width, float* copy = nullptr) {
   constexpr int W = kWidth;
   const float count = float(gates * H);
-  Float<W> total{};
-  for (long i = 0; i < gates * width; i += W) total += load<W>(values + i);
-  const float mean = sum(total) / count;
-  Float<W> squares{};
+  Float<W> totals[4] = {}, squares[4] = {};
+  in_four_lanes(gates * width, [&](long i, const Part<W>&, int lane) { totals[lane] += load<W>(values + i); });
+  const float mean = total_of(totals) / count;
+  for (int gate = 0; gate < gates; ++gate)
+    in_four_lanes(H, [&](long u, const Part<W>& part, int lane) {
+      float* at = values + gate * width + u;
+      store(at, part, load<W>(at) - mean);  // lanes beyond H stay zero
+      const Float<W> centred = load<W>(at, part);
+      squares[lane] += centred * centred;
+    });
+  const float scale = 1.0f / __builtin_sqrtf(total_of(squares) / count + kEpsilon);
   for (int gate = 0; gate < gates; ++gate)
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
-      float* at = values + gate * width + u;
-      store(at, part, load<W>(at) - mean);  // lanes beyond H stay zero
-      const Float<W> centred = load<W>(at);
-      squares += centred * centred;
+      const Float<W> value = load<W>(values + gate * width + u) * scale;
+      store(values + gate * width + u, value);
+      if (copy != nullptr) store(copy + gate * H + u, part, value);
     }
-  const float scale = 1.0f / __builtin_sqrtf(sum(squares) / count + kEpsilon);
-  for (long i = 0; i < gates * width; i += W) store(values + i, load<W>(values + i) * scale);
   return scale;
 }
 
@@ -44,15 +62,14 @@ inline float normalise(float* values, int gates, long H, long width) {
 // gradient[gate][u] = gradient of the normalised value times its gain at gradient + gate * H.
 inline void normalise_backward(const float* gradient, float* normalised, int gates, long H, float scale) {
   constexpr int W = kWidth;
-  Float<W> total{}, along{};
+  Float<W> totals[4] = {}, along[4] = {};
   const long count = gates * H;
-  for (long i = 0; i < count; i += W) {
-    const Part<W> part(count - i);
+  in_four_lanes(count, [&](long i, const Part<W>& part, int lane) {
     const Float<W> g = load<W>(gradient + i, part);
-    total += g;
-    along += g * load<W>(normalised + i, part);
-  }
-  const float mean = sum(total) / float(count), mean_along = sum(along) / float(count);
+    totals[lane] += g;
+    along[lane] += g * load<W>(normalised + i, part);
+  });
+  const float mean = total_of(totals) / float(count), mean_along = total_of(along) / float(count);
   for (long i = 0; i < count; i += W) {
     const Part<W> part(count - i);
     const Float<W> g = load<W>(gradient + i, part), n = load<W>(normalised + i, part);
@@ -118,12 +135,9 @@ struct RowParts {
 // Normalises `gates` gates of one row and keeps the result for the way back.
 inline void normalise_and_keep(const Sequence& q, float* values, int first_gate, int gates, long width, float* kept,
                                long gates_size, long position, int deviation) {
-  const float scale = normalise(values, gates, q.hidden_size, width);
-  if (kept == nullptr) return;
-  for (int gate = 0; gate < gates; ++gate)
-    std::memcpy(kept + position * gates_size + (first_gate + gate) * q.hidden_size, values + gate * width,
-                q.hidden_size * sizeof(float));
-  q.deviations[position * 4 + deviation] = scale;
+  float* copy = kept == nullptr ? nullptr : kept + position * gates_size + first_gate * q.hidden_size;
+  const float scale = normalise(values, gates, q.hidden_size, width, copy);
+  if (kept != nullptr) q.deviations[position * 4 + deviation] = scale;
 }
 
 // ---- sums over rows and time, one set per thread ----
@@ -242,6 +256,24 @@ inline void whole_column_product(const float* const* rows, long count, const Str
   }
 }
 
+// Asks memory for everything that the backward function of one row will read, while it works on the row before.
+template <class Cell> void fetch_row(const Cell& cell, const Sequence& q, const BackwardStep& step, long row) {
+  if (row >= step.count) return;
+  const long p = step.position[row], H = q.hidden_size;
+  const auto fetch = [](const void* from, long bytes) {
+    for (long i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
+  };
+  fetch(q.gates + p * cell.saved_size(), 4 * cell.saved_size());
+  fetch(step.grad_output[row], 4 * H);
+  fetch(step.h[row], 4 * H);
+  if (q.cells != nullptr) fetch(step.c[row], 4 * H);
+  if (q.normalized_x != nullptr) fetch(q.normalized_x + p * cell.gates() * H, 4 * cell.gates() * H);
+  if (q.normalized_h != nullptr) fetch(q.normalized_h + p * cell.gates() * H, 4 * cell.gates() * H);
+  if (q.zoneout_h_mask != nullptr) fetch(q.zoneout_h_mask + p * H, H);
+  if (q.zoneout_c_mask != nullptr) fetch(q.zoneout_c_mask + p * H, H);
+  __asm__ volatile("");  // see fetch_units
+}
+
 // A row's scratch on the way back: [gradient of the state][second product][gates to normalise ...].
 template <class Cell>
 void walk_backward_whole(const Cell& cell, const Sequence& q, const BackwardShared& shared, const Rows& rows,
@@ -256,8 +288,11 @@ void walk_backward_whole(const Cell& cell, const Sequence& q, const BackwardShar
                                                 true, &step);
     whole_column_product(step.next, step.count, cell.recurrent_stretches(), shared.weight_h, panels, shared.zeros,
                          continuing, scratch.sums, stride);
-    for (long r = 0; r < step.count; ++r)
+    fetch_row(cell, q, step, 0);
+    for (long r = 0; r < step.count; ++r) {
+      fetch_row(cell, q, step, r + 1);
       cell.backward_row(step, shared, r, scratch.sums + r * stride, width, scratch.bias);
+    }
     if (q.reset_before) {
       for (long r = 0; r < step.count; ++r)
         scratch.gradients[r] = cell.recurrent_gradient() + step.position[r] * cell.recurrent_size() + 2 * H;

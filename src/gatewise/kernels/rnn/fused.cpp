@@ -24,6 +24,7 @@ struct Rnn {
   int input_slots() const { return 1; }
   int state_slots() const { return 1; }
   bool whole_rows() const { return extra; }
+  long saved_size() const { return q.hidden_size; }
   long backward_stride(long width) const { return 3 * width; }
   bool carries() const { return extra; }
   const float* recurrent_gradient() const { return q.normalized_h != nullptr ? q.normalized_h : q.gates; }
