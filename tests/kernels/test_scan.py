@@ -7,6 +7,7 @@ from gatewise.errors import ShapeError
 from gatewise.kernels.dispatch import force
 from gatewise.kernels.fused.library import available_variants
 from gatewise.kernels.fused.scan import mingru, minlstm
+from gatewise.kernels.fused.scan_layer import scan_layer
 from gatewise.kernels.mingru.reference import step as mingru_step
 from gatewise.kernels.minlstm.reference import step as minlstm_step
 
@@ -145,3 +146,83 @@ def test_the_operator_keeps_torchs_rules():
     arguments = (torch.randn(3, 2, 8, requires_grad=True), torch.zeros(2, 4, requires_grad=True))
     for lengths in (None, torch.tensor([1, 3])):
         torch.library.opcheck(torch.ops.gatewise.scan, (*arguments, lengths, False, "mingru"))
+
+
+@pytest.mark.parametrize("variant", available_variants())
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("kept", [True, False], ids=["gates kept", "gates computed again"])
+@pytest.mark.parametrize("shape", [(5, 3, 4, 37), (1, 1, 1, 1), (30, 1, 9, 8), (7, 20, 40, 70)], ids=str)
+def test_a_whole_layer_equals_the_reference_with_all_gradients(cell, shape, kept, variant, monkeypatch):
+    """Input product and scan in one pass; more rows than one chunk, widths that are no multiple of a register."""
+    monkeypatch.setattr("gatewise.kernels.fused.scan_layer.KEPT_VALUES", 1 << 30 if kept else 0)
+    _, step, gates = CELLS[cell]
+    steps, batch, inputs, hidden = shape
+    generator = torch.Generator().manual_seed(hidden)
+
+    def draw(*sizes):
+        return torch.randn(sizes, generator=generator)
+
+    for reverse, lengths in ((False, None), (True, torch.randint(0, steps + 1, (batch,), generator=generator))):
+        tensors = [draw(steps, batch, inputs), draw(gates * hidden, inputs) / inputs**0.5, draw(gates * hidden)]
+        leaves = [each.requires_grad_() for each in (*tensors, draw(batch, hidden))]
+        weight, last_weight = draw(steps, batch, hidden), draw(batch, hidden)
+        with force(variant):
+            output, last = scan_layer(cell, *leaves, lengths=lengths, reverse=reverse)
+            ((output * weight).sum() + (last * last_weight).sum()).backward()
+            with torch.no_grad():
+                assert torch.equal(scan_layer(cell, *leaves, lengths=lengths, reverse=reverse)[0], output)
+        exact = [each.detach().double().requires_grad_() for each in leaves]
+        gates_x = torch.nn.functional.linear(*exact[:3])
+        wanted, wanted_last = oracle(step, gates_x, exact[3], lengths, reverse)
+        ((wanted * weight).sum() + (wanted_last * last_weight).sum()).backward()
+        assert relative(output, wanted) < 3e-6
+        assert relative(last, wanted_last) < 3e-6
+        for got, want in zip(leaves, exact, strict=True):
+            assert relative(got.grad, want.grad) < 5e-6
+
+
+def test_a_whole_layer_from_a_strided_view_without_bias_and_x_gradient():
+    x, weight = torch.randn(2, 6, 5).transpose(0, 1), torch.randn(16, 5, requires_grad=True)
+    output, last = scan_layer("mingru", x, weight, None, torch.zeros(2, 8))
+    want, want_last = mingru(torch.nn.functional.linear(x, weight), torch.zeros(2, 8))
+    torch.testing.assert_close((output, last), (want, want_last))
+    slope = torch.autograd.grad(last.sum(), weight)[0]
+    torch.testing.assert_close(slope, torch.autograd.grad(want_last.sum(), weight)[0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_whole_layer_gives_the_same_bits_for_any_number_of_threads_and_twice():
+    leaves = [torch.randn(90, 20, 30), torch.randn(150, 30) / 5, torch.randn(150), torch.randn(20, 50)]
+    leaves = [each.requires_grad_() for each in leaves]
+    former = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2, 3, 8):
+            torch.set_num_threads(threads)
+            output = scan_layer("minlstm", *leaves)[0]
+            first = torch.autograd.grad(output.sum(), leaves, retain_graph=True)
+            results += [(output, *first), (output, *torch.autograd.grad(output.sum(), leaves))]
+    finally:
+        torch.set_num_threads(former)
+    for each in results[1:]:
+        assert all(torch.equal(got, want) for got, want in zip(each, results[0], strict=True))
+
+
+def test_wrong_tensors_never_reach_the_layers_pointers():
+    x, weight, bias, h0 = torch.zeros(2, 3, 5), torch.zeros(8, 5), torch.zeros(8), torch.zeros(3, 4)
+    for wrong in (
+        (x[0], weight, bias, h0),
+        (x, weight[:7], bias, h0),
+        (x, weight, bias[:7], h0),
+        (x, weight, bias, h0[:2]),
+        (x.double(), weight, bias, h0),
+    ):
+        with pytest.raises(ShapeError):
+            scan_layer("mingru", *wrong)
+    with pytest.raises(ShapeError, match="length"):
+        scan_layer("mingru", x, weight, bias, h0, lengths=torch.tensor([1, 2, 3]))
+
+
+def test_the_layers_operator_keeps_torchs_rules():
+    tensors = torch.randn(3, 2, 5), torch.randn(8, 5), torch.randn(8), torch.zeros(2, 4)
+    leaves = [each.requires_grad_() for each in tensors]
+    torch.library.opcheck(torch.ops.gatewise.scan_layer, (*leaves, None, False, "mingru", True))

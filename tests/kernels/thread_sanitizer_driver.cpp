@@ -72,6 +72,11 @@ int gatewise_gru_forward(const GatewiseSequence*);
 int gatewise_gru_backward(const GatewiseSequence*);
 int32_t gatewise_mingru_forward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, float*);
 int32_t gatewise_minlstm_forward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, float*);
+int32_t gatewise_minlstm_layer_forward(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t,
+                                       int64_t, const float*, const float*, const int64_t*, float*, float*, float*);
+int32_t gatewise_minlstm_layer_backward(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t,
+                                        int64_t, const float*, const float*, const int64_t*, const float*, const float*,
+                                        const float*, const float*, float*, float*, float*, float*);
 void gatewise_mingru_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
                               const float*, const float*, float*, float*);
 void gatewise_minlstm_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
@@ -128,6 +133,21 @@ void run_scans() {
                             grad_gates.data());
 }
 
+void run_scan_layers(bool keep) {
+  const long T = 30, B = 13, I = 20, H = 70;
+  auto x = numbers(T * B * I), weight = numbers(3 * H * I), bias = numbers(3 * H), h0 = numbers(B * H);
+  auto grad = numbers(T * B * H);
+  std::vector<float> state(h0), output(grad.size()), gates(size_t(T * B * 3 * H)), gx(x.size()), gw(weight.size());
+  std::vector<float> gb(bias.size()), gh(h0.size());
+  float* kept = keep ? gates.data() : nullptr;
+  const int first = gatewise_minlstm_layer_forward(4, 0, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(),
+                                                   nullptr, state.data(), output.data(), kept);
+  const int second = gatewise_minlstm_layer_backward(4, 0, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(),
+                                                     nullptr, kept, h0.data(), output.data(), grad.data(), gh.data(),
+                                                     gx.data(), gw.data(), gb.data());
+  if (first != 0 || second != 0) std::printf("failed\n");
+}
+
 }  // namespace
 
 int main() {
@@ -141,6 +161,8 @@ int main() {
           run_sequence(gatewise_gru_forward, gatewise_gru_backward, 3, 4, s[0], s[1], s[2], s[3], threads, ragged);
         }
     run_scans();
+    run_scan_layers(true);
+    run_scan_layers(false);
   };
   std::thread beside(everything);  // calls from two threads at once share the pool of scratch memory
   everything();

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from gatewise.kernels import fused
 from gatewise.kernels.dispatch import Choice
-from gatewise.kernels.fused import scan
 from gatewise.kernels.fused import selection as selection
+from gatewise.kernels.fused.scan_layer import scan_layer
 from gatewise.nn.cell import State
 from gatewise.nn.time_loop import Direction
 
@@ -32,9 +32,16 @@ def run_fused(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
     """
     kernel = direction.cell.kernel_name
     if kernel in ("mingru", "minlstm"):
-        gates_x = direction.cell.project(direction.x, direction.weights)
-        run = scan.mingru if kernel == "mingru" else scan.minlstm
-        output, last = run(gates_x, direction.state[0], lengths=direction.lengths, reverse=direction.reverse)
+        weights = direction.weights
+        output, last = scan_layer(
+            kernel,
+            direction.x,
+            weights["weight_ih"],
+            weights.get("bias_ih"),
+            direction.state[0],
+            lengths=direction.lengths,
+            reverse=direction.reverse,
+        )
         return output, (last,)
     arguments = _products(direction) | {
         "lengths": direction.lengths,

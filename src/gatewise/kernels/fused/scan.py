@@ -19,7 +19,8 @@ from gatewise.kernels.fused.library import Library, require
 
 __all__ = ["mingru", "minlstm", "supports"]
 
-_GATES = {"mingru": 2, "minlstm": 3}
+GATES = {"mingru": 2, "minlstm": 3}
+"""Gates per hidden unit."""
 _INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
 torch.library.define(
@@ -39,7 +40,7 @@ def supports(request: Request) -> tuple[bool, str]:
         >>> supports(Request("mingru", "cpu", torch.float64, 4, 4, 1, 1))
         (False, 'the compiled mingru scan is for float32 on the CPU')
     """
-    if request.cell not in _GATES:
+    if request.cell not in GATES:
         return False, f"{request.cell} is no scan cell"
     if request.device != "cpu" or request.dtype != torch.float32:
         return False, f"the compiled {request.cell} scan is for float32 on the CPU"
@@ -121,10 +122,10 @@ def _sizes(gates_x: Tensor, h0: Tensor, reverse: bool) -> tuple[int, int, int, i
 
 def _check(gates_x: Tensor, h0: Tensor, lengths: Tensor | None, cell: str) -> None:
     """Keep a wrong tensor from reaching a raw pointer."""
-    if gates_x.dim() != 3 or h0.dim() != 2 or gates_x.shape[1:] != (h0.shape[0], _GATES[cell] * h0.shape[1]):
+    if gates_x.dim() != 3 or h0.dim() != 2 or gates_x.shape[1:] != (h0.shape[0], GATES[cell] * h0.shape[1]):
         raise ShapeError(
             f"{cell}: gates_x and h0 do not fit each other",
-            expected=f"(T, B, {_GATES[cell]}*H) and (B, H)",
+            expected=f"(T, B, {GATES[cell]}*H) and (B, H)",
             got=f"{tuple(gates_x.shape)} and {tuple(h0.shape)}",
         )
     if gates_x.dtype != torch.float32 or h0.dtype != torch.float32:

@@ -1,0 +1,242 @@
+// A whole layer of a scanning cell: the input product W_ih x + b_ih and the scan over time in one go.
+//
+// The gates of such a cell do not see the state, so a tile of the product may hold rows of several time steps, and every
+// thread can have its own hidden units for all rows and steps: none ever waits for another. The sums go from the tile
+// through the cell's equations to the output while they are in the first-level cache.
+#pragma once
+
+#include <algorithm>
+#include <new>
+
+#include "backward.h"
+#include "scan.h"
+#include "weight_gradient.h"
+
+namespace gatewise {
+
+// One call. Strides count floats; the last axis of x is dense.
+struct ScanLayer {
+  Scan scan;
+  long inputs;                          // I
+  const float* x;                       // (T,B,I)
+  long x_step_stride, x_batch_stride;
+  const float *weight, *bias;           // (G*H,I), (G*H) or null
+
+  const float* x_at(long time, long row) const { return x + time * x_step_stride + row * x_batch_stride; }
+  // Threads that this much work (multiply-adds) pays for.
+  int threads(int gates) const {
+    return double(scan.steps) * double(scan.rows * inputs * gates) * double(scan.width) < 2e5 ? 1 : scan.threads;
+  }
+};
+
+// Rows of the product waiting to be computed, in the order of their steps.
+constexpr long kChunk = 16 * kTileRows;
+struct Waiting {
+  long count = 0;
+  const float* x[kChunk];
+  long place[kChunk], row[kChunk];
+};
+
+template <class Cell> struct LayerForward {
+  const ScanLayer& layer;
+  const float *weights, *start;  // packed: [block][I][G][W], [block][G][W]
+  float *state, *output;          // null: only the gates are wanted
+  float* gates;                   // (T,B,G*H) or null
+
+  // The waiting rows, for this thread's blocks of units.
+  void flush(Waiting& waiting, Range blocks) const {
+    constexpr int G = Cell::kGates, W = kWidth;
+    const Tiling tiling(waiting.count);
+    alignas(64) float sums[kTileRows * G * W];
+    for (long block = blocks.begin; block < blocks.end; ++block) {
+      const float* begin_sums[kTileRows];
+      std::fill(begin_sums, begin_sums + kTileRows, start + block * G * W);
+      for (long i = 0; i < tiling.tiles; ++i) {
+        const long first = tiling.begin(i);
+        const int height = int(tiling.begin(i + 1) - first);
+        product_tile(blocks_product(G), height)(
+            begin_sums, {waiting.x + first, weights + block * layer.inputs * G * W, layer.inputs},
+            {waiting.x + first, nullptr, 0}, sums, G * W, W);
+        for (int r = 0; r < height; ++r) apply(sums + r * G * W, waiting.place[first + r], waiting.row[first + r], block);
+      }
+    }
+    waiting.count = 0;
+  }
+
+  void apply(const float* sums, long place, long row, long block) const {
+    constexpr int G = Cell::kGates, W = kWidth;
+    const long width = layer.scan.width, unit = block * W;
+    const Part<W> part(width - unit);
+    Float<W> gate[G];
+    for (int g = 0; g < G; ++g) gate[g] = load_aligned<W>(sums + g * W);
+    for (int g = 0; gates && g < G; ++g) store(gates + (place * G + g) * width + unit, part, gate[g]);
+    if (!state) return;
+    const Float<W> next = Cell::step(gate, load(state + row * width + unit, part));
+    store(state + row * width + unit, part, next);
+    store(output + place * width + unit, part, next);
+  }
+
+  void run(Range blocks) const {
+    const Scan& scan = layer.scan;
+    Waiting waiting;
+    for (long step = 0; step < scan.steps; ++step)
+      for (long row = 0; row < scan.rows; ++row) {
+        if (step >= scan.length(row)) continue;
+        const long time = scan.time(row, step);
+        waiting.x[waiting.count] = layer.x_at(time, row);
+        waiting.place[waiting.count] = time * scan.rows + row;
+        waiting.row[waiting.count] = row;
+        if (++waiting.count == kChunk) flush(waiting, blocks);
+      }
+    flush(waiting, blocks);
+  }
+};
+
+// Zeros past the end of each row of a (T,B,size) array, for a share of the rows.
+inline void clear_padding(const Scan& scan, float* values, long size, Range rows) {
+  for (long row = rows.begin; row < rows.end; ++row)
+    for (long time = scan.length(row); time < scan.steps; ++time)
+      std::memset(values + (time * scan.rows + row) * size, 0, size_t(size) * sizeof(float));
+}
+
+// The packed weights and the bias where each tile's sums start, for a share of the blocks of units.
+template <class Cell> struct PackedLayer {
+  float *weights = nullptr, *start = nullptr;
+
+  void take(const ScanLayer& layer, Workspace& workspace) {
+    const long size = blocks_of(layer.scan.width) * Cell::kGates * kWidth;
+    weights = workspace.take<float>(size * layer.inputs);
+    start = workspace.take_zeroed<float>(size);
+  }
+  void fill(const ScanLayer& layer, Range blocks) const {
+    constexpr int G = Cell::kGates, W = kWidth;
+    const long width = layer.scan.width;
+    int order[G];
+    for (int g = 0; g < G; ++g) order[g] = g;
+    pack_gates(layer.weight, width, layer.inputs, order, G, weights, blocks);
+    for (long unit = blocks.begin * W; layer.bias && unit < std::min(blocks.end * W, width); ++unit)
+      for (int g = 0; g < G; ++g) start[(unit / W * G + g) * W + unit % W] = layer.bias[g * width + unit];
+  }
+};
+
+// state (B,H): h_0 on entry, the last state on return; output (T,B,H); gates (T,B,G*H) for the way back, or null.
+template <class Cell> int scan_layer_forward(const ScanLayer& layer, float* state, float* output, float* gates) {
+  const Scan& scan = layer.scan;
+  if (!scan.lengths_fit()) return kBadLength;
+  Workspace workspace;
+  PackedLayer<Cell> packed;
+  Status status = kOk;
+  const auto prepare = [&](int) {
+    try {
+      packed.take(layer, workspace);
+      return true;
+    } catch (const std::bad_alloc&) {
+      status = kOutOfMemory;
+      return false;
+    }
+  };
+  in_parallel(layer.threads(Cell::kGates), prepare, [&](int thread, int team, Barrier&) {
+    const Range mine = share(blocks_of(scan.width), thread, team);
+    packed.fill(layer, mine);
+    LayerForward<Cell>{layer, packed.weights, packed.start, state, output, gates}.run(mine);
+    clear_padding(scan, output, scan.width, share(scan.rows, thread, team));
+  });
+  return status;
+}
+
+// What the way back gives: null where it is not wanted.
+struct ScanLayerGradients {
+  float *state;   // (B,H): of the last state on entry, of h_0 on return
+  float *x;       // (T,B,I) dense
+  float *weight;  // (G*H,I)
+  float *bias;    // (G*H)
+};
+
+// gates as the forward pass kept them, or null: then they are computed once more, which for long sequences costs less
+// than writing them to fresh memory and reading them back.
+template <class Cell>
+int scan_layer_backward(const ScanLayer& layer, const float* gates, const float* initial, const float* output,
+                        const float* grad_output, const ScanLayerGradients& gradients) {
+  const Scan& scan = layer.scan;
+  const long size = Cell::kGates * scan.width, places = scan.steps * scan.rows;
+  const long registers = scan.rows * blocks_of(scan.width);
+  const Panels panels(std::max(layer.inputs, 1L));
+  Workspace workspace;
+  Status status = kOk;
+  float *slopes = nullptr, *columns = nullptr, *zeros = nullptr, **scratch = nullptr, **tiles = nullptr;
+  const float **left = nullptr, **right = nullptr;
+  float** to = nullptr;
+  long count = 0;
+  OuterProduct product{};
+  PackedLayer<Cell> packed;
+  const auto prepare = [&](int team) {
+    try {
+      slopes = workspace.take<float>(places * size);
+      if (!gates) packed.take(layer, workspace);
+      if (gradients.x) columns = workspace.take<float>(panels.blocks * kWidth * size);
+      zeros = workspace.take_zeroed<float>(kMaximumSlots * kWidth);
+      left = workspace.take<const float*>(places);
+      right = workspace.take<const float*>(places);
+      to = workspace.take<float*>(places);
+      for (long place = 0; place < places; ++place) {
+        const long time = place / scan.rows, row = place % scan.rows;
+        if (time >= scan.length(row)) continue;
+        left[count] = slopes + place * size;
+        right[count] = layer.x_at(time, row);
+        to[count++] = gradients.x ? gradients.x + place * layer.inputs : nullptr;
+      }
+      product = {right, layer.inputs, {{0, size, gradients.weight}, {}}};
+      scratch = workspace.take<float*>(team);
+      tiles = workspace.take<float*>(team);
+      for (int thread = 0; thread < team; ++thread) {
+        scratch[thread] = gradients.weight ? workspace.take<float>(outer_products_scratch(&product, 1)) : nullptr;
+        tiles[thread] = workspace.take<float>(kTileRows * kMaximumSlots * kWidth);
+      }
+      return true;
+    } catch (const std::bad_alloc&) {
+      status = kOutOfMemory;
+      return false;
+    }
+  };
+  in_parallel(layer.threads(Cell::kGates), prepare, [&](int thread, int team, Barrier& barrier) {
+    if (!gates) {
+      const Range mine = share(blocks_of(scan.width), thread, team);
+      packed.fill(layer, mine);
+      LayerForward<Cell>{layer, packed.weights, packed.start, nullptr, nullptr, slopes}.run(mine);
+      barrier.wait();
+    }
+    walk_share(scan, false, share(registers, thread, team),
+               ScanBackward<Cell>{scan, gates ? gates : slopes, initial, output, grad_output, gradients.state, slopes});
+    if (gradients.x)
+      pack_columns([&](long k) { return layer.weight + k * layer.inputs; }, size, panels, columns,
+                   share(panels.panels, thread, team));
+    barrier.wait();
+    if (gradients.x) {
+      Sequence q{};
+      q.input_size = layer.inputs;
+      const Range mine = share(count, thread, team);
+      for (long first = mine.begin; first < mine.end; first += kChunk)
+        input_gradient(q, left + first, to + first, std::min(kChunk, mine.end - first), {{0, 0}, {size, 0}}, columns,
+                       zeros, {0, panels.panels}, tiles[thread]);
+      clear_padding(scan, gradients.x, layer.inputs, share(scan.rows, thread, team));
+    }
+    if (gradients.weight) outer_products(left, count, size, &product, 1, thread, team, scratch[thread]);
+    if (gradients.bias) {
+      const Range mine = share(size, thread, team);
+      std::fill(gradients.bias + mine.begin, gradients.bias + mine.end, 0.0f);
+      for (long k = 0; k < count; ++k)
+        for (long i = mine.begin; i < mine.end; ++i) gradients.bias[i] += left[k][i];
+    }
+  });
+  return status;
+}
+
+// The arguments of the C functions, in their order.
+inline ScanLayer make_scan_layer(int32_t threads, int32_t reverse, int64_t steps, int64_t rows, int64_t inputs,
+                                 int64_t width, const float* x, int64_t x_step_stride, int64_t x_batch_stride,
+                                 const float* weight, const float* bias, const int64_t* lengths) {
+  return {{threads, reverse != 0, long(steps), long(rows), long(width), lengths}, long(inputs), x, long(x_step_stride),
+          long(x_batch_stride), weight, bias};
+}
+
+}  // namespace gatewise
