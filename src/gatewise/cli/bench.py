@@ -79,6 +79,12 @@ def _print_summary(console: Console, record: dict[str, Any]) -> None:
         f"\n{machine['cpu']}, {record['threads']} threads, torch {machine['torch']}, kernels: {machine['chosen']}"
     )
     console.print("ratios: torch's time over Gatewise's, both in this run; ~: the machine was busy\n")
+    parts = [row[mode] for row in record["rows"] for mode in ("inference", "training") if mode in row]
+    busy = sum(part["disturbed"] for part in parts)
+    if busy:
+        console.print(
+            f"{busy} of {len(parts)} timings were taken while the machine was busy: repeat them when it is idle"
+        )
     for goal in record["goals"]:
         mark = "met   " if goal["met"] else "missed"
         console.print(f"{mark} {goal['name']:<46} {goal['measured']:>8.2f}  (goal {goal['relation']} {goal['goal']:g})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -155,7 +156,8 @@ def _extras(quick: bool, seconds: float, threads: int) -> dict[str, Any]:
         "streaming": extras.streaming(seconds),
         "scans": extras.scans(seconds, (1, 10) if quick else (1, 10, 100, 1000, 5000)),
     }
-    return result if quick else result | {"memory": extras.memory(threads)}
+    linux = sys.platform.startswith("linux")
+    return result | {"memory": extras.memory(threads)} if linux and not quick else result
 
 
 def _means(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import torch
 __all__ = ["Timing", "interleaved", "matmul_peak"]
 
 LEAST_CLEAN = 5
-"""Fewer undisturbed samples than this: the disturbed ones count too, and the timing says so."""
+"""Fewer undisturbed samples than this of any function are too few for medians."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Timing:
     """What one function took.
 
     Attributes:
-        seconds: median.
+        seconds: median of the undisturbed samples; the lower quartile of all where these were too few.
         samples: how many counted.
         dropped: how many did not, because the system took the core away.
-        disturbed: too few were left, so all count.
+        disturbed: undisturbed samples were too few.
     """
 
     seconds: float
@@ -73,14 +73,17 @@ def interleaved(
     while time.perf_counter() - start < seconds or len(next(iter(samples.values()))) < rounds:
         for name, function in functions.items():
             samples[name].append(_one(function, repeats[name]))
-    return {name: _summary(each) for name, each in samples.items()}
+    clean = [sum(undisturbed for _, undisturbed in each) for each in samples.values()]
+    disturbed = min(clean) < min(LEAST_CLEAN, rounds)
+    return {name: _summary(each, disturbed) for name, each in samples.items()}
 
 
-def _summary(samples: list[tuple[float, bool]]) -> Timing:
+def _summary(samples: list[tuple[float, bool]], disturbed: bool) -> Timing:
+    if disturbed:
+        every = sorted(seconds for seconds, _ in samples)
+        return Timing(every[len(every) // 4], len(every), 0, True)
     clean = [seconds for seconds, undisturbed in samples if undisturbed]
-    disturbed = len(clean) < min(LEAST_CLEAN, len(samples))
-    counted = [seconds for seconds, _ in samples] if disturbed else clean
-    return Timing(statistics.median(counted), len(counted), len(samples) - len(counted), disturbed)
+    return Timing(statistics.median(clean), len(clean), len(samples) - len(clean), False)
 
 
 def matmul_peak(size: int = 2048) -> float:
