@@ -56,7 +56,7 @@ class SequenceClassifier(nn.Module):
         embedding_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
-        pooling: str = "mean+max",
+        pooling: str = "last+mean+max",
         dropout: float = 0.5,
         word_dropout: float = 0.1,
     ) -> None:

@@ -87,7 +87,7 @@ class ModelSpec:
     embedding_size: int = 128
     num_layers: int = 1
     bidirectional: bool = False
-    pooling: str = "mean+max"
+    pooling: str = "last+mean+max"
     dropout: float = 0.5
     word_dropout: float = 0.1
     vocabulary_size: int = 20_000
@@ -127,9 +127,9 @@ class TrainingSpec:
         gatewise.errors.OptionError: epochs is out of range; expected: a whole number of at least 1; got: 0; fix: give --epochs a valid value
     """  # noqa: E501
 
-    epochs: int = 3
+    epochs: int = 2
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     schedule: str = "linear"
     clip_norm: float = 1.0
     averaging: float = 0.0
