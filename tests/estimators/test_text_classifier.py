@@ -25,6 +25,7 @@ SMALL = {
     "patience": 8,
     "batch_size": 8,
     "learning_rate": 0.05,
+    "pooling": "mean+max",
     "threads": 1,
 }
 
