@@ -16,4 +16,5 @@ napoleon_numpy_docstring = False
 html_theme = "furo"
 html_title = "Gatewise"
 html_static_path = ["_static"]
+suppress_warnings = ["myst.header"]  # the tours come from the README, where they stand a level deeper
 exclude_patterns = ["_build"]
