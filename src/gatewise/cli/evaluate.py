@@ -62,8 +62,8 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewise import words
     from gatewise.cli.progress import console
-    from gatewise.reports import words
 
     screen = console()
     screen.print(

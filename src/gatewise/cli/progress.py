@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from gatewise import words
 from gatewise.comparison.events import ComparisonEvent, DataReady, ModelDone, ModelStarted, RunProgress
-from gatewise.reports import words
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
 
 if TYPE_CHECKING:

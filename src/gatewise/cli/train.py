@@ -38,7 +38,8 @@ def train(
     from gatewise.cli.interruption import resumable
     from gatewise.comparison.command import train_command
     from gatewise.comparison.plan import default_folder, setting_names
-    from gatewise.training.spec import DataSpec, ModelSpec, RunSpec, TrainingSpec
+    from gatewise.training.run_spec import RunSpec
+    from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
     model, training = setting_names()
     spec = RunSpec(
@@ -52,8 +53,8 @@ def train(
 
 
 def _train(spec: Any, folder: Path) -> None:
+    from gatewise import words
     from gatewise.cli.progress import TrainingDisplay, console
-    from gatewise.reports import words
 
     screen = console()
     with TrainingDisplay(screen) as display:

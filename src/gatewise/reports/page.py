@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gatewise import words
 from gatewise.files import write_text
-from gatewise.reports import words
 from gatewise.reports.plots import write_curves
 from gatewise.reports.records import Record, read_comparison
 from gatewise.reports.svg import Mark, Series, line_chart, nice_ticks, scatter_chart

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gatewise.reports import words
+from gatewise import words
 from gatewise.reports.records import Record
 
 if TYPE_CHECKING:

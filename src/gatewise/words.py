@@ -1,0 +1,240 @@
+"""Numbers as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "Scale",
+    "confidence",
+    "count",
+    "duration",
+    "interval",
+    "join",
+    "p_value",
+    "percent",
+    "points",
+    "ratio",
+    "sentence",
+    "size",
+]
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in percent.
+
+    Example:
+        >>> percent(0.8864), percent(0.5, 0)
+        ('88.6 %', '50 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def confidence(probability: float) -> str:
+    """A model's probability for its answer, never rounded up to certainty.
+
+    Example:
+        >>> confidence(0.873), confidence(0.9999)
+        ('87 %', '> 99 %')
+    """
+    return "> 99 %" if probability >= 0.995 else percent(probability, 0)
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points, with its sign.
+
+    Example:
+        >>> points(0.0123), points(-0.004), points(0.0)
+        ('+1.2', '−0.4', '0.0')
+    """
+    text = f"{100 * share:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def interval(entry: Mapping[str, float], *, signed: bool = False) -> str:
+    """The two ends of an interval of shares.
+
+    Example:
+        >>> interval({"low": 0.881, "high": 0.891}), interval({"low": -0.004, "high": 0.006}, signed=True)
+        ('88.1–89.1', '−0.4 to +0.6')
+    """
+    if signed:
+        return f"{points(entry['low'])} to {points(entry['high'])}"
+    return f"{100 * entry['low']:.1f}–{100 * entry['high']:.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that suits it.
+
+    Example:
+        >>> [duration(value) for value in (0.00031, 0.0042, 0.5, 43.2, 126.0, 4000.0, None)]
+        ['310 µs', '4.2 ms', '500 ms', '43 s', '2.1 min', '1.1 h', '–']
+    """
+    if seconds is None:
+        return "–"
+    for limit, unit, size in ((0.9995e-3, "µs", 1e-6), (0.9995, "ms", 1e-3), (119.5, "s", 1.0), (3570.0, "min", 60.0)):
+        if seconds < limit:
+            value = seconds / size
+            return f"{value:.0f} {unit}" if value >= 9.95 or unit == "µs" else f"{value:.1f} {unit}"
+    return f"{seconds / 3600:.1f} h"
+
+
+def count(number: int | None) -> str:
+    """A whole number, shortened where nobody needs every digit.
+
+    Example:
+        >>> [count(value) for value in (950, 2_692_353, 81_920, None)]
+        ['950', '2.69 M', '81.9 k', '–']
+    """
+    if number is None:
+        return "–"
+    for limit, unit in ((1e6, "M"), (1e4, "k")):
+        if number >= limit:
+            return f"{number / (1e6 if unit == 'M' else 1e3):.3g} {unit}"
+    return f"{number:,}"
+
+
+def p_value(value: float) -> str:
+    """A p value with two figures, never a bare zero.
+
+    Example:
+        >>> p_value(0.0000001), p_value(0.034), p_value(0.71)
+        ('< 0.001', '0.034', '0.71')
+    """
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence: a capital first and a full stop at the end.
+
+    Example:
+        >>> sentence("a fifth held out of the training split"), sentence("Done.")
+        ('A fifth held out of the training split.', 'Done.')
+    """
+    words = words.strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Writes the values of one metric, all with the same number of decimals.
+
+    Args:
+        title: the metric in words: ``accuracy``, ``perplexity``.
+        higher_is_better: its direction.
+        percent: a fraction shown times 100, differences in points.
+        decimals: digits after the decimal point.
+
+    Example:
+        >>> accuracy = Scale("accuracy", True, True, 1)
+        >>> accuracy.value(0.8864), accuracy.gap(0.0123), accuracy.interval(0.881, 0.891)
+        ('88.6 %', '1.2 points', '88.1–89.1')
+        >>> perplexity = Scale("perplexity", False, False, 1)
+        >>> perplexity.value(112.34), perplexity.gap(3.21), perplexity.signed(-3.21)
+        ('112.3', '3.2', '−3.2')
+    """
+
+    title: str
+    higher_is_better: bool
+    percent: bool
+    decimals: int
+
+    @classmethod
+    def of(cls, metric: Mapping[str, Any], reference: float) -> Scale:
+        """The scale for a metric, with four significant digits at a typical value.
+
+        Args:
+            metric: ``title``, ``higher_is_better`` and ``percent`` as in comparison.json.
+            reference: a typical value, such as the best model's.
+
+        Example:
+            >>> error = {"title": "mean squared error", "higher_is_better": False, "percent": False}
+            >>> Scale.of(error, 0.0213).value(0.02134), Scale.of(error, 0.0).decimals
+            ('0.02134', 4)
+        """
+        size = abs(reference)
+        usual = 3 - math.floor(math.log10(size)) if size > 0 and math.isfinite(size) else 4
+        return cls(
+            str(metric["title"]),
+            bool(metric["higher_is_better"]),
+            bool(metric["percent"]),
+            1 if metric["percent"] else min(8, max(0, usual)),
+        )
+
+    @property
+    def best(self) -> str:
+        """The better end in a word: ``highest`` or ``lowest``."""
+        return "highest" if self.higher_is_better else "lowest"
+
+    @property
+    def unit(self) -> str:
+        """What a difference is counted in, for the head of a table."""
+        return "points" if self.percent else self.title
+
+    def gain(self, first: float, second: float) -> float:
+        """By how much the first value is better than the second; negative where it is worse."""
+        return first - second if self.higher_is_better else second - first
+
+    def plain(self, value: float) -> str:
+        """A value without its unit."""
+        text = f"{100 * value if self.percent else value:,.{self.decimals}f}"
+        return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
+
+    def value(self, value: float) -> str:
+        """A value with its unit."""
+        return self.plain(value) + (" %" if self.percent else "")
+
+    def gap(self, value: float) -> str:
+        """The size of a difference, with its unit."""
+        return self.plain(abs(value)) + (" points" if self.percent else "")
+
+    def signed(self, value: float) -> str:
+        """A difference with its sign."""
+        text = self.plain(value)
+        return text if text.startswith("−") or not float(text.replace(",", "")) else f"+{text}"
+
+    def interval(self, low: float, high: float, *, signed: bool = False) -> str:
+        """The two ends of an interval."""
+        if signed:
+            return f"{self.signed(low)} to {self.signed(high)}"
+        return f"{self.plain(low)}–{self.plain(high)}"
+
+
+def join(parts: Sequence[str], last: str = "and") -> str:
+    """Words in a row as a sentence has them.
+
+    Example:
+        >>> join(["RNN"]), join(["RNN", "LSTM", "GRU"])
+        ('RNN', 'RNN, LSTM and GRU')
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def ratio(value: float) -> str:
+    """How many times as much, in words that follow a verb.
+
+    Example:
+        >>> ratio(0.779), ratio(1.282), ratio(12.4)
+        ('0.78 times', '1.3 times', '12 times')
+    """
+    return f"{value:.2f} times" if value < 1 else f"{value:.1f} times" if value < 9.95 else f"{value:.0f} times"
+
+
+def size(number: float | None) -> str:
+    """Bytes in the unit that suits them.
+
+    Example:
+        >>> size(950), size(2_100_000), size(None)
+        ('950 B', '2.1 MB', '–')
+    """
+    if number is None:
+        return "–"
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return f"{number:.0f} B"
