@@ -41,7 +41,7 @@ def test_learns_and_scores(fitted):
     chances = fitted.predict_proba(["a good film", "a bad film"])
     assert chances.sum(axis=1) == pytest.approx([1, 1])
     assert fitted.predict(["a good film", "a bad film"]).tolist() == ["glad", "sad"]
-    assert fitted.result_.best.validation_accuracy == 1.0
+    assert fitted.result_.best.validation["accuracy"] == 1.0
 
 
 @pytest.mark.parametrize(

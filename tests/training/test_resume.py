@@ -206,6 +206,6 @@ def test_predictions_after_loading_are_the_evaluated_ones(tmp_path):
     result = train_run(small_spec(averaging=0.9), data, tmp_path / "run")
     trained = load_run(tmp_path / "run")
     figures = trained.evaluate(data.validation.texts, data.validation.labels)
-    assert figures.accuracy == result.best.validation_accuracy
-    assert figures.loss == pytest.approx(result.best.validation_loss, abs=1e-9)
+    assert figures.accuracy == result.best.validation["accuracy"]
+    assert figures.loss == pytest.approx(result.best.validation["loss"], abs=1e-9)
     assert np.allclose(trained.predict_proba(data.test.texts).sum(axis=1), 1)

@@ -12,6 +12,8 @@ import torch
 from moods import moods, small_spec
 
 from gatewise.errors import DataError, DivergenceError, OptionError, RunError, StorageError
+from gatewise.tasks.classification import SequenceClassifier, classification_loss
+from gatewise.tasks.problem import StepLoss
 from gatewise.training import (
     DataSpec,
     EpochDone,
@@ -25,7 +27,6 @@ from gatewise.training import (
     train_run,
 )
 from gatewise.training.optimisation import Optimisation, learning_rate
-from gatewise.training.prediction import build_model
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def copied(finished, tmp_path):
 def test_it_learns(finished):
     data, result, _ = finished
     assert load_run(result.folder).evaluate(data.test.texts, data.test.labels).accuracy > 0.9
-    assert result.epochs[-1].training_loss < result.epochs[0].training_loss / 2
+    assert result.epochs[-1].training["loss"] < result.epochs[0].training["loss"] / 2
 
 
 def test_events_come_in_order_and_add_up(finished):
@@ -96,7 +97,7 @@ def test_vocabulary_knows_the_training_part_only(finished):
 
 def test_best_epoch_is_the_one_kept(finished):
     _, result, _ = finished
-    best = max(result.epochs, key=lambda record: (record.validation_accuracy, -record.validation_loss))
+    best = max(result.epochs, key=lambda record: (record.validation["accuracy"], -record.validation["loss"]))
     assert result.best == best
 
 
@@ -110,7 +111,7 @@ def test_patience_stops_early(tmp_path):
 def test_every_cell_trains(tmp_path, cell):
     result = train_run(small_spec(cell, epochs=1), moods(tmp_path), tmp_path / "run")
     assert load_run(result.folder).spec.model.cell == cell
-    assert math.isfinite(result.epochs[0].validation_loss)
+    assert math.isfinite(result.epochs[0].validation["loss"])
 
 
 def test_forced_kernel_is_recorded(tmp_path, monkeypatch):
@@ -128,21 +129,27 @@ def test_divergence_is_said_and_never_kept(tmp_path):
     assert not (tmp_path / "run" / "result.json").exists()
 
 
+def one_loss(model):
+    scores = model(torch.ones(3, 2, dtype=torch.long), torch.tensor([3, 2]))
+    loss = classification_loss(scores, torch.tensor([0, 1]))
+    return StepLoss(loss, loss, 2)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_gradient_that_is_not_finite_leaves_the_weights(value):
-    model = build_model(ModelSpec(hidden_size=4, embedding_size=4), 10, 2)
+    model = SequenceClassifier(10, 2, hidden_size=4, embedding_size=4)
     optimisation = Optimisation(model, TrainingSpec(), 10)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     model.head.bias.register_hook(lambda gradient: gradient * value)
     with pytest.raises(DivergenceError, match="gradient"):
-        optimisation.step(torch.ones(3, 2, dtype=torch.long), torch.tensor([3, 2]), torch.tensor([0, 1]), "epoch 1")
+        optimisation.step(one_loss(model), "epoch 1")
     assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
 
 
 def test_clipping_bounds_the_gradient():
-    model = build_model(ModelSpec(hidden_size=4, embedding_size=4), 10, 2)
+    model = SequenceClassifier(10, 2, hidden_size=4, embedding_size=4)
     optimisation = Optimisation(model, TrainingSpec(clip_norm=1e-3), 10)
-    optimisation.step(torch.ones(3, 2, dtype=torch.long), torch.tensor([3, 2]), torch.tensor([0, 1]), "epoch 1")
+    optimisation.step(one_loss(model), "epoch 1")
     norm = torch.linalg.vector_norm(torch.stack([p.grad.norm() for p in model.parameters()]))
     assert float(norm) == pytest.approx(1e-3, rel=1e-2)
 

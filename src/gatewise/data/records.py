@@ -51,6 +51,15 @@ class TextDataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Texts of each part."""
+        return {
+            "train": len(self.train.texts),
+            "validation": len(self.validation.texts),
+            "test": len(self.test.texts),
+        }
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
@@ -62,7 +71,7 @@ class DatasetInfo:
     """
 
     name: str
-    task: Literal["classification"]
+    task: Literal["classification", "forecasting", "language-modelling", "probe"]
     description: str
     at_hand: bool
     where: str

@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import ShapeError
+from gatewise.tasks.problem import Metric
 
-__all__ = ["ClassificationMetrics", "classification_metrics"]
+__all__ = ["ACCURACY", "ClassificationMetrics", "classification_metrics"]
+
+ACCURACY = Metric(
+    "accuracy", "accuracy", higher_is_better=True, percent=True, contribution="1 if the text's class was found, else 0"
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import platform
 from typing import Any
 
 from gatewise import __version__
-from gatewise.data import TextDataset
+from gatewise.training.kinds.kind import Dataset
 
 __all__ = ["describe_environment", "usable_cores"]
 
@@ -22,7 +22,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def describe_environment(dataset: TextDataset, *, threads: int, device: str, kernel: dict[str, str]) -> dict[str, Any]:
+def describe_environment(dataset: Dataset, *, threads: int, device: str, kernel: dict[str, str]) -> dict[str, Any]:
     """Versions, machine, threads, kernel and data of a run, ready for JSON."""
     versions = {"gatewise": __version__, "python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
@@ -39,11 +39,7 @@ def describe_environment(dataset: TextDataset, *, threads: int, device: str, ker
             "split_note": dataset.split_note,
             "fingerprint": dataset.fingerprint,
             "notes": list(dataset.notes),
-            "sizes": {
-                "train": len(dataset.train.texts),
-                "validation": len(dataset.validation.texts),
-                "test": len(dataset.test.texts),
-            },
+            "sizes": dict(dataset.sizes),
         },
     }
 

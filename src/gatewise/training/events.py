@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatewise.training.spec import RunSpec
+from gatewise.training.run_spec import RunSpec
 
 __all__ = [
     "EpochDone",
@@ -25,19 +25,23 @@ __all__ = [
 class EpochRecord:
     """One line of ``metrics.jsonl``: what an epoch gave.
 
-    Accuracies are fractions in [0, 1], losses are mean cross-entropies in nats, ``seconds`` is the time spent
-    training (validation not counted), ``learning_rate`` the rate of the epoch's last step.
+    Attributes:
+        epoch: its number, from 1.
+        training: figures over the epoch's steps: ``loss``, and what the kind of problem counts besides.
+        validation: figures on the validation part after the epoch: ``loss``, the kind's metric, and others.
+        seconds: time spent training, validation not counted.
+        examples_per_second: in the kind's unit.
+        learning_rate: that of the epoch's last step.
 
     Example:
-        >>> EpochRecord(1, 0.5, 0.75, 0.4, 0.8, 10.0, 2000.0, 1e-3).to_dict()["validation_accuracy"]
+        >>> record = EpochRecord(1, {"loss": 0.5}, {"loss": 0.4, "accuracy": 0.8}, 10.0, 2000.0, 1e-3)
+        >>> record.to_dict()["validation"]["accuracy"]
         0.8
     """
 
     epoch: int
-    training_loss: float
-    training_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    training: dict[str, float]
+    validation: dict[str, float]
     seconds: float
     examples_per_second: float
     learning_rate: float
@@ -76,13 +80,17 @@ class RunResult:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The first step is about to be taken; ``resumed_from_epoch`` is None for a fresh run."""
+    """The first step is about to be taken; ``resumed_from_epoch`` is None for a fresh run.
+
+    ``unit`` is what the rates count: ``texts``, ``windows``, ``tokens``.
+    """
 
     parameters: int
     steps_per_epoch: int
     epochs: int
     kernel: dict[str, str]
     resumed_from_epoch: int | None = None
+    unit: str = "examples"
 
 
 @dataclass(frozen=True)

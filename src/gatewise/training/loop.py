@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from gatewise.data import TextDataset, shuffled_batches
 from gatewise.errors import OptionError, RunError
-from gatewise.tasks.classification import SequenceClassifier
-from gatewise.tasks.metrics import classification_metrics
+from gatewise.tasks.problem import Problem
 from gatewise.training.environment import describe_environment, usable_cores
 from gatewise.training.events import (
     EpochDone,
@@ -28,18 +25,18 @@ from gatewise.training.events import (
     StepDone,
 )
 from gatewise.training.interruption import Interrupted, StopSignal
-from gatewise.training.optimisation import Optimisation, learning_rate, seed_step
-from gatewise.training.prediction import build_model, predict_probabilities
-from gatewise.training.preparation import PreparedTexts, prepare_texts
+from gatewise.training.kinds import Dataset, kind_of
+from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
 from gatewise.training.run_folder import RunFolder
-from gatewise.training.spec import RunSpec
+from gatewise.training.run_spec import RunSpec
 
 __all__ = ["train_run"]
 
 CHECKPOINT_SECONDS = 30.0
+_CARRIED = "carried."
 
 
-def train_run(spec: RunSpec, dataset: TextDataset, out: str | Path, *, on_event: Listener | None = None) -> RunResult:
+def train_run(spec: RunSpec, dataset: Dataset, out: str | Path, *, on_event: Listener | None = None) -> RunResult:
     """Train one network and leave a run folder.
 
     A folder that holds this run unfinished is taken up where its last checkpoint stands, and ends in the same bits as
@@ -47,12 +44,12 @@ def train_run(spec: RunSpec, dataset: TextDataset, out: str | Path, *, on_event:
 
     Args:
         spec: the run.
-        dataset: its data, see `gatewise.data.load_text`.
+        dataset: its data, as the kind of problem loads it.
         out: the run folder; made if missing.
         on_event: called with every event, in the training thread.
 
     Returns:
-        The finished run; its best weights are those with the highest validation accuracy (then the lowest loss).
+        The finished run; its best weights are those with the best figure on the validation part (then the lowest loss).
 
     Raises:
         RunError: the folder holds another run, or is damaged.
@@ -106,8 +103,9 @@ class _Progress:
 
     epoch: int = 1
     step: int = 0
+    examples: int = 0
     loss_sum: float = 0.0
-    right: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     best_epoch: int = 0
     records: list[EpochRecord] = field(default_factory=list)
@@ -120,26 +118,34 @@ class _Progress:
         return cls(**{**record, "records": [EpochRecord(**entry) for entry in record["records"]]})
 
     def begin_epoch(self) -> None:
-        self.epoch, self.step, self.loss_sum, self.right, self.seconds = self.epoch + 1, 0, 0.0, 0, 0.0
+        self.epoch, self.step, self.examples = self.epoch + 1, 0, 0
+        self.loss_sum, self.sums, self.seconds = 0.0, {}, 0.0
+
+    def add(self, loss: float, examples: int, sums: dict[str, float]) -> None:
+        self.step += 1
+        self.examples += examples
+        self.loss_sum += loss * examples
+        for name, value in sums.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def training(self) -> dict[str, float]:
+        figures = {"loss": self.loss_sum, **self.sums}
+        return {name: value / self.examples for name, value in figures.items()}
 
 
 class _Run:
     """One run under way."""
 
     def __init__(
-        self, spec: RunSpec, dataset: TextDataset, folder: RunFolder, threads: int, emit: Listener, stop: StopSignal
+        self, spec: RunSpec, dataset: Dataset, folder: RunFolder, threads: int, emit: Listener, stop: StopSignal
     ) -> None:
         self.spec, self.training, self.folder, self.emit, self.stop = spec, spec.training, folder, emit, stop
         self.dataset = dataset
         self.threads = threads
-        self.texts: PreparedTexts = prepare_texts(dataset, spec.model.vocabulary_size, spec.model.max_tokens)
         seed_step(self.training.seed, 0, 0)
-        self.model: SequenceClassifier = build_model(
-            spec.model, len(self.texts.vocabulary), len(dataset.label_names)
-        ).to(self.training.device)
-        self.train_labels = torch.from_numpy(self.texts.train_labels)
-        self.steps = -(-len(self.texts.train) // self.training.batch_size)
-        self.optimisation = Optimisation(self.model, self.training, self.steps * self.training.epochs)
+        self.problem: Problem = kind_of(spec.task).problem(spec, dataset)
+        self.steps = self.problem.steps_per_epoch
+        self.optimisation = Optimisation(self.problem.model, self.training, self.steps * self.training.epochs)
         self.progress = _Progress()
         self.saved_at = time.monotonic()
 
@@ -150,9 +156,9 @@ class _Run:
             environment = describe_environment(
                 self.dataset, threads=self.threads, device=self.training.device, kernel=kernel
             )
-            self.folder.begin(self.spec, environment, self.texts.vocabulary, self.dataset.label_names)
-        parameters = sum(value.numel() for value in self.model.parameters())
-        self.emit(RunStarted(parameters, self.steps, self.training.epochs, kernel, resumed))
+            self.folder.begin(self.spec, environment, self.problem.files())
+        parameters = sum(value.numel() for value in self.problem.model.parameters())
+        self.emit(RunStarted(parameters, self.steps, self.training.epochs, kernel, resumed, self.problem.unit))
         stopped = self._stopped()
         while stopped is None:
             self._train_epoch()
@@ -181,8 +187,10 @@ class _Run:
         tensors, state = saved
         try:
             progress = _Progress.from_dict(state)
+            carried = {name: value for name, value in tensors.items() if name.startswith(_CARRIED)}
+            self.problem.load_carried({name.removeprefix(_CARRIED): value for name, value in carried.items()})
             self.optimisation.load_state(tensors, (progress.epoch - 1) * self.steps + progress.step)
-        except (KeyError, TypeError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(
                 f"the checkpoint in {self.folder.path} does not fit its spec ({error})",
                 fix="delete the folder and train again",
@@ -193,38 +201,31 @@ class _Run:
 
     def _kernel(self) -> dict[str, str]:
         """Which kernel computes a training step, asked of the layers themselves."""
-        batch = self.texts.train.batch(np.arange(min(self.training.batch_size, len(self.texts.train))))
-        self.model.train()
-        self.model(self._on_device(batch.tokens), torch.from_numpy(batch.lengths))
-        return self.model.kernel
+        self.problem.model.train()
+        self.problem.probe()
+        return self.problem.kernel
 
     def _train_epoch(self) -> None:
         progress, training = self.progress, self.training
-        order = shuffled_batches(self.texts.train, training.batch_size, training.seed, progress.epoch)
-        texts_seen, began = 0, time.perf_counter()
-        earlier = progress.seconds
+        self.problem.begin_epoch(progress.epoch, progress.step)
+        self.problem.model.train()
+        seen, began, earlier, begun_at = 0, time.perf_counter(), progress.seconds, progress.step
         while progress.step < self.steps:
-            batch = self.texts.train.batch(order[progress.step])
             place = f"epoch {progress.epoch}, step {progress.step + 1} of {self.steps}"
             seed_step(training.seed, progress.epoch, progress.step + 1)
-            labels = self.train_labels[torch.from_numpy(batch.rows)].to(training.device)
-            outcome = self.optimisation.step(
-                self._on_device(batch.tokens), torch.from_numpy(batch.lengths), labels, place
-            )
-            progress.step += 1
-            progress.loss_sum += outcome.loss * outcome.texts
-            progress.right += outcome.right
-            texts_seen += outcome.texts
+            outcome = self.problem.loss(progress.step)
+            loss = self.optimisation.step(outcome, place)
+            progress.add(loss, outcome.examples, {name: float(value) for name, value in outcome.sums.items()})
+            seen += outcome.examples
             spent = time.perf_counter() - began
             progress.seconds = earlier + spent
-            self._tell_step(outcome.loss, texts_seen / spent)
+            self._tell_step(loss, seen / spent, spent / (progress.step - begun_at))
             self._save_if_due()
 
-    def _tell_step(self, loss: float, rate: float) -> None:
+    def _tell_step(self, loss: float, rate: float, seconds_per_step: float) -> None:
         progress = self.progress
         steps_left = (self.training.epochs - progress.epoch + 1) * self.steps - progress.step
-        left = steps_left * self.training.batch_size / rate
-        self.emit(StepDone(progress.epoch, progress.step, self.steps, loss, rate, left))
+        self.emit(StepDone(progress.epoch, progress.step, self.steps, loss, rate, steps_left * seconds_per_step))
 
     def _save_if_due(self) -> None:
         if self.stop.asked:
@@ -237,23 +238,20 @@ class _Run:
         """Validate, keep the weights if they are the best so far, write the epoch's line, checkpoint."""
         progress = self.progress
         weights = self.optimisation.weights_to_keep()
-        probabilities = predict_probabilities(self.model, self.texts.validation, weights, self.training.device)
-        names = self.dataset.label_names
-        validation = classification_metrics(probabilities, self.texts.validation_labels, names)
-        count = len(self.texts.train)
+        validation = self.problem.validate(weights)
+        if not all(math.isfinite(value) for value in validation.values()):
+            raise divergence("validation loss", validation["loss"], f"epoch {progress.epoch}")
         record = EpochRecord(
             epoch=progress.epoch,
-            training_loss=progress.loss_sum / count,
-            training_accuracy=progress.right / count,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
+            training=progress.training(),
+            validation=validation,
             seconds=progress.seconds,
-            examples_per_second=count / max(progress.seconds, 1e-9),
+            examples_per_second=progress.examples / max(progress.seconds, 1e-9),
             learning_rate=learning_rate(self.training, self.optimisation.done - 1, self.optimisation.steps),
         )
         progress.records.append(record)
         best = progress.records[progress.best_epoch - 1] if progress.best_epoch else None
-        if best is None or _rank(record) > _rank(best):
+        if best is None or self._rank(record) > self._rank(best):
             progress.best_epoch = progress.epoch
             self.folder.save_weights(weights)
         self.folder.append_metrics(record)
@@ -262,6 +260,11 @@ class _Run:
         self.emit(EpochDone(record))
         if self.stop.asked and self._stopped() is None:
             raise Interrupted(self.folder.path, progress.epoch, 0)
+
+    def _rank(self, record: EpochRecord) -> tuple[float, float]:
+        metric = self.problem.metric
+        figure = record.validation[metric.name]
+        return (figure if metric.higher_is_better else -figure), -record.validation["loss"]
 
     def _stopped(self) -> str | None:
         """Why the run is over, or None."""
@@ -273,12 +276,6 @@ class _Run:
         return None
 
     def _save(self) -> None:
-        self.folder.save_checkpoint(self.optimisation.state(), self.progress.to_dict())
+        carried = {_CARRIED + name: value.cpu().contiguous() for name, value in self.problem.carried().items()}
+        self.folder.save_checkpoint({**self.optimisation.state(), **carried}, self.progress.to_dict())
         self.saved_at = time.monotonic()
-
-    def _on_device(self, tokens: np.ndarray[Any, np.dtype[np.int64]]) -> Tensor:
-        return torch.from_numpy(tokens).to(self.training.device)
-
-
-def _rank(record: EpochRecord) -> tuple[float, float]:
-    return record.validation_accuracy, -record.validation_loss

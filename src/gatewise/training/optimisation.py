@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
 from gatewise.errors import DivergenceError
-from gatewise.tasks.classification import SequenceClassifier
+from gatewise.tasks.problem import StepLoss
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["Optimisation", "StepOutcome", "learning_rate", "seed_step"]
-
-
-@dataclass(frozen=True)
-class StepOutcome:
-    """Loss (mean over the batch, in nats), right answers, texts and learning rate of one step."""
-
-    loss: float
-    right: int
-    texts: int
-    learning_rate: float
+__all__ = ["Optimisation", "divergence", "learning_rate", "seed_step"]
 
 
 def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:
@@ -35,7 +24,10 @@ def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:
         >>> [learning_rate(spec, step, 4) for step in range(4)]
         [0.5, 0.375, 0.25, 0.125]
     """
-    done = step / steps
+    warming = round(spec.warm_up * steps)
+    if step < warming:
+        return spec.learning_rate * (step + 1) / (warming + 1)
+    done = (step - warming) / (steps - warming)
     if spec.schedule == "linear":
         return spec.learning_rate * (1 - done)
     if spec.schedule == "cosine":
@@ -49,55 +41,51 @@ def seed_step(seed: int, epoch: int, step: int) -> None:
 
 
 class Optimisation:
-    """Model, Adam's moments (Kingma and Ba, 2015) and the averaged weights, moving together.
+    """Model, the optimizer's moments and the averaged weights, moving together.
 
     Args:
         model: the network; its parameters are changed in place.
-        spec: rates, clipping, averaging.
+        spec: optimizer, rates, clipping, averaging.
         steps: steps of the whole run.
     """
 
-    def __init__(self, model: SequenceClassifier, spec: TrainingSpec, steps: int) -> None:
+    def __init__(self, model: nn.Module, spec: TrainingSpec, steps: int) -> None:
         self.model = model
         self.spec = spec
         self.steps = steps
         self.done = 0
         self._named = dict(model.named_parameters())
-        fused = spec.device.split(":")[0] in ("cpu", "cuda")
-        self._adam = torch.optim.Adam(self._named.values(), lr=spec.learning_rate, fused=fused)
+        self._optimizer = _optimizer(list(self._named.values()), spec)
         self._average = {name: value.detach().clone() for name, value in self._named.items()} if spec.averaging else {}
 
-    def step(self, tokens: Tensor, lengths: Tensor, labels: Tensor, place: str) -> StepOutcome:
+    def step(self, loss: StepLoss, place: str) -> float:
         """Learn from one batch.
 
         Args:
-            tokens: (T, B).
-            lengths: (B,).
-            labels: (B,).
+            loss: what the problem gave for the batch.
             place: epoch and step in words, for the message.
+
+        Returns:
+            The task's loss, in nats or whatever it is measured in.
 
         Raises:
             DivergenceError: loss or gradient is NaN or infinite; the weights are as before the step.
         """
-        self.model.train()
-        scores = self.model(tokens, lengths)
-        loss = functional.cross_entropy(scores, labels)
-        self._adam.zero_grad(set_to_none=True)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise _divergence("loss", value, place)
-        loss.backward()
+        self._optimizer.zero_grad(set_to_none=True)
+        value, whole = float(loss.value.detach()), float(loss.loss.detach())
+        if not math.isfinite(whole) or not math.isfinite(value):
+            raise divergence("loss", value if math.isfinite(whole) else whole, place)
+        loss.loss.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(self._named.values(), self.spec.clip_norm))
         if not math.isfinite(norm):
-            raise _divergence("gradient's norm", norm, place)
+            raise divergence("gradient's norm", norm, place)
         rate = learning_rate(self.spec, self.done, self.steps)
-        for group in self._adam.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = rate
-        self._adam.step()
+        self._optimizer.step()
         self.done += 1
         self._move_average()
-        right = int((scores.detach().argmax(dim=1) == labels).sum())
-        return StepOutcome(value, right, len(labels), rate)
+        return value
 
     def weights_to_keep(self) -> dict[str, Tensor]:
         """The weights that are evaluated and saved: the averaged ones, or those of the last step."""
@@ -110,8 +98,8 @@ class Optimisation:
         tensors |= {f"average.{name}": value for name, value in self._average.items()}
         for name, value in self._named.items():
             for moment in ("exp_avg", "exp_avg_sq"):
-                if value in self._adam.state:
-                    tensors[f"{moment}.{name}"] = self._adam.state[value][moment]
+                if moment in self._optimizer.state.get(value, {}):
+                    tensors[f"{moment}.{name}"] = self._optimizer.state[value][moment]
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def load_state(self, tensors: dict[str, Tensor], done: int) -> None:
@@ -122,8 +110,8 @@ class Optimisation:
                 value.copy_(tensors[f"weight.{name}"])
                 if self._average:
                     self._average[name].copy_(tensors[f"average.{name}"])
-                if done:
-                    self._adam.state[value] = {
+                if done and self.spec.optimizer == "adam":
+                    self._optimizer.state[value] = {
                         # fused Adam wants its step on the device, the others on the CPU
                         "step": torch.tensor(float(done), device=value.device),
                         "exp_avg": tensors[f"exp_avg.{name}"].to(value.device, copy=True),
@@ -139,9 +127,20 @@ class Optimisation:
             torch._foreach_lerp_(list(self._average.values()), list(self._named.values()), 1 - decay)
 
 
-def _divergence(what: str, value: float, place: str) -> DivergenceError:
+def divergence(what: str, value: float, place: str) -> DivergenceError:
+    """The error for a figure of training that is NaN or infinite."""
     return DivergenceError(
         f"training diverged: the {what} became {value} in {place}",
         expected="a finite number",
         fix="lower --learning-rate (for example to a third), or --clip-norm",
     )
+
+
+def _optimizer(parameters: list[nn.Parameter], spec: TrainingSpec) -> torch.optim.Optimizer:
+    fused = spec.device.split(":")[0] in ("cpu", "cuda")
+    options: dict[str, Any] = {"lr": spec.learning_rate, "fused": fused}
+    if spec.optimizer == "sgd":
+        return torch.optim.SGD(parameters, weight_decay=spec.weight_decay, **options)
+    if spec.weight_decay:
+        return torch.optim.AdamW(parameters, weight_decay=spec.weight_decay, **options)
+    return torch.optim.Adam(parameters, **options)

@@ -4,7 +4,8 @@
 
     spec.json               the run, complete (RunSpec)
     environment.json        versions, threads, kernel, data source and fingerprint
-    vocabulary.json         words by number, and the class names
+    vocabulary.json         what the kind of problem needs beside the weights: words, classes
+    scaler.json             ... means and deviations of series
     metrics.jsonl           one EpochRecord a line
     best.safetensors        weights of the best epoch on the validation part
     checkpoint.safetensors  state of an unfinished run; removed at the end
@@ -14,18 +15,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gatewise import files
-from gatewise.data import Vocabulary
 from gatewise.errors import RunError
 from gatewise.training.events import EpochRecord, RunResult
-from gatewise.training.spec import FORMAT_VERSION, RunSpec
+from gatewise.training.run_spec import FORMAT_VERSION, RunSpec
 
 __all__ = ["RunFolder"]
 
@@ -34,6 +34,8 @@ _NAMES = {
     "spec.json",
     "environment.json",
     "vocabulary.json",
+    "scaler.json",
+    "tokenizer.json",
     "metrics.jsonl",
     "best.safetensors",
     _CHECKPOINT,
@@ -91,29 +93,34 @@ class RunFolder:
         place = self.path / "spec.json"
         return RunSpec.from_dict(files.read_json(place), str(place))
 
-    def begin(
-        self, spec: RunSpec, environment: dict[str, Any], vocabulary: Vocabulary, label_names: Sequence[str]
-    ) -> None:
-        """Write what is known before the first step; the spec last."""
+    def begin(self, spec: RunSpec, environment: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write what is known before the first step; the spec last.
+
+        Args:
+            spec: the run.
+            environment: see `gatewise.training.environment`.
+            contents: the kind's own files, JSON objects by name.
+        """
         files.write_json(self.path / "environment.json", {"format_version": FORMAT_VERSION, **environment})
-        self.save_vocabulary(vocabulary, label_names)
+        for name, content in contents.items():
+            files.write_json(self.path / name, dict(content))
         files.write_json(self.path / "spec.json", spec.to_dict())
 
-    def save_vocabulary(self, vocabulary: Vocabulary, label_names: Sequence[str]) -> None:
-        """Write words and class names."""
-        files.write_json(self.path / "vocabulary.json", {**vocabulary.to_dict(), "label_names": list(label_names)})
+    def content(self, name: str) -> dict[str, Any]:
+        """One of the kind's own files.
 
-    def vocabulary(self) -> tuple[Vocabulary, tuple[str, ...]]:
-        """Words and class names."""
-        place = self.path / "vocabulary.json"
+        Raises:
+            RunError: it is missing or not a JSON object.
+        """
+        place = self.path / name
+        if not place.exists():
+            raise RunError(f"{place} is missing", fix="restore the folder from a copy, or train again")
         record = files.read_json(place)
-        vocabulary = Vocabulary.from_dict(record, str(place))
-        names = record.get("label_names")
-        if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
-            raise RunError(f"{place} is damaged", expected="label_names: a list of at least two strings")
-        return vocabulary, tuple(names)
+        if not isinstance(record, dict):
+            raise RunError(f"{place} is damaged", expected="a JSON object", got=type(record).__name__)
+        return record
 
-    def save_weights(self, weights: dict[str, Tensor]) -> None:
+    def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Write the best weights."""
         files.write_bytes(
             self.path / "best.safetensors",
@@ -123,6 +130,21 @@ class RunFolder:
     def weights(self) -> dict[str, Tensor]:
         """The best weights."""
         return self._tensors("best.safetensors")
+
+    def load_weights_into(self, model: nn.Module) -> None:
+        """Give a network the best weights.
+
+        Raises:
+            RunError: they do not fit the network that the spec describes.
+        """
+        try:
+            model.load_state_dict(self.weights())
+        except RuntimeError as error:
+            raise RunError(
+                f"{self.path / 'best.safetensors'} does not fit spec.json and vocabulary.json",
+                got=str(error).splitlines()[-1].strip(),
+                fix="restore the folder from a copy, or train again",
+            ) from error
 
     def save_checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Write tensors and counters together: one file, so that they cannot come apart."""
@@ -226,10 +248,12 @@ def _get(record: Any, *keys: str) -> Any:
 
 def _differences(wanted: RunSpec, held: RunSpec, which: int) -> str:
     """The fields in which two specs differ, with the values of one of them."""
+    if wanted.task != held.task:
+        return f"task {(wanted, held)[which].task}"
     pair = wanted.to_dict(), held.to_dict()
     words = []
     for part in ("data", "model", "training"):
         for name, value in pair[which][part].items():
             if pair[0][part][name] != pair[1][part][name]:
                 words.append(f"{name} {value}")
-    return ", ".join(words) or f"task {(wanted, held)[which].task}"
+    return ", ".join(words) or f"format_version {pair[which]['format_version']}"

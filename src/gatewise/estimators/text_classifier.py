@@ -17,10 +17,12 @@ from gatewise.data import Split, TextDataset
 from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, take
 from gatewise.errors import DataError, RunError
 from gatewise.training.events import Listener, RunResult
-from gatewise.training.spec import DataSpec, ModelSpec, RunSpec, TrainingSpec
+from gatewise.training.run_spec import RunSpec
+from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
 if TYPE_CHECKING:
-    from gatewise.training.trained import TrainedClassifier
+    from gatewise.training.kinds import Trained
+    from gatewise.training.kinds.classification import TrainedClassifier
 
 __all__ = ["TextClassifier"]
 
@@ -163,7 +165,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, dataset = _dataset(texts, labels, validation_data)
         with tempfile.TemporaryDirectory(prefix="gatewise-") as place:
             result = train_run(spec, dataset, Path(place) / "run", on_event=on_event)
-            self._trained: TrainedClassifier = load_run(result.folder)
+            self._trained = _classifier(load_run(result.folder))
             self._environment: dict[str, Any] = files.read_json(result.folder / "environment.json")
         self.classes_ = classes
         self.result_: RunResult = result
@@ -194,8 +196,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         run.claim(self.result_.spec, self._environment["data"]["fingerprint"])
         kind = _kind(self.classes_)
         record = {"format_version": 1, "kind": kind, "classes": [_KINDS[kind](value) for value in self.classes_]}
-        run.begin(self.result_.spec, self._environment, self._trained.vocabulary, self._trained.label_names)
-        run.save_weights(self._trained.model.state_dict())
+        trained = self._trained
+        words = {**trained.vocabulary.to_dict(), "label_names": list(trained.label_names)}
+        run.begin(self.result_.spec, self._environment, {"vocabulary.json": words})
+        run.save_weights(trained.model.state_dict())
         run.rewrite_metrics(self.result_.epochs)
         files.write_json(run.path / _CLASSES, record)
         run.finish(self.result_)
@@ -211,7 +215,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from gatewise.training.run_folder import RunFolder
         from gatewise.training.trained import load_run
 
-        trained = load_run(folder)
+        trained = _classifier(load_run(folder))
         run = RunFolder(folder)
         spec = trained.spec
         loaded = cls(
@@ -244,6 +248,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 _CLASSES = "classes.json"
+
+
+def _classifier(trained: Trained) -> TrainedClassifier:
+    """The trained network, if it is a classifier."""
+    from gatewise.training.kinds.classification import TrainedClassifier
+
+    if not isinstance(trained, TrainedClassifier):
+        raise RunError("the run is not a text classifier", expected="classification", got=trained.spec.task)
+    return trained
 
 
 def _dataset(

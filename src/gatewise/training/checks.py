@@ -1,0 +1,89 @@
+"""Checks that the specs share; each error names the setting as the command line does. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gatewise.errors import GatewiseError, OptionError, RunError, did_you_mean
+
+__all__ = [
+    "check_boolean",
+    "check_choice",
+    "check_optional_string",
+    "check_real",
+    "check_whole",
+    "flag",
+    "known_cells",
+    "out_of_range",
+    "refuse_unknown",
+]
+
+_BUILT_IN_CELLS = ("rnn", "lstm", "gru", "mingru", "minlstm")
+
+
+def refuse_unknown(record: Mapping[str, Any], known: Iterable[str], place: str) -> None:
+    """Refuse keys that no field of the spec has; ``place`` is where they stand."""
+    known = list(known)
+    for key in record:
+        if key not in known:
+            raise RunError(f"{place} has the unknown key {key!r}", fix=did_you_mean(str(key), known))
+
+
+def known_cells() -> tuple[str, ...]:
+    """The built-in names and, once `gatewise.nn` is loaded, every registered cell."""
+    layers = sys.modules.get("gatewise.nn")
+    registered = getattr(layers, "cells", None)
+    names = tuple(registered()) if callable(registered) else ()
+    return tuple(dict.fromkeys((*_BUILT_IN_CELLS, *names)))
+
+
+def flag(name: str) -> str:
+    """The setting as the command line spells it."""
+    return "--" + name.replace("_", "-")
+
+
+def out_of_range(name: str, expected: str, value: object) -> GatewiseError:
+    """The error for a value outside its range."""
+    return OptionError(
+        f"{name} is out of range", expected=expected, got=repr(value), fix=f"give {flag(name)} a valid value"
+    )
+
+
+def check_whole(name: str, value: object, minimum: int) -> None:
+    """Refuse anything but a whole number of at least ``minimum``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        raise out_of_range(name, f"a whole number of at least {minimum}", value)
+
+
+def check_real(
+    name: str, value: object, minimum: float, below: float = math.inf, *, open_minimum: bool = False
+) -> None:
+    """Refuse anything but a finite number from ``minimum`` (or above it) to below ``below``."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not usable or not (minimum < value if open_minimum else minimum <= value) or not value < below:  # type: ignore[operator]
+        words = f"a number {'above' if open_minimum else 'of at least'} {minimum:g}"
+        raise out_of_range(name, words if below == math.inf else f"{words} and below {below:g}", value)
+
+
+def check_boolean(name: str, value: object) -> None:
+    """Refuse anything but true and false."""
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} has the wrong type", expected="true or false", got=repr(value))
+
+
+def check_choice(name: str, value: object, known: Iterable[str]) -> None:
+    """Refuse a value that is not among the known ones."""
+    known = list(known)
+    if value not in known:
+        raise OptionError(
+            f"there is no {name} {value!r}", expected=", ".join(known), fix=did_you_mean(str(value), known)
+        )
+
+
+def check_optional_string(name: str, value: object) -> None:
+    """Refuse anything but a string that is not empty, or None."""
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise OptionError(f"{name} has the wrong type", expected="a string or none", got=repr(value))
