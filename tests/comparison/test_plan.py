@@ -12,7 +12,8 @@ import pytest
 from gatewise.comparison.command import compare_command, train_command
 from gatewise.comparison.plan import Plan, claim_folder, make_plan, setting_names
 from gatewise.errors import OptionError, RunError, StorageError
-from gatewise.training.spec import ModelSpec, RunSpec, TrainingSpec
+from gatewise.training.run_spec import RunSpec
+from gatewise.training.spec import ModelSpec, TrainingSpec
 
 PRINT = "f" * 64
 

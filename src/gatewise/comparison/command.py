@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan import Plan
-from gatewise.training.spec import DataSpec, ModelSpec, RunSpec, TrainingSpec
+from gatewise.training.run_spec import RunSpec
+from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
 __all__ = ["compare_command", "train_command"]
 

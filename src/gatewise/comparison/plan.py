@@ -10,7 +10,8 @@ from typing import Any
 
 from gatewise.errors import OptionError, RunError, did_you_mean
 from gatewise.files import make_folder, read_json, write_json
-from gatewise.training.spec import DataSpec, ModelSpec, RunSpec, TrainingSpec
+from gatewise.training.run_spec import RunSpec
+from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
 __all__ = ["FORMAT_VERSION", "Plan", "PlannedRun", "claim_folder", "default_folder", "make_plan", "setting_names"]
 
