@@ -74,6 +74,7 @@ class Foundation(nn.Module):
         )
         self._cells = self._make_cells(kind, dict(cell_options or {}))
         self._check_combinations(kind)
+        self._name_parameters()
         self._make_parameters(device, dtype)
         self.reset_parameters()
 
@@ -118,6 +119,17 @@ class Foundation(nn.Module):
         """Layer number and parameter suffix of each layer and direction, in state order."""
         ends = ("", "_reverse") if self.bidirectional else ("",)
         return [(layer, f"_l{layer}{end}") for layer in range(self.num_layers) for end in ends]
+
+    def _name_parameters(self) -> None:
+        """Work out once what every call needs: the places of the stack, and each one's parameters by short name."""
+        self._places = tuple(self._suffixes())
+        self._full_names = {
+            suffix: tuple(
+                (name, name + suffix)
+                for name in (*self._cells[layer].parameter_shapes(), *self._cells[layer].extra_shapes())
+            )
+            for layer, suffix in self._places
+        }
 
     def _make_parameters(self, device: torch.device | str | None, dtype: torch.dtype | None) -> None:
         self.all_names: list[list[str]] = []
@@ -208,8 +220,9 @@ class Foundation(nn.Module):
 
     @property
     def _weight(self) -> Tensor:
-        weight: Tensor = getattr(self, self.all_names[0][0])
-        return weight
+        name = self.all_names[0][0]
+        weight: Tensor | None = self._parameters.get(name)
+        return getattr(self, name) if weight is None else weight  # type: ignore[no-any-return]  # a parametrised one
 
     @property
     def _uniform(self) -> bool:
@@ -218,7 +231,7 @@ class Foundation(nn.Module):
     def _start(self, batch: int, dtype: torch.dtype) -> list[State]:
         """The initial states, one tuple of ``(B, size)`` per layer and direction."""
         states: list[State] = []
-        for layer, suffix in self._suffixes():
+        for layer, suffix in self._places:
             cell = self._cells[layer]
             if self.learned_initial_state:
                 learned = [getattr(self, f"initial_{name}{suffix}") for name in cell.states]
@@ -227,11 +240,13 @@ class Foundation(nn.Module):
                 states.append(tuple(self._weight.new_zeros(batch, size, dtype=dtype) for size in cell.state_sizes()))
         return states
 
-    def _weights_of(self, layer: int, suffix: str) -> dict[str, Tensor]:
+    def _weights_of(self, suffix: str) -> dict[str, Tensor]:
         """One direction's parameters by short name, weight dropout applied."""
-        cell = self._cells[layer]
-        names = [*cell.parameter_shapes(), *cell.extra_shapes()]
-        weights: dict[str, Tensor] = {name: getattr(self, name + suffix) for name in names}
+        own = self._parameters
+        weights: dict[str, Tensor] = {}
+        for name, full in self._full_names[suffix]:
+            weight = own.get(full)
+            weights[name] = getattr(self, full) if weight is None else weight  # a parametrised one is an attribute
         if self.training and self.weight_dropout > 0:
             weights["weight_hh"] = functional.dropout(weights["weight_hh"], self.weight_dropout, True)
         return weights

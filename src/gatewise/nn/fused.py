@@ -5,14 +5,12 @@ Importing this module offers those kernels to :mod:`gatewise.kernels.dispatch`.
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
-from gatewise.kernels import fused
 from gatewise.kernels.dispatch import Choice
 from gatewise.kernels.fused import selection as selection
+from gatewise.kernels.fused.call import Options
+from gatewise.kernels.fused.operators import Inputs, sequence, zoneout_parts
 from gatewise.kernels.fused.scan_layer import scan_layer
 from gatewise.nn.cell import State
 from gatewise.nn.time_loop import Direction
@@ -43,55 +41,42 @@ def run_fused(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
             reverse=direction.reverse,
         )
         return output, (last,)
-    arguments = _products(direction) | {
-        "lengths": direction.lengths,
-        "reverse": direction.reverse,
-        "recurrent_mask": direction.recurrent_mask,
-    }
-    if kernel == "lstm":
-        return _run_lstm(direction, arguments)
-    arguments["zoneout_h"] = _keep(direction, 0)
-    arguments["h0"] = direction.state[0]
-    if kernel == "gru":
-        options = direction.cell.kernel_options()
-        arguments["reset"] = "before" if "reset_before" in options else "after"
-        arguments["update"] = "replace" if "update_replace" in options else "keep"
-        output, last = fused.gru(**arguments)
-    else:
-        arguments["nonlinearity"] = kernel.removeprefix("rnn_")
-        output, last = fused.rnn(**arguments)
-    return output, (last,)
+    output, *final = _run_sequence(kernel, direction)
+    return output, tuple(final)
 
 
-def _run_lstm(direction: Direction, arguments: dict[str, Any]) -> tuple[Tensor, State]:
-    weights = direction.weights
-    output, hidden, cell = fused.lstm(
-        **arguments,
-        h0=direction.state[0],
-        c0=direction.state[1],
-        zoneout_h=_keep(direction, 0),
-        zoneout_c=_keep(direction, 1),
-        layer_norm_c=weights.get("layer_norm_c"),
-        layer_norm_c_bias=weights.get("layer_norm_c_bias"),
-        peephole=weights.get("weight_peephole"),
-        coupled="coupled" in direction.cell.kernel_options(),
+def _run_sequence(kernel: str, direction: Direction) -> tuple[Tensor, ...]:
+    """A cell with recurrent weights: output, last hidden state and, for an LSTM, last cell state."""
+    named, weight, state = direction.cell.kernel_options(), direction.weights.get, direction.state
+    keep_h, rate_h = zoneout_parts(direction.zoneout[0] if direction.zoneout else None)
+    keep_c, rate_c = zoneout_parts(direction.zoneout[1] if len(direction.zoneout) > 1 else None)
+    options = Options(
+        kernel.partition("_")[0],
+        direction.reverse,
+        kernel == "rnn_relu",
+        "reset_before" in named,
+        "update_replace" in named,
+        "coupled" in named,
+        rate_h,
+        rate_c,
     )
-    return output, (hidden, cell)
-
-
-def _products(direction: Direction) -> dict[str, Any]:
-    """What enters the products of input and state."""
-    weights = direction.weights
-    optional = ("bias_ih", "bias_hh", "layer_norm_ih", "layer_norm_hh")
-    return {
-        "x": direction.x,
-        "weight_ih": weights["weight_ih"],
-        "weight_hh": weights["weight_hh"],
-        **{name: weights.get(name) for name in optional},
-    }
-
-
-def _keep(direction: Direction, number: int) -> Tensor | float | None:
-    """One state's zoneout as the kernels take it: a uint8 mask, a probability, or None."""
-    keep = direction.zoneout[number] if direction.zoneout else None
-    return keep.to(torch.uint8) if isinstance(keep, Tensor) else keep
+    inputs = Inputs(
+        direction.x,
+        None,
+        state[0],
+        state[1] if len(state) > 1 else None,
+        weight("weight_ih"),
+        direction.weights["weight_hh"],
+        weight("bias_ih"),
+        weight("bias_hh"),
+        weight("layer_norm_ih"),
+        weight("layer_norm_hh"),
+        weight("layer_norm_c"),
+        weight("layer_norm_c_bias"),
+        weight("weight_peephole"),
+        direction.recurrent_mask,
+        keep_h,
+        keep_c,
+        direction.lengths,
+    )
+    return sequence(options, inputs)

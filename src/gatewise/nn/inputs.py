@@ -251,6 +251,8 @@ def join_state(states: Sequence[State], directions: int, uniform: bool, batched:
     """
 
     def stack(tensors: Sequence[Tensor]) -> Tensor:
+        if len(tensors) == 1:
+            return tensors[0][None] if batched else tensors[0]
         return torch.stack(list(tensors)) if batched else torch.cat(list(tensors))
 
     parts: list[Any] = []

@@ -11,15 +11,16 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.errors import OptionError, ShapeError
-from gatewise.kernels.dispatch import Choice, Request, choose
+from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, choose, forced_kernel
 from gatewise.nn import packed
 from gatewise.nn.cell import State
 from gatewise.nn.foundation import Foundation
 from gatewise.nn.implementations import run_direction, run_stack
 from gatewise.nn.inputs import check_input, check_lengths, join_state, split_state
+from gatewise.nn.masks import keep_mask
 from gatewise.nn.options import check_size
 from gatewise.nn.streaming import Session
-from gatewise.nn.time_loop import Direction, in_chunks, unroll
+from gatewise.nn.time_loop import Direction, active_steps, in_chunks, unroll
 from gatewise.nn.tracing import DirectionTrace, Trace
 
 __all__ = ["Recurrent"]
@@ -63,6 +64,7 @@ class Recurrent(Foundation):
     """
 
     _choices: tuple[tuple[str, Choice], ...] = ()
+    _asked: tuple[object, ...] = ()
 
     def forward(
         self, x: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | Sequence[int] | None = None
@@ -183,7 +185,7 @@ class Recurrent(Foundation):
             [torch.Size([2, 4, 3]), torch.Size([2, 4, 3])]
         """
         rows = 1 if batch is None else check_size(type(self).__name__, "batch", batch)
-        states = self._start(rows, self._weight.dtype)
+        states = [tuple(part.clone() for part in each) for each in self._start(rows, self._weight.dtype)]
         return join_state(states, self.directions, self._uniform, batch is not None)
 
     @property
@@ -230,9 +232,6 @@ class Recurrent(Foundation):
             states = split_state(
                 name, hx, self._cells[0].states, sizes, self.directions, batch if batched else None, self._weight
             )
-        if rows is not None and steps > 0:
-            real = torch.arange(steps, device=x.device)[:, None] < rows
-            inner = inner.masked_fill(~real[..., None], 0)
         output, states = self._stack(inner, states, rows, traces)
         return (output.transpose(0, 1) if axis == 1 else output if batched else output[:, 0]), states, batched, axis
 
@@ -240,17 +239,17 @@ class Recurrent(Foundation):
         self, x: Tensor, states: list[State], lengths: Tensor | None, traces: list[DirectionTrace] | None
     ) -> tuple[Tensor, list[State]]:
         """All layers, time-major."""
-        places = self._suffixes()
-        choices = [self._choose(x, layer, "reverse" in suffix, lengths, traces) for layer, suffix in places]
-        if not torch.compiler.is_compiling():
-            self._choices = tuple((suffix[1:], choice) for (_, suffix), choice in zip(places, choices, strict=True))
+        places = self._places
+        choices = self._choose_all(x, lengths, traces)
+        if lengths is not None and x.shape[0] > 0 and any(choice.family != "fused" for choice in choices):
+            x = x.masked_fill(~active_steps(lengths, x.shape[0])[..., None], 0)  # the fused kernels never look there
         if self._in_one_call(choices, x, lengths):
             stacked = [torch.stack(column) for column in zip(*states, strict=True)]
             output, final = run_stack(
                 self._cells[0],
                 x,
                 stacked,
-                [self._weights_of(layer, suffix) for layer, suffix in places],
+                [self._weights_of(suffix) for _, suffix in places],
                 bidirectional=self.bidirectional,
                 dropout=self.dropout if self.num_layers > 1 else 0.0,
                 training=self.training,
@@ -272,6 +271,33 @@ class Recurrent(Foundation):
                 x = functional.dropout(x, self.dropout, self.training)
         return x, finals
 
+    def _choose_all(self, x: Tensor, lengths: Tensor | None, traces: list[DirectionTrace] | None) -> list[Choice]:
+        """The implementation of every layer and direction, also kept for :attr:`choices`.
+
+        Choosing asks a dozen questions whose answers rarely change, so the last answer is kept with what they asked.
+        """
+        if torch.compiler.is_compiling():
+            return [self._choose(x, layer, "reverse" in suffix, lengths, traces) for layer, suffix in self._places]
+        kind = x.device.type
+        asked = (
+            x.shape,
+            x.dtype,
+            kind,
+            self._autocast_dtype(kind),
+            lengths is None,
+            traces is None,
+            self.training,
+            torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
+            torch._C._are_functorch_transforms_active(),
+            forced_kernel(),
+            *CANDIDATES,
+        )
+        if asked != self._asked:
+            choices = [self._choose(x, layer, "reverse" in suffix, lengths, traces) for layer, suffix in self._places]
+            named = tuple((suffix[1:], choice) for (_, suffix), choice in zip(self._places, choices, strict=True))
+            self._choices, self._asked = named, asked
+        return [choice for _, choice in self._choices]
+
     def _choose(
         self, x: Tensor, layer: int, reverse: bool, lengths: Tensor | None, traces: list[DirectionTrace] | None
     ) -> Choice:
@@ -287,12 +313,11 @@ class Recurrent(Foundation):
             "recurrent_dropout": self.training and self.recurrent_dropout > 0,
         }
         kind = x.device.type
-        autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
         return choose(
             Request(
                 cell=cell.kernel_name,
                 device=kind,
-                dtype=torch.get_autocast_dtype(kind) if autocast else x.dtype,
+                dtype=self._autocast_dtype(kind) or x.dtype,
                 input_size=cell.input_size,
                 hidden_size=cell.hidden_size,
                 batch=x.shape[1],
@@ -301,6 +326,12 @@ class Recurrent(Foundation):
                 needs_grad=torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
             )
         )
+
+    @staticmethod
+    def _autocast_dtype(kind: str) -> torch.dtype | None:
+        """The precision that autocast asks for on this kind of device, or None."""
+        on = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        return torch.get_autocast_dtype(kind) if on else None
 
     def _in_one_call(self, choices: Sequence[Choice], x: Tensor, lengths: Tensor | None) -> bool:
         """Whether torch can take the whole stack at once.
@@ -333,7 +364,7 @@ class Recurrent(Foundation):
             self._cells[layer],
             x,
             state,
-            self._weights_of(layer, suffix),
+            self._weights_of(suffix),
             lengths,
             "reverse" in suffix,
             self._recurrent_mask(state[0]),
@@ -350,18 +381,20 @@ class Recurrent(Foundation):
 
     def _recurrent_mask(self, hidden: Tensor) -> Tensor | None:
         """``(B, H)``, scaled by 1 / (1 - p), one draw for all steps; None in evaluation."""
-        if not self.training or self.recurrent_dropout == 0:
+        if self.recurrent_dropout == 0 or not self.training:
             return None
         return functional.dropout(torch.ones_like(hidden), self.recurrent_dropout, True)
 
     def _zoneout_masks(self, steps: int, state: State) -> tuple[Tensor | float | None, ...]:
         """Per state: in training ``(T, B, size)`` of bool, true where the old value is kept; in evaluation p."""
+        if not any(self.zoneout):
+            return (None,) * len(state)
         masks: list[Tensor | float | None] = []
         for p, each in zip(self.zoneout, state, strict=True):
             if p == 0:
                 masks.append(None)
             elif self.training:
-                masks.append(torch.rand(steps, *each.shape, dtype=torch.float32, device=each.device) < p)
+                masks.append(keep_mask((steps, *each.shape), p, each.device))
             else:
                 masks.append(p)
         return tuple(masks)

@@ -141,7 +141,7 @@ def _session_layers(layer: Recurrent) -> tuple[list[SessionLayer] | None, str]:
         return None, f"no compiled step with {', '.join(present)}"
     layers = []
     for number, cell in enumerate(layer._cells):
-        weights = layer._weights_of(number, f"_l{number}")
+        weights = layer._weights_of(f"_l{number}")
         products = {name: weights.get(name) for name in ("weight_hh", "bias_ih", "bias_hh")}
         layers.append(SessionLayer(cell.kernel_name, weights["weight_ih"], **products, options=cell.kernel_options()))
     supported, why = supports_session(layers)

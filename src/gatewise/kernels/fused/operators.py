@@ -82,11 +82,12 @@ def zoneout_parts(zoneout: Tensor | float | None) -> tuple[Tensor | None, float]
 
 def dense(inputs: Inputs) -> Inputs:
     """The same tensors in the layout that the kernels read: x by strides, all others dense."""
-    dense = [None if tensor is None else tensor.contiguous() for tensor in inputs[1:]]
     x = inputs.x
     if x is not None and x.stride(2) != 1 and x.shape[2] > 1:
         x = x.contiguous()
-    return Inputs(x, *dense)  # type: ignore[arg-type]
+    if x is inputs.x and all(tensor is None or tensor.is_contiguous() for tensor in inputs[1:]):
+        return inputs
+    return Inputs(x, *[None if tensor is None else tensor.contiguous() for tensor in inputs[1:]])
 
 
 def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool) -> Sequence:
