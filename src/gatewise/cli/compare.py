@@ -24,7 +24,6 @@ def compare(
         typer.Option("--out", metavar="DIR", help="Folder for the result. (default runs/ and the data's name)"),
     ] = None,
     *,
-    data_options: dict[str, Any],
     settings: dict[str, Any],
 ) -> None:
     """Compare recurrent cells and a linear baseline on one data set: table, verdict, report.
@@ -43,7 +42,7 @@ def compare(
     from gatewise.comparison.command import compare_command
     from gatewise.comparison.plan import default_folder, make_plan
 
-    plan = make_plan(data, cells=cells.split(","), seeds=seeds, **data_options, **settings)
+    plan = make_plan(data, cells=cells.split(","), seeds=seeds, **settings)
     folder = out or default_folder(data)
     with resumable(folder, compare_command(plan, folder)):
         _compare(plan, folder)

@@ -30,10 +30,10 @@ def evaluate(
 
         gatewise evaluate my-run test.csv --text review --label sentiment --json
     """
-    from gatewise.cli.runs import open_run
+    from gatewise.cli.runs import as_classifier, open_run
     from gatewise.data import read_table
 
-    classifier = open_run(run)
+    classifier = as_classifier(open_run(run), "evaluate")
     table = read_table(file, text, label)
     names = classifier.label_names
     metrics = asdict(classifier.evaluate(table.texts, _known_labels(table, names)))

@@ -1,90 +1,100 @@
-"""Options that several commands share: every field of the model's and the training's spec is a flag of its name."""
+"""Options that several commands share: every field of a run's spec is a flag of its name, whatever the task."""
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
+import typing
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
-from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
+from gatewise.training.assembly import ALIASES, PARTS, setting_fields
+from gatewise.training.run_spec import TASKS
+from gatewise.training.spec import TrainingSpec
 
-__all__ = ["DATA_OPTIONS", "SETTING_HELP", "with_settings"]
+__all__ = ["SETTING_HELP", "DataArgument", "TaskOption", "with_settings"]
 
 SETTING_HELP = {
+    "text": "Column of the texts.",
+    "label": "Column of the labels.",
+    "test": "Second file, used only for testing.",
+    "download": "Fetch the official files if they are not at hand.",
+    "time": "Column with the time of each row.",
+    "target": "Column to forecast; several separated by commas.",
+    "features": "Further columns to read, separated by commas.",
+    "group": "Column that tells series apart.",
+    "horizon": "Steps to forecast.",
+    "lookback": "Steps to forecast from.",
+    "transform": "What is learnt: value, difference or log-return.",
+    "tokens": "What a token is: word, character or bpe.",
+    "length": "Steps of a probe's sequences.",
+    "examples": "Sequences that a probe learns from.",
     "hidden_size": "Units per recurrent layer and direction.",
-    "embedding_size": "Numbers per word.",
+    "embedding_size": "Numbers per word or token.",
     "num_layers": "Recurrent layers on top of each other.",
-    "bidirectional": "Read each text in both directions.",
+    "bidirectional": "Read each sequence in both directions.",
     "pooling": "How the steps become one vector: last, mean, max, mean+max, last+mean+max.",
-    "dropout": "Probability of zeroing an input or a pooled feature while training.",
+    "dropout": "Probability of zeroing an input or feature while training.",
     "word_dropout": "Probability of blanking a whole word while training.",
-    "vocabulary_size": "Words kept, the most frequent of the training part.",
+    "vocabulary_size": "Words or tokens kept, the most frequent of the training part.",
     "max_tokens": "Longer texts keep their first and last halves of this many tokens.",
+    "decoding": "How the future is written: direct, recursive or segments.",
+    "segment_length": "Steps per segment, for --decoding segments.",
+    "normalisation": "Of each window: none, last or standard.",
+    "channel_independent": "Treat each target as a series of its own.",
+    "quantiles": "Quantiles to forecast, separated by commas: 0.1,0.9.",
+    "steps": "Tokens through which the gradient flows back.",
+    "tied": "Let the output layer use the embedding's weights.",
+    "layer_dropout": "Probability of zeroing a feature between layers while training.",
+    "output_dropout": "Probability of zeroing a feature of the last layer while training.",
+    "embedding_dropout": "Probability of blanking a token everywhere while training.",
+    "weight_dropout": "Probability of zeroing a recurrent weight while training.",
+    "activation_regularisation": "Weight of the outputs' mean square in the loss.",
+    "temporal_regularisation": "Weight of the mean square of the outputs' changes in the loss.",
+    "adaptive_softmax": "Give rare tokens a smaller output layer.",
     "epochs": "Passes over the training part, at most.",
-    "batch_size": "Texts per training step.",
-    "learning_rate": "Adam's learning rate at its height.",
+    "batch_size": "Sequences per training step.",
+    "optimizer": "adam or sgd.",
+    "learning_rate": "The optimizer's learning rate at its height.",
+    "warm_up": "Fraction of all steps in which the rate climbs to its height.",
+    "weight_decay": "Pull of the weights towards zero, decoupled from the gradient.",
     "schedule": "Learning rate over the run: constant, linear or cosine.",
     "clip_norm": "Largest Euclidean norm of the gradient.",
     "averaging": "Decay per step of averaged weights; 0 for none.",
-    "patience": "Stop after this many epochs without a better validation accuracy.",
+    "patience": "Stop after this many epochs without a better figure on the validation part.",
     "seed": "Start of all random numbers.",
     "threads": "CPU threads; all cores if not given.",
     "device": "cpu, cuda, cuda:0 ...",
 }
-_ALIASES = {"hidden_size": ("--hidden",), "learning_rate": ("--lr",)}
-_MODEL_PANEL, _TRAINING_PANEL, _DATA_PANEL = "Model", "Training", "Data"
+_PANELS = {"data": "Data", "model": "Model", "training": "Training"}
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file.")]
-TextOption = Annotated[
-    str | None, typer.Option("--text", metavar="COLUMN", help="Column of the texts.", rich_help_panel=_DATA_PANEL)
-]
-LabelOption = Annotated[
-    str | None, typer.Option("--label", metavar="COLUMN", help="Column of the labels.", rich_help_panel=_DATA_PANEL)
-]
-TestOption = Annotated[
+TaskOption = Annotated[
     str | None,
-    typer.Option("--test", metavar="FILE", help="Second file, used only for testing.", rich_help_panel=_DATA_PANEL),
+    typer.Option("--task", metavar="NAME", help=f"{', '.join(TASKS)}; found from DATA and its options if not given."),
 ]
-DownloadOption = Annotated[
-    bool,
-    typer.Option("--download", help="Fetch the official archive if it is not at hand.", rich_help_panel=_DATA_PANEL),
-]
-DATA_OPTIONS: dict[str, Any] = {
-    "text": TextOption,
-    "label": LabelOption,
-    "test": TestOption,
-    "download": DownloadOption,
-}
 
 
 def with_settings(*, omit: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the data options and one flag per setting; it receives them as two dictionaries.
+    """Give a command one flag per setting of any task; it receives those that were given as ``settings``.
 
     Args:
         omit: settings that the command names in a way of its own.
-
-    The decorated function takes ``data_options`` and ``settings``: the options of `DataSpec`, and those settings that
-    were given on the command line (a setting left out keeps the spec's default).
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         parameters = _parameters(omit)
+        names = {entry.name for entry in parameters}
 
         @wraps(command)
         def called(**given: Any) -> Any:
-            data_options = {name: given.pop(name) for name in DATA_OPTIONS}
-            settings = {entry.name: given.pop(entry.name) for entry in parameters if entry.name in SETTING_HELP}
-            chosen = {name: value for name, value in settings.items() if value is not None}
-            return command(**given, data_options=data_options, settings=chosen)
+            settings = {name: given.pop(name) for name in list(given) if name in names}
+            return command(**given, settings={name: value for name, value in settings.items() if value is not None})
 
         own = [
-            entry
-            for entry in inspect.signature(command, eval_str=True).parameters.values()
-            if entry.name not in ("data_options", "settings")
+            entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "settings"
         ]
         # typer reads the signature and the annotations to learn a command's options.
         called.__signature__ = inspect.Signature([*own, *parameters])  # type: ignore[attr-defined]
@@ -96,28 +106,39 @@ def with_settings(*, omit: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]
 
 
 def _parameters(omit: tuple[str, ...]) -> list[inspect.Parameter]:
-    defaults = DataSpec()
-    parameters = [_parameter(name, annotation, getattr(defaults, name)) for name, annotation in DATA_OPTIONS.items()]
-    for spec, panel in ((ModelSpec(), _MODEL_PANEL), (TrainingSpec(), _TRAINING_PANEL)):
-        for entry in dataclasses.fields(spec):
-            if entry.name not in omit and entry.name != "cell":
-                parameters.append(_setting(entry.name, getattr(spec, entry.name), panel))
-    return parameters
+    """A flag for each setting that any task has, those of the first task first."""
+    found: dict[str, inspect.Parameter] = {}
+    for part in PARTS:
+        for task, kind in TASKS.items():
+            spec: Any = {"data": kind.data, "model": kind.model}.get(part, TrainingSpec)
+            hints = typing.get_type_hints(spec)
+            for name in setting_fields(task, part):
+                if name not in (*omit, "data", "cell", *found):
+                    found[name] = _setting(name, hints[name], part)
+    return list(found.values())
 
 
-def _setting(name: str, default: Any, panel: str) -> inspect.Parameter:
-    """A flag whose value is None where it was not given; the help shows the spec's default."""
+def _setting(name: str, hint: Any, part: str) -> inspect.Parameter:
+    """A flag whose value is None where it was not given; the help shows the usual values."""
+    kinds = [kind for kind in (typing.get_args(hint) or (hint,)) if kind is not type(None)]
     flag = "--" + name.replace("_", "-")
-    if isinstance(default, bool):
-        kind: Any = bool | None
-        flags: tuple[str, ...] = (flag,)
-    else:
-        kind = (int if default is None else type(default)) | None
-        flags = (flag, *_ALIASES.get(name, ()))
-    shown = "" if default is None or isinstance(default, bool) else f" (default {default})"
-    option = typer.Option(*flags, help=SETTING_HELP[name] + shown, show_default=False, rich_help_panel=panel)
-    return _parameter(name, Annotated[kind, option], None)
+    aliases = [f"--{alias}" for alias, meant in ALIASES.items() if meant == name]
+    flags = (flag,) if kinds[0] is bool else (flag, *aliases)
+    option = typer.Option(
+        *flags, help=SETTING_HELP[name] + _usual(name), show_default=False, rich_help_panel=_PANELS[part]
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kinds[0] | None, option]
+    )
 
 
-def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+def _usual(name: str) -> str:
+    """The usual value in words, and for which tasks, where not all have the setting or they differ."""
+    parts = {task: {key: value for part in PARTS for key, value in setting_fields(task, part).items()} for task in TASKS}
+    usual = {task: fields[name] for task, fields in parts.items() if name in fields}
+    if all(isinstance(value, bool) or value is None or value == "" for value in usual.values()):
+        return "" if len(usual) == len(TASKS) else f" ({', '.join(usual)})"
+    if len(set(usual.values())) == 1:
+        only = "" if len(usual) == len(TASKS) else f"{', '.join(usual)}; "
+        return f" ({only}default {next(iter(usual.values()))})"
+    return " (default " + ", ".join(f"{value} for {task}" for task, value in usual.items()) + ")"

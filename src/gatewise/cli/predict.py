@@ -13,7 +13,7 @@ import typer
 from gatewise.errors import DataError, OptionError
 
 if TYPE_CHECKING:
-    from gatewise.training import TrainedClassifier
+    from gatewise.training import Trained, TrainedClassifier
 
 __all__ = ["predict"]
 
@@ -29,32 +29,57 @@ def predict(
         Path | None,
         typer.Option("--file", metavar="FILE", help="Read the texts from a file, one a line."),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write forecasts here (CSV); standard output if not given."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: label, probability, probabilities.")
     ] = False,
 ) -> None:
-    """Label texts with a trained network.
+    """Label texts, or continue series, with a trained network.
 
     Examples:
 
         gatewise predict my-run "The movie was not only interesting but also profoundly moving"
 
         gatewise predict my-run --file reviews.txt --json > labels.jsonl
+
+        gatewise predict my-forecaster --file new.csv --out forecast.csv
     """
     if texts and file is not None:
         raise OptionError("texts and --file exclude each other", fix="give the texts either way, not both")
-    from gatewise.cli.runs import open_run
+    from gatewise.cli.runs import as_classifier, open_run
 
+    trained = open_run(run)
+    if trained.spec.task == "forecasting":
+        _forecast(trained, texts, file, out)
+        return
+    if out is not None:
+        raise OptionError("--out is for forecasts", fix="redirect standard output instead: > FILE")
+    classifier = as_classifier(trained, "predict")
     lines: Iterator[str] = iter(texts) if texts else _lines(file)
     if not texts and file is None and sys.stdin.isatty():
         typer.echo("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
-    classifier = open_run(run)
     count = 0
     for batch in _batches(lines, 1 if sys.stdin.isatty() and not texts and file is None else _BATCH):
         _show(classifier, batch, as_json)
         count += len(batch)
     if count == 0:
         raise DataError("there is no text to label", fix="give texts after the run folder, --file, or standard input")
+
+
+def _forecast(trained: Trained, texts: Sequence[str] | None, file: Path | None, out: Path | None) -> None:
+    from gatewise.cli.forecast_files import forecast_file
+
+    if texts or file is None:
+        raise OptionError(
+            "a forecast continues a table of series",
+            expected="--file with the same columns as the training data",
+            got="texts" if texts else "nothing",
+            fix="gatewise predict RUN --file new.csv",
+        )
+    forecast_file(trained, file, out)
 
 
 def _show(classifier: TrainedClassifier, texts: Sequence[str], as_json: bool) -> None:

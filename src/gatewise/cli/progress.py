@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from gatewise.data.records import TextDataset
+    from gatewise.tasks.problem import Metric
+    from gatewise.training.kinds import Dataset
 
 __all__ = ["ComparisonDisplay", "TrainingDisplay", "console"]
 
@@ -59,6 +60,8 @@ class TrainingDisplay:
         self.epoch_bar: TaskID | None = None
         self.title = ""
         self.epochs = 0
+        self.unit = "examples"
+        self.metric: Metric | None = None
         self.spoke = time.monotonic()
 
     def __enter__(self) -> TrainingDisplay:
@@ -73,18 +76,21 @@ class TrainingDisplay:
         self.screen.print(line, style=style, markup=False, soft_wrap=not self.live)
         self.spoke = time.monotonic()
 
-    def data(self, dataset: TextDataset) -> None:
+    def data(self, dataset: Dataset) -> None:
         """Say where the records came from and how they were split."""
         self.say(f"Data: {dataset.source}")
-        sizes = (len(dataset.train.texts), len(dataset.validation.texts), len(dataset.test.texts))
-        self.say("{:,} examples to learn from, {:,} to validate, {:,} to test".format(*sizes))
+        sizes = dataset.sizes
+        self.say(
+            f"{sizes['train']:,} examples to learn from, {sizes['validation']:,} to validate, {sizes['test']:,} to test"
+        )
         self.say(f"Test part: {dataset.split_note}")
         for note in dataset.notes:
             self.say(f"Note: {note}", "dim")
 
-    def begin(self, title: str, step: str = "") -> None:
-        """A model is about to be trained."""
+    def begin(self, title: str, step: str = "", metric: Metric | None = None) -> None:
+        """A model is about to be trained; its epochs are told in the figures of ``metric``."""
         self.title = title
+        self.metric = metric or self.metric
         self._end_bar()
         if self.live:
             self.epoch_bar = self.bars.add_task(title, total=None, words=step)
@@ -101,7 +107,7 @@ class TrainingDisplay:
             self._epoch(event)
 
     def _started(self, event: RunStarted) -> None:
-        self.epochs = event.epochs
+        self.epochs, self.unit = event.epochs, event.unit
         kernel = event.kernel.get("implementation", "")
         size = f"{words.count(event.parameters)} parameters, {event.steps_per_epoch} steps per epoch"
         line = f"{self.title}: {size}, kernel {kernel}"
@@ -110,7 +116,8 @@ class TrainingDisplay:
         self.say(line)
 
     def _step(self, event: StepDone) -> None:
-        rate = f"loss {event.loss:.3f} · {event.examples_per_second:,.0f} texts/s · {_clock(event.seconds_left)} left"
+        speed = f"{event.examples_per_second:,.0f} {self.unit}/s"
+        rate = f"loss {event.loss:.3f} · {speed} · {_clock(event.seconds_left)} left"
         if self.epoch_bar is not None:
             description = f"{self.title} epoch {event.epoch}/{self.epochs}"
             self.bars.update(
@@ -121,10 +128,14 @@ class TrainingDisplay:
 
     def _epoch(self, event: EpochDone) -> None:
         record = event.record
-        self.say(
-            f"  epoch {record.epoch}/{self.epochs}: loss {record.training_loss:.3f}, validation accuracy "
-            f"{words.percent(record.validation_accuracy)}, {words.duration(record.seconds)}"
-        )
+        line = f"  epoch {record.epoch}/{self.epochs}: loss {record.training['loss']:.3f}, "
+        if self.metric is None:
+            line += f"validation loss {record.validation['loss']:.3f}"
+        else:
+            figure = record.validation[self.metric.name]
+            scale = words.Scale.of(self.metric.to_dict(), figure)
+            line += f"validation {self.metric.title} {scale.value(figure)}"
+        self.say(f"{line}, {words.duration(record.seconds)}")
 
     def _end_bar(self) -> None:
         if self.epoch_bar is not None:

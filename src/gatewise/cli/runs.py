@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from gatewise.errors import RunError
 
 if TYPE_CHECKING:
-    from gatewise.training import TrainedClassifier
+    from gatewise.training import Trained, TrainedClassifier
 
-__all__ = ["open_run"]
+__all__ = ["as_classifier", "open_run"]
 
 
-def open_run(folder: Path) -> TrainedClassifier:
+def open_run(folder: Path) -> Trained:
     """Load the trained network of a run folder.
 
     Raises:
@@ -31,3 +31,25 @@ def open_run(folder: Path) -> TrainedClassifier:
     from gatewise.training import load_run
 
     return load_run(folder)
+
+
+def as_classifier(trained: Trained, command: str) -> TrainedClassifier:
+    """The trained network, if it is a text classifier.
+
+    Args:
+        trained: what `open_run` gave.
+        command: what was asked for, for the message.
+
+    Raises:
+        RunError: the run is of another kind.
+    """
+    from gatewise.training import TrainedClassifier
+
+    if not isinstance(trained, TrainedClassifier):
+        raise RunError(
+            f"`gatewise {command}` needs a text classifier",
+            expected="a run of the task classification",
+            got=trained.spec.task,
+            fix="see gatewise generate for language models, gatewise predict --file for forecasts",
+        )
+    return trained
