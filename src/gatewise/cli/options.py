@@ -134,8 +134,9 @@ def _setting(name: str, hint: Any, part: str) -> inspect.Parameter:
 
 def _usual(name: str) -> str:
     """The usual value in words, and for which tasks, where not all have the setting or they differ."""
-    parts = {task: {key: value for part in PARTS for key, value in setting_fields(task, part).items()} for task in TASKS}
-    usual = {task: fields[name] for task, fields in parts.items() if name in fields}
+    usual = {
+        task: fields[name] for task in TASKS for part in PARTS if name in (fields := setting_fields(task, part))
+    }
     if all(isinstance(value, bool) or value is None or value == "" for value in usual.values()):
         return "" if len(usual) == len(TASKS) else f" ({', '.join(usual)})"
     if len(set(usual.values())) == 1:

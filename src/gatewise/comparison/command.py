@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan import Plan
+from gatewise.training.assembly import PARTS, setting_fields
+from gatewise.training.kinds import task_of
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
-__all__ = ["compare_command", "train_command"]
+__all__ = ["compare_command", "setting_words", "train_command"]
 
 
 def compare_command(plan: Plan, folder: Path) -> str:
@@ -39,10 +42,37 @@ def train_command(spec: RunSpec, folder: Path) -> str:
         >>> train_command(RunSpec(model=ModelSpec(cell="lstm", bidirectional=True)), Path("my run"))
         "gatewise train imdb --cell lstm --bidirectional --out 'my run'"
     """
-    words = ["gatewise", "train", *_data_words(spec.data), "--cell", spec.model.cell]
-    words += _setting_words(spec.model, ModelSpec(), omit="cell")
-    words += _setting_words(spec.training, TrainingSpec())
+    words = ["gatewise", "train", spec.data.data, "--cell", spec.model.cell]
+    if task_of(spec.data.data, given=_given(spec)) != spec.task:
+        words += ["--task", spec.task]
+    for part in PARTS:
+        words += setting_words(getattr(spec, part), setting_fields(spec.task, part), omit=("data", "cell"))
     return shlex.join([*words, "--out", str(folder)])
+
+
+def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ()) -> list[str]:
+    """Flags for the settings that are not the usual ones.
+
+    Example:
+        >>> setting_words(TrainingSpec(epochs=5), {"epochs": 2, "seed": 0})
+        ['--epochs', '5']
+    """
+    words: list[str] = []
+    for name, normal in usual.items():
+        value = getattr(spec, name)
+        if name in omit or value == normal:
+            continue
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        else:
+            words += [flag, str(value)]
+    return words
+
+
+def _given(spec: RunSpec) -> tuple[str, ...]:
+    usual = setting_fields(spec.task, "data")
+    return tuple(name for name, normal in usual.items() if name != "data" and getattr(spec.data, name) != normal)
 
 
 def _data_words(spec: DataSpec) -> list[str]:
