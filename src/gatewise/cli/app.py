@@ -16,6 +16,7 @@ from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
 from gatewise.cli.predict import predict
 from gatewise.cli.report import report
+from gatewise.cli.suite import suite
 from gatewise.cli.train import train
 from gatewise.errors import GatewiseError
 
@@ -44,7 +45,7 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-for _command in (compare, train, predict, evaluate, report, datasets, doctor, bench):
+for _command in (compare, train, predict, evaluate, report, suite, datasets, doctor, bench):
     app.command(no_args_is_help=_command in (predict, evaluate, report))(_command)
 
 
