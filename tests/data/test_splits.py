@@ -119,3 +119,17 @@ def test_small_test_file_needs_two_of_a_class(tmp_path):
     path = write(tmp_path / "a.csv", ["x,a", "y,a", "z,b"])
     with pytest.raises(DataError, match="at least 2"):
         load_text(path, test=write(tmp_path / "b.csv", ["w,a"]))
+
+
+def test_limited_training_part_is_nested_and_leaves_the_rest_whole(tmp_path):
+    from gatewise.data.splits import limit_training
+
+    rows = [f"{word} {n},{mood}" for n in range(100) for word, mood in (("fine", "glad"), ("poor", "sad"))]
+    path = tmp_path / "moods.csv"
+    path.write_text("text,label\n" + "\n".join(rows) + "\n")
+    whole = load_text(path)
+    small, smaller = limit_training(whole, 60), limit_training(whole, 20)
+    assert set(smaller.train.texts) < set(small.train.texts) < set(whole.train.texts)
+    assert np.bincount(small.train.labels).tolist() == [30, 30]
+    assert small.test.texts == whole.test.texts and small.validation.texts == whole.validation.texts
+    assert len({whole.fingerprint, small.fingerprint, smaller.fingerprint}) == 3

@@ -30,7 +30,7 @@ SETTING_HELP = {
     "transform": "What is learnt: value, difference or log-return.",
     "tokens": "What a token is: word, character or bpe.",
     "length": "Steps of a probe's sequences.",
-    "examples": "Sequences that a probe learns from.",
+    "examples": "Examples to learn from, at most.",
     "hidden_size": "Units per recurrent layer and direction.",
     "embedding_size": "Numbers per word or token.",
     "num_layers": "Recurrent layers on top of each other.",

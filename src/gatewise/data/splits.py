@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from gatewise.data.records import Labels, Split
+from gatewise.data.records import Labels, Split, TextDataset
 from gatewise.errors import DataError
 
-__all__ = ["content_key", "distinct_rows", "drop_shared", "fingerprint", "hold_out", "name_labels", "take"]
+__all__ = [
+    "content_key",
+    "distinct_rows",
+    "drop_shared",
+    "fingerprint",
+    "hold_out",
+    "limit_training",
+    "name_labels",
+    "take",
+]
 
 _TEST_SHARE, _TEST_MOST = 0.2, 10_000
 _VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 5_000
@@ -149,6 +159,41 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
         parts[1] += ranked[test : test + validation]
         parts[0] += ranked[test + validation :]
     return [take(whole, sorted(rows, key=lambda row: _digest(whole.texts[row]))) for rows in parts]
+
+
+def limit_training(dataset: TextDataset, examples: int) -> TextDataset:
+    """Keep at most so many texts to learn from: chosen by content, each class keeping its share.
+
+    Validation and test part stay whole, so that figures of different sizes can be compared.
+
+    Args:
+        dataset: checked, split texts.
+        examples: texts to keep.
+
+    Example:
+        >>> whole = Split(tuple("abcdef"), np.array([0, 1, 0, 1, 0, 1]))
+        >>> part = Split(("x",), np.array([0]))
+        >>> dataset = TextDataset("letters", "here", "-", ("v", "c"), whole, part, part, "0")
+        >>> limit_training(dataset, 4).train.labels.tolist()
+        [0, 1, 0, 1]
+    """
+    labels = dataset.train.labels
+    if examples >= len(labels):
+        return dataset
+    counts = np.bincount(labels, minlength=len(dataset.label_names))
+    chosen: list[int] = []
+    for index, count in enumerate(counts):
+        ranked = sorted(np.flatnonzero(labels == index).tolist(), key=lambda row: _digest(dataset.train.texts[row]))
+        chosen += ranked[: max(1, round(examples * count / len(labels)))]
+    train = take(dataset.train, sorted(chosen))
+    note = f"{len(train.texts):,} of the {_count(len(labels), 'training text')} were kept, as asked"
+    parts = [train, dataset.validation, dataset.test]
+    return replace(
+        dataset,
+        train=train,
+        fingerprint=fingerprint(dataset.label_names, parts),
+        notes=(*dataset.notes, note),
+    )
 
 
 def fingerprint(label_names: Sequence[str], parts: Sequence[Split]) -> str:

@@ -41,6 +41,7 @@ class DataSpec:
         text: column that holds the texts, for a file of one's own; None: the column called ``text``.
         label: column that holds the labels; None: the column called ``label``.
         test: path of a second file used only for testing; None: a part is held out.
+        examples: at most so many texts to learn from, chosen by content; None: all. Validation and test stay whole.
         download: whether the registry may fetch the official archive from the network.
 
     Example:
@@ -52,12 +53,15 @@ class DataSpec:
     text: str | None = None
     label: str | None = None
     test: str | None = None
+    examples: int | None = None
     download: bool = False
 
     def __post_init__(self) -> None:
         check_data_name(self.data)
         for name in ("text", "label", "test"):
             check_optional_string(name, getattr(self, name))
+        if self.examples is not None:
+            check_whole("examples", self.examples, minimum=10)
         check_boolean("download", self.download)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from gatewise.data import TextDataset, Vocabulary, load_text
+from gatewise.data.splits import limit_training
 from gatewise.errors import DataError, RunError
 from gatewise.tasks.classification import SequenceClassifier
 from gatewise.tasks.classification_problem import ClassificationProblem, predict_probabilities
@@ -149,7 +150,8 @@ class ClassificationKind(Kind):
 
     def load(self, data: DataSpec) -> TextDataset:
         """Load and split the texts; see `gatewise.data.load_text`."""
-        return load_text(data.data, text=data.text, label=data.label, test=data.test, download=data.download)
+        dataset = load_text(data.data, text=data.text, label=data.label, test=data.test, download=data.download)
+        return dataset if data.examples is None else limit_training(dataset, data.examples)
 
     def problem(self, spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         """The network on its encoded texts."""
