@@ -87,7 +87,7 @@ def dense(inputs: Inputs) -> Inputs:
         x = x.contiguous()
     if x is inputs.x and all(tensor is None or tensor.is_contiguous() for tensor in inputs[1:]):
         return inputs
-    return Inputs(x, *[None if tensor is None else tensor.contiguous() for tensor in inputs[1:]])
+    return Inputs(x, *[None if tensor is None else tensor.contiguous() for tensor in inputs[1:]])  # type: ignore[arg-type]
 
 
 def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool) -> Sequence:

@@ -67,14 +67,28 @@ inline long enter_backward_step(const Sequence& q, const BackwardShared& shared,
   return continuing;
 }
 
-// One tile of a product with packed columns: sums[r] = stretches of rows[r] times the columns; zero with `nothing`.
+// A panel of columns is read in pieces of this many rows, each for all tiles, so that it is fetched from afar only once:
+// 256 KB of AVX-512 panel.
+constexpr long kPieceRows = 1024;
+constexpr long kSumsPerRow = kMaximumSlots * kWidth;
+
+// Rows from .. to of a product that is `at` in all.
+inline Stretches piece_of(const Stretches& at, long from, long to) {
+  const long middle = at.length[0];
+  const long first = std::min(from, middle), last = std::min(to, middle);
+  const long later = std::max(from, middle) - middle, latest = std::max(to, middle) - middle;
+  return {{at.offset[0] + first, at.offset[1] + later}, {last - first, latest - later}};
+}
+
+// One tile of a product with packed columns: sums[r] = stretches of rows[r] times the columns, added to what `sums`
+// holds or to zero; only zero with `nothing`.
 inline void column_tile(const float* const* rows, const Stretches& at, const float* weights, const float* zeros,
-                        bool nothing, const Tile& tile) {
+                        bool add, bool nothing, const Tile& tile) {
   const float *first[kTileRows], *second[kTileRows], *start[kTileRows];
   for (int r = 0; r < tile.rows; ++r) {
     first[r] = rows[r] + at.offset[0];
     second[r] = rows[r] + at.offset[1];
-    start[r] = zeros;
+    start[r] = add ? tile.sums + r * tile.row_stride : zeros;
   }
   product_tile(blocks_product(tile.slots), tile.rows)(
       start, {first, weights, nothing ? 0 : at.length[0]},
@@ -82,38 +96,57 @@ inline void column_tile(const float* const* rows, const Stretches& at, const flo
       tile.slot_stride);
 }
 
-// grad_x for some rows: to[r][0..I) = gradients[r] W_ih, for the panels of the input in `mine`.
-inline void input_gradient(const Sequence& q, const float* const* gradients, float* const* to, long count,
-                           const Stretches& at, const float* weights, const float* zeros, Range mine, float* sums) {
-  const Panels panels(q.input_size);
+// One panel of that product for all rows: before(tile) ahead of the last piece of a tile, after(tile) when its sums are
+// complete. `sums` has room for kSumsPerRow of every row; `weights` is the panel; from row `continuing` on sums are zero.
+template <class Before, class After>
+void column_panel(const float* const* rows, long count, long continuing, const Stretches& at, const float* weights,
+                  const float* zeros, long unit, int slots, float* sums, const Before& before, const After& after) {
   const Tiling tiling(count);
-  const long depth = at.length[0] + at.length[1];
-  for (long j = mine.begin; j < mine.end; ++j) {
-    const int blocks = panels.slots(j);
-    const long block = panels.first_block(j);
+  const long depth = at.length[0] + at.length[1], pieces = std::max(1L, (depth + kPieceRows - 1) / kPieceRows);
+  for (long piece = 0; piece < pieces; ++piece) {
+    const long from = depth * piece / pieces, to = depth * (piece + 1) / pieces;
+    const Stretches here = piece_of(at, from, to);
+    const bool last = piece + 1 == pieces;
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
-      const int height = int(tiling.begin(i + 1) - begin);
-      const Tile tile{begin, height, block * kWidth, blocks, sums, long(blocks) * kWidth, kWidth};
-      column_tile(gradients + begin, at, weights + block * depth * kWidth, zeros, false, tile);
-      for (int v = 0; v < blocks; ++v) {
-        const long column = (block + v) * kWidth;
-        const Part<kWidth> part(q.input_size - column);
-        for (int r = 0; r < height; ++r)
-          store(to[begin + r] + column, part, load<kWidth>(sums + r * tile.row_stride + v * kWidth));
-      }
+      float* tile_sums = pieces == 1 ? sums : sums + begin * kSumsPerRow;  // one piece: always in the nearest cache
+      const Tile tile{begin, int(tiling.begin(i + 1) - begin), unit, slots, tile_sums, long(slots) * kWidth, kWidth};
+      if (last) before(tile);
+      column_tile(rows + begin, here, weights + from * slots * kWidth, zeros, piece > 0, begin >= continuing, tile);
+      if (last) after(tile);
     }
   }
 }
 
+// grad_x for some rows: to[r][0..I) = gradients[r] W_ih, for the panels of the input in `mine`.
+inline void input_gradient(const Sequence& q, const float* const* gradients, float* const* to, long count,
+                           const Stretches& at, const float* weights, const float* zeros, Range mine, float* sums) {
+  const Panels panels(q.input_size);
+  const long depth = at.length[0] + at.length[1];
+  for (long j = mine.begin; j < mine.end; ++j) {
+    const long block = panels.first_block(j);
+    const auto store_tile = [&](const Tile& tile) {
+      for (int v = 0; v < tile.slots; ++v) {
+        const long column = tile.unit + v * kWidth;
+        const Part<kWidth> part(q.input_size - column);
+        for (int r = 0; r < tile.rows; ++r)
+          store(to[tile.first_row + r] + column, part, load<kWidth>(tile.sums + r * tile.row_stride + v * kWidth));
+      }
+    };
+    column_panel(gradients, count, count, at, weights + block * depth * kWidth, zeros, block * kWidth, panels.slots(j),
+                 sums, [](const Tile&) {}, store_tile);
+  }
+}
+
 // The same for all real positions in a share of (T, B): after a walk whose threads split the units.
+constexpr long kPositions = 16 * kTileRows;
 inline void input_gradient_of(const Sequence& q, const float* gradients, long row_size, const Stretches& at,
                               const BackwardShared& shared, Range positions, float* sums) {
-  const float* from[kTileRows];
-  float* to[kTileRows];
+  const float* from[kPositions];
+  float* to[kPositions];
   for (long p = positions.begin; p < positions.end;) {
-    int count = 0;
-    for (; p < positions.end && count < kTileRows; ++p) {
+    long count = 0;
+    for (; p < positions.end && count < kPositions; ++p) {
       if (q.lengths != nullptr && p / q.batch >= q.lengths[p % q.batch]) continue;
       from[count] = gradients + p * row_size;
       to[count++] = q.grad_x + p * q.input_size;
@@ -132,7 +165,7 @@ GATEWISE_INLINE void fetch_units(const float* from, const Tile& tile) {
 // Per-thread scratch of the walk.
 struct BackwardScratch {
   BackwardStep step;
-  float* tile;       // the sums of one tile
+  float* tile;       // the sums of one panel: kSumsPerRow for every row
   float* sums;       // options: whatever the cell keeps per row
   float* bias;       // [row of sums][padded units], over time and rows
   const float** gradients;
@@ -155,26 +188,35 @@ void finish_initial_state(const Cell& cell, const Sequence& q, const BackwardSha
                               : shared.zeros;
     step.carried[r] = cell.carries() || length == 0 ? shared.carried_h + b * H : shared.zeros;
   }
-  const Tiling tiling(rows.count);
-  for (long j = mine.begin; j < mine.end; ++j) {
-    const long block = panels.first_block(j);
-    for (long i = 0; i < tiling.tiles; ++i) {
-      const long begin = tiling.begin(i);
-      const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, panels.slots(j), scratch.tile,
-                      long(panels.slots(j)) * kWidth, kWidth};
-      column_tile(step.next + begin, at, shared.weight_h + block * depth * kWidth, shared.zeros, false, tile);
-      for (int v = 0; v < tile.slots; ++v) {
-        const long unit = tile.unit + v * kWidth;
-        const Part<kWidth> part(H - unit);
-        for (int r = 0; r < tile.rows; ++r) {
-          const long b = step.batch[begin + r];
-          Float<kWidth> value = load<kWidth>(tile.sums + r * tile.row_stride + v * kWidth);
-          if (q.recurrent_mask != nullptr) value *= load<kWidth>(q.recurrent_mask + b * H + unit, part);
-          store(q.grad_h0 + b * H + unit, part, value + load<kWidth>(step.carried[begin + r] + unit, part));
-        }
+  const auto store_tile = [&](const Tile& tile) {
+    for (int v = 0; v < tile.slots; ++v) {
+      const long unit = tile.unit + v * kWidth;
+      const Part<kWidth> part(H - unit);
+      for (int r = 0; r < tile.rows; ++r) {
+        const long row = tile.first_row + r, b = step.batch[row];
+        Float<kWidth> value = load<kWidth>(tile.sums + r * tile.row_stride + v * kWidth);
+        if (q.recurrent_mask != nullptr) value *= load<kWidth>(q.recurrent_mask + b * H + unit, part);
+        store(q.grad_h0 + b * H + unit, part, value + load<kWidth>(step.carried[row] + unit, part));
       }
     }
+  };
+  for (long j = mine.begin; j < mine.end; ++j) {
+    const long block = panels.first_block(j);
+    column_panel(step.next, rows.count, rows.count, at, shared.weight_h + block * depth * kWidth, shared.zeros,
+                 block * kWidth, panels.slots(j), scratch.tile, [](const Tile&) {}, store_tile);
   }
+}
+
+// grad_x of the rows that run at this step, for a thread that has them to itself.
+template <class Cell>
+void input_gradient_of_step(const Cell& cell, const Sequence& q, const BackwardShared& shared, BackwardScratch& scratch) {
+  const BackwardStep& step = scratch.step;
+  for (long r = 0; r < step.count; ++r) {
+    scratch.gradients[r] = cell.input_gradient() + step.position[r] * cell.input_gradient_size();
+    scratch.grad_x[r] = q.grad_x + step.position[r] * q.input_size;
+  }
+  input_gradient(q, scratch.gradients, scratch.grad_x, step.count, cell.input_stretches(), shared.weight_x,
+                 shared.zeros, {0, Panels(q.input_size).panels}, scratch.tile);
 }
 
 // Runs `rows` back through all their steps for the panels in `mine`.
@@ -191,28 +233,15 @@ void walk_backward(const Cell& cell, const Sequence& q, const BackwardShared& sh
   for (long s = rows.steps() - 1; s >= 0; --s) {
     const long continuing = enter_backward_step(q, shared, rows, s, cell.recurrent_gradient(), cell.recurrent_size(),
                                                 cell.carries(), &step);
-    const Tiling tiling(step.count);
     for (long j = mine.begin; j < mine.end; ++j) {
       const long block = panels.first_block(j);
-      const int blocks = panels.slots(j);
-      for (long i = 0; i < tiling.tiles; ++i) {
-        const long begin = tiling.begin(i);
-        const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, blocks, scratch.tile,
-                        long(blocks) * kWidth, kWidth};
-        cell.fetch(step, tile);
-        column_tile(step.next + begin, at, shared.weight_h + block * depth * kWidth, shared.zeros, begin >= continuing,
-                    tile);
-        cell.backward(step, shared, tile, scratch.bias);
-      }
+      column_panel(
+          step.next, step.count, continuing, at, shared.weight_h + block * depth * kWidth, shared.zeros, block * kWidth,
+          panels.slots(j), scratch.tile, [&](const Tile& tile) { cell.fetch(step, tile); },
+          [&](const Tile& tile) { cell.backward(step, shared, tile, scratch.bias); });
     }
     if (barrier != nullptr) barrier->wait();
-    if (!fused) continue;
-    for (long r = 0; r < step.count; ++r) {
-      scratch.gradients[r] = cell.input_gradient() + step.position[r] * cell.input_gradient_size();
-      scratch.grad_x[r] = q.grad_x + step.position[r] * q.input_size;
-    }
-    input_gradient(q, scratch.gradients, scratch.grad_x, step.count, cell.input_stretches(), shared.weight_x,
-                   shared.zeros, {0, Panels(q.input_size).panels}, scratch.tile);
+    if (fused) input_gradient_of_step(cell, q, shared, scratch);
   }
   if (q.grad_h0 != nullptr) finish_initial_state(cell, q, shared, rows, mine, scratch);
 }

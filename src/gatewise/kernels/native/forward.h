@@ -13,6 +13,8 @@
 //   };
 #pragma once
 
+#include <algorithm>
+
 #include "microkernel.h"
 #include "sequence.h"
 
@@ -39,7 +41,6 @@ struct Step {
   const float** h_product = nullptr;  // (H) the same times the recurrent mask
   const float** c = nullptr;          // (H) LSTM cell before the step
   float** c_new = nullptr;            // (H)
-  const float** start = nullptr;      // where the sums begin: bias, or the input product
 };
 
 // The forward weights and everything else the threads share.
@@ -48,7 +49,8 @@ struct ForwardShared {
   const float* weight_h = nullptr;
   const float* weight_n = nullptr;  // GRU with reset before: the candidate's recurrent weights
   const float* start = nullptr;     // [block][slots][kWidth]
-  float* projected = nullptr;       // (T, B) rows of [block][slots][kWidth], or null
+  float* projected = nullptr;       // rows of [block][slots][kWidth]: input products of some steps, or null
+  long projected_steps = 0;         // how many steps' rows it holds at most
   const float* zeros = nullptr;     // (max(H, I)) zeros
   float* running_c = nullptr;       // (B, H) LSTM cell of a call without training
 };
@@ -70,7 +72,6 @@ inline Step make_step(long rows, Workspace& workspace) {
   step.h_product = workspace.take<const float*>(rows);
   step.c = workspace.take<const float*>(rows);
   step.c_new = workspace.take<float*>(rows);
-  step.start = workspace.take<const float*>(rows);
   return step;
 }
 
@@ -103,48 +104,83 @@ inline void enter_step(const Sequence& q, const ForwardShared& shared, const Row
   }
 }
 
-// x W_ih^T + bias for all real steps at once, into shared.projected: for tiny batches, where the walk through time
-// would read the input weights again for every row. Threads share the positions.
-template <class Cell>
-void project_input(const Cell& cell, const Sequence& q, const ForwardShared& shared, Range positions) {
-  const Panels panels(q.hidden_size);
-  const int slots = cell.slots();
-  const long width = panels.blocks * slots * kWidth;
-  const float* rows[kTileRows];
-  const float* start[kTileRows];
-  const long units = Cell::kUnitPanels ? panels.panels : panels.blocks;
-  const Tiling tiling(positions.size());
-  const Segment nothing{rows, nullptr, 0};
-  for (long j = 0; j < units; ++j) {
-    const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
-    const Product product = Cell::kUnitPanels ? blocks_product(panels.slots(j)) : cell.product();
-    const long used = Cell::kUnitPanels ? 1 : cell.input_slots();
-    for (long i = 0; i < tiling.tiles; ++i) {
-      const long begin = positions.begin + tiling.begin(i);
-      const int height = int(positions.begin + tiling.begin(i + 1) - begin);
-      for (int r = 0; r < height; ++r) {
-        const long p = begin + r;
-        rows[r] = q.x + p / q.batch * q.x_step_stride + p % q.batch * q.x_batch_stride;
-        start[r] = shared.start + block * slots * kWidth;
-      }
-      product_tile(product, height)(start, {rows, shared.weight_x + block * used * q.input_size * kWidth, q.input_size},
-                                    nothing, shared.projected + begin * width + block * slots * kWidth, width, kWidth);
+// Which rows of which steps stand in ForwardShared::projected, and where the inputs come from.
+struct Ahead {
+  const float** x = nullptr;  // (projected_steps * rows)
+  long* first = nullptr;      // (projected_steps): where each step's rows begin
+  long count = 0;
+};
+
+inline Ahead make_ahead(long steps, long rows, Workspace& workspace) {
+  return {workspace.take<const float*>(steps * rows), workspace.take<long>(steps), 0};
+}
+
+// Lists the rows that run in the steps from s on, as many steps as fit.
+inline void look_ahead(const Sequence& q, const ForwardShared& shared, const Rows& rows, long s, Ahead* ahead) {
+  ahead->count = 0;
+  long running = rows.count;
+  for (long i = 0; i < shared.projected_steps && s + i < rows.steps(); ++i) {
+    running = rows.running(s + i, running);
+    ahead->first[i] = ahead->count;
+    for (long r = 0; r < running; ++r) {
+      const long b = rows.batch[r], t = time_of(q, rows.length[r], s + i);
+      ahead->x[ahead->count++] = q.x + t * q.x_step_stride + b * q.x_batch_stride;
     }
   }
 }
 
+// x W_ih^T + bias of those rows for the panels in `mine`, into shared.projected: each panel is read once for all of them.
+template <class Cell>
+void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine) {
+  const Panels panels(q.hidden_size);
+  const int slots = cell.slots();
+  const long width = panels.blocks * slots * kWidth;
+  const float* start[kTileRows];
+  const Tiling tiling(ahead.count);
+  const Segment nothing{ahead.x, nullptr, 0};
+  for (long j = mine.begin; j < mine.end; ++j) {
+    const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
+    const Product product = Cell::kUnitPanels ? blocks_product(panels.slots(j)) : cell.product();
+    const float* weights = shared.weight_x + block * (Cell::kUnitPanels ? 1 : cell.input_slots()) * q.input_size * kWidth;
+    std::fill(start, start + kTileRows, shared.start + block * slots * kWidth);
+    for (long i = 0; i < tiling.tiles; ++i) {
+      const long begin = tiling.begin(i);
+      const int height = int(tiling.begin(i + 1) - begin);
+      product_tile(product, height)(start, {ahead.x + begin, weights, q.input_size}, nothing,
+                                    shared.projected + begin * width + block * slots * kWidth, width, kWidth);
+    }
+  }
+}
+
+// Per-thread scratch of the walk.
+struct ForwardScratch {
+  Step step;
+  Ahead ahead;
+  float* sums = nullptr;    // one tile's, or with options all rows'
+  float* masked = nullptr;  // (rows, H) states times the recurrent mask
+  float* reset = nullptr;   // (rows, H) GRU with reset before
+};
+
 // Runs `rows` through all their steps for the panels in `mine`; meets the other threads at `barrier` if given.
 template <class Cell>
 void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Rows& rows, Range mine,
-                  Step step, float* sums, float* masked, Barrier* barrier) {
+                  ForwardScratch& scratch, Barrier* barrier) {
   const long H = q.hidden_size;
   const Panels panels(H);
   const int slots = cell.slots();
   const long width = panels.blocks * kWidth;
-  const bool fused = shared.projected == nullptr && q.x != nullptr;
+  const bool ahead = shared.projected != nullptr, fused = !ahead && q.x != nullptr;
   const float* start[kTileRows];
+  Step& step = scratch.step;
   for (long s = 0; s < rows.steps(); ++s) {
-    enter_step(q, shared, rows, s, &step, masked);
+    enter_step(q, shared, rows, s, &step, scratch.masked);
+    const long turn = ahead ? s % shared.projected_steps : 0;
+    if (ahead && turn == 0) {
+      look_ahead(q, shared, rows, s, &scratch.ahead);
+      project_ahead(cell, q, shared, scratch.ahead, mine);
+    }
+    const float* begin_at = ahead ? shared.projected + scratch.ahead.first[turn] * slots * width : shared.start;
+    const long begin_stride = ahead ? slots * width : 0;
     const Tiling tiling(step.count);
     for (long j = mine.begin; j < mine.end; ++j) {
       const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
@@ -155,11 +191,9 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
         const int height = int(tiling.begin(i + 1) - begin);
-        for (int r = 0; r < height; ++r)
-          start[r] = (shared.projected ? shared.projected + step.position[begin + r] * slots * width : shared.start) +
-                     block * slots * kWidth;
-        const Tile tile{begin, height, block * kWidth, blocks,
-                        sums,  long(Cell::kUnitPanels ? blocks : slots) * kWidth, kWidth};
+        for (int r = 0; r < height; ++r) start[r] = begin_at + (begin + r) * begin_stride + block * slots * kWidth;
+        const Tile tile{begin, height, block * kWidth, blocks, scratch.sums,
+                        long(Cell::kUnitPanels ? blocks : slots) * kWidth, kWidth};
         product_tile(product, height)(start, {step.x + begin, weight_x, fused ? q.input_size : 0},
                                       {step.h_product + begin, weight_h, H}, tile.sums, tile.row_stride,
                                       tile.slot_stride);

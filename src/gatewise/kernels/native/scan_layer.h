@@ -190,7 +190,7 @@ int scan_layer_backward(const ScanLayer& layer, const float* gates, const float*
       tiles = workspace.take<float*>(team);
       for (int thread = 0; thread < team; ++thread) {
         scratch[thread] = gradients.weight ? workspace.take<float>(outer_products_scratch(&product, 1)) : nullptr;
-        tiles[thread] = workspace.take<float>(kTileRows * kMaximumSlots * kWidth);
+        tiles[thread] = workspace.take<float>(kChunk * kSumsPerRow);
       }
       return true;
     } catch (const std::bad_alloc&) {

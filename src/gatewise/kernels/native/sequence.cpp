@@ -15,9 +15,12 @@ void sort_by_length(const Sequence& q, long* order) {
     std::stable_sort(order, order + q.batch, [&](long a, long b) { return q.lengths[a] > q.lengths[b]; });
 }
 
+// Weights of one step that fit a second-level cache of 1 MB beside everything else.
+constexpr double kCachedWeights = 200e3;
+
 }  // namespace
 
-Status make_plan(const Sequence& q, int threads, bool may_split_units, Workspace& workspace, Plan* plan) {
+Status make_plan(const Sequence& q, int threads, double weights, bool may_split_units, Workspace& workspace, Plan* plan) {
   const long batch = q.batch;
   plan->real_steps = q.steps * batch;
   if (q.lengths != nullptr) {
@@ -30,7 +33,9 @@ Status make_plan(const Sequence& q, int threads, bool may_split_units, Workspace
   }
   long* order = workspace.take<long>(batch);
   sort_by_length(q, order);
-  plan->split_units = may_split_units && threads > 1 && batch < 2 * threads && q.hidden_size > kWidth;
+  const bool few_rows = batch < 2 * threads && q.hidden_size > kWidth;
+  const bool many_weights = weights > kCachedWeights && q.hidden_size >= 8 * threads * kWidth;
+  plan->split_units = may_split_units && threads > 1 && (few_rows || many_weights);
   const int groups = plan->split_units ? 1 : threads;
   plan->rows = workspace.take<Rows>(groups);
   long* dealt = workspace.take<long>(batch);

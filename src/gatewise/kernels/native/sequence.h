@@ -76,8 +76,10 @@ struct Rows {
   }
 };
 
-// How one call is dealt out. Either each thread has its own rows and all units (no barrier in the time loop), or, for
-// tiny batches, all threads share all rows and each has its own units (a barrier after every step).
+// How one call is dealt out. Either each thread has its own rows and all units (no barrier in the time loop), or all
+// threads share all rows and each has its own units (a barrier after every step): for tiny batches, and where the
+// weights are larger than a second-level cache, so that each step reads them from further away: then once, not once
+// per thread.
 struct Plan {
   bool split_units = false;
   Rows* rows = nullptr;   // per thread (split rows), or one entry for all
@@ -86,8 +88,9 @@ struct Plan {
   const Rows& of(int thread) const { return rows[split_units ? 0 : thread]; }
 };
 
-// Checks the lengths and deals the rows. `threads` must be the size of the team that will run.
-Status make_plan(const Sequence& q, int threads, bool may_split_units, Workspace& workspace, Plan* plan);
+// Checks the lengths and deals the rows. `threads` must be the size of the team that will run; `weights` is how many
+// numbers of weights one step reads.
+Status make_plan(const Sequence& q, int threads, double weights, bool may_split_units, Workspace& workspace, Plan* plan);
 
 // Where step s of a row of `length` steps lies in time.
 inline long time_of(const Sequence& q, long length, long step) { return q.reverse ? length - 1 - step : step; }

@@ -29,24 +29,30 @@ void edge_tile(ProductTile tile, const Segment& segment, const Segment& nothing,
   for (int r = 0; r < rows; ++r) std::memcpy(to + r * stride, copy + r * row, columns * sizeof(float));
 }
 
-// Adds one stretch of K to `rows` rows of one product.
-void add_rows(const float* const* left, int rows, long depth, const OuterProduct& product, const float* packed,
+// Adds one stretch of K to rows first .. last of one product; `left` is the transposed group. Panel by panel, so that
+// each stays in the nearest cache for all rows of the group.
+void add_rows(const float* left, long first, long last, long depth, const OuterProduct& product, const float* packed,
               float* to, bool fresh, const float* zeros) {
   const Panels panels(product.columns);
-  const Segment nothing{left, nullptr, 0};
-  const float* start[kTileRows];
+  const float *start[kTileRows], *row[kTileRows];
+  const Segment nothing{row, nullptr, 0};
   for (long j = 0; j < panels.panels; ++j) {
     const long block = panels.first_block(j), column = block * W;
     const int slots = panels.slots(j);
-    const ProductTile tile = product_tile(blocks_product(slots), rows);
-    const Segment segment{left, packed + block * depth * W, depth};
+    const Segment segment{row, packed + block * depth * W, depth};
     const long inside = std::min<long>(product.columns - column, slots * W);
-    if (inside < slots * W) {
-      edge_tile(tile, segment, nothing, to + column, product.columns, rows, inside, slots, fresh);
-      continue;
+    for (long m = first; m < last; m += kTileRows) {
+      const int rows = int(std::min<long>(kTileRows, last - m));
+      float* target = to + (m - first) * product.columns + column;
+      const ProductTile tile = product_tile(blocks_product(slots), rows);
+      for (int r = 0; r < rows; ++r) row[r] = left + (m + r) * kDepth;
+      if (inside < slots * W) {
+        edge_tile(tile, segment, nothing, target, product.columns, rows, inside, slots, fresh);
+        continue;
+      }
+      for (int r = 0; r < rows; ++r) start[r] = fresh ? zeros : target + r * product.columns;
+      tile(start, segment, nothing, target, product.columns, W);
     }
-    for (int r = 0; r < rows; ++r) start[r] = fresh ? zeros : to + r * product.columns + column;
-    tile(start, segment, nothing, to + column, product.columns, W);
   }
 }
 
@@ -124,13 +130,9 @@ void outer_products(const float* const* left_rows, long depth, long left_columns
       for (int i = 0; i < count; ++i) {
         for (const OuterProduct::Piece& piece : products[i].pieces) {
           const long first = std::max(group, piece.left_begin), last = std::min(group_end, piece.left_end);
-          for (long m = first; m < last; m += kTileRows) {
-            const int rows = int(std::min<long>(kTileRows, last - m));
-            const float* row[kTileRows];
-            for (int r = 0; r < rows; ++r) row[r] = left + (m - group + r) * kDepth;
-            add_rows(row, rows, stretch, products[i], packed,
-                     piece.to + (m - piece.left_begin) * products[i].columns, k0 == 0, zeros);
-          }
+          if (first < last)
+            add_rows(left, first - group, last - group, stretch, products[i], packed,
+                     piece.to + (first - piece.left_begin) * products[i].columns, k0 == 0, zeros);
         }
         packed += round_up(products[i].columns, W) * kDepth;
       }

@@ -187,19 +187,32 @@ inline void gather_all(const Sequence& q, int gates, float* const* sums, int thr
   gather(sums, threads, kBiasC, width, units, q.grad_layer_norm_c_bias);
 }
 
+// ---- who does what in a step ----
+
+// Alone a thread does all of a step for its own rows. Several that share their rows each compute the products of some
+// units; then, since a normalisation needs the whole row, each goes over some rows. They meet after either.
+struct Team {
+  int thread, threads;
+  Barrier* barrier;  // null: alone
+  Range part(long count) const { return share(count, thread, threads); }
+  void meet() const {
+    if (barrier != nullptr) barrier->wait();
+  }
+};
+
 // ---- forward ----
 
-// One product for all rows of a step and all units: out[r][slot * width + unit], nothing added.
+// One product for all rows of a step and this thread's units: out[r][slot * width + unit], nothing added.
 // Gate panels (`order` packing) with `slots` gates, or unit panels where slots == 0.
 inline void whole_product(const float* const* rows, long count, long length, const float* weights, int slots,
-                          const Panels& panels, const float* zeros, float* out, long row_stride) {
+                          const Panels& panels, const Team& team, const float* zeros, float* out, long row_stride) {
   const Tiling tiling(count);
   const long width = panels.blocks * kWidth;
   const float* start[kTileRows];
   for (int r = 0; r < kTileRows; ++r) start[r] = zeros;
   const Segment nothing{rows, nullptr, 0};
-  const long steps = slots > 0 ? panels.blocks : panels.panels;
-  for (long j = 0; j < steps; ++j) {
+  const Range mine = team.part(slots > 0 ? panels.blocks : panels.panels);
+  for (long j = mine.begin; j < mine.end; ++j) {
     const long block = slots > 0 ? j : panels.first_block(j);
     const int across = slots > 0 ? slots : panels.slots(j);
     for (long i = 0; i < tiling.tiles; ++i) {
@@ -213,45 +226,53 @@ inline void whole_product(const float* const* rows, long count, long length, con
 }
 
 template <class Cell>
-void walk_forward_whole(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Rows& rows, Step step,
-                        float* sums, float* masked, float* reset) {
+void walk_forward_whole(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Rows& rows,
+                        const Team& team, ForwardScratch& scratch) {
   const long H = q.hidden_size;
+  Step& step = scratch.step;
+  float *sums = scratch.sums, *reset = scratch.reset;
   const Panels panels(H);
   const long width = panels.blocks * kWidth, gates = cell.gates(), stride = 2 * gates * width;
   const int slots = Cell::kUnitPanels ? 0 : int(gates);
   for (long s = 0; s < rows.steps(); ++s) {
-    enter_step(q, shared, rows, s, &step, masked);
+    enter_step(q, shared, rows, s, &step, scratch.masked);
     if (q.x != nullptr)
-      whole_product(step.x, step.count, q.input_size, shared.weight_x, slots, panels, shared.zeros, sums, stride);
+      whole_product(step.x, step.count, q.input_size, shared.weight_x, slots, panels, team, shared.zeros, sums, stride);
     float* state = sums + gates * width;
     if (!q.reset_before) {
-      whole_product(step.h_product, step.count, H, shared.weight_h, slots, panels, shared.zeros, state, stride);
+      whole_product(step.h_product, step.count, H, shared.weight_h, slots, panels, team, shared.zeros, state, stride);
     } else {
-      whole_product(step.h_product, step.count, H, shared.weight_h, 2, panels, shared.zeros, state, stride);
-      for (long r = 0; r < step.count; ++r) {
+      whole_product(step.h_product, step.count, H, shared.weight_h, 2, panels, team, shared.zeros, state, stride);
+      team.meet();
+      for (long r = team.thread; r < step.count; r += team.threads)
         cell.forward_reset(step, r, sums + r * stride, width, reset + r * H);
-        step.h_product[r] = reset + r * H;
-      }
-      whole_product(step.h_product, step.count, H, shared.weight_n, 0, panels, shared.zeros, state + 2 * width, stride);
+      team.meet();
+      for (long r = 0; r < step.count; ++r) step.h_product[r] = reset + r * H;
+      whole_product(step.h_product, step.count, H, shared.weight_n, 0, panels, team, shared.zeros, state + 2 * width,
+                    stride);
     }
-    for (long r = 0; r < step.count; ++r) cell.forward_row(step, r, sums + r * stride, width);
+    team.meet();
+    for (long r = team.thread; r < step.count; r += team.threads) cell.forward_row(step, r, sums + r * stride, width);
+    team.meet();
   }
 }
 
 // ---- backward ----
 
-// One product with packed columns for all rows and units: out[r * stride + unit].
+// One product with packed columns for all rows and this thread's units: out[r * stride + unit].
 inline void whole_column_product(const float* const* rows, long count, const Stretches& at, const float* weights,
-                                 const Panels& panels, const float* zeros, long continuing, float* out, long stride) {
+                                 const Panels& panels, const Team& team, const float* zeros, long continuing, float* out,
+                                 long stride) {
   const Tiling tiling(count);
   const long depth = at.length[0] + at.length[1];
-  for (long j = 0; j < panels.panels; ++j) {
+  const Range mine = team.part(panels.panels);
+  for (long j = mine.begin; j < mine.end; ++j) {
     const long block = panels.first_block(j);
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
       const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, panels.slots(j),
                       out + begin * stride + block * kWidth, stride, kWidth};
-      column_tile(rows + begin, at, weights + block * depth * kWidth, zeros, begin >= continuing, tile);
+      column_tile(rows + begin, at, weights + block * depth * kWidth, zeros, false, begin >= continuing, tile);
     }
   }
 }
@@ -277,42 +298,38 @@ template <class Cell> void fetch_row(const Cell& cell, const Sequence& q, const 
 // A row's scratch on the way back: [gradient of the state][second product][gates to normalise ...].
 template <class Cell>
 void walk_backward_whole(const Cell& cell, const Sequence& q, const BackwardShared& shared, const Rows& rows,
-                         BackwardScratch& scratch) {
+                         const Team& team, BackwardScratch& scratch) {
   const long H = q.hidden_size;
   const Panels panels(H);
   const long width = panels.blocks * kWidth, stride = cell.backward_stride(width);
+  const bool fused = shared.weight_x != nullptr && team.barrier == nullptr;
   BackwardStep& step = scratch.step;
   step.count = 0;
   for (long s = rows.steps() - 1; s >= 0; --s) {
     const long continuing = enter_backward_step(q, shared, rows, s, cell.recurrent_gradient(), cell.recurrent_size(),
                                                 true, &step);
-    whole_column_product(step.next, step.count, cell.recurrent_stretches(), shared.weight_h, panels, shared.zeros,
+    whole_column_product(step.next, step.count, cell.recurrent_stretches(), shared.weight_h, panels, team, shared.zeros,
                          continuing, scratch.sums, stride);
-    fetch_row(cell, q, step, 0);
-    for (long r = 0; r < step.count; ++r) {
-      fetch_row(cell, q, step, r + 1);
+    team.meet();
+    fetch_row(cell, q, step, team.thread);
+    for (long r = team.thread; r < step.count; r += team.threads) {
+      fetch_row(cell, q, step, r + team.threads);
       cell.backward_row(step, shared, r, scratch.sums + r * stride, width, scratch.bias);
     }
+    team.meet();
     if (q.reset_before) {
       for (long r = 0; r < step.count; ++r)
         scratch.gradients[r] = cell.recurrent_gradient() + step.position[r] * cell.recurrent_size() + 2 * H;
-      whole_column_product(scratch.gradients, step.count, {{0, 0}, {H, 0}}, shared.weight_n, panels, shared.zeros,
+      whole_column_product(scratch.gradients, step.count, {{0, 0}, {H, 0}}, shared.weight_n, panels, team, shared.zeros,
                            step.count, scratch.sums + width, stride);
-      for (long r = 0; r < step.count; ++r)
+      team.meet();
+      for (long r = team.thread; r < step.count; r += team.threads)
         cell.backward_reset(step, shared, r, scratch.sums + r * stride, width, scratch.bias);
+      team.meet();
     }
-    if (shared.weight_x == nullptr) continue;
-    for (long r = 0; r < step.count; ++r) {
-      scratch.gradients[r] = cell.input_gradient() + step.position[r] * cell.input_gradient_size();
-      scratch.grad_x[r] = q.grad_x + step.position[r] * q.input_size;
-    }
-    input_gradient(q, scratch.gradients, scratch.grad_x, step.count, cell.input_stretches(), shared.weight_x,
-                   shared.zeros, {0, Panels(q.input_size).panels}, scratch.tile);
+    if (fused) input_gradient_of_step(cell, q, shared, scratch);
   }
-  if (q.grad_h0 != nullptr) {
-    const Range all{0, panels.panels};
-    finish_initial_state(cell, q, shared, rows, all, scratch);
-  }
+  if (q.grad_h0 != nullptr) finish_initial_state(cell, q, shared, rows, team.part(panels.panels), scratch);
 }
 
 }  // namespace gatewise

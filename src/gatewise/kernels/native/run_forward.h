@@ -1,0 +1,126 @@
+// A forward call: memory for all threads, packed weights, the walk, the final states.
+#pragma once
+
+#include <new>
+
+#include "whole.h"
+
+namespace gatewise {
+
+// How many numbers of weights one step of one row meets.
+template <class Cell> double weights_of(const Cell& cell, const Sequence& q) {
+  return double(cell.gates() * q.hidden_size) * double(q.hidden_size + (q.x != nullptr ? q.input_size : 0));
+}
+template <class Cell> double multiply_adds(const Cell& cell, const Sequence& q) {
+  return double(q.steps) * double(q.batch) * weights_of(cell, q);
+}
+
+// This thread's part of the packed forward weights and of the values that the sums start from.
+template <class Cell>
+void pack_forward(const Cell& cell, const Sequence& q, float* weight_x, float* weight_h, float* weight_n, float* start,
+                  int thread, int threads) {
+  const long H = q.hidden_size;
+  const Panels panels(H);
+  if constexpr (Cell::kUnitPanels) {
+    const Range mine = share(panels.panels, thread, threads);
+    if (weight_x != nullptr) pack_units(q.weight_ih, q.input_size, panels, weight_x, mine);
+    pack_units(q.weight_hh, H, panels, weight_h, mine);
+  } else {
+    const Range mine = share(panels.blocks, thread, threads);
+    if (weight_n != nullptr)
+      pack_units(q.weight_hh + 2 * H * H, H, panels, weight_n, share(panels.panels, thread, threads));
+    if (weight_x != nullptr)
+      pack_gates(q.weight_ih, H, q.input_size, cell.order(), cell.input_slots(), weight_x, mine);
+    pack_gates(q.weight_hh, H, H, cell.order(), cell.state_slots(), weight_h, mine);
+  }
+  const Range blocks = share(panels.blocks, thread, threads);
+  for (long block = blocks.begin; block < blocks.end; ++block)
+    for (int slot = 0; slot < cell.slots(); ++slot)
+      for (int lane = 0; lane < kWidth; ++lane) {
+        const long unit = block * kWidth + lane;
+        start[(block * cell.slots() + slot) * kWidth + lane] = unit < H ? cell.start(slot, unit) : 0.0f;
+      }
+}
+
+// Everything one forward call holds.
+template <class Cell> struct ForwardRun {
+  const Cell& cell;
+  const Sequence& q;
+  Workspace workspace{};
+  Plan plan{};
+  ForwardShared shared{};
+  Status status = kOk;
+  float *weight_x = nullptr, *weight_h = nullptr, *weight_n = nullptr, *start = nullptr;
+  ForwardScratch* scratch = nullptr;
+
+  long inputs() const { return q.x != nullptr ? q.input_size : 0; }
+  long width() const { return blocks_of(q.hidden_size) * kWidth; }
+
+  // One thread, before the others start: false ends the call with `status`.
+  bool prepare(int team) {
+    try {
+      status = make_plan(q, team, weights_of(cell, q), true, workspace, &plan);
+      if (status != kOk) return false;
+      take_shared();
+      scratch = workspace.take<ForwardScratch>(team);
+      for (int thread = 0; thread < team; ++thread) scratch[thread] = make_scratch(thread);
+      return true;
+    } catch (const std::bad_alloc&) {
+      status = kOutOfMemory;
+      return false;
+    }
+  }
+
+  void take_shared() {
+    const long H = q.hidden_size, B = q.batch, I = inputs();
+    weight_x = I > 0 ? workspace.take<float>(width() * cell.input_slots() * I) : nullptr;
+    weight_h = workspace.take<float>(width() * cell.state_slots() * H);
+    weight_n = q.reset_before ? workspace.take<float>(width() * H) : nullptr;
+    start = workspace.take<float>(width() * cell.slots());
+    shared.weight_x = weight_x;
+    shared.weight_h = weight_h;
+    shared.weight_n = weight_n;
+    shared.start = start;
+    shared.zeros = workspace.take_zeroed<float>(std::max(width() * 4, I));
+    if (plan.split_units && I > 0 && !cell.whole_rows()) {
+      shared.projected_steps = std::max(1L, std::min<long>(q.steps, (kPositions + B - 1) / std::max(B, 1L)));
+      shared.projected = workspace.take<float>(shared.projected_steps * B * width() * cell.slots());
+    }
+    if (Cell::kHasCell && q.cells == nullptr) shared.running_c = workspace.take<float>(B * H);
+  }
+
+  ForwardScratch make_scratch(int thread) {
+    const long rows = plan.of(thread).count, H = q.hidden_size;
+    const bool whole = cell.whole_rows(), first = thread == 0 || !plan.split_units;  // else as the first thread's
+    ForwardScratch mine;
+    mine.step = make_step(rows, workspace);
+    if (shared.projected != nullptr) mine.ahead = make_ahead(shared.projected_steps, rows, workspace);
+    const long sums = whole ? rows * 2 * cell.gates() * width() : long(kTileRows * kMaximumSlots * kWidth);
+    mine.sums = whole && !first ? scratch[0].sums : workspace.take<float>(sums);
+    if (q.recurrent_mask != nullptr) mine.masked = workspace.take<float>(rows * H);
+    if (q.reset_before) mine.reset = first ? workspace.take<float>(rows * H) : scratch[0].reset;
+    return mine;
+  }
+
+  // Every thread.
+  void work(int thread, int team, Barrier& barrier) {
+    const Panels panels(q.hidden_size);
+    pack_forward(cell, q, weight_x, weight_h, weight_n, start, thread, team);
+    if (shared.running_c != nullptr) {
+      const Range mine = share(q.batch * q.hidden_size, thread, team);
+      for (long i = mine.begin; i < mine.end; ++i) shared.running_c[i] = q.c0 != nullptr ? q.c0[i] : 0.0f;
+    }
+    barrier.wait();
+    const int part = plan.split_units ? thread : 0, parts = plan.split_units ? team : 1;
+    Barrier* meet = plan.split_units ? &barrier : nullptr;
+    if (cell.whole_rows())
+      walk_forward_whole(cell, q, shared, plan.of(thread), {part, parts, meet}, scratch[thread]);
+    else
+      walk_forward(cell, q, shared, plan.of(thread), share(Cell::kUnitPanels ? panels.panels : panels.blocks, part, parts),
+                   scratch[thread], meet);
+    barrier.wait();
+    finish_forward(q, shared, share(q.batch, thread, team));
+  }
+};
+
+}  // namespace gatewise
