@@ -1,0 +1,1 @@
+"""Language modelling: embedding, recurrent layers, a distribution over the next token; losses, baselines, generation."""
