@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewise.training.assembly import ALIASES, PARTS, setting_fields
+from gatewise.training.assembly import ALIASES, PARTS, setting_fields, setting_types
 from gatewise.training.run_spec import TASKS
-from gatewise.training.spec import TrainingSpec
 
 __all__ = ["SETTING_HELP", "DataArgument", "TaskOption", "with_settings"]
 
@@ -20,6 +19,7 @@ SETTING_HELP = {
     "text": "Column of the texts.",
     "label": "Column of the labels.",
     "test": "Second file, used only for testing.",
+    "unlabelled": "File with further texts, one a line, for --pretrain.",
     "download": "Fetch the official files if they are not at hand.",
     "time": "Column with the time of each row.",
     "target": "Column to forecast; several separated by commas.",
@@ -67,8 +67,16 @@ SETTING_HELP = {
     "seed": "Start of all random numbers.",
     "threads": "CPU threads; all cores if not given.",
     "device": "cpu, cuda, cuda:0 ...",
+    "pretrain": "Train embedding and recurrent layers as a language model of the texts first.",
+    "pretraining_epochs": "Passes of the language model over the texts.",
+    "pretraining_batch_size": "Windows per step of the language model.",
+    "pretraining_steps": "Words per window, about.",
+    "pretraining_learning_rate": "The language model's learning rate at its height.",
+    "pretraining_dropout": "Probability of zeroing an input or output feature of the language model.",
+    "discriminative_rate": "In fine-tuning, how many times slower each layer learns than the one above it.",
+    "gradual_unfreezing": "In fine-tuning, let one more layer learn with each epoch, the last one first.",
 }
-_PANELS = {"data": "Data", "model": "Model", "training": "Training"}
+_PANELS = {"data": "Data", "model": "Model", "training": "Training", "pretraining": "Pre-training"}
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file.")]
 TaskOption = Annotated[
@@ -109,12 +117,10 @@ def _parameters(omit: tuple[str, ...]) -> list[inspect.Parameter]:
     """A flag for each setting that any task has, those of the first task first."""
     found: dict[str, inspect.Parameter] = {}
     for part in PARTS:
-        for task, kind in TASKS.items():
-            spec: Any = {"data": kind.data, "model": kind.model}.get(part, TrainingSpec)
-            hints = typing.get_type_hints(spec)
-            for name in setting_fields(task, part):
+        for task in TASKS:
+            for name, hint in setting_types(task, part).items():
                 if name not in (*omit, "data", "cell", *found):
-                    found[name] = _setting(name, hints[name], part)
+                    found[name] = _setting(name, hint, part)
     return list(found.values())
 
 
@@ -123,7 +129,8 @@ def _setting(name: str, hint: Any, part: str) -> inspect.Parameter:
     kinds = [kind for kind in (typing.get_args(hint) or (hint,)) if kind is not type(None)]
     flag = "--" + name.replace("_", "-")
     aliases = [f"--{alias}" for alias, meant in ALIASES.items() if meant == name]
-    flags = (flag,) if kinds[0] is bool else (flag, *aliases)
+    # some are true where nobody says otherwise, so each can be switched off, too
+    flags = (f"{flag}/--no-{flag[2:]}",) if kinds[0] is bool and name != "pretrain" else (flag, *aliases)
     option = typer.Option(
         *flags, help=SETTING_HELP[name] + _usual(name), show_default=False, rich_help_panel=_PANELS[part]
     )
@@ -134,9 +141,7 @@ def _setting(name: str, hint: Any, part: str) -> inspect.Parameter:
 
 def _usual(name: str) -> str:
     """The usual value in words, and for which tasks, where not all have the setting or they differ."""
-    usual = {
-        task: fields[name] for task in TASKS for part in PARTS if name in (fields := setting_fields(task, part))
-    }
+    usual = {task: fields[name] for task in TASKS for part in PARTS if name in (fields := setting_fields(task, part))}
     if all(isinstance(value, bool) or value is None or value == "" for value in usual.values()):
         return "" if len(usual) == len(TASKS) else f" ({', '.join(usual)})"
     if len(set(usual.values())) == 1:

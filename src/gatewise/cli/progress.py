@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ComparisonDisplay", "TrainingDisplay", "console"]
 
 _PLAIN_SECONDS = 15.0
+_PHASES = {"pretraining": ", as a language model first"}
 _BASELINE_STEP = "fitting on single words and word pairs"
 
 
@@ -60,7 +61,7 @@ class TrainingDisplay:
         self.epoch_bar: TaskID | None = None
         self.title = ""
         self.epochs = 0
-        self.unit = "examples"
+        self.unit, self.phase = "examples", ""
         self.metric: Metric | None = None
         self.spoke = time.monotonic()
 
@@ -107,10 +108,10 @@ class TrainingDisplay:
             self._epoch(event)
 
     def _started(self, event: RunStarted) -> None:
-        self.epochs, self.unit = event.epochs, event.unit
+        self.epochs, self.unit, self.phase = event.epochs, event.unit, _PHASES.get(event.phase, "")
         kernel = event.kernel.get("implementation", "")
         size = f"{words.count(event.parameters)} parameters, {event.steps_per_epoch} steps per epoch"
-        line = f"{self.title}: {size}, kernel {kernel}"
+        line = f"{self.title}{self.phase}: {size}, kernel {kernel}"
         if event.resumed_from_epoch is not None:
             line += f", resumed in epoch {event.resumed_from_epoch}"
         self.say(line)
@@ -119,7 +120,7 @@ class TrainingDisplay:
         speed = f"{event.examples_per_second:,.0f} {self.unit}/s"
         rate = f"loss {event.loss:.3f} · {speed} · {_clock(event.seconds_left)} left"
         if self.epoch_bar is not None:
-            description = f"{self.title} epoch {event.epoch}/{self.epochs}"
+            description = f"{self.title}{self.phase} epoch {event.epoch}/{self.epochs}"
             self.bars.update(
                 self.epoch_bar, description=description, total=event.steps, completed=event.step, words=rate
             )
@@ -129,7 +130,9 @@ class TrainingDisplay:
     def _epoch(self, event: EpochDone) -> None:
         record = event.record
         line = f"  epoch {record.epoch}/{self.epochs}: loss {record.training['loss']:.3f}, "
-        if self.metric is None:
+        if "perplexity" in record.validation and record.phase == "pretraining":
+            line += f"validation perplexity {record.validation['perplexity']:.1f}"
+        elif self.metric is None:
             line += f"validation loss {record.validation['loss']:.3f}"
         else:
             figure = record.validation[self.metric.name]

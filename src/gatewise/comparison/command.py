@@ -45,8 +45,12 @@ def train_command(spec: RunSpec, folder: Path) -> str:
     words = ["gatewise", "train", spec.data.data, "--cell", spec.model.cell]
     if task_of(spec.data.data, given=_given(spec)) != spec.task:
         words += ["--task", spec.task]
+    pretrain = spec.pretraining is not None
+    words += ["--pretrain"] if pretrain else []
     for part in PARTS:
-        words += setting_words(getattr(spec, part), setting_fields(spec.task, part), omit=("data", "cell"))
+        if getattr(spec, part) is not None:
+            usual = setting_fields(spec.task, part, pretrain=pretrain)
+            words += setting_words(getattr(spec, part), usual, omit=("data", "cell", "pretrain"))
     return shlex.join([*words, "--out", str(folder)])
 
 
@@ -59,8 +63,7 @@ def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ())
     """
     words: list[str] = []
     for name, normal in usual.items():
-        value = getattr(spec, name)
-        if name in omit or value == normal:
+        if name in omit or (value := getattr(spec, name)) == normal:
             continue
         flag = "--" + name.replace("_", "-")
         if isinstance(value, bool):

@@ -39,6 +39,7 @@ class TextDataset:
         test: the part that only the final figures see.
         fingerprint: SHA-256 of all texts, labels, names and parts, in order.
         notes: what was dropped or repaired, a sentence each.
+        unlabelled: further texts without labels, to pre-train on.
     """
 
     name: str
@@ -50,6 +51,7 @@ class TextDataset:
     test: Split
     fingerprint: str
     notes: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:

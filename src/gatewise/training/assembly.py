@@ -9,21 +9,24 @@ from typing import Any
 
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.checks import check_choice, flag
+from gatewise.training.pretraining_spec import USUAL_WITH_PRETRAINING
 from gatewise.training.run_spec import TASKS, RunSpec
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["ALIASES", "PARTS", "make_spec", "setting_fields", "typed_value"]
+__all__ = ["ALIASES", "PARTS", "make_spec", "setting_fields", "setting_types", "typed_value"]
 
 ALIASES = {"hidden": "hidden_size", "lr": "learning_rate"}
-PARTS = ("data", "model", "training")
+PARTS = ("data", "model", "training", "pretraining")
+_SWITCH = "pretrain"
 
 
-def setting_fields(task: str, part: str) -> dict[str, Any]:
+def setting_fields(task: str, part: str, *, pretrain: bool = False) -> dict[str, Any]:
     """The settings of a part of a task's runs, with their usual values, in the order of the spec.
 
     Args:
         task: a key of `TASKS`.
-        part: ``data``, ``model`` or ``training``.
+        part: ``data``, ``model``, ``training``, or ``pretraining`` with its switch ``pretrain``.
+        pretrain: whether the run is pre-trained, which makes other values the usual ones.
 
     Example:
         >>> setting_fields("classification", "training")["batch_size"]
@@ -32,10 +35,30 @@ def setting_fields(task: str, part: str) -> dict[str, Any]:
         True
     """
     check_choice("task", task, TASKS)
+    usual = _spec(task, part)
+    found = {} if usual is None else {entry.name: entry.default for entry in dataclasses.fields(usual)}
+    if part == "pretraining" and usual is not None:
+        return {_SWITCH: False, **found}
+    tuned = USUAL_WITH_PRETRAINING.get(part, {}) if pretrain else {}
+    return {**found, **(TASKS[task].training if part == "training" else {}), **tuned}
+
+
+def setting_types(task: str, part: str) -> dict[str, Any]:
+    """The types of the settings of `setting_fields`.
+
+    Example:
+        >>> setting_types("classification", "pretraining")["pretrain"]
+        <class 'bool'>
+    """
+    usual = _spec(task, part)
+    hints = {} if usual is None else typing.get_type_hints(usual)
+    return {name: hints.get(name, bool) for name in setting_fields(task, part)}
+
+
+def _spec(task: str, part: str) -> Any:
+    """The record that describes a part, or None."""
     kind = TASKS[task]
-    usual: Any = {"data": kind.data, "model": kind.model}.get(part, TrainingSpec)
-    found = {entry.name: entry.default for entry in dataclasses.fields(usual)}
-    return {**found, **kind.training} if part == "training" else found
+    return {"data": kind.data, "model": kind.model, "training": TrainingSpec}.get(part, kind.pretraining)
 
 
 def typed_value(task: str, name: str, word: str) -> Any:
@@ -54,9 +77,8 @@ def typed_value(task: str, name: str, word: str) -> Any:
         (0.003, True)
     """
     name = ALIASES.get(name, name)
-    part = _part_of(task, name)
-    spec: Any = {"data": TASKS[task].data, "model": TASKS[task].model}.get(part, TrainingSpec)
-    kinds = set(typing.get_args(typing.get_type_hints(spec)[name])) or {typing.get_type_hints(spec)[name]}
+    hint = setting_types(task, _part_of(task, name))[name]
+    kinds = set(typing.get_args(hint)) or {hint}
     text = word.strip()
     if type(None) in kinds and text.lower() == "none":
         return None
@@ -82,7 +104,8 @@ def make_spec(task: str, data: str, settings: Mapping[str, Any]) -> RunSpec:
     Args:
         task: a key of `TASKS`.
         data: registry name or path.
-        settings: any field of the task's data spec, model spec and of `TrainingSpec`.
+        settings: any field of the task's data spec, model spec and of `TrainingSpec`; with ``pretrain`` true, also of
+            `PretrainingSpec`, and what is not given is as pre-training wants it (see there).
 
     Raises:
         OptionError: there is no such setting for this task, or a value is out of range.
@@ -94,17 +117,23 @@ def make_spec(task: str, data: str, settings: Mapping[str, Any]) -> RunSpec:
         Traceback (most recent call last):
         gatewise.errors.OptionError: --pooling does not go with language-modelling; expected: a setting of ...
     """
-    parts: dict[str, dict[str, Any]] = {"data": {"data": data}, "model": {}, "training": {}}
+    parts: dict[str, dict[str, Any]] = {"data": {"data": data}, "model": {}, "training": {}, "pretraining": {}}
     check_choice("task", task, TASKS)
     for given, value in settings.items():
         name = ALIASES.get(given, given)
         parts[_part_of(task, name)][name] = value
     kind = TASKS[task]
+    pretrain = parts["pretraining"].pop(_SWITCH, False)
+    if pretrain is not True and parts["pretraining"]:
+        name = next(iter(parts["pretraining"]))
+        raise OptionError(f"{flag(name)} is for pre-training only", fix=f"add --pretrain, or leave {flag(name)} away")
+    usual = {part: setting_fields(task, part, pretrain=pretrain is True) for part in ("model", "training")}
     return RunSpec(
         task=task,
         data=kind.data(**parts["data"]),
-        model=kind.model(**parts["model"]),
-        training=TrainingSpec(**{**kind.training, **parts["training"]}),
+        model=kind.model(**{**usual["model"], **parts["model"]}),
+        training=TrainingSpec(**{**usual["training"], **parts["training"]}),
+        pretraining=kind.pretraining(**parts["pretraining"]) if pretrain is True and kind.pretraining else None,
     )
 
 

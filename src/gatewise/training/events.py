@@ -32,6 +32,7 @@ class EpochRecord:
         seconds: time spent training, validation not counted.
         examples_per_second: in the kind's unit.
         learning_rate: that of the epoch's last step.
+        phase: ``training``, or ``pretraining`` as a language model.
 
     Example:
         >>> record = EpochRecord(1, {"loss": 0.5}, {"loss": 0.4, "accuracy": 0.8}, 10.0, 2000.0, 1e-3)
@@ -45,6 +46,7 @@ class EpochRecord:
     seconds: float
     examples_per_second: float
     learning_rate: float
+    phase: str = "training"
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
@@ -55,7 +57,8 @@ class EpochRecord:
 class RunResult:
     """A finished run.
 
-    ``seconds`` is the training time of all epochs together, ``kernel`` what ran the recurrent layers with the
+    ``seconds`` is the training time of all epochs together, pre-training included (``pretraining_seconds`` is its part,
+    also where the language model was there already), ``kernel`` what ran the recurrent layers with the
     reason for its choice, ``stopped`` is ``epochs`` (all done) or ``patience`` (stopped early).
 
     Example:
@@ -71,6 +74,7 @@ class RunResult:
     seconds: float
     kernel: dict[str, str] = field(default_factory=dict)
     stopped: str = "epochs"
+    pretraining_seconds: float = 0.0
 
     @property
     def best(self) -> EpochRecord:
@@ -82,7 +86,8 @@ class RunResult:
 class RunStarted:
     """The first step is about to be taken; ``resumed_from_epoch`` is None for a fresh run.
 
-    ``unit`` is what the rates count: ``texts``, ``windows``, ``tokens``.
+    ``unit`` is what the rates count: ``texts``, ``windows``, ``tokens``; ``phase`` is ``training``, or ``pretraining``
+    where a language model is trained first.
     """
 
     parameters: int
@@ -91,6 +96,7 @@ class RunStarted:
     kernel: dict[str, str]
     resumed_from_epoch: int | None = None
     unit: str = "examples"
+    phase: str = "training"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,14 @@ from gatewise.training.events import (
 )
 from gatewise.training.interruption import Interrupted, StopSignal
 from gatewise.training.kinds import Dataset, kind_of
-from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
+from gatewise.training.optimisation import Optimisation, Rates, divergence, learning_rate, seed_step
+from gatewise.training.pretraining import (
+    LayerRates,
+    pretraining_folder,
+    pretraining_problem,
+    pretraining_run,
+    take_over,
+)
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -36,8 +43,17 @@ CHECKPOINT_SECONDS = 30.0
 _CARRIED = "carried."
 
 
-def train_run(spec: RunSpec, dataset: Dataset, out: str | Path, *, on_event: Listener | None = None) -> RunResult:
+def train_run(
+    spec: RunSpec,
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    on_event: Listener | None = None,
+    pretrained: str | Path | None = None,
+) -> RunResult:
     """Train one network and leave a run folder.
+
+    A run with pre-training first trains its language model, in a run folder of its own.
 
     A folder that holds this run unfinished is taken up where its last checkpoint stands, and ends in the same bits as
     a run that was never stopped; a finished one is returned at once.
@@ -46,7 +62,9 @@ def train_run(spec: RunSpec, dataset: Dataset, out: str | Path, *, on_event: Lis
         spec: the run.
         dataset: its data, as the kind of problem loads it.
         out: the run folder; made if missing.
-        on_event: called with every event, in the training thread.
+        on_event: called with every event, in the training thread; those of the language model say so in ``phase``.
+        pretrained: a folder in which several runs share their language models, each found by all that it depends on;
+            None: a run keeps its own, in ``pretraining`` inside ``out``.
 
     Returns:
         The finished run; its best weights are those with the best figure on the validation part (then the lowest loss).
@@ -79,8 +97,47 @@ def train_run(spec: RunSpec, dataset: Dataset, out: str | Path, *, on_event: Lis
         return finished
     threads = spec.training.threads or usable_cores()
     with _machine(spec.training.device, threads), StopSignal() as stop:
-        run = _Run(spec, dataset, folder, threads, on_event or (lambda event: None), stop)
-        return run.go()
+        work = _Work(dataset, folder.path, threads, on_event or (lambda event: None), stop)
+        start = None if spec.pretraining is None else _pretrain(spec, work, pretrained)
+        seed_step(spec.training.seed, 0, 0)
+        problem = kind_of(spec.task).problem(spec, dataset)
+        rates = None
+        if spec.pretraining is not None and start is not None:
+            take_over(start.weights(), problem.model, start.path)
+            rates = LayerRates(spec.pretraining, dict(problem.model.named_parameters()))
+        before = 0.0 if start is None else _finished(start).seconds
+        return _Run(spec, problem, folder, work, rates=rates, pretraining_seconds=before).go()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What both phases of a run have in common."""
+
+    dataset: Any
+    out: Path
+    threads: int
+    emit: Listener
+    stop: StopSignal
+
+
+def _pretrain(spec: RunSpec, work: _Work, shared: str | Path | None) -> RunFolder:
+    """Train the language model of a run, or find it finished."""
+    first = pretraining_run(spec)
+    fingerprint = work.dataset.fingerprint
+    place = None if shared is None else Path(shared)
+    folder = RunFolder(pretraining_folder(first, work.out, fingerprint, work.threads, place))
+    folder.claim(first, fingerprint)
+    if folder.result() is None:
+        seed_step(first.training.seed, 0, 0)
+        _Run(first, pretraining_problem(first, work.dataset), folder, work, phase="pretraining").go()
+    return folder
+
+
+def _finished(folder: RunFolder) -> RunResult:
+    result = folder.result()
+    if result is None:
+        raise RunError(f"{folder.path} is not finished", fix="delete the folder and train again")
+    return result
 
 
 @contextmanager
@@ -137,15 +194,21 @@ class _Run:
     """One run under way."""
 
     def __init__(
-        self, spec: RunSpec, dataset: Dataset, folder: RunFolder, threads: int, emit: Listener, stop: StopSignal
+        self,
+        spec: RunSpec,
+        problem: Problem,
+        folder: RunFolder,
+        work: _Work,
+        *,
+        phase: str = "training",
+        rates: Rates | None = None,
+        pretraining_seconds: float = 0.0,
     ) -> None:
-        self.spec, self.training, self.folder, self.emit, self.stop = spec, spec.training, folder, emit, stop
-        self.dataset = dataset
-        self.threads = threads
-        seed_step(self.training.seed, 0, 0)
-        self.problem: Problem = kind_of(spec.task).problem(spec, dataset)
-        self.steps = self.problem.steps_per_epoch
-        self.optimisation = Optimisation(self.problem.model, self.training, self.steps * self.training.epochs)
+        self.spec, self.training, self.problem, self.folder, self.work = spec, spec.training, problem, folder, work
+        self.emit, self.stop, self.phase = work.emit, work.stop, phase
+        self.pretraining_seconds = pretraining_seconds
+        self.steps = problem.steps_per_epoch
+        self.optimisation = Optimisation(problem.model, self.training, self.steps * self.training.epochs, rates)
         self.progress = _Progress()
         self.saved_at = time.monotonic()
 
@@ -154,11 +217,13 @@ class _Run:
         kernel = self._kernel()
         if resumed is None:
             environment = describe_environment(
-                self.dataset, threads=self.threads, device=self.training.device, kernel=kernel
+                self.work.dataset, threads=self.work.threads, device=self.training.device, kernel=kernel
             )
             self.folder.begin(self.spec, environment, self.problem.files())
         parameters = sum(value.numel() for value in self.problem.model.parameters())
-        self.emit(RunStarted(parameters, self.steps, self.training.epochs, kernel, resumed, self.problem.unit))
+        self.emit(
+            RunStarted(parameters, self.steps, self.training.epochs, kernel, resumed, self.problem.unit, self.phase)
+        )
         stopped = self._stopped()
         while stopped is None:
             self._train_epoch()
@@ -171,12 +236,14 @@ class _Run:
             epochs=tuple(progress.records),
             best_epoch=progress.best_epoch,
             parameters=parameters,
-            seconds=sum(record.seconds for record in progress.records),
+            seconds=self.pretraining_seconds + sum(record.seconds for record in progress.records),
+            pretraining_seconds=self.pretraining_seconds,
             kernel=kernel,
             stopped=stopped,
         )
         self.folder.finish(result)
-        self.emit(RunFinished(result))
+        if self.phase == "training":
+            self.emit(RunFinished(result))
         return result
 
     def _take_up(self) -> int | None:
@@ -230,7 +297,7 @@ class _Run:
     def _save_if_due(self) -> None:
         if self.stop.asked:
             self._save()
-            raise Interrupted(self.folder.path, self.progress.epoch, self.progress.step)
+            raise Interrupted(self.work.out, self.progress.epoch, self.progress.step)
         if time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS:
             self._save()
 
@@ -248,6 +315,7 @@ class _Run:
             seconds=progress.seconds,
             examples_per_second=progress.examples / max(progress.seconds, 1e-9),
             learning_rate=learning_rate(self.training, self.optimisation.done - 1, self.optimisation.steps),
+            phase=self.phase,
         )
         progress.records.append(record)
         best = progress.records[progress.best_epoch - 1] if progress.best_epoch else None
@@ -259,7 +327,7 @@ class _Run:
         self._save()
         self.emit(EpochDone(record))
         if self.stop.asked and self._stopped() is None:
-            raise Interrupted(self.folder.path, progress.epoch, 0)
+            raise Interrupted(self.work.out, progress.epoch, 0)
 
     def _rank(self, record: EpochRecord) -> tuple[float, float]:
         metric = self.problem.metric

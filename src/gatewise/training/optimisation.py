@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +14,21 @@ from gatewise.errors import DivergenceError
 from gatewise.tasks.problem import StepLoss
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["Optimisation", "divergence", "learning_rate", "seed_step"]
+__all__ = ["Optimisation", "Rates", "divergence", "learning_rate", "seed_step"]
+
+
+class Rates(Protocol):
+    """Rates that differ between layers.
+
+    Attributes:
+        layers: names of each layer's parameters; every parameter is in one.
+    """
+
+    layers: list[list[str]]
+
+    def factors(self, epochs_done: float) -> Sequence[float]:
+        """One factor of the learning rate per layer; 0 where it does not learn yet."""
+        ...
 
 
 def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:
@@ -47,15 +62,18 @@ class Optimisation:
         model: the network; its parameters are changed in place.
         spec: optimizer, rates, clipping, averaging.
         steps: steps of the whole run.
+        rates: rates by layer; None: all learn at the same.
     """
 
-    def __init__(self, model: nn.Module, spec: TrainingSpec, steps: int) -> None:
+    def __init__(self, model: nn.Module, spec: TrainingSpec, steps: int, rates: Rates | None = None) -> None:
         self.model = model
         self.spec = spec
         self.steps = steps
+        self.rates = rates
         self.done = 0
         self._named = dict(model.named_parameters())
-        self._optimizer = _optimizer(list(self._named.values()), spec)
+        layers = [list(self._named)] if rates is None else rates.layers
+        self._optimizer = _optimizer([{"params": [self._named[name] for name in layer]} for layer in layers], spec)
         self._average = {name: value.detach().clone() for name, value in self._named.items()} if spec.averaging else {}
 
     def step(self, loss: StepLoss, place: str) -> float:
@@ -80,8 +98,9 @@ class Optimisation:
         if not math.isfinite(norm):
             raise divergence("gradient's norm", norm, place)
         rate = learning_rate(self.spec, self.done, self.steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        factors = [1.0] if self.rates is None else self.rates.factors(self.done * self.spec.epochs / self.steps)
+        for group, factor in zip(self._optimizer.param_groups, factors, strict=True):
+            group["lr"] = rate * factor
         self._optimizer.step()
         self.done += 1
         self._move_average()
@@ -136,7 +155,7 @@ def divergence(what: str, value: float, place: str) -> DivergenceError:
     )
 
 
-def _optimizer(parameters: list[nn.Parameter], spec: TrainingSpec) -> torch.optim.Optimizer:
+def _optimizer(parameters: list[dict[str, Any]], spec: TrainingSpec) -> torch.optim.Optimizer:
     fused = spec.device.split(":")[0] in ("cpu", "cuda")
     options: dict[str, Any] = {"lr": spec.learning_rate, "fused": fused}
     if spec.optimizer == "sgd":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from gatewise.data import EncodedTexts, Labels, TextDataset, Vocabulary
 
-__all__ = ["PreparedTexts", "prepare_texts"]
+__all__ = ["PreparedTexts", "encode_whole", "prepare_texts"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ _latest: dict[tuple[str, int, int], PreparedTexts] = {}
 
 
 def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -> PreparedTexts:
-    """Fit the vocabulary on the training part and encode; the latest result is kept in memory and given again.
+    """Fit the vocabulary and encode; the latest result is kept in memory and given again.
+
+    The vocabulary knows the words of the training part and of the texts without labels, where there are any.
 
     Args:
         dataset: the texts.
@@ -33,11 +36,10 @@ def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -
     """
     key = (dataset.fingerprint, vocabulary_size, max_tokens)
     if key not in _latest:
-        texts = dataset.train.texts
-        vocabulary = Vocabulary.fit(texts, vocabulary_size, minimum_count=2 if len(texts) >= 1_000 else 1)
+        vocabulary = _vocabulary(dataset, vocabulary_size)
         prepared = PreparedTexts(
             vocabulary,
-            vocabulary.encode(texts, max_tokens),
+            vocabulary.encode(dataset.train.texts, max_tokens),
             dataset.train.labels,
             vocabulary.encode(dataset.validation.texts, max_tokens),
             dataset.validation.labels,
@@ -45,3 +47,23 @@ def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -
         _latest.clear()
         _latest[key] = prepared
     return _latest[key]
+
+
+def encode_whole(dataset: TextDataset, vocabulary_size: int) -> tuple[Vocabulary, EncodedTexts, EncodedTexts]:
+    """The texts to pre-train on, from beginning to end.
+
+    Args:
+        dataset: the texts; the test part is not read.
+        vocabulary_size: entries, the two special ones included.
+
+    Returns:
+        (vocabulary as `prepare_texts` fits it, training and unlabelled texts, validation texts)
+    """
+    vocabulary = _vocabulary(dataset, vocabulary_size)
+    train = vocabulary.encode((*dataset.train.texts, *dataset.unlabelled), sys.maxsize)
+    return vocabulary, train, vocabulary.encode(dataset.validation.texts, sys.maxsize)
+
+
+def _vocabulary(dataset: TextDataset, size: int) -> Vocabulary:
+    texts = (*dataset.train.texts, *dataset.unlabelled)
+    return Vocabulary.fit(texts, size, minimum_count=2 if len(texts) >= 1_000 else 1)

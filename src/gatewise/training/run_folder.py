@@ -9,6 +9,7 @@
     metrics.jsonl           one EpochRecord a line
     best.safetensors        weights of the best epoch on the validation part
     checkpoint.safetensors  state of an unfinished run; removed at the end
+    pretraining/            the language model that the run starts from: a run folder of its own
     result.json             written last: the run is finished
 """
 
@@ -41,6 +42,7 @@ _NAMES = {
     _CHECKPOINT,
     "result.json",
     "classes.json",
+    "pretraining",
 }
 
 
@@ -188,6 +190,7 @@ class RunFolder:
             "best_epoch": result.best_epoch,
             "parameters": result.parameters,
             "seconds": result.seconds,
+            "pretraining_seconds": result.pretraining_seconds,
             "kernel": result.kernel,
             "stopped": result.stopped,
         }
@@ -219,6 +222,7 @@ class RunFolder:
                 best_epoch=best,
                 parameters=record["parameters"],
                 seconds=record["seconds"],
+                pretraining_seconds=record.get("pretraining_seconds", 0.0),
                 kernel=record["kernel"],
                 stopped=record["stopped"],
             )
@@ -252,8 +256,9 @@ def _differences(wanted: RunSpec, held: RunSpec, which: int) -> str:
         return f"task {(wanted, held)[which].task}"
     pair = wanted.to_dict(), held.to_dict()
     words = []
-    for part in ("data", "model", "training"):
-        for name, value in pair[which][part].items():
-            if pair[0][part][name] != pair[1][part][name]:
-                words.append(f"{name} {value}")
+    for part in ("data", "model", "training", "pretraining"):
+        parts = [record[part] or {} for record in pair]
+        for name in dict.fromkeys((*parts[0], *parts[1])):
+            if parts[0].get(name) != parts[1].get(name):
+                words.append(f"{name} {parts[which].get(name, 'not set')}")
     return ", ".join(words) or f"format_version {pair[which]['format_version']}"

@@ -11,6 +11,7 @@ from gatewise.errors import OptionError, RunError
 from gatewise.training.checks import check_choice, refuse_unknown
 from gatewise.training.forecasting_spec import ForecastModelSpec, SeriesSpec
 from gatewise.training.language_spec import CorpusSpec, LanguageModelSpec
+from gatewise.training.pretraining_spec import PretrainingSpec
 from gatewise.training.probe_spec import ProbeModelSpec, ProbeSpec
 from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
@@ -19,7 +20,7 @@ __all__ = ["FORMAT_VERSION", "TASKS", "AnyDataSpec", "AnyModelSpec", "RunSpec", 
 FORMAT_VERSION = 1
 AnyDataSpec = DataSpec | SeriesSpec | CorpusSpec | ProbeSpec
 AnyModelSpec = ModelSpec | ForecastModelSpec | LanguageModelSpec | ProbeModelSpec
-_Record = TypeVar("_Record", bound="AnyDataSpec | AnyModelSpec | TrainingSpec")
+_Record = TypeVar("_Record", bound="AnyDataSpec | AnyModelSpec | TrainingSpec | PretrainingSpec")
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,17 @@ class TaskSpecs:
         data: the data's spec.
         model: the network's spec.
         training: fields of `TrainingSpec` whose usual value differs for this kind.
+        pretraining: the language model's spec, for a kind whose network can be pre-trained.
     """
 
     data: type[Any]
     model: type[Any]
     training: Mapping[str, Any] = field(default_factory=dict)
+    pretraining: type[Any] | None = None
 
 
 TASKS: dict[str, TaskSpecs] = {
-    "classification": TaskSpecs(DataSpec, ModelSpec),
+    "classification": TaskSpecs(DataSpec, ModelSpec, pretraining=PretrainingSpec),
     "forecasting": TaskSpecs(
         SeriesSpec, ForecastModelSpec, {"epochs": 20, "batch_size": 64, "learning_rate": 1e-3, "patience": 5}
     ),
@@ -71,6 +74,7 @@ class RunSpec:
         data: which records.
         model: which network.
         training: how it is trained.
+        pretraining: the language model that it starts from; None: it starts from random weights.
         format_version: version of the run folder's format.
 
     Example:
@@ -83,6 +87,7 @@ class RunSpec:
     data: AnyDataSpec = field(default_factory=DataSpec)
     model: AnyModelSpec = field(default_factory=ModelSpec)
     training: TrainingSpec = field(default_factory=TrainingSpec)
+    pretraining: PretrainingSpec | None = None
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -95,6 +100,31 @@ class RunSpec:
                     expected=wanted.__name__,
                     got=type(getattr(self, name)).__name__,
                 )
+        self._check_pretraining(kind)
+
+    def _check_pretraining(self, kind: TaskSpecs) -> None:
+        """Refuse a pre-training that this network cannot have, and texts for one that is not asked for."""
+        data, model = self.data, self.model
+        if self.pretraining is None:
+            if isinstance(data, DataSpec) and data.unlabelled is not None:
+                raise OptionError(
+                    "texts without labels are for pre-training only",
+                    got=f"--unlabelled {data.unlabelled}",
+                    fix="add --pretrain, or leave --unlabelled away",
+                )
+            return
+        if kind.pretraining is None or not isinstance(self.pretraining, kind.pretraining):
+            raise OptionError(
+                f"there is no pre-training for {self.task}", expected="classification", fix="leave --pretrain away"
+            )
+        if isinstance(model, ModelSpec) and model.bidirectional and model.num_layers > 1:
+            raise OptionError(
+                "several bidirectional layers cannot be pre-trained: from the second layer on, each direction has "
+                "already seen the word that it should tell",
+                expected="one bidirectional layer, or layers of one direction",
+                got=f"{model.num_layers} bidirectional layers",
+                fix="--num-layers 1, or leave --bidirectional or --pretrain away",
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, ready for JSON."""
@@ -138,6 +168,7 @@ class RunSpec:
                 data=_part(kind.data, record, "data", place),
                 model=_part(kind.model, record, "model", place),
                 training=_part(TrainingSpec, record, "training", place),
+                pretraining=_pretraining(kind, record, place),
                 format_version=version,
             )
         except OptionError as error:
@@ -152,3 +183,12 @@ def _part(kind: type[_Record], record: Mapping[str, Any], name: str, place: str)
         raise RunError(f"{place} is damaged at {name!r}", expected="a JSON object", got=type(values).__name__)
     refuse_unknown(values, [entry.name for entry in dataclasses.fields(kind)], f"{place}, {name}")
     return kind(**values)
+
+
+def _pretraining(kind: TaskSpecs, record: Mapping[str, Any], place: str) -> PretrainingSpec | None:
+    if record.get("pretraining") is None:
+        return None
+    if kind.pretraining is None:
+        raise RunError(f"{place} has a pre-training", expected="none for this task", fix="restore it from a copy")
+    part: PretrainingSpec = _part(kind.pretraining, record, "pretraining", place)
+    return part

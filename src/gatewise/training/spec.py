@@ -42,6 +42,7 @@ class DataSpec:
         label: column that holds the labels; None: the column called ``label``.
         test: path of a second file used only for testing; None: a part is held out.
         examples: at most so many texts to learn from, chosen by content; None: all. Validation and test stay whole.
+        unlabelled: path of a file with further texts, one a line, to pre-train on (see `PretrainingSpec`).
         download: whether the registry may fetch the official archive from the network.
 
     Example:
@@ -54,11 +55,12 @@ class DataSpec:
     label: str | None = None
     test: str | None = None
     examples: int | None = None
+    unlabelled: str | None = None
     download: bool = False
 
     def __post_init__(self) -> None:
         check_data_name(self.data)
-        for name in ("text", "label", "test"):
+        for name in ("text", "label", "test", "unlabelled"):
             check_optional_string(name, getattr(self, name))
         if self.examples is not None:
             check_whole("examples", self.examples, minimum=10)

@@ -11,6 +11,7 @@ import torch
 
 from gatewise.data import TextDataset, Vocabulary, load_text
 from gatewise.data.splits import limit_training
+from gatewise.data.unlabelled import with_unlabelled
 from gatewise.errors import DataError, RunError
 from gatewise.tasks.classification import SequenceClassifier
 from gatewise.tasks.classification_problem import ClassificationProblem, predict_probabilities
@@ -149,9 +150,11 @@ class ClassificationKind(Kind):
     metric: ClassVar[Metric] = ACCURACY
 
     def load(self, data: DataSpec) -> TextDataset:
-        """Load and split the texts; see `gatewise.data.load_text`."""
+        """Load and split the texts, add those without labels; see `gatewise.data.load_text`."""
         dataset = load_text(data.data, text=data.text, label=data.label, test=data.test, download=data.download)
-        return dataset if data.examples is None else limit_training(dataset, data.examples)
+        if data.examples is not None:
+            dataset = limit_training(dataset, data.examples)
+        return dataset if data.unlabelled is None else with_unlabelled(dataset, data.unlabelled)
 
     def problem(self, spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         """The network on its encoded texts."""
