@@ -1,6 +1,6 @@
 // Minimal LSTM (Feng et al. 2024, arXiv:2410.01201, appendix B), whole sequence.
 #include "cell.h"
-#include "scan_layer.h"
+#include "scan_layer_backward.h"
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 

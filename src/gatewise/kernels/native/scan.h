@@ -103,15 +103,17 @@ template <class Cell> struct ScanBackward {
   const float* output;       // (T,B,H)
   const float* grad_output;  // (T,B,H) or null
   float* grad_state;         // (B,H), that of h_t on entry, of h_{t-1} on return
-  float* grad_gates;         // (T,B,G*H)
+  float* grad_gates;         // (T,B,G*H), or (.,B,G*H) from step `first_step` on, in the order of the steps
+  long first_step = -1;
 
   void operator()(long row, long step, long begin, long end) const {
     const long place = scan.time(row, step) * scan.rows + row;
     const bool active = step < scan.length(row);
     const float* before = initial + row * scan.width;
     if (active && step > 0) before = output + (scan.time(row, step - 1) * scan.rows + row) * scan.width;
-    const float* from = gates + place * Cell::kGates * scan.width;
-    float* to = grad_gates + place * Cell::kGates * scan.width;
+    const long here = first_step < 0 ? place : (step - first_step) * scan.rows + row;
+    const float* from = gates + (gates == grad_gates ? here : place) * Cell::kGates * scan.width;
+    float* to = grad_gates + here * Cell::kGates * scan.width;
     float* carried = grad_state + row * scan.width;
     for (long i = begin; i < end; i += kWidth) {
       const Part<kWidth> part(end - i);

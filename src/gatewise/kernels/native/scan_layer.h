@@ -76,15 +76,16 @@ template <class Cell> struct LayerForward {
     store(output + place * width + unit, part, next);
   }
 
-  void run(Range blocks) const {
+  // All steps, or with `local` only those of one chunk, whose gates then lie one after the other.
+  void run(Range blocks, Range steps, bool local = false) const {
     const Scan& scan = layer.scan;
     Waiting waiting;
-    for (long step = 0; step < scan.steps; ++step)
+    for (long step = steps.begin; step < steps.end; ++step)
       for (long row = 0; row < scan.rows; ++row) {
         if (step >= scan.length(row)) continue;
         const long time = scan.time(row, step);
         waiting.x[waiting.count] = layer.x_at(time, row);
-        waiting.place[waiting.count] = time * scan.rows + row;
+        waiting.place[waiting.count] = (local ? step - steps.begin : time) * scan.rows + row;
         waiting.row[waiting.count] = row;
         if (++waiting.count == kChunk) flush(waiting, blocks);
       }
@@ -138,95 +139,8 @@ template <class Cell> int scan_layer_forward(const ScanLayer& layer, float* stat
   in_parallel(layer.threads(Cell::kGates), prepare, [&](int thread, int team, Barrier&) {
     const Range mine = share(blocks_of(scan.width), thread, team);
     packed.fill(layer, mine);
-    LayerForward<Cell>{layer, packed.weights, packed.start, state, output, gates}.run(mine);
+    LayerForward<Cell>{layer, packed.weights, packed.start, state, output, gates}.run(mine, {0, scan.steps});
     clear_padding(scan, output, scan.width, share(scan.rows, thread, team));
-  });
-  return status;
-}
-
-// What the way back gives: null where it is not wanted.
-struct ScanLayerGradients {
-  float *state;   // (B,H): of the last state on entry, of h_0 on return
-  float *x;       // (T,B,I) dense
-  float *weight;  // (G*H,I)
-  float *bias;    // (G*H)
-};
-
-// gates as the forward pass kept them, or null: then they are computed once more, which for long sequences costs less
-// than writing them to fresh memory and reading them back.
-template <class Cell>
-int scan_layer_backward(const ScanLayer& layer, const float* gates, const float* initial, const float* output,
-                        const float* grad_output, const ScanLayerGradients& gradients) {
-  const Scan& scan = layer.scan;
-  const long size = Cell::kGates * scan.width, places = scan.steps * scan.rows;
-  const long registers = scan.rows * blocks_of(scan.width);
-  const Panels panels(std::max(layer.inputs, 1L));
-  Workspace workspace;
-  Status status = kOk;
-  float *slopes = nullptr, *columns = nullptr, *zeros = nullptr, **scratch = nullptr, **tiles = nullptr;
-  const float **left = nullptr, **right = nullptr;
-  float** to = nullptr;
-  long count = 0;
-  OuterProduct product{};
-  PackedLayer<Cell> packed;
-  const auto prepare = [&](int team) {
-    try {
-      slopes = workspace.take<float>(places * size);
-      if (!gates) packed.take(layer, workspace);
-      if (gradients.x) columns = workspace.take<float>(panels.blocks * kWidth * size);
-      zeros = workspace.take_zeroed<float>(kMaximumSlots * kWidth);
-      left = workspace.take<const float*>(places);
-      right = workspace.take<const float*>(places);
-      to = workspace.take<float*>(places);
-      for (long place = 0; place < places; ++place) {
-        const long time = place / scan.rows, row = place % scan.rows;
-        if (time >= scan.length(row)) continue;
-        left[count] = slopes + place * size;
-        right[count] = layer.x_at(time, row);
-        to[count++] = gradients.x ? gradients.x + place * layer.inputs : nullptr;
-      }
-      product = {right, layer.inputs, {{0, size, gradients.weight}, {}}};
-      scratch = workspace.take<float*>(team);
-      tiles = workspace.take<float*>(team);
-      for (int thread = 0; thread < team; ++thread) {
-        scratch[thread] = gradients.weight ? workspace.take<float>(outer_products_scratch(&product, 1)) : nullptr;
-        tiles[thread] = workspace.take<float>(kChunk * kSumsPerRow);
-      }
-      return true;
-    } catch (const std::bad_alloc&) {
-      status = kOutOfMemory;
-      return false;
-    }
-  };
-  in_parallel(layer.threads(Cell::kGates), prepare, [&](int thread, int team, Barrier& barrier) {
-    if (!gates) {
-      const Range mine = share(blocks_of(scan.width), thread, team);
-      packed.fill(layer, mine);
-      LayerForward<Cell>{layer, packed.weights, packed.start, nullptr, nullptr, slopes}.run(mine);
-      barrier.wait();
-    }
-    walk_share(scan, false, share(registers, thread, team),
-               ScanBackward<Cell>{scan, gates ? gates : slopes, initial, output, grad_output, gradients.state, slopes});
-    if (gradients.x)
-      pack_columns([&](long k) { return layer.weight + k * layer.inputs; }, size, panels, columns,
-                   share(panels.panels, thread, team));
-    barrier.wait();
-    if (gradients.x) {
-      Sequence q{};
-      q.input_size = layer.inputs;
-      const Range mine = share(count, thread, team);
-      for (long first = mine.begin; first < mine.end; first += kChunk)
-        input_gradient(q, left + first, to + first, std::min(kChunk, mine.end - first), {{0, 0}, {size, 0}}, columns,
-                       zeros, {0, panels.panels}, tiles[thread]);
-      clear_padding(scan, gradients.x, layer.inputs, share(scan.rows, thread, team));
-    }
-    if (gradients.weight) outer_products(left, count, size, &product, 1, thread, team, scratch[thread]);
-    if (gradients.bias) {
-      const Range mine = share(size, thread, team);
-      std::fill(gradients.bias + mine.begin, gradients.bias + mine.end, 0.0f);
-      for (long k = 0; k < count; ++k)
-        for (long i = mine.begin; i < mine.end; ++i) gradients.bias[i] += left[k][i];
-    }
   });
   return status;
 }

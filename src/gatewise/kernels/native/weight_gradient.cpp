@@ -108,7 +108,7 @@ long outer_products_scratch(const OuterProduct* products, int count) {
 }
 
 void outer_products(const float* const* left_rows, long depth, long left_columns, const OuterProduct* products, int count,
-                    int thread, int threads, float* scratch) {
+                    int thread, int threads, float* scratch, bool add) {
   const Range mine = fair_columns(products, count, left_columns, thread, threads);
   const long begin = mine.begin, end = mine.end;
   float* zeros = scratch;
@@ -132,7 +132,7 @@ void outer_products(const float* const* left_rows, long depth, long left_columns
           const long first = std::max(group, piece.left_begin), last = std::min(group_end, piece.left_end);
           if (first < last)
             add_rows(left, first - group, last - group, stretch, products[i], packed,
-                     piece.to + (first - piece.left_begin) * products[i].columns, k0 == 0, zeros);
+                     piece.to + (first - piece.left_begin) * products[i].columns, k0 == 0 && !add, zeros);
         }
         packed += round_up(products[i].columns, W) * kDepth;
       }

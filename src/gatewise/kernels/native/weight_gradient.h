@@ -22,8 +22,8 @@ struct OuterProduct {
 long outer_products_scratch(const OuterProduct* products, int count);
 
 // All products, for this thread's share of left's columns. `left_rows[k]` has `left_columns` floats.
-// The order of summation depends on the sizes alone, never on the number of threads.
+// With `add` they are added to what is there. The order of summation depends on the sizes alone, never on the threads.
 void outer_products(const float* const* left_rows, long depth, long left_columns, const OuterProduct* products, int count,
-                    int thread, int threads, float* scratch);
+                    int thread, int threads, float* scratch, bool add = false);
 
 }  // namespace gatewise
