@@ -1,23 +1,73 @@
-"""A whole comparison out of random numbers, built by the real code, for tests of records, verdicts and reports."""
+"""Whole comparisons out of random numbers, built by the real code, for tests of records, verdicts and reports."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from gatewise.comparison.plan import make_plan
-from gatewise.comparison.record import BASELINE, build_record, predictions_entry
+from gatewise.comparison.record import build_record
 from gatewise.data.records import Split, TextDataset
 from gatewise.tasks.metrics import classification_metrics
+from gatewise.tasks.problem import Metric
 
+BASELINE = "tfidf-logistic-regression"
 SENTENCES = (
     "The film drifts along for two hours and never finds a reason to exist.",
     "A warm, funny and beautifully acted story that stays with you for days.",
     "I wanted to like it, but the script has no idea what to do with its cast.<br /><br />Not even the music helps.",
     "Every scene between the two leads crackles, and the ending earns its tears.",
 )
-SECONDS = {"rnn": 22.0, "lstm": 40.0, "gru": 31.0, "bigru": 62.0, "mingru": 11.0}
+SECONDS = {"rnn": 22.0, "lstm": 40.0, "gru": 31.0, "bilstm": 81.0, "bigru": 62.0, "mingru": 11.0, "gru*2": 58.0}
+PARAMETERS = {"rnn": 2_640_000, "lstm": 2_750_000, "gru": 2_690_000, "bilstm": 2_930_000, "mingru": 2_620_000}
+HALF_LIVES = {"rnn": 2.0, "lstm": 14.0, "gru": 11.0, "mingru": 20.0}
+ERROR = Metric(
+    "mean_absolute_error",
+    "mean absolute error",
+    higher_is_better=False,
+    dependence="serial",
+    contribution="the mean absolute error of one window",
+)
+PERPLEXITY = Metric(
+    "perplexity",
+    "perplexity",
+    higher_is_better=False,
+    transform="exp",
+    dependence="serial",
+    contribution="-ln p(token), in nats",
+)
+ENVIRONMENT = {
+    "versions": {"python": "3.11.9", "torch": "2.13.0"},
+    "machine": {"processor": "a processor", "cores": 8},
+    "threads": 2,
+}
+
+
+@dataclass(frozen=True)
+class MadeUpKind:
+    """Task, unit and metric, and what is said of the data."""
+
+    task: str
+    unit: str
+    metric: Metric
+    description: Mapping[str, Any] = field(default_factory=dict)
+
+    def describe(self, dataset: Any) -> dict[str, Any]:
+        return dict(self.description)
+
+
+@dataclass(frozen=True)
+class MadeUpData:
+    """A data set that is only talked about."""
+
+    name: str
+    source: str
+    split_note: str
+    sizes: dict[str, int]
+    fingerprint: str = "0" * 64
+    notes: tuple[str, ...] = ()
 
 
 def made_up_dataset(
@@ -29,7 +79,7 @@ def made_up_dataset(
     return TextDataset(
         "reviews",
         "the file reviews.csv",
-        "600 texts held out of reviews.csv",
+        f"{examples} texts held out of reviews.csv",
         labels,
         part,
         Split(words[:100], truth[:100]),
@@ -40,89 +90,302 @@ def made_up_dataset(
 
 
 def made_up_record(
-    accuracies: dict[str, float],
+    accuracies: Mapping[str, float],
     *,
     seeds: int = 1,
     dataset: TextDataset | None = None,
     generator_seed: int = 0,
-    kernels: dict[str, str] | None = None,
+    kernels: Mapping[str, str] | None = None,
+    failed: Sequence[str] = (),
+    **further: Any,
 ) -> dict[str, Any]:
-    """Models with about the accuracies asked for; the baseline's stands under "baseline"."""
+    """A classification with about the accuracies asked for; the baseline's stands under "baseline"."""
+    from gatewise.training.kinds.classification import ClassificationKind
+
     generator = np.random.default_rng(generator_seed)
     dataset = dataset or made_up_dataset()
-    cells = [name for name in accuracies if name != "baseline"]
-    plan = make_plan("reviews.csv", cells=["gru"], seeds=seeds, text="review", label="sentiment", threads=2)
-    plan = type(plan)(plan.data, tuple(cells), plan.seeds, plan.model, plan.training)
-    hardness = generator.random(len(dataset.test.labels))
-    runs = {BASELINE: [_run(dataset, hardness, accuracies["baseline"], generator, BASELINE, None)]}
-    for cell in cells:
-        runs[cell] = [
-            _run(dataset, hardness, accuracies[cell] + generator.normal(0, 0.003 * (seeds > 1)), generator, cell, seed)
-            for seed in plan.seeds
-        ]
-    for cell, kernel in (kernels or {}).items():
-        for run in runs[cell]:
-            run["kernel"] = {"implementation": kernel, "reason": "asked for"}
-    environment = {"python": "3.11.9", "torch": "2.13.0", "threads": 2, "processor": "a processor"}
-    return build_record(
-        plan,
-        dataset,
-        runs,
-        environment=environment,
-        command="gatewise compare reviews.csv --text review --label sentiment --out runs/reviews",
-        created="2026-11-21T12:00:00+00:00",
+    labels = dataset.test.labels
+    hardness = generator.random(len(labels))
+    entries, contributions = [], {}
+    for cell, wanted in accuracies.items():
+        for seed in [None] if cell == "baseline" else range(seeds):
+            entry = _entry(cell, seed, generator, kernel=(kernels or {}).get(cell))
+            accuracy = wanted + generator.normal(0, 0.003 * (seeds > 1))
+            probabilities = _probabilities(labels, len(dataset.label_names), hardness, accuracy, generator)
+            metrics = classification_metrics(probabilities, labels, dataset.label_names)
+            rows = np.arange(len(labels))
+            entry["test"] = metrics.to_dict()
+            entry["predictions"] = {
+                "predicted": probabilities.argmax(axis=1).tolist(),
+                "confidence": np.round(probabilities.max(axis=1), 4).tolist(),
+                "truth_probability": np.round(probabilities[rows, labels], 4).tolist(),
+            }
+            _learning(entry, "accuracy", wanted, wanted - 0.07, generator)
+            contributions[entry["name"]] = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+            entries.append(entry)
+    entries += [_failure(name) for name in failed]
+    cells = [cell for cell in accuracies if cell != "baseline"]
+    command = "gatewise compare reviews.csv --text review --label sentiment --out runs/reviews"
+    return _record(ClassificationKind(), dataset, cells, seeds, entries, contributions, command, **further)
+
+
+def made_up_forecast(
+    errors: Mapping[str, float], *, seeds: int = 3, windows: int = 500, generator_seed: int = 0, **further: Any
+) -> dict[str, Any]:
+    """A forecast of prices with about the mean absolute errors asked for; "persistence" is the baseline."""
+    generator = np.random.default_rng(generator_seed)
+    kind = MadeUpKind("forecasting", "windows", ERROR, {"targets": ["close"], "horizon": 5})
+    data = MadeUpData(
+        "stocks",
+        "daily closing prices of five companies",
+        "the last fifth of the days",
+        {"train": 2100, "validation": 700, "test": windows},
+    )
+    common = generator.gamma(2.0, 0.5, windows)
+    entries, contributions = [], {}
+    for cell, wanted in errors.items():
+        for seed in [None] if cell == "persistence" else range(seeds):
+            entry = _entry(cell, seed, generator)
+            own = generator.normal(0, 0.15, windows) + generator.normal(0, 0.01 * (seed is not None))
+            losses = np.abs(wanted * (common + own))
+            steps = np.array([0.6, 0.8, 1.0, 1.2, 1.4])
+            entry["test"] = {
+                "mean_absolute_error": float(losses.mean()),
+                "root_mean_squared_error": float(1.4 * losses.mean()),
+                "by_horizon": (losses.mean() * steps).tolist(),
+                "coverage": {"0.1": 0.12, "0.9": 0.88} if seed is not None else None,
+            }
+            _learning(entry, "mean_absolute_error", wanted, wanted * 1.3, generator)
+            contributions[entry["name"]] = losses
+            entries.append(entry)
+    cells = [cell for cell in errors if cell != "persistence"]
+    command = "gatewise compare stocks --horizon 5 --seeds 3 --out runs/stocks"
+    return _record(kind, data, cells, seeds, entries, contributions, command, **further)
+
+
+def made_up_language(
+    perplexities: Mapping[str, float], *, seeds: int = 2, tokens: int = 2000, generator_seed: int = 0, **further: Any
+) -> dict[str, Any]:
+    """A language model with about the perplexities asked for; "kneser-ney-5" is the baseline."""
+    generator = np.random.default_rng(generator_seed)
+    kind = MadeUpKind("language-modelling", "tokens", PERPLEXITY, {"tokens": "word", "vocabulary_size": 10_000})
+    data = MadeUpData(
+        "ptb",
+        "Penn Treebank, as Mikolov prepared it",
+        "the usual test part",
+        {"train": 887_521, "validation": 70_390, "test": 78_669},
+    )
+    common = generator.gamma(1.2, 1.0, tokens)
+    entries, contributions = [], {}
+    for cell, wanted in perplexities.items():
+        for seed in [None] if cell == "kneser-ney-5" else range(seeds):
+            entry = _entry(cell, seed, generator)
+            losses = np.abs(common + generator.normal(0, 0.3, tokens))
+            losses *= np.log(wanted) / losses.mean() * (1 + generator.normal(0, 0.001 * (seed is not None)))
+            entry["test"] = {
+                "perplexity": float(np.exp(losses.mean())),
+                "loss": float(losses.mean()),
+                "bits_per_token": float(losses.mean() / np.log(2)),
+            }
+            if seed == 0:
+                entry["details"] = {"samples": [{"prompt": "the company said", "text": "it will <unk> its shares"}]}
+            _learning(entry, "perplexity", wanted, wanted * 1.9, generator)
+            contributions[entry["name"]] = losses
+            entries.append(entry)
+    cells = [cell for cell in perplexities if cell != "kneser-ney-5"]
+    return _record(kind, data, cells, seeds, entries, contributions, "gatewise compare ptb --seeds 2", **further)
+
+
+def made_up_probe(
+    reaches: Mapping[str, int], *, lengths: Sequence[int] = (50, 100, 200, 400), seeds: int = 2, **further: Any
+) -> dict[str, Any]:
+    """Sequences to sum: a cell solves them up to the length given for it, and guesses beyond."""
+    generator = np.random.default_rng(0)
+    error = Metric("mean_squared_error", "mean squared error", higher_is_better=False)
+    kind = MadeUpKind("probe", "sequences", error, {"probe": "adding"})
+    data = MadeUpData(
+        "adding", "made up from seed 0", "fresh sequences", {"train": 1000, "validation": 100, "test": 200}
+    )
+    entries, contributions = [], {}
+    for length in lengths:
+        for cell in ("mean", *reaches):
+            for seed in [None] if cell == "mean" else range(seeds):
+                entry = {**_entry(cell, seed, generator), "point": length}
+                entry["name"] += f"-length{length}"
+                solved = seed is not None and length <= reaches[cell]
+                losses = (0.002 if solved else 0.167) * generator.chisquare(1, 200)
+                entry["test"] = {"mean_squared_error": float(losses.mean())}
+                _learning(entry, "mean_squared_error", 0.002 if solved else 0.167, 0.17, generator)
+                contributions[entry["name"]] = losses
+                entries.append(entry)
+    axis = {"name": "length", "title": "sequence length"}
+    return _record(
+        kind, data, list(reaches), seeds, entries, contributions, "gatewise compare adding", axis=axis, **further
     )
 
 
-def _run(
-    dataset: TextDataset,
-    hardness: np.ndarray,
-    accuracy: float,
-    generator: np.random.Generator,
-    name: str,
-    seed: int | None,
+def made_up_trials(cells: Sequence[str], metric: str, figures: Sequence[float]) -> list[dict[str, Any]]:
+    """Trials over two learning rates; the second of each cell was chosen, the last trial of all failed."""
+    trials: list[dict[str, Any]] = []
+    for cell in cells:
+        for number, figure in enumerate(figures):
+            trials.append(
+                {
+                    "name": f"{cell}-trial{number}",
+                    "cell": cell,
+                    "seed": 0,
+                    "settings": {"learning_rate": 10.0 ** -(3 - number), "hidden_size": 64},
+                    "state": "finished",
+                    "validation": {metric: figure, "loss": 0.4},
+                    "training_seconds": 30.0,
+                    "chosen": number == 1,
+                }
+            )
+    lost = {**trials[-1], "name": "last-trial", "state": "failed", "chosen": False}
+    lost |= {"validation": None, "error": "the loss is not finite in epoch 2"}
+    return [*trials, lost]
+
+
+def _record(
+    kind: Any,
+    dataset: Any,
+    cells: Sequence[str],
+    seeds: int,
+    entries: list[dict[str, Any]],
+    contributions: dict[str, Any],
+    command: str,
+    **further: Any,
 ) -> dict[str, Any]:
-    labels, classes = dataset.test.labels, len(dataset.label_names)
+    plan = {
+        "task": kind.task,
+        "cells": list(cells),
+        "seeds": list(range(seeds)),
+        "data": {"data": dataset.name},
+        "model": {"hidden_size": 128, "num_layers": 1},
+        "training": {"epochs": 4, "batch_size": 64, "learning_rate": 1e-3, "threads": 2},
+    }
+    return build_record(
+        plan,
+        kind,
+        dataset,
+        entries,
+        contributions,
+        environment=ENVIRONMENT,
+        command=command,
+        created="2026-11-21T12:00:00+00:00",
+        **further,
+    )
+
+
+def _probabilities(
+    labels: np.ndarray, classes: int, hardness: np.ndarray, accuracy: float, generator: np.random.Generator
+) -> np.ndarray:
     blurred = hardness + generator.normal(0, 0.05, len(labels))
-    right = blurred <= np.quantile(blurred, accuracy)
+    right = blurred <= np.quantile(blurred, min(1.0, accuracy))
     confidence = np.clip(generator.beta(6, 1.5, len(labels)), 0.51, 0.999)
     given = np.where(right, labels, (labels + 1) % classes)
     probabilities = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)
     probabilities[np.arange(len(labels)), given] = confidence
-    metrics = classification_metrics(probabilities, labels, dataset.label_names)
-    baseline = name == BASELINE
-    seconds = SECONDS.get(name, 20.0)
-    epochs = [
-        {
-            "epoch": epoch,
-            "training_loss": 0.75 * 0.6**epoch + generator.uniform(0, 0.03) + (1 - accuracy),
-            "training_accuracy": accuracy,
-            "validation_loss": 0.3,
-            "validation_accuracy": accuracy - 0.07 * 0.4**epoch + generator.uniform(0, 0.004),
-            "seconds": seconds + generator.uniform(0, 1),
+    return probabilities
+
+
+_BASELINES = {
+    "baseline": (BASELINE, "TF-IDF + logistic regression", "a linear model of words and word pairs"),
+    "persistence": ("persistence", "persistence", "tomorrow is as today"),
+    "kneser-ney-5": ("kneser-ney-5", "Kneser-Ney 5-gram", "counts of up to five words, smoothed"),
+    "mean": ("mean", "the mean", "always answers the mean"),
+}
+
+
+def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kernel: str | None = None) -> dict[str, Any]:
+    """A finished run but for its figures."""
+    if seed is None:
+        name, title, reason = _BASELINES[cell]
+        return {
+            "name": name,
+            "cell": name,
+            "baseline": True,
+            "title": title,
+            "reason": reason,
+            "seed": None,
+            "folder": None,
+            "trial": None,
+            "state": "finished",
+            "parameters": 412_000,
+            "kernel": {"implementation": "none", "reason": "no recurrent network"},
+            "best_epoch": None,
+            "stopped": None,
+            "epochs": [],
+            "training_seconds": 19.4,
+            "seconds_per_epoch": None,
+            "settings": {},
+            "validation": {},
+            "latency": {"one_example": 0.0003, "per_example_in_batch": 0.00004},
+        }
+    seconds = SECONDS.get(cell, 20.0)
+    parameters = PARAMETERS.get(cell, 2_700_000)
+    decay = 0.5 ** (1 / HALF_LIVES.get(cell, 8.0))
+    lags = list(range(40))
+    return {
+        "name": f"{cell}-seed{seed}",
+        "cell": cell,
+        "seed": seed,
+        "folder": f"runs/{cell}-seed{seed}",
+        "trial": f"{generator.integers(2**32):08x}",
+        "state": "finished",
+        "parameters": parameters,
+        "kernel": {"implementation": kernel or "fused", "reason": "the fastest that has this cell"},
+        "best_epoch": 4,
+        "stopped": "epochs",
+        "epochs": [{"seconds": seconds + generator.uniform(0, 1)} for _ in range(4)],
+        "training_seconds": 4 * seconds + 2,
+        "seconds_per_epoch": seconds,
+        "settings": {"learning_rate": 1e-3},
+        "latency": {"one_example": 0.0031 * seconds / 30, "per_example_in_batch": 0.0007 * seconds / 30},
+        "cost": {
+            "multiply_adds_per_step": float(parameters // 20),
+            "step_p50": 1.1e-6 * seconds,
+            "step_p99": 2.9e-6 * seconds,
+            "training_memory_bytes": 2.1e8 + 1e6 * seconds,
+            "file_bytes": 4.0 * parameters,
+            "energy_joules": None,
+            "time_to_target": {"target": 0.85, "seconds": 2 * seconds, "epochs": 2.0},
+        },
+        "memory": {
+            "lags": lags,
+            "initialisation": {"norms": [0.8 * 0.6**lag for lag in lags], "half_life": 1.4},
+            "trained": {"norms": [0.9 * decay**lag for lag in lags], "half_life": HALF_LIVES.get(cell, 8.0)},
+        },
+    }
+
+
+def _learning(entry: dict[str, Any], metric: str, final: float, first: float, generator: np.random.Generator) -> None:
+    """Fill in the epochs and the validation figures."""
+    for number, epoch in enumerate(entry["epochs"], start=1):
+        value = final + (first - final) * 0.4 ** (number - 1) + (first - final) * generator.uniform(-0.05, 0.05)
+        loss = 0.75 * 0.6**number + generator.uniform(0, 0.03) + 0.1
+        entry["epochs"][number - 1] = {
+            "epoch": number,
+            "training": {"loss": loss},
+            "validation": {"loss": loss + 0.05, metric: value},
+            "seconds": epoch["seconds"],
             "examples_per_second": 600.0,
             "learning_rate": 1e-3,
         }
-        for epoch in range(1, 5)
-    ]
+    if entry["epochs"]:
+        entry["validation"] = dict(entry["epochs"][-1]["validation"])
+
+
+def _failure(name: str) -> dict[str, Any]:
+    """A run of a cell and a seed that did not finish: ``rnn-seed2``."""
+    cell, seed = name.rsplit("-seed", 1)
     return {
-        "name": name if baseline else f"{name}-seed{seed}",
-        "seed": seed,
-        "folder": None if baseline else f"runs/{name}-seed{seed}",
-        "parameters": 412_000 if baseline else 2_690_000,
-        "kernel": {"implementation": "scikit-learn" if baseline else "torch", "reason": "torch has this cell"},
-        "best_epoch": None if baseline else 4,
-        "stopped": None if baseline else "epochs",
-        "epochs": [] if baseline else epochs,
-        "training_seconds": 19.4 if baseline else sum(epoch["seconds"] for epoch in epochs),
-        "seconds_per_epoch": None if baseline else float(np.median([epoch["seconds"] for epoch in epochs])),
-        "test": {
-            "accuracy": metrics.accuracy,
-            "loss": metrics.loss,
-            "macro_f1": metrics.macro_f1,
-            "confusion": [list(row) for row in metrics.confusion],
-            "n": metrics.n,
-        },
-        "latency": {"one_text": 0.0031, "one_text_p90": 0.004, "per_text_in_batch": 0.0007, "batch": 256},
-        "predictions": predictions_entry(probabilities, labels),
+        "name": name,
+        "cell": cell,
+        "seed": int(seed),
+        "folder": f"runs/{name}",
+        "trial": "00000000",
+        "state": "failed",
+        "settings": {"learning_rate": 0.1},
+        "error": "the loss is not finite in epoch 2, step 31; expected: a finite number; fix: a lower learning_rate",
     }

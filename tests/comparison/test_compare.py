@@ -13,7 +13,7 @@ import pytest
 import gatewise
 from gatewise.comparison import load_comparison
 from gatewise.comparison.events import ComparisonEvent, DataReady, ModelDone, ModelStarted, RunProgress
-from gatewise.comparison.record import BASELINE
+from gatewise.comparison.execution import BASELINE
 from gatewise.errors import OptionError, RunError
 from gatewise.reports import render_page
 from gatewise.reports.records import check_record
@@ -51,7 +51,7 @@ def test_the_record_is_whole_and_true(done: tuple[Any, list[ComparisonEvent]]) -
             assert np.sum(run["test"]["confusion"]) == len(truth)
             assert len(run["epochs"]) == (2 if model["kind"] == "recurrent" else 0)
             assert run["training_seconds"] > 0 and run["latency"]["one_text"] > 0
-        assert model["accuracy"]["low"] <= model["accuracy"]["estimate"] <= model["accuracy"]["high"]
+        assert model["figure"]["low"] <= model["figure"]["estimate"] <= model["figure"]["high"]
     assert len(record["differences"]) == 3
     assert record["environment"]["threads"] == 1
     assert record["plan"]["seeds"] == [0, 1]
@@ -62,7 +62,7 @@ def test_the_python_object_gives_table_verdict_and_best(done: tuple[Any, list[Co
     result, _ = done
     table = result.table()
     assert list(table.index) == [BASELINE, "rnn", "gru"]
-    assert table.loc["gru", "test_accuracy"] == result.record["models"][2]["accuracy"]["estimate"]
+    assert table.loc["gru", "test_accuracy"] == result.record["models"][2]["figure"]["estimate"]
     assert set(result.differences().index) == {(BASELINE, "rnn"), (BASELINE, "gru"), ("rnn", "gru")}
     assert result.verdict == " ".join(result.record["verdict"]["sentences"])
     assert result.headline in repr(result)

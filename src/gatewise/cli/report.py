@@ -1,4 +1,4 @@
-"""``gatewise report``: draw a comparison's page again."""
+"""``gatewise report``: draw a comparison's page, pictures and tables again."""
 
 from __future__ import annotations
 
@@ -9,17 +9,50 @@ import typer
 
 __all__ = ["report"]
 
+_FORMATS = {"html": (), "markdown": ("markdown",), "latex": ("latex",), "all": ("markdown", "latex")}
+
 
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished comparison.")],
+    format: Annotated[
+        str,
+        typer.Option("--format", metavar="NAME", help="What to write: html (with the curves), markdown, latex or all."),
+    ] = "all",
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
+    ] = None,
 ) -> None:
-    """Show a finished comparison and draw its report.html, curves.png and curves.svg again."""
-    from gatewise.cli.progress import console
-    from gatewise.reports import print_comparison, read_comparison, write_report
+    """Show a finished comparison and write its report.html, curves and tables again, from comparison.json alone.
 
+    Examples:
+
+        gatewise report runs/imdb
+
+        gatewise report runs/imdb --format latex
+
+        gatewise report runs/imdb --against runs/imdb-before
+    """
+    from gatewise.cli.progress import console
+    from gatewise.errors import OptionError, did_you_mean
+    from gatewise.reports import print_changes, print_comparison, read_comparison, write_page, write_tables
+
+    if format not in _FORMATS:
+        raise OptionError(
+            f"there is no report format {format!r}", expected=", ".join(_FORMATS), fix=did_you_mean(format, _FORMATS)
+        )
     record = read_comparison(folder)
-    page = write_report(folder)
+    changed = None
+    if against is not None:
+        from gatewise.comparison.changes import changes
+
+        changed = changes(read_comparison(against), record)
+    written = [write_page(folder, changes=changed)] if format in ("html", "all") else []
+    written += write_tables(folder, _FORMATS[format])
     screen = console()
     print_comparison(record, screen)
+    if changed is not None:
+        print_changes(changed, screen)
     screen.print()
-    screen.print(f"Report: {page}", style="bold", soft_wrap=True, highlight=False)
+    for path in written:
+        screen.print(f"Report: {path}", style="bold", soft_wrap=True, highlight=False)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.comparison.compact import compact_json
 from gatewise.comparison.events import ComparisonListener, ModelDone, ModelStarted, RunProgress
 from gatewise.comparison.latency import measure_latency
+from gatewise.comparison.models import Entry
 from gatewise.comparison.plan import Plan, PlannedRun
-from gatewise.comparison.record import BASELINE, FORMAT_VERSION, Entry, compact_json, predictions_entry
 from gatewise.errors import RunError
 from gatewise.files import make_folder, read_json, write_text
 from gatewise.training.events import Event, RunResult, StepDone
@@ -22,7 +23,10 @@ from gatewise.training.events import Event, RunResult, StepDone
 if TYPE_CHECKING:
     from gatewise.data.records import TextDataset
 
-__all__ = ["execute"]
+__all__ = ["BASELINE", "execute"]
+
+BASELINE = "tfidf-logistic-regression"
+_FORMAT_VERSION = 2
 
 
 def execute(plan: Plan, dataset: TextDataset, folder: Path, on_event: ComparisonListener) -> dict[str, list[Entry]]:
@@ -75,6 +79,10 @@ def _baseline(plan: Plan, dataset: TextDataset, folder: Path) -> Entry:
         latency = measure_latency(lambda texts: model.predict_proba(list(texts)), dataset.test.texts)
     entry: Entry = {
         "name": BASELINE,
+        "cell": BASELINE,
+        "baseline": True,
+        "title": "TF-IDF + logistic regression",
+        "reason": "a linear model of single words and word pairs",
         "seed": None,
         "folder": None,
         "parameters": model.parameters,
@@ -110,7 +118,13 @@ def _recurrent(
         probabilities = classifier.predict_proba(list(dataset.test.texts))
         latency = measure_latency(lambda texts: classifier.predict_proba(list(texts)), dataset.test.texts)
     clock.stop()
-    entry = {"name": run.name, "seed": run.seed, "folder": f"runs/{run.name}", **_result_entry(result)}
+    entry = {
+        "name": run.name,
+        "cell": run.cell,
+        "seed": run.seed,
+        "folder": f"runs/{run.name}",
+        **_result_entry(result),
+    }
     return _measured(folder, entry, probabilities, dataset, latency)
 
 
@@ -130,20 +144,28 @@ def _measured(
     folder: Path, entry: Entry, probabilities: npt.ArrayLike, dataset: TextDataset, latency: dict[str, Any]
 ) -> Entry:
     """Complete an entry with what the test part shows, and keep it."""
-    from dataclasses import asdict
-
     from gatewise.tasks.metrics import classification_metrics
 
     metrics = classification_metrics(np.asarray(probabilities), dataset.test.labels, dataset.label_names)
     entry = {
         **entry,
-        "test": asdict(metrics),
+        "state": "finished",
+        "test": metrics.to_dict(),
         "latency": latency,
-        "predictions": predictions_entry(probabilities, dataset.test.labels),
+        "predictions": _predictions(np.asarray(probabilities), dataset.test.labels),
     }
-    kept = {"format_version": FORMAT_VERSION, "fingerprint": dataset.fingerprint, "run": entry}
+    kept = {"format_version": _FORMAT_VERSION, "fingerprint": dataset.fingerprint, "run": entry}
     write_text(_place(folder, entry["name"]), compact_json(kept) + "\n")
     return entry
+
+
+def _predictions(table: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> Entry:
+    """Per test example: predicted class, its probability, and that of the true class, to four decimals."""
+    return {
+        "predicted": table.argmax(axis=1).tolist(),
+        "confidence": np.round(table.max(axis=1), 4).tolist(),
+        "truth_probability": np.round(table[np.arange(len(table)), labels], 4).tolist(),
+    }
 
 
 def _place(folder: Path, name: str) -> Path:
@@ -159,7 +181,7 @@ def _kept(folder: Path, name: str, fingerprint: str) -> Entry | None:
         kept = read_json(place)
     except RunError:
         return None
-    if not isinstance(kept, dict) or kept.get("format_version") != FORMAT_VERSION:
+    if not isinstance(kept, dict) or kept.get("format_version") != _FORMAT_VERSION:
         return None
     return kept.get("run") if kept.get("fingerprint") == fingerprint else None
 

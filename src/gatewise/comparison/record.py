@@ -2,270 +2,219 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.comparison.plan import Plan
-from gatewise.comparison.statistics import (
-    Difference,
-    Interval,
-    crossed_interval,
-    holm,
-    paired_difference,
-    wilson_interval,
-)
-from gatewise.comparison.verdict import SIGNIFICANCE, ModelFigures, Pair, decide
+from gatewise.comparison.axis import axis_entry, hardest
+from gatewise.comparison.compact import compact_json
+from gatewise.comparison.examples import wrong_examples
+from gatewise.comparison.figures import Table, difference_entries, figure_entry
+from gatewise.comparison.models import Entry, add_skill, model_entry
+from gatewise.comparison.statistics import default_margin
+from gatewise.comparison.titles import title_of
+from gatewise.comparison.verdict import ModelFigures, Pair, Trivial, Verdict, decide, with_reach
+from gatewise.comparison.verdict_facts import Range
+from gatewise.errors import RunError
+from gatewise.tasks.problem import Metric
+from gatewise.words import Scale
 
-if TYPE_CHECKING:
-    from gatewise.data.records import TextDataset
+__all__ = ["FORMAT_VERSION", "Described", "build_record", "compact_json", "title_of"]
 
-__all__ = ["BASELINE", "FORMAT_VERSION", "build_record", "compact_json", "predictions_entry", "title_of"]
-
-FORMAT_VERSION = 1
-BASELINE = "tfidf-logistic-regression"
-_TITLES = {
-    "rnn": "RNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "mingru": "minGRU",
-    "minlstm": "minLSTM",
-    BASELINE: "TF-IDF + logistic regression",
-}
-_BOOTSTRAP_SEED = 0
-_WRONG_SHOWN = 6
-_EXCERPT = 600
-
-Entry = dict[str, Any]
+FORMAT_VERSION = 2
 
 
-def title_of(name: str) -> str:
-    """The name as a reader knows it.
+class Described(Protocol):
+    """What a record needs of a kind of problem; `gatewise.training.kinds.Kind` has it."""
 
-    Example:
-        >>> title_of("lstm"), title_of("my_cell")
-        ('LSTM', 'my_cell')
-    """
-    return _TITLES.get(name, name)
-
-
-def predictions_entry(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Entry:
-    """The predictions of one run on the test part, kept small.
-
-    Args:
-        probabilities: (N, C), a row per test example.
-        labels: (N,) the true classes.
-
-    Returns:
-        Three lists of N: ``predicted`` (class index), ``confidence`` (its probability) and ``truth_probability``
-        (that of the true class), probabilities to four decimals.
-
-    Example:
-        >>> predictions_entry([[0.1, 0.9], [0.7, 0.3]], [1, 1])
-        {'predicted': [1, 0], 'confidence': [0.9, 0.7], 'truth_probability': [0.9, 0.3]}
-    """
-    table, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
-    return {
-        "predicted": table.argmax(axis=1).tolist(),
-        "confidence": np.round(table.max(axis=1), 4).tolist(),
-        "truth_probability": np.round(table[np.arange(len(table)), truth], 4).tolist(),
-    }
+    @property
+    def task(self) -> str: ...  # noqa: D102
+    @property
+    def unit(self) -> str: ...  # noqa: D102
+    @property
+    def metric(self) -> Metric: ...  # noqa: D102
+    def describe(self, dataset: Any) -> dict[str, Any]: ...  # noqa: D102
 
 
 def build_record(
-    plan: Plan,
-    dataset: TextDataset,
-    runs: Mapping[str, Sequence[Entry]],
+    plan: Mapping[str, Any],
+    kind: Described,
+    dataset: Any,
+    entries: Sequence[Entry],
+    contributions: Mapping[str, npt.NDArray[np.floating]],
     *,
     environment: Mapping[str, Any],
     command: str,
     created: str,
+    tuning: Sequence[Entry] = (),
+    axis: Mapping[str, Any] | None = None,
+    margin: float | None = None,
 ) -> Entry:
     """Bring everything measured into one record.
 
     Args:
-        plan: what was compared.
-        dataset: on what.
-        runs: for each model, the baseline under `BASELINE`, its runs as measured (see docs/comparison-schema.md).
+        plan: what was asked, as plain dictionaries; ``seeds`` is read.
+        kind: the kind of problem.
+        dataset: on what; see `gatewise.training.kinds.Dataset`.
+        entries: every final run, baselines among them, in the order of the tables. A finished run has the keys of
+            ``models.runs`` in docs/comparison-schema.md, ``cell`` and ``state``; a baseline has ``baseline: true``,
+            ``title`` and ``reason`` too; one at a point of the axis has ``point``; a failed one ``error``.
+        contributions: for each finished run by name, (N,) what each test example contributes to the metric.
         environment: versions, threads, processor.
         command: the command that repeats the comparison.
         created: the time, ISO 8601.
+        tuning: the trials from which the settings were chosen, apart from the final runs.
+        axis: ``name`` and ``title`` of what varies beside cell and seed, where entries have a ``point``.
+        margin: differences within it make no difference in practice; None: 0.5 points, or 1 % of the best figure.
+
+    Raises:
+        RunError: a finished run has no contributions, or they are not of the same examples as the others'.
     """
-    truth = dataset.test.labels
-    right = {name: _right(entries, truth) for name, entries in runs.items()}
-    models = [_model_entry(name, entries, right[name], truth) for name, entries in runs.items()]
-    pairs = _pairs(right)
-    frequent = int(np.bincount(dataset.train.labels, minlength=len(dataset.label_names)).argmax())
-    majority = float(np.mean(truth == frequent))
-    verdict = decide(
-        [_figures(model) for model in models],
-        pairs,
-        seeds=len(plan.seeds),
-        majority=majority,
-        majority_label=dataset.label_names[frequent],
-    )
-    return {
+    metric = kind.metric
+    finished = [entry for entry in entries if entry["state"] == "finished"]
+    failed = [entry for entry in entries if entry["state"] != "finished"]
+    shown = finished if axis is None else hardest(finished)
+    tables = _tables(shown, contributions)
+    models = [
+        model_entry(cell, runs, figure_entry(cell, tables[cell], metric)) for cell, runs in _by_cell(shown).items()
+    ]
+    add_skill(models, kind.task)
+    if margin is None:
+        margin = default_margin(metric, _best(models, metric)["figure"]["estimate"] if models else 1.0)
+    baselines = [model["name"] for model in models if model["kind"] == "baseline"]
+    differences = difference_entries(tables, metric, baselines, margin=margin)
+    description = kind.describe(dataset)
+    seeds = max((model["figure"]["seeds"] for model in models), default=0)
+    verdict = _verdict(models, differences, metric, description, kind.task, seeds=seeds, margin=margin)
+    record: Entry = {
         "format": "gatewise.comparison",
         "format_version": FORMAT_VERSION,
         "created": created,
         "command": command,
-        "task": "classification",
-        "plan": plan.to_dict(),
+        "task": kind.task,
+        "unit": kind.unit,
+        "metric": metric.to_dict(),
+        "margin": margin,
+        "plan": dict(plan),
         "data": {
             "name": dataset.name,
             "source": dataset.source,
             "split_note": dataset.split_note,
             "notes": list(dataset.notes),
             "fingerprint": dataset.fingerprint,
-            "label_names": list(dataset.label_names),
-            "sizes": {
-                "train": len(dataset.train.texts),
-                "validation": len(dataset.validation.texts),
-                "test": len(dataset.test.texts),
-            },
-            "majority": {"label": dataset.label_names[frequent], "accuracy": majority},
+            "sizes": dict(dataset.sizes),
+            **description,
         },
         "environment": dict(environment),
         "verdict": verdict.to_dict(),
         "models": models,
-        "differences": [_pair_entry(pair) for pair in pairs],
-        "examples": _examples(models, dataset),
-        "truth": truth.tolist(),
+        "differences": differences,
+        "failed": [_failed(entry) for entry in failed],
+        "tuning": [dict(trial) for trial in tuning],
+        "axis": None,
     }
+    if axis is not None:
+        record["axis"] = axis_entry(axis, finished, lambda runs: _tables(runs, contributions), metric)
+        record["verdict"] = with_reach(verdict, record["axis"], models).to_dict()
+    if kind.task == "classification":
+        record |= wrong_examples(models, dataset)
+    return record
 
 
-def compact_json(value: Any) -> str:
-    """Indented JSON with each list of plain values on one line, so that thousands of predictions stay readable.
-
-    Raises:
-        ValueError: a number is NaN or infinite.
-
-    Example:
-        >>> print(compact_json({"cell": "gru", "predicted": [0, 1, 1]}))
-        {
-          "cell": "gru",
-          "predicted": [0, 1, 1]
-        }
-    """
-    return _compact(value, "")
+def _by_cell(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Runs by model, in the order of the entries."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry["cell"], []).append(entry)
+    return found
 
 
-def _compact(value: Any, indent: str) -> str:
-    deeper = indent + "  "
-    if isinstance(value, Mapping) and value:
-        lines = [f"{deeper}{json.dumps(str(key))}: {_compact(item, deeper)}" for key, item in value.items()]
-        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (dict, list, tuple)) for item in value):
-        return "[\n" + ",\n".join(deeper + _compact(item, deeper) for item in value) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+def _tables(entries: Sequence[Entry], contributions: Mapping[str, npt.NDArray[np.floating]]) -> dict[str, Table]:
+    """(S, N) contributions by model."""
+    found: dict[str, Table] = {}
+    examples: tuple[str, int] | None = None
+    for cell, runs in _by_cell(entries).items():
+        rows = []
+        for run in runs:
+            if run["name"] not in contributions:
+                raise RunError(
+                    f"the finished run {run['name']} has no measurement",
+                    expected="a contribution for each test example",
+                    fix="run the same `gatewise compare` again; what is missing is measured anew",
+                )
+            row = np.asarray(contributions[run["name"]], dtype=np.float64)
+            examples = examples or (run["name"], len(row))
+            if row.ndim != 1 or len(row) != examples[1] or not np.isfinite(row).all():
+                raise RunError(
+                    f"the measurement of {run['name']} does not fit that of {examples[0]}",
+                    expected=f"{examples[1]} finite numbers",
+                    got=f"{row.shape}" if np.isfinite(row).all() else "NaN or infinity among them",
+                )
+            rows.append(row)
+        found[cell] = np.stack(rows)
+    return found
 
 
-def _right(entries: Sequence[Entry], truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """(S, N): whether the run got the example right."""
-    return np.array([np.asarray(entry["predictions"]["predicted"]) == truth for entry in entries])
+def _best(models: Sequence[Entry], metric: Metric) -> Entry:
+    order = sorted(models, key=lambda model: float(model["figure"]["estimate"]), reverse=metric.higher_is_better)
+    return order[0]
 
 
-def _model_entry(
-    name: str, entries: Sequence[Entry], right: npt.NDArray[np.bool_], truth: npt.NDArray[np.int64]
-) -> Entry:
-    if len(entries) == 1:
-        accuracy = wilson_interval(int(right.sum()), right.shape[1])
-    else:
-        found = crossed_interval(right).interval
-        accuracy = Interval(found.estimate, max(0.0, found.low), min(1.0, found.high), found.level)
-    per_epoch = [entry["seconds_per_epoch"] for entry in entries if entry["seconds_per_epoch"] is not None]
-    return {
-        "name": name,
-        "title": title_of(name),
-        "kind": "baseline" if name == BASELINE else "recurrent",
-        "accuracy": _interval_entry(accuracy),
-        "loss": _mean(entry["test"]["loss"] for entry in entries),
-        "macro_f1": _mean(entry["test"]["macro_f1"] for entry in entries),
-        "parameters": entries[0]["parameters"],
-        "seconds_per_epoch": min(per_epoch) if per_epoch else None,
-        "training_seconds": _mean(entry["training_seconds"] for entry in entries),
-        "latency": {key: _mean(entry["latency"][key] for entry in entries) for key in entries[0]["latency"]},
-        "kernel": dict(entries[0]["kernel"]),
-        "most_wrong": _most_wrong(entries, right),
-        "runs": [dict(entry) for entry in entries],
-    }
-
-
-def _most_wrong(entries: Sequence[Entry], right: npt.NDArray[np.bool_]) -> list[int]:
-    """The examples that all runs of a model get wrong, surest first."""
-    given = np.mean([entry["predictions"]["truth_probability"] for entry in entries], axis=0)
-    always = np.flatnonzero(~right.any(axis=0))
-    surest = always[np.argsort(given[always], kind="stable")][:_WRONG_SHOWN]
-    return [int(index) for index in surest]
-
-
-def _pairs(right: Mapping[str, npt.NDArray[np.bool_]]) -> list[Pair]:
-    generator = np.random.default_rng(_BOOTSTRAP_SEED)
-    found: list[tuple[str, str, Difference]] = [
-        (first, second, paired_difference(right[first], right[second], generator))
-        for first, second in combinations(right, 2)
-    ]
-    adjusted = holm([difference.p_value for _, _, difference in found])
-    return [Pair(first, second, gap, p) for (first, second, gap), p in zip(found, adjusted, strict=True)]
-
-
-def _pair_entry(pair: Pair) -> Entry:
-    return {
-        "first": pair.first,
-        "second": pair.second,
-        **_interval_entry(pair.difference.interval),
-        "p_value": pair.difference.p_value,
-        "adjusted_p_value": pair.adjusted_p,
-        "differs": pair.differs,
-        "significance": SIGNIFICANCE,
-        "method": pair.difference.method,
-    }
-
-
-def _interval_entry(interval: Interval) -> Entry:
-    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high, "level": interval.level}
+def _verdict(
+    models: Sequence[Entry],
+    differences: Sequence[Entry],
+    metric: Metric,
+    description: Mapping[str, Any],
+    task: str,
+    *,
+    seeds: int,
+    margin: float,
+) -> Verdict:
+    reference = max((abs(model["figure"]["estimate"]) for model in models), default=0.0)
+    majority = description.get("majority")
+    trivial = None
+    if majority is not None and majority["accuracy"] is not None:
+        trivial = Trivial(f"always answering '{majority['label']}'", majority["accuracy"])
+    return decide(
+        [_figures(model) for model in models],
+        [
+            Pair(
+                entry["first"],
+                entry["second"],
+                Range(entry["estimate"], entry["low"], entry["high"], entry["level"]),
+                entry["adjusted_p_value"],
+                bool(entry["equivalent"]),
+                entry["seeds_needed"],
+            )
+            for entry in differences
+        ],
+        Scale.of(metric.to_dict(), reference),
+        seeds=seeds,
+        margin=margin,
+        trivial=trivial,
+        skill=task == "forecasting",
+    )
 
 
 def _figures(model: Entry) -> ModelFigures:
+    figure, cost = model["figure"], model["cost"]
     return ModelFigures(
         name=model["name"],
         title=model["title"],
-        accuracy=Interval(**model["accuracy"]),
-        training_seconds=model["training_seconds"],
-        seconds_per_epoch=model["seconds_per_epoch"],
+        figure=Range(figure["estimate"], figure["low"], figure["high"], figure["level"]),
+        training_seconds=cost["training_seconds"],
+        seconds_per_epoch=cost["seconds_per_epoch"],
+        step_seconds=cost.get("step_p50"),
+        parameters=cost["parameters"],
+        file_bytes=cost.get("file_bytes"),
         kernels=tuple(sorted({run["kernel"]["implementation"] for run in model["runs"]})),
         baseline=model["kind"] == "baseline",
     )
 
 
-def _examples(models: Sequence[Entry], dataset: TextDataset) -> list[Entry]:
-    """The texts that any model gets confidently wrong, shortened, each once."""
-    wanted = sorted({index for model in models for index in model["most_wrong"]})
-    return [
-        {
-            "index": index,
-            "truth": int(dataset.test.labels[index]),
-            "text": _excerpt(dataset.test.texts[index]),
-            "characters": len(dataset.test.texts[index]),
-        }
-        for index in wanted
-    ]
-
-
-def _excerpt(text: str) -> str:
-    """Beginning and end of a text in one line: what a review concludes stands at its end."""
-    line = " ".join(re.sub(r"<br\s*/?>", " ", text).split())
-    if len(line) <= _EXCERPT:
-        return line
-    start, end = line[: 2 * _EXCERPT // 3], line[-_EXCERPT // 3 :]
-    # cut between words, unless there are none
-    return f"{start.rpartition(' ')[0] or start} [...] {end.partition(' ')[2] or end}"
-
-
-def _mean(values: Any) -> float:
-    return float(np.mean(list(values)))
+def _failed(entry: Entry) -> Entry:
+    """What the report says of a run that did not finish."""
+    kept = ("name", "cell", "seed", "point", "settings", "error", "folder")
+    return {"title": title_of(entry["cell"]), **{name: entry[name] for name in kept if name in entry}}

@@ -46,24 +46,21 @@ class Comparison:
         return " ".join(self.record["verdict"]["sentences"])
 
     def table(self) -> pd.DataFrame:
-        """One row per model: quality, size, time; shares in [0, 1], times in seconds."""
+        """One row per model: the metric with its interval, further figures of the test part, cost; times in seconds."""
         import pandas as pd
 
+        metric = self.record["metric"]["name"]
         rows = [
             {
                 "model": model["name"],
-                "test_accuracy": model["accuracy"]["estimate"],
-                "accuracy_low": model["accuracy"]["low"],
-                "accuracy_high": model["accuracy"]["high"],
-                "test_loss": model["loss"],
-                "macro_f1": model["macro_f1"],
-                "parameters": model["parameters"],
-                "seconds_per_epoch": model["seconds_per_epoch"],
-                "training_seconds": model["training_seconds"],
-                "latency_one_text": model["latency"]["one_text"],
-                "latency_in_batch": model["latency"]["per_text_in_batch"],
+                f"test_{metric}": model["figure"]["estimate"],
+                f"{metric}_low": model["figure"]["low"],
+                f"{metric}_high": model["figure"]["high"],
+                "deviation": model["figure"]["deviation"],
+                **{f"test_{name}": value for name, value in model["figures"].items() if name != metric},
+                **{name: value for name, value in model["cost"].items() if not isinstance(value, dict)},
                 "kernel": model["kernel"]["implementation"],
-                "seeds": len(model["runs"]),
+                "seeds": model["figure"]["seeds"],
             }
             for model in self.record["models"]
         ]
@@ -76,7 +73,7 @@ class Comparison:
         return pd.DataFrame(self.record["differences"]).set_index(["first", "second"])
 
     def best(self, cell: str | None = None) -> TrainedClassifier:
-        """The trained model with the best *validation* accuracy, ready to predict; the test part has no say in it.
+        """The trained model that is best on the *validation* part, ready to predict; the test part has no say.
 
         Args:
             cell: choose among the runs of this cell only.
@@ -91,7 +88,9 @@ class Comparison:
         if cell is not None and cell not in recurrent:
             raise OptionError(f"the cell {cell!r} was not compared", fix=did_you_mean(cell, recurrent))
         runs = [run for name, model in recurrent.items() if cell in (None, name) for run in model["runs"]]
-        chosen = max(runs, key=lambda run: run["epochs"][run["best_epoch"] - 1]["validation_accuracy"])
+        metric = self.record["metric"]
+        sign = 1.0 if metric["higher_is_better"] else -1.0
+        chosen = max(runs, key=lambda run: sign * run["epochs"][run["best_epoch"] - 1]["validation"][metric["name"]])
         return load_run(self.folder / chosen["folder"])
 
     def __repr__(self) -> str:

@@ -69,7 +69,10 @@ def compare(
 
 def run_plan(plan: Plan, folder: Path, *, on_event: ComparisonListener | None = None) -> Comparison:
     """Carry a plan out in a folder; see `compare`."""
+    import numpy as np
+
     from gatewise.data import load_text
+    from gatewise.training.kinds.classification import ClassificationKind
 
     def told(event: ComparisonEvent) -> None:
         if on_event is not None:
@@ -82,10 +85,17 @@ def run_plan(plan: Plan, folder: Path, *, on_event: ComparisonListener | None = 
     resumed = claim_folder(folder, plan, dataset.fingerprint)
     told(DataReady(plan, dataset, folder, resumed))
     runs = execute(plan, dataset, folder, told)
+    entries = [entry for measured in runs.values() for entry in measured]
+    right = {
+        entry["name"]: (np.asarray(entry["predictions"]["predicted"]) == dataset.test.labels).astype(np.float64)
+        for entry in entries
+    }
     record = build_record(
-        plan,
+        plan.to_dict(),
+        ClassificationKind(),
         dataset,
-        runs,
+        entries,
+        right,
         environment=_environment(folder, runs),
         command=compare_command(plan, folder),
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -10,45 +10,44 @@ from gatewise.files import read_json
 
 __all__ = ["FORMAT_VERSION", "RECORD_FILE", "Record", "check_record", "read_comparison"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECORD_FILE = "comparison.json"
 Record = dict[str, Any]
 
-_TOP = ("created", "command", "plan", "data", "environment", "verdict", "models", "differences", "examples", "truth")
-_MODEL = (
-    "name",
-    "title",
-    "kind",
-    "accuracy",
-    "loss",
-    "macro_f1",
-    "parameters",
-    "seconds_per_epoch",
-    "training_seconds",
-    "latency",
-    "kernel",
-    "runs",
+_TOP = (
+    "created",
+    "command",
+    "task",
+    "unit",
+    "metric",
+    "margin",
+    "plan",
+    "data",
+    "environment",
+    "verdict",
+    "models",
+    "differences",
+    "failed",
+    "tuning",
+    "axis",
 )
+_MODEL = ("name", "title", "kind", "figure", "figures", "settings", "cost", "memory", "details", "kernel", "runs")
 
 
 def read_comparison(folder: str | Path) -> Record:
     """Read and check `comparison.json` of a folder.
 
     Raises:
-        RunError: it is missing, damaged, or from a newer version.
+        RunError: it is missing, damaged, or from another version.
 
     Example:
         >>> read_comparison("nowhere")
         Traceback (most recent call last):
-        gatewise.errors.RunError: nowhere holds no finished comparison; expected: comparison.json in it; fix: ...
+        gatewise.errors.RunError: there is no folder nowhere; fix: name the folder given to `gatewise compare --out`
     """
     place = Path(folder) / RECORD_FILE
     if not place.exists():
-        raise RunError(
-            f"{folder} holds no finished comparison",
-            expected=f"{RECORD_FILE} in it",
-            fix="name the folder given to `gatewise compare --out`; if it was stopped, run the same command again",
-        )
+        raise _nothing_to_read(Path(folder))
     return check_record(read_json(place), str(place))
 
 
@@ -60,12 +59,12 @@ def check_record(record: Any, place: str) -> Record:
         place: where it came from, for messages.
 
     Raises:
-        RunError: a part is missing, or the version is newer than this one.
+        RunError: a part is missing, or the version is another one than this.
 
     Example:
         >>> check_record({"format_version": 9}, "a.json")
         Traceback (most recent call last):
-        gatewise.errors.RunError: a.json is from a newer Gatewise; expected: format 1 or older; got: format 9; fix: ...
+        gatewise.errors.RunError: a.json is from a newer Gatewise; expected: format 2; got: format 9; fix: ...
     """
     version = record.get("format_version") if isinstance(record, dict) else None
     if not isinstance(version, int) or version < 1:
@@ -73,14 +72,22 @@ def check_record(record: Any, place: str) -> Record:
     if version > FORMAT_VERSION:
         raise RunError(
             f"{place} is from a newer Gatewise",
-            expected=f"format {FORMAT_VERSION} or older",
+            expected=f"format {FORMAT_VERSION}",
             got=f"format {version}",
             fix="update Gatewise: pip install --upgrade gatewise",
         )
+    if version < FORMAT_VERSION:
+        raise RunError(
+            f"{place} is from an older Gatewise",
+            expected=f"format {FORMAT_VERSION}",
+            got=f"format {version}",
+            fix="compare again into a new folder; the record's `command` says how",
+        )
     missing = [name for name in _TOP if name not in record]
     models = record.get("models")
-    if not missing and (not isinstance(models, list) or not models):
-        missing = ["models"]
+    for name, kind in (("models", list), ("differences", list), ("verdict", dict), ("metric", dict), ("plan", dict)):
+        if not missing and not isinstance(record[name], kind):
+            missing = [name]
     for model in models if not missing else []:
         missing += [f"models.{name}" for name in _MODEL if not isinstance(model, dict) or name not in model]
     if missing:
@@ -91,3 +98,28 @@ def check_record(record: Any, place: str) -> Record:
             fix="run the same `gatewise compare` again; finished runs are reused",
         )
     return dict(record)
+
+
+def _nothing_to_read(folder: Path) -> RunError:
+    """Why a folder has no comparison to report."""
+    if not folder.exists():
+        return RunError(f"there is no folder {folder}", fix="name the folder given to `gatewise compare --out`")
+    if (folder / "plan.json").exists():
+        runs = len(list(folder.glob("runs/*/result.json")))
+        return RunError(
+            f"{folder} holds no finished comparison",
+            expected=f"{RECORD_FILE} in it",
+            got=f"a plan, and {runs} finished run{'' if runs == 1 else 's'}",
+            fix="run the same `gatewise compare` again: it goes on where it was stopped",
+        )
+    if (folder / "spec.json").exists():
+        return RunError(
+            f"{folder} holds a single run, not a comparison",
+            expected=f"{RECORD_FILE} in it",
+            fix=f"`gatewise evaluate {folder}` measures a single run",
+        )
+    return RunError(
+        f"{folder} holds no finished comparison",
+        expected=f"{RECORD_FILE} in it",
+        fix="name the folder given to `gatewise compare --out`; if it was stopped, run the same command again",
+    )

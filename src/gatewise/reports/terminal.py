@@ -1,21 +1,21 @@
-"""The comparison on the terminal: one wide table, or two where the terminal is narrow, and the verdict."""
+"""The comparison on the terminal: as few tables as its width allows, the verdict, what failed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gatewise import words
+from gatewise.reports.columns import Column, cost_columns, fitting, quality_columns, scale_of, sorted_models, two_lines
 from gatewise.reports.records import Record
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["print_comparison"]
+__all__ = ["print_changes", "print_comparison"]
 
-_WIDE = 108
-_NAME_WIDTH = 18
+_NAME_WIDTH = 24
+_FAILURES = 5
 
 
 def print_comparison(record: Record, console: Console) -> None:
@@ -27,54 +27,84 @@ def print_comparison(record: Record, console: Console) -> None:
     """
     from rich.text import Text
 
-    models = sorted(record["models"], key=lambda model: -model["accuracy"]["estimate"])
-    quality, cost = _quality_columns(record), _cost_columns()
+    models = sorted_models(record)
     console.print()
-    if console.width >= _WIDE:
-        console.print(_table(models, {**quality, **cost}))
-    else:
-        console.print(_table(models, quality))
-        console.print(_table(models, cost))
+    if models:
+        columns = [column for column in (*quality_columns(record), *cost_columns(record)) if not column.minor]
+        for chosen in _tables(models, columns, console.width):
+            console.print(_table(models, chosen))
+    if record["axis"]:
+        console.print(_axis_table(record["axis"], models, record))
     verdict = record["verdict"]
     console.print()
     console.print(Text(verdict["headline"], style="bold"))
     for sentence in verdict["sentences"]:
         console.print(Text(sentence))
+    for failure in record["failed"][:_FAILURES]:
+        console.print(Text(f"Failed: {failure['name']}: {failure['error']}", style="red"))
+    if len(record["failed"]) > _FAILURES:
+        console.print(
+            Text(f"{len(record['failed']) - _FAILURES} more runs failed; the report lists them.", style="red")
+        )
     for note in (f"Test part: {record['data']['split_note']}.", *verdict["caveats"]):
         console.print(Text(note, style="dim"))
 
 
-def _quality_columns(record: Record) -> dict[str, Any]:
-    level = f"{100 * record['models'][0]['accuracy']['level']:.0f} %"
-    return {
-        "test\naccuracy": lambda model: words.percent(model["accuracy"]["estimate"]),
-        f"{level}\ninterval": lambda model: words.interval(model["accuracy"]),
-        "test\nloss": lambda model: f"{model['loss']:.3f}",
-        "macro\nF1": lambda model: f"{100 * model['macro_f1']:.1f}",
-        "para-\nmeters": lambda model: words.count(model["parameters"]),
-    }
+def print_changes(changes: Mapping[str, Any], console: Console) -> None:
+    """Print what differs from an older comparison.
 
-
-def _cost_columns() -> dict[str, Any]:
-    return {
-        "per\nepoch": lambda model: words.duration(model["seconds_per_epoch"]),
-        "training\ntime": lambda model: words.duration(model["training_seconds"]),
-        "one\ntext": lambda model: words.duration(model["latency"]["one_text"]),
-        "one in\na batch": lambda model: words.duration(model["latency"]["per_text_in_batch"]),
-        "\nkernel": lambda model: str(model["kernel"]["implementation"]),
-    }
-
-
-def _table(models: list[Mapping[str, Any]], columns: Mapping[str, Any]) -> Table:
-    from rich import box
-    from rich.table import Table
+    Args:
+        changes: as `gatewise.comparison.changes.changes` gives it.
+        console: where to.
+    """
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
-    table.add_column("\nmodel", max_width=_NAME_WIDTH, overflow="fold")
-    for name in columns:
-        table.add_column(Text(name), justify="left" if "kernel" in name else "right", no_wrap=True)
+    console.print()
+    console.print(Text(f"Against the comparison of {changes['old']['created']}", style="bold"))
+    for sentence in changes["sentences"]:
+        console.print(Text(sentence))
+
+
+def _tables(models: Sequence[Mapping[str, Any]], columns: Sequence[Column], width: int) -> list[list[Column]]:
+    names = min(_NAME_WIDTH, max(len(str(model["title"])) for model in models))
+    cells = [[column.make(model) for model in models] for column in columns]
+    return [[columns[number] for number in table] for table in fitting(columns, cells, width - names - 4)]
+
+
+def _table(models: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> Table:
+    from rich.text import Text
+
+    table = _empty(models)
+    for column in columns:
+        head = "\n".join(two_lines(column.head))
+        table.add_column(Text(head), justify="left" if column.left else "right", no_wrap=True)
     for model in models:
         style = "dim" if model["kind"] == "baseline" else ""
-        table.add_row(Text(model["title"]), *(Text(make(model)) for make in columns.values()), style=style)
+        table.add_row(Text(model["title"]), *(Text(column.make(model)) for column in columns), style=style)
+    return table
+
+
+def _axis_table(axis: Mapping[str, Any], models: Sequence[Mapping[str, Any]], record: Record) -> Table:
+    """A row per model, a column per point."""
+    from rich.text import Text
+
+    scale, table = scale_of(record), _empty(models)
+    for point in axis["points"]:
+        table.add_column(Text(f"{axis['name']}\n{point['value']:,g}"), justify="right", no_wrap=True)
+    for model in models:
+        cells = []
+        for point in axis["points"]:
+            found = [entry for entry in point["models"] if entry["name"] == model["name"]]
+            cells.append(scale.value(found[0]["figure"]["estimate"]) if found else "–")
+        table.add_row(Text(model["title"]), *map(Text, cells), style="dim" if model["kind"] == "baseline" else "")
+    return table
+
+
+def _empty(models: Sequence[Mapping[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
+    longest = max(len(str(model["title"])) for model in models)
+    table.add_column("\nmodel", min_width=min(_NAME_WIDTH, longest), max_width=_NAME_WIDTH, overflow="fold")
     return table

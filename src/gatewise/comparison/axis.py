@@ -1,0 +1,82 @@
+"""A comparison along an axis, such as the length of a probe: where each cell gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gatewise.comparison.figures import Table, difference_entries, figure_entry
+from gatewise.comparison.titles import title_of
+from gatewise.tasks.problem import Metric
+
+__all__ = ["axis_entry", "hardest"]
+
+Entry = dict[str, Any]
+
+
+def hardest(entries: Sequence[Entry]) -> list[Entry]:
+    """The runs at the greatest point of the axis, on which the verdict is drawn.
+
+    Example:
+        >>> hardest([{"name": "a", "point": 100}, {"name": "b", "point": 200}])
+        [{'name': 'b', 'point': 200}]
+    """
+    last = max((entry["point"] for entry in entries), default=None)
+    return [entry for entry in entries if entry["point"] == last]
+
+
+def axis_entry(
+    axis: Mapping[str, Any],
+    entries: Sequence[Entry],
+    tables_of: Callable[[Sequence[Entry]], Mapping[str, Table]],
+    metric: Metric,
+) -> Entry:
+    """What the record says of every point: each model's figure, and how far each cell reaches.
+
+    A cell *reaches* a point if there, and at every smaller one, it differs from the best baseline and is better
+    (corrected p below 0.05).
+
+    Args:
+        axis: ``name`` and ``title``.
+        entries: the finished runs, each with its ``point``.
+        tables_of: gives the (S, N) contributions of some runs, by model.
+        metric: what they contribute to.
+
+    Returns:
+        ``name``, ``title``, ``points`` (``value``, ``models`` with their figures) and ``reach`` (by cell; None: none).
+    """
+    values = sorted({entry["point"] for entry in entries})
+    reach: dict[str, Any] = {}
+    given_up: set[str] = set()
+    points = []
+    for value in values:
+        here = [entry for entry in entries if entry["point"] == value]
+        tables = tables_of(here)
+        baselines = [cell for cell in tables if any(run.get("baseline") for run in here if run["cell"] == cell)]
+        figures = {cell: figure_entry(cell, table, metric) for cell, table in tables.items()}
+        points.append(
+            {
+                "value": value,
+                "models": [
+                    {"name": cell, "title": _title(cell, here), "figure": figure} for cell, figure in figures.items()
+                ],
+            }
+        )
+        if not baselines:
+            continue
+        sign = 1.0 if metric.higher_is_better else -1.0
+        best = max(baselines, key=lambda cell: sign * float(figures[cell]["estimate"]))
+        pairs = difference_entries(tables, metric, baselines, margin=1.0)
+        for cell in (cell for cell in tables if cell not in baselines):
+            reach.setdefault(cell, None)
+            pair = next(entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best})
+            ahead = sign * pair["estimate"] * (1 if pair["first"] == cell else -1) > 0
+            if cell not in given_up and pair["differs"] and ahead:
+                reach[cell] = value
+            else:
+                given_up.add(cell)
+    return {"name": axis["name"], "title": axis["title"], "points": points, "reach": reach}
+
+
+def _title(cell: str, entries: Sequence[Entry]) -> str:
+    return next((str(run["title"]) for run in entries if run["cell"] == cell and "title" in run), title_of(cell))

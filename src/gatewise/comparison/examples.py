@@ -1,0 +1,62 @@
+"""The test texts that a model gets wrong with the greatest confidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["wrong_examples"]
+
+_WRONG_SHOWN = 6
+_EXCERPT = 600
+Entry = dict[str, Any]
+
+
+def wrong_examples(models: Sequence[Entry], dataset: Any) -> Entry:
+    """What a record of a classification has besides: truth, and the confidently wrong examples of all models.
+
+    Each model gets ``most_wrong``: the test examples that all its runs get wrong, surest first.
+
+    Args:
+        models: entries of ``models``.
+        dataset: texts and labels, see `gatewise.data.records.TextDataset`.
+
+    Returns:
+        ``truth`` (class of each test example) and ``examples`` (texts, shortened, each once).
+    """
+    truth = np.asarray(dataset.test.labels)
+    for model in models:
+        model["most_wrong"] = _most_wrong(model["runs"], truth)
+    wanted = sorted({index for model in models for index in model["most_wrong"]})
+    examples = [
+        {
+            "index": index,
+            "truth": int(truth[index]),
+            "text": _excerpt(dataset.test.texts[index]),
+            "characters": len(dataset.test.texts[index]),
+        }
+        for index in wanted
+    ]
+    return {"truth": truth.tolist(), "examples": examples}
+
+
+def _most_wrong(runs: Sequence[Entry], truth: np.ndarray[Any, Any]) -> list[int]:
+    """The examples that all runs of a model get wrong, surest first."""
+    given = np.mean([run["predictions"]["truth_probability"] for run in runs], axis=0)
+    right = np.array([np.asarray(run["predictions"]["predicted"]) == truth for run in runs])
+    always = np.flatnonzero(~right.any(axis=0))
+    surest = always[np.argsort(given[always], kind="stable")][:_WRONG_SHOWN]
+    return [int(index) for index in surest]
+
+
+def _excerpt(text: str) -> str:
+    """Beginning and end of a text in one line: what a review concludes stands at its end."""
+    line = " ".join(re.sub(r"<br\s*/?>", " ", text).split())
+    if len(line) <= _EXCERPT:
+        return line
+    start, end = line[: 2 * _EXCERPT // 3], line[-_EXCERPT // 3 :]
+    # cut between words, unless there are none
+    return f"{start.rpartition(' ')[0] or start} [...] {end.partition(' ')[2] or end}"

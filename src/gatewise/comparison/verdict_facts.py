@@ -1,0 +1,193 @@
+"""What the verdict has to know of models and pairs, and the rules that read it. See docs/verdict.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gatewise.words import Scale
+
+__all__ = ["SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range"]
+
+SIGNIFICANCE = 0.05
+SAME_COST = 0.05
+
+
+@dataclass(frozen=True)
+class Range:
+    """An estimate with its two-sided interval."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float = 0.95
+
+    @property
+    def turned(self) -> Range:
+        """The same of the difference taken the other way round.
+
+        Example:
+            >>> Range(1.0, 0.5, 2.0).turned
+            Range(estimate=-1.0, low=-2.0, high=-0.5, level=0.95)
+        """
+        return Range(-self.estimate, -self.high, -self.low, self.level)
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """What the verdict has to know of a model.
+
+    Args:
+        name: as in the record.
+        title: as a reader knows it.
+        figure: the metric on the test part.
+        training_seconds: of one run.
+        seconds_per_epoch: of the fastest epoch; None for a baseline.
+        step_seconds: median time of one streaming step; None where it was not measured.
+        parameters: trained numbers.
+        file_bytes: size of the model's files; None where it was not measured.
+        kernels: what ran its recurrent layers.
+        baseline: it is no recurrent network.
+    """
+
+    name: str
+    title: str
+    figure: Range
+    training_seconds: float
+    seconds_per_epoch: float | None
+    step_seconds: float | None = None
+    parameters: int | None = None
+    file_bytes: float | None = None
+    kernels: tuple[str, ...] = ()
+    baseline: bool = False
+
+    @property
+    def time(self) -> float:
+        """Seconds per epoch, or of the whole training where there are no epochs."""
+        return self.training_seconds if self.seconds_per_epoch is None else self.seconds_per_epoch
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models on the same examples.
+
+    Args:
+        first: name of a model.
+        second: name of another.
+        difference: figure of the first minus that of the second, with its interval.
+        adjusted_p: p value of "no difference", corrected for all pairs (Holm).
+        equivalent: the difference is shown to lie within the margin.
+        seeds_needed: seeds of each with which a difference of this size would be found; None: not known or too many.
+    """
+
+    first: str
+    second: str
+    difference: Range
+    adjusted_p: float
+    equivalent: bool = False
+    seeds_needed: int | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the difference is more than chance explains, at the 5 % level."""
+        return self.adjusted_p < SIGNIFICANCE
+
+    @property
+    def turned(self) -> Pair:
+        """The same pair in the other order."""
+        return Pair(
+            self.second, self.first, self.difference.turned, self.adjusted_p, self.equivalent, self.seeds_needed
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Models in order of quality, and every pair in either order.
+
+    Attributes:
+        cells: the recurrent models, the best first.
+        baseline: the best baseline.
+        table: pairs by the two names.
+        scale: the metric's direction and how it is written.
+        margin: differences within it make no difference in practice.
+    """
+
+    cells: tuple[ModelFigures, ...]
+    baseline: ModelFigures | None
+    table: Mapping[tuple[str, str], Pair]
+    scale: Scale
+    margin: float
+
+    @classmethod
+    def of(cls, models: Sequence[ModelFigures], pairs: Iterable[Pair], scale: Scale, margin: float) -> Facts:
+        """Sort models and pairs."""
+        order = sorted(models, key=lambda model: scale.gain(0.0, model.figure.estimate))
+        table: dict[tuple[str, str], Pair] = {}
+        for pair in pairs:
+            table[pair.first, pair.second] = pair
+            table[pair.second, pair.first] = pair.turned
+        baseline = next((model for model in order if model.baseline), None)
+        return cls(tuple(model for model in order if not model.baseline), baseline, table, scale, margin)
+
+    def between(self, first: ModelFigures, second: ModelFigures) -> Pair:
+        """The pair in this order."""
+        return self.table[first.name, second.name]
+
+    def gain(self, first: ModelFigures, second: ModelFigures) -> float:
+        """By how much the first is better."""
+        return self.scale.gain(self.between(first, second).difference.estimate, 0.0)
+
+    def gain_range(self, first: ModelFigures, second: ModelFigures) -> Range:
+        """By how much the first is better, with its interval: positive means better, whatever the metric."""
+        difference = self.between(first, second).difference
+        return difference if self.scale.higher_is_better else difference.turned
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs were looked at."""
+        return len(self.table) // 2
+
+    @property
+    def tied(self) -> tuple[ModelFigures, ...]:
+        """The best cell and those that do not differ from it."""
+        best = self.cells[0]
+        return (best, *(cell for cell in self.cells[1:] if not self.between(best, cell).differs))
+
+    @property
+    def behind(self) -> tuple[ModelFigures, ...]:
+        """The cells that differ from the best."""
+        return tuple(cell for cell in self.cells if cell not in self.tied)
+
+    def undecided(self) -> tuple[Pair, ...]:
+        """Pairs of cells, and of the best cell and the best baseline, neither different nor shown to be equivalent."""
+        chosen = [(first, second) for place, first in enumerate(self.cells) for second in self.cells[place + 1 :]]
+        if self.baseline is not None and self.cells:
+            chosen.append((self.cells[0], self.baseline))
+        found = [self.between(first, second) for first, second in chosen]
+        return tuple(pair for pair in found if not pair.differs and not pair.equivalent)
+
+    def cheapest(self, tied: Sequence[ModelFigures]) -> ModelFigures:
+        """The tied cell to take: the one with the least time per epoch among those within the margin of the best.
+
+        One that is less than 5 % faster does not displace a better one.
+        """
+        taken = tied[0]
+        for model in tied[1:]:
+            if model.time < (1 - SAME_COST) * taken.time and self.gain(tied[0], model) <= self.margin:
+                taken = model
+        return taken
+
+    def least(self, value: Callable[[ModelFigures], float | None]) -> tuple[list[ModelFigures], list[ModelFigures]]:
+        """The cells with the least of something (5 % more counts as the same), and the others; the better first."""
+        known = {cell.name: value(cell) for cell in self.cells}
+        numbers = [number for number in known.values() if number is not None]
+        if not numbers:
+            return [], []
+        limit = (1 + SAME_COST) * min(numbers)
+        least = [cell for cell in self.cells if (number := known[cell.name]) is not None and number <= limit]
+        return least, [cell for cell in self.cells if cell not in least and known[cell.name] is not None]
+
+    def title(self, name: str) -> str:
+        """A model's title by its name."""
+        everyone = self.cells if self.baseline is None else (*self.cells, self.baseline)
+        return next((model.title for model in everyone if model.name == name), name)

@@ -1,0 +1,148 @@
+"""What the page shows of one kind of problem only: mistakes, forecasts by horizon, samples, lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gatewise import words
+from gatewise.reports.records import Record
+
+__all__ = ["axis_table", "examples", "forecast", "matrices", "samples"]
+
+_WIDEST_MATRIX = 12
+_FIRST_EXAMPLES = 5
+Model = Mapping[str, Any]
+
+
+def matrices(record: Record, models: Sequence[Model], styles: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What was mistaken for what, of every model; nothing where the runs have no confusion table."""
+    labels = record["data"].get("label_names")
+    if not labels:
+        return []
+    return [
+        _matrix(model, labels, styles[model["name"]])
+        for model in models
+        if all("confusion" in run["test"] for run in model["runs"])
+    ]
+
+
+def _matrix(model: Model, labels: Sequence[str], style: int) -> dict[str, Any]:
+    """Counts over all seeds, with the share of the row; for many classes only the most frequent mistakes."""
+    size = len(labels)
+    counts = [[sum(run["test"]["confusion"][r][c] for run in model["runs"]) for c in range(size)] for r in range(size)]
+    rows = [
+        {
+            "label": labels[r],
+            "cells": [(counts[r][c], counts[r][c] / max(1, sum(counts[r])), r == c) for c in range(size)],
+        }
+        for r in range(size)
+    ]
+    mistakes = sorted((counts[r][c], labels[r], labels[c]) for r in range(size) for c in range(size) if r != c)
+    return {
+        "title": model["title"],
+        "style": style,
+        "labels": labels,
+        "rows": rows if size <= _WIDEST_MATRIX else None,
+        "mistakes": [mistake for mistake in reversed(mistakes) if mistake[0]][:10],
+    }
+
+
+def examples(
+    record: Record, models: Sequence[Model], styles: Mapping[str, int]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The confidently wrong examples with every model's answer; those that fool the models most come first."""
+    labels = record["data"].get("label_names", [])
+    shown = []
+    for example in record.get("examples", []):
+        index, truth = example["index"], example["truth"]
+        answers = []
+        for model in models:
+            first = model["runs"][0]["predictions"]
+            answers.append(
+                {
+                    "title": model["title"],
+                    "style": styles[model["name"]],
+                    "label": labels[first["predicted"][index]],
+                    "confidence": first["confidence"][index],
+                    "right": first["predicted"][index] == truth,
+                    "truth_probability": first["truth_probability"][index],
+                }
+            )
+        doubt = sum(answer["truth_probability"] for answer in answers) / len(answers)
+        shown.append({**example, "label": labels[truth], "answers": answers, "doubt": doubt})
+    shown.sort(key=lambda example: example["doubt"])
+    return shown[:_FIRST_EXAMPLES], shown[_FIRST_EXAMPLES:]
+
+
+def forecast(models: Sequence[Model], scale: words.Scale) -> dict[str, Any]:
+    """The error at every step of the horizon, and how often the truth fell below each forecast quantile.
+
+    Returns:
+        ``steps`` and ``rows`` (title, style key, cells), ``levels`` and ``coverage``; empty lists where not measured.
+    """
+    by_step = {model["name"]: _mean_rows([run["test"].get("by_horizon") for run in model["runs"]]) for model in models}
+    known = {name: row for name, row in by_step.items() if row}
+    steps = max((len(row) for row in known.values()), default=0)
+    shown = _chosen(steps)
+    levels = sorted(
+        {level for model in models for run in model["runs"] for level in (run["test"].get("coverage") or {})}, key=float
+    )
+    coverage = []
+    for model in models:
+        found = [run["test"]["coverage"] for run in model["runs"] if run["test"].get("coverage")]
+        if found:
+            means = [sum(entry[level] for entry in found) / len(found) for level in levels]
+            coverage.append((model["name"], [words.percent(mean) for mean in means]))
+    return {
+        "steps": [step + 1 for step in shown],
+        "rows": [
+            (name, [scale.value(row[step]) if step < len(row) else "–" for step in shown])
+            for name, row in known.items()
+        ],
+        "levels": [words.percent(float(level), 0) for level in levels],
+        "coverage": coverage,
+    }
+
+
+def samples(models: Sequence[Model]) -> list[dict[str, Any]]:
+    """Generated text by model: ``name``, ``samples`` (``prompt``, ``text``)."""
+    return [
+        {"name": model["name"], "samples": list(model["details"]["samples"])}
+        for model in models
+        if (model.get("details") or {}).get("samples")
+    ]
+
+
+def axis_table(record: Record, models: Sequence[Model], scale: words.Scale) -> dict[str, Any] | None:
+    """The figure of every model at every point of the axis, and how far each cell reaches."""
+    axis = record["axis"]
+    if not axis:
+        return None
+    rows = []
+    for model in models:
+        cells = []
+        for point in axis["points"]:
+            found = [entry for entry in point["models"] if entry["name"] == model["name"]]
+            cells.append(scale.value(found[0]["figure"]["estimate"]) if found else "–")
+        reach = axis["reach"].get(model["name"])
+        rows.append((model["name"], cells, "–" if reach is None else f"{reach:,g}"))
+    return {"title": axis["title"], "values": [point["value"] for point in axis["points"]], "rows": rows}
+
+
+def _mean_rows(rows: Sequence[Sequence[float] | None]) -> list[float]:
+    """Mean over seeds, step by step."""
+    known = [row for row in rows if row]
+    return [sum(column) / len(column) for column in zip(*known, strict=True)] if known else []
+
+
+def _chosen(steps: int, most: int = 12) -> list[int]:
+    """At most so many steps of a horizon, first and last among them.
+
+    Example:
+        >>> _chosen(5), _chosen(96, 4)
+        ([0, 1, 2, 3, 4], [0, 32, 63, 95])
+    """
+    if steps <= most:
+        return list(range(steps))
+    return sorted({round(place * (steps - 1) / (most - 1)) for place in range(most)})

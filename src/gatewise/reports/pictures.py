@@ -1,0 +1,171 @@
+"""The page's charts, made from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from gatewise import words
+from gatewise.reports.charts import Mark, Series, line_chart, scatter_chart
+from gatewise.reports.records import Record
+
+__all__ = ["charts"]
+
+_FLOOR = 1e-6
+Model = Mapping[str, Any]
+
+
+def charts(record: Record, styles: Mapping[str, int], scale: words.Scale) -> dict[str, Any]:
+    """Curves, quality against each cost, memory and axis; a picture that has nothing to show is None.
+
+    Args:
+        record: a checked comparison.
+        styles: number of each model's colour and marker.
+        scale: how the metric's values are written.
+    """
+    cells = [model for model in record["models"] if model["kind"] != "baseline" and _curves(model)]
+    metric = record["metric"]["name"]
+    learnt = [model for model in cells if all(metric in epoch["validation"] for epoch in _epochs(model))]
+    return {
+        "loss": _per_epoch(cells, styles, "training", "loss", "Training loss", lambda value: f"{value:g}"),
+        "validation": _per_epoch(learnt, styles, "validation", metric, f"Validation {scale.title}", _ticks(scale)),
+        "costs": [
+            picture
+            for key, name in (
+                ("training_seconds", "training time of one run"),
+                ("step_p50", "time of one streaming step"),
+            )
+            if (picture := _cost(record, styles, scale, key, name)) is not None
+        ],
+        "memory": _memory(record["models"], styles),
+        "axis": _axis(record, styles, scale),
+    }
+
+
+def _per_epoch(
+    models: Sequence[Model],
+    styles: Mapping[str, int],
+    part: str,
+    name: str,
+    title: str,
+    unit: Callable[[float], str],
+) -> Markup | None:
+    if not models:
+        return None
+    series = [
+        Series(
+            model["title"],
+            styles[model["name"]],
+            tuple(tuple(epoch[part][name] for epoch in run["epochs"]) for run in model["runs"] if run["epochs"]),
+        )
+        for model in models
+    ]
+    return line_chart(series, title=f"{title} per epoch, a line per cell", unit=unit, x_title="epoch")
+
+
+def _cost(record: Record, styles: Mapping[str, int], scale: words.Scale, key: str, name: str) -> dict[str, Any] | None:
+    """Quality against one cost, where at least two models have it."""
+    models = [model for model in record["models"] if model["cost"].get(key) is not None]
+    if len(models) < 2:
+        return None
+    marks = [
+        Mark(
+            model["title"],
+            styles[model["name"]],
+            max(model["cost"][key], 1e-9),
+            model["figure"]["estimate"],
+            model["figure"]["low"],
+            model["figure"]["high"],
+        )
+        for model in models
+    ]
+    title = f"{scale.title[:1].upper()}{scale.title[1:]} against {name}"
+    picture = scatter_chart(
+        marks,
+        title=f"{title}, a point per model",
+        unit=_ticks(scale),
+        x_unit=_time,
+        x_title=name,
+        higher_is_better=scale.higher_is_better,
+    )
+    return {"title": title, "picture": picture}
+
+
+def _memory(models: Sequence[Model], styles: Mapping[str, int]) -> Markup | None:
+    """How strongly a state depends on an input k steps back: trained solid, before training dashed."""
+    found = [model for model in models if (model.get("memory") or {}).get("trained")]
+    if not found:
+        return None
+    lags = found[0]["memory"]["lags"]
+    series = []
+    for model in found:
+        for part, dashed in (("initialisation", True), ("trained", False)):
+            norms = (model["memory"].get(part) or {}).get("norms")
+            if norms:
+                line = tuple(max(float(norm), _FLOOR) for norm in norms)
+                series.append(Series(model["title"], styles[model["name"]], (line,), dashed=dashed))
+    return line_chart(
+        series,
+        title="Norm of the gradient of the last state with respect to the input k steps back, a line per cell",
+        unit=_power,
+        x_title="steps back",
+        x_values=lags,
+        logarithmic=True,
+        floor=_FLOOR,
+    )
+
+
+def _axis(record: Record, styles: Mapping[str, int], scale: words.Scale) -> Markup | None:
+    axis = record["axis"]
+    if not axis or len(axis["points"]) < 2:
+        return None
+    series = []
+    for model in record["models"]:
+        found = [entry for point in axis["points"] for entry in point["models"] if entry["name"] == model["name"]]
+        if len(found) == len(axis["points"]):
+            line = tuple(entry["figure"]["estimate"] for entry in found)
+            series.append(Series(model["title"], styles[model["name"]], (line,)))
+    values = [point["value"] for point in axis["points"]]
+    if not series or values[0] <= 0:
+        return None
+    return line_chart(
+        series,
+        title=f"{scale.title} against {axis['title']}, a line per model",
+        unit=_ticks(scale),
+        x_title=axis["title"],
+        x_values=values,
+        x_logarithmic=True,
+    )
+
+
+def _curves(model: Model) -> bool:
+    return any(run["epochs"] for run in model["runs"])
+
+
+def _epochs(model: Model) -> list[Mapping[str, Any]]:
+    return [epoch for run in model["runs"] for epoch in run["epochs"]]
+
+
+def _ticks(scale: words.Scale) -> Callable[[float], str]:
+    return (lambda value: f"{100 * value:g} %") if scale.percent else (lambda value: f"{value:,g}")
+
+
+def _time(seconds: float) -> str:
+    for limit, unit, size in ((1e-3, "µs", 1e-6), (1.0, "ms", 1e-3), (60.0, "s", 1.0), (3600.0, "min", 60.0)):
+        if seconds < limit:
+            return f"{seconds / size:g} {unit}" if seconds else "0"
+    return f"{seconds / 3600:g} h"
+
+
+def _power(value: float) -> str:
+    """A power of ten with a raised exponent.
+
+    Example:
+        >>> _power(0.001), _power(1.0)
+        ('10⁻³', '1')
+    """
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    exponent = f"{value:e}".partition("e")[2]
+    return "1" if value == 1.0 else f"10{str(int(exponent)).translate(raised)}"
