@@ -1,0 +1,408 @@
+"""A language model first, the classifier from it: what it may see, what is taken over, and the same bits every time."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from moods import moods, small_spec
+
+from gatewise.cli import main
+from gatewise.data.batches import EncodedTexts
+from gatewise.data.unlabelled import with_unlabelled
+from gatewise.errors import DataError, OptionError, RunError
+from gatewise.tasks.pretraining import NeighbourModel, PretrainingProblem, cut_texts
+from gatewise.training import EpochDone, Interrupted, ModelSpec, RunSpec, RunStarted, StepDone, load_run, train_run
+from gatewise.training.assembly import make_spec
+from gatewise.training.pretraining import LayerRates, pretraining_run
+from gatewise.training.pretraining_spec import PretrainingSpec
+from gatewise.training.spec import DataSpec
+
+STEPS = 11  # of an epoch, in either phase: 168 texts in batches of 16
+SMALL = PretrainingSpec(pretraining_epochs=2, pretraining_batch_size=16, pretraining_steps=16)
+
+
+def pretrained_spec(cell="gru", *, bidirectional=True, pretraining=SMALL, **training):
+    spec = small_spec(cell, **training)
+    return dataclasses.replace(
+        spec, model=dataclasses.replace(spec.model, bidirectional=bidirectional), pretraining=pretraining
+    )
+
+
+def outcome(folder):
+    """All that has to be equal: the weights of both phases as bytes, and every figure that is not a time."""
+    lines = []
+    for place in (folder / "pretraining", folder):
+        for line in (place / "metrics.jsonl").read_text().splitlines():
+            record = json.loads(line)
+            lines.append({name: value for name, value in record.items() if "second" not in name})
+    return [(place / "best.safetensors").read_bytes() for place in (folder / "pretraining", folder)], lines
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    events = []
+    train_run(pretrained_spec(), moods(folder), folder / "run", on_event=events.append)
+    return folder / "run", outcome(folder / "run"), events
+
+
+# The language model
+
+
+def probabilities(model, tokens, direction):
+    """(T, V) of every answer at each step, by asking for each word in turn; only valid for one sequence."""
+    size = model.embedding.num_embeddings
+    output, _ = model.recurrent(model.embedding(tokens), lengths=torch.tensor([len(tokens)]))
+    part = output[:, 0, direction * model.hidden_size : (direction + 1) * model.hidden_size]
+    states = model.projections[direction](part)
+    rows = []
+    for state in states:
+        answers = torch.arange(size)
+        each = [model._negative_log_likelihood(state[None], answer[None]) for answer in answers]
+        rows.append(torch.stack(each).neg().exp())
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("size", [40, 1_200])
+def test_the_answers_probabilities_add_up_to_one(size):
+    torch.manual_seed(1)
+    model = NeighbourModel(size, hidden_size=6, embedding_size=4, dropout=0.0)
+    with torch.no_grad():
+        model.word_bias.normal_()
+        model.clusters.normal_()
+        chances = probabilities(model, torch.randint(2, size, (2, 1)), 0)
+    assert chances.sum(dim=1).tolist() == pytest.approx([1, 1], abs=1e-4)
+
+
+def test_loss_is_the_mean_over_both_directions():
+    torch.manual_seed(2)
+    model = NeighbourModel(1_050, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
+    tokens = torch.tensor([[4], [1_020], [7], [999]])
+    with torch.no_grad():
+        forward, backward = (probabilities(model, tokens, direction) for direction in (0, 1))
+        told = [forward[t, tokens[t + 1, 0]] for t in range(3)] + [backward[t, tokens[t - 1, 0]] for t in range(1, 4)]
+        loss, count = model(tokens, torch.tensor([4]))
+    assert count == 6
+    assert loss.item() == pytest.approx(-torch.stack(told).log().mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "mingru"])
+def test_no_direction_sees_the_word_that_it_tells(cell):
+    """Another word at place t changes neither the forward states before t nor the backward states after t."""
+    torch.manual_seed(3)
+    model = NeighbourModel(30, cell=cell, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0).eval()
+    tokens = torch.randint(2, 30, (7, 1))
+    other = tokens.clone()
+    other[3] = (tokens[3] - 1) % 28 + 2
+    assert not torch.equal(tokens, other)
+    first, second = (model.recurrent(model.embedding(each), lengths=torch.tensor([7]))[0] for each in (tokens, other))
+    assert torch.equal(first[:3, :, :5], second[:3, :, :5])
+    assert torch.equal(first[4:, :, 5:], second[4:, :, 5:])
+    assert not torch.equal(first[3:, :, :5], second[3:, :, :5])
+
+
+def test_padding_is_neither_read_nor_told():
+    torch.manual_seed(4)
+    model = NeighbourModel(30, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
+    alone = [
+        model(torch.tensor([[4], [9], [6]]), torch.tensor([3])),
+        model(torch.tensor([[7], [8]]), torch.tensor([2])),
+    ]
+    both, count = model(torch.tensor([[4, 7], [9, 8], [6, 29]]), torch.tensor([3, 2]))
+    assert count == sum(each[1] for each in alone) == 6
+    assert both.item() == pytest.approx(sum(loss.item() * words for loss, words in alone) / 6, rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [8, 11, 64])
+def test_windows_cover_every_text_once(steps):
+    generator = np.random.default_rng(0)
+    lengths = [2, 1, 8, 9, 17, 100, 64, 65, 3]
+    texts = EncodedTexts.join([generator.integers(2, 50, count).astype(np.int32) for count in lengths])
+    counts = set()
+    for epoch in range(6):
+        windows = cut_texts(texts, steps, seed=1, epoch=epoch)
+        kept = np.concatenate([texts.row(row) for row in range(len(texts)) if lengths[row] > 1])
+        assert np.array_equal(windows.numbers[windows.offsets[0] : windows.offsets[-1]], kept)
+        assert windows.lengths.min() >= 2
+        assert windows.lengths.max() <= 1.5 * steps + 1
+        counts.add(len(windows))
+    assert len(counts) == 1
+
+
+def test_windows_differ_between_epochs_and_depend_on_the_seed_alone():
+    texts = EncodedTexts.join([np.arange(100, dtype=np.int32)] * 4)
+    first, again, next_epoch = (cut_texts(texts, 16, seed=0, epoch=epoch).offsets.tolist() for epoch in (1, 1, 2))
+    assert first == again != next_epoch
+
+
+def test_texts_of_single_words_are_refused():
+    single = EncodedTexts.join([np.array([4], dtype=np.int32)] * 3)
+    model = NeighbourModel(10, hidden_size=4, embedding_size=4)
+    with pytest.raises(DataError, match="no text of the training part has two words"):
+        PretrainingProblem(model, single, single, batch_size=2, steps=8, seed=0)
+
+
+# Two phases, one run
+
+
+def test_both_phases_are_told_and_kept(whole):
+    folder, _, events = whole
+    assert [(event.phase, event.unit) for event in events if isinstance(event, RunStarted)] == [
+        ("pretraining", "words"),
+        ("training", "texts"),
+    ]
+    phases = [event.record.phase for event in events if isinstance(event, EpochDone)]
+    assert phases == ["pretraining"] * 2 + ["training"] * 3
+    records = [event.record for event in events if isinstance(event, EpochDone)]
+    assert records[1].validation["perplexity"] < records[0].validation["perplexity"] < 200
+    assert records[0].validation["perplexity"] == pytest.approx(np.exp(records[0].validation["loss"]))
+    result = train_run(pretrained_spec(), moods(folder.parent), folder)
+    assert [record.phase for record in result.epochs] == ["training"] * 3
+    assert result.pretraining_seconds == pytest.approx(sum(record.seconds for record in records[:2]))
+    assert result.seconds == pytest.approx(sum(record.seconds for record in records))
+
+
+def test_the_finished_classifier_predicts(whole):
+    folder, _, _ = whole
+    chances = load_run(folder).predict_proba(["a good film", "a dull film"])
+    assert chances[0, 0] > chances[1, 0]
+
+
+def test_same_spec_same_bits(tmp_path, whole):
+    train_run(pretrained_spec(), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole[1]
+
+
+@pytest.mark.parametrize("steps", [1, STEPS + 3, 2 * STEPS, 2 * STEPS + 5])
+def test_ctrl_c_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps):
+    done = 0
+
+    def press(event):
+        nonlocal done
+        done += isinstance(event, StepDone)
+        if isinstance(event, StepDone) and done == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted) as caught:
+        train_run(pretrained_spec(), moods(tmp_path), tmp_path / "run", on_event=press)
+    assert caught.value.folder == tmp_path / "run"
+    assert (tmp_path / "run" / "pretraining" / "result.json").exists() == (steps > 2 * STEPS)
+    train_run(pretrained_spec(), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole[1]
+
+
+@pytest.mark.parametrize("steps", [STEPS + 4, pytest.param(2 * STEPS + 4, marks=pytest.mark.slow)])
+def test_killed_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps):
+    code = (
+        f"import os, signal, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from pathlib import Path\n"
+        "from test_pretraining import *\n"
+        "from gatewise.training import loop\n"
+        "loop.CHECKPOINT_SECONDS, done = 0.0, 0\n"
+        "def listen(event):\n"
+        "    global done\n"
+        "    done += isinstance(event, StepDone)\n"
+        f"    if done == {steps}:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "train_run(pretrained_spec(), moods(folder), folder / 'run', on_event=listen)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    train_run(pretrained_spec(), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole[1]
+
+
+def test_test_texts_and_labels_are_not_looked_at(tmp_path, whole):
+    """Other test texts, other training and validation labels: the language model keeps its bits."""
+    data = moods(tmp_path)
+    changed = dataclasses.replace(
+        data,
+        test=data.test._replace(texts=tuple("quite other words here" for _ in data.test.texts)),
+        train=data.train._replace(labels=1 - data.train.labels),
+        validation=data.validation._replace(labels=1 - data.validation.labels),
+    )
+    train_run(pretrained_spec(epochs=1), changed, tmp_path / "run")
+    assert outcome(tmp_path / "run")[0][0] == whole[1][0][0]
+
+
+def test_fine_tunings_share_a_language_model_where_all_it_depends_on_is_equal(tmp_path):
+    data, shared = moods(tmp_path), tmp_path / "shared"
+    once = dataclasses.replace(SMALL, pretraining_epochs=1)
+    slower = dataclasses.replace(once, discriminative_rate=2.0)
+    specs = {
+        "first": pretrained_spec(pretraining=once, epochs=1),
+        "slower": pretrained_spec(pretraining=slower, epochs=1, learning_rate=1e-3, schedule="constant"),
+        "seed": pretrained_spec(pretraining=once, epochs=1, seed=1),
+        "cell": pretrained_spec("lstm", pretraining=once, epochs=1),
+    }
+    kept = {}
+    for name, spec in specs.items():
+        events = []
+        result = train_run(spec, data, tmp_path / name, pretrained=shared, on_event=events.append)
+        kept[name] = len(list(shared.iterdir()))
+        phases = {event.phase for event in events if isinstance(event, RunStarted)}
+        assert phases == ({"training"} if name == "slower" else {"pretraining", "training"})
+        assert 0 < result.pretraining_seconds < result.seconds
+        assert not (tmp_path / name / "pretraining").exists()
+    assert kept == {"first": 1, "slower": 1, "seed": 2, "cell": 3}
+
+
+def test_gradual_unfreezing_leaves_lower_layers_alone(tmp_path):
+    spec = pretrained_spec(pretraining=dataclasses.replace(SMALL, gradual_unfreezing=True), epochs=1)
+    train_run(spec, moods(tmp_path), tmp_path / "run")
+    before = safetensors.torch.load_file(tmp_path / "run" / "pretraining" / "best.safetensors")
+    after = safetensors.torch.load_file(tmp_path / "run" / "best.safetensors")
+    lower = [name for name in after if not name.startswith("head.")]
+    assert len(lower) == 9
+    assert all(torch.equal(after[name], before[name]) for name in lower)
+
+
+def test_layers_learn_from_the_top_down():
+    names = ["embedding.weight", "recurrent.weight_ih_l0", "recurrent.bias_hh_l1", "recurrent.weight_hh_l1_reverse"]
+    rates = LayerRates(PretrainingSpec(discriminative_rate=2.0, gradual_unfreezing=True), [*names, "head.bias"])
+    assert rates.layers == [["head.bias"], names[2:], [names[1]], [names[0]]]
+    assert [rates.factors(done) for done in (0.0, 1.0, 2.5, 3.0)] == [
+        [1.0, 0.0, 0.0, 0.0],
+        [1.0, 0.5, 0.0, 0.0],
+        [1.0, 0.5, 0.25, 0.0],
+        [1.0, 0.5, 0.25, 0.125],
+    ]
+
+
+# The spec, and texts without labels
+
+
+def test_spec_survives_json():
+    spec = pretrained_spec(pretraining=PretrainingSpec(pretraining_epochs=3, gradual_unfreezing=True))
+    assert RunSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    plain = small_spec()
+    assert RunSpec.from_dict(json.loads(json.dumps(plain.to_dict()))) == plain
+    older = {name: value for name, value in plain.to_dict().items() if name != "pretraining"}
+    assert RunSpec.from_dict(older) == plain
+    with pytest.raises(RunError, match="unknown key 'pretraining_epoch'"):
+        RunSpec.from_dict({**spec.to_dict(), "pretraining": {"pretraining_epoch": 3}})
+
+
+def test_language_models_run_is_pretrained_alike_whatever_comes_after():
+    spec = pretrained_spec()
+    other = dataclasses.replace(
+        spec,
+        model=dataclasses.replace(spec.model, pooling="mean", dropout=0.1, word_dropout=0.3, max_tokens=9),
+        training=dataclasses.replace(spec.training, epochs=9, averaging=0.9, learning_rate=1e-4),
+    )
+    assert pretraining_run(spec) == pretraining_run(other)
+    assert pretraining_run(spec) != pretraining_run(pretrained_spec(bidirectional=False))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pretraining_epochs": 3}, "--pretraining-epochs is for pre-training only"),
+        ({"unlabelled": "more.txt"}, "texts without labels are for pre-training only"),
+        ({"pretrain": True, "num_layers": 2}, "several bidirectional layers cannot be pre-trained"),
+        ({"pretrain": True, "pretraining_steps": 2}, "pretraining_steps is out of range"),
+        ({"pretrain": True, "pretraining_dropout": 1.0}, "pretraining_dropout is out of range"),
+        ({"pretrain": True, "discriminative_rate": 0.5}, "discriminative_rate is out of range"),
+    ],
+)
+def test_what_cannot_be_is_refused(settings, message):
+    with pytest.raises(OptionError, match=message):
+        make_spec("classification", "imdb", settings)
+
+
+def test_two_layers_of_one_direction_can_be_pretrained(tmp_path):
+    spec = pretrained_spec(bidirectional=False, epochs=1)
+    spec = dataclasses.replace(spec, model=dataclasses.replace(spec.model, num_layers=2))
+    assert train_run(spec, moods(tmp_path), tmp_path / "run").stopped == "epochs"
+
+
+def test_only_texts_can_be_pretrained_on():
+    with pytest.raises(OptionError, match="there is no pre-training for language-modelling"):
+        dataclasses.replace(make_spec("language-modelling", "ptb", {}), pretraining=PretrainingSpec())
+
+
+def test_usual_settings_with_pretraining_give_way():
+    assert make_spec("classification", "imdb", {"pretrain": True}).model.bidirectional
+    given = make_spec("classification", "imdb", {"pretrain": True, "bidirectional": False, "num_layers": 2})
+    assert (given.model.bidirectional, given.model.num_layers) == (False, 2)
+    assert make_spec("classification", "imdb", {}).model == ModelSpec()
+
+
+def test_unlabelled_texts_are_learnt_from_and_leak_nothing(tmp_path):
+    data = moods(tmp_path)
+    path = tmp_path / "more.txt"
+    lines = ["a zebra crossed the road", "a zebra  crossed the road", "", "the zebra was good", data.test.texts[0]]
+    path.write_text("\n".join([*lines, data.validation.texts[0], data.train.texts[0]]) + "\n")
+    more = with_unlabelled(data, path)
+    assert more.unlabelled == ("a zebra crossed the road", "the zebra was good")
+    assert more.fingerprint != data.fingerprint
+    assert "2 texts without labels from more.txt" in more.notes[-1]
+    assert "3 that are in the data set already were left out" in more.notes[-1]
+    spec = pretrained_spec(pretraining=dataclasses.replace(SMALL, pretraining_epochs=1), epochs=1)
+    train_run(dataclasses.replace(spec, data=DataSpec("moods.csv", unlabelled=str(path))), more, tmp_path / "run")
+    words = json.loads((tmp_path / "run" / "vocabulary.json").read_text())["words"]
+    assert "zebra" in words
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "does not exist"),
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"\x7fELF\x00\x01\x02", "NUL byte"),
+        ("größer".encode("latin-1"), "is not UTF-8"),
+    ],
+)
+def test_unusable_unlabelled_files_are_refused(tmp_path, capsys, content, message):
+    moods(tmp_path)
+    path = tmp_path / "more.txt"
+    if content is not None:
+        path.write_bytes(content)
+    words = [
+        "train",
+        str(tmp_path / "moods.csv"),
+        "--pretrain",
+        "--unlabelled",
+        str(path),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    with pytest.raises(SystemExit) as leave:
+        main(words)
+    shown = capsys.readouterr().err
+    assert leave.value.code == 2
+    assert message in shown
+    assert "Traceback" not in shown
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_with_nothing_new_is_refused(tmp_path):
+    data = moods(tmp_path)
+    path = tmp_path / "same.txt"
+    path.write_text("\n".join(data.train.texts[:3]))
+    with pytest.raises(DataError, match=r"has no text that is not in moods\.csv already"):
+        with_unlabelled(data, path)
+
+
+def test_a_language_model_of_another_shape_is_refused(tmp_path):
+    data = moods(tmp_path)
+    train_run(pretrained_spec(epochs=1), data, tmp_path / "run")
+    place = tmp_path / "run" / "pretraining" / "best.safetensors"
+    weights = safetensors.torch.load_file(place)
+    for change in ({"embedding.weight": torch.zeros(3, 3)}, {}):
+        broken = {name: value for name, value in weights.items() if not name.startswith("embedding.")} | change
+        safetensors.torch.save_file(broken, place)
+        (tmp_path / "run" / "result.json").unlink(missing_ok=True)
+        with pytest.raises(RunError, match="language model in"):
+            train_run(pretrained_spec(epochs=1), data, tmp_path / "run")
