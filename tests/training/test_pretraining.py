@@ -16,10 +16,9 @@ import torch
 from moods import moods, small_spec
 
 from gatewise.cli import main
-from gatewise.data.batches import EncodedTexts
-from gatewise.data.unlabelled import with_unlabelled
+from gatewise.data.unlabelled import read_unlabelled, with_unlabelled
 from gatewise.errors import DataError, OptionError, RunError
-from gatewise.tasks.pretraining import NeighbourModel, PretrainingProblem, cut_texts
+from gatewise.estimators import TextClassifier
 from gatewise.training import EpochDone, Interrupted, ModelSpec, RunSpec, RunStarted, StepDone, load_run, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.pretraining import LayerRates, pretraining_run
@@ -53,105 +52,6 @@ def whole(tmp_path_factory):
     events = []
     train_run(pretrained_spec(), moods(folder), folder / "run", on_event=events.append)
     return folder / "run", outcome(folder / "run"), events
-
-
-# The language model
-
-
-def probabilities(model, tokens, direction):
-    """(T, V) of every answer at each step, by asking for each word in turn; only valid for one sequence."""
-    size = model.embedding.num_embeddings
-    output, _ = model.recurrent(model.embedding(tokens), lengths=torch.tensor([len(tokens)]))
-    part = output[:, 0, direction * model.hidden_size : (direction + 1) * model.hidden_size]
-    states = model.projections[direction](part)
-    rows = []
-    for state in states:
-        answers = torch.arange(size)
-        each = [model._negative_log_likelihood(state[None], answer[None]) for answer in answers]
-        rows.append(torch.stack(each).neg().exp())
-    return torch.stack(rows)
-
-
-@pytest.mark.parametrize("size", [40, 1_200])
-def test_the_answers_probabilities_add_up_to_one(size):
-    torch.manual_seed(1)
-    model = NeighbourModel(size, hidden_size=6, embedding_size=4, dropout=0.0)
-    with torch.no_grad():
-        model.word_bias.normal_()
-        model.clusters.normal_()
-        chances = probabilities(model, torch.randint(2, size, (2, 1)), 0)
-    assert chances.sum(dim=1).tolist() == pytest.approx([1, 1], abs=1e-4)
-
-
-def test_loss_is_the_mean_over_both_directions():
-    torch.manual_seed(2)
-    model = NeighbourModel(1_050, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
-    tokens = torch.tensor([[4], [1_020], [7], [999]])
-    with torch.no_grad():
-        forward, backward = (probabilities(model, tokens, direction) for direction in (0, 1))
-        told = [forward[t, tokens[t + 1, 0]] for t in range(3)] + [backward[t, tokens[t - 1, 0]] for t in range(1, 4)]
-        loss, count = model(tokens, torch.tensor([4]))
-    assert count == 6
-    assert loss.item() == pytest.approx(-torch.stack(told).log().mean().item(), rel=1e-5)
-
-
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "mingru"])
-def test_no_direction_sees_the_word_that_it_tells(cell):
-    """Another word at place t changes neither the forward states before t nor the backward states after t."""
-    torch.manual_seed(3)
-    model = NeighbourModel(30, cell=cell, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0).eval()
-    tokens = torch.randint(2, 30, (7, 1))
-    other = tokens.clone()
-    other[3] = (tokens[3] - 1) % 28 + 2
-    assert not torch.equal(tokens, other)
-    first, second = (model.recurrent(model.embedding(each), lengths=torch.tensor([7]))[0] for each in (tokens, other))
-    assert torch.equal(first[:3, :, :5], second[:3, :, :5])
-    assert torch.equal(first[4:, :, 5:], second[4:, :, 5:])
-    assert not torch.equal(first[3:, :, :5], second[3:, :, :5])
-
-
-def test_padding_is_neither_read_nor_told():
-    torch.manual_seed(4)
-    model = NeighbourModel(30, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
-    alone = [
-        model(torch.tensor([[4], [9], [6]]), torch.tensor([3])),
-        model(torch.tensor([[7], [8]]), torch.tensor([2])),
-    ]
-    both, count = model(torch.tensor([[4, 7], [9, 8], [6, 29]]), torch.tensor([3, 2]))
-    assert count == sum(each[1] for each in alone) == 6
-    assert both.item() == pytest.approx(sum(loss.item() * words for loss, words in alone) / 6, rel=1e-5)
-
-
-@pytest.mark.parametrize("steps", [8, 11, 64])
-def test_windows_cover_every_text_once(steps):
-    generator = np.random.default_rng(0)
-    lengths = [2, 1, 8, 9, 17, 100, 64, 65, 3]
-    texts = EncodedTexts.join([generator.integers(2, 50, count).astype(np.int32) for count in lengths])
-    counts = set()
-    for epoch in range(6):
-        windows = cut_texts(texts, steps, seed=1, epoch=epoch)
-        kept = np.concatenate([texts.row(row) for row in range(len(texts)) if lengths[row] > 1])
-        assert np.array_equal(windows.numbers[windows.offsets[0] : windows.offsets[-1]], kept)
-        assert windows.lengths.min() >= 2
-        assert windows.lengths.max() <= 1.5 * steps + 1
-        counts.add(len(windows))
-    assert len(counts) == 1
-
-
-def test_windows_differ_between_epochs_and_depend_on_the_seed_alone():
-    texts = EncodedTexts.join([np.arange(100, dtype=np.int32)] * 4)
-    first, again, next_epoch = (cut_texts(texts, 16, seed=0, epoch=epoch).offsets.tolist() for epoch in (1, 1, 2))
-    assert first == again != next_epoch
-
-
-def test_texts_of_single_words_are_refused():
-    single = EncodedTexts.join([np.array([4], dtype=np.int32)] * 3)
-    model = NeighbourModel(10, hidden_size=4, embedding_size=4)
-    with pytest.raises(DataError, match="no text of the training part has two words"):
-        PretrainingProblem(model, single, single, batch_size=2, steps=8, seed=0)
-
-
-# Two phases, one run
 
 
 def test_both_phases_are_told_and_kept(whole):
@@ -343,7 +243,7 @@ def test_unlabelled_texts_are_learnt_from_and_leak_nothing(tmp_path):
     path = tmp_path / "more.txt"
     lines = ["a zebra crossed the road", "a zebra  crossed the road", "", "the zebra was good", data.test.texts[0]]
     path.write_text("\n".join([*lines, data.validation.texts[0], data.train.texts[0]]) + "\n")
-    more = with_unlabelled(data, path)
+    more = with_unlabelled(data, read_unlabelled(path), "more.txt")
     assert more.unlabelled == ("a zebra crossed the road", "the zebra was good")
     assert more.fingerprint != data.fingerprint
     assert "2 texts without labels from more.txt" in more.notes[-1]
@@ -387,12 +287,21 @@ def test_unusable_unlabelled_files_are_refused(tmp_path, capsys, content, messag
     assert not (tmp_path / "run").exists()
 
 
-def test_a_file_with_nothing_new_is_refused(tmp_path):
+def test_texts_with_nothing_new_are_refused(tmp_path):
     data = moods(tmp_path)
-    path = tmp_path / "same.txt"
-    path.write_text("\n".join(data.train.texts[:3]))
-    with pytest.raises(DataError, match=r"has no text that is not in moods\.csv already"):
-        with_unlabelled(data, path)
+    with pytest.raises(DataError, match=r"more\.txt has no text that is not in moods\.csv already"):
+        with_unlabelled(data, data.train.texts[:3], "more.txt")
+
+
+def test_the_estimator_pretrains_too():
+    texts = [f"{word} film number {number}" for number in range(12) for word in ("good", "bad")]
+    classifier = TextClassifier(hidden_size=8, embedding_size=8, epochs=1, threads=1, pretraining=SMALL)
+    more = ["a zebra crossed the road", "the zebra was good"]
+    fitted = classifier.fit(texts, ["glad", "sad"] * 12, unlabelled=more)
+    assert fitted.result_.pretraining_seconds > 0
+    assert "zebra" in fitted._trained.vocabulary.words
+    with pytest.raises(OptionError, match="texts without labels are for pre-training only"):
+        TextClassifier(threads=1).fit(texts, ["glad", "sad"] * 12, unlabelled=more)
 
 
 def test_a_language_model_of_another_shape_is_refused(tmp_path):

@@ -15,8 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from gatewise import files
 from gatewise.data import Split, TextDataset
 from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, take
+from gatewise.data.unlabelled import with_unlabelled
 from gatewise.errors import DataError, RunError
 from gatewise.training.events import Listener, RunResult
+from gatewise.training.pretraining_spec import PretrainingSpec
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
@@ -80,6 +82,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: start of all random numbers.
         threads: CPU threads; None: one per core.
         device: ``cpu`` or ``cuda``.
+        pretraining: how embedding and recurrent layers are trained as a language model first, see
+            `gatewise.training.PretrainingSpec`; None: they are not.
 
     Attributes:
         classes_: (C,) the labels, sorted.
@@ -116,6 +120,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = TrainingSpec.seed,
         threads: int | None = TrainingSpec.threads,
         device: str = TrainingSpec.device,
+        pretraining: PretrainingSpec | None = None,
     ) -> None:
         self.cell = cell
         self.hidden_size = hidden_size
@@ -137,6 +142,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.threads = threads
         self.device = device
+        self.pretraining = pretraining
 
     def fit(
         self,
@@ -144,6 +150,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels: Iterable[Any],
         validation_data: tuple[Iterable[str], Iterable[Any]] | None = None,
         *,
+        unlabelled: Iterable[str] | None = None,
         on_event: Listener | None = None,
     ) -> TextClassifier:
         """Learn from labelled texts.
@@ -152,6 +159,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             texts: N texts; a text that comes several times is learnt once.
             labels: N labels: strings, whole numbers, booleans.
             validation_data: texts and labels that decide when to stop; None: a tenth of the texts, chosen by content.
+            unlabelled: further texts to pre-train on.
             on_event: called with each training event.
 
         Raises:
@@ -161,8 +169,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from gatewise.training.loop import train_run
         from gatewise.training.trained import load_run
 
-        spec = self._spec()
+        spec = self._spec(unlabelled is not None)
         classes, dataset = _dataset(texts, labels, validation_data)
+        if unlabelled is not None:
+            dataset = with_unlabelled(dataset, _as_texts(unlabelled), "the texts given")
         with tempfile.TemporaryDirectory(prefix="gatewise-") as place:
             result = train_run(spec, dataset, Path(place) / "run", on_event=on_event)
             self._trained = _classifier(load_run(result.folder))
@@ -221,6 +231,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         loaded = cls(
             **{name: getattr(spec.model, name) for name in _MODEL},
             **{name: getattr(spec.training, name) for name in _TRAINING},
+            pretraining=spec.pretraining,
         )
         result = run.result()
         if result is None:
@@ -239,11 +250,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         return tags
 
-    def _spec(self) -> RunSpec:
+    def _spec(self, unlabelled: bool) -> RunSpec:
         return RunSpec(
-            data=DataSpec("texts in memory"),
+            data=DataSpec("texts in memory", unlabelled="texts in memory" if unlabelled else None),
             model=ModelSpec(**{name: _plain(getattr(self, name)) for name in _MODEL}),
             training=TrainingSpec(**{name: _plain(getattr(self, name)) for name in _TRAINING}),
+            pretraining=self.pretraining,
         )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from gatewise.data import TextDataset, Vocabulary, load_text
 from gatewise.data.splits import limit_training
-from gatewise.data.unlabelled import with_unlabelled
+from gatewise.data.unlabelled import read_unlabelled, with_unlabelled
 from gatewise.errors import DataError, RunError
 from gatewise.tasks.classification import SequenceClassifier
 from gatewise.tasks.classification_problem import ClassificationProblem, predict_probabilities
@@ -154,7 +154,9 @@ class ClassificationKind(Kind):
         dataset = load_text(data.data, text=data.text, label=data.label, test=data.test, download=data.download)
         if data.examples is not None:
             dataset = limit_training(dataset, data.examples)
-        return dataset if data.unlabelled is None else with_unlabelled(dataset, data.unlabelled)
+        if data.unlabelled is not None:
+            dataset = with_unlabelled(dataset, read_unlabelled(data.unlabelled), data.unlabelled)
+        return dataset
 
     def problem(self, spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         """The network on its encoded texts."""
