@@ -123,11 +123,12 @@ def variance_components(table: Array, *, serial: bool = False, length: int | Non
 def block_length(series: Array) -> int:
     """How many neighbours in time hang together: the block length of the bootstrap and the bandwidth of the variance.
 
-    Andrews' (1991) optimal bandwidth of the Bartlett kernel for a first-order autoregression of correlation rho,
+    1.3 times the root of N (Lazarus, Lewis, Stock & Watson 2018); where neighbours resemble each other more than that
+    covers, Andrews' (1991) optimal bandwidth of the Bartlett kernel for a first-order autoregression of correlation rho,
 
     .. math:: L = 1.1447 (\\alpha N)^{1/3}, \\quad \\alpha = 4\\rho^2 / ((1-\\rho)^2 (1+\\rho)^2)
 
-    and at least N^(1/3), at most N/5.
+    and at most N/5.
 
     Args:
         series: (N,) in the order of time.
@@ -135,7 +136,7 @@ def block_length(series: Array) -> int:
     Example:
         >>> noise = np.random.default_rng(0).normal(size=1000)
         >>> block_length(noise), block_length(np.convolve(noise, np.ones(10), "valid"))
-        (10, 52)
+        (42, 52)
     """
     total: int = len(series)
     centred = series - series.mean()
@@ -143,7 +144,7 @@ def block_length(series: Array) -> int:
     rho = 0.0 if power == 0.0 else float(centred[1:] @ centred[:-1]) / power
     rho = max(-0.97, min(0.97, rho))
     alpha = 4 * rho**2 / ((1 - rho) ** 2 * (1 + rho) ** 2)
-    wanted: float = max(total ** (1 / 3), 1.1447 * (alpha * total) ** (1 / 3))
+    wanted: float = max(1.3 * math.sqrt(total), 1.1447 * (alpha * total) ** (1 / 3))
     return max(1, min(math.ceil(wanted - 1e-9), total // 5))
 
 

@@ -65,8 +65,8 @@ def estimate_figure(
 
     The width comes from the variance components of the (S, N) table with Student's t quantile at Satterthwaite's
     degrees of freedom (`Components`), the lopsidedness from the BCa bootstrap over examples (`bca_reach`). Drawing anew
-    from a handful of seeds, as a plain crossed bootstrap does, gives intervals that are too short. For right and wrong the
-    interval is Wilson's, with the number of independent examples that the variance stands for.
+    from a handful of seeds, as a plain crossed bootstrap does, gives intervals that are too short. For right and wrong
+    the interval is Wilson's, with the number of independent examples that the variance stands for.
 
     Args:
         contributions: (S, N), or (N,) for one seed.
