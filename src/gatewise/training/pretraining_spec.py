@@ -41,7 +41,7 @@ class PretrainingSpec:
         gatewise.errors.OptionError: pretraining_steps is out of range; expected: a whole number of at least 8; ...
     """
 
-    pretraining_epochs: int = 8
+    pretraining_epochs: int = 4
     pretraining_batch_size: int = 32
     pretraining_steps: int = 128
     pretraining_learning_rate: float = 3e-3
