@@ -10,7 +10,7 @@ import numpy as np
 
 from gatewise.comparison.record import build_record
 from gatewise.data.records import Split, TextDataset
-from gatewise.tasks.metrics import classification_metrics
+from gatewise.tasks.metrics import ACCURACY, classification_metrics
 from gatewise.tasks.problem import Metric
 
 BASELINE = "tfidf-logistic-regression"
@@ -100,11 +100,11 @@ def made_up_record(
     **further: Any,
 ) -> dict[str, Any]:
     """A classification with about the accuracies asked for; the baseline's stands under "baseline"."""
-    from gatewise.training.kinds.classification import ClassificationKind
-
     generator = np.random.default_rng(generator_seed)
     dataset = dataset or made_up_dataset()
-    labels = dataset.test.labels
+    labels, names = dataset.test.labels, list(dataset.label_names)
+    majority = {"label": names[0], "accuracy": float(np.mean(labels == 0))}
+    kind = MadeUpKind("classification", "texts", ACCURACY, {"label_names": names, "majority": majority})
     hardness = generator.random(len(labels))
     entries, contributions = [], {}
     for cell, wanted in accuracies.items():
@@ -126,7 +126,7 @@ def made_up_record(
     entries += [_failure(name) for name in failed]
     cells = [cell for cell in accuracies if cell != "baseline"]
     command = "gatewise compare reviews.csv --text review --label sentiment --out runs/reviews"
-    return _record(ClassificationKind(), dataset, cells, seeds, entries, contributions, command, **further)
+    return _record(kind, dataset, cells, seeds, entries, contributions, command, **further)
 
 
 def made_up_forecast(

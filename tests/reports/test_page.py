@@ -13,12 +13,20 @@ from typing import Any
 
 import pytest
 
-from gatewise.comparison.record import compact_json
+from gatewise.comparison.changes import changes
+from gatewise.comparison.compact import compact_json
 from gatewise.errors import RunError
 from gatewise.reports import read_comparison, render_page, write_report
 from gatewise.reports.page import series_style
 from gatewise.reports.svg import nice_ticks
-from made_up_comparison import made_up_dataset, made_up_record
+from made_up_comparison import (
+    made_up_dataset,
+    made_up_forecast,
+    made_up_language,
+    made_up_probe,
+    made_up_record,
+    made_up_trials,
+)
 
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
 HOSTILE = "<script>alert(1)</script>"
@@ -66,21 +74,101 @@ def _folder(path: Path, record: dict[str, Any]) -> Path:
     return path
 
 
+def _text(page: str) -> str:
+    return " ".join(" ".join(_read(page).text).split()).replace("\u00a0", " ")
+
+
 def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
-    record = made_up_record(CELLS)
+    record = made_up_record(CELLS, seeds=2)
     page = write_report(_folder(tmp_path, record)).read_text(encoding="utf-8")
-    reader = _read(page)
-    text = " ".join(" ".join(reader.text).split()).replace("\u00a0", " ")
+    text = _text(page)
     assert record["verdict"]["headline"] in text
     for sentence in record["verdict"]["sentences"]:
         assert sentence in text
     for model in record["models"]:
-        assert f"{100 * model['accuracy']['estimate']:.1f} %" in text
+        assert f"{100 * model['figure']['estimate']:.1f} %" in text
     assert record["command"] in text
     assert "600 texts held out of reviews.csv" in text
-    assert reader.tags.count("svg") == 3
+    reader = _read(page)
+    assert reader.tags.count("svg") == 5
     assert reader.tags.count("h1") == 1
     assert text.count("Labelled") >= 5
+    for heading in ("Best quality", "Fastest to train", "Smallest", "What each costs", "Who beats whom"):
+        assert heading in text
+    for name in ("table.md", "table.tex", "curves.png", "curves.svg"):
+        assert (tmp_path / name).stat().st_size > 0
+
+
+def test_every_pair_has_its_place() -> None:
+    record = made_up_record(CELLS, seeds=3)
+    text = _text(render_page(record))
+    assert len(re.findall(r" over ", text)) >= len(record["differences"]) == 6
+    for pair in record["differences"]:
+        titles = [next(m["title"] for m in record["models"] if m["name"] == pair[key]) for key in ("first", "second")]
+        better = titles if pair["estimate"] >= 0 else titles[::-1]
+        assert f"{better[0]} over {better[1]}" in text
+
+
+def test_a_forecast_shows_horizon_skill_and_coverage() -> None:
+    record = made_up_forecast({"persistence": 0.02, "lstm": 0.02, "gru": 0.0205})
+    text = _text(render_page(record))
+    assert "No skill beyond persistence is shown" in text
+    assert "Test mean absolute error at each step of the horizon" in text
+    assert "should be 10 %" in text and "12.0 %" in text and "Skill" in text
+    for step in record["models"][0]["runs"][0]["test"]["by_horizon"]:
+        assert f"{step:.5f}" in text
+    assert "What gets mistaken" not in text and "Confidently wrong" not in text
+
+
+def test_a_language_model_shows_samples_and_lower_is_better() -> None:
+    text = _text(render_page(made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 102.0})))
+    assert "it will <unk> its shares" in text and "the company said" in text
+    assert "lower is better" in text and "Down and to the left is better" in text
+    assert "Bits per token" in text
+
+
+def test_a_probe_shows_its_lengths() -> None:
+    record = made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200, 400))
+    page = render_page(record)
+    text = _text(page)
+    assert record["verdict"]["headline"] in text and "By sequence length" in text
+    assert "Learnt up to" in text
+    assert _read(page).tags.count("svg") == 6
+
+
+def test_memory_curves_are_solid_and_dashed() -> None:
+    page = render_page(made_up_record(CELLS))
+    assert "How far back they remember" in page
+    assert len(re.findall(r'class="line dashed s\d"', page)) == 3
+    record = made_up_record(CELLS)
+    for model in record["models"]:
+        model["memory"] = None
+    assert "How far back they remember" not in render_page(record)
+
+
+def test_failures_trials_and_changes_are_shown() -> None:
+    trials = made_up_trials(["lstm", "gru"], "accuracy", [0.86, 0.88])
+    old = made_up_record({"baseline": 0.9, "lstm": 0.7, "gru": 0.885})
+    new = made_up_record(CELLS, failed=["rnn-seed3"], tuning=trials)
+    found = changes(old, new)
+    text = _text(render_page(new, changes=found))
+    assert "1 run failed and is not counted" in text and "the loss is not finite in epoch 2" in text
+    assert "LSTM: 2 trials" in text and "learning rate 0.01" in text and "chosen" in text
+    assert "What changed since 2026-11-21" in text and found["sentences"][0] in text
+    assert "What changed" not in render_page(new)
+
+
+def test_a_comparison_in_which_all_failed_has_a_page() -> None:
+    text = _text(render_page(made_up_record({}, failed=["gru-seed0", "gru-seed1"])))
+    assert "No recurrent model finished training" in text and "gru-seed1" in text
+
+
+def test_a_baseline_alone_or_a_cell_alone_has_a_page() -> None:
+    for name in ("baseline", "gru"):
+        record = made_up_record({name: 0.8})
+        text = _text(render_page(record))
+        assert f"{100 * record['models'][0]['figure']['estimate']:.1f} %" in text
+        assert "Who beats whom" not in text
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -112,7 +200,7 @@ def test_the_curves_are_those_of_the_runs(seeds: int) -> None:
     page = render_page(made_up_record({"baseline": 0.8, "lstm": 0.85, "gru": 0.86}, seeds=seeds))
     thin = len(re.findall(r'class="line thin s\d"', page))
     assert thin == (0 if seeds == 1 else 2 * 2 * seeds)
-    assert len(re.findall(r'<polyline class="line s[12]"', page)) == 2 * 2
+    assert len(re.findall(r'<polyline class="line s[12]"', page)) == 2 * 2 + 2
     assert ("Thin lines are single seeds" in page) == (seeds > 1)
 
 
@@ -163,8 +251,9 @@ def test_drawing_again_gives_the_same_bytes(tmp_path: Path) -> None:
         (None, "holds no finished comparison"),
         ("{", "damaged"),
         ("[]", "damaged"),
-        ('{"format_version": 2}', "newer"),
-        ('{"format_version": 1}', "damaged"),
+        ('{"format_version": 3}', "newer"),
+        ('{"format_version": 2}', "damaged"),
+        ('{"format_version": 1}', "older"),
     ],
 )
 def test_a_folder_without_a_usable_record_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
@@ -177,8 +266,8 @@ def test_a_folder_without_a_usable_record_is_refused(tmp_path: Path, content: st
 
 def test_a_record_with_a_part_missing_names_it(tmp_path: Path) -> None:
     record = json.loads(compact_json(made_up_record({"baseline": 0.8, "gru": 0.85})))
-    del record["models"][0]["latency"]
-    with pytest.raises(RunError, match=r"without models\.latency"):
+    del record["models"][0]["cost"]
+    with pytest.raises(RunError, match=r"without models\.cost"):
         read_comparison(_folder(tmp_path, record))
 
 

@@ -1,21 +1,24 @@
-"""The tables fit the terminal and show every figure."""
+"""The tables fit the terminal and show what decides."""
 
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from gatewise.reports import print_comparison
-from made_up_comparison import made_up_record
+from gatewise.comparison.changes import changes
+from gatewise.reports import print_changes, print_comparison
+from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+
+CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
 
 
-def _printed(width: int, *, terminal: bool = False) -> str:
+def _printed(width: int, record: dict[str, Any] | None = None, *, terminal: bool = False) -> str:
     stream = io.StringIO()
-    record = made_up_record({"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}, seeds=2)
     print_comparison(
-        record,
+        record or made_up_record(CELLS, seeds=2),
         Console(file=stream, width=width, force_terminal=terminal, color_system="truecolor" if terminal else None),
     )
     return stream.getvalue()
@@ -23,18 +26,46 @@ def _printed(width: int, *, terminal: bool = False) -> str:
 
 @pytest.mark.parametrize("width", [80, 108, 120, 200])
 def test_nothing_is_cut_off(width: int) -> None:
-    text = _printed(width)
-    assert "…" not in text
-    assert all(len(line) <= width for line in text.splitlines())
-    for figure in ("RNN", "LSTM", "GRU", "scikit-learn", "2.69 M", "3.1 ms", "700 µs"):
-        assert figure in text
+    for record in (None, made_up_language({"kneser-ney-5": 141.0, "gru": 98.0}), made_up_forecast({"gru": 0.02})):
+        text = _printed(width, record)
+        assert "…" not in text
+        assert all(len(line) <= width for line in text.splitlines())
+        for figure in ("GRU", "2.69 M", "3.2 ms", "34 µs", "31 s", "10.8 MB", "fused"):
+            assert figure in text
 
 
-def test_wide_is_one_table_and_narrow_two() -> None:
-    assert _printed(80).count("model ") == 2
-    assert _printed(120).count("model ") == 1
+def test_wide_is_one_table_and_narrow_several() -> None:
+    assert _printed(80).count("model ") >= 2
+    assert _printed(200).count("model ") == 1
 
 
 def test_colour_only_where_there_is_a_terminal() -> None:
     assert "\x1b[" not in _printed(80)
     assert "\x1b[" in _printed(80, terminal=True)
+
+
+def test_the_verdict_failures_and_caveats_are_said() -> None:
+    record = made_up_record(CELLS, failed=[f"rnn-seed{number}" for number in range(1, 9)])
+    text = " ".join(_printed(120, record).split())
+    assert record["verdict"]["headline"] in text
+    for sentence in (*record["verdict"]["sentences"], *record["verdict"]["caveats"]):
+        assert sentence in text
+    assert "Failed: rnn-seed1: the loss is not finite" in text and "3 more runs failed" in text
+
+
+def test_a_probe_has_a_column_per_length() -> None:
+    text = _printed(100, made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200)))
+    assert "length" in text and " 200" in text
+
+
+def test_nothing_finished_is_no_error() -> None:
+    text = _printed(80, made_up_record({}, failed=["gru-seed0"]))
+    assert "No recurrent model finished training" in text and "gru-seed0" in text
+
+
+def test_changes_are_printed() -> None:
+    stream = io.StringIO()
+    old, new = made_up_record(CELLS, seeds=2), made_up_record({**CELLS, "gru": 0.7}, seeds=2)
+    print_changes(changes(old, new), Console(file=stream, width=100))
+    text = " ".join(stream.getvalue().split())
+    assert "Against the comparison of 2026-11-21" in text and "GRU (88." in text and "worse than before" in text

@@ -33,8 +33,8 @@ def axis_entry(
 ) -> Entry:
     """What the record says of every point: each model's figure, and how far each cell reaches.
 
-    A cell *reaches* a point if there, and at every smaller one, it differs from the best baseline and is better
-    (corrected p below 0.05).
+    A cell *reaches* a point if there, and at every smaller one, it differs from the best baseline (corrected p below
+    0.05) and has come at least half of the way from it to a perfect figure: no error, or 100 %.
 
     Args:
         axis: ``name`` and ``title``.
@@ -70,12 +70,18 @@ def axis_entry(
         for cell in (cell for cell in tables if cell not in baselines):
             reach.setdefault(cell, None)
             pair = next(entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best})
-            ahead = sign * pair["estimate"] * (1 if pair["first"] == cell else -1) > 0
+            half_way = (figures[best]["estimate"] + _perfect(metric)) / 2
+            ahead = sign * (figures[cell]["estimate"] - half_way) >= 0
             if cell not in given_up and pair["differs"] and ahead:
                 reach[cell] = value
             else:
                 given_up.add(cell)
     return {"name": axis["name"], "title": axis["title"], "points": points, "reach": reach}
+
+
+def _perfect(metric: Metric) -> float:
+    """The best figure that a problem allows: 1 for a share to raise, 1 for a perplexity, 0 for an error."""
+    return 1.0 if metric.higher_is_better or metric.transform == "exp" else 0.0
 
 
 def _title(cell: str, entries: Sequence[Entry]) -> str:
