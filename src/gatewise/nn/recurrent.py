@@ -12,12 +12,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, choose, forced_kernel
+from gatewise.kernels.fused.mask import random_mask
 from gatewise.nn import packed
 from gatewise.nn.cell import State
 from gatewise.nn.foundation import Foundation
 from gatewise.nn.implementations import run_direction, run_stack
 from gatewise.nn.inputs import check_input, check_lengths, join_state, split_state
-from gatewise.nn.masks import keep_mask
 from gatewise.nn.options import check_size
 from gatewise.nn.streaming import Session
 from gatewise.nn.time_loop import Direction, active_steps, in_chunks, unroll
@@ -394,7 +394,7 @@ class Recurrent(Foundation):
             if p == 0:
                 masks.append(None)
             elif self.training:
-                masks.append(keep_mask((steps, *each.shape), p, each.device))
+                masks.append(random_mask((steps, *each.shape), p, each.device))
             else:
                 masks.append(p)
         return tuple(masks)

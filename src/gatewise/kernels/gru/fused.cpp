@@ -114,21 +114,11 @@ struct Gru {
     }
   }
 
-  // Normalises gates first .. first + count of both sides of one row.
-  void normalise_block(float* sums, long width, long p, int first, int count) const {
-    const long size = 3 * q.hidden_size;
-    const int block = first == 0 ? 0 : 1;
-    if (q.layer_norm_ih != nullptr)
-      normalise_and_keep(q, sums + first * width, first, count, width, q.normalized_x, size, p, block);
-    if (q.layer_norm_hh != nullptr)
-      normalise_and_keep(q, sums + (3 + first) * width, first, count, width, q.normalized_h, size, p, 2 + block);
-  }
-
   // Reset before the product: the gates r and z of one row, and reset[u] = r h (mask), which U_n will see.
   void forward_reset(const Step& step, long row, float* sums, long width, float* reset) const {
     const long H = q.hidden_size, p = step.position[row];
-    normalise_block(sums, width, p, 0, 2);
-    const RowParts parts{q, p, 3 * H, sums, sums + 3 * width, width};
+    RowParts parts(q, p, 3, sums, width);
+    parts.measure(0, 2, 0);
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
       const V r = sigmoid(parts.input(0, u, part) + parts.state(0, u, part));
@@ -146,9 +136,9 @@ struct Gru {
   // The candidate and the new state of one row, every option allowed.
   void forward_row(const Step& step, long row, float* sums, long width) const {
     const long H = q.hidden_size, p = step.position[row];
-    if (!q.reset_before) normalise_block(sums, width, p, 0, 2);
-    normalise_block(sums, width, p, 2, 1);
-    const RowParts parts{q, p, 3 * H, sums, sums + 3 * width, width};
+    RowParts parts(q, p, 3, sums, width);
+    if (!q.reset_before) parts.measure(0, 2, 0);
+    parts.measure(2, 1, 1);
     const Zoneout zone = zoneout();
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
@@ -200,8 +190,8 @@ struct Gru {
       store(kept + u, part, d_n * load<W>(kept + 3 * H + u, part) * (r * (1.0f - r)));
       store(kept + 3 * H + u, part, d_n * r);
     }
-    block_backward(p, 2, 1, sums + 2 * width, width, totals);
-    if (!q.reset_before) block_backward(p, 0, 2, sums + 2 * width, width, totals);
+    block_backward(p, 2, 1, width, totals);
+    if (!q.reset_before) block_backward(p, 0, 2, width, totals);
   }
 
   // Reset before: sums + width holds the gradient of r h; from it those of r and of h.
@@ -218,23 +208,16 @@ struct Gru {
       store(carried, part, load<W>(carried, part) + d * r);
       store(kept + u, part, d * load<W>(step.h[row] + u, part) * (r * (1.0f - r)));
     }
-    block_backward(p, 0, 2, sums + 2 * width, width, totals);
+    block_backward(p, 0, 2, width, totals);
   }
 
   // Both sides of the gates first .. first + count: sums of bias and gain, and back through their layer norm.
-  void block_backward(long p, int first, int count, float* space, long width, float* totals) const {
-    const long H = q.hidden_size, at = p * 3 * H + first * H;
-    const int block = first == 0 ? 0 : 1;
+  void block_backward(long p, int first, int count, long width, float* totals) const {
+    const long H = q.hidden_size;
     float* kept = q.gates + p * 4 * H + first * H;
     const float* input[2] = {kept, kept + H};
     const float* state[2] = {first == 2 && !q.reset_before ? kept + H : kept, kept + H};
-    side_backward(input, count, q.layer_norm_ih ? q.layer_norm_ih + first * H : nullptr,
-                  q.normalized_x ? q.normalized_x + at : nullptr, q.normalized_x ? q.deviations[p * 4 + block] : 0.0f,
-                  H, width, totals + (kBiasX + first) * width, totals + (kGainX + first) * width, space);
-    side_backward(state, count, q.layer_norm_hh ? q.layer_norm_hh + first * H : nullptr,
-                  q.normalized_h ? q.normalized_h + at : nullptr,
-                  q.normalized_h ? q.deviations[p * 4 + 2 + block] : 0.0f, H, width,
-                  totals + (kBiasH + first) * width, totals + (kGainH + first) * width, space);
+    both_sides_backward(q, p, first == 0 ? 0 : 1, {input, state}, first, count, 3, width, totals);
   }
 
   int input_products(const float** x, OuterProduct* products) const {
@@ -259,7 +242,7 @@ struct Gru {
   }
 
   void finish_gradients(float* const* sums, int threads, long width, Range units) const {
-    if (extra) return gather_all(q, 3, sums, threads, width, units);
+    if (extra) return gather_all(q, 3, q.reset_before ? 3 : 2, sums, threads, width, units);
     const long H = q.hidden_size;
     for (int gate = 0; gate < 3; ++gate) {
       gather(sums, threads, gate, width, units, q.grad_bias_ih ? q.grad_bias_ih + gate * H : nullptr);

@@ -114,10 +114,8 @@ struct Lstm {
   // The gates of one row from its products (input gates x width, then state gates x width), every option allowed.
   void forward_row(const Step& step, long row, float* sums, long width) const {
     const long H = q.hidden_size, p = step.position[row], G = gates();
-    float* state = sums + G * width;
-    if (q.layer_norm_ih != nullptr) normalise_and_keep(q, sums, 0, G, width, q.normalized_x, G * H, p, 0);
-    if (q.layer_norm_hh != nullptr) normalise_and_keep(q, state, 0, G, width, q.normalized_h, G * H, p, 2);
-    const RowParts parts{q, p, G * H, sums, state, width};
+    RowParts parts(q, p, int(G), sums, width);
+    parts.measure(0, int(G), 0);
     float *shown = sums, *output_gate = sums + width;  // over products already used
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
@@ -204,13 +202,7 @@ struct Lstm {
       store(kept + (first + 1) * H + u, part, dc * i * (1.0f - g * g));
     }
     const float* gradient[4] = {kept, kept + H, kept + 2 * H, kept + 3 * H};
-    const long at = p * G * H;
-    side_backward(gradient, G, q.layer_norm_ih, q.normalized_x ? q.normalized_x + at : nullptr,
-                  q.normalized_x ? q.deviations[p * 4] : 0.0f, H, width, totals + kBiasX * width,
-                  totals + kGainX * width, space);
-    side_backward(gradient, G, q.layer_norm_hh, q.normalized_h ? q.normalized_h + at : nullptr,
-                  q.normalized_h ? q.deviations[p * 4 + 2] : 0.0f, H, width, totals + kBiasH * width,
-                  totals + kGainH * width, space);
+    both_sides_backward(q, p, 0, {gradient, gradient}, 0, int(G), int(G), width, totals);
   }
 
   // sums becomes the gradient of the un-zoned h, carried_h what goes round it; `cell` becomes c', normalised where on.
@@ -277,7 +269,7 @@ struct Lstm {
   void backward_reset(const BackwardStep&, const BackwardShared&, long, float*, long, float*) const {}
 
   void finish_gradients(float* const* sums, int threads, long width, Range units) const {
-    if (extra) return gather_all(q, gates(), sums, threads, width, units);
+    if (extra) return gather_all(q, gates(), gates(), sums, threads, width, units);
     for (int gate = 0; gate < 4; ++gate) {
       gather(sums, threads, gate, width, units, q.grad_bias_ih ? q.grad_bias_ih + gate * q.hidden_size : nullptr);
       gather(sums, threads, gate, width, units, q.grad_bias_hh ? q.grad_bias_hh + gate * q.hidden_size : nullptr);

@@ -86,9 +86,8 @@ struct Rnn {
   // One row from its two products, every option allowed.
   void forward_row(const Step& step, long row, float* sums, long width) const {
     const long H = q.hidden_size, p = step.position[row];
-    if (q.layer_norm_ih != nullptr) normalise_and_keep(q, sums, 0, 1, width, q.normalized_x, H, p, 0);
-    if (q.layer_norm_hh != nullptr) normalise_and_keep(q, sums + width, 0, 1, width, q.normalized_h, H, p, 2);
-    const RowParts parts{q, p, H, sums, sums + width, width};
+    RowParts parts(q, p, 1, sums, width);
+    parts.measure(0, 1, 0);
     const Zoneout zone = zoneout();
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
@@ -119,12 +118,7 @@ struct Rnn {
       store(kept + u, part, through(load<W>(kept + u, part), dh));
     }
     const float* gradient[1] = {kept};
-    side_backward(gradient, 1, q.layer_norm_ih, q.normalized_x ? q.normalized_x + p * H : nullptr,
-                  q.normalized_x ? q.deviations[p * 4] : 0.0f, H, width, totals + kBiasX * width,
-                  totals + kGainX * width, sums + width);
-    side_backward(gradient, 1, q.layer_norm_hh, q.normalized_h ? q.normalized_h + p * H : nullptr,
-                  q.normalized_h ? q.deviations[p * 4 + 2] : 0.0f, H, width, totals + kBiasH * width,
-                  totals + kGainH * width, sums + width);
+    both_sides_backward(q, p, 0, {gradient, gradient}, 0, 1, 1, width, totals);
   }
 
   int input_products(const float** x, OuterProduct* products) const {
@@ -139,7 +133,7 @@ struct Rnn {
   }
 
   void finish_gradients(float* const* sums, int threads, long width, Range units) const {
-    if (extra) return gather_all(q, 1, sums, threads, width, units);
+    if (extra) return gather_all(q, 1, 1, sums, threads, width, units);
     gather(sums, threads, 0, width, units, q.grad_bias_ih);
     gather(sums, threads, 0, width, units, q.grad_bias_hh);
   }
