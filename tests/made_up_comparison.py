@@ -168,7 +168,7 @@ def made_up_language(
 ) -> dict[str, Any]:
     """A language model with about the perplexities asked for; "kneser-ney-5" is the baseline."""
     generator = np.random.default_rng(generator_seed)
-    kind = MadeUpKind("language-modelling", "tokens", PERPLEXITY, {"tokens": "word", "vocabulary_size": 10_000})
+    kind = MadeUpKind("language-modelling", "tokens", PERPLEXITY, {"tokenisation": "word", "vocabulary_size": 10_000})
     data = MadeUpData(
         "ptb",
         "Penn Treebank, as Mikolov prepared it",
@@ -187,8 +187,13 @@ def made_up_language(
                 "loss": float(losses.mean()),
                 "bits_per_token": float(losses.mean() / np.log(2)),
             }
+            entry["test"]["tokens"] = tokens
+            entry["predictions"] = {"tokens": ["the", "company", "<unk>"] * 20, "nats": [0.4, 3.2, 9.1] * 20}
             if seed == 0:
-                entry["details"] = {"samples": [{"prompt": "the company said", "text": "it will <unk> its shares"}]}
+                entry["details"] = {
+                    "samples": [{"prompt": "the company said", "text": "it will <unk> its shares"}],
+                    "next_tokens": {"prompt": "the company", "tokens": [{"token": "said", "probability": 0.31}]},
+                }
             _learning(entry, "perplexity", wanted, wanted * 1.9, generator)
             contributions[entry["name"]] = losses
             entries.append(entry)

@@ -124,7 +124,10 @@ def test_a_language_model_shows_samples_and_lower_is_better() -> None:
     text = _text(render_page(made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 102.0})))
     assert "it will <unk> its shares" in text and "the company said" in text
     assert "lower is better" in text and "Down and to the left is better" in text
-    assert "Bits per token" in text
+    assert "Bits per token" in text and "said 31.0 %" in text and "What surprises LSTM" in text
+    record = made_up_language({"gru": 4.0})
+    record["data"]["tokenisation"] = "character"
+    assert "Bits per character" in _text(render_page(record))
 
 
 def test_a_probe_shows_its_lengths() -> None:

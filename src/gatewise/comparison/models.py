@@ -35,8 +35,8 @@ def model_entry(name: str, runs: Sequence[Entry], figure: Entry) -> Entry:
         "kind": "baseline" if first.get("baseline") else "recurrent",
         "reason": first.get("reason"),
         "figure": figure,
-        "figures": _scalars(mean_of([run["test"] for run in runs])),
-        "validation": _scalars(mean_of([run.get("validation") or {} for run in runs])),
+        "figures": mean_of([_figures(run["test"]) for run in runs]),
+        "validation": mean_of([_figures(run.get("validation") or {}) for run in runs]),
         "settings": dict(first.get("settings") or {}),
         "cost": {
             **latency,
@@ -99,6 +99,6 @@ def add_skill(models: Sequence[Entry], task: str) -> None:
             model["skill"] = {"against": best["name"], "value": 1.0 - model["figure"]["estimate"] / error}
 
 
-def _scalars(figures: Mapping[str, Any]) -> Entry:
-    """The plain numbers among some figures: confusion tables stay with the runs."""
+def _figures(figures: Mapping[str, Any]) -> Entry:
+    """The figures among what an evaluation gave: no counts, and no tables, which stay with the runs."""
     return {name: value for name, value in figures.items() if isinstance(value, float)}

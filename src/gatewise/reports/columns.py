@@ -106,8 +106,8 @@ def quality_columns(record: Record) -> list[Column]:
         columns.append(Column("skill", _skill))
     names = dict.fromkeys(name for model in models for name in model["figures"])
     for name in names:
-        if name not in (record["metric"]["name"], "n"):
-            columns.append(Column(f"{_spoken(name)}", _further(name)))
+        if name != record["metric"]["name"]:
+            columns.append(Column(_spoken(name, record), _further(name)))
     return columns
 
 
@@ -190,11 +190,13 @@ def _steps(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} steps" if value < 9.95 else f"{value:.0f} steps"
 
 
-def _spoken(name: str) -> str:
-    """A figure's name as words.
+def _spoken(name: str, record: Record) -> str:
+    """A figure's name as words; a character model's tokens are characters.
 
     Example:
-        >>> _spoken("macro_f1"), _spoken("bits_per_character")
+        >>> _spoken("macro_f1", {"data": {}}), _spoken("bits_per_token", {"data": {"tokenisation": "character"}})
         ('macro F1', 'bits per character')
     """
+    if name == "bits_per_token" and record["data"].get("tokenisation") == "character":
+        return "bits per character"
     return name.replace("_", " ").replace("f1", "F1")

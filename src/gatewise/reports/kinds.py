@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatewise import words
 from gatewise.reports.records import Record
 
-__all__ = ["axis_table", "examples", "forecast", "matrices", "samples"]
+__all__ = ["axis_table", "examples", "forecast", "matrices", "samples", "surprise"]
 
 _WIDEST_MATRIX = 12
 _FIRST_EXAMPLES = 5
+_NEXT = 8
 Model = Mapping[str, Any]
 
 
@@ -106,12 +108,37 @@ def forecast(models: Sequence[Model], scale: words.Scale) -> dict[str, Any]:
 
 
 def samples(models: Sequence[Model]) -> list[dict[str, Any]]:
-    """Generated text by model: ``name``, ``samples`` (``prompt``, ``text``)."""
-    return [
-        {"name": model["name"], "samples": list(model["details"]["samples"])}
-        for model in models
-        if (model.get("details") or {}).get("samples")
-    ]
+    """What each language model writes: ``samples`` (``prompt``, ``text``), and ``next``, the likeliest words."""
+    found = []
+    for model in models:
+        details = model.get("details") or {}
+        if not details.get("samples"):
+            continue
+        following = details.get("next_tokens") or {"prompt": "", "tokens": []}
+        likeliest = [(entry["token"], words.percent(entry["probability"])) for entry in following["tokens"][:_NEXT]]
+        found.append(
+            {
+                "name": model["name"],
+                "samples": list(details["samples"]),
+                "prompt": following["prompt"],
+                "next": likeliest,
+            }
+        )
+    return found
+
+
+def surprise(models: Sequence[Model], styles: Mapping[str, int]) -> dict[str, Any] | None:
+    """The first test tokens as the best model read them, each with how much it surprised, 0 to 100.
+
+    100 stands for 10 nats and more: a token held for less likely than 1 in 22,000.
+    """
+    for model in models:
+        given = model["runs"][0].get("predictions") or {}
+        if model["kind"] != "baseline" and given.get("nats"):
+            pairs = zip(given["tokens"], given["nats"], strict=True)
+            tokens = [(token, round(min(100.0, 10 * nats)), words.percent(math.exp(-nats))) for token, nats in pairs]
+            return {"title": model["title"], "style": styles[model["name"]], "tokens": tokens}
+    return None
 
 
 def axis_table(record: Record, models: Sequence[Model], scale: words.Scale) -> dict[str, Any] | None:

@@ -77,6 +77,7 @@ def render_page(record: Record, *, changes: Mapping[str, Any] | None = None) -> 
         other_examples=others,
         forecast=kinds.forecast(models, scale),
         samples=kinds.samples(models),
+        surprise=kinds.surprise(models, styles),
         axis=kinds.axis_table(record, models, scale),
         tuning=sections.tuning(record, scale),
         method=method_paragraphs(record),
