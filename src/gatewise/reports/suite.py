@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,16 +75,10 @@ def write_suite_report(folder: str | Path) -> Path:
     Returns:
         The path of the page.
     """
-    import matplotlib
-
     record = read_suite(folder)
     place = Path(folder)
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gatewise", "font.size": 10}):
-        figure = suite_figure(record)
-        for kind, metadata in (("png", {}), ("svg", {"Date": None})):
-            stream = io.BytesIO()
-            figure.savefig(stream, format=kind, dpi=160, metadata=metadata, facecolor="white")
-            write_bytes(place / f"suite.{kind}", stream.getvalue())
+    for kind in ("png", "svg"):
+        write_bytes(place / f"suite.{kind}", _drawn(record, kind))
     write_text(place / "suite.md", suite_markdown(record))
     return write_text(place / "suite.html", suite_page(record))
 
@@ -118,9 +113,9 @@ def suite_page(record: Record) -> str:
     )
     parts = [{**part, "table": table_rows(part)} for part in record["parts"]]
     groups = [(name, [claim for claim in record["claims"] if claim["finding"] == name]) for name in FINDINGS]
-    stream = io.StringIO()
-    suite_figure(record).savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
-    picture = stream.getvalue()
+    picture = _drawn(record, "svg").decode("utf-8")
+    # the picture's own description of itself only names addresses that a page without network does not need
+    picture = re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
     return environment.get_template("suite.html").render(
         record=record,
         parts=parts,
@@ -185,6 +180,17 @@ def suite_figure(record: Record) -> Figure:
     for axes, part in zip(panels, record["parts"], strict=True):
         _panel(axes, part)
     return figure
+
+
+def _drawn(record: Record, kind: str) -> bytes:
+    """The picture as the content of a file."""
+    import matplotlib
+
+    stream = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "gatewise", "font.size": 10}):
+        metadata = {"Date": None} if kind == "svg" else {}
+        suite_figure(record).savefig(stream, format=kind, dpi=160, metadata=metadata, facecolor="#fdfcf9")
+    return stream.getvalue()
 
 
 def _panel(axes: Axes, part: Record) -> None:

@@ -1,0 +1,136 @@
+"""The articles' experiment: its table, its claims, its page, on comparisons built by the real record code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from gatewise.errors import OptionError, RunError
+from gatewise.reports.suite import read_suite, suite_figure, suite_markdown, suite_page, table_rows, write_suite_report
+from gatewise.suites.articles import PUBLISHED, Claim, articles_claims, articles_parts
+from gatewise.suites.findings import judge, suite_record
+from gatewise.suites.run import run_suite, suite_command
+from made_up_comparison import made_up_forecast, made_up_language, made_up_record
+
+
+def three_records():
+    accuracies = {"baseline": 0.9, "rnn": 0.7, "lstm": 0.88, "gru": 0.88}
+    return {
+        "imdb": made_up_record(accuracies, seeds=2),
+        "stocks": made_up_forecast({"persistence": 0.9, "rnn": 1.3, "lstm": 1.0, "gru": 1.0}, seeds=2),
+        "ptb": made_up_language({"kneser-ney-5": 145.0, "rnn": 140.0, "lstm": 108.0, "gru": 112.0}),
+    }
+
+
+@pytest.fixture(scope="module")
+def suite():
+    # the made-up forecast carries other figures than the real one: its table shows what it has
+    parts = {part.name: part for part in articles_parts()}
+    parts["stocks"] = replace(parts["stocks"], figures={"mean_absolute_error": "mean absolute error"})
+    records = three_records()
+    return suite_record({name: (parts[name], records[name]) for name in parts}, command="gatewise suite", quick=False)
+
+
+def findings(suite, about, part):
+    return {
+        (claim["better"], claim["worse"]): claim["finding"]
+        for claim in suite["claims"]
+        if (claim["about"], claim["part"]) == (about, part)
+    }
+
+
+def test_claims_are_judged_by_the_paired_differences(suite):
+    quality = findings(suite, "quality", "imdb")
+    assert quality[("lstm", "rnn")] == "holds"
+    assert quality[("lstm", "gru")] == "undecided"
+    assert findings(suite, "quality", "ptb")[("gru", "rnn")] == "holds"
+
+
+def test_direction_follows_the_metric(suite):
+    """On perplexity lower is better: the gain of LSTM over RNN is positive although its figure is smaller."""
+    claim = next(c for c in suite["claims"] if (c["part"], c["better"], c["worse"]) == ("ptb", "lstm", "rnn"))
+    assert 20 < claim["gain"]["estimate"] < 45
+    assert claim["gain"]["low"] <= claim["gain"]["estimate"] <= claim["gain"]["high"]
+    assert claim["evidence"].startswith("better by")
+
+
+def test_a_claim_that_is_the_wrong_way_round_fails():
+    record = three_records()["imdb"]
+    assert judge(Claim("RNN beats LSTM", "imdb", "quality", "rnn", "lstm"), record)["finding"] == "fails"
+
+
+def test_time_and_size_are_compared_as_measured(suite):
+    assert findings(suite, "time", "imdb") == {
+        ("rnn", "gru"): "holds",
+        ("rnn", "lstm"): "holds",
+        ("gru", "lstm"): "holds",
+    }
+    record = three_records()["imdb"]
+    assert judge(Claim("GRU is smaller", "imdb", "size", "gru", "lstm"), record)["finding"] == "holds"
+    assert judge(Claim("LSTM is smaller", "imdb", "size", "lstm", "gru"), record)["finding"] == "fails"
+
+
+def test_a_cell_that_failed_leaves_its_claims_untested():
+    record = made_up_record({"baseline": 0.9, "lstm": 0.88, "gru": 0.87}, failed=["rnn-seed0"])
+    assert judge(Claim("LSTM beats RNN", "imdb", "quality", "lstm", "rnn"), record)["finding"] == "untested"
+
+
+def test_every_published_table_makes_seven_claims():
+    for part in PUBLISHED:
+        claims = [claim for claim in articles_claims() if claim.part == part]
+        assert [claim.about for claim in claims].count("quality") == 3
+        assert len(claims) == 7
+    assert all(
+        (first > second) == (claim.part == "imdb")
+        for claim in articles_claims()
+        if claim.about == "quality"
+        for first, second in [claim.published]
+    )
+
+
+def test_table_has_published_beside_measured(suite):
+    imdb = next(part for part in suite["parts"] if part["name"] == "imdb")
+    rows = {row["title"]: row for row in table_rows(imdb)}
+    assert rows["LSTM"]["published"] == "85.7 %, 150 min"
+    assert rows["LSTM"]["figures"][0].startswith("87.7 % (")
+    assert rows["TF-IDF + logistic regression"]["published"] == "–"
+
+
+def test_page_picture_and_markdown(suite, tmp_path):
+    (tmp_path / "suite.json").write_text(json.dumps(suite))
+    page = write_suite_report(tmp_path)
+    text = page.read_text()
+    assert "LSTM is better than RNN on film reviews" in text
+    assert "http://" not in text.replace("http://www.w3.org", "") and "<script" not in text
+    assert (tmp_path / "suite.png").read_bytes().startswith(b"\x89PNG")
+    markdown = (tmp_path / "suite.md").read_text()
+    assert "| GRU | " in markdown and "holds" in markdown
+    assert suite_markdown(read_suite(tmp_path)) == markdown and suite_page(read_suite(tmp_path)) == text
+
+
+def test_each_panel_shows_every_cell(suite):
+    panels = suite_figure(suite).axes
+    assert [[label.get_text() for label in axes.get_yticklabels()] for axes in panels] == [["RNN", "LSTM", "GRU"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [('{"format_version": 99, "parts": [], "claims": [], "command": ""}', "newer"), ("[]", "damaged")],
+)
+def test_bad_suite_file(tmp_path, content, message):
+    (tmp_path / "suite.json").write_text(content)
+    with pytest.raises(RunError, match=message):
+        read_suite(tmp_path)
+
+
+def test_unknown_part():
+    with pytest.raises(OptionError, match="no part 'imbd'") as caught:
+        run_suite("articles", parts=["imbd"])
+    assert "imdb" in caught.value.fix
+
+
+def test_command_repeats_the_suite(tmp_path):
+    command = suite_command("articles", tmp_path, parts=["imdb"], quick=False, seeds=3, threads=None)
+    assert command == f"gatewise suite articles --parts imdb --seeds 3 --out {tmp_path}"
