@@ -36,6 +36,34 @@ def test_the_answers_probabilities_add_up_to_one(size):
     assert chances.sum(dim=1).tolist() == pytest.approx([1, 1], abs=1e-4)
 
 
+@pytest.mark.parametrize("count", [1, 255, 256, 700])
+def test_value_and_gradients_are_those_of_the_written_out_softmax(count):
+    """log p(word) = log p(cluster) + log p(word | cluster), and nothing else, however many words are told at once."""
+    torch.manual_seed(5)
+    model = NeighbourModel(4_100, hidden_size=6, embedding_size=4)
+    answers = torch.randint(1, 4_100, (count,))
+    gradients = []
+    for written_out in (False, True):
+        states = torch.randn(count, 4, generator=torch.Generator().manual_seed(6)).requires_grad_()
+        model.zero_grad()
+        if written_out:
+            words, bias = model.embedding.weight, model.word_bias
+            head = torch.cat([words[:1_000], model.clusters]), torch.cat([bias[:1_000], model.cluster_bias])
+            first = torch.log_softmax(states @ head[0].T + head[1], dim=1)
+            parts = [first[:, :1_000]]
+            for number, (start, stop) in enumerate([(1_000, 4_000), (4_000, 4_100)]):
+                inner = torch.log_softmax(states @ words[start:stop].T + bias[start:stop], dim=1)
+                parts.append(first[:, 1_000 + number, None] + inner)
+            loss = -torch.cat(parts, dim=1)[torch.arange(count), answers].mean()
+        else:
+            loss = model._negative_log_likelihood(states, answers)
+        loss.backward()
+        parameters = (model.embedding.weight, model.clusters, model.cluster_bias, model.word_bias)
+        gradients.append([loss.detach(), states.grad, *(each.grad.clone() for each in parameters)])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+
+
 def test_loss_is_the_mean_over_both_directions():
     torch.manual_seed(2)
     model = NeighbourModel(1_050, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)

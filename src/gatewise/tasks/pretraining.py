@@ -35,6 +35,9 @@ _CUTOFFS = (1_000, 4_000, 12_000)
 _SCALE = 0.1
 _CLUSTER_BIAS = -2.0
 _SMALLEST_WINDOW = 8
+_ROWS = 256
+_CHUNK = 1 << 20
+"""Scores held at once, about."""
 
 
 class NeighbourModel(nn.Module):
@@ -143,20 +146,31 @@ class NeighbourModel(nn.Module):
         cluster = torch.bucketize(answers, self.cutoffs, right=True)  # 0: a frequent word
         first = torch.where(cluster == 0, answers, self.sizes[0] + cluster - 1)
         heads = torch.cat([words[0], self.clusters]), torch.cat([biases[0], self.cluster_bias])
-        total = chunked_cross_entropy(states, *heads, first) * len(answers)
+        total = _summed(states, *heads, first)
         start = 0
         for number in range(1, len(self.sizes)):
             start += self.sizes[number - 1]
             rows = (cluster == number).nonzero()[:, 0]
             if len(rows):
-                inner = chunked_cross_entropy(states[rows], words[number], biases[number], answers[rows] - start)
-                total = total + inner * len(rows)
+                total = total + _summed(states[rows], words[number], biases[number], answers[rows] - start)
         return total / len(answers)
 
     def _mask(self, values: Tensor) -> Tensor:
         """One dropout mask for all steps of a sequence: (B, features)."""
         mask: Tensor = self.dropout(values.new_ones(values.shape[1:]))
         return mask
+
+
+def _summed(states: Tensor, weight: Tensor, bias: Tensor, answers: Tensor) -> Tensor:
+    """Cross-entropy of N answers, summed, in products of few shapes: oneDNN keeps code and memory for each one."""
+    whole = len(answers) // _ROWS * _ROWS
+    size = max(_ROWS, _CHUNK // len(weight) // _ROWS * _ROWS)
+    rest = nn.functional.linear(states[whole:], weight, bias)
+    total = nn.functional.cross_entropy(rest, answers[whole:], reduction="sum")
+    if whole:
+        mean = chunked_cross_entropy(states[:whole], weight, bias, answers[:whole], chunk_rows=size)
+        total = total + mean * whole
+    return total
 
 
 def cut_texts(texts: EncodedTexts, steps: int, seed: int, epoch: int) -> EncodedTexts:
