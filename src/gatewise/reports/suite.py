@@ -24,6 +24,7 @@ __all__ = [
     "suite_figure",
     "suite_markdown",
     "suite_page",
+    "suite_summary",
     "write_suite_report",
 ]
 
@@ -85,7 +86,8 @@ def write_suite_report(folder: str | Path) -> Path:
 
 def suite_markdown(record: Record) -> str:
     """The tables and findings as Markdown."""
-    lines = ["# The articles' experiment, measured", "", f"Command: `{record['command']}`", ""]
+    lines = ["# The articles' experiment, measured", "", suite_summary(record), ""]
+    lines += [f"Command: `{record['command']}`", ""]
     if record["quick"]:
         lines += ["A quick version with few epochs: it shows that everything runs, not what the cells can do.", ""]
     for part in record["parts"]:
@@ -119,11 +121,25 @@ def suite_page(record: Record) -> str:
     return environment.get_template("suite.html").render(
         record=record,
         parts=parts,
+        summary=suite_summary(record),
         groups=[(FINDINGS[name], claims) for name, claims in groups if claims],
         picture=picture[picture.index("<svg") :],
         css=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
         sentence=words.sentence,
     )
+
+
+def suite_summary(record: Record) -> str:
+    """How many of the claims hold, in a sentence.
+
+    Example:
+        >>> suite_summary({"claims": [{"finding": "holds"}, {"finding": "undecided"}, {"finding": "holds"}]})
+        'Of 3 claims 2 hold and 1 cannot be told apart from noise.'
+    """
+    verbs = {"holds": "hold", "fails": "fail", "undecided": "cannot be told apart from noise", "untested": "untested"}
+    counts = {name: sum(claim["finding"] == name for claim in record["claims"]) for name in verbs}
+    told = [f"{number} {verbs[name]}" for name, number in counts.items() if number]
+    return f"Of {len(record['claims'])} claims {words.join(told)}." if told else "No claim was tested."
 
 
 def table_rows(part: Record) -> list[dict[str, Any]]:
@@ -212,6 +228,7 @@ def _panel(axes: Axes, part: Record) -> None:
         axes.text(at, -0.62, f" {row['title']}", color=_MUTED, fontsize=8, va="center", ha=_side(axes, at))
     axes.set_yticks(range(len(cells)), [str(row["title"]) for row in cells])
     axes.set_ylim(len(cells) - 0.5, -0.85)
+    axes.set_facecolor("none")
     axes.set_title(part["title"], loc="left", fontsize=10.5, color=_INK)
     axes.set_xlabel(metric["title"] + (" (%)" if metric["percent"] else ""), color=_MUTED)
     axes.grid(axis="x", color=_RULE, linewidth=0.8)
