@@ -47,8 +47,8 @@ def report(
         from gatewise.comparison.changes import changes
 
         changed = changes(read_comparison(against), record)
-    written = [write_page(folder, changes=changed)] if format in ("html", "all") else []
-    written += write_tables(folder, _FORMATS[format])
+    written = [write_page(folder, changes=changed, record=record)] if format in ("html", "all") else []
+    written += write_tables(folder, _FORMATS[format], record=record)
     screen = console()
     print_comparison(record, screen)
     if changed is not None:

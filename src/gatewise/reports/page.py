@@ -36,14 +36,15 @@ def write_report(folder: str | Path, *, changes: Mapping[str, Any] | None = None
         RunError: there is no finished comparison, it is damaged, or from another version.
         StorageError: the files cannot be written.
     """
-    page = write_page(folder, changes=changes)
-    write_tables(folder)
+    record = read_comparison(folder)
+    page = write_page(folder, changes=changes, record=record)
+    write_tables(folder, record=record)
     return page
 
 
-def write_page(folder: str | Path, *, changes: Mapping[str, Any] | None = None) -> Path:
+def write_page(folder: str | Path, *, changes: Mapping[str, Any] | None = None, record: Record | None = None) -> Path:
     """Make `report.html`, `curves.png` and `curves.svg` alone; see `write_report`."""
-    record = read_comparison(folder)
+    record = read_comparison(folder) if record is None else record
     page = render_page(record, changes=changes)
     write_curves(record, Path(folder))
     return write_text(Path(folder) / "report.html", page)

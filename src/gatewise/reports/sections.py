@@ -23,46 +23,48 @@ def tiles(record: Record, scale: words.Scale) -> list[dict[str, str]]:
     """
     by_name = {model["name"]: model for model in record["models"]}
     answers, found = record["verdict"]["answers"], []
-
-    def card(question: str, names: Sequence[str], figure: str, beside: str) -> None:
-        titles = [by_name[name]["title"] for name in names if name in by_name]
-        models = words.join(titles) if len(titles) <= 3 else f"{len(titles)} cells about alike"
-        found.append({"question": question, "models": models, "figure": figure, "beside": beside})
-
-    if "quality" in answers and answers["quality"]["models"]:
-        names = answers["quality"]["models"]
-        values = [scale.value(by_name[name]["figure"]["estimate"]) for name in (names[0], names[-1])]
+    leaders = [by_name[name] for name in answers.get("quality", {}).get("models", []) if name in by_name]
+    if leaders:
+        values = [scale.value(model["figure"]["estimate"]) for model in (leaders[0], leaders[-1])]
         figure = values[0] if len(set(values)) == 1 else f"{values[0]} to {values[1]}"
-        beside = scale.title if len(names) == 1 else f"{scale.title}, no difference found"
-        card("Best quality", names, figure, beside)
-    for name, question, unit in (("speed", "Fastest to train", "per epoch"), ("size", "Smallest", "parameters")):
-        if name not in answers:
-            continue
-        models = [by_name[each] for each in answers[name]["models"]]
-        cost = models[0]["cost"]
-        value = words.duration(cost["seconds_per_epoch"]) if name == "speed" else words.count(cost["parameters"])
-        gained = _quality_beside(models[0], by_name, answers, scale)
-        card(question, answers[name]["models"], f"{value} {unit}", gained)
+        beside = scale.title if len(leaders) == 1 else f"{scale.title}, no difference found"
+        found.append(_card("Best quality", leaders, figure, beside))
+    for name, question, key, write in (
+        ("speed", "Fastest to train", "seconds_per_epoch", lambda value: f"{words.duration(value)} per epoch"),
+        ("size", "Smallest", "parameters", lambda value: f"{words.count(value)} parameters"),
+    ):
+        if name in answers:
+            models = [by_name[each] for each in answers[name]["models"]]
+            least = min(model["cost"][key] or 0 for model in models)
+            found.append(_card(question, models, write(least), _quality_beside(models[0], record, leaders, scale)))
     taken = by_name.get(record["verdict"]["recommended"] or "")
     if taken is not None:
         cost = taken["cost"]
-        per_epoch = words.duration(cost["seconds_per_epoch"])
-        time = f"{words.duration(cost['training_seconds'])} to train"
-        figure = f"{scale.value(taken['figure']['estimate'])}, {time}"
-        beside = "no recurrent cell is shown to be better" if taken["kind"] == "baseline" else f"{per_epoch} per epoch"
-        card("Take", [taken["name"]], figure, beside)
+        figure = f"{scale.value(taken['figure']['estimate'])}, {words.duration(cost['training_seconds'])} to train"
+        beside = f"{words.duration(cost['seconds_per_epoch'])} per epoch"
+        if taken["kind"] == "baseline":
+            beside = "no recurrent cell is shown to be better"
+        found.append(_card("Take", [taken], figure, beside))
     return found
 
 
+def _card(question: str, models: Sequence[Mapping[str, Any]], figure: str, beside: str) -> dict[str, str]:
+    titles = [model["title"] for model in models]
+    named = words.join(titles) if len(titles) <= 3 else f"{titles[0]} and {len(titles) - 1} others"
+    return {"question": question, "models": named, "figure": figure, "beside": beside}
+
+
 def _quality_beside(
-    model: Mapping[str, Any], by_name: Mapping[str, Any], answers: Mapping[str, Any], scale: words.Scale
+    model: Mapping[str, Any], record: Record, leaders: Sequence[Mapping[str, Any]], scale: words.Scale
 ) -> str:
     """What a cheap model reaches, and how far that is from the best."""
     value = scale.value(model["figure"]["estimate"])
-    leaders = answers["quality"]["models"] if "quality" in answers else []
-    if not leaders or model["name"] in leaders:
-        return f"{value}, no worse than the best" if leaders else value
-    gap = scale.gain(by_name[leaders[0]]["figure"]["estimate"], model["figure"]["estimate"])
+    if not leaders:
+        return value
+    gap = scale.gain(leaders[0]["figure"]["estimate"], model["figure"]["estimate"])
+    if model in leaders:
+        words_of = "no worse than the best" if gap <= record["margin"] else f"{scale.gap(gap)} worse, may be chance"
+        return f"{value}, {words_of}"
     return f"{value}, {scale.gap(gap)} worse than the best"
 
 

@@ -32,12 +32,15 @@ _LATEX = {
 }
 
 
-def write_tables(folder: str | Path, formats: Iterable[str] = tuple(FORMATS)) -> list[Path]:
+def write_tables(
+    folder: str | Path, formats: Iterable[str] = tuple(FORMATS), *, record: Record | None = None
+) -> list[Path]:
     """Write the tables of the comparison in a folder beside its `comparison.json`.
 
     Args:
         folder: of a finished comparison.
         formats: ``markdown``, ``latex``.
+        record: the checked content of its `comparison.json`; None: it is read.
 
     Returns:
         The files written.
@@ -58,7 +61,7 @@ def write_tables(folder: str | Path, formats: Iterable[str] = tuple(FORMATS)) ->
             raise OptionError(
                 f"there is no table format {name!r}", expected=", ".join(FORMATS), fix=did_you_mean(name, FORMATS)
             )
-    record = read_comparison(folder)
+    record = read_comparison(folder) if record is None else record
     makers = {"markdown": markdown_table, "latex": latex_table}
     return [write_text(Path(folder) / FORMATS[name], makers[name](record)) for name in chosen]
 
