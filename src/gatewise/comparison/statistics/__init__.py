@@ -13,7 +13,6 @@ from gatewise.comparison.statistics.components import (
     long_run_variance,
     variance_components,
 )
-from gatewise.comparison.statistics.crossed import crossed_interval
 from gatewise.comparison.statistics.differences import (
     Difference,
     Equivalence,
@@ -39,7 +38,6 @@ __all__ = [
     "bca_reach",
     "block_length",
     "compare_pairs",
-    "crossed_interval",
     "default_margin",
     "diebold_mariano",
     "estimate_figure",

@@ -124,7 +124,7 @@ def block_length(series: Array) -> int:
     """How many neighbours in time hang together: the block length of the bootstrap and the bandwidth of the variance.
 
     1.3 times the root of N (Lazarus, Lewis, Stock & Watson 2018); where neighbours resemble each other more than that
-    covers, Andrews' (1991) optimal bandwidth of the Bartlett kernel for a first-order autoregression of correlation rho,
+    covers, Andrews' (1991) bandwidth of the Bartlett kernel for a first-order autoregression of correlation rho,
 
     .. math:: L = 1.1447 (\\alpha N)^{1/3}, \\quad \\alpha = 4\\rho^2 / ((1-\\rho)^2 (1+\\rho)^2)
 
