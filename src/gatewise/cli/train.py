@@ -41,6 +41,8 @@ def train(
         gatewise train prices.csv --time date --target close --horizon 5
 
         gatewise train novel.txt --tokens character
+
+        gatewise train reviews.csv --pretrain --unlabelled more.txt
     """
     from gatewise.cli.interruption import resumable
     from gatewise.comparison.command import train_command
@@ -50,7 +52,7 @@ def train(
 
     found = task_of(data, task=task, given=tuple(settings))
     spec = make_spec(found, data, {"cell": cell, **settings})
-    folder = out or default_folder(data, f"-{cell}")
+    folder = out or default_folder(data, f"-{cell}" + ("" if spec.pretraining is None else "-pretrained"))
     with resumable(folder, train_command(spec, folder)):
         _train(spec, folder)
 

@@ -20,6 +20,7 @@ from gatewise.training.forecasting_spec import ForecastModelSpec as ForecastMode
 from gatewise.training.forecasting_spec import SeriesSpec as SeriesSpec
 from gatewise.training.language_spec import CorpusSpec as CorpusSpec
 from gatewise.training.language_spec import LanguageModelSpec as LanguageModelSpec
+from gatewise.training.pretraining_spec import PretrainingSpec as PretrainingSpec
 from gatewise.training.probe_spec import ProbeModelSpec as ProbeModelSpec
 from gatewise.training.probe_spec import ProbeSpec as ProbeSpec
 from gatewise.training.run_spec import RunSpec as RunSpec
@@ -57,6 +58,7 @@ __all__ = [
     "LanguageModelSpec",
     "Listener",
     "ModelSpec",
+    "PretrainingSpec",
     "ProbeModelSpec",
     "ProbeSpec",
     "RunFinished",
