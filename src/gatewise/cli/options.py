@@ -34,6 +34,7 @@ SETTING_HELP = {
     "hidden_size": "Units per recurrent layer and direction.",
     "embedding_size": "Numbers per word or token.",
     "num_layers": "Recurrent layers on top of each other.",
+    "last_size": "Units of the last recurrent layer, if it differs.",
     "bidirectional": "Read each sequence in both directions.",
     "pooling": "How the steps become one vector: last, mean, max, mean+max, last+mean+max.",
     "dropout": "Probability of zeroing an input or feature while training.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gatewise.errors import OptionError
 from gatewise.training.checks import check_boolean, check_choice, check_real, check_whole, known_cells
 from gatewise.training.spec import check_data_name
 
@@ -48,6 +49,7 @@ class LanguageModelSpec:
         hidden_size: H, units per layer.
         embedding_size: numbers per token.
         num_layers: L, recurrent layers.
+        last_size: units of the last layer; None: ``hidden_size``.
         steps: T, tokens through which the gradient flows back (truncated backpropagation through time).
         tied: whether the output layer uses the embedding's weights (Press and Wolf, 2017; Inan et al., 2017).
         dropout: p on the embedded inputs, one mask per sequence and step block (locked: Gal and Ghahramani, 2016).
@@ -68,6 +70,7 @@ class LanguageModelSpec:
     hidden_size: int = 128
     embedding_size: int = 128
     num_layers: int = 1
+    last_size: int | None = None
     steps: int = 35
     tied: bool = True
     dropout: float = 0.2
@@ -83,9 +86,17 @@ class LanguageModelSpec:
         check_choice("cell", self.cell, known_cells())
         for name in ("hidden_size", "embedding_size", "num_layers", "steps"):
             check_whole(name, getattr(self, name), minimum=1)
+        if self.last_size is not None:
+            check_whole("last_size", self.last_size, minimum=1)
         for name in ("tied", "adaptive_softmax"):
             check_boolean(name, getattr(self, name))
         for name in ("dropout", "layer_dropout", "output_dropout", "embedding_dropout", "weight_dropout"):
             check_real(name, getattr(self, name), minimum=0.0, below=1.0)
         for name in ("activation_regularisation", "temporal_regularisation"):
             check_real(name, getattr(self, name), minimum=0.0)
+        if self.adaptive_softmax and self.tied:
+            raise OptionError(
+                "an adaptive softmax has no weights to share with the embedding",
+                expected="--no-tied with --adaptive-softmax",
+                fix="give --no-tied too, or leave --adaptive-softmax away",
+            )

