@@ -50,8 +50,7 @@ def quality(facts: Facts, taken: ModelFigures, *, advise: bool) -> str:
     apart = f"{scale.gap(found.estimate)} apart, {_interval(found, scale, signed=True)}"
     if len(tied) > 2:
         apart = f"{best.title} and {last.title} are {apart}"
-    if found.low > 0 or found.high < 0:
-        apart += f", no more than chance gives among {facts.pairs} pairs"
+    apart += _chance(found, facts)
     start = f"No difference found between {join(names)}: {apart}"
     if facts.between(best, last).equivalent:
         start = f"{join(names)} are the same within {scale.gap(facts.margin)}: {apart}"
@@ -75,7 +74,7 @@ def baseline(facts: Facts, *, skill: bool) -> str:
     if skill:
         start = f"{other.title} reaches {_of_metric(_value(other, scale), scale)}"
     apart = f"({scale.signed(found.estimate)}{' points' if scale.percent else ''}, "
-    apart += f"{_interval(found, scale, signed=True)})"
+    apart += f"{_interval(found, scale, signed=True)}{_chance(found, facts)})"
     if not pair.differs:
         so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
         return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")
@@ -245,6 +244,11 @@ def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: b
         return f"{level} {scale.interval(found.low, found.high, signed=True)}"
     end = scale.plain(found.high) if difference else scale.value(found.high)
     return f"{level} {scale.plain(found.low)} to {end}"
+
+
+def _chance(found: Range, facts: Facts) -> str:
+    """Why a difference whose interval leaves out zero is not called one: the interval is not corrected for all pairs."""
+    return f", no more than chance gives among {facts.pairs} pairs" if found.low > 0 or found.high < 0 else ""
 
 
 def _time_beside(best: ModelFigures, other: ModelFigures) -> str:

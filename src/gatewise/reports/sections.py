@@ -35,8 +35,12 @@ def tiles(record: Record, scale: words.Scale) -> list[dict[str, str]]:
     ):
         if name in answers:
             models = [by_name[each] for each in answers[name]["models"]]
-            least = min(model["cost"][key] or 0 for model in models)
-            found.append(_card(question, models, write(least), _quality_beside(models[0], record, leaders, scale)))
+            least = write(min(model["cost"][key] or 0 for model in models))
+            if len(models) == sum(model["kind"] != "baseline" for model in record["models"]):
+                card = {"question": question, "models": "All about alike", "figure": least, "beside": "within 5 %"}
+            else:
+                card = _card(question, models, least, _quality_beside(models[0], record, leaders, scale))
+            found.append(card)
     taken = by_name.get(record["verdict"]["recommended"] or "")
     if taken is not None:
         cost = taken["cost"]
