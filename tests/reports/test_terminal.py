@@ -58,6 +58,12 @@ def test_a_probe_has_a_column_per_length() -> None:
     assert "length" in text and " 200" in text
 
 
+def test_a_memory_that_never_halves_is_said() -> None:
+    record = made_up_record(CELLS)
+    record["models"][1]["memory"]["trained"]["half_life"] = None
+    assert "> 39 steps" in _printed(200, record)
+
+
 def test_nothing_finished_is_no_error() -> None:
     text = _printed(80, made_up_record({}, failed=["gru-seed0"]))
     assert "No recurrent model finished training" in text and "gru-seed0" in text

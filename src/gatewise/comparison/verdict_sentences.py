@@ -247,7 +247,7 @@ def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: b
 
 
 def _chance(found: Range, facts: Facts) -> str:
-    """Why a difference whose interval leaves out zero is not called one: the interval is not corrected for all pairs."""
+    """Why a difference whose interval leaves out zero is not called one: only p values are corrected for all pairs."""
     return f", no more than chance gives among {facts.pairs} pairs" if found.low > 0 or found.high < 0 else ""
 
 

@@ -119,8 +119,8 @@ def cost_columns(record: Record) -> list[Column]:
         for name, head, write in _COSTS
         if any(model["cost"].get(name) is not None for model in models)
     ]
-    if any(_half_life(model) is not None for model in models):
-        known.append(Column("memory half-life", lambda model: _steps(_half_life(model))))
+    if any(_trained_memory(model) for model in models):
+        known.append(Column("memory half-life", _half_life))
     return [*known, Column("kernel", lambda model: str(model["kernel"]["implementation"]), left=True)]
 
 
@@ -180,14 +180,18 @@ def _skill(model: Mapping[str, Any]) -> str:
     return "–" if not skill else f"{words.points(skill['value'])} %"
 
 
-def _half_life(model: Mapping[str, Any]) -> float | None:
-    memory = model.get("memory") or {}
-    value = (memory.get("trained") or {}).get("half_life")
-    return None if value is None else float(value)
+def _half_life(model: Mapping[str, Any]) -> str:
+    """Steps after which the gradient has halved; more than were measured, where it never does."""
+    if not _trained_memory(model):
+        return "–"
+    value = model["memory"]["trained"].get("half_life")
+    if value is None:
+        return f"> {model['memory']['lags'][-1]} steps"
+    return f"{value:.1f} steps" if value < 9.95 else f"{value:.0f} steps"
 
 
-def _steps(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} steps" if value < 9.95 else f"{value:.0f} steps"
+def _trained_memory(model: Mapping[str, Any]) -> bool:
+    return bool((model.get("memory") or {}).get("trained"))
 
 
 def _spoken(name: str, record: Record) -> str:
