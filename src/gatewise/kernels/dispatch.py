@@ -14,9 +14,20 @@ from dataclasses import dataclass
 
 import torch
 
-from gatewise.errors import KernelError, did_you_mean
+from gatewise.errors import KernelError, OptionError, did_you_mean
 
-__all__ = ["CANDIDATES", "OPTIONS", "Choice", "Request", "choose", "force", "forced_kernel", "torch_supports"]
+__all__ = [
+    "CANDIDATES",
+    "OPTIONS",
+    "Choice",
+    "Request",
+    "asked_precision",
+    "choose",
+    "force",
+    "forced_kernel",
+    "precision",
+    "torch_supports",
+]
 
 OPTIONS = frozenset(
     {
@@ -38,6 +49,8 @@ _TORCH_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
 _TORCH_OPTIONS = frozenset({"lengths", "proj_size", "reverse", "update_replace"})
 _FUSED = ("avx512", "avx2", "neon", "baseline")
 _FORCED: list[str] = []
+_PRECISIONS = ("float32", "bf16")
+_PRECISION: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,7 @@ class Request:
         steps: T.
         options: subset of :data:`OPTIONS`.
         needs_grad: a backward pass will follow.
+        precision: ``"float32"``, or ``"bf16"`` where float32 layers may round what enters their products.
 
     Example:
         >>> Request("gru", "cpu", torch.float32, 10, 20, 3, 5).options
@@ -69,6 +83,7 @@ class Request:
     steps: int
     options: frozenset[str] = frozenset()
     needs_grad: bool = False
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,8 @@ class Choice:
     """Which implementation runs, and the reason in one sentence.
 
     Attributes:
-        implementation: ``reference``, ``torch``, or ``fused-`` and an instruction set.
+        implementation: ``reference``, ``torch``, or ``fused-`` and an instruction set (``fused-avx512-bf16`` with
+            rounded products, see :func:`precision`).
         reason: why this one, and where it matters why not a faster one.
 
     Example:
@@ -160,6 +176,46 @@ def force(name: str) -> Iterator[None]:
         _FORCED.pop()
 
 
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Let layers round what enters their products inside the ``with`` block; for all threads of the process.
+
+    ``bf16`` multiplies bfloat16 numbers (8 bits of precision) and sums in float32: inference takes about two thirds of
+    the time, and outputs move by some thousandths. It is a wish: a layer whose cell, options or CPU have no such
+    products runs in float32 and says so in ``layer.explain_kernel()``. States, biases and gates stay float32.
+
+    Args:
+        name: ``bf16`` or ``float32``.
+
+    Raises:
+        OptionError: another name; and in a layer's call that needs gradients, since rounded products have none.
+
+    Example:
+        >>> with precision("bf16"):
+        ...     asked_precision()
+        'bf16'
+        >>> asked_precision()
+        'float32'
+    """
+    if name not in _PRECISIONS:
+        raise OptionError(f"no precision {name!r}", expected="float32 or bf16", fix=did_you_mean(name, _PRECISIONS))
+    _PRECISION.append(name)
+    try:
+        yield
+    finally:
+        _PRECISION.pop()
+
+
+def asked_precision() -> str:
+    """What :func:`precision` asks for at the moment; ``float32`` outside of it.
+
+    Example:
+        >>> asked_precision()
+        'float32'
+    """
+    return _PRECISION[-1] if _PRECISION else "float32"
+
+
 def choose(request: Request) -> Choice:
     """The implementation for a request, and the reason.
 
@@ -171,6 +227,7 @@ def choose(request: Request) -> Choice:
 
     Raises:
         KernelError: a forced kernel is unknown or not available for this request.
+        OptionError: bf16 products are wanted together with gradients.
 
     Example:
         >>> with force("torch"):
@@ -178,6 +235,11 @@ def choose(request: Request) -> Choice:
         'torch was asked for, but torch has no mingru sequence function'
     """
     forced = forced_kernel()
+    if request.precision == "bf16" and request.needs_grad:
+        raise OptionError(
+            f"{request.cell} with products of bfloat16 has no gradients",
+            fix='run it under torch.no_grad(), or outside of nn.precision("bf16")',
+        )
     if forced == "reference":
         return Choice("reference", "the reference was asked for")
     supported, torch_reason = torch_supports(request)
@@ -188,7 +250,7 @@ def choose(request: Request) -> Choice:
     refusals = []
     for candidate in CANDIDATES:
         choice, reason = candidate(request)
-        if choice is not None and (forced is None or choice.implementation.endswith(f"-{forced}")):
+        if choice is not None and (forced is None or forced in choice.implementation.split("-")):
             return choice
         refusals.append(reason)
     why_not = "; ".join(refusals)

@@ -44,7 +44,7 @@ class CellReport:
     Attributes:
         cell: its kernel name.
         options: those that the request carries.
-        dtype: ``float32`` or ``float64``.
+        dtype: ``float32``, ``float64``, or ``bf16`` for inference inside ``nn.precision("bf16")``.
         implementation: as in :class:`gatewise.kernels.dispatch.Choice`; ``none`` where a forced kernel refuses.
         reason: why this one, and why not a faster one.
     """
@@ -138,6 +138,16 @@ def _cell_report(cell: str, options: frozenset[str], dtype: torch.dtype) -> Cell
     return CellReport(cell, tuple(sorted(options)), name, choice.implementation, choice.reason)
 
 
+def _bf16_report(cell: str) -> CellReport:
+    """What inference inside ``nn.precision("bf16")`` would run on."""
+    request = Request(cell, "cpu", torch.float32, 128, 128, 32, 200, precision="bf16")
+    try:
+        choice = choose(request)
+    except KernelError as error:
+        return CellReport(cell, (), "bf16", "none", str(error))
+    return CellReport(cell, (), "bf16", choice.implementation, choice.reason)
+
+
 def _advice(loaded: bool, compiler: str | None, openmp: list[str], threads: int, cpus: int) -> list[str]:
     advice = []
     if not loaded and compiler is None:
@@ -174,6 +184,7 @@ def _diagnose() -> Diagnosis:
     threads = torch.get_num_threads()
     cells = [_cell_report(cell, options, torch.float32) for cell, options in CASES]
     cells.append(_cell_report("gru", frozenset(), torch.float64))
+    cells += [_bf16_report(cell) for cell in ("rnn_tanh", "lstm", "gru")]
     return Diagnosis(
         cpu=cpu_name(),
         machine=platform.machine(),

@@ -2,11 +2,13 @@
 
 ``RNN``, ``LSTM`` and ``GRU`` are drop-ins for torch.nn's, with ragged batches, layer norm, zoneout, recurrent and
 weight dropout, residuals, learned initial states, streaming and traces; ``MinGRU`` and ``MinLSTM`` are their heirs that
-run in parallel over time; ``Recurrent("name", ...)`` makes a layer of any registered cell.
+run in parallel over time; ``Recurrent("name", ...)`` makes a layer of any registered cell. Inside
+``with precision("bf16")`` inference rounds what enters its products, where the CPU gains by it.
 """
 
 from __future__ import annotations
 
+from gatewise.kernels.dispatch import precision
 from gatewise.nn.builtin_cells import GRUCell, LSTMCell, MinGRUCell, MinLSTMCell, RNNCell
 from gatewise.nn.cell import Cell, cell_class, cells, register_cell
 from gatewise.nn.conventions import OnnxWeights, from_keras, from_onnx, to_keras, to_onnx
@@ -52,6 +54,7 @@ __all__ = [
     "load_state",
     "load_weights",
     "move_state",
+    "precision",
     "register_cell",
     "save_layer",
     "save_state",

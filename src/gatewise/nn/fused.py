@@ -41,11 +41,11 @@ def run_fused(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
             reverse=direction.reverse,
         )
         return output, (last,)
-    output, *final = _run_sequence(kernel, direction)
+    output, *final = _run_sequence(kernel, direction, choice.implementation.endswith("-bf16"))
     return output, tuple(final)
 
 
-def _run_sequence(kernel: str, direction: Direction) -> tuple[Tensor, ...]:
+def _run_sequence(kernel: str, direction: Direction, bf16: bool) -> tuple[Tensor, ...]:
     """A cell with recurrent weights: output, last hidden state and, for an LSTM, last cell state."""
     named, weight, state = direction.cell.kernel_options(), direction.weights.get, direction.state
     keep_h, rate_h = zoneout_parts(direction.zoneout[0] if direction.zoneout else None)
@@ -59,6 +59,7 @@ def _run_sequence(kernel: str, direction: Direction) -> tuple[Tensor, ...]:
         "coupled" in named,
         rate_h,
         rate_c,
+        bf16,
     )
     inputs = Inputs(
         direction.x,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gatewise.errors import KernelError, ShapeError
+from gatewise.errors import KernelError, OptionError, ShapeError
 from gatewise.kernels.fused.library import Library, require
 
 __all__ = ["GATES", "Options", "Sequence", "run", "saved_values"]
@@ -34,6 +34,7 @@ class Options(NamedTuple):
     coupled: bool = False
     zoneout_h: float = 0.0
     zoneout_c: float = 0.0
+    bf16: bool = False
 
     @property
     def gates(self) -> int:
@@ -44,14 +45,14 @@ class Options(NamedTuple):
 _INTEGERS = frozenset(
     {
         "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "relu", "reset_before",
-        "update_replace", "coupled", "x_step_stride", "x_batch_stride", "grad_output_step_stride",
+        "update_replace", "coupled", "bf16", "x_step_stride", "x_batch_stride", "grad_output_step_stride",
         "grad_output_batch_stride",
     }
 )  # fmt: skip
 _REALS = frozenset({"zoneout_h", "zoneout_c"})
 _ORDER = (
     "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "relu", "reset_before",
-    "update_replace", "coupled",
+    "update_replace", "coupled", "bf16",
     "x", "x_step_stride", "x_batch_stride", "gates_x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0",
     "lengths", "recurrent_mask", "zoneout_h_mask", "zoneout_c_mask", "zoneout_h", "zoneout_c",
     "layer_norm_ih", "layer_norm_hh", "layer_norm_c", "layer_norm_c_bias", "peephole",
@@ -113,6 +114,7 @@ def run(cell: str, direction: str, arguments: Sequence, library: Library | None 
 
     Raises:
         ShapeError: a length is negative or longer than the batch.
+        OptionError: bf16 with options, in training, or on a CPU without such products.
         KernelError: the kernel found no memory.
     """
     library = library or require()
@@ -125,6 +127,10 @@ def run(cell: str, direction: str, arguments: Sequence, library: Library | None 
     if status == 1:
         raise ShapeError(
             "a length does not fit the batch", expected=f"0 to {arguments.steps}", fix="check the lengths' unit: steps"
+        )
+    if status == 3:
+        raise OptionError(
+            "products of bfloat16 are for inference without options, on a CPU that has them", fix="bf16=False"
         )
     if status != 0:
         raise KernelError(f"the {cell} kernel found no memory for its workspace", fix="use a smaller batch")

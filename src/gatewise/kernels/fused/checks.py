@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gatewise.kernels.dispatch import Request
     from gatewise.kernels.fused.operators import Inputs
 
-__all__ = ["SEQUENCE_CELLS", "check_inputs", "sequence_supports"]
+__all__ = ["SEQUENCE_CELLS", "bf16_supports", "check_inputs", "sequence_supports"]
 
 SEQUENCE_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
 """Cells with a whole-sequence kernel."""
@@ -58,6 +58,28 @@ def sequence_supports(request: Request) -> tuple[bool, str]:
     if missing:
         return False, f"the fused {request.cell} has no {', '.join(missing)}"
     return True, f"a fused kernel computes {request.cell} with these options"
+
+
+def bf16_supports(request: Request) -> tuple[bool, str]:
+    """Whether a request can run on products of bfloat16, and why (not); says nothing of this machine.
+
+    Args:
+        request: what is to be computed.
+
+    Returns:
+        The answer and its reason in one sentence.
+
+    Example:
+        >>> from gatewise.kernels.dispatch import Request
+        >>> bf16_supports(Request("mingru", "cpu", torch.float32, 10, 20, 3, 5))
+        (False, 'bf16 was asked for, but mingru has no such products')
+    """
+    if request.cell not in SEQUENCE_CELLS:
+        return False, f"bf16 was asked for, but {request.cell} has no such products"
+    extra = sorted(request.options - {"lengths", "reverse"})
+    if extra:
+        return False, f"bf16 was asked for, but there are no such products with {', '.join(extra)}"
+    return True, "products of bfloat16, as asked"
 
 
 def _expect(name: str, tensor: Tensor | None, shape: tuple[int, ...], axes: str, dtype: torch.dtype) -> None:

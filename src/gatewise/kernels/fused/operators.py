@@ -94,7 +94,7 @@ def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool)
     steps, batch, hidden_size = output.shape
     arguments = Sequence(
         steps, batch, 0, hidden_size, threads(), training, options.reverse, options.relu, options.reset_before,
-        options.update_replace, options.coupled,
+        options.update_replace, options.coupled, options.bf16,
     )  # fmt: skip
     x = inputs.x
     if x is not None:

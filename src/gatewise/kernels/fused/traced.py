@@ -21,7 +21,7 @@ __all__ = ["traced_sequence"]
 _TENSORS = ", ".join(f"Tensor{'' if name == 'weight_hh' else '?'} {name}" for name in Inputs._fields)
 _SETTINGS = (
     "str cell, bool reverse, bool relu, bool reset_before, bool update_replace, bool coupled, float zoneout_h, "
-    "float zoneout_c"
+    "float zoneout_c, bool bf16"
 )
 _COUNT = len(Inputs._fields)
 _KEPT = len(Kept._fields)

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 
+#include "bf16.h"
 #include "microkernel.h"
 #include "sequence.h"
 
@@ -53,6 +54,12 @@ struct ForwardShared {
   long projected_steps = 0;         // how many steps' rows it holds at most
   const float* zeros = nullptr;     // (max(H, I)) zeros
   float* running_c = nullptr;       // (B, H) LSTM cell of a call without training
+  bool bf16 = false;                // rows and weights of the products are pairs of bfloat16
+  long input_words = 0, state_words = 0;  // how many numbers or pairs: I, H or half of them
+
+  ProductTile tile(Product product, int rows) const {
+    return bf16 ? bf16_product_tile(product, rows) : product_tile(product, rows);
+  }
 };
 
 // Splits `count` rows into tiles of nearly equal height.
@@ -76,6 +83,7 @@ inline Step make_step(long rows, Workspace& workspace) {
 }
 
 // Sets the pointers for step s of `rows`; returns how many rows run.
+// With bf16 the rows of x and of the state are rounded into `masked`, (rows, input_words + state_words).
 inline void enter_step(const Sequence& q, const ForwardShared& shared, const Rows& rows, long s, Step* step,
                        float* masked) {
   const long H = q.hidden_size, B = q.batch;
@@ -95,6 +103,15 @@ inline void enter_step(const Sequence& q, const ForwardShared& shared, const Row
     } else if (shared.running_c != nullptr) {
       step->c[r] = step->c_new[r] = shared.running_c + b * H;
     }
+    if (shared.bf16) {
+      float* pairs = masked + r * (shared.input_words + shared.state_words);
+      to_bf16_pairs(step->h[r], H, pairs);
+      step->h_product[r] = pairs;
+      if (q.x != nullptr && shared.projected == nullptr) {
+        to_bf16_pairs(step->x[r], q.input_size, pairs + shared.state_words);
+        step->x[r] = pairs + shared.state_words;
+      }
+    }
     if (q.recurrent_mask != nullptr) {
       float* target = masked + r * H;
       const float* mask = q.recurrent_mask + b * H;
@@ -108,11 +125,14 @@ inline void enter_step(const Sequence& q, const ForwardShared& shared, const Row
 struct Ahead {
   const float** x = nullptr;  // (projected_steps * rows)
   long* first = nullptr;      // (projected_steps): where each step's rows begin
+  float* pairs = nullptr;     // bf16: (projected_steps * rows, input_words), the rounded inputs
   long count = 0;
 };
 
-inline Ahead make_ahead(long steps, long rows, Workspace& workspace) {
-  return {workspace.take<const float*>(steps * rows), workspace.take<long>(steps), 0};
+inline Ahead make_ahead(const ForwardShared& shared, long rows, Workspace& workspace) {
+  const long count = shared.projected_steps * rows;
+  return {workspace.take<const float*>(count), workspace.take<long>(shared.projected_steps),
+          shared.bf16 ? workspace.take<float>(count * shared.input_words) : nullptr, 0};
 }
 
 // Lists the rows that run in the steps from s on, as many steps as fit.
@@ -124,7 +144,13 @@ inline void look_ahead(const Sequence& q, const ForwardShared& shared, const Row
     ahead->first[i] = ahead->count;
     for (long r = 0; r < running; ++r) {
       const long b = rows.batch[r], t = time_of(q, rows.length[r], s + i);
-      ahead->x[ahead->count++] = q.x + t * q.x_step_stride + b * q.x_batch_stride;
+      const float* x = q.x + t * q.x_step_stride + b * q.x_batch_stride;
+      if (shared.bf16) {
+        float* pairs = ahead->pairs + ahead->count * shared.input_words;
+        to_bf16_pairs(x, q.input_size, pairs);
+        x = pairs;
+      }
+      ahead->x[ahead->count++] = x;
     }
   }
 }
@@ -141,13 +167,13 @@ void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& sha
   for (long j = mine.begin; j < mine.end; ++j) {
     const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
     const Product product = Cell::kUnitPanels ? blocks_product(panels.slots(j)) : cell.product();
-    const float* weights = shared.weight_x + block * (Cell::kUnitPanels ? 1 : cell.input_slots()) * q.input_size * kWidth;
+    const float* weights = shared.weight_x + block * (Cell::kUnitPanels ? 1 : cell.input_slots()) * shared.input_words * kWidth;
     std::fill(start, start + kTileRows, shared.start + block * slots * kWidth);
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
       const int height = int(tiling.begin(i + 1) - begin);
-      product_tile(product, height)(start, {ahead.x + begin, weights, q.input_size}, nothing,
-                                    shared.projected + begin * width + block * slots * kWidth, width, kWidth);
+      shared.tile(product, height)(start, {ahead.x + begin, weights, shared.input_words}, nothing,
+                                   shared.projected + begin * width + block * slots * kWidth, width, kWidth);
     }
   }
 }
@@ -157,7 +183,7 @@ struct ForwardScratch {
   Step step;
   Ahead ahead;
   float* sums = nullptr;    // one tile's, or with options all rows'
-  float* masked = nullptr;  // (rows, H) states times the recurrent mask
+  float* masked = nullptr;  // (rows, H) states times the recurrent mask; or rounded rows, see enter_step
   float* reset = nullptr;   // (rows, H) GRU with reset before
 };
 
@@ -165,8 +191,7 @@ struct ForwardScratch {
 template <class Cell>
 void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Rows& rows, Range mine,
                   ForwardScratch& scratch, Barrier* barrier) {
-  const long H = q.hidden_size;
-  const Panels panels(H);
+  const Panels panels(q.hidden_size);
   const int slots = cell.slots();
   const long width = panels.blocks * kWidth;
   const bool ahead = shared.projected != nullptr, fused = !ahead && q.x != nullptr;
@@ -186,17 +211,17 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
       const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
       const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
       const Product product = Cell::kUnitPanels ? blocks_product(blocks) : cell.product();
-      const float* weight_x = fused ? shared.weight_x + block * cell.input_slots() * q.input_size * kWidth : nullptr;
-      const float* weight_h = shared.weight_h + block * cell.state_slots() * H * kWidth;
+      const float* weight_x = fused ? shared.weight_x + block * cell.input_slots() * shared.input_words * kWidth : nullptr;
+      const float* weight_h = shared.weight_h + block * cell.state_slots() * shared.state_words * kWidth;
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
         const int height = int(tiling.begin(i + 1) - begin);
         for (int r = 0; r < height; ++r) start[r] = begin_at + (begin + r) * begin_stride + block * slots * kWidth;
         const Tile tile{begin, height, block * kWidth, blocks, scratch.sums,
                         long(Cell::kUnitPanels ? blocks : slots) * kWidth, kWidth};
-        product_tile(product, height)(start, {step.x + begin, weight_x, fused ? q.input_size : 0},
-                                      {step.h_product + begin, weight_h, H}, tile.sums, tile.row_stride,
-                                      tile.slot_stride);
+        shared.tile(product, height)(start, {step.x + begin, weight_x, fused ? shared.input_words : 0},
+                                     {step.h_product + begin, weight_h, shared.state_words}, tile.sums, tile.row_stride,
+                                     tile.slot_stride);
         cell.forward(step, tile);
       }
     }

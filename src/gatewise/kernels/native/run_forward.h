@@ -17,21 +17,22 @@ template <class Cell> double multiply_adds(const Cell& cell, const Sequence& q) 
 
 // This thread's part of the packed forward weights and of the values that the sums start from.
 template <class Cell>
-void pack_forward(const Cell& cell, const Sequence& q, float* weight_x, float* weight_h, float* weight_n, float* start,
-                  int thread, int threads) {
-  const long H = q.hidden_size;
+void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shared, const float* weight_ih,
+                  const float* weight_hh, float* weight_x, float* weight_h, float* weight_n, float* start, int thread,
+                  int threads) {
+  const long H = q.hidden_size, input = shared.input_words, state = shared.state_words;
   const Panels panels(H);
   if constexpr (Cell::kUnitPanels) {
     const Range mine = share(panels.panels, thread, threads);
-    if (weight_x != nullptr) pack_units(q.weight_ih, q.input_size, panels, weight_x, mine);
-    pack_units(q.weight_hh, H, panels, weight_h, mine);
+    if (weight_x != nullptr) pack_units(weight_ih, input, panels, weight_x, mine);
+    pack_units(weight_hh, state, panels, weight_h, mine);
   } else {
     const Range mine = share(panels.blocks, thread, threads);
     if (weight_n != nullptr)
-      pack_units(q.weight_hh + 2 * H * H, H, panels, weight_n, share(panels.panels, thread, threads));
+      pack_units(weight_hh + 2 * H * H, H, panels, weight_n, share(panels.panels, thread, threads));
     if (weight_x != nullptr)
-      pack_gates(q.weight_ih, H, q.input_size, cell.order(), cell.input_slots(), weight_x, mine);
-    pack_gates(q.weight_hh, H, H, cell.order(), cell.state_slots(), weight_h, mine);
+      pack_gates(weight_ih, H, input, cell.order(), cell.input_slots(), weight_x, mine);
+    pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, mine);
   }
   const Range blocks = share(panels.blocks, thread, threads);
   for (long block = blocks.begin; block < blocks.end; ++block)
@@ -51,6 +52,7 @@ template <class Cell> struct ForwardRun {
   ForwardShared shared{};
   Status status = kOk;
   float *weight_x = nullptr, *weight_h = nullptr, *weight_n = nullptr, *start = nullptr;
+  float *pairs_ih = nullptr, *pairs_hh = nullptr;  // bf16: (G H, I / 2), (G H, H / 2), the rounded weights
   ForwardScratch* scratch = nullptr;
 
   long inputs() const { return q.x != nullptr ? q.input_size : 0; }
@@ -59,7 +61,8 @@ template <class Cell> struct ForwardRun {
   // One thread, before the others start: false ends the call with `status`.
   bool prepare(int team) {
     try {
-      status = make_plan(q, team, weights_of(cell, q), true, workspace, &plan);
+      if (q.bf16 && (cell.whole_rows() || q.training || !has_bf16_products())) status = kNotSupported;
+      if (status == kOk) status = make_plan(q, team, weights_of(cell, q) / (q.bf16 ? 2 : 1), true, workspace, &plan);
       if (status != kOk) return false;
       take_shared();
       scratch = workspace.take<ForwardScratch>(team);
@@ -73,8 +76,15 @@ template <class Cell> struct ForwardRun {
 
   void take_shared() {
     const long H = q.hidden_size, B = q.batch, I = inputs();
-    weight_x = I > 0 ? workspace.take<float>(width() * cell.input_slots() * I) : nullptr;
-    weight_h = workspace.take<float>(width() * cell.state_slots() * H);
+    shared.bf16 = q.bf16 != 0;
+    shared.input_words = shared.bf16 ? pairs_of(I) : I;
+    shared.state_words = shared.bf16 ? pairs_of(H) : H;
+    if (shared.bf16) {
+      pairs_ih = workspace.take<float>(cell.gates() * H * shared.input_words);
+      pairs_hh = workspace.take<float>(cell.gates() * H * shared.state_words);
+    }
+    weight_x = I > 0 ? workspace.take<float>(width() * cell.input_slots() * shared.input_words) : nullptr;
+    weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
     weight_n = q.reset_before ? workspace.take<float>(width() * H) : nullptr;
     start = workspace.take<float>(width() * cell.slots());
     shared.weight_x = weight_x;
@@ -94,18 +104,33 @@ template <class Cell> struct ForwardRun {
     const bool whole = cell.whole_rows(), first = thread == 0 || !plan.split_units;  // else as the first thread's
     ForwardScratch mine;
     mine.step = make_step(rows, workspace);
-    if (shared.projected != nullptr) mine.ahead = make_ahead(shared.projected_steps, rows, workspace);
+    if (shared.projected != nullptr) mine.ahead = make_ahead(shared, rows, workspace);
     const long sums = whole ? rows * 2 * cell.gates() * width() : long(kTileRows * kMaximumSlots * kWidth);
     mine.sums = whole && !first ? scratch[0].sums : workspace.take<float>(sums);
     if (q.recurrent_mask != nullptr) mine.masked = workspace.take<float>(rows * H);
+    if (shared.bf16) mine.masked = workspace.take<float>(rows * (shared.input_words + shared.state_words));
     if (q.reset_before) mine.reset = first ? workspace.take<float>(rows * H) : scratch[0].reset;
     return mine;
+  }
+
+  // This thread's part of the rounded weights.
+  void round_weights(int thread, int team) {
+    const Range mine = share(cell.gates() * q.hidden_size, thread, team);
+    for (long row = mine.begin; row < mine.end; ++row) {
+      if (inputs() > 0) to_bf16_pairs(q.weight_ih + row * q.input_size, q.input_size, pairs_ih + row * shared.input_words);
+      to_bf16_pairs(q.weight_hh + row * q.hidden_size, q.hidden_size, pairs_hh + row * shared.state_words);
+    }
   }
 
   // Every thread.
   void work(int thread, int team, Barrier& barrier) {
     const Panels panels(q.hidden_size);
-    pack_forward(cell, q, weight_x, weight_h, weight_n, start, thread, team);
+    if (shared.bf16) {
+      round_weights(thread, team);
+      barrier.wait();
+    }
+    pack_forward(cell, q, shared, shared.bf16 ? pairs_ih : q.weight_ih, shared.bf16 ? pairs_hh : q.weight_hh, weight_x,
+                 weight_h, weight_n, start, thread, team);
     if (shared.running_c != nullptr) {
       const Range mine = share(q.batch * q.hidden_size, thread, team);
       for (long i = mine.begin; i < mine.end; ++i) shared.running_c[i] = q.c0 != nullptr ? q.c0[i] : 0.0f;

@@ -22,6 +22,7 @@ struct GatewiseSequence {
   int64_t reset_before;                           // GRU: the reset gate acts before the recurrent product
   int64_t update_replace;                         // GRU: h = (1 - z) h + z n instead of z h + (1 - z) n
   int64_t coupled;                                // LSTM: i = 1 - f, gates f, g, o
+  int64_t bf16;                                   // products of bfloat16; forward without options or training only
 
   const float* x;  // (T, B, I) by the two strides, or null with gates_x
   int64_t x_step_stride, x_batch_stride;
@@ -61,7 +62,7 @@ namespace gatewise {
 using Sequence = GatewiseSequence;
 
 // What a kernel call returns.
-enum Status : int { kOk = 0, kBadLength = 1, kOutOfMemory = 2 };
+enum Status : int { kOk = 0, kBadLength = 1, kOutOfMemory = 2, kNotSupported = 3 };
 
 // The rows one thread walks through, longest first, so that at every step the rows still running are the first ones.
 struct Rows {

@@ -154,6 +154,7 @@ def _extras(quick: bool, seconds: float, threads: int) -> dict[str, Any]:
         "options": extras.options_cost(small if quick else Case("32,200,128,128", 32, 200, 128, 128), seconds),
         "ragged": extras.ragged_cost(small if quick else Case("32,256,128,128", 32, 256, 128, 128), seconds),
         "streaming": extras.streaming(seconds),
+        "bf16": [] if quick else extras.bf16_gain(seconds),
         "scans": extras.scans(seconds, (1, 10) if quick else (1, 10, 100, 1000, 5000)),
     }
     linux = sys.platform.startswith("linux")
@@ -198,8 +199,9 @@ def _goals(means: dict[str, Any], more: dict[str, Any]) -> list[dict[str, Any]]:
         if "inside_microseconds" in row:
             goals.append((f"streaming step inside, µs, {row['cell']}", "<=", 8.0, row["inside_microseconds"]))
     for row in more.get("scans", []):
-        name = f"GRU over MinGRU, {row['mode']}, T={row['steps']}"
-        goals.append((name, ">=", 1.0, row["gru_over_mingru"]))
+        for key, title in (("mingru", "MinGRU"), ("minlstm", "MinLSTM")):
+            name = f"GRU over {title}, {row['mode']}, T={row['steps']}"
+            goals.append((name, ">=", 1.0, row[f"gru_over_{key}"]))
     goals += [(f"training memory over torch, {row['cell']}", "<=", 1.0, row["ratio"]) for row in more.get("memory", [])]
     return [
         {"name": name, "relation": relation, "goal": goal, "measured": value, "met": _met(relation, goal, value)}

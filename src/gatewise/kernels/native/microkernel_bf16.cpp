@@ -1,0 +1,103 @@
+// The tile product on pairs of bfloat16: half the weights to read, and two products per lane and instruction.
+//
+// A bfloat16 is the upper half of a float32: 8 bits of precision, the same range. One 32-bit word holds the numbers
+// 2k (low half) and 2k + 1 (high half) of a row, so weights and rows keep the layouts of microkernel.h with half as many
+// words. One instruction adds both products of every word to a float32 sum. Where the CPU family or the compiler has no
+// such instruction this file offers nothing.
+#include "bf16.h"
+
+#if defined(__AVX512F__) && (defined(__clang__) || __GNUC__ >= 10)
+#define GATEWISE_HAS_BF16 1
+#include <immintrin.h>
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512bf16"))), apply_to = function)
+#else
+#pragma GCC target("avx512bf16")
+#endif
+#endif
+
+namespace gatewise {
+
+#if defined(GATEWISE_HAS_BF16)
+namespace {
+
+constexpr int W = kWidth;
+
+constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + count(slots >> 1); }
+
+// sums[r][s] += both products of every pair, for the slots s in the bit set Used; as in microkernel.cpp.
+template <int Rows, int Slots, unsigned Used>
+inline __attribute__((always_inline)) void accumulate(Float<W> (&sums)[Rows][Slots], const Segment& segment) {
+  constexpr int used = count(Used);
+  const float* row[Rows];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) row[r] = segment.rows[r];
+  const float* weights = segment.weights;
+#pragma GCC unroll 2
+  for (long k = 0; k < segment.length; ++k, weights += used * W) {
+    __m512i weight[used];
+#pragma GCC unroll 4
+    for (int j = 0; j < used; ++j) weight[j] = _mm512_load_si512(weights + j * W);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      int32_t pair;
+      std::memcpy(&pair, row[r] + k, sizeof pair);
+      const __m512i value = _mm512_set1_epi32(pair);
+      int j = 0;
+#pragma GCC unroll 4
+      for (int s = 0; s < Slots; ++s)
+        if (Used >> s & 1u) sums[r][s] = _mm512_dpbf16_ps(sums[r][s], (__m512bh)value, (__m512bh)weight[j++]);
+    }
+  }
+}
+
+template <int Rows, int Slots, unsigned First, unsigned Second>
+void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
+          long slot_stride) {
+  Float<W> sums[Rows][Slots];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (int s = 0; s < Slots; ++s) sums[r][s] = _mm512_loadu_ps(start[r] + s * W);
+  accumulate<Rows, Slots, First>(sums, first);
+  accumulate<Rows, Slots, Second>(sums, second);
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (int s = 0; s < Slots; ++s) _mm512_storeu_ps(out + r * row_stride + s * slot_stride, sums[r][s]);
+}
+
+template <int Rows>
+constexpr ProductTile kTiles[kProducts] = {
+    tile<Rows, 1, 1, 1>,   tile<Rows, 2, 3, 3>,           tile<Rows, 3, 7, 7>,
+    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>, tile<Rows, 3, 0b111, 0b011>,
+};
+
+template <int Rows> ProductTile pick(int which, int rows) {
+  if constexpr (Rows > 1)
+    if (rows < Rows) return pick<Rows - 1>(which, rows);
+  return kTiles<Rows>[which];
+}
+
+}  // namespace
+
+bool has_bf16_products() { return __builtin_cpu_supports("avx512bf16"); }
+
+ProductTile bf16_product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
+
+void to_bf16_pairs(const float* from, long length, float* to) {
+  for (long k = 0; k < length; k += 2 * W) {
+    const auto mask = [&](long left) { return __mmask16(left >= W ? 0xffffu : left <= 0 ? 0u : (1u << left) - 1u); };
+    const __m512 low = _mm512_maskz_loadu_ps(mask(length - k), from + k);
+    const __m512 high = _mm512_maskz_loadu_ps(mask(length - k - W), from + k + W);
+    const __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+    _mm512_mask_storeu_epi32(to + k / 2, mask((length - k + 1) / 2), pairs);
+  }
+}
+#else
+bool has_bf16_products() { return false; }
+ProductTile bf16_product_tile(Product, int) { return nullptr; }
+void to_bf16_pairs(const float*, long, float*) {}
+#endif
+
+}  // namespace gatewise
