@@ -323,6 +323,7 @@ class _Run:
             progress.best_epoch = progress.epoch
             self.folder.save_weights(weights)
         self.folder.append_metrics(record)
+        self.optimisation.observe([each.validation["loss"] for each in progress.records])
         progress.begin_epoch()
         self._save()
         self.emit(EpochDone(record))

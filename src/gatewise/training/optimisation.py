@@ -14,6 +14,9 @@ from gatewise.errors import DivergenceError
 from gatewise.tasks.problem import StepLoss
 from gatewise.training.spec import TrainingSpec
 
+_INTERVAL = 5
+_BEGUN = "averaging.begun"
+
 __all__ = ["Optimisation", "Rates", "divergence", "learning_rate", "seed_step"]
 
 
@@ -74,7 +77,8 @@ class Optimisation:
         self._named = dict(model.named_parameters())
         layers = [list(self._named)] if rates is None else rates.layers
         self._optimizer = _optimizer([{"params": [self._named[name] for name in layer]} for layer in layers], spec)
-        self._average = {name: value.detach().clone() for name, value in self._named.items()} if spec.averaging else {}
+        self._average = self._copies() if spec.averaging else {}
+        self._begun = 0
 
     def step(self, loss: StepLoss, place: str) -> float:
         """Learn from one batch.
@@ -106,6 +110,17 @@ class Optimisation:
         self._move_average()
         return value
 
+    def observe(self, losses: Sequence[float]) -> None:
+        """After an epoch: let nt-asgd begin its mean where the validation loss no longer falls.
+
+        Args:
+            losses: validation losses of all epochs so far.
+        """
+        if self.spec.optimizer != "nt-asgd" or self._average or len(losses) <= _INTERVAL:
+            return
+        if losses[-1] > min(losses[:-_INTERVAL]):
+            self._average, self._begun = self._copies(), self.done
+
     def weights_to_keep(self) -> dict[str, Tensor]:
         """The weights that are evaluated and saved: the averaged ones, or those of the last step."""
         chosen = self._average or self._named
@@ -115,6 +130,8 @@ class Optimisation:
         """Everything that the next step depends on, by name, for a checkpoint."""
         tensors = {f"weight.{name}": value.detach() for name, value in self._named.items()}
         tensors |= {f"average.{name}": value for name, value in self._average.items()}
+        if self._begun:
+            tensors[_BEGUN] = torch.tensor(self._begun)
         for name, value in self._named.items():
             for moment in ("exp_avg", "exp_avg_sq"):
                 if moment in self._optimizer.state.get(value, {}):
@@ -124,6 +141,8 @@ class Optimisation:
     def load_state(self, tensors: dict[str, Tensor], done: int) -> None:
         """Take up what `state` gave after ``done`` steps; KeyError or RuntimeError where it does not fit."""
         self.done = done
+        if _BEGUN in tensors:
+            self._average, self._begun = self._copies(), int(tensors[_BEGUN])
         with torch.no_grad():
             for name, value in self._named.items():
                 value.copy_(tensors[f"weight.{name}"])
@@ -137,11 +156,17 @@ class Optimisation:
                         "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(value.device, copy=True),
                     }
 
+    def _copies(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self._named.items()}
+
     def _move_average(self) -> None:
         if not self._average:
             return
-        # early on the average forgets faster, so that the random start does not linger
-        decay = min(self.spec.averaging, (1 + self.done) / (10 + self.done))
+        if self._begun:
+            decay = 1 - 1 / (self.done - self._begun + 1)
+        else:
+            # early on the average forgets faster, so that the random start does not linger
+            decay = min(self.spec.averaging, (1 + self.done) / (10 + self.done))
         with torch.no_grad():
             torch._foreach_lerp_(list(self._average.values()), list(self._named.values()), 1 - decay)
 
@@ -158,7 +183,7 @@ def divergence(what: str, value: float, place: str) -> DivergenceError:
 def _optimizer(parameters: list[dict[str, Any]], spec: TrainingSpec) -> torch.optim.Optimizer:
     fused = spec.device.split(":")[0] in ("cpu", "cuda")
     options: dict[str, Any] = {"lr": spec.learning_rate, "fused": fused}
-    if spec.optimizer == "sgd":
+    if spec.optimizer != "adam":
         return torch.optim.SGD(parameters, weight_decay=spec.weight_decay, **options)
     if spec.weight_decay:
         return torch.optim.AdamW(parameters, weight_decay=spec.weight_decay, **options)

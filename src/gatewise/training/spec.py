@@ -18,7 +18,7 @@ __all__ = ["OPTIMIZERS", "POOLINGS", "SCHEDULES", "DataSpec", "ModelSpec", "Trai
 
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 SCHEDULES = ("constant", "linear", "cosine")
-OPTIMIZERS = ("adam", "sgd")
+OPTIMIZERS = ("adam", "sgd", "nt-asgd")
 
 
 def check_data_name(value: object) -> None:
@@ -122,7 +122,9 @@ class TrainingSpec:
     Args:
         epochs: passes over the training part, at most.
         batch_size: B, sequences per step.
-        optimizer: ``adam`` (Kingma and Ba, 2015) or ``sgd``, plain stochastic gradient descent.
+        optimizer: ``adam`` (Kingma and Ba, 2015), ``sgd``, plain stochastic gradient descent, or ``nt-asgd``, which
+            keeps the mean of SGD's weights from the epoch on whose validation loss is no better than the best one more
+            than five epochs before (Merity et al., 2018).
         learning_rate: the optimizer's, at its height.
         warm_up: fraction of all steps in which the rate climbs to its height.
         weight_decay: each step also pulls the weights towards zero by this fraction of the rate (decoupled from the
@@ -167,6 +169,10 @@ class TrainingSpec:
         check_real("warm_up", self.warm_up, minimum=0.0, below=1.0)
         check_real("weight_decay", self.weight_decay, minimum=0.0)
         check_real("averaging", self.averaging, minimum=0.0, below=1.0)
+        if self.averaging and self.optimizer == "nt-asgd":
+            raise OptionError(
+                "nt-asgd averages the weights in its own way", got=f"averaging {self.averaging}", fix="--averaging 0"
+            )
         check_choice("schedule", self.schedule, SCHEDULES)
         if not isinstance(self.device, str) or self.device.split(":")[0] not in ("cpu", "cuda", "mps"):
             raise OptionError(
