@@ -20,6 +20,7 @@ class ProbeSpec:
             ``parity``.
         length: T, steps of a sequence.
         examples: sequences to learn from; a tenth as many validate, a fifth test.
+        data_seed: from which the sequences are drawn; the same for every cell and seed of a comparison.
 
     Example:
         >>> ProbeSpec("adding", length=100).examples
@@ -29,11 +30,13 @@ class ProbeSpec:
     data: str = "adding"
     length: int = 100
     examples: int = 10_000
+    data_seed: int = 0
 
     def __post_init__(self) -> None:
         check_choice("data", self.data, PROBES)
-        check_whole("length", self.length, minimum=4)
+        check_whole("length", self.length, minimum=10)
         check_whole("examples", self.examples, minimum=100)
+        check_whole("data_seed", self.data_seed, minimum=0)
 
 
 @dataclass(frozen=True)

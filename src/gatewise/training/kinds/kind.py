@@ -129,6 +129,10 @@ class Kind(ABC):
     unit: ClassVar[str]
     metric: ClassVar[Metric]
 
+    def metric_of(self, dataset: Any) -> Metric:
+        """The figure on particular data: `metric`, unless the kind has several."""
+        return self.metric
+
     @abstractmethod
     def load(self, data: Any) -> Dataset:
         """Load the data that a data spec names."""
