@@ -120,6 +120,9 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
 
 
+_MOST_DECIMALS = 7
+
+
 @dataclass(frozen=True)
 class Scale:
     """Writes the values of one metric, all with the same number of decimals.
@@ -128,7 +131,7 @@ class Scale:
         title: the metric in words: ``accuracy``, ``perplexity``.
         higher_is_better: its direction.
         percent: a fraction shown times 100, differences in points.
-        decimals: digits after the decimal point.
+        decimals: digits after the decimal point; below 0, values are written with a power of ten.
 
     Example:
         >>> accuracy = Scale("accuracy", True, True, 1)
@@ -156,6 +159,8 @@ class Scale:
             >>> error = {"title": "mean squared error", "higher_is_better": False, "percent": False}
             >>> Scale.of(error, 0.0213).value(0.02134), Scale.of(error, 0.0).decimals
             ('0.02134', 4)
+            >>> Scale.of(error, 3.2e-8).value(3.214e-8)
+            '3.21e-08'
         """
         size = abs(reference)
         usual = 3 - math.floor(math.log10(size)) if size > 0 and math.isfinite(size) else 4
@@ -163,7 +168,7 @@ class Scale:
             str(metric["title"]),
             bool(metric["higher_is_better"]),
             bool(metric["percent"]),
-            1 if metric["percent"] else min(8, max(0, usual)),
+            1 if metric["percent"] else -1 if usual > _MOST_DECIMALS else max(0, usual),
         )
 
     @property
@@ -181,9 +186,10 @@ class Scale:
         return first - second if self.higher_is_better else second - first
 
     def plain(self, value: float) -> str:
-        """A value without its unit."""
-        text = f"{100 * value if self.percent else value:,.{self.decimals}f}"
-        return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
+        """A value without its unit; zero has no sign."""
+        size = abs(100 * value if self.percent else value)
+        text = f"{size:.3g}" if self.decimals < 0 else f"{size:,.{self.decimals}f}"
+        return f"−{text}" if value < 0 and text.strip("0.,") else text
 
     def value(self, value: float) -> str:
         """A value with its unit."""
@@ -196,7 +202,7 @@ class Scale:
     def signed(self, value: float) -> str:
         """A difference with its sign."""
         text = self.plain(value)
-        return text if text.startswith("−") or not float(text.replace(",", "")) else f"+{text}"
+        return f"+{text}" if value > 0 and text.strip("0.,") else text
 
     def interval(self, low: float, high: float, *, signed: bool = False) -> str:
         """The two ends of an interval."""

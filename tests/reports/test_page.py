@@ -109,6 +109,15 @@ def test_every_pair_has_its_place() -> None:
         assert f"{better[0]} over {better[1]}" in text
 
 
+def test_of_very_many_pairs_the_best_cells_come_first() -> None:
+    cells = ["rnn", "lstm", "gru", "bilstm", "bigru", "mingru", "gru*2"]
+    record = made_up_record({"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(cells)}})
+    text = _text(render_page(record))
+    shown, hidden = text.split("21 more pairs")
+    assert len(record["differences"]) == 28
+    assert shown.count("GRU, 2 layers over ") == 7 and "GRU, 2 layers over" not in hidden
+
+
 def test_a_forecast_shows_horizon_skill_and_coverage() -> None:
     record = made_up_forecast({"persistence": 0.02, "lstm": 0.02, "gru": 0.0205})
     text = _text(render_page(record))

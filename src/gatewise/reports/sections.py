@@ -13,6 +13,7 @@ from gatewise.reports.svg import nice_ticks
 __all__ = ["differences", "settings", "strip", "tiles", "tuning"]
 
 _MOST_TRIALS = 200
+_MOST_PAIRS = 21
 
 
 def tiles(record: Record, scale: words.Scale) -> list[dict[str, str]]:
@@ -91,11 +92,12 @@ def differences(record: Record, scale: words.Scale) -> dict[str, Any]:
     """Every pair, the better model first, on one axis of "how much better"; the widest gaps last.
 
     Returns:
-        ``rows``, ``ticks``, ``zero`` and the ``margin``'s band, places in percent of the width; None without pairs.
+        ``rows`` and ``others`` (of very many pairs, those without the best cell), ``ticks``, ``zero`` and the
+        ``margin``'s band, places in percent of the width.
     """
     pairs = [_better_first(pair, scale) for pair in record["differences"]]
     if not pairs:
-        return {"rows": []}
+        return {"rows": [], "others": []}
     ticks = nice_ticks(min(0.0, *(pair["low"] for pair in pairs)), max(0.0, *(pair["high"] for pair in pairs)), 5)
     titles = {model["name"]: model["title"] for model in record["models"]}
     baselines = {model["name"] for model in record["models"] if model["kind"] == "baseline"}
@@ -117,13 +119,25 @@ def differences(record: Record, scale: words.Scale) -> dict[str, Any]:
         for pair in pairs
     ]
     rows.sort(key=lambda row: (row["with_baseline"], row["estimate"]))
+    named = _named_first(record, rows)
     return {
-        "rows": rows,
+        "rows": [row for row in rows if row in named],
+        "others": [row for row in rows if row not in named],
         "ticks": [(scale.signed(tick) if tick else "0", place(tick)) for tick in ticks],
         "zero": place(0.0),
         "margin": {"left": place(-margin), "width": round(place(margin) - place(-margin), 2)},
         "margin_words": scale.gap(margin),
     }
+
+
+def _named_first(record: Record, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """All rows; of very many, those of the best cell."""
+    cells = [model for model in record["models"] if model["kind"] != "baseline"]
+    if len(rows) <= _MOST_PAIRS or not cells:
+        return list(rows)
+    order = sorted(cells, key=lambda model: float(model["figure"]["estimate"]))
+    best = order[-1 if record["metric"]["higher_is_better"] else 0]["name"]
+    return [row for row in rows if best in (row["first"], row["second"])]
 
 
 def _better_first(pair: Mapping[str, Any], scale: words.Scale) -> dict[str, Any]:
