@@ -30,6 +30,7 @@ SETTING_HELP = {
     "transform": "What is learnt: value, difference or log-return.",
     "tokens": "What a token is: word, character or bpe.",
     "length": "Steps of a probe's sequences.",
+    "data_seed": "Seed from which a probe's sequences are drawn.",
     "examples": "Examples to learn from, at most.",
     "hidden_size": "Units per recurrent layer and direction.",
     "embedding_size": "Numbers per word or token.",

@@ -69,10 +69,11 @@ def _train(spec: RunSpec, folder: Path) -> None:
         kind = kind_of(spec.task)
         dataset = kind.load(spec.data)
         display.data(dataset)
-        display.begin(spec.model.cell.upper(), metric=kind.metric)
+        display.begin(spec.model.cell.upper(), metric=kind.metric_of(dataset))
         result = train_run(spec, dataset, folder, on_event=display.training)
         test = load_run(folder).test(dataset)
-    metric, tested = kind.metric, test.metrics[kind.metric.name]
+    metric = kind.metric_of(dataset)
+    tested = test.metrics[metric.name]
     scale = words.Scale.of(metric.to_dict(), tested)
     screen.print()
     screen.print(

@@ -72,7 +72,7 @@ def build_record(
     Raises:
         RunError: a finished run has no contributions, or they are not of the same examples as the others'.
     """
-    metric = kind.metric
+    metric = kind.metric_of(dataset)
     finished = [entry for entry in entries if entry["state"] == "finished"]
     failed = [entry for entry in entries if entry["state"] != "finished"]
     shown = finished if axis is None else hardest(finished)
