@@ -15,6 +15,7 @@ from gatewise.cli.datasets import datasets
 from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
 from gatewise.cli.generate import generate
+from gatewise.cli.inspect import inspect
 from gatewise.cli.predict import predict
 from gatewise.cli.recipes import recipes
 from gatewise.cli.report import report
@@ -47,8 +48,8 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-for _command in (compare, train, predict, generate, evaluate, report, suite, datasets, recipes, doctor, bench):
-    app.command(no_args_is_help=_command in (predict, generate, evaluate, report))(_command)
+for _command in (compare, train, predict, generate, evaluate, report, inspect, suite, datasets, recipes, doctor, bench):
+    app.command(no_args_is_help=_command in (predict, generate, evaluate, report, inspect))(_command)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,0 +1,97 @@
+"""``gatewise inspect``: how far back a trained network's gradient reaches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["inspect"]
+
+_SHOWN = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+def inspect(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of trained networks.")],
+    sequences: Annotated[int, typer.Option("--sequences", min=1, help="Test sequences to look at.")] = 32,
+    steps: Annotated[int, typer.Option("--steps", min=2, help="Steps of each sequence.")] = 101,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Picture (default memory.png in the first run's folder)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, a key per run.")] = False,
+) -> None:
+    """Show how strongly the last state depends on the input k steps back, before and after training.
+
+    A norm that shrinks from step to step is a vanishing gradient, one that grows an exploding one.
+
+    Example:
+
+        gatewise inspect runs/imdb-rnn runs/imdb-lstm runs/imdb-gru
+    """
+    curves = {str(folder): _curve(folder, sequences, steps) for folder in runs}
+    if as_json:
+        typer.echo(json.dumps(curves, ensure_ascii=False, allow_nan=False))
+        return
+    from gatewise.cli.progress import console
+    from gatewise.reports.memory import save_memory_picture
+
+    titles = _titles(curves)
+    picture = save_memory_picture(
+        {titles[name]: curve for name, curve in curves.items()}, out or runs[0] / "memory.png"
+    )
+    screen = console()
+    _print(titles, curves, screen)
+    screen.print(f"Picture: {picture}", style="bold", soft_wrap=True, highlight=False)
+
+
+def _curve(folder: Path, sequences: int, steps: int) -> dict[str, Any]:
+    from gatewise.cli.runs import open_run
+    from gatewise.inspection import memory_of
+    from gatewise.training import kind_of
+
+    trained = open_run(folder)
+    dataset = kind_of(trained.spec.task).load(trained.spec.data)
+    return {"cell": trained.spec.model.cell, **memory_of(trained, dataset, count=sequences, steps=steps)}
+
+
+def _titles(curves: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The cell's name, with the folder's where two runs have the same cell."""
+    cells = [curve["cell"] for curve in curves.values()]
+    return {
+        folder: curve["cell"].upper() if cells.count(curve["cell"]) == 1 else f"{curve['cell'].upper()} ({folder})"
+        for folder, curve in curves.items()
+    }
+
+
+def _print(titles: dict[str, str], curves: dict[str, dict[str, Any]], screen: Any) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    last = min(curve["lags"][-1] for curve in curves.values())
+    lags = [lag for lag in _SHOWN if lag <= last]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("steps back")
+    for lag in lags:
+        table.add_column(str(lag), justify="right")
+    table.add_column("half-life", justify="right")
+    table.add_column("1 % at", justify="right")
+    for name, curve in curves.items():
+        for part, words in (("initialisation", "before"), ("trained", "trained")):
+            norms = curve[part]["norms"]
+            half, reach = curve[part]["half_life"], curve[part]["reach"]
+            table.add_row(
+                Text(f"{titles[name]}, {words}"),
+                *(f"{norms[lag]:.1e}" for lag in lags),
+                "never" if half is None else f"{half:.1f}",
+                f"> {curve['lags'][-1]}" if reach is None else str(reach),
+            )
+    screen.print(table)
+    first = next(iter(curves.values()))
+    screen.print(
+        f"Norm of d(last state)/d(input k steps back), {first['sequences']} test sequences, {first['estimator']}.",
+        highlight=False,
+    )
