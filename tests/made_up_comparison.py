@@ -54,6 +54,9 @@ class MadeUpKind:
     metric: Metric
     description: Mapping[str, Any] = field(default_factory=dict)
 
+    def metric_of(self, dataset: Any) -> Metric:
+        return self.metric
+
     def describe(self, dataset: Any) -> dict[str, Any]:
         return dict(self.description)
 

@@ -14,6 +14,7 @@ __all__ = [
     "duration",
     "interval",
     "join",
+    "number",
     "p_value",
     "percent",
     "points",
@@ -219,6 +220,16 @@ def join(parts: Sequence[str], last: str = "and") -> str:
         ('RNN', 'RNN, LSTM and GRU')
     """
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def number(value: object) -> str:
+    """A setting's value: numbers shortened, anything else as it is.
+
+    Example:
+        >>> number(12000), number(0.5), number("mean")
+        ('12,000', '0.5', 'mean')
+    """
+    return f"{value:,g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 def ratio(value: float) -> str:

@@ -147,6 +147,25 @@ def test_the_axis_says_how_far_each_cell_reaches() -> None:
     assert "reach" not in nobody["verdict"]["answers"]
 
 
+def test_an_axis_that_is_no_difficulty_has_no_reach() -> None:
+    made = made_up_probe({"gru": 100}, lengths=(50, 100))
+    runs = [run for model in made["models"] for run in model["runs"]]
+    entries = [{**run, "name": f"{run['name']}-{size}", "point": size} for size in ("wide", "narrow") for run in runs]
+    generator = np.random.default_rng(0)
+    record = _build(
+        entries,
+        {entry["name"]: generator.gamma(2.0, 0.01, 100) for entry in entries},
+        plan={"cells": ["gru"], "seeds": [0, 1], "axis": {"name": "size", "values": ["wide", "narrow"]}},
+        axis={"name": "size", "title": "size"},
+    )
+    assert record["axis"]["reach"] == {}
+    assert [point["value"] for point in record["axis"]["points"]] == ["wide", "narrow"]
+    assert record["verdict"]["answers"]["quality"]["sentence"].startswith("At size narrow: ")
+    assert {run["point"] for model in record["models"] for run in model["runs"]} == {"narrow"}
+    nothing = _build([], {}, axis={"name": "size", "title": "size"})
+    assert nothing["axis"]["points"] == [] and nothing["verdict"]["outcome"] == "failed"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -214,11 +233,13 @@ def test_other_data_or_another_kind_is_said() -> None:
         changes(made_up_forecast({"gru": 0.02}), new)
 
 
-def _build(runs: list[dict[str, Any]], contributions: dict[str, Any]) -> dict[str, Any]:
+def _build(
+    runs: list[dict[str, Any]], contributions: dict[str, Any], *, plan: dict[str, Any] | None = None, **further: Any
+) -> dict[str, Any]:
     kind = MadeUpKind("forecasting", "windows", ERROR)
     data = MadeUpData("stocks", "prices", "the last fifth", {"train": 1, "validation": 1, "test": 300})
     return build_record(
-        {"cells": ["gru"], "seeds": [0]},
+        plan or {"cells": ["gru"], "seeds": [0]},
         kind,
         data,
         runs,
@@ -226,4 +247,5 @@ def _build(runs: list[dict[str, Any]], contributions: dict[str, Any]) -> dict[st
         environment=ENVIRONMENT,
         command="gatewise compare stocks",
         created="2026-11-21T12:00:00+00:00",
+        **further,
     )

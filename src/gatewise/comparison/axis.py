@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatewise.comparison.figures import Table, difference_entries, figure_entry
 from gatewise.comparison.titles import title_of
 from gatewise.tasks.problem import Metric
 
-__all__ = ["axis_entry", "hardest"]
+__all__ = ["axis_entry"]
 
 Entry = dict[str, Any]
-
-
-def hardest(entries: Sequence[Entry]) -> list[Entry]:
-    """The runs at the greatest point of the axis, on which the verdict is drawn.
-
-    Example:
-        >>> hardest([{"name": "a", "point": 100}, {"name": "b", "point": 200}])
-        [{'name': 'b', 'point': 200}]
-    """
-    last = max((entry["point"] for entry in entries), default=None)
-    return [entry for entry in entries if entry["point"] == last]
 
 
 def axis_entry(
     axis: Mapping[str, Any],
     entries: Sequence[Entry],
-    tables_of: Callable[[Sequence[Entry]], Mapping[str, Table]],
+    tables_at: Mapping[Any, Mapping[str, Table]],
     metric: Metric,
+    *,
+    reach: bool,
 ) -> Entry:
     """What the record says of every point: each model's figure, and how far each cell reaches.
 
@@ -39,19 +30,18 @@ def axis_entry(
     Args:
         axis: ``name`` and ``title``.
         entries: the finished runs, each with its ``point``.
-        tables_of: gives the (S, N) contributions of some runs, by model.
+        tables_at: for each point, in the axis' order, the (S, N) contributions by model.
         metric: what they contribute to.
+        reach: whether the points get harder, so that it makes sense to ask how far a cell gets.
 
     Returns:
         ``name``, ``title``, ``points`` (``value``, ``models`` with their figures) and ``reach`` (by cell; None: none).
     """
-    values = sorted({entry["point"] for entry in entries})
-    reach: dict[str, Any] = {}
+    reached: dict[str, Any] = {}
     given_up: set[str] = set()
     points = []
-    for value in values:
+    for value, tables in tables_at.items():
         here = [entry for entry in entries if entry["point"] == value]
-        tables = tables_of(here)
         baselines = [cell for cell in tables if any(run.get("baseline") for run in here if run["cell"] == cell)]
         figures = {cell: figure_entry(cell, table, metric) for cell, table in tables.items()}
         points.append(
@@ -62,21 +52,21 @@ def axis_entry(
                 ],
             }
         )
-        if not baselines:
+        if not baselines or not reach:
             continue
         sign = 1.0 if metric.higher_is_better else -1.0
         best = max(baselines, key=lambda cell: sign * float(figures[cell]["estimate"]))
         pairs = difference_entries(tables, metric, baselines, margin=1.0)
         for cell in (cell for cell in tables if cell not in baselines):
-            reach.setdefault(cell, None)
+            reached.setdefault(cell, None)
             pair = next(entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best})
             half_way = (figures[best]["estimate"] + _perfect(metric)) / 2
             ahead = sign * (figures[cell]["estimate"] - half_way) >= 0
             if cell not in given_up and pair["differs"] and ahead:
-                reach[cell] = value
+                reached[cell] = value
             else:
                 given_up.add(cell)
-    return {"name": axis["name"], "title": axis["title"], "points": points, "reach": reach}
+    return {"name": axis["name"], "title": axis["title"], "points": points, "reach": reached}
 
 
 def _perfect(metric: Metric) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.comparison.axis import axis_entry, hardest
+from gatewise.comparison.axis import axis_entry
 from gatewise.comparison.compact import compact_json
 from gatewise.comparison.examples import wrong_examples
 from gatewise.comparison.figures import Table, difference_entries, figure_entry
@@ -33,8 +33,7 @@ class Described(Protocol):
     def task(self) -> str: ...  # noqa: D102
     @property
     def unit(self) -> str: ...  # noqa: D102
-    @property
-    def metric(self) -> Metric: ...  # noqa: D102
+    def metric_of(self, dataset: Any) -> Metric: ...  # noqa: D102
     def describe(self, dataset: Any) -> dict[str, Any]: ...  # noqa: D102
 
 
@@ -75,7 +74,8 @@ def build_record(
     metric = kind.metric_of(dataset)
     finished = [entry for entry in entries if entry["state"] == "finished"]
     failed = [entry for entry in entries if entry["state"] != "finished"]
-    shown = finished if axis is None else hardest(finished)
+    points = _points(plan, finished) if axis is not None else []
+    shown = [entry for entry in finished if axis is None or entry["point"] == points[-1]]
     tables = _tables(shown, contributions)
     models = [
         model_entry(cell, runs, figure_entry(cell, tables[cell], metric)) for cell, runs in _by_cell(shown).items()
@@ -116,11 +116,21 @@ def build_record(
         "axis": None,
     }
     if axis is not None:
-        record["axis"] = axis_entry(axis, finished, lambda runs: _tables(runs, contributions), metric)
+        tables_at = {
+            point: _tables([entry for entry in finished if entry["point"] == point], contributions) for point in points
+        }
+        record["axis"] = axis_entry(axis, finished, tables_at, metric, reach=kind.task == "probe")
         record["verdict"] = with_reach(verdict, record["axis"], models).to_dict()
     if kind.task == "classification":
         record |= wrong_examples(models, dataset)
     return record
+
+
+def _points(plan: Mapping[str, Any], entries: Sequence[Entry]) -> list[Any]:
+    """The points of the axis at which something finished, in the plan's order; the verdict is about the last."""
+    finished = {entry["point"] for entry in entries}
+    planned = (plan.get("axis") or {}).get("values") or sorted(finished)
+    return [point for point in planned if point in finished]
 
 
 def _by_cell(entries: Iterable[Entry]) -> dict[str, list[Entry]]:

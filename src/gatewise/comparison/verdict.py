@@ -8,7 +8,7 @@ from typing import Any
 
 from gatewise.comparison import verdict_sentences as say
 from gatewise.comparison.verdict_facts import SIGNIFICANCE, Facts, ModelFigures, Pair
-from gatewise.words import Scale
+from gatewise.words import Scale, number
 
 __all__ = ["SIGNIFICANCE", "Answer", "ModelFigures", "Pair", "Trivial", "Verdict", "decide", "with_reach"]
 
@@ -148,7 +148,7 @@ def decide(
 
 
 def with_reach(verdict: Verdict, axis: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Verdict:
-    """The verdict of a comparison along an axis: how far each cell gets comes first.
+    """The verdict of a comparison along an axis: where it was drawn, and first of all how far each cell gets.
 
     Args:
         verdict: drawn at the greatest point.
@@ -156,14 +156,16 @@ def with_reach(verdict: Verdict, axis: Mapping[str, Any], models: Iterable[Mappi
         models: the record's models, for their titles.
     """
     titles = {model["name"]: model["title"] for model in models}
+    last = axis["points"][-1]["value"] if axis["points"] else None
+    where = f"At {axis['title']} {number(last)}: "
+    answers = dict(verdict.answers)
+    if "quality" in answers:
+        answers["quality"] = replace(answers["quality"], sentence=where + answers["quality"].sentence)
     found = say.reach(axis["reach"], {name: titles.get(name, name) for name in axis["reach"]}, axis["title"])
     if found is None:
-        return verdict
-    answers = {"reach": Answer(tuple(found[0]), found[2]), **verdict.answers}
-    if "quality" in answers:
-        where = f"At {axis['title']} {axis['points'][-1]['value']:,g}: "
-        answers["quality"] = replace(answers["quality"], sentence=where + answers["quality"].sentence)
-    return replace(verdict, headline=found[1], answers=answers)
+        return replace(verdict, answers=answers)
+    reached = Answer(tuple(found[0]), found[2])
+    return replace(verdict, headline=found[1], answers={"reach": reached, **answers})
 
 
 def _beside_baseline(verdict: Verdict, facts: Facts, *, skill: bool) -> Verdict:

@@ -115,7 +115,7 @@ def cost_columns(record: Record) -> list[Column]:
     """Everything that was measured of what a model costs, and the kernel that ran."""
     models = record["models"]
     known = [
-        Column(head, _cost(name, write), minor=name in _MINOR)
+        Column(_head(name, head, record), _cost(name, write), minor=name in _MINOR)
         for name, head, write in _COSTS
         if any(model["cost"].get(name) is not None for model in models)
     ]
@@ -160,6 +160,16 @@ def two_lines(head: str) -> list[str]:
         return ["", *parts]
     splits = [(" ".join(parts[:cut]), " ".join(parts[cut:])) for cut in range(1, len(parts))]
     return list(min(splits, key=lambda lines: max(map(len, lines))))
+
+
+def _head(name: str, head: str, record: Record) -> str:
+    """A cost's head; that of the time to a target names the target where all models have the same."""
+    if name != "time_to_target":
+        return head
+    found = [model["cost"]["time_to_target"] for model in record["models"] if model["cost"].get("time_to_target")]
+    targets = {entry.get("target") for entry in found}
+    target = targets.pop() if len(targets) == 1 else None
+    return head if target is None else f"to {scale_of(record).value(target)} validated"
 
 
 def _further(name: str) -> Callable[[Mapping[str, Any]], str]:

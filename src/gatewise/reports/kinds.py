@@ -153,8 +153,9 @@ def axis_table(record: Record, models: Sequence[Model], scale: words.Scale) -> d
             found = [entry for entry in point["models"] if entry["name"] == model["name"]]
             cells.append(scale.value(found[0]["figure"]["estimate"]) if found else "–")
         reach = axis["reach"].get(model["name"])
-        rows.append((model["name"], cells, "–" if reach is None else f"{reach:,g}"))
-    return {"title": axis["title"], "values": [point["value"] for point in axis["points"]], "rows": rows}
+        rows.append((model["name"], cells, "–" if reach is None else words.number(reach)))
+    values = [point["value"] for point in axis["points"]]
+    return {"title": axis["title"], "values": values, "rows": rows, "reaches": bool(axis["reach"])}
 
 
 def _mean_rows(rows: Sequence[Sequence[float] | None]) -> list[float]:

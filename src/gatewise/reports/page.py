@@ -122,7 +122,7 @@ def _environment() -> Any:
         count=words.count,
         p_value=words.p_value,
         sentence=words.sentence,
-        number=lambda value: f"{value:,g}" if isinstance(value, (int, float)) else str(value),
+        number=words.number,
     )
     return environment
 

@@ -128,7 +128,7 @@ def _axis(record: Record, styles: Mapping[str, int], scale: words.Scale) -> Mark
             line = tuple(entry["figure"]["estimate"] for entry in found)
             series.append(Series(model["title"], styles[model["name"]], (line,)))
     values = [point["value"] for point in axis["points"]]
-    if not series or values[0] <= 0:
+    if not series or not all(isinstance(value, (int, float)) and value > 0 for value in values):
         return None
     return line_chart(
         series,

@@ -198,7 +198,8 @@ def tuning(record: Record, scale: words.Scale) -> list[dict[str, Any]]:
 
 def settings(record: Record) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The plan's settings, and machine and versions, as pairs of words."""
-    plan = {name: value for name, value in record["plan"].items() if name not in ("cells", "seeds", "data", "task")}
+    hidden = ("cells", "seeds", "task")
+    plan = {name: value for name, value in record["plan"].items() if name not in hidden and value not in (None, [], {})}
     return _flat(plan), _flat(record["environment"])
 
 

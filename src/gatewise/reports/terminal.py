@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewise.reports.columns import Column, cost_columns, fitting, quality_columns, scale_of, sorted_models, two_lines
 from gatewise.reports.records import Record
+from gatewise.words import number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,7 +91,7 @@ def _axis_table(axis: Mapping[str, Any], models: Sequence[Mapping[str, Any]], re
 
     scale, table = scale_of(record), _empty(models)
     for point in axis["points"]:
-        table.add_column(Text(f"{axis['name']}\n{point['value']:,g}"), justify="right", no_wrap=True)
+        table.add_column(Text(f"{axis['name']}\n{number(point['value'])}"), justify="right", no_wrap=True)
     for model in models:
         cells = []
         for point in axis["points"]:
