@@ -1,0 +1,181 @@
+"""The series known by name: prices out of pip packages, transformer temperatures out of the cache or the network."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatewise.data.records import DatasetInfo
+from gatewise.errors import DataError
+
+__all__ = ["KNOWN_SERIES", "KnownSeries", "find_known", "series_infos"]
+
+
+@dataclass(frozen=True)
+class KnownSeries:
+    """A data set known by name.
+
+    Attributes:
+        description: what it is.
+        module: the pip package that holds it; None: it is in the cache folder, or downloaded.
+        file: path in the package or the cache folder.
+        checksum: SHA-256 of the package's file, or of the unpacked CSV.
+        time: column of the times.
+        target: columns to forecast, separated by commas.
+        group: column that tells series apart.
+        borders: rows at which validation and test begin and the test ends, where everybody uses the same.
+        url: where it is downloaded from.
+    """
+
+    description: str
+    module: str | None
+    file: str
+    checksum: str
+    time: str
+    target: str
+    group: str | None = None
+    borders: tuple[int, int, int] | None = None
+    url: str = ""
+
+
+def _index(description: str, name: str, checksum: str) -> KnownSeries:
+    return KnownSeries(description, "arch", f"data/{name}/{name}.csv.gz", checksum, "Date", "Adj Close")
+
+
+def _transformer(number: int, checksum: str) -> KnownSeries:
+    return KnownSeries(
+        f"load and oil temperature of transformer {number}, hourly, 7 series, 2016 to 2018 (Zhou et al., 2021)",
+        None,
+        f"ett/ETTh{number}.csv.gz",
+        checksum,
+        "date",
+        "HUFL,HULL,MUFL,MULL,LUFL,LULL,OT",
+        borders=(8_640, 11_520, 14_400),
+        url=f"https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small/ETTh{number}.csv",
+    )
+
+
+KNOWN_SERIES: dict[str, KnownSeries] = {
+    "stocks": KnownSeries(
+        "daily prices of AAPL, FB, GOOG, IBM and MSFT, 2000 to 2013, adjusted for splits and dividends",
+        "bokeh_sampledata",
+        "_data/stocks.csv.gz",
+        "5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd",
+        "Date",
+        "Adj Close",
+        "Ticker",
+    ),
+    "sp500": _index(
+        "the S&P 500 index, daily, 1999 to 2018",
+        "sp500",
+        "1e028cbb9c400cc018c816ccc439b33c919387e726c3ed5ca2c05c82746059de",
+    ),
+    "nasdaq": _index(
+        "the NASDAQ Composite index, daily, 1999 to 2018",
+        "nasdaq",
+        "b2009535343ebb14e0aa11ed086788d2997a416ffe4f9450eed9a561ae30ac59",
+    ),
+    "etth1": _transformer(1, "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"),
+    "etth2": _transformer(2, "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b"),
+}
+
+
+def find_known(name: str, download: bool, cache: str | Path | None = None) -> tuple[Path, str]:
+    """The file of a known set and where it came from.
+
+    Args:
+        name: a key of `KNOWN_SERIES`.
+        download: whether it may be fetched from the network.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Raises:
+        DataError: it is not at hand, cannot be fetched, or is another file than the known one.
+    """
+    from gatewise.data.loading import cache_folder
+
+    known = KNOWN_SERIES[name]
+    path = _at_hand(known, cache)
+    if path is not None:
+        place = "the cache folder" if known.module is None else f"the pip package {known.module}"
+        _check(path, known)
+        return path, f"{known.description}; from {place}"
+    if known.module is not None:
+        raise DataError(
+            f"the pip package {known.module}, which holds the data set {name!r}, is not installed",
+            fix="pip install 'gatewise[samples]'",
+        )
+    if not download:
+        raise DataError(
+            f"the data set {name!r} is not at hand",
+            expected=f"{known.file} in {cache_folder(cache)}",
+            fix=f"add --download (2.5 MB from {known.url})",
+        )
+    return _download(known, cache_folder(cache)), f"{known.description}; downloaded"
+
+
+def _at_hand(known: KnownSeries, cache: str | Path | None) -> Path | None:
+    if known.module is not None:
+        found = importlib.util.find_spec(known.module)
+        if found is None or not found.submodule_search_locations:
+            return None
+        path = Path(found.submodule_search_locations[0]) / known.file
+        return path if path.is_file() else None
+    from gatewise.data.loading import cache_folder
+
+    folder = cache_folder(cache)
+    places = (folder / known.file, folder / known.file.removesuffix(".gz"))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _check(path: Path, known: KnownSeries) -> None:
+    content = path.read_bytes()
+    try:
+        unpacked = known.module is None and path.suffix == ".gz"
+        got = hashlib.sha256(gzip.decompress(content) if unpacked else content).hexdigest()
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path} is not a gzip file", got=str(error)) from error
+    if got != known.checksum:
+        raise DataError(f"{path} is not the known file", expected=f"SHA-256 {known.checksum}", got=got)
+
+
+def _download(known: KnownSeries, folder: Path) -> Path:
+    import pooch
+
+    from gatewise.files import make_folder
+
+    place = make_folder(folder / "ett")
+    file = Path(known.file).name.removesuffix(".gz")
+    try:
+        checksum = f"sha256:{known.checksum}"
+        return Path(pooch.retrieve(known.url, known_hash=checksum, fname=file, path=place, progressbar=False))
+    except ValueError as error:
+        raise DataError(
+            f"the download of {known.url} has the wrong checksum",
+            expected=f"SHA-256 {known.checksum}",
+            fix="try again later",
+        ) from error
+    except Exception as error:  # pooch passes on whatever the network library raises
+        raise DataError(
+            f"{known.url} could not be downloaded",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            fix=f"check the network; or put {file} into {place}; or leave --download away",
+        ) from error
+
+
+def series_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The known series, and whether each is at hand without the network.
+
+    Example:
+        >>> [info.name for info in series_infos()]
+        ['stocks', 'sp500', 'nasdaq', 'etth1', 'etth2']
+    """
+    infos = []
+    for name, known in KNOWN_SERIES.items():
+        path = _at_hand(known, cache)
+        where = "" if path is None else (f"the pip package {known.module}" if known.module else str(path))
+        how = "pip install 'gatewise[samples]'" if known.module else f"--download (2.5 MB from {known.url})"
+        infos.append(DatasetInfo(name, "forecasting", known.description, path is not None, where, how))
+    return infos

@@ -1,0 +1,1 @@
+"""Forecasting: windows of series in, their future out; baselines and honest figures beside the networks."""
