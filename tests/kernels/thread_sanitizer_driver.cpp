@@ -77,6 +77,7 @@ int32_t gatewise_minlstm_layer_forward(int32_t, int32_t, int64_t, int64_t, int64
 int32_t gatewise_minlstm_layer_backward(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t,
                                         int64_t, const float*, const float*, const int64_t*, const float*, const float*,
                                         const float*, const float*, float*, float*, float*, float*);
+void gatewise_mask(uint8_t*, int64_t, uint32_t, uint32_t, uint32_t, int32_t);
 void gatewise_mingru_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
                               const float*, const float*, float*, float*);
 void gatewise_minlstm_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
@@ -99,7 +100,7 @@ std::vector<float> numbers(long count) {
 using Call = int (*)(const GatewiseSequence*);
 
 void run_sequence(Call forward, Call backward, int gates, int saved, long T, long B, long I, long H, int threads,
-                  bool ragged) {
+                  bool ragged, bool options = false) {
   auto x = numbers(T * B * I), wih = numbers(gates * H * I), whh = numbers(gates * H * H), bias = numbers(gates * H);
   auto h0 = numbers(B * H), grad = numbers(T * B * H);
   std::vector<int64_t> lengths(static_cast<size_t>(B));
@@ -113,6 +114,7 @@ void run_sequence(Call forward, Call backward, int gates, int saved, long T, lon
   q.h0 = h0.data(), q.output = output.data(), q.h_n = hn.data(), q.gates = kept.data();
   if (gates == 4) q.c0 = h0.data(), q.c_n = cn.data(), q.cells = cells.data();
   if (ragged) q.lengths = lengths.data();
+  if (options) q.recurrent_mask = h0.data(), q.zoneout_h = 0.2, q.zoneout_c = 0.1, q.reset_before = gates == 3;
   q.grad_output = grad.data(), q.grad_output_step_stride = B * H, q.grad_output_batch_stride = H;
   q.grad_x = gx.data(), q.grad_h0 = gh.data(), q.grad_weight_ih = gwih.data(), q.grad_weight_hh = gwhh.data();
   q.grad_bias_ih = gb.data(), q.grad_bias_hh = gb2.data();
@@ -134,7 +136,7 @@ void run_scans() {
 }
 
 void run_scan_layers(bool keep) {
-  const long T = 30, B = 13, I = 20, H = 70;
+  const long T = 60, B = 13, I = 20, H = 70;  // several chunks on the way back
   auto x = numbers(T * B * I), weight = numbers(3 * H * I), bias = numbers(3 * H), h0 = numbers(B * H);
   auto grad = numbers(T * B * H);
   std::vector<float> state(h0), output(grad.size()), gates(size_t(T * B * 3 * H)), gx(x.size()), gw(weight.size());
@@ -160,6 +162,14 @@ int main() {
           run_sequence(gatewise_lstm_forward, gatewise_lstm_backward, 4, 4, s[0], s[1], s[2], s[3], threads, ragged);
           run_sequence(gatewise_gru_forward, gatewise_gru_backward, 3, 4, s[0], s[1], s[2], s[3], threads, ragged);
         }
+    for (long rows = 1; rows <= 3; ++rows) {  // options, with the units or the rows shared
+      run_sequence(gatewise_rnn_forward, gatewise_rnn_backward, 1, 1, 20, rows, 40, 70, 3, false, true);
+      run_sequence(gatewise_lstm_forward, gatewise_lstm_backward, 4, 4, 20, rows, 40, 70, 3, true, true);
+      run_sequence(gatewise_gru_forward, gatewise_gru_backward, 3, 4, 20, rows, 40, 70, 3, true, true);
+    }
+    run_sequence(gatewise_lstm_forward, gatewise_lstm_backward, 4, 4, 3, 5, 700, 290, 2, true);  // weights beyond a cache
+    std::vector<uint8_t> mask(200'001);
+    gatewise_mask(mask.data(), int64_t(mask.size()), 1, 2, 1u << 30, 3);
     run_scans();
     run_scan_layers(true);
     run_scan_layers(false);
