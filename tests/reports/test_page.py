@@ -148,6 +148,15 @@ def test_a_probe_shows_its_lengths() -> None:
     assert _read(page).tags.count("svg") == 6
 
 
+def test_a_cell_that_failed_at_the_last_length_is_shown_at_the_others() -> None:
+    record = made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200))
+    record["models"] = [model for model in record["models"] if model["name"] != "rnn"]
+    record["differences"] = [pair for pair in record["differences"] if "rnn" not in (pair["first"], pair["second"])]
+    record["axis"]["points"][1]["models"] = record["axis"]["points"][1]["models"][:1]
+    text = _text(render_page(record))
+    assert re.search(r"RNN 0\.00\d+ – 50", text)
+
+
 def test_memory_curves_are_solid_and_dashed() -> None:
     page = render_page(made_up_record(CELLS))
     assert "How far back they remember" in page

@@ -9,7 +9,7 @@ from typing import Any
 from gatewise import words
 from gatewise.reports.records import Record
 
-__all__ = ["axis_table", "examples", "forecast", "matrices", "samples", "surprise"]
+__all__ = ["axis_models", "axis_table", "examples", "forecast", "matrices", "samples", "surprise"]
 
 _WIDEST_MATRIX = 12
 _FIRST_EXAMPLES = 5
@@ -147,15 +147,24 @@ def axis_table(record: Record, models: Sequence[Model], scale: words.Scale) -> d
     if not axis:
         return None
     rows = []
-    for model in models:
+    for name, _ in axis_models(record, models):
         cells = []
         for point in axis["points"]:
-            found = [entry for entry in point["models"] if entry["name"] == model["name"]]
+            found = [entry for entry in point["models"] if entry["name"] == name]
             cells.append(scale.value(found[0]["figure"]["estimate"]) if found else "–")
-        reach = axis["reach"].get(model["name"])
-        rows.append((model["name"], cells, "–" if reach is None else words.number(reach)))
+        reach = axis["reach"].get(name)
+        rows.append((name, cells, "–" if reach is None else words.number(reach)))
     values = [point["value"] for point in axis["points"]]
     return {"title": axis["title"], "values": values, "rows": rows, "reaches": bool(axis["reach"])}
+
+
+def axis_models(record: Record, models: Sequence[Model]) -> list[tuple[str, str]]:
+    """Name and title of the models of the last point, in their order, and of those that finished at others only."""
+    found = {model["name"]: model["title"] for model in models}
+    for point in (record["axis"] or {"points": []})["points"]:
+        for entry in point["models"]:
+            found.setdefault(entry["name"], entry["title"])
+    return list(found.items())
 
 
 def _mean_rows(rows: Sequence[Sequence[float] | None]) -> list[float]:

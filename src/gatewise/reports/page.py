@@ -57,7 +57,10 @@ def render_page(record: Record, *, changes: Mapping[str, Any] | None = None) -> 
         record: a checked comparison, see `gatewise.reports.records.check_record`.
         changes: what differs from an older comparison, or None.
     """
-    models, scale, styles = sorted_models(record), scale_of(record), series_style(record["models"])
+    models, scale = sorted_models(record), scale_of(record)
+    titles = dict(kinds.axis_models(record, record["models"]))
+    kind_of = {model["name"]: model["kind"] for model in record["models"]}
+    styles = series_style([{"name": name, "kind": kind_of.get(name, "recurrent")} for name in titles])
     first, others = kinds.examples(record, models, styles)
     settings, environment = sections.settings(record)
     template = _environment().get_template("report.html")
@@ -65,7 +68,7 @@ def render_page(record: Record, *, changes: Mapping[str, Any] | None = None) -> 
         record=record,
         models=models,
         styles=styles,
-        titles={model["name"]: model["title"] for model in record["models"]},
+        titles=titles,
         scale=scale,
         opening=_opening(record),
         tiles=sections.tiles(record, scale),

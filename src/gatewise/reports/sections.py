@@ -34,8 +34,8 @@ def tiles(record: Record, scale: words.Scale) -> list[dict[str, str]]:
         ("speed", "Fastest to train", "seconds_per_epoch", lambda value: f"{words.duration(value)} per epoch"),
         ("size", "Smallest", "parameters", lambda value: f"{words.count(value)} parameters"),
     ):
-        if name in answers:
-            models = [by_name[each] for each in answers[name]["models"]]
+        models = [by_name[each] for each in answers.get(name, {}).get("models", []) if each in by_name]
+        if models:
             least = write(min(model["cost"][key] or 0 for model in models))
             if len(models) == sum(model["kind"] != "baseline" for model in record["models"]):
                 card = {"question": question, "models": "All about alike", "figure": least, "beside": "within 5 %"}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gatewise.reports.columns import Column, cost_columns, fitting, quality_columns, scale_of, sorted_models, two_lines
+from gatewise.reports.kinds import axis_models
 from gatewise.reports.records import Record
 from gatewise.words import number
 
@@ -75,7 +76,7 @@ def _tables(models: Sequence[Mapping[str, Any]], columns: Sequence[Column], widt
 def _table(models: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> Table:
     from rich.text import Text
 
-    table = _empty(models)
+    table = _empty([str(model["title"]) for model in models])
     for column in columns:
         head = "\n".join(two_lines(column.head))
         table.add_column(Text(head), justify="left" if column.left else "right", no_wrap=True)
@@ -89,23 +90,24 @@ def _axis_table(axis: Mapping[str, Any], models: Sequence[Mapping[str, Any]], re
     """A row per model, a column per point."""
     from rich.text import Text
 
-    scale, table = scale_of(record), _empty(models)
+    scale, table = scale_of(record), _empty([title for _, title in axis_models(record, models)])
     for point in axis["points"]:
         table.add_column(Text(f"{axis['name']}\n{number(point['value'])}"), justify="right", no_wrap=True)
-    for model in models:
+    baselines = {model["name"] for model in models if model["kind"] == "baseline"}
+    for name, title in axis_models(record, models):
         cells = []
         for point in axis["points"]:
-            found = [entry for entry in point["models"] if entry["name"] == model["name"]]
+            found = [entry for entry in point["models"] if entry["name"] == name]
             cells.append(scale.value(found[0]["figure"]["estimate"]) if found else "–")
-        table.add_row(Text(model["title"]), *map(Text, cells), style="dim" if model["kind"] == "baseline" else "")
+        table.add_row(Text(title), *map(Text, cells), style="dim" if name in baselines else "")
     return table
 
 
-def _empty(models: Sequence[Mapping[str, Any]]) -> Table:
+def _empty(titles: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
-    longest = max(len(str(model["title"])) for model in models)
+    longest = max((len(title) for title in titles), default=0)
     table.add_column("\nmodel", min_width=min(_NAME_WIDTH, longest), max_width=_NAME_WIDTH, overflow="fold")
     return table
