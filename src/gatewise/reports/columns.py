@@ -27,6 +27,7 @@ _MINOR = (
     "training_memory_bytes",
     "step_p99",
     "per_example_in_batch",
+    "file_bytes",
     "energy_joules",
 )
 _COSTS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
@@ -114,8 +115,10 @@ def quality_columns(record: Record) -> list[Column]:
 def cost_columns(record: Record) -> list[Column]:
     """Everything that was measured of what a model costs, and the kernel that ran."""
     models = record["models"]
+    streamed = any(model["cost"].get("step_p50") is not None for model in models)
+    minor = (*_MINOR, "one_example") if streamed else _MINOR
     known = [
-        Column(_head(name, head, record), _cost(name, write), minor=name in _MINOR)
+        Column(_head(name, head, record), _cost(name, write), minor=name in minor)
         for name, head, write in _COSTS
         if any(model["cost"].get(name) is not None for model in models)
     ]

@@ -70,7 +70,7 @@ def print_changes(changes: Mapping[str, Any], console: Console) -> None:
 def _tables(models: Sequence[Mapping[str, Any]], columns: Sequence[Column], width: int) -> list[list[Column]]:
     names = min(_NAME_WIDTH, max(len(str(model["title"])) for model in models))
     cells = [[column.make(model) for model in models] for column in columns]
-    return [[columns[number] for number in table] for table in fitting(columns, cells, width - names - 4)]
+    return [[columns[number] for number in table] for table in fitting(columns, cells, width - names - 2)]
 
 
 def _table(models: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> Table:
