@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "LanguageModel": "gatewise.estimators",
     "TextClassifier": "gatewise.estimators",
-    "compare": "gatewise.comparison",
+    "compare": "gatewise.study",
     "datasets": "gatewise.data",
     "load_run": "gatewise.training",
     "nn": "",
 }
 
-__all__ = ["TextClassifier", "compare", "datasets", "load_run", "nn"]
+__all__ = ["LanguageModel", "TextClassifier", "compare", "datasets", "load_run", "nn"]
 
 if TYPE_CHECKING:
     from gatewise import nn as nn
-    from gatewise.comparison import compare as compare
     from gatewise.data import datasets as datasets
+    from gatewise.estimators import LanguageModel as LanguageModel
     from gatewise.estimators import TextClassifier as TextClassifier
+    from gatewise.study import compare as compare
     from gatewise.training import load_run as load_run
 
 

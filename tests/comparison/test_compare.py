@@ -12,15 +12,14 @@ import pytest
 
 import gatewise
 from gatewise.comparison import load_comparison
-from gatewise.comparison.events import ComparisonEvent, DataReady, ModelDone, ModelStarted, RunProgress
-from gatewise.comparison.execution import BASELINE
+from gatewise.comparison.events import ComparisonEvent, DataReady, PlanReady, TrialDone, TrialStatus
 from gatewise.errors import OptionError, RunError
 from gatewise.reports import render_page
 from gatewise.reports.records import check_record
-from gatewise.training.events import EpochDone, StepDone
 from small_data import SETTINGS, write_reviews
 
 COLUMNS = {"text": "review", "label": "mood"}
+BASELINE = "tfidf-logistic-regression"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,8 @@ def test_the_record_is_whole_and_true(done: tuple[Any, list[ComparisonEvent]]) -
             assert run["test"]["accuracy"] == pytest.approx(float(np.mean(predicted == truth)))
             assert np.sum(run["test"]["confusion"]) == len(truth)
             assert len(run["epochs"]) == (2 if model["kind"] == "recurrent" else 0)
-            assert run["training_seconds"] > 0 and run["latency"]["one_text"] > 0
+            assert run["training_seconds"] > 0
+        assert model["cost"]["one_example"] > 0
         assert model["figure"]["low"] <= model["figure"]["estimate"] <= model["figure"]["high"]
     assert len(record["differences"]) == 3
     assert record["environment"]["threads"] == 1
@@ -64,7 +64,7 @@ def test_the_python_object_gives_table_verdict_and_best(done: tuple[Any, list[Co
     assert list(table.index) == [BASELINE, "rnn", "gru"]
     assert table.loc["gru", "test_accuracy"] == result.record["models"][2]["figure"]["estimate"]
     assert set(result.differences().index) == {(BASELINE, "rnn"), (BASELINE, "gru"), ("rnn", "gru")}
-    assert result.verdict == " ".join(result.record["verdict"]["sentences"])
+    assert result.verdict() == " ".join(result.record["verdict"]["sentences"])
     assert result.headline in repr(result)
     best = result.best("gru")
     assert best.spec.model.cell == "gru"
@@ -80,23 +80,25 @@ def test_the_report_can_be_drawn_from_it(done: tuple[Any, list[ComparisonEvent]]
     assert done[0].headline in page.replace("&#39;", "'")
 
 
+def fresh(events: list[ComparisonEvent]) -> list[str]:
+    """The trials that were carried out, not found."""
+    return [event.trial.name for event in events if isinstance(event, TrialDone) and not event.reused]
+
+
 def test_events_tell_the_whole_story(done: tuple[Any, list[ComparisonEvent]]) -> None:
     _, events = done
     assert isinstance(events[0], DataReady) and not events[0].resumed
-    started = [event for event in events if isinstance(event, ModelStarted)]
-    assert [(event.name, event.seed, event.number) for event in started] == [
-        (BASELINE, None, 1),
-        ("rnn", 0, 2),
-        ("rnn", 1, 3),
-        ("gru", 0, 4),
-        ("gru", 1, 5),
-    ]
-    assert {event.total for event in started} == {5}
-    assert len([event for event in events if isinstance(event, ModelDone)]) == 5
-    progress = [event for event in events if isinstance(event, RunProgress)]
-    assert len([event for event in progress if isinstance(event.event, EpochDone)]) == 8
-    left = [event.seconds_left for event in progress if isinstance(event.event, StepDone)]
-    assert all(seconds is not None and seconds >= 0 for seconds in left)
+    assert isinstance(events[1], PlanReady)
+    assert events[1].trainings == 4 and events[1].seconds is not None and events[1].seconds > 0
+    finished = [event for event in events if isinstance(event, TrialDone)]
+    names = [BASELINE, "rnn-seed0", "rnn-seed1", "gru-seed0", "gru-seed1"]
+    assert [event.trial.name for event in finished] == names
+    assert [(event.number, event.total) for event in finished] == [(number, 5) for number in range(1, 6)]
+    assert all(event.test is not None and event.error is None for event in finished)
+    told = [event for event in events if isinstance(event, TrialStatus)]
+    assert {status.name for status in told} == set(names)
+    assert [(status.epoch, status.step) for status in told if status.name == "gru-seed1"][-1] == (2, told[-1].steps)
+    assert all(status.seconds_left >= 0 for status in told if status.seconds_left is not None)
 
 
 def test_the_same_again_reuses_everything(done: tuple[Any, list[ComparisonEvent]], reviews: Path) -> None:
@@ -106,8 +108,9 @@ def test_the_same_again_reuses_everything(done: tuple[Any, list[ComparisonEvent]
     again = gatewise.compare(
         reviews, cells=["rnn", "gru"], seeds=2, out=result.folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
-    assert all(event.started.reused for event in events if isinstance(event, ModelDone))
+    assert fresh(events) == []
     assert isinstance(events[0], DataReady) and events[0].resumed
+    assert isinstance(events[1], PlanReady) and events[1].seconds is None
     assert {path: path.stat().st_mtime_ns for path in (result.folder / "runs").rglob("*")} == before
     for part in ("plan", "data", "verdict", "models", "differences", "examples", "command"):
         assert json.loads(json.dumps(again.record[part])) == json.loads(json.dumps(result.record[part]))
@@ -118,10 +121,9 @@ def test_more_cells_cost_only_their_own(done: tuple[Any, list[ComparisonEvent]],
     shutil.copytree(done[0].folder, folder)
     events: list[ComparisonEvent] = []
     grown = gatewise.compare(
-        reviews, cells=["rnn", "gru", "lstm"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
+        reviews, cells=["rnn", "gru", "bilstm"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
-    fresh = [event.started.name for event in events if isinstance(event, ModelDone) and not event.started.reused]
-    assert fresh == ["lstm", "lstm"]
+    assert fresh(events) == ["bilstm-seed0", "bilstm-seed1"]
     assert len(grown.record["differences"]) == 6
 
 
@@ -130,17 +132,22 @@ def test_a_lost_run_is_trained_again_to_the_same_numbers(
 ) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(done[0].folder, folder)
-    shutil.rmtree(folder / "runs" / "gru-seed1")
-    (folder / "measurements" / "rnn-seed0.json").write_text("{ cut o")
+    (lost,) = (folder / "runs").glob("gru-seed1-*")
+    shutil.rmtree(lost)
+    (cut,) = (folder / "measurements").glob("rnn-seed0-????????.json")
+    cut.write_text("{ cut o")
+    (gone,) = (folder / "measurements").glob("rnn-seed1-*.safetensors")
+    gone.unlink()
     (folder / "comparison.json").unlink()
     events: list[ComparisonEvent] = []
     again = gatewise.compare(
         reviews, cells=["rnn", "gru"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
-    fresh = [event.started for event in events if isinstance(event, ModelDone) and not event.started.reused]
-    assert [(event.name, event.seed) for event in fresh] == [("rnn", 0), ("gru", 1)]
+    assert fresh(events) == ["rnn-seed0", "rnn-seed1", "gru-seed1"]
     for new, old in zip(again.record["models"], done[0].record["models"], strict=True):
         assert [run["predictions"] for run in new["runs"]] == [run["predictions"] for run in old["runs"]]
+    (weights,) = (folder / "runs").glob("gru-seed1-*/best.safetensors")
+    assert weights.read_bytes() == (done[0].folder / weights.relative_to(folder)).read_bytes()
 
 
 def test_another_comparison_is_refused_and_nothing_changes(

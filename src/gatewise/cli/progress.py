@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from gatewise import words
-from gatewise.comparison.events import ComparisonEvent, DataReady, ModelDone, ModelStarted, RunProgress
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
 
 if TYPE_CHECKING:
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
     from gatewise.tasks.problem import Metric
     from gatewise.training.kinds import Dataset
 
-__all__ = ["ComparisonDisplay", "TrainingDisplay", "console"]
+__all__ = ["TrainingDisplay", "clock", "console"]
 
 _PLAIN_SECONDS = 15.0
 _PHASES = {"pretraining": ", as a language model first"}
-_BASELINE_STEP = "fitting on single words and word pairs"
 
 
 def console() -> Console:
@@ -35,7 +33,7 @@ def console() -> Console:
 
 
 class TrainingDisplay:
-    """Shows one training run; the base of the comparison's display.
+    """Shows one training run.
 
     Args:
         screen: where to.
@@ -118,7 +116,7 @@ class TrainingDisplay:
 
     def _step(self, event: StepDone) -> None:
         speed = f"{event.examples_per_second:,.0f} {self.unit}/s"
-        rate = f"loss {event.loss:.3f} · {speed} · {_clock(event.seconds_left)} left"
+        rate = f"loss {event.loss:.3f} · {speed} · {clock(event.seconds_left)} left"
         if self.epoch_bar is not None:
             description = f"{self.title}{self.phase} epoch {event.epoch}/{self.epochs}"
             self.bars.update(
@@ -146,83 +144,14 @@ class TrainingDisplay:
             self.epoch_bar = None
 
 
-class ComparisonDisplay(TrainingDisplay):
-    """Shows a whole comparison: every model's result as it comes, and the time until all are trained."""
-
-    def __init__(self, screen: Console) -> None:
-        super().__init__(screen)
-        self.all_bar: TaskID | None = None
-
-    def __enter__(self) -> ComparisonDisplay:
-        super().__enter__()
-        return self
-
-    def __call__(self, event: ComparisonEvent) -> None:
-        """Show an event of the comparison."""
-        if isinstance(event, DataReady):
-            self._data_ready(event)
-        elif isinstance(event, ModelStarted):
-            self._model_started(event)
-        elif isinstance(event, RunProgress):
-            self._run_progress(event)
-        else:
-            self._model_done(event)
-
-    def _data_ready(self, event: DataReady) -> None:
-        self.data(event.dataset)
-        runs = len(event.plan.cells) * len(event.plan.seeds)
-        what = f"{', '.join(event.plan.cells)} with {_plural(len(event.plan.seeds), 'seed')} each"
-        self.say(f"Comparing {what} ({_plural(runs, 'run')}) beside a linear baseline; result in {event.folder}")
-        if event.resumed:
-            self.say("The folder holds this comparison already: what is finished is reused.", "bold")
-
-    def _model_started(self, event: ModelStarted) -> None:
-        self.begin(_title(event), _BASELINE_STEP if event.seed is None and not event.reused else "")
-        if self.live:
-            if self.all_bar is not None:
-                self.bars.remove_task(self.all_bar)
-            self.all_bar = self.bars.add_task(
-                "All models", total=event.total, completed=event.number - 1, words=f"{event.number} of {event.total}"
-            )
-
-    def _run_progress(self, event: RunProgress) -> None:
-        self.training(event.event)
-        if self.all_bar is not None and event.seconds_left is not None and isinstance(event.event, StepDone):
-            started = event.started
-            step = event.event
-            part = (step.epoch - 1 + step.step / step.steps) / max(1, self.epochs)
-            left = f"{started.number} of {started.total} · about {_clock(event.seconds_left)} left"
-            self.bars.update(self.all_bar, completed=started.number - 1 + part, words=left)
-
-    def _model_done(self, event: ModelDone) -> None:
-        self._end_bar()
-        reused = " (finished before, reused)" if event.started.reused else ""
-        self.say(
-            f"{_title(event.started)}: test accuracy {words.percent(event.accuracy)}, "
-            f"trained in {words.duration(event.training_seconds)}{reused}",
-            "bold",
-        )
-
-
-def _title(event: ModelStarted) -> str:
-    from gatewise.comparison.record import title_of
-
-    title = title_of(event.name)
-    return title if event.seed is None else f"{title}, seed {event.seed}"
-
-
-def _clock(seconds: float) -> str:
-    """Minutes and seconds.
+def clock(seconds: float) -> str:
+    """A time as minutes and seconds.
 
     Example:
-        >>> _clock(75.4), _clock(4000)
+        >>> clock(75.4), clock(4000)
         ('1:15', '1:06:40')
     """
     whole = max(0, round(seconds))
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

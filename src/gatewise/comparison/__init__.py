@@ -1,4 +1,4 @@
-"""Plan (cells x seeds), execution, statistics, verdict.
+"""Plan (cells x settings x seeds), execution, statistics, verdict.
 
 Names are loaded when first used: planning imports no torch.
 """
@@ -13,19 +13,17 @@ if TYPE_CHECKING:
     from gatewise.comparison.plan import make_plan as make_plan
     from gatewise.comparison.result import Comparison as Comparison
     from gatewise.comparison.result import load_comparison as load_comparison
-    from gatewise.comparison.run import compare as compare
     from gatewise.comparison.run import run_plan as run_plan
 
 _HOME = {
     "Comparison": "gatewise.comparison.result",
     "Plan": "gatewise.comparison.plan",
-    "compare": "gatewise.comparison.run",
     "load_comparison": "gatewise.comparison.result",
     "make_plan": "gatewise.comparison.plan",
     "run_plan": "gatewise.comparison.run",
 }
 
-__all__ = ["Comparison", "Plan", "compare", "load_comparison", "make_plan", "run_plan"]
+__all__ = ["Comparison", "Plan", "load_comparison", "make_plan", "run_plan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gatewise.comparison.grid import Range
 from gatewise.comparison.plan import Plan
 from gatewise.training.assembly import PARTS, setting_fields
 from gatewise.training.kinds import task_of
 from gatewise.training.run_spec import RunSpec
-from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
 __all__ = ["compare_command", "setting_words", "train_command"]
 
 
-def compare_command(plan: Plan, folder: Path) -> str:
+def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None = None) -> str:
     """The command that carries a plan out in a folder.
+
+    Args:
+        plan: the plan.
+        folder: where its result lies.
+        options: where and how it runs: ``jobs``, ``cluster``, ``storage``, ``margin``, ``yes``, ``old_code``.
 
     Example:
         >>> from gatewise.comparison.plan import make_plan
-        >>> compare_command(make_plan("imdb", cells=["gru"], epochs=5), Path("runs/imdb"))
-        'gatewise compare imdb --cells gru --epochs 5 --out runs/imdb'
+        >>> compare_command(make_plan("imdb", cells=["gru"], epochs=5, grid={"lr": [1e-3, 3e-3]}), Path("runs/imdb"))
+        'gatewise compare imdb --cells gru --grid learning_rate=0.001,0.003 --epochs 5 --out runs/imdb'
     """
-    words = ["gatewise", "compare", *_data_words(plan.data)]
+    words = ["gatewise", "compare", plan.data]
+    if task_of(plan.data, given=tuple(plan.settings)) != plan.task:
+        words += ["--task", plan.task]
     if plan.cells != ("rnn", "lstm", "gru"):
         words += ["--cells", ",".join(plan.cells)]
     if len(plan.seeds) > 1:
         words += ["--seeds", str(len(plan.seeds))]
-    words += _setting_words(plan.model, ModelSpec(), omit="cell")
-    words += _setting_words(dataclasses.replace(plan.training, seed=plan.seeds[0]), TrainingSpec())
+    words += _search_words(plan)
+    words += ["--match", plan.match] if plan.match != "hidden" else []
+    for module in plan.imports:
+        words += ["--import", module]
+    if plan.axis is not None:
+        words += [_flag(plan.axis.name), ",".join(map(str, plan.axis.values))]
+    usual = {name: value for part in PARTS for name, value in setting_fields(plan.task, part).items()}
+    seed = {"seed": plan.seeds[0]}
+    words += _given_words({**plan.settings, **seed}, usual)
+    words += _given_words(options or {}, {"jobs": 1, "yes": False, "old_code": False})
     return shlex.join([*words, "--out", str(folder)])
+
+
+def _search_words(plan: Plan) -> list[str]:
+    if plan.search is None:
+        return []
+    words: list[str] = []
+    for name, values in plan.search.space.items():
+        written = str(values) if isinstance(values, Range) else ",".join(map(str, values))
+        words += ["--grid", f"{name}={written}"]
+    if plan.search.method != "grid":
+        words += ["--search", plan.search.method, "--trials", str(plan.search.trials)]
+    return words + (["--metric", plan.search.metric] if plan.search.metric is not None else [])
+
+
+def _given_words(given: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
+    """Flags for what was asked for and is not the usual."""
+    words: list[str] = []
+    for name, value in given.items():
+        if value is None or value == usual.get(name):
+            continue
+        if isinstance(value, bool):
+            words.append(_flag(name) if value else "--no-" + _flag(name)[2:])
+        else:
+            words += [_flag(name), str(value)]
+    return words
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def train_command(spec: RunSpec, folder: Path) -> str:
@@ -76,27 +119,3 @@ def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ())
 def _given(spec: RunSpec) -> tuple[str, ...]:
     usual = setting_fields(spec.task, "data")
     return tuple(name for name, normal in usual.items() if name != "data" and getattr(spec.data, name) != normal)
-
-
-def _data_words(spec: DataSpec) -> list[str]:
-    words = [spec.data]
-    for name in ("text", "label", "test"):
-        value = getattr(spec, name)
-        if value is not None:
-            words += [f"--{name}", value]
-    return [*words, "--download"] if spec.download else words
-
-
-def _setting_words(spec: Any, usual: Any, omit: str = "") -> list[str]:
-    """Flags for the settings that are not the usual ones."""
-    words: list[str] = []
-    for entry in dataclasses.fields(spec):
-        value = getattr(spec, entry.name)
-        if entry.name == omit or value == getattr(usual, entry.name):
-            continue
-        flag = "--" + entry.name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(flag if value else "--no-" + flag[2:])
-        else:
-            words += [flag, str(value)]
-    return words

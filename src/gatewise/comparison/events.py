@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatewise.comparison.plan import Plan
-from gatewise.training.events import Event as TrainingEvent
+from gatewise.comparison.trials import Trial
 
 if TYPE_CHECKING:
-    from gatewise.data.records import TextDataset
+    from gatewise.tasks.problem import Metric
+    from gatewise.training.kinds import Dataset
 
-__all__ = ["ComparisonEvent", "ComparisonListener", "DataReady", "ModelDone", "ModelStarted", "RunProgress"]
+__all__ = [
+    "ComparisonEvent",
+    "ComparisonListener",
+    "DataReady",
+    "Measuring",
+    "PlanReady",
+    "TrialDone",
+    "TrialStatus",
+    "TuningDone",
+]
 
 
 @dataclass(frozen=True)
@@ -21,42 +31,116 @@ class DataReady:
     """The data is read and split; ``resumed`` says that the folder already holds a part of this comparison."""
 
     plan: Plan
-    dataset: TextDataset
+    dataset: Dataset
     folder: Path
     resumed: bool
+    metric: Metric
 
 
 @dataclass(frozen=True)
-class ModelStarted:
-    """One of the comparison's models begins; ``seed`` is None for the baseline, ``number`` counts from 1.
+class PlanReady:
+    """The plan is frozen and about to be carried out.
 
-    ``reused`` says that it was trained and measured before.
+    Attributes:
+        plan: what is to be done.
+        trainings: how many networks that is, at most.
+        seconds: how long it will take, estimated from a few measured steps of each cell; None where nothing is left.
+        jobs: trials at the same time.
+        threads: CPU threads of each.
+        where: ``this process``, ``2 processes`` or the cluster's address.
+        widths: the hidden size of each cell where the plan matches parameters; else empty.
+    """
+
+    plan: Plan
+    trainings: int
+    seconds: float | None
+    jobs: int
+    threads: int
+    where: str
+    widths: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TrialStatus:
+    """Where a trial stands.
+
+    Attributes:
+        name: the trial's.
+        phase: ``begun``, ``training`` or ``pretraining``.
+        epoch: the present one, from 1.
+        epochs: of the run, at most.
+        step: steps of the epoch that are done.
+        steps: of an epoch.
+        loss: of the last step.
+        rate: examples per second, in ``unit``.
+        unit: what an example is.
+        seconds_left: of this trial.
+        parameters: of its network.
+        kernel: what computes its recurrent layers.
+        figure: the metric on the validation part after the last whole epoch.
     """
 
     name: str
-    seed: int | None
+    phase: str = "begun"
+    epoch: int = 1
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    rate: float | None = None
+    unit: str = "examples"
+    seconds_left: float | None = None
+    parameters: int = 0
+    kernel: str = ""
+    figure: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrialDone:
+    """A trial is finished, or has failed.
+
+    Attributes:
+        trial: which.
+        number: of the trials done so far.
+        total: of all trials, at most.
+        reused: it was trained and measured before.
+        error: why it failed, or None.
+        validation: the metric on the validation part, or None.
+        test: the metric on the test part; None while settings are chosen.
+        training_seconds: its training time, or None.
+    """
+
+    trial: Trial
     number: int
     total: int
     reused: bool
+    error: str | None
+    validation: float | None
+    test: float | None
+    training_seconds: float | None
 
 
 @dataclass(frozen=True)
-class RunProgress:
-    """A training event of the current model; ``seconds_left`` estimates the time until all models are trained."""
+class TuningDone:
+    """The settings of a cell are chosen; ``figure`` is the winner's on the validation part."""
 
-    started: ModelStarted
-    event: TrainingEvent
-    seconds_left: float | None
+    cell: str
+    point: Any
+    settings: dict[str, Any]
+    figure: float
+    trials: int
 
 
 @dataclass(frozen=True)
-class ModelDone:
-    """A model is trained and measured on the test part."""
+class Measuring:
+    """All trials are done; cost and memory are measured, alone, in a process of their own."""
 
-    started: ModelStarted
-    accuracy: float
-    training_seconds: float
+    runs: int
 
 
-ComparisonEvent = DataReady | ModelStarted | RunProgress | ModelDone
+ComparisonEvent = DataReady | PlanReady | TrialStatus | TrialDone | TuningDone | Measuring
 ComparisonListener = Callable[[ComparisonEvent], None]

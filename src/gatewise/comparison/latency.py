@@ -1,10 +1,9 @@
-"""How long a prediction takes: one text at a time, and per text in a batch."""
+"""How long a prediction takes: one example at a time, and per example in a batch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,52 +13,58 @@ __all__ = ["measure_latency"]
 
 
 def measure_latency(
-    predict: Callable[[Sequence[str]], Any],
-    texts: Sequence[str],
+    predict: Callable[[int], object],
+    examples: int,
     *,
     singles: int = 40,
     batch: int = 256,
     repeats: int = 3,
+    most_seconds: float = 5.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float | int]:
-    """Time a prediction function, text in, probabilities out.
+    """Time a function that predicts the first n examples, from raw data to the answer.
 
     Args:
-        predict: the function; everything from text to probabilities is counted.
-        texts: real texts, taken from the front.
-        singles: how many are predicted one by one, after a few to warm up.
+        predict: the function.
+        examples: how many there are.
+        singles: how often one is predicted alone, after a few to warm up.
         batch: how many are predicted together.
         repeats: how often the batch is timed; the median counts.
+        most_seconds: stop repeating after this time.
         clock: gives seconds.
 
     Returns:
-        Seconds: ``one_text`` (median), ``one_text_p90``, ``per_text_in_batch``; and ``batch``, the texts in it.
+        Seconds: ``one_example`` (median), ``one_example_p90``, ``per_example_in_batch``; and ``batch``, the examples
+        in it.
 
     Raises:
-        OptionError: no text to time with.
+        OptionError: no example to time with.
 
     Example:
-        >>> measured = measure_latency(lambda texts: None, ["a", "b"], clock=iter(range(99)).__next__)
-        >>> measured["one_text"], measured["per_text_in_batch"], measured["batch"]
+        >>> measured = measure_latency(lambda count: None, 2, clock=iter(range(999)).__next__, most_seconds=1e9)
+        >>> measured["one_example"], measured["per_example_in_batch"], measured["batch"]
         (1.0, 0.5, 2)
     """
-    if not texts:
-        raise OptionError("latency needs at least one text")
-    alone = [texts[index % len(texts)] for index in range(singles)]
-    together = list(texts[:batch])
-    for text in alone[:3]:
-        predict([text])
-    seconds = [_time(predict, [text], clock) for text in alone]
-    whole = [_time(predict, together, clock) for _ in range(repeats)]
+    if examples < 1:
+        raise OptionError("latency needs at least one example")
+    together = min(batch, examples)
+    _repeat(predict, 1, 3, most_seconds, clock)
+    alone = _repeat(predict, 1, singles, most_seconds, clock)
+    whole = _repeat(predict, together, repeats, most_seconds, clock)
     return {
-        "one_text": float(np.median(seconds)),
-        "one_text_p90": float(np.quantile(seconds, 0.9)),
-        "per_text_in_batch": float(np.median(whole)) / len(together),
-        "batch": len(together),
+        "one_example": float(np.median(alone)),
+        "one_example_p90": float(np.quantile(alone, 0.9)),
+        "per_example_in_batch": float(np.median(whole)) / together,
+        "batch": together,
     }
 
 
-def _time(predict: Callable[[Sequence[str]], Any], texts: Sequence[str], clock: Callable[[], float]) -> float:
-    start = clock()
-    predict(texts)
-    return clock() - start
+def _repeat(
+    predict: Callable[[int], object], count: int, times: int, most_seconds: float, clock: Callable[[], float]
+) -> list[float]:
+    found: list[float] = []
+    while len(found) < times and sum(found) < most_seconds:
+        start = clock()
+        predict(count)
+        found.append(clock() - start)
+    return found

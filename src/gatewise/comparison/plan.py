@@ -1,42 +1,74 @@
-"""What is compared: cells x seeds on one data set, under one budget. Imports no torch."""
+"""What is compared: cells x settings x seeds on one data set, under one budget. Imports no torch."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatewise.errors import OptionError, RunError, did_you_mean
-from gatewise.files import make_folder, read_json, write_json
+from gatewise.comparison.grid import Space, count_combinations, parse_grid, read_space, space_record
+from gatewise.comparison.variants import checked_variants, variant_settings
+from gatewise.errors import OptionError
+from gatewise.training.assembly import ALIASES, PARTS, make_spec, setting_fields
+from gatewise.training.checks import check_choice, check_whole
+from gatewise.training.kinds import task_of
 from gatewise.training.run_spec import RunSpec
-from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
 
-__all__ = ["FORMAT_VERSION", "Plan", "PlannedRun", "claim_folder", "default_folder", "make_plan", "setting_names"]
+__all__ = [
+    "MATCHES",
+    "METHODS",
+    "Axis",
+    "Plan",
+    "Search",
+    "default_folder",
+    "import_modules",
+    "make_plan",
+    "setting_names",
+]
 
-FORMAT_VERSION = 1
-_PLAN_FILE = "plan.json"
-_FREE_TO_GROW = ("cells", "seeds")
+METHODS = ("grid", "random", "tpe")
+MATCHES = ("hidden", "parameters", "time")
+_TUNING_SEED = 1_000_000
+_USUAL_SPACE = {"learning_rate": "3e-4..1e-2", "hidden_size": "32..256", "dropout": "0..0.6"}
 
 
 @dataclass(frozen=True)
-class PlannedRun:
-    """One training run of a plan and the name of its folder."""
+class Search:
+    """How each cell's settings are chosen before the comparison: the same budget of trials for every cell.
 
-    cell: str
+    Args:
+        method: ``grid`` tries every combination; ``random`` and ``tpe`` (tree-structured Parzen estimator: Bergstra et
+            al., 2011) try ``trials`` of them.
+        trials: per cell (and point of the axis).
+        space: what may vary.
+        metric: figure on the validation part by which the winner is chosen; None: the task's own.
+        seed: with which every trial is trained; none of the comparison's own seeds.
+    """
+
+    method: str
+    trials: int
+    space: Space
+    metric: str | None
     seed: int
-    spec: RunSpec
 
-    @property
-    def name(self) -> str:
-        """Cell and seed in one word, as in the folder's name.
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return {**dataclasses.asdict(self), "space": space_record(self.space)}
 
-        Example:
-            >>> PlannedRun("gru", 2, RunSpec()).name
-            'gru-seed2'
-        """
-        return f"{self.cell}-seed{self.seed}"
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting that every cell meets at several values, such as the length of a probe."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return {"name": self.name, "values": list(self.values)}
 
 
 @dataclass(frozen=True)
@@ -44,65 +76,114 @@ class Plan:
     """Cells and seeds, and all that they have in common.
 
     Args:
-        data: the records.
-        cells: names of the cells, in the order of the tables.
+        task: the kind of problem.
+        data: registry name or path.
+        cells: names of cells and variants, in the order of the tables.
         seeds: the seeds with which each cell is trained.
-        model: the network; its ``cell`` is replaced by each of ``cells``.
-        training: the budget; its ``seed`` is replaced by each of ``seeds``.
+        settings: what was asked for by name; everything else is as the task's specs say.
+        search: how each cell's other settings are chosen; None: nothing is chosen.
+        axis: what varies beside cell and seed.
+        match: what the cells have in common: ``hidden`` width, number of ``parameters`` or training ``time``.
+        imports: modules to import wherever a trial runs, because they register cells.
 
     Example:
-        >>> [run.name for run in make_plan("imdb", cells=["lstm", "gru"], seeds=1).runs()]
-        ['lstm-seed0', 'gru-seed0']
+        >>> plan = make_plan("imdb", cells=["lstm", "bigru"], seeds=2)
+        >>> plan.spec("bigru", seed=1).model.bidirectional, plan.trainings
+        (True, 4)
     """
 
-    data: DataSpec
+    task: str
+    data: str
     cells: tuple[str, ...]
     seeds: tuple[int, ...]
-    model: ModelSpec
-    training: TrainingSpec
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    search: Search | None = None
+    axis: Axis | None = None
+    match: str = "hidden"
+    imports: tuple[str, ...] = ()
 
-    def runs(self) -> Iterator[PlannedRun]:
-        """Every run, cell by cell."""
-        for cell in self.cells:
-            for seed in self.seeds:
-                model, training = replace(self.model, cell=cell), replace(self.training, seed=seed)
-                yield PlannedRun(cell, seed, RunSpec(data=self.data, model=model, training=training))
+    @property
+    def points(self) -> tuple[Any, ...]:
+        """The values of the axis; (None,) where there is none."""
+        return (None,) if self.axis is None else self.axis.values
+
+    @property
+    def trainings(self) -> int:
+        """How many networks are trained, those of the search included."""
+        tried = 0 if self.search is None else self.search.trials
+        return len(self.cells) * len(self.points) * (tried + len(self.seeds))
+
+    def spec(self, cell: str, seed: int, chosen: Mapping[str, Any] | None = None, point: Any = None) -> RunSpec:
+        """One run of the plan.
+
+        Args:
+            cell: one of `cells`.
+            seed: start of its random numbers.
+            chosen: settings that the search, or the match, chose.
+            point: value of the axis.
+        """
+        at = {} if self.axis is None or point is None else {self.axis.name: point}
+        variant = variant_settings(cell, self.task)
+        local = {"download": False} if "download" in self.settings else {}
+        return make_spec(
+            self.task, self.data, {**self.settings, **local, **(chosen or {}), **at, **variant, "seed": seed}
+        )
+
+    def base(self, point: Any = None) -> RunSpec:
+        """The spec that all runs share before cell, seed and search have their say; the data may be fetched."""
+        at = {} if self.axis is None else {self.axis.name: point if point is not None else self.axis.values[0]}
+        return make_spec(self.task, self.data, {**self.settings, **at})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, ready for JSON; what differs between the runs stands once, under cells and seeds."""
-        model, training = dataclasses.asdict(self.model), dataclasses.asdict(self.training)
-        del model["cell"], training["seed"]
+        base = self.base()
+        parts = {part: dataclasses.asdict(getattr(base, part)) for part in PARTS if getattr(base, part) is not None}
+        del parts["model"]["cell"], parts["training"]["seed"]
+        parts["data"].pop("download", None)
+        if self.axis is not None:
+            for part in parts.values():
+                part.pop(self.axis.name, None)
         return {
+            "task": self.task,
             "cells": list(self.cells),
             "seeds": list(self.seeds),
-            "data": dataclasses.asdict(self.data),
-            "model": model,
-            "training": training,
+            **parts,
+            "search": None if self.search is None else self.search.to_dict(),
+            "axis": None if self.axis is None else self.axis.to_dict(),
+            "match": self.match,
+            "imports": list(self.imports),
         }
 
 
 def make_plan(
     data: str = "imdb",
     *,
-    cells: Iterable[str] = ("rnn", "lstm", "gru"),
+    cells: Iterable[str] | str = ("rnn", "lstm", "gru"),
     seeds: int = 1,
-    text: str | None = None,
-    label: str | None = None,
-    test: str | None = None,
-    download: bool = False,
+    task: str | None = None,
+    grid: Mapping[str, Any] | Sequence[str] | None = None,
+    search: str | None = None,
+    trials: int | None = None,
+    metric: str | None = None,
+    match: str = "hidden",
+    imports: Iterable[str] = (),
     **settings: Any,
 ) -> Plan:
     """Check and freeze what is to be compared.
 
     Args:
         data: registry name or path.
-        cells: names of the cells.
+        cells: names of cells and variants: ``gru``, ``bilstm``, ``gru*2``.
         seeds: how many seeds per cell: ``seed``, ``seed + 1``, ...
-        text: column of the texts.
-        label: column of the labels.
-        test: second file, used only for testing.
-        download: whether the registry may fetch the data.
-        **settings: any field of `ModelSpec` (but ``cell``) and `TrainingSpec` by its name.
+        task: the kind of problem; None: found from the data.
+        grid: values of settings to choose from, by name: ``{"hidden_size": [64, 128]}``; or words ``hidden=64,128``.
+        search: ``grid``, ``random`` or ``tpe``; None: ``grid`` where there is one.
+        trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
+        metric: figure on the validation part by which settings are chosen; None: the task's own.
+        match: ``hidden``, ``parameters`` or ``time``.
+        imports: modules that register cells.
+        **settings: any setting of the task's data, model and training by its name. One of them may be a list: then
+            every cell meets each of its values, and the report shows it as the axis.
 
     Raises:
         OptionError: an unknown cell or setting, no cell, a cell named twice, a number out of range.
@@ -112,34 +193,51 @@ def make_plan(
         Traceback (most recent call last):
         gatewise.errors.OptionError: there is no setting 'hiden_size'; fix: did you mean 'hidden_size'?
     """
-    names = _checked_cells(cells)
-    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
-        raise OptionError(
-            "seeds is out of range",
-            expected="a whole number of at least 1",
-            got=repr(seeds),
-            fix="give --seeds the number of times each cell is to be trained",
-        )
-    model_fields, training_fields = setting_names()
-    for name in settings:
-        if name not in (*model_fields, *training_fields):
-            known = [*model_fields, *training_fields]
-            fix = "name the cells with cells=" if name == "cell" else did_you_mean(name, known)
-            raise OptionError(f"there is no setting {name!r}", fix=fix)
-    model = {name: value for name, value in settings.items() if name in model_fields}
-    training = TrainingSpec(**{name: value for name, value in settings.items() if name in training_fields})
+    modules = import_modules(imports)
+    if "cell" in settings:
+        raise OptionError("there is no setting 'cell'", fix="name the cells with cells=")
+    named = {ALIASES.get(name, name): value for name, value in settings.items() if value is not None}
+    found = task_of(str(data), task=task, given=tuple(named))
+    names = checked_variants(cells, found)
+    check_whole("seeds", seeds, minimum=1)
+    check_choice("match", match, MATCHES)
+    fixed, axis = _axis(found, named)
+    plan = Plan(found, str(data), names, (0,), fixed, axis=axis, match=match, imports=modules)
+    for cell in names:
+        for point in plan.points:
+            plan.spec(cell, seed=0, point=point)
+    first = plan.base().training.seed
+    chosen = _search(found, str(data), fixed, grid, search, trials, metric, tuning_seed=first + _TUNING_SEED)
+    _check_variants(names, found, chosen)
+    fixed = {name: value for name, value in fixed.items() if name != "seed"}
+    return dataclasses.replace(plan, seeds=tuple(range(first, first + seeds)), settings=fixed, search=chosen)
+
+
+def import_modules(modules: Iterable[str]) -> tuple[str, ...]:
+    """Import the modules that register cells of one's own.
+
+    Raises:
+        OptionError: one is not there, or fails.
+
+    Example:
+        >>> import_modules(["no_such_cells"])
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: the module 'no_such_cells' cannot be imported; got: No module named 'no_such_cells'; ...
+    """  # noqa: E501
+    names = tuple(dict.fromkeys(modules))
     for name in names:
-        ModelSpec(cell=name, **model)
-    return Plan(
-        data=DataSpec(str(data), text=text, label=label, test=test, download=download),
-        cells=names,
-        seeds=tuple(range(training.seed, training.seed + seeds)),
-        model=ModelSpec(cell=names[0], **model),
-        training=training,
-    )
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise OptionError(
+                f"the module {name!r} cannot be imported",
+                got=str(error),
+                fix="name a module that Python finds: of an installed package, or a file in the folder of the command",
+            ) from error
+    return names
 
 
-def setting_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
+def setting_names(task: str = "classification") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the settings that all runs of a comparison share: those of the model, those of the training.
 
     Example:
@@ -147,8 +245,8 @@ def setting_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
         >>> "hidden_size" in model, "cell" in model, "epochs" in training
         (True, False, True)
     """
-    model = tuple(entry.name for entry in dataclasses.fields(ModelSpec) if entry.name != "cell")
-    return model, tuple(entry.name for entry in dataclasses.fields(TrainingSpec))
+    model = tuple(name for name in setting_fields(task, "model") if name != "cell")
+    return model, tuple(setting_fields(task, "training"))
 
 
 def default_folder(data: str, suffix: str = "") -> Path:
@@ -165,114 +263,74 @@ def default_folder(data: str, suffix: str = "") -> Path:
     return Path("runs") / f"{words or 'data'}{suffix}"
 
 
-def claim_folder(folder: Path, plan: Plan, fingerprint: str) -> bool:
-    """Make ``folder`` the place of this plan, or find that it already is.
-
-    A plan may grow: the same settings with more cells or seeds reuse what is there.
-
-    Args:
-        folder: the folder, which need not exist.
-        plan: what is to be compared.
-        fingerprint: of the data set.
-
-    Returns:
-        Whether the folder already held this plan or a smaller one, so that its finished runs are reused.
-
-    Raises:
-        RunError: the folder holds another comparison, a single run, other files, or is damaged or too new.
-        StorageError: it cannot be written.
-    """
-    path = folder / _PLAN_FILE
-    wanted = {"format_version": FORMAT_VERSION, "fingerprint": fingerprint, **plan.to_dict()}
-    if not path.exists():
-        _refuse_other_content(folder)
-        make_folder(folder)
-        write_json(path, wanted)
-        return False
-    present = _read_plan(path)
-    differing = _first_difference(present, wanted)
-    if differing is not None:
-        name, there, asked = differing
-        raise RunError(
-            f"{folder} holds another comparison: {name} differs",
-            expected=f"{name} {there}",
-            got=f"{name} {asked}",
-            fix=f"choose another folder, for example --out {_free_name(folder)}",
+def _axis(task: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], Axis | None]:
+    """Tell the settings that are one value from the one that is several."""
+    several = {name: value for name, value in settings.items() if isinstance(value, (list, tuple))}
+    if len(several) > 1:
+        raise OptionError(
+            "more than one setting has several values",
+            got=", ".join(several),
+            fix="keep one of them as the axis, and choose the others with --grid",
         )
-    if wanted != present:
-        write_json(path, wanted)
-    return True
+    fixed = {name: value for name, value in settings.items() if name not in several}
+    if not several:
+        return fixed, None
+    ((name, values),) = several.items()
+    if not values:
+        raise OptionError(f"{name} has no value", expected="at least one value", got=repr(values))
+    if name in ("seed", "threads", "device", "download"):
+        raise OptionError(f"{name} cannot be the axis", fix="use --seeds for repeats")
+    rising = tuple(sorted(dict.fromkeys(values)))
+    return (fixed, Axis(name, rising)) if len(rising) > 1 else ({**fixed, name: rising[0]}, None)
 
 
-def _checked_cells(cells: Iterable[str]) -> tuple[str, ...]:
-    given = cells.split(",") if isinstance(cells, str) else list(cells)
-    names = tuple(str(name).strip().lower() for name in given)
-    if not names or not all(names):
-        raise OptionError("no cell is named", expected="one or more of rnn, lstm, gru", fix="use --cells rnn,lstm,gru")
-    for name in names:
-        if names.count(name) > 1:
-            raise OptionError(f"the cell {name!r} is named twice", fix="name each cell once; use --seeds for repeats")
-        ModelSpec(cell=name)
-    return names
+def _search(
+    task: str,
+    data: str,
+    settings: Mapping[str, Any],
+    grid: Mapping[str, Any] | Sequence[str] | None,
+    method: str | None,
+    trials: int | None,
+    metric: str | None,
+    *,
+    tuning_seed: int,
+) -> Search | None:
+    if grid is not None and not grid:
+        raise OptionError("the grid is empty", expected="NAME=VALUE,VALUE", fix="leave --grid away, or name a setting")
+    if method is not None:
+        check_choice("search", method, METHODS)
+    given: Mapping[str, Any] | None = grid if isinstance(grid, Mapping) or grid is None else parse_grid(grid)
+    if given is None and method in (None, "grid"):
+        if method is not None or trials is not None or metric is not None:
+            raise OptionError(
+                "there is nothing to search", fix="name settings with --grid, or use --search tpe --trials 30"
+            )
+        return None
+    method = method or ("grid" if trials is None else "random")
+    if given is None:
+        known = setting_fields(task, "model") | setting_fields(task, "training")
+        given = {name: values for name, values in _USUAL_SPACE.items() if name in known and name not in settings}
+    space = read_space(task, data, given, settings)
+    size = count_combinations(space)
+    if method == "grid":
+        if size is None:
+            raise OptionError("a grid has no ranges", fix="write values with commas, or use --search tpe --trials 30")
+        if trials is not None:
+            raise OptionError(
+                "a grid tries every combination", got=f"trials {trials}", fix="use --search random or tpe"
+            )
+        trials = size
+    elif trials is None:
+        raise OptionError(f"--search {method} needs a budget", expected="--trials N", fix="for example --trials 30")
+    check_whole("trials", trials, minimum=1)
+    return Search(method, trials, space, metric, tuning_seed)
 
 
-def _refuse_other_content(folder: Path) -> None:
-    try:
-        content = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    except OSError as error:
-        raise RunError(f"{folder} cannot be read", got=str(error), fix="choose another folder with --out") from error
-    if content:
-        what = "a single run" if "spec.json" in content else "other files"
-        raise RunError(
-            f"{folder} is not empty: it holds {what}",
-            expected="a new or empty folder, or one with the same comparison",
-            got=", ".join(content[:3]) + (", ..." if len(content) > 3 else ""),
-            fix=f"choose another folder, for example --out {_free_name(folder)}",
-        )
-
-
-def _read_plan(path: Path) -> dict[str, Any]:
-    present = read_json(path)
-    version = present.get("format_version") if isinstance(present, dict) else None
-    if not isinstance(version, int):
-        raise RunError(f"{path} is damaged", expected="a format_version", fix="choose another folder with --out")
-    if version > FORMAT_VERSION:
-        raise RunError(
-            f"{path} is from a newer Gatewise",
-            expected=f"format {FORMAT_VERSION} or older",
-            got=f"format {version}",
-            fix="update Gatewise: pip install --upgrade gatewise",
-        )
-    return dict(present)
-
-
-def _first_difference(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
-    there, asked = _flatten(present), _flatten(wanted)
-    for name in dict.fromkeys([*asked, *there]):
-        old, new = there.get(name), asked.get(name)
-        if name in _FREE_TO_GROW:
-            if isinstance(old, list) and set(old) <= set(new or ()):
-                continue
-        elif old == new or name == "download":
-            continue
-        words = "data" if name == "fingerprint" else name
-        return (words, "as it was", "changed since") if name == "fingerprint" else (words, _word(old), _word(new))
-    return None
-
-
-def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in record.items():
-        flat.update(value if isinstance(value, dict) else {name: value})
-    return flat
-
-
-def _word(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else repr(value)
-
-
-def _free_name(folder: Path) -> Path:
-    number = 2
-    while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
-        number += 1
-    return candidate
+def _check_variants(cells: Sequence[str], task: str, search: Search | None) -> None:
+    for cell in cells if search is not None else ():
+        taken = set(variant_settings(cell, task)) & set(search.space if search is not None else ())
+        if taken:
+            raise OptionError(
+                f"the cell {cell!r} fixes {', '.join(sorted(taken))}, which the grid varies",
+                fix="name the plain cell, or take the setting out of the grid",
+            )

@@ -12,7 +12,7 @@ from gatewise.files import read_json
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gatewise.training import TrainedClassifier
+    from gatewise.training.kinds import Trained
 
 __all__ = ["RECORD_FILE", "Comparison", "load_comparison"]
 
@@ -40,7 +40,6 @@ class Comparison:
         """The outcome in a few words."""
         return str(self.record["verdict"]["headline"])
 
-    @property
     def verdict(self) -> str:
         """The outcome in one or two sentences that the numbers allow."""
         return " ".join(self.record["verdict"]["sentences"])
@@ -67,12 +66,12 @@ class Comparison:
         return pd.DataFrame(rows).set_index("model")
 
     def differences(self) -> pd.DataFrame:
-        """One row per pair of models: accuracy of the first minus the second, interval, p values."""
+        """One row per pair of models: figure of the first minus the second, interval, p values."""
         import pandas as pd
 
         return pd.DataFrame(self.record["differences"]).set_index(["first", "second"])
 
-    def best(self, cell: str | None = None) -> TrainedClassifier:
+    def best(self, cell: str | None = None) -> Trained:
         """The trained model that is best on the *validation* part, ready to predict; the test part has no say.
 
         Args:
@@ -90,6 +89,10 @@ class Comparison:
         runs = [run for name, model in recurrent.items() if cell in (None, name) for run in model["runs"]]
         metric = self.record["metric"]
         sign = 1.0 if metric["higher_is_better"] else -1.0
+        if not runs:
+            raise RunError(
+                f"no run of {cell or 'any cell'} was finished", fix="see the record's `failed` for the reasons"
+            )
         chosen = max(runs, key=lambda run: sign * run["epochs"][run["best_epoch"] - 1]["validation"][metric["name"]])
         return load_run(self.folder / chosen["folder"])
 

@@ -1,111 +1,222 @@
-"""`compare`: the one function behind the command of the same name."""
+"""From a plan to a finished comparison in a folder: the one function behind command and Python call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+import contextlib
+import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gatewise.comparison.budget import Budget
+from gatewise.comparison.claim import claim_folder, held_plan
 from gatewise.comparison.command import compare_command
-from gatewise.comparison.events import ComparisonEvent, ComparisonListener, DataReady
-from gatewise.comparison.execution import execute
-from gatewise.comparison.plan import Plan, claim_folder, default_folder, make_plan
+from gatewise.comparison.events import ComparisonEvent, ComparisonListener, DataReady, Measuring, PlanReady
+from gatewise.comparison.execution import Outcome, Workplace, execute
+from gatewise.comparison.locking import hold_folder
+from gatewise.comparison.measuring import measure_runs
+from gatewise.comparison.plan import Plan
+from gatewise.comparison.pool import Pool, describe_place
 from gatewise.comparison.record import build_record, compact_json
 from gatewise.comparison.result import RECORD_FILE, Comparison
-from gatewise.files import read_json, write_text
+from gatewise.comparison.trials import code_version, own_cell_modules
+from gatewise.comparison.tuning_log import TuningLog
+from gatewise.comparison.variants import variant_settings
+from gatewise.comparison.worker import keep_dataset
+from gatewise.errors import DivergenceError, OptionError
+from gatewise.files import make_folder, read_json, write_text
+from gatewise.tasks.problem import Metric
+from gatewise.training.checks import check_whole
 
-__all__ = ["compare", "run_plan"]
+__all__ = ["run_plan"]
+
+_WEEK = 7 * 24 * 3600.0
+_MOST_TRAININGS = 100_000
 
 
-def compare(
-    data: str | Path = "imdb",
+def run_plan(
+    plan: Plan,
+    folder: Path,
     *,
-    cells: Iterable[str] = ("rnn", "lstm", "gru"),
-    seeds: int = 1,
-    out: str | Path | None = None,
-    text: str | None = None,
-    label: str | None = None,
-    test: str | None = None,
-    download: bool = False,
+    jobs: int = 1,
+    cluster: str | None = None,
+    storage: str | None = None,
+    yes: bool = False,
+    old_code: bool = False,
+    margin: float | None = None,
     on_event: ComparisonListener | None = None,
-    **settings: Any,
 ) -> Comparison:
-    """Train every cell under the same budget, with the linear baseline beside them, and say what the numbers allow.
+    """Carry a plan out in a folder, or go on with it.
 
     Args:
-        data: registry name (``imdb``, ``rotten-tomatoes``) or path of a file, folder or archive.
-        cells: names of the cells to compare.
-        seeds: how many times each is trained.
-        out: folder for runs and `comparison.json`; None: ``runs/`` and the data's name. A folder that holds the same
-            comparison is continued, its finished runs are reused; one that holds anything else is refused.
-        text: column of the texts.
-        label: column of the labels.
-        test: second file, used only for testing.
-        download: whether the registry may fetch the data from the network.
+        plan: what to compare.
+        folder: for run folders, measurements and `comparison.json`.
+        jobs: trials at the same time, each in a process of its own.
+        cluster: address of a Dask scheduler whose workers carry the trials out; None: this machine.
+        storage: URL of a database that keeps the search's trials; None: a journal in the folder.
+        yes: go on even if it would take longer than a week.
+        old_code: count what an older version of the code trained in this folder as the same.
+        margin: differences within it make no difference in practice; None: see `build_record`.
         on_event: is told of every step, see `gatewise.comparison.events`.
-        **settings: any field of `ModelSpec` and `TrainingSpec` by its name: ``epochs``, ``hidden_size`` ...
-
-    Returns:
-        The finished comparison; `gatewise.reports.write_report` makes a page of its folder.
 
     Raises:
-        OptionError: an unknown cell or setting, a number out of range.
+        OptionError: too long, a metric that the task lacks, an unreachable cluster, a cell that processes cannot find.
+        RunError: the folder holds something else, or another comparison is under way in it.
         DataError: the data cannot be used.
-        RunError: the folder holds something else.
-        StorageError: it cannot be written.
-
-    Example:
-        >>> compare("imdb", cells=["lstn"])
-        Traceback (most recent call last):
-        gatewise.errors.OptionError: there is no cell 'lstn'; expected: ...; fix: did you mean 'lstm'?
+        StorageError: the folder cannot be written.
     """
-    plan = make_plan(
-        str(data), cells=cells, seeds=seeds, text=text, label=label, test=test, download=download, **settings
-    )
-    return run_plan(plan, Path(out) if out is not None else default_folder(str(data)), on_event=on_event)
-
-
-def run_plan(plan: Plan, folder: Path, *, on_event: ComparisonListener | None = None) -> Comparison:
-    """Carry a plan out in a folder; see `compare`."""
-    import numpy as np
-
-    from gatewise.data import load_text
-    from gatewise.training.kinds.classification import ClassificationKind
+    from gatewise.training.kinds import kind_of
 
     def told(event: ComparisonEvent) -> None:
         if on_event is not None:
             on_event(event)
 
-    spec = plan.data
-    dataset = load_text(spec.data, text=spec.text, label=spec.label, test=spec.test, download=spec.download)
-    # How the data came here is no part of what is compared: the fingerprint says whether it is the same.
-    plan = replace(plan, data=replace(plan.data, download=False))
-    resumed = claim_folder(folder, plan, dataset.fingerprint)
-    told(DataReady(plan, dataset, folder, resumed))
-    runs = execute(plan, dataset, folder, told)
-    entries = [entry for measured in runs.values() for entry in measured]
-    right = {
-        entry["name"]: (np.asarray(entry["predictions"]["predicted"]) == dataset.test.labels).astype(np.float64)
-        for entry in entries
-    }
-    record = build_record(
-        plan.to_dict(),
-        ClassificationKind(),
-        dataset,
-        entries,
-        right,
-        environment=_environment(folder, runs),
-        command=compare_command(plan, folder),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    write_text(folder / RECORD_FILE, compact_json(record) + "\n")
+    check_whole("jobs", jobs, minimum=1)
+    plan = _with_own_cells(plan, jobs, cluster)
+    kind = kind_of(plan.task)
+    if plan.trainings > _MOST_TRAININGS:
+        raise OptionError(
+            "the plan has too many trials", expected=f"at most {_MOST_TRAININGS:,}", got=f"{plan.trainings:,}"
+        )
+    datasets = _load(plan, kind)
+    metric = kind.metric_of(datasets[plan.points[-1]])
+    _check_metric(plan, metric)
+    code = code_version(variant_settings(cell, plan.task)["cell"] for cell in plan.cells)
+    plan, threads, code = _as_begun(plan, folder, jobs, cluster, code, old_code=old_code)
+    make_folder(folder)
+    with hold_folder(folder):
+        prints = {str(point): dataset.fingerprint for point, dataset in datasets.items()}
+        resumed = claim_folder(folder, plan, fingerprint=prints, code=code)
+        for place in ("runs", "measurements", "live"):
+            make_folder(folder / place)
+        told(DataReady(plan, datasets[plan.points[-1]], folder, resumed, metric))
+        if cluster is not None:
+            from gatewise.comparison.cluster import check_cluster
+
+            jobs = check_cluster(cluster, folder)
+        work = Workplace(
+            folder,
+            datasets,
+            metric,
+            tuple(each.name for each in kind.baselines(plan.base().data)),
+            code,
+            threads,
+            Budget(plan, datasets, folder, threads),
+            Pool(folder, jobs, cluster, told),
+            TuningLog(
+                folder, storage, f"{plan.data} {prints[str(plan.points[0])][:8]}", wanted=plan.search is not None
+            ),
+            told,
+        )
+        told(_ready(plan, work, jobs, cluster, yes=yes))
+        outcome = execute(plan, work)
+        told(Measuring(len(plan.cells)))
+        measure_runs(plan, work, outcome)
+        record = _record(plan, kind, datasets, folder, outcome, margin)
+        write_text(folder / RECORD_FILE, compact_json(record) + "\n")
     return Comparison(folder, record)
 
 
-def _environment(folder: Path, runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def _with_own_cells(plan: Plan, jobs: int, cluster: str | None) -> Plan:
+    """Let other processes learn of cells that are not Gatewise's own."""
+    own = own_cell_modules(variant_settings(cell, plan.task)["cell"] for cell in plan.cells)
+    for cell, module in own.items():
+        if module == "__main__" and (jobs > 1 or cluster is not None):
+            raise OptionError(
+                f"the cell {cell!r} is defined where other processes cannot find it",
+                expected="a cell defined in a module that can be imported",
+                got="one defined in the script or the notebook that runs",
+                fix="move its class into a file of its own and import that, or use jobs=1",
+            )
+    found = tuple(dict.fromkeys([*plan.imports, *(module for module in own.values() if module != "__main__")]))
+    return dataclasses.replace(plan, imports=found)
+
+
+def _check_metric(plan: Plan, metric: Metric) -> None:
+    asked = None if plan.search is None else plan.search.metric
+    if asked is not None and asked not in (metric.name, "loss"):
+        raise OptionError(
+            f"{plan.task} has no metric {asked!r} to choose settings by",
+            expected=f"{metric.name} or loss",
+            fix=f"leave --metric away, or use --metric {metric.name}",
+        )
+
+
+def _load(plan: Plan, kind: Any) -> dict[Any, Any]:
+    """The data at each point of the axis, read once where it does not change them."""
+    found: dict[Any, Any] = {}
+    read: dict[str, Any] = {}
+    for point in plan.points:
+        spec = plan.base(point).data
+        if repr(spec) not in read:
+            read[repr(spec)] = kind.load(spec)
+        found[point] = read[repr(spec)]
+    return found
+
+
+def _as_begun(
+    plan: Plan, folder: Path, jobs: int, cluster: str | None, code: str, *, old_code: bool
+) -> tuple[Plan, int, str]:
+    """Settle the number of threads, on which the last bits depend: a folder that was begun goes on with its own."""
+    from gatewise.training.environment import usable_cores
+
+    held = held_plan(folder)
+    threads = plan.settings.get("threads")
+    if threads is None and held is not None:
+        threads = (held.get("training") or {}).get("threads")
+    if threads is None:
+        threads = 1 if cluster is not None else max(1, usable_cores() // jobs)
+    if old_code and held is not None:
+        code = str(held.get("code", code))
+    return dataclasses.replace(plan, settings={**plan.settings, "threads": threads}), int(threads), code
+
+
+def _ready(plan: Plan, work: Workplace, jobs: int, cluster: str | None, *, yes: bool) -> PlanReady:
+    """Freeze the plan: what it is, and how long it will take."""
+    from gatewise.comparison.estimate import estimate_seconds
+
+    point = plan.points[-1]
+    keep_dataset(plan.task, plan.spec(plan.cells[0], 0, None, point).data, work.datasets[point])
+    widths = {}
+    if plan.match == "parameters":
+        widths = {cell: int(work.budget.chosen(cell, point, {})["hidden_size"]) for cell in plan.cells}
+    seconds = None
+    with contextlib.suppress(DivergenceError):
+        seconds = estimate_seconds(plan, work, jobs)
+    if seconds is not None and seconds > _WEEK and not yes:
+        raise OptionError(
+            "the plan would not end this week",
+            expected="less than 7 days",
+            got=f"{plan.trainings:,} trainings, about {seconds / 86400:,.0f} days",
+            fix="make the grid smaller, use --search tpe --trials 30, or add --yes",
+        )
+    return PlanReady(plan, plan.trainings, seconds, jobs, work.threads, describe_place(jobs, cluster), widths)
+
+
+def _record(
+    plan: Plan, kind: Any, datasets: Mapping[Any, Any], folder: Path, outcome: Outcome, margin: float | None
+) -> dict[str, Any]:
+    axis = None
+    if plan.axis is not None:
+        axis = {"name": plan.axis.name, "title": plan.axis.name.replace("_", " ")}
+    return build_record(
+        plan.to_dict(),
+        kind,
+        datasets[plan.points[-1]],
+        outcome.entries,
+        outcome.contributions,
+        environment=_environment(folder, outcome),
+        command=compare_command(plan, folder),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tuning=outcome.tuning,
+        axis=axis,
+        margin=margin,
+    )
+
+
+def _environment(folder: Path, outcome: Outcome) -> dict[str, Any]:
     """Versions, threads and processor as the first run noted them."""
-    first = next(entry for entries in runs.values() for entry in entries if entry["folder"] is not None)
-    noted = read_json(folder / first["folder"] / "environment.json")
+    first = next(trial for trial in outcome.trials if trial.run_folder is not None)
+    noted = read_json(folder / str(first.run_folder) / "environment.json")
     return {name: value for name, value in dict(noted).items() if name in ("versions", "machine", "threads", "device")}

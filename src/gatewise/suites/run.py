@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.files import make_folder, write_json
-from gatewise.reports import write_report
 from gatewise.reports.suite import SUITE_FILE, write_suite_report
 from gatewise.suites.articles import CELLS, Part, articles_parts
 from gatewise.suites.findings import suite_record
@@ -63,7 +62,7 @@ def run_suite(
     chosen = _chosen(name, parts)
     folder = Path(out) if out is not None else Path("runs") / (f"{name}-quick" if quick else name)
     make_folder(folder)
-    from gatewise.comparison import compare
+    from gatewise.study import compare
 
     done: dict[str, tuple[Part, Mapping[str, Any]]] = {}
     for part in chosen:
@@ -74,7 +73,6 @@ def run_suite(
         if threads is not None:
             settings["threads"] = threads
         result = compare(part.name, cells=CELLS, seeds=seeds, out=place, on_event=on_event, **settings, **options)
-        write_report(place)
         done[part.name] = (part, result.record)
     command = suite_command(name, folder, parts=parts, quick=quick, seeds=seeds, threads=threads)
     write_json(folder / SUITE_FILE, suite_record(done, command=command, quick=quick))

@@ -1,0 +1,255 @@
+"""A comparison under way: a live table on a terminal, plain lines where the output goes to a file or a pipe."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from gatewise import words
+from gatewise.cli.progress import clock
+from gatewise.comparison.events import (
+    ComparisonEvent,
+    DataReady,
+    Measuring,
+    PlanReady,
+    TrialDone,
+    TrialStatus,
+    TuningDone,
+)
+from gatewise.comparison.titles import title_of
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+    from gatewise.comparison.plan import Plan
+    from gatewise.tasks.problem import Metric
+
+__all__ = ["ComparisonDisplay"]
+
+_PLAIN_SECONDS = 15.0
+
+
+class ComparisonDisplay:
+    """Shows which trials run, how fast, the time left, and the best so far of every cell.
+
+    Args:
+        screen: where to. A terminal shows a table that changes, and a line for each finished trial; elsewhere a line
+            is written for each finished trial, and at least every 15 seconds.
+    """
+
+    def __init__(self, screen: Console) -> None:
+        from rich.live import Live
+
+        self.screen = screen
+        self.live = Live(console=screen, transient=True, auto_refresh=False) if screen.is_terminal else None
+        self.plan: Plan | None = None
+        self.metric: Metric | None = None
+        self.running: dict[str, TrialStatus] = {}
+        self.best: dict[str, float] = {}
+        self.finished: dict[str, int] = {}
+        self.done, self.total, self.jobs = 0, 0, 1
+        self.seconds: list[float] = []
+        self.begun = self.spoke = time.monotonic()
+        self.estimate: float | None = None
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> ComparisonDisplay:
+        if self.live is not None:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def say(self, line: str, style: str = "") -> None:
+        """Print a line that stays."""
+        self.screen.print(line, style=style, markup=False, soft_wrap=self.live is None)
+        self.spoke = time.monotonic()
+
+    def __call__(self, event: ComparisonEvent) -> None:
+        """Show an event of the comparison; several threads may tell."""
+        with self._turn:
+            if isinstance(event, DataReady):
+                self._data(event)
+            elif isinstance(event, PlanReady):
+                self._planned(event)
+            elif isinstance(event, TrialStatus):
+                self._status(event)
+            elif isinstance(event, TrialDone):
+                self._trial_done(event)
+            elif isinstance(event, TuningDone):
+                self._tuned(event)
+            elif isinstance(event, Measuring):
+                self.running.clear()
+                self.say(f"Measuring time, memory and reach of {_plural(event.runs, 'cell')}, with nothing beside ...")
+            if self.live is not None:
+                self.live.update(self._table(), refresh=True)
+
+    def _data(self, event: DataReady) -> None:
+        self.plan, self.metric = event.plan, event.metric
+        self.running, self.best, self.finished, self.seconds = {}, {}, {}, []
+        self.done = self.total = 0
+        self.begun = time.monotonic()
+        dataset = event.dataset
+        self.say(f"Data: {dataset.source}")
+        sizes = dataset.sizes
+        self.say(
+            f"{sizes['train']:,} examples to learn from, {sizes['validation']:,} to validate, {sizes['test']:,} to test"
+        )
+        self.say(f"Test part: {dataset.split_note}")
+        for note in dataset.notes:
+            self.say(f"Note: {note}", "dim")
+        if event.resumed:
+            self.say(f"{event.folder} holds this comparison already: what is finished is reused.", "bold")
+
+    def _planned(self, event: PlanReady) -> None:
+        plan = event.plan
+        self.jobs, self.estimate = event.jobs, event.seconds
+        for line in plan_lines(plan, event):
+            self.say(line)
+        if len(plan.seeds) == 1:
+            self.say("One seed each: the intervals will be over examples only, not over what another start would give.")
+
+    def _status(self, event: TrialStatus) -> None:
+        self.running[event.name] = event
+        if self.live is None and event.loss is not None and time.monotonic() - self.spoke > _PLAIN_SECONDS:
+            for status in self.running.values():
+                self.say(f"  {_place(status)}: {_speed(status)}")
+            self.say(f"  {self._progress()}")
+
+    def _trial_done(self, event: TrialDone) -> None:
+        trial = event.trial
+        self.running.pop(trial.name, None)
+        self.done, self.total = event.number, event.total
+        self.finished[trial.cell] = self.finished.get(trial.cell, 0) + 1
+        if not event.reused and event.training_seconds is not None:
+            self.seconds.append(event.training_seconds)
+        if event.validation is not None and self.metric is not None:
+            held = self.best.get(trial.cell)
+            if held is None or self.metric.better(event.validation, held):
+                self.best[trial.cell] = event.validation
+        self.say(self._line(event), "red" if event.error else "")
+
+    def _line(self, event: TrialDone) -> str:
+        name = f"[{event.number}/{event.total}] {event.trial.name}"
+        if event.error is not None:
+            return f"{name} failed: {event.error}"
+        figures = [
+            f"{part} {self._title()} {self._figure(value)}"
+            for part, value in (("validation", event.validation), ("test", event.test))
+            if value is not None
+        ]
+        reused = " (finished before, reused)" if event.reused else ""
+        return f"{name}: {', '.join(figures)}, trained in {words.duration(event.training_seconds)}{reused}"
+
+    def _tuned(self, event: TuningDone) -> None:
+        at = "" if event.point is None or self.plan is None or self.plan.axis is None else f" at {event.point}"
+        chosen = ", ".join(f"{name} {_value(value)}" for name, value in event.settings.items())
+        self.say(f"{title_of(event.cell)}{at}: chosen among {_plural(event.trials, 'trial')}: {chosen}", "bold")
+
+    def _table(self) -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        if self.plan is None or (self.total == 0 and not self.running):
+            return Text("")
+        under_way = Table(box=None, padding=(0, 2, 0, 0))
+        for head in ("trial", "epoch", "rate", f"validation {self._title()}", "left"):
+            under_way.add_column(Text(head, style="dim"), no_wrap=True)
+        for status in list(self.running.values()):
+            under_way.add_row(*map(Text, self._row(status)))
+        return Group(under_way, self._cells(), Text(self._progress(), style="cyan"))
+
+    def _row(self, status: TrialStatus) -> tuple[str, ...]:
+        if status.phase == "begun":
+            return (status.name, "", "", "", "")
+        part = status.step / max(1, status.steps)
+        phase = " (language model)" if status.phase == "pretraining" else ""
+        return (
+            status.name + phase,
+            f"{status.epoch}/{status.epochs} {100 * part:3.0f} %",
+            "" if status.rate is None else f"{status.rate:,.0f} {status.unit}/s",
+            "" if status.figure is None else self._figure(status.figure),
+            "" if status.seconds_left is None else clock(status.seconds_left),
+        )
+
+    def _cells(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for head in ("cell", "done", "best so far on validation"):
+            table.add_column(Text(head, style="dim"), no_wrap=True)
+        for cell in self.plan.cells if self.plan is not None else ():
+            best = self.best.get(cell)
+            shown = "–" if best is None else self._figure(best)
+            table.add_row(Text(title_of(cell)), Text(str(self.finished.get(cell, 0))), Text(shown))
+        return table
+
+    def _progress(self) -> str:
+        left = self._seconds_left()
+        ending = "" if left is None else f", about {clock(left)} left"
+        return f"{self.done} of {self.total or '?'} done after {clock(time.monotonic() - self.begun)}{ending}"
+
+    def _seconds_left(self) -> float | None:
+        """Of those under way what they say themselves; of those to come the mean of those that were trained."""
+        running = sum(status.seconds_left or 0.0 for status in self.running.values())
+        if not self.seconds:
+            spent = time.monotonic() - self.begun
+            return None if self.estimate is None else max(running / self.jobs, self.estimate - spent)
+        to_come = max(0, self.total - self.done - len(self.running))
+        return (running + to_come * sum(self.seconds) / len(self.seconds)) / self.jobs
+
+    def _title(self) -> str:
+        return "" if self.metric is None else self.metric.title
+
+    def _figure(self, value: float) -> str:
+        return str(value) if self.metric is None else words.Scale.of(self.metric.to_dict(), value).value(value)
+
+
+def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
+    """The frozen plan in words: cells, search, seeds, and how long it takes."""
+    cells = ", ".join(title_of(cell) for cell in plan.cells)
+    lines = [f"Plan: {cells}; {_plural(len(plan.seeds), 'seed')} each"]
+    if plan.axis is not None:
+        lines.append(f"  at {plan.axis.name} {', '.join(map(str, plan.axis.values))}")
+    if plan.search is not None:
+        space = "; ".join(
+            f"{name} {', '.join(map(_value, values)) if isinstance(values, tuple) else values}"
+            for name, values in plan.search.space.items()
+        )
+        tried = _plural(plan.search.trials, "trial")
+        lines.append(
+            f"  settings chosen on the validation part, {plan.search.method} search, {tried} per cell: {space}"
+        )
+    if plan.match == "parameters":
+        widths = ", ".join(f"{title_of(cell)} {width}" for cell, width in ready.widths.items())
+        lines.append(f"  the same number of parameters, by hidden size: {widths}")
+    elif plan.match == "time":
+        lines.append("  the same training time, by number of epochs")
+    took = "nothing left to train" if ready.seconds is None else f"about {words.duration(ready.seconds)} at most"
+    threads = _plural(ready.threads, "thread")
+    lines.append(f"  {_plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
+    return lines
+
+
+def _place(status: TrialStatus) -> str:
+    return f"{status.name}, epoch {status.epoch}/{status.epochs}, step {status.step}/{status.steps}"
+
+
+def _speed(status: TrialStatus) -> str:
+    rate = "" if status.rate is None else f", {status.rate:,.0f} {status.unit}/s"
+    left = "" if status.seconds_left is None else f", {clock(status.seconds_left)} left"
+    return f"loss {status.loss:.3f}{rate}{left}"
+
+
+def _value(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -1,0 +1,151 @@
+"""`compare` in Python: from data to a finished, reported comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewise.comparison import Comparison, load_comparison, make_plan, run_plan
+from gatewise.comparison.plan import default_folder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gatewise.comparison.events import ComparisonListener
+
+__all__ = ["Study", "compare", "load_study"]
+
+
+class Study(Comparison):
+    """A finished comparison with its report and pictures.
+
+    `table`, `differences`, `verdict`, `headline`, `best` and `record` are those of
+    `gatewise.comparison.Comparison`.
+    """
+
+    @property
+    def report(self) -> Path:
+        """The page `report.html`, made anew from the record if it is not there."""
+        from gatewise.reports import write_report
+
+        place = self.folder / "report.html"
+        return place if place.exists() else write_report(self.folder)
+
+    def plot(self) -> Figure:
+        """Loss and the metric over epochs, every cell in its colour: the figure of `curves.png`."""
+        from gatewise.reports.plots import curves_figure
+
+        return curves_figure(self.record)
+
+    def __repr__(self) -> str:
+        return f"<Study in {self.folder}: {self.headline}>"
+
+
+def compare(
+    data: str | Path = "imdb",
+    *,
+    cells: Iterable[str] | str = ("rnn", "lstm", "gru"),
+    seeds: int = 1,
+    out: str | Path | None = None,
+    task: str | None = None,
+    grid: Mapping[str, Any] | Sequence[str] | None = None,
+    search: str | None = None,
+    trials: int | None = None,
+    metric: str | None = None,
+    match: str = "hidden",
+    imports: Iterable[str] = (),
+    jobs: int = 1,
+    cluster: str | None = None,
+    storage: str | None = None,
+    margin: float | None = None,
+    yes: bool = False,
+    old_code: bool = False,
+    on_event: ComparisonListener | None = None,
+    **settings: Any,
+) -> Study:
+    """Train every cell under the same budget, with honest baselines beside them, and say what the numbers allow.
+
+    Args:
+        data: registry name (``imdb``, ``stocks``, ``ptb``, ``adding``) or path of a file, folder or archive.
+        cells: names of cells and variants: ``gru``, ``bilstm``, ``gru*2``, or a registered cell of one's own.
+        seeds: how many times each is trained.
+        out: folder for runs, `comparison.json` and `report.html`; None: ``runs/`` and the data's name. A folder that
+            holds the same comparison is continued, its finished runs are reused; one that holds anything else is
+            refused.
+        task: the kind of problem; None: found from the data and the settings given.
+        grid: values from which each cell's settings are chosen on the validation part, by name:
+            ``{"hidden_size": [64, 128], "learning_rate": "1e-4..1e-2"}``.
+        search: ``grid``, ``random`` or ``tpe``.
+        trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
+        metric: figure on the validation part by which settings are chosen; None: the task's own.
+        match: what the cells have in common: ``hidden`` width, number of ``parameters`` or training ``time``.
+        imports: modules that register cells of one's own, for the other processes; a cell defined in an imported module
+            is found without.
+        jobs: trials at the same time, each in a process of its own.
+        cluster: address of a Dask scheduler whose workers carry the trials out.
+        storage: URL of a database that keeps the search's trials; None: a journal in the folder.
+        margin: differences within it make no difference in practice, in the metric's unit; None: 0.5 points, or 1 %.
+        yes: go on even if it would take longer than a week.
+        old_code: count what an older version of the code trained in this folder as the same.
+        on_event: is told of every step, see `gatewise.comparison.events`.
+        **settings: any setting of the task's data, model and training by its name: ``epochs``, ``hidden_size`` ... One
+            of them may be a list: every cell meets each of its values, and the report shows it as the axis.
+
+    Returns:
+        The finished study; its report lies in its folder.
+
+    Raises:
+        OptionError: an unknown cell or setting, a number out of range, a plan longer than a week.
+        DataError: the data cannot be used.
+        RunError: the folder holds something else.
+        StorageError: it cannot be written.
+
+    Example:
+        >>> compare("imdb", cells=["lstn"])
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: there is no cell 'lstn'; expected: ...; fix: did you mean 'lstm'?; ...
+    """
+    from gatewise.reports import write_report
+
+    plan = make_plan(
+        str(data),
+        cells=cells,
+        seeds=seeds,
+        task=task,
+        grid=grid,
+        search=search,
+        trials=trials,
+        metric=metric,
+        match=match,
+        imports=imports,
+        **settings,
+    )
+    done = run_plan(
+        plan,
+        Path(out) if out is not None else default_folder(str(data)),
+        jobs=jobs,
+        cluster=cluster,
+        storage=storage,
+        yes=yes,
+        old_code=old_code,
+        margin=margin,
+        on_event=on_event,
+    )
+    write_report(done.folder)
+    return Study(done.folder, done.record)
+
+
+def load_study(folder: str | Path) -> Study:
+    """Open a finished study again.
+
+    Raises:
+        RunError: the folder holds none, or it is damaged or from another version.
+
+    Example:
+        >>> load_study("nowhere")
+        Traceback (most recent call last):
+        gatewise.errors.RunError: nowhere/comparison.json is missing; fix: name the folder of a finished ...
+    """
+    done = load_comparison(folder)
+    return Study(done.folder, done.record)
