@@ -13,7 +13,7 @@ import typer
 from gatewise.training.assembly import ALIASES, PARTS, setting_fields, setting_types
 from gatewise.training.run_spec import TASKS
 
-__all__ = ["SETTING_HELP", "DataArgument", "TaskOption", "with_settings"]
+__all__ = ["SETTING_HELP", "DataArgument", "RecipeOption", "TaskOption", "with_settings"]
 
 SETTING_HELP = {
     "text": "Column of the texts.",
@@ -47,6 +47,7 @@ SETTING_HELP = {
     "normalisation": "Of each window: none, last or standard.",
     "channel_independent": "Treat each target as a series of its own.",
     "quantiles": "Quantiles to forecast, separated by commas: 0.1,0.9.",
+    "loss": "What the forecast is trained with: squared or absolute error.",
     "steps": "Tokens through which the gradient flows back.",
     "tied": "Let the output layer use the embedding's weights.",
     "layer_dropout": "Probability of zeroing a feature between layers while training.",
@@ -80,7 +81,14 @@ SETTING_HELP = {
 }
 _PANELS = {"data": "Data", "model": "Model", "training": "Training", "pretraining": "Pre-training"}
 
-DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file.")]
+DataArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file. (default imdb)"),
+]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option("--recipe", metavar="NAME", help="Start from a recipe (see `gatewise recipes`) or a .toml file."),
+]
 TaskOption = Annotated[
     str | None,
     typer.Option("--task", metavar="NAME", help=f"{', '.join(TASKS)}; found from DATA and its options if not given."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.options import DataArgument, TaskOption, with_settings
+from gatewise.cli.options import DataArgument, RecipeOption, TaskOption, with_settings
 
 if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
@@ -17,13 +17,16 @@ __all__ = ["train"]
 
 @with_settings()
 def train(
-    data: DataArgument = "imdb",
-    cell: Annotated[str, typer.Option("--cell", metavar="NAME", help="Recurrent cell: rnn, lstm, gru ...")] = "gru",
+    data: DataArgument = None,
+    cell: Annotated[
+        str | None, typer.Option("--cell", metavar="NAME", help="Recurrent cell: rnn, lstm, gru ... (default gru)")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Run folder. (default runs/ and the names of data and cell)"),
     ] = None,
     task: TaskOption = None,
+    recipe: RecipeOption = None,
     *,
     settings: dict[str, Any],
 ) -> None:
