@@ -1,20 +1,41 @@
-"""The statistics against known values, laws, and simulated worlds."""
+"""The statistics against known values and laws; their promises in simulated worlds: test_statistics_simulation.py."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from gatewise.comparison.statistics import (
-    crossed_interval,
+    MEAN,
+    Difference,
+    Interval,
+    bca_reach,
+    block_length,
+    compare_pairs,
+    default_margin,
+    diebold_mariano,
+    estimate_figure,
     holm,
+    long_run_variance,
     mcnemar,
-    paired_bootstrap,
     paired_difference,
+    variance_components,
     wilson_interval,
 )
 from gatewise.errors import OptionError, ShapeError
+from gatewise.tasks.problem import Metric
+
+ACCURACY = Metric("accuracy", "accuracy", higher_is_better=True, percent=True)
+ERROR = Metric("mean_squared_error", "mean squared error", higher_is_better=False, dependence="serial")
+PERPLEXITY = Metric("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="serial")
+ROOT = Metric("root_mean_squared_error", "RMSE", higher_is_better=False, transform="sqrt")
+
+
+def _draws(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 10), (1, 10), (9, 10), (10, 10), (443, 500), (1, 1)])
@@ -31,87 +52,272 @@ def test_wilson_refuses_impossible_counts(correct: int, total: int, level: float
         wilson_interval(correct, total, level)
 
 
-def test_mcnemar_is_exact_minus_half_the_observed_point() -> None:
+def test_mcnemar_is_exact_and_mid_p_is_less_half_the_observed_point() -> None:
     first = np.array([1] * 12 + [0] * 4 + [1] * 50)
     second = np.array([0] * 12 + [1] * 4 + [1] * 50)
     exact = stats.binomtest(4, 16).pvalue
+    assert mcnemar(first, second, mid=False) == pytest.approx(exact)
     assert mcnemar(first, second) == pytest.approx(exact - stats.binom.pmf(4, 16, 0.5))
     assert mcnemar(first, second) == mcnemar(second, first)
-
-
-def test_mcnemar_of_even_disagreement_is_one() -> None:
     assert mcnemar(np.array([1, 0, 1]), np.array([0, 1, 1])) == 1.0
 
 
-def test_bootstrap_is_the_drawing_of_examples() -> None:
-    generator = np.random.default_rng(3)
-    first, second = generator.random(400) < 0.9, generator.random(400) < 0.85
-    ours = paired_bootstrap(first, second, np.random.default_rng(0), resamples=20_000)
-    gap = first.astype(float) - second
-    drawn = gap[generator.integers(0, 400, size=(20_000, 400))].mean(axis=1)
-    assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.004)
-    assert ours == paired_bootstrap(first, second, np.random.default_rng(0), resamples=20_000)
+def test_bca_agrees_with_scipy() -> None:
+    values = _draws(3).exponential(size=60)
+    theirs = stats.bootstrap((values,), np.mean, method="BCa", n_resamples=40_000, rng=_draws(1)).confidence_interval
+    unit = stats.norm.ppf(0.975) * values.std() / math.sqrt(60)
+    down, up = bca_reach(values, _draws(2), resamples=40_000)
+    low, high = values.mean() - down * unit, values.mean() + up * unit
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.03 * unit)
+    assert down < 1 < up
 
 
-def test_bootstrap_takes_scores_of_any_kind() -> None:
-    generator = np.random.default_rng(4)
-    losses = generator.exponential(size=300)
-    interval = paired_bootstrap(losses, losses - 0.1, generator, resamples=500)
-    assert (interval.low, interval.estimate, interval.high) == pytest.approx((0.1, 0.1, 0.1))
+def test_bca_of_mirrored_values_is_mirrored_and_repeatable() -> None:
+    values = _draws(4).exponential(size=200)
+    assert bca_reach(values, _draws(5)) == bca_reach(values, _draws(5))
+    assert bca_reach(-values, _draws(6)) == pytest.approx(bca_reach(values, _draws(6))[::-1], abs=0.05)
+    assert bca_reach(np.ones(50), _draws()) == (1.0, 1.0)
 
 
-def test_crossed_interval_of_equal_seeds_is_that_of_the_examples() -> None:
-    """Seeds that all say the same add nothing, so the examples alone decide, as in the plain t interval."""
-    scores = np.random.default_rng(5).normal(0.2, 1.0, size=800)
-    found = crossed_interval(np.tile(scores, (3, 1)))
-    plain = stats.ttest_1samp(scores, 0.0)
-    low, high = plain.confidence_interval(0.95)
-    assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
-    assert found.p_value == pytest.approx(plain.pvalue)
+def test_blocks_keep_the_shape_and_refuse_nonsense() -> None:
+    values = _draws(7).normal(size=900)
+    assert bca_reach(values, _draws(), length=20) == pytest.approx((1.0, 1.0), abs=0.1)
+    with pytest.raises(OptionError, match="resamples"):
+        bca_reach(values, _draws(), resamples=10)
+    with pytest.raises(OptionError, match="level"):
+        bca_reach(values, _draws(), level=1.0)
 
 
-def test_crossed_interval_of_seeds_alone_is_their_t_interval() -> None:
-    """Examples that all say the same leave the seeds to decide."""
+def test_long_run_variance_of_an_autoregression_is_known() -> None:
+    noise = _draws(8).normal(size=40_000)
+    series = np.zeros_like(noise)
+    for place in range(1, len(noise)):
+        series[place] = 0.6 * series[place - 1] + noise[place]
+    assert float(long_run_variance(series, 200)) == pytest.approx(1 / (1 - 0.6) ** 2, rel=0.15)
+    assert float(long_run_variance(series, 1)) == pytest.approx(series.var(ddof=1))
+    with pytest.raises(ShapeError):
+        long_run_variance(series[:5], 5)
+
+
+def test_blocks_grow_with_the_dependence() -> None:
+    noise = _draws(9).normal(size=2000)
+    smooth = np.convolve(noise, np.ones(30), "valid")
+    assert block_length(noise) == math.ceil(1.3 * math.sqrt(2000))
+    assert block_length(smooth) > 1.5 * block_length(noise)
+    assert block_length(noise[:20]) == 4
+
+
+def test_components_are_those_of_the_analysis_of_variance() -> None:
+    table = _draws(10).normal(size=(4, 50)) + _draws(11).normal(size=(4, 1))
+    rows, columns, mean = table.mean(axis=1), table.mean(axis=0), table.mean()
+    rest = ((table - rows[:, None] - columns + mean) ** 2).sum() / (3 * 49)
+    parts = variance_components(table)
+    assert parts.seed == pytest.approx(50 * rows.var(ddof=1) / 200)
+    assert parts.example == pytest.approx(4 * columns.var(ddof=1) / 200)
+    assert parts.rest == pytest.approx(rest / 200)
+
+
+def test_one_seed_is_the_plain_t_interval_but_for_its_lopsidedness() -> None:
+    values = _draws(12).normal(0.2, 1.0, 800)
+    found = estimate_figure(values, MEAN, _draws(), resamples=20_000)
+    plain = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert (found.interval.low, found.interval.high) == pytest.approx((plain.low, plain.high), abs=0.004)
+    assert (found.over, found.deviation) == ("examples", None)
+
+
+def test_seeds_alone_give_their_t_interval() -> None:
     means = np.array([0.1, 0.4, 0.3, 0.2])
-    found = crossed_interval(np.repeat(means[:, None], 50, axis=1)).interval
-    low, high = stats.ttest_1samp(means, 0.0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((low, high))
+    found = estimate_figure(np.repeat(means[:, None], 50, axis=1), MEAN, _draws())
+    plain = stats.ttest_1samp(means, 0.0).confidence_interval(0.95)
+    assert (found.interval.low, found.interval.high) == pytest.approx((plain.low, plain.high))
+    assert found.deviation == pytest.approx(means.std(ddof=1)) and found.over == "seeds and examples"
+
+
+def test_one_seed_of_right_and_wrong_is_wilsons() -> None:
+    found = estimate_figure(np.array([1] * 90 + [0] * 10), ACCURACY, _draws()).interval
+    plain = wilson_interval(90, 100)
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high), abs=0.002)
+
+
+def test_all_right_is_not_certain() -> None:
+    found = estimate_figure(np.ones((5, 200)), ACCURACY, _draws()).interval
+    assert found.estimate == 1.0 and 0.97 < found.low < 0.99 and found.high == 1.0
+
+
+def test_figures_are_transformed_means() -> None:
+    nats = _draws(13).exponential(4.6, size=(3, 500))
+    found = estimate_figure(nats, PERPLEXITY, _draws())
+    assert found.interval.estimate == pytest.approx(math.exp(nats.mean()))
+    assert found.interval.low < found.interval.estimate < found.interval.high
+    squares = _draws(14).chisquare(1, size=300)
+    assert estimate_figure(squares, ROOT, _draws()).interval.estimate == pytest.approx(math.sqrt(squares.mean()))
 
 
 def test_interval_and_p_value_agree() -> None:
-    generator = np.random.default_rng(6)
-    for _ in range(50):
-        found = crossed_interval(generator.normal(0.05, 1.0, size=(3, 1)) * 0.05 + generator.normal(0.05, 1, (3, 400)))
-        outside = not found.interval.low <= 0 <= found.interval.high
-        assert outside == (found.p_value < 0.05)
+    draws = _draws(15)
+    outside = []
+    for _ in range(60):
+        one, two = draws.normal(0.05, 1.0, size=(2, 3, 300))
+        found = paired_difference(one + draws.normal(0, 0.05, (3, 1)) + 0.06, two, draws, resamples=499)
+        outside.append(not found.interval.holds(0.0))
+        assert outside[-1] == (found.p_value < 0.05)
+    assert 5 < sum(outside) < 55
 
 
-def test_paired_difference_turns_with_its_arguments() -> None:
-    generator = np.random.default_rng(7)
-    first, second = generator.random((3, 200)) < 0.9, generator.random((3, 200)) < 0.8
-    one = paired_difference(first, second, generator)
-    other = paired_difference(second, first, generator)
-    assert one.interval.low == pytest.approx(-other.interval.high)
-    assert one.p_value == pytest.approx(other.p_value)
+@pytest.mark.parametrize("metric", [ACCURACY, ERROR, PERPLEXITY, ROOT])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_difference_turns_with_its_arguments(metric: Metric, seeds: int) -> None:
+    draws = _draws(16)
+    one, two = (
+        (draws.random((2, seeds, 300)) < 0.85).astype(float) if metric is ACCURACY else draws.random((2, seeds, 300))
+    )
+    there = paired_difference(one, two, _draws(1), metric=metric)
+    back = paired_difference(two, one, _draws(1), metric=metric)
+    assert there.interval.estimate == pytest.approx(-back.interval.estimate)
+    assert there.interval.low == pytest.approx(-back.interval.high, abs=0.05 * there.interval.half_width)
+    assert there.p_value == pytest.approx(back.p_value, abs=0.03)
+    assert there.superiority == pytest.approx(1 - back.superiority, abs=0.03)
+
+
+def test_the_better_one_is_the_likely_winner_in_either_direction() -> None:
+    high, low = _draws(17).normal(1.0, 1.0, (3, 400)), _draws(18).normal(0.0, 1.0, (3, 400))
+    up = paired_difference(high, low, _draws(), metric=MEAN)
+    down = paired_difference(high, low, _draws(), metric=ERROR)
+    assert up.superiority > 0.99 and up.run_superiority == 1.0
+    assert down.superiority < 0.01 and down.run_superiority == 0.0
+
+
+def test_pairing_cancels_what_makes_an_example_hard() -> None:
+    hard = _draws(19).normal(0, 5, 400)
+    one, two = hard + _draws(20).normal(0.2, 0.5, 400), hard + _draws(21).normal(0.0, 0.5, 400)
+    paired = paired_difference(one, two, _draws())
+    crossed = paired_difference(one, _draws(22).permutation(two), _draws())
+    assert paired.p_value < 0.001 and crossed.interval.half_width > 5 * paired.interval.half_width
+
+
+def test_a_perplexitys_ratio_is_that_of_the_figures() -> None:
+    draws = _draws(23)
+    hard = draws.normal(4.6, 1.0, 3000)
+    one, two = hard + draws.normal(0.0, 0.2, (3, 3000)), hard + draws.normal(0.05, 0.2, (3, 3000))
+    found = paired_difference(one, two, draws, metric=PERPLEXITY)
+    assert found.ratio is not None
+    assert found.ratio.estimate == pytest.approx(math.exp(one.mean() - two.mean()))
+    assert found.interval.estimate == pytest.approx(math.exp(one.mean()) - math.exp(two.mean()))
+    assert found.ratio.low < math.exp(-0.05) < found.ratio.high < 1.0 and found.interval.high < 0.0
+
+
+def test_one_seed_of_a_series_is_diebold_and_mariano() -> None:
+    draws = _draws(24)
+    one, two = draws.exponential(size=(2, 400))
+    test = diebold_mariano(one, two)
+    found = paired_difference(one, two, draws, metric=ERROR)
+    assert found.method.startswith("examples (Diebold-Mariano")
+    assert found.components is not None
+    assert (one - two).mean() / found.components.error == pytest.approx(test.statistic)
+    assert found.p_value == pytest.approx(test.p_value, abs=0.05)
+
+
+def test_diebold_mariano_without_lags_is_the_paired_t_test() -> None:
+    one, two = _draws(25).exponential(size=(2, 150))
+    plain = stats.ttest_rel(one, two)
+    test = diebold_mariano(one, two, length=1)
+    assert (test.statistic, test.p_value) == pytest.approx((plain.statistic, plain.pvalue))
+    assert diebold_mariano(one, one).p_value == 1.0
 
 
 def test_a_model_without_seeds_is_set_against_each_seed() -> None:
-    generator = np.random.default_rng(8)
-    first, baseline = generator.random((3, 200)) < 0.9, generator.random((1, 200)) < 0.8
-    ours = paired_difference(first, baseline, generator)
-    assert ours == paired_difference(first, np.repeat(baseline, 3, axis=0), generator)
+    draws = _draws(26)
+    first, baseline = draws.random((3, 200)) < 0.9, draws.random((1, 200)) < 0.8
+    ours = paired_difference(first, baseline, _draws(), metric=ACCURACY)
+    assert ours == paired_difference(first, np.repeat(baseline, 3, axis=0), _draws(), metric=ACCURACY)
+    assert ours.over == "seeds and examples"
 
 
-def test_identical_models_do_not_differ() -> None:
-    right = np.random.default_rng(9).random((2, 100)) < 0.7
-    found = paired_difference(right, right, np.random.default_rng(0))
-    assert (found.interval.low, found.interval.high, found.p_value) == (0.0, 0.0, 1.0)
+def test_other_numbers_of_seeds_are_not_paired() -> None:
+    draws = _draws(27)
+    one = draws.normal(size=(5, 300)) + draws.normal(0, 0.3, (5, 1))
+    two = draws.normal(size=(3, 300)) + draws.normal(0, 0.3, (3, 1))
+    found = paired_difference(one, two, _draws())
+    welch = stats.ttest_ind(one.mean(axis=1), two.mean(axis=1), equal_var=False)
+    assert found.p_value == pytest.approx(welch.pvalue, abs=0.1)
+    assert found.interval.estimate == pytest.approx(one.mean() - two.mean())
 
 
-@pytest.mark.parametrize(("first", "second"), [((2, 5), (3, 5)), ((2, 5), (2, 6)), ((5,), (5,))])
+def test_identical_models_do_not_differ_and_nothing_is_certain() -> None:
+    right = _draws(28).random((2, 100)) < 0.7
+    found = paired_difference(right, right, _draws(), metric=ACCURACY)
+    assert (found.interval.estimate, found.p_value, found.superiority) == (0.0, 1.0, 0.5)
+    assert 0 < found.interval.high < 0.05
+    numbers = _draws(29).normal(size=(2, 100))
+    assert paired_difference(numbers, numbers, _draws()).interval == Interval(0.0, 0.0, 0.0)
+
+
+def test_equivalence_is_two_one_sided_tests() -> None:
+    draws = _draws(30)
+    one = draws.normal(size=2000)
+    two = one + draws.normal(0.01, 0.2, 2000)
+    found = paired_difference(one, two, draws)
+    below = stats.ttest_1samp(one - two, -0.03, alternative="greater").pvalue
+    above = stats.ttest_1samp(one - two, 0.03, alternative="less").pvalue
+    equivalence = found.equivalence(0.03)
+    assert equivalence.p_value == pytest.approx(max(below, above), abs=0.002)
+    assert equivalence.shown and not found.equivalence(0.005).shown
+    assert found.equivalence(equivalence.smallest_margin * 1.001).shown
+    assert not found.equivalence(equivalence.smallest_margin * 0.999).shown
+    with pytest.raises(OptionError, match="margin"):
+        found.equivalence(0.0)
+
+
+def test_seeds_needed_are_enough_and_no_more() -> None:
+    draws = _draws(31)
+    one = draws.normal(0.0, 0.2, (4, 2000)) + draws.normal(0, 0.05, (4, 1)) + 0.04
+    found = paired_difference(one, draws.normal(0.0, 0.2, (4, 2000)) + draws.normal(0, 0.05, (4, 1)), draws)
+    needed, parts = found.seeds_needed(), found.components
+    assert needed is not None and parts is not None and 2 <= needed <= 10_000
+    assert abs(found.interval.estimate) / parts.with_seeds(needed).error > 2.8
+    assert found.seeds_needed(power=0.95) >= needed  # type: ignore[operator]
+    assert parts.with_seeds(4).variance == pytest.approx(parts.variance)
+
+
+def test_no_number_of_seeds_replaces_examples() -> None:
+    """Where the examples decide, more seeds tell nothing; with one seed nothing is known of seeds."""
+    hard = np.tile(_draws(32).normal(0.01, 1.0, 100), (3, 1))
+    assert paired_difference(hard, np.zeros((1, 100)), _draws()).seeds_needed() is None
+    assert paired_difference(hard[0], np.zeros(100), _draws()).seeds_needed() is None
+
+
+def test_pairs_are_corrected_together() -> None:
+    draws = _draws(33)
+    tables = {name: draws.random((1, 400)) < share for name, share in (("a", 0.9), ("b", 0.8), ("c", 0.79))}
+    found = compare_pairs(tables, ACCURACY, draws)
+    assert [(pair.first, pair.second) for pair in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [pair.adjusted_p for pair in found] == holm([pair.difference.p_value for pair in found])
+    assert all(pair.equivalence.margin == 0.005 for pair in found)
+    assert default_margin(PERPLEXITY, 110.0) == pytest.approx(1.1)
+
+
+def test_everything_goes_into_json() -> None:
+    import json
+
+    draws = _draws(34)
+    found = paired_difference(draws.random((3, 90)), draws.random((3, 90)), draws, metric=PERPLEXITY)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["p_value"] == found.p_value
+    estimate = estimate_figure(draws.random((3, 90)), PERPLEXITY, draws)
+    assert json.loads(json.dumps(estimate.to_dict(), allow_nan=False))["low"] == estimate.interval.low
+    assert Difference(Interval(0.1, 0.0, 0.2), 0.5, "").to_dict()["degrees"] is None
+
+
+@pytest.mark.parametrize(("first", "second"), [((2, 5), (2, 6)), ((2, 5, 1), (2, 5, 1)), ((2, 1), (2, 1))])
 def test_tables_that_do_not_fit_are_refused(first: tuple[int, ...], second: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError):
-        paired_difference(np.zeros(first), np.zeros(second), np.random.default_rng(0))
+        paired_difference(np.zeros(first), np.zeros(second), _draws())
+
+
+def test_a_diverged_run_is_refused_by_place() -> None:
+    table = np.zeros((2, 5))
+    table[1, 3] = np.nan
+    with pytest.raises(ShapeError, match="seed 1, example 3"):
+        estimate_figure(table, MEAN, _draws())
 
 
 def test_holm_keeps_order_and_never_lowers() -> None:
@@ -120,34 +326,5 @@ def test_holm_keeps_order_and_never_lowers() -> None:
     assert adjusted == pytest.approx([0.08, 0.004, 0.5, 0.06])
     assert all(after >= before for before, after in zip(values, adjusted, strict=True))
     assert holm([]) == []
-
-
-def _world(seeds: int, spread: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two equally good classifiers: hard and easy examples, better and worse seeds, and chance."""
-    ease = generator.normal(1.2, 1.0, size=800)
-
-    def cell() -> np.ndarray:
-        noise = generator.normal(0, spread, size=(seeds, 1)) + generator.normal(0, 0.6, size=(seeds, 800))
-        return ease[None] + noise > 0
-
-    return cell(), cell()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("seeds", "spread", "least"), [(1, 0.0, 0.93), (2, 0.02, 0.90), (3, 0.02, 0.93), (3, 0.05, 0.93), (5, 0.05, 0.93)]
-)
-def test_intervals_hold_the_truth_as_often_as_they_say(seeds: int, spread: float, least: float) -> None:
-    generator = np.random.default_rng(10)
-    expected = stats.norm.cdf(1.2 / np.sqrt(1 + 0.36 + spread**2))
-    rounds, covered, false_finding, covered_accuracy = 1500, 0, 0, 0
-    for _ in range(rounds):
-        first, second = _world(seeds, spread, generator)
-        found = paired_difference(first, second, generator)
-        covered += found.interval.low <= 0 <= found.interval.high
-        false_finding += found.p_value < 0.05
-        alone = wilson_interval(int(first.sum()), first.size) if seeds == 1 else crossed_interval(first).interval
-        covered_accuracy += alone.low <= expected <= alone.high
-    assert least <= covered / rounds <= 0.975
-    assert 0.025 <= false_finding / rounds <= 1 - least
-    assert least <= covered_accuracy / rounds <= 0.975
+    with pytest.raises(OptionError):
+        holm([1.5])
