@@ -15,11 +15,12 @@ from gatewise.training.checks import (
 )
 from gatewise.training.spec import check_data_name
 
-__all__ = ["DECODINGS", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
+__all__ = ["DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
 
 TRANSFORMS = ("value", "difference", "log-return")
 DECODINGS = ("direct", "recursive", "segments")
 NORMALISATIONS = ("none", "last", "standard")
+LOSSES = ("squared", "absolute")
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,11 @@ class ForecastModelSpec:
         decoding: ``direct`` (all steps of the horizon from the last state), ``recursive`` (one step at a time, fed
             back) or ``segments`` (Lin et al., 2023: segments as steps, all segments of the future decoded in parallel).
         segment_length: steps per segment, for ``segments``.
-        normalisation: per window: ``none``, ``last`` (the last value is subtracted) or ``standard`` (mean and deviation
-            of the window; Kim et al., 2022).
+        normalisation: per window: ``none``, ``last`` (the last value is subtracted; differences and returns stay as
+            they are) or ``standard`` (mean and deviation of the window; Kim et al., 2022).
         channel_independent: each target is a series of its own, read by the same network.
-        quantiles: probabilities to forecast beside the mean, separated by commas; empty: none.
+        quantiles: probabilities to forecast beside the central value, separated by commas; empty: none.
+        loss: what the central forecast is trained with: ``squared`` error (the mean) or ``absolute`` (the median).
 
     Example:
         >>> ForecastModelSpec(cell="gru", decoding="segments").segment_length
@@ -95,6 +97,7 @@ class ForecastModelSpec:
     normalisation: str = "last"
     channel_independent: bool = False
     quantiles: str = ""
+    loss: str = "squared"
 
     def __post_init__(self) -> None:
         check_choice("cell", self.cell, known_cells())
@@ -105,6 +108,9 @@ class ForecastModelSpec:
         check_real("dropout", self.dropout, minimum=0.0, below=1.0)
         check_choice("decoding", self.decoding, DECODINGS)
         check_choice("normalisation", self.normalisation, NORMALISATIONS)
+        check_choice("loss", self.loss, LOSSES)
+        if self.decoding == "recursive" and self.bidirectional:
+            raise OptionError("recursive forecasts only go forward in time", fix="leave --bidirectional away")
         self.quantile_levels()
 
     def quantile_levels(self) -> tuple[float, ...]:

@@ -1,0 +1,253 @@
+"""Binds forecasting to its specs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gatewise.data.time_series.loading import load_series
+from gatewise.data.time_series.records import Series, SeriesDataset, Windows
+from gatewise.data.time_series.scaling import Scaling, fit_scaling
+from gatewise.errors import RunError
+from gatewise.tasks.problem import Evaluation, Metric
+from gatewise.tasks.time_series.figures import MEAN_SQUARED_ERROR, evaluate_forecasts
+from gatewise.tasks.time_series.network import Forecaster
+from gatewise.tasks.time_series.problem import ForecastingProblem, forecast_windows
+from gatewise.tasks.time_series.windows import ScaledSeries
+from gatewise.training.forecasting_spec import ForecastModelSpec, SeriesSpec
+from gatewise.training.kinds.forecasting_baselines import (
+    DriftBaseline,
+    PersistenceBaseline,
+    RidgeBaseline,
+    SeasonalNaiveBaseline,
+)
+from gatewise.training.kinds.kind import Baseline, Kind, RecurrentInputs, Trained
+from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_spec import RunSpec
+
+__all__ = ["ForecastingKind", "TrainedForecaster"]
+
+Array = npt.NDArray[np.float64]
+_FILE = "series.json"
+
+
+class TrainedForecaster(Trained):
+    """A network with the columns and scalings that it was trained with.
+
+    Args:
+        spec: the run it came from.
+        targets: the columns it forecasts.
+        features: the columns it reads besides.
+        scalings: by name of the series.
+        model: the network, with its best weights.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        targets: Sequence[str],
+        features: Sequence[str],
+        scalings: Mapping[str, Scaling],
+        model: Forecaster,
+    ) -> None:
+        self.spec = spec
+        self.targets, self.features = tuple(targets), tuple(features)
+        self.scalings = dict(scalings)
+        self.model = model.eval()
+
+    @property
+    def data_spec(self) -> SeriesSpec:
+        """Columns, horizon, look-back, transform."""
+        return _data_spec(self.spec)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantiles that are forecast beside the central value."""
+        return _model_spec(self.spec).quantile_levels()
+
+    def forecast(self, series: Series) -> tuple[Array, dict[float, Array]]:
+        """Continue a series from its last row.
+
+        A series that was not trained on is scaled by its own rows, which all lie before what is forecast.
+
+        Args:
+            series: at least as many rows as the look-back.
+
+        Returns:
+            (H, K) values, and (H, K) by probability for each quantile.
+        """
+        windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(series.times) - 1]))
+        values, quantiles = self._values([series], windows)
+        return values[0], {level: found[0] for level, found in quantiles.items()}
+
+    def forecasts(self, dataset: SeriesDataset, part: str = "test") -> tuple[Array, dict[float, Array]]:
+        """Forecasts of all windows of a part: (N, H, K) values, and the same by probability."""
+        return self._values(dataset.series, dataset.windows(part))
+
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part; see `gatewise.tasks.time_series.figures.evaluate_forecasts`."""
+        values, quantiles = self.forecasts(dataset, part)
+        return evaluate_forecasts(dataset, self._scalings(dataset.series), part, values, quantiles)
+
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """From series to forecasts of the first windows of the test part."""
+        windows = dataset.windows("test")
+
+        def predict(count: int) -> object:
+            return self._values(dataset.series, Windows(windows.series[:count], windows.origins[:count]))
+
+        return predict
+
+    def recurrent_inputs(self, dataset: Any, count: int, steps: int) -> RecurrentInputs:
+        """The first test windows as the recurrent layers read them; of longer ones the last ``steps`` steps."""
+        windows = dataset.windows("test")
+        chosen = np.arange(min(count, len(windows.origins)))
+        with torch.inference_mode():
+            inputs = self.model.encoded(self._scaled(dataset.series).past(windows, chosen))
+        return RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)
+
+    def _values(self, series: Sequence[Series], windows: Windows) -> tuple[Array, dict[float, Array]]:
+        scaled = self._scaled(series)
+        found = forecast_windows(self.model, scaled, windows)
+        values = [scaled.values(found[..., place], windows) for place in range(found.shape[3])]
+        return values[0], dict(zip(self.levels, values[1:], strict=True))
+
+    def _scaled(self, series: Sequence[Series]) -> ScaledSeries:
+        data = self.data_spec
+        return ScaledSeries(
+            series,
+            self._scalings(series),
+            len(self.targets),
+            data.transform,
+            lookback=data.lookback,
+            horizon=data.horizon,
+        )
+
+    def _scalings(self, series: Sequence[Series]) -> list[Scaling]:
+        transform = self.data_spec.transform
+        return [self.scalings.get(each.name) or fit_scaling(each, len(self.targets), transform) for each in series]
+
+
+class ForecastingKind(Kind):
+    """Series in, their next steps out."""
+
+    task: ClassVar[str] = "forecasting"
+    unit: ClassVar[str] = "windows"
+    metric: ClassVar[Metric] = MEAN_SQUARED_ERROR
+
+    def load(self, data: SeriesSpec) -> SeriesDataset:
+        """Load and split the series; see `gatewise.data.time_series.loading.load_series`."""
+        return load_series(
+            data.data,
+            time=data.time,
+            target=data.target,
+            features=data.features,
+            group=data.group,
+            horizon=data.horizon,
+            lookback=data.lookback,
+            download=data.download,
+        )
+
+    def problem(self, spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
+        """The network on its windows."""
+        data, model = _data_spec(spec), _model_spec(spec)
+        targets = len(dataset.targets)
+        scalings = [fit_scaling(each, targets, data.transform) for each in dataset.series]
+        scaled = ScaledSeries(
+            dataset.series,
+            scalings,
+            targets,
+            data.transform,
+            lookback=data.lookback,
+            horizon=data.horizon,
+            device=spec.training.device,
+        )
+        network = _network(data, model, targets, len(dataset.features))
+        names = [each.name for each in dataset.series]
+        return ForecastingProblem(
+            network.to(spec.training.device),
+            dataset,
+            scalings,
+            scaled,
+            levels=model.quantile_levels(),
+            loss=model.loss,
+            batch_size=spec.training.batch_size,
+            seed=spec.training.seed,
+            files={
+                _FILE: {
+                    "format_version": 1,
+                    "targets": list(dataset.targets),
+                    "features": list(dataset.features),
+                    "spacing": dataset.spacing.to_dict(),
+                    "series": {name: scaling.to_dict() for name, scaling in zip(names, scalings, strict=True)},
+                }
+            },
+        )
+
+    def open(self, run: RunFolder) -> TrainedForecaster:
+        """The network of a finished run."""
+        spec = run.spec()
+        record, place = run.content(_FILE), str(run.path / _FILE)
+        targets, features, series = (record.get(name) for name in ("targets", "features", "series"))
+        if not isinstance(targets, list) or not isinstance(features, list) or not isinstance(series, dict):
+            raise RunError(f"{place} is damaged", expected="targets, features and series")
+        scalings = {str(name): Scaling.from_dict(entry, place) for name, entry in series.items()}
+        with torch.random.fork_rng():
+            model = _network(_data_spec(spec), _model_spec(spec), len(targets), len(features))
+        run.load_weights_into(model)
+        return TrainedForecaster(spec, targets, features, scalings, model)
+
+    def baselines(self, data: SeriesSpec) -> Sequence[Baseline]:
+        """Persistence, seasonal naive, drift, ridge on the window."""
+        return [PersistenceBaseline(), SeasonalNaiveBaseline(), DriftBaseline(), RidgeBaseline()]
+
+    def describe(self, dataset: SeriesDataset) -> dict[str, Any]:
+        """Columns, series, spacing, season, horizon and look-back."""
+        return {
+            "targets": list(dataset.targets),
+            "features": list(dataset.features),
+            "series": [each.name for each in dataset.series],
+            "steps": {each.name: len(each.times) for each in dataset.series},
+            "spacing": dataset.spacing.title,
+            "season": dataset.season,
+            "horizon": dataset.horizon,
+            "lookback": dataset.lookback,
+        }
+
+
+def _data_spec(spec: RunSpec) -> SeriesSpec:
+    if not isinstance(spec.data, SeriesSpec):
+        raise RunError("the run is not a forecast", expected="forecasting", got=spec.task)
+    return spec.data
+
+
+def _model_spec(spec: RunSpec) -> ForecastModelSpec:
+    if not isinstance(spec.model, ForecastModelSpec):
+        raise RunError("the run is not a forecast", expected="forecasting", got=spec.task)
+    return spec.model
+
+
+def _network(data: SeriesSpec, model: ForecastModelSpec, targets: int, features: int) -> Forecaster:
+    """The network that the specs describe, with weights drawn from torch's present random state."""
+    # differences and returns are relative to the last value already
+    relative = data.transform != "value" and model.normalisation == "last"
+    return Forecaster(
+        targets,
+        features,
+        lookback=data.lookback,
+        horizon=data.horizon,
+        cell=model.cell,
+        hidden_size=model.hidden_size,
+        num_layers=model.num_layers,
+        bidirectional=model.bidirectional,
+        dropout=model.dropout,
+        decoding=model.decoding,
+        segment_length=model.segment_length,
+        normalisation="none" if relative else model.normalisation,
+        channel_independent=model.channel_independent,
+        quantiles=len(model.quantile_levels()),
+    )
