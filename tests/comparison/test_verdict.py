@@ -102,6 +102,7 @@ def test_a_cheaper_cell_beyond_the_margin_is_not_taken() -> None:
     verdict = _decide({"lstm": 0.886, "mingru": 0.866}, differ=False)
     assert verdict.outcome == "tie" and verdict.recommended == "lstm"
     assert "but is 2.0 points worse than LSTM (which may be chance)" in verdict.answers["speed"].sentence
+    assert "take LSTM for quality, MINGRU for time." in verdict.answers["quality"].sentence
 
 
 def test_equivalence_is_said_as_such() -> None:

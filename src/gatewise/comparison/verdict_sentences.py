@@ -61,7 +61,11 @@ def quality(facts: Facts, taken: ModelFigures, *, advise: bool) -> str:
     times = taken.time / other.time
     if abs(times - 1) <= SAME_COST:
         return f"{start}; they take about the same time per epoch."
-    advice = f", so take {taken.title}" if advise else ""
+    advice = ""
+    if advise:
+        advice = (
+            f": take {taken.title} for quality, {other.title} for time" if times > 1 else f", so take {taken.title}"
+        )
     return f"{start}; {taken.title} takes {ratio(times)} {_possessive(other.title)} time per epoch{advice}."
 
 
