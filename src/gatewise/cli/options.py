@@ -81,10 +81,7 @@ SETTING_HELP = {
 }
 _PANELS = {"data": "Data", "model": "Model", "training": "Training", "pretraining": "Pre-training"}
 
-DataArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file. (default imdb)"),
-]
+DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file.")]
 RecipeOption = Annotated[
     str | None,
     typer.Option("--recipe", metavar="NAME", help="Start from a recipe (see `gatewise recipes`) or a .toml file."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.options import DataArgument, RecipeOption, TaskOption, with_settings
+from gatewise.cli.options import RecipeOption, TaskOption, with_settings
 
 if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
@@ -17,7 +17,10 @@ __all__ = ["train"]
 
 @with_settings()
 def train(
-    data: DataArgument = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file. (default imdb)"),
+    ] = None,
     cell: Annotated[
         str | None, typer.Option("--cell", metavar="NAME", help="Recurrent cell: rnn, lstm, gru ... (default gru)")
     ] = None,
@@ -46,6 +49,8 @@ def train(
         gatewise train novel.txt --tokens character
 
         gatewise train reviews.csv --pretrain --unlabelled more.txt
+
+        gatewise train --recipe ptb-articles --cell lstm
     """
     from gatewise.cli.interruption import resumable
     from gatewise.comparison.command import train_command
@@ -53,9 +58,17 @@ def train(
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
 
-    found = task_of(data, task=task, given=tuple(settings))
-    spec = make_spec(found, data, {"cell": cell, **settings})
-    folder = out or default_folder(data, f"-{cell}" + ("" if spec.pretraining is None else "-pretrained"))
+    if recipe is not None:
+        from gatewise.training.recipes import load_recipe
+
+        chosen = load_recipe(recipe)
+        task, data = task or chosen.task, data or chosen.data
+        settings = {**chosen.settings, **settings}
+    name = data or "imdb"
+    settings = {**settings, "cell": cell or settings.get("cell", "gru")}
+    spec = make_spec(task_of(name, task=task, given=tuple(settings)), name, settings)
+    suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")
+    folder = out or default_folder(name, suffix)
     with resumable(folder, train_command(spec, folder)):
         _train(spec, folder)
 
