@@ -162,12 +162,20 @@ def probe_evaluation(answers: npt.NDArray[np.float64], dataset: ProbeDataset, pa
         shown = answers.argmax(axis=-1)
         right = (shown == part.answers).astype(np.float64)
         contributions = right[:, -1] if dataset.probe == "parity" else right.mean(axis=1)
-    given, wanted = (shown, part.answers) if dataset.probe != "parity" else (shown[:, -1:], part.answers[:, -1:])
+    given, wanted = shown[:_EXAMPLES_SHOWN], part.answers[:_EXAMPLES_SHOWN]
+    if dataset.probe == "parity":
+        given, wanted = given[:, -1:], wanted[:, -1:]
     return Evaluation(
         {"loss": loss, metric.name: float(contributions.mean())},
         contributions,
         {
-            "answers": np.round(given[:_EXAMPLES_SHOWN], 4).tolist(),
-            "truth": np.round(wanted[:_EXAMPLES_SHOWN], 4).tolist(),
+            "answers": _rounded(given),
+            "truth": _rounded(wanted),
         },
     )
+
+
+def _rounded(values: npt.NDArray[Any]) -> list[list[float]]:
+    """Numbers to four decimals, classes as they are."""
+    found: list[list[float]] = values.tolist()
+    return [[round(value, 4) for value in row] for row in found]
