@@ -152,12 +152,22 @@ def made_up_forecast(
             own = generator.normal(0, 0.15, windows) + generator.normal(0, 0.01 * (seed is not None))
             losses = np.abs(wanted * (common + own))
             steps = np.array([0.6, 0.8, 1.0, 1.2, 1.4])
+            mean = float(losses.mean())
             entry["test"] = {
-                "mean_absolute_error": float(losses.mean()),
-                "root_mean_squared_error": float(1.4 * losses.mean()),
-                "by_horizon": (losses.mean() * steps).tolist(),
+                "mean_absolute_error": mean,
+                "loss": mean,
+                "root_mean_squared_error": 1.4 * mean,
+                "mean_absolute_scaled_error": 50 * mean,
+                "directional_accuracy": 0.51 if seed is not None else None,
+                "n": windows,
+                "by_horizon": (mean * steps).tolist(),
                 "coverage": {"0.1": 0.12, "0.9": 0.88} if seed is not None else None,
             }
+            path = [100.0 + 3 * np.sin(step / 6) for step in range(45)]
+            fan = {"series": "AAPL", "target": "close", "origin": "2020-03-02T00:00:00", "past": path[:40]}
+            fan |= {"truth": path[40:], "forecast": [value + 0.4 for value in path[40:]]}
+            fan["quantiles"] = {"0.1": [value - 1 for value in path[40:]], "0.9": [value + 2 for value in path[40:]]}
+            entry["predictions"] = {"fans": [fan, fan, fan]}
             _learning(entry, "mean_absolute_error", wanted, wanted * 1.3, generator)
             contributions[entry["name"]] = losses
             entries.append(entry)

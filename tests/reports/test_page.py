@@ -35,7 +35,7 @@ HOSTILE = "<script>alert(1)</script>"
 class _Reader(HTMLParser):
     """Collects tags, addresses and text, and insists that tags close in order."""
 
-    void = frozenset({"meta", "br", "hr", "img", "link", "input", "path", "circle", "rect", "polyline"})
+    void = frozenset({"meta", "br", "hr", "img", "link", "input", "path", "circle", "rect", "polyline", "polygon"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +124,9 @@ def test_a_forecast_shows_horizon_skill_and_coverage() -> None:
     assert "No skill beyond persistence is shown" in text
     assert "Test mean absolute error at each step of the horizon" in text
     assert "should be 10 %" in text and "12.0 %" in text and "Skill" in text
+    assert "What GRU forecast" in text or "What LSTM forecast" in text
+    assert "AAPL, close, from 2020-03-02" in text and "MASE: mean absolute scaled error" in text
+    assert render_page(record).count("<polygon") == 3
     for step in record["models"][0]["runs"][0]["test"]["by_horizon"]:
         assert f"{step:.5f}" in text
     assert "What gets mistaken" not in text and "Confidently wrong" not in text

@@ -71,9 +71,8 @@ def build_record(
     Raises:
         RunError: a finished run has no contributions, or they are not of the same examples as the others'.
     """
-    metric = kind.metric_of(dataset)
+    metric, description = kind.metric_of(dataset), kind.describe(dataset)
     finished = [entry for entry in entries if entry["state"] == "finished"]
-    failed = [entry for entry in entries if entry["state"] != "finished"]
     points = _points(plan, finished) if axis is not None else []
     shown = [entry for entry in finished if axis is None or entry["point"] == points[-1]]
     tables = _tables(shown, contributions)
@@ -85,10 +84,23 @@ def build_record(
         margin = default_margin(metric, _best(models, metric)["figure"]["estimate"] if models else 1.0)
     baselines = [model["name"] for model in models if model["kind"] == "baseline"]
     differences = difference_entries(tables, metric, baselines, margin=margin)
-    description = kind.describe(dataset)
-    seeds = max((model["figure"]["seeds"] for model in models), default=0)
-    verdict = _verdict(models, differences, metric, description, kind.task, seeds=seeds, margin=margin)
-    record: Entry = {
+    verdict = _verdict(models, differences, metric, description, kind.task, margin=margin)
+    measured: Entry = {
+        "models": models,
+        "differences": differences,
+        "failed": [_failed(entry) for entry in entries if entry["state"] != "finished"],
+        "tuning": [dict(trial) for trial in tuning],
+        "axis": None,
+    }
+    if axis is not None:
+        tables_at = {
+            point: _tables([entry for entry in finished if entry["point"] == point], contributions) for point in points
+        }
+        measured["axis"] = axis_entry(axis, finished, tables_at, metric, reach=kind.task == "probe")
+        verdict = with_reach(verdict, measured["axis"], models)
+    if kind.task == "classification":
+        measured |= wrong_examples(models, dataset)
+    return {
         "format": "gatewise.comparison",
         "format_version": FORMAT_VERSION,
         "created": created,
@@ -98,32 +110,23 @@ def build_record(
         "metric": metric.to_dict(),
         "margin": margin,
         "plan": dict(plan),
-        "data": {
-            "name": dataset.name,
-            "source": dataset.source,
-            "split_note": dataset.split_note,
-            "notes": list(dataset.notes),
-            "fingerprint": dataset.fingerprint,
-            "sizes": dict(dataset.sizes),
-            **description,
-        },
+        "data": {**_data(dataset), **description},
         "environment": dict(environment),
         "verdict": verdict.to_dict(),
-        "models": models,
-        "differences": differences,
-        "failed": [_failed(entry) for entry in failed],
-        "tuning": [dict(trial) for trial in tuning],
-        "axis": None,
+        **measured,
     }
-    if axis is not None:
-        tables_at = {
-            point: _tables([entry for entry in finished if entry["point"] == point], contributions) for point in points
-        }
-        record["axis"] = axis_entry(axis, finished, tables_at, metric, reach=kind.task == "probe")
-        record["verdict"] = with_reach(verdict, record["axis"], models).to_dict()
-    if kind.task == "classification":
-        record |= wrong_examples(models, dataset)
-    return record
+
+
+def _data(dataset: Any) -> Entry:
+    """What every data set tells of itself."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "split_note": dataset.split_note,
+        "notes": list(dataset.notes),
+        "fingerprint": dataset.fingerprint,
+        "sizes": dict(dataset.sizes),
+    }
 
 
 def _points(plan: Mapping[str, Any], entries: Sequence[Entry]) -> list[Any]:
@@ -179,7 +182,6 @@ def _verdict(
     description: Mapping[str, Any],
     task: str,
     *,
-    seeds: int,
     margin: float,
 ) -> Verdict:
     reference = max((abs(model["figure"]["estimate"]) for model in models), default=0.0)
@@ -201,7 +203,7 @@ def _verdict(
             for entry in differences
         ],
         Scale.of(metric.to_dict(), reference),
-        seeds=seeds,
+        seeds=max((model["figure"]["seeds"] for model in models), default=0),
         margin=margin,
         trivial=trivial,
         skill=task == "forecasting",

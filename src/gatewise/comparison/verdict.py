@@ -134,17 +134,23 @@ def decide(
         tuple((pair.first, pair.second) for pair in facts.undecided()),
     )
     verdict = _beside_baseline(verdict, facts, skill=skill)
-    advise = verdict.recommended == taken.name
-    answers = {"quality": Answer(verdict.leaders, say.quality(facts, taken, advise=advise))}
+    answers = _answers(facts, verdict, advise=verdict.recommended == taken.name, skill=skill, seeds=seeds)
+    return replace(verdict, answers=answers)
+
+
+def _answers(facts: Facts, verdict: Verdict, *, advise: bool, skill: bool, seeds: int) -> dict[str, Answer]:
+    """The answer to each question that applies."""
+    best = facts.cells[0]
+    answers = {"quality": Answer(verdict.leaders, say.quality(facts, facts.cheapest(facts.tied), advise=advise))}
     if facts.baseline is not None:
-        named = (verdict.recommended,) if verdict.recommended in (best.name, facts.baseline.name) else (best.name,)
-        answers["baseline"] = Answer(tuple(filter(None, named)), say.baseline(facts, skill=skill))
+        named = verdict.recommended if verdict.recommended == facts.baseline.name else best.name
+        answers["baseline"] = Answer((named,), say.baseline(facts, skill=skill))
     for name, found in (("speed", say.speed(facts)), ("size", say.size(facts))):
         if found is not None:
             answers[name] = Answer(tuple(model.name for model in found[0]), found[1])
     if facts.undecided():
         answers["undecided"] = Answer(say.named_in(facts.undecided()), say.undecided(facts, seeds))
-    return replace(verdict, answers=answers)
+    return answers
 
 
 def with_reach(verdict: Verdict, axis: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Verdict:
@@ -175,15 +181,15 @@ def _beside_baseline(verdict: Verdict, facts: Facts, *, skill: bool) -> Verdict:
         return verdict
     pair = facts.between(best, baseline)
     if not pair.differs:
-        headline = f"{best.title} is not shown to beat {baseline.title}"
+        headline = f"{best.title} is not shown to beat {say.inside(baseline)}"
         if skill:
-            headline = f"No skill beyond {baseline.title} is shown"
+            headline = f"No skill beyond {say.inside(baseline)} is shown"
         return replace(verdict, outcome="undecided", headline=headline, recommended=baseline.name)
     if facts.gain(best, baseline) < 0:
         every = all(facts.between(cell, baseline).differs for cell in facts.cells)
         headline = f"{baseline.title} beats {'every' if every else 'the best'} recurrent cell"
         if skill:
-            headline = f"No skill beyond {baseline.title}, which beats {'every' if every else 'the best'} cell"
+            headline = f"No skill beyond {say.inside(baseline)}, which beats {'every' if every else 'the best'} cell"
         return replace(verdict, outcome="baseline", headline=headline, recommended=baseline.name)
     return verdict
 

@@ -11,6 +11,7 @@ from gatewise.reports.records import Record
 
 __all__ = [
     "Column",
+    "abbreviations",
     "cost_columns",
     "figure_words",
     "fitting",
@@ -21,6 +22,17 @@ __all__ = [
 ]
 
 _FRACTIONS = ("accuracy", "f1", "coverage", "skill")
+_FURTHER = 3
+_SHORT = {
+    "mean_squared_error": "MSE",
+    "mean_absolute_error": "MAE",
+    "root_mean_squared_error": "RMSE",
+    "mean_absolute_scaled_error": "MASE",
+    "symmetric_mean_absolute_percentage_error": "sMAPE",
+    "scaled_price_mean_squared_error": "MSE, 0 to 1",
+    "directional_accuracy": "direction right",
+    "interval_coverage": "inside the quantiles",
+}
 _MINOR = (
     "multiply_adds_per_step",
     "time_to_target",
@@ -106,10 +118,21 @@ def quality_columns(record: Record) -> list[Column]:
     if any(model.get("skill") for model in models):
         columns.append(Column("skill", _skill))
     names = dict.fromkeys(name for model in models for name in model["figures"])
-    for name in names:
-        if name != record["metric"]["name"]:
-            columns.append(Column(_spoken(name, record), _further(name)))
+    further = [name for name in names if not _repeats(name, record)]
+    columns += [
+        Column(_spoken(name, record), _further(name), minor=place >= _FURTHER) for place, name in enumerate(further)
+    ]
     return columns
+
+
+def abbreviations(record: Record) -> list[tuple[str, str]]:
+    """Short heads among the quality columns and what they stand for."""
+    names = dict.fromkeys(name for model in record["models"] for name in model["figures"])
+    return [
+        (_SHORT[name], name.replace("_", " "))
+        for name in names
+        if name in _SHORT and _SHORT[name].endswith(("E", "1")) and not _repeats(name, record)
+    ]
 
 
 def cost_columns(record: Record) -> list[Column]:
@@ -207,6 +230,14 @@ def _trained_memory(model: Mapping[str, Any]) -> bool:
     return bool((model.get("memory") or {}).get("trained"))
 
 
+def _repeats(name: str, record: Record) -> bool:
+    """Whether a further figure is the metric itself, by its name or by its values."""
+    metric = record["metric"]["name"]
+    if name in (metric, f"{metric}_interval"):
+        return True
+    return all(model["figures"].get(name) == model["figures"].get(metric) for model in record["models"])
+
+
 def _spoken(name: str, record: Record) -> str:
     """A figure's name as words; a character model's tokens are characters.
 
@@ -216,4 +247,4 @@ def _spoken(name: str, record: Record) -> str:
     """
     if name == "bits_per_token" and record["data"].get("tokenisation") == "character":
         return "bits per character"
-    return name.replace("_", " ").replace("f1", "F1")
+    return _SHORT.get(name, name.replace("_", " ").replace("f1", "F1"))

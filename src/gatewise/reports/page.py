@@ -9,7 +9,8 @@ from typing import Any
 from gatewise import words
 from gatewise.files import write_text
 from gatewise.reports import kinds, sections
-from gatewise.reports.columns import cost_columns, quality_columns, scale_of, sorted_models
+from gatewise.reports.columns import abbreviations, cost_columns, quality_columns, scale_of, sorted_models
+from gatewise.reports.fans import fans
 from gatewise.reports.method import method_paragraphs
 from gatewise.reports.pictures import charts
 from gatewise.reports.plots import write_curves
@@ -79,7 +80,9 @@ def render_page(record: Record, *, changes: Mapping[str, Any] | None = None) -> 
         matrices=kinds.matrices(record, models, styles),
         first_examples=first,
         other_examples=others,
+        abbreviations=abbreviations(record),
         forecast=kinds.forecast(models, scale),
+        fans=fans(models, styles),
         samples=kinds.samples(models),
         surprise=kinds.surprise(models, styles),
         axis=kinds.axis_table(record, models, scale),
