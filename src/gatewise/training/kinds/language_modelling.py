@@ -76,8 +76,8 @@ class TrainedLanguageModel(Trained):
         count = max(1, min(count, len(tokens) // steps))
         begins = np.linspace(0, len(tokens) - steps, count).astype(int)
         columns = torch.stack([tokens[begin : begin + steps] for begin in begins], dim=1)
-        with torch.inference_mode():
-            inputs = self.model.embedding(columns).clone()
+        with torch.no_grad():
+            inputs = self.model.embedding(columns)
         return RecurrentInputs(self.model.stacked(), inputs, None)
 
     def generate(self, prompt: str = "", tokens: int = 50, sampling: Sampling | None = None) -> str:
