@@ -12,6 +12,7 @@ from gatewise.data.imdb_official import ARCHIVE_NAME, MD5, URL, is_official_fold
 from gatewise.data.records import DatasetInfo, Split, TextDataset
 from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, name_labels
 from gatewise.data.tables import Table, read_table
+from gatewise.data.time_series.known import series_infos
 from gatewise.errors import DataError, OptionError, did_you_mean
 
 __all__ = ["cache_folder", "datasets", "load_text"]
@@ -101,8 +102,8 @@ def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
     """The data sets that are known by name, and whether each is at hand without the network.
 
     Example:
-        >>> [info.name for info in datasets()]
-        ['imdb', 'rotten-tomatoes']
+        >>> [info.name for info in datasets()][:3]
+        ['imdb', 'rotten-tomatoes', 'stocks']
     """
     package = package_file()
     official = _cached_imdb(cache)
@@ -126,6 +127,7 @@ def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
             packaged,
             samples,
         ),
+        *series_infos(cache),
     ]
 
 
