@@ -181,15 +181,15 @@ def _beside_baseline(verdict: Verdict, facts: Facts, *, skill: bool) -> Verdict:
         return verdict
     pair = facts.between(best, baseline)
     if not pair.differs:
-        headline = f"{best.title} is not shown to beat {say.inside(baseline)}"
+        headline = f"{best.title} is not shown to beat {baseline.inside}"
         if skill:
-            headline = f"No skill beyond {say.inside(baseline)} is shown"
+            headline = f"No skill beyond {baseline.inside} is shown"
         return replace(verdict, outcome="undecided", headline=headline, recommended=baseline.name)
     if facts.gain(best, baseline) < 0:
         every = all(facts.between(cell, baseline).differs for cell in facts.cells)
         headline = f"{baseline.title} beats {'every' if every else 'the best'} recurrent cell"
         if skill:
-            headline = f"No skill beyond {say.inside(baseline)}, which beats {'every' if every else 'the best'} cell"
+            headline = f"No skill beyond {baseline.inside}, which beats {'every' if every else 'the best'} cell"
         return replace(verdict, outcome="baseline", headline=headline, recommended=baseline.name)
     return verdict
 

@@ -66,6 +66,20 @@ class ModelFigures:
         """Seconds per epoch, or of the whole training where there are no epochs."""
         return self.training_seconds if self.seconds_per_epoch is None else self.seconds_per_epoch
 
+    @property
+    def inside(self) -> str:
+        """The title inside a sentence: a baseline that is a plain word loses its capital.
+
+        Example:
+            >>> ModelFigures("persistence", "Persistence", Range(1, 1, 1), 0.0, None, baseline=True).inside
+            'persistence'
+            >>> ModelFigures("tfidf", "TF-IDF", Range(1, 1, 1), 0.0, None, baseline=True).inside
+            'TF-IDF'
+        """
+        first, _, rest = self.title.partition(" ")
+        plain = self.baseline and first.isalpha() and first[1:].islower()
+        return f"{first.lower()} {rest}".strip() if plain else self.title
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -188,6 +202,6 @@ class Facts:
         return least, [cell for cell in self.cells if cell not in least and known[cell.name] is not None]
 
     def title(self, name: str) -> str:
-        """A model's title by its name."""
+        """A model's title inside a sentence, by its name."""
         everyone = self.cells if self.baseline is None else (*self.cells, self.baseline)
-        return next((model.title for model in everyone if model.name == name), name)
+        return next((model.inside for model in everyone if model.name == name), name)

@@ -12,7 +12,6 @@ __all__ = [
     "baseline",
     "caveats",
     "headline",
-    "inside",
     "named_in",
     "nothing",
     "quality",
@@ -202,20 +201,6 @@ def reach(
     if never:
         told.append(f"{join(never)} at none of them")
     return groups[0], headline, f"By {axis}: {', '.join(told)}."
-
-
-def inside(model: ModelFigures) -> str:
-    """A model's title inside a sentence: a baseline that is a plain word loses its capital.
-
-    Example:
-        >>> inside(ModelFigures("persistence", "Persistence", Range(1, 1, 1), 0.0, None, baseline=True))
-        'persistence'
-        >>> inside(ModelFigures("tfidf", "TF-IDF", Range(1, 1, 1), 0.0, None, baseline=True))
-        'TF-IDF'
-    """
-    first, _, rest = model.title.partition(" ")
-    plain = model.baseline and first.isalpha() and first[1:].islower()
-    return f"{first.lower()} {rest}".strip() if plain else model.title
 
 
 def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def save_memory_picture(curves: Mapping[str, Mapping[str, Any]], path: str | Pat
     axes = figure.add_subplot()
     for (title, curve), colour in zip(curves.items(), _COLOURS * (len(curves) // len(_COLOURS) + 1), strict=False):
         for part, style, words in (("trained", "-", ""), ("initialisation", "--", ", before training")):
-            norms = [max(float(norm), _FLOOR) for norm in curve[part]["norms"]]
+            norms = [float(norm) if norm > _FLOOR else math.nan for norm in curve[part]["norms"]]
             axes.plot(curve["lags"], norms, style, color=colour, label=title + words, linewidth=1.8)
     axes.set_yscale("log")
     axes.set_ylim(bottom=max(_FLOOR, axes.get_ylim()[0]))
