@@ -71,19 +71,28 @@ def duration(seconds: float | None) -> str:
     """A time in the unit that suits it.
 
     Example:
-        >>> [duration(value) for value in (0.00031, 0.0042, 0.5, 43.2, 126.0, 4000.0, None)]
-        ['310 µs', '4.2 ms', '500 ms', '43 s', '2.1 min', '1.1 h', '–']
+        >>> [duration(value) for value in (4e-7, 3.1e-6, 0.00031, 0.0042, 0.5, 43.2, 126.0, 4000.0, None)]
+        ['400 ns', '3.1 µs', '310 µs', '4.2 ms', '500 ms', '43 s', '2.1 min', '1.1 h', '–']
     """
     if seconds is None:
         return "–"
-    for limit, unit, size in ((0.9995e-3, "µs", 1e-6), (0.9995, "ms", 1e-3), (119.5, "s", 1.0), (3570.0, "min", 60.0)):
+    if seconds == 0:
+        return "0 s"
+    units = (
+        (0.9995e-6, "ns", 1e-9),
+        (0.9995e-3, "µs", 1e-6),
+        (0.9995, "ms", 1e-3),
+        (119.5, "s", 1.0),
+        (3570.0, "min", 60.0),
+    )
+    for limit, unit, size in units:
         if seconds < limit:
             value = seconds / size
-            return f"{value:.0f} {unit}" if value >= 9.95 or unit == "µs" else f"{value:.1f} {unit}"
+            return f"{value:.0f} {unit}" if value >= 9.95 else f"{value:.1f} {unit}"
     return f"{seconds / 3600:.1f} h"
 
 
-def count(number: int | None) -> str:
+def count(number: float | None) -> str:
     """A whole number, shortened where nobody needs every digit.
 
     Example:
@@ -95,7 +104,7 @@ def count(number: int | None) -> str:
     for limit, unit in ((1e6, "M"), (1e4, "k")):
         if number >= limit:
             return f"{number / (1e6 if unit == 'M' else 1e3):.3g} {unit}"
-    return f"{number:,}"
+    return f"{number:,.0f}"
 
 
 def p_value(value: float) -> str:

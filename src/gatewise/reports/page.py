@@ -147,6 +147,16 @@ def _tables(record: Record, models: Sequence[Mapping[str, Any]]) -> list[dict[st
         ("costs", "What each costs", cost_columns(record)),
     ):
         rows = [(model["name"], [(column.make(model), column.left) for column in columns]) for model in models]
-        heads = [(column.head[:1].upper() + column.head[1:], column.left) for column in columns]
+        heads = [(_capital(column.head), column.left) for column in columns]
         found.append({"name": name, "title": title, "heads": heads, "rows": rows})
     return found
+
+
+def _capital(head: str) -> str:
+    """A head with a capital, but for abbreviations that begin small.
+
+    Example:
+        >>> _capital("per epoch"), _capital("sMAPE")
+        ('Per epoch', 'sMAPE')
+    """
+    return head if head[1:2].isupper() else head[:1].upper() + head[1:]
