@@ -42,9 +42,7 @@ def test_the_simulation_sees_a_wrong_method() -> None:
     ("world", "seeds", "spread"),
     [
         ("accuracy", 1, 0.0),
-        ("accuracy", 5, 0.02),
         ("accuracy", 5, 0.1),
-        ("squared error", 1, 0.0),
         ("squared error", 5, 0.03),
         ("series, correlation 0.3", 5, 0.2),
         ("series, correlation 0.7", 1, 0.0),
@@ -52,10 +50,10 @@ def test_the_simulation_sees_a_wrong_method() -> None:
     ],
 )
 def test_nominal_95_percent_is_93_to_97(world: str, seeds: int, spread: float) -> None:
-    """800 rounds tell a share of 95 % to within 1.6 points (two standard errors), which the bounds allow for."""
+    """600 rounds tell a share of 95 % to within 1.8 points (two standard errors), which the bounds allow for."""
     found = simulate(
-        WORLDS[world], seeds=seeds, examples=400, spread=spread, rounds=800, generator=np.random.default_rng(3)
+        WORLDS[world], seeds=seeds, examples=400, spread=spread, rounds=600, generator=np.random.default_rng(3)
     )
-    assert 0.93 - 0.016 <= found.figure <= 0.97 + 0.016
-    assert 0.93 - 0.016 <= found.difference <= 0.97 + 0.016
-    assert 0.03 - 0.016 <= found.false_positives <= 0.07 + 0.016
+    assert 0.93 - 0.018 <= found.figure <= 0.97 + 0.018
+    assert 0.93 - 0.018 <= found.difference <= 0.97 + 0.018
+    assert 0.03 - 0.018 <= found.false_positives <= 0.07 + 0.018

@@ -49,7 +49,8 @@ def test_linear_network_has_the_norm_of_its_powers(scale: float) -> None:
     if scale < 1:
         tail = np.array(curve["trained"]["norms"][20:])
         assert tail[1:] / tail[:-1] == pytest.approx(0.7, rel=1e-3)
-    assert (curve["trained"]["half_life"] is None) == (scale >= 1)
+    half = curve["trained"]["half_life"]
+    assert half is None if scale > 1 else half > 100 if scale == 1 else half == pytest.approx(1.943, rel=0.05)
 
 
 def test_random_projections_estimate_the_same_norm() -> None:
@@ -109,11 +110,17 @@ def test_it_leaves_the_random_state_alone_and_takes_inference_tensors() -> None:
     assert memory_curve(RecurrentInputs(layer, x, None)) == first
 
 
-def test_half_life_and_reach() -> None:
-    assert half_life([1.0, 0.25]) == pytest.approx(0.5)
-    assert half_life([0.0, 0.0]) is None
-    assert half_life([1.0, 0.9, 0.0]) is not None
-    assert reach([1.0, 0.5, 0.02, 0.001]) == 2
+def test_half_life_is_that_of_the_exponential() -> None:
+    assert half_life([3 * 0.5 ** (lag / 7.5) for lag in range(100)]) == pytest.approx(7.5)
+    assert half_life([0.1**lag for lag in range(100)]) == pytest.approx(math.log10(2), rel=1e-6)
+    assert half_life([1.0, 0.0, 0.0]) == 0.0
+    assert half_life([1.0]) is None and half_life([0.0, 0.0]) is None and half_life([1.0, 1.0, 1.0]) is None
+
+
+def test_a_long_tail_is_not_hidden_by_a_steep_start() -> None:
+    tail = [3.0, 1.0, *(0.5 * 0.98**lag for lag in range(98))]
+    assert 25 < half_life(tail) < 35  # type: ignore[operator]
+    assert reach([1.0, 0.5, 0.02, 0.001]) == 2 and reach(tail) is None
 
 
 def test_nonsense_is_refused() -> None:

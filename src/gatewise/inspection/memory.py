@@ -21,6 +21,7 @@ __all__ = ["half_life", "memory_curve", "memory_of", "reach"]
 
 _STEPS_AT_ONCE = 30_000
 _REACH = 0.01
+_SMALLEST = 1e-30
 
 
 def memory_of(
@@ -67,7 +68,7 @@ def memory_curve(
     Returns:
         Ready for JSON: ``lags`` (0, 1, ..), ``sequences``, ``projections``, ``estimator`` (in words), ``kernel``, and
         ``trained`` and ``initialisation``, each with ``norms`` (one per lag), ``half_life`` (see `half_life`; None: the
-        norm never halves) and ``reach`` (see `reach`).
+        norm does not shrink) and ``reach`` (see `reach`).
 
     Raises:
         ShapeError: no sequence, or sequences of no step.
@@ -112,27 +113,30 @@ def memory_curve(
 
 
 def half_life(norms: Sequence[float] | npt.NDArray[np.float64]) -> float | None:
-    """The lag at which the norm has first fallen to half of what it is at lag 0.
+    """The steps in which the norm halves, by the exponential that fits it best.
 
-    Between two lags the norm is taken to fall geometrically.
+    .. math:: \\log_2 n_k \\approx a - k / \\tau
+
+    by least squares over all lags whose norm is more than float32's rounding to zero. The half-life tau belongs to the
+    whole curve: a steep fall over the first steps, which every cell has, does not hide a long tail.
 
     Args:
         norms: one per lag, from lag 0.
 
     Returns:
-        Steps, or None where the norm never halves within the lags.
+        Steps; 0 where only lag 0 is felt at all; None where the norm does not shrink.
 
     Example:
         >>> round(half_life([0.9**k for k in range(50)]), 2), half_life([1.0, 1.1, 1.2])
         (6.58, None)
     """
     values = np.asarray(norms, dtype=np.float64)
-    below = np.flatnonzero(values <= values[0] / 2)
-    if values[0] <= 0.0 or len(below) == 0:
-        return None
-    lag = int(below[0])
-    before, after = float(values[lag - 1]), max(float(values[lag]), 1e-300)
-    return lag - 1 + math.log(2 * before / values[0]) / math.log(before / after)
+    felt = values > max(_SMALLEST, float(values.max(initial=0.0)) * _SMALLEST)
+    lags = np.flatnonzero(felt)
+    if len(lags) < 2:
+        return 0.0 if len(lags) == 1 and len(values) > 1 else None
+    slope = float(np.polyfit(lags, np.log2(values[felt]), 1)[0])
+    return -1 / slope if slope < -1e-9 else None
 
 
 def reach(norms: Sequence[float] | npt.NDArray[np.float64], share: float = _REACH) -> int | None:
