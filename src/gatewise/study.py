@@ -59,6 +59,7 @@ def compare(
     cluster: str | None = None,
     storage: str | None = None,
     margin: float | None = None,
+    cost: bool = True,
     yes: bool = False,
     old_code: bool = False,
     on_event: ComparisonListener | None = None,
@@ -86,6 +87,7 @@ def compare(
         cluster: address of a Dask scheduler whose workers carry the trials out.
         storage: URL of a database that keeps the search's trials; None: a journal in the folder.
         margin: differences within it make no difference in practice, in the metric's unit; None: 0.5 points, or 1 %.
+        cost: measure, after the trials and alone, what one run of each cell costs and how far back it remembers.
         yes: go on even if it would take longer than a week.
         old_code: count what an older version of the code trained in this folder as the same.
         on_event: is told of every step, see `gatewise.comparison.events`.
@@ -130,6 +132,7 @@ def compare(
         yes=yes,
         old_code=old_code,
         margin=margin,
+        cost=cost,
         on_event=on_event,
     )
     write_report(done.folder)

@@ -104,19 +104,32 @@ def test_compare_prints_and_leaves_everything(
     reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "result"
-    code, text, err = _run(["compare", reviews, *COLUMNS, "--cells", "rnn,gru", *FLAGS, "--out", out], capsys)
+    code, text, err = _run(
+        ["compare", reviews, *COLUMNS, "--cells", "rnn,gru", *FLAGS, "--no-cost", "--out", out], capsys
+    )
     assert code == 0 and err == ""
-    for words in ("reviews.csv", "held out", "RNN, seed 0", "epoch 2/2", "interval", "TF-IDF", "kernel", "One seed"):
+    for words in (
+        "reviews.csv",
+        "held out",
+        "rnn-seed0",
+        "Plan: RNN, GRU",
+        "interval",
+        "TF-IDF",
+        "kernel",
+        "only one seed",
+    ):
         assert words in text
     record = json.loads((out / "comparison.json").read_text())
     assert record["verdict"]["headline"] in text
-    for name in ("report.html", "curves.png", "curves.svg", "plan.json", "runs/gru-seed0/result.json"):
+    for name in ("report.html", "curves.png", "curves.svg", "plan.json"):
         assert (out / name).stat().st_size > 0
+    (best,) = (out / "runs").glob("gru-seed0-*")
+    assert (best / "result.json").stat().st_size > 0
     code, text, _ = _run(shlex.split(record["command"])[1:], capsys)
     assert code == 0 and text.count("reused)") == 3
     code, _, err = _run(["predict", out, "a text"], capsys)
     assert code == 2 and "holds a comparison" in err and "gru-seed0" in err
-    assert _run(["predict", out / "runs" / "gru-seed0", "a text"], capsys)[0] == 0
+    assert _run(["predict", best, "a text"], capsys)[0] == 0
 
 
 def test_report_draws_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,9 +156,9 @@ def test_ctrl_c_names_the_command_that_goes_on(command: str, tmp_path: Path) -> 
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if "epoch 2/400" in line:
+        if ("epoch 2/400" if command == "train" else "gru-seed0: ") in line:
             break
-    time.sleep(0.05)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

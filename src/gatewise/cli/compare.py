@@ -105,6 +105,12 @@ def compare(
         Path | None,
         typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
     ] = None,
+    cost: Annotated[
+        bool,
+        typer.Option(
+            "--cost/--no-cost", help="Measure what one run of each cell costs, alone.", rich_help_panel=_WHERE
+        ),
+    ] = True,
     yes: Annotated[
         bool, typer.Option("--yes", help="Go on even if it takes longer than a week.", rich_help_panel=_WHERE)
     ] = False,
@@ -151,6 +157,7 @@ def compare(
         "storage": storage,
         "imports": imports,
         "against": against,
+        "cost": cost,
         "yes": yes,
         "old_code": old_code,
         **settings,
@@ -161,7 +168,7 @@ def compare(
         from gatewise.comparison.plan_file import read_plan_file
 
         data, asked = read_plan_file(
-            Path(data), asked, usual={"cells": "rnn,lstm,gru", "seeds": 1, "match": "hidden", "jobs": 1}
+            Path(data), asked, usual={"cells": "rnn,lstm,gru", "seeds": 1, "match": "hidden", "jobs": 1, "cost": True}
         )
     _start(data, asked)
 
@@ -172,7 +179,7 @@ def _start(data: str, asked: dict[str, Any]) -> None:
     from gatewise.comparison.plan import default_folder, make_plan
 
     out, against = asked.pop("out", None), asked.pop("against", None)
-    where = ("jobs", "cluster", "storage", "margin", "yes", "old_code")
+    where = ("jobs", "cluster", "storage", "margin", "cost", "yes", "old_code")
     options = {name: asked.pop(name) for name in where if name in asked}
     asked["imports"] = asked.get("imports") or ()
     plan = make_plan(data, **asked)

@@ -111,10 +111,16 @@ class ComparisonDisplay:
         for line in plan_lines(plan, event):
             self.say(line)
         if len(plan.seeds) == 1:
-            self.say("One seed each: the intervals will be over examples only, not over what another start would give.")
+            self.say(
+                "With only one seed each the intervals are over examples only, not over what another start would give."
+            )
 
     def _status(self, event: TrialStatus) -> None:
+        held = self.running.get(event.name)
         self.running[event.name] = event
+        if event.phase != "begun" and (held is None or held.phase != event.phase):
+            begun = f"{event.name}: {words.count(event.parameters)} parameters, kernel {event.kernel}"
+            self.say(begun + ("" if event.resumed is None else f", resumed in epoch {event.resumed}"), "dim")
         if self.live is None and event.loss is not None and time.monotonic() - self.spoke > _PLAIN_SECONDS:
             for status in self.running.values():
                 self.say(f"  {_place(status)}: {_speed(status)}")

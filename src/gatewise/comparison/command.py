@@ -22,7 +22,7 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
     Args:
         plan: the plan.
         folder: where its result lies.
-        options: where and how it runs: ``jobs``, ``cluster``, ``storage``, ``margin``, ``yes``, ``old_code``.
+        options: where and how it runs: ``jobs``, ``cluster``, ``storage``, ``margin``, ``cost``, ``yes``, ``old_code``.
 
     Example:
         >>> from gatewise.comparison.plan import make_plan
@@ -45,7 +45,7 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
     usual = {name: value for part in PARTS for name, value in setting_fields(plan.task, part).items()}
     seed = {"seed": plan.seeds[0]}
     words += _given_words({**plan.settings, **seed}, usual)
-    words += _given_words(options or {}, {"jobs": 1, "yes": False, "old_code": False})
+    words += _given_words(options or {}, {"jobs": 1, "cost": True, "yes": False, "old_code": False})
     return shlex.join([*words, "--out", str(folder)])
 
 
@@ -82,6 +82,7 @@ def train_command(spec: RunSpec, folder: Path) -> str:
     """The command that trains one network into a folder.
 
     Example:
+        >>> from gatewise.training.spec import ModelSpec
         >>> train_command(RunSpec(model=ModelSpec(cell="lstm", bidirectional=True)), Path("my run"))
         "gatewise train imdb --cell lstm --bidirectional --out 'my run'"
     """
@@ -101,6 +102,7 @@ def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ())
     """Flags for the settings that are not the usual ones.
 
     Example:
+        >>> from gatewise.training.spec import TrainingSpec
         >>> setting_words(TrainingSpec(epochs=5), {"epochs": 2, "seed": 0})
         ['--epochs', '5']
     """

@@ -78,6 +78,7 @@ class TrialStatus:
         parameters: of its network.
         kernel: what computes its recurrent layers.
         figure: the metric on the validation part after the last whole epoch.
+        resumed: the epoch in which it was taken up, or None.
     """
 
     name: str
@@ -93,6 +94,7 @@ class TrialStatus:
     parameters: int = 0
     kernel: str = ""
     figure: float | None = None
+    resumed: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""

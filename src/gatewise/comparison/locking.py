@@ -60,6 +60,8 @@ def hold_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         holder.unlink(missing_ok=True)
+        # a waiting process that opened the file before sees that it is gone, and tries again
+        (folder / LOCK_FILE).unlink(missing_ok=True)
         lock.release()
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gatewise.comparison.cache import Entry
-from gatewise.comparison.trials import Trial
+from gatewise.comparison.trials import Trial, own_cell_modules
 from gatewise.errors import RunError
 from gatewise.files import read_json, write_json
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise.comparison.execution import Outcome, Workplace
     from gatewise.comparison.plan import Plan
 
-__all__ = ["measure_run", "measure_runs"]
+__all__ = ["measure_runs"]
 
 FORMAT_VERSION = 1
 
@@ -22,7 +23,13 @@ FORMAT_VERSION = 1
 def measure_runs(plan: Plan, work: Workplace, outcome: Outcome) -> None:
     """Complete the entries with what one run of each cell costs: the first finished one at the last point of the axis.
 
-    What was measured before is reused. A measurement that fails is told as a warning: the comparison stands without it.
+    Each is measured in a fresh process, and what was measured before is reused. A measurement that fails is told as a
+    warning: the comparison stands without it.
+
+    Args:
+        plan: what was compared.
+        work: where.
+        outcome: its entries get ``cost`` and ``memory``.
     """
     seen: set[str] = set()
     entries = {entry["name"]: entry for entry in outcome.entries}
@@ -33,30 +40,40 @@ def measure_runs(plan: Plan, work: Workplace, outcome: Outcome) -> None:
         place = work.folder / "measurements" / f"{trial.folder}.cost.json"
         found = _kept(place, trial)
         if found is None:
-            found = _measured(plan, work, trial)
+            try:
+                found = _measured(plan, work, trial)
+            except RunError as error:
+                warnings.warn(str(error), stacklevel=2)
+                continue
             write_json(place, {"format_version": FORMAT_VERSION, "key": trial.key, "found": found})
-        entries[trial.name] |= {name: value for name, value in found.items() if value is not None}
+        entries[trial.name] |= found
+    _add_times_to_target(plan, work, outcome)
 
 
-def measure_run(run_folder: Path, dataset: Any, threads: int) -> Entry:
-    """What one finished run costs, and how far back its gradient reaches.
-
-    Args:
-        run_folder: of the run.
-        dataset: its data.
-        threads: CPU threads.
-
-    Returns:
-        ``latency``, ``cost`` and ``memory``, ready for JSON.
-    """
-    from gatewise.comparison.latency import measure_latency
-    from gatewise.comparison.worker import limited_threads
+def _measured(plan: Plan, work: Workplace, trial: Trial) -> Entry:
+    from gatewise.comparison.cost import measure_alone, measure_cost
+    from gatewise.inspection import memory_of
     from gatewise.training import load_run
 
-    trained = load_run(run_folder)
-    with limited_threads(threads):
-        latency = measure_latency(trained.predictor(dataset), dataset.sizes["test"])
-    return {"latency": latency}
+    run_folder = work.folder / str(trial.run_folder)
+    if "__main__" not in own_cell_modules([trial.spec.model.cell]).values():
+        return measure_alone(run_folder, modules=plan.imports)
+    # only this process knows the cell
+    trained, dataset = load_run(run_folder), work.datasets[trial.point]
+    return {"cost": measure_cost(trained, dataset, run_folder), "memory": memory_of(trained, dataset)}
+
+
+def _add_times_to_target(plan: Plan, work: Workplace, outcome: Outcome) -> None:
+    """How long each run trained until it was as good on the validation part as the worst run ever was."""
+    from gatewise.comparison.cost import common_target, time_to_target
+
+    entries = {entry["name"]: entry for entry in outcome.entries}
+    finals = [trial for trial in outcome.trials if trial.phase == "final" and trial.point == plan.points[-1]]
+    runs = [entries[trial.name] for trial in finals]
+    target = common_target([run["epochs"] for run in runs], work.metric)
+    for run in runs if target is not None else []:
+        reached = time_to_target(run["epochs"], work.metric, float(target or 0.0))
+        run["cost"] = {**(run.get("cost") or {}), "time_to_target": reached}
 
 
 def _kept(place: Path, trial: Trial) -> Entry | None:
@@ -65,8 +82,3 @@ def _kept(place: Path, trial: Trial) -> Entry | None:
         return dict(kept["found"]) if kept["key"] == trial.key and kept["format_version"] == FORMAT_VERSION else None
     except (RunError, KeyError, TypeError):
         return None
-
-
-def _measured(plan: Plan, work: Workplace, trial: Trial) -> Entry:
-    dataset = work.datasets[trial.point]
-    return measure_run(work.folder / str(trial.run_folder), dataset, work.threads)

@@ -14,8 +14,8 @@ from gatewise.training.run_spec import TASKS
 __all__ = ["read_plan_file"]
 
 _OPTIONS = (
-    "data", "cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "margin", "jobs", "cluster",
-    "storage", "imports", "against", "yes", "old_code",
+    "data", "cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "margin", "cost", "jobs",
+    "cluster", "storage", "imports", "against", "yes", "old_code",
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def read_plan_file(path: Path, asked: Mapping[str, Any], *, usual: Mapping[str, 
         if isinstance(found.get(name), str):
             found[name] = _beside(path, found[name], output=name == "out")
     data = found.pop("data")
-    said = {name: value for name, value in asked.items() if value not in (None, False) and value != usual.get(name)}
+    said = {name: value for name, value in asked.items() if value not in (None, usual.get(name, False))}
     return data, {**found, **said}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +46,7 @@ def run_plan(
     yes: bool = False,
     old_code: bool = False,
     margin: float | None = None,
+    cost: bool = True,
     on_event: ComparisonListener | None = None,
 ) -> Comparison:
     """Carry a plan out in a folder, or go on with it.
@@ -58,6 +60,7 @@ def run_plan(
         yes: go on even if it would take longer than a week.
         old_code: count what an older version of the code trained in this folder as the same.
         margin: differences within it make no difference in practice; None: see `build_record`.
+        cost: measure, after the trials, what one run of each cell costs.
         on_event: is told of every step, see `gatewise.comparison.events`.
 
     Raises:
@@ -111,10 +114,12 @@ def run_plan(
         )
         told(_ready(plan, work, jobs, cluster, yes=yes))
         outcome = execute(plan, work)
-        told(Measuring(len(plan.cells)))
-        measure_runs(plan, work, outcome)
+        if cost:
+            told(Measuring(len(plan.cells)))
+            measure_runs(plan, work, outcome)
         record = _record(plan, kind, datasets, folder, outcome, margin)
         write_text(folder / RECORD_FILE, compact_json(record) + "\n")
+        shutil.rmtree(folder / "live", ignore_errors=True)
     return Comparison(folder, record)
 
 

@@ -275,6 +275,7 @@ class _Listener:
                 unit=event.unit,
                 parameters=event.parameters,
                 kernel=event.kernel.get("implementation", ""),
+                resumed=event.resumed_from_epoch,
             )
             self._speak()
         elif isinstance(event, StepDone):
