@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gatewise.errors import DataError
+from gatewise.errors import DataError, RunError
 
 __all__ = ["Spacing", "find_spacing", "read_times"]
 
@@ -86,6 +86,25 @@ class Spacing:
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
         return {"rule": self.rule, "step": self.step, "alias": self.alias}
+
+    @classmethod
+    def from_dict(cls, record: Any, place: str) -> Spacing:
+        """Read what `to_dict` gave.
+
+        Raises:
+            RunError: it is damaged.
+
+        Example:
+            >>> Spacing.from_dict(Spacing("business").to_dict(), "series.json").rule
+            'business'
+        """
+        try:
+            found = cls(record["rule"], float(record["step"]), str(record["alias"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{place} is damaged", expected="the spacing of the series") from error
+        if found.rule not in ("rows", "even", "calendar", "business", "uneven"):
+            raise RunError(f"{place} is damaged", expected="a known spacing", got=repr(found.rule))
+        return found
 
 
 def read_times(values: Sequence[Any], places: Sequence[str], column: str) -> tuple[Times, list[str]]:

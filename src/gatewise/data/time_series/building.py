@@ -14,11 +14,12 @@ from gatewise.data.time_series.records import Series
 from gatewise.data.time_series.table import SeriesTable
 from gatewise.errors import DataError
 
-__all__ = ["GAP", "RawSeries", "build_series", "raw_series", "split_series"]
+__all__ = ["GAP", "SHARES", "Future", "RawSeries", "build_series", "raw_series", "split_series", "whole"]
 
 GAP = 5
 """Missing steps or values in a row that are filled with the last value before them; more than that cut the series."""
-_SHARES = (0.7, 0.8)
+SHARES = (0.7, 0.8)
+"""Of all times: what is learnt from, and that with what is chosen by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,26 @@ class RawSeries:
     breaks: tuple[int, ...] = ()
 
 
-def raw_series(table: SeriesTable, columns: Sequence[str]) -> tuple[list[RawSeries], Spacing, list[str]]:
+@dataclass(frozen=True, eq=False)
+class Future:
+    """The forecast of one series.
+
+    Attributes:
+        name: of the series.
+        times: (H,) of the steps forecast.
+        values: (H, K).
+        quantiles: (H, K) by probability.
+    """
+
+    name: str
+    times: npt.NDArray[Any]
+    values: npt.NDArray[np.float64]
+    quantiles: dict[float, npt.NDArray[np.float64]]
+
+
+def raw_series(
+    table: SeriesTable, columns: Sequence[str], spacing: Spacing | None = None
+) -> tuple[list[RawSeries], Spacing, list[str]]:
     """Put rows in order and fill what is missing.
 
     Rules: rows are sorted by time; two rows of a series at the same time are an error. Where most steps have the same
@@ -42,6 +62,7 @@ def raw_series(table: SeriesTable, columns: Sequence[str]) -> tuple[list[RawSeri
     Args:
         table: the rows.
         columns: names of the values, for messages.
+        spacing: what a step is, where it is known; None: it is found in the longest series.
 
     Returns:
         (the series, by name; what a step is; notes)
@@ -53,7 +74,7 @@ def raw_series(table: SeriesTable, columns: Sequence[str]) -> tuple[list[RawSeri
     names = list(dict.fromkeys(table.groups))
     members = {name: np.flatnonzero(np.array(table.groups, dtype=object) == name) for name in names}
     longest = max(names, key=lambda name: len(members[name]))
-    spacing = Spacing("rows")
+    known, spacing = spacing, Spacing("rows")
     if table.times is not None:
         times = table.times
         if any((np.diff(times[rows]) < np.zeros(1, dtype=np.diff(times).dtype)).any() for rows in members.values()):
@@ -61,7 +82,7 @@ def raw_series(table: SeriesTable, columns: Sequence[str]) -> tuple[list[RawSeri
         members = {name: rows[np.argsort(times[rows], kind="stable")] for name, rows in members.items()}
         for name, rows in members.items():
             _check_twice(times[rows], [table.places[row] for row in rows], name)
-        spacing = find_spacing(times[members[longest]])
+        spacing = known or find_spacing(times[members[longest]])
         if spacing.rule in ("uneven", "business"):
             notes.append(f"times follow each other {spacing.title}: a row is a step")
     counts = {"steps": 0, "values": 0, "cuts": 0}
@@ -158,7 +179,7 @@ def _filled(
     return RawSeries(name, times[rows], held[rows], tuple(sorted({*cuts, *moved})))
 
 
-def split_series(series: Sequence[RawSeries], timed: bool) -> list[Series]:
+def split_series(series: Sequence[RawSeries], timed: bool, shares: tuple[float, float] = SHARES) -> list[Series]:
     """Split every series at the same two times: 70 % of all times to learn from, 10 % to choose by, 20 % to test.
 
     Without times, each series is split at the same shares of its own rows.
@@ -166,6 +187,7 @@ def split_series(series: Sequence[RawSeries], timed: bool) -> list[Series]:
     Args:
         series: the series.
         timed: whether their times can be compared.
+        shares: of all times, before the validation and before the test part.
 
     Example:
         >>> raw = RawSeries("", np.arange(10.0), np.ones((10, 1)))
@@ -173,19 +195,30 @@ def split_series(series: Sequence[RawSeries], timed: bool) -> list[Series]:
         (7, 8, 10)
     """
     if not timed:
-        cuts = [[int(share * len(each.times) + 1e-9) for share in _SHARES] for each in series]
+        cuts = [[int(share * len(each.times) + 1e-9) for share in shares] for each in series]
     else:
         every = np.unique(np.concatenate([each.times for each in series]))
-        borders = [every[min(int(share * len(every) + 1e-9), len(every) - 1)] for share in _SHARES]
-        cuts = [[int(np.searchsorted(each.times, border)) for border in borders] for each in series]
+        counts = [int(share * len(every) + 1e-9) for share in shares]
+        cuts = [[_rows_before(each.times, every, count) for count in counts] for each in series]
     return [
         Series(each.name, each.times, each.values, (first, second, len(each.times)), each.breaks)
         for each, (first, second) in zip(series, cuts, strict=True)
     ]
 
 
+def _rows_before(times: npt.NDArray[Any], every: npt.NDArray[Any], count: int) -> int:
+    """Rows that are among the first so many of all times."""
+    return int(np.searchsorted(times, every[count - 1], side="right")) if count else 0
+
+
 def build_series(
-    series: Sequence[Series], targets: Sequence[str], features: Sequence[str], *, lookback: int, horizon: int
+    series: Sequence[Series],
+    targets: Sequence[str],
+    features: Sequence[str],
+    *,
+    lookback: int,
+    horizon: int,
+    tested: bool = True,
 ) -> tuple[tuple[Series, ...], list[str]]:
     """Keep the series that can be learnt from.
 
@@ -195,6 +228,7 @@ def build_series(
         features: names of the others.
         lookback: steps to forecast from.
         horizon: steps to forecast.
+        tested: whether there is a test part.
 
     Returns:
         (the series kept, notes)
@@ -232,7 +266,7 @@ def build_series(
     dead = [name for name in features if all(name in still[id(each)] for each in changing)]
     if dead:
         notes.append(f"never change in the training part: {', '.join(dead)}")
-    for part in ("validation", "test"):
+    for part in ("validation", "test")[: 2 if tested else 1]:
         if not any(len(each.origins(part, lookback, horizon)) for each in changing):
             longest = max(changing, key=lambda each: len(each.times))
             rows = longest.rows(part)
@@ -248,3 +282,29 @@ def build_series(
 def _constant(series: Series, columns: Sequence[str]) -> list[str]:
     rows = series.values[: series.borders[0]]
     return [name for name, column in zip(columns, rows.T, strict=True) if column.min() == column.max()]
+
+
+def whole(series: RawSeries, lookback: int) -> Series:
+    """A series that is to be continued: all of it is past.
+
+    Args:
+        series: not split.
+        lookback: steps that are read of it.
+
+    Raises:
+        DataError: it is too short, or has a hole in its last steps.
+
+    Example:
+        >>> whole(RawSeries("", np.arange(3.0), np.ones((3, 1))), 3).borders
+        (3, 3, 3)
+    """
+    rows = len(series.times)
+    start = max((row for row in series.breaks if row < rows), default=0)
+    if rows - start < lookback:
+        raise DataError(
+            "the series is too short to be continued" + (f": {series.name!r}" if series.name else ""),
+            expected=f"at least {lookback} steps without holes at its end",
+            got=f"{rows - start}",
+            fix="give more of its past",
+        )
+    return Series(series.name, series.times, series.values, (rows, rows, rows), series.breaks)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewise.data.time_series.axis import Spacing
-from gatewise.data.time_series.building import build_series, raw_series, split_series
+from gatewise.data.time_series.building import SHARES, build_series, raw_series, split_series
 from gatewise.data.time_series.known import KNOWN_SERIES, find_known
 from gatewise.data.time_series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.data.time_series.table import SeriesTable, check_columns, column_names, read_frame
@@ -115,6 +115,7 @@ def series_from_table(
     horizon: int,
     lookback: int,
     borders: tuple[int, int, int] | None = None,
+    shares: tuple[float, float] = SHARES,
 ) -> SeriesDataset:
     """Series of a checked table, split in order of time.
 
@@ -126,25 +127,26 @@ def series_from_table(
         features: the others.
         horizon: H.
         lookback: steps to forecast from.
-        borders: rows at which validation and test begin and the test ends; None: at 70 and 80 % of all times.
+        borders: rows at which validation and test begin and the test ends; None: by `shares`.
+        shares: of all times, before the validation and before the test part; 1 for the second: no test part.
 
     Raises:
         DataError: see `gatewise.data.time_series.building`.
     """
     raw, spacing, notes = raw_series(table, (*targets, *features))
     if borders is None:
-        split = split_series(raw, timed=table.times is not None)
-        shares = "the last 20 % of all times"
+        split = split_series(raw, table.times is not None, shares)
+        note = f"the last {100 * (1 - shares[1]):.0f} % of all times"
     else:
         end = borders[2]
         split = [Series(each.name, each.times[:end], each.values[:end], borders, each.breaks) for each in raw]
         sizes = (borders[0], borders[1] - borders[0], end - borders[1])
-        shares = "the usual split: {:,} steps to learn from, then {:,} and {:,}".format(*sizes)
-    kept, more = build_series(split, targets, features, lookback=lookback, horizon=horizon)
+        note = "the usual split: {:,} steps to learn from, then {:,} and {:,}".format(*sizes)
+    kept, more = build_series(split, targets, features, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
     return SeriesDataset(
         name=name,
         source=source,
-        split_note=f"{shares}{_since(kept, spacing)}; {WINDOW_RULE}",
+        split_note=f"{note}{_since(kept, spacing)}; {WINDOW_RULE}" if shares[1] < 1 else "there is no test part",
         fingerprint=series_fingerprint(kept, (*targets, *features), horizon, lookback),
         notes=(*notes, *more),
         targets=tuple(targets),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from gatewise.data.time_series.axis import Spacing
+from gatewise.data.time_series.building import Future, raw_series, whole
 from gatewise.data.time_series.loading import load_series
 from gatewise.data.time_series.records import Series, SeriesDataset, Windows
 from gatewise.data.time_series.scaling import Scaling, fit_scaling
-from gatewise.errors import RunError
+from gatewise.data.time_series.table import SeriesTable
+from gatewise.errors import OptionError, RunError
 from gatewise.tasks.problem import Evaluation, Metric
 from gatewise.tasks.time_series.figures import MEAN_SQUARED_ERROR, evaluate_forecasts
 from gatewise.tasks.time_series.network import Forecaster
@@ -42,6 +46,7 @@ class TrainedForecaster(Trained):
         spec: the run it came from.
         targets: the columns it forecasts.
         features: the columns it reads besides.
+        spacing: what a step is.
         scalings: by name of the series.
         model: the network, with its best weights.
     """
@@ -51,11 +56,12 @@ class TrainedForecaster(Trained):
         spec: RunSpec,
         targets: Sequence[str],
         features: Sequence[str],
+        spacing: Spacing,
         scalings: Mapping[str, Scaling],
         model: Forecaster,
     ) -> None:
         self.spec = spec
-        self.targets, self.features = tuple(targets), tuple(features)
+        self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
         self.scalings = dict(scalings)
         self.model = model.eval()
 
@@ -69,20 +75,51 @@ class TrainedForecaster(Trained):
         """The quantiles that are forecast beside the central value."""
         return _model_spec(self.spec).quantile_levels()
 
-    def forecast(self, series: Series) -> tuple[Array, dict[float, Array]]:
-        """Continue a series from its last row.
+    def future(self, table: SeriesTable, steps: int | None = None) -> list[Future]:
+        """Continue every series of a table from its last row.
 
-        A series that was not trained on is scaled by its own rows, which all lie before what is forecast.
+        A series that was not trained on is scaled by its own rows, which all lie before what is forecast. Beyond the
+        horizon of the training, forecasts are read as if they had happened, and features keep their last value.
 
         Args:
-            series: at least as many rows as the look-back.
+            table: rows with the columns of the training; at least as many of each series as the look-back.
+            steps: steps to forecast; None: the horizon of the training.
 
-        Returns:
-            (H, K) values, and (H, K) by probability for each quantile.
+        Raises:
+            DataError: a series is too short, or has a hole in what would be read of it.
+            OptionError: quantiles beyond the horizon of the training.
         """
-        windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(series.times) - 1]))
-        values, quantiles = self._values([series], windows)
-        return values[0], {level: found[0] for level, found in quantiles.items()}
+        data = self.data_spec
+        count = data.horizon if steps is None else steps
+        if count > data.horizon and self.levels:
+            raise OptionError(
+                "quantiles end at the horizon of the training",
+                expected=f"at most {data.horizon} steps",
+                got=f"{count}",
+                fix="train with a longer horizon, or without quantiles",
+            )
+        raw, _, _ = raw_series(table, (*self.targets, *self.features), self.spacing)
+        return [self._continued(whole(each, data.lookback), count) for each in raw]
+
+    def _continued(self, series: Series, count: int) -> Future:
+        """Forecast again and again until there are enough steps."""
+        targets, horizon = len(self.targets), self.data_spec.horizon
+        scalings = self._scalings([series])
+        values = series.values
+        quantiles: dict[float, Array] = {}
+        for _ in range(-(-count // horizon)):
+            grown = replace(series, values=values, times=np.arange(len(values), dtype=np.float64))
+            windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(values) - 1]))
+            found, quantiles = self._values([grown], windows, scalings)
+            beside = np.repeat(values[-1:, targets:], horizon, axis=0)
+            values = np.concatenate([values, np.concatenate([found[0], beside], axis=1)])
+        start = len(series.values)
+        return Future(
+            series.name,
+            self.spacing.after(series.times[-1], count),
+            values[start : start + count, :targets],
+            {level: found[0, :count] for level, found in quantiles.items()},
+        )
 
     def forecasts(self, dataset: SeriesDataset, part: str = "test") -> tuple[Array, dict[float, Array]]:
         """Forecasts of all windows of a part: (N, H, K) values, and the same by probability."""
@@ -110,17 +147,19 @@ class TrainedForecaster(Trained):
             inputs = self.model.encoded(self._scaled(dataset.series).past(windows, chosen))
         return RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)
 
-    def _values(self, series: Sequence[Series], windows: Windows) -> tuple[Array, dict[float, Array]]:
-        scaled = self._scaled(series)
+    def _values(
+        self, series: Sequence[Series], windows: Windows, scalings: Sequence[Scaling] | None = None
+    ) -> tuple[Array, dict[float, Array]]:
+        scaled = self._scaled(series, scalings)
         found = forecast_windows(self.model, scaled, windows)
         values = [scaled.values(found[..., place], windows) for place in range(found.shape[3])]
         return values[0], dict(zip(self.levels, values[1:], strict=True))
 
-    def _scaled(self, series: Sequence[Series]) -> ScaledSeries:
+    def _scaled(self, series: Sequence[Series], scalings: Sequence[Scaling] | None = None) -> ScaledSeries:
         data = self.data_spec
         return ScaledSeries(
             series,
-            self._scalings(series),
+            scalings or self._scalings(series),
             len(self.targets),
             data.transform,
             lookback=data.lookback,
@@ -196,10 +235,11 @@ class ForecastingKind(Kind):
         if not isinstance(targets, list) or not isinstance(features, list) or not isinstance(series, dict):
             raise RunError(f"{place} is damaged", expected="targets, features and series")
         scalings = {str(name): Scaling.from_dict(entry, place) for name, entry in series.items()}
+        spacing = Spacing.from_dict(record.get("spacing"), place)
         with torch.random.fork_rng():
             model = _network(_data_spec(spec), _model_spec(spec), len(targets), len(features))
         run.load_weights_into(model)
-        return TrainedForecaster(spec, targets, features, scalings, model)
+        return TrainedForecaster(spec, targets, features, spacing, scalings, model)
 
     def baselines(self, data: SeriesSpec) -> Sequence[Baseline]:
         """Persistence, seasonal naive, drift, ridge on the window."""

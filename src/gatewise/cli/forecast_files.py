@@ -1,0 +1,76 @@
+"""Continues the series of a file and writes the forecast as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatewise.errors import RunError
+
+if TYPE_CHECKING:
+    from gatewise.data.time_series.building import Future
+    from gatewise.training import Trained
+
+__all__ = ["forecast_file"]
+
+
+def forecast_file(trained: Trained, file: Path, out: Path | None) -> None:
+    """Forecast the next steps of every series in a file.
+
+    The CSV has the columns of group and time as in the file (``step`` where there is no time), one per target, and one
+    per target and quantile, such as ``close_0.1``.
+
+    Args:
+        trained: a forecasting run.
+        file: CSV, TSV, JSONL or Parquet with the columns of the training.
+        out: file to write, whole or not at all; None: standard output.
+
+    Raises:
+        RunError: the run is no forecast.
+        DataError: the file cannot be used, or a series is too short.
+        StorageError: the forecast cannot be written.
+    """
+    from gatewise import files
+    from gatewise.data.time_series.loading import known_columns
+    from gatewise.data.time_series.table import read_series_table
+    from gatewise.training.kinds.forecasting import TrainedForecaster
+
+    if not isinstance(trained, TrainedForecaster):
+        raise RunError("the run is not a forecast", expected="forecasting", got=trained.spec.task)
+    data = trained.data_spec
+    time, _, group = known_columns(data.data, data.time, data.target, data.group)
+    table = read_series_table(file, time, (*trained.targets, *trained.features), group)
+    text = _as_csv(trained.future(table), trained.targets, time, group)
+    if out is None:
+        print(text, end="")
+    else:
+        files.write_text(out, text)
+
+
+def _as_csv(futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None) -> str:
+    content = io.StringIO()
+    writer = csv.writer(content, lineterminator="\n")
+    levels = sorted(futures[0].quantiles)
+    names = [*targets, *(f"{target}_{level:g}" for target in targets for level in levels)]
+    writer.writerow([*([group] if group else []), time or "step", *names])
+    for future in futures:
+        for step in range(len(future.times)):
+            when: Any = step + 1 if time is None else _written(future.times[step])
+            central = [f"{value:.8g}" for value in future.values[step]]
+            spread = [
+                f"{future.quantiles[level][step, place]:.8g}" for place in range(len(targets)) for level in levels
+            ]
+            writer.writerow([*([future.name] if group else []), when, *central, *spread])
+    return content.getvalue()
+
+
+def _written(time: Any) -> str:
+    """Dates without a time of day stay dates."""
+    if not isinstance(time, np.datetime64):
+        return f"{time:g}"
+    words = str(time.astype("datetime64[s]")).replace("T", " ")
+    return words.removesuffix(" 00:00:00")
