@@ -103,6 +103,15 @@ def test_cost_is_the_mean_over_runs_and_time_per_epoch_the_least() -> None:
     assert baseline["memory"] is None and "step_p50" not in baseline["cost"]
 
 
+def test_an_error_is_never_said_to_be_below_zero() -> None:
+    runs = [run for model in made_up_forecast({"gru": 0.02}, seeds=2)["models"] for run in model["runs"]]
+    generator = np.random.default_rng(0)
+    contributions = {
+        run["name"]: size * generator.gamma(1.0, 1.0, 50) for run, size in zip(runs, (0.1, 5.0), strict=True)
+    }
+    assert _build(runs, contributions)["models"][0]["figure"]["low"] == 0.0
+
+
 def test_failures_and_trials_stand_apart() -> None:
     trials = made_up_trials(["lstm", "gru"], "accuracy", [0.86, 0.88])
     record = made_up_record(CELLS, seeds=2, failed=["gru-seed2"], tuning=trials)

@@ -41,7 +41,10 @@ def figure_entry(name: str, table: Table, metric: Metric) -> Entry:
         >>> entry["estimate"], entry["over"], entry["seeds"], entry["deviation"]
         (0.9, 'examples', 1, None)
     """
-    return {**estimate_figure(table, metric, _generator(name)).to_dict(), "seeds": len(table)}
+    found = {**estimate_figure(table, metric, _generator(name)).to_dict(), "seeds": len(table)}
+    if (table >= 0).all():  # no mean of such contributions lies lower
+        found["low"] = max(found["low"], metric.of_mean(0.0))
+    return found
 
 
 def difference_entries(
