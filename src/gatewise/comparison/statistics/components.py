@@ -60,7 +60,11 @@ class Components:
 
     @property
     def degrees(self) -> float:
-        """Degrees of freedom of V (Satterthwaite 1946)."""
+        """Degrees of freedom of V (Satterthwaite 1946).
+
+        At least those of the seeds' part: the formula is not to be trusted where the subtracted part is about as large
+        as what it is subtracted from (Gaylor & Hopper 1969).
+        """
         if self.seeds <= 1:
             return self.example_degrees
         spread = (
@@ -68,7 +72,8 @@ class Components:
             + self.example**2 / self.example_degrees
             + self.rest**2 / ((self.seeds - 1) * self.example_degrees)
         )
-        return self.example_degrees if spread == 0.0 else max(1.0, self.variance**2 / spread)
+        least = max(1.0, min(self.seeds - 1, self.example_degrees))
+        return self.example_degrees if spread == 0.0 else max(least, self.variance**2 / spread)
 
     def with_seeds(self, seeds: int) -> Components:
         """What the parts would be with another number of seeds on the same examples.
