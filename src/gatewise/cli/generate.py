@@ -92,7 +92,9 @@ def _table(model: TrainedLanguageModel, prompt: str, count: int, as_json: bool) 
         record = {"prompt": prompt, "tokens": [{"token": token, "probability": chance} for token, chance in found]}
         typer.echo(json.dumps(record, ensure_ascii=False))
         return
-    shown = [(json.dumps(token)[1:-1] if token.isspace() else token, chance) for token, chance in found]
+    shown = [
+        (json.dumps(token, ensure_ascii=False) if token != token.strip() else token, chance) for token, chance in found
+    ]
     width = max(len(token) for token, _ in shown)
     for token, chance in shown:
         typer.echo(f"{token:<{width}}  {100 * chance:5.1f} %  {'█' * round(_BAR * chance)}".rstrip())

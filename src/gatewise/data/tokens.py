@@ -219,6 +219,13 @@ class TokenVocabulary:
             close = close or token in _NO_SPACE_BEFORE or earlier in _NO_SPACE_AFTER
         return token if close else " " + token
 
+    def shown(self, number: int) -> str:
+        """A token as a reader sees it; bytes that are no whole character as the tokenizer spells them."""
+        if self.kind != "bpe":
+            return self.tokens[number]
+        text = self.decode([number])
+        return self.tokens[number] if "\N{REPLACEMENT CHARACTER}" in text else text
+
     def to_dict(self) -> dict[str, Any]:
         """A dictionary, ready for JSON."""
         pieces = {} if self._pieces is None else {"tokenizer": json.loads(self._pieces)}

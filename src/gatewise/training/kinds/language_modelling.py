@@ -54,7 +54,8 @@ class TrainedLanguageModel(Trained):
         Raises:
             DataError: the text has no token.
         """
-        tokens = self.vocabulary.encode([line for line in text.splitlines() if line.strip()])
+        words = self.vocabulary.kind in ("word", "spaced-word")
+        tokens = self.vocabulary.encode([line for line in text.splitlines() if line.strip() or not words])
         if len(tokens) == 0:
             raise DataError("the text has no token", expected="at least one word", fix="give a longer text")
         return PERPLEXITY.of_mean(float(self.losses(tokens).mean()))
@@ -253,7 +254,7 @@ def _evaluation(losses: npt.NDArray[np.float64], tokens: Tokens, vocabulary: Tok
         },
         losses,
         {
-            "tokens": [vocabulary.tokens[number] for number in tokens[:_SHOWN]],
+            "tokens": [vocabulary.shown(number) for number in tokens[:_SHOWN]],
             "nats": np.round(losses[:_SHOWN], 3).tolist(),
         },
     )
