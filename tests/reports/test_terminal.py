@@ -58,10 +58,10 @@ def test_a_probe_has_a_column_per_length() -> None:
     assert "length" in text and " 200" in text
 
 
-def test_a_memory_that_never_halves_is_said() -> None:
+def test_a_memory_that_does_not_fade_is_said() -> None:
     record = made_up_record(CELLS)
     record["models"][1]["memory"]["trained"]["half_life"] = None
-    assert "> 39 steps" in _printed(200, record)
+    assert "no decay" in _printed(200, record)
 
 
 def test_nothing_finished_is_no_error() -> None:

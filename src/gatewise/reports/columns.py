@@ -217,12 +217,12 @@ def _skill(model: Mapping[str, Any]) -> str:
 
 
 def _half_life(model: Mapping[str, Any]) -> str:
-    """Steps after which the gradient has halved; more than were measured, where it never does."""
+    """Steps in which the gradient halves."""
     if not _trained_memory(model):
         return "–"
     value = model["memory"]["trained"].get("half_life")
     if value is None:
-        return f"> {model['memory']['lags'][-1]} steps"
+        return "no decay"
     return f"{value:.1f} steps" if value < 9.95 else f"{value:.0f} steps"
 
 

@@ -104,7 +104,7 @@ def _memory(models: Sequence[Model], styles: Mapping[str, int]) -> Markup | None
         for part, dashed in (("initialisation", True), ("trained", False)):
             norms = (model["memory"].get(part) or {}).get("norms")
             if norms:
-                line = tuple(max(float(norm), _FLOOR) for norm in norms)
+                line = _down_to(norms, _FLOOR)
                 series.append(Series(model["title"], styles[model["name"]], (line,), dashed=dashed))
     return line_chart(
         series,
@@ -115,6 +115,21 @@ def _memory(models: Sequence[Model], styles: Mapping[str, int]) -> Markup | None
         logarithmic=True,
         floor=_FLOOR,
     )
+
+
+def _down_to(norms: Sequence[float], floor: float) -> tuple[float, ...]:
+    """A curve until it first falls to a floor, where it ends.
+
+    Example:
+        >>> _down_to([1.0, 0.1, 1e-9, 1e-9], 1e-6)
+        (1.0, 0.1, 1e-06)
+    """
+    line: list[float] = []
+    for norm in norms:
+        line.append(max(float(norm), floor))
+        if norm <= floor:
+            break
+    return tuple(line)
 
 
 def _axis(record: Record, styles: Mapping[str, int], scale: words.Scale) -> Markup | None:
