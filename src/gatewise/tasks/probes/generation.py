@@ -81,7 +81,7 @@ class ProbeDataset:
     @property
     def split_note(self) -> str:
         """What the test part is."""
-        return "test: sequences drawn like those to learn from, but apart from them"
+        return "sequences drawn like those to learn from, but apart from them"
 
     @property
     def notes(self) -> tuple[str, ...]:
