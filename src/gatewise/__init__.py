@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Forecaster": "gatewise.estimators",
     "LanguageModel": "gatewise.estimators",
     "TextClassifier": "gatewise.estimators",
     "compare": "gatewise.study",
@@ -20,11 +21,12 @@ _HOME = {
     "nn": "",
 }
 
-__all__ = ["LanguageModel", "TextClassifier", "compare", "datasets", "load_run", "nn"]
+__all__ = ["Forecaster", "LanguageModel", "TextClassifier", "compare", "datasets", "load_run", "nn"]
 
 if TYPE_CHECKING:
     from gatewise import nn as nn
     from gatewise.data import datasets as datasets
+    from gatewise.estimators import Forecaster as Forecaster
     from gatewise.estimators import LanguageModel as LanguageModel
     from gatewise.estimators import TextClassifier as TextClassifier
     from gatewise.study import compare as compare

@@ -6,12 +6,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gatewise.estimators.forecaster import Forecaster as Forecaster
     from gatewise.estimators.language_model import LanguageModel as LanguageModel
     from gatewise.estimators.text_classifier import TextClassifier as TextClassifier
 
-_HOME = {"LanguageModel": "gatewise.estimators.language_model", "TextClassifier": "gatewise.estimators.text_classifier"}
+_HOME = {
+    "Forecaster": "gatewise.estimators.forecaster",
+    "LanguageModel": "gatewise.estimators.language_model",
+    "TextClassifier": "gatewise.estimators.text_classifier",
+}
 
-__all__ = ["LanguageModel", "TextClassifier"]
+__all__ = ["Forecaster", "LanguageModel", "TextClassifier"]
 
 
 def __getattr__(name: str) -> Any:

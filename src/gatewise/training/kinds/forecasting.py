@@ -36,7 +36,7 @@ from gatewise.training.run_spec import RunSpec
 __all__ = ["ForecastingKind", "TrainedForecaster"]
 
 Array = npt.NDArray[np.float64]
-_FILE = "series.json"
+_FILE = "scaler.json"
 
 
 class TrainedForecaster(Trained):
