@@ -16,7 +16,7 @@ from torch import Tensor
 from gatewise.errors import ShapeError
 from gatewise.nn.cell import State
 
-__all__ = ["check_input", "check_lengths", "join_state", "split_state"]
+__all__ = ["autocast_dtype", "check_input", "check_lengths", "join_state", "split_state"]
 
 
 def _shape(value: object) -> str:
@@ -25,6 +25,18 @@ def _shape(value: object) -> str:
 
 def _autocast(device: torch.device) -> bool:
     return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
+
+
+def autocast_dtype(kind: str) -> torch.dtype | None:
+    """The precision that autocast asks for on this kind of device, or None.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16):
+        ...     autocast_dtype("cpu")
+        torch.bfloat16
+    """
+    on = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return torch.get_autocast_dtype(kind) if on else None
 
 
 def _check_kind(place: str, value: Tensor, weight: Tensor) -> None:

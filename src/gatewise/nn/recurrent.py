@@ -17,7 +17,7 @@ from gatewise.nn import packed
 from gatewise.nn.cell import State
 from gatewise.nn.foundation import Foundation
 from gatewise.nn.implementations import run_direction, run_stack
-from gatewise.nn.inputs import check_input, check_lengths, join_state, split_state
+from gatewise.nn.inputs import autocast_dtype, check_input, check_lengths, join_state, split_state
 from gatewise.nn.options import check_size
 from gatewise.nn.streaming import Session
 from gatewise.nn.time_loop import Direction, active_steps, in_chunks, unroll
@@ -283,7 +283,7 @@ class Recurrent(Foundation):
             x.shape,
             x.dtype,
             kind,
-            self._autocast_dtype(kind),
+            autocast_dtype(kind),
             lengths is None,
             traces is None,
             self.training,
@@ -318,7 +318,7 @@ class Recurrent(Foundation):
             Request(
                 cell=cell.kernel_name,
                 device=kind,
-                dtype=self._autocast_dtype(kind) or x.dtype,
+                dtype=autocast_dtype(kind) or x.dtype,
                 input_size=cell.input_size,
                 hidden_size=cell.hidden_size,
                 batch=x.shape[1],
@@ -328,12 +328,6 @@ class Recurrent(Foundation):
                 precision=asked_precision(),
             )
         )
-
-    @staticmethod
-    def _autocast_dtype(kind: str) -> torch.dtype | None:
-        """The precision that autocast asks for on this kind of device, or None."""
-        on = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-        return torch.get_autocast_dtype(kind) if on else None
 
     def _in_one_call(self, choices: Sequence[Choice], x: Tensor, lengths: Tensor | None) -> bool:
         """Whether torch can take the whole stack at once.
