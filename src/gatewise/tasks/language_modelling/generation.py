@@ -172,6 +172,5 @@ def next_tokens(model: LanguageModel, vocabulary: TokenVocabulary, prompt: str, 
         scores, _ = generator._read(generator._with_start(vocabulary.encode_prompt(prompt)), None)
     best = scores.exp().topk(min(count, len(vocabulary)))
     return [
-        (vocabulary.shown(int(number)), float(chance))
-        for number, chance in zip(best.indices, best.values, strict=True)
+        (vocabulary.shown(int(number)), float(chance)) for number, chance in zip(best.indices, best.values, strict=True)
     ]
