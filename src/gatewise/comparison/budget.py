@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gatewise.comparison.plan import Plan
-from gatewise.comparison.worker import limited_threads
-from gatewise.errors import OptionError, RunError
+from gatewise.comparison.plan import Plan, import_modules
+from gatewise.comparison.worker import limited_threads, load_dataset
+from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import read_json, write_json
 from gatewise.training.run_spec import RunSpec
 
@@ -34,9 +34,11 @@ class Budget:
         datasets: the data, by point of the axis.
         folder: the comparison's.
         threads: CPU threads of each trial.
+        jobs: trials at the same time; more than one are measured in another process, too, which may die of it.
     """
 
-    def __init__(self, plan: Plan, datasets: Mapping[Any, Any], folder: Path, threads: int) -> None:
+    def __init__(self, plan: Plan, datasets: Mapping[Any, Any], folder: Path, threads: int, jobs: int = 1) -> None:
+        self.jobs = jobs
         self.plan, self.datasets, self.place, self.threads = plan, datasets, folder / BUDGET_FILE, threads
         self.known: dict[str, dict[str, float]] = {"parameters": {}, "epoch_seconds": {}}
         if self.place.exists():
@@ -63,10 +65,26 @@ class Budget:
         return dict(settings)
 
     def epoch_seconds(self, spec: RunSpec, point: Any) -> float:
-        """How long an epoch takes, estimated from a few steps."""
-        return self._remember(
-            "epoch_seconds", spec, point, lambda: _epoch_seconds(spec, self.datasets[point], self.threads)
-        )
+        """How long an epoch takes, estimated from a few steps.
+
+        Raises:
+            TrainingError: the steps could not be taken.
+        """
+        return self._remember("epoch_seconds", spec, point, lambda: self._measured(spec, point))
+
+    def _measured(self, spec: RunSpec, point: Any) -> float:
+        from joblib import Parallel, delayed
+
+        try:
+            if self.jobs == 1:
+                return _epoch_seconds(spec, self.datasets[point], self.threads)
+            call = delayed(_epoch_seconds_elsewhere)(spec, self.threads, self.plan.imports)
+            (found,) = Parallel(n_jobs=self.jobs, backend="loky")([call])
+        except Exception as error:
+            raise TrainingError(
+                f"the first steps of {spec.model.cell} failed: {type(error).__name__}: {error}"
+            ) from error
+        return float(found)
 
     def parameters(self, spec: RunSpec, point: Any) -> int:
         """How many numbers a network has."""
@@ -130,6 +148,11 @@ def _parameters(spec: RunSpec, dataset: Any) -> int:
     with torch.random.fork_rng():
         problem = kind_of(spec.task).problem(spec, dataset)
     return sum(value.numel() for value in problem.model.parameters())
+
+
+def _epoch_seconds_elsewhere(spec: RunSpec, threads: int, imports: tuple[str, ...]) -> float:
+    import_modules(imports)
+    return _epoch_seconds(spec, load_dataset(spec.task, spec.data), threads)
 
 
 def _epoch_seconds(spec: RunSpec, dataset: Any, threads: int) -> float:

@@ -8,6 +8,7 @@ from gatewise.comparison.cache import saved_measurement
 from gatewise.comparison.grid import Range
 from gatewise.comparison.plan import Plan
 from gatewise.comparison.trials import Trial, trial_key
+from gatewise.errors import TrainingError
 
 if TYPE_CHECKING:
     from gatewise.comparison.execution import Workplace
@@ -56,4 +57,8 @@ def _end(plan: Plan, cell: str, point: Any, work: Workplace, *, last: bool) -> f
 
 
 def _training(spec: Any, point: Any, work: Workplace) -> float:
-    return work.budget.epoch_seconds(spec, point) * int(spec.training.epochs)
+    try:
+        return work.budget.epoch_seconds(spec, point) * int(spec.training.epochs)
+    except TrainingError:
+        # the trial itself will say what is wrong
+        return 0.0

@@ -25,7 +25,7 @@ from gatewise.comparison.trials import code_version, own_cell_modules
 from gatewise.comparison.tuning_log import TuningLog
 from gatewise.comparison.variants import variant_settings
 from gatewise.comparison.worker import keep_dataset
-from gatewise.errors import DivergenceError, OptionError
+from gatewise.errors import OptionError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
 from gatewise.tasks.problem import Metric
 from gatewise.training.checks import check_whole
@@ -105,7 +105,7 @@ def run_plan(
             tuple(each.name for each in kind.baselines(plan.base().data)),
             code,
             threads,
-            Budget(plan, datasets, folder, threads),
+            Budget(plan, datasets, folder, threads, 1 if cluster is not None else jobs),
             Pool(folder, jobs, cluster, told),
             TuningLog(
                 folder, storage, f"{plan.data} {prints[str(plan.points[0])][:8]}", wanted=plan.search is not None
@@ -187,7 +187,7 @@ def _ready(plan: Plan, work: Workplace, jobs: int, cluster: str | None, *, yes: 
     if plan.match == "parameters":
         widths = {cell: int(work.budget.chosen(cell, point, {})["hidden_size"]) for cell in plan.cells}
     seconds = None
-    with contextlib.suppress(DivergenceError):
+    with contextlib.suppress(TrainingError):
         seconds = estimate_seconds(plan, work, jobs)
     if seconds is not None and seconds > _WEEK and not yes:
         raise OptionError(

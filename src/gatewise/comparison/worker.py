@@ -22,7 +22,7 @@ from gatewise.comparison.trials import Trial
 from gatewise.errors import DataError, RunError, StorageError
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
 
-__all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "run_trial"]
+__all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "load_dataset", "run_trial"]
 
 _SECONDS_BETWEEN_WORDS = 0.5
 _one_at_a_time = threading.RLock()
@@ -223,13 +223,7 @@ def _named(trial: Trial) -> Entry:
 
 def _dataset(task: Task) -> Any:
     """The data, read once per process; those of the comparison, or an error."""
-    from gatewise.training.kinds import kind_of
-
-    place = (task.trial.spec.task, repr(task.data))
-    if place not in _datasets:
-        _datasets.clear()
-        _datasets[place] = kind_of(task.trial.spec.task).load(task.data)
-    found = _datasets[place]
+    found = load_dataset(task.trial.spec.task, task.data)
     if found.fingerprint != task.fingerprint:
         _datasets.clear()
         raise DataError(
@@ -239,6 +233,17 @@ def _dataset(task: Task) -> Any:
             fix="restore them, or compare into a new folder with --out",
         )
     return found
+
+
+def load_dataset(task: str, data: Any) -> Any:
+    """The data of a spec, read once per process."""
+    from gatewise.training.kinds import kind_of
+
+    place = (task, repr(data))
+    if place not in _datasets:
+        _datasets.clear()
+        _datasets[place] = kind_of(task).load(data)
+    return _datasets[place]
 
 
 def keep_dataset(task: str, data: Any, dataset: Any) -> None:

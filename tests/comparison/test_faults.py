@@ -1,0 +1,247 @@
+"""Whatever dies: nothing finished is lost, nothing counted twice, and the figures are those of an undisturbed run."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import faulty
+import pytest
+
+import gatewise
+from gatewise.comparison.events import ComparisonEvent, TrialDone
+from gatewise.comparison.locking import LOCK_FILE, hold_folder
+from gatewise.errors import OptionError, RunError, StorageError, TrainingError
+from small_data import SETTINGS, write_reviews
+
+COLUMNS: dict[str, Any] = {"text": "review", "label": "mood", "cost": False}
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reviews(tmp_path_factory.mktemp("data") / "reviews.csv")
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """Everything that a disturbance could change: figures, choices, weights; no times."""
+    record = json.loads((folder / "comparison.json").read_text())
+    found: dict[str, Any] = {"differences": record["differences"], "failed": record["failed"]}
+    found["tuning"] = [
+        {name: trial.get(name) for name in ("name", "settings", "validation", "chosen")} for trial in record["tuning"]
+    ]
+    for model in record["models"]:
+        for run in model["runs"]:
+            weights = b"" if run["folder"] is None else (folder / run["folder"] / "best.safetensors").read_bytes()
+            found[run["name"]] = (run["test"], run["predictions"], weights)
+    return found
+
+
+def told(events: list[ComparisonEvent], *, reused: bool) -> list[str]:
+    return [event.trial.name for event in events if isinstance(event, TrialDone) and event.reused == reused]
+
+
+def compare(reviews: Path, out: Path, **more: Any) -> gatewise.study.Study:  # type: ignore[name-defined]
+    return gatewise.compare(reviews, out=out, **{**COLUMNS, **SETTINGS, **more})
+
+
+def run_to_its_death(reviews: Path, folder: Path, jobs: int, when: str) -> None:
+    script = Path(__file__).parent / "killed_comparison.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(reviews), str(folder), str(jobs), when], capture_output=True, check=False
+    )
+    assert done.returncode == -9, done.stderr.decode()
+    assert not (folder / "comparison.json").exists()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "result"
+    compare(reviews, out, cells=["rnn", "gru"], seeds=2, grid={"dropout": [0.0, 0.5]})
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("jobs", "when"), [(1, "done:3"), (1, "step:gru-seed1"), (2, "done:2"), (2, "done:6")], ids=str
+)
+def test_killing_the_comparison_changes_nothing(
+    jobs: int, when: str, reviews: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "result"
+    run_to_its_death(reviews, out, jobs, when)
+    finished = {place.name.split(".")[0] for place in (out / "measurements").glob("*.json")}
+    assert finished
+    events: list[ComparisonEvent] = []
+    compare(
+        reviews, out, cells=["rnn", "gru"], seeds=2, grid={"dropout": [0.0, 0.5]}, jobs=jobs, on_event=events.append
+    )
+    assert results(out) == results(undisturbed)
+    assert len(told(events, reused=True)) >= len(finished)
+    names = [event.trial.folder for event in events if isinstance(event, TrialDone)]
+    assert len(names) == len(set(names)) == 9
+
+
+def test_several_processes_give_the_same_bits(reviews: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "result"
+    compare(reviews, out, cells=["rnn", "gru"], seeds=2, grid={"dropout": [0.0, 0.5]}, jobs=2)
+    assert results(out) == results(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_takes_nothing_with_it(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calm, struck = tmp_path / "calm", tmp_path / "struck"
+    cells = ["mortal", "steady"]
+    compare(reviews, calm, cells=cells, seeds=2)
+    flag = tmp_path / "flag"
+    monkeypatch.setenv(faulty.FLAG, str(flag))
+    marked: list[str] = []
+
+    def mark(event: ComparisonEvent) -> None:
+        if isinstance(event, TrialDone) and not marked:
+            flag.touch()
+            marked.append(event.trial.name)
+
+    compare(reviews, struck, cells=cells, seeds=2, jobs=2, on_event=mark)
+    assert marked == ["tfidf-logistic-regression"] and not flag.exists()
+    assert results(struck) == results(calm)
+
+
+@pytest.mark.slow
+def test_a_trial_that_always_kills_its_worker_has_failed(reviews: Path, tmp_path: Path) -> None:
+    study = compare(reviews, tmp_path / "out", cells=["steady", "deadly"], seeds=2, jobs=2)
+    assert [model["name"] for model in study.record["models"]][1:] == ["steady"]
+    assert len(study.record["models"][1]["runs"]) == 2
+    failed = {entry["name"]: entry["error"] for entry in study.record["failed"]}
+    assert set(failed) == {"deadly-seed0", "deadly-seed1"}
+    assert all("killed" in reason and "memory" in reason for reason in failed.values())
+
+
+def test_failed_trials_are_told_with_the_reason(reviews: Path, tmp_path: Path) -> None:
+    events: list[ComparisonEvent] = []
+    study = compare(reviews, tmp_path / "out", cells=["steady", "greedy"], on_event=events.append)
+    assert [(entry["name"], entry["error"]) for entry in study.record["failed"]] == [("greedy-seed0", "out of memory")]
+    assert [event.error for event in events if isinstance(event, TrialDone)][-1] == "out of memory"
+    events.clear()
+    compare(reviews, tmp_path / "out", cells=["steady", "greedy"], on_event=events.append)
+    assert told(events, reused=False) == ["greedy-seed0"]
+
+
+def test_a_diverging_trial_loses_to_the_others(reviews: Path, tmp_path: Path) -> None:
+    settings = {"optimizer": "sgd", "clip_norm": 1e38, "grid": {"learning_rate": [0.1, 1e300]}, "cells": ["gru"]}
+    events: list[ComparisonEvent] = []
+    study = compare(reviews, tmp_path / "out", **{**settings, "on_event": events.append, "learning_rate": None})
+    states = {trial["settings"]["learning_rate"]: trial["state"] for trial in study.record["tuning"]}
+    assert states == {0.1: "finished", 1e300: "failed"}
+    assert study.record["models"][1]["settings"] == {"learning_rate": 0.1}
+    assert any("diverged" in trial.get("error", "") for trial in study.record["tuning"])
+    events.clear()
+    compare(reviews, tmp_path / "out", **{**settings, "on_event": events.append, "learning_rate": None})
+    assert told(events, reused=False) == []
+
+
+def test_nothing_trained_is_an_error(reviews: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="not one network could be trained; greedy-seed0: out of memory"):
+        compare(reviews, tmp_path / "out", cells=["greedy"])
+
+
+def test_a_full_disk_stops_everything_and_loses_nothing(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm, struck = tmp_path / "calm", tmp_path / "struck"
+    compare(reviews, calm, cells=["rnn", "gru"])
+    real, left = os.fsync, [14]
+
+    def full(handle: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match="No space left"):
+            compare(reviews, struck, cells=["rnn", "gru"])
+    assert not (struck / "comparison.json").exists()
+    compare(reviews, struck, cells=["rnn", "gru"])
+    assert results(struck) == results(calm)
+
+
+def test_two_comparisons_in_one_folder(reviews: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with hold_folder(out), pytest.raises(RunError, match=f"another comparison is under way.*process {os.getpid()} on"):
+        compare(reviews, out, cells=["rnn"])
+    (out / LOCK_FILE).write_text("")
+    (out / (LOCK_FILE + ".json")).write_text('{"pid": 999999999, "host": "gone"}')
+    compare(reviews, out, cells=["rnn"])
+    assert not list(out.glob(LOCK_FILE + "*")) and not (out / "live").exists()
+
+
+def test_changed_data_and_changed_code_are_refused(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = write_reviews(tmp_path / "mine.csv")
+    out = tmp_path / "out"
+    compare(mine, out, cells=["steady"])
+    with monkeypatch.context() as patch:
+        patch.setattr("gatewise.comparison.run.code_version", lambda cells: "another")
+        with pytest.raises(RunError, match="the code that trains changed"):
+            compare(mine, out, cells=["steady"])
+        events: list[ComparisonEvent] = []
+        compare(mine, out, cells=["steady"], old_code=True, on_event=events.append)
+        assert told(events, reused=False) == []
+    write_reviews(mine, rows=200)
+    with pytest.raises(RunError, match="data differs"):
+        compare(mine, out, cells=["steady"])
+
+
+def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewise.comparison.budget.Budget.epoch_seconds", lambda self, spec, point: 4e5)
+    with pytest.raises(OptionError, match=r"would not end this week.*2 trainings, about 19 days.*--yes"):
+        compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2)
+    assert compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2, yes=True).folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cluster": "tcp://127.0.0.1:9"}, r"no cluster answers at tcp://127\.0\.0\.1:9"),
+        ({"jobs": 0}, "jobs is out of range"),
+        ({"grid": {"dropout": [0.0, 0.5]}, "metric": "perplexity"}, "classification has no metric 'perplexity'"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_trained(
+    options: dict[str, Any], message: str, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatewise.comparison.cluster._SECONDS_TO_ANSWER", 1)
+    with pytest.raises(OptionError, match=message):
+        compare(reviews, tmp_path / "out", cells=["rnn"], **options)
+    assert not list(tmp_path.glob("out/runs/*"))
+
+
+def test_a_storage_that_does_not_answer(reviews: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be opened"):
+        compare(
+            reviews,
+            tmp_path / "out",
+            cells=["rnn"],
+            grid={"dropout": [0.0]},
+            storage=f"sqlite:///{tmp_path}/no/such.db",
+        )
+
+
+def test_a_cell_of_the_script_itself_needs_one_process(reviews: Path, tmp_path: Path) -> None:
+    steady = gatewise.nn.cell_class("steady")
+    before = steady.__module__
+    steady.__module__ = "__main__"
+    try:
+        with pytest.raises(OptionError, match="defined where other processes cannot find it"):
+            compare(reviews, tmp_path / "out", cells=["steady"], jobs=2)
+        assert compare(reviews, tmp_path / "out", cells=["steady"]).best("steady").spec.model.cell == "steady"
+    finally:
+        steady.__module__ = before
