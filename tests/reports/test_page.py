@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from gatewise.comparison.compact import compact_json
 from gatewise.errors import RunError
 from gatewise.reports import read_comparison, render_page, write_report
 from gatewise.reports.page import series_style
+from gatewise.reports.records import check_record
 from gatewise.reports.svg import nice_ticks
 from made_up_comparison import (
     made_up_dataset,
@@ -286,6 +288,47 @@ def test_a_folder_without_a_usable_record_is_refused(tmp_path: Path, content: st
     with pytest.raises(RunError, match=message):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every key of nested objects, of lists the first entry only."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, key)
+            yield from _places(inner, (*path, key))
+    elif isinstance(value, list) and value:
+        yield from _places(value[0], (*path, 0))
+
+
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 17])
+@pytest.mark.parametrize("kind", ["classification", "probe"])
+def test_whatever_part_is_lost_there_is_a_page_or_a_message(kind: str, every: int) -> None:
+    """Each key of the file, or some of them, is taken away in turn, and in turn made nonsense."""
+    trials = made_up_trials(["gru"], "accuracy", [0.8, 0.9])
+    made = made_up_probe({"gru": 50}, lengths=(50, 100))
+    if kind == "classification":
+        dataset = made_up_dataset(60)
+        made = made_up_record({"baseline": 0.8, "gru": 0.85}, dataset=dataset, failed=["gru-seed1"], tuning=trials)
+    text = compact_json(made)
+    refused = 0
+    for path in list(_places(json.loads(text)))[::every]:
+        for nonsense in (False, True):
+            record = json.loads(text)
+            inner = record
+            for key in path[:-1]:
+                inner = inner[key]
+            if nonsense:
+                inner[path[-1]] = [[]]
+            else:
+                del inner[path[-1]]
+            try:
+                checked = check_record(record, "comparison.json")
+            except RunError as error:
+                assert "comparison.json" in error.message
+                refused += 1
+            else:
+                assert "<h1>" in render_page(checked), path
+    assert refused > 100 / every
 
 
 def test_a_record_with_a_part_missing_names_it(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def matrices(record: Record, models: Sequence[Model], styles: Mapping[str, int])
     return [
         _matrix(model, labels, styles[model["name"]])
         for model in models
-        if all("confusion" in run["test"] for run in model["runs"])
+        if all(len(run["test"].get("confusion", ())) == len(labels) for run in model["runs"])
     ]
 
 
