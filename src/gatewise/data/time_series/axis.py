@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -203,15 +204,29 @@ def find_spacing(times: Times) -> Spacing:
     usual = float(lengths[counts.argmax()])
     if times.dtype.kind == "M" and len(lengths) > 1:
         dates = pd.DatetimeIndex(times)
-        if usual == 86_400 and (dates.dayofweek < 5).all() and len(times) >= 10 and (dates == dates.normalize()).all():
+        if (
+            usual == 86_400
+            and (dates.day_of_week < 5).all()
+            and len(times) >= 10
+            and (dates == dates.normalize()).all()
+        ):
             return Spacing("business", usual, "B")
-        alias = pd.infer_freq(dates)
-        if alias is not None and alias[0] in "MQYAB":
+        alias = _calendar(dates)
+        if alias[:1] in tuple("MQYAB"):
             return Spacing("calendar", float(np.median(differences)), alias)
     steps = differences / usual
     if np.allclose(steps, np.round(steps)) and (steps.round() == 1).mean() >= 0.5:
         return Spacing("even", usual)
     return Spacing("uneven", float(np.median(differences)))
+
+
+def _calendar(dates: pd.DatetimeIndex) -> str:
+    """pandas' name of the frequency; empty where there is none."""
+    with warnings.catch_warnings():
+        # pandas 4 will give an object that has the name
+        warnings.simplefilter("ignore")
+        found = pd.infer_freq(dates)
+    return "" if found is None else str(getattr(found, "freqstr", found))
 
 
 def _seconds(differences: Times) -> npt.NDArray[np.float64]:

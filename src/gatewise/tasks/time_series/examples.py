@@ -36,7 +36,8 @@ def fans(
         ``forecast`` and ``quantiles`` (by probability).
     """
     count = len(windows.origins)
-    chosen = sorted({round((place + 0.5) * count / _FANS - 0.5) for place in range(min(_FANS, count))})
+    shown = min(_FANS, count)
+    chosen = [(2 * place + 1) * count // (2 * shown) for place in range(shown)]
     picked = Windows(windows.series[chosen], windows.origins[chosen])
     past, truth = dataset.past(picked), dataset.truth(picked)
     found = []

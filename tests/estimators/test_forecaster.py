@@ -1,0 +1,149 @@
+"""`Forecaster`, and the command line on a person's own series."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from gatewise import Forecaster, load_run
+from gatewise.cli import main
+from gatewise.errors import DataError, GatewiseError, OptionError
+
+SMALL = {"hidden_size": 8, "epochs": 1, "threads": 1, "batch_size": 16}
+
+
+def sales(rows: int = 100) -> pd.DataFrame:
+    days = pd.date_range("2026-01-01", periods=rows, freq="D")
+    week = np.tile([5.0, 6.0, 7.0, 8.0, 9.0, 3.0, 2.0], rows // 7 + 1)[:rows]
+    return pd.DataFrame({"sales": week, "visitors": week * 10 + 1}, index=days)
+
+
+def test_frame_in_frame_out() -> None:
+    model = Forecaster(horizon=3, lookback=14, target="sales", features="visitors", quantiles="0.1,0.9", **SMALL)
+    found = model.fit(sales()).predict()
+    assert list(found.columns) == ["sales", "sales_0.1", "sales_0.9"]
+    assert found.index.tolist() == pd.date_range("2026-04-11", periods=3, freq="D").tolist()
+    assert np.isfinite(found.to_numpy()).all() and (found["sales_0.1"] <= found["sales_0.9"]).all()
+    assert len(model.predict(2)) == 2
+    with pytest.raises(OptionError, match="quantiles end at the horizon"):
+        model.predict(4)
+
+
+def test_series_in_series_out_and_further_than_the_horizon() -> None:
+    series = sales()["sales"]
+    model = Forecaster(horizon=2, lookback=14, **SMALL).fit(series)
+    found = model.predict(5)
+    assert isinstance(found, pd.Series) and found.name == "sales" and len(found) == 5
+    np.testing.assert_array_equal(found[:2], model.predict())
+    grown = pd.concat([series, found[:2]])
+    np.testing.assert_allclose(found[2:4], model.predict(2, grown), rtol=1e-5)
+
+
+def test_groups_are_continued_one_by_one() -> None:
+    first, second = sales(), sales(90)
+    frame = pd.concat([first.assign(shop="a"), (second * 100).assign(shop="b")]).reset_index(names="day")
+    model = Forecaster(horizon=2, lookback=14, time="day", target="sales", group="shop", **SMALL).fit(frame)
+    found = model.predict()
+    assert found.index.names == ["shop", "day"] and len(found) == 4
+    assert found.loc["b"].index[0] == pd.Timestamp("2026-04-01") and (found.loc["b"] > 50).all().all()
+    later = frame.assign(sales=np.where(frame["shop"] == "a", 1e6, frame["sales"]))
+    changed = model.predict(frame=later)
+    np.testing.assert_allclose(changed.loc["b"], found.loc["b"], rtol=1e-6)
+
+
+def test_same_seed_same_forecast_and_clone() -> None:
+    model = Forecaster(horizon=2, lookback=10, transform="difference", **SMALL)
+    first = model.fit(sales()).predict()
+    again = clone(model).fit(sales()).predict()
+    pd.testing.assert_frame_equal(first, again)
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_saved_run_can_be_opened(tmp_path: Path) -> None:
+    model = Forecaster(horizon=2, lookback=10, target="sales", **SMALL).fit(sales())
+    trained = load_run(model.save(tmp_path / "run"))
+    found = trained.future(model._table)[0].values
+    np.testing.assert_array_equal(found, model.predict().to_numpy())
+
+
+def test_backtest_learns_from_the_past_alone() -> None:
+    frame = sales()
+    model = Forecaster(horizon=7, lookback=14, target="sales", **SMALL)
+    found = model.backtest(frame, folds=2)
+    assert found["origin"].tolist() == [pd.Timestamp("2026-03-27"), pd.Timestamp("2026-04-03")]
+    later = frame.copy()
+    later.iloc[-7:] *= 1000
+    changed = model.backtest(later, folds=2)
+    pd.testing.assert_series_equal(found.iloc[0], changed.iloc[0])
+    assert changed["mean_absolute_error"][1] > 100 * found["mean_absolute_error"][1]
+    last = frame["sales"].iloc[-15]
+    expected = np.abs(frame["sales"].iloc[-14:-7] - last).mean()
+    assert found["persistence_mean_absolute_error"][0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("frame", "settings", "words"),
+    [
+        (pd.DataFrame({"name": ["a", "b"]}), {}, "no column of numbers"),
+        ([1, 2, 3], {}, "no pandas object"),
+        (sales(), {"horizon": 0}, "horizon is out of range"),
+        (sales(12), {}, "too short"),
+        (sales().assign(sales=np.inf), {"target": "sales"}, "infinite"),
+        (sales().assign(sales="much"), {"target": "sales"}, "no number"),
+        (sales().assign(sales=1.0), {"target": "sales"}, "never changes"),
+        (sales(), {"target": "sails"}, "did you mean 'sales'"),
+        (sales(), {"lookback": 10, "decoding": "segments"}, "shorter than a segment"),
+    ],
+)
+def test_what_cannot_be_fitted(frame: object, settings: dict[str, object], words: str) -> None:
+    with pytest.raises(GatewiseError, match=words):
+        Forecaster(**{"horizon": 2, "lookback": 14, **SMALL, **settings}).fit(frame)  # type: ignore[arg-type]
+
+
+def test_a_series_that_is_too_short_to_be_continued() -> None:
+    model = Forecaster(horizon=2, lookback=14, target="sales", **SMALL).fit(sales())
+    with pytest.raises(DataError, match="too short to be continued"):
+        model.predict(frame=sales(13))
+    with pytest.raises(OptionError, match="horizon is out of range"):
+        model.predict(0)
+
+
+def test_train_and_predict_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = sales().reset_index(names="day")
+    table.to_csv(tmp_path / "sales.csv", index=False)
+    run = tmp_path / "run"
+    options = ["--time", "day", "--target", "sales", "--features", "visitors", "--horizon", "3", "--lookback", "14"]
+    small = ["--hidden", "8", "--epochs", "1", "--threads", "1", "--quantiles", "0.1,0.9", "--out", str(run)]
+    assert _code(["train", str(tmp_path / "sales.csv"), *options, *small]) == 0
+    out = capsys.readouterr().out
+    assert "windows" in out and "mean squared error" in out
+    assert json.loads((run / "spec.json").read_text())["task"] == "forecasting"
+    assert _code(["predict", str(run), "--file", str(tmp_path / "sales.csv"), "--out", str(tmp_path / "next.csv")]) == 0
+    found = pd.read_csv(tmp_path / "next.csv")
+    assert found.columns.tolist() == ["day", "sales", "sales_0.1", "sales_0.9"]
+    assert found["day"].tolist() == ["2026-04-11", "2026-04-12", "2026-04-13"]
+    capsys.readouterr()
+    assert _code(["predict", str(run), "--file", str(tmp_path / "sales.csv")]) == 0
+    assert capsys.readouterr().out.splitlines() == (tmp_path / "next.csv").read_text().splitlines()
+    table.drop(columns="visitors").to_csv(tmp_path / "less.csv", index=False)
+    assert _code(["predict", str(run), "--file", str(tmp_path / "less.csv")]) == 2
+    assert "visitors" in capsys.readouterr().err
+
+
+def test_bad_horizon_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sales().to_csv(tmp_path / "sales.csv")
+    assert _code(["train", str(tmp_path / "sales.csv"), "--target", "sales", "--horizon", "0"]) == 2
+    assert "horizon is out of range" in capsys.readouterr().err
+
+
+def _code(arguments: list[str]) -> int:
+    try:
+        main(arguments)
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
