@@ -116,7 +116,7 @@ def test_baselines_answer_for_the_same_tokens(path, corpus, whole):
         {"cell": "rnn", "tied": False},
         {"cell": "gru", "num_layers": 2, "last_size": 6},
         {"tied": False, "adaptive_softmax": True, "cell": "gru"},
-        {"tokens": "character", "epochs": 2},
+        {"tokens": "character", "epochs": 2, "steps": 40, "batch_size": 8},
         {"optimizer": "sgd", "learning_rate": 1.0, "activation_regularisation": 1.0, "temporal_regularisation": 1.0},
     ],
 )
