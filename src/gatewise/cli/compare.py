@@ -3,123 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from gatewise.cli.compare_options import (
+    AgainstOption,
+    CellsOption,
+    ClusterOption,
+    CostOption,
+    GridOption,
+    ImportsOption,
+    JobsOption,
+    LengthOption,
+    MarginOption,
+    MatchOption,
+    MetricOption,
+    OldCodeOption,
+    OutOption,
+    SearchOption,
+    SeedsOption,
+    StorageOption,
+    TrialsOption,
+    YesOption,
+)
 from gatewise.cli.options import DataArgument, TaskOption, with_settings
 
 __all__ = ["compare"]
 
-_SEARCH, _WHERE = "Search and budget", "Where and how long"
+_WHERE = ("jobs", "cluster", "storage", "margin", "cost", "yes", "old_code")
+_OWN = (
+    *("cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "imports", "against"),
+    *_WHERE,
+)
 
 
 @with_settings(omit=("length",))
 def compare(
     data: DataArgument = "imdb",
-    cells: Annotated[
-        str, typer.Option("--cells", metavar="NAMES", help="Cells and variants: gru, bilstm (both directions), gru*2.")
-    ] = "rnn,lstm,gru",
-    seeds: Annotated[
-        int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained, each with another seed.")
-    ] = 1,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder for the result. (default runs/ and the data's name)"),
-    ] = None,
+    cells: CellsOption = "rnn,lstm,gru",
+    seeds: SeedsOption = 1,
+    out: OutOption = None,
     task: TaskOption = None,
-    length: Annotated[
-        str | None,
-        typer.Option(
-            "--length",
-            metavar="N,N",
-            help="Steps of a probe's sequences; several show where each cell gives up.",
-            rich_help_panel="Data",
-        ),
-    ] = None,
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--grid",
-            metavar="NAME=VALUES",
-            help="Choose each cell's settings on the validation part: 'hidden=64,128 lr=1e-3,3e-3', or with --search "
-            "tpe lr=1e-4..1e-2. May be given several times.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    search: Annotated[
-        str | None,
-        typer.Option("--search", metavar="NAME", help="grid, random or tpe.", rich_help_panel=_SEARCH),
-    ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option("--trials", metavar="N", help="Trials per cell, for random and tpe.", rich_help_panel=_SEARCH),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            "--metric", metavar="NAME", help="Choose by this figure: the task's own, or loss.", rich_help_panel=_SEARCH
-        ),
-    ] = None,
-    match: Annotated[
-        str,
-        typer.Option(
-            "--match",
-            metavar="NAME",
-            help="What the cells have in common: hidden width, number of parameters, or training time.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = "hidden",
-    margin: Annotated[
-        float | None,
-        typer.Option(
-            "--margin",
-            metavar="X",
-            help="Differences within it make none in practice; 0.005 is half a point. (default half a point, or 1 %)",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", metavar="N", help="Trainings at the same time.", rich_help_panel=_WHERE)
-    ] = 1,
-    cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", metavar="URL", help="Dask scheduler: tcp://host:8786.", rich_help_panel=_WHERE),
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            "--storage",
-            metavar="URL",
-            help="Database that keeps the search's trials. (default a journal in DIR)",
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    imports: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--import", metavar="MODULE", help="Module that registers cells of your own.", rich_help_panel=_WHERE
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
-    ] = None,
-    cost: Annotated[
-        bool,
-        typer.Option(
-            "--cost/--no-cost", help="Measure what one run of each cell costs, alone.", rich_help_panel=_WHERE
-        ),
-    ] = True,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Go on even if it takes longer than a week.", rich_help_panel=_WHERE)
-    ] = False,
-    old_code: Annotated[
-        bool,
-        typer.Option(
-            "--old-code", help="Count what an older version of the code trained as the same.", rich_help_panel=_WHERE
-        ),
-    ] = False,
+    length: LengthOption = None,
+    grid: GridOption = None,
+    search: SearchOption = None,
+    trials: TrialsOption = None,
+    metric: MetricOption = None,
+    match: MatchOption = "hidden",
+    margin: MarginOption = None,
+    jobs: JobsOption = 1,
+    cluster: ClusterOption = None,
+    storage: StorageOption = None,
+    imports: ImportsOption = None,
+    against: AgainstOption = None,
+    cost: CostOption = True,
+    yes: YesOption = False,
+    old_code: OldCodeOption = False,
     *,
     settings: dict[str, Any],
 ) -> None:
@@ -141,27 +79,8 @@ def compare(
 
         gatewise compare plan.toml
     """
-    asked: dict[str, Any] = {
-        "cells": cells,
-        "seeds": seeds,
-        "out": out,
-        "task": task,
-        "grid": grid,
-        "search": search,
-        "trials": trials,
-        "metric": metric,
-        "match": match,
-        "margin": margin,
-        "jobs": jobs,
-        "cluster": cluster,
-        "storage": storage,
-        "imports": imports,
-        "against": against,
-        "cost": cost,
-        "yes": yes,
-        "old_code": old_code,
-        **settings,
-    }
+    given = locals()
+    asked = {name: given[name] for name in _OWN} | settings
     if length is not None:
         asked["length"] = _lengths(length)
     if Path(data).suffix == ".toml":
@@ -179,8 +98,7 @@ def _start(data: str, asked: dict[str, Any]) -> None:
     from gatewise.comparison.plan import default_folder, make_plan
 
     out, against = asked.pop("out", None), asked.pop("against", None)
-    where = ("jobs", "cluster", "storage", "margin", "cost", "yes", "old_code")
-    options = {name: asked.pop(name) for name in where if name in asked}
+    options = {name: asked.pop(name) for name in _WHERE if name in asked}
     asked["imports"] = asked.get("imports") or ()
     plan = make_plan(data, **asked)
     folder = Path(out) if out is not None else default_folder(data)

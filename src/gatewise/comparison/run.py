@@ -98,19 +98,8 @@ def run_plan(
             from gatewise.comparison.cluster import check_cluster
 
             jobs = check_cluster(cluster, folder)
-        work = Workplace(
-            folder,
-            datasets,
-            metric,
-            tuple(each.name for each in kind.baselines(plan.base().data)),
-            code,
-            threads,
-            Budget(plan, datasets, folder, threads, 1 if cluster is not None else jobs),
-            Pool(folder, jobs, cluster, told),
-            TuningLog(
-                folder, storage, f"{plan.data} {prints[str(plan.points[0])][:8]}", wanted=plan.search is not None
-            ),
-            told,
+        work = _workplace(
+            plan, kind, datasets, folder, code, threads, told, jobs=jobs, cluster=cluster, storage=storage
         )
         told(_ready(plan, work, jobs, cluster, yes=yes))
         outcome = execute(plan, work)
@@ -121,6 +110,34 @@ def run_plan(
         write_text(folder / RECORD_FILE, compact_json(record) + "\n")
         shutil.rmtree(folder / "live", ignore_errors=True)
     return Comparison(folder, record)
+
+
+def _workplace(
+    plan: Plan,
+    kind: Any,
+    datasets: Mapping[Any, Any],
+    folder: Path,
+    code: str,
+    threads: int,
+    told: ComparisonListener,
+    *,
+    jobs: int,
+    cluster: str | None,
+    storage: str | None,
+) -> Workplace:
+    first = datasets[plan.points[0]].fingerprint[:8]
+    return Workplace(
+        folder,
+        datasets,
+        kind.metric,
+        tuple(each.name for each in kind.baselines(plan.base().data)),
+        code,
+        threads,
+        Budget(plan, datasets, folder, threads, 1 if cluster is not None else jobs),
+        Pool(folder, jobs, cluster, told),
+        TuningLog(folder, storage, f"{plan.data} {first}", wanted=plan.search is not None),
+        told,
+    )
 
 
 def _with_own_cells(plan: Plan, jobs: int, cluster: str | None) -> Plan:

@@ -1,0 +1,130 @@
+"""The options of ``gatewise compare`` that are its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AgainstOption",
+    "CellsOption",
+    "ClusterOption",
+    "CostOption",
+    "GridOption",
+    "ImportsOption",
+    "JobsOption",
+    "LengthOption",
+    "MarginOption",
+    "MatchOption",
+    "MetricOption",
+    "OldCodeOption",
+    "OutOption",
+    "SearchOption",
+    "SeedsOption",
+    "StorageOption",
+    "TrialsOption",
+    "YesOption",
+]
+
+_SEARCH, _WHERE = "Search and budget", "Where and how long"
+
+CellsOption = Annotated[
+    str, typer.Option("--cells", metavar="NAMES", help="Cells and variants: gru, bilstm (both directions), gru*2.")
+]
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained, each with another seed.")
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for the result. (default runs/ and the data's name)"),
+]
+LengthOption = Annotated[
+    str | None,
+    typer.Option(
+        "--length",
+        metavar="N,N",
+        help="Steps of a probe's sequences; several show where each cell gives up.",
+        rich_help_panel="Data",
+    ),
+]
+GridOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid",
+        metavar="NAME=VALUES",
+        help="Choose each cell's settings on the validation part: 'hidden=64,128 lr=1e-3,3e-3', or with --search "
+        "tpe lr=1e-4..1e-2. May be given several times.",
+        rich_help_panel=_SEARCH,
+    ),
+]
+SearchOption = Annotated[
+    str | None,
+    typer.Option("--search", metavar="NAME", help="grid, random or tpe.", rich_help_panel=_SEARCH),
+]
+TrialsOption = Annotated[
+    int | None,
+    typer.Option("--trials", metavar="N", help="Trials per cell, for random and tpe.", rich_help_panel=_SEARCH),
+]
+MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metric", metavar="NAME", help="Choose by this figure: the task's own, or loss.", rich_help_panel=_SEARCH
+    ),
+]
+MatchOption = Annotated[
+    str,
+    typer.Option(
+        "--match",
+        metavar="NAME",
+        help="What the cells have in common: hidden width, number of parameters, or training time.",
+        rich_help_panel=_SEARCH,
+    ),
+]
+MarginOption = Annotated[
+    float | None,
+    typer.Option(
+        "--margin",
+        metavar="X",
+        help="Differences within it make none in practice; 0.005 is half a point. (default half a point, or 1 %)",
+        rich_help_panel=_SEARCH,
+    ),
+]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", metavar="N", help="Trainings at the same time.", rich_help_panel=_WHERE)
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="URL", help="Dask scheduler: tcp://host:8786.", rich_help_panel=_WHERE),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="Database that keeps the search's trials. (default a journal in DIR)",
+        rich_help_panel=_WHERE,
+    ),
+]
+ImportsOption = Annotated[
+    list[str] | None,
+    typer.Option("--import", metavar="MODULE", help="Module that registers cells of your own.", rich_help_panel=_WHERE),
+]
+AgainstOption = Annotated[
+    Path | None,
+    typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
+]
+CostOption = Annotated[
+    bool,
+    typer.Option("--cost/--no-cost", help="Measure what one run of each cell costs, alone.", rich_help_panel=_WHERE),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Go on even if it takes longer than a week.", rich_help_panel=_WHERE)
+]
+OldCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--old-code", help="Count what an older version of the code trained as the same.", rich_help_panel=_WHERE
+    ),
+]

@@ -1,0 +1,59 @@
+"""What a person sees while a comparison runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from gatewise.cli.comparison_display import ComparisonDisplay
+from gatewise.comparison.events import DataReady, PlanReady, TrialDone, TrialStatus, TuningDone
+from gatewise.comparison.plan import make_plan
+from gatewise.comparison.trials import Trial
+from gatewise.tasks.metrics import ACCURACY
+from made_up_comparison import made_up_dataset
+
+
+def show(screen: Console) -> ComparisonDisplay:
+    plan = make_plan("imdb", cells=["gru", "bilstm"], grid=["hidden=64,128"], seeds=2)
+    gru = Trial("gru-seed0", "gru", 0, "final", plan.spec("gru", 0), "a" * 64)
+    with ComparisonDisplay(screen) as display:
+        display(DataReady(plan, made_up_dataset(), Path("runs/imdb"), False, ACCURACY))
+        display(PlanReady(plan, 8, 7200.0, 2, 1, "in 2 processes", {}))
+        display(TuningDone("gru", None, {"hidden_size": 128}, 0.9, 2))
+        begun = TrialStatus("bilstm-seed1", "training", 2, 4, 10, 40, 0.5, 1200.0, "texts", 90.0, 31_000, "fused", 0.85)
+        display(begun)
+        display(dataclasses.replace(begun, step=20))
+        display(TrialDone(gru, 1, 9, False, None, 0.91, 0.89, 60.0))
+        display(TrialDone(dataclasses.replace(gru, name="gru-seed1"), 2, 9, False, "out of memory", None, None, None))
+    return display
+
+
+def test_plain_lines_for_a_pipe() -> None:
+    out = io.StringIO()
+    show(Console(file=out, width=120, no_color=True))
+    text = out.getvalue()
+    for line in (
+        "Plan: GRU, Bi-LSTM; 2 seeds each",
+        "grid search, 2 trials per cell: hidden_size 64, 128",
+        "8 trainings in 2 processes, 1 thread each: about 2.0 h at most",
+        "GRU: chosen among 2 trials: hidden_size 128",
+        "bilstm-seed1: 31 k parameters, kernel fused",
+        "[1/9] gru-seed0: validation accuracy 91.0 %, test accuracy 89.0 %, trained in 60 s",
+        "[2/9] gru-seed1 failed: out of memory",
+    ):
+        assert line in text, line
+    assert "\x1b" not in text
+
+
+def test_a_table_for_a_terminal() -> None:
+    display = show(Console(file=io.StringIO(), force_terminal=True, width=120))
+    out = io.StringIO()
+    Console(file=out, width=120, no_color=True).print(display._table())
+    text = out.getvalue()
+    for words in ("bilstm-seed1", "2/4  50 %", "1,200 texts/s", "85.0 %", "1:30", "91.0 %", "2 of 9 done"):
+        assert words in text, words
+    # one under way says 90 s, six to come take 60 s each as the finished one did, two at a time
+    assert "about 3:45 left" in text
