@@ -21,6 +21,7 @@ __all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
 
 _PACKAGES = ("kernels", "nn", "data", "tasks", "training")
 _SOURCES = (".py", ".cpp", ".h")
+_BUILT = (".so", ".dll", ".dylib")
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None =
 def code_version(cells: Iterable[str] = ()) -> str:
     """A hash of the code that a training's result depends on.
 
-    It covers the sources of Gatewise from kernels to training, the version of torch, a kernel that was forced, and the
-    cells of one's own that take part.
+    It covers the sources of Gatewise from kernels to training, which kernels are built, the version of torch, a kernel
+    that was forced, and the cells of one's own that take part.
 
     Args:
         cells: names of registered cells.
@@ -142,4 +143,7 @@ def _own_sources() -> str:
         for path in sorted((home / package).rglob("*")):
             if path.suffix in _SOURCES:
                 found.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes())
+            elif path.suffix in _BUILT:
+                # a build differs from machine to machine in its bytes, not in what it computes
+                found.update(path.name.encode())
     return found.hexdigest()
