@@ -231,7 +231,7 @@ def paired_difference(
     estimate = metric.of_mean(means[0]) - metric.of_mean(means[1])
     serial = metric.dependence == "serial"
     parts = _components(*scaled, serial)
-    binary = metric.transform == "mean" and is_binary(one) and is_binary(two)
+    binary = metric.higher_is_better and metric.transform == "mean" and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
         parts = _with_least(parts, 1.0 / (one.shape[1] + 2) ** 2)
     by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)

@@ -94,7 +94,7 @@ def estimate_figure(
     serial = metric.dependence == "serial"
     parts = variance_components(table, serial=serial)
     mean = float(table.mean())
-    if is_binary(table):
+    if metric.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
     else:
         interval = mean_interval(mean, table.mean(axis=0), parts, generator, serial, level, resamples)
