@@ -157,3 +157,29 @@ def test_another_comparison_is_refused_and_nothing_changes(
     with pytest.raises(RunError, match="another comparison: epochs differs"):
         gatewise.compare(reviews, cells=["rnn", "gru"], seeds=2, out=folder, **COLUMNS, **{**SETTINGS, "epochs": 5})
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_each_kind_is_judged_by_the_figure_of_its_data(tmp_path: Path) -> None:
+    """Of the probes, ``adding`` alone is judged by an error, of which less is better."""
+    events: list[ComparisonEvent] = []
+    result = gatewise.compare(
+        "adding",
+        cells=["gru"],
+        grid={"hidden_size": [2, 16]},
+        out=tmp_path / "result",
+        cost=False,
+        epochs=1,
+        examples=200,
+        length=10,
+        learning_rate=0.02,
+        threads=1,
+        on_event=events.append,
+    )
+    assert result.record["metric"]["name"] == "mean_squared_error"
+    (cell,) = [model for model in result.record["models"] if model["kind"] == "recurrent"]
+    errors = {
+        trial["settings"]["hidden_size"]: trial["validation"]["mean_squared_error"] for trial in result.record["tuning"]
+    }
+    assert cell["runs"][0]["settings"]["hidden_size"] == min(errors, key=lambda size: errors[size])
+    shown = [event for event in events if isinstance(event, TrialDone) and event.trial.phase == "final"]
+    assert shown[0].validation == cell["runs"][0]["validation"]["mean_squared_error"]

@@ -99,7 +99,7 @@ def run_plan(
 
             jobs = check_cluster(cluster, folder)
         work = _workplace(
-            plan, kind, datasets, folder, code, threads, told, jobs=jobs, cluster=cluster, storage=storage
+            plan, kind, datasets, folder, code, threads, told, metric, jobs=jobs, cluster=cluster, storage=storage
         )
         told(_ready(plan, work, jobs, cluster, yes=yes))
         outcome = execute(plan, work)
@@ -120,6 +120,7 @@ def _workplace(
     code: str,
     threads: int,
     told: ComparisonListener,
+    metric: Metric,
     *,
     jobs: int,
     cluster: str | None,
@@ -129,7 +130,7 @@ def _workplace(
     return Workplace(
         folder,
         datasets,
-        kind.metric,
+        metric,
         tuple(each.name for each in kind.baselines(plan.base().data)),
         code,
         threads,
