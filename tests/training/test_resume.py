@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 import torch
 from moods import moods, small_spec
+from torch import nn
 
 from gatewise.errors import StorageError
-from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, load_run, loop, train_run
+from gatewise.tasks.problem import StepLoss
+from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, TrainingSpec, load_run, loop, train_run
+from gatewise.training.optimisation import Optimisation
+from gatewise.training.run_folder import RunFolder
 
 STEPS = 11  # of an epoch: 168 training texts in batches of 16
 
@@ -178,6 +182,48 @@ def test_full_disk_then_resumed(tmp_path, whole, monkeypatch, failing):
     assert not [entry for entry in (tmp_path / "run").iterdir() if entry.suffix == ".part"]
     train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")
     assert outcome(tmp_path / "run") == whole
+
+
+def test_killed_before_the_first_checkpoint(tmp_path, whole, monkeypatch):
+    """The epoch's line is there, the checkpoint is not: the run begins anew, and so do its lines."""
+
+    class Killed(Exception):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save_checkpoint", die)
+        with pytest.raises(Killed):
+            train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
+    train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")
+    assert outcome(tmp_path / "run") == whole
+
+
+def test_weights_that_few_steps_need_are_taken_up():
+    """A weight without a gradient has no moments; one that joins late has taken fewer steps."""
+
+    def learn(optimisation, model, steps):
+        for step in steps:
+            x = model["always"].square().sum() + (model["late"].square().sum() if step >= 2 else 0.0)
+            optimisation.step(StepLoss(x, x, 1), f"step {step}")
+
+    def new():
+        torch.manual_seed(0)
+        model = nn.ParameterDict({name: nn.Parameter(torch.randn(3)) for name in ("always", "late", "never")})
+        return model, Optimisation(model, TrainingSpec(learning_rate=0.1), 9)
+
+    model, whole = new()
+    learn(whole, model, range(6))
+    for stop in (1, 4):
+        first, begun = new()
+        learn(begun, first, range(stop))
+        second, resumed = new()
+        resumed.load_state(begun.state(), stop)
+        learn(resumed, second, range(stop, 6))
+        assert all(torch.equal(model[name], second[name]) for name in model)
 
 
 def test_checkpoints_follow_the_clock(tmp_path, monkeypatch):

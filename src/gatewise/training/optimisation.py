@@ -16,6 +16,7 @@ from gatewise.training.spec import TrainingSpec
 
 _INTERVAL = 5
 _BEGUN = "averaging.begun"
+_STEP = "adam_step"
 
 __all__ = ["Optimisation", "Rates", "divergence", "learning_rate", "seed_step"]
 
@@ -136,6 +137,8 @@ class Optimisation:
             for moment in ("exp_avg", "exp_avg_sq"):
                 if moment in self._optimizer.state.get(value, {}):
                     tensors[f"{moment}.{name}"] = self._optimizer.state[value][moment]
+            if "step" in self._optimizer.state.get(value, {}):
+                tensors[f"{_STEP}.{name}"] = self._optimizer.state[value]["step"]
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def load_state(self, tensors: dict[str, Tensor], done: int) -> None:
@@ -148,10 +151,11 @@ class Optimisation:
                 value.copy_(tensors[f"weight.{name}"])
                 if self._average:
                     self._average[name].copy_(tensors[f"average.{name}"])
-                if done and self.spec.optimizer == "adam":
+                # a weight that no step needed has no moments, one that only some steps needed has fewer steps behind it
+                if f"{_STEP}.{name}" in tensors:
                     self._optimizer.state[value] = {
                         # fused Adam wants its step on the device, the others on the CPU
-                        "step": torch.tensor(float(done), device=value.device),
+                        "step": tensors[f"{_STEP}.{name}"].to(value.device, copy=True),
                         "exp_avg": tensors[f"exp_avg.{name}"].to(value.device, copy=True),
                         "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(value.device, copy=True),
                     }

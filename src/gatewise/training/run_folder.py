@@ -103,6 +103,8 @@ class RunFolder:
             environment: see `gatewise.training.environment`.
             contents: the kind's own files, JSON objects by name.
         """
+        # lines of a process that was killed before its first checkpoint
+        (self.path / "metrics.jsonl").unlink(missing_ok=True)
         files.write_json(self.path / "environment.json", {"format_version": FORMAT_VERSION, **environment})
         for name, content in contents.items():
             files.write_json(self.path / name, dict(content))
