@@ -65,6 +65,24 @@ def test_context_helps_and_longer_ones_do_not_hurt():
     assert Unigram().fit(train, 12).losses(test).mean() == pytest.approx(losses[0], abs=0.05)
 
 
+def test_lines_shorter_than_the_order():
+    """No line has five tokens, so the longest contexts that there are have to do."""
+    short = np.array([1, 0, 2, 0] * 20, dtype=np.int32)
+    five, three = KneserNey(5).fit(short, 3, end=0), KneserNey(3).fit(short, 3, end=0)
+    assert five.losses(short) == pytest.approx(three.losses(short), abs=1e-12)
+    assert five.distribution(np.array([1])).sum() == pytest.approx(1.0)
+
+
+def test_nothing_is_impossible_after_a_short_text():
+    """One token occurs twice, thrice and four times each: the formula would take nothing from the frequent ones."""
+    counted = np.repeat(np.arange(14), [1] * 10 + [2, 3, 4, 9]).astype(np.int32)
+    model = KneserNey(1).fit(counted, 20)
+    assert (model._orders[0].discounts[1:] > 0).all()
+    repeated = KneserNey(2).fit(np.concatenate([counted, [1, 13] * 9]).astype(np.int32), 20)
+    for context in range(14):
+        assert (repeated.distribution(np.array([context])) > 0).all()
+
+
 def test_an_order_below_one_is_refused():
     with pytest.raises(OptionError, match="order"):
         KneserNey(0)

@@ -169,6 +169,8 @@ class KneserNey:
         chances = np.full(len(windows), 1.0 / self.vocabulary_size)
         gram = self._find(self._orders[0].keys, windows[:, -1])
         for k, order in enumerate(self._orders, start=1):
+            if len(order.keys) == 0:  # no line of the training text is as long
+                break
             if k > 1:
                 usable = (windows[:, -k] >= 0) & (gram >= 0)
                 gram = self._find(order.keys, np.where(usable, gram * self.vocabulary_size + windows[:, -k], -1))
@@ -214,7 +216,10 @@ class KneserNey:
 
 
 def _discounts(counts: _Integers) -> _Reals:
-    """Chen and Goodman's discounts for counts of 0, 1, 2 and at least 3, from how many k-grams have each count."""
+    """Chen and Goodman's discounts for counts of 0, 1, 2 and at least 3, from how many k-grams have each count.
+
+    One half where a short text makes the formula give nothing: without a discount, what is new would be impossible.
+    """
     once, twice, thrice, four = (int(np.sum(counts == number)) for number in (1, 2, 3, 4))
     if min(once, twice) == 0:
         return np.array([0.0, 0.5, 0.5, 0.5])
@@ -222,4 +227,5 @@ def _discounts(counts: _Integers) -> _Reals:
     first = 1 - 2 * share * twice / once
     second = 2 - 3 * share * thrice / twice
     third = 3 - 4 * share * four / thrice if thrice else second
-    return np.array([0.0, np.clip(first, 0, 1), np.clip(second, 0, 2), np.clip(third, 0, 3)])
+    found = np.minimum([first, second, third], [1.0, 2.0, 3.0])
+    return np.concatenate([[0.0], np.where(found > 0, found, 0.5)])
