@@ -86,6 +86,25 @@ def test_backtest_learns_from_the_past_alone() -> None:
     assert found["persistence_mean_absolute_error"][0] == pytest.approx(expected)
 
 
+def test_backtest_sets_each_forecast_against_its_own_time() -> None:
+    """A missing row shifts no later one, and what is not known is not measured."""
+    whole = sales()["sales"].to_frame()
+    whole.iloc[-9] = np.nan  # the last known row
+    frame = whole.drop(whole.index[-5])
+    model = Forecaster(horizon=7, lookback=14, target="sales", **SMALL)
+    (row,) = model.backtest(frame, folds=1).to_dict("records")
+    past = frame.loc[: row["origin"]]
+    forecast = model.fit(past).predict()
+    truth = frame.loc[frame.index > row["origin"], "sales"]
+    assert isinstance(forecast, pd.DataFrame)
+    truth = truth[truth.index.isin(forecast.index)]
+    assert len(truth) == 6  # of seven rows, which take eight days
+    expected = (forecast["sales"].reindex(truth.index) - truth).abs().mean()
+    assert row["mean_absolute_error"] == pytest.approx(expected)
+    last = past["sales"].dropna().iloc[-1]
+    assert row["persistence_mean_absolute_error"] == pytest.approx((truth - last).abs().mean())
+
+
 @pytest.mark.parametrize(
     ("frame", "settings", "words"),
     [

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from gatewise import files
+from gatewise.data.time_series.axis import Spacing
 from gatewise.data.time_series.loading import series_from_table
 from gatewise.data.time_series.table import SeriesTable, check_columns, column_names
 from gatewise.errors import DataError, OptionError, RunError
@@ -223,7 +224,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Rolling origin: fit on the past, forecast the next steps, move on (Tashman, 2000).
 
         The last ``folds`` times ``horizon`` times of the frame are forecast, one horizon after the other, each by a
-        network trained only on what lies before.
+        network trained only on what lies before. Where rows are missing, each forecast is set against the row of its
+        own time; rows that lie further ahead than the horizon are not measured.
 
         Args:
             frame: as for `fit`.
@@ -320,11 +322,12 @@ def _errors(
         rows = np.flatnonzero(mine & ahead)
         rows = rows[np.argsort(times[rows], kind="stable")]
         before = np.flatnonzero(mine & known)
-        count = min(len(rows), len(future.values))
-        truths.append(table.values[rows[:count], : len(targets)])
-        found.append(future.values[:count])
-        latest = before[times[before].argmax()]
-        last.append(np.repeat(table.values[latest : latest + 1, : len(targets)], count, axis=0))
+        before = before[np.argsort(times[before], kind="stable")]
+        rows, steps = _steps(rows, times, future.times, model._trained.spacing)
+        truths.append(table.values[rows, : len(targets)])
+        found.append(future.values[steps])
+        latest = pd.DataFrame(table.values[before, : len(targets)]).ffill().to_numpy()[-1:]
+        last.append(np.repeat(latest, len(rows), axis=0))
     truth, forecast, naive = np.concatenate(truths), np.concatenate(found), np.concatenate(last)
     return [
         {
@@ -337,6 +340,18 @@ def _errors(
         }
         for place, name in enumerate(targets)
     ]
+
+
+def _steps(
+    rows: np.ndarray[Any, Any], times: np.ndarray[Any, Any], forecast: np.ndarray[Any, Any], spacing: Spacing
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The rows that were forecast, and which step each of them is: by its time, or its place where a row is a step."""
+    if spacing.rule not in ("even", "calendar"):
+        count = min(len(rows), len(forecast))
+        return rows[:count], np.arange(count)
+    step = np.timedelta64(round(1e6 * spacing.step), "us") if forecast.dtype.kind == "M" else spacing.step
+    near = np.abs(times[rows][:, None] - forecast) < step / 4
+    return rows[near.any(axis=1)], near.argmax(axis=1)[near.any(axis=1)]
 
 
 def _forecaster(trained: Trained) -> TrainedForecaster:
