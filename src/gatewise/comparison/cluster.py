@@ -42,7 +42,7 @@ def check_cluster(address: str, folder: Path) -> int:
         How many trials the cluster runs at the same time.
 
     Raises:
-        OptionError: nobody answers, there is no worker, or a worker runs several trials in one process.
+        OptionError: nobody answers, or there is no worker.
         RunError: a worker does not see the folder.
     """
     folder = folder.resolve()

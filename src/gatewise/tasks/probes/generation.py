@@ -81,7 +81,7 @@ class ProbeDataset:
     @property
     def split_note(self) -> str:
         """What the test part is."""
-        return "sequences drawn like those to learn from, but apart from them"
+        return "sequences drawn in the same way as those to learn from; of short ones a few may be the same"
 
     @property
     def notes(self) -> tuple[str, ...]:
