@@ -11,9 +11,13 @@ from typer.testing import CliRunner
 
 from gatewise.cli.app import app
 from gatewise.cli.options import SETTING_HELP
-from gatewise.training.spec import ModelSpec, TrainingSpec
+from gatewise.training.pretraining_spec import PretrainingSpec
+from gatewise.training.run_spec import TASKS
+from gatewise.training.spec import TrainingSpec
 
-COMMANDS = ("compare", "train", "predict", "evaluate", "report", "datasets")
+COMMANDS = (
+    "compare", "train", "predict", "generate", "evaluate", "report", "inspect", "suite", "datasets", "recipes", "doctor",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [["--help"], ["compare", "--help"], ["--version"]])
@@ -31,7 +35,8 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
 
 
 def test_every_setting_has_a_flag_and_a_help_text() -> None:
-    names = {field.name for spec in (ModelSpec, TrainingSpec) for field in dataclasses.fields(spec)} - {"cell"}
+    specs = [TrainingSpec, PretrainingSpec, *(spec for kind in TASKS.values() for spec in (kind.data, kind.model))]
+    names = {field.name for spec in specs for field in dataclasses.fields(spec)} - {"cell", "data"} | {"pretrain"}
     assert set(SETTING_HELP) == names
     for command in ("compare", "train"):
         text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
