@@ -77,11 +77,7 @@ def load_series(
     known = None if Path(name).expanduser().is_file() else KNOWN_SERIES.get(name)
     time, target, group = known_columns(name, time, target, group)
     if known is None and Path(name).suffix == "" and not Path(name).exists():
-        raise DataError(
-            f"there is neither a known series nor a file called {name!r}",
-            expected=", ".join(KNOWN_SERIES) + ", or the path of a CSV, TSV, JSONL or Parquet file",
-            fix=did_you_mean(name, KNOWN_SERIES),
-        )
+        raise _unknown(name)
     if not column_names(target):
         raise OptionError(
             "there is no column to forecast", expected="the name of a column", fix="name it with --target COLUMN"
@@ -102,6 +98,14 @@ def load_series(
         horizon=horizon,
         lookback=lookback,
         borders=None if known is None else known.borders,
+    )
+
+
+def _unknown(name: str) -> DataError:
+    return DataError(
+        f"there is neither a known series nor a file called {name!r}",
+        expected=", ".join(KNOWN_SERIES) + ", or the path of a CSV, TSV, JSONL or Parquet file",
+        fix=did_you_mean(name, KNOWN_SERIES),
     )
 
 

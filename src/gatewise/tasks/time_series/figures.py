@@ -84,12 +84,7 @@ def evaluate_forecasts(
         metrics["scaled_price_mean_squared_error"] = float(((errors / spread) ** 2).mean())
     metrics["by_horizon"] = steps["mean_squared_error"]
     if quantiles:
-        metrics["coverage"] = {f"{level:g}": float((truth < found).mean()) for level, found in quantiles.items()}
-        levels = sorted(quantiles)
-        if len(levels) > 1:
-            within = (truth >= quantiles[levels[0]]) & (truth <= quantiles[levels[-1]])
-            metrics["interval_coverage"] = float(within.mean())
-            steps["interval_coverage"] = within.mean(axis=(0, 2)).tolist()
+        metrics |= _coverage(quantiles, truth, steps)
     return Evaluation(
         metrics,
         np.asarray(squared.mean(axis=(1, 2)), dtype=np.float64),
@@ -170,6 +165,19 @@ def wilson_interval(hits: float, count: int) -> tuple[float, float]:
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * float(np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)))
     return middle - half, middle + half
+
+
+def _coverage(quantiles: Mapping[float, Array], truth: Array, steps: dict[str, list[Any]]) -> dict[str, Any]:
+    """How often the truth lay below each quantile, and between the outermost, by step too."""
+    found: dict[str, Any] = {
+        "coverage": {f"{level:g}": float((truth < below).mean()) for level, below in quantiles.items()}
+    }
+    levels = sorted(quantiles)
+    if len(levels) > 1:
+        within = (truth >= quantiles[levels[0]]) & (truth <= quantiles[levels[-1]])
+        found["interval_coverage"] = float(within.mean())
+        steps["interval_coverage"] = within.mean(axis=(0, 2)).tolist()
+    return found
 
 
 def _by_target(targets: Sequence[str], errors: Array) -> dict[str, dict[str, float]]:
