@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan import Plan, import_modules
+from gatewise.comparison.processes import processes
 from gatewise.comparison.worker import limited_threads, load_dataset
 from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import read_json, write_json
@@ -73,13 +74,13 @@ class Budget:
         return self._remember("epoch_seconds", spec, point, lambda: self._measured(spec, point))
 
     def _measured(self, spec: RunSpec, point: Any) -> float:
-        from joblib import Parallel, delayed
+        from joblib import delayed
 
         try:
             if self.jobs == 1:
                 return _epoch_seconds(spec, self.datasets[point], self.threads)
             call = delayed(_epoch_seconds_elsewhere)(spec, self.threads, self.plan.imports)
-            (found,) = Parallel(n_jobs=self.jobs, backend="loky")([call])
+            (found,) = processes(self.jobs)([call])
         except Exception as error:
             raise TrainingError(
                 f"the first steps of {spec.model.cell} failed: {type(error).__name__}: {error}"

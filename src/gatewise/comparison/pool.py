@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gatewise.comparison.cache import save_measurement, saved_measurement
 from gatewise.comparison.cluster import cluster_died, connected
 from gatewise.comparison.events import TrialStatus
+from gatewise.comparison.processes import processes
 from gatewise.comparison.worker import Task, failed_entry, run_trial
 
 __all__ = ["Pool"]
@@ -74,15 +74,13 @@ class Pool:
     def _together(self, tasks: Sequence[Task]) -> Iterator[str]:
         from joblib import Parallel, delayed
 
-        calls = [delayed(run_trial)(self._addressed(task)) for task in tasks]
+        calls = [delayed(run_trial)(task) for task in tasks]
+        options: dict[str, Any] = {"batch_size": 1, "pre_dispatch": "all", "return_as": "generator_unordered"}
         if self.cluster is None:
-            parallel = Parallel(
-                n_jobs=self.jobs, backend="loky", batch_size=1, pre_dispatch="all", return_as="generator_unordered"
-            )
-            yield from parallel(calls)
+            yield from processes(self.jobs, **options)(calls)
             return
         with connected(self.cluster):
-            yield from Parallel(n_jobs=-1, batch_size=1, pre_dispatch="all", return_as="generator_unordered")(calls)
+            yield from Parallel(n_jobs=-1, **options)(calls)
 
     def _alone(self, task: Task) -> Task:
         """Give a trial whose process died a second chance, with nobody beside it."""
@@ -102,9 +100,6 @@ class Pool:
         for name, task in list(waiting.items()):
             if saved_measurement(self.folder, task.trial) is not None:
                 yield waiting.pop(name)
-
-    def _addressed(self, task: Task) -> Task:
-        return replace(task, parent=os.getpid() if self.cluster is None else None)
 
     def _under_way(self) -> set[str]:
         return {place.stem for place in self.live.glob("*.json")}

@@ -71,17 +71,11 @@ def run_plan(
     """
     from gatewise.training.kinds import kind_of
 
-    def told(event: ComparisonEvent) -> None:
-        if on_event is not None:
-            on_event(event)
-
+    told = on_event or _say_nothing
     check_whole("jobs", jobs, minimum=1)
+    _check_size(plan)
     plan = _with_own_cells(plan, jobs, cluster)
     kind = kind_of(plan.task)
-    if plan.trainings > _MOST_TRAININGS:
-        raise OptionError(
-            "the plan has too many trials", expected=f"at most {_MOST_TRAININGS:,}", got=f"{plan.trainings:,}"
-        )
     datasets = _load(plan, kind)
     metric = kind.metric_of(datasets[plan.points[-1]])
     _check_metric(plan, metric)
@@ -139,6 +133,17 @@ def _workplace(
         TuningLog(folder, storage, f"{plan.data} {first}", wanted=plan.search is not None),
         told,
     )
+
+
+def _say_nothing(event: ComparisonEvent) -> None:
+    """Nobody listens."""
+
+
+def _check_size(plan: Plan) -> None:
+    if plan.trainings > _MOST_TRAININGS:
+        raise OptionError(
+            "the plan has too many trials", expected=f"at most {_MOST_TRAININGS:,}", got=f"{plan.trainings:,}"
+        )
 
 
 def _with_own_cells(plan: Plan, jobs: int, cluster: str | None) -> Plan:

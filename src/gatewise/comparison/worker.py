@@ -41,7 +41,6 @@ class Task:
         fingerprint: what the data must have.
         threads: CPU threads.
         imports: modules that register cells.
-        parent: the process whose death ends the trial; None: it goes on.
     """
 
     trial: Trial
@@ -50,7 +49,6 @@ class Task:
     fingerprint: str
     threads: int
     imports: tuple[str, ...] = ()
-    parent: int | None = None
 
 
 def run_trial(task: Task, told: Told | None = None) -> str:
@@ -73,7 +71,7 @@ def run_trial(task: Task, told: Told | None = None) -> str:
     from gatewise.training.interruption import Interrupted
 
     trial, folder = task.trial, Path(task.folder)
-    live = _LiveFile(folder / "live" / f"{trial.folder}.json", task.parent) if told is None else None
+    live = _LiveFile(folder / "live" / f"{trial.folder}.json") if told is None else None
     say = told or live
     assert say is not None
     # torch's random state and thread count belong to the process: threads of one cluster worker take turns
@@ -306,15 +304,12 @@ class _Listener:
 
 
 class _LiveFile:
-    """Says where a trial stands in a small file; ends the process if nobody is left to read it."""
+    """Says where a trial stands in a small file."""
 
-    def __init__(self, place: Path, parent: int | None) -> None:
-        self.place, self.parent = place, parent
+    def __init__(self, place: Path) -> None:
+        self.place = place
 
     def __call__(self, status: TrialStatus) -> None:
-        if self.parent is not None and os.getppid() != self.parent:
-            # the comparison was killed: what is saved is enough to go on from
-            os._exit(1)
         part = self.place.with_suffix(".part")
         part.write_text(json.dumps(status.to_dict()), encoding="utf-8")
         part.replace(self.place)
