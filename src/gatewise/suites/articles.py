@@ -89,7 +89,7 @@ def articles_parts() -> tuple[Part, ...]:
         Part(
             "ptb",
             "Next word (Penn Treebank)",
-            {"hidden_size": 128},
+            {"hidden_size": 128, "epochs": 8},
             {"epochs": 1},
             {"perplexity": "perplexity"},
             recipe="ptb-articles",

@@ -117,5 +117,5 @@ def _settings(part: Part, quick: bool) -> dict[str, Any]:
     if part.recipe is not None:
         from gatewise.training.recipes import load_recipe
 
-        settings |= load_recipe(part.recipe).settings
+        settings |= {name: value for name, value in load_recipe(part.recipe).settings.items() if name != "cell"}
     return {**settings, **part.settings, **(part.quick if quick else {})}
