@@ -146,3 +146,22 @@ def test_a_stopped_run_ends_in_the_same_bits(tmp_path: Path) -> None:
     taken_up = load_run(tmp_path / "stopped")
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(value, taken_up.model.state_dict()[name], rtol=0, atol=0)
+
+
+@pytest.mark.shared_data
+def test_baselines_on_transformer_temperatures_are_the_published_ones() -> None:
+    import os
+
+    from gatewise.data.time_series.loading import load_series
+
+    folder = Path(os.environ.get("GATEWISE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    if not (folder / "ett" / "ETTh1.csv.gz").is_file():
+        pytest.skip("the transformer temperatures are not at hand")
+    dataset = load_series("etth1", horizon=96, lookback=336, cache=folder)
+    assert dataset.sizes == {"train": 8209, "validation": 2785, "test": 2785}
+    persistence = kind_of("forecasting").baselines(None)[0]
+    persistence.fit(dataset)
+    figures = persistence.test(dataset).metrics
+    # "Repeat" in Zeng et al. (2023): 1.295 and 0.713
+    assert figures["mean_squared_error"] == pytest.approx(1.295, abs=1e-3)
+    assert figures["mean_absolute_error"] == pytest.approx(0.713, abs=1e-3)
