@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,6 +106,27 @@ def test_blocks_grow_with_the_dependence() -> None:
     assert block_length(noise) == math.ceil(1.3 * math.sqrt(2000))
     assert block_length(smooth) > 1.5 * block_length(noise)
     assert block_length(noise[:20]) == 4
+
+
+def test_overlapping_windows_of_several_series_do_not_pass_for_independent_ones() -> None:
+    """Five series of white noise, mean squares over 60 steps: 300 windows in a row share a step, neighbours none."""
+    horizon, series, windows, repeats = 60, 5, 400, 40
+    held = {"known": 0, "unknown": 0}
+    for repeat in range(repeats):
+        squares = _draws(1000 + repeat).normal(size=(series, windows + horizon)) ** 2
+        sums = np.cumsum(np.pad(squares, ((0, 0), (1, 0))), axis=1)
+        errors = ((sums[:, horizon : horizon + windows] - sums[:, :windows]) / horizon).T.reshape(1, -1)
+        for name, overlap in (("known", horizon * series), ("unknown", 1)):
+            parts = variance_components(errors, serial=True, overlap=overlap)
+            reach = 1.96 * parts.error
+            held[name] += abs(errors.mean() - 1) <= reach
+    assert held["known"] > held["unknown"] + repeats // 10
+    metric = replace(ERROR, overlap=horizon * series)
+    plain, wide = (estimate_figure(errors, each, _draws(0)).interval for each in (ERROR, metric))
+    assert wide.half_width > 1.2 * plain.half_width
+    other = errors * _draws(1).uniform(0.9, 1.1, size=errors.shape)
+    found = [paired_difference(errors, other, _draws(0), metric=each).degrees for each in (ERROR, metric)]
+    assert found[1] < found[0]
 
 
 def test_components_are_those_of_the_analysis_of_variance() -> None:

@@ -15,6 +15,7 @@ from gatewise.tasks.time_series.figures import evaluate_forecasts
 from gatewise.tasks.time_series.network import Forecaster
 from gatewise.tasks.time_series.problem import ForecastingProblem, forecast_windows, pinball_loss
 from gatewise.tasks.time_series.windows import ScaledSeries
+from gatewise.training.kinds.forecasting import ForecastingKind
 
 
 def made_up(values: np.ndarray, *, horizon: int = 3, lookback: int = 8, season: int = 4) -> SeriesDataset:
@@ -234,3 +235,10 @@ def test_pinball_loss_is_least_at_the_quantile() -> None:
         level: float(pinball_loss(torch.full((1, 101, 1, 1), level), truth, [0.9])) for level in (0.5, 0.8, 0.9, 0.99)
     }
     assert min(losses, key=lambda level: losses[level]) == 0.9
+
+
+def test_the_statistics_are_told_how_many_windows_share_a_step() -> None:
+    dataset = made_up(seasons(), horizon=3)
+    assert ForecastingKind().metric_of(dataset).overlap == 3
+    several = SeriesDataset(**{**vars(dataset), "series": dataset.series * 5})
+    assert ForecastingKind().metric_of(several).overlap == 15

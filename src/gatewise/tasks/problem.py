@@ -37,6 +37,8 @@ class Metric:
         dependence: ``independent`` examples, or ``serial`` ones (neighbours in time resemble each other, so resampling
             takes whole blocks).
         contribution: what one example contributes, in words and with its unit.
+        overlap: of ``serial`` examples, how many in a row share what they measure, such as the windows of a forecast
+            that all hold the same step.
 
     Example:
         >>> Metric("perplexity", "perplexity", higher_is_better=False, transform="exp").of_mean(0.0)
@@ -50,6 +52,7 @@ class Metric:
     transform: Literal["mean", "exp", "sqrt"] = "mean"
     dependence: Literal["independent", "serial"] = "independent"
     contribution: str = ""
+    overlap: int = 1
 
     def of_mean(self, mean: float) -> float:
         """The figure for a mean contribution."""

@@ -89,7 +89,9 @@ class Components:
         return Components(own / seeds + rest, shared + rest, rest, seeds, self.example_degrees, self.least)
 
 
-def variance_components(table: Array, *, serial: bool = False, length: int | None = None) -> Components:
+def variance_components(
+    table: Array, *, serial: bool = False, length: int | None = None, overlap: int = 1
+) -> Components:
     """The parts of the variance of a table's mean.
 
     Args:
@@ -97,6 +99,7 @@ def variance_components(table: Array, *, serial: bool = False, length: int | Non
         serial: the examples are neighbours in time: long-run variances (`long_run_variance`) take the place of plain
             ones.
         length: L, for ``serial``: so many neighbours hang together; default `block_length`.
+        overlap: see `block_length`.
 
     Raises:
         ShapeError: fewer than two examples.
@@ -112,9 +115,12 @@ def variance_components(table: Array, *, serial: bool = False, length: int | Non
         size = math.ceil(values.shape[1] / _MOST_GROUPS)
         values = grouped(values, _MOST_GROUPS)
         length = None if length is None else math.ceil(length / size)
+        overlap = math.ceil(overlap / size)
     seeds, examples = values.shape
     by_example = values.mean(axis=0)
-    blocks = 1 if not serial else block_length(by_example) if length is None else max(1, min(length, examples // 2))
+    blocks = 1
+    if serial:
+        blocks = block_length(by_example, overlap) if length is None else max(1, min(length, examples // 2))
     degrees = float(examples - 1) if blocks == 1 else min(examples - 1, max(1.0, 1.5 * examples / blocks))
     example = float(long_run_variance(by_example, blocks)) / examples
     if seeds == 1:
@@ -125,7 +131,7 @@ def variance_components(table: Array, *, serial: bool = False, length: int | Non
     return Components(seed, example, rest, seeds, degrees)
 
 
-def block_length(series: Array) -> int:
+def block_length(series: Array, overlap: int = 1) -> int:
     """How many neighbours in time hang together: the block length of the bootstrap and the bandwidth of the variance.
 
     1.3 times the root of N (Lazarus, Lewis, Stock & Watson 2018); where neighbours resemble each other more than that
@@ -133,10 +139,12 @@ def block_length(series: Array) -> int:
 
     .. math:: L = 1.1447 (\\alpha N)^{1/3}, \\quad \\alpha = 4\\rho^2 / ((1-\\rho)^2 (1+\\rho)^2)
 
-    and at most N/5.
+    and at most N/5. Where examples are known to overlap, at least twice as many as do, and at most N/3: how long what
+    overlaps hangs together is more than the likeness of neighbours tells, in several series side by side above all.
 
     Args:
         series: (N,) in the order of time.
+        overlap: examples in a row that share what they measure; 1: none do.
 
     Example:
         >>> noise = np.random.default_rng(0).normal(size=1000)
@@ -150,7 +158,8 @@ def block_length(series: Array) -> int:
     rho = max(-0.97, min(0.97, rho))
     alpha = 4 * rho**2 / ((1 - rho) ** 2 * (1 + rho) ** 2)
     wanted: float = max(1.3 * math.sqrt(total), 1.1447 * (alpha * total) ** (1 / 3))
-    return max(1, min(math.ceil(wanted - 1e-9), total // 5))
+    found = max(1, min(math.ceil(wanted - 1e-9), total // 5))
+    return found if overlap == 1 else max(found, min(2 * overlap, total // 3))
 
 
 def long_run_variance(series: Array, length: int) -> Array:

@@ -230,12 +230,12 @@ def paired_difference(
     scaled = slopes[0] * one, slopes[1] * two
     estimate = metric.of_mean(means[0]) - metric.of_mean(means[1])
     serial = metric.dependence == "serial"
-    parts = _components(*scaled, serial)
+    parts = _components(*scaled, serial, metric.overlap)
     binary = metric.higher_is_better and metric.transform == "mean" and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
         parts = _with_least(parts, 1.0 / (one.shape[1] + 2) ** 2)
     by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
-    interval = mean_interval(estimate, by_example, parts, generator, serial, level, resamples)
+    interval = mean_interval(estimate, by_example, parts, generator, serial, level, resamples, overlap=metric.overlap)
     single = max(len(one), len(two)) == 1
     bare = Difference(interval, 1.0, "", degrees=parts.degrees)
     side = bare._error("low" if estimate > 0 else "high")
@@ -312,12 +312,14 @@ def default_margin(metric: Metric, best: float) -> float:
     return 0.005 if metric.percent else max(abs(best) / 100, math.ulp(1.0))
 
 
-def _components(one: Array, two: Array, serial: bool) -> Components:
+def _components(one: Array, two: Array, serial: bool, overlap: int) -> Components:
     """Of the differences seed by seed where the seeds pair, else of two samples of seeds on the same examples."""
     if len(one) == len(two) or 1 in (len(one), len(two)):
-        return variance_components(one - two, serial=serial)
-    of_one, of_two = variance_components(one, serial=serial), variance_components(two, serial=serial)
-    shared = variance_components(one.mean(axis=0) - two.mean(axis=0), serial=serial)
+        return variance_components(one - two, serial=serial, overlap=overlap)
+    of_one, of_two, shared = (
+        variance_components(table, serial=serial, overlap=overlap)
+        for table in (one, two, (one.mean(axis=0) - two.mean(axis=0))[None])
+    )
     seed = of_one.seed + of_two.seed
     spread = of_one.seed**2 / (of_one.seeds - 1) + of_two.seed**2 / (of_two.seeds - 1)
     seeds = 1 + (seed**2 / spread if spread > 0 else min(of_one.seeds, of_two.seeds) - 1)

@@ -92,12 +92,13 @@ def estimate_figure(
     seeds, examples = table.shape
     per_seed = tuple(metric.of_mean(float(row.mean())) for row in table)
     serial = metric.dependence == "serial"
-    parts = variance_components(table, serial=serial)
+    parts = variance_components(table, serial=serial, overlap=metric.overlap)
     mean = float(table.mean())
     if metric.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
     else:
-        interval = mean_interval(mean, table.mean(axis=0), parts, generator, serial, level, resamples)
+        by_example = table.mean(axis=0)
+        interval = mean_interval(mean, by_example, parts, generator, serial, level, resamples, overlap=metric.overlap)
         shape = "moving-block BCa bootstrap" if serial else "BCa bootstrap"
     low, high = interval.low, interval.high
     if metric.transform == "sqrt":
@@ -116,6 +117,8 @@ def mean_interval(
     serial: bool,
     level: float,
     resamples: int,
+    *,
+    overlap: int = 1,
 ) -> Interval:
     """The interval of a mean: as wide as its variance says, as lopsided as the bootstrap over examples says.
 
@@ -127,6 +130,7 @@ def mean_interval(
         serial: neighbours hang together.
         level: probability that such intervals hold the truth.
         resamples: of the bootstrap.
+        overlap: see `gatewise.comparison.statistics.components.block_length`.
 
     Example:
         >>> values = np.random.default_rng(0).normal(size=400)
@@ -134,7 +138,7 @@ def mean_interval(
         >>> 0.08 < found.half_width < 0.12
         True
     """
-    length = block_length(by_example) if serial else 1
+    length = block_length(by_example, overlap) if serial else 1
     down, up = bca_reach(by_example, generator, length=length, resamples=resamples, level=level)
     share = 0.0 if parts.variance == 0.0 else min(1.0, parts.example / parts.variance)
     reach = t_quantile(0.5 + level / 2, parts.degrees) * parts.error

@@ -178,6 +178,10 @@ class ForecastingKind(Kind):
     unit: ClassVar[str] = "windows"
     metric: ClassVar[Metric] = MEAN_SQUARED_ERROR
 
+    def metric_of(self, dataset: SeriesDataset) -> Metric:
+        """The mean squared error; so many windows in a row hold the same step as there are steps and series."""
+        return replace(self.metric, overlap=dataset.horizon * len(dataset.series))
+
     def load(self, data: SeriesSpec) -> SeriesDataset:
         """Load and split the series; see `gatewise.data.time_series.loading.load_series`."""
         return load_series(
