@@ -152,10 +152,12 @@ class Optimisation:
                 if self._average:
                     self._average[name].copy_(tensors[f"average.{name}"])
                 # a weight that no step needed has no moments, one that only some steps needed has fewer steps behind it
-                if f"{_STEP}.{name}" in tensors:
+                if f"exp_avg.{name}" in tensors:
+                    # a checkpoint of an older version has no steps: every weight took all of them
+                    step = tensors.get(f"{_STEP}.{name}", torch.tensor(float(done)))
                     self._optimizer.state[value] = {
                         # fused Adam wants its step on the device, the others on the CPU
-                        "step": tensors[f"{_STEP}.{name}"].to(value.device, copy=True),
+                        "step": step.to(value.device, copy=True),
                         "exp_avg": tensors[f"exp_avg.{name}"].to(value.device, copy=True),
                         "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(value.device, copy=True),
                     }
