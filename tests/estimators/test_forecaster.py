@@ -132,6 +132,26 @@ def test_a_series_that_is_too_short_to_be_continued() -> None:
         model.predict(0)
 
 
+def test_a_group_too_short_keeps_no_other_from_its_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.concat([sales().assign(shop="a"), sales(9).assign(shop="new")]).reset_index(names="day")
+    model = Forecaster(horizon=2, lookback=14, time="day", target="sales", group="shop", **SMALL).fit(frame)
+    with pytest.warns(UserWarning, match="left out.*14 steps.*new"):
+        found = model.predict()
+    assert found.index.get_level_values("shop").tolist() == ["a", "a"] and np.isfinite(found.to_numpy()).all()
+    alone = clone(model).fit(frame[frame["shop"] == "a"]).predict()
+    np.testing.assert_array_equal(found, alone)
+    with pytest.warns(UserWarning, match="new"):
+        assert np.isfinite(model.backtest(frame, folds=1)["mean_absolute_error"]).all()
+    with pytest.raises(DataError, match="too short to be continued"):
+        model.predict(frame=frame[frame["shop"] == "new"])
+    run, file = model.save(tmp_path / "run"), tmp_path / "sales.csv"
+    frame.to_csv(file, index=False)
+    assert _code(["predict", str(run), "--file", str(file)]) == 0
+    said = capsys.readouterr()
+    assert [line.split(",")[0] for line in said.out.splitlines()] == ["shop", "a", "a"]
+    assert said.err.count("new") == 1 and ".py" not in said.err
+
+
 def test_train_and_predict_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = sales().reset_index(names="day")
     table.to_csv(tmp_path / "sales.csv", index=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ __all__ = ["forecast_file"]
 
 
 def forecast_file(trained: Trained, file: Path, out: Path | None) -> None:
-    """Forecast the next steps of every series in a file.
+    """Forecast the next steps of every series in a file; a series that is too short is named on standard error.
 
     The CSV has the columns of group and time as in the file (``step`` where there is no time), one per target, and one
     per target and quantile, such as ``close_0.1``.
@@ -31,7 +33,7 @@ def forecast_file(trained: Trained, file: Path, out: Path | None) -> None:
 
     Raises:
         RunError: the run is no forecast.
-        DataError: the file cannot be used, or a series is too short.
+        DataError: the file cannot be used, or every series is too short.
         StorageError: the forecast cannot be written.
     """
     from gatewise import files
@@ -44,7 +46,12 @@ def forecast_file(trained: Trained, file: Path, out: Path | None) -> None:
     data = trained.data_spec
     time, _, group = known_columns(data.data, data.time, data.target, data.group)
     table = read_series_table(file, time, (*trained.targets, *trained.features), group)
-    text = _as_csv(trained.future(table), trained.targets, time, group)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        futures = trained.future(table)
+    for warning in said:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    text = _as_csv(futures, trained.targets, time, group)
     if out is None:
         print(text, end="")
     else:

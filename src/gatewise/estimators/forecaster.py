@@ -193,6 +193,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     ) -> pd.DataFrame | pd.Series[Any]:
         """Forecast what follows.
 
+        Of several series, those too short to be continued are left out, with a warning that names them.
+
         Args:
             horizon: steps; None: those trained for. Further ones read the forecasts before them.
             frame: series to continue, with the columns of the training; None: those of the training.
@@ -202,7 +204,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             target and quantile, such as ``close_0.1``. A Series where a Series was fitted without quantiles.
 
         Raises:
-            DataError: a series is too short.
+            DataError: every series is too short.
             OptionError: the horizon is not a whole number of at least 1, or quantiles beyond the trained one.
         """
         check_is_fitted(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from gatewise.data.time_series.loading import load_series
 from gatewise.data.time_series.records import Series, SeriesDataset, Windows
 from gatewise.data.time_series.scaling import Scaling, fit_scaling
 from gatewise.data.time_series.table import SeriesTable
-from gatewise.errors import OptionError, RunError
+from gatewise.errors import DataError, OptionError, RunError
 from gatewise.tasks.problem import Evaluation, Metric
 from gatewise.tasks.time_series.figures import MEAN_SQUARED_ERROR, evaluate_forecasts
 from gatewise.tasks.time_series.network import Forecaster
@@ -79,14 +80,15 @@ class TrainedForecaster(Trained):
         """Continue every series of a table from its last row.
 
         A series that was not trained on is scaled by its own rows, which all lie before what is forecast. Beyond the
-        horizon of the training, forecasts are read as if they had happened, and features keep their last value.
+        horizon of the training, forecasts are read as if they had happened, and features keep their last value. Of
+        several series, those too short to be continued are left out, with a warning that names them.
 
         Args:
-            table: rows with the columns of the training; at least as many of each series as the look-back.
+            table: rows with the columns of the training; of each series at least as many as the look-back.
             steps: steps to forecast; None: the horizon of the training.
 
         Raises:
-            DataError: a series is too short, or has a hole in what would be read of it.
+            DataError: every series is too short, or has a hole in what would be read of it.
             OptionError: quantiles beyond the horizon of the training.
         """
         data = self.data_spec
@@ -99,7 +101,19 @@ class TrainedForecaster(Trained):
                 fix="train with a longer horizon, or without quantiles",
             )
         raw, _, _ = raw_series(table, (*self.targets, *self.features), self.spacing)
-        return [self._continued(whole(each, data.lookback), count) for each in raw]
+        known, refused = [], []
+        for each in raw:
+            try:
+                known.append(whole(each, data.lookback))
+            except DataError as error:
+                refused.append((each.name, error))
+        if not known:
+            raise refused[0][1]
+        if refused:
+            names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
+            words = f"left out, with fewer than {data.lookback} steps without holes at their end: {names}"
+            warnings.warn(words, stacklevel=3)
+        return [self._continued(each, count) for each in known]
 
     def _continued(self, series: Series, count: int) -> Future:
         """Forecast again and again until there are enough steps."""
