@@ -98,6 +98,20 @@ def test_features_are_not_transformed() -> None:
     np.testing.assert_array_equal(transformed(values, 1, "log-return")[:, 1], values[:, 1])
 
 
+@pytest.mark.parametrize("transform", ["difference", "log-return"])
+def test_no_difference_is_taken_across_a_hole(transform: str) -> None:
+    values = np.random.default_rng(3).lognormal(size=(40, 2))
+    jump = np.concatenate([values[:20], values[20:] * [1000.0, 1.0]])
+    holed = Series("", np.arange(40.0), jump, (30, 35, 40), (20, 32))
+    steps = transformed(jump, 1, transform, breaks=holed.breaks)
+    assert steps[20, 0] == steps[32, 0] == 0 and steps[20, 1] == jump[20, 1]
+    scaling, logs = fit_scaling(holed, 1, transform), np.log(jump[:, 0])
+    taken = np.delete(np.diff(jump[:30, 0]), 19)
+    assert scaling.naive_error[0] == pytest.approx(np.abs(taken).mean())
+    learnt = taken if transform == "difference" else np.delete(np.diff(logs[:30]), 19)
+    assert scaling.deviation[0] == pytest.approx(np.concatenate([[0.0], learnt]).std())
+
+
 def test_missing_steps_are_filled_from_the_past(tmp_path: Path) -> None:
     frame = wave(tmp_path / "sales.csv")
     frame.drop(index=[50, 51]).to_csv(tmp_path / "sales.csv", index=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,8 @@ class Scaling:
         target_deviation: (K,) of the targets' values; 1 where it is 0.
         low: (K,) least value of each target.
         high: (K,) greatest.
-        naive_error: (K,) mean absolute difference of neighbouring values (Hyndman and Koehler, 2006), the unit of the
-            scaled error.
+        naive_error: (K,) mean absolute difference of neighbouring values (Hyndman and Koehler, 2006), none of them
+            across a hole: the unit of the scaled error.
     """
 
     mean: Array
@@ -60,7 +60,9 @@ class Scaling:
         return cls(**found)
 
 
-def transformed(values: Array, targets: int, transform: str, place: str = "the series") -> Array:
+def transformed(
+    values: Array, targets: int, transform: str, place: str = "the series", breaks: Sequence[int] = ()
+) -> Array:
     """Transform the targets of (T, C) values; features stay as they are.
 
     ::
@@ -69,13 +71,14 @@ def transformed(values: Array, targets: int, transform: str, place: str = "the s
         difference:  z_t = y_t - y_(t-1)
         log-return:  z_t = ln(y_t / y_(t-1))
 
-    The first row has no row before it: its difference counts as 0.
+    The first row, and the first behind a hole, has no row right before it: its difference counts as 0.
 
     Args:
         values: (T, C).
         targets: K, the leading columns to transform.
         transform: ``value``, ``difference`` or ``log-return``.
         place: which series it is, for messages.
+        breaks: rows before which something long is missing, as in `Series`.
 
     Raises:
         DataError: a logarithm of a value that is not positive.
@@ -83,6 +86,8 @@ def transformed(values: Array, targets: int, transform: str, place: str = "the s
     Example:
         >>> transformed(np.array([[1.0], [3.0], [2.0]]), 1, "difference").ravel().tolist()
         [0.0, 2.0, -1.0]
+        >>> transformed(np.array([[1.0], [3.0], [9.0]]), 1, "difference", breaks=[2]).ravel().tolist()
+        [0.0, 2.0, 0.0]
     """
     if transform == "value":
         return values
@@ -100,6 +105,7 @@ def transformed(values: Array, targets: int, transform: str, place: str = "the s
         inner = np.log(inner)
     found[0, :targets] = 0.0
     found[1:, :targets] = np.diff(inner, axis=0)
+    found[[row for row in breaks if row < len(found)], :targets] = 0.0
     return found
 
 
@@ -127,7 +133,7 @@ def inverse_transform(steps: Array, last: Array, transform: str) -> Array:
 
 
 def fit_scaling(series: Series, targets: int, transform: str) -> Scaling:
-    """Fit on the training rows of a series.
+    """Fit on the training rows of a series; a difference across a hole counts neither here nor there.
 
     Args:
         series: the series; rows from the validation part on are not read.
@@ -141,9 +147,14 @@ def fit_scaling(series: Series, targets: int, transform: str) -> Scaling:
         ([2.0], [1.0], [2.0])
     """
     values = series.values[: series.borders[0]]
-    read = transformed(values, targets, transform, f"the series {series.name!r}" if series.name else "the series")
+    holes = [row for row in series.breaks if 0 < row < len(values)]
+    place = f"the series {series.name!r}" if series.name else "the series"
+    read = transformed(values, targets, transform, place, holes)
+    if transform != "value":
+        read = np.delete(read, holes, axis=0)
     inner = values[:, :targets]
-    naive = np.abs(np.diff(inner, axis=0)).mean(axis=0) if len(inner) > 1 else np.zeros(targets)
+    moves = np.delete(np.abs(np.diff(inner, axis=0)), [row - 1 for row in holes], axis=0)
+    naive = moves.mean(axis=0) if len(moves) else np.zeros(targets)
     return Scaling(
         mean=read.mean(axis=0),
         deviation=_not_zero(read.std(axis=0)),

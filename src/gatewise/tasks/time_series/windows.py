@@ -52,7 +52,7 @@ class ScaledSeries:
     ) -> None:
         self.targets, self.transform, self.lookback, self.horizon = targets, transform, lookback, horizon
         read = [
-            (transformed(each.values, targets, transform, each.name) - scaling.mean) / scaling.deviation
+            (transformed(each.values, targets, transform, each.name, each.breaks) - scaling.mean) / scaling.deviation
             for each, scaling in zip(series, scalings, strict=True)
         ]
         self._offsets = np.concatenate([[0], np.cumsum([len(rows) for rows in read])])
