@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import gatewise
+from gatewise.comparison import make_plan, run_plan
 from gatewise.comparison.events import TrialDone, TrialStatus
-from small_data import SETTINGS
 
 
 def main() -> None:
-    """Arguments: data, folder, jobs, and what is to be seen before the end: done:N, step:NAME or nothing."""
-    data, folder, jobs, when = sys.argv[1:]
+    """Arguments: data, folder, jobs, what is to be seen before the end (done:N or step:NAME), the plan as JSON."""
+    data, folder, jobs, when, plan = sys.argv[1:]
     done = 0
 
     def listen(event: object) -> None:
@@ -26,19 +24,7 @@ def main() -> None:
         if when == f"done:{done}" or stepped:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    gatewise.compare(
-        data,
-        cells=["rnn", "gru"],
-        seeds=2,
-        grid={"dropout": [0.0, 0.5]},
-        out=folder,
-        jobs=int(jobs),
-        cost=False,
-        text="review",
-        label="mood",
-        on_event=listen,
-        **SETTINGS,
-    )
+    run_plan(make_plan(data, **json.loads(plan)), Path(folder), jobs=int(jobs), cost=False, on_event=listen)
 
 
 if __name__ == "__main__":

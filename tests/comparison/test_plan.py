@@ -101,6 +101,7 @@ def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> No
     ("settings", "message"),
     [
         ({"grid": {}}, "the grid is empty"),
+        ({"grid": [""]}, "the grid is empty"),
         ({"grid": {"hidden": []}}, "the grid of hidden_size is empty"),
         ({"grid": ["hidden="]}, "the grid of hidden_size is empty"),
         ({"grid": ["hidden"]}, "the grid cannot be read"),

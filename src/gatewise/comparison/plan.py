@@ -295,11 +295,11 @@ def _search(
     *,
     tuning_seed: int,
 ) -> Search | None:
-    if grid is not None and not grid:
-        raise OptionError("the grid is empty", expected="NAME=VALUE,VALUE", fix="leave --grid away, or name a setting")
     if method is not None:
         check_choice("search", method, METHODS)
     given: Mapping[str, Any] | None = grid if isinstance(grid, Mapping) or grid is None else parse_grid(grid)
+    if given is not None and not given:
+        raise OptionError("the grid is empty", expected="NAME=VALUE,VALUE", fix="leave --grid away, or name a setting")
     if given is None and method in (None, "grid"):
         if method is not None or trials is not None or metric is not None:
             raise OptionError(

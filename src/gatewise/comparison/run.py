@@ -28,7 +28,7 @@ from gatewise.comparison.worker import keep_dataset
 from gatewise.errors import OptionError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
 from gatewise.tasks.problem import Metric
-from gatewise.training.checks import check_whole
+from gatewise.training.checks import check_real, check_whole
 
 __all__ = ["run_plan"]
 
@@ -72,8 +72,7 @@ def run_plan(
     from gatewise.training.kinds import kind_of
 
     told = on_event or _say_nothing
-    check_whole("jobs", jobs, minimum=1)
-    _check_size(plan)
+    _check(plan, jobs, margin)
     plan = _with_own_cells(plan, jobs, cluster)
     kind = kind_of(plan.task)
     datasets = _load(plan, kind)
@@ -139,7 +138,10 @@ def _say_nothing(event: ComparisonEvent) -> None:
     """Nobody listens."""
 
 
-def _check_size(plan: Plan) -> None:
+def _check(plan: Plan, jobs: int, margin: float | None) -> None:
+    check_whole("jobs", jobs, minimum=1)
+    if margin is not None:
+        check_real("margin", margin, 0.0, open_minimum=True)
     if plan.trainings > _MOST_TRAININGS:
         raise OptionError(
             "the plan has too many trials", expected=f"at most {_MOST_TRAININGS:,}", got=f"{plan.trainings:,}"
