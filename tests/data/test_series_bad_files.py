@@ -10,7 +10,7 @@ import pytest
 
 from gatewise.data.loading import datasets
 from gatewise.data.time_series.known import KNOWN_SERIES
-from gatewise.data.time_series.loading import load_series
+from gatewise.data.time_series.loading import known_columns, load_series
 from gatewise.errors import DataError, GatewiseError, OptionError
 
 ROWS = [f"2026-01-{day:02},{day % 5 + day / 7:.3f},{day % 3}" for day in range(1, 32)]
@@ -75,6 +75,19 @@ def test_unknown_name_and_missing_file(tmp_path: Path) -> None:
         load_series(tmp_path / "prices.xlsx", target="x")
     with pytest.raises(DataError, match=r"not at hand.*--download"):
         load_series("etth1", cache=tmp_path)
+
+
+def test_another_name_of_a_known_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gatewise.training.kinds import task_of
+
+    assert task_of("ett") == "forecasting"
+    assert known_columns("ett", None, "OT", None) == ("date", "OT", None)
+    with pytest.raises(DataError, match=r"'etth1' is not at hand"):
+        load_series("ett", cache=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, ROWS).rename("ett")
+    assert known_columns("ett", None, "OT", None) == (None, "OT", None)
+    assert task_of("ett") == "classification"
 
 
 def test_damaged_known_file_is_refused(tmp_path: Path) -> None:

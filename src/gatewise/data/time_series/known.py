@@ -11,7 +11,7 @@ from pathlib import Path
 from gatewise.data.records import DatasetInfo
 from gatewise.errors import DataError
 
-__all__ = ["KNOWN_SERIES", "KnownSeries", "find_known", "series_infos"]
+__all__ = ["KNOWN_SERIES", "KnownSeries", "find_known", "known_name", "series_infos"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,22 @@ KNOWN_SERIES: dict[str, KnownSeries] = {
     "etth1": _transformer(1, "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066"),
     "etth2": _transformer(2, "a3dc2c597b9218c7ce1cd55eb77b283fd459a1d09d753063f944967dd6b9218b"),
 }
+
+_ALIASES = {"ett": "etth1"}
+
+
+def known_name(data: str | Path) -> str | None:
+    """The key in `KNOWN_SERIES` that a person means; None: a file of their own, or nothing known.
+
+    Args:
+        data: a key, ``ett`` for the first transformer, or a path; a file of that name comes first.
+
+    Example:
+        >>> known_name("stocks"), known_name("ett"), known_name("prices.csv")
+        ('stocks', 'etth1', None)
+    """
+    name = _ALIASES.get(str(data), str(data))
+    return name if name in KNOWN_SERIES and not Path(data).expanduser().is_file() else None
 
 
 def find_known(name: str, download: bool, cache: str | Path | None = None) -> tuple[Path, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gatewise.data.time_series.axis import Spacing
 from gatewise.data.time_series.building import SHARES, build_series, raw_series, split_series
-from gatewise.data.time_series.known import KNOWN_SERIES, find_known
+from gatewise.data.time_series.known import KNOWN_SERIES, find_known, known_name
 from gatewise.data.time_series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.data.time_series.table import SeriesTable, check_columns, column_names, read_frame
 from gatewise.errors import DataError, OptionError, did_you_mean
@@ -26,9 +26,10 @@ def known_columns(
         >>> known_columns("sp500", None, None, None)
         ('Date', 'Adj Close', None)
     """
-    known = None if Path(data).is_file() else KNOWN_SERIES.get(data)
-    if known is None:
+    name = known_name(data)
+    if name is None:
         return time, target, group
+    known = KNOWN_SERIES[name]
     return time or known.time, target or known.target, group or known.group
 
 
@@ -47,7 +48,8 @@ def load_series(
     """Load, check and split series.
 
     Args:
-        data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1``, ``etth2``, or the path of a CSV, TSV, JSONL or Parquet file.
+        data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a CSV, TSV, JSONL or
+            Parquet file.
         time: column with the time of each row; None: the known set's; in a file of one's own, rows follow each other.
         target: column to forecast, several separated by commas; None: the known set's.
         features: further columns to read, separated by commas; known up to the present only.
@@ -73,10 +75,10 @@ def load_series(
         >>> load_series(path, time="date", target="close", horizon=2, lookback=5).sizes
         {'train': 15, 'validation': 2, 'test': 5}
     """
-    name = str(data)
-    known = None if Path(name).expanduser().is_file() else KNOWN_SERIES.get(name)
-    time, target, group = known_columns(name, time, target, group)
-    if known is None and Path(name).suffix == "" and not Path(name).exists():
+    name = known_name(data) or str(data)
+    known = None if known_name(data) is None else KNOWN_SERIES[name]
+    time, target, group = known_columns(str(data), time, target, group)
+    if known is None and Path(name).suffix == "" and not Path(name).expanduser().exists():
         raise _unknown(name)
     if not column_names(target):
         raise OptionError(

@@ -28,6 +28,7 @@ _KNOWN_DATA = {
     "stocks": "forecasting",
     "sp500": "forecasting",
     "nasdaq": "forecasting",
+    "ett": "forecasting",
     "etth1": "forecasting",
     "etth2": "forecasting",
     "ptb": "language-modelling",
@@ -67,7 +68,7 @@ def task_of(data: str, *, task: str | None = None, given: tuple[str, ...] = ()) 
         >>> task_of("imdb"), task_of("novel.txt"), task_of("prices.csv", given=("target",)), task_of("reviews.csv")
         ('classification', 'language-modelling', 'forecasting', 'classification')
     """
-    known = None if Path(data).is_file() else _KNOWN_DATA.get(data)
+    known = None if Path(data).expanduser().is_file() else _KNOWN_DATA.get(data)
     if task is not None:
         check_choice("task", task, TASKS)
         if known is not None and known != task:
