@@ -109,7 +109,7 @@ def test_inputs_and_predictor_come_from_the_test_part(tmp_path: Path) -> None:
     places(tmp_path / "a.csv")
     trained, dataset = run(tmp_path / "a.csv", tmp_path / "run")
     inputs = trained.recurrent_inputs(dataset, 3, 5)
-    assert inputs.inputs.shape == (5, 3, 3) and inputs.lengths is None
+    assert inputs.inputs.shape == (5, 3, 3) and inputs.lengths is None and not inputs.inputs.is_inference()
     values, quantiles = trained.predictor(dataset)(2)
     whole, _ = trained.forecasts(dataset)
     np.testing.assert_allclose(values, whole[:2], rtol=1e-6)

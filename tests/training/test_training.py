@@ -51,6 +51,16 @@ def test_it_learns(finished):
     assert result.epochs[-1].training["loss"] < result.epochs[0].training["loss"] / 2
 
 
+def test_its_recurrent_inputs_can_be_differentiated(finished):
+    data, result, _ = finished
+    recurrent, inputs, lengths = load_run(result.folder).recurrent_inputs(data, 3, 4)
+    assert inputs.shape[:2] == (4, 3) and lengths.max() <= 4 and not inputs.is_inference()
+    inputs.requires_grad_(True)
+    output, _ = recurrent(inputs)
+    output.sum().backward()
+    assert inputs.grad.abs().sum() > 0
+
+
 def test_events_come_in_order_and_add_up(finished):
     _, result, events = finished
     assert isinstance(events[0], RunStarted)

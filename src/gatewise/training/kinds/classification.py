@@ -108,8 +108,8 @@ class TrainedClassifier(Trained):
         """The first test texts, embedded; of longer ones the first ``steps`` words."""
         encoded = self.vocabulary.encode(dataset.test.texts[:count], self.max_tokens)
         batch = encoded.batch(np.arange(len(encoded)))
-        with torch.inference_mode():
-            inputs = self.model.embedding(torch.from_numpy(batch.tokens[:steps])).clone()
+        with torch.no_grad():
+            inputs = self.model.embedding(torch.from_numpy(batch.tokens[:steps]))
         return RecurrentInputs(self.model.recurrent, inputs, torch.from_numpy(np.minimum(batch.lengths, steps)))
 
 

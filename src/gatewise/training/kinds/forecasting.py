@@ -157,7 +157,7 @@ class TrainedForecaster(Trained):
         """The first test windows as the recurrent layers read them; of longer ones the last ``steps`` steps."""
         windows = dataset.windows("test")
         chosen = np.arange(min(count, len(windows.origins)))
-        with torch.inference_mode():
+        with torch.no_grad():
             inputs = self.model.encoded(self._scaled(dataset.series).past(windows, chosen))
         return RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)
 
