@@ -105,6 +105,17 @@ def test_backtest_sets_each_forecast_against_its_own_time() -> None:
     assert row["persistence_mean_absolute_error"] == pytest.approx((truth - last).abs().mean())
 
 
+def test_backtest_numbers_the_rows_of_each_group_where_there_are_no_times() -> None:
+    """Rows of one group behind those of the other are no later than they."""
+    frame = pd.concat([sales().assign(shop="a"), sales().assign(shop="b", sales=lambda rows: rows["sales"] * 10)])
+    model = Forecaster(horizon=3, lookback=14, target="sales", group="shop", **SMALL)
+    stacked = model.backtest(frame.reset_index(drop=True), folds=2)
+    assert stacked["origin"].tolist() == [93.0, 96.0]
+    timed = clone(model).set_params(time="day").backtest(frame.reset_index(names="day"), folds=2)
+    errors = [name for name in stacked if name.endswith("error")]
+    pd.testing.assert_frame_equal(stacked[errors], timed[errors], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("frame", "settings", "words"),
     [

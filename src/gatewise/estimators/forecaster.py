@@ -227,7 +227,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
         The last ``folds`` times ``horizon`` times of the frame are forecast, one horizon after the other, each by a
         network trained only on what lies before. Where rows are missing, each forecast is set against the row of its
-        own time; rows that lie further ahead than the horizon are not measured.
+        own time; rows that lie further ahead than the horizon are not measured. Without times, the rows of each series
+        are numbered from its first.
 
         Args:
             frame: as for `fit`.
@@ -241,7 +242,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             DataError: too few rows.
         """
         _, table, targets = self._read(frame)
-        times = np.arange(len(table.values), dtype=np.float64) if table.times is None else table.times
+        times = _numbered(table.groups) if table.times is None else table.times
         every = np.unique(times)
         rows = []
         for fold in range(folds, 0, -1):
@@ -303,6 +304,11 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
 
 def _rows(frame: pd.DataFrame | pd.Series[Any], chosen: np.ndarray[Any, Any]) -> pd.DataFrame | pd.Series[Any]:
     return frame.loc[chosen] if isinstance(frame, pd.DataFrame) else frame[chosen]
+
+
+def _numbered(groups: Sequence[str]) -> np.ndarray[Any, Any]:
+    """(N,) the place of each row in its own series, where there are no times."""
+    return pd.Series(groups).groupby(groups, sort=False).cumcount().to_numpy(dtype=np.float64)
 
 
 def _errors(
