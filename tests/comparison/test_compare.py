@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import gatewise
-from gatewise.comparison import load_comparison
+from gatewise.comparison import load_comparison, make_plan, run_plan
 from gatewise.comparison.events import ComparisonEvent, DataReady, PlanReady, TrialDone, TrialStatus
 from gatewise.errors import OptionError, RunError
 from gatewise.reports import render_page
 from gatewise.reports.records import check_record
+from gatewise.training.kinds.classification import TrainedClassifier
 from small_data import SETTINGS, write_reviews
 
 COLUMNS: dict[str, Any] = {"text": "review", "label": "mood", "cost": False}
@@ -82,6 +83,26 @@ def test_the_report_can_be_drawn_from_it(done: tuple[Any, list[ComparisonEvent]]
 def fresh(events: list[ComparisonEvent]) -> list[str]:
     """The trials that were carried out, not found."""
     return [event.trial.name for event in events if isinstance(event, TrialDone) and not event.reused]
+
+
+def test_a_run_whose_answers_are_no_numbers_fails_alone(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = TrainedClassifier.test
+
+    def test(self: TrainedClassifier, dataset: Any, part: str = "test") -> Any:
+        found = honest(self, dataset, part)
+        if self.spec.training.seed == 1:
+            found.contributions[3] = np.nan
+        return found
+
+    monkeypatch.setattr(TrainedClassifier, "test", test)
+    plan = make_plan(str(reviews), cells=["rnn"], seeds=2, text="review", label="mood", **SETTINGS)
+    record = run_plan(plan, tmp_path / "result", cost=False).record
+    assert [model["name"] for model in record["models"]] == [BASELINE, "rnn"]
+    assert [run["seed"] for run in record["models"][1]["runs"]] == [0]
+    (failed,) = record["failed"]
+    assert failed["name"] == "rnn-seed1" and "NaN or infinite" in failed["error"] and "1 of" in failed["error"]
 
 
 def test_events_tell_the_whole_story(done: tuple[Any, list[ComparisonEvent]]) -> None:

@@ -19,7 +19,7 @@ from gatewise.comparison.events import TrialStatus
 from gatewise.comparison.locking import hold_run
 from gatewise.comparison.plan import import_modules
 from gatewise.comparison.trials import Trial
-from gatewise.errors import DataError, RunError, StorageError
+from gatewise.errors import DataError, RunError, StorageError, TrainingError
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
 
 __all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "load_dataset", "run_trial"]
@@ -157,7 +157,7 @@ def _carry_out(task: Task, dataset: Any, say: Told) -> tuple[Entry, Any]:
         shown = opened.test(dataset)
         details = dict(opened.details(dataset)) if trial.seed is not None else {}
     entry |= {"test": dict(shown.metrics), "predictions": dict(shown.predictions), "details": details}
-    return entry, shown.contributions
+    return entry, _finite(shown.contributions)
 
 
 def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Entry, Any]:
@@ -188,7 +188,22 @@ def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Entry, Any]:
         "predictions": dict(shown.predictions),
         "latency": latency,
     }
-    return entry, shown.contributions
+    return entry, _finite(shown.contributions)
+
+
+def _finite(contributions: Any) -> Any:
+    """What each test example contributes, if it is a number: a model that answers with none has failed."""
+    import numpy as np
+
+    finite = np.isfinite(contributions)
+    if not finite.all():
+        raise TrainingError(
+            "the answers to the test examples are NaN or infinite",
+            expected="finite numbers",
+            got=f"{np.size(finite) - np.count_nonzero(finite):,} of {np.size(finite):,} are not",
+            fix="a smaller learning rate or norm of the gradient; values of moderate size",
+        )
+    return contributions
 
 
 def _trained(task: Task, dataset: Any, metric: str, say: Told) -> Any:
