@@ -8,6 +8,7 @@ Twelve trainings on 800 sentences of Rotten Tomatoes; each arrangement starts fr
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ print(json.dumps({{"trials": time.perf_counter() - first[0], "whole": time.perf_
 
 def main() -> None:
     wanted = sys.argv[1:] or ["jobs", "overhead", "cached"]
+    print(f"{os.cpu_count()} cores, {os.getloadavg()[0]:.1f} processes busy before")
     with tempfile.TemporaryDirectory() as place:
         if "jobs" in wanted or "overhead" in wanted:
             measure_jobs(Path(place), several="jobs" in wanted)
@@ -93,11 +95,11 @@ def measure_cached(place: Path) -> None:
     worker._carry_out = once
     gatewise.compare("rotten-tomatoes", **asked, **settings)
     worker._carry_out = carry
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     study = gatewise.compare("rotten-tomatoes", **asked, **settings)
-    seconds = time.perf_counter() - began
+    seconds, busy = time.perf_counter() - began, time.process_time() - busy
     count = len(study.record["tuning"]) + sum(len(model["runs"]) for model in study.record["models"])
-    print(f"{count:,} finished trials loaded and reported in {seconds:.1f} s")
+    print(f"{count:,} finished trials loaded and reported in {seconds:.1f} s ({busy:.1f} s of computing)")
 
 
 if __name__ == "__main__":
