@@ -141,6 +141,17 @@ def test_missing_values_are_filled_and_long_runs_left_out(tmp_path: Path) -> Non
     assert each.values[31, 0] == each.values[29, 0]
 
 
+def test_the_share_of_the_test_part_that_is_carried_forward_is_told(tmp_path: Path) -> None:
+    frame = wave(tmp_path / "sales.csv", visitors=np.arange(120.0))
+    assert "missing" not in load(tmp_path / "sales.csv").split_note
+    frame.loc[[5, 50, 118], "sales"] = np.nan  # one of the 24 steps of the test part
+    frame.loc[100:103, "visitors"] = np.nan
+    frame.drop(index=[110, 111]).to_csv(tmp_path / "sales.csv", index=False)
+    dataset = load(tmp_path / "sales.csv", features="visitors")
+    assert dataset.series[0].rows("test") == (96, 120)
+    assert "; 12 % of its values are missing and count as the last one" in dataset.split_note
+
+
 def test_unsorted_rows_are_sorted(tmp_path: Path) -> None:
     frame = wave(tmp_path / "sales.csv")
     ordered = load(tmp_path / "sales.csv")

@@ -24,12 +24,21 @@ SHARES = (0.7, 0.8)
 
 @dataclass(frozen=True, eq=False)
 class RawSeries:
-    """One series in order of time, without holes, not yet split."""
+    """One series in order of time, without holes, not yet split.
+
+    Attributes:
+        name: what tells it from the others.
+        times: (T,).
+        values: (T, C).
+        breaks: rows before which something long is missing.
+        carried: (T, C) which values were filled with the one before them; None: none.
+    """
 
     name: str
     times: npt.NDArray[Any]
     values: npt.NDArray[np.float64]
     breaks: tuple[int, ...] = ()
+    carried: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +185,7 @@ def _filled(
     cuts = (np.flatnonzero(np.diff(rows) > 1) + 1).tolist()
     counts["cuts"] += len(cuts)
     moved = np.searchsorted(rows, breaks).tolist() if breaks else []
-    return RawSeries(name, times[rows], held[rows], tuple(sorted({*cuts, *moved})))
+    return RawSeries(name, times[rows], held[rows], tuple(sorted({*cuts, *moved})), missing[rows])
 
 
 def split_series(series: Sequence[RawSeries], timed: bool, shares: tuple[float, float] = SHARES) -> list[Series]:

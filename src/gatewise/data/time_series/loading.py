@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gatewise.data.time_series.axis import Spacing
-from gatewise.data.time_series.building import SHARES, build_series, raw_series, split_series
+from gatewise.data.time_series.building import SHARES, RawSeries, build_series, raw_series, split_series
 from gatewise.data.time_series.known import KNOWN_SERIES, find_known, known_name
 from gatewise.data.time_series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.data.time_series.table import SeriesTable, check_columns, column_names, read_frame
@@ -149,10 +149,11 @@ def series_from_table(
         sizes = (borders[0], borders[1] - borders[0], end - borders[1])
         note = "the usual split: {:,} steps to learn from, then {:,} and {:,}".format(*sizes)
     kept, more = build_series(split, targets, features, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
+    measured = f"{_since(kept, spacing)}{_carried(raw, kept, len(targets))}; {WINDOW_RULE}"
     return SeriesDataset(
         name=name,
         source=source,
-        split_note=f"{note}{_since(kept, spacing)}; {WINDOW_RULE}" if shares[1] < 1 else "there is no test part",
+        split_note=f"{note}{measured}" if shares[1] < 1 else "there is no test part",
         fingerprint=series_fingerprint(kept, (*targets, *features), horizon, lookback),
         notes=(*notes, *more),
         targets=tuple(targets),
@@ -162,6 +163,21 @@ def series_from_table(
         lookback=lookback,
         spacing=spacing,
         season=spacing.season or 1,
+    )
+
+
+def _carried(raw: Sequence[RawSeries], kept: Sequence[Series], targets: int) -> str:
+    """Which share of the test part was not measured: there, what holds the last value is always right."""
+    filled = {each.name: each.carried for each in raw}
+    rows = {each.name: slice(*each.rows("test")) for each in kept}
+    total = targets * sum(part.stop - part.start for part in rows.values())
+    held = [filled[name] for name in rows]
+    parts = zip(held, rows.values(), strict=True)
+    count = sum(int(carried[part, :targets].sum()) for carried, part in parts if carried is not None)
+    if not count:
+        return ""
+    return (
+        f"; {100 * count / total:.2g} % of its values are missing and count as the last one, which favours persistence"
     )
 
 
