@@ -308,7 +308,8 @@ def _rows(frame: pd.DataFrame | pd.Series[Any], chosen: np.ndarray[Any, Any]) ->
 
 def _numbered(groups: Sequence[str]) -> np.ndarray[Any, Any]:
     """(N,) the place of each row in its own series, where there are no times."""
-    return pd.Series(groups).groupby(groups, sort=False).cumcount().to_numpy(dtype=np.float64)
+    names = pd.Series(list(groups), dtype=object)
+    return names.groupby(names, sort=False).cumcount().to_numpy(dtype=np.float64)
 
 
 def _errors(
