@@ -33,7 +33,7 @@ def changed(line: int, row: str) -> list[str]:
     [
         (changed(5, "soon,1,1"), r"prices.csv, line 5: 'soon' in the column 'date' is no time"),
         (changed(5, ",1,1"), r"line 5: the time in the column 'date' is missing"),
-        (changed(5, "2026-01-03,1,1"), r"line 5: the time 2026-01-03.* comes twice.*line 4.*--group"),
+        (changed(5, "2026-01-03,1,1"), r"line 5: the time 2026-01-03 comes twice.*line 4.*--group"),
         (changed(5, "2026-01-04T00:00+01:00,1,1"), r"line 5: the times .* with and without a time zone"),
         (changed(5, "2026-01-04,inf,1"), r"line 5: the value in the column 'close' is infinite"),
         (changed(5, "2026-01-04,much,1"), r"line 5: 'much' in the column 'close' is no number.*text cannot be"),
@@ -48,6 +48,13 @@ def changed(line: int, row: str) -> list[str]:
 def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[str], words: str) -> None:
     with pytest.raises(DataError, match=words):
         load_series(write(tmp_path, rows), time="date", target="close", horizon=2, lookback=5)
+
+
+def test_a_time_that_comes_twice_within_a_named_series(tmp_path: Path) -> None:
+    path = write(tmp_path, [f"{row},A" for row in [*ROWS, ROWS[2]]], header="date,close,volume,ticker")
+    with pytest.raises(DataError, match="2026-01-03 comes twice in the series 'A'") as caught:
+        load_series(path, time="date", target="close", group="ticker", horizon=2, lookback=5)
+    assert "--group" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def compare(
 
         gatewise compare reviews.csv --text review --label sentiment --seeds 3 --epochs 5
 
-        gatewise compare rotten-tomatoes --cells gru,bilstm,gru*2 --grid "hidden=64,128 lr=1e-3,3e-3" --seeds 5 --jobs 2
+        gatewise compare rotten-tomatoes --cells "gru,bilstm,gru*2" --grid "hidden=64,128 lr=1e-3,3e-3" --seeds 5
 
         gatewise compare adding --cells rnn,lstm,gru --length 100,200,400
 

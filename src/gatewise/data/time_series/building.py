@@ -114,10 +114,13 @@ def _check_twice(times: npt.NDArray[Any], places: Sequence[str], name: str) -> N
     same = np.flatnonzero(times[1:] == times[:-1])
     if len(same):
         row = int(same[0])
+        time = str(times[row]).removesuffix("T00:00:00.000000").removesuffix(".000000")
         raise DataError(
-            f"{places[row + 1]}: the time {times[row]} comes twice" + (f" in the series {name!r}" if name else ""),
+            f"{places[row + 1]}: the time {time} comes twice" + (f" in the series {name!r}" if name else ""),
             got=f"also in {places[row]}; {len(same)} such row{'s' if len(same) > 1 else ''}",
-            fix="name the column that tells series apart with --group, or keep one row a time",
+            fix="keep one row a time"
+            if name
+            else "name the column that tells series apart with --group, or keep one row a time",
         )
 
 
