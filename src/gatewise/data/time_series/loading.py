@@ -167,7 +167,7 @@ def series_from_table(
 
 
 def _carried(raw: Sequence[RawSeries], kept: Sequence[Series], targets: int) -> str:
-    """Which share of the test part was not measured: there, what holds the last value is always right."""
+    """Which share of the test part was not measured: one step ahead, what holds the last value is right there."""
     filled = {each.name: each.carried for each in raw}
     rows = {each.name: slice(*each.rows("test")) for each in kept}
     total = targets * sum(part.stop - part.start for part in rows.values())
