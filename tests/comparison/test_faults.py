@@ -230,7 +230,7 @@ def test_changed_data_and_changed_code_are_refused(
 
 def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatewise.comparison.budget.Budget.epoch_seconds", lambda self, spec, point: 4e5)
-    with pytest.raises(OptionError, match=r"would not end this week.*2 trainings, about 19 days.*--yes"):
+    with pytest.raises(OptionError, match=r"would not end this week.*2 trainings, about 9 days.*--yes"):
         compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2)
     assert compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2, yes=True).folder.exists()
 
