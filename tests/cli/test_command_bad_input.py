@@ -164,6 +164,8 @@ def test_texts_that_cannot_be_read(run: Path, tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "latin").write_bytes("gut\nschön".encode("latin-1"))
     assert "line 2 is not UTF-8" in _refused(["predict", run, "--file", tmp_path / "latin"], capsys)
     assert "exclude each other" in _refused(["predict", run, "a text", "--file", tmp_path / "latin"], capsys)
+    assert "is a run folder, not a text" in _refused(["predict", run, run, "a text"], capsys)
+    assert "a text is empty" in _refused(["predict", run, " "], capsys)
 
 
 def test_labels_that_the_network_does_not_know(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,7 @@ def forecast_file(trained: Trained, file: Path, out: Path | None) -> None:
         print(text, end="")
     else:
         files.write_text(out, text)
+        print(f"{text.count(chr(10)) - 1} rows written to {out}", file=sys.stderr)
 
 
 def _as_csv(futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None) -> str:

@@ -154,4 +154,5 @@ def _usual(name: str) -> str:
     if len(set(usual.values())) == 1:
         only = "" if len(usual) == len(TASKS) else f"{', '.join(usual)}; "
         return f" ({only}default {next(iter(usual.values()))})"
-    return " (default " + ", ".join(f"{value} for {task}" for task, value in usual.items()) + ")"
+    told = [f"{'all' if value is None else value} for {task}" for task, value in usual.items()]
+    return f" (default {', '.join(told)})"

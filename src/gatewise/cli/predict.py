@@ -58,6 +58,7 @@ def predict(
     if out is not None:
         raise OptionError("--out is for forecasts", fix="redirect standard output instead: > FILE")
     classifier = as_classifier(trained, "predict")
+    _check_texts(texts or ())
     lines: Iterator[str] = iter(texts) if texts else _lines(file)
     if not texts and file is None and sys.stdin.isatty():
         typer.echo("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
@@ -67,6 +68,15 @@ def predict(
         count += len(batch)
     if count == 0:
         raise DataError("there is no text to label", fix="give texts after the run folder, --file, or standard input")
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    """Refuse what a shell's pattern or an empty variable leaves among the texts."""
+    for text in texts:
+        if not text.strip():
+            raise DataError("a text is empty", fix="leave it out")
+        if len(text) < 250 and (Path(text) / "result.json").exists():
+            raise OptionError(f"{text} is a run folder, not a text", expected="one run folder", fix="name one run only")
 
 
 def _forecast(trained: Trained, texts: Sequence[str] | None, file: Path | None, out: Path | None) -> None:
