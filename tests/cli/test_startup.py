@@ -16,7 +16,8 @@ from gatewise.training.run_spec import TASKS
 from gatewise.training.spec import TrainingSpec
 
 COMMANDS = (
-    "compare", "train", "predict", "generate", "evaluate", "report", "inspect", "suite", "datasets", "recipes", "doctor",
+    "compare", "train", "predict", "generate", "evaluate", "report",
+    "inspect", "suite", "datasets", "recipes", "doctor",
 )  # fmt: skip
 
 
