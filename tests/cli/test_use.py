@@ -187,7 +187,7 @@ def test_ctrl_c_names_the_command_that_goes_on(command: str, tmp_path: Path) -> 
 def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None:
     """kill -9 in the middle of the second run, the same command again: as if nothing had happened."""
     reviews = write_reviews(tmp_path / "reviews.csv", rows=600)
-    flags = [*FLAGS, "--epochs", "12", "--patience", "12"]
+    flags = [*FLAGS, "--epochs", "12", "--patience", "12", "--no-cost"]
     words = [sys.executable, "-m", "gatewise", "compare", str(reviews), *COLUMNS, "--cells", "rnn,gru", *flags]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     subprocess.run([*words, "--out", str(tmp_path / "whole")], check=True, capture_output=True, timeout=120)
@@ -195,18 +195,17 @@ def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None
         [*words, "--out", str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
-    in_second = False
     for line in process.stdout:
-        in_second = in_second or line.startswith("GRU, seed 0")
-        if in_second and "epoch 3/12" in line:
+        if line.startswith("gru-seed0: ") and "kernel" in line:
             break
+    time.sleep(0.3)
     process.kill()
     process.communicate(timeout=60)
     assert not (tmp_path / "killed" / "comparison.json").exists()
     again = subprocess.run(
         [*words, "--out", str(tmp_path / "killed")], check=True, capture_output=True, text=True, timeout=120
     )
-    assert again.stdout.count("reused)") == 2 and "resumed in epoch" in again.stdout
+    assert again.stdout.count("reused") >= 2
     whole, killed = (
         json.loads((tmp_path / name / "comparison.json").read_text())["models"] for name in ("whole", "killed")
     )
@@ -214,6 +213,4 @@ def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None
         for first, second in zip(one["runs"], two["runs"], strict=True):
             assert first["test"] == second["test"]
             assert first["predictions"] == second["predictions"]
-            assert [epoch["training_loss"] for epoch in first["epochs"]] == [
-                epoch["training_loss"] for epoch in second["epochs"]
-            ]
+            assert [epoch["training"] for epoch in first["epochs"]] == [epoch["training"] for epoch in second["epochs"]]
