@@ -21,7 +21,7 @@ CELLS, SEEDS = ("rnn", "lstm", "gru"), 4
 _ONE = """
 import json, sys, time
 import gatewise
-from gatewise.comparison.events import PlanReady, TrialDone
+from gatewise.comparison.run.events import PlanReady, TrialDone
 began, first, entries = time.perf_counter(), [], []
 def listen(event):
     if isinstance(event, PlanReady):

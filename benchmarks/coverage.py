@@ -9,7 +9,7 @@ import argparse
 
 import numpy as np
 
-from gatewise.comparison.statistics.simulation import WORLDS, simulate
+from gatewise.statistics.simulation import WORLDS, simulate
 
 SPREADS = {
     "accuracy": (0.02, 0.1),

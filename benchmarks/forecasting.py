@@ -15,7 +15,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from gatewise.tasks.time_series.network import Forecaster
+from gatewise.kinds.forecasting.network import Forecaster
 
 CASES = {
     "stocks: 64 windows of 60 steps, 128 units, one step ahead": (

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gatewise.tasks.language_modelling.model import LanguageModel
-from gatewise.tasks.language_modelling.products import product_library
+from gatewise.kinds.language_modelling.model import LanguageModel
+from gatewise.nn.softmax.products import product_library
 
 WORDS = 10_000
 STEPS_A_ROUND = 4

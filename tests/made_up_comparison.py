@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.comparison.record import build_record
+from gatewise.comparison.verdict.record import build_record
 from gatewise.data.records import Split, TextDataset
-from gatewise.tasks.metrics import ACCURACY, classification_metrics
-from gatewise.tasks.problem import Metric
+from gatewise.kinds.classification.examples import wrong_examples
+from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
+from gatewise.statistics.measure import Metric
+from gatewise.training.kind import Judgement
 
 BASELINE = "tfidf-logistic-regression"
 SENTENCES = (
@@ -38,6 +40,7 @@ PERPLEXITY = Metric(
     dependence="serial",
     contribution="-ln p(token), in nats",
 )
+SKILL = Judgement(skill=True, skill_against="persistence")
 ENVIRONMENT = {
     "versions": {"python": "3.11.9", "torch": "2.13.0"},
     "machine": {"processor": "a processor", "cores": 8},
@@ -47,15 +50,25 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class MadeUpKind:
-    """Task, unit and metric, and what is said of the data."""
+    """Name, unit and metric, how figures are judged, and what is said of the data."""
 
-    task: str
+    name: str
     unit: str
     metric: Metric
     description: Mapping[str, Any] = field(default_factory=dict)
+    judged: Judgement = field(default_factory=Judgement)
 
-    def metric_of(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Metric:
         return self.metric
+
+    def judgement(self, dataset: Any) -> Judgement:
+        majority = self.description.get("majority")
+        if majority is None:
+            return self.judged
+        return Judgement(trivial=(f"always answering '{majority['label']}'", majority["accuracy"]))
+
+    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
+        return wrong_examples(models, dataset) if self.name == "classification" else {}
 
     def describe(self, dataset: Any) -> dict[str, Any]:
         return dict(self.description)
@@ -137,7 +150,7 @@ def made_up_forecast(
 ) -> dict[str, Any]:
     """A forecast of prices with about the mean absolute errors asked for; "persistence" is the baseline."""
     generator = np.random.default_rng(generator_seed)
-    kind = MadeUpKind("forecasting", "windows", ERROR, {"targets": ["close"], "horizon": 5})
+    kind = MadeUpKind("forecasting", "windows", ERROR, {"targets": ["close"], "horizon": 5}, SKILL)
     data = MadeUpData(
         "stocks",
         "daily closing prices of five companies",
@@ -220,7 +233,7 @@ def made_up_probe(
     """Sequences to sum: a cell solves them up to the length given for it, and guesses beyond."""
     generator = np.random.default_rng(0)
     error = Metric("mean_squared_error", "mean squared error", higher_is_better=False)
-    kind = MadeUpKind("probe", "sequences", error, {"probe": "adding"})
+    kind = MadeUpKind("probe", "sequences", error, {"probe": "adding"}, Judgement(harder_with=frozenset({"length"})))
     data = MadeUpData(
         "adding", "made up from seed 0", "fresh sequences", {"train": 1000, "validation": 100, "test": 200}
     )
@@ -275,7 +288,7 @@ def _record(
     **further: Any,
 ) -> dict[str, Any]:
     plan = {
-        "task": kind.task,
+        "task": kind.name,
         "cells": list(cells),
         "seeds": list(range(seeds)),
         "data": {"data": dataset.name},

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "Forecaster": "gatewise.estimators",
-    "LanguageModel": "gatewise.estimators",
-    "TextClassifier": "gatewise.estimators",
+    "Forecaster": "gatewise.kinds.forecasting.estimator",
+    "LanguageModel": "gatewise.kinds.language_modelling.estimator",
+    "TextClassifier": "gatewise.kinds.classification.estimator",
     "compare": "gatewise.study",
-    "datasets": "gatewise.data",
+    "datasets": "gatewise.training",
     "load_run": "gatewise.training",
     "nn": "",
 }
@@ -25,11 +25,11 @@ __all__ = ["Forecaster", "LanguageModel", "TextClassifier", "compare", "datasets
 
 if TYPE_CHECKING:
     from gatewise import nn as nn
-    from gatewise.data import datasets as datasets
-    from gatewise.estimators import Forecaster as Forecaster
-    from gatewise.estimators import LanguageModel as LanguageModel
-    from gatewise.estimators import TextClassifier as TextClassifier
+    from gatewise.kinds.classification.estimator import TextClassifier as TextClassifier
+    from gatewise.kinds.forecasting.estimator import Forecaster as Forecaster
+    from gatewise.kinds.language_modelling.estimator import LanguageModel as LanguageModel
     from gatewise.study import compare as compare
+    from gatewise.training import datasets as datasets
     from gatewise.training import load_run as load_run
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.comparison import Comparison, load_comparison, make_plan, run_plan
-from gatewise.comparison.plan import default_folder
+from gatewise.comparison.plan.plan import default_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from gatewise.comparison.events import ComparisonListener
+    from gatewise.comparison.run.events import ComparisonListener
 
 __all__ = ["Study", "compare", "load_study"]
 
@@ -90,7 +90,7 @@ def compare(
         cost: measure, after the trials and alone, what one run of each cell costs and how far back it remembers.
         yes: go on even if it would take longer than a week.
         old_code: count what an older version of the code trained in this folder as the same.
-        on_event: is told of every step, see `gatewise.comparison.events`.
+        on_event: is told of every step, see `gatewise.comparison.run.events`.
         **settings: any setting of the task's data, model and training by its name: ``epochs``, ``hidden_size`` ... One
             of them may be a list: every cell meets each of its values, and the report shows it as the axis.
 

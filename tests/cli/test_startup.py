@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 
@@ -10,10 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gatewise.cli.app import app
-from gatewise.cli.options import SETTING_HELP
-from gatewise.training.pretraining_spec import PretrainingSpec
-from gatewise.training.run_spec import TASKS
-from gatewise.training.spec import TrainingSpec
+from gatewise.training.assembly import PARTS, settings_in
+from gatewise.training.registry import kinds
 
 COMMANDS = (
     "compare", "train", "predict", "generate", "evaluate", "report",
@@ -36,9 +33,10 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
 
 
 def test_every_setting_has_a_flag_and_a_help_text() -> None:
-    specs = [TrainingSpec, PretrainingSpec, *(spec for kind in TASKS.values() for spec in (kind.data, kind.model))]
-    names = {field.name for spec in specs for field in dataclasses.fields(spec)} - {"cell", "data"} | {"pretrain"}
-    assert set(SETTING_HELP) == names
+    settings = [entry for kind in kinds() for part in PARTS for entry in settings_in(kind, part).values()]
+    assert all(entry.help.endswith(".") or entry.help.endswith("...") for entry in settings)
+    names = {entry.name for entry in settings} - {"cell", "data"}
+    assert {"pretrain", "epochs", "horizon", "tokens", "length"} <= names
     for command in ("compare", "train"):
         text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
         for name in names:

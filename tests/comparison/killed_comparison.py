@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from gatewise.comparison import make_plan, run_plan
-from gatewise.comparison.events import TrialDone, TrialStatus
+from gatewise.comparison.run.events import TrialDone, TrialStatus
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import pytest
 from test_faults import results
 
 import gatewise
-from gatewise.comparison.events import ComparisonEvent, TrialDone
+from gatewise.comparison.run.events import ComparisonEvent, TrialDone
 from gatewise.errors import OptionError
 from small_data import SETTINGS, write_reviews
 

@@ -12,11 +12,11 @@ import pytest
 
 import gatewise
 from gatewise.comparison import load_comparison, make_plan, run_plan
-from gatewise.comparison.events import ComparisonEvent, DataReady, PlanReady, TrialDone, TrialStatus
+from gatewise.comparison.run.events import ComparisonEvent, DataReady, PlanReady, TrialDone, TrialStatus
 from gatewise.errors import OptionError, RunError
+from gatewise.kinds.classification.trained import TrainedClassifier
 from gatewise.reports import render_page
 from gatewise.reports.records import check_record
-from gatewise.training.kinds.classification import TrainedClassifier
 from small_data import SETTINGS, write_reviews
 
 COLUMNS: dict[str, Any] = {"text": "review", "label": "mood", "cost": False}

@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewise.comparison.cost import (
+from gatewise.comparison.cost.cost import (
     common_target,
     measure_alone,
     multiply_adds_per_step,
     step_latency,
     time_to_target,
 )
-from gatewise.comparison.energy import EnergyMeter
+from gatewise.comparison.cost.energy import EnergyMeter
 from gatewise.errors import RunError
+from gatewise.kinds.probe.spec import ProbeModelSpec, ProbeSpec
 from gatewise.nn import LSTM, Recurrent
-from gatewise.tasks.problem import Metric
-from gatewise.training import ProbeModelSpec, ProbeSpec, RunSpec, TrainingSpec, kind_of, train_run
+from gatewise.statistics.measure import Metric
+from gatewise.training import RunSpec, TrainingSpec, kind_of, train_run
 
 ACCURACY = Metric("accuracy", "accuracy", higher_is_better=True)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from gatewise.cli.comparison_display import ComparisonDisplay
-from gatewise.comparison.events import DataReady, PlanReady, TrialDone, TrialStatus, TuningDone
-from gatewise.comparison.plan import make_plan
-from gatewise.comparison.trials import Trial
-from gatewise.tasks.metrics import ACCURACY
+from gatewise.comparison.plan.plan import make_plan
+from gatewise.comparison.run.events import DataReady, PlanReady, TrialDone, TrialStatus, TuningDone
+from gatewise.comparison.run.trials import Trial
+from gatewise.kinds.classification.figures import ACCURACY
 from made_up_comparison import made_up_dataset
 
 

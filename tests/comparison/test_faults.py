@@ -20,8 +20,8 @@ import pytest
 
 import gatewise
 from gatewise.comparison import Comparison, make_plan, run_plan
-from gatewise.comparison.events import ComparisonEvent, TrialDone
-from gatewise.comparison.locking import LOCK_FILE, hold_folder
+from gatewise.comparison.run.events import ComparisonEvent, TrialDone
+from gatewise.comparison.run.locking import LOCK_FILE, hold_folder
 from gatewise.errors import OptionError, RunError, StorageError, TrainingError
 from gatewise.nn import cell
 from small_data import SETTINGS, write_reviews
@@ -230,7 +230,7 @@ def test_changed_data_and_changed_code_are_refused(
     out = tmp_path / "out"
     compare(mine, out, cells=["steady"])
     with monkeypatch.context() as patch:
-        patch.setattr("gatewise.comparison.run.code_version", lambda cells: "another")
+        patch.setattr("gatewise.comparison.run.run.code_version", lambda cells, task: "another")
         with pytest.raises(RunError, match="the code that trains changed"):
             compare(mine, out, cells=["steady"])
         events: list[ComparisonEvent] = []
@@ -242,7 +242,10 @@ def test_changed_data_and_changed_code_are_refused(
 
 
 def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatewise.comparison.budget.Budget.epoch_seconds", lambda self, spec, point: 4e5)
+    monkeypatch.setattr(
+        "gatewise.comparison.run.budget.Budget.phase_seconds",
+        lambda self, spec, point: {"a": 4e5 * spec.training.epochs},
+    )
     with pytest.raises(OptionError, match=r"would not end this week.*2 trainings, about 9 days.*--yes"):
         compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2)
     assert compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2, yes=True).folder.exists()
@@ -260,7 +263,7 @@ def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monk
 def test_bad_options_are_refused_before_anything_is_trained(
     options: dict[str, Any], message: str, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gatewise.comparison.cluster._SECONDS_TO_ANSWER", 1)
+    monkeypatch.setattr("gatewise.comparison.run.cluster._SECONDS_TO_ANSWER", 1)
     with pytest.raises(OptionError, match=message):
         compare(reviews, tmp_path / "out", cells=["rnn"], **options)
     assert not list(tmp_path.glob("out/runs/*"))

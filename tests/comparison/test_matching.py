@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import gatewise
-from gatewise.comparison.budget import BUDGET_FILE, Budget
-from gatewise.comparison.plan import make_plan
+from gatewise.comparison.plan.plan import make_plan
+from gatewise.comparison.run.budget import BUDGET_FILE, Budget
 from gatewise.errors import OptionError
-from gatewise.training.kinds import kind_of
+from gatewise.training.registry import kind_of
 from small_data import SETTINGS, write_reviews
 
 COLUMNS: dict[str, Any] = {"text": "review", "label": "mood"}
@@ -33,7 +33,7 @@ def test_widths_give_the_same_number_of_parameters(tmp_path: Path, monkeypatch: 
         assert chosen["dropout"] == 0.1
     assert found.chosen("gru", None, {}) == {"hidden_size": 64}
     assert all(abs(size - sizes["gru"]) <= 0.02 * sizes["gru"] for size in sizes.values()), sizes
-    monkeypatch.setattr("gatewise.comparison.budget._TOLERANCE", 1e-9)
+    monkeypatch.setattr("gatewise.comparison.run.budget._TOLERANCE", 1e-9)
     with pytest.raises(OptionError, match="no width gives rnn as many parameters as gru"):
         found.chosen("rnn", None, {})
 
@@ -41,9 +41,9 @@ def test_widths_give_the_same_number_of_parameters(tmp_path: Path, monkeypatch: 
 def test_epochs_take_the_same_time_and_are_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = budget(tmp_path, cells=["gru", "rnn", "lstm"], match="time", epochs=6)
     seconds = {"gru": 2.0, "rnn": 0.5, "lstm": 3.1}
-    monkeypatch.setattr(Budget, "_measured", lambda self, spec, point: seconds[spec.model.cell])
+    monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: seconds[spec.model.cell])
     assert [found.chosen(cell, None, {})["epochs"] for cell in ("gru", "rnn", "lstm")] == [6, 24, 4]
-    monkeypatch.setattr(Budget, "_measured", lambda self, spec, point: pytest.fail("measured again"))
+    monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: pytest.fail("measured again"))
     again = Budget(found.plan, found.datasets, tmp_path, threads=1)
     assert again.chosen("lstm", None, {})["epochs"] == 4
     (tmp_path / BUDGET_FILE).write_text("{")

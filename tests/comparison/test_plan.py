@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from gatewise.comparison.claim import claim_folder
-from gatewise.comparison.command import compare_command, train_command
-from gatewise.comparison.grid import Range
-from gatewise.comparison.plan import Plan, make_plan, setting_names
+from gatewise.comparison.plan.command import compare_command, train_command
+from gatewise.comparison.plan.grid import Range
+from gatewise.comparison.plan.plan import Plan, make_plan
+from gatewise.comparison.run.claim import claim_folder
 from gatewise.errors import OptionError, RunError, StorageError
+from gatewise.kinds.classification.spec import DataSpec, ModelSpec
+from gatewise.training.assembly import setting_fields
 from gatewise.training.run_spec import RunSpec
-from gatewise.training.spec import ModelSpec, TrainingSpec
+from gatewise.training.spec import TrainingSpec
 
 PRINT = {"None": "f" * 64}
 CODE = "c" * 16
@@ -43,10 +45,8 @@ def test_runs_are_cells_times_seeds() -> None:
 
 
 def test_every_setting_of_the_specs_is_accepted() -> None:
-    model, training = setting_names()
-    values = {name: getattr(ModelSpec(), name) for name in model} | {
-        name: getattr(TrainingSpec(), name) for name in training
-    }
+    values = {**setting_fields("classification", "model"), **setting_fields("classification", "training")}
+    del values["cell"]
     assert specs(make_plan("imdb", **values)) == specs(make_plan("imdb"))
 
 
@@ -285,7 +285,7 @@ def test_the_command_repeats_the_plan(plan: Plan) -> None:
     assert result.exit_code == 0, result.output
     ((again, options),) = caught
     assert again.to_dict() == plan.to_dict() and specs(again) == specs(plan)
-    assert (options["jobs"], options["margin"], options["yes"]) == (2, 0.01, False)
+    assert options == {"jobs": 2, "margin": 0.01}
     assert words[-1] == "out dir"
 
 
@@ -318,18 +318,39 @@ def test_a_plan_file_says_the_same_as_the_command(tmp_path: Path) -> None:
     ],
 )
 def test_a_plan_file_that_cannot_be_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    from gatewise.comparison.plan_file import read_plan_file
+    from gatewise.comparison.plan.plan_file import read_plan_file
 
     (tmp_path / "plan.toml").write_text(content)
     with pytest.raises(OptionError, match=message):
-        read_plan_file(tmp_path / "plan.toml", {}, usual={})
+        read_plan_file(tmp_path / "plan.toml", {})
     with pytest.raises(OptionError, match="there is no plan"):
-        read_plan_file(tmp_path / "missing.toml", {}, usual={})
+        read_plan_file(tmp_path / "missing.toml", {})
 
 
 def test_the_command_of_a_run_names_what_is_unusual() -> None:
-    spec = RunSpec(model=ModelSpec(cell="rnn", hidden_size=5), training=TrainingSpec(learning_rate=0.01))
+    spec = RunSpec(DataSpec(), ModelSpec(cell="rnn", hidden_size=5), training=TrainingSpec(learning_rate=0.01))
     assert train_command(spec, Path("x")) == (
         "gatewise train imdb --cell rnn --hidden-size 5 --learning-rate 0.01 --out x"
     )
     assert dataclasses.asdict(spec)["model"]["hidden_size"] == 5
+
+
+@pytest.mark.parametrize(
+    ("flags", "seeds", "cells"),
+    [([], 3, ("gru",)), (["--seeds", "1"], 1, ("gru",)), (["--cells", "rnn,lstm,gru"], 3, ("rnn", "lstm", "gru"))],
+)
+def test_an_explicit_option_wins_over_the_plan_file_even_with_its_usual_value(
+    tmp_path: Path, flags: list[str], seeds: int, cells: tuple[str, ...]
+) -> None:
+    from typer.testing import CliRunner
+
+    from gatewise.cli import compare as module
+    from gatewise.cli.app import app
+
+    (tmp_path / "plan.toml").write_text('data = "imdb"\nseeds = 3\ncells = ["gru"]\n')
+    caught: list[Plan] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_compare", lambda plan, folder, options, against: caught.append(plan))
+        result = CliRunner().invoke(app, ["compare", str(tmp_path / "plan.toml"), *flags])
+    assert result.exit_code == 0, result.output
+    assert (len(caught[0].seeds), caught[0].cells) == (seeds, cells)

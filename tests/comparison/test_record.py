@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gatewise.comparison.changes import changes
-from gatewise.comparison.compact import compact_json
-from gatewise.comparison.record import build_record
+from gatewise.comparison.verdict.changes import changes
+from gatewise.comparison.verdict.compact import compact_json
+from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import RunError
 from gatewise.reports.records import check_record
 from made_up_comparison import (
     BASELINE,
     ENVIRONMENT,
     ERROR,
+    SKILL,
     MadeUpData,
     MadeUpKind,
     made_up_dataset,
@@ -245,7 +246,7 @@ def test_other_data_or_another_kind_is_said() -> None:
 def _build(
     runs: list[dict[str, Any]], contributions: dict[str, Any], *, plan: dict[str, Any] | None = None, **further: Any
 ) -> dict[str, Any]:
-    kind = MadeUpKind("forecasting", "windows", ERROR)
+    kind = MadeUpKind("forecasting", "windows", ERROR, {}, SKILL)
     data = MadeUpData("stocks", "prices", "the last fifth", {"train": 1, "validation": 1, "test": 300})
     return build_record(
         plan or {"cells": ["gru"], "seeds": [0]},

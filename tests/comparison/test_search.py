@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import gatewise
-from gatewise.comparison.events import ComparisonEvent, TrialDone
-from gatewise.comparison.grid import Range
-from gatewise.comparison.plan import Search
-from gatewise.comparison.search import GENERATION, CellSearch
-from gatewise.comparison.tuning_log import JOURNAL_FILE
+from gatewise.comparison.plan.grid import Range
+from gatewise.comparison.plan.plan import Search
+from gatewise.comparison.run.events import ComparisonEvent, TrialDone
+from gatewise.comparison.run.search import GENERATION, CellSearch
+from gatewise.comparison.run.tuning_log import JOURNAL_FILE
 from gatewise.errors import TrainingError
 from small_data import SETTINGS, write_reviews
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gatewise.comparison.statistics import (
+from gatewise.errors import OptionError, ShapeError
+from gatewise.statistics import (
     MEAN,
     Difference,
     Interval,
@@ -26,8 +27,7 @@ from gatewise.comparison.statistics import (
     variance_components,
     wilson_interval,
 )
-from gatewise.errors import OptionError, ShapeError
-from gatewise.tasks.problem import Metric
+from gatewise.statistics.measure import Metric
 
 ACCURACY = Metric("accuracy", "accuracy", higher_is_better=True, percent=True)
 ERROR = Metric("mean_squared_error", "mean squared error", higher_is_better=False, dependence="serial")

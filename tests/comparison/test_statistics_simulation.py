@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gatewise.comparison.statistics import paired_difference
-from gatewise.comparison.statistics.simulation import WORLDS, simulate
-from gatewise.tasks.problem import Metric
+from gatewise.statistics import paired_difference
+from gatewise.statistics.measure import Metric
+from gatewise.statistics.simulation import WORLDS, simulate
 
 
 @pytest.mark.parametrize(("world", "seeds"), [("accuracy", 1), ("squared error", 5), ("series, correlation 0.7", 3)])

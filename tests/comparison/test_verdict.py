@@ -6,8 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from gatewise.comparison.verdict import ModelFigures, Pair, Trivial, Verdict, decide
-from gatewise.comparison.verdict_facts import Range
+from gatewise.comparison.verdict.facts import Range
+from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, Verdict, decide
 from gatewise.words import Scale
 from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from gatewise.data import load_text
 from gatewise.errors import DataError, OptionError
+from gatewise.kinds.classification.loading import load_text
 
 
 def rows(count=20, names=("pos", "neg")):

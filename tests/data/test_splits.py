@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from gatewise.data import load_text
 from gatewise.data.splits import content_key
 from gatewise.errors import DataError
+from gatewise.kinds.classification.loading import load_text
 
 
 def lines(count=200):

@@ -13,7 +13,7 @@ from torch import Tensor
 from gatewise.errors import OptionError, ShapeError
 from gatewise.inspection import half_life, memory_curve, reach
 from gatewise.nn import GRU, LSTM, Recurrent, cells
-from gatewise.training.kinds.kind import RecurrentInputs
+from gatewise.training.kind import RecurrentInputs
 
 
 def _linear(weight_hh: Tensor, weight_ih: Tensor) -> Recurrent:

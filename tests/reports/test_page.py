@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from gatewise.comparison.changes import changes
-from gatewise.comparison.compact import compact_json
+from gatewise.comparison.verdict.changes import changes
+from gatewise.comparison.verdict.compact import compact_json
 from gatewise.errors import RunError
 from gatewise.reports import read_comparison, render_page, write_report
 from gatewise.reports.page import series_style

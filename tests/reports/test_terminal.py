@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from gatewise.comparison.changes import changes
+from gatewise.comparison.verdict.changes import changes
 from gatewise.reports import print_changes, print_comparison
 from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatewise.cli import main
-from gatewise.comparison.compact import compact_json
+from gatewise.comparison.verdict.compact import compact_json
 from gatewise.reports.text_tables import latex_table, markdown_table
 from made_up_comparison import made_up_language, made_up_record
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewise.data import TextDataset, load_text
-from gatewise.training import DataSpec, ModelSpec, RunSpec, TrainingSpec
+from gatewise.data import TextDataset
+from gatewise.kinds.classification.loading import load_text
+from gatewise.kinds.classification.spec import DataSpec, ModelSpec
+from gatewise.training import RunSpec, TrainingSpec
 
 GLAD = ("good", "fine", "lovely", "bright", "warm")
 SAD = ("bad", "poor", "dull", "cold", "grey")

@@ -13,7 +13,7 @@ import torch
 from gatewise.errors import RunError
 from gatewise.training import load_run, train_run
 from gatewise.training.assembly import make_spec
-from gatewise.training.kinds import kind_of
+from gatewise.training.registry import kind_of
 from gatewise.training.run_folder import RunFolder
 
 SETTINGS: dict[str, Any] = {
@@ -96,7 +96,7 @@ def test_networks_and_baselines_are_measured_on_the_same_windows(tmp_path: Path)
         for part in ("validation", "test"):
             found = each.test(dataset, part)
             assert found.contributions.shape == (dataset.sizes[part],)
-            assert found.contributions.mean() == pytest.approx(found.metrics[kind.metric.name])
+            assert found.contributions.mean() == pytest.approx(found.metrics[kind.measure(dataset).name])
             assert len(found.metrics["by_horizon"]) == 4
         truths.append([fan["truth"] for fan in found.predictions["fans"]])
     assert all(truth == truths[0] for truth in truths)
@@ -108,7 +108,7 @@ def test_networks_and_baselines_are_measured_on_the_same_windows(tmp_path: Path)
 def test_inputs_and_predictor_come_from_the_test_part(tmp_path: Path) -> None:
     places(tmp_path / "a.csv")
     trained, dataset = run(tmp_path / "a.csv", tmp_path / "run")
-    inputs = trained.recurrent_inputs(dataset, 3, 5)
+    inputs = trained.stacks(dataset, 3, 5)["recurrent"]
     assert inputs.inputs.shape == (5, 3, 3) and inputs.lengths is None and not inputs.inputs.is_inference()
     values, quantiles = trained.predictor(dataset)(2)
     whole, _ = trained.forecasts(dataset)
@@ -152,7 +152,7 @@ def test_a_stopped_run_ends_in_the_same_bits(tmp_path: Path) -> None:
 def test_baselines_on_transformer_temperatures_are_the_published_ones() -> None:
     import os
 
-    from gatewise.data.time_series.loading import load_series
+    from gatewise.kinds.forecasting.series.loading import load_series
 
     folder = Path(os.environ.get("GATEWISE_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (folder / "ett" / "ETTh1.csv.gz").is_file():

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from gatewise.data.corpora import load_corpus
 from gatewise.errors import DataError, OptionError
-from gatewise.tasks.problem import StepLoss
+from gatewise.kinds.language_modelling.corpora import load_corpus
 from gatewise.training import Interrupted, StepDone, TrainingSpec, kind_of, load_run, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.optimisation import Optimisation
+from gatewise.training.problem import StepLoss
 from gatewise.training.recipes import load_recipe, recipes
 from small_text import LANGUAGE_SETTINGS, write_text_file
 
@@ -83,7 +83,7 @@ def test_it_learns_and_its_figures_are_exact(corpus, whole):
 
 def test_the_rest_of_what_a_report_asks(corpus, whole):
     trained = load_run(whole)
-    inputs = trained.recurrent_inputs(corpus, 3, 12)
+    inputs = trained.stacks(corpus, 3, 12)["recurrent"]
     assert inputs.inputs.shape == (12, 3, 8) and inputs.recurrent(inputs.inputs)[0].shape == (12, 3, 12)
     assert len(trained.predictor(corpus)(17)) == 17
     details = trained.details(corpus)
@@ -191,7 +191,7 @@ def test_every_recipe_is_a_whole_run():
 
 
 def test_the_weight_dropped_recipe_has_its_24_million_parameters():
-    from gatewise.tasks.language_modelling.model import LanguageModel
+    from gatewise.kinds.language_modelling.model import LanguageModel
 
     spec = load_recipe("ptb-awd").spec().model
     with torch.device("meta"):

@@ -16,14 +16,13 @@ import torch
 from moods import moods, small_spec
 
 from gatewise.cli import main
-from gatewise.data.unlabelled import read_unlabelled, with_unlabelled
 from gatewise.errors import DataError, OptionError, RunError
-from gatewise.estimators import TextClassifier
-from gatewise.training import EpochDone, Interrupted, ModelSpec, RunSpec, RunStarted, StepDone, load_run, train_run
+from gatewise.kinds.classification.estimator import TextClassifier
+from gatewise.kinds.classification.pretraining import LayerRates, pretraining_run
+from gatewise.kinds.classification.spec import DataSpec, ModelSpec, PretrainingSpec
+from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
+from gatewise.training import EpochDone, Interrupted, RunSpec, RunStarted, StepDone, load_run, train_run
 from gatewise.training.assembly import make_spec
-from gatewise.training.pretraining import LayerRates, pretraining_run
-from gatewise.training.pretraining_spec import PretrainingSpec
-from gatewise.training.spec import DataSpec
 
 STEPS = 11  # of an epoch, in either phase: 168 texts in batches of 16
 SMALL = PretrainingSpec(pretraining_epochs=2, pretraining_batch_size=16, pretraining_steps=16)
@@ -227,7 +226,7 @@ def test_two_layers_of_one_direction_can_be_pretrained(tmp_path):
 
 
 def test_only_texts_can_be_pretrained_on():
-    with pytest.raises(OptionError, match="there is no pre-training for language-modelling"):
+    with pytest.raises(OptionError, match="there is no such pre-training for language-modelling"):
         dataclasses.replace(make_spec("language-modelling", "ptb", {}), pretraining=PretrainingSpec())
 
 

@@ -16,9 +16,9 @@ from moods import moods, small_spec
 from torch import nn
 
 from gatewise.errors import StorageError
-from gatewise.tasks.problem import StepLoss
 from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, TrainingSpec, load_run, loop, train_run
 from gatewise.training.optimisation import Optimisation
+from gatewise.training.problem import StepLoss
 from gatewise.training.run_folder import RunFolder
 
 STEPS = 11  # of an epoch: 168 training texts in batches of 16

@@ -12,21 +12,11 @@ import torch
 from moods import moods, small_spec
 
 from gatewise.errors import DataError, DivergenceError, OptionError, RunError, StorageError
-from gatewise.tasks.classification import SequenceClassifier, classification_loss
-from gatewise.tasks.problem import StepLoss
-from gatewise.training import (
-    DataSpec,
-    EpochDone,
-    ModelSpec,
-    RunFinished,
-    RunSpec,
-    RunStarted,
-    StepDone,
-    TrainingSpec,
-    load_run,
-    train_run,
-)
+from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
+from gatewise.kinds.classification.spec import DataSpec, ModelSpec
+from gatewise.training import EpochDone, RunFinished, RunSpec, RunStarted, StepDone, TrainingSpec, load_run, train_run
 from gatewise.training.optimisation import Optimisation, learning_rate
+from gatewise.training.problem import StepLoss
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +43,7 @@ def test_it_learns(finished):
 
 def test_its_recurrent_inputs_can_be_differentiated(finished):
     data, result, _ = finished
-    recurrent, inputs, lengths = load_run(result.folder).recurrent_inputs(data, 3, 4)
+    recurrent, inputs, lengths = load_run(result.folder).stacks(data, 3, 4)["recurrent"]
     assert inputs.shape[:2] == (4, 3) and lengths.max() <= 4 and not inputs.is_inference()
     inputs.requires_grad_(True)
     output, _ = recurrent(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import warnings
 from typing import Annotated
@@ -14,7 +15,6 @@ from gatewise.cli.compare import compare
 from gatewise.cli.datasets import datasets
 from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
-from gatewise.cli.generate import generate
 from gatewise.cli.inspect import inspect
 from gatewise.cli.predict import predict
 from gatewise.cli.recipes import recipes
@@ -22,6 +22,7 @@ from gatewise.cli.report import report
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
 from gatewise.errors import GatewiseError
+from gatewise.training.registry import kinds
 
 app = typer.Typer(
     name="gatewise",
@@ -48,8 +49,12 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-for _command in (compare, train, predict, generate, evaluate, report, inspect, suite, datasets, recipes, doctor, bench):
-    app.command(no_args_is_help=_command in (predict, generate, evaluate, report, inspect))(_command)
+for _command in (compare, train, predict, evaluate, report, inspect, suite, datasets, recipes, doctor, bench):
+    app.command(no_args_is_help=_command in (predict, evaluate, report, inspect))(_command)
+for _kind in kinds():
+    for _name, _home in _kind.commands.items():
+        _module, _, _function = _home.partition(":")
+        app.command(_name, no_args_is_help=True)(getattr(importlib.import_module(_module), _function))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,7 +13,6 @@ from gatewise.cli.compare_options import (
     GridOption,
     ImportsOption,
     JobsOption,
-    LengthOption,
     MarginOption,
     MatchOption,
     MetricOption,
@@ -25,7 +24,7 @@ from gatewise.cli.compare_options import (
     TrialsOption,
     YesOption,
 )
-from gatewise.cli.options import DataArgument, TaskOption, with_settings
+from gatewise.cli.options import DataArgument, TaskOption, typed_settings, with_settings
 
 __all__ = ["compare"]
 
@@ -36,28 +35,27 @@ _OWN = (
 )
 
 
-@with_settings(omit=("length",))
+@with_settings(several=True)
 def compare(
-    data: DataArgument = "imdb",
-    cells: CellsOption = "rnn,lstm,gru",
-    seeds: SeedsOption = 1,
+    data: DataArgument = None,
+    cells: CellsOption = None,
+    seeds: SeedsOption = None,
     out: OutOption = None,
     task: TaskOption = None,
-    length: LengthOption = None,
     grid: GridOption = None,
     search: SearchOption = None,
     trials: TrialsOption = None,
     metric: MetricOption = None,
-    match: MatchOption = "hidden",
+    match: MatchOption = None,
     margin: MarginOption = None,
-    jobs: JobsOption = 1,
+    jobs: JobsOption = None,
     cluster: ClusterOption = None,
     storage: StorageOption = None,
     imports: ImportsOption = None,
     against: AgainstOption = None,
-    cost: CostOption = True,
-    yes: YesOption = False,
-    old_code: OldCodeOption = False,
+    cost: CostOption = None,
+    yes: YesOption = None,
+    old_code: OldCodeOption = None,
     *,
     settings: dict[str, Any],
 ) -> None:
@@ -80,27 +78,26 @@ def compare(
         gatewise compare plan.toml
     """
     given = locals()
-    asked = {name: given[name] for name in _OWN} | settings
-    if length is not None:
-        asked["length"] = _lengths(length)
-    if Path(data).suffix == ".toml":
-        from gatewise.comparison.plan_file import read_plan_file
+    asked = {name: given[name] for name in _OWN if given[name] is not None} | settings
+    if data is not None and Path(data).suffix == ".toml":
+        from gatewise.comparison.plan.plan_file import read_plan_file
 
-        data, asked = read_plan_file(
-            Path(data), asked, usual={"cells": "rnn,lstm,gru", "seeds": 1, "match": "hidden", "jobs": 1, "cost": True}
-        )
-    _start(data, asked)
+        data, asked = read_plan_file(Path(data), asked)
+    _start(data or "imdb", asked)
 
 
 def _start(data: str, asked: dict[str, Any]) -> None:
     from gatewise.cli.interruption import resumable
-    from gatewise.comparison.command import compare_command
-    from gatewise.comparison.plan import default_folder, make_plan
+    from gatewise.comparison.plan.command import compare_command
+    from gatewise.comparison.plan.plan import default_folder, make_plan
+    from gatewise.training.registry import task_of
 
-    out, against = asked.pop("out", None), asked.pop("against", None)
-    options = {name: asked.pop(name) for name in _WHERE if name in asked}
-    asked["imports"] = asked.get("imports") or ()
-    plan = make_plan(data, **asked)
+    own = {name: asked[name] for name in _OWN if name in asked}
+    settings = {name: value for name, value in asked.items() if name not in own}
+    out, against = own.pop("out", None), own.pop("against", None)
+    options = {name: own.pop(name) for name in _WHERE if name in own}
+    own["task"] = task_of(data, task=own.get("task"), given=tuple(settings))
+    plan = make_plan(data, **own, **typed_settings(own["task"], settings, several=True))
     folder = Path(out) if out is not None else default_folder(data)
     with resumable(folder, compare_command(plan, folder, options)):
         _compare(plan, folder, options, None if against is None else Path(against))
@@ -108,7 +105,7 @@ def _start(data: str, asked: dict[str, Any]) -> None:
 
 def _compare(plan: Any, folder: Path, options: dict[str, Any], against: Path | None) -> None:
     from gatewise.cli.comparison_display import ComparisonDisplay
-    from gatewise.cli.progress import console
+    from gatewise.screen import console
 
     screen = console()
     old = None
@@ -126,7 +123,7 @@ def _compare(plan: Any, folder: Path, options: dict[str, Any], against: Path | N
     print_comparison(result.record, screen)
     changed = None
     if old is not None:
-        from gatewise.comparison.changes import changes
+        from gatewise.comparison.verdict.changes import changes
 
         changed = changes(old, result.record)
         print_changes(changed, screen)
@@ -134,10 +131,3 @@ def _compare(plan: Any, folder: Path, options: dict[str, Any], against: Path | N
     screen.print()
     screen.print(f"Report: {page}", style="bold", soft_wrap=True, highlight=False)
     screen.print(f"Figures: {folder / 'comparison.json'}   Runs: {folder / 'runs'}", soft_wrap=True, highlight=False)
-
-
-def _lengths(words: str) -> int | list[int]:
-    from gatewise.training.assembly import typed_value
-
-    found = [typed_value("probe", "length", word) for word in words.split(",") if word.strip()]
-    return found[0] if len(found) == 1 else found

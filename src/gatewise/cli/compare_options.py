@@ -15,7 +15,6 @@ __all__ = [
     "GridOption",
     "ImportsOption",
     "JobsOption",
-    "LengthOption",
     "MarginOption",
     "MatchOption",
     "MetricOption",
@@ -31,23 +30,22 @@ __all__ = [
 _SEARCH, _WHERE = "Search and budget", "Where and how long"
 
 CellsOption = Annotated[
-    str, typer.Option("--cells", metavar="NAMES", help="Cells and variants: gru, bilstm (both directions), gru*2.")
+    str | None,
+    typer.Option(
+        "--cells",
+        metavar="NAMES",
+        help="Cells and variants: gru, bilstm (both directions), gru*2. (default rnn,lstm,gru)",
+    ),
 ]
 SeedsOption = Annotated[
-    int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained, each with another seed.")
+    int | None,
+    typer.Option(
+        "--seeds", metavar="N", help="How many times each cell is trained, each with another seed. (default 1)"
+    ),
 ]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Folder for the result. (default runs/ and the data's name)"),
-]
-LengthOption = Annotated[
-    str | None,
-    typer.Option(
-        "--length",
-        metavar="N,N",
-        help="Steps of a probe's sequences; several show where each cell gives up.",
-        rich_help_panel="Data",
-    ),
 ]
 GridOption = Annotated[
     list[str] | None,
@@ -74,11 +72,12 @@ MetricOption = Annotated[
     ),
 ]
 MatchOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--match",
         metavar="NAME",
-        help="What the cells have in common: hidden width, number of parameters, or training time.",
+        help="What the cells have in common: hidden (width), parameters (their number), or time (of training). "
+        "(default hidden)",
         rich_help_panel=_SEARCH,
     ),
 ]
@@ -92,7 +91,8 @@ MarginOption = Annotated[
     ),
 ]
 JobsOption = Annotated[
-    int, typer.Option("--jobs", metavar="N", help="Trainings at the same time.", rich_help_panel=_WHERE)
+    int | None,
+    typer.Option("--jobs", metavar="N", help="Trainings at the same time. (default 1)", rich_help_panel=_WHERE),
 ]
 ClusterOption = Annotated[
     str | None,
@@ -116,14 +116,18 @@ AgainstOption = Annotated[
     typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
 ]
 CostOption = Annotated[
-    bool,
-    typer.Option("--cost/--no-cost", help="Measure what one run of each cell costs, alone.", rich_help_panel=_WHERE),
+    bool | None,
+    typer.Option(
+        "--cost/--no-cost",
+        help="Measure what one run of each cell costs, alone. (default --cost)",
+        rich_help_panel=_WHERE,
+    ),
 ]
 YesOption = Annotated[
-    bool, typer.Option("--yes", help="Go on even if it takes longer than a week.", rich_help_panel=_WHERE)
+    bool | None, typer.Option("--yes", help="Go on even if it takes longer than a week.", rich_help_panel=_WHERE)
 ]
 OldCodeOption = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--old-code", help="Count what an older version of the code trained as the same.", rich_help_panel=_WHERE
     ),

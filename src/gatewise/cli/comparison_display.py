@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gatewise import words
 from gatewise.cli.progress import clock
-from gatewise.comparison.events import (
+from gatewise.comparison.plan.titles import title_of
+from gatewise.comparison.run.events import (
     ComparisonEvent,
     DataReady,
     Measuring,
@@ -17,14 +18,13 @@ from gatewise.comparison.events import (
     TrialStatus,
     TuningDone,
 )
-from gatewise.comparison.titles import title_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-    from gatewise.comparison.plan import Plan
-    from gatewise.tasks.problem import Metric
+    from gatewise.comparison.plan.plan import Plan
+    from gatewise.statistics.measure import Metric
 
 __all__ = ["ComparisonDisplay"]
 

@@ -18,7 +18,7 @@ def datasets(
 
     A file of your own needs no name: gatewise compare reviews.csv --text review --label sentiment
     """
-    from gatewise.data import datasets as known
+    from gatewise.training.registry import datasets as known
 
     entries = known()
     if as_json:

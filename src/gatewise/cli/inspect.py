@@ -35,8 +35,8 @@ def inspect(
     if as_json:
         typer.echo(json.dumps(curves, ensure_ascii=False, allow_nan=False))
         return
-    from gatewise.cli.progress import console
     from gatewise.reports.memory import save_memory_picture
+    from gatewise.screen import console
 
     titles = _titles(curves)
     picture = save_memory_picture(
@@ -48,9 +48,9 @@ def inspect(
 
 
 def _curve(folder: Path, sequences: int, steps: int) -> dict[str, Any]:
-    from gatewise.cli.runs import open_run
     from gatewise.inspection import memory_of
     from gatewise.training import kind_of
+    from gatewise.training.trained import open_run
 
     trained = open_run(folder)
     dataset = kind_of(trained.spec.task).load(trained.spec.data)

@@ -12,24 +12,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from gatewise.tasks.problem import Metric
-    from gatewise.training.kinds import Dataset
+    from gatewise.statistics.measure import Metric
+    from gatewise.training.kind import Dataset
 
-__all__ = ["TrainingDisplay", "clock", "console"]
+__all__ = ["TrainingDisplay", "clock"]
 
 _PLAIN_SECONDS = 15.0
-_PHASES = {"pretraining": ", as a language model first"}
-
-
-def console() -> Console:
-    """The console of standard output; a pipe or file gets lines of any length without colour."""
-    import sys
-
-    from rich.console import Console
-
-    if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, width=120, no_color=True)
 
 
 class TrainingDisplay:
@@ -106,7 +94,7 @@ class TrainingDisplay:
             self._epoch(event)
 
     def _started(self, event: RunStarted) -> None:
-        self.epochs, self.unit, self.phase = event.epochs, event.unit, _PHASES.get(event.phase, "")
+        self.epochs, self.unit, self.phase = event.epochs, event.unit, event.title
         kernel = event.kernel.get("implementation", "")
         size = f"{words.count(event.parameters)} parameters, {event.steps_per_epoch} steps per epoch"
         line = f"{self.title}{self.phase}: {size}, kernel {kernel}"

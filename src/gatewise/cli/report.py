@@ -33,9 +33,9 @@ def report(
 
         gatewise report runs/imdb --against runs/imdb-before
     """
-    from gatewise.cli.progress import console
     from gatewise.errors import OptionError, did_you_mean
     from gatewise.reports import print_changes, print_comparison, read_comparison, write_page, write_tables
+    from gatewise.screen import console
 
     if format not in _FORMATS:
         raise OptionError(
@@ -44,7 +44,7 @@ def report(
     record = read_comparison(folder)
     changed = None
     if against is not None:
-        from gatewise.comparison.changes import changes
+        from gatewise.comparison.verdict.changes import changes
 
         changed = changes(read_comparison(against), record)
     written = [write_page(folder, changes=changed, record=record)] if format in ("html", "all") else []

@@ -51,7 +51,7 @@ def _suite(
     name: str, folder: Path, parts: list[str] | None, *, quick: bool, seeds: int, threads: int | None, jobs: int
 ) -> None:
     from gatewise.cli.comparison_display import ComparisonDisplay
-    from gatewise.cli.progress import console
+    from gatewise.screen import console
     from gatewise.suites.run import run_suite
 
     screen = console()

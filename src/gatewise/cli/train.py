@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.options import RecipeOption, TaskOption, with_settings
+from gatewise.cli.options import RecipeOption, TaskOption, typed_settings, with_settings
 
 if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
@@ -53,8 +53,8 @@ def train(
         gatewise train --recipe ptb-articles --cell lstm
     """
     from gatewise.cli.interruption import resumable
-    from gatewise.comparison.command import train_command
-    from gatewise.comparison.plan import default_folder
+    from gatewise.comparison.plan.command import train_command
+    from gatewise.comparison.plan.plan import default_folder
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
 
@@ -66,7 +66,8 @@ def train(
         settings = {**chosen.settings, **settings}
     name = data or "imdb"
     settings = {**settings, "cell": cell or settings.get("cell", "gru")}
-    spec = make_spec(task_of(name, task=task, given=tuple(settings)), name, settings)
+    found = task_of(name, task=task, given=tuple(settings))
+    spec = make_spec(found, name, typed_settings(found, settings))
     suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")
     folder = out or default_folder(name, suffix)
     with resumable(folder, train_command(spec, folder)):
@@ -75,7 +76,8 @@ def train(
 
 def _train(spec: RunSpec, folder: Path) -> None:
     from gatewise import words
-    from gatewise.cli.progress import TrainingDisplay, console
+    from gatewise.cli.progress import TrainingDisplay
+    from gatewise.screen import console
 
     screen = console()
     with TrainingDisplay(screen) as display:
@@ -85,10 +87,10 @@ def _train(spec: RunSpec, folder: Path) -> None:
         kind = kind_of(spec.task)
         dataset = kind.load(spec.data)
         display.data(dataset)
-        display.begin(spec.model.cell.upper(), metric=kind.metric_of(dataset))
+        display.begin(spec.model.cell.upper(), metric=kind.measure(dataset))
         result = train_run(spec, dataset, folder, on_event=display.training)
         test = load_run(folder).test(dataset)
-    metric = kind.metric_of(dataset)
+    metric = kind.measure(dataset)
     tested = test.metrics[metric.name]
     scale = words.Scale.of(metric.to_dict(), tested)
     screen.print()
@@ -98,12 +100,4 @@ def _train(spec: RunSpec, folder: Path) -> None:
         f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.seconds)}.",
         style="bold",
     )
-    screen.print(f"Use it: {_use(spec.task, folder)}", soft_wrap=True, markup=False)
-
-
-def _use(task: str, folder: Path) -> str:
-    if task == "language-modelling":
-        return f'gatewise generate {folder} --prompt "once upon a time"'
-    if task == "forecasting":
-        return f"gatewise predict {folder} --file new.csv --out forecast.csv"
-    return f'gatewise predict {folder} "a text"' if task == "classification" else f"gatewise inspect {folder}"
+    screen.print(f"Use it: {kind.use(folder)}", soft_wrap=True, markup=False)

@@ -9,18 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gatewise.comparison.plan import Plan as Plan
-    from gatewise.comparison.plan import make_plan as make_plan
+    from gatewise.comparison.plan.plan import Plan as Plan
+    from gatewise.comparison.plan.plan import make_plan as make_plan
     from gatewise.comparison.result import Comparison as Comparison
     from gatewise.comparison.result import load_comparison as load_comparison
-    from gatewise.comparison.run import run_plan as run_plan
+    from gatewise.comparison.run.run import run_plan as run_plan
 
 _HOME = {
     "Comparison": "gatewise.comparison.result",
-    "Plan": "gatewise.comparison.plan",
+    "Plan": "gatewise.comparison.plan.plan",
     "load_comparison": "gatewise.comparison.result",
-    "make_plan": "gatewise.comparison.plan",
-    "run_plan": "gatewise.comparison.run",
+    "make_plan": "gatewise.comparison.plan.plan",
+    "run_plan": "gatewise.comparison.run.run",
 }
 
 __all__ = ["Comparison", "Plan", "load_comparison", "make_plan", "run_plan"]

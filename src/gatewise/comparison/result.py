@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewise.comparison.record import FORMAT_VERSION
+from gatewise.comparison.verdict.record import FORMAT_VERSION
 from gatewise.errors import OptionError, RunError, did_you_mean
 from gatewise.files import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gatewise.training.kinds import Trained
+    from gatewise.training.kind import Trained
 
 __all__ = ["RECORD_FILE", "Comparison", "load_comparison"]
 

@@ -1,7 +1,7 @@
 """From a raw file to checked records, leak-free splits and batches."""
 
 from gatewise.data.batches import Batch, EncodedTexts, ordered_batches, shuffled_batches
-from gatewise.data.loading import cache_folder, datasets, load_text
+from gatewise.data.cache import cache_folder
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
 from gatewise.data.tables import read_table
 from gatewise.data.vocabulary import Vocabulary
@@ -15,8 +15,6 @@ __all__ = [
     "TextDataset",
     "Vocabulary",
     "cache_folder",
-    "datasets",
-    "load_text",
     "ordered_batches",
     "read_table",
     "shuffled_batches",

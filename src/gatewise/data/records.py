@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +73,7 @@ class DatasetInfo:
     """
 
     name: str
-    task: Literal["classification", "forecasting", "language-modelling", "probe"]
+    task: str
     description: str
     at_hand: bool
     where: str

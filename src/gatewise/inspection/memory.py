@@ -14,8 +14,7 @@ from torch import Tensor
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.nn import Recurrent
-from gatewise.training.kinds import Trained
-from gatewise.training.kinds.kind import RecurrentInputs
+from gatewise.training.kind import RecurrentInputs, Trained
 
 __all__ = ["half_life", "memory_curve", "memory_of", "reach"]
 
@@ -38,9 +37,12 @@ def memory_of(
         seed: of the projections and of the fresh weights.
 
     Returns:
-        What `memory_curve` gives.
+        What `memory_curve` gives for the first recurrent stack; where there are several, ``stacks`` has all by name.
     """
-    return memory_curve(trained.recurrent_inputs(dataset, count, steps), projections=projections, seed=seed)
+    stacks = trained.stacks(dataset, count, steps)
+    curves = {name: memory_curve(inputs, projections=projections, seed=seed) for name, inputs in stacks.items()}
+    first = next(iter(curves.values()))
+    return first if len(curves) == 1 else {**first, "stacks": curves}
 
 
 def memory_curve(

@@ -8,9 +8,9 @@ from typing import Any
 
 from gatewise import words
 from gatewise.files import write_text
+from gatewise.kinds.forecasting.fans import fans
 from gatewise.reports import kinds, sections
 from gatewise.reports.columns import abbreviations, cost_columns, quality_columns, scale_of, sorted_models
-from gatewise.reports.fans import fans
 from gatewise.reports.method import method_paragraphs
 from gatewise.reports.pictures import charts
 from gatewise.reports.plots import write_curves
@@ -28,7 +28,7 @@ def write_report(folder: str | Path, *, changes: Mapping[str, Any] | None = None
 
     Args:
         folder: of a finished comparison.
-        changes: what differs from an older comparison, as `gatewise.comparison.changes.changes` gives it.
+        changes: what differs from an older comparison, as `gatewise.comparison.verdict.changes.changes` gives it.
 
     Returns:
         The path of the page; beside it lie curves.png, curves.svg, table.md and table.tex.

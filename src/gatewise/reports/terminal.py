@@ -56,7 +56,7 @@ def print_changes(changes: Mapping[str, Any], console: Console) -> None:
     """Print what differs from an older comparison.
 
     Args:
-        changes: as `gatewise.comparison.changes.changes` gives it.
+        changes: as `gatewise.comparison.verdict.changes.changes` gives it.
         console: where to.
     """
     from rich.text import Text

@@ -13,7 +13,7 @@ from gatewise.suites.articles import CELLS, Part, articles_parts
 from gatewise.suites.findings import suite_record
 
 if TYPE_CHECKING:
-    from gatewise.comparison.events import ComparisonListener
+    from gatewise.comparison.run.events import ComparisonListener
 
 __all__ = ["SUITES", "run_suite", "suite_command"]
 
@@ -43,7 +43,7 @@ def run_suite(
         seeds: how many times each cell is trained.
         threads: CPU threads; None: one per core.
         on_part: is told which comparison begins.
-        on_event: is told of every step, see `gatewise.comparison.events`.
+        on_event: is told of every step, see `gatewise.comparison.run.events`.
         **options: passed on to `gatewise.compare`: ``jobs``, ``cluster``.
 
     Returns:

@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from gatewise.errors import OptionError, did_you_mean
-from gatewise.training.checks import check_choice, flag
-from gatewise.training.pretraining_spec import USUAL_WITH_PRETRAINING
-from gatewise.training.run_spec import TASKS, RunSpec
+from gatewise.training.checks import flag
+from gatewise.training.kind import Kind
+from gatewise.training.registry import kind_names, kind_of, kinds
+from gatewise.training.run_spec import RunSpec
+from gatewise.training.settings import Setting, setting_value, settings_of
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["ALIASES", "PARTS", "make_spec", "setting_fields", "setting_types", "typed_value"]
+__all__ = [
+    "PARTS",
+    "PRETRAIN",
+    "aliases",
+    "make_spec",
+    "path_settings",
+    "setting_fields",
+    "setting_of",
+    "settings_in",
+    "typed_value",
+]
 
-ALIASES = {"hidden": "hidden_size", "lr": "learning_rate"}
 PARTS = ("data", "model", "training", "pretraining")
-_SWITCH = "pretrain"
+PRETRAIN = Setting(
+    "pretrain", bool, False, "Train embedding and recurrent layers on the data without labels first, an earlier phase."
+)
+"""The switch of the earlier phase."""
+
+
+def settings_in(kind: Kind, part: str) -> dict[str, Setting]:
+    """The settings of a part of a kind's runs, in the order of the spec.
+
+    Args:
+        kind: of problem.
+        part: ``data``, ``model``, ``training``, or ``pretraining`` with its switch ``pretrain``.
+
+    Example:
+        >>> settings_in(kind_of("forecasting"), "data")["horizon"].help
+        'Steps to forecast.'
+    """
+    specs = {"data": kind.data_spec, "model": kind.model_spec, "training": TrainingSpec}
+    spec = specs.get(part, kind.pretraining_spec)
+    found = {} if spec is None else dict(settings_of(spec))
+    return {PRETRAIN.name: PRETRAIN, **found} if part == "pretraining" and found else found
 
 
 def setting_fields(task: str, part: str, *, pretrain: bool = False) -> dict[str, Any]:
     """The settings of a part of a task's runs, with their usual values, in the order of the spec.
 
     Args:
-        task: a key of `TASKS`.
-        part: ``data``, ``model``, ``training``, or ``pretraining`` with its switch ``pretrain``.
+        task: name of a kind.
+        part: one of `PARTS`.
         pretrain: whether the run is pre-trained, which makes other values the usual ones.
 
     Example:
@@ -34,38 +64,39 @@ def setting_fields(task: str, part: str, *, pretrain: bool = False) -> dict[str,
         >>> "horizon" in setting_fields("forecasting", "data")
         True
     """
-    check_choice("task", task, TASKS)
-    usual = _spec(task, part)
-    found = {} if usual is None else {entry.name: entry.default for entry in dataclasses.fields(usual)}
-    if part == "pretraining" and usual is not None:
-        return {_SWITCH: False, **found}
-    tuned = USUAL_WITH_PRETRAINING.get(part, {}) if pretrain else {}
-    return {**found, **(TASKS[task].training if part == "training" else {}), **tuned}
+    kind = kind_of(task)
+    found = {name: entry.default for name, entry in settings_in(kind, part).items()}
+    tuned = kind.usual_with_pretraining.get(part, {}) if pretrain else {}
+    return {**found, **(kind.usual_training if part == "training" else {}), **tuned}
 
 
-def setting_types(task: str, part: str) -> dict[str, Any]:
-    """The types of the settings of `setting_fields`.
+@cache
+def _aliases(names: tuple[str, ...]) -> dict[str, str]:
+    every = [entry for kind in kinds() for part in PARTS for entry in settings_in(kind, part).values()]
+    return {alias: entry.name for entry in every for alias in entry.aliases}
+
+
+def aliases() -> Mapping[str, str]:
+    """Further names of settings, by the alias.
 
     Example:
-        >>> setting_types("classification", "pretraining")["pretrain"]
-        <class 'bool'>
+        >>> aliases()["lr"]
+        'learning_rate'
     """
-    usual = _spec(task, part)
-    hints = {} if usual is None else typing.get_type_hints(usual)
-    return {name: hints.get(name, bool) for name in setting_fields(task, part)}
+    return _aliases(kind_names())
 
 
-def _spec(task: str, part: str) -> Any:
-    """The record that describes a part, or None."""
-    kind = TASKS[task]
-    return {"data": kind.data, "model": kind.model, "training": TrainingSpec}.get(part, kind.pretraining)
+def path_settings() -> frozenset[str]:
+    """Names of all settings that name a file."""
+    every = [entry for kind in kinds() for entry in settings_in(kind, "data").values()]
+    return frozenset(entry.name for entry in every if entry.is_path)
 
 
 def typed_value(task: str, name: str, word: str) -> Any:
     """A setting's value from a word, typed as its spec says.
 
     Args:
-        task: a key of `TASKS`.
+        task: name of a kind.
         name: the setting, or an alias such as ``lr``.
         word: the value as written.
 
@@ -76,36 +107,27 @@ def typed_value(task: str, name: str, word: str) -> Any:
         >>> typed_value("classification", "lr", "3e-3"), typed_value("classification", "bidirectional", "true")
         (0.003, True)
     """
-    name = ALIASES.get(name, name)
-    hint = setting_types(task, _part_of(task, name))[name]
-    kinds = set(typing.get_args(hint)) or {hint}
-    text = word.strip()
-    if type(None) in kinds and text.lower() == "none":
-        return None
-    try:
-        if bool in kinds:
-            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
-        if int in kinds:
-            return int(text)
-        if float in kinds:
-            return float(text)
-    except (KeyError, ValueError) as error:
-        names = " or ".join(sorted(_WORDS[kind] for kind in kinds if kind in _WORDS))
-        raise OptionError(f"{name} has the wrong type", expected=names, got=repr(word)) from error
-    return text
+    return setting_value(setting_of(task, name), word)
 
 
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+def setting_of(task: str, name: str) -> Setting:
+    """A task's setting by its name or an alias.
+
+    Raises:
+        OptionError: there is none.
+    """
+    name = aliases().get(name, name)
+    return settings_in(kind_of(task), _part_of(task, name))[name]
 
 
 def make_spec(task: str, data: str, settings: Mapping[str, Any]) -> RunSpec:
     """A run's spec from settings by name; those not given keep the task's usual values.
 
     Args:
-        task: a key of `TASKS`.
+        task: name of a kind.
         data: registry name or path.
-        settings: any field of the task's data spec, model spec and of `TrainingSpec`; with ``pretrain`` true, also of
-            `PretrainingSpec`, and what is not given is as pre-training wants it (see there).
+        settings: any field of the kind's data spec, model spec and of `TrainingSpec`; with ``pretrain`` true, also of
+            its pre-training spec, and what is not given is as pre-training wants it.
 
     Raises:
         OptionError: there is no such setting for this task, or a value is out of range.
@@ -117,33 +139,34 @@ def make_spec(task: str, data: str, settings: Mapping[str, Any]) -> RunSpec:
         Traceback (most recent call last):
         gatewise.errors.OptionError: --pooling does not go with language-modelling; expected: a setting of ...
     """
+    kind = kind_of(task)
     parts: dict[str, dict[str, Any]] = {"data": {"data": data}, "model": {}, "training": {}, "pretraining": {}}
-    check_choice("task", task, TASKS)
     for given, value in settings.items():
-        name = ALIASES.get(given, given)
+        name = aliases().get(given, given)
         parts[_part_of(task, name)][name] = value
-    kind = TASKS[task]
-    pretrain = parts["pretraining"].pop(_SWITCH, False)
+    pretrain = parts["pretraining"].pop(PRETRAIN.name, False)
     if pretrain is not True and parts["pretraining"]:
         name = next(iter(parts["pretraining"]))
         raise OptionError(f"{flag(name)} is for pre-training only", fix=f"add --pretrain, or leave {flag(name)} away")
     usual = {part: setting_fields(task, part, pretrain=pretrain is True) for part in ("model", "training")}
     return RunSpec(
-        task=task,
-        data=kind.data(**parts["data"]),
-        model=kind.model(**{**usual["model"], **parts["model"]}),
+        data=kind.data_spec(**parts["data"]),
+        model=kind.model_spec(**{**usual["model"], **parts["model"]}),
         training=TrainingSpec(**{**usual["training"], **parts["training"]}),
-        pretraining=kind.pretraining(**parts["pretraining"]) if pretrain is True and kind.pretraining else None,
+        pretraining=kind.pretraining_spec(**parts["pretraining"])
+        if pretrain is True and kind.pretraining_spec
+        else None,
+        task=kind.name,
     )
 
 
 def _part_of(task: str, name: str) -> str:
     """Which part of a task's spec has a setting of this name."""
-    known = {part: setting_fields(task, part) for part in PARTS}
+    known = {part: settings_in(kind_of(task), part) for part in PARTS}
     for part, fields in known.items():
         if name in fields:
             return part
-    others = [other for other in TASKS if any(name in setting_fields(other, part) for part in PARTS)]
+    others = [other.name for other in kinds() if any(name in settings_in(other, part) for part in PARTS)]
     if others:
         raise OptionError(
             f"{flag(name)} does not go with {task}",

@@ -14,6 +14,7 @@ __all__ = [
     "check_choice",
     "check_optional_string",
     "check_real",
+    "check_string",
     "check_whole",
     "flag",
     "known_cells",
@@ -87,3 +88,16 @@ def check_optional_string(name: str, value: object) -> None:
     """Refuse anything but a string that is not empty, or None."""
     if value is not None and (not isinstance(value, str) or not value.strip()):
         raise OptionError(f"{name} has the wrong type", expected="a string or none", got=repr(value))
+
+
+def check_string(name: str, value: object) -> None:
+    """Refuse anything but a string; the name of the data must not be empty."""
+    if name == "data" and (not isinstance(value, str) or not value.strip()):
+        raise OptionError(
+            "the data has no name",
+            expected="a registry name or a path",
+            got=repr(value),
+            fix="name the data, for example: imdb",
+        )
+    if not isinstance(value, str):
+        raise OptionError(f"{name} has the wrong type", expected="a string", got=repr(value))

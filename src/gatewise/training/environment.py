@@ -8,7 +8,7 @@ import platform
 from typing import Any
 
 from gatewise import __version__
-from gatewise.training.kinds.kind import Dataset
+from gatewise.training.kind import Dataset
 
 __all__ = ["describe_environment", "usable_cores"]
 

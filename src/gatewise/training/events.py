@@ -1,4 +1,4 @@
-"""What a run tells while it goes, and what it leaves: events and records. Imports no torch."""
+"""What a run emits while it goes, and what it leaves: events and records. Imports no torch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EpochRecord:
         seconds: time spent training, validation not counted.
         examples_per_second: in the kind's unit.
         learning_rate: that of the epoch's last step.
-        phase: ``training``, or ``pretraining`` as a language model.
+        phase: ``training``, or the name of an earlier phase.
 
     Example:
         >>> record = EpochRecord(1, {"loss": 0.5}, {"loss": 0.4, "accuracy": 0.8}, 10.0, 2000.0, 1e-3)
@@ -62,7 +62,8 @@ class RunResult:
     reason for its choice, ``stopped`` is ``epochs`` (all done) or ``patience`` (stopped early).
 
     Example:
-        >>> RunResult(Path("run"), RunSpec(), (), 1, 10, 0.0, {"implementation": "torch", "reason": "-"}, "epochs").stopped
+        >>> from gatewise.kinds.classification import DataSpec
+        >>> RunResult(Path("run"), RunSpec(DataSpec()), (), 1, 10, 0.0, {"implementation": "torch", "reason": "-"}, "epochs").stopped
         'epochs'
     """  # noqa: E501
 
@@ -86,8 +87,8 @@ class RunResult:
 class RunStarted:
     """The first step is about to be taken; ``resumed_from_epoch`` is None for a fresh run.
 
-    ``unit`` is what the rates count: ``texts``, ``windows``, ``tokens``; ``phase`` is ``training``, or ``pretraining``
-    where a language model is trained first.
+    ``unit`` is what the rates count: ``texts``, ``windows``, ``tokens``; ``phase`` is ``training``
+    or the name of an earlier phase, whose ``title`` completes the model's name.
     """
 
     parameters: int
@@ -97,6 +98,7 @@ class RunStarted:
     resumed_from_epoch: int | None = None
     unit: str = "examples"
     phase: str = "training"
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 
 from gatewise.errors import OptionError, RunError
-from gatewise.tasks.problem import Problem
 from gatewise.training.environment import describe_environment, usable_cores
 from gatewise.training.events import (
     EpochDone,
@@ -25,15 +24,11 @@ from gatewise.training.events import (
     StepDone,
 )
 from gatewise.training.interruption import Interrupted, StopSignal
-from gatewise.training.kinds import Dataset, kind_of
-from gatewise.training.optimisation import Optimisation, Rates, divergence, learning_rate, seed_step
-from gatewise.training.pretraining import (
-    LayerRates,
-    pretraining_folder,
-    pretraining_problem,
-    pretraining_run,
-    take_over,
-)
+from gatewise.training.kind import Dataset
+from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
+from gatewise.training.phase import Phase, Rates, phase_key
+from gatewise.training.problem import Problem
+from gatewise.training.registry import kind_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -53,18 +48,18 @@ def train_run(
 ) -> RunResult:
     """Train one network and leave a run folder.
 
-    A run with pre-training first trains its language model, in a run folder of its own.
+    Earlier phases of a run (`gatewise.training.phase.Phase`) are trained first, in run folders of their own.
 
-    A folder that holds this run unfinished is taken up where its last checkpoint stands, and ends in the same bits as
-    a run that was never stopped; a finished one is returned at once.
+    A folder that holds this run unfinished is resumed from its last checkpoint and ends in the same bits as a run that
+    was never stopped; a finished one is returned at once.
 
     Args:
         spec: the run.
         dataset: its data, as the kind of problem loads it.
         out: the run folder; made if missing.
-        on_event: called with every event, in the training thread; those of the language model say so in ``phase``.
-        pretrained: a folder in which several runs share their language models, each found by all that it depends on;
-            None: a run keeps its own, in ``pretraining`` inside ``out``.
+        on_event: called with every event, in the training thread; those of an earlier phase say so in ``phase``.
+        pretrained: a folder in which several runs share their earlier phases, each found by all that it depends on;
+            None: a run keeps its own, in a folder named after the phase inside ``out``.
 
     Returns:
         The finished run; its best weights are those with the best figure on the validation part (then the lowest loss).
@@ -77,8 +72,9 @@ def train_run(
 
     Example:
         >>> import tempfile
-        >>> from gatewise.data import load_text
-        >>> from gatewise.training import DataSpec, ModelSpec, TrainingSpec
+        >>> from gatewise.kinds.classification import DataSpec, ModelSpec
+        >>> from gatewise.kinds.classification.loading import load_text
+        >>> from gatewise.training import TrainingSpec
         >>> path = Path(tempfile.mkdtemp()) / "moods.csv"
         >>> rows = [f"{word} {n},{mood}" for n in range(10) for word, mood in (("fine", "glad"), ("poor", "sad"))]
         >>> _ = path.write_text("text,label\\n" + "\\n".join(rows) + "\\n")
@@ -98,20 +94,19 @@ def train_run(
     threads = spec.training.threads or usable_cores()
     with _machine(spec.training.device, threads), StopSignal() as stop:
         work = _Work(dataset, folder.path, threads, on_event or (lambda event: None), stop)
-        start = None if spec.pretraining is None else _pretrain(spec, work, pretrained)
-        seed_step(spec.training.seed, 0, 0)
-        problem = kind_of(spec.task).problem(spec, dataset)
-        rates = None
-        if spec.pretraining is not None and start is not None:
-            take_over(start.weights(), problem.model, start.path)
-            rates = LayerRates(spec.pretraining, dict(problem.model.named_parameters()))
-        before = 0.0 if start is None else _finished(start).seconds
-        return _Run(spec, problem, folder, work, rates=rates, pretraining_seconds=before).go()
+        *earlier, last = kind_of(spec.task).phases(spec, dataset)
+        start: RunFolder | None = None
+        seconds = 0.0
+        for phase in earlier:
+            start = _earlier(phase, start, work, pretrained)
+            seconds += _finished(start).seconds
+        run = _begin(last, start, folder, work, earlier_seconds=seconds)
+        return run.go()
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What both phases of a run have in common."""
+    """What all phases of a run have in common."""
 
     dataset: Any
     out: Path
@@ -120,17 +115,26 @@ class _Work:
     stop: StopSignal
 
 
-def _pretrain(spec: RunSpec, work: _Work, shared: str | Path | None) -> RunFolder:
-    """Train the language model of a run, or find it finished."""
-    first = pretraining_run(spec)
-    fingerprint = work.dataset.fingerprint
-    place = None if shared is None else Path(shared)
-    folder = RunFolder(pretraining_folder(first, work.out, fingerprint, work.threads, place))
-    folder.claim(first, fingerprint)
+def _earlier(phase: Phase, start: RunFolder | None, work: _Work, shared: str | Path | None) -> RunFolder:
+    """Train an earlier phase in a run folder of its own, or return the finished one."""
+    place = work.out / phase.name if shared is None else Path(shared) / phase_key(phase, work.dataset, work.threads)
+    folder = RunFolder(place)
+    folder.claim(phase.spec, work.dataset.fingerprint)
     if folder.result() is None:
-        seed_step(first.training.seed, 0, 0)
-        _Run(first, pretraining_problem(first, work.dataset), folder, work, phase="pretraining").go()
+        _begin(phase, start, folder, work).go()
     return folder
+
+
+def _begin(
+    phase: Phase, start: RunFolder | None, folder: RunFolder, work: _Work, *, earlier_seconds: float = 0.0
+) -> _Run:
+    """Draw a phase's network and give it the weights that it starts from."""
+    seed_step(phase.spec.training.seed, 0, 0)
+    problem = phase.problem()
+    if phase.start is not None and start is not None:
+        phase.start(start.weights(), problem.model, start.path)
+    rates = None if phase.rates is None else phase.rates(dict(problem.model.named_parameters()))
+    return _Run(phase, problem, folder, work, rates=rates, earlier_seconds=earlier_seconds)
 
 
 def _finished(folder: RunFolder) -> RunResult:
@@ -195,25 +199,25 @@ class _Run:
 
     def __init__(
         self,
-        spec: RunSpec,
+        phase: Phase,
         problem: Problem,
         folder: RunFolder,
         work: _Work,
         *,
-        phase: str = "training",
         rates: Rates | None = None,
-        pretraining_seconds: float = 0.0,
+        earlier_seconds: float = 0.0,
     ) -> None:
-        self.spec, self.training, self.problem, self.folder, self.work = spec, spec.training, problem, folder, work
-        self.emit, self.stop, self.phase = work.emit, work.stop, phase
-        self.pretraining_seconds = pretraining_seconds
+        self.phase, self.spec, self.training = phase, phase.spec, phase.spec.training
+        self.problem, self.folder, self.work = problem, folder, work
+        self.emit, self.stop = work.emit, work.stop
+        self.earlier_seconds = earlier_seconds
         self.steps = problem.steps_per_epoch
         self.optimisation = Optimisation(problem.model, self.training, self.steps * self.training.epochs, rates)
         self.progress = _Progress()
         self.saved_at = time.monotonic()
 
     def go(self) -> RunResult:
-        resumed = self._take_up()
+        resumed = self._resume()
         kernel = self._kernel()
         if resumed is None:
             environment = describe_environment(
@@ -222,7 +226,16 @@ class _Run:
             self.folder.begin(self.spec, environment, self.problem.files())
         parameters = sum(value.numel() for value in self.problem.model.parameters())
         self.emit(
-            RunStarted(parameters, self.steps, self.training.epochs, kernel, resumed, self.problem.unit, self.phase)
+            RunStarted(
+                parameters,
+                self.steps,
+                self.training.epochs,
+                kernel,
+                resumed,
+                self.problem.unit,
+                self.phase.name,
+                self.phase.title,
+            )
         )
         stopped = self._stopped()
         while stopped is None:
@@ -236,17 +249,17 @@ class _Run:
             epochs=tuple(progress.records),
             best_epoch=progress.best_epoch,
             parameters=parameters,
-            seconds=self.pretraining_seconds + sum(record.seconds for record in progress.records),
-            pretraining_seconds=self.pretraining_seconds,
+            seconds=self.earlier_seconds + sum(record.seconds for record in progress.records),
+            pretraining_seconds=self.earlier_seconds,
             kernel=kernel,
             stopped=stopped,
         )
         self.folder.finish(result)
-        if self.phase == "training":
+        if self.work.out == self.folder.path:
             self.emit(RunFinished(result))
         return result
 
-    def _take_up(self) -> int | None:
+    def _resume(self) -> int | None:
         """Load the checkpoint, if there is one; the epoch to go on with."""
         saved = self.folder.checkpoint()
         if saved is None:
@@ -286,10 +299,10 @@ class _Run:
             seen += outcome.examples
             spent = time.perf_counter() - began
             progress.seconds = earlier + spent
-            self._tell_step(loss, seen / spent, spent / (progress.step - begun_at))
+            self._emit_step(loss, seen / spent, spent / (progress.step - begun_at))
             self._save_if_due()
 
-    def _tell_step(self, loss: float, rate: float, seconds_per_step: float) -> None:
+    def _emit_step(self, loss: float, rate: float, seconds_per_step: float) -> None:
         progress = self.progress
         steps_left = (self.training.epochs - progress.epoch + 1) * self.steps - progress.step
         self.emit(StepDone(progress.epoch, progress.step, self.steps, loss, rate, steps_left * seconds_per_step))
@@ -315,7 +328,7 @@ class _Run:
             seconds=progress.seconds,
             examples_per_second=progress.examples / max(progress.seconds, 1e-9),
             learning_rate=learning_rate(self.training, self.optimisation.done - 1, self.optimisation.steps),
-            phase=self.phase,
+            phase=self.phase.name,
         )
         progress.records.append(record)
         best = progress.records[progress.best_epoch - 1] if progress.best_epoch else None

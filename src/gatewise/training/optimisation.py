@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gatewise.errors import DivergenceError
-from gatewise.tasks.problem import StepLoss
+from gatewise.training.phase import Rates
+from gatewise.training.problem import StepLoss
 from gatewise.training.spec import TrainingSpec
 
 _INTERVAL = 5
 _BEGUN = "averaging.begun"
 _STEP = "adam_step"
 
-__all__ = ["Optimisation", "Rates", "divergence", "learning_rate", "seed_step"]
-
-
-class Rates(Protocol):
-    """Rates that differ between layers.
-
-    Attributes:
-        layers: names of each layer's parameters; every parameter is in one.
-    """
-
-    layers: list[list[str]]
-
-    def factors(self, epochs_done: float) -> Sequence[float]:
-        """One factor of the learning rate per layer; 0 where it does not learn yet."""
-        ...
+__all__ = ["Optimisation", "divergence", "learning_rate", "seed_step"]
 
 
 def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:

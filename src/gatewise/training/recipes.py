@@ -24,7 +24,8 @@ from typing import Any
 
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.training.assembly import make_spec
-from gatewise.training.run_spec import TASKS, RunSpec
+from gatewise.training.registry import kind_names
+from gatewise.training.run_spec import RunSpec
 
 __all__ = ["Recipe", "load_recipe", "recipes"]
 
@@ -36,7 +37,7 @@ class Recipe:
     Args:
         name: of the recipe, or the file's path.
         description: what it is for, in a sentence.
-        task: a key of `gatewise.training.run_spec.TASKS`.
+        task: name of a kind of problem.
         data: registry name or path; None: it goes with any data of its task.
         settings: fields of the run's spec by name.
 
@@ -118,8 +119,8 @@ def _read(name: str, text: str) -> Recipe:
         if key not in known:
             raise DataError(f"the recipe {name} has the unknown key {key!r}", fix=did_you_mean(key, known))
     task, settings, data = record.get("task"), record.get("settings", {}), record.get("data")
-    if task not in TASKS:
-        raise DataError(f"the recipe {name} names no task", expected=", ".join(TASKS), got=repr(task))
+    if task not in kind_names():
+        raise DataError(f"the recipe {name} names no task", expected=", ".join(kind_names()), got=repr(task))
     if not isinstance(settings, dict) or not isinstance(data, str | None):
         raise DataError(f"the recipe {name} is damaged", expected="data: a name; settings: a table")
     return Recipe(name, str(record.get("description", "")), task, data, settings)

@@ -4,12 +4,11 @@
 
     spec.json               the run, complete (RunSpec)
     environment.json        versions, threads, kernel, data source and fingerprint
-    vocabulary.json         what the kind of problem needs beside the weights: words, classes
-    scaler.json             ... means and deviations of series
+    ...                     what the kind of problem needs beside the weights, see `gatewise.training.kind.Kind.files`
     metrics.jsonl           one EpochRecord a line
     best.safetensors        weights of the best epoch on the validation part
     checkpoint.safetensors  state of an unfinished run; removed at the end
-    pretraining/            the language model that the run starts from: a run folder of its own
+    .../                    an earlier phase of training that the run starts from: a run folder of its own
     result.json             written last: the run is finished
 """
 
@@ -26,24 +25,13 @@ from torch import Tensor, nn
 from gatewise import files
 from gatewise.errors import RunError
 from gatewise.training.events import EpochRecord, RunResult
+from gatewise.training.registry import kind_of
 from gatewise.training.run_spec import FORMAT_VERSION, RunSpec
 
 __all__ = ["RunFolder"]
 
 _CHECKPOINT = "checkpoint.safetensors"
-_NAMES = {
-    "spec.json",
-    "environment.json",
-    "vocabulary.json",
-    "scaler.json",
-    "tokenizer.json",
-    "metrics.jsonl",
-    "best.safetensors",
-    _CHECKPOINT,
-    "result.json",
-    "classes.json",
-    "pretraining",
-}
+_NAMES = {"spec.json", "environment.json", "metrics.jsonl", "best.safetensors", _CHECKPOINT, "result.json"}
 
 
 class RunFolder:
@@ -66,10 +54,10 @@ class RunFolder:
         files.make_folder(self.path)
         names = {entry.name for entry in self.path.iterdir() if not entry.name.endswith(".part")}
         if "spec.json" not in names:
-            if names - _NAMES:
+            if strange := names - _NAMES - set(kind_of(spec.task).files):
                 raise RunError(
                     f"{self.path} is not a run folder and not empty",
-                    got=", ".join(sorted(names - _NAMES)[:5]),
+                    got=", ".join(sorted(strange)[:5]),
                     fix="choose an empty or new folder with --out",
                 )
             return
@@ -145,7 +133,7 @@ class RunFolder:
             model.load_state_dict(self.weights())
         except RuntimeError as error:
             raise RunError(
-                f"{self.path / 'best.safetensors'} does not fit spec.json and vocabulary.json",
+                f"{self.path / 'best.safetensors'} does not fit {_named_files(self.spec().task)}",
                 got=str(error).splitlines()[-1].strip(),
                 fix="restore the folder from a copy, or train again",
             ) from error
@@ -244,6 +232,11 @@ class RunFolder:
             f"{self.path / name} is damaged ({type(error).__name__}: {error})",
             fix="delete the folder and train again",
         )
+
+
+def _named_files(task: str) -> str:
+    """The files beside the weights that say what the network is."""
+    return " and ".join(["spec.json", *(name for name in kind_of(task).files if name.endswith(".json"))][:2])
 
 
 def _get(record: Any, *keys: str) -> Any:

@@ -5,53 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from gatewise.errors import OptionError, RunError
 from gatewise.training.checks import check_choice, refuse_unknown
-from gatewise.training.forecasting_spec import ForecastModelSpec, SeriesSpec
-from gatewise.training.language_spec import CorpusSpec, LanguageModelSpec
-from gatewise.training.pretraining_spec import PretrainingSpec
-from gatewise.training.probe_spec import ProbeModelSpec, ProbeSpec
-from gatewise.training.spec import DataSpec, ModelSpec, TrainingSpec
+from gatewise.training.kind import Kind
+from gatewise.training.registry import kind_names, kind_of, kinds
+from gatewise.training.spec import TrainingSpec
 
-__all__ = ["FORMAT_VERSION", "TASKS", "AnyDataSpec", "AnyModelSpec", "RunSpec", "TaskSpecs", "training_defaults"]
+__all__ = ["FORMAT_VERSION", "RunSpec", "training_defaults"]
 
 FORMAT_VERSION = 1
-AnyDataSpec = DataSpec | SeriesSpec | CorpusSpec | ProbeSpec
-AnyModelSpec = ModelSpec | ForecastModelSpec | LanguageModelSpec | ProbeModelSpec
-_Record = TypeVar("_Record", bound="AnyDataSpec | AnyModelSpec | TrainingSpec | PretrainingSpec")
-
-
-@dataclass(frozen=True)
-class TaskSpecs:
-    """Which records describe a kind of problem, and the training that suits it.
-
-    Args:
-        data: the data's spec.
-        model: the network's spec.
-        training: fields of `TrainingSpec` whose usual value differs for this kind.
-        pretraining: the language model's spec, for a kind whose network can be pre-trained.
-    """
-
-    data: type[Any]
-    model: type[Any]
-    training: Mapping[str, Any] = field(default_factory=dict)
-    pretraining: type[Any] | None = None
-
-
-TASKS: dict[str, TaskSpecs] = {
-    "classification": TaskSpecs(DataSpec, ModelSpec, pretraining=PretrainingSpec),
-    "forecasting": TaskSpecs(
-        SeriesSpec, ForecastModelSpec, {"epochs": 20, "batch_size": 64, "learning_rate": 1e-3, "patience": 5}
-    ),
-    "language-modelling": TaskSpecs(
-        CorpusSpec,
-        LanguageModelSpec,
-        {"epochs": 12, "batch_size": 20, "learning_rate": 2e-3, "schedule": "cosine", "clip_norm": 0.25, "patience": 3},
-    ),
-    "probe": TaskSpecs(ProbeSpec, ProbeModelSpec, {"epochs": 20, "batch_size": 50, "patience": 20}),
-}
 
 
 def training_defaults(task: str) -> TrainingSpec:
@@ -61,8 +25,7 @@ def training_defaults(task: str) -> TrainingSpec:
         >>> training_defaults("classification") == TrainingSpec()
         True
     """
-    check_choice("task", task, TASKS)
-    return TrainingSpec(**TASKS[task].training)
+    return TrainingSpec(**kind_of(task).usual_training)
 
 
 @dataclass(frozen=True)
@@ -70,61 +33,42 @@ class RunSpec:
     """One training run, complete: the same spec on the same data gives the same bits.
 
     Args:
-        task: the kind of problem, one of `TASKS`.
-        data: which records.
-        model: which network.
+        data: which records; its class decides the kind of problem.
+        model: which network; None: the kind's usual one.
         training: how it is trained.
-        pretraining: the language model that it starts from; None: it starts from random weights.
+        pretraining: an earlier phase of training; None: the network starts from random weights.
+        task: the kind of problem; empty: the one that the data spec belongs to.
         format_version: version of the run folder's format.
 
     Example:
-        >>> spec = RunSpec(model=ModelSpec(cell="lstm"))
-        >>> RunSpec.from_dict(spec.to_dict()) == spec
-        True
+        >>> from gatewise.kinds.classification.spec import DataSpec, ModelSpec
+        >>> spec = RunSpec(DataSpec(), ModelSpec(cell="lstm"))
+        >>> spec.task, RunSpec.from_dict(spec.to_dict()) == spec
+        ('classification', True)
     """
 
-    task: str = "classification"
-    data: AnyDataSpec = field(default_factory=DataSpec)
-    model: AnyModelSpec = field(default_factory=ModelSpec)
+    data: Any
+    model: Any = None
     training: TrainingSpec = field(default_factory=TrainingSpec)
-    pretraining: PretrainingSpec | None = None
+    pretraining: Any = None
+    task: str = ""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        check_choice("task", self.task, TASKS)
-        kind = TASKS[self.task]
-        for name, wanted in (("data", kind.data), ("model", kind.model)):
+        kind = kind_of(self.task) if self.task else _kind_of_data(self.data)
+        object.__setattr__(self, "task", kind.name)
+        if self.model is None:
+            object.__setattr__(self, "model", kind.model_spec())
+        for name, wanted in (("data", kind.data_spec), ("model", kind.model_spec)):
             if type(getattr(self, name)) is not wanted:
                 raise OptionError(
                     f"the {name} spec does not go with the task {self.task!r}",
                     expected=wanted.__name__,
                     got=type(getattr(self, name)).__name__,
                 )
-        self._check_pretraining(kind)
-
-    def _check_pretraining(self, kind: TaskSpecs) -> None:
-        """Refuse a pre-training that this network cannot have, and texts for one that is not asked for."""
-        data, model = self.data, self.model
-        if self.pretraining is None:
-            if isinstance(data, DataSpec) and data.unlabelled is not None:
-                raise OptionError(
-                    "texts without labels are for pre-training only",
-                    got=f"--unlabelled {data.unlabelled}",
-                    fix="add --pretrain, or leave --unlabelled away",
-                )
-            return
-        if kind.pretraining is None or not isinstance(self.pretraining, kind.pretraining):
-            raise OptionError(
-                f"there is no pre-training for {self.task}", expected="classification", fix="leave --pretrain away"
-            )
-        if isinstance(model, ModelSpec) and model.bidirectional and model.num_layers > 1:
-            raise OptionError(
-                "several bidirectional layers cannot be pre-trained: from the second layer on, each direction has "
-                "already seen the word that it should tell",
-                expected="one bidirectional layer, or layers of one direction",
-                got=f"{model.num_layers} bidirectional layers",
-                fix="--num-layers 1, or leave --bidirectional or --pretrain away",
-            )
+        if self.pretraining is not None and type(self.pretraining) is not kind.pretraining_spec:
+            raise OptionError(f"there is no such pre-training for {self.task}", fix="leave --pretrain away")
+        kind.check(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, ready for JSON."""
@@ -160,15 +104,15 @@ class RunSpec:
             )
         refuse_unknown(record, [entry.name for entry in dataclasses.fields(cls)], place)
         try:
-            task = record.get("task", "classification")
-            check_choice("task", task, TASKS)
-            kind = TASKS[task]
+            task = record.get("task")
+            check_choice("task", task, kind_names())
+            kind = kind_of(str(task))
             return cls(
-                task=task,
-                data=_part(kind.data, record, "data", place),
-                model=_part(kind.model, record, "model", place),
+                data=_part(kind.data_spec, record, "data", place),
+                model=_part(kind.model_spec, record, "model", place),
                 training=_part(TrainingSpec, record, "training", place),
                 pretraining=_pretraining(kind, record, place),
+                task=kind.name,
                 format_version=version,
             )
         except OptionError as error:
@@ -177,18 +121,29 @@ class RunSpec:
             ) from error
 
 
-def _part(kind: type[_Record], record: Mapping[str, Any], name: str, place: str) -> _Record:
+def _kind_of_data(data: object) -> Kind:
+    """The kind whose data a spec describes."""
+    for kind in kinds():
+        if type(data) is kind.data_spec:
+            return kind
+    raise OptionError(
+        "the data spec belongs to no kind of problem",
+        expected=", ".join(kind.data_spec.__name__ for kind in kinds()),
+        got=type(data).__name__,
+    )
+
+
+def _part(spec: type[Any], record: Mapping[str, Any], name: str, place: str) -> Any:
     values = record.get(name, {})
     if not isinstance(values, Mapping):
         raise RunError(f"{place} is damaged at {name!r}", expected="a JSON object", got=type(values).__name__)
-    refuse_unknown(values, [entry.name for entry in dataclasses.fields(kind)], f"{place}, {name}")
-    return kind(**values)
+    refuse_unknown(values, [entry.name for entry in dataclasses.fields(spec)], f"{place}, {name}")
+    return spec(**values)
 
 
-def _pretraining(kind: TaskSpecs, record: Mapping[str, Any], place: str) -> PretrainingSpec | None:
+def _pretraining(kind: Kind, record: Mapping[str, Any], place: str) -> Any:
     if record.get("pretraining") is None:
         return None
-    if kind.pretraining is None:
+    if kind.pretraining_spec is None:
         raise RunError(f"{place} has a pre-training", expected="none for this task", fix="restore it from a copy")
-    part: PretrainingSpec = _part(kind.pretraining, record, "pretraining", place)
-    return part
+    return _part(kind.pretraining_spec, record, "pretraining", place)

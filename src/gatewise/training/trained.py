@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewise.errors import RunError
-from gatewise.training.kinds import Trained, kind_of
+from gatewise.training.kind import Trained
+from gatewise.training.registry import kind_of
 from gatewise.training.run_folder import RunFolder
 
-__all__ = ["load_run"]
+__all__ = ["load_run", "open_run"]
 
 
 def load_run(folder: str | Path) -> Trained:
@@ -18,7 +19,7 @@ def load_run(folder: str | Path) -> Trained:
         folder: the run folder.
 
     Returns:
-        The trained network of its kind: `TrainedClassifier` and its like, each with its own ways to ask.
+        The trained network of its kind, each with its own ways to ask.
 
     Raises:
         RunError: no run, an unfinished one, a damaged one, or one from a newer version.
@@ -36,3 +37,21 @@ def load_run(folder: str | Path) -> Trained:
     if run.result() is None:
         raise RunError(f"the run in {path} is not finished", fix="run its training command again to resume it")
     return kind_of(spec.task).open(run)
+
+
+def open_run(folder: Path) -> Trained:
+    """Load the trained network of a run folder that a person named; explains what else a folder may be.
+
+    Raises:
+        RunError: there is no such folder, it is a comparison's, unfinished, damaged or too new.
+    """
+    if not folder.exists():
+        raise RunError(f"there is no run folder {folder}", fix="train one: gatewise train imdb --out " + str(folder))
+    if (folder / "plan.json").exists():
+        runs = sorted(path.name for path in (folder / "runs").glob("*") if (path / "result.json").exists())
+        raise RunError(
+            f"{folder} holds a comparison, which has several networks",
+            got=", ".join(runs) or "none finished yet",
+            fix=f"name one of them, for example: {folder / 'runs' / (runs[0] if runs else 'gru-seed0')}",
+        )
+    return load_run(folder)

@@ -1,0 +1,84 @@
+"""Measures cost and memory of one run of each cell after all trials, so that nothing else runs beside it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewise.comparison.run.cache import Entry
+from gatewise.comparison.run.trials import Trial, own_cell_modules
+from gatewise.errors import RunError
+from gatewise.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from gatewise.comparison.plan.plan import Plan
+    from gatewise.comparison.run.execution import Outcome, Workplace
+
+__all__ = ["measure_runs"]
+
+FORMAT_VERSION = 1
+
+
+def measure_runs(plan: Plan, work: Workplace, outcome: Outcome) -> None:
+    """Complete the entries with what one run of each cell costs: the first finished one at the last point of the axis.
+
+    Each is measured in a fresh process, and what was measured before is reused. A measurement that fails is told as a
+    warning: the comparison stands without it.
+
+    Args:
+        plan: what was compared.
+        work: where.
+        outcome: its entries get ``cost`` and ``memory``.
+    """
+    seen: set[str] = set()
+    entries = {entry["name"]: entry for entry in outcome.entries}
+    for trial in outcome.trials:
+        if trial.phase != "final" or trial.cell in seen or trial.point != plan.points[-1]:
+            continue
+        seen.add(trial.cell)
+        place = work.folder / "measurements" / f"{trial.folder}.cost.json"
+        found = _kept(place, trial)
+        if found is None:
+            try:
+                found = _measured(plan, work, trial)
+            except RunError as error:
+                warnings.warn(str(error), stacklevel=2)
+                continue
+            write_json(place, {"format_version": FORMAT_VERSION, "key": trial.key, "found": found})
+        entries[trial.name] |= found
+    _add_times_to_target(plan, work, outcome)
+
+
+def _measured(plan: Plan, work: Workplace, trial: Trial) -> Entry:
+    from gatewise.comparison.cost.cost import measure_alone, measure_cost
+    from gatewise.inspection import memory_of
+    from gatewise.training import load_run
+
+    run_folder = work.folder / str(trial.run_folder)
+    if "__main__" not in own_cell_modules([trial.spec.model.cell]).values():
+        return measure_alone(run_folder, modules=plan.imports)
+    # only this process knows the cell
+    trained, dataset = load_run(run_folder), work.datasets[trial.point]
+    return {"cost": measure_cost(trained, dataset, run_folder), "memory": memory_of(trained, dataset)}
+
+
+def _add_times_to_target(plan: Plan, work: Workplace, outcome: Outcome) -> None:
+    """How long each run trained until it was as good on the validation part as the worst run ever was."""
+    from gatewise.comparison.cost.cost import common_target, time_to_target
+
+    entries = {entry["name"]: entry for entry in outcome.entries}
+    finals = [trial for trial in outcome.trials if trial.phase == "final" and trial.point == plan.points[-1]]
+    runs = [entries[trial.name] for trial in finals]
+    target = common_target([run["epochs"] for run in runs], work.metric)
+    for run in runs if target is not None else []:
+        reached = time_to_target(run["epochs"], work.metric, float(target or 0.0))
+        run["cost"] = {**(run.get("cost") or {}), "time_to_target": reached}
+
+
+def _kept(place: Path, trial: Trial) -> Entry | None:
+    try:
+        kept = read_json(place)
+        return dict(kept["found"]) if kept["key"] == trial.key and kept["format_version"] == FORMAT_VERSION else None
+    except (RunError, KeyError, TypeError):
+        return None

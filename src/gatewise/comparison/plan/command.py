@@ -1,0 +1,123 @@
+"""The command lines that repeat, or continue, what was done."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gatewise.comparison.plan.grid import Range
+from gatewise.comparison.plan.plan import Plan
+from gatewise.training.assembly import PARTS, setting_fields
+from gatewise.training.registry import task_of
+from gatewise.training.run_spec import RunSpec
+
+__all__ = ["compare_command", "setting_words", "train_command"]
+
+
+def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None = None) -> str:
+    """The command that carries a plan out in a folder.
+
+    Args:
+        plan: the plan.
+        folder: where its result lies.
+        options: where and how it runs: ``jobs``, ``cluster``, ``storage``, ``margin``, ``cost``, ``yes``, ``old_code``.
+
+    Example:
+        >>> from gatewise.comparison.plan.plan import make_plan
+        >>> compare_command(make_plan("imdb", cells=["gru"], epochs=5, grid={"lr": [1e-3, 3e-3]}), Path("runs/imdb"))
+        'gatewise compare imdb --cells gru --grid learning_rate=0.001,0.003 --epochs 5 --out runs/imdb'
+    """
+    words = ["gatewise", "compare", plan.data]
+    if task_of(plan.data, given=tuple(plan.settings)) != plan.task:
+        words += ["--task", plan.task]
+    if plan.cells != ("rnn", "lstm", "gru"):
+        words += ["--cells", ",".join(plan.cells)]
+    if len(plan.seeds) > 1:
+        words += ["--seeds", str(len(plan.seeds))]
+    words += _search_words(plan)
+    words += ["--match", plan.match] if plan.match != "hidden" else []
+    for module in plan.imports:
+        words += ["--import", module]
+    if plan.axis is not None:
+        words += [_flag(plan.axis.name), ",".join(map(str, plan.axis.values))]
+    usual = {name: value for part in PARTS for name, value in setting_fields(plan.task, part).items()}
+    seed = {"seed": plan.seeds[0]}
+    words += _given_words({**plan.settings, **seed}, usual)
+    words += _given_words(options or {}, {"jobs": 1, "cost": True, "yes": False, "old_code": False})
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def _search_words(plan: Plan) -> list[str]:
+    if plan.search is None:
+        return []
+    words: list[str] = []
+    for name, values in plan.search.space.items():
+        written = str(values) if isinstance(values, Range) else ",".join(map(str, values))
+        words += ["--grid", f"{name}={written}"]
+    if plan.search.method != "grid":
+        words += ["--search", plan.search.method, "--trials", str(plan.search.trials)]
+    return words + (["--metric", plan.search.metric] if plan.search.metric is not None else [])
+
+
+def _given_words(given: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
+    """Flags for what was asked for and is not the usual."""
+    words: list[str] = []
+    for name, value in given.items():
+        if value is None or value == usual.get(name):
+            continue
+        if isinstance(value, bool):
+            words.append(_flag(name) if value else "--no-" + _flag(name)[2:])
+        else:
+            words += [_flag(name), str(value)]
+    return words
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def train_command(spec: RunSpec, folder: Path) -> str:
+    """The command that trains one network into a folder.
+
+    Example:
+        >>> from gatewise.kinds.classification import DataSpec, ModelSpec
+        >>> train_command(RunSpec(DataSpec(), ModelSpec(cell="lstm", bidirectional=True)), Path("my run"))
+        "gatewise train imdb --cell lstm --bidirectional --out 'my run'"
+    """
+    words = ["gatewise", "train", spec.data.data, "--cell", spec.model.cell]
+    if task_of(spec.data.data, given=_given(spec)) != spec.task:
+        words += ["--task", spec.task]
+    pretrain = spec.pretraining is not None
+    words += ["--pretrain"] if pretrain else []
+    for part in PARTS:
+        if getattr(spec, part) is not None:
+            usual = setting_fields(spec.task, part, pretrain=pretrain)
+            words += setting_words(getattr(spec, part), usual, omit=("data", "cell", "pretrain"))
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ()) -> list[str]:
+    """Flags for the settings that are not the usual ones.
+
+    Example:
+        >>> from gatewise.training.spec import TrainingSpec
+        >>> setting_words(TrainingSpec(epochs=5), {"epochs": 2, "seed": 0})
+        ['--epochs', '5']
+    """
+    words: list[str] = []
+    for name, normal in usual.items():
+        if name in omit or (value := getattr(spec, name)) == normal:
+            continue
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        else:
+            words += [flag, str(value)]
+    return words
+
+
+def _given(spec: RunSpec) -> tuple[str, ...]:
+    usual = setting_fields(spec.task, "data")
+    return tuple(name for name, normal in usual.items() if name != "data" and getattr(spec.data, name) != normal)

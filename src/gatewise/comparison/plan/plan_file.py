@@ -1,0 +1,79 @@
+"""A comparison as a TOML file: the keys are the names of the command's options. Imports no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gatewise.errors import OptionError, did_you_mean
+from gatewise.training.assembly import PARTS, aliases, path_settings, settings_in
+from gatewise.training.registry import kinds
+
+__all__ = ["read_plan_file"]
+
+_OPTIONS = (
+    "data", "cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "margin", "cost", "jobs",
+    "cluster", "storage", "imports", "against", "yes", "old_code",
+)  # fmt: skip
+
+
+def read_plan_file(path: Path, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Read a plan; what the command line says beside it has the last word.
+
+    Args:
+        path: of the file::
+
+                data = "rotten-tomatoes"
+                cells = ["gru", "bilstm"]
+                seeds = 5
+                epochs = 4
+
+                [grid]
+                hidden_size = [64, 128]
+                learning_rate = [1e-3, 3e-3]
+
+        asked: the options given on the command line, by name.
+
+    Returns:
+        The data's name, and all options by name. Paths in the file are relative to its folder.
+
+    Raises:
+        OptionError: the file is missing, no TOML, without data, or has a key that is no option.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "plan.toml"
+        >>> _ = path.write_text('data = "imdb"\\nseeds = 3\\nhidden = 64\\n')
+        >>> read_plan_file(path, {"epochs": 2})
+        ('imdb', {'seeds': 3, 'hidden_size': 64, 'epochs': 2})
+        >>> read_plan_file(path, {"seeds": 1})
+        ('imdb', {'seeds': 1, 'hidden_size': 64})
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OptionError(f"there is no plan {path}", fix="name an existing .toml file") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OptionError(f"{path} cannot be read", expected="a TOML file", got=str(error)) from error
+    settings = {name for kind in kinds() for part in PARTS for name in settings_in(kind, part)} - {"cell"}
+    found: dict[str, Any] = {}
+    for given, value in content.items():
+        name = aliases().get(given, given.replace("-", "_"))
+        if name not in (*_OPTIONS, *settings):
+            raise OptionError(f"{path} has the unknown key {given!r}", fix=did_you_mean(name, [*_OPTIONS, *settings]))
+        found[name] = value
+    if not isinstance(found.get("data"), str):
+        raise OptionError(f"{path} does not say which data", expected='data = "imdb", or a path')
+    for name in (*path_settings(), "out", "against"):
+        if isinstance(found.get(name), str):
+            found[name] = _beside(path, found[name], output=name == "out")
+    data = found.pop("data")
+    return data, {**found, **asked}
+
+
+def _beside(path: Path, name: str, *, output: bool) -> str:
+    """A file's place, seen from the plan's folder where it lies there."""
+    place = path.parent / name
+    return str(place) if output or place.exists() else name

@@ -1,0 +1,88 @@
+"""What finished trials left: one measurement each, found again by its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.comparison.run.trials import Trial
+from gatewise.comparison.verdict.compact import compact_json
+from gatewise.errors import RunError
+from gatewise.files import read_json, write_bytes, write_text
+
+__all__ = ["Entry", "forget_failures", "load_contributions", "save_measurement", "saved_measurement"]
+
+FORMAT_VERSION = 2
+Entry = dict[str, Any]
+
+
+def save_measurement(
+    folder: Path, trial: Trial, entry: Entry, contributions: npt.NDArray[np.floating] | None = None
+) -> None:
+    """Keep what a trial gave: the numbers of each example first, the entry last, each whole or not at all.
+
+    Args:
+        folder: the comparison's.
+        trial: which.
+        entry: ready for JSON.
+        contributions: (N,) what each test example contributes to the metric, kept as float32.
+    """
+    if contributions is not None:
+        import safetensors.numpy
+
+        table = {"contributions": np.ascontiguousarray(contributions, dtype=np.float32)}
+        write_bytes(_place(folder, trial, "safetensors"), safetensors.numpy.save(table))
+    kept = {"format_version": FORMAT_VERSION, "key": trial.key, "run": entry}
+    write_text(_place(folder, trial, "json"), compact_json(kept) + "\n")
+
+
+def saved_measurement(folder: Path, trial: Trial) -> Entry | None:
+    """What this very trial gave before; None where it is missing, damaged, or without its numbers by example."""
+    place = _place(folder, trial, "json")
+    if not place.exists():
+        return None
+    try:
+        kept = read_json(place)
+        if kept["format_version"] != FORMAT_VERSION or kept["key"] != trial.key:
+            return None
+        entry: Entry = kept["run"]
+        if entry["state"] == "finished":
+            if trial.phase != "tuning":
+                load_contributions(folder, trial)
+            if trial.run_folder is not None and trial.phase == "final":
+                read_json(folder / trial.run_folder / "result.json")
+    except (RunError, KeyError, TypeError):
+        return None
+    # the same training may stand under another name in a plan that was changed
+    return {**entry, "name": trial.name, "settings": dict(trial.settings)}
+
+
+def load_contributions(folder: Path, trial: Trial) -> npt.NDArray[np.float32]:
+    """(N,) what each test example contributes to the metric.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    import safetensors
+    import safetensors.numpy
+
+    place = _place(folder, trial, "safetensors")
+    try:
+        found: npt.NDArray[np.float32] = safetensors.numpy.load_file(place)["contributions"]
+    except (OSError, KeyError, safetensors.SafetensorError) as error:
+        raise RunError(f"{place} is missing or damaged", fix="run the same `gatewise compare` again") from error
+    return found
+
+
+def forget_failures(folder: Path, trial: Trial) -> None:
+    """Let a trial be tried again that failed for a reason outside itself; one that diverged would diverge again."""
+    entry = saved_measurement(folder, trial)
+    if entry is not None and entry["state"] == "failed" and entry.get("error_kind") != "DivergenceError":
+        _place(folder, trial, "json").unlink(missing_ok=True)
+
+
+def _place(folder: Path, trial: Trial, ending: str) -> Path:
+    return folder / "measurements" / f"{trial.folder}.{ending}"

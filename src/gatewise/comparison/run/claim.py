@@ -1,0 +1,162 @@
+"""A folder belongs to one comparison: what it holds, and whether it may go on with this plan. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gatewise.comparison.plan.plan import Plan
+from gatewise.comparison.run.locking import LOCK_FILE
+from gatewise.errors import RunError
+from gatewise.files import make_folder, read_json, write_json
+
+__all__ = ["FORMAT_VERSION", "PLAN_FILE", "claim_folder", "held_plan"]
+
+FORMAT_VERSION = 2
+PLAN_FILE = "plan.json"
+_MAY_GROW = ("cells", "seeds")
+_MAY_CHANGE = ("search", "imports", "download")
+
+
+def claim_folder(folder: Path, plan: Plan, *, fingerprint: Mapping[str, str], code: str) -> bool:
+    """Make ``folder`` the place of this plan, or find that it already is.
+
+    A plan may grow: the same settings with more cells, seeds, or values in the grid or on the axis reuse what is there.
+
+    Args:
+        folder: the folder, which need not exist.
+        plan: what is to be compared.
+        fingerprint: of the data, by point of the axis.
+        code: of the code that trains, see `gatewise.comparison.run.trials.code_version`.
+
+    Returns:
+        Whether the folder already held this plan or a smaller one, so that its finished runs are reused.
+
+    Raises:
+        RunError: the folder holds another comparison, a single run, other files, or is damaged or too new; or data or
+            code changed since it was begun.
+        StorageError: it cannot be written.
+    """
+    path = folder / PLAN_FILE
+    wanted = {"format_version": FORMAT_VERSION, "fingerprint": dict(fingerprint), "code": code, **plan.to_dict()}
+    if not path.exists():
+        _refuse_other_content(folder)
+        make_folder(folder)
+        write_json(path, wanted)
+        return False
+    present = _read_plan(path)
+    _refuse_difference(folder, present, wanted)
+    if wanted != present:
+        write_json(path, wanted)
+    return True
+
+
+def held_plan(folder: Path) -> dict[str, Any] | None:
+    """The plan that a folder holds, as it was written; None where there is none."""
+    path = folder / PLAN_FILE
+    return _read_plan(path) if path.exists() else None
+
+
+def _refuse_other_content(folder: Path) -> None:
+    try:
+        content = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read", got=str(error), fix="choose another folder with --out") from error
+    content = [name for name in content if not name.startswith(LOCK_FILE)]
+    if content:
+        what = "a single run" if "spec.json" in content else "other files"
+        raise RunError(
+            f"{folder} is not empty: it holds {what}",
+            expected="a new or empty folder, or one with the same comparison",
+            got=", ".join(content[:3]) + (", ..." if len(content) > 3 else ""),
+            fix=f"choose another folder, for example --out {_free_name(folder)}",
+        )
+
+
+def _read_plan(path: Path) -> dict[str, Any]:
+    present = read_json(path)
+    version = present.get("format_version") if isinstance(present, dict) else None
+    if not isinstance(version, int):
+        raise RunError(f"{path} is damaged", expected="a format_version", fix="choose another folder with --out")
+    if version > FORMAT_VERSION:
+        raise RunError(
+            f"{path} is from a newer Gatewise",
+            expected=f"format {FORMAT_VERSION} or older",
+            got=f"format {version}",
+            fix="update Gatewise: pip install --upgrade gatewise",
+        )
+    if version < FORMAT_VERSION:
+        raise RunError(
+            f"{path} is from an older Gatewise, whose comparisons cannot be continued",
+            expected=f"format {FORMAT_VERSION}",
+            got=f"format {version}",
+            fix=f"choose another folder, for example --out {_free_name(path.parent)}",
+        )
+    return dict(present)
+
+
+def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    another = f"choose another folder, for example --out {_free_name(folder)}"
+    for name, there, asked in _differences(present, wanted):
+        if name == "code":
+            raise RunError(
+                f"the code that trains changed since the comparison in {folder} was begun",
+                expected=f"code {there}",
+                got=f"code {asked}",
+                fix=f"{another}; or add --old-code to count what the older code trained as the same",
+            )
+        if name == "fingerprint":
+            raise RunError(
+                f"{folder} holds another comparison: data differs",
+                expected="the data as they were",
+                got="data that changed since",
+                fix=another,
+            )
+        raise RunError(
+            f"{folder} holds another comparison: {name} differs",
+            expected=f"{name} {_word(there)}",
+            got=f"{name} {_word(asked)}",
+            fix=another,
+        )
+
+
+def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What stands in the way, settings first: other data under another name are no change of the data."""
+    there, asked = _flatten(present), _flatten(wanted)
+    found = []
+    for name in dict.fromkeys([*asked, *there]):
+        old, new = there.get(name), asked.get(name)
+        if old == new or name in _MAY_CHANGE:
+            continue
+        if name in _MAY_GROW and isinstance(old, list) and set(old) <= set(new or ()):
+            continue
+        if name == "fingerprint" and all(
+            (new or {}).get(point, value) == value for point, value in (old or {}).items()
+        ):
+            continue
+        if name == "axis" and old and new and old["name"] == new["name"] and set(old["values"]) <= set(new["values"]):
+            continue
+        found.append((name, old, new))
+    return sorted(
+        found, key=lambda each: ("code", "fingerprint").index(each[0]) if each[0] in ("code", "fingerprint") else -1
+    )
+
+
+def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name, whatever part of the spec they stand in."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        flat.update(value if name in ("data", "model", "training", "pretraining") and value else {name: value})
+    return flat
+
+
+def _word(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else repr(value)
+
+
+def _free_name(folder: Path) -> Path:
+    number = 2
+    while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
+        number += 1
+    return candidate

@@ -1,0 +1,148 @@
+"""What a comparison tells while it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewise.comparison.plan.plan import Plan
+from gatewise.comparison.run.trials import Trial
+
+if TYPE_CHECKING:
+    from gatewise.statistics.measure import Metric
+    from gatewise.training.kind import Dataset
+
+__all__ = [
+    "ComparisonEvent",
+    "ComparisonListener",
+    "DataReady",
+    "Measuring",
+    "PlanReady",
+    "TrialDone",
+    "TrialStatus",
+    "TuningDone",
+]
+
+
+@dataclass(frozen=True)
+class DataReady:
+    """The data is read and split; ``resumed`` says that the folder already holds a part of this comparison."""
+
+    plan: Plan
+    dataset: Dataset
+    folder: Path
+    resumed: bool
+    metric: Metric
+
+
+@dataclass(frozen=True)
+class PlanReady:
+    """The plan is frozen and about to be carried out.
+
+    Attributes:
+        plan: what is to be done.
+        trainings: how many networks that is, at most.
+        seconds: how long it will take, estimated from a few measured steps of each cell; None where nothing is left.
+        jobs: trials at the same time.
+        threads: CPU threads of each.
+        where: ``this process``, ``2 processes`` or the cluster's address.
+        widths: the hidden size of each cell where the plan matches parameters; else empty.
+    """
+
+    plan: Plan
+    trainings: int
+    seconds: float | None
+    jobs: int
+    threads: int
+    where: str
+    widths: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TrialStatus:
+    """Where a trial stands.
+
+    Attributes:
+        name: the trial's.
+        phase: ``begun``, ``training`` or ``pretraining``.
+        epoch: the present one, from 1.
+        epochs: of the run, at most.
+        step: steps of the epoch that are done.
+        steps: of an epoch.
+        loss: of the last step.
+        rate: examples per second, in ``unit``.
+        unit: what an example is.
+        seconds_left: of this trial.
+        parameters: of its network.
+        kernel: what computes its recurrent layers.
+        figure: the metric on the validation part after the last whole epoch.
+        resumed: the epoch in which it was taken up, or None.
+    """
+
+    name: str
+    phase: str = "begun"
+    epoch: int = 1
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    rate: float | None = None
+    unit: str = "examples"
+    seconds_left: float | None = None
+    parameters: int = 0
+    kernel: str = ""
+    figure: float | None = None
+    resumed: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrialDone:
+    """A trial is finished, or has failed.
+
+    Attributes:
+        trial: which.
+        number: of the trials done so far.
+        total: of all trials, at most.
+        reused: it was trained and measured before.
+        error: why it failed, or None.
+        validation: the metric on the validation part, or None.
+        test: the metric on the test part; None while settings are chosen.
+        training_seconds: its training time, or None.
+    """
+
+    trial: Trial
+    number: int
+    total: int
+    reused: bool
+    error: str | None
+    validation: float | None
+    test: float | None
+    training_seconds: float | None
+
+
+@dataclass(frozen=True)
+class TuningDone:
+    """The settings of a cell are chosen; ``figure`` is the winner's on the validation part."""
+
+    cell: str
+    point: Any
+    settings: dict[str, Any]
+    figure: float
+    trials: int
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """All trials are done; cost and memory are measured, alone, in a process of their own."""
+
+    runs: int
+
+
+ComparisonEvent = DataReady | PlanReady | TrialStatus | TrialDone | TuningDone | Measuring
+ComparisonListener = Callable[[ComparisonEvent], None]

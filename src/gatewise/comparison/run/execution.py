@@ -1,0 +1,274 @@
+"""Carries a plan out: baselines, the search for each cell's settings, then the winners with fresh seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.comparison.plan.plan import Plan
+from gatewise.comparison.run.budget import Budget
+from gatewise.comparison.run.cache import Entry, forget_failures, load_contributions, saved_measurement
+from gatewise.comparison.run.events import ComparisonListener, TrialDone, TuningDone
+from gatewise.comparison.run.pool import Pool
+from gatewise.comparison.run.search import CellSearch
+from gatewise.comparison.run.trials import Trial, trial_key
+from gatewise.comparison.run.tuning_log import TuningLog
+from gatewise.comparison.run.worker import Task
+from gatewise.errors import TrainingError
+from gatewise.statistics.measure import Metric
+from gatewise.training.settings import settings_of
+
+__all__ = ["Outcome", "Workplace", "execute"]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a plan is carried out, and on what.
+
+    Attributes:
+        folder: the comparison's.
+        datasets: the data, by point of the axis.
+        metric: of the task.
+        baselines: names of the task's baselines.
+        code: see `gatewise.comparison.run.trials.code_version`.
+        threads: CPU threads of each trial.
+        budget: measured sizes and times.
+        pool: where trials run.
+        log: what the search did, for others to read.
+        told: is told of every step.
+    """
+
+    folder: Path
+    datasets: Mapping[Any, Any]
+    metric: Metric
+    baselines: tuple[str, ...]
+    code: str
+    threads: int
+    budget: Budget
+    pool: Pool
+    log: TuningLog
+    told: ComparisonListener
+
+
+@dataclass
+class Outcome:
+    """What a plan gave.
+
+    Attributes:
+        entries: of every final run and baseline, finished or failed, in the order of the tables.
+        contributions: of the finished ones, by name: (N,).
+        tuning: of every trial of the search.
+        trials: the finished final runs, in the order of their entries.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    contributions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    tuning: list[Entry] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+
+
+def execute(plan: Plan, work: Workplace) -> Outcome:
+    """Carry a plan out; what was finished before is reused, what failed for want of memory is tried again.
+
+    Raises:
+        StorageError: the folder cannot be written, or the disk is full; nothing finished is lost.
+        TrainingError: not one network could be trained.
+    """
+    return _Execution(plan, work).carry_out()
+
+
+class _Execution:
+    def __init__(self, plan: Plan, work: Workplace) -> None:
+        self.plan, self.work = plan, work
+        self.total = len(plan.points) * len(work.baselines) + plan.trainings
+        self.done = 0
+        self.tried: set[str] = set()
+        self.outcome = Outcome()
+        self.chosen: dict[tuple[str, Any], dict[str, Any]] = {}
+
+    def carry_out(self) -> Outcome:
+        baselines = [self._baseline(name, point) for point in self.plan.points for name in self.work.baselines]
+        results = self._run(baselines)
+        if self.plan.search is not None:
+            self._tune()
+        finals = [self._final(cell, point, seed) for cell, point in self._places() for seed in self.plan.seeds]
+        results |= self._run(finals)
+        for trial in (*baselines, *finals):
+            self._keep(trial, results[trial.folder])
+        if finals and not any(results[trial.folder]["state"] == "finished" for trial in finals):
+            failed = results[finals[0].folder]
+            raise TrainingError(
+                f"not one network could be trained; {failed['name']}: {failed['error']}",
+                fix="see the reason above; finished runs are kept, and the same command tries again",
+            )
+        return self.outcome
+
+    def _places(self) -> list[tuple[str, Any]]:
+        """Cells at points of the axis for which settings were found."""
+        places = [(cell, point) for cell in self.plan.cells for point in self.plan.points]
+        return places if self.plan.search is None else [place for place in places if place in self.chosen]
+
+    def _keep(self, trial: Trial, entry: Entry) -> None:
+        self.outcome.entries.append(entry)
+        if entry["state"] == "finished":
+            self.outcome.contributions[trial.name] = load_contributions(self.work.folder, trial)
+            self.outcome.trials.append(trial)
+
+    def _tune(self) -> None:
+        """Search for every cell at once, generation by generation, so that all processes have work."""
+        search = self.plan.search
+        assert search is not None
+        name = search.metric or self.work.metric.name
+        higher = self.work.metric.higher_is_better if name == self.work.metric.name else False
+        places = [(cell, point) for cell in self.plan.cells for point in self.plan.points]
+        searches = {place: CellSearch(search, *place, higher_is_better=higher) for place in places}
+        trials: dict[tuple[str, Any], list[Trial]] = {place: [] for place in places}
+        results: dict[str, Entry] = {}
+        while True:
+            asked = {
+                place: [self._tuning(*place, settings) for settings in each.next_generation()]
+                for place, each in searches.items()
+            }
+            if not any(asked.values()):
+                break
+            new = [trial for generation in asked.values() for trial in generation]
+            self._take_from_log(new)
+            results |= self._run(new)
+            for place, generation in asked.items():
+                trials[place] += generation
+                figures = [_figure(results[trial.folder], name) for trial in generation]
+                if generation:
+                    searches[place].tell(figures)
+                    self.work.log.write(place, searches[place], generation, results)
+        for place, each in searches.items():
+            self._choose(place, each, trials[place], results)
+
+    def _choose(
+        self, place: tuple[str, Any], search: CellSearch, trials: Sequence[Trial], results: Mapping[str, Entry]
+    ) -> None:
+        cell, point = place
+        try:
+            best = search.best
+        except TrainingError as error:
+            first = results[trials[0].folder]
+            words = f"{error.message}; the first one: {first['error']}"
+            failed: Entry = {
+                "name": cell,
+                "cell": cell,
+                "seed": None,
+                "state": "failed",
+                "error": words,
+                "folder": None,
+            }
+            self.outcome.entries.append(failed if point is None else {**failed, "point": point})
+        else:
+            self.chosen[place] = dict(search.asked[best])
+            figure = search.figures[best]
+            assert figure is not None
+            self.work.told(TuningDone(cell, point, dict(search.asked[best]), figure, len(trials)))
+        winner = trials[search.best].key if place in self.chosen else None
+        for trial in trials:
+            entry = results[trial.folder]
+            kept = ("name", "cell", "seed", "settings", "state", "validation", "error", "training_seconds", "point")
+            self.outcome.tuning.append(
+                {name: entry[name] for name in kept if name in entry} | {"chosen": trial.key == winner}
+            )
+
+    def _run(self, trials: Iterable[Trial]) -> dict[str, Entry]:
+        """Carry trials out, each once, and read what they left."""
+        wanted = {trial.folder: trial for trial in trials}
+        results: dict[str, Entry] = {}
+        waiting: list[Task] = []
+        for trial in wanted.values():
+            if trial.folder not in self.tried:
+                forget_failures(self.work.folder, trial)
+            entry = saved_measurement(self.work.folder, trial)
+            if entry is None:
+                waiting.append(self._task(trial))
+            else:
+                results[trial.folder] = entry
+                self._tell(trial, entry, reused=trial.folder not in self.tried)
+        self.tried |= set(wanted)
+        for task in self.work.pool.run(waiting):
+            entry = saved_measurement(self.work.folder, task.trial)
+            if entry is None:
+                raise TrainingError(f"the measurement of {task.trial.name} vanished", fix="run the same command again")
+            results[task.trial.folder] = entry
+            self._tell(task.trial, entry, reused=False)
+        return results
+
+    def _tell(self, trial: Trial, entry: Entry, *, reused: bool) -> None:
+        self.done += 1
+        name = self.work.metric.name
+        self.work.told(
+            TrialDone(
+                trial,
+                min(self.done, self.total),
+                self.total,
+                reused,
+                entry.get("error"),
+                (entry.get("validation") or {}).get(name),
+                (entry.get("test") or {}).get(name),
+                entry.get("training_seconds"),
+            )
+        )
+
+    def _task(self, trial: Trial) -> Task:
+        data: Any = trial.spec.data
+        changes = {}
+        for name in (entry.name for entry in settings_of(type(data)).values() if entry.is_path):
+            value = getattr(data, name)
+            if isinstance(value, str) and Path(value).exists():
+                changes[name] = str(Path(value).resolve())
+        return Task(
+            trial,
+            dataclasses.replace(data, **changes),
+            str(self.work.folder.resolve()),
+            self.work.datasets[trial.point].fingerprint,
+            self.work.threads,
+            self.plan.imports,
+        )
+
+    def _baseline(self, name: str, point: Any) -> Trial:
+        spec = self.plan.spec(self.plan.cells[0], self.plan.seeds[0], None, point)
+        return Trial(
+            _name(name, self.plan, point), name, None, "baseline", spec, self._key(spec, point, name), {}, point
+        )
+
+    def _tuning(self, cell: str, point: Any, settings: Mapping[str, Any]) -> Trial:
+        search = self.plan.search
+        assert search is not None
+        whole = self.work.budget.chosen(cell, point, settings)
+        spec = self.plan.spec(cell, search.seed, whole, point)
+        key = self._key(spec, point)
+        name = _name(cell, self.plan, point) + f"-tuning-{key[:8]}"
+        return Trial(name, cell, search.seed, "tuning", spec, key, whole, point)
+
+    def _final(self, cell: str, point: Any, seed: int) -> Trial:
+        settings = self.work.budget.chosen(cell, point, self.chosen.get((cell, point), {}))
+        spec = self.plan.spec(cell, seed, settings, point)
+        name = _name(cell, self.plan, point) + f"-seed{seed}"
+        return Trial(name, cell, seed, "final", spec, self._key(spec, point), settings, point)
+
+    def _key(self, spec: Any, point: Any, baseline: str | None = None) -> str:
+        return trial_key(spec, self.work.datasets[point].fingerprint, self.work.code, baseline)
+
+    def _take_from_log(self, trials: Sequence[Trial]) -> None:
+        """What another machine tried already, as the shared database tells."""
+        for trial in trials:
+            if saved_measurement(self.work.folder, trial) is None:
+                self.work.log.fetch(self.work.folder, trial)
+
+
+def _name(cell: str, plan: Plan, point: Any) -> str:
+    return cell if plan.axis is None else f"{cell}-{plan.axis.name}{point}"
+
+
+def _figure(entry: Entry, name: str) -> float | None:
+    return float(entry["validation"][name]) if entry["state"] == "finished" else None

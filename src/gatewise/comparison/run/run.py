@@ -1,0 +1,252 @@
+"""From a plan to a finished comparison in a folder: the one function behind command and Python call."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gatewise.comparison.cost.measuring import measure_runs
+from gatewise.comparison.plan.command import compare_command
+from gatewise.comparison.plan.plan import Plan
+from gatewise.comparison.plan.variants import variant_settings
+from gatewise.comparison.result import RECORD_FILE, Comparison
+from gatewise.comparison.run.budget import Budget
+from gatewise.comparison.run.claim import claim_folder, held_plan
+from gatewise.comparison.run.events import ComparisonEvent, ComparisonListener, DataReady, Measuring, PlanReady
+from gatewise.comparison.run.execution import Outcome, Workplace, execute
+from gatewise.comparison.run.locking import hold_folder
+from gatewise.comparison.run.pool import Pool, describe_place
+from gatewise.comparison.run.trials import code_version, own_cell_modules
+from gatewise.comparison.run.tuning_log import TuningLog
+from gatewise.comparison.run.worker import keep_dataset
+from gatewise.comparison.verdict.record import build_record, compact_json
+from gatewise.errors import OptionError, TrainingError
+from gatewise.files import make_folder, read_json, write_text
+from gatewise.statistics.measure import Metric
+from gatewise.training.checks import check_real, check_whole
+
+__all__ = ["run_plan"]
+
+_WEEK = 7 * 24 * 3600.0
+_MOST_TRAININGS = 100_000
+
+
+def run_plan(
+    plan: Plan,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    cluster: str | None = None,
+    storage: str | None = None,
+    yes: bool = False,
+    old_code: bool = False,
+    margin: float | None = None,
+    cost: bool = True,
+    on_event: ComparisonListener | None = None,
+) -> Comparison:
+    """Carry a plan out in a folder, or go on with it.
+
+    Args:
+        plan: what to compare.
+        folder: for run folders, measurements and `comparison.json`.
+        jobs: trials at the same time, each in a process of its own.
+        cluster: address of a Dask scheduler whose workers carry the trials out; None: this machine.
+        storage: URL of a database that keeps the search's trials; None: a journal in the folder.
+        yes: go on even if it would take longer than a week.
+        old_code: count what an older version of the code trained in this folder as the same.
+        margin: differences within it make no difference in practice; None: see `build_record`.
+        cost: measure, after the trials, what one run of each cell costs.
+        on_event: is told of every step, see `gatewise.comparison.run.events`.
+
+    Raises:
+        OptionError: too long, a metric that the task lacks, an unreachable cluster, a cell that processes cannot find.
+        RunError: the folder holds something else, or another comparison is under way in it.
+        DataError: the data cannot be used.
+        StorageError: the folder cannot be written.
+    """
+    from gatewise.training.registry import kind_of
+
+    told = on_event or _say_nothing
+    _check(plan, jobs, margin)
+    plan = _with_own_cells(plan, jobs, cluster)
+    kind = kind_of(plan.task)
+    datasets = _load(plan, kind)
+    metric = kind.measure(datasets[plan.points[-1]])
+    _check_metric(plan, metric)
+    code = code_version((variant_settings(cell, plan.task)["cell"] for cell in plan.cells), plan.task)
+    plan, threads, code = _as_begun(plan, folder, jobs, cluster, code, old_code=old_code)
+    make_folder(folder)
+    with hold_folder(folder):
+        prints = {str(point): dataset.fingerprint for point, dataset in datasets.items()}
+        resumed = claim_folder(folder, plan, fingerprint=prints, code=code)
+        for place in ("runs", "measurements", "live"):
+            make_folder(folder / place)
+        told(DataReady(plan, datasets[plan.points[-1]], folder, resumed, metric))
+        if cluster is not None:
+            from gatewise.comparison.run.cluster import check_cluster
+
+            jobs = check_cluster(cluster, folder)
+        work = _workplace(
+            plan, kind, datasets, folder, code, threads, told, metric, jobs=jobs, cluster=cluster, storage=storage
+        )
+        told(_ready(plan, work, jobs, cluster, yes=yes))
+        outcome = execute(plan, work)
+        if cost:
+            told(Measuring(len(plan.cells)))
+            measure_runs(plan, work, outcome)
+        record = _record(plan, kind, datasets, folder, outcome, margin)
+        write_text(folder / RECORD_FILE, compact_json(record) + "\n")
+        shutil.rmtree(folder / "live", ignore_errors=True)
+    return Comparison(folder, record)
+
+
+def _workplace(
+    plan: Plan,
+    kind: Any,
+    datasets: Mapping[Any, Any],
+    folder: Path,
+    code: str,
+    threads: int,
+    told: ComparisonListener,
+    metric: Metric,
+    *,
+    jobs: int,
+    cluster: str | None,
+    storage: str | None,
+) -> Workplace:
+    first = datasets[plan.points[0]].fingerprint[:8]
+    return Workplace(
+        folder,
+        datasets,
+        metric,
+        tuple(each.name for each in kind.baselines(plan.base().data)),
+        code,
+        threads,
+        Budget(plan, datasets, folder, threads, 1 if cluster is not None else jobs),
+        Pool(folder, jobs, cluster, told),
+        TuningLog(folder, storage, f"{plan.data} {first}", wanted=plan.search is not None),
+        told,
+    )
+
+
+def _say_nothing(event: ComparisonEvent) -> None:
+    """Nobody listens."""
+
+
+def _check(plan: Plan, jobs: int, margin: float | None) -> None:
+    check_whole("jobs", jobs, minimum=1)
+    if margin is not None:
+        check_real("margin", margin, 0.0, open_minimum=True)
+    if plan.trainings > _MOST_TRAININGS:
+        raise OptionError(
+            "the plan has too many trials", expected=f"at most {_MOST_TRAININGS:,}", got=f"{plan.trainings:,}"
+        )
+
+
+def _with_own_cells(plan: Plan, jobs: int, cluster: str | None) -> Plan:
+    """Let other processes learn of cells that are not Gatewise's own."""
+    own = own_cell_modules(variant_settings(cell, plan.task)["cell"] for cell in plan.cells)
+    for cell, module in own.items():
+        if module == "__main__" and (jobs > 1 or cluster is not None):
+            raise OptionError(
+                f"the cell {cell!r} is defined where other processes cannot find it",
+                expected="a cell defined in a module that can be imported",
+                got="one defined in the script or the notebook that runs",
+                fix="move its class into a file of its own and import that, or use jobs=1",
+            )
+    found = tuple(dict.fromkeys([*plan.imports, *(module for module in own.values() if module != "__main__")]))
+    return dataclasses.replace(plan, imports=found)
+
+
+def _check_metric(plan: Plan, metric: Metric) -> None:
+    asked = None if plan.search is None else plan.search.metric
+    if asked is not None and asked not in (metric.name, "loss"):
+        raise OptionError(
+            f"{plan.task} has no metric {asked!r} to choose settings by",
+            expected=f"{metric.name} or loss",
+            fix=f"leave --metric away, or use --metric {metric.name}",
+        )
+
+
+def _load(plan: Plan, kind: Any) -> dict[Any, Any]:
+    """The data at each point of the axis, read once where it does not change them."""
+    found: dict[Any, Any] = {}
+    read: dict[str, Any] = {}
+    for point in plan.points:
+        spec = plan.base(point).data
+        if repr(spec) not in read:
+            read[repr(spec)] = kind.load(spec)
+        found[point] = read[repr(spec)]
+    return found
+
+
+def _as_begun(
+    plan: Plan, folder: Path, jobs: int, cluster: str | None, code: str, *, old_code: bool
+) -> tuple[Plan, int, str]:
+    """Settle the number of threads, on which the last bits depend: a folder that was begun goes on with its own."""
+    from gatewise.training.environment import usable_cores
+
+    held = held_plan(folder)
+    threads = plan.settings.get("threads")
+    if threads is None and held is not None:
+        threads = (held.get("training") or {}).get("threads")
+    if threads is None:
+        threads = 1 if cluster is not None else max(1, usable_cores() // jobs)
+    if old_code and held is not None:
+        code = str(held.get("code", code))
+    return dataclasses.replace(plan, settings={**plan.settings, "threads": threads}), int(threads), code
+
+
+def _ready(plan: Plan, work: Workplace, jobs: int, cluster: str | None, *, yes: bool) -> PlanReady:
+    """Freeze the plan: what it is, and how long it will take."""
+    from gatewise.comparison.run.estimate import estimate_seconds
+
+    point = plan.points[-1]
+    keep_dataset(plan.task, plan.spec(plan.cells[0], 0, None, point).data, work.datasets[point])
+    widths = {}
+    if plan.match == "parameters":
+        widths = {cell: int(work.budget.chosen(cell, point, {})["hidden_size"]) for cell in plan.cells}
+    seconds = None
+    with contextlib.suppress(TrainingError):
+        seconds = estimate_seconds(plan, work, jobs)
+    if seconds is not None and seconds > _WEEK and not yes:
+        raise OptionError(
+            "the plan would not end this week",
+            expected="less than 7 days",
+            got=f"{plan.trainings:,} trainings, about {seconds / 86400:,.0f} days",
+            fix="make the grid smaller, use --search tpe --trials 30, or add --yes",
+        )
+    return PlanReady(plan, plan.trainings, seconds, jobs, work.threads, describe_place(jobs, cluster), widths)
+
+
+def _record(
+    plan: Plan, kind: Any, datasets: Mapping[Any, Any], folder: Path, outcome: Outcome, margin: float | None
+) -> dict[str, Any]:
+    axis = None
+    if plan.axis is not None:
+        axis = {"name": plan.axis.name, "title": plan.axis.name.replace("_", " ")}
+    return build_record(
+        plan.to_dict(),
+        kind,
+        datasets[plan.points[-1]],
+        outcome.entries,
+        outcome.contributions,
+        environment=_environment(folder, outcome),
+        command=compare_command(plan, folder),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tuning=outcome.tuning,
+        axis=axis,
+        margin=margin,
+    )
+
+
+def _environment(folder: Path, outcome: Outcome) -> dict[str, Any]:
+    """Versions, threads and processor as the first run noted them."""
+    first = next(trial for trial in outcome.trials if trial.run_folder is not None)
+    noted = read_json(folder / str(first.run_folder) / "environment.json")
+    return {name: value for name, value in dict(noted).items() if name in ("versions", "machine", "threads", "device")}

@@ -1,0 +1,169 @@
+"""A trial: one training or baseline of a comparison, known by a hash of all that its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import inspect
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gatewise.training.registry import kind_of
+from gatewise.training.run_spec import RunSpec
+
+__all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
+
+_PACKAGES = ("kernels", "nn", "data", "statistics", "training", "kinds")
+_SOURCES = (".py", ".cpp", ".h")
+_BUILT = (".so", ".dll", ".dylib")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training, or one baseline, of a comparison.
+
+    Attributes:
+        name: as in the tables: ``gru-seed0``.
+        cell: the variant, or the baseline's name.
+        seed: start of its random numbers; None for a baseline.
+        phase: ``tuning`` (settings are being chosen; the test part is not touched), ``final`` or ``baseline``.
+        spec: the run.
+        key: hash of all that the result depends on, see `trial_key`.
+        settings: what was chosen for it.
+        point: value of the axis, or None.
+    """
+
+    name: str
+    cell: str
+    seed: int | None
+    phase: str
+    spec: RunSpec
+    key: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    point: Any = None
+
+    @property
+    def folder(self) -> str:
+        """Name of its run folder and of its measurement: cell, point and seed, fit for a file, and the key's beginning.
+
+        Example:
+            >>> from gatewise.kinds.classification import DataSpec
+            >>> Trial("gru*2-seed0", "gru*2", 0, "final", RunSpec(DataSpec()), "0123456789abcdef").folder
+            'gru-2-layers-seed0-01234567'
+        """
+        layered = re.sub(r"\*(\d+)", r"-\1-layers", self.name)
+        return re.sub(r"[^\w.-]", "-", layered) + ("" if self.phase == "tuning" else f"-{self.key[:8]}")
+
+    @property
+    def run_folder(self) -> str | None:
+        """The run folder inside the comparison's, as in its record; None for a baseline."""
+        return None if self.phase == "baseline" else f"runs/{self.folder}"
+
+
+def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None = None) -> str:
+    """The hash by which a finished trial is found again.
+
+    Args:
+        spec: the run.
+        fingerprint: of its data.
+        code: see `code_version`.
+        baseline: the baseline's name; it depends on the data alone.
+
+    Example:
+        >>> from gatewise.kinds.classification.spec import DataSpec
+        >>> first, again = RunSpec(data=DataSpec(download=True)), RunSpec(data=DataSpec(download=False))
+        >>> trial_key(first, "f" * 64, "1") == trial_key(again, "f" * 64, "1")
+        True
+    """
+    record = spec.to_dict()
+    record["data"].pop("download", None)
+    if baseline is not None:
+        record = {"task": record["task"], "data": record["data"], "baseline": baseline}
+    content = {"spec": record, "fingerprint": fingerprint, "code": code}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def code_version(cells: Iterable[str] = (), task: str | None = None) -> str:
+    """A hash of the code that a training's result depends on.
+
+    It covers the sources of Gatewise from kernels to training, which kernels are built, the version of torch, a kernel
+    that was forced, and the cells of one's own that take part.
+
+    Args:
+        cells: names of registered cells.
+        task: the kind of problem; the sources of one from another package count too.
+
+    Example:
+        >>> len(code_version()), code_version() == code_version(["gru"])
+        (16, True)
+    """
+    parts = [_own_sources(), importlib.metadata.version("torch"), os.environ.get("GATEWISE_KERNEL", "")]
+    for cell in sorted(set(cells)):
+        kind = _foreign_class(cell)
+        if kind is not None:
+            try:
+                parts.append(inspect.getsource(kind))
+            except (OSError, TypeError):
+                parts.append(f"{cell}, typed in by hand")
+    if task is not None:
+        parts.append(_foreign_kind(task))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def own_cell_modules(cells: Iterable[str]) -> dict[str, str]:
+    """The modules that define those of the named cells that are not Gatewise's own.
+
+    Example:
+        >>> own_cell_modules(["gru", "lstm"])
+        {}
+    """
+    found = {cell: _foreign_class(cell) for cell in cells}
+    return {cell: kind.__module__ for cell, kind in found.items() if kind is not None}
+
+
+def _foreign_class(cell: str) -> type[Any] | None:
+    """The class of a registered cell that is not part of Gatewise."""
+    if "gatewise.nn" not in sys.modules:
+        return None
+    from gatewise.nn.cell import cell_class, cells
+
+    if cell not in cells():
+        return None
+    kind = cell_class(cell)
+    return None if kind.__module__.split(".")[0] == "gatewise" else kind
+
+
+def _foreign_kind(task: str) -> str:
+    """A hash of the sources of a kind that is not part of Gatewise."""
+    module = type(kind_of(task)).__module__
+    place = getattr(sys.modules.get(module), "__file__", None)
+    if module.split(".")[0] == "gatewise" or place is None:
+        return ""
+    home = Path(place).resolve()
+    alone = "." not in module and home.name != "__init__.py"
+    return _sources_of(home.parent, [home] if alone else sorted(home.parent.rglob("*")))
+
+
+@cache
+def _own_sources() -> str:
+    home = Path(__file__).resolve().parents[2]
+    return _sources_of(home, [path for package in _PACKAGES for path in sorted((home / package).rglob("*"))])
+
+
+def _sources_of(home: Path, paths: Iterable[Path]) -> str:
+    """A hash of sources and of which kernels are built."""
+    found = hashlib.sha256()
+    for path in paths:
+        if path.suffix in _SOURCES:
+            found.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes())
+        elif path.suffix in _BUILT:
+            # a build differs from machine to machine in its bytes, not in what it computes
+            found.update(path.name.encode())
+    return found.hexdigest()

@@ -1,0 +1,121 @@
+"""Writes what a search did into an Optuna storage: a journal in the folder, or a database that others share.
+
+The folder's measurements are the truth; the storage is a copy of them that `optuna-dashboard` can show, and from which
+a comparison on another machine takes the trials that it would have to repeat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gatewise.comparison.run.cache import Entry, save_measurement
+from gatewise.comparison.run.search import CellSearch, distributions
+from gatewise.comparison.run.trials import Trial
+from gatewise.errors import StorageError
+
+__all__ = ["JOURNAL_FILE", "TuningLog"]
+
+JOURNAL_FILE = "tuning.journal"
+_KEY, _ENTRY = "gatewise_key", "gatewise_entry"
+
+
+class TuningLog:
+    """One Optuna study for each cell's search.
+
+    Args:
+        folder: the comparison's.
+        url: of a database, as SQLAlchemy reads it: ``sqlite:///trials.db``, ``postgresql://...``; None: the journal.
+        name: beginning of the studies' names.
+        wanted: whether there is a search at all.
+
+    Raises:
+        StorageError: the database does not answer.
+    """
+
+    def __init__(self, folder: Path, url: str | None, name: str, *, wanted: bool) -> None:
+        self.folder, self.url, self.name = folder, url, name
+        self._open: Any = None
+        self._found: dict[str, Entry] = {}
+        if wanted:
+            self._open = self._storage()
+            self._read()
+
+    def fetch(self, folder: Path, trial: Trial) -> None:
+        """Take over what the storage knows of a trial, if it does."""
+        entry = self._found.get(trial.key)
+        if entry is not None:
+            save_measurement(folder, trial, entry)
+
+    def write(
+        self, place: tuple[str, Any], search: CellSearch, trials: Sequence[Trial], results: Mapping[str, Entry]
+    ) -> None:
+        """Add a generation of trials, each once."""
+        import optuna
+
+        study = optuna.create_study(
+            storage=self._open,
+            study_name=self._study_name(*place),
+            direction="maximize" if search.higher_is_better else "minimize",
+            load_if_exists=True,
+        )
+        there = {trial.user_attrs.get(_KEY) for trial in study.get_trials(deepcopy=False)}
+        spaces = distributions(search.search.space)
+        begun = len(search.figures) - len(trials)
+        for number, trial in enumerate(trials, start=begun):
+            figure, entry = search.figures[number], results[trial.folder]
+            if trial.key in there:
+                continue
+            there.add(trial.key)
+            failed = figure is None
+            study.add_trial(
+                optuna.trial.create_trial(
+                    state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
+                    value=figure,
+                    params=search.asked[number],
+                    distributions=spaces,
+                    user_attrs={_KEY: trial.key, _ENTRY: None if failed else json.dumps(entry)},
+                )
+            )
+
+    def _study_name(self, cell: str, point: Any) -> str:
+        return f"{self.name}: {cell}" + ("" if point is None else f" at {point}")
+
+    def _read(self) -> None:
+        """What finished trials the storage knows, by key."""
+        for study in self._open.get_all_studies():
+            for trial in self._open.get_all_trials(study._study_id, deepcopy=False):
+                entry = trial.user_attrs.get(_ENTRY)
+                if entry is not None:
+                    with contextlib.suppress(ValueError):
+                        self._found[trial.user_attrs[_KEY]] = json.loads(entry)
+
+    def _storage(self) -> Any:
+        import optuna
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        if self.url is not None:
+            try:
+                return optuna.storages.RDBStorage(self.url)
+            except Exception as error:
+                raise StorageError(
+                    f"the storage {self.url} cannot be opened",
+                    expected="a database as SQLAlchemy names it, such as sqlite:///trials.db or postgresql://host/name",
+                    got=str(error).splitlines()[0],
+                ) from error
+        place = self.folder / JOURNAL_FILE
+        self._mend(place)
+        return optuna.storages.JournalStorage(JournalFileBackend(str(place)))
+
+    def _mend(self, place: Path) -> None:
+        """Clear away what a killed process left: its lock, and a last line that is not whole."""
+        place.with_name(place.name + ".lock").unlink(missing_ok=True)
+        if place.exists():
+            content = place.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if whole != content:
+                place.write_bytes(whole)

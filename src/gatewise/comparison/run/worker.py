@@ -1,0 +1,354 @@
+"""Carries out one trial, in whatever process it finds itself, and leaves its measurement on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatewise.comparison.plan.plan import import_modules
+from gatewise.comparison.run.cache import Entry, save_measurement, saved_measurement
+from gatewise.comparison.run.events import TrialStatus
+from gatewise.comparison.run.locking import hold_run
+from gatewise.comparison.run.trials import Trial
+from gatewise.errors import DataError, RunError, StorageError, TrainingError
+from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
+
+__all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "load_dataset", "run_trial"]
+
+_SECONDS_BETWEEN_WORDS = 0.5
+_one_at_a_time = threading.RLock()
+_datasets: dict[Any, Any] = {}
+Told = Callable[[TrialStatus], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial and what a process needs to carry it out.
+
+    Attributes:
+        trial: which.
+        data: the data spec with which the data are loaded; a path in it is absolute.
+        folder: the comparison's folder, absolute; every process has to see it under this name.
+        fingerprint: what the data must have.
+        threads: CPU threads.
+        imports: modules that register cells.
+    """
+
+    trial: Trial
+    data: Any
+    folder: str
+    fingerprint: str
+    threads: int
+    imports: tuple[str, ...] = ()
+
+
+def run_trial(task: Task, told: Told | None = None) -> str:
+    """Carry out a trial, unless its measurement is there already.
+
+    Whatever goes wrong in the trial itself is its result, with the reason; what goes wrong around it is raised.
+
+    Args:
+        task: the trial.
+        told: is told where it stands; None: a small file in ``live/`` says so.
+
+    Returns:
+        The trial's folder name, under which its measurement lies.
+
+    Raises:
+        StorageError: the folder cannot be written, or the disk is full.
+        DataError: the data are not those of the comparison.
+        Interrupted: Ctrl-C; the state is saved.
+    """
+    from gatewise.training.interruption import Interrupted
+
+    trial, folder = task.trial, Path(task.folder)
+    live = _LiveFile(folder / "live" / f"{trial.folder}.json") if told is None else None
+    say = told or live
+    assert say is not None
+    # torch's random state and thread count belong to the process: threads of one cluster worker take turns
+    with _one_at_a_time, hold_run(folder / "live" / f"{trial.folder}.lock"):
+        if saved_measurement(folder, trial) is not None:
+            return trial.folder
+        say(TrialStatus(trial.name))
+        began = time.perf_counter()
+        try:
+            import_modules(task.imports)
+            entry, contributions = _carry_out(task, _dataset(task), say)
+            entry["wall_seconds"] = time.perf_counter() - began
+            save_measurement(folder, trial, entry, contributions)
+        except (StorageError, DataError, Interrupted):
+            raise
+        except Exception as error:
+            _refuse_full_disk(error, folder)
+            save_measurement(folder, trial, failed_entry(trial, error))
+        if live is not None:
+            live.close()
+    return trial.folder
+
+
+def failed_entry(trial: Trial, error: BaseException | str) -> Entry:
+    """What the record says of a trial that could not be finished."""
+    if isinstance(error, str):
+        kind, words = "killed", error
+    else:
+        kind = type(error).__name__
+        words = "out of memory" if isinstance(error, MemoryError) else str(error)
+    return {
+        **_named(trial),
+        "state": "failed",
+        "error": words if kind in ("killed", "DivergenceError", "MemoryError") else f"{kind}: {words}",
+        "error_kind": kind,
+    }
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """Give torch and the numerical libraries the same number of threads for a while."""
+    import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with threadpool_limits(limits=count):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _carry_out(task: Task, dataset: Any, say: Told) -> tuple[Entry, Any]:
+    from gatewise.training.registry import kind_of
+
+    trial = task.trial
+    kind = kind_of(trial.spec.task)
+    if trial.phase == "baseline":
+        return _baseline(task, kind, dataset)
+    result = _trained(task, dataset, kind.measure(dataset).name, say)
+    best = result.best
+    entry: Entry = {
+        **_named(trial),
+        "state": "finished",
+        "parameters": result.parameters,
+        "kernel": dict(result.kernel),
+        "best_epoch": result.best_epoch,
+        "stopped": result.stopped,
+        "epochs": [record.to_dict() for record in result.epochs],
+        "training_seconds": result.seconds,
+        "seconds_per_epoch": min(record.seconds for record in result.epochs),
+        "validation": dict(best.validation),
+    }
+    if result.pretraining_seconds:
+        entry["pretraining_seconds"] = result.pretraining_seconds
+    if trial.phase == "tuning":
+        return entry, None
+    from gatewise.training import load_run
+
+    opened = load_run(Path(task.folder) / str(trial.run_folder))
+    with limited_threads(task.threads):
+        shown = opened.test(dataset)
+        details = dict(opened.details(dataset)) if trial.seed is not None else {}
+    entry |= {"test": dict(shown.metrics), "predictions": dict(shown.predictions), "details": details}
+    return entry, _finite(shown.contributions)
+
+
+def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Entry, Any]:
+    trial = task.trial
+    model = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
+    with limited_threads(task.threads):
+        start = time.perf_counter()
+        model.fit(dataset)
+        seconds = time.perf_counter() - start
+        shown = model.test(dataset)
+        from gatewise.comparison.cost.latency import measure_latency
+
+        latency = measure_latency(model.predictor(dataset), dataset.sizes["test"], most_seconds=1.0)
+    entry: Entry = {
+        **_named(trial),
+        "state": "finished",
+        "baseline": True,
+        "title": model.title,
+        "reason": model.reason,
+        "parameters": model.parameters,
+        "kernel": {"implementation": "none", "reason": model.reason},
+        "best_epoch": None,
+        "stopped": None,
+        "epochs": [],
+        "training_seconds": seconds,
+        "seconds_per_epoch": None,
+        "test": dict(shown.metrics),
+        "predictions": dict(shown.predictions),
+        "latency": latency,
+    }
+    return entry, _finite(shown.contributions)
+
+
+def _finite(contributions: Any) -> Any:
+    """What each test example contributes, if it is a number: a model that answers with none has failed."""
+    import numpy as np
+
+    finite = np.isfinite(contributions)
+    if not finite.all():
+        raise TrainingError(
+            "the answers to the test examples are NaN or infinite",
+            expected="finite numbers",
+            got=f"{np.size(finite) - np.count_nonzero(finite):,} of {np.size(finite):,} are not",
+            fix="a smaller learning rate or norm of the gradient; values of moderate size",
+        )
+    return contributions
+
+
+def _trained(task: Task, dataset: Any, metric: str, say: Told) -> Any:
+    """Train, or go on; a damaged run folder is cleared away once and the run begun anew."""
+    from gatewise.training import train_run
+
+    trial, folder = task.trial, Path(task.folder)
+    place = folder / str(trial.run_folder)
+    with _PretrainingTurn(folder, wanted=trial.spec.pretraining is not None) as turn:
+        listener = _Listener(trial.name, metric, say, turn.over)
+        shared = folder / "pretraining" if trial.spec.pretraining is not None else None
+        try:
+            return train_run(trial.spec, dataset, place, on_event=listener, pretrained=shared)
+        except RunError:
+            shutil.rmtree(place, ignore_errors=True)
+            return train_run(trial.spec, dataset, place, on_event=listener, pretrained=shared)
+
+
+def _named(trial: Trial) -> Entry:
+    named: Entry = {
+        "name": trial.name,
+        "cell": trial.cell,
+        "seed": trial.seed,
+        "folder": trial.run_folder,
+        "key": trial.key,
+        "settings": dict(trial.settings),
+    }
+    return named if trial.point is None else {**named, "point": trial.point}
+
+
+def _dataset(task: Task) -> Any:
+    """The data, read once per process; those of the comparison, or an error."""
+    found = load_dataset(task.trial.spec.task, task.data)
+    if found.fingerprint != task.fingerprint:
+        _datasets.clear()
+        raise DataError(
+            f"the data {task.data.data} changed while they were compared",
+            expected=f"fingerprint {task.fingerprint[:12]}",
+            got=found.fingerprint[:12],
+            fix="restore them, or compare into a new folder with --out",
+        )
+    return found
+
+
+def load_dataset(task: str, data: Any) -> Any:
+    """The data of a spec, read once per process."""
+    from gatewise.training.registry import kind_of
+
+    place = (task, repr(data))
+    if place not in _datasets:
+        _datasets.clear()
+        _datasets[place] = kind_of(task).load(data)
+    return _datasets[place]
+
+
+def keep_dataset(task: str, data: Any, dataset: Any) -> None:
+    """Give this process data that are read already."""
+    _datasets.clear()
+    _datasets[(task, repr(data))] = dataset
+
+
+def _refuse_full_disk(error: BaseException, folder: Path) -> None:
+    """A full disk is no property of a trial, in whatever clothes its error comes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (28, 122):
+            raise StorageError(f"cannot write into {folder}", got=os.strerror(cause.errno)) from error
+        cause = cause.__cause__ or cause.__context__
+
+
+class _Listener:
+    """Turns the loop's events into words, twice a second at most."""
+
+    def __init__(self, name: str, metric: str, say: Told, pretrained: Callable[[], None]) -> None:
+        self.status = TrialStatus(name)
+        self.metric, self.say, self.pretrained = metric, say, pretrained
+        self.spoke = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            if not event.title:
+                self.pretrained()
+            self._change(
+                phase=event.phase,
+                epochs=event.epochs,
+                steps=event.steps_per_epoch,
+                unit=event.unit,
+                parameters=event.parameters,
+                kernel=event.kernel.get("implementation", ""),
+                resumed=event.resumed_from_epoch,
+            )
+            self._speak()
+        elif isinstance(event, StepDone):
+            self._change(
+                epoch=event.epoch,
+                step=event.step,
+                loss=event.loss,
+                rate=event.examples_per_second,
+                seconds_left=event.seconds_left,
+            )
+            if time.monotonic() - self.spoke >= _SECONDS_BETWEEN_WORDS:
+                self._speak()
+        elif isinstance(event, EpochDone):
+            self._change(figure=event.record.validation.get(self.metric))
+            self._speak()
+
+    def _change(self, **what: Any) -> None:
+        self.status = dataclasses.replace(self.status, **what)
+
+    def _speak(self) -> None:
+        self.spoke = time.monotonic()
+        self.say(self.status)
+
+
+class _LiveFile:
+    """Says where a trial stands in a small file."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __call__(self, status: TrialStatus) -> None:
+        part = self.place.with_suffix(".part")
+        part.write_text(json.dumps(status.to_dict()), encoding="utf-8")
+        part.replace(self.place)
+
+    def close(self) -> None:
+        self.place.unlink(missing_ok=True)
+
+
+class _PretrainingTurn:
+    """Lets one process at a time train the language models that several runs share."""
+
+    def __init__(self, folder: Path, *, wanted: bool) -> None:
+        self._hold = hold_run(folder / "live" / "pretraining.lock") if wanted else None
+
+    def __enter__(self) -> _PretrainingTurn:
+        if self._hold is not None:
+            self._hold.__enter__()
+        return self
+
+    def over(self) -> None:
+        """The language model is there."""
+        if self._hold is not None:
+            self._hold.__exit__(None, None, None)
+            self._hold = None
+
+    def __exit__(self, *_: object) -> None:
+        self.over()

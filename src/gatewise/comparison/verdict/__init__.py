@@ -1,0 +1,1 @@
+"""From figures to a record and a verdict in plain sentences."""

@@ -1,0 +1,78 @@
+"""A comparison along an axis, such as the length of a probe: where each cell gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gatewise.comparison.plan.titles import title_of
+from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entry
+from gatewise.statistics.measure import Metric
+
+__all__ = ["axis_entry"]
+
+Entry = dict[str, Any]
+
+
+def axis_entry(
+    axis: Mapping[str, Any],
+    entries: Sequence[Entry],
+    tables_at: Mapping[Any, Mapping[str, Table]],
+    metric: Metric,
+    *,
+    reach: bool,
+) -> Entry:
+    """What the record says of every point: each model's figure, and how far each cell reaches.
+
+    A cell *reaches* a point if there, and at every smaller one, it differs from the best baseline (corrected p below
+    0.05) and has come at least half of the way from it to a perfect figure: no error, or 100 %.
+
+    Args:
+        axis: ``name`` and ``title``.
+        entries: the finished runs, each with its ``point``.
+        tables_at: for each point, in the axis' order, the (S, N) contributions by model.
+        metric: what they contribute to.
+        reach: whether the points get harder, so that it makes sense to ask how far a cell gets.
+
+    Returns:
+        ``name``, ``title``, ``points`` (``value``, ``models`` with their figures) and ``reach`` (by cell; None: none).
+    """
+    reached: dict[str, Any] = {}
+    given_up: set[str] = set()
+    points = []
+    for value, tables in tables_at.items():
+        here = [entry for entry in entries if entry["point"] == value]
+        baselines = [cell for cell in tables if any(run.get("baseline") for run in here if run["cell"] == cell)]
+        figures = {cell: figure_entry(cell, table, metric) for cell, table in tables.items()}
+        points.append(
+            {
+                "value": value,
+                "models": [
+                    {"name": cell, "title": _title(cell, here), "figure": figure} for cell, figure in figures.items()
+                ],
+            }
+        )
+        if not baselines or not reach:
+            continue
+        sign = 1.0 if metric.higher_is_better else -1.0
+        best = max(baselines, key=lambda cell: sign * float(figures[cell]["estimate"]))
+        pairs = difference_entries(tables, metric, baselines, margin=1.0)
+        for cell in (cell for cell in tables if cell not in baselines):
+            reached.setdefault(cell, None)
+            pair = next(entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best})
+            half_way = (figures[best]["estimate"] + _perfect(metric)) / 2
+            ahead = sign * (figures[cell]["estimate"] - half_way) >= 0
+            if cell not in given_up and pair["differs"] and ahead:
+                reached[cell] = value
+            else:
+                given_up.add(cell)
+    return {"name": axis["name"], "title": axis["title"], "points": points, "reach": reached}
+
+
+def _perfect(metric: Metric) -> float:
+    """The best figure that a problem allows: 1 for a share to raise, 1 for a perplexity, 0 for an error."""
+    return 1.0 if metric.higher_is_better or metric.transform == "exp" else 0.0
+
+
+def _title(cell: str, entries: Sequence[Entry]) -> str:
+    return next((str(run["title"]) for run in entries if run["cell"] == cell and "title" in run), title_of(cell))

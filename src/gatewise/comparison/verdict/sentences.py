@@ -1,0 +1,297 @@
+"""The sentences of the verdict, each made from facts alone. The rules are stated in docs/verdict.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gatewise.comparison.verdict.facts import SAME_COST, Facts, ModelFigures, Pair, Range
+from gatewise.words import Scale, count, duration, join, ratio
+from gatewise.words import size as bytes_in_words
+
+__all__ = [
+    "baseline",
+    "caveats",
+    "headline",
+    "named_in",
+    "nothing",
+    "quality",
+    "reach",
+    "size",
+    "speed",
+    "undecided",
+]
+
+_NAMED = 3
+
+
+def headline(facts: Facts) -> str:
+    """Who won in quality, in one line.
+
+    One leader among several: by how much; several that do not differ: that; one cell alone: its figure.
+    """
+    scale, best, tied = facts.scale, facts.cells[0], facts.tied
+    value = scale.value(best.figure.estimate)
+    if len(facts.cells) == 1:
+        return f"{best.title} reaches {_of_metric(value, scale)}"
+    if len(tied) == 1:
+        second = facts.cells[1]
+        return f"{best.title} has the {scale.best} {scale.title}: {value}, {_gap(facts, best, second)} {second.title}"
+    names = join([model.title for model in tied]) if len(tied) <= _NAMED else f"The best {len(tied)} cells"
+    if all(facts.between(best, cell).equivalent for cell in tied[1:]):
+        return f"{names}: the same {scale.title} within {scale.gap(facts.margin)}"
+    return f"{names}: no difference found in {scale.title}"
+
+
+def quality(facts: Facts, taken: ModelFigures, *, advise: bool) -> str:
+    """Which cell has the best figure, ahead of whom and by how much, and at what time per epoch."""
+    scale, best, tied, behind = facts.scale, facts.cells[0], facts.tied, facts.behind
+    if len(tied) == 1:
+        start = f"{best.title} has the {scale.best} {scale.title}" if behind else f"{best.title} reaches"
+        figure = scale.value(best.figure.estimate) if behind else _of_metric(scale.value(best.figure.estimate), scale)
+        start += f"{',' if behind else ''} {figure} ({_interval(best.figure, scale)})"
+        if not behind:
+            return start + "."
+        ahead = [f"{_gap(facts, best, cell)} {cell.title} ({_gain(facts, best, cell)})" for cell in behind[:_NAMED]]
+        if len(behind) > _NAMED:
+            ahead.append(f"more ahead of {len(behind) - _NAMED} others")
+        return f"{start}: {join(ahead)}{_time_beside(best, behind[0])}."
+    names = [f"{model.title} ({scale.value(model.figure.estimate)})" for model in tied]
+    last = max(tied[1:], key=lambda cell: abs(facts.gain(best, cell)))
+    found = facts.gain_range(best, last)
+    apart = f"{scale.gap(found.estimate)} apart, {_interval(found, scale, signed=True)}"
+    if len(tied) > 2:
+        apart = f"{best.title} and {last.title} are {apart}"
+    apart += _chance(found, facts)
+    start = f"No difference found between {join(names)}: {apart}"
+    if facts.between(best, last).equivalent:
+        start = f"{join(names)} are the same within {scale.gap(facts.margin)}: {apart}"
+    if behind:
+        verb = "are" if len(behind) > 1 else "is"
+        start += f"; {join([cell.title for cell in behind])} {verb} behind {best.title}"
+    other = min(tied[1:], key=lambda cell: cell.time) if taken is best else best
+    times = taken.time / other.time
+    if abs(times - 1) <= SAME_COST:
+        return f"{start}; they take about the same time per epoch."
+    advice = ""
+    if advise:
+        advice = (
+            f": take {taken.title} for quality, {other.title} for time" if times > 1 else f", so take {taken.title}"
+        )
+    return f"{start}; {taken.title} takes {ratio(times)} {_possessive(other.title)} time per epoch{advice}."
+
+
+def baseline(facts: Facts, *, skill: bool) -> str:
+    """Whether any recurrent model is worth its cost over the best baseline."""
+    scale, best, other = facts.scale, facts.cells[0], facts.baseline
+    assert other is not None
+    pair, found = facts.between(best, other), facts.gain_range(best, other)
+    start = f"{other.title}, trained in {duration(other.training_seconds)}, reaches {_value(other, scale)}"
+    if skill:
+        start = f"{other.title} reaches {_of_metric(_value(other, scale), scale)}"
+    apart = f"({scale.signed(found.estimate)}{' points' if scale.percent else ''}, "
+    apart += f"{_interval(found, scale, signed=True)}{_chance(found, facts)})"
+    if not pair.differs:
+        so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
+        return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")
+    gap = f"{scale.gap(found.estimate)} ({_gain(facts, best, other)})"
+    if found.estimate < 0:
+        gap = f"{scale.gap(found.estimate)} ({_gain(facts, other, best)})"
+        so = "the cells have no skill beyond it" if skill else "on this data no recurrent cell is worth its time"
+        return _capital(f"{start}, better than {best.title} by {gap}: {so}.")
+    sentence = f"{start}; {best.title} beats it by {gap}"
+    times = best.training_seconds / other.training_seconds if other.training_seconds > 0.01 else 0.0
+    if times >= 1.5 and not skill:
+        sentence += f" for {ratio(times)} its training time"
+    return _capital(sentence + ".")
+
+
+def speed(facts: Facts) -> tuple[list[ModelFigures], str] | None:
+    """Which cell learns fastest and which answers fastest, and what that gives up; None for one cell alone."""
+    if len(facts.cells) < 2:
+        return None
+    fastest, others = facts.least(lambda cell: cell.time)
+    slowest = max(facts.cells, key=lambda cell: cell.time)
+    if not others:
+        start = f"All cells train at about the same speed ({duration(fastest[0].time)} per epoch)"
+    else:
+        names = join([cell.title for cell in fastest])
+        verb = "trains" if len(fastest) == 1 else "train"
+        times = ratio(fastest[0].time / slowest.time)
+        start = f"{names} {verb} fastest, {duration(fastest[0].time)} per epoch, "
+        start += f"{times} {_possessive(slowest.title)} time{_gives_up(facts, fastest[0])}"
+    steps, slower = facts.least(lambda cell: cell.step_seconds)
+    if steps and slower:
+        quickest = duration(steps[0].step_seconds)
+        longest = max(slower, key=lambda cell: cell.step_seconds or 0.0)
+        names = join([cell.title for cell in steps])
+        start += f"; a streaming step is quickest with {names} ({quickest}, {longest.title} "
+        start += f"{duration(longest.step_seconds)})"
+    elif steps:
+        start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with each"
+    return fastest if others or not steps else steps, start + "."
+
+
+def size(facts: Facts) -> tuple[list[ModelFigures], str] | None:
+    """Which cell is smallest, and what that gives up; None for one cell alone."""
+    if len(facts.cells) < 2:
+        return None
+    smallest, others = facts.least(lambda cell: cell.parameters)
+    if not smallest:
+        return None
+    words = _size(min(smallest, key=lambda cell: cell.parameters or 0))
+    if not others:
+        return smallest, f"All cells have about the same size ({words})."
+    largest = max(others, key=lambda cell: cell.parameters or 0)
+    names, verb = join([cell.title for cell in smallest]), "is" if len(smallest) == 1 else "are about equally"
+    if len(smallest) > 1:
+        return smallest, f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)})."
+    times = ratio((smallest[0].parameters or 0) / (largest.parameters or 1))
+    end = _gives_up(facts, smallest[0])
+    return smallest, f"{names} {verb} smallest, {words}, {times} {_possessive(largest.title)} size{end}."
+
+
+def undecided(facts: Facts, seeds: int) -> str:
+    """Which pairs the data cannot tell apart, and how many seeds would."""
+    pairs = facts.undecided()
+    told = []
+    for pair in pairs[:_NAMED]:
+        words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
+        if pair.seeds_needed is not None:
+            needed = f"about {pair.seeds_needed:,}" if pair.seeds_needed > seeds else "a few more"
+            words += f" ({needed} seeds would tell a difference of this size)"
+        elif seeds > 1:
+            words += " (more test examples would tell, more seeds alone would not)"
+        told.append(words)
+    if len(pairs) > _NAMED:
+        more = len(pairs) - _NAMED
+        told.append(f"{more} more pair{'s' if more > 1 else ''}")
+    end = "" if seeds > 1 else "; how many seeds would tell is not known from one"
+    return f"Undecided: {'; '.join(told)}{end}."
+
+
+def reach(
+    points: Mapping[str, float | None], titles: Mapping[str, str], axis: str
+) -> tuple[list[str], str, str] | None:
+    """How far each cell gets along an axis.
+
+    Args:
+        points: the greatest point that each cell reaches; None where it reaches none.
+        titles: the cells' titles.
+        axis: what the points are: ``sequence length``.
+
+    Returns:
+        The cells that get farthest, a headline and a sentence; None where no cell reaches anything.
+
+    Example:
+        >>> reach({"lstm": 200, "rnn": 50, "gru": 200}, {"lstm": "LSTM", "rnn": "RNN", "gru": "GRU"}, "length")
+        (['lstm', 'gru'], 'LSTM and GRU reach length 200, RNN 50', 'By length: LSTM and GRU learn it up to 200, RNN up to 50.')
+    """  # noqa: E501
+    levels = sorted({point for point in points.values() if point is not None}, reverse=True)
+    if not levels:
+        return None
+    groups = [[name for name, point in points.items() if point == level] for level in levels]
+    names = [join([titles[name] for name in group]) for group in groups]
+    verb = "reaches" if len(groups[0]) == 1 else "reach"
+    rest = [f"{words} {level:,g}" for words, level in zip(names[1:], levels[1:], strict=True)]
+    headline = ", ".join([f"{names[0]} {verb} {axis} {levels[0]:,g}", *rest])
+    learns = "learns" if len(groups[0]) == 1 else "learn"
+    told = [f"{names[0]} {learns} it up to {levels[0]:,g}"]
+    told += [f"{words} up to {level:,g}" for words, level in zip(names[1:], levels[1:], strict=True)]
+    never = [titles[name] for name, point in points.items() if point is None]
+    if never:
+        told.append(f"{join(never)} at none of them")
+    return groups[0], headline, f"By {axis}: {', '.join(told)}."
+
+
+def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
+    """No model is clearly better than knowing nothing."""
+    return (
+        f"No model is clearly better than {words}, which reaches {scale.value(value)}; the best, {best.title}, "
+        f"reaches {_value(best, scale)} ({_interval(best.figure, scale)})."
+    )
+
+
+def caveats(seeds: int, facts: Facts) -> tuple[str, ...]:
+    """What the figures cannot say: few seeds, different kernels."""
+    found = []
+    if seeds == 1 and facts.cells:
+        found.append(
+            "One seed per cell: the intervals are over test examples only, and another seed could change a cell's "
+            f"{facts.scale.title}. Use --seeds 3 or more to include that."
+        )
+    if seeds == 2:
+        found.append("Two seeds tell little about the spread between seeds; three or more are better.")
+    if len({cell.kernels for cell in facts.cells}) > 1 or any(len(cell.kernels) > 1 for cell in facts.cells):
+        used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
+        found.append(f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone.")
+    return tuple(found)
+
+
+def named_in(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """The models of some pairs, each once."""
+    return tuple(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+
+
+def _of_metric(value: str, scale: Scale) -> str:
+    """``88.0 % accuracy``, ``a perplexity of 112.3``."""
+    article = "an" if scale.title[:1].lower() in "aeiou" else "a"
+    return f"{value} {scale.title}" if scale.percent else f"{article} {scale.title} of {value}"
+
+
+def _value(model: ModelFigures, scale: Scale) -> str:
+    return scale.value(model.figure.estimate)
+
+
+def _gap(facts: Facts, first: ModelFigures, second: ModelFigures) -> str:
+    """``1.0 points above``, ``2.5 below``: how far the first, better one stands from the second."""
+    direction = "above" if facts.scale.higher_is_better else "below"
+    return f"{facts.scale.gap(facts.gain(first, second))} {direction}"
+
+
+def _gain(facts: Facts, first: ModelFigures, second: ModelFigures) -> str:
+    return _interval(facts.gain_range(first, second), facts.scale, difference=True)
+
+
+def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: bool = False) -> str:
+    """``95 % interval 0.5 to 1.5``."""
+    level = f"{100 * found.level:.0f} % interval"
+    if signed:
+        return f"{level} {scale.interval(found.low, found.high, signed=True)}"
+    end = scale.plain(found.high) if difference else scale.value(found.high)
+    return f"{level} {scale.plain(found.low)} to {end}"
+
+
+def _chance(found: Range, facts: Facts) -> str:
+    """Why a difference whose interval leaves out zero is not called one: only p values are corrected for all pairs."""
+    return f", no more than chance gives among {facts.pairs} pairs" if found.low > 0 or found.high < 0 else ""
+
+
+def _time_beside(best: ModelFigures, other: ModelFigures) -> str:
+    times = best.time / other.time
+    if abs(times - 1) <= SAME_COST:
+        return f"; it takes about the same time per epoch as {other.title}"
+    return f"; it takes {ratio(times)} {_possessive(other.title)} time per epoch"
+
+
+def _gives_up(facts: Facts, model: ModelFigures) -> str:
+    """What a cheap model costs in quality: nothing, where it leads or no difference was found."""
+    best = facts.cells[0]
+    if model is best:
+        return ", and has the best figure too"
+    if not facts.between(best, model).differs and facts.gain(best, model) <= facts.margin:
+        return f", with no difference in {facts.scale.title} from {best.title} found"
+    doubt = "" if facts.between(best, model).differs else " (which may be chance)"
+    return f", but is {facts.scale.gap(facts.gain(best, model))} worse than {best.title}{doubt}"
+
+
+def _size(model: ModelFigures) -> str:
+    words = f"{count(model.parameters)} parameters"
+    return words if model.file_bytes is None else f"{words}, {bytes_in_words(model.file_bytes)} on disk"
+
+
+def _possessive(title: str) -> str:
+    return f"{title}'s"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

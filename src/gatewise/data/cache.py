@@ -1,0 +1,119 @@
+"""One cache folder and one way to fetch what is known by address and checksum."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatewise.errors import DataError
+
+__all__ = ["Remote", "cache_folder", "check_file", "fetch"]
+
+
+def cache_folder(cache: str | Path | None = None) -> Path:
+    """Where downloads are kept: the argument, else the variable ``GATEWISE_DATA``, else the platform's cache.
+
+    Example:
+        >>> cache_folder("/data").name
+        'data'
+    """
+    if cache is not None:
+        return Path(cache).expanduser()
+    given = os.environ.get("GATEWISE_DATA")
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("gatewise"))
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file that is known by its address and checksum.
+
+    Attributes:
+        url: its address; empty: it cannot be fetched, a person has to put it into the cache folder.
+        path: where it lies in the cache folder.
+        checksum: ``sha256:`` or ``md5:`` and the digest in hexadecimal; of a ``.gz`` path, of what it holds.
+        size: in words, ``6 MB``.
+    """
+
+    url: str
+    path: str
+    checksum: str
+    size: str = ""
+
+    def at_hand(self, cache: str | Path | None = None) -> Path | None:
+        """Where it lies in the cache folder, packed or not; None: it does not."""
+        folder = cache_folder(cache)
+        places = (folder / self.path, folder / self.path.removesuffix(".gz"))
+        return next((place for place in places if place.is_file()), None)
+
+    @property
+    def how_to_get(self) -> str:
+        """The option that fetches it, in words."""
+        return f"--download ({self.size} from {self.url})" if self.url else f"put {self.path} into the cache folder"
+
+
+def check_file(path: Path, remote: Remote) -> None:
+    """Refuse a file whose content is not the known one.
+
+    Raises:
+        DataError: it is another file, or no gzip file though it is called so.
+    """
+    name, _, wanted = remote.checksum.partition(":")
+    content = path.read_bytes()
+    if remote.path.endswith(".gz") and path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError) as error:
+            raise DataError(f"{path} is not a gzip file", got=str(error), fix="delete it and get it anew") from error
+    found = hashlib.new(name, content, usedforsecurity=False).hexdigest()
+    if found != wanted:
+        fix = "delete it and give --download" if remote.url else "replace it by the known one"
+        raise DataError(
+            f"{path} is not the known file",
+            expected=f"{_algorithm(name)} {wanted}",
+            got=found,
+            fix=fix,
+        )
+
+
+def fetch(remote: Remote, cache: str | Path | None = None) -> Path:
+    """Download a file into the cache folder, whole and checked.
+
+    Raises:
+        DataError: no network, or other content than is known.
+        StorageError: the folder cannot be made.
+    """
+    import pooch
+
+    from gatewise.files import make_folder
+
+    place = cache_folder(cache) / remote.path.removesuffix(".gz")
+    make_folder(place.parent)
+    try:
+        known = remote.checksum
+        return Path(
+            pooch.retrieve(remote.url, known_hash=known, fname=place.name, path=place.parent, progressbar=False)
+        )
+    except ValueError as error:
+        name, _, wanted = remote.checksum.partition(":")
+        raise DataError(
+            f"the download of {remote.url} has the wrong checksum",
+            expected=f"{_algorithm(name)} {wanted}",
+            fix="try again later",
+        ) from error
+    except Exception as error:  # pooch passes on whatever the network library raises
+        raise DataError(
+            f"{remote.url} could not be downloaded",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            fix=f"check the network; or put {place.name} into {place.parent}; or leave --download away",
+        ) from error
+
+
+def _algorithm(name: str) -> str:
+    return {"sha256": "SHA-256", "md5": "MD5"}[name]

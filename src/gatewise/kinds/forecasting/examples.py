@@ -1,0 +1,62 @@
+"""A few windows with past, truth and forecast, for reports: small, and the same ones for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
+
+__all__ = ["fans"]
+
+_FANS = 3
+_PAST = 96
+_FUTURE = 192
+
+
+def fans(
+    dataset: SeriesDataset,
+    windows: Windows,
+    forecasts: npt.NDArray[np.float64],
+    quantiles: Mapping[float, npt.NDArray[np.float64]],
+) -> list[dict[str, Any]]:
+    """Three windows, spread evenly over the part, each with its first target.
+
+    Args:
+        dataset: the series.
+        windows: the windows of the part.
+        forecasts: (N, H, K) values.
+        quantiles: by probability, (N, H, K) values.
+
+    Returns:
+        Entries with ``series``, ``target``, ``origin`` (time of the last known step), ``past``, ``truth``,
+        ``forecast`` and ``quantiles`` (by probability).
+    """
+    count = len(windows.origins)
+    shown = min(_FANS, count)
+    chosen = [(2 * place + 1) * count // (2 * shown) for place in range(shown)]
+    picked = Windows(windows.series[chosen], windows.origins[chosen])
+    past, truth = dataset.past(picked), dataset.truth(picked)
+    found = []
+    for place, row in enumerate(chosen):
+        series = dataset.series[picked.series[place]]
+        origin = series.times[picked.origins[place]]
+        found.append(
+            {
+                "series": series.name,
+                "target": dataset.targets[0],
+                "origin": str(origin) if isinstance(origin, np.datetime64) else float(origin),
+                "past": _short(past[place, -_PAST:, 0]),
+                "truth": _short(truth[place, :_FUTURE, 0]),
+                "forecast": _short(forecasts[row, :_FUTURE, 0]),
+                "quantiles": {f"{level:g}": _short(each[row, :_FUTURE, 0]) for level, each in quantiles.items()},
+            }
+        )
+    return found
+
+
+def _short(values: npt.NDArray[np.float64]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]

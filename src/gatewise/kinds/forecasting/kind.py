@@ -1,0 +1,111 @@
+"""Forecasting as a kind of problem. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.settings import Spec
+
+if TYPE_CHECKING:
+    from gatewise.data.records import DatasetInfo
+    from gatewise.kinds.forecasting.problem import ForecastingProblem
+    from gatewise.kinds.forecasting.series.records import SeriesDataset
+    from gatewise.statistics.measure import Metric
+    from gatewise.training.run_folder import RunFolder
+    from gatewise.training.run_spec import RunSpec
+
+__all__ = ["ForecastingKind"]
+
+
+class ForecastingKind(Kind):
+    """Series in, their next steps out."""
+
+    name: ClassVar[str] = "forecasting"
+    unit: ClassVar[str] = "windows"
+    data_spec: ClassVar[type[Spec]] = SeriesSpec
+    model_spec: ClassVar[type[Spec]] = ForecastModelSpec
+    usual_training: ClassVar[Mapping[str, Any]] = {
+        "epochs": 20,
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "patience": 5,
+    }
+    known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
+    files: ClassVar[tuple[str, ...]] = ("scaler.json",)
+    report: ClassVar[str | None] = "gatewise.kinds.forecasting.report"
+
+    def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
+        """Prices and transformer temperatures."""
+        from gatewise.kinds.forecasting.series.known import series_infos
+
+        return series_infos(cache)
+
+    def load(self, data: Any) -> SeriesDataset:
+        """Load and split the series; see `gatewise.kinds.forecasting.series.loading.load_series`."""
+        from gatewise.kinds.forecasting.series.loading import load_series
+
+        return load_series(
+            data.data,
+            time=data.time,
+            target=data.target,
+            features=data.features,
+            group=data.group,
+            horizon=data.horizon,
+            lookback=data.lookback,
+            download=data.download,
+        )
+
+    def problem(self, spec: RunSpec, dataset: Any) -> ForecastingProblem:
+        """The network on its windows."""
+        from gatewise.kinds.forecasting.trained import problem_of
+
+        return problem_of(spec, dataset)
+
+    def open(self, run: RunFolder) -> Trained:
+        """The network of a finished run."""
+        from gatewise.kinds.forecasting.trained import open_run
+
+        return open_run(run)
+
+    def baselines(self, data: Any) -> Sequence[Baseline]:
+        """Persistence, seasonal naive, drift, ridge on the window."""
+        from gatewise.kinds.forecasting.baselines import (
+            DriftBaseline,
+            PersistenceBaseline,
+            RidgeBaseline,
+            SeasonalNaiveBaseline,
+        )
+
+        return [PersistenceBaseline(), SeasonalNaiveBaseline(), DriftBaseline(), RidgeBaseline()]
+
+    def measure(self, dataset: Any) -> Metric:
+        """The mean squared error; so many windows in a row hold the same step as there are steps and series."""
+        from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR
+
+        return replace(MEAN_SQUARED_ERROR, overlap=dataset.horizon * len(dataset.series))
+
+    def judgement(self, dataset: Any) -> Judgement:
+        """Skill is what beats persistence."""
+        return Judgement(skill=True, skill_against="persistence")
+
+    def describe(self, dataset: Any) -> dict[str, Any]:
+        """Columns, series, spacing, season, horizon and look-back."""
+        return {
+            "targets": list(dataset.targets),
+            "features": list(dataset.features),
+            "series": [each.name for each in dataset.series],
+            "steps": {each.name: len(each.times) for each in dataset.series},
+            "spacing": dataset.spacing.title,
+            "season": dataset.season,
+            "horizon": dataset.horizon,
+            "lookback": dataset.lookback,
+        }
+
+    def use(self, folder: Path) -> str:
+        """Forecast what comes after a new file."""
+        return f"gatewise predict {folder} --file new.csv --out forecast.csv"

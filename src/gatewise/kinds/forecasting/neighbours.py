@@ -1,0 +1,136 @@
+"""The honest neighbours of every forecasting network: persistence, seasonal naive, drift, ridge on the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
+from gatewise.kinds.forecasting.series.scaling import Scaling
+
+__all__ = ["RidgeOnWindow", "drift", "persistence", "seasonal_naive"]
+
+Array = npt.NDArray[np.float64]
+
+
+def persistence(dataset: SeriesDataset, windows: Windows) -> Array:
+    """The last known value at every step: (N, H, K)."""
+    last = dataset.past(windows)[:, -1:, : len(dataset.targets)]
+    return np.repeat(last, dataset.horizon, axis=1)
+
+
+def seasonal_naive(dataset: SeriesDataset, windows: Windows) -> Array:
+    """The value one season before, of the last season that is wholly known: (N, H, K).
+
+    It reads the series' own past, where need be beyond the look-back; where there is none yet, the last value.
+    """
+    targets = len(dataset.targets)
+    steps = np.arange(dataset.horizon) % dataset.season + 1 - dataset.season
+    found = persistence(dataset, windows)
+    for place, each in enumerate(dataset.series):
+        chosen = np.flatnonzero(windows.series == place)
+        rows = windows.origins[chosen][:, None] + steps
+        known = (rows >= 0).all(axis=1)
+        found[chosen[known]] = each.values[rows[known]][:, :, :targets]
+    return found
+
+
+def drift(dataset: SeriesDataset, windows: Windows) -> Array:
+    """The straight line through the first and the last value of the window, continued: (N, H, K)."""
+    past = dataset.past(windows)[:, :, : len(dataset.targets)]
+    slope = (past[:, -1] - past[:, 0]) / max(dataset.lookback - 1, 1)
+    steps = np.arange(1, dataset.horizon + 1, dtype=np.float64)[None, :, None]
+    return np.asarray(past[:, -1:] + slope[:, None] * steps)
+
+
+class RidgeOnWindow:
+    """A linear map from the window to the horizon, the same for all series and targets.
+
+    Each target's window (and the features') is scaled by the training part and has its last value taken away; the
+    horizon is forecast as a linear function of it, with squared weights held down (ridge regression; Hoerl and
+    Kennard, 1970). How much they are held down is chosen on the validation part.
+
+    Args:
+        penalties: the penalties to choose from, per window.
+
+    Example:
+        >>> RidgeOnWindow().penalties[0]
+        1e-06
+    """
+
+    def __init__(self, penalties: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)) -> None:
+        self.penalties = tuple(penalties)
+
+    def fit(self, dataset: SeriesDataset, scalings: Sequence[Scaling]) -> RidgeOnWindow:
+        """Learn from the training windows.
+
+        Args:
+            dataset: the series.
+            scalings: one per series, fitted on its training part.
+        """
+        self._scalings = tuple(scalings)
+        width = dataset.lookback * (1 + len(dataset.features)) + 1
+        products, answers, count = np.zeros((width, width)), np.zeros((width, dataset.horizon)), 0
+        for rows, future in self._batches(dataset, dataset.windows("train")):
+            products += rows.T @ rows
+            answers += rows.T @ future
+            count += len(rows)
+        strengths, directions = np.linalg.eigh(products / count)
+        rotated = directions.T @ (answers / count)
+        best = np.inf
+        for penalty in self.penalties:
+            weights = directions @ (rotated / (np.maximum(strengths, 0.0) + penalty)[:, None])
+            error = self._error(dataset, weights)
+            if error < best:
+                best, self.penalty, self.weights = error, penalty, weights
+        return self
+
+    def _error(self, dataset: SeriesDataset, weights: Array) -> float:
+        """Mean squared error on the validation part."""
+        total, count = 0.0, 0
+        for rows, future in self._batches(dataset, dataset.windows("validation")):
+            total += float(((rows @ weights - future) ** 2).sum())
+            count += future.size
+        return total / count
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return int(self.weights.size)
+
+    def predict(self, dataset: SeriesDataset, windows: Windows) -> Array:
+        """Forecasts (N, H, K) in values."""
+        targets = len(dataset.targets)
+        found = np.empty((len(windows.origins), dataset.horizon, targets))
+        for start in range(0, len(found), 512):
+            part = Windows(windows.series[start : start + 512], windows.origins[start : start + 512])
+            past = dataset.past(part)
+            for place in range(targets):
+                deviation = self._of(part, "target_deviation")[:, place, None]
+                written = self._rows(past, part, place) @ self.weights
+                found[start : start + 512, :, place] = written * deviation + past[:, -1, place, None]
+        return found
+
+    def _batches(self, dataset: SeriesDataset, windows: Windows) -> Iterator[tuple[Array, Array]]:
+        """What is read and what should be said, a few hundred windows at a time."""
+        for start in range(0, len(windows.origins), 512):
+            part = Windows(windows.series[start : start + 512], windows.origins[start : start + 512])
+            past, truth = dataset.past(part), dataset.truth(part)
+            for place in range(len(dataset.targets)):
+                deviation = self._of(part, "target_deviation")[:, place, None]
+                yield self._rows(past, part, place), (truth[:, :, place] - past[:, -1, place, None]) / deviation
+
+    def _of(self, windows: Windows, name: str) -> Array:
+        return np.stack([getattr(scaling, name) for scaling in self._scalings])[windows.series]
+
+    def _rows(self, past: Array, windows: Windows, place: int) -> Array:
+        """(N, T * (1 + F) + 1) what the linear map reads for one target."""
+        targets = self._scalings[0].target_mean.size
+        deviation = self._of(windows, "target_deviation")[:, place, None]
+        parts = [(past[:, :, place] - past[:, -1:, place]) / deviation]
+        beside = self._of(windows, "deviation")
+        for feature in range(targets, past.shape[2]):
+            parts.append((past[:, :, feature] - past[:, -1:, feature]) / beside[:, feature, None])
+        return np.concatenate([*parts, np.ones((len(past), 1))], axis=1)

@@ -1,0 +1,322 @@
+"""From a checked table to series: order, duplicates, gaps, missing values, and the split in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import DataError
+from gatewise.kinds.forecasting.series.axis import Spacing, find_spacing
+from gatewise.kinds.forecasting.series.records import Series
+from gatewise.kinds.forecasting.series.table import SeriesTable
+
+__all__ = ["GAP", "SHARES", "Future", "RawSeries", "build_series", "raw_series", "split_series", "whole"]
+
+GAP = 5
+"""Missing steps or values in a row that are filled with the last value before them; more than that cut the series."""
+SHARES = (0.7, 0.8)
+"""Of all times: what is learnt from, and that with what is chosen by."""
+
+
+@dataclass(frozen=True, eq=False)
+class RawSeries:
+    """One series in order of time, without holes, not yet split.
+
+    Attributes:
+        name: what tells it from the others.
+        times: (T,).
+        values: (T, C).
+        breaks: rows before which something long is missing.
+        carried: (T, C) which values were filled with the one before them; None: none.
+    """
+
+    name: str
+    times: npt.NDArray[Any]
+    values: npt.NDArray[np.float64]
+    breaks: tuple[int, ...] = ()
+    carried: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Future:
+    """The forecast of one series.
+
+    Attributes:
+        name: of the series.
+        times: (H,) of the steps forecast.
+        values: (H, K).
+        quantiles: (H, K) by probability.
+    """
+
+    name: str
+    times: npt.NDArray[Any]
+    values: npt.NDArray[np.float64]
+    quantiles: dict[float, npt.NDArray[np.float64]]
+
+
+def raw_series(
+    table: SeriesTable, columns: Sequence[str], spacing: Spacing | None = None
+) -> tuple[list[RawSeries], Spacing, list[str]]:
+    """Put rows in order and fill what is missing.
+
+    Rules: rows are sorted by time; two rows of a series at the same time are an error. Where most steps have the same
+    length, a missing step is one that the usual length leaves out. Up to `GAP` missing steps or values in a row are
+    filled with the last value before them, which looks at nothing later; longer holes cut the series, and no window
+    crosses the cut. Business days and uneven times are taken row by row.
+
+    Args:
+        table: the rows.
+        columns: names of the values, for messages.
+        spacing: what a step is, where it is known; None: it is found in the longest series.
+
+    Returns:
+        (the series, by name; what a step is; notes)
+
+    Raises:
+        DataError: a time comes twice.
+    """
+    notes = list(table.notes)
+    names = list(dict.fromkeys(table.groups))
+    members = {name: np.flatnonzero(np.array(table.groups, dtype=object) == name) for name in names}
+    longest = max(names, key=lambda name: len(members[name]))
+    known, spacing = spacing, Spacing("rows")
+    if table.times is not None:
+        times = table.times
+        if any((np.diff(times[rows]) < np.zeros(1, dtype=np.diff(times).dtype)).any() for rows in members.values()):
+            notes.append("rows were sorted by time")
+        members = {name: rows[np.argsort(times[rows], kind="stable")] for name, rows in members.items()}
+        for name, rows in members.items():
+            _check_twice(times[rows], [table.places[row] for row in rows], name)
+        spacing = known or find_spacing(times[members[longest]])
+        if spacing.rule in ("uneven", "business"):
+            notes.append(f"times follow each other {spacing.title}: a row is a step")
+    counts = {"steps": 0, "values": 0, "cuts": 0}
+    found = [_whole(table, name, rows, spacing, counts) for name, rows in members.items()]
+    words = {
+        "steps": "missing steps were filled with the last value before them",
+        "values": "missing values were filled with the last value before them",
+        "cuts": f"holes of more than {GAP} steps cut a series; no window crosses them",
+    }
+    notes += [f"{counts[kind]:,} {words[kind]}" for kind in words if counts[kind]]
+    empty = [each.name for each in found if len(each.values) == 0]
+    if len(empty) == len(found):
+        raise DataError(f"no row has a value in every column of {', '.join(columns)}")
+    if empty:
+        notes.append(f"series without values were left out: {', '.join(empty[:5])}")
+    return [each for each in found if len(each.values)], spacing, notes
+
+
+def _check_twice(times: npt.NDArray[Any], places: Sequence[str], name: str) -> None:
+    same = np.flatnonzero(times[1:] == times[:-1])
+    if len(same):
+        row = int(same[0])
+        time = str(times[row]).removesuffix("T00:00:00.000000").removesuffix(".000000")
+        raise DataError(
+            f"{places[row + 1]}: the time {time} comes twice" + (f" in the series {name!r}" if name else ""),
+            got=f"also in {places[row]}; {len(same)} such row{'s' if len(same) > 1 else ''}",
+            fix="keep one row a time"
+            if name
+            else "name the column that tells series apart with --group, or keep one row a time",
+        )
+
+
+def _whole(
+    table: SeriesTable, name: str, rows: npt.NDArray[np.int64], spacing: Spacing, counts: dict[str, int]
+) -> RawSeries:
+    values = table.values[rows]
+    times = np.arange(len(rows), dtype=np.float64) if table.times is None else table.times[rows]
+    if spacing.rule == "even" and len(times) > 1:
+        times, values = _every_step(times, values, spacing, counts)
+    breaks = _long_pauses(times) if spacing.rule in ("uneven", "business") else []
+    return _filled(name, times, values, breaks, counts)
+
+
+def _every_step(
+    times: npt.NDArray[Any], values: npt.NDArray[np.float64], spacing: Spacing, counts: dict[str, int]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Insert the steps that are missing, without values."""
+    unit = np.timedelta64(round(spacing.step * 1e6), "us") if times.dtype.kind == "M" else spacing.step
+    steps = np.round(np.diff(times) / unit).astype(np.int64)
+    if (steps == 1).all() or (steps < 1).any() or steps.sum() > 20 * len(times):
+        return times, values
+    places = np.concatenate([[0], np.cumsum(steps)])
+    every = times[0] + np.arange(places[-1] + 1) * unit
+    whole = np.full((len(every), values.shape[1]), np.nan)
+    whole[places] = values
+    counts["steps"] += int(np.minimum(steps - 1, GAP + 1)[steps - 1 <= GAP].sum())
+    return every, whole
+
+
+def _long_pauses(times: npt.NDArray[Any]) -> list[int]:
+    """Rows after a pause of more than ten usual steps."""
+    if len(times) < 3:
+        return []
+    differences = np.diff(times)
+    usual = np.median(differences.astype(np.float64))
+    return [int(row) + 1 for row in np.flatnonzero(differences.astype(np.float64) > 10 * usual)]
+
+
+def _filled(
+    name: str, times: npt.NDArray[Any], values: npt.NDArray[np.float64], breaks: list[int], counts: dict[str, int]
+) -> RawSeries:
+    """Carry values forward over short holes, drop long ones and what comes before the first value."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return RawSeries(name, times, values, tuple(breaks))
+    age = np.zeros(values.shape, dtype=np.int64)
+    held = values.copy()
+    for row in range(len(values)):
+        if not missing[row].any():
+            continue
+        before = held[row - 1] if row else np.full(values.shape[1], np.nan)
+        held[row] = np.where(missing[row], before, values[row])
+        age[row] = np.where(missing[row], (age[row - 1] if row else GAP) + 1, 0)
+    kept = np.asarray(~(np.isnan(held) | (age > GAP)).any(axis=1))
+    # a hole that is too long goes as a whole, its first steps too
+    some = np.asarray(missing.any(axis=1))
+    for begun in np.flatnonzero(~kept[1:] & kept[:-1]).tolist():
+        while begun >= 0 and some[begun]:
+            kept[begun] = False
+            begun -= 1
+    whole = missing.all(axis=1)
+    counts["values"] += int(missing[kept & ~whole].sum())
+    rows = np.flatnonzero(kept)
+    cuts = (np.flatnonzero(np.diff(rows) > 1) + 1).tolist()
+    counts["cuts"] += len(cuts)
+    moved = np.searchsorted(rows, breaks).tolist() if breaks else []
+    return RawSeries(name, times[rows], held[rows], tuple(sorted({*cuts, *moved})), missing[rows])
+
+
+def split_series(series: Sequence[RawSeries], timed: bool, shares: tuple[float, float] = SHARES) -> list[Series]:
+    """Split every series at the same two times: 70 % of all times to learn from, 10 % to choose by, 20 % to test.
+
+    Without times, each series is split at the same shares of its own rows.
+
+    Args:
+        series: the series.
+        timed: whether their times can be compared.
+        shares: of all times, before the validation and before the test part.
+
+    Example:
+        >>> raw = RawSeries("", np.arange(10.0), np.ones((10, 1)))
+        >>> split_series([raw], timed=True)[0].borders
+        (7, 8, 10)
+    """
+    if not timed:
+        cuts = [[int(share * len(each.times) + 1e-9) for share in shares] for each in series]
+    else:
+        every = np.unique(np.concatenate([each.times for each in series]))
+        counts = [int(share * len(every) + 1e-9) for share in shares]
+        cuts = [[_rows_before(each.times, every, count) for count in counts] for each in series]
+    return [
+        Series(each.name, each.times, each.values, (first, second, len(each.times)), each.breaks)
+        for each, (first, second) in zip(series, cuts, strict=True)
+    ]
+
+
+def _rows_before(times: npt.NDArray[Any], every: npt.NDArray[Any], count: int) -> int:
+    """Rows that are among the first so many of all times."""
+    return int(np.searchsorted(times, every[count - 1], side="right")) if count else 0
+
+
+def build_series(
+    series: Sequence[Series],
+    targets: Sequence[str],
+    features: Sequence[str],
+    *,
+    lookback: int,
+    horizon: int,
+    tested: bool = True,
+) -> tuple[tuple[Series, ...], list[str]]:
+    """Keep the series that can be learnt from.
+
+    Args:
+        series: split.
+        targets: names of the leading columns.
+        features: names of the others.
+        lookback: steps to forecast from.
+        horizon: steps to forecast.
+        tested: whether there is a test part.
+
+    Returns:
+        (the series kept, notes)
+
+    Raises:
+        DataError: no series is long enough, or none changes.
+    """
+    notes = []
+    enough = [each for each in series if len(each.origins("train", lookback, horizon))]
+    if not enough:
+        longest = max(series, key=lambda each: each.borders[0])
+        raise DataError(
+            "the series are too short for this look-back and horizon",
+            expected=f"at least {lookback + horizon} steps in the training part",
+            got=f"{longest.borders[0]} of {len(longest.times)} in all, without holes"
+            + (f", in {longest.name!r}" if longest.name else ""),
+            fix="a smaller --lookback or --horizon, or longer series",
+        )
+    if len(enough) < len(series):
+        left = [each.name for each in series if all(each is not other for other in enough)]
+        words = ", ".join(left[:5]) + (" ..." if len(left) > 5 else "")
+        notes.append(f"left out, with too few steps in the training part: {words}")
+    columns = (*targets, *features)
+    still = {id(each): _constant(each, columns) for each in enough}
+    changing = [each for each in enough if not set(still[id(each)]) & set(targets)]
+    if not changing:
+        name = next(name for name in still[id(enough[0])] if name in targets)
+        raise DataError(
+            f"the target {name!r} never changes in the training part",
+            fix="name another target, or leave the rows away in which it stands still",
+        )
+    if len(changing) < len(enough):
+        left = [each.name for each in enough if all(each is not other for other in changing)]
+        notes.append(f"left out, with a target that never changes in the training part: {', '.join(left[:5])}")
+    dead = [name for name in features if all(name in still[id(each)] for each in changing)]
+    if dead:
+        notes.append(f"never change in the training part: {', '.join(dead)}")
+    for part in ("validation", "test")[: 2 if tested else 1]:
+        if not any(len(each.origins(part, lookback, horizon)) for each in changing):
+            longest = max(changing, key=lambda each: len(each.times))
+            rows = longest.rows(part)
+            raise DataError(
+                f"the {part} part is too short for this horizon",
+                expected=f"at least {horizon} steps",
+                got=f"{rows[1] - rows[0]}",
+                fix="a smaller --horizon, or longer series",
+            )
+    return tuple(changing), notes
+
+
+def _constant(series: Series, columns: Sequence[str]) -> list[str]:
+    rows = series.values[: series.borders[0]]
+    return [name for name, column in zip(columns, rows.T, strict=True) if column.min() == column.max()]
+
+
+def whole(series: RawSeries, lookback: int) -> Series:
+    """A series that is to be continued: all of it is past.
+
+    Args:
+        series: not split.
+        lookback: steps that are read of it.
+
+    Raises:
+        DataError: it is too short, or has a hole in its last steps.
+
+    Example:
+        >>> whole(RawSeries("", np.arange(3.0), np.ones((3, 1))), 3).borders
+        (3, 3, 3)
+    """
+    rows = len(series.times)
+    start = max((row for row in series.breaks if row < rows), default=0)
+    if rows - start < lookback:
+        raise DataError(
+            "the series is too short to be continued" + (f": {series.name!r}" if series.name else ""),
+            expected=f"at least {lookback} steps without holes at its end",
+            got=f"{rows - start}",
+            fix="give more of its past",
+        )
+    return Series(series.name, series.times, series.values, (rows, rows, rows), series.breaks)

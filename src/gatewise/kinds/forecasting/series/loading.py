@@ -1,0 +1,191 @@
+"""The door to series: a registry name or a person's own table in, checked and split series out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.kinds.forecasting.series.axis import Spacing
+from gatewise.kinds.forecasting.series.building import SHARES, RawSeries, build_series, raw_series, split_series
+from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
+from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
+from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
+
+__all__ = ["known_columns", "load_series", "series_from_table"]
+
+
+def known_columns(
+    data: str, time: str | None, target: str | None, group: str | None
+) -> tuple[str | None, str | None, str | None]:
+    """Columns of time, target and group: those given, else the known set's.
+
+    Example:
+        >>> known_columns("sp500", None, None, None)
+        ('Date', 'Adj Close', None)
+    """
+    name = known_name(data)
+    if name is None:
+        return time, target, group
+    known = KNOWN_SERIES[name]
+    return time or known.time, target or known.target, group or known.group
+
+
+def load_series(
+    data: str | Path = "stocks",
+    *,
+    time: str | None = None,
+    target: str | None = None,
+    features: str | None = None,
+    group: str | None = None,
+    horizon: int = 1,
+    lookback: int = 60,
+    download: bool = False,
+    cache: str | Path | None = None,
+) -> SeriesDataset:
+    """Load, check and split series.
+
+    Args:
+        data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a CSV, TSV, JSONL or
+            Parquet file.
+        time: column with the time of each row; None: the known set's; in a file of one's own, rows follow each other.
+        target: column to forecast, several separated by commas; None: the known set's.
+        features: further columns to read, separated by commas; known up to the present only.
+        group: column that tells series apart.
+        horizon: H, steps to forecast.
+        lookback: steps to forecast from.
+        download: whether a known set may be fetched from the network.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Returns:
+        The series: the first 70 % of all times to learn from, 10 % to choose by, the last 20 % to test (ETT: the
+        usual 12, 4 and 4 months).
+
+    Raises:
+        DataError: the name is unknown, or the file cannot be used; the message names the line and the fix.
+        OptionError: a file of one's own without a target.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "prices.csv"
+        >>> rows = "".join(f"2026-01-{day:02},{day + day % 3}\\n" for day in range(1, 31))
+        >>> _ = path.write_text("date,close\\n" + rows)
+        >>> load_series(path, time="date", target="close", horizon=2, lookback=5).sizes
+        {'train': 15, 'validation': 2, 'test': 5}
+    """
+    name = known_name(data) or str(data)
+    known = None if known_name(data) is None else KNOWN_SERIES[name]
+    time, target, group = known_columns(str(data), time, target, group)
+    if known is None and Path(name).suffix == "" and not Path(name).expanduser().exists():
+        raise _unknown(name)
+    if not column_names(target):
+        raise OptionError(
+            "there is no column to forecast", expected="the name of a column", fix="name it with --target COLUMN"
+        )
+    if known is None:
+        path, source = Path(name).expanduser(), f"the file {name}"
+    else:
+        path, source = find_known(name, download, cache)
+    frame, places = read_frame(path)
+    targets, others = column_names(target), column_names(features)
+    table = check_columns(frame, places, path.name, time, (*targets, *others), group)
+    return series_from_table(
+        table,
+        path.name if known is None else name,
+        source,
+        targets,
+        others,
+        horizon=horizon,
+        lookback=lookback,
+        borders=None if known is None else known.borders,
+    )
+
+
+def _unknown(name: str) -> DataError:
+    return DataError(
+        f"there is neither a known series nor a file called {name!r}",
+        expected=", ".join(KNOWN_SERIES) + ", or the path of a CSV, TSV, JSONL or Parquet file",
+        fix=did_you_mean(name, KNOWN_SERIES),
+    )
+
+
+def series_from_table(
+    table: SeriesTable,
+    name: str,
+    source: str,
+    targets: Sequence[str],
+    features: Sequence[str],
+    *,
+    horizon: int,
+    lookback: int,
+    borders: tuple[int, int, int] | None = None,
+    shares: tuple[float, float] = SHARES,
+) -> SeriesDataset:
+    """Series of a checked table, split in order of time.
+
+    Args:
+        table: the rows.
+        name: of the data set.
+        source: a sentence saying where the rows came from.
+        targets: the leading columns.
+        features: the others.
+        horizon: H.
+        lookback: steps to forecast from.
+        borders: rows at which validation and test begin and the test ends; None: by `shares`.
+        shares: of all times, before the validation and before the test part; 1 for the second: no test part.
+
+    Raises:
+        DataError: see `gatewise.kinds.forecasting.series.building`.
+    """
+    raw, spacing, notes = raw_series(table, (*targets, *features))
+    if borders is None:
+        split = split_series(raw, table.times is not None, shares)
+        note = f"the last {100 * (1 - shares[1]):.0f} % of all times"
+    else:
+        end = borders[2]
+        split = [Series(each.name, each.times[:end], each.values[:end], borders, each.breaks) for each in raw]
+        sizes = (borders[0], borders[1] - borders[0], end - borders[1])
+        note = "the usual split: {:,} steps to learn from, then {:,} and {:,}".format(*sizes)
+    kept, more = build_series(split, targets, features, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
+    measured = f"{_since(kept, spacing)}{_carried(raw, kept, len(targets))}; {WINDOW_RULE}"
+    return SeriesDataset(
+        name=name,
+        source=source,
+        split_note=f"{note}{measured}" if shares[1] < 1 else "there is no test part",
+        fingerprint=series_fingerprint(kept, (*targets, *features), horizon, lookback),
+        notes=(*notes, *more),
+        targets=tuple(targets),
+        features=tuple(features),
+        series=kept,
+        horizon=horizon,
+        lookback=lookback,
+        spacing=spacing,
+        season=spacing.season or 1,
+    )
+
+
+def _carried(raw: Sequence[RawSeries], kept: Sequence[Series], targets: int) -> str:
+    """Which share of the test part was not measured: one step ahead, what holds the last value is right there."""
+    filled = {each.name: each.carried for each in raw}
+    rows = {each.name: slice(*each.rows("test")) for each in kept}
+    total = targets * sum(part.stop - part.start for part in rows.values())
+    held = [filled[name] for name in rows]
+    parts = zip(held, rows.values(), strict=True)
+    count = sum(int(carried[part, :targets].sum()) for carried, part in parts if carried is not None)
+    if not count:
+        return ""
+    return (
+        f"; {100 * count / total:.2g} % of its values are missing and count as the last one, which favours persistence"
+    )
+
+
+def _since(series: Sequence[Series], spacing: Spacing) -> str:
+    """From when on the test part runs."""
+    first = min((each.times[each.borders[1]] for each in series if each.borders[1] < len(each.times)), default=None)
+    if spacing.rule == "rows" or first is None:
+        return ""
+    if not isinstance(first, np.datetime64):
+        return f", from {first:g} on"
+    return f", from {str(first.astype('datetime64[m]')).replace('T', ' ').removesuffix(' 00:00')} on"

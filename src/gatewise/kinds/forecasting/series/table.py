@@ -1,0 +1,250 @@
+"""A table of series (CSV, TSV, JSONL, Parquet, or a pandas frame) to checked columns, every complaint with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gatewise.data.text_files import decode, read_text_file
+from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.forecasting.series.axis import read_times
+
+__all__ = ["SeriesTable", "check_columns", "column_names", "read_frame", "read_series_table"]
+
+_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".csv.gz")
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesTable:
+    """The columns that are used, row by row as in the file.
+
+    Attributes:
+        groups: (N,) names of the series; empty strings without a group column.
+        times: (N,) datetime64[us] or float64; None without a time column.
+        values: (N, C) float64; NaN where the file has nothing.
+        places: (N,) where each row stands, for messages.
+        notes: what was changed in reading.
+    """
+
+    groups: list[str]
+    times: npt.NDArray[Any] | None
+    values: npt.NDArray[np.float64]
+    places: list[str]
+    notes: list[str]
+
+
+def column_names(words: str | None) -> tuple[str, ...]:
+    """Names separated by commas.
+
+    Example:
+        >>> column_names("open, volume")
+        ('open', 'volume')
+    """
+    return tuple(name.strip() for name in (words or "").split(",") if name.strip())
+
+
+def read_series_table(
+    path: str | Path, time: str | None, columns: Sequence[str], group: str | None = None
+) -> SeriesTable:
+    """Read the columns of a file.
+
+    Args:
+        path: CSV, TSV, JSONL or Parquet.
+        time: column with the time of each row; None: rows follow each other.
+        columns: the C columns with numbers, targets first.
+        group: column that tells series apart.
+
+    Raises:
+        DataError: the file, a column, a time or a number cannot be used; the message names the line and the fix.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "prices.csv"
+        >>> _ = path.write_text("date,close\\n2026-01-01,10\\n2026-01-02,11.5\\n")
+        >>> read_series_table(path, "date", ["close"]).values.ravel().tolist()
+        [10.0, 11.5]
+    """
+    frame, places = read_frame(path)
+    return check_columns(frame, places, Path(path).name, time, columns, group)
+
+
+def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
+    """All columns of a file as written, and the place of each row.
+
+    Raises:
+        DataError: the file cannot be read as a table.
+    """
+    path = Path(path).expanduser()
+    name = path.name.lower()
+    if path.exists() and not path.is_dir() and not name.endswith(_SUFFIXES):
+        raise DataError(
+            f"{path} has a suffix that is not known",
+            expected=", ".join(_SUFFIXES),
+            got=path.suffix or "no suffix",
+            fix="save it as CSV with a header line",
+        )
+    if name.endswith(".parquet"):
+        return _parquet(path)
+    if name.endswith((".jsonl", ".ndjson")):
+        return _json_lines(path, read_text_file(path))
+    content = _gunzip(path) if name.endswith(".gz") and path.is_file() else read_text_file(path)
+    return _separated(path, content, "\t" if name.endswith((".tsv", ".tab")) else ",")
+
+
+def _gunzip(path: Path) -> str:
+    import gzip
+
+    try:
+        return decode(gzip.decompress(path.read_bytes()), str(path))
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path} is not a gzip file", got=str(error)) from error
+
+
+def _separated(path: Path, content: str, separator: str) -> tuple[pd.DataFrame, list[str]]:
+    header_line = content.lstrip("\r\n").split("\n", 1)[0]
+    if separator not in header_line:
+        separator = next((other for other in ";\t|" if other in header_line), separator)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
+    header: list[str] | None = None
+    rows: list[list[str]] = []
+    places: list[str] = []
+    start = 1
+    try:
+        for row in reader:
+            if not row or row == [""]:
+                pass
+            elif header is None:
+                header = [name.strip() for name in row]
+            elif len(row) != len(header):
+                raise DataError(
+                    f"{path}, line {start}: the row has {len(row)} fields", expected=f"{len(header)}, as the header"
+                )
+            else:
+                rows.append(row)
+                places.append(f"{path.name}, line {start}")
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {start}: broken quoting ({error})", fix="close the quotation mark") from error
+    return pd.DataFrame(rows, columns=_once(path, header or []), dtype=object), places
+
+
+def _json_lines(path: Path, content: str) -> tuple[pd.DataFrame, list[str]]:
+    rows: list[dict[str, Any]] = []
+    places: list[str] = []
+    for number, line in enumerate(content.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number}: not JSON ({error.msg})", expected="one object a line") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{path}, line {number}: not a JSON object", got=type(record).__name__)
+        rows.append(record)
+        places.append(f"{path.name}, line {number}")
+    return pd.DataFrame.from_records(rows).astype(object), places
+
+
+def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise DataError(f"{path} needs pyarrow to be read", fix="pip install 'gatewise[parquet]'") from error
+    if not path.exists():
+        read_text_file(path)
+    try:
+        frame = parquet.read_table(path).to_pandas()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a Parquet file", got=str(error).splitlines()[0]) from error
+    return frame.reset_index(drop=True), [f"{path.name}, row {number}" for number in range(1, len(frame) + 1)]
+
+
+def _once(path: Path, header: list[str]) -> list[str]:
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise DataError(f"{path} has the column {doubled[0]!r} twice", fix="rename one of them")
+    return header
+
+
+def check_columns(
+    frame: pd.DataFrame, places: Sequence[str], name: str, time: str | None, columns: Sequence[str], group: str | None
+) -> SeriesTable:
+    """Pick the columns out of a frame and turn them into times and numbers.
+
+    Args:
+        frame: values as written, or numbers and timestamps.
+        places: where each row stands, for messages.
+        name: of the whole, for messages.
+        time: as in `read_series_table`.
+        columns: as in `read_series_table`.
+        group: as in `read_series_table`.
+
+    Raises:
+        DataError: see `read_series_table`.
+    """
+    places = list(places)
+    known = [str(column) for column in frame.columns]
+    for column in (*columns, *(each for each in (time, group) if each is not None)):
+        if column not in known:
+            raise DataError(
+                f"column {column!r} is not in {name}",
+                got="it has: " + ", ".join(known),
+                fix=did_you_mean(column, known),
+            )
+    if len(set(columns)) != len(columns) or time in columns or group in columns:
+        raise DataError(
+            "a column is named for two things",
+            expected="different columns for time, group, targets and features",
+            got=", ".join([*columns, *(each for each in (time, group) if each is not None)]),
+        )
+    if len(frame) == 0:
+        raise DataError(f"{name} has a header but no rows", fix="name a file that has records")
+    values = np.column_stack([_numbers(frame[column], places, column) for column in columns])
+    times, notes = (None, []) if time is None else read_times(frame[time].tolist(), places, time)
+    groups = [""] * len(frame) if group is None else _groups(frame[group], places, group)
+    return SeriesTable(groups, times, values, places, notes)
+
+
+def _groups(column: pd.Series[Any], places: list[str], name: str) -> list[str]:
+    blank = column.isna() | (column.map(str).str.strip() == "")
+    if blank.any():
+        raise DataError(f"{places[int(blank.to_numpy().argmax())]}: the group in the column {name!r} is missing")
+    return [str(value).strip() for value in column]
+
+
+def _numbers(column: pd.Series[Any], places: list[str], name: str) -> npt.NDArray[np.float64]:
+    """Numbers of a column; NaN where there is nothing."""
+    if column.dtype.kind in "fiu":
+        found = column.to_numpy(dtype=np.float64)
+    else:
+        blank = column.isna() | column.map(lambda value: isinstance(value, str) and value.strip().lower() in _MISSING)
+        text = column.map(lambda value: isinstance(value, bool)) & ~blank
+        read = pd.to_numeric(column.where(~blank, None), errors="coerce")
+        text |= read.isna() & ~blank
+        if text.any():
+            row = int(text.to_numpy().argmax())
+            written = str(column.iloc[row])
+            raise DataError(
+                f"{places[row]}: {written!r} in the column {name!r} is no number",
+                expected="a number such as 1234.5",
+                fix="write a decimal point and no thousands mark"
+                if any(sign.isdigit() for sign in written)
+                else "name a column of numbers; text cannot be forecast",
+            )
+        found = read.to_numpy(dtype=np.float64)
+    if np.isinf(found).any():
+        raise DataError(
+            f"{places[int(np.isinf(found).argmax())]}: the value in the column {name!r} is infinite",
+            expected="a finite number, or nothing where it is missing",
+        )
+    return found

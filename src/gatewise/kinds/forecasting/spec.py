@@ -1,0 +1,94 @@
+"""What a forecasting run is: series and network as frozen, serialisable records. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gatewise.errors import OptionError
+from gatewise.training import common_settings as common
+from gatewise.training.settings import Spec, setting
+
+__all__ = ["DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
+
+TRANSFORMS = ("value", "difference", "log-return")
+DECODINGS = ("direct", "recursive", "segments")
+NORMALISATIONS = ("none", "last", "standard")
+LOSSES = ("squared", "absolute")
+
+
+@dataclass(frozen=True)
+class SeriesSpec(Spec):
+    """Which series are forecast, how far, and from how much of their past; forecasts are always given as values.
+
+    Features are known up to the present only; windows never mix two groups.
+
+    Example:
+        >>> SeriesSpec("prices.csv", time="date", target="close", horizon=5).lookback
+        60
+    """
+
+    data: str = setting(
+        "stocks", "Registry name (stocks, sp500, nasdaq, etth1, etth2) or the path of a table.", is_path=True
+    )
+    time: str | None = setting(None, "Column with the time of each row; rows follow each other if not given.")
+    target: str | None = setting(None, "Column to forecast; several separated by commas.")
+    features: str | None = setting(None, "Further columns to read, separated by commas.")
+    group: str | None = setting(None, "Column that separates the series.")
+    horizon: int = setting(1, "Steps to forecast.", minimum=1)
+    lookback: int = setting(60, "Steps to forecast from.", minimum=1)
+    transform: str = setting("value", "What is learnt: value, difference or log-return.", choices=TRANSFORMS)
+    download: bool = common.download()
+
+
+@dataclass(frozen=True)
+class ForecastModelSpec(Spec):
+    """The network: recurrent layers over the past, a head over the future.
+
+    Decoding is ``direct`` (all steps of the horizon from the last state), ``recursive`` (one step at a time, fed back)
+    or ``segments`` (Lin et al., 2023: segments as steps, all segments of the future decoded in parallel).
+    Normalisation of each window: ``last`` subtracts the last value (differences and returns stay as they are),
+    ``standard`` uses mean and deviation of the window (Kim et al., 2022).
+
+    Example:
+        >>> ForecastModelSpec(cell="gru", decoding="segments").segment_length
+        48
+    """
+
+    cell: str = common.cell()
+    hidden_size: int = common.hidden_size()
+    num_layers: int = common.num_layers()
+    bidirectional: bool = common.bidirectional()
+    dropout: float = common.dropout(0.1)
+    decoding: str = setting("direct", "How the future is written: direct, recursive or segments.", choices=DECODINGS)
+    segment_length: int = setting(48, "Steps per segment, for --decoding segments.", minimum=1)
+    normalisation: str = setting("last", "Of each window: none, last or standard.", choices=NORMALISATIONS)
+    channel_independent: bool = setting(False, "Treat each target as a series of its own.")
+    quantiles: str = setting("", "Quantiles to forecast beside the central value, separated by commas: 0.1,0.9.")
+    loss: str = setting(
+        "squared",
+        "What the central forecast is trained with: squared (mean) or absolute (median) error.",
+        choices=LOSSES,
+    )
+
+    def check_together(self) -> None:
+        """Refuse recursion in two directions, and quantiles outside (0, 1)."""
+        if self.decoding == "recursive" and self.bidirectional:
+            raise OptionError("recursive forecasts only go forward in time", fix="leave --bidirectional away")
+        self.quantile_levels()
+
+    def quantile_levels(self) -> tuple[float, ...]:
+        """The quantiles as numbers, rising.
+
+        Example:
+            >>> ForecastModelSpec(quantiles="0.9,0.1").quantile_levels()
+            (0.1, 0.9)
+        """
+        try:
+            levels = tuple(sorted(float(word) for word in self.quantiles.split(",") if word.strip()))
+        except ValueError as error:
+            raise OptionError(
+                "quantiles cannot be read", expected="numbers separated by commas: 0.1,0.9", got=repr(self.quantiles)
+            ) from error
+        if any(not 0 < level < 1 for level in levels):
+            raise OptionError("a quantile is out of range", expected="above 0 and below 1", got=self.quantiles)
+        return levels

@@ -1,0 +1,270 @@
+"""A trained forecaster."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gatewise.errors import DataError, OptionError, RunError
+from gatewise.kinds.forecasting.figures import evaluate_forecasts
+from gatewise.kinds.forecasting.network import Forecaster
+from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
+from gatewise.kinds.forecasting.series.axis import Spacing
+from gatewise.kinds.forecasting.series.building import Future, raw_series, whole
+from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
+from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
+from gatewise.kinds.forecasting.series.table import SeriesTable
+from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.kinds.forecasting.windows import ScaledSeries
+from gatewise.training.kind import RecurrentInputs, Request, Trained
+from gatewise.training.problem import Evaluation
+from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_spec import RunSpec
+
+__all__ = ["TrainedForecaster", "open_run", "problem_of"]
+
+Array = npt.NDArray[np.float64]
+_FILE = "scaler.json"
+
+
+class TrainedForecaster(Trained):
+    """A network with the columns and scalings that it was trained with.
+
+    Args:
+        spec: the run it came from.
+        targets: the columns it forecasts.
+        features: the columns it reads besides.
+        spacing: what a step is.
+        scalings: by name of the series.
+        model: the network, with its best weights.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        targets: Sequence[str],
+        features: Sequence[str],
+        spacing: Spacing,
+        scalings: Mapping[str, Scaling],
+        model: Forecaster,
+    ) -> None:
+        self.spec = spec
+        self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
+        self.scalings = dict(scalings)
+        self.model = model.eval()
+
+    @property
+    def data_spec(self) -> SeriesSpec:
+        """Columns, horizon, look-back, transform."""
+        return _data_spec(self.spec)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantiles that are forecast beside the central value."""
+        return _model_spec(self.spec).quantile_levels()
+
+    def future(self, table: SeriesTable, steps: int | None = None) -> list[Future]:
+        """Continue every series of a table from its last row.
+
+        A series that was not trained on is scaled by its own rows, which all lie before what is forecast. Beyond the
+        horizon of the training, forecasts are read as if they had happened, and features keep their last value. Of
+        several series, those too short to be continued are left out, with a warning that names them.
+
+        Args:
+            table: rows with the columns of the training; of each series at least as many as the look-back.
+            steps: steps to forecast; None: the horizon of the training.
+
+        Raises:
+            DataError: every series is too short, or has a hole in what would be read of it.
+            OptionError: quantiles beyond the horizon of the training.
+        """
+        data = self.data_spec
+        count = data.horizon if steps is None else steps
+        if count > data.horizon and self.levels:
+            raise OptionError(
+                "quantiles end at the horizon of the training",
+                expected=f"at most {data.horizon} steps",
+                got=f"{count}",
+                fix="train with a longer horizon, or without quantiles",
+            )
+        raw, _, _ = raw_series(table, (*self.targets, *self.features), self.spacing)
+        known, refused = [], []
+        for each in raw:
+            try:
+                known.append(whole(each, data.lookback))
+            except DataError as error:
+                refused.append((each.name, error))
+        if not known:
+            raise refused[0][1]
+        if refused:
+            names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
+            words = f"left out, with fewer than {data.lookback} steps without holes at their end: {names}"
+            warnings.warn(words, stacklevel=3)
+        return [self._continued(each, count) for each in known]
+
+    def _continued(self, series: Series, count: int) -> Future:
+        """Forecast again and again until there are enough steps."""
+        targets, horizon = len(self.targets), self.data_spec.horizon
+        scalings = self._scalings([series])
+        values = series.values
+        quantiles: dict[float, Array] = {}
+        for _ in range(-(-count // horizon)):
+            grown = replace(series, values=values, times=np.arange(len(values), dtype=np.float64))
+            windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(values) - 1]))
+            found, quantiles = self._values([grown], windows, scalings)
+            beside = np.repeat(values[-1:, targets:], horizon, axis=0)
+            values = np.concatenate([values, np.concatenate([found[0], beside], axis=1)])
+        start = len(series.values)
+        return Future(
+            series.name,
+            self.spacing.after(series.times[-1], count),
+            values[start : start + count, :targets],
+            {level: found[0, :count] for level, found in quantiles.items()},
+        )
+
+    def forecasts(self, dataset: SeriesDataset, part: str = "test") -> tuple[Array, dict[float, Array]]:
+        """Forecasts of all windows of a part: (N, H, K) values, and the same by probability."""
+        return self._values(dataset.series, dataset.windows(part))
+
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part; see `gatewise.kinds.forecasting.figures.evaluate_forecasts`."""
+        values, quantiles = self.forecasts(dataset, part)
+        return evaluate_forecasts(dataset, self._scalings(dataset.series), part, values, quantiles)
+
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """From series to forecasts of the first windows of the test part."""
+        windows = dataset.windows("test")
+
+        def predict(count: int) -> object:
+            return self._values(dataset.series, Windows(windows.series[:count], windows.origins[:count]))
+
+        return predict
+
+    def predict_command(self, request: Request) -> None:
+        """Continue the series of a file; see `gatewise.kinds.forecasting.commands.predict`."""
+        from gatewise.kinds.forecasting import commands
+
+        commands.predict(self, request)
+
+    def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
+        """The first test windows as the recurrent layers read them; of longer ones the last ``steps`` steps."""
+        windows = dataset.windows("test")
+        chosen = np.arange(min(count, len(windows.origins)))
+        with torch.no_grad():
+            inputs = self.model.encoded(self._scaled(dataset.series).past(windows, chosen))
+        return {"recurrent": RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)}
+
+    def _values(
+        self, series: Sequence[Series], windows: Windows, scalings: Sequence[Scaling] | None = None
+    ) -> tuple[Array, dict[float, Array]]:
+        scaled = self._scaled(series, scalings)
+        found = forecast_windows(self.model, scaled, windows)
+        values = [scaled.values(found[..., place], windows) for place in range(found.shape[3])]
+        return values[0], dict(zip(self.levels, values[1:], strict=True))
+
+    def _scaled(self, series: Sequence[Series], scalings: Sequence[Scaling] | None = None) -> ScaledSeries:
+        data = self.data_spec
+        return ScaledSeries(
+            series,
+            scalings or self._scalings(series),
+            len(self.targets),
+            data.transform,
+            lookback=data.lookback,
+            horizon=data.horizon,
+        )
+
+    def _scalings(self, series: Sequence[Series]) -> list[Scaling]:
+        transform = self.data_spec.transform
+        return [self.scalings.get(each.name) or fit_scaling(each, len(self.targets), transform) for each in series]
+
+
+def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
+    """The network on its windows."""
+    data, model = _data_spec(spec), _model_spec(spec)
+    targets = len(dataset.targets)
+    scalings = [fit_scaling(each, targets, data.transform) for each in dataset.series]
+    scaled = ScaledSeries(
+        dataset.series,
+        scalings,
+        targets,
+        data.transform,
+        lookback=data.lookback,
+        horizon=data.horizon,
+        device=spec.training.device,
+    )
+    network = _network(data, model, targets, len(dataset.features))
+    names = [each.name for each in dataset.series]
+    return ForecastingProblem(
+        network.to(spec.training.device),
+        dataset,
+        scalings,
+        scaled,
+        levels=model.quantile_levels(),
+        loss=model.loss,
+        batch_size=spec.training.batch_size,
+        seed=spec.training.seed,
+        files={
+            _FILE: {
+                "format_version": 1,
+                "targets": list(dataset.targets),
+                "features": list(dataset.features),
+                "spacing": dataset.spacing.to_dict(),
+                "series": {name: scaling.to_dict() for name, scaling in zip(names, scalings, strict=True)},
+            }
+        },
+    )
+
+
+def open_run(run: RunFolder) -> TrainedForecaster:
+    """The network of a finished run."""
+    spec = run.spec()
+    record, place = run.content(_FILE), str(run.path / _FILE)
+    targets, features, series = (record.get(name) for name in ("targets", "features", "series"))
+    if not isinstance(targets, list) or not isinstance(features, list) or not isinstance(series, dict):
+        raise RunError(f"{place} is damaged", expected="targets, features and series")
+    scalings = {str(name): Scaling.from_dict(entry, place) for name, entry in series.items()}
+    spacing = Spacing.from_dict(record.get("spacing"), place)
+    with torch.random.fork_rng():
+        model = _network(_data_spec(spec), _model_spec(spec), len(targets), len(features))
+    run.load_weights_into(model)
+    return TrainedForecaster(spec, targets, features, spacing, scalings, model)
+
+
+def _data_spec(spec: RunSpec) -> SeriesSpec:
+    if not isinstance(spec.data, SeriesSpec):
+        raise RunError("the run is not a forecast", expected="forecasting", got=spec.task)
+    return spec.data
+
+
+def _model_spec(spec: RunSpec) -> ForecastModelSpec:
+    if not isinstance(spec.model, ForecastModelSpec):
+        raise RunError("the run is not a forecast", expected="forecasting", got=spec.task)
+    return spec.model
+
+
+def _network(data: SeriesSpec, model: ForecastModelSpec, targets: int, features: int) -> Forecaster:
+    """The network that the specs describe, with weights drawn from torch's present random state."""
+    # differences and returns are relative to the last value already
+    relative = data.transform != "value" and model.normalisation == "last"
+    return Forecaster(
+        targets,
+        features,
+        lookback=data.lookback,
+        horizon=data.horizon,
+        cell=model.cell,
+        hidden_size=model.hidden_size,
+        num_layers=model.num_layers,
+        bidirectional=model.bidirectional,
+        dropout=model.dropout,
+        decoding=model.decoding,
+        segment_length=model.segment_length,
+        normalisation="none" if relative else model.normalisation,
+        channel_independent=model.channel_independent,
+        quantiles=len(model.quantile_levels()),
+    )

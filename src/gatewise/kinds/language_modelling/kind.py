@@ -1,0 +1,95 @@
+"""Language modelling as a kind of problem. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gatewise.kinds.language_modelling.spec import CorpusSpec, LanguageModelSpec
+from gatewise.training.kind import Baseline, Kind, Trained
+from gatewise.training.settings import Spec
+
+if TYPE_CHECKING:
+    from gatewise.data.records import DatasetInfo
+    from gatewise.kinds.language_modelling.corpora import Corpus
+    from gatewise.kinds.language_modelling.problem import LanguageModellingProblem
+    from gatewise.statistics.measure import Metric
+    from gatewise.training.run_folder import RunFolder
+    from gatewise.training.run_spec import RunSpec
+
+__all__ = ["LanguageModellingKind"]
+
+
+class LanguageModellingKind(Kind):
+    """Tokens in, the next token out."""
+
+    name: ClassVar[str] = "language-modelling"
+    unit: ClassVar[str] = "tokens"
+    data_spec: ClassVar[type[Spec]] = CorpusSpec
+    model_spec: ClassVar[type[Spec]] = LanguageModelSpec
+    usual_training: ClassVar[Mapping[str, Any]] = {
+        "epochs": 12,
+        "batch_size": 20,
+        "learning_rate": 2e-3,
+        "schedule": "cosine",
+        "clip_norm": 0.25,
+        "patience": 3,
+    }
+    known: ClassVar[tuple[str, ...]] = ("ptb", "reviews")
+    files: ClassVar[tuple[str, ...]] = ("vocabulary.json",)
+    commands: ClassVar[Mapping[str, str]] = {"generate": "gatewise.kinds.language_modelling.commands:generate"}
+    report: ClassVar[str | None] = "gatewise.kinds.language_modelling.report"
+
+    def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
+        """Running text."""
+        from gatewise.kinds.language_modelling.corpora import corpus_infos
+
+        return corpus_infos(cache)
+
+    def claims(self, path: Path) -> int:
+        """Plain text."""
+        return 2 if path.suffix.lower() in (".txt", ".text") else 0
+
+    def load(self, data: Any) -> Corpus:
+        """Load, split and number the text; see `gatewise.kinds.language_modelling.corpora.load_corpus`."""
+        from gatewise.kinds.language_modelling.corpora import load_corpus
+
+        return load_corpus(data.data, tokens=data.tokens, vocabulary_size=data.vocabulary_size, download=data.download)
+
+    def problem(self, spec: RunSpec, dataset: Any) -> LanguageModellingProblem:
+        """The network on the numbered text."""
+        from gatewise.kinds.language_modelling.trained import problem_of
+
+        return problem_of(spec, dataset)
+
+    def open(self, run: RunFolder) -> Trained:
+        """The language model of a finished run."""
+        from gatewise.kinds.language_modelling.trained import open_run
+
+        return open_run(run)
+
+    def baselines(self, data: Any) -> Sequence[Baseline]:
+        """Kneser-Ney 5-gram and unigram."""
+        from gatewise.kinds.language_modelling.baselines import KneserNeyBaseline, UnigramBaseline
+
+        return [KneserNeyBaseline(), UnigramBaseline()]
+
+    def measure(self, dataset: Any) -> Metric:
+        """Perplexity."""
+        from gatewise.kinds.language_modelling.problem import PERPLEXITY
+
+        return PERPLEXITY
+
+    def describe(self, dataset: Any) -> dict[str, Any]:
+        """Token counts, the vocabulary's size, and the share of unknown words."""
+        return {
+            "vocabulary_size": len(dataset.vocabulary),
+            "tokens": dataset.sizes,
+            "tokenisation": dataset.vocabulary.kind,
+            "unknown_share": dataset.unknown_share(),
+        }
+
+    def use(self, folder: Path) -> str:
+        """Continue a text."""
+        return f'gatewise generate {folder} --prompt "once upon a time"'

@@ -1,0 +1,78 @@
+"""Probes as a kind of problem. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gatewise.kinds.probe.spec import PROBES, ProbeModelSpec, ProbeSpec
+from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.settings import Spec
+
+if TYPE_CHECKING:
+    from gatewise.kinds.probe.generation import ProbeDataset
+    from gatewise.kinds.probe.problem import ProbeProblem
+    from gatewise.statistics.measure import Metric
+    from gatewise.training.run_folder import RunFolder
+    from gatewise.training.run_spec import RunSpec
+
+__all__ = ["ProbeKind"]
+
+
+class ProbeKind(Kind):
+    """Sequences drawn from a seed in, their answer out."""
+
+    name: ClassVar[str] = "probe"
+    unit: ClassVar[str] = "sequences"
+    data_spec: ClassVar[type[Spec]] = ProbeSpec
+    model_spec: ClassVar[type[Spec]] = ProbeModelSpec
+    usual_training: ClassVar[Mapping[str, Any]] = {"epochs": 20, "batch_size": 50, "patience": 20}
+    known: ClassVar[tuple[str, ...]] = PROBES
+
+    def load(self, data: Any) -> ProbeDataset:
+        """Draw the sequences; see `gatewise.kinds.probe.generation.make_probe`."""
+        from gatewise.kinds.probe.generation import make_probe
+
+        return make_probe(data.data, length=data.length, examples=data.examples, seed=data.data_seed)
+
+    def problem(self, spec: RunSpec, dataset: Any) -> ProbeProblem:
+        """The network on its sequences."""
+        from gatewise.kinds.probe.trained import problem_of
+
+        return problem_of(spec, dataset)
+
+    def open(self, run: RunFolder) -> Trained:
+        """The network of a finished run."""
+        from gatewise.kinds.probe.trained import open_run
+
+        return open_run(run)
+
+    def baselines(self, data: Any) -> Sequence[Baseline]:
+        """The same answer to every sequence."""
+        from gatewise.kinds.probe.baselines import ConstantBaseline
+
+        return [ConstantBaseline()]
+
+    def measure(self, dataset: Any) -> Metric:
+        """The probe's own figure: of ``adding`` the mean squared error, of the others the accuracy."""
+        from gatewise.kinds.probe.problem import PROBE_METRICS
+
+        return PROBE_METRICS[dataset.probe]
+
+    def judgement(self, dataset: Any) -> Judgement:
+        """Longer sequences are harder."""
+        return Judgement(harder_with=frozenset({"length"}))
+
+    def describe(self, dataset: Any) -> dict[str, Any]:
+        """Length, seed, and what the constant answer gives on the test part."""
+        from gatewise.kinds.probe.baselines import ConstantBaseline
+
+        constant = ConstantBaseline()
+        constant.fit(dataset)
+        metric = self.measure(dataset)
+        return {
+            "probe": dataset.probe,
+            "length": dataset.length,
+            "seed": dataset.seed,
+            "chance": {metric.name: constant.test(dataset).metrics[metric.name]},
+        }

@@ -1,0 +1,1 @@
+"""Distributions over large vocabularies: chunked cross-entropy, adaptive softmax."""

@@ -1,0 +1,361 @@
+"""Two models on the same examples: the difference of their figures, and what may be said of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from gatewise.errors import OptionError, ShapeError
+from gatewise.statistics.classical import holm, mcnemar
+from gatewise.statistics.components import Components, variance_components
+from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, t_quantile
+from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
+from gatewise.statistics.measure import Metric
+from gatewise.statistics.resampling import RESAMPLES
+
+__all__ = ["Difference", "Equivalence", "PairedDifference", "compare_pairs", "default_margin", "paired_difference"]
+
+_MOST_SEEDS = 10_000
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Whether two figures are shown to be within a margin of each other.
+
+    Args:
+        margin: in the figure's unit, above 0.
+        p_value: of "they are further apart than the margin" (two one-sided tests: Schuirmann 1987).
+        shown: whether that is refuted, so that "within the margin" may be said at the level.
+        level: of that statement.
+        smallest_margin: the smallest margin for which it may be said.
+    """
+
+    margin: float
+    p_value: float
+    shown: bool
+    level: float
+    smallest_margin: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Figure of the first minus figure of the second.
+
+    Args:
+        interval: the difference and its interval, in the figure's unit.
+        p_value: two-sided, of "no difference".
+        method: how, in words.
+        over: what interval and test allow for; ``examples`` where both models have one seed.
+        degrees: degrees of freedom of the interval.
+        ratio: first by second with its interval, for a perplexity; else None.
+        superiority: probability that the first is the better one of the two: the share of the uncertainty's
+            distribution on its side of zero.
+        run_superiority: probability that a run of the first, with a seed of its own, beats a run of the second (ties
+            half), over all pairs of runs measured; None where both have one seed.
+        components: where the uncertainty comes from; None where the difference was not computed from contributions.
+
+    Example:
+        >>> a = np.array([1] * 90 + [0] * 10); b = np.array([1] * 80 + [0] * 20)
+        >>> found = paired_difference(a, b, np.random.default_rng(0))
+        >>> round(found.interval.estimate, 3), found.p_value < 0.01, found.superiority > 0.99
+        (0.1, True, True)
+    """
+
+    interval: Interval
+    p_value: float
+    method: str
+    over: Over = "examples"
+    degrees: float = math.inf
+    ratio: Interval | None = None
+    superiority: float = math.nan
+    run_superiority: float | None = None
+    components: Components | None = None
+
+    def equivalence(self, margin: float, level: float = 0.95) -> Equivalence:
+        """Test whether the two figures are within a margin of each other.
+
+        Args:
+            margin: in the figure's unit.
+            level: of the statement; each of the two one-sided tests is made at 1 - level.
+
+        Raises:
+            OptionError: a margin that is not above 0.
+
+        Example:
+            >>> Difference(Interval(0.001, -0.002, 0.004), 0.5, "").equivalence(0.005).shown
+            True
+        """
+        check_level(level)
+        if not (margin > 0 and math.isfinite(margin)):
+            raise OptionError(
+                "a margin of equivalence is out of range", expected="above 0", got=margin, fix="give a larger --margin"
+            )
+        estimate = self.interval.estimate
+        p_value = max(
+            self._tail(estimate + margin, self._error("low")), self._tail(margin - estimate, self._error("high"))
+        )
+        quantile = t_quantile(level, self.degrees)
+        smallest = max(
+            quantile * self._error("low") - estimate,
+            quantile * self._error("high") + estimate,
+        )
+        return Equivalence(margin, p_value, p_value < 1 - level, level, max(smallest, 0.0))
+
+    def seeds_needed(self, *, power: float = 0.8, significance: float = 0.05) -> int | None:
+        """Seeds of each model with which a difference of this size would be found with the given probability.
+
+        The examples stay the same; what differs between them stays too. A plain estimate from the present variance
+        components, which few seeds tell roughly.
+
+        Args:
+            power: probability of finding it.
+            significance: level of the test.
+
+        Returns:
+            The number, at least 2; None where it is not known (one seed), or where no number of seeds would do and
+            only more test examples would.
+
+        Example:
+            >>> parts = Components(seed=3e-5, example=2e-6, rest=1e-6, seeds=3, example_degrees=9999)
+            >>> Difference(Interval(0.01, -0.01, 0.03), 0.2, "", components=parts).seeds_needed()
+            10
+        """
+        parts, gap = self.components, abs(self.interval.estimate)
+        if parts is None or parts.seeds <= 1 or gap == 0.0:
+            return None
+
+        def found(seeds: int) -> bool:
+            new = parts.with_seeds(seeds)
+            wanted = t_quantile(1 - significance / 2, new.degrees) + t_quantile(power, new.degrees)
+            return gap >= wanted * new.error
+
+        if not found(_MOST_SEEDS):
+            return None
+        low, high = 1, _MOST_SEEDS
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if found(middle) else (middle, high)
+        return high
+
+    def to_dict(self) -> dict[str, Any]:
+        """A flat dictionary, ready for JSON: the interval's parts and the fields, without the variance components."""
+        fields = {name: value for name, value in asdict(self).items() if name not in ("interval", "components")}
+        finite = self.degrees if math.isfinite(self.degrees) else None
+        return {**asdict(self.interval), **fields, "degrees": finite, "seeds_needed": self.seeds_needed()}
+
+    def _error(self, side: str) -> float:
+        """Standard error towards one side, from the interval's reach there."""
+        reach = (
+            self.interval.estimate - self.interval.low if side == "low" else self.interval.high - self.interval.estimate
+        )
+        return reach / t_quantile(0.5 + self.interval.level / 2, self.degrees)
+
+    def _tail(self, distance: float, error: float) -> float:
+        """Probability of being further than a distance by chance."""
+        from scipy.stats import norm, t
+
+        if error <= 0.0:
+            return 0.0 if distance > 0 else 1.0 if distance < 0 else 0.5
+        ratio = distance / error
+        return float(norm.sf(ratio) if math.isinf(self.degrees) else t.sf(ratio, self.degrees))
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """One of several pairs of models that are compared together.
+
+    Args:
+        first: name of a model.
+        second: name of another.
+        difference: figure of the first minus that of the second.
+        adjusted_p: its p value, corrected for the number of pairs (Holm 1979).
+        equivalence: against the margin.
+    """
+
+    first: str
+    second: str
+    difference: Difference
+    adjusted_p: float
+    equivalence: Equivalence
+
+
+def paired_difference(
+    first: Scores,
+    second: Scores,
+    generator: np.random.Generator,
+    *,
+    metric: Metric = MEAN,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> Difference:
+    """Compare two models on the same examples, with as many seeds as there are.
+
+    The difference is computed example by example, and seed by seed where both have as many: what makes an example hard
+    for both cancels. Figures that are a root or an exponential of the mean are linearised about it (delta method).
+    Interval as in `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
+    wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the variance
+    of Newey and West and the correction of Harvey, Leybourne and Newbold.
+
+    Args:
+        first: (S, N) contributions, or (N,).
+        second: (S, N), or (1, N) for a model without seeds, which is set against each seed of the other; with another
+            number of seeds the seeds are not paired (Welch).
+        generator: source of the bootstrap's draws.
+        metric: what they contribute to.
+        level: of the interval.
+        resamples: of the bootstrap.
+
+    Raises:
+        ShapeError: the tables have other examples, or values that are not finite.
+        OptionError: too few resamples, or a level outside (0, 1).
+
+    Example:
+        >>> generator = np.random.default_rng(0)
+        >>> a = generator.random((3, 500)) < 0.9; b = generator.random((3, 500)) < 0.8
+        >>> found = paired_difference(a, b, generator, metric=Metric("accuracy", "accuracy", True, percent=True))
+        >>> found.over, found.interval.low < 0.1 < found.interval.high
+        ('seeds and examples', True)
+    """
+    check_level(level)
+    one, two = as_table(first), as_table(second)
+    if one.shape[1] != two.shape[1]:
+        raise ShapeError("the two tables do not fit", expected="the same examples", got=(one.shape, two.shape))
+    means = float(one.mean()), float(two.mean())
+    slopes = _slope(metric, means[0]), _slope(metric, means[1])
+    scaled = slopes[0] * one, slopes[1] * two
+    estimate = metric.of_mean(means[0]) - metric.of_mean(means[1])
+    serial = metric.dependence == "serial"
+    parts = _components(*scaled, serial, metric.overlap)
+    binary = metric.higher_is_better and metric.transform == "mean" and is_binary(one) and is_binary(two)
+    if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
+        parts = _with_least(parts, 1.0 / (one.shape[1] + 2) ** 2)
+    by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
+    interval = mean_interval(estimate, by_example, parts, generator, serial, level, resamples, overlap=metric.overlap)
+    single = max(len(one), len(two)) == 1
+    bare = Difference(interval, 1.0, "", degrees=parts.degrees)
+    side = bare._error("low" if estimate > 0 else "high")
+    tail = bare._tail(abs(estimate), side)
+    p_value = mcnemar(one[0], two[0]) if single and binary else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
+    ahead = (estimate > 0) == metric.higher_is_better
+    return Difference(
+        interval,
+        p_value,
+        _method(single, binary, serial),
+        over="examples" if single else "seeds and examples",
+        degrees=parts.degrees,
+        ratio=_ratio(interval, means) if metric.transform == "exp" else None,
+        superiority=0.5 if estimate == 0.0 else 1 - tail if ahead else tail,
+        run_superiority=None if single else _run_superiority(one, two, metric),
+        components=parts,
+    )
+
+
+def compare_pairs(
+    tables: Mapping[str, Scores],
+    metric: Metric,
+    generator: np.random.Generator,
+    *,
+    pairs: list[tuple[str, str]] | None = None,
+    margin: float | None = None,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> list[PairedDifference]:
+    """Compare every pair of models, p values corrected for their number.
+
+    Args:
+        tables: contributions of each model, as in `paired_difference`.
+        metric: what they contribute to.
+        generator: source of the bootstrap's draws.
+        pairs: which pairs; default: each once, in the order of the models.
+        margin: of equivalence; default `default_margin` of the best figure.
+        level: of the intervals and of the statement of equivalence.
+        resamples: of the bootstrap.
+
+    Example:
+        >>> generator = np.random.default_rng(0)
+        >>> easy = generator.random(2000) < 0.8
+        >>> (pair,) = compare_pairs({"gru": easy, "lstm": easy}, MEAN, generator, margin=0.005)
+        >>> pair.adjusted_p, pair.equivalence.shown
+        (1.0, True)
+    """
+    wanted = list(combinations(tables, 2)) if pairs is None else pairs
+    figures = [metric.of_mean(float(np.mean(table))) for table in tables.values()]
+    if margin is None and figures:
+        margin = default_margin(metric, max(figures) if metric.higher_is_better else min(figures))
+    found = [
+        (
+            one,
+            two,
+            paired_difference(tables[one], tables[two], generator, metric=metric, level=level, resamples=resamples),
+        )
+        for one, two in wanted
+    ]
+    adjusted = holm([difference.p_value for _, _, difference in found])
+    return [
+        PairedDifference(one, two, difference, p, difference.equivalence(margin or math.ulp(1.0), level))
+        for (one, two, difference), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def default_margin(metric: Metric, best: float) -> float:
+    """The difference that makes none in practice, where nobody says: 0.5 points, or 1 % of the best figure.
+
+    Example:
+        >>> default_margin(Metric("accuracy", "accuracy", True, percent=True), 0.9)
+        0.005
+    """
+    return 0.005 if metric.percent else max(abs(best) / 100, math.ulp(1.0))
+
+
+def _components(one: Array, two: Array, serial: bool, overlap: int) -> Components:
+    """Of the differences seed by seed where the seeds pair, else of two samples of seeds on the same examples."""
+    if len(one) == len(two) or 1 in (len(one), len(two)):
+        return variance_components(one - two, serial=serial, overlap=overlap)
+    of_one, of_two, shared = (
+        variance_components(table, serial=serial, overlap=overlap)
+        for table in (one, two, (one.mean(axis=0) - two.mean(axis=0))[None])
+    )
+    seed = of_one.seed + of_two.seed
+    spread = of_one.seed**2 / (of_one.seeds - 1) + of_two.seed**2 / (of_two.seeds - 1)
+    seeds = 1 + (seed**2 / spread if spread > 0 else min(of_one.seeds, of_two.seeds) - 1)
+    return Components(seed, shared.example, of_one.rest + of_two.rest, seeds, shared.example_degrees)
+
+
+def _with_least(parts: Components, least: float) -> Components:
+    return Components(parts.seed, parts.example, parts.rest, parts.seeds, parts.example_degrees, least)
+
+
+def _slope(metric: Metric, mean: float) -> float:
+    """Derivative of the figure with respect to the mean contribution."""
+    if metric.transform == "exp":
+        return metric.of_mean(mean)
+    if metric.transform == "sqrt":
+        return 0.5 / max(metric.of_mean(mean), 1e-150)
+    return 1.0
+
+
+def _ratio(interval: Interval, means: tuple[float, float]) -> Interval:
+    """First by second: the difference's interval, taken back to the scale of logarithms."""
+    gap = means[0] - means[1]
+    middle = math.exp(min((means[0] + means[1]) / 2, 700.0))
+    ends = [gap + (end - interval.estimate) / middle for end in (interval.low, interval.high)]
+    return Interval(math.exp(gap), math.exp(ends[0]), math.exp(ends[1]), interval.level)
+
+
+def _run_superiority(one: Array, two: Array, metric: Metric) -> float:
+    gap = one.mean(axis=1)[:, None] - two.mean(axis=1)[None, :]
+    ahead = gap > 0 if metric.higher_is_better else gap < 0
+    return float(np.mean(ahead + 0.5 * (gap == 0)))
+
+
+def _method(single: bool, binary: bool, serial: bool) -> str:
+    if not single:
+        return f"seeds and examples (variance components, {'moving-block ' if serial else ''}BCa bootstrap)"
+    if serial:
+        return "examples (Diebold-Mariano, moving-block BCa bootstrap)"
+    return f"examples ({'McNemar mid-p, ' if binary else ''}BCa bootstrap)"

@@ -1,1 +1,0 @@
-"""Language modelling: a distribution over the next token; network, losses, baselines, generation."""

@@ -1,0 +1,303 @@
+"""What a kind of problem offers: protocols and base classes only; no kind is known here. Imports no torch.
+
+A kind is one folder: an instance of `Kind` called ``KIND`` in its ``__init__.py``, which imports no torch, and
+beside it specs, data, network, problem, trained runs, baselines, report and commands. The registry finds it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+from gatewise.errors import OptionError, RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gatewise.data.records import DatasetInfo
+    from gatewise.nn import Recurrent
+    from gatewise.statistics.measure import Metric
+    from gatewise.training.phase import Phase
+    from gatewise.training.problem import Evaluation, Problem
+    from gatewise.training.run_folder import RunFolder
+    from gatewise.training.run_spec import RunSpec
+    from gatewise.training.settings import Spec
+
+__all__ = ["Baseline", "Dataset", "Judgement", "Kind", "RecurrentInputs", "Request", "Trained"]
+
+
+class Dataset(Protocol):
+    """What every loaded data set says of itself, whatever its records are.
+
+    Attributes:
+        name: registry name or file name.
+        source: a sentence saying which place the records came from.
+        split_note: a sentence saying what the test part is.
+        fingerprint: SHA-256 of all records and of how they are split.
+        notes: what was dropped or repaired, a sentence each.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+    @property
+    def split_note(self) -> str: ...  # noqa: D102
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Examples of ``train``, ``validation`` and ``test``, in the kind's unit."""
+        ...
+
+
+class RecurrentInputs(NamedTuple):
+    """Real sequences as one stack of recurrent layers reads them.
+
+    Attributes:
+        recurrent: the layers, in evaluation mode.
+        inputs: (T, B, I).
+        lengths: (B,), or None where all sequences are T long.
+    """
+
+    recurrent: Recurrent
+    inputs: Tensor
+    lengths: Tensor | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the figures of a kind are judged.
+
+    Attributes:
+        trivial: what knowing nothing reaches, as (words that complete "better than ...", its figure); None: unknown.
+        skill: whether a figure counts as skill only beyond a baseline (forecasts): the fraction of its error that is
+            saved stands in the tables.
+        skill_against: name of the baseline that skill is measured against; None, or where it is missing: the best one.
+        harder_with: settings that make the problem harder as they grow, so that along them it makes sense to ask how
+            far a cell gets.
+    """
+
+    trivial: tuple[str, float] | None = None
+    skill: bool = False
+    skill_against: str | None = None
+    harder_with: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks a trained run for, from the command line.
+
+    Attributes:
+        run: its folder.
+        inputs: the words behind the folder.
+        file: ``--file``.
+        out: ``--out``.
+        as_json: ``--json``.
+        settings: how the file is read: the settings of the data spec with ``reads``, those that were given.
+    """
+
+    run: Path
+    inputs: tuple[str, ...] = ()
+    file: Path | None = None
+    out: Path | None = None
+    as_json: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Trained(ABC):
+    """A finished run, ready to be asked; each kind adds its own ways to ask.
+
+    Attributes:
+        spec: the run it came from.
+    """
+
+    spec: RunSpec
+
+    @abstractmethod
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part of the data it was trained for: ``test`` or ``validation``."""
+
+    @abstractmethod
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """A function that predicts the first n test examples from raw data, for measuring latency."""
+
+    @abstractmethod
+    def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
+        """The recurrent stacks by name, the most important first, each with what it reads.
+
+        Args:
+            dataset: its data.
+            count: at most so many test sequences.
+            steps: at most so many steps of each.
+        """
+
+    def details(self, dataset: Any) -> Mapping[str, Any]:
+        """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""
+        return {}
+
+    def predict_command(self, request: Request) -> None:
+        """Answer `gatewise predict`, on standard output or in a file.
+
+        Raises:
+            RunError: the kind has no such command.
+        """
+        raise _no_command("predict", self, request)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Answer `gatewise evaluate`: measure on the file of the request.
+
+        Raises:
+            RunError: the kind has no such command.
+        """
+        raise _no_command("evaluate", self, request)
+
+
+def _no_command(name: str, trained: Trained, request: Request) -> RunError:
+    return RunError(
+        f"`gatewise {name}` does not go with {trained.spec.task}",
+        got=f"a run of the task {trained.spec.task} in {request.run}",
+        fix=f"gatewise inspect {request.run} looks into any run",
+    )
+
+
+class Baseline(ABC):
+    """An honest neighbour of the recurrent models.
+
+    Attributes:
+        name: as in files: ``tfidf-logistic-regression``.
+        title: as a reader knows it.
+        reason: what it is, in a few words.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    reason: ClassVar[str]
+
+    @abstractmethod
+    def fit(self, dataset: Any) -> None:
+        """Learn from the training part."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """Numbers learnt."""
+
+    @abstractmethod
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part; the examples are those of `Trained.test`, in the same order."""
+
+    @abstractmethod
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """A function that predicts the first n test examples from raw data, for measuring latency."""
+
+
+class Kind(ABC):
+    """One kind of problem. Making an instance imports no torch; the methods that need it import it.
+
+    Attributes:
+        name: of the kind, as ``--task`` has it.
+        unit: what an example is, in the plural.
+        data_spec: settings of the data; its first field is ``data``.
+        model_spec: settings of the network; ``cell`` is among them.
+        usual_training: fields of `gatewise.training.spec.TrainingSpec` whose usual value differs.
+        pretraining_spec: settings of an earlier phase of training, for a kind that has one.
+        usual_with_pretraining: fields of ``model`` and ``training`` whose usual value differs with it.
+        known: names of data sets, which `datasets` describes, and aliases.
+        files: names of the files that lie beside the weights in a run folder.
+        commands: the kind's own commands, as ``module:function`` by name; the function is one for typer.
+        report: module with the kind's part of the report (see `gatewise.reports.kind_sections`), which imports no
+            torch; None: it has none.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    data_spec: ClassVar[type[Spec]]
+    model_spec: ClassVar[type[Spec]]
+    usual_training: ClassVar[Mapping[str, Any]] = {}
+    pretraining_spec: ClassVar[type[Spec] | None] = None
+    usual_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    known: ClassVar[tuple[str, ...]] = ()
+    files: ClassVar[tuple[str, ...]] = ()
+    commands: ClassVar[Mapping[str, str]] = {}
+    report: ClassVar[str | None] = None
+
+    def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
+        """The data sets known by name.
+
+        Args:
+            cache: the cache folder; None: the usual one.
+        """
+        return []
+
+    def claims(self, path: Path) -> int:
+        """How surely a file is meant for this kind: 0 not at all, 1 it may be, 2 by its ending."""
+        return 0
+
+    def check(self, spec: RunSpec) -> None:
+        """Refuse parts of a run that do not go together.
+
+        Raises:
+            OptionError: naming them.
+        """
+        if spec.pretraining is not None:
+            raise OptionError(f"there is no pre-training for {self.name}", fix="leave --pretrain away")
+
+    @abstractmethod
+    def load(self, data: Any) -> Dataset:
+        """Load the data that a data spec names."""
+
+    @abstractmethod
+    def problem(self, spec: RunSpec, dataset: Any) -> Problem:
+        """The network of a spec, freshly drawn from torch's random state, on its data and its device."""
+
+    def phases(self, spec: RunSpec, dataset: Any) -> Sequence[Phase]:
+        """What is trained one after the other; the last phase is the run itself.
+
+        Budget, estimate, cost and equal time see all of them.
+        """
+        from gatewise.training.phase import Phase
+
+        return [Phase("training", spec, lambda: self.problem(spec, dataset))]
+
+    @abstractmethod
+    def open(self, run: RunFolder) -> Trained:
+        """The network of a finished run with its best weights."""
+
+    @abstractmethod
+    def baselines(self, data: Any) -> Sequence[Baseline]:
+        """The baselines that stand beside every comparison of this kind, the most important first.
+
+        Args:
+            data: the data spec.
+        """
+
+    @abstractmethod
+    def measure(self, dataset: Any) -> Metric:
+        """The figure by which models are compared on particular data."""
+
+    def judgement(self, dataset: Any) -> Judgement:
+        """What is trivial, and what counts as skill."""
+        return Judgement()
+
+    @abstractmethod
+    def describe(self, dataset: Any) -> dict[str, Any]:
+        """What the comparison's record says of the data beyond `Dataset`: class names, columns, token counts."""
+
+    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
+        """What the comparison's record holds besides, for the kind's part of the report.
+
+        Args:
+            models: the record's models; each may be given further parts.
+            dataset: on what they were compared.
+        """
+        return {}
+
+    def use(self, folder: Path) -> str:
+        """The command to try on a run that has just been trained."""
+        return f"gatewise inspect {folder}"

@@ -1,0 +1,120 @@
+"""What training and comparison ask of any kind of problem: losses to learn from, figures to judge by. Imports no torch.
+
+A `Problem` is one network on one data set, ready to be trained; an `Evaluation` is what a finished model shows on
+examples it never saw.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.statistics.measure import Metric
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["Evaluation", "Problem", "StepLoss"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a finished model shows on a part of the data.
+
+    Attributes:
+        metrics: figures by name; the task's `Metric` is among them.
+        contributions: (N,) what each example contributes to the metric, in the order of the data, the same examples
+            in the same order for every model, baselines included.
+        predictions: what reports show of single examples, ready for JSON; each kind documents its own keys.
+
+    Example:
+        >>> Evaluation({"accuracy": 0.5}, np.array([1.0, 0.0])).contributions.mean().item()
+        0.5
+    """
+
+    metrics: dict[str, Any]
+    contributions: npt.NDArray[np.float64]
+    predictions: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class StepLoss:
+    """What one step of learning gives.
+
+    Attributes:
+        loss: scalar to differentiate: the task's loss and whatever regularises it.
+        value: the task's loss alone, the mean over the examples of the step.
+        examples: examples of the step, in the problem's unit.
+        sums: further figures, each summed over the examples; their means appear in the epoch's record.
+    """
+
+    loss: Tensor
+    value: Tensor
+    examples: int
+    sums: Mapping[str, float | Tensor] = field(default_factory=dict)
+
+
+class Problem(ABC):
+    """One network on one data set, ready to be trained.
+
+    Everything random in a step is drawn from torch's default generator, which the loop seeds from (seed, epoch, step);
+    the order of the batches depends on (seed, epoch) alone. So a run can be taken up after any step and ends in the
+    same bits.
+
+    Attributes:
+        unit: what is counted as an example, in the plural: ``texts``, ``windows``, ``tokens``.
+        metric: the figure by which the best weights are chosen on the validation part.
+        model: the network, on its device.
+        steps_per_epoch: steps of one epoch.
+        examples_per_epoch: examples of one epoch, in `unit`.
+    """
+
+    unit: ClassVar[str]
+    metric: ClassVar[Metric]
+    model: nn.Module
+    steps_per_epoch: int
+    examples_per_epoch: int
+
+    @abstractmethod
+    def begin_epoch(self, epoch: int, step: int = 0) -> None:
+        """Fix the order of an epoch's batches; epochs count from 1.
+
+        Args:
+            epoch: the epoch that begins or is taken up.
+            step: steps of it that are done already. For 0, any carried state starts anew.
+        """
+
+    @abstractmethod
+    def loss(self, step: int) -> StepLoss:
+        """The loss of a step (from 0) of the present epoch, the model being in training mode."""
+
+    @abstractmethod
+    def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
+        """Figures on the validation part with the given weights; ``loss`` and the metric's name are among them."""
+
+    @property
+    @abstractmethod
+    def kernel(self) -> dict[str, str]:
+        """What computed the recurrent layers in the last call, and why: ``implementation`` and ``reason``."""
+
+    @abstractmethod
+    def probe(self) -> None:
+        """Run the network once on a typical training batch without learning, so that `kernel` can be told."""
+
+    @abstractmethod
+    def files(self) -> dict[str, dict[str, Any]]:
+        """What has to lie beside the weights to use them: JSON objects by file name, such as ``vocabulary.json``."""
+
+    def carried(self) -> dict[str, Tensor]:
+        """What the next step depends on besides weights, optimiser and seed: a language model's state, for one."""
+        return {}
+
+    def load_carried(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `carried` gave."""
+        if tensors:
+            raise ValueError(f"{type(self).__name__} carries no state, but was given {', '.join(tensors)}")

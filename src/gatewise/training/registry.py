@@ -1,0 +1,182 @@
+"""Finds kinds of problems by name at run time; names none itself. Imports no torch.
+
+Each folder of `gatewise.kinds` is one, called as the folder with ``-`` for ``_``; other packages add theirs through the
+entry point group ``gatewise.kinds`` (``name = module:KIND``), and a program through `register_kind`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.training.checks import check_choice, check_string
+from gatewise.training.kind import Kind
+
+if TYPE_CHECKING:
+    from gatewise.data.records import DatasetInfo
+
+__all__ = ["GROUP", "datasets", "kind_names", "kind_of", "kinds", "register_kind", "task_of"]
+
+GROUP = "gatewise.kinds"
+_HOME = "gatewise.kinds"
+_registered: dict[str, Kind] = {}
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """The module of each kind by name: the package's own folders first, then other packages'."""
+    found = importlib.util.find_spec(_HOME)
+    places = [] if found is None else list(found.submodule_search_locations or ())
+    names = sorted(module.name for module in pkgutil.iter_modules(places) if module.ispkg)
+    homes = {name.replace("_", "-"): f"{_HOME}.{name}:KIND" for name in names}
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        homes.setdefault(entry.name, entry.value)
+    return homes
+
+
+def kind_names() -> tuple[str, ...]:
+    """The names of all kinds.
+
+    Example:
+        >>> "classification" in kind_names()
+        True
+    """
+    return tuple(dict.fromkeys((*_homes(), *_registered)))
+
+
+def kind_of(task: str) -> Kind:
+    """The kind of a name.
+
+    Raises:
+        OptionError: there is no such kind, or its package cannot be imported.
+
+    Example:
+        >>> kind_of("classification").unit
+        'texts'
+    """
+    check_choice("task", task, kind_names())
+    if task not in _registered:
+        module, _, name = _homes()[task].partition(":")
+        try:
+            found = getattr(importlib.import_module(module), name or "KIND")
+        except (ImportError, AttributeError) as error:
+            raise OptionError(
+                f"the kind of problem {task!r} cannot be loaded from {_homes()[task]}",
+                got=f"{type(error).__name__}: {error}",
+                fix="reinstall the package that offers it, or uninstall it",
+            ) from error
+        _check(task, found)
+        _registered[task] = found
+    return _registered[task]
+
+
+def _check(name: str, kind: object) -> None:
+    if not isinstance(kind, Kind) or kind.name != name:
+        raise OptionError(
+            f"what is registered as the kind of problem {name!r} is none",
+            expected=f"an instance of gatewise.training.kind.Kind whose name is {name!r}",
+            got=repr(getattr(kind, "name", type(kind).__name__)),
+        )
+
+
+def register_kind(kind: Kind) -> Kind:
+    """Add a kind to this process; what other processes are to know belongs in a module or an entry point.
+
+    Raises:
+        OptionError: its name is taken.
+    """
+    if kind.name in kind_names() and _registered.get(kind.name) is not kind:
+        raise OptionError(f"there is a kind of problem {kind.name!r} already", fix="choose another name")
+    _check(kind.name, kind)
+    _registered[kind.name] = kind
+    return kind
+
+
+def kinds() -> tuple[Kind, ...]:
+    """All kinds."""
+    return tuple(kind_of(name) for name in kind_names())
+
+
+def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The data sets that are known by name, and whether each is at hand without the network.
+
+    Args:
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Example:
+        >>> "imdb" in [info.name for info in datasets()]
+        True
+    """
+    place = None if cache is None else Path(cache)
+    return [info for kind in kinds() for info in kind.datasets(place)]
+
+
+def task_of(data: str, *, task: str | None = None, given: Iterable[str] = ()) -> str:
+    """Which kind of problem a data set is for.
+
+    A known name decides; else the settings of the data that were given (``target`` is for series alone), then the
+    file's ending.
+
+    Args:
+        data: registry name or path.
+        task: what the person said; None: derived.
+        given: names of the settings that were given.
+
+    Raises:
+        OptionError: the kind is unknown, does not go with the known data set, or cannot be derived.
+        DataError: there is neither a known data set nor a file of that name.
+
+    Example:
+        >>> task_of("imdb"), task_of("novel.txt"), task_of("prices.csv", given=("target",)), task_of("reviews.csv")
+        ('classification', 'language-modelling', 'forecasting', 'classification')
+    """
+    if not data.strip():
+        check_string("data", "")
+    known = None if Path(data).expanduser().is_file() else _known_names().get(data)
+    if task is not None:
+        check_choice("task", task, kind_names())
+        if known is not None and known != task:
+            raise OptionError(
+                f"the data set {data!r} is not for {task}", expected=known, got=task, fix="leave --task away"
+            )
+        return task
+    return known or _derived(data, frozenset(given))
+
+
+def _known_names() -> dict[str, str]:
+    return {name: kind.name for kind in kinds() for name in kind.known}
+
+
+def _derived(data: str, given: frozenset[str]) -> str:
+    from gatewise.training.settings import settings_of
+
+    of_data = {kind.name: set(settings_of(kind.data_spec)) - {"data"} for kind in kinds()}
+    asked = given & set().union(*of_data.values())
+    fitting = [kind for kind in kinds() if asked <= of_data[kind.name]] or list(kinds())
+    if asked and len(fitting) == 1:
+        return fitting[0].name
+    path = Path(data).expanduser()
+    claims = {kind.name: kind.claims(path) for kind in fitting}
+    best = max(claims.values(), default=0)
+    if best == 0 and path.suffix == "" and not path.exists():
+        names = tuple(_known_names())
+        raise DataError(
+            f"there is neither a known data set nor a file called {data!r}",
+            expected=f"{', '.join(names)}, or the path of a file",
+            fix=did_you_mean(data, names),
+        )
+    chosen = [name for name, claim in claims.items() if claim == best and best > 0]
+    if len(chosen) == 1:
+        return chosen[0]
+    raise OptionError(
+        f"it is not clear which kind of problem {data} is for",
+        expected=f"--task {' or '.join(chosen or claims)}",
+        fix="add --task and the name",
+    )

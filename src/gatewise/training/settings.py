@@ -1,0 +1,203 @@
+"""Settings of specs, each said once: value, help, choices and range stand in the field's metadata.
+
+Command-line flags, estimator signatures, documentation, checks and save/load derive from them. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from gatewise.errors import OptionError
+from gatewise.training.checks import (
+    check_boolean,
+    check_choice,
+    check_optional_string,
+    check_real,
+    check_string,
+    check_whole,
+    flag,
+)
+
+__all__ = ["Setting", "Spec", "setting", "setting_value", "settings_of"]
+
+Choices = Iterable[str] | Callable[[], Iterable[str]]
+_KEY = "gatewise"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a spec.
+
+    Attributes:
+        name: of the field; the flag is ``--name-with-dashes``, the Python argument and the JSON key are the name.
+        hint: its type, ``int | None`` for one.
+        default: its value where none is given.
+        help: what it is, in one sentence.
+        choices: the words it may be, or a function that gives them.
+        minimum: least value; ``open_minimum``: it lies above.
+        below: every value lies below.
+        is_path: it names a file, so that plans and other processes make it absolute.
+        reads: it says how a file is read, so that `gatewise evaluate` and the like have it too.
+        aliases: further names on the command line.
+    """
+
+    name: str
+    hint: Any
+    default: Any
+    help: str
+    choices: Choices | None = None
+    minimum: float | None = None
+    open_minimum: bool = False
+    below: float | None = None
+    is_path: bool = False
+    reads: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> type[Any]:
+        """The type without None."""
+        kinds = [kind for kind in (typing.get_args(self.hint) or (self.hint,)) if kind is not type(None)]
+        found: type[Any] = kinds[0]
+        return found
+
+    @property
+    def optional(self) -> bool:
+        """Whether None is a value."""
+        return type(None) in typing.get_args(self.hint)
+
+    def known_choices(self) -> tuple[str, ...]:
+        """The words it may be; empty where it is no word of a list."""
+        choices = self.choices() if callable(self.choices) else self.choices
+        return () if choices is None else tuple(choices)
+
+    def check(self, value: object) -> None:
+        """Refuse a value of another type or out of range.
+
+        Raises:
+            OptionError: the message names the setting as the command line does.
+        """
+        if value is None and self.optional:
+            return
+        if self.choices is not None:
+            check_choice(self.name, value, self.known_choices())
+        elif self.kind is bool:
+            check_boolean(self.name, value)
+        elif self.kind is int:
+            check_whole(self.name, value, int(self.minimum or 0))
+        elif self.kind is float:
+            below = float("inf") if self.below is None else self.below
+            check_real(self.name, value, self.minimum or 0.0, below, open_minimum=self.open_minimum)
+        elif self.optional:
+            check_optional_string(self.name, value)
+        elif self.kind is str:
+            check_string(self.name, value)
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: Choices | None = None,
+    minimum: float | None = None,
+    open_minimum: bool = False,
+    below: float | None = None,
+    is_path: bool = False,
+    reads: bool = False,
+    aliases: tuple[str, ...] = (),
+) -> Any:
+    """A field of a spec with all that is said of it; the arguments are those of `Setting`.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Oven(Spec):
+        ...     degrees: int = setting(200, "How hot it gets.", minimum=50)
+        >>> Oven(degrees=20)
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: degrees is out of range; expected: a whole number of at least 50; got: 20; ...
+    """
+    said = {
+        "help": help,
+        "choices": choices,
+        "minimum": minimum,
+        "open_minimum": open_minimum,
+        "below": below,
+        "is_path": is_path,
+        "reads": reads,
+        "aliases": aliases,
+    }
+    return dataclasses.field(default=default, metadata={_KEY: MappingProxyType(said)})
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A frozen record of settings; each is checked when it is made, and subclasses check several together."""
+
+    def __post_init__(self) -> None:
+        for name, entry in settings_of(type(self)).items():
+            entry.check(getattr(self, name))
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Refuse settings that do not go together."""
+
+
+def settings_of(spec: type[Any]) -> Mapping[str, Setting]:
+    """The settings of a spec by name, in the order of its fields.
+
+    Example:
+        >>> from gatewise.training.spec import TrainingSpec
+        >>> settings_of(TrainingSpec)["epochs"].minimum
+        1
+    """
+    if spec not in _known:
+        _known[spec] = MappingProxyType(_read(spec))
+    return _known[spec]
+
+
+_known: dict[type[Any], Mapping[str, Setting]] = {}
+
+
+def _read(spec: type[Any]) -> dict[str, Setting]:
+    hints = typing.get_type_hints(spec)
+    found = {}
+    for entry in dataclasses.fields(spec):
+        said = entry.metadata.get(_KEY)
+        if said is None:
+            raise TypeError(f"{spec.__name__}.{entry.name} is no setting: define it with `setting`")
+        found[entry.name] = Setting(entry.name, hints[entry.name], entry.default, **said)
+    return found
+
+
+def setting_value(entry: Setting, word: str) -> Any:
+    """A setting's value from a word, as a grid or a flag gives it.
+
+    Raises:
+        OptionError: the word does not fit its type.
+
+    Example:
+        >>> from gatewise.training.spec import TrainingSpec
+        >>> setting_value(settings_of(TrainingSpec)["threads"], "none") is None
+        True
+    """
+    text = word.strip()
+    if entry.optional and text.lower() == "none":
+        return None
+    try:
+        if entry.kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        if entry.kind in (int, float):
+            return entry.kind(text)
+    except (KeyError, ValueError) as error:
+        words = {bool: "true or false", int: "a whole number", float: "a number"}
+        raise OptionError(
+            f"{entry.name} has the wrong type",
+            expected=words[entry.kind],
+            got=repr(word),
+            fix=f"give {flag(entry.name)} one",
+        ) from error
+    return text

@@ -1,0 +1,147 @@
+"""Series that cannot be used: each complaint names the line and the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gatewise.errors import DataError, GatewiseError, OptionError
+from gatewise.kinds.forecasting.series.known import KNOWN_SERIES
+from gatewise.kinds.forecasting.series.loading import known_columns, load_series
+from gatewise.training.registry import datasets
+
+ROWS = [f"2026-01-{day:02},{day % 5 + day / 7:.3f},{day % 3}" for day in range(1, 32)]
+
+
+def write(tmp_path: Path, rows: list[str], header: str = "date,close,volume") -> Path:
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def changed(line: int, row: str) -> list[str]:
+    rows = list(ROWS)
+    rows[line - 2] = row
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (changed(5, "soon,1,1"), r"prices.csv, line 5: 'soon' in the column 'date' is no time"),
+        (changed(5, ",1,1"), r"line 5: the time in the column 'date' is missing"),
+        (changed(5, "2026-01-03,1,1"), r"line 5: the time 2026-01-03 comes twice.*line 4.*--group"),
+        (changed(5, "2026-01-04T00:00+01:00,1,1"), r"line 5: the times .* with and without a time zone"),
+        (changed(5, "2026-01-04,inf,1"), r"line 5: the value in the column 'close' is infinite"),
+        (changed(5, "2026-01-04,much,1"), r"line 5: 'much' in the column 'close' is no number.*text cannot be"),
+        (changed(5, "2026-01-04,1'000,1"), r"line 5: .* is no number.*decimal point"),
+        (changed(5, "2026-01-04,1"), r"line 5: the row has 2 fields"),
+        (ROWS[:8], r"too short for this look-back and horizon.*at least 7 steps"),
+        ([row.split(",")[0] + ",3,1" for row in ROWS], r"the target 'close' never changes"),
+        ([row.split(",")[0] + ",,1" for row in ROWS], r"no row has a value"),
+        ([], r"a header but no rows"),
+    ],
+)
+def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[str], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        load_series(write(tmp_path, rows), time="date", target="close", horizon=2, lookback=5)
+
+
+def test_a_time_that_comes_twice_within_a_named_series(tmp_path: Path) -> None:
+    path = write(tmp_path, [f"{row},A" for row in [*ROWS, ROWS[2]]], header="date,close,volume,ticker")
+    with pytest.raises(DataError, match="2026-01-03 comes twice in the series 'A'") as caught:
+        load_series(path, time="date", target="close", group="ticker", horizon=2, lookback=5)
+    assert "--group" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"target": "clsoe"}, r"column 'clsoe' is not in prices.csv.*did you mean 'close'"),
+        ({"target": None}, r"no column to forecast.*--target"),
+        ({"target": "close", "features": "close"}, r"named for two things"),
+        ({"target": "close", "time": "day"}, r"column 'day' is not in"),
+        ({"target": "date"}, r"named for two things"),
+    ],
+)
+def test_columns_that_cannot_be_used(tmp_path: Path, settings: dict[str, str], words: str) -> None:
+    with pytest.raises(GatewiseError, match=words):
+        load_series(write(tmp_path, ROWS), **{"time": "date", "horizon": 2, "lookback": 5, **settings})
+
+
+def test_unknown_name_and_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="did you mean 'stocks'"):
+        load_series("stoks")
+    with pytest.raises(DataError, match="does not exist"):
+        load_series(tmp_path / "nothing.csv", target="x")
+    (tmp_path / "prices.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match="suffix that is not known"):
+        load_series(tmp_path / "prices.xlsx", target="x")
+    with pytest.raises(DataError, match=r"not at hand.*--download"):
+        load_series("etth1", cache=tmp_path)
+
+
+def test_another_name_of_a_known_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gatewise.training.registry import task_of
+
+    assert task_of("ett") == "forecasting"
+    assert known_columns("ett", None, "OT", None) == ("date", "OT", None)
+    with pytest.raises(DataError, match=r"'etth1' is not at hand"):
+        load_series("ett", cache=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, ROWS).rename("ett")
+    assert known_columns("ett", None, "OT", None) == (None, "OT", None)
+    with pytest.raises(OptionError, match=r"not clear which kind of problem ett is for"):
+        task_of("ett")
+
+
+def test_damaged_known_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ett").mkdir()
+    (tmp_path / "ett" / "ETTh1.csv").write_text("date,OT\n2016-07-01,1\n")
+    with pytest.raises(DataError, match="is not the known file"):
+        load_series("etth1", cache=tmp_path)
+
+
+@pytest.mark.parametrize("error", [ValueError("hash"), OSError("no route")])
+def test_failed_download_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    import pooch
+
+    def refuse(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr(pooch, "retrieve", refuse)
+    words = "wrong checksum" if isinstance(error, ValueError) else "could not be downloaded"
+    with pytest.raises(DataError, match=words):
+        load_series("etth1", download=True, cache=tmp_path)
+
+
+@pytest.mark.parametrize("horizon", [0, -1])
+def test_horizon_has_to_be_positive(horizon: int) -> None:
+    from gatewise.kinds.forecasting.spec import SeriesSpec
+
+    with pytest.raises(OptionError, match="horizon is out of range"):
+        SeriesSpec("stocks", horizon=horizon)
+
+
+def test_logarithm_of_a_loss_is_refused() -> None:
+    from gatewise.kinds.forecasting.series.scaling import transformed
+
+    with pytest.raises(DataError, match=r"not positive at step 2.*--transform difference"):
+        transformed(np.array([[1.0], [-2.0]]), 1, "log-return")
+
+
+def test_known_series_are_listed() -> None:
+    infos = {info.name: info for info in datasets() if info.task == "forecasting"}
+    assert set(infos) == set(KNOWN_SERIES)
+
+
+@pytest.mark.parametrize("name", ["stocks", "sp500", "nasdaq"])
+def test_prices_out_of_the_packages(name: str) -> None:
+    pytest.importorskip(KNOWN_SERIES[name].module or "")
+    dataset = load_series(name)
+    assert dataset.spacing.rule == "business" and min(dataset.sizes.values()) > 400
+    assert [each.name for each in dataset.series] == (["AAPL", "GOOG", "IBM", "MSFT"] if name == "stocks" else [""])
+    assert pd.Timestamp(dataset.series[0].times[-1]).year == (2013 if name == "stocks" else 2018)
