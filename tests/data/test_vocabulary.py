@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.data import EncodedTexts, Vocabulary, ordered_batches, shuffled_batches
+from gatewise.data import Ragged, Vocabulary, ordered_batches, shuffled_batches
 from gatewise.errors import RunError
 
 TEXTS = ["The film was GOOD, wasn't it?<br /><br />Very good...", "A <i>bad</i> film!!! 3/10", "good film , good"]
@@ -71,7 +71,7 @@ def test_dictionary_round_trip_and_copies():
     vocabulary.encode(TEXTS, 5)
     for other in (Vocabulary.from_dict(vocabulary.to_dict()), copy.deepcopy(vocabulary)):
         assert other == vocabulary
-        assert np.array_equal(other.encode(TEXTS, 9).numbers, vocabulary.encode(TEXTS, 9).numbers)
+        assert np.array_equal(other.encode(TEXTS, 9).values, vocabulary.encode(TEXTS, 9).values)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_damaged_dictionary(record):
 
 
 def encoded(lengths):
-    return EncodedTexts.join([np.full(length, place + 2, dtype=np.int32) for place, length in enumerate(lengths)])
+    return Ragged.join([np.full(length, place + 2, dtype=np.int32) for place, length in enumerate(lengths)])
 
 
 @settings(max_examples=40, deadline=None)
@@ -116,11 +116,11 @@ def test_epochs_and_seeds_differ():
 def test_padding_is_little():
     lengths = np.random.default_rng(0).integers(1, 256, size=2_000)
     texts = encoded(lengths)
-    padded = sum(texts.batch(rows).tokens.size for rows in shuffled_batches(texts, 32, 0, 1))
+    padded = sum(texts.batch(rows).values.size for rows in shuffled_batches(texts, 32, 0, 1))
     assert padded < 1.1 * lengths.sum()
 
 
 def test_batch_layout():
     batch = encoded([2, 1, 3]).batch([1, 2])
-    assert batch.tokens.tolist() == [[3, 4], [0, 4], [0, 4]]
+    assert batch.values.tolist() == [[3, 4], [0, 4], [0, 4]]
     assert batch.lengths.tolist() == [1, 3]

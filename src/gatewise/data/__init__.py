@@ -1,6 +1,6 @@
 """From a raw file to checked records, leak-free splits and batches."""
 
-from gatewise.data.batches import Batch, EncodedTexts, ordered_batches, shuffled_batches
+from gatewise.data.batches import Batch, Ragged, ordered_batches, shuffled_batches
 from gatewise.data.cache import cache_folder
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
 from gatewise.data.tables import read_table
@@ -9,8 +9,8 @@ from gatewise.data.vocabulary import Vocabulary
 __all__ = [
     "Batch",
     "DatasetInfo",
-    "EncodedTexts",
     "Labels",
+    "Ragged",
     "Split",
     "TextDataset",
     "Vocabulary",

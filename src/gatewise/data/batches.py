@@ -1,95 +1,109 @@
-"""Batches of about equally long texts, with the length of each row; the order is a function of the seed alone."""
+"""Ragged sequences of any kind side by side; the order of the batches is a function of the seed alone.
+
+Axis letters: N sequences, T time, B batch; ``...`` whatever one step holds: nothing for tokens, features for frames.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Batch", "EncodedTexts", "ordered_batches", "shuffled_batches"]
+__all__ = ["Batch", "Ragged", "ordered_batches", "shuffled_batches"]
 
 _POOL = 100
+Steps = npt.NDArray[Any]
 
 
 class Batch(NamedTuple):
-    """Some texts side by side.
+    """Some sequences side by side.
 
     Attributes:
-        rows: (B,) int64, which texts.
-        tokens: (T, B) int64, time first, 0 past a text's end.
-        lengths: (B,) int64, each at least 1.
+        rows: (B,) int64, which sequences.
+        values: (T, B, ...), time first, 0 past a sequence's end; whole numbers as int64, others as they are.
+        lengths: (B,) int64.
     """
 
     rows: npt.NDArray[np.int64]
-    tokens: npt.NDArray[np.int64]
+    values: Steps
     lengths: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class EncodedTexts:
-    """Many texts as numbers, one behind the other.
+class Ragged:
+    """Many sequences, one behind the other: tokens (int32), pairs of tokens, frames of sound (float32), pixels (uint8).
 
     Attributes:
-        numbers: all tokens, int32.
-        offsets: (N + 1,) int64; text n is ``numbers[offsets[n]:offsets[n + 1]]``.
+        values: (total steps, ...) all steps, of any type.
+        offsets: (N + 1,) int64; sequence n is ``values[offsets[n]:offsets[n + 1]]``.
 
     Example:
-        >>> texts = EncodedTexts.join([np.array([4, 5], dtype=np.int32), np.array([6], dtype=np.int32)])
-        >>> len(texts), texts.batch([1, 0]).tokens.tolist()
+        >>> texts = Ragged.join([np.array([4, 5], dtype=np.int32), np.array([6], dtype=np.int32)])
+        >>> len(texts), texts.batch([1, 0]).values.tolist()
         (2, [[6, 4], [0, 5]])
+        >>> frames = Ragged.join([np.ones((2, 3), dtype=np.float32), np.ones((1, 3), dtype=np.float32)])
+        >>> frames.batch([0, 1]).values.shape, frames.batch([0, 1]).values.dtype.name
+        ((2, 2, 3), 'float32')
     """
 
-    numbers: npt.NDArray[np.int32]
+    values: Steps
     offsets: npt.NDArray[np.int64]
 
     @classmethod
-    def join(cls, rows: Sequence[npt.NDArray[np.int32]]) -> EncodedTexts:
-        """Lay rows one behind the other."""
+    def join(cls, rows: Sequence[Steps], empty: Steps | None = None) -> Ragged:
+        """Lay sequences one behind the other.
+
+        Args:
+            rows: (T_n, ...) each, all of one type and one shape per step.
+            empty: gives type and shape per step where there are no rows; None: tokens.
+        """
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        numbers = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
-        return cls(numbers, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+        nothing = np.empty(0, dtype=np.int32) if empty is None else empty[:0]
+        values = np.concatenate(rows) if rows else nothing
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """(N,) tokens per text."""
+        """(N,) steps of each sequence."""
         return np.diff(self.offsets)
 
-    def row(self, number: int) -> npt.NDArray[np.int32]:
-        """The tokens of one text."""
-        return self.numbers[self.offsets[number] : self.offsets[number + 1]]
+    def row(self, number: int) -> Steps:
+        """One sequence: (T_n, ...)."""
+        return self.values[self.offsets[number] : self.offsets[number + 1]]
 
     def batch(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
-        """The given texts side by side, padded with 0 to the longest."""
+        """The given sequences side by side, padded with 0 to the longest."""
         chosen = np.asarray(rows, dtype=np.int64)
         lengths = self.lengths[chosen]
-        tokens = np.zeros((int(lengths.max(initial=0)), len(chosen)), dtype=np.int64)
+        dtype = np.int64 if self.values.dtype.kind in "iu" else self.values.dtype
+        values = np.zeros((int(lengths.max(initial=0)), len(chosen), *self.values.shape[1:]), dtype=dtype)
         for column, number in enumerate(chosen):
-            tokens[: lengths[column], column] = self.row(int(number))
-        return Batch(chosen, tokens, lengths)
+            values[: lengths[column], column] = self.row(int(number))
+        return Batch(chosen, values, lengths)
 
 
-def shuffled_batches(texts: EncodedTexts, batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.int64]]:
-    """Which texts go together in an epoch: shuffled, then sorted by length within pools of 100 batches.
+def shuffled_batches(sequences: Ragged, batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.int64]]:
+    """Which sequences go together in an epoch: shuffled, then sorted by length within pools of 100 batches.
 
-    The result depends on the arguments alone, so that an interrupted epoch can be taken up at any step.
+    The result depends on the arguments alone, so that an interrupted epoch can be resumed at any step.
 
     Returns:
-        For each step, in order, the texts of its batch; every text once.
+        For each step, in order, the sequences of its batch; every sequence once.
 
     Example:
-        >>> texts = EncodedTexts.join([np.ones(n, dtype=np.int32) for n in (1, 9, 1, 9)])
+        >>> texts = Ragged.join([np.ones(n, dtype=np.int32) for n in (1, 9, 1, 9)])
         >>> sorted(texts.lengths[rows].tolist() for rows in shuffled_batches(texts, 2, seed=0, epoch=1))
         [[1, 1], [9, 9]]
     """
     generator = np.random.default_rng([seed, epoch])
-    order = generator.permutation(len(texts))
-    lengths = texts.lengths
+    order = generator.permutation(len(sequences))
+    lengths = sequences.lengths
     batches: list[npt.NDArray[np.int64]] = []
     for start in range(0, len(order), batch_size * _POOL):
         pool = order[start : start + batch_size * _POOL]
@@ -98,8 +112,8 @@ def shuffled_batches(texts: EncodedTexts, batch_size: int, seed: int, epoch: int
     return [batches[at] for at in generator.permutation(len(batches))]
 
 
-def ordered_batches(texts: EncodedTexts, batch_size: int) -> Iterator[Batch]:
-    """All texts by falling length, for evaluation; `Batch.rows` says where each result belongs."""
-    order = np.argsort(-texts.lengths, kind="stable")
+def ordered_batches(sequences: Ragged, batch_size: int) -> Iterator[Batch]:
+    """All sequences by falling length, for evaluation; `Batch.rows` says where each result belongs."""
+    order = np.argsort(-sequences.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
-        yield texts.batch(order[start : start + batch_size])
+        yield sequences.batch(order[start : start + batch_size])

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.data.batches import EncodedTexts
+from gatewise.data.batches import Ragged
 from gatewise.errors import RunError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Vocabulary:
             return words
         return words[: max_tokens - max_tokens // 2] + words[len(words) - max_tokens // 2 :]
 
-    def encode(self, texts: Sequence[str], max_tokens: int) -> EncodedTexts:
+    def encode(self, texts: Sequence[str], max_tokens: int) -> Ragged:
         """Turn texts into numbers, each at least one and at most ``max_tokens`` long.
 
         The work is spread over RAYON_NUM_THREADS threads; the result does not depend on their number.
@@ -111,7 +111,7 @@ class Vocabulary:
                 if len(ids) > max_tokens:
                     ids = ids[: max_tokens - max_tokens // 2] + ids[len(ids) - max_tokens // 2 :]
                 rows.append(np.array(ids, dtype=np.int32))
-        return EncodedTexts.join(rows)
+        return Ragged.join(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary, ready for JSON."""

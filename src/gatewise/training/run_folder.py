@@ -31,7 +31,15 @@ from gatewise.training.run_spec import FORMAT_VERSION, RunSpec
 __all__ = ["RunFolder"]
 
 _CHECKPOINT = "checkpoint.safetensors"
-_NAMES = {"spec.json", "environment.json", "metrics.jsonl", "best.safetensors", _CHECKPOINT, "result.json"}
+_NAMES = {
+    "spec.json",
+    "environment.json",
+    "metrics.jsonl",
+    "best.safetensors",
+    _CHECKPOINT,
+    "result.json",
+    "estimator.json",
+}
 
 
 class RunFolder:

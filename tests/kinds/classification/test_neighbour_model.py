@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gatewise.data.batches import EncodedTexts
+from gatewise.data.batches import Ragged
 from gatewise.errors import DataError
 from gatewise.kinds.classification.neighbour_model import NeighbourModel, PretrainingProblem, cut_texts
 
@@ -107,12 +107,12 @@ def test_padding_is_neither_read_nor_told():
 def test_windows_cover_every_text_once(steps):
     generator = np.random.default_rng(0)
     lengths = [2, 1, 8, 9, 17, 100, 64, 65, 3]
-    texts = EncodedTexts.join([generator.integers(2, 50, count).astype(np.int32) for count in lengths])
+    texts = Ragged.join([generator.integers(2, 50, count).astype(np.int32) for count in lengths])
     counts = set()
     for epoch in range(6):
         windows = cut_texts(texts, steps, seed=1, epoch=epoch)
         kept = np.concatenate([texts.row(row) for row in range(len(texts)) if lengths[row] > 1])
-        assert np.array_equal(windows.numbers[windows.offsets[0] : windows.offsets[-1]], kept)
+        assert np.array_equal(windows.values[windows.offsets[0] : windows.offsets[-1]], kept)
         assert windows.lengths.min() >= 2
         assert windows.lengths.max() <= 1.5 * steps + 1
         counts.add(len(windows))
@@ -120,13 +120,13 @@ def test_windows_cover_every_text_once(steps):
 
 
 def test_windows_differ_between_epochs_and_depend_on_the_seed_alone():
-    texts = EncodedTexts.join([np.arange(100, dtype=np.int32)] * 4)
+    texts = Ragged.join([np.arange(100, dtype=np.int32)] * 4)
     first, again, next_epoch = (cut_texts(texts, 16, seed=0, epoch=epoch).offsets.tolist() for epoch in (1, 1, 2))
     assert first == again != next_epoch
 
 
 def test_texts_of_single_words_are_refused():
-    single = EncodedTexts.join([np.array([4], dtype=np.int32)] * 3)
+    single = Ragged.join([np.array([4], dtype=np.int32)] * 3)
     model = NeighbourModel(10, hidden_size=4, embedding_size=4)
     with pytest.raises(DataError, match="no text of the training part has two words"):
         PretrainingProblem(model, single, single, batch_size=2, steps=8, seed=0)

@@ -165,3 +165,18 @@ def test_options_are_checked_in_fit():
         TextClassifier("gur").fit(TEXTS, WORDS)
     with pytest.raises(OptionError, match="hidden_size"):
         TextClassifier(hidden_size=-1).fit(TEXTS, WORDS)
+
+
+def test_every_setting_of_the_specs_is_an_argument_and_survives_saving(tmp_path) -> None:
+    from gatewise.training.assembly import setting_fields
+
+    names = TextClassifier().get_params()
+    assert set(setting_fields("classification", "model")) | set(setting_fields("classification", "training")) <= set(
+        names
+    )
+    unusual = {**SMALL, "optimizer": "sgd", "warm_up": 0.1, "weight_decay": 0.01, "word_dropout": 0.3, "epochs": 1}
+    fitted = TextClassifier("rnn", **unusual).fit(TEXTS, WORDS)
+    assert TextClassifier.load(fitted.save(tmp_path / "run")).get_params() == fitted.get_params()
+    assert "word_dropout: Probability of blanking a whole word" in (TextClassifier.__doc__ or "")
+    with pytest.raises(OptionError, match="did you mean 'hidden_size'"):
+        TextClassifier(hiden_size=3)

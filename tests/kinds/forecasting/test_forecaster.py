@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from gatewise import Forecaster, load_run
+from gatewise import Forecaster, TextClassifier, load_run
 from gatewise.cli import main
-from gatewise.errors import DataError, GatewiseError, OptionError
+from gatewise.errors import DataError, GatewiseError, OptionError, RunError
 
 SMALL = {"hidden_size": 8, "epochs": 1, "threads": 1, "batch_size": 16}
 
@@ -197,3 +197,17 @@ def _code(arguments: list[str]) -> int:
     except SystemExit as stopped:
         return int(stopped.code or 0)
     return 0
+
+
+def test_a_saved_forecaster_opens_with_all_its_settings(tmp_path) -> None:
+    days = pd.date_range("2026-01-01", periods=60, freq="D")
+    frame = pd.DataFrame({"sales": np.tile([5.0, 6.0, 7.0], 20)}, index=days)
+    settings = {"horizon": 2, "lookback": 6, "hidden_size": 5, "epochs": 1, "threads": 1, "optimizer": "sgd"}
+    fitted = Forecaster(**settings, warm_up=0.25, weight_decay=0.01, averaging=0.5, quantiles="0.1,0.9").fit(frame)
+    loaded = Forecaster.load(fitted.save(tmp_path / "run"))
+    assert loaded.get_params() == fitted.get_params()
+    pd.testing.assert_frame_equal(loaded.predict(frame=frame), fitted.predict())
+    with pytest.raises(DataError, match="no series of its own"):
+        loaded.predict()
+    with pytest.raises(RunError, match="is no classification"):
+        TextClassifier.load(tmp_path / "run")

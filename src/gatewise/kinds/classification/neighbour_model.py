@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from gatewise.data import EncodedTexts, shuffled_batches
+from gatewise.data import Ragged, shuffled_batches
 from gatewise.errors import DataError, OptionError
 from gatewise.nn import Recurrent
 from gatewise.nn.softmax.loss import chunked_cross_entropy
@@ -174,7 +174,7 @@ def _summed(states: Tensor, weight: Tensor, bias: Tensor, answers: Tensor) -> Te
     return total
 
 
-def cut_texts(texts: EncodedTexts, steps: int, seed: int, epoch: int) -> EncodedTexts:
+def cut_texts(texts: Ragged, steps: int, seed: int, epoch: int) -> Ragged:
     """Cut texts into windows of about ``steps`` words, at other places in every epoch, as many in each.
 
     A text of n words gives ceil(n / steps) windows; the places between them move together by at most half a window,
@@ -187,7 +187,7 @@ def cut_texts(texts: EncodedTexts, steps: int, seed: int, epoch: int) -> Encoded
         epoch: of the places; 0 leaves windows of equal length.
 
     Example:
-        >>> texts = EncodedTexts.join([np.arange(30, dtype=np.int32), np.arange(1, dtype=np.int32)])
+        >>> texts = Ragged.join([np.arange(30, dtype=np.int32), np.arange(1, dtype=np.int32)])
         >>> cut_texts(texts, 10, seed=0, epoch=0).lengths.tolist()
         [10, 10, 10]
         >>> windows = cut_texts(texts, 10, seed=0, epoch=1)
@@ -205,11 +205,11 @@ def cut_texts(texts: EncodedTexts, steps: int, seed: int, epoch: int) -> Encoded
         starts.append(texts.offsets[row] + (places * (lengths[row] / count)).astype(np.int64))
     ends = [np.append(each[1:], texts.offsets[row + 1]) for row, each in zip(chosen, starts, strict=True)]
     if not starts:
-        return EncodedTexts.join([])
+        return Ragged.join([])
     if len(chosen) == len(lengths):
-        return EncodedTexts(texts.numbers, np.append(np.concatenate(starts), texts.offsets[-1]))
+        return Ragged(texts.values, np.append(np.concatenate(starts), texts.offsets[-1]))
     pairs = zip(np.concatenate(starts), np.concatenate(ends), strict=True)
-    return EncodedTexts.join([texts.numbers[start:end] for start, end in pairs])
+    return Ragged.join([texts.values[start:end] for start, end in pairs])
 
 
 class PretrainingProblem(Problem):
@@ -236,8 +236,8 @@ class PretrainingProblem(Problem):
     def __init__(
         self,
         model: NeighbourModel,
-        train: EncodedTexts,
-        validation: EncodedTexts,
+        train: Ragged,
+        validation: Ragged,
         *,
         batch_size: int,
         steps: int,
@@ -279,10 +279,10 @@ class PretrainingProblem(Problem):
         return {"loss": mean, PERPLEXITY.name: PERPLEXITY.of_mean(mean)}
 
     def _told(
-        self, windows: EncodedTexts, rows: npt.NDArray[np.int64], weights: Mapping[str, Tensor] | None
+        self, windows: Ragged, rows: npt.NDArray[np.int64], weights: Mapping[str, Tensor] | None
     ) -> tuple[Tensor, int]:
         batch = windows.batch(rows)
-        arguments = (torch.from_numpy(batch.tokens).to(self.device), torch.from_numpy(batch.lengths))
+        arguments = (torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths))
         outcome: Any = (
             self.model(*arguments) if weights is None else functional_call(self.model, dict(weights), arguments)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from gatewise.data import EncodedTexts, Labels, TextDataset, Vocabulary
+from gatewise.data import Labels, Ragged, TextDataset, Vocabulary
 
 __all__ = ["PreparedTexts", "encode_whole", "prepare_texts"]
 
@@ -15,9 +15,9 @@ class PreparedTexts:
     """Vocabulary of the training part; training and validation part as numbers with their labels."""
 
     vocabulary: Vocabulary
-    train: EncodedTexts
+    train: Ragged
     train_labels: Labels
-    validation: EncodedTexts
+    validation: Ragged
     validation_labels: Labels
 
 
@@ -49,7 +49,7 @@ def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -
     return _latest[key]
 
 
-def encode_whole(dataset: TextDataset, vocabulary_size: int) -> tuple[Vocabulary, EncodedTexts, EncodedTexts]:
+def encode_whole(dataset: TextDataset, vocabulary_size: int) -> tuple[Vocabulary, Ragged, Ragged]:
     """The texts to pre-train on, from beginning to end.
 
     Args:

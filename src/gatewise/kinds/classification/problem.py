@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from gatewise.data import EncodedTexts, Labels, Vocabulary, ordered_batches, shuffled_batches
+from gatewise.data import Labels, Ragged, Vocabulary, ordered_batches, shuffled_batches
 from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
 from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
 from gatewise.statistics.measure import Metric
@@ -46,9 +46,9 @@ class ClassificationProblem(Problem):
         self,
         model: SequenceClassifier,
         vocabulary: Vocabulary,
-        train: EncodedTexts,
+        train: Ragged,
         train_labels: Labels,
-        validation: EncodedTexts,
+        validation: Ragged,
         validation_labels: Labels,
         label_names: Sequence[str],
         *,
@@ -72,7 +72,7 @@ class ClassificationProblem(Problem):
         """Mean cross-entropy of a batch, in nats."""
         batch = self.train.batch(self._order[step])
         labels = self.train_labels[torch.from_numpy(batch.rows)].to(self.device)
-        scores = self.model(torch.from_numpy(batch.tokens).to(self.device), torch.from_numpy(batch.lengths))
+        scores = self.model(torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths))
         loss = classification_loss(scores, labels)
         right = (scores.detach().argmax(dim=1) == labels).sum()
         return StepLoss(loss, loss, len(labels), {ACCURACY.name: right})
@@ -91,7 +91,7 @@ class ClassificationProblem(Problem):
     def probe(self) -> None:
         """Run the first batch."""
         batch = self.train.batch(np.arange(min(self.batch_size, len(self.train))))
-        self.model(torch.from_numpy(batch.tokens).to(self.device), torch.from_numpy(batch.lengths))
+        self.model(torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths))
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Words and class names."""
@@ -99,7 +99,7 @@ class ClassificationProblem(Problem):
 
 
 def predict_probabilities(
-    model: SequenceClassifier, texts: EncodedTexts, weights: Mapping[str, Tensor] | None = None, device: str = "cpu"
+    model: SequenceClassifier, texts: Ragged, weights: Mapping[str, Tensor] | None = None, device: str = "cpu"
 ) -> npt.NDArray[np.float64]:
     """Probabilities of each class for each text: (N, C).
 
@@ -113,7 +113,7 @@ def predict_probabilities(
     model.eval()
     with torch.inference_mode():
         for batch in ordered_batches(texts, _BATCH):
-            arguments: tuple[Any, ...] = (torch.from_numpy(batch.tokens).to(device), torch.from_numpy(batch.lengths))
+            arguments: tuple[Any, ...] = (torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.lengths))
             scores = model(*arguments) if weights is None else functional_call(model, dict(weights), arguments)
             result[batch.rows] = scores.double().softmax(dim=1).cpu().numpy()
     return result

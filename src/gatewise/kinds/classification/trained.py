@@ -119,7 +119,7 @@ class TrainedClassifier(Trained):
         encoded = self.vocabulary.encode(dataset.test.texts[:count], self.max_tokens)
         batch = encoded.batch(np.arange(len(encoded)))
         with torch.no_grad():
-            inputs = self.model.embedding(torch.from_numpy(batch.tokens[:steps]))
+            inputs = self.model.embedding(torch.from_numpy(batch.values[:steps]))
         return {
             "recurrent": RecurrentInputs(
                 self.model.recurrent, inputs, torch.from_numpy(np.minimum(batch.lengths, steps))

@@ -2,86 +2,40 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from gatewise import files
-from gatewise.errors import DataError, OptionError, RunError
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.loading import series_from_table
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names
-from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
-from gatewise.training.run_spec import RunSpec, training_defaults
-from gatewise.training.spec import TrainingSpec
+from gatewise.training.kind import Trained
+from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_spec import RunSpec
 
 if TYPE_CHECKING:
     from gatewise.kinds.forecasting.trained import TrainedForecaster
-    from gatewise.training.kind import Trained
 
 __all__ = ["Forecaster"]
 
-_DATA = ("time", "target", "features", "group", "horizon", "lookback", "transform")
-_MODEL = (
-    "cell",
-    "hidden_size",
-    "num_layers",
-    "bidirectional",
-    "dropout",
-    "decoding",
-    "segment_length",
-    "normalisation",
-    "channel_independent",
-    "quantiles",
-    "loss",
-)
-_TRAINING = ("epochs", "batch_size", "learning_rate", "schedule", "clip_norm", "patience", "seed", "threads", "device")
-_USUAL = training_defaults("forecasting")
 _INDEX = "time"
 _SHARES = (0.85, 1.0)
 
 
-class Forecaster(BaseEstimator):  # type: ignore[misc]
+class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")):
     """Forecast series with a recurrent network; works in ``clone`` and with ``get_params`` and ``set_params``.
 
-    The arguments are the fields of `gatewise.kinds.forecasting.SeriesSpec`, `ForecastModelSpec` and `TrainingSpec`;
-    they are checked when `fit` is called. The last 15 % of all times decide which weights are kept.
+    The last 15 % of all times decide which weights are kept. Without ``time`` the index is read, if it holds times;
+    without ``target`` all columns of numbers that are nothing else are forecast.
 
-    Args:
-        horizon: steps to forecast at once.
-        lookback: steps to forecast from.
-        time: column with the time; None: the index, if it holds times, else rows follow each other.
-        target: column to forecast, several separated by commas; None: all columns of numbers that are nothing else.
-        features: further columns to read, separated by commas.
-        group: column that tells series apart.
-        transform: what is learnt: ``value``, ``difference`` or ``log-return``.
-        cell: ``rnn``, ``lstm``, ``gru`` or a registered cell.
-        hidden_size: units per layer and direction.
-        num_layers: recurrent layers.
-        bidirectional: read each window in both directions.
-        dropout: probability of zeroing features while training.
-        decoding: ``direct``, ``recursive`` or ``segments``.
-        segment_length: steps per segment.
-        normalisation: per window: ``none``, ``last`` or ``standard``.
-        channel_independent: each target is a series of its own.
-        quantiles: probabilities to forecast too: ``"0.1,0.9"``.
-        loss: ``squared`` or ``absolute``.
-        epochs: passes over the training windows, at most.
-        batch_size: windows per step.
-        learning_rate: Adam's, at its height.
-        schedule: ``constant``, ``linear`` or ``cosine``.
-        clip_norm: greatest norm of the gradient.
-        patience: epochs without a better validation error before stopping.
-        seed: start of all random numbers.
-        threads: CPU threads; None: one per core.
-        device: ``cpu`` or ``cuda``.
+    {settings}
 
     Attributes:
         result_: the `gatewise.training.RunResult` of the fit: curves, kernel, time.
@@ -94,64 +48,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         ['02 March', '03 March']
     """
 
-    def __init__(
-        self,
-        horizon: int = SeriesSpec.horizon,
-        lookback: int = SeriesSpec.lookback,
-        *,
-        time: str | None = None,
-        target: str | None = None,
-        features: str | None = None,
-        group: str | None = None,
-        transform: str = SeriesSpec.transform,
-        cell: str = ForecastModelSpec.cell,
-        hidden_size: int = ForecastModelSpec.hidden_size,
-        num_layers: int = ForecastModelSpec.num_layers,
-        bidirectional: bool = ForecastModelSpec.bidirectional,
-        dropout: float = ForecastModelSpec.dropout,
-        decoding: str = ForecastModelSpec.decoding,
-        segment_length: int = ForecastModelSpec.segment_length,
-        normalisation: str = ForecastModelSpec.normalisation,
-        channel_independent: bool = ForecastModelSpec.channel_independent,
-        quantiles: str = ForecastModelSpec.quantiles,
-        loss: str = ForecastModelSpec.loss,
-        epochs: int = _USUAL.epochs,
-        batch_size: int = _USUAL.batch_size,
-        learning_rate: float = _USUAL.learning_rate,
-        schedule: str = _USUAL.schedule,
-        clip_norm: float = _USUAL.clip_norm,
-        patience: int = _USUAL.patience,
-        seed: int = _USUAL.seed,
-        threads: int | None = _USUAL.threads,
-        device: str = _USUAL.device,
-    ) -> None:
-        self.horizon = horizon
-        self.lookback = lookback
-        self.time = time
-        self.target = target
-        self.features = features
-        self.group = group
-        self.transform = transform
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.dropout = dropout
-        self.decoding = decoding
-        self.segment_length = segment_length
-        self.normalisation = normalisation
-        self.channel_independent = channel_independent
-        self.quantiles = quantiles
-        self.loss = loss
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.clip_norm = clip_norm
-        self.patience = patience
-        self.seed = seed
-        self.threads = threads
-        self.device = device
+    _trained: TrainedForecaster
+    _table: SeriesTable | None
+    _single: bool
 
     def fit(self, frame: pd.DataFrame | pd.Series[Any], *, on_event: Listener | None = None) -> Forecaster:
         """Learn from series.
@@ -164,9 +63,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             DataError: columns, times or numbers that cannot be used, or too few rows.
             OptionError: an argument of the constructor is out of range.
         """
-        from gatewise.training.loop import train_run
-        from gatewise.training.trained import load_run
-
         spec, table, targets = self._read(frame)
         horizon, lookback = int(self.horizon), int(self.lookback)
         dataset = series_from_table(
@@ -179,13 +75,8 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             lookback=lookback,
             shares=_SHARES,
         )
-        with tempfile.TemporaryDirectory(prefix="gatewise-") as place:
-            result = train_run(spec, dataset, Path(place) / "run", on_event=on_event)
-            self._trained = _forecaster(load_run(result.folder))
-            self._environment: dict[str, Any] = files.read_json(result.folder / "environment.json")
-            self._scaler: dict[str, Any] = files.read_json(result.folder / "scaler.json")
+        self._train(spec, dataset, on_event)
         self._table, self._single = table, isinstance(frame, pd.Series)
-        self.result_: RunResult = result
         return self
 
     def predict(
@@ -211,6 +102,11 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         if horizon is not None and (not isinstance(horizon, (int, np.integer)) or horizon < 1):
             raise OptionError("horizon is out of range", expected="a whole number of at least 1", got=repr(horizon))
         table = self._table if frame is None else self._read(frame)[1]
+        if table is None:
+            raise DataError(
+                "a forecaster that was opened has no series of its own", fix="give the series to continue: frame=..."
+            )
+        single = self._single if frame is None else isinstance(frame, pd.Series)
         parts = []
         for future in self._trained.future(table, None if horizon is None else int(horizon)):
             columns = {name: future.values[:, place] for place, name in enumerate(self._trained.targets)}
@@ -220,7 +116,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             part = pd.DataFrame(columns, index=pd.Index(future.times, name=self.time or _INDEX))
             parts.append(part if self.group is None else pd.concat({future.name: part}, names=[self.group]))
         found = pd.concat(parts)
-        return found.iloc[:, 0] if self._single and found.shape[1] == 1 else found
+        return found.iloc[:, 0] if single and found.shape[1] == 1 else found
 
     def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3) -> pd.DataFrame:
         """Rolling origin: fit on the past, forecast the next steps, move on (Tashman, 2000).
@@ -256,23 +152,10 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             rows += _errors(model, table, times, known, ahead, targets, every[end - 1])
         return pd.DataFrame(rows)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the fitted network as a run folder (safetensors and JSON).
-
-        Raises:
-            RunError: the folder holds something else.
-            StorageError: it cannot be written.
-        """
-        from gatewise.training.run_folder import RunFolder
-
-        check_is_fitted(self)
-        run = RunFolder(folder)
-        run.claim(self.result_.spec, self._environment["data"]["fingerprint"])
-        run.begin(self.result_.spec, self._environment, {"scaler.json": self._scaler})
-        run.save_weights(self._trained.model.state_dict())
-        run.rewrite_metrics(self.result_.epochs)
-        run.finish(self.result_)
-        return run.path
+    def _keep(self, run: RunFolder, trained: Trained, result: RunResult) -> None:
+        super()._keep(run, trained, result)
+        self._table = None
+        self._single = False
 
     def _read(self, frame: pd.DataFrame | pd.Series[Any]) -> tuple[RunSpec, SeriesTable, tuple[str, ...]]:
         """Check arguments and rows."""
@@ -289,14 +172,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         targets = column_names(self.target) or tuple(numbers)
         if not targets:
             raise DataError("there is no column of numbers to forecast", got=", ".join(rows.columns))
-        settings = {name: _plain(getattr(self, name)) for name in (*_DATA, *_MODEL, *_TRAINING)}
-        settings |= {"target": ",".join(targets), "time": time}
-        spec = RunSpec(
-            task="forecasting",
-            data=SeriesSpec("series in memory", **{name: settings[name] for name in _DATA}),
-            model=ForecastModelSpec(**{name: settings[name] for name in _MODEL}),
-            training=TrainingSpec(**{name: settings[name] for name in _TRAINING}),
-        )
+        spec = self._spec("series in memory", target=",".join(targets), time=time)
         places = [f"row {number}" for number in range(len(rows))]
         table = check_columns(rows, places, "the frame", time, (*targets, *column_names(self.features)), self.group)
         return spec, table, targets
@@ -326,6 +202,7 @@ def _errors(
     found: list[np.ndarray[Any, Any]] = []
     last: list[np.ndarray[Any, Any]] = []
     names = np.array(table.groups, dtype=object)
+    assert model._table is not None
     for future in model._trained.future(model._table):
         mine = names == future.name
         rows = np.flatnonzero(mine & ahead)
@@ -361,17 +238,3 @@ def _steps(
     step = np.timedelta64(round(1e6 * spacing.step), "us") if forecast.dtype.kind == "M" else spacing.step
     near = np.abs(times[rows][:, None] - forecast) < step / 4
     return rows[near.any(axis=1)], near.argmax(axis=1)[near.any(axis=1)]
-
-
-def _forecaster(trained: Trained) -> TrainedForecaster:
-    """The trained network, if it is a forecaster."""
-    from gatewise.kinds.forecasting.trained import TrainedForecaster
-
-    if not isinstance(trained, TrainedForecaster):
-        raise RunError("the run is not a forecast", expected="forecasting", got=trained.spec.task)
-    return trained
-
-
-def _plain(value: Any) -> Any:
-    """Numpy numbers, as parameter searches draw them, to Python's own."""
-    return value.item() if isinstance(value, np.generic) else value
