@@ -1,0 +1,188 @@
+"""Networks on arrays: how an `gatewise.training.arrays.ArrayKind` trains, answers and is looked into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from gatewise.errors import DataError, OptionError
+from gatewise.nn import Recurrent
+from gatewise.statistics.measure import Metric
+from gatewise.training.arrays import SIZES_FILE, ArrayDataset, ArrayKind, checked_inputs
+from gatewise.training.kind import RecurrentInputs, Request, Trained
+from gatewise.training.problem import Evaluation, Problem, StepLoss
+from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_spec import RunSpec
+
+__all__ = ["ArrayProblem", "LastStep", "TrainedArrays", "open_arrays"]
+
+Array = npt.NDArray[Any]
+_BATCH = 256
+
+
+class LastStep(nn.Module):
+    """Recurrent layers and a linear head on the last step: (T, B, I) -> (B, O).
+
+    Example:
+        >>> LastStep(3, 2, cell="lstm", hidden_size=5)(torch.zeros(7, 4, 3)).shape
+        torch.Size([4, 2])
+    """
+
+    def __init__(self, features: int, outputs: int, *, cell: str, hidden_size: int, **layers: Any) -> None:
+        super().__init__()
+        self.recurrent = Recurrent(cell, features, hidden_size, **layers)
+        self.head = nn.Linear(hidden_size * (2 if layers.get("bidirectional") else 1), outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Answer after the last step."""
+        output, _ = self.recurrent(x)
+        answers: Tensor = self.head(output[-1])
+        return answers
+
+
+class ArrayProblem(Problem):
+    """A network and the sequences that it learns from."""
+
+    def __init__(self, kind: ArrayKind, model: nn.Module, dataset: ArrayDataset, spec: RunSpec) -> None:
+        self.kind, self.model, self.dataset = kind, model, dataset
+        self.batch_size, self.seed, self.device = spec.training.batch_size, spec.training.seed, spec.training.device
+        self.examples_per_epoch = len(dataset.parts["train"])
+        self.steps_per_epoch = -(-self.examples_per_epoch // self.batch_size)
+        self._order = dataset.parts["train"]
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        """Of the kind."""
+        return self.kind.unit
+
+    @property
+    def metric(self) -> Metric:  # type: ignore[override]
+        """Of the kind."""
+        return self.kind.measure(self.dataset)
+
+    def begin_epoch(self, epoch: int, step: int = 0) -> None:
+        """Shuffle; the order depends on seed and epoch alone."""
+        self._order = np.random.default_rng([self.seed, epoch]).permutation(self.dataset.parts["train"])
+
+    def loss(self, step: int) -> StepLoss:
+        """The mean of the batch's losses."""
+        rows = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        targets = torch.from_numpy(self.dataset.targets[rows]).to(self.device)
+        loss = self.kind.losses(self.model(_time_first(self.dataset.inputs[rows]).to(self.device)), targets).mean()
+        return StepLoss(loss, loss, len(rows))
+
+    def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
+        """Loss and measure on the validation part."""
+        rows = self.dataset.parts["validation"]
+        answers = _answers(self.model, self.dataset.inputs[rows], weights, self.device)
+        return dict(self.kind.evaluation(answers, self.dataset.targets[rows], self.dataset).metrics)
+
+    @property
+    def kernel(self) -> dict[str, str]:
+        """What computed the recurrent layers."""
+        layers: Any = self.model.recurrent
+        reasons = dict.fromkeys(choice.reason for _, choice in layers.choices)
+        return {"implementation": layers.kernel or "not run yet", "reason": "; ".join(reasons)}
+
+    def probe(self) -> None:
+        """Run the first batch."""
+        rows = self.dataset.parts["train"][: self.batch_size]
+        self.model(_time_first(self.dataset.inputs[rows]).to(self.device))
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Sizes of the network."""
+        sizes = {"features": self.dataset.inputs.shape[2], "outputs": self.kind.outputs(self.dataset)}
+        return {SIZES_FILE: {"format_version": 1, **sizes}}
+
+
+class TrainedArrays(Trained):
+    """A finished run of an `ArrayKind`."""
+
+    def __init__(self, kind: ArrayKind, spec: RunSpec, model: nn.Module) -> None:
+        self.kind, self.spec, self.model = kind, spec, model
+
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part."""
+        rows = dataset.parts[part]
+        return self.kind.evaluation(_answers(self.model, dataset.inputs[rows]), dataset.targets[rows], dataset)
+
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """From arrays to answers."""
+        inputs = dataset.inputs[dataset.parts["test"]]
+        return lambda count: _answers(self.model, inputs[:count])
+
+    def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
+        """The last steps of the first test sequences."""
+        inputs = _time_first(dataset.inputs[dataset.parts["test"][:count]])[-steps:]
+        layers: Any = self.model.recurrent
+        return {"recurrent": RecurrentInputs(layers, inputs, None)}
+
+    def predict_command(self, request: Request) -> None:
+        """Print the answer to every sequence of a file, one JSON list a line."""
+        inputs, _ = self._file(request)
+        for row in _answers(self.model, inputs):
+            print(json.dumps([round(float(value), 6) for value in row]))
+
+    def evaluate_command(self, request: Request) -> None:
+        """Print the figures on all sequences of a file as one JSON object."""
+        inputs, targets = self._file(request)
+        if targets is None or len(targets) != len(inputs):
+            raise DataError(f"{request.file} has no answer for each sequence", fix="name a file with targets")
+        rows = np.arange(len(inputs))
+        parts = {"train": rows[:0], "validation": rows[:0], "test": rows}
+        dataset = ArrayDataset(str(request.file), "-", "-", inputs, targets, parts)
+        print(json.dumps(self.test(dataset).metrics))
+
+    def _file(self, request: Request) -> tuple[Array, Array | None]:
+        if request.file is None:
+            raise OptionError("there is no file to answer", fix=f"gatewise predict {request.run} --file FILE")
+        if not request.file.is_file():
+            raise DataError(f"there is no file {request.file}", fix="check the path")
+        found, targets = self.kind.read(type(self.spec.data)(str(request.file), **request.settings))
+        inputs = checked_inputs(str(request.file), found)
+        trained = int(RunFolder(request.run).content(SIZES_FILE)["features"])
+        if inputs.shape[2] != trained:
+            raise DataError(
+                f"the sequences of {request.file} have another width than the network",
+                expected=f"{trained} numbers per step",
+                got=inputs.shape[2],
+            )
+        return inputs, targets
+
+
+def open_arrays(kind: ArrayKind, run: RunFolder) -> TrainedArrays:
+    """The network of a finished run.
+
+    Raises:
+        RunError: the folder is damaged.
+    """
+    spec, sizes = run.spec(), run.content(SIZES_FILE)
+    with torch.random.fork_rng():
+        network = kind.network(spec.model, int(sizes["features"]), int(sizes["outputs"]))
+    run.load_weights_into(network)
+    return TrainedArrays(kind, spec, network.eval())
+
+
+def _time_first(inputs: Array) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.swapaxes(inputs, 0, 1)))
+
+
+def _answers(
+    model: nn.Module, inputs: Array, weights: Mapping[str, Tensor] | None = None, device: str = "cpu"
+) -> npt.NDArray[np.float64]:
+    """(N, O) what a network, then in evaluation mode, answers."""
+    model.eval()
+    with torch.inference_mode():
+        found = [
+            (model(x) if weights is None else functional_call(model, dict(weights), (x,))).double().cpu().numpy()
+            for start in range(0, len(inputs), _BATCH)
+            for x in [_time_first(inputs[start : start + _BATCH]).to(device)]
+        ]
+    return np.concatenate(found)

@@ -1,0 +1,94 @@
+"""A kind that lives in one folder outside the package trains, compares, reports, predicts and evaluates."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as pip would leave it: one module, and its entry point."""
+    folder = tmp_path_factory.mktemp("outside")
+    package = folder / "site" / "crossings_kind"
+    package.mkdir(parents=True)
+    shutil.copy(HERE / "crossings.py", package / "__init__.py")
+    info = folder / "site" / "crossings_kind-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crossings-kind\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[gatewise.kinds]\nregression = crossings_kind:KIND\n")
+    walks = np.random.default_rng(0).normal(size=(300, 12)).cumsum(axis=1).astype(np.float32)
+    crossings = (np.diff(np.sign(walks), axis=1) != 0).sum(axis=1)
+    np.savez(folder / "walks.npz", x=walks, y=crossings)
+    np.savez(folder / "bare.npz", x=walks[:3])
+    np.savez(folder / "new.npz", x=walks[:20], y=crossings[:20])
+    np.savez(folder / "wide.npz", x=np.zeros((20, 12, 3)), y=np.zeros(20))
+    return folder
+
+
+def gatewise(place: Path, *words: str, fails: bool = False) -> str:
+    paths = [str(place / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gatewise", *words], cwd=place, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode == 2) if fails else (done.returncode == 0), done.stderr + done.stdout
+    return done.stderr if fails else done.stdout
+
+
+def test_it_is_found_and_its_settings_are_flags(place: Path) -> None:
+    told = gatewise(place, "compare", "--help")
+    assert "regression" in told
+    code = (
+        "import sys; from gatewise.cli import main\n"
+        "try:\n main(['--help'])\n"
+        "finally:\n assert 'torch' not in sys.modules"
+    )
+    paths = os.pathsep.join([str(place / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": paths}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_train_predict_evaluate_inspect(place: Path) -> None:
+    flags = ("--cell", "lstm", "--hidden", "12", "--epochs", "3", "--threads", "1", "--out", "run")
+    told = gatewise(place, "train", "walks.npz", *flags)
+    assert "test mean squared error" in told and "gatewise inspect run" in told
+    answers = [json.loads(line) for line in gatewise(place, "predict", "run", "--file", "new.npz").splitlines()]
+    assert len(answers) == 20 and all(len(row) == 1 for row in answers)
+    figures = json.loads(gatewise(place, "evaluate", "run", "new.npz"))
+    truth = np.load(place / "new.npz")["y"]
+    assert figures["mean_squared_error"] == pytest.approx(np.mean((np.array(answers)[:, 0] - truth) ** 2), rel=1e-3)
+    assert len(gatewise(place, "predict", "run", "--file", "bare.npz").splitlines()) == 3
+    assert "no answer for each" in gatewise(place, "evaluate", "run", "bare.npz", fails=True)
+    assert "LSTM, trained" in gatewise(place, "inspect", "run", "--steps", "8", "--sequences", "4")
+    error = gatewise(place, "predict", "run", "--file", "wide.npz", fails=True)
+    assert "another width" in error and "Traceback" not in error
+
+
+def test_compare_and_report_in_processes(place: Path) -> None:
+    flags = ("--cells", "rnn,gru", "--seeds", "2", "--jobs", "2", "--epochs", "2", "--hidden", "8", "--threads", "1")
+    told = gatewise(place, "compare", "walks.npz", *flags, "--out", "study")
+    assert "Average" in told and "mean squared error" in told
+    record = json.loads((place / "study" / "comparison.json").read_text())
+    assert record["task"] == "regression" and {model["name"] for model in record["models"]} == {"average", "rnn", "gru"}
+    assert all(model["cost"]["step_p50"] for model in record["models"] if model["kind"] == "recurrent")
+    again = gatewise(place, "compare", "walks.npz", *flags, "--out", "study")
+    assert "mean squared error" in again
+    page = (place / "study" / "report.html").read_text()
+    assert "Average" in page and "walks.npz" in page
+    gatewise(place, "report", "study", "--format", "markdown")
+    assert "GRU" in (place / "study" / "table.md").read_text()
+
+
+def test_another_settings_of_a_kind_is_refused(place: Path) -> None:
+    error = gatewise(place, "train", "walks.npz", "--pooling", "mean", "--out", "x", fails=True)
+    assert "--pooling does not go with regression" in error
