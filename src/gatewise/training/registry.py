@@ -22,7 +22,17 @@ from gatewise.training.kind import Kind
 if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo
 
-__all__ = ["GROUP", "datasets", "kind_names", "kind_of", "kinds", "register_kind", "task_of"]
+__all__ = [
+    "GROUP",
+    "datasets",
+    "foreign_module",
+    "is_derived",
+    "kind_names",
+    "kind_of",
+    "kinds",
+    "register_kind",
+    "task_of",
+]
 
 GROUP = "gatewise.kinds"
 _HOME = "gatewise.kinds"
@@ -99,6 +109,17 @@ def register_kind(kind: Kind) -> Kind:
     return kind
 
 
+def foreign_module(task: str) -> str | None:
+    """The module of a kind that is not part of Gatewise, which other processes have to import; None for the others.
+
+    Example:
+        >>> foreign_module("classification") is None
+        True
+    """
+    module = type(kind_of(task)).__module__
+    return None if module.split(".")[0] == "gatewise" else module
+
+
 def kinds() -> tuple[Kind, ...]:
     """All kinds."""
     return tuple(kind_of(name) for name in kind_names())
@@ -148,6 +169,19 @@ def task_of(data: str, *, task: str | None = None, given: Iterable[str] = ()) ->
             )
         return task
     return known or _derived(data, frozenset(given))
+
+
+def is_derived(task: str, data: str, given: Iterable[str] = ()) -> bool:
+    """Whether `task_of` derives the kind by itself, so that a command need not name it.
+
+    Example:
+        >>> is_derived("classification", "imdb"), is_derived("forecasting", "reviews.csv")
+        (True, False)
+    """
+    try:
+        return task_of(data, given=given) == task
+    except (DataError, OptionError):
+        return False
 
 
 def _known_names() -> dict[str, str]:

@@ -10,6 +10,7 @@ from gatewise.comparison.run.cache import Entry
 from gatewise.comparison.run.trials import Trial, own_cell_modules
 from gatewise.errors import RunError
 from gatewise.files import read_json, write_json
+from gatewise.training.registry import foreign_module
 
 if TYPE_CHECKING:
     from gatewise.comparison.plan.plan import Plan
@@ -56,9 +57,10 @@ def _measured(plan: Plan, work: Workplace, trial: Trial) -> Entry:
     from gatewise.training import load_run
 
     run_folder = work.folder / str(trial.run_folder)
-    if "__main__" not in own_cell_modules([trial.spec.model.cell]).values():
+    own = (*own_cell_modules([trial.spec.model.cell]).values(), foreign_module(plan.task))
+    if "__main__" not in own:
         return measure_alone(run_folder, modules=plan.imports)
-    # only this process knows the cell
+    # only this process knows the cell, or the kind of problem
     trained, dataset = load_run(run_folder), work.datasets[trial.point]
     return {"cost": measure_cost(trained, dataset, run_folder), "memory": memory_of(trained, dataset)}
 

@@ -10,7 +10,7 @@ from typing import Any
 from gatewise.comparison.plan.grid import Range
 from gatewise.comparison.plan.plan import Plan
 from gatewise.training.assembly import PARTS, setting_fields
-from gatewise.training.registry import task_of
+from gatewise.training.registry import is_derived
 from gatewise.training.run_spec import RunSpec
 
 __all__ = ["compare_command", "setting_words", "train_command"]
@@ -30,7 +30,7 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
         'gatewise compare imdb --cells gru --grid learning_rate=0.001,0.003 --epochs 5 --out runs/imdb'
     """
     words = ["gatewise", "compare", plan.data]
-    if task_of(plan.data, given=tuple(plan.settings)) != plan.task:
+    if not is_derived(plan.task, plan.data, plan.settings):
         words += ["--task", plan.task]
     if plan.cells != ("rnn", "lstm", "gru"):
         words += ["--cells", ",".join(plan.cells)]
@@ -87,7 +87,7 @@ def train_command(spec: RunSpec, folder: Path) -> str:
         "gatewise train imdb --cell lstm --bidirectional --out 'my run'"
     """
     words = ["gatewise", "train", spec.data.data, "--cell", spec.model.cell]
-    if task_of(spec.data.data, given=_given(spec)) != spec.task:
+    if not is_derived(spec.task, spec.data.data, _given(spec)):
         words += ["--task", spec.task]
     pretrain = spec.pretraining is not None
     words += ["--pretrain"] if pretrain else []

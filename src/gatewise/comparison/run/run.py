@@ -29,6 +29,7 @@ from gatewise.errors import OptionError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
 from gatewise.statistics.measure import Metric
 from gatewise.training.checks import check_real, check_whole
+from gatewise.training.registry import foreign_module
 
 __all__ = ["run_plan"]
 
@@ -149,14 +150,17 @@ def _check(plan: Plan, jobs: int, margin: float | None) -> None:
 
 
 def _with_own_cells(plan: Plan, jobs: int, cluster: str | None) -> Plan:
-    """Let other processes learn of cells that are not Gatewise's own."""
-    own = own_cell_modules(variant_settings(cell, plan.task)["cell"] for cell in plan.cells)
-    for cell, module in own.items():
+    """Let other processes import what is not Gatewise's own: cells, and the kind of problem."""
+    cells = own_cell_modules(variant_settings(cell, plan.task)["cell"] for cell in plan.cells)
+    own = {f"the cell {cell!r}": module for cell, module in cells.items()}
+    if (module := foreign_module(plan.task)) is not None:
+        own[f"the kind of problem {plan.task!r}"] = module
+    for what, module in own.items():
         if module == "__main__" and (jobs > 1 or cluster is not None):
             raise OptionError(
-                f"the cell {cell!r} is defined where other processes cannot find it",
-                expected="a cell defined in a module that can be imported",
-                got="one defined in the script or the notebook that runs",
+                f"{what} is defined where other processes cannot find it",
+                expected="a module that can be imported",
+                got="the script or the notebook that runs",
                 fix="move its class into a file of its own and import that, or use jobs=1",
             )
     found = tuple(dict.fromkeys([*plan.imports, *(module for module in own.values() if module != "__main__")]))

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gatewise.training.registry import kind_of
+from gatewise.training.registry import foreign_module
 from gatewise.training.run_spec import RunSpec
 
 __all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
@@ -142,9 +142,9 @@ def _foreign_class(cell: str) -> type[Any] | None:
 
 def _foreign_kind(task: str) -> str:
     """A hash of the sources of a kind that is not part of Gatewise."""
-    module = type(kind_of(task)).__module__
-    place = getattr(sys.modules.get(module), "__file__", None)
-    if module.split(".")[0] == "gatewise" or place is None:
+    module = foreign_module(task)
+    place = None if module is None else getattr(sys.modules.get(module), "__file__", None)
+    if module is None or place is None:
         return ""
     home = Path(place).resolve()
     alone = "." not in module and home.name != "__init__.py"
