@@ -78,5 +78,5 @@ def _long_words(read: TaggedSentences) -> list[str]:
     return [
         f"{many(len(lengths), 'word')} of {read.place} {'is' if len(lengths) == 1 else 'are'} longer than {_LONG_WORD} "
         f"characters, the longest {length:,} (line {sentence.line_of(at)}): kept whole, "
-        "of which a network reads the first characters only"
+        "of which a network reads the first and the last characters only"
     ]
