@@ -18,7 +18,7 @@ from gatewise.kinds.tagging.vocabulary import WordVocabulary, normalise
 __all__ = ["WordVectors", "read_embeddings"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WordVectors:
     """Vectors for some words of a vocabulary.
 

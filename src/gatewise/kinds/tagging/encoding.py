@@ -44,7 +44,7 @@ class TaggingBatch(NamedTuple):
     tags: Tensor | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedSentences:
     """Many sentences as numbers, one behind the other; what a word is stands once per distinct form.
 
