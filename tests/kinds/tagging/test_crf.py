@@ -188,6 +188,15 @@ def test_answers_keep_to_the_scheme(scheme: str) -> None:
     assert set(field.state_dict()) == {"transitions", "start", "end"}
 
 
+def test_emissions_of_half_precision_are_widened() -> None:
+    emissions, _, _, _, lengths = problem(6, 3, 4, dtype=torch.bfloat16)
+    field = ConditionalRandomField(4)
+    tags = field.decode(emissions, lengths)
+    assert torch.equal(tags, field.decode(emissions.float(), lengths))
+    assert torch.equal(field(emissions, tags, lengths), field(emissions.float(), tags, lengths))
+    assert field.marginals(emissions, lengths).dtype == torch.float32
+
+
 def test_inputs_that_do_not_fit_are_refused() -> None:
     field = ConditionalRandomField(3)
     with pytest.raises(ShapeError, match="does not fit"):

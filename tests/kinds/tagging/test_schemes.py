@@ -168,6 +168,16 @@ def test_a_tag_set_is_saved_and_read() -> None:
         TagSet.from_dict({"format_version": 1, "scheme": "iob9", "names": [], "inside": "iob2"})
 
 
+def test_the_person_may_say_the_scheme() -> None:
+    read = texts("S-x NN", "VB NN")
+    with pytest.raises(DataError, match="fits none"):
+        TagSet.fit(read)
+    tags, _ = TagSet.fit(read, scheme="plain")
+    assert tags.tags == ("NN", "S-x", "VB") and not tags.marks_spans
+    with pytest.raises(OptionError, match="did you mean 'plain'"):
+        TagSet.fit(read, scheme="plane")
+
+
 def test_unknown_schemes_and_overlaps_are_refused() -> None:
     with pytest.raises(OptionError, match="did you mean 'iob2'"):
         spans(["O"], "iob3")

@@ -200,17 +200,22 @@ class ConditionalRandomField(nn.Module):
 
     def forward(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
         """Negative log-likelihood of each row's tags in nats, (B,); see `log_partition` and `path_score`."""
+        emissions = self._widened(emissions)
         transitions, start, end = self.weights()
         whole = log_partition(emissions, transitions, start, end, lengths)
         return whole - path_score(emissions, tags, transitions, start, end, lengths)
 
     def decode(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """The most probable tags, (T, B); see `viterbi`."""
-        return viterbi(emissions, *self.weights(), lengths)[0]
+        return viterbi(self._widened(emissions), *self.weights(), lengths)[0]
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Each tag's probability at each word, (T, B, C)."""
-        return marginals(emissions, *self.weights(), lengths)
+        return marginals(self._widened(emissions), *self.weights(), lengths)
+
+    def _widened(self, emissions: Tensor) -> Tensor:
+        """Emissions of half precision, as autocast gives them, in that of the weights."""
+        return emissions.to(self.transitions.dtype)
 
 
 def _real(emissions: Tensor, lengths: Tensor) -> Tensor:

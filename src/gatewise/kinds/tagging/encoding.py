@@ -43,6 +43,10 @@ class TaggingBatch(NamedTuple):
     lengths: Tensor
     tags: Tensor | None
 
+    def to(self, device: torch.device | str) -> TaggingBatch:
+        """The same batch on another device."""
+        return TaggingBatch(*[None if each is None else each.to(device) for each in self])  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedSentences:

@@ -247,11 +247,12 @@ def confusion(true: Tags, predicted: Tags, scheme: str, *, lenient: bool = False
 
 
 def _pair_overlapping(right: list[Span], answered: list[Span], result: Confusion) -> None:
-    shared = [
-        (min(a.end, b.end) - max(a.start, b.start), -one, -other)
-        for one, a in enumerate(right)
-        for other, b in enumerate(answered)
-    ]
+    shared: list[tuple[int, int, int]] = []
+    one = other = 0
+    while one < len(right) and other < len(answered):  # spans of one side never overlap: both lists are walked once
+        a, b = right[one], answered[other]
+        shared.append((min(a.end, b.end) - max(a.start, b.start), -one, -other))
+        one, other = (one + 1, other) if a.end <= b.end else (one, other + 1)
     ours, theirs = set(range(len(right))), set(range(len(answered)))
     for words, one, other in sorted(shared, reverse=True):
         if words > 0 and -one in ours and -other in theirs:

@@ -63,16 +63,25 @@ class TagSet:
         self._numbers = {tag: number for number, tag in enumerate(self.tags)}
 
     @classmethod
-    def fit(cls, read: TaggedSentences, inside: str = "iobes") -> tuple[TagSet, list[str]]:
+    def fit(cls, read: TaggedSentences, inside: str = "iobes", scheme: str | None = None) -> tuple[TagSet, list[str]]:
         """Take scheme and tags from the training part.
+
+        Args:
+            read: the training sentences.
+            inside: scheme that the model works with.
+            scheme: of the file, where the person gives it (``plain`` for tags that only look like spans'); None: found
+                from the tags.
 
         Returns:
             The tags, and notes for the person.
 
         Raises:
             DataError: the tags follow no scheme; see `detect_scheme`.
+            OptionError: unknown scheme.
         """
-        scheme, notes = detect_scheme(read)
+        notes: list[str] = []
+        if scheme is None:
+            scheme, notes = detect_scheme(read)
         distinct = {tag for sentence in read.sentences for tag in sentence.tags}
         if scheme == "plain":
             return cls(scheme, sorted(distinct), inside), notes
