@@ -1,0 +1,1 @@
+"""Sequence tagging: a label for every word (named entities, parts of speech)."""

@@ -1,0 +1,138 @@
+"""Which scheme a file's tags follow, and where they break it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from gatewise.errors import DataError
+from gatewise.kinds.tagging.schemes import spans, spans_as_conlleval, split_tag, to_tags
+from gatewise.kinds.tagging.sentences import TaggedSentences, many
+
+__all__ = ["detect_scheme", "repaired"]
+
+_MARKED = re.compile(r"[BIESLU]-.+", re.DOTALL)
+_BARE = frozenset("BIOESLU")
+_FOREIGN = (
+    (re.compile(r"[BIESLU][_/:|].+"), "B-PER in place of B_PER"),
+    (re.compile(r".+[-_/][BIESLU]"), "B-PER in place of PER-B"),
+    (re.compile(r"[bieslu]-.+"), "B-PER in place of b-per"),
+    (re.compile(r"[MWNC]-.+"), "I- in place of M-, S- in place of W- (letters known: B, I, O, E, S, L, U)"),
+)
+_SHOWN = 20
+
+
+def detect_scheme(read: TaggedSentences) -> tuple[str, list[str]]:
+    """Find the scheme of a file from all its tags.
+
+    Tags with E- or S- are iobes, with L- or U- bilou. With B-, I- and O alone it is iob1 or iob2, whichever the file
+    breaks less often (iob2 where equal). Without any such tag they are plain.
+
+    Returns:
+        The scheme, and notes for the person.
+
+    Raises:
+        DataError: some tags mark spans and others do not; letters of two schemes; another notation (B_PER, PER-B).
+
+    Example:
+        >>> from gatewise.kinds.tagging.sentences import Sentence
+        >>> detect_scheme(TaggedSentences((Sentence(("a", "b"), ("I-PER", "O"), 1),), "a.txt"))
+        ('iob1', ['tags of a.txt follow iob1'])
+    """
+    distinct = dict.fromkeys(tag for sentence in read.sentences for tag in sentence.tags)
+    bare = set(distinct) <= _BARE and "O" in distinct and len(distinct) > 1
+    marked = {tag for tag in distinct if _MARKED.fullmatch(tag) or (bare and tag != "O")}
+    others = [tag for tag in distinct if tag not in marked and tag != "O"]
+    if not marked:
+        return "plain", _plain_notes(read, others)
+    if others:
+        place = _first(read, others[0])
+        raise DataError(
+            f"{place}: tag {others[0]!r} fits none of the schemes, while {len(marked)} tags such as "
+            f"{min(marked)!r} mark spans",
+            expected="O, or B-, I-, E-, S-, L-, U- and a type",
+            got=", ".join(sorted(others)[:_SHOWN]),
+            fix="correct the line, or choose another tag column",
+        )
+    letters = {split_tag(tag)[0] for tag in marked}
+    if letters & set("ES") and letters & set("LU"):
+        odd = next(tag for tag in distinct if split_tag(tag)[0] in "LU" and tag in marked)
+        raise DataError(
+            f"{_first(read, odd)}: tag {odd!r} is of BILOU, others of the file of IOBES",
+            expected="E- and S- (IOBES), or L- and U- (BILOU), not both",
+            fix="correct the line",
+        )
+    if letters & set("ES"):
+        scheme = "iobes"
+    elif letters & set("LU"):
+        scheme = "bilou"
+    else:
+        broken = {name: sum(1 for _ in _broken(read, name)) for name in ("iob2", "iob1")}
+        scheme = min(broken, key=lambda name: broken[name])
+    return scheme, [f"tags of {read.place} follow {scheme}"]
+
+
+def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[str]]:
+    """The file's tags with those that break the scheme set right, read as conlleval does.
+
+    Args:
+        read: the sentences.
+        scheme: iob1, iob2, iobes, bilou; plain is left as it is.
+
+    Returns:
+        The tags of each sentence, and a note that counts the repairs and names the first line; none where none.
+
+    Example:
+        >>> from gatewise.kinds.tagging.sentences import Sentence
+        >>> repaired(TaggedSentences((Sentence(("a", "b"), ("O", "I-PER"), 4),), "a.txt"), "iob2")
+        ([['O', 'B-PER']], ["a.txt: 1 tag broke iob2 and was set right (first in line 5: 'I-PER' became 'B-PER')"])
+    """
+    tags = [list(sentence.tags) for sentence in read.sentences]
+    if scheme == "plain":
+        return tags, []
+    count, first = 0, ""
+    for number, at, new in _broken(read, scheme):
+        if not count:
+            line, old = read.sentences[number].line_of(at), tags[number][at]
+            first = f"first in line {line}: {old!r} became {new!r}"
+        tags[number][at] = new
+        count += 1
+    if not count:
+        return tags, []
+    was = "was" if count == 1 else "were"
+    return tags, [f"{read.place}: {many(count, 'tag')} broke {scheme} and {was} set right ({first})"]
+
+
+def _broken(read: TaggedSentences, scheme: str) -> Iterator[tuple[int, int, str]]:
+    """Sentence, position and right tag of every tag that breaks the scheme."""
+    for number, sentence in enumerate(read.sentences):
+        lenient = spans_as_conlleval(sentence.tags)
+        if scheme not in ("iob1", "iob2") and spans(sentence.tags, scheme) == lenient:
+            # strict reading finds every run, so nothing is broken
+            continue
+        right = to_tags(lenient, len(sentence.tags), scheme)
+        for at, (old, new) in enumerate(zip(sentence.tags, right, strict=True)):
+            if old != new:
+                yield number, at, new
+
+
+def _plain_notes(read: TaggedSentences, tags: Sequence[str]) -> list[str]:
+    for pattern, notation in _FOREIGN:
+        odd = next((tag for tag in tags if pattern.fullmatch(tag)), None)
+        if odd is not None and all(pattern.fullmatch(tag) for tag in tags):
+            raise DataError(
+                f"{_first(read, odd)}: tag {odd!r} looks like a span's in another notation",
+                expected="O, or B-, I-, E-, S-, L-, U- and a type",
+                fix=f"write {notation}",
+            )
+    notes = [f"tags of {read.place} mark no spans ({many(len(tags), 'tag')}): each word's tag stands for itself"]
+    if any(tag == "O" for sentence in read.sentences for tag in sentence.tags):
+        notes.append(f"{read.place} has O among its tags: for figures on spans, write B- and I- before the types")
+    return notes
+
+
+def _first(read: TaggedSentences, tag: str) -> str:
+    for sentence in read.sentences:
+        if tag in sentence.tags:
+            return f"{read.place}: line {sentence.line_of(sentence.tags.index(tag))}"
+    raise AssertionError("a tag that no sentence has")

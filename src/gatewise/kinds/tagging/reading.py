@@ -1,0 +1,82 @@
+"""Read sentences with tags from a file of any of the usual formats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gatewise.errors import DataError, OptionError
+from gatewise.kinds.tagging.columns import Column, read_columns
+from gatewise.kinds.tagging.json_lines import read_json_lines
+from gatewise.kinds.tagging.opening import read_lines
+from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences, many
+
+__all__ = ["Sentence", "TaggedSentences", "read_tagged"]
+
+_LONG_WORD = 100
+
+
+def read_tagged(
+    path: str | Path, *, words: Column | None = None, tags: Column | None = None, tags_needed: bool = True
+) -> TaggedSentences:
+    """Read a file of tagged sentences: CoNLL columns, a tab-separated table, CoNLL-U or JSON lines; plain or gzip.
+
+    The format follows from the ending (``.jsonl``, ``.ndjson``, ``.json``, ``.conllu``) or the first character; all
+    else is columns, see :func:`gatewise.kinds.tagging.columns.read_columns`. Words are kept as they are written,
+    however long.
+
+    Args:
+        path: the file.
+        words: column of the words by number (from 1; negative from the end) or name; for JSON lines the key.
+        tags: column or key of the tags. None: derived, and said in the notes.
+        tags_needed: False: only words are needed, as for prediction.
+
+    Raises:
+        DataError: the file or a line of it cannot be used.
+        OptionError: a number was given for a file of JSON lines.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> _ = path.write_text("EU B-ORG 0\\nrejects O 0\\n\\nBonn B-LOC 0\\n")
+        >>> read = read_tagged(path)
+        >>> len(read), read.word_count, read.sentences[0].tags, read.columns.tags
+        (2, 3, ('B-ORG', 'O'), 2)
+    """
+    path = Path(path)
+    lines = read_lines(path)
+    place = str(path)
+    start = next((line.lstrip() for line in lines if line.strip()), "")
+    if place.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")) or start.startswith('{"'):
+        if start.startswith("["):
+            raise DataError(
+                f"{place} is one JSON list",
+                expected="one JSON object a line",
+                fix=f"convert it: jq -c '.[]' {path} > converted.jsonl",
+            )
+        for column in (words, tags):
+            if isinstance(column, int):
+                raise OptionError(f"{place} has keys and no columns", got=column, fix="give the key's name")
+        keys = {"words": words, "tags": tags}
+        read = read_json_lines(lines, place, tags_needed=tags_needed, **keys)  # type: ignore[arg-type]
+    else:
+        read = read_columns(lines, place, words=words, tags=tags, tags_needed=tags_needed)
+    return replace(read, notes=(*read.notes, *_long_words(read)))
+
+
+def _long_words(read: TaggedSentences) -> list[str]:
+    """A note on words that are hardly words: they are kept, the network reads their first characters."""
+    lengths = [
+        (len(word), sentence, at)
+        for sentence in read.sentences
+        for at, word in enumerate(sentence.words)
+        if len(word) > _LONG_WORD
+    ]
+    if not lengths:
+        return []
+    length, sentence, at = max(lengths, key=lambda each: each[0])
+    return [
+        f"{many(len(lengths), 'word')} of {read.place} {'is' if len(lengths) == 1 else 'are'} longer than {_LONG_WORD} "
+        f"characters, the longest {length:,} (line {sentence.line_of(at)}): kept whole, "
+        "of which a network reads the first and the last characters only"
+    ]

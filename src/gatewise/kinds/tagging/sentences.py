@@ -1,0 +1,87 @@
+"""What tagging reads: sentences of words, each word with its tag and its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ColumnsRead", "Sentence", "TaggedSentences", "many"]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sequence of words.
+
+    Attributes:
+        words: T words as they were written.
+        tags: T tags; empty where the file holds none.
+        line: the line of the first word, from 1.
+        lines: every word's line where the words do not stand on consecutive lines from `line`; else empty.
+
+    Example:
+        >>> Sentence(("EU", "rejects"), ("B-ORG", "O"), line=3).line_of(1)
+        4
+    """
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    line: int
+    lines: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def line_of(self, position: int) -> int:
+        """The line of the word at ``position``, from 0."""
+        return self.lines[position] if self.lines else self.line + position
+
+
+@dataclass(frozen=True)
+class ColumnsRead:
+    """Where words and tags of a column file stand, so that other files of the same data are read alike.
+
+    Attributes:
+        words: number of the words' column, from 1.
+        tags: number of the tags' column, from 1; None where no tags were read.
+        count: columns of the file.
+        names: the columns' names where the file gives them; else empty.
+    """
+
+    words: int
+    tags: int | None
+    count: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaggedSentences:
+    """The sentences of one file.
+
+    Attributes:
+        sentences: in the file's order, each with at least one word.
+        place: the file, for messages.
+        notes: what was decided, skipped or repaired while reading, in sentences for the person.
+        columns: of a column file; None for JSON lines.
+    """
+
+    sentences: tuple[Sentence, ...]
+    place: str
+    notes: tuple[str, ...] = ()
+    columns: ColumnsRead | None = None
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    @property
+    def word_count(self) -> int:
+        """Words of all sentences."""
+        return sum(len(sentence) for sentence in self.sentences)
+
+
+def many(count: int, singular: str, plural: str | None = None) -> str:
+    """A count with its noun.
+
+    Example:
+        >>> many(1, "word"), many(1200, "word"), many(2, "entity", "entities")
+        ('1 word', '1,200 words', '2 entities')
+    """
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

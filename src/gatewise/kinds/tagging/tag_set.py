@@ -1,0 +1,167 @@
+"""The tags that a model knows: their scheme in the files, their scheme inside, their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import DataError, OptionError, RunError, did_you_mean
+from gatewise.kinds.tagging.detection import detect_scheme, repaired
+from gatewise.kinds.tagging.schemes import (
+    SCHEMES,
+    allowed_moves,
+    scheme_tags,
+    spans,
+    spans_as_conlleval,
+    split_tag,
+    to_tags,
+)
+from gatewise.kinds.tagging.sentences import TaggedSentences
+
+__all__ = ["INSIDE", "TagSet"]
+
+INSIDE = ("iob2", "iobes")
+_FORMAT_VERSION = 1
+_SHOWN = 20
+
+
+class TagSet:
+    """Tags by number, in the scheme that the model works with, and the way from and to the files' own scheme.
+
+    Args:
+        scheme: of the files: iob1, iob2, iobes, bilou or plain.
+        names: types of spans, or the plain tags.
+        inside: scheme that the model works with, iob2 or iobes; plain tags have none.
+
+    Raises:
+        OptionError: unknown scheme.
+
+    Example:
+        >>> from gatewise.kinds.tagging.sentences import Sentence
+        >>> read = TaggedSentences((Sentence(("in", "New", "York"), ("O", "I-LOC", "I-LOC"), 1),), "a.txt")
+        >>> tags, notes = TagSet.fit(read, inside="iobes")
+        >>> tags.scheme, tags.tags
+        ('iob1', ('O', 'B-LOC', 'I-LOC', 'E-LOC', 'S-LOC'))
+        >>> tags.encode(read)[0][0].tolist(), tags.decode([0, 1, 3])
+        ([0, 1, 3], ['O', 'I-LOC', 'I-LOC'])
+    """
+
+    def __init__(self, scheme: str, names: Sequence[str], inside: str = "iobes") -> None:
+        if scheme not in SCHEMES:
+            raise OptionError(
+                f"there is no scheme {scheme!r}", expected=", ".join(SCHEMES), fix=did_you_mean(scheme, SCHEMES)
+            )
+        if inside not in INSIDE:
+            raise OptionError(f"tags cannot be {inside!r} inside the model", expected=" or ".join(INSIDE))
+        self.scheme = scheme
+        self.names = tuple(names)
+        self.inside = "plain" if scheme == "plain" else inside
+        self.tags = self.names if scheme == "plain" else tuple(scheme_tags(self.names, inside))
+        self._numbers = {tag: number for number, tag in enumerate(self.tags)}
+
+    @classmethod
+    def fit(cls, read: TaggedSentences, inside: str = "iobes", scheme: str | None = None) -> tuple[TagSet, list[str]]:
+        """Take scheme and tags from the training part.
+
+        Args:
+            read: the training sentences.
+            inside: scheme that the model works with.
+            scheme: of the file, where the person gives it (``plain`` for tags that only look like spans'); None: found
+                from the tags.
+
+        Returns:
+            The tags, and notes for the person.
+
+        Raises:
+            DataError: the tags follow no scheme; see `detect_scheme`.
+            OptionError: unknown scheme.
+        """
+        notes: list[str] = []
+        if scheme is None:
+            scheme, notes = detect_scheme(read)
+        distinct = {tag for sentence in read.sentences for tag in sentence.tags}
+        if scheme == "plain":
+            return cls(scheme, sorted(distinct), inside), notes
+        return cls(scheme, sorted({split_tag(tag)[1] for tag in distinct if tag != "O"}), inside), notes
+
+    def __len__(self) -> int:
+        return len(self.tags)
+
+    @property
+    def marks_spans(self) -> bool:
+        """Whether the tags mark spans; else each stands for itself."""
+        return self.scheme != "plain"
+
+    def encode(self, read: TaggedSentences) -> tuple[list[npt.NDArray[np.int64]], list[str]]:
+        """Tags of each sentence as numbers, broken ones set right.
+
+        Returns:
+            Per sentence (T,) int64, and notes on repairs.
+
+        Raises:
+            DataError: a tag that the training part does not have, with its line.
+        """
+        self._check_known(read)
+        tags, notes = repaired(read, self.scheme)
+        rows = [np.array([self._numbers[tag] for tag in self._within(row)], dtype=np.int64) for row in tags]
+        return rows, notes
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """Numbers of one sentence as tags in the files' scheme; broken runs are read as conlleval does."""
+        tags = [self.tags[number] for number in numbers]
+        if not self.marks_spans:
+            return tags
+        return to_tags(spans_as_conlleval(tags), len(tags), self.scheme)
+
+    def moves(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Which tag may follow which, begin and end a sentence; see `allowed_moves`."""
+        return allowed_moves(self.tags, self.inside)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary, ready for JSON."""
+        inside = INSIDE[1] if self.inside == "plain" else self.inside
+        return {"format_version": _FORMAT_VERSION, "scheme": self.scheme, "names": list(self.names), "inside": inside}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], place: str = "the tags") -> TagSet:
+        """Read what `to_dict` gave.
+
+        Raises:
+            RunError: it is damaged or from a newer version.
+
+        Example:
+            >>> TagSet.from_dict(TagSet("plain", ["NN", "VB"]).to_dict()).tags
+            ('NN', 'VB')
+        """
+        version = record.get("format_version") if isinstance(record, Mapping) else None
+        if isinstance(version, int) and version > _FORMAT_VERSION:
+            raise RunError(
+                f"{place} are from a newer Gatewise",
+                expected=f"format {_FORMAT_VERSION}",
+                got=f"format {version}",
+                fix="update Gatewise: pip install --upgrade gatewise",
+            )
+        try:
+            return cls(record["scheme"], [str(name) for name in record["names"]], record["inside"])
+        except (KeyError, TypeError, OptionError) as error:
+            raise RunError(f"{place} are damaged", expected="format_version, scheme, names, inside") from error
+
+    def _within(self, tags: Sequence[str]) -> Sequence[str]:
+        if not self.marks_spans or self.scheme == self.inside:
+            return tags
+        return to_tags(spans(tags, self.scheme), len(tags), self.inside)
+
+    def _check_known(self, read: TaggedSentences) -> None:
+        known = set(self.names) if not self.marks_spans else {"O", *scheme_tags(self.names, self.scheme)}
+        for sentence in read.sentences:
+            for at, tag in enumerate(sentence.tags):
+                if tag not in known:
+                    shown = ", ".join(sorted(known)[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+                    raise DataError(
+                        f"{read.place}: line {sentence.line_of(at)} has tag {tag!r}, which the training part has not",
+                        expected=f"one of: {shown}",
+                        fix="correct the line, choose the same tag column as for training, or train on texts with it",
+                    )
