@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gatewise.errors import DataError
-from gatewise.kinds.tagging.baselines import MostFrequentTag
+from gatewise.kinds.tagging.most_frequent import MostFrequentTag
 from gatewise.kinds.tagging.crf import log_partition, path_score
 from gatewise.kinds.tagging.feature_crf import FeatureField
 from gatewise.kinds.tagging.features import FeatureTable

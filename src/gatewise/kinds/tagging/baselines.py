@@ -1,79 +1,78 @@
-"""The simplest neighbour of every tagger: each word's most frequent tag."""
+"""The baselines of tagging as every comparison sees them."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
+from gatewise.kinds.tagging.dataset import TaggingDataset
+from gatewise.kinds.tagging.feature_crf import FeatureField
+from gatewise.kinds.tagging.most_frequent import MostFrequentTag
+from gatewise.kinds.tagging.problem import contributions_of, measure_of
+from gatewise.kinds.tagging.trained import evaluation
+from gatewise.training.kind import Baseline
+from gatewise.training.problem import Evaluation
 
-from gatewise.errors import DataError
-from gatewise.kinds.tagging.vocabulary import normalise, shape_of
+__all__ = ["FeatureBaseline", "MostFrequentBaseline"]
 
-__all__ = ["MostFrequentTag"]
-
-Words = Sequence[Sequence[str]]
-Numbers = npt.NDArray[np.int64]
-_LONGEST_ENDING = 4
+_PENALTIES = (3.0, 1.0, 0.3, 0.1)
 
 
-class MostFrequentTag:
-    """Answer each word with the tag that it has most often in the training part.
+class _TaggingBaseline(Baseline):
+    """A model that answers sentences with the numbers of their tags."""
 
-    A word that is not there is looked up in lower case with digits as 0, then by its last 4, 3, 2, 1 letters with its
-    shape, then by its shape alone; the first of these that the training part holds decides. Of equally frequent tags
-    the lower number is taken.
-
-    Example:
-        >>> model = MostFrequentTag().fit([["Bonn", "waits"], ["Bonn", "walks"]], [[1, 0], [1, 2]])
-        >>> [row.tolist() for row in model.predict([["Bonn", "talks", "waits"]])]
-        [[1, 2, 0]]
-    """
-
-    def fit(self, words: Words, tags: Sequence[npt.ArrayLike]) -> MostFrequentTag:
-        """Count the training part.
-
-        Args:
-            words: N sentences.
-            tags: the tags' numbers of each.
-
-        Raises:
-            DataError: there is no word.
-        """
-        counts: defaultdict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
-        forms: Counter[tuple[str, int]] = Counter()
-        for row, numbers in zip(words, tags, strict=True):
-            forms.update(zip(row, np.asarray(numbers).tolist(), strict=True))
-        if not forms:
-            raise DataError("the training part has no word", expected="at least one sentence with a word")
-        for (word, tag), count in forms.items():
-            for key in _keys(word):
-                counts[key][tag] += count
-        self._best = {key: min(each, key=lambda tag: (-each[tag], tag)) for key, each in counts.items()}
-        return self
+    _model: FeatureField | MostFrequentTag
+    _dataset: TaggingDataset
 
     @property
     def parameters(self) -> int:
-        """Entries of the table."""
-        return len(self._best)
+        """Numbers learnt."""
+        return self._model.parameters
 
-    def predict(self, words: Words) -> list[Numbers]:
-        """The tags' numbers of each sentence; they need not keep to a scheme."""
-        known: dict[str, int] = {}
-        for row in words:
-            for word in row:
-                if word not in known:
-                    known[word] = next(self._best[key] for key in _keys(word) if key in self._best)
-        return [np.array([known[word] for word in row], dtype=np.int64) for row in words]
+    def _answers(self, words: Sequence[Sequence[str]]) -> list[list[str]]:
+        return [self._dataset.tag_set.decode(row.tolist()) for row in self._model.predict(words)]
+
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part."""
+        chosen = getattr(dataset, part)
+        return evaluation(dataset, chosen, self._answers(chosen.words), dataset.tag_set)
+
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """From words to tags."""
+        words = dataset.test.words
+        return lambda count: self._answers(words[:count])
 
 
-def _keys(word: str) -> Iterator[tuple[str, ...]]:
-    """What a word is looked up by, from the word itself to nothing at all."""
-    shape = str(shape_of(word))
-    yield "word", word
-    yield "form", normalise(word)
-    for length in range(min(_LONGEST_ENDING, len(word) - 1), 0, -1):
-        yield "ending", shape, normalise(word[-length:])
-    yield "shape", shape
-    yield ("any",)
+class FeatureBaseline(_TaggingBaseline):
+    """A CRF on hand-made features, see `gatewise.kinds.tagging.feature_crf.FeatureField`."""
+
+    name: ClassVar[str] = "feature-crf"
+    title: ClassVar[str] = "CRF on features"
+    reason: ClassVar[str] = "words, endings, shapes and neighbours in a linear-chain CRF, its penalty chosen on validation"
+
+    def fit(self, dataset: Any) -> None:
+        """Learn from the training part; the penalty is the best of four on the validation part."""
+        tags = dataset.tag_set
+        self._dataset = dataset
+        model = FeatureField(len(tags), tags.moves() if tags.marks_spans else None)
+        truth = [tags.decode(row) for row in dataset.validation.tags]
+
+        def score(candidate: FeatureField) -> float:
+            answers = [tags.decode(row.tolist()) for row in candidate.predict(dataset.validation.words)]
+            return measure_of(tags).of(contributions_of(truth, answers, tags))
+
+        model.choose(dataset.train.words, dataset.train.tags, _PENALTIES, score)
+        self._model = model
+
+
+class MostFrequentBaseline(_TaggingBaseline):
+    """Each word's most frequent tag, see `gatewise.kinds.tagging.most_frequent.MostFrequentTag`."""
+
+    name: ClassVar[str] = "most-frequent-tag"
+    title: ClassVar[str] = "Most frequent tag"
+    reason: ClassVar[str] = "the tag that each word has most often in the training part"
+
+    def fit(self, dataset: Any) -> None:
+        """Count the training part."""
+        self._dataset = dataset
+        self._model = MostFrequentTag().fit(dataset.train.words, dataset.train.tags)

@@ -159,7 +159,7 @@ class SequenceTagger(nn.Module):
 
     def emissions(self, batch: TaggingBatch) -> Tensor:
         """Scores of the tags of each word by itself, (T, B, C)."""
-        output, _ = self.recurrent(self._inputs(batch), lengths=batch.lengths)
+        output, _ = self.recurrent(self.inputs(batch), lengths=batch.lengths)
         scores: Tensor = self.head(self._drop(output))
         return scores
 
@@ -169,7 +169,8 @@ class SequenceTagger(nn.Module):
         reasons = dict.fromkeys(choice.reason for _, choice in self.recurrent.choices)
         return {"implementation": self.recurrent.kernel or "not run yet", "reason": "; ".join(reasons)}
 
-    def _inputs(self, batch: TaggingBatch) -> Tensor:
+    def inputs(self, batch: TaggingBatch) -> Tensor:
+        """What the recurrent layers read: words, characters and shapes side by side, (T, B, I)."""
         words = batch.words
         if self.training and self.unknown_rate > 0:
             replaced = torch.rand(words.shape, device=words.device) < self.unknown_rate

@@ -1,0 +1,300 @@
+"""From files to sentences that are split without leaks, with their vocabulary and tags."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.data.cache import Remote, cache_folder, check_file
+from gatewise.data.records import DatasetInfo
+from gatewise.errors import DataError
+from gatewise.kinds.tagging.embeddings import WordVectors, read_embeddings
+from gatewise.kinds.tagging.reading import read_tagged
+from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences, many
+from gatewise.kinds.tagging.spec import TaggingDataSpec, column
+from gatewise.kinds.tagging.tag_set import TagSet
+from gatewise.kinds.tagging.vocabulary import WordVocabulary
+
+__all__ = ["TaggingDataset", "TaggingPart", "hold_out", "load_tagging", "tagging_dataset", "tagging_infos"]
+
+Numbers = npt.NDArray[np.int64]
+_CONLL = {
+    "train": ("train.txt", "20d0e0b801f2e6e0dd674ac381c4804f9294c7839d73234d5c43affc5df531d9"),
+    "validation": ("valid.txt", "a80eb0886f28c26241e34c6a1c44f0409a9937970ac5169eaf1ad0fe721ea0b1"),
+    "test": ("test.txt", "652c0a397cf4397a7fdb10ad042c50580a8f9ab87d91ed93737bcd57b42f47bb"),
+}
+_FILES = {
+    part: Remote("", f"conll2003/{name}", f"sha256:{checksum}") for part, (name, checksum) in _CONLL.items()
+}
+_TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1
+_FEWEST = 10
+
+
+@dataclass(frozen=True, eq=False)
+class TaggingPart:
+    """Sentences with the numbers of their tags: N of each."""
+
+    sentences: tuple[Sentence, ...]
+    tags: tuple[Numbers, ...]
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    @property
+    def words(self) -> list[tuple[str, ...]]:
+        """The words of each sentence."""
+        return [sentence.words for sentence in self.sentences]
+
+    @property
+    def word_count(self) -> int:
+        """Words of all sentences."""
+        return sum(len(sentence) for sentence in self.sentences)
+
+
+@dataclass(frozen=True, eq=False)
+class TaggingDataset:
+    """Checked, split sentences.
+
+    Attributes:
+        name: registry name or file name.
+        source: a sentence saying which place the records came from.
+        split_note: a sentence saying what the test part is.
+        tag_set: scheme and tags, from the training part.
+        vocabulary: words and characters, from the training part.
+        train: the part that vocabulary, tags and weights are fitted on.
+        validation: the part that decides when to stop and which weights to keep.
+        test: the part that only the final figures see.
+        fingerprint: SHA-256 of all words and tags, in order.
+        notes: what was decided, dropped or repaired, a sentence each.
+        vectors: word vectors to start from; None: the network draws them.
+    """
+
+    name: str
+    source: str
+    split_note: str
+    tag_set: TagSet
+    vocabulary: WordVocabulary
+    train: TaggingPart
+    validation: TaggingPart
+    test: TaggingPart
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+    vectors: WordVectors | None = None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sentences of each part."""
+        return {name: len(getattr(self, name)) for name in ("train", "validation", "test")}
+
+    def unknown_share(self, part: str = "test") -> float:
+        """Which share of a part's words is not in the vocabulary."""
+        words = [word for row in getattr(self, part).words for word in row]
+        return float(np.mean([self.vocabulary.number(word) == 1 for word in words])) if words else 0.0
+
+
+def tagging_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The tagged sentences that are known by name, and whether each is at hand.
+
+    Example:
+        >>> [info.name for info in tagging_infos()]
+        ['conll2003']
+    """
+    found = [remote.at_hand(cache) for remote in _FILES.values()]
+    at_hand = all(path is not None for path in found)
+    names = ", ".join(Path(remote.path).name for remote in _FILES.values())
+    return [
+        DatasetInfo(
+            "conll2003",
+            "tagging",
+            "English news with persons, organisations, locations and others (Tjong Kim Sang and De Meulder, 2003)",
+            at_hand,
+            str(found[0].parent) if found[0] is not None and at_hand else "",
+            f"licensed text: put {names} (columns: word, tag, 0) into {cache_folder(cache) / 'conll2003'}",
+        )
+    ]
+
+
+def load_tagging(data: TaggingDataSpec, cache: str | Path | None = None) -> TaggingDataset:
+    """Load, check and split sentences.
+
+    Args:
+        data: which.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Raises:
+        DataError: the name is unknown, a file cannot be used, or too little of it is left.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "towns.conll"
+        >>> _ = path.write_text("".join(f"to O\\nTown{n} B-LOC\\n\\n" for n in range(40)))
+        >>> dataset = load_tagging(TaggingDataSpec(str(path)))
+        >>> dataset.tag_set.scheme, sum(dataset.sizes.values())
+        ('iob2', 40)
+    """
+    if data.data == "conll2003" and not Path(data.data).is_file():
+        return _load_conll(data, cache)
+    path = Path(data.data).expanduser()
+    whole = _read(path, data)
+    notes = [f"{path.name}: {note}" if data.test or data.validation else note for note in whole.notes]
+    parts: dict[str, TaggedSentences] = {}
+    for name, given in (("test", data.test), ("validation", data.validation)):
+        if given is not None:
+            parts[name] = _read(Path(given).expanduser(), data, like=whole)
+            notes += [f"{Path(given).name}: {note}" for note in parts[name].notes]
+    rest = _without(whole, parts.values(), notes)
+    test_note = "" if data.test is None else f"the {many(len(parts['test']), 'sentence')} of {Path(data.test).name}"
+    if "test" not in parts:
+        parts["test"], rest = hold_out(rest, _TEST_SHARE, "test")
+        test_note = f"{many(len(parts['test']), 'sentence')} held out of {path.name}, the same ones every time"
+    if "validation" not in parts:
+        parts["validation"], rest = hold_out(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE), "validation")
+    parts["train"] = rest
+    return tagging_dataset(path.name, f"the file {path}", test_note, parts, data, notes)
+
+
+def tagging_dataset(
+    name: str,
+    source: str,
+    split_note: str,
+    parts: dict[str, TaggedSentences],
+    data: TaggingDataSpec,
+    notes: Sequence[str] = (),
+) -> TaggingDataset:
+    """Fit tags and vocabulary on the training part and number all parts.
+
+    Args:
+        name: of the data set.
+        source: which place the records came from.
+        split_note: what the test part is.
+        parts: ``train``, ``validation`` and ``test``.
+        data: scheme, size and word vectors.
+        notes: what was said while reading.
+
+    Raises:
+        DataError: see `TagSet.fit` and `TagSet.encode`; too few sentences to learn from.
+    """
+    train = _limited(parts["train"], data.examples)
+    if len(train) < _FEWEST:
+        raise DataError(
+            f"{name} has too few sentences to learn from",
+            expected=f"at least {_FEWEST} in the training part",
+            got=f"{len(train)}",
+            fix="add sentences; if the file is one long sentence, put a blank line after each",
+        )
+    said = list(notes)
+    tag_set, found = TagSet.fit(train, scheme=data.scheme)
+    said += found
+    numbered: dict[str, TaggingPart] = {}
+    for part, read in {**parts, "train": train}.items():
+        tags, repairs = tag_set.encode(read)
+        said += repairs
+        numbered[part] = TaggingPart(read.sentences, tuple(tags))
+    vocabulary = WordVocabulary.fit(train)
+    digest = hashlib.sha256("\0".join(tag_set.tags).encode())
+    for part in ("train", "validation", "test"):
+        for sentence, tags_of in zip(numbered[part].sentences, numbered[part].tags, strict=True):
+            digest.update("\0".join(sentence.words).encode("utf-8", "surrogatepass") + b"\1" + tags_of.tobytes())
+        digest.update(b"\2")
+    vectors = None
+    if data.embeddings is not None:
+        vectors = read_embeddings(Path(data.embeddings).expanduser(), vocabulary)
+        said.append(vectors.note)
+        digest.update(vectors.numbers.tobytes() + vectors.vectors.tobytes())
+    dataset = TaggingDataset(
+        name,
+        source,
+        split_note,
+        tag_set,
+        vocabulary,
+        numbered["train"],
+        numbered["validation"],
+        numbered["test"],
+        digest.hexdigest(),
+        tuple(dict.fromkeys(said)),
+        vectors,
+    )
+    if not len(dataset.test):
+        return dataset
+    unknown = f"{dataset.unknown_share():.1%} of the test words are not among the training words"
+    return replace(dataset, notes=(*dataset.notes, f"{unknown}; their characters and shapes are read all the same"))
+
+
+def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDataset:
+    """The official parts; the third column of the files carries nothing."""
+    parts = {}
+    for part, remote in _FILES.items():
+        path = remote.at_hand(cache)
+        if path is None:
+            raise DataError(
+                "the data set 'conll2003' is not at hand",
+                expected=f"{remote.path} in {cache_folder(cache)}",
+                fix=tagging_infos(cache)[0].how_to_get,
+            )
+        check_file(path, remote)
+        parts[part] = replace(read_tagged(path, words=1, tags=2), notes=())
+    note = f"the official test part (testb) of {many(len(parts['test']), 'sentence')}"
+    return tagging_dataset("conll2003", "the English part of the CoNLL-2003 shared task", note, parts, data)
+
+
+def _read(path: Path, data: TaggingDataSpec, like: TaggedSentences | None = None) -> TaggedSentences:
+    """A file of one's own; further files are read with the columns of the first."""
+    words, tags = column(data.words), column(data.tags)
+    if like is not None and like.columns is not None:
+        words = words if words is not None else like.columns.words
+        tags = tags if tags is not None else like.columns.tags
+    if not path.exists():
+        raise DataError(f"{path} does not exist", fix="check the path")
+    return read_tagged(path, words=words, tags=tags)
+
+
+def _key(sentence: Sentence) -> int:
+    """A number from the words alone, by which equal sentences come into one part."""
+    digest = hashlib.sha256("\0".join(sentence.words).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+def hold_out(read: TaggedSentences, share: float, part: str) -> tuple[TaggedSentences, TaggedSentences]:
+    """A share of the sentences by content, and the others; equal sentences stay together.
+
+    Args:
+        read: the sentences.
+        share: of the distinct ones.
+        part: what is held out, for the message.
+
+    Raises:
+        DataError: nothing would be left.
+    """
+    keys = [_key(sentence) for sentence in read.sentences]
+    distinct = sorted(set(keys))
+    held = set(distinct[: max(1, round(share * len(distinct)))])
+    chosen = tuple(sentence for sentence, key in zip(read.sentences, keys, strict=True) if key in held)
+    others = tuple(sentence for sentence, key in zip(read.sentences, keys, strict=True) if key not in held)
+    if not others:
+        raise DataError(
+            f"{read.place} is too small: nothing is left beside the {part} part", got=many(len(read), "sentence")
+        )
+    return replace(read, sentences=chosen, notes=()), replace(read, sentences=others, notes=())
+
+
+def _without(read: TaggedSentences, others: Iterable[TaggedSentences], notes: list[str]) -> TaggedSentences:
+    """Sentences that are in no other part."""
+    known = {_key(sentence) for other in others for sentence in other.sentences}
+    kept = tuple(sentence for sentence in read.sentences if _key(sentence) not in known)
+    if len(kept) < len(read):
+        lost = len(read) - len(kept)
+        notes.append(f"{many(lost, 'sentence')} of {read.place} stand in another part too and were left out")
+    return replace(read, sentences=kept, notes=())
+
+
+def _limited(read: TaggedSentences, count: int | None) -> TaggedSentences:
+    """At most so many sentences, chosen by content, in the file's order."""
+    if count is None or len(read) <= count:
+        return read
+    order = sorted(range(len(read)), key=lambda row: (_key(read.sentences[row]), row))
+    return replace(read, sentences=tuple(read.sentences[row] for row in sorted(order[:count])))

@@ -1,0 +1,131 @@
+"""Sequence tagging as a kind of problem. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gatewise.errors import OptionError
+from gatewise.kinds.tagging.spec import TaggerSpec, TaggingDataSpec
+from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.settings import Spec
+
+if TYPE_CHECKING:
+    from gatewise.data.records import DatasetInfo
+    from gatewise.kinds.tagging.dataset import TaggingDataset
+    from gatewise.kinds.tagging.problem import TaggingProblem
+    from gatewise.statistics import Measure
+    from gatewise.training.run_folder import RunFolder
+    from gatewise.training.run_spec import RunSpec
+
+__all__ = ["TaggingKind"]
+
+_ENDINGS = (".conll", ".conll03", ".conll2003", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".tagged", ".pos")
+_SHOWN = 200
+
+
+class TaggingKind(Kind):
+    """Words in, a tag for each out."""
+
+    name: ClassVar[str] = "tagging"
+    unit: ClassVar[str] = "sentences"
+    data_spec: ClassVar[type[Spec]] = TaggingDataSpec
+    model_spec: ClassVar[type[Spec]] = TaggerSpec
+    usual_training: ClassVar[Mapping[str, Any]] = {
+        "epochs": 20,
+        "batch_size": 16,
+        "learning_rate": 2e-3,
+        "clip_norm": 5.0,
+        "patience": 6,
+    }
+    known: ClassVar[tuple[str, ...]] = ("conll2003",)
+    files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json")
+    report: ClassVar[str | None] = None
+
+    def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
+        """Named entities in English news."""
+        from gatewise.kinds.tagging.dataset import tagging_infos
+
+        return tagging_infos(cache)
+
+    def claims(self, path: Path) -> int:
+        """Files of tagged words by their usual endings, packed or not."""
+        name = path.name.lower().removesuffix(".gz")
+        return 2 if name.endswith(_ENDINGS) else 0
+
+    def check(self, spec: RunSpec) -> None:
+        """Refuse pre-training, and word vectors that nobody reads."""
+        super().check(spec)
+        if spec.data.data in self.known and not Path(spec.data.data).is_file():
+            for name in ("words", "tags", "scheme", "test", "validation"):
+                if getattr(spec.data, name) is not None:
+                    raise OptionError(
+                        f"--{name} does not go with the known data set {spec.data.data!r}",
+                        expected="a file of your own",
+                        fix=f"leave --{name} away, or give the path of a file",
+                    )
+
+    def load(self, data: Any) -> TaggingDataset:
+        """Load, check, split and number the sentences; see `gatewise.kinds.tagging.dataset.load_tagging`."""
+        from gatewise.kinds.tagging.dataset import load_tagging
+
+        return load_tagging(data)
+
+    def problem(self, spec: RunSpec, dataset: Any) -> TaggingProblem:
+        """The network on its encoded sentences."""
+        from gatewise.kinds.tagging.trained import problem_of
+
+        return problem_of(spec, dataset)
+
+    def open(self, run: RunFolder) -> Trained:
+        """The tagger of a finished run."""
+        from gatewise.kinds.tagging.trained import open_run
+
+        return open_run(run)
+
+    def baselines(self, data: Any) -> Sequence[Baseline]:
+        """A CRF on hand-made features, and the most frequent tag of each word."""
+        from gatewise.kinds.tagging.baselines import FeatureBaseline, MostFrequentBaseline
+
+        return [FeatureBaseline(), MostFrequentBaseline()]
+
+    def measure(self, dataset: Any) -> Measure:
+        """Span F1 where the tags mark spans, else the share of words with the right tag."""
+        from gatewise.kinds.tagging.problem import measure_of
+
+        return measure_of(dataset.tag_set)
+
+    def judgement(self, dataset: Any) -> Judgement:
+        """Marking nothing is trivial, or always giving the most frequent tag."""
+        from gatewise.kinds.tagging.figures import most_frequent
+
+        if dataset.tag_set.marks_spans:
+            return Judgement(trivial=("marking no span", 0.0))
+        number, share = most_frequent(dataset.train.tags, dataset.test.tags)
+        return Judgement(trivial=(f"always answering '{dataset.tag_set.tags[number]}'", share))
+
+    def describe(self, dataset: Any) -> dict[str, Any]:
+        """Scheme, types or tags, words of each part, and the share of unknown ones."""
+        parts = ("train", "validation", "test")
+        return {
+            "scheme": dataset.tag_set.scheme,
+            "types": list(dataset.tag_set.names),
+            "words": {part: getattr(dataset, part).word_count for part in parts},
+            "vocabulary_size": dataset.vocabulary.word_count,
+            "unknown_share": dataset.unknown_share(),
+        }
+
+    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
+        """The first test sentences with their tags, beside which a report shows the answers."""
+        part = dataset.test
+        rows = zip(part.sentences[:_SHOWN], part.tags[:_SHOWN], strict=True)
+        return {
+            "sentences": [
+                {"words": list(sentence.words), "tags": dataset.tag_set.decode(tags)} for sentence, tags in rows
+            ]
+        }
+
+    def use(self, folder: Path) -> str:
+        """Tag a text."""
+        return f'gatewise predict {folder} "Maria Curie worked in Paris."'

@@ -1,0 +1,265 @@
+"""A trained tagger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from gatewise.errors import DataError, RunError
+from gatewise.kinds.tagging.dataset import TaggingDataset
+from gatewise.kinds.tagging.encoding import encode
+from gatewise.kinds.tagging.figures import Confusion, confusion, span_figures, tag_contributions
+from gatewise.kinds.tagging.network import SequenceTagger
+from gatewise.kinds.tagging.problem import TaggingProblem, contributions_of, decode_sentences, measure_of
+from gatewise.kinds.tagging.schemes import spans
+from gatewise.kinds.tagging.sentences import Sentence
+from gatewise.kinds.tagging.spec import TaggerSpec
+from gatewise.kinds.tagging.tag_set import TagSet
+from gatewise.kinds.tagging.tokenisation import tokenise
+from gatewise.kinds.tagging.vocabulary import WordVocabulary
+from gatewise.training.kind import RecurrentInputs, Request, Trained
+from gatewise.training.problem import Evaluation
+from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_spec import RunSpec
+
+__all__ = ["Entity", "TaggedText", "TrainedTagger", "evaluation", "open_run", "problem_of"]
+
+_SHOWN = 200
+_MOST_CONFUSED = 200
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A span of a text: its type, its words as they stand there, first character and the one after the last."""
+
+    label: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class TaggedText:
+    """A text as it was read: words with their character offsets and tags, and the spans that the tags mark."""
+
+    text: str
+    words: tuple[str, ...]
+    offsets: tuple[tuple[int, int], ...]
+    tags: tuple[str, ...]
+    entities: tuple[Entity, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return {**asdict(self), "offsets": [list(pair) for pair in self.offsets]}
+
+
+class TrainedTagger(Trained):
+    """A network with its vocabulary and tags.
+
+    Args:
+        spec: the run it came from.
+        tags: scheme and tags.
+        vocabulary: words and characters.
+        model: the network, with its best weights.
+    """
+
+    def __init__(self, spec: RunSpec, tags: TagSet, vocabulary: WordVocabulary, model: SequenceTagger) -> None:
+        self.spec, self.tag_set, self.vocabulary = spec, tags, vocabulary
+        self.model = model.eval()
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The tags of sentences that are cut into words, in the scheme of the training file.
+
+        Raises:
+            DataError: a sentence is a string or has no word.
+        """
+        for place, words in enumerate(sentences):
+            if isinstance(words, str):
+                raise DataError(f"sentence {place} is a string", expected="a list of words", fix="use tag_texts for texts")
+            if not len(words):
+                raise DataError(f"sentence {place} has no word", expected="at least one", fix="leave it out")
+        if not len(sentences):
+            return []
+        read = [Sentence(tuple(words), (), 1) for words in sentences]
+        encoded = encode(read, self.vocabulary, max_characters=_model_spec(self.spec).max_characters)
+        return [self.tag_set.decode(row) for row in decode_sentences(self.model, encoded)]
+
+    def tag_texts(self, texts: Sequence[str]) -> list[TaggedText]:
+        """Cut texts into words (see `gatewise.kinds.tagging.tokenisation.tokenise`) and tag them.
+
+        Raises:
+            DataError: one string instead of several, or a text without a word.
+        """
+        if isinstance(texts, str):
+            raise DataError("one text was given where a list is expected", fix="put it in a list: [text]")
+        cut = [tokenise(text) for text in texts]
+        for place, words in enumerate(cut):
+            if not words:
+                raise DataError(f"text {place} has no word", got=repr(texts[place]), fix="leave it out")
+        answers = self.tag([[word for word, _, _ in words] for words in cut])
+        found = []
+        for text, words, tags in zip(texts, cut, answers, strict=True):
+            offsets = tuple((start, end) for _, start, end in words)
+            found.append(
+                TaggedText(text, tuple(word for word, _, _ in words), offsets, tuple(tags), self._entities(text, offsets, tags))
+            )
+        return found
+
+    def _entities(self, text: str, offsets: Sequence[tuple[int, int]], tags: Sequence[str]) -> tuple[Entity, ...]:
+        if not self.tag_set.marks_spans:
+            return ()
+        found = []
+        for span in spans(tags, self.tag_set.scheme):
+            start, end = offsets[span.start][0], offsets[span.end - 1][1]
+            found.append(Entity(span.type, text[start:end], start, end))
+        return tuple(found)
+
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part."""
+        chosen = getattr(dataset, part)
+        return evaluation(dataset, chosen, self.tag([sentence.words for sentence in chosen.sentences]), self.tag_set)
+
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """From words to tags."""
+        words = [sentence.words for sentence in dataset.test.sentences]
+        return lambda count: self.tag(words[:count])
+
+    def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
+        """The layers over the words, and those over the characters where there are some."""
+        sentences = dataset.test.sentences[:count]
+        encoded = encode(sentences, self.vocabulary, max_characters=_model_spec(self.spec).max_characters)
+        batch = encoded.batch(np.arange(len(sentences)))
+        with torch.no_grad():
+            inputs = self.model.inputs(batch)[:steps]
+        lengths = batch.lengths.clamp(max=steps)
+        return {"words": RecurrentInputs(self.model.recurrent, inputs, lengths)}
+
+    def predict_command(self, request: Request) -> None:
+        """Tag texts; see `gatewise.kinds.tagging.commands.predict`."""
+        from gatewise.kinds.tagging import commands
+
+        commands.predict(self, request)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on a tagged file; see `gatewise.kinds.tagging.commands.evaluate`."""
+        from gatewise.kinds.tagging import commands
+
+        commands.evaluate(self, request)
+
+
+def evaluation(dataset: TaggingDataset, part: Any, answers: Sequence[Sequence[str]], tags: TagSet) -> Evaluation:
+    """Figures of answers, overall and per type, and the sentences that a report shows.
+
+    Predictions: ``answers`` holds the tags of the first sentences; `gatewise.kinds.tagging.kind` records their words.
+    """
+    truth = [tags.decode(row) for row in part.tags]
+    contributions = contributions_of(truth, answers, tags)
+    measure = measure_of(tags)
+    right = tag_contributions(truth, answers).sum(axis=0)
+    figures: dict[str, Any] = {measure.name: measure.of(contributions), "accuracy": float(right[0] / right[1])}
+    if tags.marks_spans:
+        found = span_figures(truth, answers, tags.scheme)
+        figures |= {
+            "precision": found.overall.precision,
+            "recall": found.overall.recall,
+            "spans": found.overall.true,
+            "types": {
+                name: {
+                    "f1": score.f1,
+                    "precision": score.precision,
+                    "recall": score.recall,
+                    "true": score.true,
+                    "predicted": score.predicted,
+                }
+                for name, score in found.types.items()
+            },
+            "confusion": _pairs(confusion(truth, answers, tags.scheme)),
+        }
+    figures["words"] = int(right[1])
+    return Evaluation(figures, contributions, {"answers": [list(row) for row in answers[:_SHOWN]]})
+
+
+def _pairs(found: Confusion) -> list[dict[str, Any]]:
+    """What was answered for what, the most frequent first; None: nothing there."""
+    rows: list[tuple[str | None, str | None, str, int]] = []
+    rows += [(*pair, "same", count) for pair, count in found.same_borders.items() if pair[0] != pair[1]]
+    rows += [(*pair, "other", count) for pair, count in found.other_borders.items()]
+    rows += [(name, None, "missed", count) for name, count in found.missed.items()]
+    rows += [(None, name, "invented", count) for name, count in found.invented.items()]
+    rows.sort(key=lambda row: (-row[3], str(row[0]), str(row[1])))
+    names = ("truth", "answer", "borders", "count")
+    return [dict(zip(names, row, strict=True)) for row in rows[:_MOST_CONFUSED]]
+
+
+def problem_of(spec: RunSpec, dataset: TaggingDataset) -> TaggingProblem:
+    """The network on its encoded sentences."""
+    model, training = _model_spec(spec), spec.training
+    train, validation = (
+        encode(part.sentences, dataset.vocabulary, part.tags, model.max_characters)
+        for part in (dataset.train, dataset.validation)
+    )
+    size = None if dataset.vectors is None else dataset.vectors.vectors.shape[1]
+    network = _network(model, dataset.vocabulary, dataset.tag_set, size)
+    if dataset.vectors is not None:
+        with torch.no_grad():
+            network.embedding.weight[torch.from_numpy(dataset.vectors.numbers)] = torch.from_numpy(
+                dataset.vectors.vectors
+            )
+    return TaggingProblem(
+        network.to(training.device),
+        dataset.tag_set,
+        dataset.vocabulary,
+        train,
+        validation,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        device=training.device,
+    )
+
+
+def open_run(run: RunFolder) -> TrainedTagger:
+    """The tagger of a finished run."""
+    spec = run.spec()
+    tags = TagSet.from_dict(run.content("tags.json"), str(run.path / "tags.json"))
+    vocabulary = WordVocabulary.from_dict(run.content("vocabulary.json"), str(run.path / "vocabulary.json"))
+    weights = run.weights()
+    size = weights["embedding.weight"].shape[1] if "embedding.weight" in weights else None
+    with torch.random.fork_rng():
+        model = _network(_model_spec(spec), vocabulary, tags, size)
+    run.load_weights_into(model)
+    return TrainedTagger(spec, tags, vocabulary, model)
+
+
+def _model_spec(spec: RunSpec) -> TaggerSpec:
+    if not isinstance(spec.model, TaggerSpec):
+        raise RunError("the run is not a tagger", expected="tagging", got=spec.task)
+    return spec.model
+
+
+def _network(spec: TaggerSpec, vocabulary: WordVocabulary, tags: TagSet, word_size: int | None) -> SequenceTagger:
+    """The network that a spec describes, with weights drawn from torch's present random state."""
+    return SequenceTagger(
+        vocabulary.word_count,
+        vocabulary.character_count,
+        len(tags),
+        tags.moves() if tags.marks_spans else None,
+        cell=spec.cell,
+        hidden_size=spec.hidden_size,
+        num_layers=spec.num_layers,
+        bidirectional=spec.bidirectional,
+        word_size=word_size or spec.embedding_size,
+        character_reader=spec.characters,
+        character_size=spec.character_size,
+        character_hidden=spec.character_hidden_size,
+        shape_size=spec.shape_size,
+        crf=spec.crf,
+        dropout=spec.dropout,
+        locked=spec.locked_dropout,
+        unknown_rate=spec.unknown_rate,
+    )
+
+
