@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 
 from gatewise.errors import DataError
+
+_GZIP_MARK = b"\x1f\x8b"
 
 __all__ = ["decode", "read_text_file"]
 
@@ -16,11 +20,15 @@ _WIDE_MARKS = {
 }
 
 
-def read_text_file(path: Path) -> str:
-    """Read a UTF-8 file, with or without a byte order mark.
+def read_text_file(path: Path, expected: str = "a header line and rows") -> str:
+    """Read a UTF-8 file, with or without a byte order mark, packed with gzip or not.
+
+    Args:
+        path: the file.
+        expected: what should be in it, for the message about an empty one.
 
     Raises:
-        DataError: it is missing, a folder, unreadable, empty, or not UTF-8.
+        DataError: it is missing, a folder, unreadable, empty, damaged gzip, or not UTF-8.
     """
     try:
         content = path.read_bytes()
@@ -30,8 +38,13 @@ def read_text_file(path: Path) -> str:
         raise DataError(f"{path} is a folder", expected="a file", fix="name a file in it") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read", got=error.strerror or str(error)) from error
+    if content.startswith(_GZIP_MARK):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} is damaged gzip", got=str(error), fix="copy or download the file again") from error
     if not content.strip():
-        raise DataError(f"{path} is empty", expected="a header line and rows", fix="name a file that has records")
+        raise DataError(f"{path} is empty", expected=expected, fix="name a file that has records")
     return decode(content, str(path))
 
 
@@ -77,7 +90,7 @@ def decode(content: bytes, place: str) -> str:
 
 
 def _convert(encoding: str, place: str) -> str:
-    return f"convert it: iconv -f {encoding} -t UTF-8 {place} > converted.csv"
+    return f"convert it: iconv -f {encoding} -t UTF-8 {place} > converted{Path(place).suffix or '.txt'}"
 
 
 def _neighbour(path: Path) -> str:

@@ -15,7 +15,7 @@ from gatewise.training.problem import Evaluation
 
 __all__ = ["FeatureBaseline", "MostFrequentBaseline"]
 
-_PENALTIES = (3.0, 1.0, 0.3, 0.1)
+_PENALTIES = (1.0, 0.3, 0.1)
 
 
 class _TaggingBaseline(Baseline):
@@ -51,7 +51,7 @@ class FeatureBaseline(_TaggingBaseline):
     reason: ClassVar[str] = "words, endings, shapes and neighbours in a linear-chain CRF, its penalty chosen on validation"
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part; the penalty is the best of four on the validation part."""
+        """Learn from the training part; the penalty is the best of three on the validation part."""
         tags = dataset.tag_set
         self._dataset = dataset
         model = FeatureField(len(tags), tags.moves() if tags.marks_spans else None)

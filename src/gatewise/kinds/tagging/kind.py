@@ -33,11 +33,12 @@ class TaggingKind(Kind):
     data_spec: ClassVar[type[Spec]] = TaggingDataSpec
     model_spec: ClassVar[type[Spec]] = TaggerSpec
     usual_training: ClassVar[Mapping[str, Any]] = {
-        "epochs": 20,
+        "epochs": 15,
         "batch_size": 16,
         "learning_rate": 2e-3,
         "clip_norm": 5.0,
-        "patience": 6,
+        "averaging": 0.999,
+        "patience": 15,
     }
     known: ClassVar[tuple[str, ...]] = ("conll2003",)
     files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json")
