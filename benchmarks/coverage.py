@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-
 from gatewise.statistics.simulation import WORLDS, simulate
 
 SPREADS = {

@@ -12,7 +12,7 @@ from gatewise.comparison.verdict.record import build_record
 from gatewise.data.records import Split, TextDataset
 from gatewise.kinds.classification.examples import wrong_examples
 from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 from gatewise.training.kind import Judgement
 
 BASELINE = "tfidf-logistic-regression"
@@ -25,14 +25,14 @@ SENTENCES = (
 SECONDS = {"rnn": 22.0, "lstm": 40.0, "gru": 31.0, "bilstm": 81.0, "bigru": 62.0, "mingru": 11.0, "gru*2": 58.0}
 PARAMETERS = {"rnn": 2_640_000, "lstm": 2_750_000, "gru": 2_690_000, "bilstm": 2_930_000, "mingru": 2_620_000}
 HALF_LIVES = {"rnn": 2.0, "lstm": 14.0, "gru": 11.0, "mingru": 20.0}
-ERROR = Metric(
+ERROR = Mean(
     "mean_absolute_error",
     "mean absolute error",
     higher_is_better=False,
     dependence="serial",
     contribution="the mean absolute error of one window",
 )
-PERPLEXITY = Metric(
+PERPLEXITY = Mean(
     "perplexity",
     "perplexity",
     higher_is_better=False,
@@ -54,11 +54,11 @@ class MadeUpKind:
 
     name: str
     unit: str
-    metric: Metric
+    metric: Measure
     description: Mapping[str, Any] = field(default_factory=dict)
     judged: Judgement = field(default_factory=Judgement)
 
-    def measure(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Measure:
         return self.metric
 
     def judgement(self, dataset: Any) -> Judgement:
@@ -232,7 +232,7 @@ def made_up_probe(
 ) -> dict[str, Any]:
     """Sequences to sum: a cell solves them up to the length given for it, and guesses beyond."""
     generator = np.random.default_rng(0)
-    error = Metric("mean_squared_error", "mean squared error", higher_is_better=False)
+    error = Mean("mean_squared_error", "mean squared error", higher_is_better=False)
     kind = MadeUpKind("probe", "sequences", error, {"probe": "adding"}, Judgement(harder_with=frozenset({"length"})))
     data = MadeUpData(
         "adding", "made up from seed 0", "fresh sequences", {"train": 1000, "validation": 100, "test": 200}

@@ -20,10 +20,10 @@ from gatewise.comparison.cost.energy import EnergyMeter
 from gatewise.errors import RunError
 from gatewise.kinds.probe.spec import ProbeModelSpec, ProbeSpec
 from gatewise.nn import LSTM, Recurrent
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean
 from gatewise.training import RunSpec, TrainingSpec, kind_of, train_run
 
-ACCURACY = Metric("accuracy", "accuracy", higher_is_better=True)
+ACCURACY = Mean("accuracy", "accuracy", higher_is_better=True)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_two_directions_have_no_stream() -> None:
 
 
 def test_time_to_target_adds_up_epochs() -> None:
-    error = Metric("mean_squared_error", "mean squared error", higher_is_better=False)
+    error = Mean("mean_squared_error", "mean squared error", higher_is_better=False)
     epochs = [{"seconds": 2.0, "validation": {"mean_squared_error": value}} for value in (0.9, 0.4, 0.5, 0.1)]
     assert time_to_target(epochs, error, 0.4) == {"target": 0.4, "seconds": 4.0, "epochs": 2}
     assert time_to_target(epochs, error, 0.05)["seconds"] is None

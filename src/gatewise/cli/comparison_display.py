@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gatewise.comparison.plan.plan import Plan
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
 
 __all__ = ["ComparisonDisplay"]
 
@@ -45,7 +45,7 @@ class ComparisonDisplay:
         self.screen = screen
         self.live = Live(console=screen, transient=True, auto_refresh=False) if screen.is_terminal else None
         self.plan: Plan | None = None
-        self.metric: Metric | None = None
+        self.metric: Measure | None = None
         self.running: dict[str, TrialStatus] = {}
         self.best: dict[str, float] = {}
         self.finished: dict[str, int] = {}

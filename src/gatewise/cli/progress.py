@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.kind import Dataset
 
 __all__ = ["TrainingDisplay", "clock"]
@@ -48,7 +48,7 @@ class TrainingDisplay:
         self.title = ""
         self.epochs = 0
         self.unit, self.phase = "examples", ""
-        self.metric: Metric | None = None
+        self.metric: Measure | None = None
         self.spoke = time.monotonic()
 
     def __enter__(self) -> TrainingDisplay:
@@ -74,7 +74,7 @@ class TrainingDisplay:
         for note in dataset.notes:
             self.say(f"Note: {note}", "dim")
 
-    def begin(self, title: str, step: str = "", metric: Metric | None = None) -> None:
+    def begin(self, title: str, step: str = "", metric: Measure | None = None) -> None:
         """A model is about to be trained; its epochs are told in the figures of ``metric``."""
         self.title = title
         self.metric = metric or self.metric

@@ -51,7 +51,10 @@ def _figure(record: Record) -> str:
     direction = "higher is better" if metric["higher_is_better"] else "lower is better"
     text = f"{metric['title'][:1].upper()}{metric['title'][1:]} ({direction}) is "
     kind = {"mean": "the mean", "exp": "the exponential of the mean", "sqrt": "the square root of the mean"}
-    text += f"{kind[metric['transform']]} of one contribution per test example"
+    if metric["transform"] in kind:
+        text += f"{kind[metric['transform']]} of one contribution per test example"
+    else:
+        text += "computed from sums over all test examples; each contributes several numbers"
     return text + (f": {metric['contribution']}." if metric["contribution"] else ".")
 
 

@@ -1,18 +1,15 @@
-"""Tests with a name: McNemar's for right and wrong, Diebold and Mariano's for series; Holm's correction."""
+"""Tests by name: McNemar's for right and wrong; Holm's correction."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from gatewise.errors import OptionError, ShapeError
-from gatewise.statistics.components import block_length, long_run_variance
 from gatewise.statistics.intervals import Array, Scores
 
-__all__ = ["DieboldMariano", "diebold_mariano", "holm", "mcnemar"]
+__all__ = ["holm", "mcnemar"]
 
 
 def mcnemar(first: Scores, second: Scores, *, mid: bool = True) -> float:
@@ -48,56 +45,6 @@ def mcnemar(first: Scores, second: Scores, *, mid: bool = True) -> float:
     if mid:
         tail -= 0.5 * float(binom.pmf(fewer, won + lost, 0.5))
     return min(1.0, 2 * tail)
-
-
-class DieboldMariano(NamedTuple):
-    """A test of equal forecast accuracy.
-
-    Attributes:
-        statistic: positive where the first loss is larger.
-        p_value: two-sided.
-        length: L, the bandwidth used.
-    """
-
-    statistic: float
-    p_value: float
-    length: int
-
-
-def diebold_mariano(first: Scores, second: Scores, *, length: int | None = None) -> DieboldMariano:
-    """Are two forecasts equally good? (Diebold & Mariano 1995)
-
-    The mean of the losses' differences over its standard error, which is Newey and West's (1987) with bandwidth L and
-    corrected for short series as by Harvey, Leybourne & Newbold (1997), against Student's t with N - 1 degrees of
-    freedom. Forecasts of several steps ahead overlap, so that their errors resemble each other: L must cover that.
-
-    Args:
-        first: (N,) losses of the first forecast in the order of time.
-        second: (N,) of the second.
-        length: L; default `gatewise.statistics.block_length` of the differences. 1: neighbours are
-            independent.
-
-    Raises:
-        ShapeError: the two are not of one length, or L does not fit it.
-
-    Example:
-        >>> generator = np.random.default_rng(0)
-        >>> losses = generator.exponential(size=300)
-        >>> diebold_mariano(losses, losses + generator.normal(0.1, 0.3, size=300)).p_value < 0.01
-        True
-    """
-    from scipy.stats import t as student
-
-    one, two = _pair(first, second)
-    difference = one - two
-    total = len(difference)
-    bandwidth = block_length(difference) if length is None else length
-    variance = float(long_run_variance(difference, bandwidth)) / total
-    mean = float(difference.mean())
-    if variance == 0.0:
-        return DieboldMariano(0.0 if mean == 0.0 else math.copysign(math.inf, mean), float(mean == 0.0), bandwidth)
-    statistic = mean / math.sqrt(variance)
-    return DieboldMariano(statistic, float(2 * student.sf(abs(statistic), total - 1)), bandwidth)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,6 +87,10 @@ class Components:
         shared = max(0.0, self.example - self.rest)
         rest = self.seeds * self.rest / seeds
         return Components(own / seeds + rest, shared + rest, rest, seeds, self.example_degrees, self.least)
+
+    def with_least(self, variance: float) -> Components:
+        """The same with a floor of the variance."""
+        return replace(self, least=variance)
 
 
 def variance_components(

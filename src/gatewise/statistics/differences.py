@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from gatewise.errors import OptionError, ShapeError
-from gatewise.statistics.classical import holm, mcnemar
+from gatewise.statistics.classical import mcnemar
 from gatewise.statistics.components import Components, variance_components
-from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, t_quantile
+from gatewise.statistics.estimates import MEAN, Over, is_binary, least_error, linearised, mean_interval, t_quantile
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.resampling import RESAMPLES
 
-__all__ = ["Difference", "Equivalence", "PairedDifference", "compare_pairs", "default_margin", "paired_difference"]
+__all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
 
 _MOST_SEEDS = 10_000
 
@@ -165,48 +163,29 @@ class Difference:
         return float(norm.sf(ratio) if math.isinf(self.degrees) else t.sf(ratio, self.degrees))
 
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """One of several pairs of models that are compared together.
-
-    Args:
-        first: name of a model.
-        second: name of another.
-        difference: figure of the first minus that of the second.
-        adjusted_p: its p value, corrected for the number of pairs (Holm 1979).
-        equivalence: against the margin.
-    """
-
-    first: str
-    second: str
-    difference: Difference
-    adjusted_p: float
-    equivalence: Equivalence
-
-
 def paired_difference(
     first: Scores,
     second: Scores,
     generator: np.random.Generator,
     *,
-    metric: Metric = MEAN,
+    measure: Measure = MEAN,
     level: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> Difference:
     """Compare two models on the same examples, with as many seeds as there are.
 
     The difference is computed example by example, and seed by seed where both have as many: what makes an example hard
-    for both cancels. Figures that are a root or an exponential of the mean are linearised about it (delta method).
-    Interval as in `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
+    for both cancels. Figures that are no plain mean are linearised about their means (delta method). Interval as in
+    `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
     wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the variance
     of Newey and West and the correction of Harvey, Leybourne and Newbold.
 
     Args:
-        first: (S, N) contributions, or (N,).
+        first: (S, N) contributions, or (N,); where K > 1 (S, N, K) or (N, K).
         second: (S, N), or (1, N) for a model without seeds, which is set against each seed of the other; with another
             number of seeds the seeds are not paired (Welch).
         generator: source of the bootstrap's draws.
-        metric: what they contribute to.
+        measure: what they contribute to.
         level: of the interval.
         resamples: of the bootstrap.
 
@@ -217,99 +196,56 @@ def paired_difference(
     Example:
         >>> generator = np.random.default_rng(0)
         >>> a = generator.random((3, 500)) < 0.9; b = generator.random((3, 500)) < 0.8
-        >>> found = paired_difference(a, b, generator, metric=Metric("accuracy", "accuracy", True, percent=True))
+        >>> found = paired_difference(a, b, generator, measure=Mean("accuracy", "accuracy", True, percent=True))
         >>> found.over, found.interval.low < 0.1 < found.interval.high
         ('seeds and examples', True)
     """
     check_level(level)
-    one, two = as_table(first), as_table(second)
+    one, two = as_table(first, measure.numbers), as_table(second, measure.numbers)
     if one.shape[1] != two.shape[1]:
         raise ShapeError("the two tables do not fit", expected="the same examples", got=(one.shape, two.shape))
-    means = float(one.mean()), float(two.mean())
-    slopes = _slope(metric, means[0]), _slope(metric, means[1])
-    scaled = slopes[0] * one, slopes[1] * two
-    estimate = metric.of_mean(means[0]) - metric.of_mean(means[1])
-    serial = metric.dependence == "serial"
-    parts = _components(*scaled, serial, metric.overlap)
-    binary = metric.higher_is_better and metric.transform == "mean" and is_binary(one) and is_binary(two)
+    examples = one.shape[1]
+    measure = measure.sized(examples)
+    means = one.mean(axis=(0, 1)), two.mean(axis=(0, 1))
+    scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
+    estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
+    serial = measure.dependence == "serial"
+    parts = _components(*scaled, serial, measure.overlap)
+    transform = measure.transform if isinstance(measure, Mean) else ""
+    binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
-        parts = _with_least(parts, 1.0 / (one.shape[1] + 2) ** 2)
+        parts = parts.with_least(1.0 / (examples + 2) ** 2)
+    elif measure.numbers > 1:
+        parts = parts.with_least(max(least_error(measure, each, examples) for each in means) ** 2)
     by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
-    interval = mean_interval(estimate, by_example, parts, generator, serial, level, resamples, overlap=metric.overlap)
+    interval = mean_interval(estimate, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
     single = max(len(one), len(two)) == 1
     bare = Difference(interval, 1.0, "", degrees=parts.degrees)
     side = bare._error("low" if estimate > 0 else "high")
     tail = bare._tail(abs(estimate), side)
     p_value = mcnemar(one[0], two[0]) if single and binary else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
-    ahead = (estimate > 0) == metric.higher_is_better
+    ahead = (estimate > 0) == measure.higher_is_better
     return Difference(
         interval,
         p_value,
         _method(single, binary, serial),
         over="examples" if single else "seeds and examples",
         degrees=parts.degrees,
-        ratio=_ratio(interval, means) if metric.transform == "exp" else None,
+        ratio=_ratio(interval, float(means[0]), float(means[1])) if transform == "exp" else None,
         superiority=0.5 if estimate == 0.0 else 1 - tail if ahead else tail,
-        run_superiority=None if single else _run_superiority(one, two, metric),
+        run_superiority=None if single else _run_superiority(one, two, measure),
         components=parts,
     )
 
 
-def compare_pairs(
-    tables: Mapping[str, Scores],
-    metric: Metric,
-    generator: np.random.Generator,
-    *,
-    pairs: list[tuple[str, str]] | None = None,
-    margin: float | None = None,
-    level: float = 0.95,
-    resamples: int = RESAMPLES,
-) -> list[PairedDifference]:
-    """Compare every pair of models, p values corrected for their number.
-
-    Args:
-        tables: contributions of each model, as in `paired_difference`.
-        metric: what they contribute to.
-        generator: source of the bootstrap's draws.
-        pairs: which pairs; default: each once, in the order of the models.
-        margin: of equivalence; default `default_margin` of the best figure.
-        level: of the intervals and of the statement of equivalence.
-        resamples: of the bootstrap.
-
-    Example:
-        >>> generator = np.random.default_rng(0)
-        >>> easy = generator.random(2000) < 0.8
-        >>> (pair,) = compare_pairs({"gru": easy, "lstm": easy}, MEAN, generator, margin=0.005)
-        >>> pair.adjusted_p, pair.equivalence.shown
-        (1.0, True)
-    """
-    wanted = list(combinations(tables, 2)) if pairs is None else pairs
-    figures = [metric.of_mean(float(np.mean(table))) for table in tables.values()]
-    if margin is None and figures:
-        margin = default_margin(metric, max(figures) if metric.higher_is_better else min(figures))
-    found = [
-        (
-            one,
-            two,
-            paired_difference(tables[one], tables[two], generator, metric=metric, level=level, resamples=resamples),
-        )
-        for one, two in wanted
-    ]
-    adjusted = holm([difference.p_value for _, _, difference in found])
-    return [
-        PairedDifference(one, two, difference, p, difference.equivalence(margin or math.ulp(1.0), level))
-        for (one, two, difference), p in zip(found, adjusted, strict=True)
-    ]
-
-
-def default_margin(metric: Metric, best: float) -> float:
+def default_margin(measure: Measure, best: float) -> float:
     """The difference that makes none in practice, where nobody says: 0.5 points, or 1 % of the best figure.
 
     Example:
-        >>> default_margin(Metric("accuracy", "accuracy", True, percent=True), 0.9)
+        >>> default_margin(Mean("accuracy", "accuracy", True, percent=True), 0.9)
         0.005
     """
-    return 0.005 if metric.percent else max(abs(best) / 100, math.ulp(1.0))
+    return 0.005 if measure.percent else max(abs(best) / 100, math.ulp(1.0))
 
 
 def _components(one: Array, two: Array, serial: bool, overlap: int) -> Components:
@@ -326,30 +262,17 @@ def _components(one: Array, two: Array, serial: bool, overlap: int) -> Component
     return Components(seed, shared.example, of_one.rest + of_two.rest, seeds, shared.example_degrees)
 
 
-def _with_least(parts: Components, least: float) -> Components:
-    return Components(parts.seed, parts.example, parts.rest, parts.seeds, parts.example_degrees, least)
-
-
-def _slope(metric: Metric, mean: float) -> float:
-    """Derivative of the figure with respect to the mean contribution."""
-    if metric.transform == "exp":
-        return metric.of_mean(mean)
-    if metric.transform == "sqrt":
-        return 0.5 / max(metric.of_mean(mean), 1e-150)
-    return 1.0
-
-
-def _ratio(interval: Interval, means: tuple[float, float]) -> Interval:
+def _ratio(interval: Interval, first: float, second: float) -> Interval:
     """First by second: the difference's interval, taken back to the scale of logarithms."""
-    gap = means[0] - means[1]
-    middle = math.exp(min((means[0] + means[1]) / 2, 700.0))
+    gap = first - second
+    middle = math.exp(min((first + second) / 2, 700.0))
     ends = [gap + (end - interval.estimate) / middle for end in (interval.low, interval.high)]
     return Interval(math.exp(gap), math.exp(ends[0]), math.exp(ends[1]), interval.level)
 
 
-def _run_superiority(one: Array, two: Array, metric: Metric) -> float:
-    gap = one.mean(axis=1)[:, None] - two.mean(axis=1)[None, :]
-    ahead = gap > 0 if metric.higher_is_better else gap < 0
+def _run_superiority(one: Array, two: Array, measure: Measure) -> float:
+    gap = measure.figure(one.mean(axis=1))[:, None] - measure.figure(two.mean(axis=1))[None, :]
+    ahead = gap > 0 if measure.higher_is_better else gap < 0
     return float(np.mean(ahead + 0.5 * (gap == 0)))
 
 

@@ -11,14 +11,24 @@ import numpy as np
 from gatewise.statistics.components import Components, block_length, variance_components
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level, wilson_interval
 from gatewise.statistics.intervals import normal_quantile as _normal
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
 
-__all__ = ["MEAN", "Estimate", "Over", "estimate_figure", "is_binary", "mean_interval", "t_quantile"]
+__all__ = [
+    "MEAN",
+    "Estimate",
+    "Over",
+    "estimate_figure",
+    "is_binary",
+    "least_error",
+    "linearised",
+    "mean_interval",
+    "t_quantile",
+]
 
 Over = Literal["examples", "seeds and examples"]
-MEAN = Metric("mean", "mean", higher_is_better=True)
-"""The metric that is the mean contribution itself."""
+MEAN = Mean("mean", "mean", higher_is_better=True)
+"""The measure that is the mean contribution itself."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class Estimate:
 
 def estimate_figure(
     contributions: Scores,
-    metric: Metric,
+    measure: Measure,
     generator: np.random.Generator,
     *,
     level: float = 0.95,
@@ -66,11 +76,12 @@ def estimate_figure(
     The width comes from the variance components of the (S, N) table with Student's t quantile at Satterthwaite's
     degrees of freedom (`Components`), the lopsidedness from the BCa bootstrap over examples (`bca_reach`). Drawing anew
     from a handful of seeds, as a plain crossed bootstrap does, gives intervals that are too short. For right and wrong
-    the interval is Wilson's, with the number of independent examples that the variance stands for.
+    the interval is Wilson's, with the number of independent examples that the variance stands for. Where an example
+    contributes K > 1 numbers, the table is that of the linearised contributions (`linearised`).
 
     Args:
-        contributions: (S, N), or (N,) for one seed.
-        metric: what they contribute to.
+        contributions: (S, N), or (N,) for one seed; where K > 1 (S, N, K) or (N, K).
+        measure: what they contribute to.
         generator: source of the bootstrap's draws.
         level: probability that such intervals hold the true figure.
         resamples: of the bootstrap.
@@ -80,33 +91,64 @@ def estimate_figure(
         OptionError: too few resamples, or a level outside (0, 1).
 
     Example:
+        >>> from gatewise.statistics import SpanF1
         >>> generator = np.random.default_rng(0)
-        >>> perplexity = Metric("perplexity", "perplexity", False, transform="exp", dependence="serial")
-        >>> nats = generator.exponential(4.6, size=(3, 2000))
-        >>> interval = estimate_figure(nats, perplexity, generator).interval
-        >>> bool(interval.low < np.exp(4.6) < interval.high)
+        >>> spans = generator.integers(0, 6, size=300)
+        >>> found = generator.binomial(spans, 0.9, size=(3, 300))
+        >>> table = np.stack([np.broadcast_to(spans, found.shape), np.broadcast_to(spans, found.shape), found], axis=-1)
+        >>> interval = estimate_figure(table, SpanF1(), generator).interval
+        >>> bool(interval.low < 0.9 < interval.high)
         True
     """
     check_level(level)
-    table = as_table(contributions)
-    seeds, examples = table.shape
-    per_seed = tuple(metric.of_mean(float(row.mean())) for row in table)
-    serial = metric.dependence == "serial"
-    parts = variance_components(table, serial=serial, overlap=metric.overlap)
-    mean = float(table.mean())
-    if metric.higher_is_better and is_binary(table):
-        interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
-    else:
-        by_example = table.mean(axis=0)
-        interval = mean_interval(mean, by_example, parts, generator, serial, level, resamples, overlap=metric.overlap)
-        shape = "moving-block BCa bootstrap" if serial else "BCa bootstrap"
-    low, high = interval.low, interval.high
-    if metric.transform == "sqrt":
-        low, high = max(0.0, low), max(0.0, high)
-    figure = Interval(metric.of_mean(mean), metric.of_mean(low), metric.of_mean(high), level)
+    table = as_table(contributions, measure.numbers)
+    seeds, examples = table.shape[:2]
+    measure = measure.sized(examples)
+    per_seed = tuple(float(measure.figure(row.mean(axis=0))) for row in table)
+    made = _of_mean if measure.numbers == 1 else _of_linearised
+    figure, shape = made(table, measure, generator, level, resamples)
     over: Over = "examples" if seeds == 1 else "seeds and examples"
     deviation = float(np.std(per_seed, ddof=1)) if seeds > 1 else None
     return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape})")
+
+
+def linearised(table: Array, means: Array, measure: Measure) -> Array:
+    """The part of every contribution that moves the figure: gradient · x, the table's own but for a constant.
+
+    Args:
+        table: (S, N), or (S, N, K) where K > 1.
+        means: (K,), or () where K = 1: where the gradient is taken.
+        measure: what they contribute to.
+
+    Returns:
+        (S, N); the variance of its mean is that of the figure, to first order (delta method).
+
+    Example:
+        >>> from gatewise.statistics import Ratio
+        >>> table = np.array([[[1.0, 4.0], [0.0, 6.0]]])
+        >>> linearised(table, table.mean(axis=(0, 1)), Ratio("error", "error", higher_is_better=False))
+        array([[ 0.12, -0.12]])
+    """
+    gradient = measure.gradient(means)
+    return gradient * table if measure.numbers == 1 else table @ gradient
+
+
+def least_error(measure: Measure, means: Array, examples: int) -> float:
+    """A floor of the standard error where K > 1: what the figure moves by when one unit, of two more, is wrong.
+
+    Of n units that are right or wrong it is 1/(n + 2), as for Agresti & Min's (2005) interval of paired proportions;
+    with nothing counted at all 1/2.
+
+    Example:
+        >>> from gatewise.statistics import SpanF1
+        >>> round(least_error(SpanF1(), np.array([2.0, 2.0, 2.0]), 24), 9)  # 48 spans, all found
+        0.02
+    """
+    units = measure.units()
+    if units is None:
+        return 0.0
+    right, wrong = (unit / examples for unit in units)
+    return abs(float(measure.figure(means + 2 * right)) - float(measure.figure(means + right + wrong)))
 
 
 def mean_interval(
@@ -162,6 +204,51 @@ def t_quantile(probability: float, degrees: float) -> float:
     from scipy.stats import t as student
 
     return _normal(probability) if math.isinf(degrees) else float(student.ppf(probability, degrees))
+
+
+def _of_mean(
+    table: Array, measure: Measure, generator: np.random.Generator, level: float, resamples: int
+) -> tuple[Interval, str]:
+    """K = 1: the interval of the mean contribution, its ends turned into figures."""
+    serial = measure.dependence == "serial"
+    parts = variance_components(table, serial=serial, overlap=measure.overlap)
+    mean = float(table.mean())
+    if measure.higher_is_better and is_binary(table):
+        interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
+    else:
+        by_example = table.mean(axis=0)
+        interval = mean_interval(mean, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+        shape = _shape(serial)
+    figure, low, high = (float(measure.figure(each)) for each in (mean, interval.low, interval.high))
+    return Interval(figure, low, high, level), shape
+
+
+def _of_linearised(
+    table: Array, measure: Measure, generator: np.random.Generator, level: float, resamples: int
+) -> tuple[Interval, str]:
+    """K > 1: the interval of the linearised contributions' mean, within the measure's bounds.
+
+    It reaches at least as far as z^2 more units, all right or all wrong, would move the figure: for n units that are
+    all right that is Wilson's interval.
+    """
+    serial = measure.dependence == "serial"
+    means: Array = table.mean(axis=(0, 1))
+    lines = linearised(table, means, measure)
+    parts = variance_components(lines, serial=serial, overlap=measure.overlap)
+    count = parts.example_degrees + 1
+    parts = parts.with_least(least_error(measure, means, table.shape[1]) ** 2)
+    figure = float(measure.figure(means))
+    by_example = lines.mean(axis=0)
+    found = mean_interval(figure, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+    more = t_quantile(0.5 + level / 2, parts.example_degrees) ** 2 / count
+    ends = [figure, *(float(measure.figure(means + more * unit)) for unit in measure.units() or ())]
+    lowest, highest = measure.bounds
+    low, high = max(lowest, min(found.low, *ends)), min(highest, max(found.high, *ends))
+    return Interval(figure, low, high, level), _shape(serial)
+
+
+def _shape(serial: bool) -> str:
+    return "moving-block BCa bootstrap" if serial else "BCa bootstrap"
 
 
 def _effective_wilson(share: float, values: int, parts: Components, level: float) -> Interval:

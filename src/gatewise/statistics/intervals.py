@@ -77,21 +77,28 @@ def wilson_interval(correct: float, total: float, level: float = 0.95, *, quanti
     return Interval(share, max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach)), level)
 
 
-def as_table(contributions: Scores) -> Array:
-    """Contributions as a table (S, N) of float64; (N,) is one seed.
+def as_table(contributions: Scores, numbers: int = 1) -> Array:
+    """Contributions as a table (S, N), or (S, N, K) where K > 1, of float64; (N,) or (N, K) is one seed.
+
+    Args:
+        contributions: of one model.
+        numbers: K, how many numbers an example contributes.
 
     Raises:
-        ShapeError: another rank, no seed, fewer than two examples, or a value that is not finite.
+        ShapeError: another rank or K, no seed, fewer than two examples, or a value that is not finite.
 
     Example:
-        >>> as_table(np.array([1, 0, 1])).shape
-        (1, 3)
+        >>> as_table(np.array([1, 0, 1])).shape, as_table(np.ones((4, 3)), 3).shape
+        ((1, 3), (1, 4, 3))
     """
     table = np.asarray(contributions, dtype=np.float64)
-    table = table[None] if table.ndim == 1 else table
-    if table.ndim != 2 or table.shape[0] < 1 or table.shape[1] < 2:
+    rank = 2 if numbers == 1 else 3
+    table = table[None] if table.ndim == rank - 1 else table
+    if table.ndim != rank or table.shape[0] < 1 or table.shape[1] < 2 or table.shape[2:] not in ((), (numbers,)):
         raise ShapeError(
-            "contributions must be a table of seeds and examples", expected="(S >= 1, N >= 2)", got=table.shape
+            "contributions must be a table of seeds and examples",
+            expected="(S >= 1, N >= 2)" if numbers == 1 else f"(S >= 1, N >= 2, {numbers})",
+            got=table.shape,
         )
     if not np.isfinite(table).all():
         place = tuple(int(index[0]) for index in np.nonzero(~np.isfinite(table)))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gatewise.data.records import DatasetInfo
     from gatewise.nn import Recurrent
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.phase import Phase
     from gatewise.training.problem import Evaluation, Problem
     from gatewise.training.run_folder import RunFolder
@@ -278,7 +278,7 @@ class Kind(ABC):
         """
 
     @abstractmethod
-    def measure(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Measure:
         """The figure by which models are compared on particular data."""
 
     def judgement(self, dataset: Any) -> Judgement:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,9 +27,9 @@ class Evaluation:
     """What a finished model shows on a part of the data.
 
     Attributes:
-        metrics: figures by name; the task's `Metric` is among them.
-        contributions: (N,) what each example contributes to the metric, in the order of the data, the same examples
-            in the same order for every model, baselines included.
+        metrics: figures by name; the task's `Measure` is among them.
+        contributions: what each example contributes to the metric, (N,), or (N, K) for a `Measure` of K > 1 numbers; in
+            the order of the data, the same examples in the same order for every model, baselines included.
         predictions: what reports show of single examples, ready for JSON; each kind documents its own keys.
 
     Example:
@@ -75,7 +75,7 @@ class Problem(ABC):
     """
 
     unit: ClassVar[str]
-    metric: ClassVar[Metric]
+    metric: ClassVar[Measure]
     model: nn.Module
     steps_per_epoch: int
     examples_per_epoch: int

@@ -22,7 +22,7 @@ from gatewise.comparison.cost.energy import EnergyMeter
 from gatewise.comparison.cost.latency import measure_latency
 from gatewise.errors import RunError
 from gatewise.nn import Recurrent
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 from gatewise.training import load_run
 from gatewise.training.environment import usable_cores
 from gatewise.training.kind import Dataset, Trained
@@ -115,7 +115,9 @@ def step_latency(
     }
 
 
-def time_to_target(epochs: Iterable[Mapping[str, Any]], metric: Metric, target: float) -> dict[str, float | int | None]:
+def time_to_target(
+    epochs: Iterable[Mapping[str, Any]], metric: Measure, target: float
+) -> dict[str, float | int | None]:
     """Training time until the validation figure first reached a target.
 
     Args:
@@ -127,7 +129,8 @@ def time_to_target(epochs: Iterable[Mapping[str, Any]], metric: Metric, target: 
         ``target``, ``seconds`` and ``epochs``; the latter two None where it was never reached.
 
     Example:
-        >>> accuracy = Metric("accuracy", "accuracy", higher_is_better=True)
+        >>> from gatewise.statistics import Mean
+        >>> accuracy = Mean("accuracy", "accuracy", higher_is_better=True)
         >>> epochs = [{"seconds": 2.0, "validation": {"accuracy": value}} for value in (0.7, 0.8, 0.9)]
         >>> time_to_target(epochs, accuracy, 0.8)
         {'target': 0.8, 'seconds': 4.0, 'epochs': 2}
@@ -141,7 +144,7 @@ def time_to_target(epochs: Iterable[Mapping[str, Any]], metric: Metric, target: 
     return {"target": target, "seconds": None, "epochs": None}
 
 
-def common_target(runs: Iterable[Sequence[Mapping[str, Any]]], metric: Metric) -> float | None:
+def common_target(runs: Iterable[Sequence[Mapping[str, Any]]], metric: Measure) -> float | None:
     """The best validation figure that every run reached: the target by which their times are compared.
 
     Args:
@@ -152,7 +155,8 @@ def common_target(runs: Iterable[Sequence[Mapping[str, Any]]], metric: Metric) -
         The worst of the runs' best figures; None without runs.
 
     Example:
-        >>> accuracy = Metric("accuracy", "accuracy", higher_is_better=True)
+        >>> from gatewise.statistics import Mean
+        >>> accuracy = Mean("accuracy", "accuracy", higher_is_better=True)
         >>> one, two = [{"validation": {"accuracy": 0.9}}], [{"validation": {"accuracy": 0.8}}]
         >>> common_target([one, two], accuracy)
         0.8

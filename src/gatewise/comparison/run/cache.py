@@ -28,7 +28,7 @@ def save_measurement(
         folder: the comparison's.
         trial: which.
         entry: ready for JSON.
-        contributions: (N,) what each test example contributes to the metric, kept as float32.
+        contributions: (N,) or (N, K), what each test example contributes to the metric, kept as float32.
     """
     if contributions is not None:
         import safetensors.numpy
@@ -61,7 +61,7 @@ def saved_measurement(folder: Path, trial: Trial) -> Entry | None:
 
 
 def load_contributions(folder: Path, trial: Trial) -> npt.NDArray[np.float32]:
-    """(N,) what each test example contributes to the metric.
+    """(N,) or (N, K), what each test example contributes to the metric.
 
     Raises:
         RunError: the file is missing or damaged.

@@ -11,7 +11,7 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.trials import Trial
 
 if TYPE_CHECKING:
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.kind import Dataset
 
 __all__ = [
@@ -34,7 +34,7 @@ class DataReady:
     dataset: Dataset
     folder: Path
     resumed: bool
-    metric: Metric
+    metric: Measure
 
 
 @dataclass(frozen=True)

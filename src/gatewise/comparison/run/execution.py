@@ -21,7 +21,7 @@ from gatewise.comparison.run.trials import Trial, trial_key
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import Task
 from gatewise.errors import TrainingError
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 from gatewise.training.settings import settings_of
 
 __all__ = ["Outcome", "Workplace", "execute"]
@@ -46,7 +46,7 @@ class Workplace:
 
     folder: Path
     datasets: Mapping[Any, Any]
-    metric: Metric
+    metric: Measure
     baselines: tuple[str, ...]
     code: str
     threads: int
@@ -62,7 +62,7 @@ class Outcome:
 
     Attributes:
         entries: of every final run and baseline, finished or failed, in the order of the tables.
-        contributions: of the finished ones, by name: (N,).
+        contributions: of the finished ones, by name: (N,) or (N, K).
         tuning: of every trial of the search.
         trials: the finished final runs, in the order of their entries.
     """

@@ -27,7 +27,7 @@ from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record, compact_json
 from gatewise.errors import OptionError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 from gatewise.training.checks import check_real, check_whole
 from gatewise.training.registry import foreign_module
 
@@ -114,7 +114,7 @@ def _workplace(
     code: str,
     threads: int,
     told: ComparisonListener,
-    metric: Metric,
+    metric: Measure,
     *,
     jobs: int,
     cluster: str | None,
@@ -167,7 +167,7 @@ def _with_own_cells(plan: Plan, jobs: int, cluster: str | None) -> Plan:
     return dataclasses.replace(plan, imports=found)
 
 
-def _check_metric(plan: Plan, metric: Metric) -> None:
+def _check_metric(plan: Plan, metric: Measure) -> None:
     asked = None if plan.search is None else plan.search.metric
     if asked is not None and asked not in (metric.name, "loss"):
         raise OptionError(

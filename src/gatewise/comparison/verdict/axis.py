@@ -7,7 +7,7 @@ from typing import Any
 
 from gatewise.comparison.plan.titles import title_of
 from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entry
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 
 __all__ = ["axis_entry"]
 
@@ -18,7 +18,7 @@ def axis_entry(
     axis: Mapping[str, Any],
     entries: Sequence[Entry],
     tables_at: Mapping[Any, Mapping[str, Table]],
-    metric: Metric,
+    metric: Measure,
     *,
     reach: bool,
 ) -> Entry:
@@ -30,7 +30,7 @@ def axis_entry(
     Args:
         axis: ``name`` and ``title``.
         entries: the finished runs, each with its ``point``.
-        tables_at: for each point, in the axis' order, the (S, N) contributions by model.
+        tables_at: for each point, in the axis' order, the contributions by model, as in `figure_entry`.
         metric: what they contribute to.
         reach: whether the points get harder, so that it makes sense to ask how far a cell gets.
 
@@ -60,18 +60,13 @@ def axis_entry(
         for cell in (cell for cell in tables if cell not in baselines):
             reached.setdefault(cell, None)
             pair = next(entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best})
-            half_way = (figures[best]["estimate"] + _perfect(metric)) / 2
+            half_way = (figures[best]["estimate"] + metric.perfect) / 2
             ahead = sign * (figures[cell]["estimate"] - half_way) >= 0
             if cell not in given_up and pair["differs"] and ahead:
                 reached[cell] = value
             else:
                 given_up.add(cell)
     return {"name": axis["name"], "title": axis["title"], "points": points, "reach": reached}
-
-
-def _perfect(metric: Metric) -> float:
-    """The best figure that a problem allows: 1 for a share to raise, 1 for a perplexity, 0 for an error."""
-    return 1.0 if metric.higher_is_better or metric.transform == "exp" else 0.0
 
 
 def _title(cell: str, entries: Sequence[Entry]) -> str:

@@ -1,6 +1,6 @@
 """From contributions per seed and example to figures and differences with their intervals, ready for JSON.
 
-Axis letters: S seeds, N test examples.
+Axis letters: S seeds, N test examples, K numbers that an example contributes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gatewise.comparison.verdict.facts import SIGNIFICANCE
 from gatewise.statistics import estimate_figure, holm, paired_difference
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 
 __all__ = ["Table", "difference_entries", "figure_entry"]
 
@@ -23,12 +23,12 @@ Table = npt.NDArray[np.float64]
 Entry = dict[str, Any]
 
 
-def figure_entry(name: str, table: Table, metric: Metric) -> Entry:
+def figure_entry(name: str, table: Table, metric: Measure) -> Entry:
     """A model's figure with its interval.
 
     Args:
         name: the model's; what is drawn at random depends on it alone, not on which other models there are.
-        table: (S, N) contributions.
+        table: (S, N) contributions; (S, N, K) where an example contributes K > 1 numbers.
         metric: what they contribute to.
 
     Returns:
@@ -36,26 +36,27 @@ def figure_entry(name: str, table: Table, metric: Metric) -> Entry:
         ``deviation``, ``per_seed``, ``examples``, ``over``, ``method``) and ``seeds``, their number.
 
     Example:
-        >>> accuracy = Metric("accuracy", "accuracy", higher_is_better=True, percent=True)
+        >>> from gatewise.statistics import Mean
+        >>> accuracy = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
         >>> entry = figure_entry("gru", np.array([[1.0] * 90 + [0.0] * 10]), accuracy)
         >>> entry["estimate"], entry["over"], entry["seeds"], entry["deviation"]
         (0.9, 'examples', 1, None)
     """
     found = {**estimate_figure(table, metric, _generator(name)).to_dict(), "seeds": len(table)}
-    if (table >= 0).all():  # no mean of such contributions lies lower
-        found["low"] = max(found["low"], metric.of_mean(0.0))
+    if (table >= 0).all():  # no figure of such contributions lies lower
+        found["low"] = max(found["low"], float(metric.figure(np.zeros(table.shape[2:]))))
     return found
 
 
 def difference_entries(
-    tables: Mapping[str, Table], metric: Metric, baselines: Sequence[str], *, margin: float
+    tables: Mapping[str, Table], metric: Measure, baselines: Sequence[str], *, margin: float
 ) -> list[Entry]:
     """Every cell against every other model: difference, interval, p values, equivalence, seeds needed.
 
     Two baselines are not set against each other: nobody asked which of them is better.
 
     Args:
-        tables: for each model, (S, N) contributions, or (1, N) for one without seeds.
+        tables: for each model, contributions as in `figure_entry`; S = 1 for one without seeds.
         metric: what they contribute to.
         baselines: the models that are no cells.
         margin: differences within it make no difference in practice; above 0.
@@ -64,7 +65,8 @@ def difference_entries(
         The entries of ``differences`` in comparison.json.
 
     Example:
-        >>> accuracy = Metric("accuracy", "accuracy", higher_is_better=True, percent=True)
+        >>> from gatewise.statistics import Mean
+        >>> accuracy = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
         >>> a, b = np.array([[1.0] * 90 + [0.0] * 10]), np.array([[1.0] * 80 + [0.0] * 20])
         >>> (pair,) = difference_entries({"lstm": a, "rnn": b}, accuracy, [], margin=0.005)
         >>> round(pair["estimate"], 3), pair["differs"], pair["equivalent"]
@@ -72,7 +74,7 @@ def difference_entries(
     """
     pairs = [(one, two) for one, two in combinations(tables, 2) if not (one in baselines and two in baselines)]
     found = [
-        paired_difference(tables[one], tables[two], _generator(f"{one} {two}"), metric=metric) for one, two in pairs
+        paired_difference(tables[one], tables[two], _generator(f"{one} {two}"), measure=metric) for one, two in pairs
     ]
     adjusted = holm([difference.p_value for difference in found])
     entries = []

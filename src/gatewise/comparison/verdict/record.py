@@ -17,7 +17,7 @@ from gatewise.comparison.verdict.models import Entry, add_skill, model_entry
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, Verdict, decide, with_reach
 from gatewise.errors import RunError
 from gatewise.statistics import default_margin
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 from gatewise.training.kind import Judgement
 from gatewise.words import Scale
 
@@ -33,7 +33,7 @@ class Described(Protocol):
     def name(self) -> str: ...  # noqa: D102
     @property
     def unit(self) -> str: ...  # noqa: D102
-    def measure(self, dataset: Any) -> Metric: ...  # noqa: D102
+    def measure(self, dataset: Any) -> Measure: ...  # noqa: D102
     def judgement(self, dataset: Any) -> Judgement: ...  # noqa: D102
     def describe(self, dataset: Any) -> dict[str, Any]: ...  # noqa: D102
     def record(self, models: Sequence[Entry], dataset: Any) -> Entry: ...  # noqa: D102
@@ -62,7 +62,7 @@ def build_record(
         entries: every final run, baselines among them, in the order of the tables. A finished run has the keys of
             ``models.runs`` in docs/comparison-schema.md, ``cell`` and ``state``; a baseline has ``baseline: true``,
             ``title`` and ``reason`` too; one at a point of the axis has ``point``; a failed one ``error``.
-        contributions: for each finished run by name, (N,) what each test example contributes to the metric.
+        contributions: for each finished run by name, (N,) or (N, K), what each test example contributes to the metric.
         environment: versions, threads, processor.
         command: the command that repeats the comparison.
         created: the time, ISO 8601.
@@ -147,9 +147,9 @@ def _by_cell(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 
 def _tables(entries: Sequence[Entry], contributions: Mapping[str, npt.NDArray[np.floating]]) -> dict[str, Table]:
-    """(S, N) contributions by model."""
+    """(S, N) contributions by model; (S, N, K) where an example contributes K > 1 numbers."""
     found: dict[str, Table] = {}
-    examples: tuple[str, int] | None = None
+    examples: tuple[str, tuple[int, ...]] | None = None
     for cell, runs in _by_cell(entries).items():
         rows = []
         for run in runs:
@@ -160,11 +160,11 @@ def _tables(entries: Sequence[Entry], contributions: Mapping[str, npt.NDArray[np
                     fix="run the same `gatewise compare` again; what is missing is measured anew",
                 )
             row = np.asarray(contributions[run["name"]], dtype=np.float64)
-            examples = examples or (run["name"], len(row))
-            if row.ndim != 1 or len(row) != examples[1] or not np.isfinite(row).all():
+            examples = examples or (run["name"], row.shape)
+            if row.ndim not in (1, 2) or row.shape != examples[1] or not np.isfinite(row).all():
                 raise RunError(
                     f"the measurement of {run['name']} does not fit that of {examples[0]}",
-                    expected=f"{examples[1]} finite numbers",
+                    expected=f"{' x '.join(map(str, examples[1]))} finite numbers",
                     got=f"{row.shape}" if np.isfinite(row).all() else "NaN or infinity among them",
                 )
             rows.append(row)
@@ -172,7 +172,7 @@ def _tables(entries: Sequence[Entry], contributions: Mapping[str, npt.NDArray[np
     return found
 
 
-def _best(models: Sequence[Entry], metric: Metric) -> Entry:
+def _best(models: Sequence[Entry], metric: Measure) -> Entry:
     order = sorted(models, key=lambda model: float(model["figure"]["estimate"]), reverse=metric.higher_is_better)
     return order[0]
 
@@ -180,7 +180,7 @@ def _best(models: Sequence[Entry], metric: Metric) -> Entry:
 def _verdict(
     models: Sequence[Entry],
     differences: Sequence[Entry],
-    metric: Metric,
+    metric: Measure,
     judgement: Judgement,
     *,
     margin: float,

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from gatewise.data.records import TextDataset
 from gatewise.errors import ShapeError
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean
 
 __all__ = ["ACCURACY", "ClassificationMetrics", "classification_metrics", "majority"]
 
-ACCURACY = Metric(
+ACCURACY = Mean(
     "accuracy", "accuracy", higher_is_better=True, percent=True, contribution="1 if the text's class was found, else 0"
 )
 

@@ -14,7 +14,7 @@ from gatewise.training.settings import Spec
 if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo, TextDataset
     from gatewise.kinds.classification.problem import ClassificationProblem
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.phase import Phase
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
@@ -104,7 +104,7 @@ class ClassificationKind(Kind):
 
         return [TfidfBaseline()]
 
-    def measure(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Measure:
         """Accuracy."""
         from gatewise.kinds.classification.figures import ACCURACY
 

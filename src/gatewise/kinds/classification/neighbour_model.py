@@ -19,12 +19,12 @@ from gatewise.data import Ragged, shuffled_batches
 from gatewise.errors import DataError, OptionError
 from gatewise.nn import Recurrent
 from gatewise.nn.softmax.loss import chunked_cross_entropy
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 from gatewise.training.problem import Problem, StepLoss
 
 __all__ = ["PERPLEXITY", "NeighbourModel", "PretrainingProblem", "cut_texts"]
 
-PERPLEXITY = Metric(
+PERPLEXITY = Mean(
     "perplexity",
     "perplexity",
     higher_is_better=False,
@@ -230,7 +230,7 @@ class PretrainingProblem(Problem):
     """
 
     unit: ClassVar[str] = "words"
-    metric: ClassVar[Metric] = PERPLEXITY
+    metric: ClassVar[Measure] = PERPLEXITY
     model: NeighbourModel
 
     def __init__(
@@ -276,7 +276,7 @@ class PretrainingProblem(Problem):
                 loss, count = self._told(self.validation, order[start : start + self.batch_size], weights)
                 total, words = total + float(loss) * count, words + count
         mean = total / words
-        return {"loss": mean, PERPLEXITY.name: PERPLEXITY.of_mean(mean)}
+        return {"loss": mean, PERPLEXITY.name: float(PERPLEXITY.figure(mean))}
 
     def _told(
         self, windows: Ragged, rows: npt.NDArray[np.int64], weights: Mapping[str, Tensor] | None

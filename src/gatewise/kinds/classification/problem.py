@@ -14,7 +14,7 @@ from torch.func import functional_call
 from gatewise.data import Labels, Ragged, Vocabulary, ordered_batches, shuffled_batches
 from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
 from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 from gatewise.training.problem import Problem, StepLoss
 
 __all__ = ["ClassificationProblem", "predict_probabilities"]
@@ -39,7 +39,7 @@ class ClassificationProblem(Problem):
     """
 
     unit: ClassVar[str] = "texts"
-    metric: ClassVar[Metric] = ACCURACY
+    metric: ClassVar[Measure] = ACCURACY
     model: SequenceClassifier
 
     def __init__(

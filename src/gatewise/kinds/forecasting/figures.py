@@ -11,13 +11,13 @@ import numpy.typing as npt
 from gatewise.kinds.forecasting.examples import fans
 from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean
 from gatewise.training.problem import Evaluation
 
 __all__ = ["MEAN_SQUARED_ERROR", "directional_accuracy", "evaluate_forecasts", "wilson_interval"]
 
 Array = npt.NDArray[np.float64]
-MEAN_SQUARED_ERROR = Metric(
+MEAN_SQUARED_ERROR = Mean(
     "mean_squared_error",
     "mean squared error",
     higher_is_better=False,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo
     from gatewise.kinds.forecasting.problem import ForecastingProblem
     from gatewise.kinds.forecasting.series.records import SeriesDataset
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
 
@@ -83,7 +83,7 @@ class ForecastingKind(Kind):
 
         return [PersistenceBaseline(), SeasonalNaiveBaseline(), DriftBaseline(), RidgeBaseline()]
 
-    def measure(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Measure:
         """The mean squared error; so many windows in a row hold the same step as there are steps and series."""
         from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR
 

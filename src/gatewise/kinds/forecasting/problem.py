@@ -16,7 +16,7 @@ from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling
 from gatewise.kinds.forecasting.windows import ScaledSeries
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 from gatewise.training.problem import Problem, StepLoss
 
 __all__ = ["ForecastingProblem", "forecast_windows", "pinball_loss"]
@@ -40,7 +40,7 @@ class ForecastingProblem(Problem):
     """
 
     unit: ClassVar[str] = "windows"
-    metric: ClassVar[Metric] = MEAN_SQUARED_ERROR
+    metric: ClassVar[Measure] = MEAN_SQUARED_ERROR
     model: Forecaster
 
     def __init__(

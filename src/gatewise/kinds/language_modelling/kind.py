@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo
     from gatewise.kinds.language_modelling.corpora import Corpus
     from gatewise.kinds.language_modelling.problem import LanguageModellingProblem
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
 
@@ -75,7 +75,7 @@ class LanguageModellingKind(Kind):
 
         return [KneserNeyBaseline(), UnigramBaseline()]
 
-    def measure(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Measure:
         """Perplexity."""
         from gatewise.kinds.language_modelling.problem import PERPLEXITY
 

@@ -13,12 +13,12 @@ from torch.func import functional_call
 
 from gatewise.errors import DataError
 from gatewise.kinds.language_modelling.model import LanguageModel
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 from gatewise.training.problem import Problem, StepLoss
 
 __all__ = ["PERPLEXITY", "LanguageModellingProblem", "read_losses"]
 
-PERPLEXITY = Metric(
+PERPLEXITY = Mean(
     "perplexity",
     "perplexity",
     higher_is_better=False,
@@ -59,7 +59,7 @@ class LanguageModellingProblem(Problem):
     """
 
     unit: ClassVar[str] = "tokens"
-    metric: ClassVar[Metric] = PERPLEXITY
+    metric: ClassVar[Measure] = PERPLEXITY
     model: LanguageModel
 
     def __init__(
@@ -129,7 +129,7 @@ class LanguageModellingProblem(Problem):
             self.model, self.validation, self.start, 1 if few else _COLUMNS, weights=weights, device=self.device
         )
         loss = float(losses.mean())
-        return {"loss": loss, PERPLEXITY.name: PERPLEXITY.of_mean(loss)}
+        return {"loss": loss, PERPLEXITY.name: float(PERPLEXITY.figure(loss))}
 
     @property
     def kernel(self) -> dict[str, str]:

@@ -57,7 +57,7 @@ class TrainedLanguageModel(Trained):
         tokens = self.vocabulary.encode([line for line in text.splitlines() if line.strip() or not words])
         if len(tokens) == 0:
             raise DataError("the text has no token", expected="at least one word", fix="give a longer text")
-        return PERPLEXITY.of_mean(float(self.losses(tokens).mean()))
+        return PERPLEXITY.of(self.losses(tokens))
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part; contributions are each token's negative log-likelihood in nats, in the text's order."""
@@ -178,7 +178,7 @@ def evaluation(losses: npt.NDArray[np.float64], tokens: Tokens, vocabulary: Toke
     loss = float(losses.mean())
     return Evaluation(
         {
-            "perplexity": PERPLEXITY.of_mean(loss),
+            "perplexity": float(PERPLEXITY.figure(loss)),
             "loss": loss,
             "bits_per_token": loss / float(np.log(2)),
             "tokens": len(losses),

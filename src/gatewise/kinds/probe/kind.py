@@ -12,7 +12,7 @@ from gatewise.training.settings import Spec
 if TYPE_CHECKING:
     from gatewise.kinds.probe.generation import ProbeDataset
     from gatewise.kinds.probe.problem import ProbeProblem
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
 
@@ -53,7 +53,7 @@ class ProbeKind(Kind):
 
         return [ConstantBaseline()]
 
-    def measure(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Measure:
         """The probe's own figure: of ``adding`` the mean squared error, of the others the accuracy."""
         from gatewise.kinds.probe.problem import PROBE_METRICS
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from gatewise.kinds.probe.generation import ProbeDataset, ProbePart
 from gatewise.kinds.probe.network import ProbeNetwork, batch_inputs
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 from gatewise.training.problem import Evaluation, Problem, StepLoss
 
 __all__ = ["PROBE_METRICS", "ProbeProblem", "answer", "probe_evaluation"]
@@ -23,12 +23,12 @@ _BATCH = 256
 _EXAMPLES_SHOWN = 20
 
 
-def _accuracy(contribution: str) -> Metric:
-    return Metric("accuracy", "accuracy", higher_is_better=True, percent=True, contribution=contribution)
+def _accuracy(contribution: str) -> Measure:
+    return Mean("accuracy", "accuracy", higher_is_better=True, percent=True, contribution=contribution)
 
 
-PROBE_METRICS: dict[str, Metric] = {
-    "adding": Metric(
+PROBE_METRICS: dict[str, Measure] = {
+    "adding": Mean(
         "mean_squared_error",
         "mean squared error",
         higher_is_better=False,
@@ -65,7 +65,7 @@ class ProbeProblem(Problem):
         self._order: npt.NDArray[np.int64] = np.arange(len(dataset.train))
 
     @property
-    def metric(self) -> Metric:  # type: ignore[override]
+    def metric(self) -> Measure:  # type: ignore[override]
         """The probe's figure."""
         return PROBE_METRICS[self.dataset.probe]
 

@@ -1,4 +1,4 @@
-"""The statistics against known values and laws; their promises in simulated worlds: test_statistics_simulation.py."""
+"""The statistics against known values and laws; their promises in simulated worlds: test_coverage.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from gatewise.comparison.verdict.figures import difference_entries
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics import (
     MEAN,
@@ -16,9 +17,7 @@ from gatewise.statistics import (
     Interval,
     bca_reach,
     block_length,
-    compare_pairs,
     default_margin,
-    diebold_mariano,
     estimate_figure,
     holm,
     long_run_variance,
@@ -27,12 +26,12 @@ from gatewise.statistics import (
     variance_components,
     wilson_interval,
 )
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 
-ACCURACY = Metric("accuracy", "accuracy", higher_is_better=True, percent=True)
-ERROR = Metric("mean_squared_error", "mean squared error", higher_is_better=False, dependence="serial")
-PERPLEXITY = Metric("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="serial")
-ROOT = Metric("root_mean_squared_error", "RMSE", higher_is_better=False, transform="sqrt")
+ACCURACY = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
+ERROR = Mean("mean_squared_error", "mean squared error", higher_is_better=False, dependence="serial")
+PERPLEXITY = Mean("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="serial")
+ROOT = Mean("root_mean_squared_error", "RMSE", higher_is_better=False, transform="sqrt")
 
 
 def _draws(seed: int = 0) -> np.random.Generator:
@@ -125,7 +124,7 @@ def test_overlapping_windows_of_several_series_do_not_pass_for_independent_ones(
     plain, wide = (estimate_figure(errors, each, _draws(0)).interval for each in (ERROR, metric))
     assert wide.half_width > 1.2 * plain.half_width
     other = errors * _draws(1).uniform(0.9, 1.1, size=errors.shape)
-    found = [paired_difference(errors, other, _draws(0), metric=each).degrees for each in (ERROR, metric)]
+    found = [paired_difference(errors, other, _draws(0), measure=each).degrees for each in (ERROR, metric)]
     assert found[1] < found[0]
 
 
@@ -188,13 +187,13 @@ def test_interval_and_p_value_agree() -> None:
 
 @pytest.mark.parametrize("metric", [ACCURACY, ERROR, PERPLEXITY, ROOT])
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_a_difference_turns_with_its_arguments(metric: Metric, seeds: int) -> None:
+def test_a_difference_turns_with_its_arguments(metric: Measure, seeds: int) -> None:
     draws = _draws(16)
     one, two = (
         (draws.random((2, seeds, 300)) < 0.85).astype(float) if metric is ACCURACY else draws.random((2, seeds, 300))
     )
-    there = paired_difference(one, two, _draws(1), metric=metric)
-    back = paired_difference(two, one, _draws(1), metric=metric)
+    there = paired_difference(one, two, _draws(1), measure=metric)
+    back = paired_difference(two, one, _draws(1), measure=metric)
     assert there.interval.estimate == pytest.approx(-back.interval.estimate)
     assert there.interval.low == pytest.approx(-back.interval.high, abs=0.05 * there.interval.half_width)
     assert there.p_value == pytest.approx(back.p_value, abs=0.03)
@@ -203,8 +202,8 @@ def test_a_difference_turns_with_its_arguments(metric: Metric, seeds: int) -> No
 
 def test_the_better_one_is_the_likely_winner_in_either_direction() -> None:
     high, low = _draws(17).normal(1.0, 1.0, (3, 400)), _draws(18).normal(0.0, 1.0, (3, 400))
-    up = paired_difference(high, low, _draws(), metric=MEAN)
-    down = paired_difference(high, low, _draws(), metric=ERROR)
+    up = paired_difference(high, low, _draws(), measure=MEAN)
+    down = paired_difference(high, low, _draws(), measure=ERROR)
     assert up.superiority > 0.99 and up.run_superiority == 1.0
     assert down.superiority < 0.01 and down.run_superiority == 0.0
 
@@ -221,7 +220,7 @@ def test_a_perplexitys_ratio_is_that_of_the_figures() -> None:
     draws = _draws(23)
     hard = draws.normal(4.6, 1.0, 3000)
     one, two = hard + draws.normal(0.0, 0.2, (3, 3000)), hard + draws.normal(0.05, 0.2, (3, 3000))
-    found = paired_difference(one, two, draws, metric=PERPLEXITY)
+    found = paired_difference(one, two, draws, measure=PERPLEXITY)
     assert found.ratio is not None
     assert found.ratio.estimate == pytest.approx(math.exp(one.mean() - two.mean()))
     assert found.interval.estimate == pytest.approx(math.exp(one.mean()) - math.exp(two.mean()))
@@ -229,29 +228,36 @@ def test_a_perplexitys_ratio_is_that_of_the_figures() -> None:
 
 
 def test_one_seed_of_a_series_is_diebold_and_mariano() -> None:
+    """The statistic of the paper with Bartlett weights and the correction of Harvey, Leybourne & Newbold, by hand."""
     draws = _draws(24)
     one, two = draws.exponential(size=(2, 400))
-    test = diebold_mariano(one, two)
-    found = paired_difference(one, two, draws, metric=ERROR)
+    found = paired_difference(one, two, draws, measure=ERROR)
     assert found.method.startswith("examples (Diebold-Mariano")
+    gap, length = one - two, block_length(one - two)
+    centred = gap - gap.mean()
+    variance = centred @ centred / 400
+    for lag in range(1, length):
+        variance += 2 * (1 - lag / length) * (centred[lag:] @ centred[:-lag]) / 400
+    shortness = (400 + 1 - 2 * length + length * (length - 1) / 400) / 400
     assert found.components is not None
-    assert (one - two).mean() / found.components.error == pytest.approx(test.statistic)
-    assert found.p_value == pytest.approx(test.p_value, abs=0.05)
+    assert found.components.error == pytest.approx(math.sqrt(variance / 400 / shortness))
+    statistic = gap.mean() / found.components.error
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(statistic), found.degrees), abs=0.05)
 
 
-def test_diebold_mariano_without_lags_is_the_paired_t_test() -> None:
+def test_a_series_without_lags_gives_the_paired_t_test() -> None:
     one, two = _draws(25).exponential(size=(2, 150))
     plain = stats.ttest_rel(one, two)
-    test = diebold_mariano(one, two, length=1)
-    assert (test.statistic, test.p_value) == pytest.approx((plain.statistic, plain.pvalue))
-    assert diebold_mariano(one, one).p_value == 1.0
+    parts = variance_components((one - two)[None], serial=True, length=1)
+    assert (one - two).mean() / parts.error == pytest.approx(plain.statistic) and parts.degrees == plain.df
+    assert paired_difference(one, one, _draws(), measure=ERROR).p_value == 1.0
 
 
 def test_a_model_without_seeds_is_set_against_each_seed() -> None:
     draws = _draws(26)
     first, baseline = draws.random((3, 200)) < 0.9, draws.random((1, 200)) < 0.8
-    ours = paired_difference(first, baseline, _draws(), metric=ACCURACY)
-    assert ours == paired_difference(first, np.repeat(baseline, 3, axis=0), _draws(), metric=ACCURACY)
+    ours = paired_difference(first, baseline, _draws(), measure=ACCURACY)
+    assert ours == paired_difference(first, np.repeat(baseline, 3, axis=0), _draws(), measure=ACCURACY)
     assert ours.over == "seeds and examples"
 
 
@@ -267,7 +273,7 @@ def test_other_numbers_of_seeds_are_not_paired() -> None:
 
 def test_identical_models_do_not_differ_and_nothing_is_certain() -> None:
     right = _draws(28).random((2, 100)) < 0.7
-    found = paired_difference(right, right, _draws(), metric=ACCURACY)
+    found = paired_difference(right, right, _draws(), measure=ACCURACY)
     assert (found.interval.estimate, found.p_value, found.superiority) == (0.0, 1.0, 0.5)
     assert 0 < found.interval.high < 0.05
     numbers = _draws(29).normal(size=(2, 100))
@@ -310,11 +316,15 @@ def test_no_number_of_seeds_replaces_examples() -> None:
 
 def test_pairs_are_corrected_together() -> None:
     draws = _draws(33)
-    tables = {name: draws.random((1, 400)) < share for name, share in (("a", 0.9), ("b", 0.8), ("c", 0.79))}
-    found = compare_pairs(tables, ACCURACY, draws)
-    assert [(pair.first, pair.second) for pair in found] == [("a", "b"), ("a", "c"), ("b", "c")]
-    assert [pair.adjusted_p for pair in found] == holm([pair.difference.p_value for pair in found])
-    assert all(pair.equivalence.margin == 0.005 for pair in found)
+    tables = {
+        name: (draws.random((1, 400)) < share).astype(float) for name, share in (("a", 0.9), ("b", 0.8), ("c", 0.79))
+    }
+    found = difference_entries(tables, ACCURACY, [], margin=0.005)
+    assert [(pair["first"], pair["second"]) for pair in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [pair["adjusted_p_value"] for pair in found] == holm([pair["p_value"] for pair in found])
+    assert [pair["differs"] for pair in found] == [pair["adjusted_p_value"] < 0.05 for pair in found]
+    assert found[0]["differs"] and not found[2]["differs"]
+    assert len(difference_entries(tables, ACCURACY, ["b", "c"], margin=0.005)) == 2
     assert default_margin(PERPLEXITY, 110.0) == pytest.approx(1.1)
 
 
@@ -322,7 +332,7 @@ def test_everything_goes_into_json() -> None:
     import json
 
     draws = _draws(34)
-    found = paired_difference(draws.random((3, 90)), draws.random((3, 90)), draws, metric=PERPLEXITY)
+    found = paired_difference(draws.random((3, 90)), draws.random((3, 90)), draws, measure=PERPLEXITY)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["p_value"] == found.p_value
     estimate = estimate_figure(draws.random((3, 90)), PERPLEXITY, draws)
     assert json.loads(json.dumps(estimate.to_dict(), allow_nan=False))["low"] == estimate.interval.low

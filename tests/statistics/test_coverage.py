@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gatewise.statistics.simulation import WORLDS, simulate
 
 from gatewise.statistics import paired_difference
-from gatewise.statistics.measure import Metric
-from gatewise.statistics.simulation import WORLDS, simulate
+from gatewise.statistics.measure import Mean
 
 
 @pytest.mark.parametrize(("world", "seeds"), [("accuracy", 1), ("squared error", 5), ("series, correlation 0.7", 3)])
@@ -30,7 +30,7 @@ def test_intervals_hold_the_truth(world: str, seeds: int) -> None:
 def test_the_simulation_sees_a_wrong_method() -> None:
     """Neighbours taken for independent examples: the same check then fails by far."""
     world, generator, held = WORLDS["series, correlation 0.7"], np.random.default_rng(2), []
-    wrong = Metric("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="independent")
+    wrong = Mean("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="independent")
     for _ in range(150):
         one, two = world.draw(1, 300, 0.0, generator)
         held.append(paired_difference(one, two, generator, metric=wrong, resamples=199).interval.holds(0.0))

@@ -11,7 +11,7 @@ import numpy as np
 from gatewise.statistics.differences import paired_difference
 from gatewise.statistics.estimates import estimate_figure
 from gatewise.statistics.intervals import Array
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Mean, Measure
 
 __all__ = ["WORLDS", "Coverage", "World", "simulate"]
 
@@ -28,7 +28,7 @@ class World:
         truth: the true mean contribution for a spread.
     """
 
-    metric: Metric
+    metric: Measure
     draw: Draw
     truth: Callable[[float], float]
 
@@ -78,12 +78,12 @@ def simulate(
         >>> found.difference > 0.7
         True
     """
-    truth = world.metric.of_mean(world.truth(spread))
+    truth = float(world.metric.figure(world.truth(spread)))
     held = np.zeros(3)
     for _ in range(rounds):
         one, two = world.draw(seeds, examples, spread, generator)
         alone = estimate_figure(one, world.metric, generator, resamples=resamples).interval
-        between = paired_difference(one, two, generator, metric=world.metric, resamples=resamples)
+        between = paired_difference(one, two, generator, measure=world.metric, resamples=resamples)
         held += (alone.holds(truth), between.interval.holds(0.0), between.p_value < 0.05)
     figure, difference, found = held / rounds
     return Coverage(rounds, float(figure), float(difference), float(found))
@@ -129,9 +129,9 @@ def _share_right(spread: float) -> float:
     return NormalDist().cdf(1.2 / math.sqrt(1.36 + spread**2))
 
 
-_ACCURACY = Metric("accuracy", "accuracy", higher_is_better=True, percent=True)
-_ERROR = Metric("mean_squared_error", "mean squared error", higher_is_better=False)
-_PERPLEXITY = Metric("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="serial")
+_ACCURACY = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
+_ERROR = Mean("mean_squared_error", "mean squared error", higher_is_better=False)
+_PERPLEXITY = Mean("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="serial")
 
 WORLDS: dict[str, World] = {
     "accuracy": World(_ACCURACY, _right_and_wrong, _share_right),
