@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from gatewise.errors import DataError, OptionError
 from gatewise.nn import Recurrent
-from gatewise.statistics.measure import Metric
+from gatewise.statistics.measure import Measure
 from gatewise.training.arrays import SIZES_FILE, ArrayDataset, ArrayKind, checked_inputs
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation, Problem, StepLoss
@@ -63,7 +63,7 @@ class ArrayProblem(Problem):
         return self.kind.unit
 
     @property
-    def metric(self) -> Metric:  # type: ignore[override]
+    def metric(self) -> Measure:  # type: ignore[override]
         """Of the kind."""
         return self.kind.measure(self.dataset)
 

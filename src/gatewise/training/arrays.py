@@ -24,7 +24,7 @@ from gatewise.training.settings import settings_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from gatewise.statistics.measure import Metric
+    from gatewise.statistics.measure import Measure
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
 
@@ -189,7 +189,7 @@ class ArrayKind(Kind):
         """(B,) what each answer costs, to be differentiated: answers (B, O), targets (B, ...)."""
 
     @abstractmethod
-    def measure(self, dataset: Any) -> Metric:
+    def measure(self, dataset: Any) -> Measure:
         """The figure by which models are compared; its contributions are `contributions`."""
 
     def contributions(self, answers: Array, targets: Array) -> npt.NDArray[np.float64]:
@@ -229,7 +229,7 @@ class ArrayKind(Kind):
         measure = self.measure(dataset)
         figures = {
             "loss": float(self._losses(answers, targets).mean()),
-            measure.name: measure.of_mean(float(contributions.mean())),
+            measure.name: measure.of(contributions),
         }
         shown = {"answers": np.round(answers[:_SHOWN], 6).tolist(), "truth": targets[:_SHOWN].tolist()}
         return Evaluation(figures, contributions, shown)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.statistics.measure import Metric
+from gatewise.statistics import Mean
 from gatewise.training import common_settings as common
 from gatewise.training.arrays import ArrayBaseline, ArrayKind
 from gatewise.training.settings import Spec, setting
@@ -59,8 +59,8 @@ class RegressionKind(ArrayKind):
     def baselines(self, data: Any) -> list[ArrayBaseline]:
         return [Average(self)]
 
-    def measure(self, dataset: Any) -> Metric:
-        return Metric("mean_squared_error", "mean squared error", higher_is_better=False)
+    def measure(self, dataset: Any) -> Mean:
+        return Mean("mean_squared_error", "mean squared error", higher_is_better=False)
 
 
 KIND = RegressionKind()

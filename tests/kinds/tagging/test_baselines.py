@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from gatewise.errors import DataError
-from gatewise.kinds.tagging.most_frequent import MostFrequentTag
 from gatewise.kinds.tagging.crf import log_partition, path_score
 from gatewise.kinds.tagging.feature_crf import FeatureField
 from gatewise.kinds.tagging.features import FeatureTable
 from gatewise.kinds.tagging.figures import figure, span_contributions
+from gatewise.kinds.tagging.most_frequent import MostFrequentTag
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.schemes import allowed_moves, scheme_tags
 from gatewise.kinds.tagging.tag_set import TagSet

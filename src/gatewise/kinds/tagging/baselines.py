@@ -48,7 +48,9 @@ class FeatureBaseline(_TaggingBaseline):
 
     name: ClassVar[str] = "feature-crf"
     title: ClassVar[str] = "CRF on features"
-    reason: ClassVar[str] = "words, endings, shapes and neighbours in a linear-chain CRF, its penalty chosen on validation"
+    reason: ClassVar[str] = (
+        "words, endings, shapes and neighbours in a linear-chain CRF, its penalty chosen on validation"
+    )
 
     def fit(self, dataset: Any) -> None:
         """Learn from the training part; the penalty is the best of three on the validation part."""

@@ -63,7 +63,9 @@ def evaluate(tagger: TrainedTagger, request: Request) -> None:
         DataError: the file cannot be used, or has a tag that the network does not know.
     """
     assert request.file is not None
-    given: dict[str, Any] = {name: request.settings.get(name) or getattr(tagger.spec.data, name) for name in ("words", "tags")}
+    given: dict[str, Any] = {
+        name: request.settings.get(name) or getattr(tagger.spec.data, name) for name in ("words", "tags")
+    }
     read = read_tagged(request.file, words=column(given["words"]), tags=column(given["tags"]))
     numbers, notes = tagger.tag_set.encode(read)
     part = TaggingPart(read.sentences, tuple(np.asarray(row) for row in numbers))
@@ -136,7 +138,9 @@ def _print(figures: dict[str, Any], sentences: int) -> None:
     if "span_f1" not in figures:
         screen.print(first, style="bold")
         return
-    whole = {"f1": figures["span_f1"], "true": figures["spans"]} | {key: figures[key] for key in ("precision", "recall")}
+    whole = {"f1": figures["span_f1"], "true": figures["spans"]} | {
+        key: figures[key] for key in ("precision", "recall")
+    }
     screen.print(f"span F1 {words.percent(figures['span_f1'])}   {first}", style="bold")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for head in ("type", "F1", "precision", "recall", "spans"):

@@ -28,9 +28,7 @@ _CONLL = {
     "validation": ("valid.txt", "a80eb0886f28c26241e34c6a1c44f0409a9937970ac5169eaf1ad0fe721ea0b1"),
     "test": ("test.txt", "652c0a397cf4397a7fdb10ad042c50580a8f9ab87d91ed93737bcd57b42f47bb"),
 }
-_FILES = {
-    part: Remote("", f"conll2003/{name}", f"sha256:{checksum}") for part, (name, checksum) in _CONLL.items()
-}
+_FILES = {part: Remote("", f"conll2003/{name}", f"sha256:{checksum}") for part, (name, checksum) in _CONLL.items()}
 _TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1
 _FEWEST = 10
 

@@ -104,7 +104,9 @@ def _read(sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]], par
     rows, answers = list(sentences), list(tags)
     if len(rows) != len(answers):
         raise DataError(
-            f"{part} sentences and tags do not fit", expected="as many lists of tags", got=f"{len(rows)}, {len(answers)}"
+            f"{part} sentences and tags do not fit",
+            expected="as many lists of tags",
+            got=f"{len(rows)}, {len(answers)}",
         )
     found = []
     for place, (words, row) in enumerate(zip(rows, answers, strict=True)):
@@ -118,4 +120,3 @@ def _read(sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]], par
             )
         found.append(Sentence(tuple(words), tuple(map(str, row)), place + 1, (place + 1,) * len(words)))
     return TaggedSentences(tuple(found), f"the {part} sentences")
-

@@ -79,7 +79,9 @@ class TrainedTagger(Trained):
         """
         for place, words in enumerate(sentences):
             if isinstance(words, str):
-                raise DataError(f"sentence {place} is a string", expected="a list of words", fix="use tag_texts for texts")
+                raise DataError(
+                    f"sentence {place} is a string", expected="a list of words", fix="use tag_texts for texts"
+                )
             if not len(words):
                 raise DataError(f"sentence {place} has no word", expected="at least one", fix="leave it out")
         if not len(sentences):
@@ -105,7 +107,9 @@ class TrainedTagger(Trained):
         for text, words, tags in zip(texts, cut, answers, strict=True):
             offsets = tuple((start, end) for _, start, end in words)
             found.append(
-                TaggedText(text, tuple(word for word, _, _ in words), offsets, tuple(tags), self._entities(text, offsets, tags))
+                TaggedText(
+                    text, tuple(word for word, _, _ in words), offsets, tuple(tags), self._entities(text, offsets, tags)
+                )
             )
         return found
 
@@ -261,5 +265,3 @@ def _network(spec: TaggerSpec, vocabulary: WordVocabulary, tags: TagSet, word_si
         locked=spec.locked_dropout,
         unknown_rate=spec.unknown_rate,
     )
-
-
