@@ -146,6 +146,6 @@ def _print(figures: dict[str, Any], sentences: int) -> None:
     for head in ("type", "F1", "precision", "recall", "spans"):
         table.add_column(head, justify="left" if head == "type" else "right")
     for name, row in [*figures["types"].items(), ("all", whole)]:
-        shares = [words.percent(row[key]) for key in ("f1", "precision", "recall")]
-        table.add_row(Text(name), *shares, f"{row['true']:,}")
+        cells = [words.percent(row[key]) for key in ("f1", "precision", "recall")]
+        table.add_row(Text(name), *cells, f"{row['true']:,}")
     screen.print(table)

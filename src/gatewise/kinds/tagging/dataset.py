@@ -217,10 +217,11 @@ def tagging_dataset(
         tuple(dict.fromkeys(said)),
         vectors,
     )
-    if not len(dataset.test):
+    unknown = dataset.unknown_share()
+    if not unknown:
         return dataset
-    unknown = f"{dataset.unknown_share():.1%} of the test words are not among the training words"
-    return replace(dataset, notes=(*dataset.notes, f"{unknown}; their characters and shapes are read all the same"))
+    words = f"{unknown:.1%} of the test words are not among the training words"
+    return replace(dataset, notes=(*dataset.notes, f"{words}; their characters and shapes are read all the same"))
 
 
 def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDataset:

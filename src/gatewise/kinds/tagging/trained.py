@@ -181,7 +181,7 @@ def evaluation(dataset: TaggingDataset, part: Any, answers: Sequence[Sequence[st
                 }
                 for name, score in found.types.items()
             },
-            "confusion": _pairs(confusion(truth, answers, tags.scheme)),
+            "mistakes": _pairs(confusion(truth, answers, tags.scheme)),
         }
     figures["words"] = int(right[1])
     return Evaluation(figures, contributions, {"answers": [list(row) for row in answers[:_SHOWN]]})
