@@ -70,18 +70,14 @@ int gatewise_lstm_forward(const GatewiseSequence*);
 int gatewise_lstm_backward(const GatewiseSequence*);
 int gatewise_gru_forward(const GatewiseSequence*);
 int gatewise_gru_backward(const GatewiseSequence*);
-int32_t gatewise_mingru_forward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, float*);
-int32_t gatewise_minlstm_forward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, float*);
-int32_t gatewise_minlstm_layer_forward(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t,
-                                       int64_t, const float*, const float*, const int64_t*, float*, float*, float*);
-int32_t gatewise_minlstm_layer_backward(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t,
-                                        int64_t, const float*, const float*, const int64_t*, const float*, const float*,
-                                        const float*, const float*, float*, float*, float*, float*);
+using ScanForward = int32_t(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t, int64_t,
+                            const float*, const float*, const int64_t*, float*, float*, float*);
+using ScanBackward = int32_t(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t, int64_t,
+                             const float*, const float*, const int64_t*, const float*, const float*, const float*,
+                             const float*, float*, float*, float*, float*);
+ScanForward gatewise_mingru_layer_forward, gatewise_minlstm_layer_forward;
+ScanBackward gatewise_mingru_layer_backward, gatewise_minlstm_layer_backward;
 void gatewise_mask(uint8_t*, int64_t, uint32_t, uint32_t, uint32_t, int32_t);
-void gatewise_mingru_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
-                              const float*, const float*, float*, float*);
-void gatewise_minlstm_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
-                               const float*, const float*, float*, float*);
 }
 
 namespace {
@@ -122,31 +118,17 @@ void run_sequence(Call forward, Call backward, int gates, int saved, long T, lon
   if (forward(&q) != 0 || backward(&q) != 0) std::printf("a call failed\n");
 }
 
-void run_scans() {
-  const long T = 100, B = 13, H = 130;  // enough registers for four threads
-  auto gates = numbers(T * B * 3 * H), h0 = numbers(B * H), grad = numbers(T * B * H);
-  std::vector<float> state(h0), output(grad.size()), grad_gates(gates.size());
-  if (gatewise_mingru_forward(4, 0, T, B, H, gates.data(), nullptr, state.data(), output.data()) != 0) std::printf("failed\n");
-  gatewise_mingru_backward(4, 0, T, B, H, gates.data(), nullptr, h0.data(), output.data(), grad.data(), state.data(),
-                           grad_gates.data());
-  state = h0;
-  if (gatewise_minlstm_forward(4, 1, T, B, H, gates.data(), nullptr, state.data(), output.data()) != 0) std::printf("failed\n");
-  gatewise_minlstm_backward(4, 1, T, B, H, gates.data(), nullptr, h0.data(), output.data(), grad.data(), state.data(),
-                            grad_gates.data());
-}
-
-void run_scan_layers(bool keep) {
-  const long T = 60, B = 13, I = 20, H = 70;  // several chunks on the way back
-  auto x = numbers(T * B * I), weight = numbers(3 * H * I), bias = numbers(3 * H), h0 = numbers(B * H);
+void run_scan_layer(ScanForward forward, ScanBackward backward, int gates, int reverse, bool keep) {
+  const long T = 60, B = 13, I = 20, H = 130;  // several chunks on the way back
+  auto x = numbers(T * B * I), weight = numbers(gates * H * I), bias = numbers(gates * H), h0 = numbers(B * H);
   auto grad = numbers(T * B * H);
-  std::vector<float> state(h0), output(grad.size()), gates(size_t(T * B * 3 * H)), gx(x.size()), gw(weight.size());
+  std::vector<float> state(h0), output(grad.size()), values(size_t(T * B * gates * H)), gx(x.size()), gw(weight.size());
   std::vector<float> gb(bias.size()), gh(h0.size());
-  float* kept = keep ? gates.data() : nullptr;
-  const int first = gatewise_minlstm_layer_forward(4, 0, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(),
-                                                   nullptr, state.data(), output.data(), kept);
-  const int second = gatewise_minlstm_layer_backward(4, 0, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(),
-                                                     nullptr, kept, h0.data(), output.data(), grad.data(), gh.data(),
-                                                     gx.data(), gw.data(), gb.data());
+  float* kept = keep ? values.data() : nullptr;
+  const int first = forward(4, reverse, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(), nullptr,
+                            state.data(), output.data(), kept);
+  const int second = backward(4, reverse, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(), nullptr, kept,
+                              h0.data(), output.data(), grad.data(), gh.data(), gx.data(), gw.data(), gb.data());
   if (first != 0 || second != 0) std::printf("failed\n");
 }
 
@@ -170,9 +152,10 @@ int main() {
     run_sequence(gatewise_lstm_forward, gatewise_lstm_backward, 4, 4, 3, 5, 700, 290, 2, true);  // weights beyond a cache
     std::vector<uint8_t> mask(200'001);
     gatewise_mask(mask.data(), int64_t(mask.size()), 1, 2, 1u << 30, 3);
-    run_scans();
-    run_scan_layers(true);
-    run_scan_layers(false);
+    for (bool keep : {true, false}) {
+      run_scan_layer(gatewise_mingru_layer_forward, gatewise_mingru_layer_backward, 2, 0, keep);
+      run_scan_layer(gatewise_minlstm_layer_forward, gatewise_minlstm_layer_backward, 3, 1, keep);
+    }
   };
   std::thread beside(everything);  // calls from two threads at once share the pool of scratch memory
   everything();

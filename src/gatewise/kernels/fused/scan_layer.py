@@ -49,7 +49,7 @@ def scan_layer(
 ) -> tuple[Tensor, Tensor]:
     """One direction of a MinGRU or MinLSTM layer over a whole batch, differentiably.
 
-    ``gates_x = W_ih x + b_ih`` and then what :func:`gatewise.kernels.fused.scan.mingru` or ``minlstm`` computes.
+    Same meaning as the cell's reference step repeated; equations in ``kernels/<cell>/README.md``.
 
     Args:
         cell: ``mingru`` (gates update, candidate: G = 2) or ``minlstm`` (forget, input, candidate: G = 3).
