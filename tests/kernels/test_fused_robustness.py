@@ -12,8 +12,8 @@ from sequence_oracle import Case, compare, kernel, needs_kernels
 
 from gatewise import nn
 from gatewise.errors import OptionError, ShapeError
-from gatewise.kernels.fused.call import Options
-from gatewise.kernels.fused.operators import Inputs, sequence, zoneout_parts
+from gatewise.kernels.fused.call import Inputs, Options
+from gatewise.kernels.fused.sequence import sequence, zoneout_parts
 from gatewise.kernels.fused.workspace import POOL
 
 pytestmark = needs_kernels

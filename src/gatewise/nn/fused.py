@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gatewise.kernels.dispatch import Choice
 from gatewise.kernels.fused import selection as selection
-from gatewise.kernels.fused.call import Options
-from gatewise.kernels.fused.operators import Inputs, sequence, zoneout_parts
+from gatewise.kernels.fused.call import Inputs, Options
 from gatewise.kernels.fused.scan_layer import scan_layer
+from gatewise.kernels.fused.sequence import sequence, zoneout_parts
 from gatewise.nn.cell import State
 from gatewise.nn.time_loop import Direction
 

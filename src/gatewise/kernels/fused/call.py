@@ -11,8 +11,9 @@ from torch import Tensor
 
 from gatewise.errors import KernelError, OptionError, ShapeError
 from gatewise.kernels.fused.library import Library, require
+from gatewise.kernels.fused.workspace import POOL
 
-__all__ = ["GATES", "Options", "Sequence", "run", "saved_values"]
+__all__ = ["DIFFERENTIABLE", "GATES", "Inputs", "Kept", "Options", "Sequence", "run", "saved_values"]
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 """Gates per hidden unit in the weights (a coupled LSTM has three)."""
@@ -40,6 +41,32 @@ class Options(NamedTuple):
     def gates(self) -> int:
         """G, the gates per hidden unit."""
         return 3 if self.coupled else GATES[self.cell]
+
+
+class Inputs(NamedTuple):
+    """The tensors of one call, in the order of their gradients; None where absent."""
+
+    x: Tensor | None
+    gates_x: Tensor | None
+    h0: Tensor | None
+    c0: Tensor | None
+    weight_ih: Tensor | None
+    weight_hh: Tensor
+    bias_ih: Tensor | None
+    bias_hh: Tensor | None
+    layer_norm_ih: Tensor | None = None
+    layer_norm_hh: Tensor | None = None
+    layer_norm_c: Tensor | None = None
+    layer_norm_c_bias: Tensor | None = None
+    peephole: Tensor | None = None
+    recurrent_mask: Tensor | None = None
+    zoneout_h_mask: Tensor | None = None
+    zoneout_c_mask: Tensor | None = None
+    lengths: Tensor | None = None
+
+
+DIFFERENTIABLE = 13
+"""How many of :class:`Inputs`, from the front, can have gradients."""
 
 
 _INTEGERS = frozenset(
@@ -76,6 +103,28 @@ class Sequence(ctypes.Structure):
     """
 
     _fields_ = [(name, _kind(name)) for name in _ORDER]
+
+
+class Kept(NamedTuple):
+    """What forward keeps for backward beside its inputs and its output."""
+
+    buffer: Tensor | None
+    cells: Tensor | None
+    normalized_x: Tensor | None
+    normalized_h: Tensor | None
+    deviations: Tensor | None
+
+    def lend(self, arguments: Sequence) -> None:
+        """Point the kernel to these."""
+        arguments.gates, arguments.cells = pointer(self.buffer), pointer(self.cells)
+        arguments.normalized_x, arguments.normalized_h = pointer(self.normalized_x), pointer(self.normalized_h)
+        arguments.deviations = pointer(self.deviations)
+
+    def give_back(self) -> None:
+        """Return what came from the pool."""
+        for tensor in (self.buffer, self.cells, self.normalized_x, self.normalized_h):
+            if tensor is not None:
+                POOL.give_back(tensor)
 
 
 _forked = False

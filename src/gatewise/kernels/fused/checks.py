@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from gatewise.errors import ShapeError
-
-if TYPE_CHECKING:
-    from gatewise.kernels.dispatch import Request
-    from gatewise.kernels.fused.operators import Inputs
+from gatewise.kernels.dispatch import Request
+from gatewise.kernels.fused.call import Inputs
 
 __all__ = ["SEQUENCE_CELLS", "bf16_supports", "check_inputs", "sequence_supports"]
 
@@ -44,7 +40,6 @@ def sequence_supports(request: Request) -> tuple[bool, str]:
         The answer and its reason in one sentence.
 
     Example:
-        >>> from gatewise.kernels.dispatch import Request
         >>> sequence_supports(Request("gru", "cuda", torch.float32, 10, 20, 3, 5))
         (False, 'the fused kernels run on the CPU, not on cuda')
     """
@@ -70,7 +65,6 @@ def bf16_supports(request: Request) -> tuple[bool, str]:
         The answer and its reason in one sentence.
 
     Example:
-        >>> from gatewise.kernels.dispatch import Request
         >>> bf16_supports(Request("mingru", "cpu", torch.float32, 10, 20, 3, 5))
         (False, 'bf16 was asked for, but mingru has no such products')
     """

@@ -1,6 +1,6 @@
 """The sequence operation as PyTorch operators, for ``torch.compile``, ``torch.export`` and fake tensors.
 
-Eager calls go straight to :class:`gatewise.kernels.fused.operators.SequenceFunction`, which reuses memory and is some
+Eager calls go straight to :class:`gatewise.kernels.fused.eager.SequenceFunction`, which reuses memory and is some
 tens of microseconds quicker. A graph needs operators without hidden state: here everything that the forward pass keeps
 is an output, and the backward pass works on copies of it.
 """
@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatewise.kernels.fused import operators
-from gatewise.kernels.fused.call import Options, saved_values
-from gatewise.kernels.fused.operators import DIFFERENTIABLE, Inputs, Kept
+from gatewise.kernels.fused.call import DIFFERENTIABLE, Inputs, Kept, Options, saved_values
+from gatewise.kernels.fused.eager import backward, dense, forward, is_plain
 
 __all__ = ["traced_sequence"]
 
@@ -45,7 +44,7 @@ def _or_empty(tensor: Tensor | None) -> Tensor:
 @torch.library.impl("gatewise::sequence", "CPU")  # type: ignore[untyped-decorator]
 def _sequence(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, settings, training = Inputs(*arguments[:_COUNT]), Options(*arguments[_COUNT:-1]), arguments[-1]
-    output, h_n, c_n, kept = operators.forward(settings, operators.dense(inputs), training, pooled=False)
+    output, h_n, c_n, kept = forward(settings, dense(inputs), training, pooled=False)
     return output, h_n, _or_empty(c_n), *(_or_empty(part) for part in kept)
 
 
@@ -58,7 +57,7 @@ def _fake_sequence(*arguments: Any) -> tuple[Tensor, ...]:
     new = source.new_empty
     values, lstm = steps * batch * hidden, settings.cell == "lstm"
     norms = [training and norm is not None for norm in (inputs.layer_norm_ih, inputs.layer_norm_hh)]
-    keeps = training and (settings.cell != "rnn" or not operators.is_plain(settings, inputs))
+    keeps = training and (settings.cell != "rnn" or not is_plain(settings, inputs))
     return (
         new(steps, batch, hidden),
         new(batch, hidden),
@@ -75,8 +74,8 @@ def _sequence_backward(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, output, rest = Inputs(*arguments[:_COUNT]), arguments[_COUNT], arguments[_COUNT + 1 :]
     kept = Kept(*(None if part.numel() == 0 else part.clone() for part in rest[:_KEPT]))
     grad_output, grad_h_n, grad_c_n, *settings = rest[_KEPT:-1]
-    gradients = operators.backward(
-        Options(*settings), operators.dense(inputs), output, kept, grad_output, grad_h_n, grad_c_n, tuple(rest[-1])
+    gradients = backward(
+        Options(*settings), dense(inputs), output, kept, grad_output, grad_h_n, grad_c_n, tuple(rest[-1])
     )
     return tuple(_or_empty(gradient) for gradient in gradients)
 
@@ -120,7 +119,7 @@ torch.library.register_autograd("gatewise::sequence_backward", _refuse, setup_co
 
 
 def traced_sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
-    """As :func:`gatewise.kernels.fused.operators.sequence`, through the operators.
+    """As :func:`gatewise.kernels.fused.sequence.sequence`, through the operators.
 
     Args:
         options: the cell and everything that is no tensor.

@@ -1,83 +1,27 @@
-"""The differentiable sequence operation behind ``fused.rnn``, ``fused.lstm`` and ``fused.gru``."""
+"""One direction of one layer over a whole batch, and its gradient, as eager code calls the compiled kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from gatewise.errors import OptionError
-from gatewise.kernels.fused.call import Options, Sequence, pointer, run, saved_values, threads
-from gatewise.kernels.fused.checks import check_inputs
+from gatewise.kernels.fused.call import (
+    DIFFERENTIABLE,
+    Inputs,
+    Kept,
+    Options,
+    Sequence,
+    pointer,
+    run,
+    saved_values,
+    threads,
+)
 from gatewise.kernels.fused.workspace import POOL
 
-__all__ = ["Inputs", "sequence", "zoneout_parts"]
-
-
-class Inputs(NamedTuple):
-    """The tensors of one call, in the order of their gradients; None where absent."""
-
-    x: Tensor | None
-    gates_x: Tensor | None
-    h0: Tensor | None
-    c0: Tensor | None
-    weight_ih: Tensor | None
-    weight_hh: Tensor
-    bias_ih: Tensor | None
-    bias_hh: Tensor | None
-    layer_norm_ih: Tensor | None = None
-    layer_norm_hh: Tensor | None = None
-    layer_norm_c: Tensor | None = None
-    layer_norm_c_bias: Tensor | None = None
-    peephole: Tensor | None = None
-    recurrent_mask: Tensor | None = None
-    zoneout_h_mask: Tensor | None = None
-    zoneout_c_mask: Tensor | None = None
-    lengths: Tensor | None = None
-
-
-DIFFERENTIABLE = 13
-"""How many of :class:`Inputs`, from the front, can have gradients."""
-
-
-class Kept(NamedTuple):
-    """What forward keeps for backward beside its inputs and its output."""
-
-    buffer: Tensor | None
-    cells: Tensor | None
-    normalized_x: Tensor | None
-    normalized_h: Tensor | None
-    deviations: Tensor | None
-
-    def lend(self, arguments: Sequence) -> None:
-        """Point the kernel to these."""
-        arguments.gates, arguments.cells = pointer(self.buffer), pointer(self.cells)
-        arguments.normalized_x, arguments.normalized_h = pointer(self.normalized_x), pointer(self.normalized_h)
-        arguments.deviations = pointer(self.deviations)
-
-    def give_back(self) -> None:
-        """Return what came from the pool."""
-        for tensor in (self.buffer, self.cells, self.normalized_x, self.normalized_h):
-            if tensor is not None:
-                POOL.give_back(tensor)
-
-
-def zoneout_parts(zoneout: Tensor | float | None) -> tuple[Tensor | None, float]:
-    """A zoneout argument as (keep mask of bytes or None, expectation).
-
-    Example:
-        >>> zoneout_parts(0.25)
-        (None, 0.25)
-    """
-    if zoneout is None:
-        return None, 0.0
-    if isinstance(zoneout, Tensor):
-        return (zoneout.view(torch.uint8) if zoneout.dtype == torch.bool else zoneout), 0.0
-    if not 0.0 <= zoneout <= 1.0:
-        raise OptionError("a zoneout probability lies outside its range", expected="0 to 1", got=zoneout)
-    return None, float(zoneout)
+__all__ = ["SequenceFunction", "backward", "dense", "forward", "is_plain"]
 
 
 def dense(inputs: Inputs) -> Inputs:
@@ -129,7 +73,6 @@ def _room(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size:
     )
 
 
-_EAGER = (Tensor, torch.nn.Parameter)
 _NOTHING = Kept(None, None, None, None, None)
 
 
@@ -215,26 +158,3 @@ class SequenceFunction(torch.autograd.Function):
             ctx.options, inputs, output, kept, grad_output, grad_h_n, grad_c_n, ctx.needs_input_grad[1:]
         )
         return (None, *gradients, *([None] * (len(inputs) - DIFFERENTIABLE)))
-
-
-def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
-    """Run a whole sequence: (output, h_n) or, for an LSTM, (output, h_n, c_n).
-
-    Args:
-        options: the cell and everything that is no tensor.
-        inputs: the tensors.
-
-    Returns:
-        ``output`` (T, B, H), ``h_n`` (B, H) and for an LSTM ``c_n`` (B, H).
-    """
-    check_inputs(inputs, options.gates)
-    source = inputs.gates_x if inputs.x is None else inputs.x
-    if torch.compiler.is_compiling() or type(source) not in _EAGER or type(inputs.weight_hh) not in _EAGER:
-        from gatewise.kernels.fused.traced import traced_sequence  # imports this module
-
-        return traced_sequence(options, inputs)
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):
-        result: tuple[Tensor, ...] = SequenceFunction.apply(options, *inputs)
-        return result
-    output, h_n, c_n, _ = forward(options, dense(inputs), False)
-    return (output, h_n) if c_n is None else (output, h_n, c_n)
