@@ -5,8 +5,9 @@ import torch
 
 from gatewise.errors import ShapeError
 from gatewise.kernels.dispatch import force
+from gatewise.kernels.fused.call import Inputs, Options
 from gatewise.kernels.fused.library import available_variants
-from gatewise.kernels.fused.scan_layer import scan_layer
+from gatewise.kernels.fused.sequence import sequence
 from gatewise.kernels.mingru.reference import step as mingru_step
 from gatewise.kernels.minlstm.reference import step as minlstm_step
 
@@ -14,6 +15,11 @@ pytestmark = pytest.mark.skipif(not available_variants(), reason="no compiled ke
 CELLS = {"mingru": (mingru_step, 2), "minlstm": (minlstm_step, 3)}
 SHAPES = [(5, 3, 4, 37), (1, 1, 1, 1), (6, 5, 3, 16), (30, 1, 9, 8), (3, 30, 5, 64), (7, 20, 40, 70)]
 cells = pytest.mark.parametrize("cell", CELLS)
+
+
+def scan_layer(cell, x, weight, bias, h0, lengths=None, reverse=False):
+    """The compiled layer: output and last state."""
+    return sequence(Options(cell, reverse), Inputs(x, h0, None, weight, None, bias, lengths=lengths))
 
 
 def oracle(step, gates_x, h0, lengths, reverse):
@@ -56,7 +62,7 @@ def make_leaves(cell, steps, batch, inputs, hidden, seed=0):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_equals_the_reference_with_all_gradients(cell, shape, kept, variant, monkeypatch):
     """Input product and scan in one pass; more rows than one chunk, widths that are no multiple of a register."""
-    monkeypatch.setattr("gatewise.kernels.fused.scan_layer.KEPT_VALUES", 1 << 30 if kept else 0)
+    monkeypatch.setattr("gatewise.kernels.fused.eager.KEPT_VALUES", 1 << 30 if kept else 0)
     step, _ = CELLS[cell]
     steps, batch, _, hidden = shape
     generator = torch.Generator().manual_seed(hidden)
@@ -164,11 +170,24 @@ def test_wrong_tensors_never_reach_the_pointers():
     for lengths in ([1, 2], [1, 2, 3], [1, -1, 2]):
         with pytest.raises(ShapeError, match="length"):
             scan_layer("mingru", x, weight, bias, h0, lengths=torch.tensor(lengths))
+    with pytest.raises(ShapeError, match="weight_hh"):
+        sequence(Options("mingru"), Inputs(x, h0, None, weight, torch.zeros(8, 4), bias))
 
 
-@pytest.mark.parametrize("lengths", [None, [1, 3]])
-def test_the_operator_keeps_torchs_rules(lengths):
-    """Schema, fake rule, autograd registration and tracing with unknown sizes."""
-    leaves = make_leaves("mingru", 3, 2, 5, 4)
-    rows, keep = None if lengths is None else torch.tensor(lengths), lengths is None  # kept: undefined past a row's end
-    torch.library.opcheck(torch.ops.gatewise.scan_layer, (*leaves, rows, False, "mingru", keep))
+@cells
+@pytest.mark.parametrize("kept", [True, False], ids=["gates kept", "gates computed again"])
+@pytest.mark.parametrize("lengths", [None, [1, 3]], ids=str)
+def test_a_traced_call_equals_an_eager_one(cell, lengths, kept, monkeypatch):
+    """Also that the operator keeps torch's rules: schema, fake rule, autograd registration."""
+    monkeypatch.setattr("gatewise.kernels.fused.eager.KEPT_VALUES", 1 << 30 if kept else 0)
+    leaves, rows = make_leaves(cell, 3, 2, 5, 4), None if lengths is None else torch.tensor(lengths)
+    compiled = torch.compile(lambda *each: scan_layer(cell, *each, lengths=rows), backend="aot_eager", fullgraph=True)
+    results = []
+    for call in (compiled, lambda *each: scan_layer(cell, *each, lengths=rows)):
+        output, last = call(*leaves)
+        results.append([output, last, *torch.autograd.grad((output * output).sum() + last.sum(), leaves)])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    x, weight, bias, h0 = leaves
+    inputs = Inputs(x, h0, None, weight, None, bias, lengths=rows)
+    tests = ("test_schema", "test_faketensor", "test_autograd_registration")
+    torch.library.opcheck(torch.ops.gatewise.sequence.default, (*inputs, *Options(cell), True), test_utils=tests)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 
 from gatewise.errors import KernelError, OptionError, did_you_mean
+from gatewise.kernels.info import LAYOUT_OPTIONS
+from gatewise.kernels.registry import CELLS, KERNELS
 
 __all__ = [
     "CANDIDATES",
@@ -29,24 +31,9 @@ __all__ = [
     "torch_supports",
 ]
 
-OPTIONS = frozenset(
-    {
-        "coupled",
-        "layer_norm",
-        "lengths",
-        "peephole",
-        "proj_size",
-        "recurrent_dropout",
-        "reset_before",
-        "reverse",
-        "update_replace",
-        "zoneout",
-    }
-)
+OPTIONS = LAYOUT_OPTIONS.union(*(info.options | (info.torch_options or frozenset()) for info in CELLS.values()))
 """Every option name that a request may carry."""
 
-_TORCH_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
-_TORCH_OPTIONS = frozenset({"lengths", "proj_size", "reverse", "update_replace"})
 _FUSED = ("avx512", "avx2", "neon", "baseline")
 _FORCED: list[str] = []
 _PRECISIONS = ("float32", "bf16")
@@ -58,7 +45,7 @@ class Request:
     """What is to be computed: one direction of one layer over a whole batch.
 
     Attributes:
-        cell: ``rnn_tanh``, ``rnn_relu``, ``lstm``, ``gru``, ``mingru``, ``minlstm`` or an own cell's name.
+        cell: one of :data:`gatewise.kernels.registry.KERNELS`, or an own cell's name.
         device: ``"cpu"``, ``"cuda"``, ...
         dtype: the precision the products run in (under autocast: autocast's).
         input_size: I.
@@ -116,16 +103,17 @@ def torch_supports(request: Request) -> tuple[bool, str]:
         >>> torch_supports(Request("gru", "cpu", torch.float32, 1, 1, 1, 1, frozenset({"reset_before"})))
         (False, "torch's gru has no reset_before")
     """
-    if request.cell not in _TORCH_CELLS:
+    info = KERNELS.get(request.cell)
+    if info is None or info.torch_options is None:
         return False, f"torch has no {request.cell} sequence function"
-    missing = sorted(request.options - _TORCH_OPTIONS)
+    missing = sorted(request.options - info.torch_options - LAYOUT_OPTIONS)
     if missing:
         return False, f"torch's {request.cell} has no {', '.join(missing)}"
     if request.batch == 0 or request.steps == 0:
         return False, "torch refuses empty sequences"
     if torch._C._are_functorch_transforms_active():
         return False, "torch.func transforms need plain operations"
-    if request.cell == "lstm" and "lengths" in request.options and torch.compiler.is_compiling():
+    if info.states > 1 and "lengths" in request.options and torch.compiler.is_compiling():
         return False, "packing a ragged batch cannot be traced"
     backend = "cuDNN" if request.device == "cuda" else "torch"
     return True, f"{backend} has a {request.cell} sequence function with these options"

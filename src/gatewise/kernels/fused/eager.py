@@ -21,13 +21,17 @@ from gatewise.kernels.fused.call import (
 )
 from gatewise.kernels.fused.workspace import POOL
 
-__all__ = ["SequenceFunction", "backward", "dense", "forward", "is_plain"]
+__all__ = ["SequenceFunction", "backward", "dense", "forward", "kept_values", "refuse_second_derivative"]
+
+KEPT_VALUES = 4 << 20
+"""Pre-activations up to this many (16 MB) are kept for the way back where no gate sees the state; computing more of
+them again beats fresh memory (``native/scan_layer_backward.h``)."""
 
 
 def dense(inputs: Inputs) -> Inputs:
     """The same tensors in the layout that the kernels read: x by strides, all others dense."""
     x = inputs.x
-    if x is not None and x.stride(2) != 1 and x.shape[2] > 1:
+    if x.stride(2) != 1 and x.shape[2] > 1:
         x = x.contiguous()
     if x is inputs.x and all(tensor is None or tensor.is_contiguous() for tensor in inputs[1:]):
         return inputs
@@ -36,15 +40,11 @@ def dense(inputs: Inputs) -> Inputs:
 
 def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool) -> Sequence:
     steps, batch, hidden_size = output.shape
-    arguments = Sequence(
-        steps, batch, 0, hidden_size, threads(), training, options.reverse, options.relu, options.reset_before,
-        options.update_replace, options.coupled, options.bf16,
-    )  # fmt: skip
     x = inputs.x
-    if x is not None:
-        arguments.input_size = x.shape[2]
-        arguments.x = x.data_ptr()
-        arguments.x_step_stride, arguments.x_batch_stride, _ = x.stride()
+    arguments = Sequence(
+        steps, batch, x.shape[2], hidden_size, threads(), training, options.reverse, options.flags, options.bf16,
+        x.data_ptr(), *x.stride()[:2],
+    )  # fmt: skip
     for name, tensor in zip(Inputs._fields[1:], inputs[1:], strict=True):
         if tensor is not None:
             setattr(arguments, name, tensor.data_ptr())
@@ -54,19 +54,28 @@ def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool)
 
 
 def is_plain(options: Options, inputs: Inputs) -> bool:
-    """Whether none of the options is on that an RNN's output alone cannot be differentiated with."""
-    given = (inputs.gates_x, inputs.layer_norm_ih, inputs.layer_norm_hh, inputs.recurrent_mask, inputs.zoneout_h_mask)
+    """Whether none of the options is on that make an output alone too little to go back from."""
+    given = (inputs.layer_norm_ih, inputs.layer_norm_hh, inputs.recurrent_mask, inputs.zoneout_h_mask)
     return options.zoneout_h == 0.0 and all(each is None for each in given)
 
 
+def kept_values(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size: int) -> int:
+    """How many values a training forward keeps in :attr:`Kept.buffer`; 0: it keeps none."""
+    values = steps * batch * hidden_size * saved_values(options)
+    if options.info.recurrent:
+        return 0 if options.info.output_suffices and is_plain(options, inputs) else values
+    return values if values <= KEPT_VALUES else 0
+
+
 def _room(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size: int, pooled: bool) -> Kept:
-    """Memory for what a training forward keeps. A plain RNN keeps nothing: its output says it all."""
+    """Memory for what a training forward keeps."""
+    norm_x, norm_h = inputs.layer_norm_ih is not None, inputs.layer_norm_hh is not None
     values = steps * batch * hidden_size
-    lstm, norm_x, norm_h = options.cell == "lstm", inputs.layer_norm_ih is not None, inputs.layer_norm_hh is not None
+    buffer = kept_values(options, inputs, steps, batch, hidden_size)
     take: Callable[[int], Tensor] = POOL.take if pooled else torch.empty
     return Kept(
-        None if options.cell == "rnn" and is_plain(options, inputs) else take(values * saved_values(options)),
-        take(values) if lstm else None,
+        take(buffer) if buffer else None,
+        take(values) if options.info.states > 1 else None,
         take(values * options.gates) if norm_x else None,
         take(values * options.gates) if norm_h else None,
         torch.empty(steps, batch, 4) if norm_x or norm_h else None,
@@ -80,13 +89,11 @@ def forward(
     options: Options, inputs: Inputs, training: bool, pooled: bool = True
 ) -> tuple[Tensor, Tensor, Tensor | None, Kept]:
     """Output, last states, and with ``training`` what the backward pass needs (from the pool, or fresh)."""
-    source = inputs.x if inputs.x is not None else inputs.gates_x
-    assert source is not None
-    steps, batch, _ = source.shape
-    hidden_size = inputs.weight_hh.shape[1]
+    steps, batch, _ = inputs.x.shape
+    hidden_size = inputs.weight_ih.shape[0] // options.gates
     output = torch.empty(steps, batch, hidden_size)
     h_n = torch.empty(batch, hidden_size)
-    c_n = torch.empty(batch, hidden_size) if options.cell == "lstm" else None
+    c_n = torch.empty(batch, hidden_size) if options.info.states > 1 else None
     kept = _room(options, inputs, steps, batch, hidden_size, pooled) if training else _NOTHING
     arguments = _arguments(options, inputs, output, training)
     arguments.h_n = h_n.data_ptr()
@@ -117,7 +124,7 @@ def backward(
         arguments.grad_output = grad_output.data_ptr()
         arguments.grad_output_step_stride, arguments.grad_output_batch_stride, _ = grad_output.stride()
     arguments.grad_h_n, arguments.grad_c_n = pointer(grad_h_n), pointer(grad_c_n)
-    if kept.buffer is None:
+    if kept.buffer is None and options.info.recurrent:
         kept = kept._replace(buffer=POOL.take(steps * batch * hidden_size * saved_values(options)))
     kept.lend(arguments)
     gradients: list[Tensor | None] = []
@@ -132,12 +139,30 @@ def backward(
     return gradients
 
 
+def refuse_second_derivative(ctx: Any, *gradients: Any) -> Any:
+    """Stand in for the gradient of a gradient, which these kernels do not have."""
+    raise RuntimeError(
+        "the fused kernels have no second derivative; run with GATEWISE_KERNEL=reference, or inside "
+        "gatewise.kernels.dispatch.force('reference'), for gradients of gradients"
+    )
+
+
+class _Once(torch.autograd.Function):
+    """A gradient that cannot be differentiated again; without this it would count as a constant."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient.view_as(gradient)
+
+    backward = staticmethod(refuse_second_derivative)
+
+
 class SequenceFunction(torch.autograd.Function):
     """One direction of one layer over a whole batch, with its gradient."""
 
     @staticmethod
     def forward(ctx: Any, options: Options, *tensors: Tensor | None) -> Any:
-        """Output, last hidden state and, for an LSTM, last cell state."""
+        """Output, and the last state or two."""
         inputs = dense(Inputs(*tensors))  # type: ignore[arg-type]
         output, h_n, c_n, kept = forward(options, inputs, True)
         ctx.save_for_backward(*inputs, output)
@@ -146,15 +171,17 @@ class SequenceFunction(torch.autograd.Function):
         return (output, h_n) if c_n is None else (output, h_n, c_n)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_output: Any, grad_h_n: Any, grad_c_n: Any = None) -> Any:
         """Gradients of all tensors; a second call repeats the forward pass, since the first consumed what it kept."""
         *tensors, output = ctx.saved_tensors
         inputs = Inputs(*tensors)
         kept, ctx.kept = ctx.kept, None
-        if kept is None:
-            kept = forward(ctx.options, inputs, True)[3]
-        gradients = backward(
-            ctx.options, inputs, output, kept, grad_output, grad_h_n, grad_c_n, ctx.needs_input_grad[1:]
-        )
+        with torch.no_grad():
+            if kept is None:
+                kept = forward(ctx.options, inputs, True)[3]
+            gradients = backward(
+                ctx.options, inputs, output, kept, grad_output, grad_h_n, grad_c_n, ctx.needs_input_grad[1:]
+            )
+        if torch.is_grad_enabled():  # create_graph=True
+            gradients = [None if each is None else _Once.apply(each.requires_grad_()) for each in gradients]
         return (None, *gradients, *([None] * (len(inputs) - DIFFERENTIABLE)))

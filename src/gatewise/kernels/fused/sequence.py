@@ -33,18 +33,28 @@ def zoneout_parts(zoneout: Tensor | float | None) -> tuple[Tensor | None, float]
 
 
 def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
-    """Run a whole sequence: (output, h_n) or, for an LSTM, (output, h_n, c_n).
+    """Run a whole sequence, differentiably; the equations are in ``kernels/<cell>/README.md``.
 
     Args:
         options: the cell and everything that is no tensor.
         inputs: the tensors.
 
     Returns:
-        ``output`` (T, B, H), ``h_n`` (B, H) and for an LSTM ``c_n`` (B, H).
+        ``output`` (T, B, H), zero past a row's end, ``h_n`` (B, H) and, where the cell has two states, ``c_n`` (B, H).
+
+    Raises:
+        ShapeError: a tensor has another shape, precision or device, or a length lies outside 0 to T.
+        KernelError: there are no compiled kernels, or memory is short.
+
+    Example:
+        >>> from gatewise.kernels.fused.library import load
+        >>> if load()[0] is not None:
+        ...     inputs = Inputs(torch.ones(2, 1, 3), torch.ones(1, 1), None, torch.zeros(2, 3), None)
+        ...     output, _ = sequence(Options("mingru"), inputs)
+        ...     assert output.flatten().tolist() == [0.75, 0.625]
     """
-    check_inputs(inputs, options.gates)
-    source = inputs.gates_x if inputs.x is None else inputs.x
-    if torch.compiler.is_compiling() or type(source) not in _EAGER or type(inputs.weight_hh) not in _EAGER:
+    check_inputs(inputs, options.gates, options.info.recurrent)
+    if torch.compiler.is_compiling() or type(inputs.x) not in _EAGER or type(inputs.weight_ih) not in _EAGER:
         return traced_sequence(options, inputs)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):
         result: tuple[Tensor, ...] = SequenceFunction.apply(options, *inputs)

@@ -66,7 +66,7 @@ void walk_forward_whole(const Cell& cell, const Sequence& q, const ForwardShared
     if (q.x != nullptr)
       whole_product(step.x, step.count, q.input_size, shared.weight_x, slots, panels, team, shared.zeros, sums, stride);
     float* state = sums + gates * width;
-    if (!q.reset_before) {
+    if (!cell.resets_before()) {
       whole_product(step.h_product, step.count, H, shared.weight_h, slots, panels, team, shared.zeros, state, stride);
     } else {
       whole_product(step.h_product, step.count, H, shared.weight_h, 2, panels, team, shared.zeros, state, stride);
@@ -144,7 +144,7 @@ void walk_backward_whole(const Cell& cell, const Sequence& q, const BackwardShar
       cell.backward_row(step, shared, r, scratch.sums + r * stride, width, scratch.bias);
     }
     team.meet();
-    if (q.reset_before) {
+    if (cell.resets_before()) {
       for (long r = 0; r < step.count; ++r)
         scratch.gradients[r] = cell.recurrent_gradient() + step.position[r] * cell.recurrent_size() + 2 * H;
       whole_column_product(scratch.gradients, step.count, {{0, 0}, {H, 0}}, shared.weight_n, panels, team, shared.zeros,
