@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -63,8 +63,16 @@ class Recurrent(Foundation):
         (torch.Size([3, 5, 40]), torch.Size([4, 3, 20]), True)
     """
 
+    classes: ClassVar[dict[str, type[Recurrent]]] = {}
+    """The public class of each cell that has one, as ``class GRU(Recurrent, cell="gru")`` states it."""
     _choices: tuple[tuple[str, Choice], ...] = ()
     _asked: tuple[object, ...] = ()
+
+    def __init_subclass__(cls, cell: str | None = None, **options: Any) -> None:
+        """Keep the class as the public one of ``cell``."""
+        super().__init_subclass__(**options)
+        if cell is not None:
+            Recurrent.classes[cell] = cls
 
     def forward(
         self, x: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | Sequence[int] | None = None

@@ -28,7 +28,7 @@ struct Gru {
   bool replaces() const { return (q.flags & kUpdateReplace) != 0; }
   int gates() const { return 3; }
   const int* order() const { return kOrder; }
-  Product product() const { return Product::kGruAfter; }
+  Product product() const { return Product::kLastApart; }
   int slots() const { return 4; }
   int input_slots() const { return 3; }
   int state_slots() const { return resets_before() ? 2 : 3; }

@@ -5,11 +5,12 @@
 // new state. A Cell says how its weights are laid out and what it does with the sums:
 //
 //   struct Cell {
-//     static constexpr bool kUnitPanels;  // a panel is up to 4 unit blocks of one gate (RNN), or all gates of one block
+//     static constexpr bool kUnitPanels;  // a panel is up to 4 unit blocks of one gate, or all gates of one block
 //     Product product() const;            // which slots the input and the state feed (gate panels)
 //     int slots() const;                  // sums per unit
 //     int input_slots(), state_slots() const;  // how many slots each product feeds
-//     bool resets_before() const;  // with options: the last gate's product is of what `forward_reset` makes of the state
+//     bool resets_before() const;  // with options: three gates, whose last one's product is with what `forward_reset`
+//                                  // makes of the state, and so comes after the others'
 //     void forward(const Step&, const Tile&) const;
 //   };
 #pragma once
@@ -185,7 +186,7 @@ struct ForwardScratch {
   Ahead ahead;
   float* sums = nullptr;    // one tile's, or with options all rows'
   float* masked = nullptr;  // (rows, H) states times the recurrent mask; or rounded rows, see enter_step
-  float* reset = nullptr;   // (rows, H) GRU with reset before
+  float* reset = nullptr;   // (rows, H) where the cell resets before
 };
 
 // Runs `rows` through all their steps for the panels in `mine`; meets the other threads at `barrier` if given.

@@ -1,5 +1,5 @@
-// The loop of cells whose gates see the input only: h_t = a_t * h_{t-1} + b_t, sequential over time, parallel over
-// rows and channels, with a_t and b_t computed from the pre-activations in registers.
+// Cells whose gates see the input only: h_t = a_t * h_{t-1} + b_t, sequential over time, parallel over rows and
+// channels, with a_t and b_t computed from the pre-activations in registers. scan_layer.h runs a whole layer of them.
 //
 // A Cell gives, for one register of channels,
 //     kGates                                   pre-activations per channel
@@ -14,7 +14,7 @@
 namespace gatewise {
 
 // Sizes and direction of one scan. lengths (B) may be null: every row has `steps`. In a reversed scan row b runs from
-// lengths[b] - 1 down to 0. Steps past a row's end give zero output and zero gradient and leave its state alone.
+// lengths[b] - 1 down to 0. Every channel is computed in the same order whatever the number of threads: same bits.
 struct Scan {
   int threads;
   bool reverse;

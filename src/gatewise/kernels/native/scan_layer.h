@@ -29,6 +29,7 @@ struct ScanLayer {
   }
 };
 
+// Of a GatewiseSequence it uses what such a cell has: no second state, recurrent weights, masks or gains.
 inline ScanLayer make_scan_layer(const Sequence& q) {
   return {{int(q.threads), q.reverse != 0, long(q.steps), long(q.batch), long(q.hidden_size), q.lengths},
           long(q.input_size), q.x, long(q.x_step_stride), long(q.x_batch_stride), q.weight_ih, q.bias_ih};

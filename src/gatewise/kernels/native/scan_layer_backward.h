@@ -27,7 +27,7 @@ template <class Cell> struct LayerBackward {
   const Sequence& q;
   const float* gates = q.gates;  // as the forward pass kept them, or null
   const float* initial = q.h0;
-  float* carried = q.grad_h0;    // (B,H) gradient of the state: of the last one first, of h_0 in the end
+  float* carried = q.grad_h0;    // (B,H) gradient of the state: of the last one at first, of h_0 in the end
   Workspace workspace{};
   Status status = kOk;
   PackedLayer<Cell> packed{};

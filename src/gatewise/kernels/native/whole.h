@@ -1,4 +1,4 @@
-// The walk through time with options: layer norm, zoneout, recurrent dropout, peepholes, the other readings of the GRU.
+// The walk through time with options: layer norm, zoneout, recurrent dropout, peepholes, a reset before the product.
 //
 // The plain walk finishes a tile of rows and units while its sums are in the first-level cache. Options want more: a
 // normalisation needs all units of a row, and each option would double the number of plain kernels. So here the tile
