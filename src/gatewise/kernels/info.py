@@ -64,11 +64,16 @@ class KernelInfo:
 
     def flags_of(self, name: str, options: frozenset[str] | set[str]) -> int:
         """The bits that one of :attr:`names` and a request's options set."""
-        return sum(bit for key, bit in self.flags.items() if key == name or key in options)
+        flags = 0
+        for key, bit in self.flags.items():
+            if key == name or key in options:
+                flags |= bit
+        return flags
 
     def gates_of(self, flags: int) -> int:
         """G where these bits are set."""
-        for option, gates in self.gates_with.items():
-            if flags & self.flags[option]:
-                return gates
+        if flags:
+            for option, gates in self.gates_with.items():
+                if flags & self.flags[option]:
+                    return gates
         return self.gates

@@ -53,7 +53,8 @@ def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
         ...     output, _ = sequence(Options("mingru"), inputs)
         ...     assert output.flatten().tolist() == [0.75, 0.625]
     """
-    check_inputs(inputs, options.gates, options.info.recurrent)
+    info = options.info
+    check_inputs(inputs, info.gates_of(options.flags), info.recurrent)
     if torch.compiler.is_compiling() or type(inputs.x) not in _EAGER or type(inputs.weight_ih) not in _EAGER:
         return traced_sequence(options, inputs)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):

@@ -1,9 +1,7 @@
-// The gated recurrent unit over whole sequences (Cho et al. 2014), reset after the product as PyTorch has it:
+// The gated recurrent unit over whole sequences, with its gradients: the equations of this folder's README.md.
 //
-//   r, z = sigmoid(W x + b + U h)      n = tanh(W x + b + r (U h + b'))      h' = z h + (1 - z) n
-//
-// Options: reset before the product, n = tanh(W x + b + U (r h) + b'); the other reading of the update gate,
-// h' = (1 - z) h + z n; layer norm (r and z share one mean and deviation, n has its own); zoneout; recurrent dropout.
+// The plain walk resets after the product and keeps. Options, which go by whole rows: reset before the product, the
+// other reading of the update gate, layer norm, zoneout, recurrent dropout.
 #include "../native/run.h"
 #include "../native/stream.h"
 
@@ -267,7 +265,7 @@ GATEWISE_INLINE F blend(const Layer& layer, F update, F old, F candidate) {
   return layer.flags & kUpdateReplace ? old + update * (candidate - old) : candidate + update * (old - candidate);
 }
 
-// Reset after the product: n = tanh(W_in x + b_in + r * (W_hn h + b_hn)).
+// Reset after the product.
 void step_after(const Layer& layer, const Row& row) {
   for (long block = 0; block < layer.blocks; ++block) {
     F sums[4], product[3] = {};
@@ -281,7 +279,7 @@ void step_after(const Layer& layer, const Row& row) {
   }
 }
 
-// Reset before the product: n = tanh(W_in x + b_in + W_hn (r * h) + b_hn); all of r is needed before any n.
+// Reset before the product: all of r is needed before any n.
 void step_before(const Layer& layer, const Row& row) {
   for (long block = 0; block < layer.blocks; ++block) {
     F sums[4];

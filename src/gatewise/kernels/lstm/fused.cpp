@@ -1,9 +1,7 @@
-// The long short-term memory over whole sequences (Hochreiter and Schmidhuber 1997):
+// The long short-term memory over whole sequences, with its gradients: the equations of this folder's README.md.
 //
-//   i, f, o = sigmoid(W x + b + U h)      g = tanh(W x + b + U h)      c' = f c + i g      h' = o tanh(c')
-//
-// Options: peepholes (i, f see c, o sees c'), coupled gates (i = 1 - f; gate order f, g, o), layer norm of the products
-// and of the cell that is shown, h' = o tanh(LN(c')), zoneout of h and c, recurrent dropout.
+// Options, which go by whole rows: peepholes, coupled gates, layer norm of the products and of the cell that is shown,
+// zoneout of h and c, recurrent dropout.
 #include "../native/run.h"
 #include "../native/stream.h"
 

@@ -1,5 +1,4 @@
-// Minimal GRU (Feng et al. 2024, arXiv:2410.01201, appendix B), one step and its way back; gates in memory: z, n.
-//     z = sigmoid(z_x)    n = g(n_x)    h' = (1 - z) h + z n
+// The minimal GRU, one step and its way back: the equations of this folder's README.md; gates in memory z, n.
 #include "../native/scan_layer_backward.h"
 #include "../native/stream.h"
 

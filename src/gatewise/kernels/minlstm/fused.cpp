@@ -1,5 +1,4 @@
-// Minimal LSTM (Feng et al. 2024, arXiv:2410.01201, appendix B), one step and its way back; gates in memory: f, i, n.
-//     f = sigmoid(f_x)   i = sigmoid(i_x)   f' = f / (f + i)   i' = i / (f + i)   n = g(n_x)   h' = f' h + i' n
+// The minimal LSTM, one step and its way back: the equations of this folder's README.md; gates in memory f, i, n.
 #include "../native/scan_layer_backward.h"
 #include "../native/stream.h"
 

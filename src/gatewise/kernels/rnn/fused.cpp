@@ -1,6 +1,6 @@
-// The plain recurrent network over whole sequences (Elman 1990): h' = tanh(W x + b + U h) or max(0, W x + b + U h).
+// The plain recurrent network over whole sequences, with its gradients: the equations of this folder's README.md.
 //
-// Options: layer norm of the two products, zoneout, recurrent dropout.
+// Options, which go by whole rows: layer norm of the two products, zoneout, recurrent dropout.
 #include "../native/run.h"
 #include "../native/stream.h"
 
