@@ -49,7 +49,7 @@ class Diagnosis:
         cpu: the CPU's name.
         machine: its family.
         cpus: how many this process may use.
-        features: instruction sets that matter here; empty when no library could be asked.
+        features: instruction sets that matter here; empty when there is no library.
         threads: torch's setting, which the kernels follow.
         python, torch: versions.
         torch_capability: the instruction set torch itself uses.
@@ -86,7 +86,7 @@ class Diagnosis:
 
 
 def cpu_name() -> str:
-    """The CPU's name as the system tells it.
+    """The CPU's name as the system reports it.
 
     Example:
         >>> len(cpu_name()) > 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from gatewise.errors import KernelError
 from gatewise.kernels.info import KernelInfo
 
 __all__ = ["CELLS", "KERNELS"]
@@ -19,7 +20,8 @@ def _discover() -> dict[str, KernelInfo]:
     for path in sorted(Path(__file__).parent.glob("*/info.py")):
         folder = path.parent.name
         info: KernelInfo = import_module(f"gatewise.kernels.{folder}.info").INFO
-        assert info.cell == folder, f"{path} describes {info.cell}"
+        if info.cell != folder:
+            raise KernelError(f"{path} describes another cell", expected=folder, got=info.cell)
         found[folder] = info
     return found
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.errors import OptionError, ShapeError
-from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, asked_precision, choose, forced_kernel
+from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, choose, forced_kernel, requested_precision
 from gatewise.kernels.fused.mask import random_mask
 from gatewise.nn import packed
 from gatewise.nn.cell import State
@@ -298,7 +298,7 @@ class Recurrent(Foundation):
             torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
             torch._C._are_functorch_transforms_active(),
             forced_kernel(),
-            asked_precision(),
+            requested_precision(),
             *CANDIDATES,
         )
         if asked != self._asked:
@@ -333,7 +333,7 @@ class Recurrent(Foundation):
                 steps=x.shape[0],
                 options=cell.kernel_options() | {name for name, on in present.items() if on},
                 needs_grad=torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
-                precision=asked_precision(),
+                precision=requested_precision(),
             )
         )
 

@@ -51,15 +51,15 @@ def bf16_supports(request: Request) -> tuple[bool, str]:
 
     Example:
         >>> bf16_supports(Request("mingru", "cpu", torch.float32, 10, 20, 3, 5))
-        (False, 'bf16 was asked for, but mingru has no such products')
+        (False, 'bf16 was requested, but mingru has no such products')
     """
     info = KERNELS.get(request.cell)
     if info is None or not info.bf16:
-        return False, f"bf16 was asked for, but {request.cell} has no such products"
+        return False, f"bf16 was requested, but {request.cell} has no such products"
     extra = sorted(request.options - LAYOUT_OPTIONS)
     if extra:
-        return False, f"bf16 was asked for, but there are no such products with {', '.join(extra)}"
-    return True, "products of bfloat16, as asked"
+        return False, f"bf16 was requested, but there are no such products with {', '.join(extra)}"
+    return True, "products of bfloat16, as requested"
 
 
 def _expect(name: str, tensor: Tensor | None, shape: tuple[int, ...], axes: str, dtype: torch.dtype) -> None:

@@ -50,7 +50,7 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         possible, why = checks.bf16_supports(request)
         if possible and implementation == "fused-avx512" and "avx512_bf16" in library.cpu_features():
             return Choice(f"{implementation}-bf16", f"{why}; {loaded}"), loaded
-        why = why if not possible else f"bf16 was asked for, but {implementation} on this CPU has no such products"
+        why = why if not possible else f"bf16 was requested, but {implementation} on this CPU has no such products"
         return Choice(implementation, f"in float32: {why}; {loaded}"), loaded
     return Choice(implementation, loaded), loaded
 
