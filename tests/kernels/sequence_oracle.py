@@ -1,4 +1,7 @@
-"""Runs a compiled sequence kernel and the float64 reference equations on the same numbers, and compares everything."""
+"""Runs a compiled sequence kernel and the float64 reference equations on the same numbers, and compares everything.
+
+The kernel is called as the layers call it: one :class:`Direction` through :func:`gatewise.nn.fused.run_fused`.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatewise.kernels import dispatch, fused
+from gatewise.kernels import dispatch
+from gatewise.kernels.fused.library import available_variants
 from gatewise.kernels.gru.reference import step as gru_step
 from gatewise.kernels.lstm.reference import step as lstm_step
 from gatewise.kernels.products import input_product
 from gatewise.kernels.rnn.reference import step as rnn_step
+from gatewise.nn.cell import Cell, cell_class
+from gatewise.nn.fused import run_fused
+from gatewise.nn.time_loop import Direction
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-needs_kernels = pytest.mark.skipif(not fused.available_variants(), reason="the fused kernels are not compiled here")
-variants = pytest.mark.parametrize("variant", fused.available_variants() or ("none",))
+CHOICE = dispatch.Choice("fused", "the test calls it")
+needs_kernels = pytest.mark.skipif(not available_variants(), reason="the fused kernels are not compiled here")
+variants = pytest.mark.parametrize("variant", available_variants() or ("none",))
 
 
 @dataclass
@@ -33,7 +41,6 @@ class Case:
     reverse: bool = False
     bias: bool = True
     initial: bool = True
-    from_gates: bool = False
     layer_norm: bool = False
     mask: bool = False
     zoneout: str = ""  # "mask" or "expectation"
@@ -56,27 +63,25 @@ class Case:
         B, T, H, rows = self.batch, self.steps, self.hidden_size, self.gates * self.hidden_size
         scale = 1.5 / math.sqrt(H)
         made = {"weight_hh": draw(rows, H, scale=scale)}
-        if self.from_gates:
-            made["gates_x"] = draw(T, B, rows, scale=2.0)
-        else:
-            made |= {"x": draw(T, B, self.input_size, scale=2.0), "weight_ih": draw(rows, self.input_size, scale=scale)}
+        made |= {"x": draw(T, B, self.input_size, scale=2.0), "weight_ih": draw(rows, self.input_size, scale=scale)}
         if self.bias:
-            made["bias_hh"] = draw(rows)
-            if "x" in made:
-                made["bias_ih"] = draw(rows)
+            made |= {"bias_hh": draw(rows), "bias_ih": draw(rows)}
         if self.initial:
             made["h0"] = draw(B, H)
             if self.cell == "lstm":
                 made["c0"] = draw(B, H)
         if self.layer_norm:
-            made["layer_norm_hh"] = draw(rows) + 1.5
-            if "x" in made:
-                made["layer_norm_ih"] = draw(rows) + 1.5
+            made |= {"layer_norm_hh": draw(rows) + 1.5, "layer_norm_ih": draw(rows) + 1.5}
             if self.cell == "lstm":
                 made |= {"layer_norm_c": draw(H) + 1.5, "layer_norm_c_bias": draw(H)}
         if self.peephole:
-            made["peephole"] = draw(self.gates - 1, H)
+            made["weight_peephole"] = draw(self.gates - 1, H)
         return made
+
+    def cell_object(self) -> Cell:
+        """The cell as a layer would hold it."""
+        options = dict(self.options, peephole=True) if self.peephole else self.options
+        return cell_class(self.cell)(self.input_size, self.hidden_size, self.bias, self.layer_norm, **options)
 
     def fixed(self) -> dict[str, object]:
         """Masks and the like, which have no gradient."""
@@ -105,11 +110,9 @@ def oracle(case: Case, given: dict[str, Tensor]) -> tuple[Tensor, ...]:
     weight_hh = given["weight_hh"]
     zero = weight_hh.new_zeros(case.batch, case.hidden_size)
     h, c = given.get("h0", zero), given.get("c0", zero)
-    gates_x = given.get("gates_x")
-    if gates_x is None:
-        blocks = (2 * case.hidden_size, case.hidden_size) if case.cell == "gru" else None
-        gain = given.get("layer_norm_ih")
-        gates_x = input_product(given["x"], given["weight_ih"], given.get("bias_ih"), gain, blocks)
+    blocks = (2 * case.hidden_size, case.hidden_size) if case.cell == "gru" else None
+    gain = given.get("layer_norm_ih")
+    gates_x = input_product(given["x"], given["weight_ih"], given.get("bias_ih"), gain, blocks)
     lengths = torch.tensor(case.lengths or [case.steps] * case.batch)
     mask = fixed.get("recurrent_mask")
     common = {"layer_norm_hh": given.get("layer_norm_hh")}
@@ -120,7 +123,7 @@ def oracle(case: Case, given: dict[str, Tensor]) -> tuple[Tensor, ...]:
         if case.cell == "lstm":
             more = {name: given.get(name) for name in ("layer_norm_c", "layer_norm_c_bias")}
             new = lstm_step(
-                gates_x[t], h, c, weight_hh, given.get("bias_hh"), weight_peephole=given.get("peephole"),
+                gates_x[t], h, c, weight_hh, given.get("bias_hh"), weight_peephole=given.get("weight_peephole"),
                 **common, **more, **case.options,
             )  # fmt: skip
         else:
@@ -137,14 +140,21 @@ def oracle(case: Case, given: dict[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 def kernel(case: Case, given: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    """The compiled kernel."""
-    lengths = None if case.lengths is None else torch.tensor(case.lengths)
-    function = getattr(fused, case.cell)
-    names = ("x", "h0", "c0") if case.cell == "lstm" else ("x", "h0")
-    first = [given.get(name) for name in names]
-    rest = {name: tensor for name, tensor in given.items() if name not in names}
-    rest.setdefault("weight_ih", None)
-    return function(*first, **rest, **case.fixed(), **case.options, lengths=lengths, reverse=case.reverse)
+    """The compiled kernel; an initial state that is not given is None, which it takes as zeros."""
+    cell, fixed = case.cell_object(), case.fixed()
+    weights = {name: tensor for name, tensor in given.items() if name not in ("x", "h0", "c0")}
+    direction = Direction(
+        cell,
+        given["x"],
+        tuple(given.get(name) for name in ("h0", "c0")[: len(cell.states)]),
+        weights,
+        None if case.lengths is None else torch.tensor(case.lengths),
+        case.reverse,
+        fixed.get("recurrent_mask"),
+        tuple(fixed.get(name) for name in ("zoneout_h", "zoneout_c")[: len(cell.states)]) if case.zoneout else (),
+    )
+    output, final = run_fused(CHOICE, direction)
+    return output, *final
 
 
 def _close(what: str, got: Tensor, expected: Tensor, tolerance: float) -> None:

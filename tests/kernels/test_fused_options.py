@@ -42,12 +42,6 @@ def test_each_option(cell, options, reverse, option, variant):
 
 
 @variants
-@readings
-def test_layer_norm_from_finished_input_gates(cell, options, variant):
-    compare(Case(cell, 3, 5, hidden_size=33, from_gates=True, layer_norm=True, options=options), variant, 5e-5)
-
-
-@variants
 @pytest.mark.parametrize("coupled", [False, True])
 @pytest.mark.parametrize("extra", [{}, {"layer_norm": True}, {"zoneout": "mask", "mask": True}], ids=str)
 def test_peepholes(coupled, extra, variant):

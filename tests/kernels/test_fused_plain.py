@@ -50,15 +50,7 @@ def test_without_bias_or_initial_state(cell, options, variant):
     compare(Case(cell, bias=False, initial=False, options=options), variant)
 
 
-@variants
 @cells
-@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
-def test_from_finished_input_gates(cell, options, reverse, variant):
-    compare(Case(cell, 4, 5, hidden_size=18, from_gates=True, reverse=reverse, options=options), variant)
-
-
-@cells
-@pytest.mark.parametrize("from_gates", [False, True])
 @pytest.mark.parametrize(("batch", "steps"), [(3, 0), (0, 3), (0, 0)])
-def test_nothing_to_do(cell, options, batch, steps, from_gates):
-    compare(Case(cell, batch, steps, options=options, from_gates=from_gates))
+def test_nothing_to_do(cell, options, batch, steps):
+    compare(Case(cell, batch, steps, options=options))

@@ -99,7 +99,7 @@ def test_without_libraries_forcing_one_fails_with_the_fix(tmp_path):
     )
     name = building.variants_here()[0].name if building.variants_here() else "avx2"
     text = run_python(code, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL=name)[0]
-    assert f"the {name} kernel was asked for" in text
+    assert f"the {name} kernel was requested" in text
     assert "fix:" in text
 
 

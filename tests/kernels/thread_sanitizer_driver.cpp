@@ -64,24 +64,11 @@ void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned) 
   for (std::thread& other : others) other.join();
 }
 
-int gatewise_rnn_forward(const GatewiseSequence*);
-int gatewise_rnn_backward(const GatewiseSequence*);
-int gatewise_lstm_forward(const GatewiseSequence*);
-int gatewise_lstm_backward(const GatewiseSequence*);
-int gatewise_gru_forward(const GatewiseSequence*);
-int gatewise_gru_backward(const GatewiseSequence*);
-int32_t gatewise_mingru_forward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, float*);
-int32_t gatewise_minlstm_forward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, float*);
-int32_t gatewise_minlstm_layer_forward(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t,
-                                       int64_t, const float*, const float*, const int64_t*, float*, float*, float*);
-int32_t gatewise_minlstm_layer_backward(int32_t, int32_t, int64_t, int64_t, int64_t, int64_t, const float*, int64_t,
-                                        int64_t, const float*, const float*, const int64_t*, const float*, const float*,
-                                        const float*, const float*, float*, float*, float*, float*);
+using Call = int(const GatewiseSequence*);
+Call gatewise_rnn_forward, gatewise_rnn_backward, gatewise_lstm_forward, gatewise_lstm_backward, gatewise_gru_forward,
+    gatewise_gru_backward, gatewise_mingru_forward, gatewise_mingru_backward, gatewise_minlstm_forward,
+    gatewise_minlstm_backward;
 void gatewise_mask(uint8_t*, int64_t, uint32_t, uint32_t, uint32_t, int32_t);
-void gatewise_mingru_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
-                              const float*, const float*, float*, float*);
-void gatewise_minlstm_backward(int32_t, int32_t, int64_t, int64_t, int64_t, const float*, const int64_t*, const float*,
-                               const float*, const float*, float*, float*);
 }
 
 namespace {
@@ -97,9 +84,7 @@ std::vector<float> numbers(long count) {
   return made;
 }
 
-using Call = int (*)(const GatewiseSequence*);
-
-void run_sequence(Call forward, Call backward, int gates, int saved, long T, long B, long I, long H, int threads,
+void run_sequence(Call* forward, Call* backward, int gates, int saved, long T, long B, long I, long H, int threads,
                   bool ragged, bool options = false) {
   auto x = numbers(T * B * I), wih = numbers(gates * H * I), whh = numbers(gates * H * H), bias = numbers(gates * H);
   auto h0 = numbers(B * H), grad = numbers(T * B * H);
@@ -114,7 +99,7 @@ void run_sequence(Call forward, Call backward, int gates, int saved, long T, lon
   q.h0 = h0.data(), q.output = output.data(), q.h_n = hn.data(), q.gates = kept.data();
   if (gates == 4) q.c0 = h0.data(), q.c_n = cn.data(), q.cells = cells.data();
   if (ragged) q.lengths = lengths.data();
-  if (options) q.recurrent_mask = h0.data(), q.zoneout_h = 0.2, q.zoneout_c = 0.1, q.reset_before = gates == 3;
+  if (options) q.recurrent_mask = h0.data(), q.zoneout_h = 0.2, q.zoneout_c = 0.1, q.flags = gates == 3;  // GRU: reset before
   q.grad_output = grad.data(), q.grad_output_step_stride = B * H, q.grad_output_batch_stride = H;
   q.grad_x = gx.data(), q.grad_h0 = gh.data(), q.grad_weight_ih = gwih.data(), q.grad_weight_hh = gwhh.data();
   q.grad_bias_ih = gb.data(), q.grad_bias_hh = gb2.data();
@@ -122,32 +107,20 @@ void run_sequence(Call forward, Call backward, int gates, int saved, long T, lon
   if (forward(&q) != 0 || backward(&q) != 0) std::printf("a call failed\n");
 }
 
-void run_scans() {
-  const long T = 100, B = 13, H = 130;  // enough registers for four threads
-  auto gates = numbers(T * B * 3 * H), h0 = numbers(B * H), grad = numbers(T * B * H);
-  std::vector<float> state(h0), output(grad.size()), grad_gates(gates.size());
-  if (gatewise_mingru_forward(4, 0, T, B, H, gates.data(), nullptr, state.data(), output.data()) != 0) std::printf("failed\n");
-  gatewise_mingru_backward(4, 0, T, B, H, gates.data(), nullptr, h0.data(), output.data(), grad.data(), state.data(),
-                           grad_gates.data());
-  state = h0;
-  if (gatewise_minlstm_forward(4, 1, T, B, H, gates.data(), nullptr, state.data(), output.data()) != 0) std::printf("failed\n");
-  gatewise_minlstm_backward(4, 1, T, B, H, gates.data(), nullptr, h0.data(), output.data(), grad.data(), state.data(),
-                            grad_gates.data());
-}
-
-void run_scan_layers(bool keep) {
-  const long T = 60, B = 13, I = 20, H = 70;  // several chunks on the way back
-  auto x = numbers(T * B * I), weight = numbers(3 * H * I), bias = numbers(3 * H), h0 = numbers(B * H);
+// A cell whose gates see the input only; with or without what the way back may find kept.
+void run_scan(Call* forward, Call* backward, int gates, bool reverse, bool keep) {
+  const long T = 60, B = 13, I = 20, H = 130;  // several chunks on the way back
+  auto x = numbers(T * B * I), weight = numbers(gates * H * I), bias = numbers(gates * H), h0 = numbers(B * H);
   auto grad = numbers(T * B * H);
-  std::vector<float> state(h0), output(grad.size()), gates(size_t(T * B * 3 * H)), gx(x.size()), gw(weight.size());
+  std::vector<float> last(h0), output(grad.size()), kept(size_t(T * B * gates * H)), gx(x.size()), gw(weight.size());
   std::vector<float> gb(bias.size()), gh(h0.size());
-  float* kept = keep ? gates.data() : nullptr;
-  const int first = gatewise_minlstm_layer_forward(4, 0, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(),
-                                                   nullptr, state.data(), output.data(), kept);
-  const int second = gatewise_minlstm_layer_backward(4, 0, T, B, I, H, x.data(), B * I, I, weight.data(), bias.data(),
-                                                     nullptr, kept, h0.data(), output.data(), grad.data(), gh.data(),
-                                                     gx.data(), gw.data(), gb.data());
-  if (first != 0 || second != 0) std::printf("failed\n");
+  GatewiseSequence q{};
+  q.steps = T, q.batch = B, q.input_size = I, q.hidden_size = H, q.threads = 4, q.training = 1, q.reverse = reverse;
+  q.x = x.data(), q.x_step_stride = B * I, q.x_batch_stride = I, q.weight_ih = weight.data(), q.bias_ih = bias.data();
+  q.h0 = h0.data(), q.output = output.data(), q.h_n = last.data(), q.gates = keep ? kept.data() : nullptr;
+  q.grad_output = grad.data(), q.grad_output_step_stride = B * H, q.grad_output_batch_stride = H;
+  q.grad_x = gx.data(), q.grad_h0 = gh.data(), q.grad_weight_ih = gw.data(), q.grad_bias_ih = gb.data();
+  if (forward(&q) != 0 || backward(&q) != 0) std::printf("a call failed\n");
 }
 
 }  // namespace
@@ -170,9 +143,10 @@ int main() {
     run_sequence(gatewise_lstm_forward, gatewise_lstm_backward, 4, 4, 3, 5, 700, 290, 2, true);  // weights beyond a cache
     std::vector<uint8_t> mask(200'001);
     gatewise_mask(mask.data(), int64_t(mask.size()), 1, 2, 1u << 30, 3);
-    run_scans();
-    run_scan_layers(true);
-    run_scan_layers(false);
+    for (bool keep : {true, false}) {
+      run_scan(gatewise_mingru_forward, gatewise_mingru_backward, 2, false, keep);
+      run_scan(gatewise_minlstm_forward, gatewise_minlstm_backward, 3, true, keep);
+    }
   };
   std::thread beside(everything);  // calls from two threads at once share the pool of scratch memory
   everything();

@@ -94,7 +94,7 @@ def test_options_run_in_float32_and_say_so(change):
         with nn.precision("bf16"):
             asked, _ = layer(x)
     assert torch.equal(plain, asked)
-    assert "bf16 was asked for" in layer.explain_kernel()
+    assert "bf16 was requested" in layer.explain_kernel()
 
 
 @pytest.mark.parametrize("kernel", [None, "reference", "torch"])

@@ -151,7 +151,7 @@ def test_kernel_and_its_reason_are_told():
         layer(torch.randn(5, 2, 3))
     assert layer.kernel == "reference"
     assert [place for place, _ in layer.choices] == ["l0", "l0_reverse", "l1", "l1_reverse"]
-    assert "l1_reverse: reference (torch was asked for, but torch's gru has no reset_before)" in layer.explain_kernel()
+    assert "l1_reverse: reference (torch was requested, but torch's gru has no reset_before)" in layer.explain_kernel()
 
 
 def test_the_environment_forces_a_kernel(monkeypatch):

@@ -1,6 +1,6 @@
 """Chooses how one direction of one layer is computed, and says why.
 
-The order of preference: what ``GATEWISE_KERNEL`` or :func:`force` asks for; else the first implementation of
+The order of preference: what ``GATEWISE_KERNEL`` or :func:`force` requests; else the first implementation of
 :data:`CANDIDATES` that supports the request; else the reference. Nothing is swapped silently: every
 :class:`Choice` carries its reason, and layers keep the last ones (``layer.explain_kernel()``).
 """
@@ -15,38 +15,25 @@ from dataclasses import dataclass
 import torch
 
 from gatewise.errors import KernelError, OptionError, did_you_mean
+from gatewise.kernels.info import LAYOUT_OPTIONS
+from gatewise.kernels.registry import CELLS, KERNELS
 
 __all__ = [
     "CANDIDATES",
     "OPTIONS",
     "Choice",
     "Request",
-    "asked_precision",
     "choose",
     "force",
     "forced_kernel",
     "precision",
+    "requested_precision",
     "torch_supports",
 ]
 
-OPTIONS = frozenset(
-    {
-        "coupled",
-        "layer_norm",
-        "lengths",
-        "peephole",
-        "proj_size",
-        "recurrent_dropout",
-        "reset_before",
-        "reverse",
-        "update_replace",
-        "zoneout",
-    }
-)
+OPTIONS = LAYOUT_OPTIONS.union(*(info.options | (info.torch_options or frozenset()) for info in CELLS.values()))
 """Every option name that a request may carry."""
 
-_TORCH_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
-_TORCH_OPTIONS = frozenset({"lengths", "proj_size", "reverse", "update_replace"})
 _FUSED = ("avx512", "avx2", "neon", "baseline")
 _FORCED: list[str] = []
 _PRECISIONS = ("float32", "bf16")
@@ -58,7 +45,7 @@ class Request:
     """What is to be computed: one direction of one layer over a whole batch.
 
     Attributes:
-        cell: ``rnn_tanh``, ``rnn_relu``, ``lstm``, ``gru``, ``mingru``, ``minlstm`` or an own cell's name.
+        cell: one of :data:`gatewise.kernels.registry.KERNELS`, or an own cell's name.
         device: ``"cpu"``, ``"cuda"``, ...
         dtype: the precision the products run in (under autocast: autocast's).
         input_size: I.
@@ -116,16 +103,17 @@ def torch_supports(request: Request) -> tuple[bool, str]:
         >>> torch_supports(Request("gru", "cpu", torch.float32, 1, 1, 1, 1, frozenset({"reset_before"})))
         (False, "torch's gru has no reset_before")
     """
-    if request.cell not in _TORCH_CELLS:
+    info = KERNELS.get(request.cell)
+    if info is None or info.torch_options is None:
         return False, f"torch has no {request.cell} sequence function"
-    missing = sorted(request.options - _TORCH_OPTIONS)
+    missing = sorted(request.options - info.torch_options - LAYOUT_OPTIONS)
     if missing:
         return False, f"torch's {request.cell} has no {', '.join(missing)}"
     if request.batch == 0 or request.steps == 0:
         return False, "torch refuses empty sequences"
     if torch._C._are_functorch_transforms_active():
         return False, "torch.func transforms need plain operations"
-    if request.cell == "lstm" and "lengths" in request.options and torch.compiler.is_compiling():
+    if info.states > 1 and "lengths" in request.options and torch.compiler.is_compiling():
         return False, "packing a ragged batch cannot be traced"
     backend = "cuDNN" if request.device == "cuda" else "torch"
     return True, f"{backend} has a {request.cell} sequence function with these options"
@@ -136,7 +124,7 @@ CANDIDATES: list[Callable[[Request], tuple[Choice | None, str]]] = []
 
 
 def forced_kernel() -> str | None:
-    """The implementation asked for by :func:`force` or the environment variable ``GATEWISE_KERNEL``, or None.
+    """The implementation requested by :func:`force` or the environment variable ``GATEWISE_KERNEL``, or None.
 
     Raises:
         KernelError: the name is unknown.
@@ -181,7 +169,7 @@ def precision(name: str) -> Iterator[None]:
     """Let layers round what enters their products inside the ``with`` block; for all threads of the process.
 
     ``bf16`` multiplies bfloat16 numbers (8 bits of precision) and sums in float32: inference takes about two thirds of
-    the time, and outputs move by some thousandths. It is a wish: a layer whose cell, options or CPU have no such
+    the time, and outputs move by some thousandths. It is a preference: a layer whose cell, options or CPU have no such
     products runs in float32 and says so in ``layer.explain_kernel()``. States, biases and gates stay float32.
 
     Args:
@@ -192,9 +180,9 @@ def precision(name: str) -> Iterator[None]:
 
     Example:
         >>> with precision("bf16"):
-        ...     asked_precision()
+        ...     requested_precision()
         'bf16'
-        >>> asked_precision()
+        >>> requested_precision()
         'float32'
     """
     if name not in _PRECISIONS:
@@ -206,11 +194,11 @@ def precision(name: str) -> Iterator[None]:
         _PRECISION.pop()
 
 
-def asked_precision() -> str:
-    """What :func:`precision` asks for at the moment; ``float32`` outside of it.
+def requested_precision() -> str:
+    """What :func:`precision` requests at the moment; ``float32`` outside of it.
 
     Example:
-        >>> asked_precision()
+        >>> requested_precision()
         'float32'
     """
     return _PRECISION[-1] if _PRECISION else "float32"
@@ -232,7 +220,7 @@ def choose(request: Request) -> Choice:
     Example:
         >>> with force("torch"):
         ...     choose(Request("mingru", "cpu", torch.float32, 4, 4, 2, 3)).reason
-        'torch was asked for, but torch has no mingru sequence function'
+        'torch was requested, but torch has no mingru sequence function'
     """
     forced = forced_kernel()
     if request.precision == "bf16" and request.needs_grad:
@@ -241,12 +229,12 @@ def choose(request: Request) -> Choice:
             fix='run it under torch.no_grad(), or outside of nn.precision("bf16")',
         )
     if forced == "reference":
-        return Choice("reference", "the reference was asked for")
+        return Choice("reference", "the reference was requested")
     supported, torch_reason = torch_supports(request)
     if forced == "torch":
         if supported:
-            return Choice("torch", f"torch was asked for; {torch_reason}")
-        return Choice("reference", f"torch was asked for, but {torch_reason}")
+            return Choice("torch", f"torch was requested; {torch_reason}")
+        return Choice("reference", f"torch was requested, but {torch_reason}")
     refusals = []
     for candidate in CANDIDATES:
         choice, reason = candidate(request)
@@ -256,7 +244,7 @@ def choose(request: Request) -> Choice:
     why_not = "; ".join(refusals)
     if forced is not None:
         raise KernelError(
-            f"the {forced} kernel was asked for but cannot run this {request.cell}",
+            f"the {forced} kernel was requested but cannot run this {request.cell}",
             got=why_not or "no compiled kernel is installed",
             fix="unset GATEWISE_KERNEL, or set it to reference or torch",
         )

@@ -17,24 +17,9 @@ from gatewise.kernels.building import compiler_command
 from gatewise.kernels.dispatch import Request, choose
 from gatewise.kernels.fused import library
 from gatewise.kernels.fused.selection import offer as _registered  # noqa: F401 - registers the compiled kernels
+from gatewise.kernels.registry import CELLS, KERNELS
 
 __all__ = ["CellReport", "Diagnosis", "diagnose"]
-
-CASES: tuple[tuple[str, frozenset[str]], ...] = (
-    ("rnn_tanh", frozenset()),
-    ("rnn_relu", frozenset()),
-    ("lstm", frozenset()),
-    ("lstm", frozenset({"peephole"})),
-    ("lstm", frozenset({"coupled"})),
-    ("lstm", frozenset({"proj_size"})),
-    ("gru", frozenset()),
-    ("gru", frozenset({"reset_before"})),
-    ("gru", frozenset({"lengths"})),
-    ("gru", frozenset({"layer_norm", "zoneout", "recurrent_dropout"})),
-    ("mingru", frozenset()),
-    ("minlstm", frozenset()),
-)
-"""What the diagnosis asks about: a cell and its options."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +49,7 @@ class Diagnosis:
         cpu: the CPU's name.
         machine: its family.
         cpus: how many this process may use.
-        features: instruction sets that matter here; empty when no library could be asked.
+        features: instruction sets that matter here; empty when there is no library.
         threads: torch's setting, which the kernels follow.
         python, torch: versions.
         torch_capability: the instruction set torch itself uses.
@@ -101,7 +86,7 @@ class Diagnosis:
 
 
 def cpu_name() -> str:
-    """The CPU's name as the system tells it.
+    """The CPU's name as the system reports it.
 
     Example:
         >>> len(cpu_name()) > 0
@@ -182,9 +167,14 @@ def _diagnose() -> Diagnosis:
     compiler, openmp = _compiler(), library.openmp_runtimes()
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = torch.get_num_threads()
-    cells = [_cell_report(cell, options, torch.float32) for cell, options in CASES]
-    cells.append(_cell_report("gru", frozenset(), torch.float64))
-    cells += [_bf16_report(cell) for cell in ("rnn_tanh", "lstm", "gru")]
+    cells = [
+        _cell_report(name, options, torch.float32)
+        for info in CELLS.values()
+        for name in info.names
+        for options in (frozenset(), *info.reported)
+    ]
+    cells.append(_cell_report(next(iter(KERNELS)), frozenset(), torch.float64))  # one stands for all
+    cells += [_bf16_report(info.names[0]) for info in CELLS.values() if info.bf16]
     return Diagnosis(
         cpu=cpu_name(),
         machine=platform.machine(),

@@ -32,7 +32,7 @@ def _one_of(option: str, value: object, allowed: tuple[str, ...]) -> str:
 
 @register_cell("rnn")
 class RNNCell(Cell):
-    """``h_t = act(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``, see :func:`gatewise.kernels.rnn.reference.step`.
+    """An activation of the sum of both products, see :func:`gatewise.kernels.rnn.reference.step`.
 
     Args:
         nonlinearity: ``"tanh"`` or ``"relu"``.

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from gatewise.kernels.dispatch import Choice
 from gatewise.kernels.fused import selection as selection
-from gatewise.kernels.fused.call import Options
-from gatewise.kernels.fused.operators import Inputs, sequence, zoneout_parts
-from gatewise.kernels.fused.scan_layer import scan_layer
+from gatewise.kernels.fused.call import Inputs, Options
+from gatewise.kernels.fused.sequence import sequence, zoneout_parts
+from gatewise.kernels.registry import KERNELS
 from gatewise.nn.cell import State
 from gatewise.nn.time_loop import Direction
 
@@ -28,46 +28,24 @@ def run_fused(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
     Returns:
         Output ``(T, B, H)``, zero past each row's end, and the final states, held past each row's end.
     """
-    kernel = direction.cell.kernel_name
-    if kernel in ("mingru", "minlstm"):
-        weights = direction.weights
-        output, last = scan_layer(
-            kernel,
-            direction.x,
-            weights["weight_ih"],
-            weights.get("bias_ih"),
-            direction.state[0],
-            lengths=direction.lengths,
-            reverse=direction.reverse,
-        )
-        return output, (last,)
-    output, *final = _run_sequence(kernel, direction, choice.implementation.endswith("-bf16"))
-    return output, tuple(final)
-
-
-def _run_sequence(kernel: str, direction: Direction, bf16: bool) -> tuple[Tensor, ...]:
-    """A cell with recurrent weights: output, last hidden state and, for an LSTM, last cell state."""
-    named, weight, state = direction.cell.kernel_options(), direction.weights.get, direction.state
+    cell, weight, state = direction.cell, direction.weights.get, direction.state
+    info = KERNELS[cell.kernel_name]
     keep_h, rate_h = zoneout_parts(direction.zoneout[0] if direction.zoneout else None)
     keep_c, rate_c = zoneout_parts(direction.zoneout[1] if len(direction.zoneout) > 1 else None)
     options = Options(
-        kernel.partition("_")[0],
+        info.cell,
         direction.reverse,
-        kernel == "rnn_relu",
-        "reset_before" in named,
-        "update_replace" in named,
-        "coupled" in named,
+        info.flags_of(cell.kernel_name, cell.kernel_options()),
         rate_h,
         rate_c,
-        bf16,
+        choice.implementation.endswith("-bf16"),
     )
     inputs = Inputs(
         direction.x,
-        None,
         state[0],
         state[1] if len(state) > 1 else None,
-        weight("weight_ih"),
-        direction.weights["weight_hh"],
+        direction.weights["weight_ih"],
+        weight("weight_hh"),
         weight("bias_ih"),
         weight("bias_hh"),
         weight("layer_norm_ih"),
@@ -80,4 +58,5 @@ def _run_sequence(kernel: str, direction: Direction, bf16: bool) -> tuple[Tensor
         keep_c,
         direction.lengths,
     )
-    return sequence(options, inputs)
+    output, *final = sequence(options, inputs)
+    return output, tuple(final)

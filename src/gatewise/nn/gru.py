@@ -13,7 +13,7 @@ from gatewise.nn.recurrent import Recurrent
 __all__ = ["GRU"]
 
 
-class GRU(Recurrent):
+class GRU(Recurrent, cell="gru"):
     """Reset and update gate, in all four readings; a drop-in for ``torch.nn.GRU``.
 
     Gate order in memory: reset, update, candidate::

@@ -13,7 +13,7 @@ from gatewise.nn.recurrent import Recurrent
 __all__ = ["LSTM"]
 
 
-class LSTM(Recurrent):
+class LSTM(Recurrent, cell="lstm"):
     """Input, forget and output gate around a cell; a drop-in for ``torch.nn.LSTM``.
 
     Gate order in memory: input, forget, candidate, output (coupled: forget, candidate, output)::

@@ -13,7 +13,7 @@ from gatewise.nn.recurrent import Recurrent
 __all__ = ["MinGRU"]
 
 
-class MinGRU(Recurrent):
+class MinGRU(Recurrent, cell="mingru"):
     """The minimal GRU: gates that see the input only, so that a parallel scan runs over time.
 
     Gate order in memory: update, candidate; g(a) = a + 0.5 for a >= 0, else sigmoid(a)::

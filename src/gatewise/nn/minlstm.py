@@ -13,7 +13,7 @@ from gatewise.nn.recurrent import Recurrent
 __all__ = ["MinLSTM"]
 
 
-class MinLSTM(Recurrent):
+class MinLSTM(Recurrent, cell="minlstm"):
     """The minimal LSTM: gates that see the input only, so that a parallel scan runs over time.
 
     Gate order in memory: forget, input, candidate; g(a) = a + 0.5 for a >= 0, else sigmoid(a)::

@@ -9,13 +9,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from gatewise.errors import ShapeError
+from gatewise.kernels.registry import KERNELS
 
 if TYPE_CHECKING:
     from gatewise.nn.recurrent import Recurrent
 
 __all__ = ["flatten_for_cudnn", "forward_packed"]
-
-_CUDNN_CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 
 
 def _reorder(state: Any, index: Tensor | None) -> Any:
@@ -48,7 +47,13 @@ def flatten_for_cudnn(layer: Recurrent) -> None:
     weights: list[Tensor] = [weight for group in layer.all_weights for weight in group]
     first = weights[0]
     cell = layer._cells[0]
-    if cell.kernel_name not in _CUDNN_CELLS or len(set(layer.widths)) > 1 or cell.kernel_options() - {"proj_size"}:
+    info = KERNELS.get(cell.kernel_name)
+    if (
+        info is None
+        or info.torch_options is None
+        or cell.kernel_options() - {"proj_size"}
+        or len(set(layer.widths)) > 1
+    ):
         return
     if any(not each.is_cuda or each.dtype != first.dtype for each in weights):
         return

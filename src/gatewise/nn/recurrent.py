@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.errors import OptionError, ShapeError
-from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, asked_precision, choose, forced_kernel
+from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, choose, forced_kernel, requested_precision
 from gatewise.kernels.fused.mask import random_mask
 from gatewise.nn import packed
 from gatewise.nn.cell import State
@@ -63,8 +63,16 @@ class Recurrent(Foundation):
         (torch.Size([3, 5, 40]), torch.Size([4, 3, 20]), True)
     """
 
+    classes: ClassVar[dict[str, type[Recurrent]]] = {}
+    """The public class of each cell that has one, as ``class GRU(Recurrent, cell="gru")`` states it."""
     _choices: tuple[tuple[str, Choice], ...] = ()
     _asked: tuple[object, ...] = ()
+
+    def __init_subclass__(cls, cell: str | None = None, **options: Any) -> None:
+        """Keep the class as the public one of ``cell``."""
+        super().__init_subclass__(**options)
+        if cell is not None:
+            Recurrent.classes[cell] = cls
 
     def forward(
         self, x: Tensor | PackedSequence, hx: Any = None, lengths: Tensor | Sequence[int] | None = None
@@ -290,7 +298,7 @@ class Recurrent(Foundation):
             torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
             torch._C._are_functorch_transforms_active(),
             forced_kernel(),
-            asked_precision(),
+            requested_precision(),
             *CANDIDATES,
         )
         if asked != self._asked:
@@ -325,7 +333,7 @@ class Recurrent(Foundation):
                 steps=x.shape[0],
                 options=cell.kernel_options() | {name for name, on in present.items() if on},
                 needs_grad=torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
-                precision=asked_precision(),
+                precision=requested_precision(),
             )
         )
 

@@ -13,7 +13,7 @@ from gatewise.nn.recurrent import Recurrent
 __all__ = ["RNN"]
 
 
-class RNN(Recurrent):
+class RNN(Recurrent, cell="rnn"):
     """``h_t = act(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``; a drop-in for ``torch.nn.RNN``.
 
     Source: Elman 1990; ReLU: Le, Jaitly, Hinton 2015, arXiv:1504.00941. Shapes, states, errors and the options that

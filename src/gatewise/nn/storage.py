@@ -12,27 +12,21 @@ import torch
 
 from gatewise.errors import DataError, ShapeError
 from gatewise.files import write_bytes
-from gatewise.nn.gru import GRU
-from gatewise.nn.lstm import LSTM
-from gatewise.nn.mingru import MinGRU
-from gatewise.nn.minlstm import MinLSTM
 from gatewise.nn.mismatch import weights_mismatch
 from gatewise.nn.recurrent import Recurrent
-from gatewise.nn.rnn import RNN
 from gatewise.nn.states import read_tensors
 
 __all__ = ["load_layer", "load_weights", "save_layer"]
 
 _KEY = "gatewise_layer"
-_CLASSES: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "mingru": MinGRU, "minlstm": MinLSTM}
 
 
 def build_layer(config: dict[str, Any], **more: Any) -> Recurrent:
     """A layer from :meth:`Recurrent.config`, as the public class of its cell where there is one."""
     arguments = dict(config)
     cell = arguments.pop("cell")
-    if cell in _CLASSES:
-        return _CLASSES[cell](**(arguments.pop("cell_options") or {}), **arguments, **more)
+    if cell in Recurrent.classes:
+        return Recurrent.classes[cell](**(arguments.pop("cell_options") or {}), **arguments, **more)
     return Recurrent(cell, **arguments, **more)
 
 
@@ -47,6 +41,7 @@ def save_layer(layer: Recurrent, path: str | Path) -> Path:
 
     Example:
         >>> import tempfile
+        >>> from gatewise.nn import GRU
         >>> folder = tempfile.TemporaryDirectory()
         >>> path = save_layer(GRU(2, 3, reset="before"), Path(folder.name) / "layer.safetensors")
         >>> load_layer(path)
@@ -92,6 +87,7 @@ def load_weights(layer: Recurrent, path: str | Path) -> None:
 
     Example:
         >>> import tempfile
+        >>> from gatewise.nn import GRU, LSTM
         >>> folder = tempfile.TemporaryDirectory()
         >>> path = save_layer(LSTM(2, 3), Path(folder.name) / "weights.safetensors")
         >>> load_weights(GRU(2, 3), path)

@@ -24,8 +24,8 @@ class Session:
     """Feeds a stream through a layer step by step; made by ``layer.session(batch)``.
 
     Runs on the compiled steps where they exist for the layer (a few microseconds a step, nothing allocated inside),
-    else on ``layer.step``; :attr:`implementation` and :attr:`reason` tell. For inference: no gradients, no dropout. The
-    compiled steps copy the weights once, so make a new session after training.
+    else on ``layer.step``; :attr:`implementation` and :attr:`reason` say which. For inference: no gradients or dropout.
+    The compiled steps copy the weights once, so make a new session after training.
 
     Args:
         layer: one direction only, in evaluation or without dropouts.
@@ -131,7 +131,7 @@ def _session_layers(layer: Recurrent) -> tuple[list[SessionLayer] | None, str]:
     """What the compiled steps need to know of a layer, or None, and the reason."""
     forced = forced_kernel()
     if forced in ("reference", "torch"):
-        return None, f"{forced} was asked for"
+        return None, f"{forced} was requested"
     library, reason = load()
     if library is None:
         return None, reason

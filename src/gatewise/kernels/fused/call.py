@@ -11,15 +11,15 @@ from torch import Tensor
 
 from gatewise.errors import KernelError, OptionError, ShapeError
 from gatewise.kernels.fused.library import Library, require
+from gatewise.kernels.fused.workspace import POOL
+from gatewise.kernels.info import KernelInfo
+from gatewise.kernels.registry import CELLS
 
-__all__ = ["GATES", "Options", "Sequence", "run", "saved_values"]
-
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-"""Gates per hidden unit in the weights (a coupled LSTM has three)."""
+__all__ = ["DIFFERENTIABLE", "Inputs", "Kept", "Options", "Sequence", "run", "saved_values"]
 
 
 class Options(NamedTuple):
-    """What is not a tensor in one call.
+    """What is not a tensor in one call; ``flags`` as :meth:`gatewise.kernels.info.KernelInfo.flags_of` gives them.
 
     Example:
         >>> Options("gru", reverse=True).gates
@@ -28,37 +28,62 @@ class Options(NamedTuple):
 
     cell: str
     reverse: bool = False
-    relu: bool = False
-    reset_before: bool = False
-    update_replace: bool = False
-    coupled: bool = False
+    flags: int = 0
     zoneout_h: float = 0.0
     zoneout_c: float = 0.0
     bf16: bool = False
 
     @property
+    def info(self) -> KernelInfo:
+        """What is known about the cell."""
+        return CELLS[self.cell]
+
+    @property
     def gates(self) -> int:
         """G, the gates per hidden unit."""
-        return 3 if self.coupled else GATES[self.cell]
+        return CELLS[self.cell].gates_of(self.flags)
+
+
+class Inputs(NamedTuple):
+    """The tensors of one call, in the order of their gradients; None where absent."""
+
+    x: Tensor
+    h0: Tensor | None
+    c0: Tensor | None
+    weight_ih: Tensor
+    weight_hh: Tensor | None
+    bias_ih: Tensor | None = None
+    bias_hh: Tensor | None = None
+    layer_norm_ih: Tensor | None = None
+    layer_norm_hh: Tensor | None = None
+    layer_norm_c: Tensor | None = None
+    layer_norm_c_bias: Tensor | None = None
+    peephole: Tensor | None = None
+    recurrent_mask: Tensor | None = None
+    zoneout_h_mask: Tensor | None = None
+    zoneout_c_mask: Tensor | None = None
+    lengths: Tensor | None = None
+
+
+DIFFERENTIABLE = 12
+"""How many of :class:`Inputs`, from the front, can have gradients."""
 
 
 _INTEGERS = frozenset(
     {
-        "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "relu", "reset_before",
-        "update_replace", "coupled", "bf16", "x_step_stride", "x_batch_stride", "grad_output_step_stride",
-        "grad_output_batch_stride",
+        "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "flags", "bf16",
+        "x_step_stride", "x_batch_stride", "grad_output_step_stride", "grad_output_batch_stride",
     }
 )  # fmt: skip
 _REALS = frozenset({"zoneout_h", "zoneout_c"})
 _ORDER = (
-    "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "relu", "reset_before",
-    "update_replace", "coupled", "bf16",
-    "x", "x_step_stride", "x_batch_stride", "gates_x", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0",
+    "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "flags", "bf16",
+    "x", "x_step_stride", "x_batch_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0",
     "lengths", "recurrent_mask", "zoneout_h_mask", "zoneout_c_mask", "zoneout_h", "zoneout_c",
     "layer_norm_ih", "layer_norm_hh", "layer_norm_c", "layer_norm_c_bias", "peephole",
     "output", "h_n", "c_n", "cells", "gates", "normalized_x", "normalized_h", "deviations",
     "grad_output", "grad_output_step_stride", "grad_output_batch_stride", "grad_h_n", "grad_c_n",
-    "grad_x", "grad_gates_x", "grad_h0", "grad_c0", "grad_weight_ih", "grad_weight_hh", "grad_bias_ih", "grad_bias_hh",
+    "grad_x", "grad_h0", "grad_c0", "grad_weight_ih", "grad_weight_hh", "grad_bias_ih", "grad_bias_hh",
     "grad_layer_norm_ih", "grad_layer_norm_hh", "grad_layer_norm_c", "grad_layer_norm_c_bias", "grad_peephole",
 )  # fmt: skip
 
@@ -76,6 +101,28 @@ class Sequence(ctypes.Structure):
     """
 
     _fields_ = [(name, _kind(name)) for name in _ORDER]
+
+
+class Kept(NamedTuple):
+    """What forward keeps for backward beside its inputs and its output."""
+
+    buffer: Tensor | None
+    cells: Tensor | None
+    normalized_x: Tensor | None
+    normalized_h: Tensor | None
+    deviations: Tensor | None
+
+    def lend(self, arguments: Sequence) -> None:
+        """Point the kernel to these."""
+        arguments.gates, arguments.cells = pointer(self.buffer), pointer(self.cells)
+        arguments.normalized_x, arguments.normalized_h = pointer(self.normalized_x), pointer(self.normalized_h)
+        arguments.deviations = pointer(self.deviations)
+
+    def give_back(self) -> None:
+        """Return what came from the pool."""
+        for tensor in (self.buffer, self.cells, self.normalized_x, self.normalized_h):
+            if tensor is not None:
+                POOL.give_back(tensor)
 
 
 _forked = False
@@ -107,7 +154,7 @@ def run(cell: str, direction: str, arguments: Sequence, library: Library | None 
     """Run one compiled function.
 
     Args:
-        cell: ``rnn``, ``lstm`` or ``gru``.
+        cell: one of :data:`gatewise.kernels.registry.CELLS`.
         direction: ``forward`` or ``backward``.
         arguments: all of it; the tensors behind the pointers must be alive.
         library: which variant; default: the chosen one.
@@ -143,7 +190,7 @@ def saved_values(options: Options) -> int:
         >>> saved_values(Options("gru"))
         4
     """
-    return 4 if options.cell == "gru" else options.gates
+    return options.info.saved or options.gates
 
 
 def pointer(tensor: Tensor | None) -> int | None:

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from gatewise.errors import ShapeError
+from gatewise.kernels.dispatch import Request
+from gatewise.kernels.fused.call import Inputs
+from gatewise.kernels.info import LAYOUT_OPTIONS
+from gatewise.kernels.registry import KERNELS
 
-if TYPE_CHECKING:
-    from gatewise.kernels.dispatch import Request
-    from gatewise.kernels.fused.operators import Inputs
-
-__all__ = ["SEQUENCE_CELLS", "bf16_supports", "check_inputs", "sequence_supports"]
-
-SEQUENCE_CELLS = frozenset({"rnn_tanh", "rnn_relu", "lstm", "gru"})
-"""Cells with a whole-sequence kernel."""
-
-SEQUENCE_OPTIONS = frozenset(
-    {
-        "coupled",
-        "layer_norm",
-        "lengths",
-        "peephole",
-        "recurrent_dropout",
-        "reset_before",
-        "reverse",
-        "update_replace",
-        "zoneout",
-    }
-)
-"""Options these kernels have."""
+__all__ = ["bf16_supports", "check_inputs", "supports"]
 
 
-def sequence_supports(request: Request) -> tuple[bool, str]:
-    """Whether the compiled sequence kernels compute exactly this request, and why (not); says nothing of this machine.
+def supports(request: Request) -> tuple[bool, str]:
+    """Whether the compiled kernels compute exactly this request, and why (not); says nothing of this machine.
 
     Args:
         request: what is to be computed.
@@ -44,17 +24,17 @@ def sequence_supports(request: Request) -> tuple[bool, str]:
         The answer and its reason in one sentence.
 
     Example:
-        >>> from gatewise.kernels.dispatch import Request
-        >>> sequence_supports(Request("gru", "cuda", torch.float32, 10, 20, 3, 5))
+        >>> supports(Request("gru", "cuda", torch.float32, 10, 20, 3, 5))
         (False, 'the fused kernels run on the CPU, not on cuda')
     """
-    if request.cell not in SEQUENCE_CELLS:
-        return False, f"there is no fused sequence kernel for {request.cell}"
+    info = KERNELS.get(request.cell)
+    if info is None:
+        return False, f"there is no fused kernel for {request.cell}"
     if request.device != "cpu":
         return False, f"the fused kernels run on the CPU, not on {request.device}"
     if request.dtype != torch.float32:
         return False, f"the fused kernels compute in float32, not {str(request.dtype).removeprefix('torch.')}"
-    missing = sorted(request.options - SEQUENCE_OPTIONS)
+    missing = sorted(request.options - info.options - LAYOUT_OPTIONS)
     if missing:
         return False, f"the fused {request.cell} has no {', '.join(missing)}"
     return True, f"a fused kernel computes {request.cell} with these options"
@@ -70,16 +50,16 @@ def bf16_supports(request: Request) -> tuple[bool, str]:
         The answer and its reason in one sentence.
 
     Example:
-        >>> from gatewise.kernels.dispatch import Request
         >>> bf16_supports(Request("mingru", "cpu", torch.float32, 10, 20, 3, 5))
-        (False, 'bf16 was asked for, but mingru has no such products')
+        (False, 'bf16 was requested, but mingru has no such products')
     """
-    if request.cell not in SEQUENCE_CELLS:
-        return False, f"bf16 was asked for, but {request.cell} has no such products"
-    extra = sorted(request.options - {"lengths", "reverse"})
+    info = KERNELS.get(request.cell)
+    if info is None or not info.bf16:
+        return False, f"bf16 was requested, but {request.cell} has no such products"
+    extra = sorted(request.options - LAYOUT_OPTIONS)
     if extra:
-        return False, f"bf16 was asked for, but there are no such products with {', '.join(extra)}"
-    return True, "products of bfloat16, as asked"
+        return False, f"bf16 was requested, but there are no such products with {', '.join(extra)}"
+    return True, "products of bfloat16, as requested"
 
 
 def _expect(name: str, tensor: Tensor | None, shape: tuple[int, ...], axes: str, dtype: torch.dtype) -> None:
@@ -93,19 +73,20 @@ def _expect(name: str, tensor: Tensor | None, shape: tuple[int, ...], axes: str,
         )
 
 
-def _fit(inputs: Inputs, gates: int) -> bool:
+def _fit(inputs: Inputs, gates: int, recurrent: bool) -> bool:
     """Whether the tensors of an ordinary call are right; quick, because every call asks. No further options."""
-    x, gates_x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, *options, lengths = inputs
-    if x is None or weight_ih is None or gates_x is not None or any(option is not None for option in options):
+    x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, *options, lengths = inputs
+    if any(option is not None for option in options) or x.dim() != 3 or weight_ih.dim() != 2:
         return False
-    if x.dim() != 3 or weight_hh.dim() != 2:
-        return False
-    (_, batch, size), (rows, hidden) = x.shape, weight_hh.shape
-    if rows != gates * hidden or weight_ih.shape != (rows, size):
+    (_, batch, size), (rows, width) = x.shape, weight_ih.shape
+    hidden = rows // gates
+    if width != size or rows != gates * hidden or (weight_hh is None) == recurrent:
         return False
     for tensor in (x, weight_ih, weight_hh, bias_ih, bias_hh, h0, c0):
         if tensor is not None and (tensor.dtype is not torch.float32 or not tensor.is_cpu):
             return False
+    if weight_hh is not None and weight_hh.shape != (rows, hidden):
+        return False
     for bias in (bias_ih, bias_hh):
         if bias is not None and bias.shape != (rows,):
             return False
@@ -115,30 +96,30 @@ def _fit(inputs: Inputs, gates: int) -> bool:
     return lengths is None or (lengths.shape == (batch,) and lengths.dtype is torch.int64 and lengths.is_cpu)
 
 
-def check_inputs(inputs: Inputs, gates: int) -> None:
+def check_inputs(inputs: Inputs, gates: int, recurrent: bool) -> None:
     """Refuse tensors whose shape, precision or device the kernels do not take.
 
     Args:
         inputs: the tensors of a call.
         gates: G, gates per unit in the weights.
+        recurrent: the cell has ``weight_hh``.
 
     Raises:
         ShapeError: naming the tensor, what was expected and what came.
     """
-    if _fit(inputs, gates):
+    if _fit(inputs, gates, recurrent):
         return
-    source = inputs.x if inputs.x is not None else inputs.gates_x
-    if source is None or (inputs.x is None) != (inputs.weight_ih is None):
-        raise ShapeError("the input is missing", expected="x with weight_ih, or gates_x alone")
-    if source.dim() != 3 or inputs.weight_hh.dim() != 2:
-        raise ShapeError("x and weight_hh need the right axes", expected="x (T, B, I), weight_hh (G*H, H)")
-    steps, batch, size = source.shape
-    hidden = inputs.weight_hh.shape[1]
+    x, weight_ih, weight_hh = inputs.x, inputs.weight_ih, inputs.weight_hh
+    if x.dim() != 3 or weight_ih.dim() != 2:
+        raise ShapeError("x and weight_ih need the right axes", expected="x (T, B, I), weight_ih (G*H, I)")
+    if (weight_hh is None) == recurrent:
+        raise ShapeError(f"weight_hh is {'missing' if recurrent else 'given to a cell without recurrent weights'}")
+    steps, batch, size = x.shape
+    hidden = weight_ih.shape[0] // gates
     rows = gates * hidden
     per_step = (steps, batch, hidden)
     expected: dict[str, tuple[tuple[int, ...], str]] = {
         "x": ((steps, batch, size), "(T, B, I)"),
-        "gates_x": ((steps, batch, rows), "(T, B, G*H)"),
         "h0": ((batch, hidden), "(B, H)"),
         "c0": ((batch, hidden), "(B, H)"),
         "weight_ih": ((rows, size), "(G*H, I)"),

@@ -6,7 +6,7 @@ import torch
 
 from gatewise.kernels import dispatch
 from gatewise.kernels.dispatch import Choice, Request
-from gatewise.kernels.fused import checks, library, scan
+from gatewise.kernels.fused import checks, library
 
 __all__ = ["offer", "supports"]
 
@@ -20,9 +20,7 @@ def supports(request: Request) -> tuple[bool, str]:
     """
     if torch._C._are_functorch_transforms_active():
         return False, "torch.func transforms need plain operations"
-    if request.cell in ("mingru", "minlstm"):
-        return scan.supports(request)
-    return checks.sequence_supports(request)
+    return checks.supports(request)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -40,7 +38,7 @@ def offer(request: Request) -> tuple[Choice | None, str]:
 
     Example:
         >>> offer(Request("mingru", "cpu", torch.float64, 4, 4, 1, 1))
-        (None, 'the compiled mingru scan is for float32 on the CPU')
+        (None, 'the fused kernels compute in float32, not float64')
     """
     supported, reason = supports(request)
     if not supported:
@@ -52,7 +50,7 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         possible, why = checks.bf16_supports(request)
         if possible and implementation == "fused-avx512" and "avx512_bf16" in library.cpu_features():
             return Choice(f"{implementation}-bf16", f"{why}; {loaded}"), loaded
-        why = why if not possible else f"bf16 was asked for, but {implementation} on this CPU has no such products"
+        why = why if not possible else f"bf16 was requested, but {implementation} on this CPU has no such products"
         return Choice(implementation, f"in float32: {why}; {loaded}"), loaded
     return Choice(implementation, loaded), loaded
 

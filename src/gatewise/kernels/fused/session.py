@@ -17,22 +17,11 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import KernelError, ShapeError
-from gatewise.kernels.fused.library import require
+from gatewise.kernels.fused.library import Library, require
+from gatewise.kernels.registry import KERNELS
 
 __all__ = ["FusedSession", "SessionLayer", "supports_session"]
 
-_KINDS = {
-    ("rnn_tanh", frozenset()): 0,
-    ("rnn_relu", frozenset()): 1,
-    ("lstm", frozenset()): 2,
-    ("gru", frozenset()): 3,
-    ("gru", frozenset({"update_replace"})): 4,
-    ("gru", frozenset({"reset_before"})): 5,
-    ("gru", frozenset({"reset_before", "update_replace"})): 6,
-    ("mingru", frozenset()): 7,
-    ("minlstm", frozenset()): 8,
-}
-_GATES = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3, "mingru": 2, "minlstm": 3}
 _INT, _LONG, _POINTER = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
 
@@ -41,12 +30,12 @@ class SessionLayer:
     """What a session needs to know of one layer, in one direction.
 
     Attributes:
-        cell: ``rnn_tanh``, ``rnn_relu``, ``lstm``, ``gru``, ``mingru`` or ``minlstm``.
+        cell: one of :data:`gatewise.kernels.registry.KERNELS`.
         weight_ih: ``(G*H, I)``, gate order as in the cell's reference.
-        weight_hh: ``(G*H, H)``; None for mingru and minlstm.
+        weight_hh: ``(G*H, H)``; None where the gates see the input only.
         bias_ih: ``(G*H,)`` or None.
         bias_hh: ``(G*H,)`` or None.
-        options: of a GRU ``reset_before`` and ``update_replace``.
+        options: the cell's own, as in a :class:`gatewise.kernels.dispatch.Request`.
     """
 
     cell: str
@@ -65,7 +54,8 @@ def supports_session(layers: Sequence[SessionLayer]) -> tuple[bool, str]:
         (False, 'no compiled step for lstm with peephole')
     """
     for layer in layers:
-        if (layer.cell, layer.options) not in _KINDS:
+        info = KERNELS.get(layer.cell)
+        if info is None or layer.options - info.step_options:
             options = f" with {', '.join(sorted(layer.options))}" if layer.options else ""
             return False, f"no compiled step for {layer.cell}{options}"
         if layer.weight_ih.dtype != torch.float32 or layer.weight_ih.device.type != "cpu":
@@ -102,8 +92,9 @@ class FusedSession:
         self.implementation = library.implementation
         self.batch = batch
         self.input_size = layers[0].weight_ih.shape[1]
-        self._cells = tuple(layer.cell for layer in layers)
-        self._sizes = tuple(layer.weight_ih.shape[0] // _GATES[layer.cell] for layer in layers)
+        infos = [KERNELS[layer.cell] for layer in layers]
+        self._states = tuple(info.states for info in infos)
+        self._sizes = tuple(layer.weight_ih.shape[0] // info.gates for layer, info in zip(layers, infos, strict=True))
         self._shape, self._output_shape = (batch, self.input_size), (batch, self._sizes[-1])
         delete = library.function("gatewise_session_delete", None, _POINTER)
         self._step = library.function("gatewise_session_step", None, _POINTER, _POINTER, _POINTER)
@@ -112,18 +103,17 @@ class FusedSession:
         if not self._handle:
             raise MemoryError("no memory for a session")
         weakref.finalize(self, delete, self._handle)
-        add = library.function("gatewise_session_add", _INT, _POINTER, _INT, _LONG, _LONG, *[_POINTER] * 4)
         width = self.input_size
         for layer, size in zip(layers, self._sizes, strict=True):
-            self._add(add, layer, width, size)
+            self._add(library, layer, width, size)
             width = size
 
-    def _add(self, add: Any, layer: SessionLayer, width: int, size: int) -> None:
-        rows = _GATES[layer.cell] * size
-        minimal = layer.cell in ("mingru", "minlstm")
+    def _add(self, library: Library, layer: SessionLayer, width: int, size: int) -> None:
+        info = KERNELS[layer.cell]
+        rows = info.gates * size
         expected = {
             "weight_ih": (rows, width),
-            "weight_hh": None if minimal else (rows, size),
+            "weight_hh": (rows, size) if info.recurrent else None,
             "bias_ih": (rows,),
             "bias_hh": (rows,),
         }
@@ -138,8 +128,10 @@ class FusedSession:
             if value is not None:
                 kept[name] = value.detach().contiguous()
         pointers = [kept[name].data_ptr() if name in kept else None for name in expected]
-        kind = _KINDS[layer.cell, layer.options]
-        if add(self._handle, kind, width, size, *pointers):
+        flags = info.flags_of(layer.cell, layer.options)
+        cell = library.function(f"gatewise_{info.cell}_session", _POINTER, _LONG)(flags)
+        add = library.function("gatewise_session_add", _INT, _POINTER, _POINTER, *[_LONG] * 3, *[_POINTER] * 4)
+        if add(self._handle, cell, flags, width, size, *pointers):
             raise MemoryError("no memory for a session's weights")
 
     @overload
@@ -186,8 +178,8 @@ class FusedSession:
 
     def _state_tensors(self) -> list[tuple[Tensor, ...]]:
         return [
-            tuple(torch.zeros(self.batch, size) for _ in range(2 if cell == "lstm" else 1))
-            for cell, size in zip(self._cells, self._sizes, strict=True)
+            tuple(torch.zeros(self.batch, size) for _ in range(states))
+            for states, size in zip(self._states, self._sizes, strict=True)
         ]
 
     def state(self) -> list[tuple[Tensor, ...]]:

@@ -1,6 +1,6 @@
 """The sequence operation as PyTorch operators, for ``torch.compile``, ``torch.export`` and fake tensors.
 
-Eager calls go straight to :class:`gatewise.kernels.fused.operators.SequenceFunction`, which reuses memory and is some
+Eager calls go straight to :class:`gatewise.kernels.fused.eager.SequenceFunction`, which reuses memory and is some
 tens of microseconds quicker. A graph needs operators without hidden state: here everything that the forward pass keeps
 is an output, and the backward pass works on copies of it.
 """
@@ -12,17 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatewise.kernels.fused import operators
-from gatewise.kernels.fused.call import Options, saved_values
-from gatewise.kernels.fused.operators import DIFFERENTIABLE, Inputs, Kept
+from gatewise.kernels.fused.call import DIFFERENTIABLE, Inputs, Kept, Options
+from gatewise.kernels.fused.eager import backward, dense, forward, kept_values, refuse_second_derivative
 
 __all__ = ["traced_sequence"]
 
-_TENSORS = ", ".join(f"Tensor{'' if name == 'weight_hh' else '?'} {name}" for name in Inputs._fields)
-_SETTINGS = (
-    "str cell, bool reverse, bool relu, bool reset_before, bool update_replace, bool coupled, float zoneout_h, "
-    "float zoneout_c, bool bf16"
-)
+_TENSORS = ", ".join(f"Tensor{'' if name in ('x', 'weight_ih') else '?'} {name}" for name in Inputs._fields)
+_SETTINGS = "str cell, bool reverse, int flags, float zoneout_h, float zoneout_c, bool bf16"
 _COUNT = len(Inputs._fields)
 _KEPT = len(Kept._fields)
 
@@ -45,26 +41,22 @@ def _or_empty(tensor: Tensor | None) -> Tensor:
 @torch.library.impl("gatewise::sequence", "CPU")  # type: ignore[untyped-decorator]
 def _sequence(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, settings, training = Inputs(*arguments[:_COUNT]), Options(*arguments[_COUNT:-1]), arguments[-1]
-    output, h_n, c_n, kept = operators.forward(settings, operators.dense(inputs), training, pooled=False)
+    output, h_n, c_n, kept = forward(settings, dense(inputs), training, pooled=False)
     return output, h_n, _or_empty(c_n), *(_or_empty(part) for part in kept)
 
 
 @torch.library.register_fake("gatewise::sequence")  # type: ignore[untyped-decorator]
 def _fake_sequence(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, settings, training = Inputs(*arguments[:_COUNT]), Options(*arguments[_COUNT:-1]), arguments[-1]
-    source = inputs.x if inputs.x is not None else inputs.gates_x
-    assert source is not None
-    steps, batch, hidden = source.shape[0], source.shape[1], inputs.weight_hh.shape[1]
-    new = source.new_empty
-    values, lstm = steps * batch * hidden, settings.cell == "lstm"
+    steps, batch, hidden = inputs.x.shape[0], inputs.x.shape[1], inputs.weight_ih.shape[0] // settings.gates
+    new, values, two = inputs.x.new_empty, steps * batch * hidden, settings.info.states > 1
     norms = [training and norm is not None for norm in (inputs.layer_norm_ih, inputs.layer_norm_hh)]
-    keeps = training and (settings.cell != "rnn" or not operators.is_plain(settings, inputs))
     return (
         new(steps, batch, hidden),
         new(batch, hidden),
-        new(batch, hidden) if lstm else new(0),
-        new(values * saved_values(settings) if keeps else 0),
-        new(values if training and lstm else 0),
+        new(batch, hidden) if two else new(0),
+        new(kept_values(settings, inputs, steps, batch, hidden) if training else 0),
+        new(values if training and two else 0),
         *(new(values * settings.gates if norm else 0) for norm in norms),
         new(steps, batch, 4) if any(norms) else new(0),
     )
@@ -75,8 +67,8 @@ def _sequence_backward(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, output, rest = Inputs(*arguments[:_COUNT]), arguments[_COUNT], arguments[_COUNT + 1 :]
     kept = Kept(*(None if part.numel() == 0 else part.clone() for part in rest[:_KEPT]))
     grad_output, grad_h_n, grad_c_n, *settings = rest[_KEPT:-1]
-    gradients = operators.backward(
-        Options(*settings), operators.dense(inputs), output, kept, grad_output, grad_h_n, grad_c_n, tuple(rest[-1])
+    gradients = backward(
+        Options(*settings), dense(inputs), output, kept, grad_output, grad_h_n, grad_c_n, tuple(rest[-1])
     )
     return tuple(_or_empty(gradient) for gradient in gradients)
 
@@ -84,7 +76,7 @@ def _sequence_backward(*arguments: Any) -> tuple[Tensor, ...]:
 @torch.library.register_fake("gatewise::sequence_backward")  # type: ignore[untyped-decorator]
 def _fake_sequence_backward(*arguments: Any) -> tuple[Tensor, ...]:
     inputs, wanted = Inputs(*arguments[:_COUNT]), arguments[-1]
-    weight = inputs.weight_hh
+    weight = inputs.weight_ih
     return tuple(
         weight.new_empty(tensor.shape) if want and tensor is not None else weight.new_empty(0)
         for tensor, want in zip(inputs[:DIFFERENTIABLE], wanted, strict=True)
@@ -99,7 +91,7 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 def _gradient(ctx: Any, grad_output: Any, grad_h_n: Any, grad_c_n: Any, *rest: Any) -> tuple[Any, ...]:
     wanted = list(ctx.needs_input_grad[:DIFFERENTIABLE])
-    grad_c_n = grad_c_n if ctx.settings[0] == "lstm" else None
+    grad_c_n = grad_c_n if Options(*ctx.settings).info.states > 1 else None
     gradients = torch.ops.gatewise.sequence_backward(
         *ctx.saved_tensors, grad_output, grad_h_n, grad_c_n, *ctx.settings, wanted
     )
@@ -108,27 +100,22 @@ def _gradient(ctx: Any, grad_output: Any, grad_h_n: Any, grad_c_n: Any, *rest: A
     return (*found, *([None] * (_COUNT - DIFFERENTIABLE + len(ctx.settings) + 1)))
 
 
-def _refuse(ctx: Any, *gradients: Any) -> Any:
-    raise RuntimeError(
-        "the fused sequence kernels have no second derivative; run with GATEWISE_KERNEL=reference for gradients of "
-        "gradients"
-    )
-
-
 torch.library.register_autograd("gatewise::sequence", _gradient, setup_context=_save)
-torch.library.register_autograd("gatewise::sequence_backward", _refuse, setup_context=lambda ctx, inputs, output: None)
+torch.library.register_autograd(
+    "gatewise::sequence_backward", refuse_second_derivative, setup_context=lambda ctx, inputs, output: None
+)
 
 
 def traced_sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
-    """As :func:`gatewise.kernels.fused.operators.sequence`, through the operators.
+    """As :func:`gatewise.kernels.fused.sequence.sequence`, through the operators.
 
     Args:
         options: the cell and everything that is no tensor.
         inputs: the tensors.
 
     Returns:
-        ``output``, ``h_n`` and for an LSTM ``c_n``.
+        ``output``, ``h_n`` and, where the cell has two states, ``c_n``.
     """
     training = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE])
     output, h_n, c_n, *_ = torch.ops.gatewise.sequence(*inputs, *options, training)
-    return (output, h_n, c_n) if options.cell == "lstm" else (output, h_n)
+    return (output, h_n, c_n) if options.info.states > 1 else (output, h_n)

@@ -1,10 +1,9 @@
-// The gated recurrent unit over whole sequences (Cho et al. 2014), reset after the product as PyTorch has it:
+// The gated recurrent unit over whole sequences, with its gradients: the equations of this folder's README.md.
 //
-//   r, z = sigmoid(W x + b + U h)      n = tanh(W x + b + r (U h + b'))      h' = z h + (1 - z) n
-//
-// Options: reset before the product, n = tanh(W x + b + U (r h) + b'); the other reading of the update gate,
-// h' = (1 - z) h + z n; layer norm (r and z share one mean and deviation, n has its own); zoneout; recurrent dropout.
+// The plain walk resets after the product and keeps. Options, which go by whole rows: reset before the product, the
+// other reading of the update gate, layer norm, zoneout, recurrent dropout.
 #include "../native/run.h"
+#include "../native/stream.h"
 
 namespace gatewise {
 namespace {
@@ -12,21 +11,25 @@ namespace {
 constexpr int W = kWidth;
 using V = Float<W>;
 
+enum Flags : int64_t { kResetBefore = 1, kUpdateReplace = 2 };  // as in info.py
+
 struct Gru {
   const Sequence& q;
-  const bool extra = q.reset_before || q.update_replace || q.gates_x != nullptr || q.recurrent_mask != nullptr ||
+  const bool extra = resets_before() || replaces() || q.recurrent_mask != nullptr ||
                      q.layer_norm_ih != nullptr || q.layer_norm_hh != nullptr || zoneout().on();
   static constexpr bool kUnitPanels = false;
   static constexpr bool kHasCell = false;
   static constexpr int kOrder[3] = {0, 1, 2};
 
   Zoneout zoneout() const { return {q.zoneout_h_mask, float(q.zoneout_h)}; }
+  bool resets_before() const { return (q.flags & kResetBefore) != 0; }
+  bool replaces() const { return (q.flags & kUpdateReplace) != 0; }
   int gates() const { return 3; }
   const int* order() const { return kOrder; }
-  Product product() const { return Product::kGruAfter; }
+  Product product() const { return Product::kLastApart; }
   int slots() const { return 4; }
   int input_slots() const { return 3; }
-  int state_slots() const { return q.reset_before ? 2 : 3; }
+  int state_slots() const { return resets_before() ? 2 : 3; }
   bool whole_rows() const { return extra; }
   long saved_size() const { return 4 * q.hidden_size; }
   long backward_stride(long width) const { return 5 * width; }
@@ -39,7 +42,7 @@ struct Gru {
   // the last. With reset before, n is the same on both sides and r h stays in the last place.
   Stretches recurrent_stretches() const {
     const long H = q.hidden_size;
-    if (q.reset_before) return {{0, 0}, {2 * H, 0}};
+    if (resets_before()) return {{0, 0}, {2 * H, 0}};
     if (q.normalized_h != nullptr) return {{0, 0}, {3 * H, 0}};
     return {{0, 3 * H}, {2 * H, H}};
   }
@@ -137,28 +140,28 @@ struct Gru {
   void forward_row(const Step& step, long row, float* sums, long width) const {
     const long H = q.hidden_size, p = step.position[row];
     RowParts parts(q, p, 3, sums, width);
-    if (!q.reset_before) parts.measure(0, 2, 0);
+    if (!resets_before()) parts.measure(0, 2, 0);
     parts.measure(2, 1, 1);
     const Zoneout zone = zoneout();
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
       const V before = load<W>(step.h[row] + u, part), product = parts.state(2, u, part);
       V r, z;
-      if (q.reset_before) {
+      if (resets_before()) {
         r = load<W>(sums + u), z = load<W>(sums + width + u);
       } else {
         r = sigmoid(parts.input(0, u, part) + parts.state(0, u, part));
         z = sigmoid(parts.input(1, u, part) + parts.state(1, u, part));
       }
-      const V n = tanh(parts.input(2, u, part) + (q.reset_before ? product : r * product));
-      const V h = q.update_replace ? z * (n - before) + before : z * (before - n) + n;
+      const V n = tanh(parts.input(2, u, part) + (resets_before() ? product : r * product));
+      const V h = replaces() ? z * (n - before) + before : z * (before - n) + n;
       store(q.output + p * H + u, part, zone.on() ? zone.mix(zone.keep(p * H + u, part), before, h) : h);
       if (q.gates == nullptr) continue;
       float* kept = q.gates + p * 4 * H + u;
       store(kept, part, r);
       store(kept + H, part, z);
       store(kept + 2 * H, part, n);
-      if (!q.reset_before) store(kept + 3 * H, part, product);
+      if (!resets_before()) store(kept + 3 * H, part, product);
     }
   }
 
@@ -180,18 +183,18 @@ struct Gru {
         past = zone.mix(keep, dh, zero<W>());
         dh = zone.mix(keep, zero<W>(), dh);
       }
-      const V old_share = q.update_replace ? 1.0f - z : z;
+      const V old_share = replaces() ? 1.0f - z : z;
       const V d_n = dh * (1.0f - old_share) * (1.0f - n * n);
-      const V d_z = dh * (q.update_replace ? n - before : before - n) * (z * (1.0f - z));
+      const V d_z = dh * (replaces() ? n - before : before - n) * (z * (1.0f - z));
       store(shared.carried_h + b * H + u, part, past + dh * old_share);
       store(kept + H + u, part, d_z);
       store(kept + 2 * H + u, part, d_n);
-      if (q.reset_before) continue;
+      if (resets_before()) continue;
       store(kept + u, part, d_n * load<W>(kept + 3 * H + u, part) * (r * (1.0f - r)));
       store(kept + 3 * H + u, part, d_n * r);
     }
     block_backward(p, 2, 1, width, totals);
-    if (!q.reset_before) block_backward(p, 0, 2, width, totals);
+    if (!resets_before()) block_backward(p, 0, 2, width, totals);
   }
 
   // Reset before: sums + width holds the gradient of r h; from it those of r and of h.
@@ -216,7 +219,7 @@ struct Gru {
     const long H = q.hidden_size;
     float* kept = q.gates + p * 4 * H + first * H;
     const float* input[2] = {kept, kept + H};
-    const float* state[2] = {first == 2 && !q.reset_before ? kept + H : kept, kept + H};
+    const float* state[2] = {first == 2 && !resets_before() ? kept + H : kept, kept + H};
     both_sides_backward(q, p, first == 0 ? 0 : 1, {input, state}, first, count, 3, width, totals);
   }
 
@@ -229,7 +232,7 @@ struct Gru {
     const long H = q.hidden_size;
     float *gates = q.grad_weight_hh, *candidate = gates + 2 * H * H;
     if (gates == nullptr) return 0;
-    if (q.reset_before) {
+    if (resets_before()) {
       products[0] = {h, H, {{0, 2 * H, gates}, {}}};
       products[1] = {reset, H, {{2 * H, 3 * H, candidate}, {}}};
       return 2;
@@ -242,7 +245,7 @@ struct Gru {
   }
 
   void finish_gradients(float* const* sums, int threads, long width, Range units) const {
-    if (extra) return gather_all(q, 3, q.reset_before ? 3 : 2, sums, threads, width, units);
+    if (extra) return gather_all(q, 3, resets_before() ? 3 : 2, sums, threads, width, units);
     const long H = q.hidden_size;
     for (int gate = 0; gate < 3; ++gate) {
       gather(sums, threads, gate, width, units, q.grad_bias_ih ? q.grad_bias_ih + gate * H : nullptr);
@@ -252,6 +255,53 @@ struct Gru {
 };
 
 }  // namespace
+
+// ---- one step of a stream ----
+
+namespace stream {
+namespace {
+
+GATEWISE_INLINE F blend(const Layer& layer, F update, F old, F candidate) {
+  return layer.flags & kUpdateReplace ? old + update * (candidate - old) : candidate + update * (old - candidate);
+}
+
+// Reset after the product.
+void step_after(const Layer& layer, const Row& row) {
+  for (long block = 0; block < layer.blocks; ++block) {
+    F sums[4], product[3] = {};
+    start<3>(sums, layer, block);
+    product[2] = sums[3];
+    apply<3, 0, 3>(sums, panel(layer.weight_ih, block, layer.input, 3), row.x, layer.input);
+    apply<3, 0, 3>(product, panel(layer.weight_hh, block, layer.hidden, 3), row.h, layer.hidden);
+    const F reset = sigmoid(sums[0] + product[0]), update = sigmoid(sums[1] + product[1]);
+    const F candidate = tanh(sums[2] + reset * product[2]);
+    store_aligned(row.next + block * W, blend(layer, update, load_aligned<W>(row.h + block * W), candidate));
+  }
+}
+
+// Reset before the product: all of r is needed before any n.
+void step_before(const Layer& layer, const Row& row) {
+  for (long block = 0; block < layer.blocks; ++block) {
+    F sums[4];
+    start<3>(sums, layer, block);
+    apply<3, 0, 2>(sums, panel(layer.weight_ih, block, layer.input, 3), row.x, layer.input);
+    apply<3, 0, 2>(sums, panel(layer.weight_hh, block, layer.hidden, 3), row.h, layer.hidden);
+    store_aligned(row.scratch + block * W, sigmoid(sums[0]) * load_aligned<W>(row.h + block * W));
+    store_aligned(row.next + block * W, sigmoid(sums[1]));
+  }
+  for (long block = 0; block < layer.blocks; ++block) {
+    F sums[4];
+    start<3>(sums, layer, block);
+    sums[2] += sums[3];
+    apply<3, 2, 3>(sums, panel(layer.weight_ih, block, layer.input, 3), row.x, layer.input);
+    apply<3, 2, 3>(sums, panel(layer.weight_hh, block, layer.hidden, 3), row.scratch, layer.hidden);
+    const F update = load_aligned<W>(row.next + block * W);
+    store_aligned(row.next + block * W, blend(layer, update, load_aligned<W>(row.h + block * W), tanh(sums[2])));
+  }
+}
+
+}  // namespace
+}  // namespace stream
 }  // namespace gatewise
 
 GATEWISE_EXPORT int gatewise_gru_forward(const GatewiseSequence* sequence) {
@@ -260,4 +310,10 @@ GATEWISE_EXPORT int gatewise_gru_forward(const GatewiseSequence* sequence) {
 
 GATEWISE_EXPORT int gatewise_gru_backward(const GatewiseSequence* sequence) {
   return gatewise::run_backward(gatewise::Gru{*sequence}, *sequence);
+}
+
+GATEWISE_EXPORT const void* gatewise_gru_session(int64_t flags) {
+  static constexpr gatewise::stream::Cell after{3, true, false, true, false, gatewise::stream::step_after};
+  static constexpr gatewise::stream::Cell before{3, true, false, true, true, gatewise::stream::step_before};
+  return flags & gatewise::kResetBefore ? &before : &after;
 }

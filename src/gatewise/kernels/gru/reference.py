@@ -21,17 +21,7 @@ def step(
     recurrent_mask: Tensor | None = None,
     layer_norm_hh: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """One step, gate order in memory reset, update, candidate::
-
-        r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)                  reset gate
-        z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)                  update gate
-        n = tanh(W_in x + b_in + r * (W_hn h + b_hn))               candidate, reset="after"  (PyTorch, cuDNN)
-        n = tanh(W_in x + b_in + W_hn (r * h) + b_hn)               candidate, reset="before" (the paper)
-        h' = z * h + (1 - z) * n                                    update="keep"    (PyTorch, Keras, ONNX)
-        h' = (1 - z) * h + z * n                                    update="replace" (Chung et al. 2014)
-
-    Source: Cho et al. 2014, arXiv:1406.1078; Chung et al. 2014, arXiv:1412.3555. With layer normalisation r and z share
-    one mean and variance (2H), the candidate has its own (H).
+    """One step, by the forward equations of this folder's README.md; gate order in memory reset, update, candidate.
 
     Args:
         gates_x: ``(B, 3*H)``, ``W_ih x_t + b_ih``.

@@ -1,10 +1,9 @@
-// The long short-term memory over whole sequences (Hochreiter and Schmidhuber 1997):
+// The long short-term memory over whole sequences, with its gradients: the equations of this folder's README.md.
 //
-//   i, f, o = sigmoid(W x + b + U h)      g = tanh(W x + b + U h)      c' = f c + i g      h' = o tanh(c')
-//
-// Options: peepholes (i, f see c, o sees c'), coupled gates (i = 1 - f; gate order f, g, o), layer norm of the products
-// and of the cell that is shown, h' = o tanh(LN(c')), zoneout of h and c, recurrent dropout.
+// Options, which go by whole rows: peepholes, coupled gates, layer norm of the products and of the cell that is shown,
+// zoneout of h and c, recurrent dropout.
 #include "../native/run.h"
+#include "../native/stream.h"
 
 namespace gatewise {
 namespace {
@@ -12,9 +11,11 @@ namespace {
 constexpr int W = kWidth;
 using V = Float<W>;
 
+enum Flags : int64_t { kCoupled = 1 };  // as in info.py
+
 struct Lstm {
   const Sequence& q;
-  const bool extra = q.coupled || q.gates_x != nullptr || q.recurrent_mask != nullptr || q.peephole != nullptr ||
+  const bool extra = coupled() || q.recurrent_mask != nullptr || q.peephole != nullptr ||
                      q.layer_norm_ih != nullptr || q.layer_norm_hh != nullptr || q.layer_norm_c != nullptr ||
                      zoneout_h().on() || zoneout_c().on();
   static constexpr bool kUnitPanels = false;
@@ -23,7 +24,9 @@ struct Lstm {
 
   Zoneout zoneout_h() const { return {q.zoneout_h_mask, float(q.zoneout_h)}; }
   Zoneout zoneout_c() const { return {q.zoneout_c_mask, float(q.zoneout_c)}; }
-  int gates() const { return q.coupled ? 3 : 4; }
+  bool coupled() const { return (q.flags & kCoupled) != 0; }
+  static constexpr bool resets_before() { return false; }
+  int gates() const { return coupled() ? 3 : 4; }
   long gates_size() const { return gates() * q.hidden_size; }
   const int* order() const { return kOrder; }
   Product product() const { return Product::kFour; }
@@ -122,10 +125,10 @@ struct Lstm {
       const V before = load<W>(step.c[row] + u, part);
       V total[4];
       for (int gate = 0; gate < G; ++gate) total[gate] = parts.input(gate, u, part) + parts.state(gate, u, part);
-      const int first = q.coupled ? 0 : 1;  // the forget gate's place
+      const int first = coupled() ? 0 : 1;  // the forget gate's place
       if (q.peephole != nullptr)
         for (int gate = 0; gate <= first; ++gate) total[gate] += load<W>(q.peephole + gate * H + u, part) * before;
-      const V f = sigmoid(total[first]), i = q.coupled ? 1.0f - f : sigmoid(total[0]), g = tanh(total[first + 1]);
+      const V f = sigmoid(total[first]), i = coupled() ? 1.0f - f : sigmoid(total[0]), g = tanh(total[first + 1]);
       const V c = f * before + i * g;
       if (q.peephole != nullptr) total[G - 1] += load<W>(q.peephole + (G - 2) * H + u, part) * c;
       const V o = sigmoid(total[G - 1]);
@@ -135,7 +138,7 @@ struct Lstm {
       store(output_gate + u, o);
       if (q.gates == nullptr) continue;
       float* kept = q.gates + p * G * H + u;
-      if (!q.coupled) store(kept, part, i);
+      if (!coupled()) store(kept, part, i);
       store(kept + first * H, part, f);
       store(kept + (first + 1) * H, part, g);
       store(kept + (G - 1) * H, part, o);
@@ -170,13 +173,13 @@ struct Lstm {
     float *kept = q.gates + p * G * H, *cell = sums + width, *space = sums + 2 * width;
     const float scale = show_again(step, shared, row, sums, cell);
     show_backward(p, sums, cell, kept, scale, space, width, totals);
-    const int first = q.coupled ? 0 : 1;
+    const int first = coupled() ? 0 : 1;
     const Zoneout zone = zoneout_c();
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
       float* carried = shared.carried_c + b * H + u;
       const V f = load<W>(kept + first * H + u, part), g = load<W>(kept + (first + 1) * H + u, part);
-      const V i = q.coupled ? 1.0f - f : load<W>(kept + u, part), before = load<W>(step.c[row] + u, part);
+      const V i = coupled() ? 1.0f - f : load<W>(kept + u, part), before = load<W>(step.c[row] + u, part);
       const V d_o = load<W>(kept + (G - 1) * H + u, part), d_later = load<W>(carried, part);
       const V keep = zone.on() ? zone.keep(p * H + u, part) : zero<W>();
       V dc = load<W>(sums + u) + (zone.on() ? zone.mix(keep, zero<W>(), d_later) : d_later);
@@ -185,19 +188,19 @@ struct Lstm {
         add_to(totals + (kPeephole + G - 2) * width + u, d_o * (f * before + i * g));
       }
       const V d_i = dc * g * (i * (1.0f - i));
-      const V d_f = dc * (q.coupled ? before - g : before) * (f * (1.0f - f));
+      const V d_f = dc * (coupled() ? before - g : before) * (f * (1.0f - f));
       V d_before = dc * f;
       if (zone.on()) d_before += zone.mix(keep, d_later, zero<W>());
       if (q.peephole != nullptr) {
         d_before += d_f * load<W>(q.peephole + first * H + u, part);
         add_to(totals + (kPeephole + first) * width + u, d_f * before);
-        if (!q.coupled) {
+        if (!coupled()) {
           d_before += d_i * load<W>(q.peephole + u, part);
           add_to(totals + kPeephole * width + u, d_i * before);
         }
       }
       store(carried, part, d_before);
-      if (!q.coupled) store(kept + u, part, d_i);
+      if (!coupled()) store(kept + u, part, d_i);
       store(kept + first * H + u, part, d_f);
       store(kept + (first + 1) * H + u, part, dc * i * (1.0f - g * g));
     }
@@ -209,7 +212,7 @@ struct Lstm {
   float show_again(const BackwardStep& step, const BackwardShared& shared, long row, float* sums, float* cell) const {
     const long H = q.hidden_size, p = step.position[row], b = step.batch[row], G = gates();
     const float* kept = q.gates + p * G * H;
-    const int first = q.coupled ? 0 : 1;
+    const int first = coupled() ? 0 : 1;
     const Zoneout zone = zoneout_h();
     for (long u = 0; u < H; u += W) {
       const Part<W> part(H - u);
@@ -225,7 +228,7 @@ struct Lstm {
       store(shared.carried_h + b * H + u, part, past);
       store(sums + u, dh);
       const V f = load<W>(kept + first * H + u, part), g = load<W>(kept + (first + 1) * H + u, part);
-      const V i = q.coupled ? 1.0f - f : load<W>(kept + u, part);
+      const V i = coupled() ? 1.0f - f : load<W>(kept + u, part);
       store(cell + u, only(part, f * load<W>(step.c[row] + u, part) + i * g));
     }
     return q.layer_norm_c != nullptr ? normalise(cell, 1, H, round_up(H, W)) : 0.0f;
@@ -278,6 +281,26 @@ struct Lstm {
 };
 
 }  // namespace
+
+// ---- one step of a stream ----
+
+namespace stream {
+namespace {
+
+void step(const Layer& layer, const Row& row) {
+  for (long block = 0; block < layer.blocks; ++block) {
+    F sums[5];
+    start<4>(sums, layer, block);
+    apply<4, 0, 4>(sums, panel(layer.weight_ih, block, layer.input, 4), row.x, layer.input);
+    apply<4, 0, 4>(sums, panel(layer.weight_hh, block, layer.hidden, 4), row.h, layer.hidden);
+    const F cell = sigmoid(sums[1]) * load_aligned<W>(row.cell + block * W) + sigmoid(sums[0]) * tanh(sums[2]);
+    store_aligned(row.cell + block * W, cell);
+    store_aligned(row.next + block * W, sigmoid(sums[3]) * tanh(cell));
+  }
+}
+
+}  // namespace
+}  // namespace stream
 }  // namespace gatewise
 
 GATEWISE_EXPORT int gatewise_lstm_forward(const GatewiseSequence* sequence) {
@@ -286,4 +309,9 @@ GATEWISE_EXPORT int gatewise_lstm_forward(const GatewiseSequence* sequence) {
 
 GATEWISE_EXPORT int gatewise_lstm_backward(const GatewiseSequence* sequence) {
   return gatewise::run_backward(gatewise::Lstm{*sequence}, *sequence);
+}
+
+GATEWISE_EXPORT const void* gatewise_lstm_session(int64_t) {
+  static constexpr gatewise::stream::Cell cell{4, true, true, false, false, gatewise::stream::step};
+  return &cell;
 }

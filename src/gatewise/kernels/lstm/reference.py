@@ -26,18 +26,9 @@ def step(
     layer_norm_c: Tensor | None = None,
     layer_norm_c_bias: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """One step, gate order in memory input, forget, candidate, output::
+    """One step, by the forward equations of this folder's README.md.
 
-        i = sigmoid(W_ii x + b_ii + W_hi h + b_hi [+ p_i * c])      input gate   (coupled: i = 1 - f, no weights)
-        f = sigmoid(W_if x + b_if + W_hf h + b_hf [+ p_f * c])      forget gate
-        g = tanh   (W_ig x + b_ig + W_hg h + b_hg)                  candidate
-        c' = f * c + i * g                                          cell
-        o = sigmoid(W_io x + b_io + W_ho h + b_ho [+ p_o * c'])     output gate
-        h' = o * tanh(c')  or  o * tanh(LN(c'))                     hidden; with a projection h' = W_hr (o * tanh(c'))
-
-    Source: Hochreiter and Schmidhuber 1997; forget gate Gers, Schmidhuber, Cummins 2000; peepholes Gers and
-    Schmidhuber 2000; coupled gates Greff et al. 2017 (arXiv:1503.04069); projection Sak, Senior, Beaufays 2014
-    (arXiv:1402.1128); layer normalisation Ba, Kiros, Hinton 2016.
+    Gate order in memory: input, forget, candidate, output; coupled: forget, candidate, output.
 
     Args:
         gates_x: ``(B, G*H)``, ``W_ih x_t + b_ih``; G is 4, or 3 (forget, candidate, output) where coupled.

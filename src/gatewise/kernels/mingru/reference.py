@@ -12,13 +12,7 @@ __all__ = ["scan", "step"]
 
 
 def step(gates_x: Tensor, hidden: Tensor) -> dict[str, Tensor]:
-    """One step; the gates see the input only, gate order in memory update, candidate::
-
-        z = sigmoid(W_z x + b_z)                update gate
-        n = g(W_n x + b_n)                      candidate; g(a) = a + 0.5 for a >= 0, else sigmoid(a)
-        h' = (1 - z) * h + z * n                hidden
-
-    Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024, "Were RNNs All We Needed?", arXiv:2410.01201, appendix B.
+    """One step, by the forward equations of this folder's README.md; gate order in memory update, candidate.
 
     Args:
         gates_x: ``(B, 2*H)``, ``W_ih x_t + b_ih``.

@@ -1,50 +1,55 @@
-// Minimal LSTM (Feng et al. 2024, arXiv:2410.01201, appendix B), whole sequence.
-#include "cell.h"
-#include "scan_layer_backward.h"
+// The minimal LSTM, one step and its way back: the equations of this folder's README.md; gates in memory f, i, n.
+#include "../native/scan_layer_backward.h"
+#include "../native/stream.h"
 
-#define EXPORTED extern "C" __attribute__((visibility("default")))
+namespace gatewise {
+namespace {
 
-// gates (T,B,3H); state (B,H) in: h_0, out: last; output (T,B,H); lengths (B) or null. 0, or 1 where a
-// length lies outside 0 to T: then nothing was written.
-EXPORTED int32_t gatewise_minlstm_forward(int32_t threads, int32_t reverse, int64_t steps, int64_t rows, int64_t width,
-                                       const float* gates, const int64_t* lengths, float* state, float* output) {
-  const gatewise::Scan scan{threads, reverse != 0, long(steps), long(rows), long(width), lengths};
-  if (!scan.lengths_fit()) return 1;
-  gatewise::scan_forward<gatewise::MinLstm>(scan, gates, state, output);
-  return 0;
+// The normalised gates without 0 / 0 where both are shut: with F = 1 + e^-f_x, I = 1 + e^-i_x, both scaled by e^m for
+// m = min(f_x, i_x, 0) so that no exponential overflows, f' = I / (I + F) and i' = F / (I + F).
+template <class F> struct Normalised {
+  F forget, input;                // f', i'
+  F not_forget_raw, not_input_raw;  // 1 - f, 1 - i: the slopes of log f and log i
+};
+template <class F> GATEWISE_INLINE Normalised<F> normalised(F forget_x, F input_x) {
+  constexpr int W = lanes<F>;
+  const F m = smaller(smaller(zero<W>(), forget_x), input_x);
+  const F base = exp_of_negative(m), forget_tail = exp_of_negative(m - forget_x), input_tail = exp_of_negative(m - input_x);
+  const F tiny = broadcast<W>(1e-37f);
+  const F forget_sum = larger(tiny, base + forget_tail), input_sum = larger(tiny, base + input_tail);
+  const F total = 1.0f / (forget_sum + input_sum);
+  return {input_sum * total, forget_sum * total, forget_tail / forget_sum, input_tail / input_sum};
 }
 
-// grad_state (B,H) in: gradient of the last state, out: of h_0; grad_gates (T,B,3H); grad_output (T,B,H) or null.
-EXPORTED void gatewise_minlstm_backward(int32_t threads, int32_t reverse, int64_t steps, int64_t rows, int64_t width,
-                                        const float* gates, const int64_t* lengths, const float* initial,
-                                        const float* output, const float* grad_output, float* grad_state,
-                                        float* grad_gates) {
-  gatewise::scan_backward<gatewise::MinLstm>({threads, reverse != 0, long(steps), long(rows), long(width), lengths},
-                                             gates, initial, output, grad_output, grad_state, grad_gates);
+struct MinLstm {
+  static constexpr int kGates = 3;
+  template <class F> GATEWISE_INLINE F step(const F* gates, F hidden) {
+    const Normalised<F> gate = normalised(gates[0], gates[1]);
+    return gate.forget * hidden + gate.input * positive(gates[2]);
+  }
+  template <class F> GATEWISE_INLINE F gradient(const F* gates, F hidden, F grad_new, F* grad_gates) {
+    const Normalised<F> gate = normalised(gates[0], gates[1]);
+    const F candidate = positive(gates[2]);
+    const F grad_logit = grad_new * (hidden - candidate) * (gate.forget * gate.input);
+    grad_gates[0] = grad_logit * gate.not_forget_raw;
+    grad_gates[1] = -grad_logit * gate.not_input_raw;
+    grad_gates[2] = grad_new * gate.input * positive_slope(gates[2], candidate);
+    return grad_new * gate.forget;
+  }
+};
+
+}  // namespace
+}  // namespace gatewise
+
+GATEWISE_EXPORT int gatewise_minlstm_forward(const GatewiseSequence* sequence) {
+  return gatewise::scan_layer_forward<gatewise::MinLstm>(*sequence);
 }
 
-// The same with the input product: x (T,B,I) by its strides, weight (3H,I), bias or null; gates (T,B,3H) for the way back, or
-// null. 0, 1 where a length does not fit, 2 when memory is short.
-EXPORTED int32_t gatewise_minlstm_layer_forward(int32_t threads, int32_t reverse, int64_t steps, int64_t rows,
-                                               int64_t inputs, int64_t width, const float* x, int64_t x_step_stride,
-                                               int64_t x_batch_stride, const float* weight, const float* bias,
-                                               const int64_t* lengths, float* state, float* output, float* gates) {
-  return gatewise::scan_layer_forward<gatewise::MinLstm>(
-      gatewise::make_scan_layer(threads, reverse, steps, rows, inputs, width, x, x_step_stride, x_batch_stride, weight,
-                                bias, lengths),
-      state, output, gates);
+GATEWISE_EXPORT int gatewise_minlstm_backward(const GatewiseSequence* sequence) {
+  return gatewise::scan_layer_backward<gatewise::MinLstm>(*sequence);
 }
 
-// Gradients of h_0 (in place of that of the last state), x, weight and bias; null where not wanted. gates null: computed again.
-EXPORTED int32_t gatewise_minlstm_layer_backward(int32_t threads, int32_t reverse, int64_t steps, int64_t rows,
-                                                int64_t inputs, int64_t width, const float* x, int64_t x_step_stride,
-                                                int64_t x_batch_stride, const float* weight, const float* bias,
-                                                const int64_t* lengths,
-                                                const float* gates, const float* initial, const float* output,
-                                                const float* grad_output, float* grad_state, float* grad_x,
-                                                float* grad_weight, float* grad_bias) {
-  return gatewise::scan_layer_backward<gatewise::MinLstm>(
-      gatewise::make_scan_layer(threads, reverse, steps, rows, inputs, width, x, x_step_stride, x_batch_stride, weight,
-                                bias, lengths),
-      gates, initial, output, grad_output, {grad_state, grad_x, grad_weight, grad_bias});
+GATEWISE_EXPORT const void* gatewise_minlstm_session(int64_t) {
+  static constexpr gatewise::stream::Cell cell = gatewise::stream::scanning<gatewise::MinLstm>();
+  return &cell;
 }

@@ -19,14 +19,7 @@ def _log_gates(gates_x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def step(gates_x: Tensor, hidden: Tensor) -> dict[str, Tensor]:
-    """One step; the gates see the input only, gate order in memory forget, input, candidate::
-
-        f = sigmoid(W_f x + b_f),  i = sigmoid(W_i x + b_i)
-        f' = f / (f + i),  i' = i / (f + i)     forget and input gate, normalised (length independence)
-        n = g(W_n x + b_n)                      candidate; g(a) = a + 0.5 for a >= 0, else sigmoid(a)
-        h' = f' * h + i' * n                    hidden
-
-    Source: Feng, Tung, Ahmed, Bengio, Hajimirsadeghi 2024, "Were RNNs All We Needed?", arXiv:2410.01201, appendix B.
+    """One step, by the forward equations of this folder's README.md; gate order in memory forget, input, candidate.
 
     Args:
         gates_x: ``(B, 3*H)``, ``W_ih x_t + b_ih``.

@@ -22,7 +22,7 @@ struct BackwardStep : Step {
 
 struct BackwardShared {
   const float* weight_h = nullptr;  // packed columns, product order
-  const float* weight_n = nullptr;  // GRU with reset before
+  const float* weight_n = nullptr;  // as in ForwardShared
   const float* weight_x = nullptr;  // packed columns, or null: no gradient of x wanted inside the walk
   const float* zeros = nullptr;
   float* carried_h = nullptr;  // (B, H)

@@ -5,10 +5,12 @@
 // new state. A Cell says how its weights are laid out and what it does with the sums:
 //
 //   struct Cell {
-//     static constexpr bool kUnitPanels;  // a panel is up to 4 unit blocks of one gate (RNN), or all gates of one block
+//     static constexpr bool kUnitPanels;  // a panel is up to 4 unit blocks of one gate, or all gates of one block
 //     Product product() const;            // which slots the input and the state feed (gate panels)
 //     int slots() const;                  // sums per unit
 //     int input_slots(), state_slots() const;  // how many slots each product feeds
+//     bool resets_before() const;  // with options: three gates, whose last one's product is with what `forward_reset`
+//                                  // makes of the state, and so comes after the others'
 //     void forward(const Step&, const Tile&) const;
 //   };
 #pragma once
@@ -40,7 +42,7 @@ struct Step {
   const float** x = nullptr;          // (I)
   const float** h = nullptr;          // (H) state before the step
   const float** h_product = nullptr;  // (H) the same times the recurrent mask
-  const float** c = nullptr;          // (H) LSTM cell before the step
+  const float** c = nullptr;          // (H) second state before the step
   float** c_new = nullptr;            // (H)
 };
 
@@ -48,12 +50,12 @@ struct Step {
 struct ForwardShared {
   const float* weight_x = nullptr;  // packed; null: the input product is in `projected`
   const float* weight_h = nullptr;
-  const float* weight_n = nullptr;  // GRU with reset before: the candidate's recurrent weights
+  const float* weight_n = nullptr;  // where the cell resets before: the last gate's recurrent weights
   const float* start = nullptr;     // [block][slots][kWidth]
   float* projected = nullptr;       // rows of [block][slots][kWidth]: input products of some steps, or null
   long projected_steps = 0;         // how many steps' rows it holds at most
   const float* zeros = nullptr;     // (max(H, I)) zeros
-  float* running_c = nullptr;       // (B, H) LSTM cell of a call without training
+  float* running_c = nullptr;       // (B, H) second state of a call without training
   bool bf16 = false;                // rows and weights of the products are pairs of bfloat16
   long input_words = 0, state_words = 0;  // how many numbers or pairs: I, H or half of them
 
@@ -184,7 +186,7 @@ struct ForwardScratch {
   Ahead ahead;
   float* sums = nullptr;    // one tile's, or with options all rows'
   float* masked = nullptr;  // (rows, H) states times the recurrent mask; or rounded rows, see enter_step
-  float* reset = nullptr;   // (rows, H) GRU with reset before
+  float* reset = nullptr;   // (rows, H) where the cell resets before
 };
 
 // Runs `rows` through all their steps for the panels in `mine`; meets the other threads at `barrier` if given.

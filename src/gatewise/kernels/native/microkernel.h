@@ -37,13 +37,10 @@ enum class Product {
   kTwo = 1,
   kThree = 2,
   kFour = 3,
-  kGruAfter = 4,   // slots r, z, n of the input, n of the state: input feeds 0 1 2, state feeds 0 1 3
-  kGruBefore = 5,  // slots r, z, n: input feeds 0 1 2, state feeds 0 1
+  kLastApart = 4,  // three gates, the last one's two products apart: input feeds 0 1 2, state feeds 0 1 3
 };
-constexpr int kProducts = 6;
-constexpr int slots_of(Product product) {
-  return product == Product::kGruAfter ? 4 : product == Product::kGruBefore ? 3 : int(product) + 1;
-}
+constexpr int kProducts = 5;
+constexpr int slots_of(Product product) { return product == Product::kLastApart ? 4 : int(product) + 1; }
 
 // out[r * row_stride + slot * slot_stride .. + kWidth] = start[r][slot * kWidth ..] + first + second, for r < rows.
 using ProductTile = void (*)(const float* const* start, const Segment& first, const Segment& second, float* out,

@@ -70,7 +70,7 @@ void tile(const float* const* start, const Segment& first, const Segment& second
 template <int Rows>
 constexpr ProductTile kTiles[kProducts] = {
     tile<Rows, 1, 1, 1>,   tile<Rows, 2, 3, 3>,           tile<Rows, 3, 7, 7>,
-    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>, tile<Rows, 3, 0b111, 0b011>,
+    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>,
 };
 
 template <int Rows> ProductTile pick(int which, int rows) {

@@ -63,7 +63,7 @@ struct Side {
   }
 };
 
-// One row's products: [input: gates][state: gates], each `width` (padded H) floats; or the given gates_x.
+// One row's products: [input: gates][state: gates], each `width` (padded H) floats.
 struct RowParts {
   const Sequence& q;
   long position, gates_size, width;  // t B + b; G H; padded H
@@ -82,8 +82,6 @@ struct RowParts {
       state_side.measure(first, gates, q.hidden_size, width, deviations != nullptr ? deviations + 2 : nullptr);
   }
   Float<kWidth> input(int gate, long unit, const Part<kWidth>& part) const {
-    if (q.gates_x != nullptr)
-      return load<kWidth>(q.gates_x + position * gates_size + gate * q.hidden_size + unit, part);
     return Side::value(input_side, gate, unit, q.hidden_size, width, part);
   }
   Float<kWidth> state(int gate, long unit, const Part<kWidth>& part) const {

@@ -56,20 +56,6 @@ void weight_gradients(const Cell& cell, const TallRows& rows, const OuterProduct
                    threads, scratch);
 }
 
-// grad_gates_x (T, B, G H): the first gates of each row of gradients, zero in the padding.
-template <class Cell> void copy_gate_gradients(const Sequence& q, const Cell& cell, Range times) {
-  const long size = cell.gates() * q.hidden_size;
-  for (long t = times.begin; t < times.end; ++t)
-    for (long b = 0; b < q.batch; ++b) {
-      const long p = t * q.batch + b;
-      if (q.lengths != nullptr && t >= q.lengths[b])
-        std::memset(q.grad_gates_x + p * size, 0, size * sizeof(float));
-      else
-        std::memcpy(q.grad_gates_x + p * size, cell.input_gradient() + p * cell.input_gradient_size(),
-                    size * sizeof(float));
-    }
-}
-
 // Everything one backward call holds.
 template <class Cell> struct BackwardRun {
   const Cell& cell;
@@ -118,7 +104,7 @@ template <class Cell> struct BackwardRun {
     shared.weight_h = weight_h = workspace.take<float>(width() * depth());
     if (q.grad_x != nullptr)
       shared.weight_x = weight_x = workspace.take<float>(input_panels().blocks * kWidth * input_depth());
-    if (q.reset_before) shared.weight_n = weight_n = workspace.take<float>(width() * H);
+    if (cell.resets_before()) shared.weight_n = weight_n = workspace.take<float>(width() * H);
     shared.zeros = workspace.take_zeroed<float>(std::max(width() * 4, input_size()));
     shared.carried_h = workspace.take<float>(B * H);
     shared.carried_c = q.grad_c0 != nullptr ? q.grad_c0 : workspace.take<float>(B * H);
@@ -131,7 +117,7 @@ template <class Cell> struct BackwardRun {
     rows.input_left = workspace.take<const float*>(rows.count);
     rows.h = workspace.take<const float*>(rows.count);
     rows.x = input_size() > 0 ? workspace.take<const float*>(rows.count) : nullptr;
-    rows.reset = q.reset_before ? workspace.take<const float*>(rows.count) : nullptr;
+    rows.reset = cell.resets_before() ? workspace.take<const float*>(rows.count) : nullptr;
     inputs = cell.input_products(rows.x, products);
     products_count = inputs + cell.state_products(rows.h, rows.reset, products + inputs);
   }
@@ -195,7 +181,6 @@ template <class Cell> struct BackwardRun {
     barrier.wait();
     finish_input_gradient(thread, team);
     weight_gradients(cell, rows, products, inputs, products_count, thread, team, outer[thread]);
-    if (q.grad_gates_x != nullptr) copy_gate_gradients(q, cell, share(q.steps, thread, team));
     cell.finish_gradients(sums, team, width(), share(q.hidden_size, thread, team));
   }
 };

@@ -85,7 +85,7 @@ template <class Cell> struct ForwardRun {
     }
     weight_x = I > 0 ? workspace.take<float>(width() * cell.input_slots() * shared.input_words) : nullptr;
     weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
-    weight_n = q.reset_before ? workspace.take<float>(width() * H) : nullptr;
+    weight_n = cell.resets_before() ? workspace.take<float>(width() * H) : nullptr;
     start = workspace.take<float>(width() * cell.slots());
     shared.weight_x = weight_x;
     shared.weight_h = weight_h;
@@ -109,7 +109,7 @@ template <class Cell> struct ForwardRun {
     mine.sums = whole && !first ? scratch[0].sums : workspace.take<float>(sums);
     if (q.recurrent_mask != nullptr) mine.masked = workspace.take<float>(rows * H);
     if (shared.bf16) mine.masked = workspace.take<float>(rows * (shared.input_words + shared.state_words));
-    if (q.reset_before) mine.reset = first ? workspace.take<float>(rows * H) : scratch[0].reset;
+    if (cell.resets_before()) mine.reset = first ? workspace.take<float>(rows * H) : scratch[0].reset;
     return mine;
   }
 

@@ -29,6 +29,12 @@ struct ScanLayer {
   }
 };
 
+// Of a GatewiseSequence it uses what such a cell has: no second state, recurrent weights, masks or gains.
+inline ScanLayer make_scan_layer(const Sequence& q) {
+  return {{int(q.threads), q.reverse != 0, long(q.steps), long(q.batch), long(q.hidden_size), q.lengths},
+          long(q.input_size), q.x, long(q.x_step_stride), long(q.x_batch_stride), q.weight_ih, q.bias_ih};
+}
+
 // Rows of the product waiting to be computed, in the order of their steps.
 constexpr long kChunk = 16 * kTileRows;
 struct Waiting {
@@ -120,10 +126,21 @@ template <class Cell> struct PackedLayer {
   }
 };
 
-// state (B,H): h_0 on entry, the last state on return; output (T,B,H); gates (T,B,G*H) for the way back, or null.
-template <class Cell> int scan_layer_forward(const ScanLayer& layer, float* state, float* output, float* gates) {
+// Copies `count` numbers, or writes as many zeros where there are none to copy.
+inline void copy_or_clear(float* to, const float* from, long count) {
+  if (from != nullptr)
+    std::memcpy(to, from, size_t(count) * sizeof(float));
+  else if (to != nullptr)
+    std::memset(to, 0, size_t(count) * sizeof(float));
+}
+
+// One call. In training the gates are kept for the way back where there is room for them.
+template <class Cell> int scan_layer_forward(const Sequence& q) {
+  const ScanLayer layer = make_scan_layer(q);
   const Scan& scan = layer.scan;
   if (!scan.lengths_fit()) return kBadLength;
+  copy_or_clear(q.h_n, q.h0, scan.rows * scan.width);
+  float* const gates = q.training ? q.gates : nullptr;
   Workspace workspace;
   PackedLayer<Cell> packed;
   Status status = kOk;
@@ -139,18 +156,10 @@ template <class Cell> int scan_layer_forward(const ScanLayer& layer, float* stat
   in_parallel(layer.threads(Cell::kGates), prepare, [&](int thread, int team, Barrier&) {
     const Range mine = share(blocks_of(scan.width), thread, team);
     packed.fill(layer, mine);
-    LayerForward<Cell>{layer, packed.weights, packed.start, state, output, gates}.run(mine, {0, scan.steps});
-    clear_padding(scan, output, scan.width, share(scan.rows, thread, team));
+    LayerForward<Cell>{layer, packed.weights, packed.start, q.h_n, q.output, gates}.run(mine, {0, scan.steps});
+    clear_padding(scan, q.output, scan.width, share(scan.rows, thread, team));
   });
   return status;
-}
-
-// The arguments of the C functions, in their order.
-inline ScanLayer make_scan_layer(int32_t threads, int32_t reverse, int64_t steps, int64_t rows, int64_t inputs,
-                                 int64_t width, const float* x, int64_t x_step_stride, int64_t x_batch_stride,
-                                 const float* weight, const float* bias, const int64_t* lengths) {
-  return {{threads, reverse != 0, long(steps), long(rows), long(width), lengths}, long(inputs), x, long(x_step_stride),
-          long(x_batch_stride), weight, bias};
 }
 
 }  // namespace gatewise

@@ -13,14 +13,6 @@ namespace gatewise {
 
 constexpr long kChunkPositions = 256;
 
-// What the way back gives: null where it is not wanted.
-struct ScanLayerGradients {
-  float *state;   // (B,H): of the last state on entry, of h_0 on return
-  float *x;       // (T,B,I) dense
-  float *weight;  // (G*H,I)
-  float *bias;    // (G*H)
-};
-
 // One thread's lists of a chunk's real positions: gradients, inputs, where the gradient of x goes.
 struct ChunkRows {
   const float **left, **right;
@@ -32,8 +24,10 @@ struct ChunkRows {
 
 template <class Cell> struct LayerBackward {
   const ScanLayer& layer;
-  const float *gates, *initial, *output, *grad_output;  // gates: as the forward pass kept them, or null
-  const ScanLayerGradients& gradients;
+  const Sequence& q;
+  const float* gates = q.gates;  // as the forward pass kept them, or null
+  const float* initial = q.h0;
+  float* carried = q.grad_h0;    // (B,H) gradient of the state: of the last one at first, of h_0 in the end
   Workspace workspace{};
   Status status = kOk;
   PackedLayer<Cell> packed{};
@@ -48,10 +42,13 @@ template <class Cell> struct LayerBackward {
   // One thread, before the others start: false ends the call with `status`.
   bool prepare(int team) {
     try {
-      const long places = chunk() * scan().rows;
+      const long places = chunk() * scan().rows, states = scan().rows * scan().width;
+      if (!initial) initial = workspace.take_zeroed<float>(states);
+      if (!carried) carried = workspace.take<float>(states);
+      copy_or_clear(carried, q.grad_h_n, states);
       for (float*& buffer : slopes) buffer = workspace.take<float>(places * size());
       if (!gates) packed.take(layer, workspace);
-      if (gradients.x) columns = workspace.take<float>(panels().blocks * kWidth * size());
+      if (q.grad_x) columns = workspace.take<float>(panels().blocks * kWidth * size());
       zeros = workspace.take_zeroed<float>(kMaximumSlots * kWidth);
       rows = workspace.take<ChunkRows>(team);
       for (int thread = 0; thread < team; ++thread) {
@@ -59,8 +56,8 @@ template <class Cell> struct LayerBackward {
         mine.left = workspace.take<const float*>(places);
         mine.right = workspace.take<const float*>(places);
         mine.to = workspace.take<float*>(places);
-        mine.product = {mine.right, layer.inputs, {{0, size(), gradients.weight}, {}}};
-        mine.outer = gradients.weight ? workspace.take<float>(outer_products_scratch(&mine.product, 1)) : nullptr;
+        mine.product = {mine.right, layer.inputs, {{0, size(), q.grad_weight_ih}, {}}};
+        mine.outer = q.grad_weight_ih ? workspace.take<float>(outer_products_scratch(&mine.product, 1)) : nullptr;
         mine.tile = workspace.take<float>(kChunk * kSumsPerRow);
         rows[thread] = mine;
       }
@@ -75,8 +72,8 @@ template <class Cell> struct LayerBackward {
   void scan_back(Range steps, Range blocks, float* to) const {
     if (!gates)
       LayerForward<Cell>{layer, packed.weights, packed.start, nullptr, nullptr, to}.run(blocks, steps, true);
-    const ScanBackward<Cell> body{scan(), gates ? gates : to, initial, output, grad_output, gradients.state, to,
-                                  steps.begin};
+    const ScanBackward<Cell> body{scan(), gates ? gates : to, initial, q.output, q.grad_output,
+                                  q.grad_output_step_stride, q.grad_output_batch_stride, carried, to, steps.begin};
     const long end = std::min(blocks.end * kWidth, scan().width);
     for (long step = steps.end - 1; step >= steps.begin; --step)
       for (long row = 0; row < scan().rows; ++row)
@@ -91,37 +88,35 @@ template <class Cell> struct LayerBackward {
         const long time = scan().time(row, step), k = mine->count++;
         mine->left[k] = from + ((step - steps.begin) * scan().rows + row) * size();
         mine->right[k] = layer.x_at(time, row);
-        mine->to[k] = gradients.x ? gradients.x + (time * scan().rows + row) * layer.inputs : nullptr;
+        mine->to[k] = q.grad_x ? q.grad_x + (time * scan().rows + row) * layer.inputs : nullptr;
       }
   }
 
   // This thread's share of the gradients of x, weights and bias that a chunk brings.
   void products(bool first, int thread, int team, const ChunkRows& mine) const {
-    if (gradients.x) {
-      Sequence q{};
-      q.input_size = layer.inputs;
+    if (q.grad_x) {
       const Range own = share(mine.count, thread, team);
       for (long k = own.begin; k < own.end; k += kChunk)
         input_gradient(q, mine.left + k, mine.to + k, std::min(kChunk, own.end - k), {{0, 0}, {size(), 0}}, columns,
                        zeros, {0, panels().panels}, mine.tile);
     }
-    if (gradients.weight)
+    if (q.grad_weight_ih)
       outer_products(mine.left, mine.count, size(), &mine.product, 1, thread, team, mine.outer, !first);
-    if (!gradients.bias) return;
+    if (!q.grad_bias_ih) return;
     const Range own = share(size(), thread, team);
-    if (first) std::fill(gradients.bias + own.begin, gradients.bias + own.end, 0.0f);
+    if (first) std::fill(q.grad_bias_ih + own.begin, q.grad_bias_ih + own.end, 0.0f);
     for (long k = 0; k < mine.count; ++k)
-      for (long i = own.begin; i < own.end; ++i) gradients.bias[i] += mine.left[k][i];
+      for (long i = own.begin; i < own.end; ++i) q.grad_bias_ih[i] += mine.left[k][i];
   }
 
   // Every thread.
   void work(int thread, int team, Barrier& barrier) {
     const Range blocks = share(blocks_of(scan().width), thread, team);
     if (!gates) packed.fill(layer, blocks);
-    if (gradients.x) {
+    if (q.grad_x) {
       pack_columns([&](long k) { return layer.weight + k * layer.inputs; }, size(), panels(), columns,
                    share(panels().panels, thread, team));
-      clear_padding(scan(), gradients.x, layer.inputs, share(scan().rows, thread, team));
+      clear_padding(scan(), q.grad_x, layer.inputs, share(scan().rows, thread, team));
     }
     const long chunks = std::max(1L, (scan().steps + chunk() - 1) / chunk());
     for (long turn = 0; turn < chunks; ++turn) {
@@ -135,10 +130,10 @@ template <class Cell> struct LayerBackward {
   }
 };
 
-template <class Cell>
-int scan_layer_backward(const ScanLayer& layer, const float* gates, const float* initial, const float* output,
-                        const float* grad_output, const ScanLayerGradients& gradients) {
-  LayerBackward<Cell> run{layer, gates, initial, output, grad_output, gradients};
+// The way back of one call; gates that were not kept are computed again.
+template <class Cell> int scan_layer_backward(const Sequence& q) {
+  const ScanLayer layer = make_scan_layer(q);
+  LayerBackward<Cell> run{layer, q};
   in_parallel(
       layer.threads(Cell::kGates), [&](int team) { return run.prepare(team); },
       [&](int thread, int team, Barrier& barrier) { run.work(thread, team, barrier); });

@@ -1,7 +1,6 @@
 // One call of a sequence kernel: what comes in, what goes out, and how the rows are dealt to threads.
 //
-// Axes: T steps, B batch rows, I input size, H hidden units, G gates (RNN 1, LSTM 4 or 3, GRU 3), S saved values per
-// unit. All arrays are float32, row-major and dense unless a stride is given; strides count floats.
+// Axes: T steps, B batch rows, I input size, H hidden units, G gates, S saved values per unit. All arrays are float32, row-major and dense unless a stride is given; strides count floats.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +17,12 @@ struct GatewiseSequence {
   int64_t threads;                                // at most this many
   int64_t training;                               // 1: keep in `gates` (and `cells`) what backward needs
   int64_t reverse;                                // 1: every row from its last step to its first
-  int64_t relu;                                   // RNN: 1 = max(0, a), 0 = tanh(a)
-  int64_t reset_before;                           // GRU: the reset gate acts before the recurrent product
-  int64_t update_replace;                         // GRU: h = (1 - z) h + z n instead of z h + (1 - z) n
-  int64_t coupled;                                // LSTM: i = 1 - f, gates f, g, o
+  int64_t flags;                                  // the cell's own switches, bits named in its fused.cpp
   int64_t bf16;                                   // products of bfloat16; forward without options or training only
 
-  const float* x;  // (T, B, I) by the two strides, or null with gates_x
+  const float* x;  // (T, B, I) by the two strides
   int64_t x_step_stride, x_batch_stride;
-  const float* gates_x;                            // (T, B, G H): input product and bias, already computed
-  const float *weight_ih, *weight_hh;              // (G H, I), (G H, H)
+  const float *weight_ih, *weight_hh;              // (G H, I), (G H, H); no weight_hh where no gate sees the state
   const float *bias_ih, *bias_hh;                  // (G H)
   const float *h0, *c0;                            // (B, H)
   const int64_t* lengths;                          // (B), 0 <= length <= T
@@ -39,7 +34,7 @@ struct GatewiseSequence {
   const float* peephole;                           // (3, H) for i, f, o
 
   float *output, *h_n, *c_n;  // (T, B, H), (B, H), (B, H)
-  float* cells;               // (T, B, H) LSTM cell states, training only
+  float* cells;               // (T, B, H) states of a cell that has two, training only
   float* gates;               // (T, B, S H) kept values; backward turns them into gradients of the pre-activations
   float* normalized_x;        // (T, B, G H) normalised input product; backward turns it into the product's gradient
   float* normalized_h;        // (T, B, G H) the same for the recurrent product
@@ -49,7 +44,6 @@ struct GatewiseSequence {
   int64_t grad_output_step_stride, grad_output_batch_stride;
   const float *grad_h_n, *grad_c_n;  // (B, H)
   float* grad_x;                     // (T, B, I)
-  float* grad_gates_x;               // (T, B, G H)
   float *grad_h0, *grad_c0;          // (B, H)
   float *grad_weight_ih, *grad_weight_hh;
   float *grad_bias_ih, *grad_bias_hh;

@@ -1,4 +1,4 @@
-// The walk through time with options: layer norm, zoneout, recurrent dropout, peepholes, the other readings of the GRU.
+// The walk through time with options: layer norm, zoneout, recurrent dropout, peepholes, a reset before the product.
 //
 // The plain walk finishes a tile of rows and units while its sums are in the first-level cache. Options want more: a
 // normalisation needs all units of a row, and each option would double the number of plain kernels. So here the tile
@@ -66,7 +66,7 @@ void walk_forward_whole(const Cell& cell, const Sequence& q, const ForwardShared
     if (q.x != nullptr)
       whole_product(step.x, step.count, q.input_size, shared.weight_x, slots, panels, team, shared.zeros, sums, stride);
     float* state = sums + gates * width;
-    if (!q.reset_before) {
+    if (!cell.resets_before()) {
       whole_product(step.h_product, step.count, H, shared.weight_h, slots, panels, team, shared.zeros, state, stride);
     } else {
       whole_product(step.h_product, step.count, H, shared.weight_h, 2, panels, team, shared.zeros, state, stride);
@@ -144,7 +144,7 @@ void walk_backward_whole(const Cell& cell, const Sequence& q, const BackwardShar
       cell.backward_row(step, shared, r, scratch.sums + r * stride, width, scratch.bias);
     }
     team.meet();
-    if (q.reset_before) {
+    if (cell.resets_before()) {
       for (long r = 0; r < step.count; ++r)
         scratch.gradients[r] = cell.recurrent_gradient() + step.position[r] * cell.recurrent_size() + 2 * H;
       whole_column_product(scratch.gradients, step.count, {{0, 0}, {H, 0}}, shared.weight_n, panels, team, shared.zeros,

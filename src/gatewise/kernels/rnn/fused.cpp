@@ -1,7 +1,8 @@
-// The plain recurrent network over whole sequences (Elman 1990): h' = tanh(W x + b + U h) or max(0, W x + b + U h).
+// The plain recurrent network over whole sequences, with its gradients: the equations of this folder's README.md.
 //
-// Options: layer norm of the two products, zoneout, recurrent dropout.
+// Options, which go by whole rows: layer norm of the two products, zoneout, recurrent dropout.
 #include "../native/run.h"
+#include "../native/stream.h"
 
 namespace gatewise {
 namespace {
@@ -9,9 +10,11 @@ namespace {
 constexpr int W = kWidth;
 using V = Float<W>;
 
+enum Flags : int64_t { kRelu = 1 };  // as in info.py
+
 struct Rnn {
   const Sequence& q;
-  const bool extra = q.gates_x != nullptr || q.recurrent_mask != nullptr || q.layer_norm_ih != nullptr ||
+  const bool extra = q.recurrent_mask != nullptr || q.layer_norm_ih != nullptr ||
                      q.layer_norm_hh != nullptr || zoneout().on();
   static constexpr bool kUnitPanels = true;
   static constexpr bool kHasCell = false;
@@ -24,6 +27,8 @@ struct Rnn {
   int input_slots() const { return 1; }
   int state_slots() const { return 1; }
   bool whole_rows() const { return extra; }
+  bool relu() const { return (q.flags & kRelu) != 0; }
+  static constexpr bool resets_before() { return false; }
   long saved_size() const { return q.hidden_size; }
   long backward_stride(long width) const { return 3 * width; }
   bool carries() const { return extra; }
@@ -37,9 +42,9 @@ struct Rnn {
   float start(int, long unit) const {
     return (q.bias_ih != nullptr ? q.bias_ih[unit] : 0.0f) + (q.bias_hh != nullptr ? q.bias_hh[unit] : 0.0f);
   }
-  V activate(V sum) const { return q.relu ? larger(zero<W>(), sum) : tanh(sum); }
+  V activate(V sum) const { return relu() ? larger(zero<W>(), sum) : tanh(sum); }
   // The gradient of the sum, from that of the activation `h`.
-  V through(V h, V dh) const { return q.relu ? select(h > 0.0f, dh, zero<W>()) : dh * (1.0f - h * h); }
+  V through(V h, V dh) const { return relu() ? select(h > 0.0f, dh, zero<W>()) : dh * (1.0f - h * h); }
 
   void forward(const Step& step, const Tile& tile) const {
     const long H = q.hidden_size;
@@ -142,6 +147,24 @@ struct Rnn {
 };
 
 }  // namespace
+
+// ---- one step of a stream ----
+
+namespace stream {
+namespace {
+
+void step(const Layer& layer, const Row& row) {
+  for (long block = 0; block < layer.blocks; ++block) {
+    F sums[2];
+    start<1>(sums, layer, block);
+    apply<1, 0, 1>(sums, panel(layer.weight_ih, block, layer.input, 1), row.x, layer.input);
+    apply<1, 0, 1>(sums, panel(layer.weight_hh, block, layer.hidden, 1), row.h, layer.hidden);
+    store_aligned(row.next + block * W, layer.flags & kRelu ? larger(F{}, sums[0]) : tanh(sums[0]));
+  }
+}
+
+}  // namespace
+}  // namespace stream
 }  // namespace gatewise
 
 GATEWISE_EXPORT int gatewise_rnn_forward(const GatewiseSequence* sequence) {
@@ -150,4 +173,9 @@ GATEWISE_EXPORT int gatewise_rnn_forward(const GatewiseSequence* sequence) {
 
 GATEWISE_EXPORT int gatewise_rnn_backward(const GatewiseSequence* sequence) {
   return gatewise::run_backward(gatewise::Rnn{*sequence}, *sequence);
+}
+
+GATEWISE_EXPORT const void* gatewise_rnn_session(int64_t) {
+  static constexpr gatewise::stream::Cell cell{1, true, false, false, false, gatewise::stream::step};
+  return &cell;
 }

@@ -20,9 +20,7 @@ def step(
     recurrent_mask: Tensor | None = None,
     layer_norm_hh: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """One step: ``h_t = act(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``.
-
-    Source: Elman 1990, "Finding structure in time"; ReLU: Le, Jaitly, Hinton 2015, arXiv:1504.00941.
+    """One step, by the forward equations of this folder's README.md.
 
     Args:
         gates_x: ``(B, H)``, the input's share ``W_ih x_t + b_ih``.

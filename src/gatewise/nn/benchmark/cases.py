@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatewise.kernels.registry import CELLS as KERNEL_CELLS
 from gatewise.nn.gru import GRU
 from gatewise.nn.lstm import LSTM
 from gatewise.nn.rnn import RNN
@@ -21,8 +22,6 @@ CELLS: dict[str, tuple[Any, Any]] = {
     "lstm": (LSTM, torch.nn.LSTM),
 }
 """Name to (Gatewise's layer, torch's layer)."""
-
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,10 @@ class Case:
         rows = float(self.batch * self.steps if lengths is None else int(lengths.sum()))
         directions = 2 if self.bidirectional else 1
         widths = [self.input_size] + [self.hidden_size * directions] * (self.num_layers - 1)
-        return sum(2.0 * rows * directions * GATES[cell] * self.hidden_size * (w + self.hidden_size) for w in widths)
+        return sum(
+            2.0 * rows * directions * KERNEL_CELLS[cell].gates * self.hidden_size * (w + self.hidden_size)
+            for w in widths
+        )
 
 
 def _plain(batch: int, steps: int, input_size: int, hidden_size: int, counted: bool = True) -> Case:
