@@ -210,13 +210,17 @@ def test_autocast_gives_torchs_dtype_and_values(name):
     torch.manual_seed(1)
     mine = getattr(gatewise.nn, name)(5, 7)
     x = torch.randn(4, 2, 5)
-    with torch.autocast("cpu", torch.bfloat16), force("torch"):
-        got, expected = mine(x)[0], theirs(x)[0]
-    assert got.dtype == expected.dtype
-    assert torch.allclose(got.float(), expected.float(), atol=1e-2)
     with torch.autocast("cpu", torch.bfloat16):
         mine(x)[0].float().sum().backward()
     assert mine.weight_hh_l0.grad.abs().sum() > 0
+    with torch.autocast("cpu", torch.bfloat16), force("torch"):
+        try:
+            expected = theirs(x)[0]
+        except RuntimeError as error:
+            pytest.skip(f"torch itself has no {name} in bfloat16 on this processor: {error}")
+        got = mine(x)[0]
+    assert got.dtype == expected.dtype
+    assert torch.allclose(got.float(), expected.float(), atol=1e-2)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -275,8 +275,14 @@ def hold_out(read: TaggedSentences, share: float, part: str) -> tuple[TaggedSent
     chosen = tuple(sentence for sentence, key in zip(read.sentences, keys, strict=True) if key in held)
     others = tuple(sentence for sentence, key in zip(read.sentences, keys, strict=True) if key not in held)
     if not others:
+        alone = len(read) == 1
         raise DataError(
-            f"{read.place} is too small: nothing is left beside the {part} part", got=many(len(read), "sentence")
+            f"{read.place} is too small: nothing is left beside the {part} part",
+            expected=f"at least {_FEWEST} different sentences",
+            got=f"one sentence of {many(read.word_count, 'word')}"
+            if alone
+            else many(len(set(keys)), "different sentence"),
+            fix="put a blank line after each sentence" if alone else "add sentences",
         )
     return replace(read, sentences=chosen, notes=()), replace(read, sentences=others, notes=())
 

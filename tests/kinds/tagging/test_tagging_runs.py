@@ -1,0 +1,220 @@
+"""Sequence tagging from files to answers: training, resuming, commands, the estimator, what cannot be used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from gatewise.cli import main
+from gatewise.errors import DataError, OptionError
+from gatewise.kinds.tagging.dataset import load_tagging
+from gatewise.kinds.tagging.estimator import SequenceTagger
+from gatewise.kinds.tagging.spec import TaggingDataSpec
+from gatewise.training import kind_of, load_run, task_of, train_run
+from gatewise.training.assembly import make_spec
+
+TOWNS = ("Köln", "Graz", "Łódź", "Ulm", "Bad Ems")
+NAMES = ("Anna", "Lea Weiß", "Piotr")
+SMALL = {"hidden_size": 10, "embedding_size": 8, "epochs": 3, "batch_size": 8, "threads": 1, "learning_rate": 0.02}
+
+
+def _line(words: str, kind: str) -> list[tuple[str, str]]:
+    return [(word, f"{'I' if place else 'B'}-{kind}") for place, word in enumerate(words.split())]
+
+
+def sentences(count: int = 60) -> list[list[tuple[str, str]]]:
+    """Made sentences about who lives where, each another one."""
+    generator = np.random.default_rng(0)
+    found = []
+    for number in range(count):
+        town, name = TOWNS[generator.integers(len(TOWNS))], NAMES[generator.integers(len(NAMES))]
+        plain = [(word, "O") for word in ("wohnt", "in")]
+        found.append([*_line(name, "PER"), *plain, *_line(town, "LOC"), (str(number), "O"), (".", "O")])
+    return found
+
+
+def write(path: Path, rows: list[list[tuple[str, str]]]) -> Path:
+    path.write_text("\n\n".join("\n".join(f"{word} {tag}" for word, tag in row) for row in rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("towns") / "towns.conll", sentences())
+
+
+@pytest.fixture(scope="module")
+def run(file: Path) -> Path:
+    spec = make_spec("tagging", str(file), {**SMALL, "epochs": 8})
+    return train_run(spec, kind_of("tagging").load(spec.data), file.parent / "run").folder
+
+
+def called(words: list[object], capsys: pytest.CaptureFixture[str], code: int = 0) -> str:
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    assert (left.value.code or 0) == code
+    told = capsys.readouterr()
+    return told.err if code else told.out
+
+
+def test_parts_share_no_sentence_and_are_the_same_every_time(file: Path) -> None:
+    first, again = load_tagging(TaggingDataSpec(str(file))), load_tagging(TaggingDataSpec(str(file)))
+    parts = [{row.words for row in part.sentences} for part in (first.train, first.validation, first.test)]
+    assert sum(map(len, parts)) == 60 and not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+    assert first.fingerprint == again.fingerprint and first.sizes == {"train": 42, "validation": 6, "test": 12}
+    assert task_of("news.conll.gz") == task_of(str(file)) == "tagging" and task_of("a.txt", given=["tags"]) == "tagging"
+
+
+def test_a_test_file_is_read_like_the_first_and_shared_sentences_are_left_out(tmp_path: Path) -> None:
+    rows = sentences()
+    wide = "\n\n".join("\n".join(f"{word} _ {tag} x" for word, tag in row) for row in rows)
+    (tmp_path / "a.conll").write_text(wide)
+    tested = "\n\n".join("\n".join(f"{word} _ {tag} x" for word, tag in row) for row in rows[:5])
+    (tmp_path / "test.conll").write_text(tested)
+    dataset = load_tagging(TaggingDataSpec(str(tmp_path / "a.conll"), test=str(tmp_path / "test.conll"), tags="3"))
+    assert len(dataset.test) == 5 and sum(dataset.sizes.values()) == 60
+    assert any("5 sentences" in note and "left out" in note for note in dataset.notes)
+
+
+def test_the_same_spec_gives_the_same_bits_and_a_stopped_run_ends_in_them(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gatewise.training import loop
+
+    spec = make_spec("tagging", str(file), {**SMALL, "averaging": 0.9})
+    dataset = kind_of("tagging").load(spec.data)
+    whole = train_run(spec, dataset, tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    def stop(event: object) -> None:
+        if getattr(event, "epoch", None) == 2 and getattr(event, "step", None) == 3:
+            raise Stopped
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(Stopped):
+        train_run(spec, dataset, tmp_path / "stopped", on_event=stop)
+    train_run(spec, dataset, tmp_path / "stopped")
+    best = "best.safetensors"
+    assert (tmp_path / "whole" / best).read_bytes() == (tmp_path / "stopped" / best).read_bytes()
+    assert whole.best.validation["span_f1"] == pytest.approx(
+        load_run(whole.folder).test(dataset, "validation").metrics["span_f1"]
+    )
+
+
+def test_entities_come_with_character_offsets(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "  Lea Weiß   wohnt in Bad Ems."
+    answer = json.loads(called(["predict", run, text, "--json"], capsys))
+    for entity in answer["entities"]:
+        assert text[entity["start"] : entity["end"]] == entity["text"]
+    assert [(entity["label"], entity["text"]) for entity in answer["entities"]] == [
+        ("PER", "Lea Weiß"),
+        ("LOC", "Bad Ems"),
+    ]
+    assert [text[start:end] for start, end in answer["offsets"]] == answer["words"]
+    assert "[Lea Weiß PER]" in called(["predict", run, text], capsys)
+
+
+def test_files_and_standard_input_are_tagged_line_by_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.txt").write_text("Anna wohnt in Graz .\n\nUlm\n")
+    lines = called(["predict", run, "--file", tmp_path / "new.txt", "--json"], capsys).splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["Anna wohnt in Graz .", "Ulm"]
+
+
+def test_evaluation_agrees_with_the_estimator(run: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = json.loads(called(["evaluate", run, file, "--json"], capsys))
+    rows = sentences()
+    words, tags = [[word for word, _ in row] for row in rows], [[tag for _, tag in row] for row in rows]
+    assert figures["span_f1"] == pytest.approx(SequenceTagger.load(run).score(words, tags))
+    assert figures["spans"] == 120 and set(figures["types"]) == {"PER", "LOC"}
+    table = called(["evaluate", run, file, "--tags", "2"], capsys)
+    assert "span F1" in table and "precision" in table
+
+
+def test_compare_puts_cells_beside_their_baselines(file: Path, tmp_path: Path) -> None:
+    import gatewise
+
+    study = gatewise.compare(str(file), cells=["rnn", "gru"], seeds=2, out=tmp_path / "out", cost=False, **SMALL)
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [model["name"] for model in record["models"]] == ["feature-crf", "most-frequent-tag", "rnn", "gru"]
+    assert record["metric"]["name"] == "span_f1" and record["metric"]["transform"] == "span-f1"
+    for model in record["models"]:
+        assert 0.0 <= model["figure"]["low"] <= model["figure"]["estimate"] <= model["figure"]["high"] <= 1.0
+    assert "span F1" in study.report.read_text()
+
+
+def test_plain_tags_are_judged_by_accuracy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [[(word, "NAME" if tag != "O" else "REST") for word, tag in row] for row in sentences()]
+    file = write(tmp_path / "speech.pos", rows)
+    told = called(
+        ["train", file, "--hidden", "8", "--epochs", "2", "--threads", "1", "--out", tmp_path / "run"], capsys
+    )
+    assert "validation accuracy" in told and "span" not in told.split("\n", 1)[1]
+    assert json.loads(called(["predict", tmp_path / "run", "Anna wohnt", "--json"], capsys))["entities"] == []
+    tagged = called(["predict", tmp_path / "run", "Anna wohnt"], capsys)
+    assert "Anna/" in tagged and "wohnt/" in tagged
+    kind = kind_of("tagging")
+    dataset = kind.load(TaggingDataSpec(str(file)))
+    words, share = kind.judgement(dataset).trivial or ("", 0.0)
+    assert words == "always answering 'REST'" and 0.4 < share < 0.8
+
+
+def test_the_estimator_works_as_scikit_learn_expects(tmp_path: Path) -> None:
+    rows = sentences()
+    words, tags = [[word for word, _ in row] for row in rows], [[tag for _, tag in row] for row in rows]
+    tagger = SequenceTagger("lstm", **{**SMALL, "epochs": 6}).fit(words, tags)
+    assert tagger.score(words, tags) > 0.8
+    loaded = SequenceTagger.load(tagger.save(tmp_path / "run"))
+    assert loaded.get_params() == tagger.get_params() == clone(tagger).get_params()
+    assert loaded.predict(words[:3]) == tagger.predict(words[:3])
+    (text,) = loaded.predict_texts(["Anna wohnt in Ulm ."])
+    assert text.words[0] == "Anna"
+    with pytest.raises(DataError, match="sentence 1 does not fit its tags"):
+        tagger.fit([["a"], ["b", "c"]], [["O"], ["O"]])
+    with pytest.raises(DataError, match="is a string"):
+        tagger.predict(["not cut"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("Anna B-PER\nwohnt O\n" * 30, "one sentence of 60 words.*blank line"),
+        ("Anna B-PER O\nwohnt O\n\n" * 30, "line"),
+        ("".join(f"Anna{n} B-PER\n\nUlm{n} Q-LOC\n\n" for n in range(30)), "line 3.*Q-LOC|Q-LOC.*line 3"),
+        ("", "is empty"),
+        ("Anna\n\nUlm\n\n" * 30, "column"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused_with_their_place(
+    content: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import re
+
+    (tmp_path / "bad.conll").write_text(content)
+    error = called(["train", tmp_path / "bad.conll", "--epochs", "1", "--out", tmp_path / "run"], capsys, code=2)
+    assert re.search(words, error, re.DOTALL) and "bad.conll" in error and "Traceback" not in error
+    assert not (tmp_path / "run" / "spec.json").exists()
+
+
+def test_an_unseen_tag_in_a_test_file_is_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "new.conll").write_text("Anna B-PER\nfragt O\n\nSiemens B-ORG\n")
+    error = called(["evaluate", run, tmp_path / "new.conll"], capsys, code=2)
+    assert "line 4" in error and "'B-ORG'" in error
+
+
+def test_a_broken_span_is_repaired_aloud(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "new.conll").write_text("Anna B-PER\nfragt O\nUlm I-LOC\n")
+    figures = json.loads(called(["evaluate", run, tmp_path / "new.conll", "--json"], capsys))
+    assert any("line 3" in note for note in figures["notes"]) and figures["spans"] == 2
+
+
+def test_columns_do_not_go_with_the_known_data_set() -> None:
+    with pytest.raises(OptionError, match="--tags does not go with the known data set"):
+        make_spec("tagging", "conll2003", {"tags": "2"})
