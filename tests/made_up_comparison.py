@@ -12,6 +12,7 @@ from gatewise.comparison.verdict.record import build_record
 from gatewise.data.records import Split, TextDataset
 from gatewise.kinds.classification.examples import wrong_examples
 from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
+from gatewise.record import Comparison, Failure, ModelEntry, Run, Tuning, part_from, plain, run_from
 from gatewise.statistics.measure import Mean, Measure
 from gatewise.training.kind import Judgement
 
@@ -67,7 +68,7 @@ class MadeUpKind:
             return self.judged
         return Judgement(trivial=(f"always answering '{majority['label']}'", majority["accuracy"]))
 
-    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
+    def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
         return wrong_examples(models, dataset) if self.name == "classification" else {}
 
     def describe(self, dataset: Any) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def made_up_record(
     kernels: Mapping[str, str] | None = None,
     failed: Sequence[str] = (),
     **further: Any,
-) -> dict[str, Any]:
+) -> Comparison:
     """A classification with about the accuracies asked for; the baseline's stands under "baseline"."""
     generator = np.random.default_rng(generator_seed)
     dataset = dataset or made_up_dataset()
@@ -147,7 +148,7 @@ def made_up_record(
 
 def made_up_forecast(
     errors: Mapping[str, float], *, seeds: int = 3, windows: int = 500, generator_seed: int = 0, **further: Any
-) -> dict[str, Any]:
+) -> Comparison:
     """A forecast of prices with about the mean absolute errors asked for; "persistence" is the baseline."""
     generator = np.random.default_rng(generator_seed)
     kind = MadeUpKind("forecasting", "windows", ERROR, {"targets": ["close"], "horizon": 5}, SKILL)
@@ -191,7 +192,7 @@ def made_up_forecast(
 
 def made_up_language(
     perplexities: Mapping[str, float], *, seeds: int = 2, tokens: int = 2000, generator_seed: int = 0, **further: Any
-) -> dict[str, Any]:
+) -> Comparison:
     """A language model with about the perplexities asked for; "kneser-ney-5" is the baseline."""
     generator = np.random.default_rng(generator_seed)
     kind = MadeUpKind("language-modelling", "tokens", PERPLEXITY, {"tokenisation": "word", "vocabulary_size": 10_000})
@@ -229,7 +230,7 @@ def made_up_language(
 
 def made_up_probe(
     reaches: Mapping[str, int], *, lengths: Sequence[int] = (50, 100, 200, 400), seeds: int = 2, **further: Any
-) -> dict[str, Any]:
+) -> Comparison:
     """Sequences to sum: a cell solves them up to the length given for it, and guesses beyond."""
     generator = np.random.default_rng(0)
     error = Mean("mean_squared_error", "mean squared error", higher_is_better=False)
@@ -255,7 +256,7 @@ def made_up_probe(
     )
 
 
-def made_up_trials(cells: Sequence[str], metric: str, figures: Sequence[float]) -> list[dict[str, Any]]:
+def made_up_trials(cells: Sequence[str], metric: str, figures: Sequence[float]) -> tuple[Tuning, ...]:
     """Trials over two learning rates; the second of each cell was chosen, the last trial of all failed."""
     trials: list[dict[str, Any]] = []
     for cell in cells:
@@ -274,7 +275,12 @@ def made_up_trials(cells: Sequence[str], metric: str, figures: Sequence[float]) 
             )
     lost = {**trials[-1], "name": "last-trial", "state": "failed", "chosen": False}
     lost |= {"validation": None, "error": "the loss is not finite in epoch 2"}
-    return [*trials, lost]
+    return part_from([*trials, lost], tuple[Tuning, ...], place="here")
+
+
+def runs(entries: Sequence[dict[str, Any]]) -> list[Run | Failure]:
+    """Typed runs out of plain dictionaries."""
+    return [run_from(plain(entry)) for entry in entries]
 
 
 def _record(
@@ -286,7 +292,7 @@ def _record(
     contributions: dict[str, Any],
     command: str,
     **further: Any,
-) -> dict[str, Any]:
+) -> Comparison:
     plan = {
         "task": kind.name,
         "cells": list(cells),
@@ -299,7 +305,7 @@ def _record(
         plan,
         kind,
         dataset,
-        entries,
+        runs(entries),
         contributions,
         environment=ENVIRONMENT,
         command=command,
@@ -340,7 +346,7 @@ def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kerne
             "reason": reason,
             "seed": None,
             "folder": None,
-            "trial": None,
+            "key": None,
             "state": "finished",
             "parameters": 412_000,
             "kernel": {"implementation": "none", "reason": "no recurrent network"},
@@ -351,7 +357,7 @@ def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kerne
             "seconds_per_epoch": None,
             "settings": {},
             "validation": {},
-            "latency": {"one_example": 0.0003, "per_example_in_batch": 0.00004},
+            "cost": {"one_example": 0.0003, "per_example_in_batch": 0.00004},
         }
     seconds = SECONDS.get(cell, 20.0)
     parameters = PARAMETERS.get(cell, 2_700_000)
@@ -362,7 +368,7 @@ def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kerne
         "cell": cell,
         "seed": seed,
         "folder": f"runs/{cell}-seed{seed}",
-        "trial": f"{generator.integers(2**32):08x}",
+        "key": f"{generator.integers(2**32):08x}",
         "state": "finished",
         "parameters": parameters,
         "kernel": {"implementation": kernel or "fused", "reason": "the fastest that has this cell"},
@@ -372,8 +378,9 @@ def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kerne
         "training_seconds": 4 * seconds + 2,
         "seconds_per_epoch": seconds,
         "settings": {"learning_rate": 1e-3},
-        "latency": {"one_example": 0.0031 * seconds / 30, "per_example_in_batch": 0.0007 * seconds / 30},
         "cost": {
+            "one_example": 0.0031 * seconds / 30,
+            "per_example_in_batch": 0.0007 * seconds / 30,
             "multiply_adds_per_step": float(parameters // 20),
             "step_p50": 1.1e-6 * seconds,
             "step_p99": 2.9e-6 * seconds,
@@ -415,7 +422,7 @@ def _failure(name: str) -> dict[str, Any]:
         "cell": cell,
         "seed": int(seed),
         "folder": f"runs/{name}",
-        "trial": "00000000",
+        "key": "00000000",
         "state": "failed",
         "settings": {"learning_rate": 0.1},
         "error": "the loss is not finite in epoch 2, step 31; expected: a finite number; fix: a lower learning_rate",

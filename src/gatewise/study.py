@@ -148,7 +148,7 @@ def load_study(folder: str | Path) -> Study:
     Example:
         >>> load_study("nowhere")
         Traceback (most recent call last):
-        gatewise.errors.RunError: nowhere/comparison.json is missing; fix: name the folder of a finished ...
+        gatewise.errors.RunError: there is no folder nowhere; fix: name the folder given to `gatewise compare --out`
     """
     done = load_comparison(folder)
     return Study(done.folder, done.record)

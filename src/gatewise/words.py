@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 __all__ = [
     "Scale",
@@ -133,6 +133,17 @@ def sentence(words: str) -> str:
 _MOST_DECIMALS = 7
 
 
+class Named(Protocol):
+    """A metric as a reader knows it: `gatewise.record.Metric`, `gatewise.statistics.measure.Metric`."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def higher_is_better(self) -> bool: ...
+    @property
+    def percent(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Scale:
     """Writes the values of one metric, all with the same number of decimals.
@@ -158,11 +169,11 @@ class Scale:
     decimals: int
 
     @classmethod
-    def of(cls, metric: Mapping[str, Any], reference: float) -> Scale:
+    def of(cls, metric: Named | Mapping[str, Any], reference: float) -> Scale:
         """The scale for a metric, with four significant digits at a typical value.
 
         Args:
-            metric: ``title``, ``higher_is_better`` and ``percent`` as in comparison.json.
+            metric: ``title``, ``higher_is_better`` and ``percent``, as attributes or by key.
             reference: a typical value, such as the best model's.
 
         Example:
@@ -173,12 +184,16 @@ class Scale:
             '3.21e-08'
         """
         size = abs(reference)
+        if isinstance(metric, Mapping):
+            title, higher, percent = metric["title"], metric["higher_is_better"], metric["percent"]
+        else:
+            title, higher, percent = metric.title, metric.higher_is_better, metric.percent
         usual = 3 - math.floor(math.log10(size)) if size > 0 and math.isfinite(size) else 4
         return cls(
-            str(metric["title"]),
-            bool(metric["higher_is_better"]),
-            bool(metric["percent"]),
-            1 if metric["percent"] else -1 if usual > _MOST_DECIMALS else max(0, usual),
+            str(title),
+            bool(higher),
+            bool(percent),
+            1 if percent else -1 if usual > _MOST_DECIMALS else max(0, usual),
         )
 
     @property

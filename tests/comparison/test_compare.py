@@ -15,8 +15,8 @@ from gatewise.comparison import load_comparison, make_plan, run_plan
 from gatewise.comparison.run.events import ComparisonEvent, DataReady, PlanReady, TrialDone, TrialStatus
 from gatewise.errors import OptionError, RunError
 from gatewise.kinds.classification.trained import TrainedClassifier
+from gatewise.record import comparison_from
 from gatewise.reports import render_page
-from gatewise.reports.records import check_record
 from small_data import SETTINGS, write_reviews
 
 COLUMNS: dict[str, Any] = {"text": "review", "label": "mood", "cost": False}
@@ -40,31 +40,31 @@ def done(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, 
 
 def test_the_record_is_whole_and_true(done: tuple[Any, list[ComparisonEvent]]) -> None:
     result, _ = done
-    record = check_record(json.loads((result.folder / "comparison.json").read_text()), "comparison.json")
-    assert record == json.loads(json.dumps(result.record))
-    assert [model["name"] for model in record["models"]] == [BASELINE, "rnn", "gru"]
-    truth = np.array(record["truth"])
-    for model in record["models"]:
-        for run in model["runs"]:
-            predicted = np.array(run["predictions"]["predicted"])
-            assert run["test"]["accuracy"] == pytest.approx(float(np.mean(predicted == truth)))
-            assert np.sum(run["test"]["confusion"]) == len(truth)
-            assert len(run["epochs"]) == (2 if model["kind"] == "recurrent" else 0)
-            assert run["training_seconds"] > 0
-        assert model["figure"]["low"] <= model["figure"]["estimate"] <= model["figure"]["high"]
-    assert len(record["differences"]) == 3
-    assert record["environment"]["threads"] == 1
-    assert record["plan"]["seeds"] == [0, 1]
-    assert str(result.folder) in record["command"]
+    record = comparison_from(json.loads((result.folder / "comparison.json").read_text()))
+    assert record == result.record
+    assert [model.name for model in record.models] == [BASELINE, "rnn", "gru"]
+    truth = np.array(record.details["truth"])
+    for model in record.models:
+        for run in model.runs:
+            predicted = np.array(run.predictions["predicted"])
+            assert run.test["accuracy"] == pytest.approx(float(np.mean(predicted == truth)))
+            assert np.sum(run.test["confusion"]) == len(truth)
+            assert len(run.epochs) == (2 if model.kind == "recurrent" else 0)
+            assert run.training_seconds > 0
+        assert model.figure.low <= model.figure.estimate <= model.figure.high
+    assert len(record.differences) == 3
+    assert record.environment["threads"] == 1
+    assert record.plan["seeds"] == [0, 1]
+    assert str(result.folder) in record.command
 
 
 def test_the_python_object_gives_table_verdict_and_best(done: tuple[Any, list[ComparisonEvent]]) -> None:
     result, _ = done
     table = result.table()
     assert list(table.index) == [BASELINE, "rnn", "gru"]
-    assert table.loc["gru", "test_accuracy"] == result.record["models"][2]["figure"]["estimate"]
+    assert table.loc["gru", "test_accuracy"] == result.record.models[2].figure.estimate
     assert set(result.differences().index) == {(BASELINE, "rnn"), (BASELINE, "gru"), ("rnn", "gru")}
-    assert result.verdict() == " ".join(result.record["verdict"]["sentences"])
+    assert result.verdict() == " ".join(result.record.verdict.sentences)
     assert result.headline in repr(result)
     best = result.best("gru")
     assert best.spec.model.cell == "gru"
@@ -72,7 +72,7 @@ def test_the_python_object_gives_table_verdict_and_best(done: tuple[Any, list[Co
     assert result.best().spec.model.cell in ("rnn", "gru")
     with pytest.raises(OptionError, match="was not compared"):
         result.best("lstm")
-    assert load_comparison(result.folder).record == json.loads(json.dumps(result.record))
+    assert load_comparison(result.folder).record == result.record
 
 
 def test_the_report_can_be_drawn_from_it(done: tuple[Any, list[ComparisonEvent]]) -> None:
@@ -99,10 +99,10 @@ def test_a_run_whose_answers_are_no_numbers_fails_alone(
     monkeypatch.setattr(TrainedClassifier, "test", test)
     plan = make_plan(str(reviews), cells=["rnn"], seeds=2, text="review", label="mood", **SETTINGS)
     record = run_plan(plan, tmp_path / "result", cost=False).record
-    assert [model["name"] for model in record["models"]] == [BASELINE, "rnn"]
-    assert [run["seed"] for run in record["models"][1]["runs"]] == [0]
-    (failed,) = record["failed"]
-    assert failed["name"] == "rnn-seed1" and "NaN or infinite" in failed["error"] and "1 of" in failed["error"]
+    assert [model.name for model in record.models] == [BASELINE, "rnn"]
+    assert [run.seed for run in record.models[1].runs] == [0]
+    (failed,) = record.failed
+    assert failed.name == "rnn-seed1" and "NaN or infinite" in failed.error and "1 of" in failed.error
 
 
 def test_events_tell_the_whole_story(done: tuple[Any, list[ComparisonEvent]]) -> None:
@@ -132,8 +132,8 @@ def test_the_same_again_reuses_everything(done: tuple[Any, list[ComparisonEvent]
     assert isinstance(events[0], DataReady) and events[0].resumed
     assert isinstance(events[1], PlanReady) and events[1].seconds is None
     assert {path: path.stat().st_mtime_ns for path in (result.folder / "runs").rglob("*")} == before
-    for part in ("plan", "data", "verdict", "models", "differences", "examples", "command"):
-        assert json.loads(json.dumps(again.record[part])) == json.loads(json.dumps(result.record[part]))
+    for part in ("plan", "data", "verdict", "models", "differences", "details", "command"):
+        assert getattr(again.record, part) == getattr(result.record, part)
 
 
 def test_more_cells_cost_only_their_own(done: tuple[Any, list[ComparisonEvent]], reviews: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_more_cells_cost_only_their_own(done: tuple[Any, list[ComparisonEvent]],
         reviews, cells=["rnn", "gru", "bilstm"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
     assert fresh(events) == ["bilstm-seed0", "bilstm-seed1"]
-    assert len(grown.record["differences"]) == 6
+    assert len(grown.record.differences) == 6
 
 
 def test_a_lost_run_is_trained_again_to_the_same_numbers(
@@ -164,8 +164,8 @@ def test_a_lost_run_is_trained_again_to_the_same_numbers(
         reviews, cells=["rnn", "gru"], seeds=2, out=folder, **COLUMNS, **SETTINGS, on_event=events.append
     )
     assert fresh(events) == ["rnn-seed0", "rnn-seed1", "gru-seed1"]
-    for new, old in zip(again.record["models"], done[0].record["models"], strict=True):
-        assert [run["predictions"] for run in new["runs"]] == [run["predictions"] for run in old["runs"]]
+    for new, old in zip(again.record.models, done[0].record.models, strict=True):
+        assert [run.predictions for run in new.runs] == [run.predictions for run in old.runs]
     (weights,) = (folder / "runs").glob("gru-seed1-*/best.safetensors")
     assert weights.read_bytes() == (done[0].folder / weights.relative_to(folder)).read_bytes()
 
@@ -196,11 +196,9 @@ def test_each_kind_is_judged_by_the_figure_of_its_data(tmp_path: Path) -> None:
         threads=1,
         on_event=events.append,
     )
-    assert result.record["metric"]["name"] == "mean_squared_error"
-    (cell,) = [model for model in result.record["models"] if model["kind"] == "recurrent"]
-    errors = {
-        trial["settings"]["hidden_size"]: trial["validation"]["mean_squared_error"] for trial in result.record["tuning"]
-    }
-    assert cell["runs"][0]["settings"]["hidden_size"] == min(errors, key=lambda size: errors[size])
+    assert result.record.metric.name == "mean_squared_error"
+    (cell,) = [model for model in result.record.models if model.kind == "recurrent"]
+    errors = {trial.settings["hidden_size"]: trial.validation["mean_squared_error"] for trial in result.record.tuning}
+    assert cell.runs[0].settings["hidden_size"] == min(errors, key=lambda size: errors[size])
     shown = [event for event in events if isinstance(event, TrialDone) and event.trial.phase == "final"]
-    assert shown[0].validation == cell["runs"][0]["validation"]["mean_squared_error"]
+    assert shown[0].validation == cell.runs[0].validation["mean_squared_error"]

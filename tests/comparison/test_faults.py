@@ -155,9 +155,9 @@ def test_a_killed_worker_takes_nothing_with_it(reviews: Path, tmp_path: Path) ->
 @pytest.mark.slow
 def test_a_trial_that_always_kills_its_worker_has_failed(reviews: Path, tmp_path: Path) -> None:
     study = compare(reviews, tmp_path / "out", cells=["steady", "deadly"], jobs=2)
-    assert [model["name"] for model in study.record["models"]][1:] == ["steady"]
-    assert len(study.record["models"][1]["runs"]) == 1
-    failed = {entry["name"]: entry["error"] for entry in study.record["failed"]}
+    assert [model.name for model in study.record.models][1:] == ["steady"]
+    assert len(study.record.models[1].runs) == 1
+    failed = {entry.name: entry.error for entry in study.record.failed}
     assert set(failed) == {"deadly-seed0"}
     assert "killed, twice" in failed["deadly-seed0"] and "memory" in failed["deadly-seed0"]
 
@@ -165,7 +165,7 @@ def test_a_trial_that_always_kills_its_worker_has_failed(reviews: Path, tmp_path
 def test_failed_trials_are_told_with_the_reason(reviews: Path, tmp_path: Path) -> None:
     events: list[ComparisonEvent] = []
     study = compare(reviews, tmp_path / "out", cells=["steady", "greedy"], on_event=events.append)
-    assert [(entry["name"], entry["error"]) for entry in study.record["failed"]] == [("greedy-seed0", "out of memory")]
+    assert [(entry.name, entry.error) for entry in study.record.failed] == [("greedy-seed0", "out of memory")]
     assert [event.error for event in events if isinstance(event, TrialDone)][-1] == "out of memory"
     events.clear()
     compare(reviews, tmp_path / "out", cells=["steady", "greedy"], on_event=events.append)
@@ -176,10 +176,10 @@ def test_a_diverging_trial_loses_to_the_others(reviews: Path, tmp_path: Path) ->
     settings = {"optimizer": "sgd", "clip_norm": 1e38, "grid": {"learning_rate": [0.1, 1e300]}, "cells": ["gru"]}
     events: list[ComparisonEvent] = []
     study = compare(reviews, tmp_path / "out", **{**settings, "on_event": events.append, "learning_rate": None})
-    states = {trial["settings"]["learning_rate"]: trial["state"] for trial in study.record["tuning"]}
+    states = {trial.settings["learning_rate"]: trial.state for trial in study.record.tuning}
     assert states == {0.1: "finished", 1e300: "failed"}
-    assert study.record["models"][1]["settings"] == {"learning_rate": 0.1}
-    assert any("diverged" in trial.get("error", "") for trial in study.record["tuning"])
+    assert study.record.models[1].settings == {"learning_rate": 0.1}
+    assert any("diverged" in (trial.error or "") for trial in study.record.tuning)
     events.clear()
     compare(reviews, tmp_path / "out", **{**settings, "on_event": events.append, "learning_rate": None})
     assert told(events, reused=False) == []

@@ -56,6 +56,6 @@ def test_a_matched_comparison_is_carried_out(tmp_path: Path) -> None:
     study = gatewise.compare(
         reviews, cells=["gru", "rnn"], match="parameters", out=tmp_path / "out", cost=False, **COLUMNS, **settings
     )
-    sizes = [model["cost"]["parameters"] for model in study.record["models"][1:]]
+    sizes = [model.cost.parameters for model in study.record.models[1:]]
     assert abs(sizes[0] - sizes[1]) <= 0.02 * sizes[0]
     assert study.best("rnn").spec.model.hidden_size > 24

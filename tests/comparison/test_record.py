@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gatewise.comparison.verdict.changes import changes
-from gatewise.comparison.verdict.compact import compact_json
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import RunError
-from gatewise.reports.records import check_record
+from gatewise.record import Comparison, Run, compact_json, comparison_from, plain
 from made_up_comparison import (
     BASELINE,
     ENVIRONMENT,
@@ -38,142 +38,141 @@ def test_every_kind_survives_the_file() -> None:
         made_up_language({"kneser-ney-5": 141.0, "gru": 98.0}),
         made_up_probe({"rnn": 50}, lengths=(50, 100)),
     ):
-        assert check_record(json.loads(compact_json(record)), "here") == json.loads(json.dumps(record))
+        assert comparison_from(json.loads(compact_json(record))) == record
+        assert json.loads(compact_json(record)) == record.to_dict()
 
 
 def test_a_figure_is_that_of_the_contributions() -> None:
     record = made_up_record(CELLS, seeds=3)
-    truth = np.array(record["truth"])
-    for model in record["models"]:
-        right = [np.mean(np.array(run["predictions"]["predicted"]) == truth) for run in model["runs"]]
-        figure = model["figure"]
-        assert figure["estimate"] == pytest.approx(np.mean(right))
-        assert figure["per_seed"] == pytest.approx(right)
-        assert figure["low"] < figure["estimate"] < figure["high"]
-        if model["kind"] == "baseline":
-            assert figure["seeds"] == 1 and figure["deviation"] is None and figure["over"] == "examples"
+    truth = np.array(record.details["truth"])
+    for model in record.models:
+        right = [np.mean(np.array(run.predictions["predicted"]) == truth) for run in model.runs]
+        figure = model.figure
+        assert figure.estimate == pytest.approx(np.mean(right))
+        assert figure.per_seed == pytest.approx(right)
+        assert figure.low < figure.estimate < figure.high
+        if model.kind == "baseline":
+            assert figure.seeds == 1 and figure.deviation is None and figure.over == "examples"
         else:
-            assert figure["deviation"] == pytest.approx(np.std(right, ddof=1)) and figure["seeds"] == 3
-        assert model["figures"]["loss"] == pytest.approx(np.mean([run["test"]["loss"] for run in model["runs"]]))
-        assert "confusion" not in model["figures"]
+            assert figure.deviation == pytest.approx(np.std(right, ddof=1)) and figure.seeds == 3
+        assert model.figures["loss"] == pytest.approx(np.mean([run.test["loss"] for run in model.runs]))
+        assert "confusion" not in model.figures
 
 
 def test_a_perplexity_is_the_exponential_of_the_mean() -> None:
     record = made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 102.0})
-    for model in record["models"]:
-        mean = np.mean([run["test"]["loss"] for run in model["runs"]])
-        assert model["figure"]["estimate"] == pytest.approx(np.exp(mean))
-    assert record["metric"]["transform"] == "exp" and record["unit"] == "tokens"
+    for model in record.models:
+        mean = np.mean([run.test["loss"] for run in model.runs])
+        assert model.figure.estimate == pytest.approx(np.exp(mean))
+    assert record.metric.transform == "exp" and record.unit == "tokens"
 
 
 def test_cells_are_compared_with_everything_and_baselines_not_among_themselves() -> None:
     record = made_up_record(CELLS, seeds=2)
-    pairs = {frozenset((pair["first"], pair["second"])) for pair in record["differences"]}
-    assert len(pairs) == len(record["differences"]) == 6
+    pairs = {frozenset((pair.first, pair.second)) for pair in record.differences}
+    assert len(pairs) == len(record.differences) == 6
     assert frozenset(("gru", BASELINE)) in pairs
-    for pair in record["differences"]:
-        assert pair["low"] <= pair["estimate"] <= pair["high"]
-        assert pair["p_value"] <= pair["adjusted_p_value"] <= 1
-        assert pair["differs"] == (pair["adjusted_p_value"] < pair["significance"])
-        assert 0 <= pair["superiority"] <= 1
+    for pair in record.differences:
+        assert pair.low <= pair.estimate <= pair.high
+        assert pair.p_value <= pair.adjusted_p_value <= 1
+        assert pair.differs == (pair.adjusted_p_value < pair.significance)
+        assert 0 <= pair.superiority <= 1
 
 
 def test_the_margin_decides_equivalence() -> None:
     wide = made_up_record({"lstm": 0.88, "gru": 0.88}, seeds=3, margin=0.2)
     narrow = made_up_record({"lstm": 0.88, "gru": 0.88}, seeds=3, margin=0.0001)
-    assert wide["margin"] == 0.2 and wide["differences"][0]["equivalent"]
-    assert not narrow["differences"][0]["equivalent"]
-    assert made_up_record({"gru": 0.88})["margin"] == 0.005
+    assert wide.margin == 0.2 and wide.differences[0].equivalent
+    assert not narrow.differences[0].equivalent
+    assert made_up_record({"gru": 0.88}).margin == 0.005
 
 
 def test_other_models_do_not_move_a_models_interval() -> None:
-    alone = made_up_forecast({"gru": 0.019}, seeds=2)["models"][0]["figure"]
+    alone = made_up_forecast({"gru": 0.019}, seeds=2).models[0].figure
     record = made_up_forecast({"gru": 0.019, "lstm": 0.03}, seeds=2)
-    assert record["models"][0]["figure"] == alone
+    assert record.models[0].figure == alone
 
 
 def test_cost_is_the_mean_over_runs_and_time_per_epoch_the_least() -> None:
     record = made_up_record({"baseline": 0.8, "gru": 0.88}, seeds=3)
-    gru = record["models"][1]
-    assert gru["cost"]["seconds_per_epoch"] == min(run["seconds_per_epoch"] for run in gru["runs"])
-    assert gru["cost"]["step_p50"] == pytest.approx(np.mean([run["cost"]["step_p50"] for run in gru["runs"]]))
-    assert gru["cost"]["time_to_target"]["epochs"] == 2.0
-    assert gru["cost"]["energy_joules"] is None
-    assert gru["memory"]["trained"]["half_life"] == 11.0
-    baseline = record["models"][0]
-    assert baseline["memory"] is None and "step_p50" not in baseline["cost"]
+    gru = record.models[1]
+    assert gru.cost.seconds_per_epoch == min(run.seconds_per_epoch for run in gru.runs)
+    assert gru.cost.step_p50 == pytest.approx(np.mean([run.cost.step_p50 for run in gru.runs]))
+    assert gru.cost.time_to_target.epochs == 2.0
+    assert gru.cost.energy_joules is None
+    assert gru.memory.trained.half_life == 11.0
+    baseline = record.models[0]
+    assert baseline.memory is None and baseline.cost.step_p50 is None
 
 
 def test_an_error_is_never_said_to_be_below_zero() -> None:
-    runs = [run for model in made_up_forecast({"gru": 0.02}, seeds=2)["models"] for run in model["runs"]]
+    runs = [run for model in made_up_forecast({"gru": 0.02}, seeds=2).models for run in model.runs]
     generator = np.random.default_rng(0)
-    contributions = {
-        run["name"]: size * generator.gamma(1.0, 1.0, 50) for run, size in zip(runs, (0.1, 5.0), strict=True)
-    }
-    assert _build(runs, contributions)["models"][0]["figure"]["low"] == 0.0
+    contributions = {run.name: size * generator.gamma(1.0, 1.0, 50) for run, size in zip(runs, (0.1, 5.0), strict=True)}
+    assert _build(runs, contributions).models[0].figure.low == 0.0
 
 
 def test_failures_and_trials_stand_apart() -> None:
     trials = made_up_trials(["lstm", "gru"], "accuracy", [0.86, 0.88])
     record = made_up_record(CELLS, seeds=2, failed=["gru-seed2"], tuning=trials)
-    assert [failure["name"] for failure in record["failed"]] == ["gru-seed2"]
-    assert "not finite" in record["failed"][0]["error"]
-    assert len(record["models"][3]["runs"]) == 2
-    assert record["tuning"] == trials
+    assert [failure.name for failure in record.failed] == ["gru-seed2"]
+    assert "not finite" in record.failed[0].error
+    assert len(record.models[3].runs) == 2
+    assert record.tuning == trials
 
 
 def test_if_every_run_failed_the_record_says_so() -> None:
     record = made_up_record({}, failed=["gru-seed0"])
-    assert record["verdict"]["outcome"] == "failed"
-    assert record["models"] == [] and record["differences"] == []
+    assert record.verdict.outcome == "failed"
+    assert record.models == () and record.differences == ()
 
 
 def test_a_cell_that_lost_a_seed_is_still_compared() -> None:
-    entries = made_up_forecast({"persistence": 0.03, "gru": 0.02, "lstm": 0.02}, seeds=3)["models"]
-    runs = [run for model in entries for run in model["runs"] if run["name"] != "gru-seed1"]
+    entries = made_up_forecast({"persistence": 0.03, "gru": 0.02, "lstm": 0.02}, seeds=3).models
+    runs = [run for model in entries for run in model.runs if run.name != "gru-seed1"]
     generator = np.random.default_rng(0)
-    contributions = {run["name"]: generator.gamma(2.0, 0.01, 300) for run in runs}
+    contributions = {run.name: generator.gamma(2.0, 0.01, 300) for run in runs}
     record = _build(runs, contributions)
-    assert [model["figure"]["seeds"] for model in record["models"]] == [1, 2, 3]
-    assert len(record["differences"]) == 3
+    assert [model.figure.seeds for model in record.models] == [1, 2, 3]
+    assert len(record.differences) == 3
 
 
 def test_skill_is_the_error_saved_against_persistence() -> None:
     record = made_up_forecast({"persistence": 0.02, "gru": 0.018, "lstm": 0.03})
-    base = record["models"][0]["figure"]["estimate"]
-    for model in record["models"]:
-        assert model["skill"]["against"] == "persistence"
-        assert model["skill"]["value"] == pytest.approx(1 - model["figure"]["estimate"] / base)
+    base = record.models[0].figure.estimate
+    for model in record.models:
+        assert model.skill.against == "persistence"
+        assert model.skill.value == pytest.approx(1 - model.figure.estimate / base)
 
 
 def test_the_axis_says_how_far_each_cell_reaches() -> None:
     record = made_up_probe({"rnn": 50, "lstm": 200, "gru": 400})
-    assert record["axis"]["reach"] == {"rnn": 50, "lstm": 200, "gru": 400}
-    assert [point["value"] for point in record["axis"]["points"]] == [50, 100, 200, 400]
-    assert record["verdict"]["headline"] == "GRU reaches sequence length 400, LSTM 200, RNN 50"
-    assert all(run["point"] == 400 for model in record["models"] for run in model["runs"])
+    assert record.axis.reach == {"rnn": 50, "lstm": 200, "gru": 400}
+    assert [point.value for point in record.axis.points] == [50, 100, 200, 400]
+    assert record.verdict.headline == "GRU reaches sequence length 400, LSTM 200, RNN 50"
+    assert all(run.point == 400 for model in record.models for run in model.runs)
     nobody = made_up_probe({"rnn": 0}, lengths=(50, 100))
-    assert nobody["axis"]["reach"] == {"rnn": None}
-    assert "reach" not in nobody["verdict"]["answers"]
+    assert nobody.axis.reach == {"rnn": None}
+    assert "reach" not in nobody.verdict.answers
 
 
 def test_an_axis_that_is_no_difficulty_has_no_reach() -> None:
     made = made_up_probe({"gru": 100}, lengths=(50, 100))
-    runs = [run for model in made["models"] for run in model["runs"]]
-    entries = [{**run, "name": f"{run['name']}-{size}", "point": size} for size in ("wide", "narrow") for run in runs]
+    runs = [run for model in made.models for run in model.runs]
+    entries = [replace(run, name=f"{run.name}-{size}", point=size) for size in ("wide", "narrow") for run in runs]
     generator = np.random.default_rng(0)
     record = _build(
         entries,
-        {entry["name"]: generator.gamma(2.0, 0.01, 100) for entry in entries},
+        {entry.name: generator.gamma(2.0, 0.01, 100) for entry in entries},
         plan={"cells": ["gru"], "seeds": [0, 1], "axis": {"name": "size", "values": ["wide", "narrow"]}},
         axis={"name": "size", "title": "size"},
     )
-    assert record["axis"]["reach"] == {}
-    assert [point["value"] for point in record["axis"]["points"]] == ["wide", "narrow"]
-    assert record["verdict"]["answers"]["quality"]["sentence"].startswith("At size narrow: ")
-    assert {run["point"] for model in record["models"] for run in model["runs"]} == {"narrow"}
+    assert record.axis.reach == {}
+    assert [point.value for point in record.axis.points] == ["wide", "narrow"]
+    assert record.verdict.answers["quality"].sentence.startswith("At size narrow: ")
+    assert {run.point for model in record.models for run in model.runs} == {"narrow"}
     nothing = _build([], {}, axis={"name": "size", "title": "size"})
-    assert nothing["axis"]["points"] == [] and nothing["verdict"]["outcome"] == "failed"
+    assert nothing.axis is not None and nothing.axis.points == () and nothing.verdict.outcome == "failed"
 
 
 @pytest.mark.parametrize(
@@ -185,9 +184,9 @@ def test_an_axis_that_is_no_difficulty_has_no_reach() -> None:
     ],
 )
 def test_measurements_that_do_not_fit_are_refused(change: Any, message: str) -> None:
-    models = made_up_forecast({"persistence": 0.03, "gru": 0.02}, seeds=1)["models"]
-    runs = [run for model in models for run in model["runs"]]
-    contributions = {run["name"]: np.linspace(0.01, 0.02, 300) for run in runs}
+    models = made_up_forecast({"persistence": 0.03, "gru": 0.02}, seeds=1).models
+    runs = [run for model in models for run in model.runs]
+    contributions = {run.name: np.linspace(0.01, 0.02, 300) for run in runs}
     change(contributions)
     with pytest.raises(RunError, match=message):
         _build(runs, contributions)
@@ -195,57 +194,58 @@ def test_measurements_that_do_not_fit_are_refused(change: Any, message: str) -> 
 
 def test_most_wrong_examples_are_the_surest() -> None:
     record = made_up_record(CELLS, dataset=made_up_dataset(200))
-    truth = record["truth"]
-    for model in record["models"]:
-        given = model["runs"][0]["predictions"]
+    truth = record.details["truth"]
+    for model in record.models:
+        given = model.runs[0].predictions
         wrong = [index for index, answer in enumerate(given["predicted"]) if answer != truth[index]]
         surest = sorted(wrong, key=lambda index: given["truth_probability"][index])[:6]
-        assert sorted(model["most_wrong"]) == sorted(surest)
-    shown = {example["index"] for example in record["examples"]}
-    assert shown == {index for model in record["models"] for index in model["most_wrong"]}
+        assert sorted(record.details["most_wrong"][model.name]) == sorted(surest)
+    shown = {example["index"] for example in record.details["examples"]}
+    assert shown == {index for indices in record.details["most_wrong"].values() for index in indices}
 
 
 def test_changes_are_those_beyond_the_intervals() -> None:
     old = made_up_record({"baseline": 0.86, "rnn": 0.6, "lstm": 0.88, "gru": 0.88}, seeds=3)
     new = made_up_record({"baseline": 0.86, "rnn": 0.8, "lstm": 0.7, "gru": 0.885, "mingru": 0.8}, seeds=3)
-    new["models"][3]["cost"]["seconds_per_epoch"] *= 2
-    new["plan"]["training"]["epochs"] = 8
+    changed = new.to_dict()
+    changed["models"][3]["cost"]["seconds_per_epoch"] *= 2
+    changed["plan"]["training"]["epochs"] = 8
+    new = comparison_from(changed)
     found = changes(old, new)
-    readings = {model["name"]: model["reading"] for model in found["models"]}
+    readings = {model.name: model.reading for model in found.models}
     assert readings == {BASELINE: "same", "rnn": "better", "lstm": "worse", "gru": "same"}
-    assert found["same_data"] and not found["same_verdict"]
-    assert found["added"] == ["minGRU"] and found["removed"] == []
-    assert found["settings"] == [{"name": "epochs", "old": 4, "new": 8}]
-    text = " ".join(found["sentences"])
+    assert found.same_data and not found.same_verdict
+    assert found.added == ("minGRU",) and found.removed == ()
+    assert [(entry.name, entry.old, entry.new) for entry in found.settings] == [("epochs", 4, 8)]
+    text = " ".join(found.sentences)
     for words in ("RNN (", "is better than before", "is worse than before", "GRU 31 s to 62 s (2.0 times)", "minGRU"):
         assert words in text
-    assert json.loads(compact_json(found)) == found
+    assert json.loads(compact_json(found)) == plain(found)
 
 
 def test_nothing_changed_is_said() -> None:
     record = made_up_language({"kneser-ney-5": 141.0, "gru": 98.0})
     found = changes(record, record)
-    assert found["sentences"] == ["No model's perplexity changed beyond its interval.", "The verdict is the same."]
+    assert found.sentences == ("No model's perplexity changed beyond its interval.", "The verdict is the same.")
 
 
 def test_lower_is_better_in_changes_too() -> None:
     old, new = made_up_language({"gru": 98.0}, tokens=4000), made_up_language({"gru": 30.0}, tokens=4000)
-    assert changes(old, new)["models"][0]["reading"] == "better"
-    assert changes(new, old)["models"][0]["reading"] == "worse"
+    assert changes(old, new).models[0].reading == "better"
+    assert changes(new, old).models[0].reading == "worse"
 
 
 def test_other_data_or_another_kind_is_said() -> None:
     old = made_up_record(CELLS)
-    new = made_up_record(CELLS)
-    new["data"]["fingerprint"] = "1" * 64
-    assert "The data are not the same" in changes(old, new)["sentences"][0]
+    new = replace(old, data=replace(old.data, fingerprint="1" * 64))
+    assert "The data are not the same" in changes(old, new).sentences[0]
     with pytest.raises(RunError, match="the task differs"):
         changes(made_up_forecast({"gru": 0.02}), new)
 
 
 def _build(
-    runs: list[dict[str, Any]], contributions: dict[str, Any], *, plan: dict[str, Any] | None = None, **further: Any
-) -> dict[str, Any]:
+    runs: list[Run], contributions: dict[str, Any], *, plan: dict[str, Any] | None = None, **further: Any
+) -> Comparison:
     kind = MadeUpKind("forecasting", "windows", ERROR, {}, SKILL)
     data = MadeUpData("stocks", "prices", "the last fifth", {"train": 1, "validation": 1, "test": 300})
     return build_record(

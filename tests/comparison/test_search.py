@@ -82,17 +82,17 @@ def test_the_winner_is_trained_anew_and_only_it_sees_the_test_part(tmp_path: Pat
         **{name: value for name, value in SETTINGS.items() if name != "learning_rate"},
     }
     study = gatewise.compare(reviews, seeds=2, out=tmp_path / "one", **asked)
-    tuning = study.record["tuning"]
-    assert [trial["cell"] for trial in tuning] == ["rnn"] * 3 + ["gru"] * 3
-    assert len({trial["seed"] for trial in tuning}) == 1 and tuning[0]["seed"] not in (0, 1)
-    assert not any("test" in trial for trial in tuning)
+    tuning = study.record.tuning
+    assert [trial.cell for trial in tuning] == ["rnn"] * 3 + ["gru"] * 3
+    assert len({trial.seed for trial in tuning}) == 1 and tuning[0].seed not in (0, 1)
+    assert not any((study.folder / "measurements").glob("*-tuning-*.safetensors"))
     for cell in ("rnn", "gru"):
-        tried = [trial for trial in tuning if trial["cell"] == cell]
-        (winner,) = [trial for trial in tried if trial["chosen"]]
-        assert winner["validation"]["accuracy"] == max(trial["validation"]["accuracy"] for trial in tried)
-        assert study.best(cell).spec.training.learning_rate == winner["settings"]["learning_rate"]
-        (model,) = [model for model in study.record["models"] if model["name"] == cell]
-        assert [run["settings"] for run in model["runs"]] == [winner["settings"]] * 2
+        tried = [trial for trial in tuning if trial.cell == cell]
+        (winner,) = [trial for trial in tried if trial.chosen]
+        assert winner.validation["accuracy"] == max(trial.validation["accuracy"] for trial in tried)
+        assert study.best(cell).spec.training.learning_rate == winner.settings["learning_rate"]
+        (model,) = [model for model in study.record.models if model.name == cell]
+        assert [run.settings for run in model.runs] == [winner.settings] * 2
     events.clear()
     # another folder on the same database does not repeat the search
     gatewise.compare(reviews, seeds=1, out=tmp_path / "two", **asked)

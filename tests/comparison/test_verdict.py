@@ -7,7 +7,8 @@ from itertools import combinations
 import pytest
 
 from gatewise.comparison.verdict.facts import Range
-from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, Verdict, decide
+from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide
+from gatewise.record import Verdict
 from gatewise.words import Scale
 from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
 
@@ -93,7 +94,7 @@ def test_a_tie_goes_to_the_cheaper_cell() -> None:
     assert "GRU takes 0.78 times LSTM's time per epoch, so take GRU." in verdict.answers["quality"].sentence
     assert verdict.undecided == (("lstm", "gru"),)
     assert verdict.answers["undecided"].sentence == (
-        "Undecided: LSTM and GRU (about 12 seeds would tell a difference of this size)."
+        "Undecided: LSTM and GRU (about 12 seeds would detect a difference of this size)."
     )
 
 
@@ -183,16 +184,16 @@ def test_speed_and_size_say_what_they_cost() -> None:
 @pytest.mark.parametrize(("seeds", "words"), [(1, "One seed per cell"), (2, "Two seeds"), (3, None)])
 def test_few_seeds_are_said(seeds: int, words: str | None) -> None:
     caveats = _decide({"baseline": 0.85, "gru": 0.88}, differ=True, seeds=seeds).caveats
-    assert caveats == () if words is None else caveats[0].startswith(words)
+    assert caveats == () if words is None else caveats[0].sentence.startswith(words)
 
 
 @pytest.mark.parametrize(
     ("needed", "seeds", "words"),
     [
-        (12, 3, "(about 12 seeds would tell"),
-        (2, 3, "(a few more seeds would tell"),
-        (None, 3, "(more test examples would tell, more seeds alone would not)"),
-        (None, 1, "how many seeds would tell is not known from one"),
+        (12, 3, "(about 12 seeds would detect"),
+        (2, 3, "(a few more seeds would detect"),
+        (None, 3, "(more test examples would decide it, more seeds alone would not)"),
+        (None, 1, "how many seeds would decide it is not known from one"),
     ],
 )
 def test_what_would_decide_is_said(needed: int | None, seeds: int, words: str) -> None:
@@ -218,7 +219,7 @@ def test_every_sentence_is_whole() -> None:
         made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200)),
     ]
     for record in worlds:
-        sentences = record["verdict"]["sentences"]
+        sentences = record.verdict.sentences
         assert 3 <= len(sentences) <= 6
         for sentence in sentences:
             assert sentence[0].isupper() or sentence.startswith("min")
@@ -227,7 +228,7 @@ def test_every_sentence_is_whole() -> None:
 
 def test_different_kernels_are_said() -> None:
     record = made_up_record({"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3)
-    assert record["verdict"]["caveats"] == []
+    assert record.verdict.caveats == ()
     record = made_up_record({"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3, kernels={"gru": "reference"})
-    assert "GRU: reference" in record["verdict"]["caveats"][0]
-    assert "LSTM: fused" in record["verdict"]["caveats"][0]
+    assert "GRU: reference" in record.verdict.caveats[0].sentence
+    assert "LSTM: fused" in record.verdict.caveats[0].sentence

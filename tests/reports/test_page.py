@@ -8,6 +8,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from typing import Any
 import pytest
 
 from gatewise.comparison.verdict.changes import changes
-from gatewise.comparison.verdict.compact import compact_json
+from gatewise.drawing.svg import nice_ticks
 from gatewise.errors import RunError
+from gatewise.record import Comparison, compact_json, comparison_from
 from gatewise.reports import read_comparison, render_page, write_report
+from gatewise.reports.kind_report import checked
 from gatewise.reports.page import series_style
-from gatewise.reports.records import check_record
-from gatewise.reports.svg import nice_ticks
+from gatewise.training.registry import kind_of
 from made_up_comparison import (
     made_up_dataset,
     made_up_forecast,
@@ -71,7 +73,7 @@ def _read(page: str) -> _Reader:
     return reader
 
 
-def _folder(path: Path, record: dict[str, Any]) -> Path:
+def _folder(path: Path, record: Comparison | dict[str, Any]) -> Path:
     (path / "comparison.json").write_text(compact_json(record), encoding="utf-8")
     return path
 
@@ -84,12 +86,12 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
     record = made_up_record(CELLS, seeds=2)
     page = write_report(_folder(tmp_path, record)).read_text(encoding="utf-8")
     text = _text(page)
-    assert record["verdict"]["headline"] in text
-    for sentence in record["verdict"]["sentences"]:
+    assert record.verdict.headline in text
+    for sentence in record.verdict.sentences:
         assert sentence in text
-    for model in record["models"]:
-        assert f"{100 * model['figure']['estimate']:.1f} %" in text
-    assert record["command"] in text
+    for model in record.models:
+        assert f"{100 * model.figure.estimate:.1f} %" in text
+    assert record.command in text
     assert "600 texts held out of reviews.csv" in text
     reader = _read(page)
     assert reader.tags.count("svg") == 5
@@ -104,10 +106,10 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
 def test_every_pair_has_its_place() -> None:
     record = made_up_record(CELLS, seeds=3)
     text = _text(render_page(record))
-    assert len(re.findall(r" over ", text)) >= len(record["differences"]) == 6
-    for pair in record["differences"]:
-        titles = [next(m["title"] for m in record["models"] if m["name"] == pair[key]) for key in ("first", "second")]
-        better = titles if pair["estimate"] >= 0 else titles[::-1]
+    assert len(re.findall(r" over ", text)) >= len(record.differences) == 6
+    for pair in record.differences:
+        titles = [record.model(name).title for name in (pair.first, pair.second)]
+        better = titles if pair.estimate >= 0 else titles[::-1]
         assert f"{better[0]} over {better[1]}" in text
 
 
@@ -116,7 +118,7 @@ def test_of_very_many_pairs_the_best_cells_come_first() -> None:
     record = made_up_record({"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(cells)}})
     text = _text(render_page(record))
     shown, hidden = text.split("21 more pairs")
-    assert len(record["differences"]) == 28
+    assert len(record.differences) == 28
     assert shown.count("GRU, 2 layers over ") == 7 and "GRU, 2 layers over" not in hidden
 
 
@@ -129,7 +131,7 @@ def test_a_forecast_shows_horizon_skill_and_coverage() -> None:
     assert "What GRU forecast" in text or "What LSTM forecast" in text
     assert "AAPL, close, from 2020-03-02" in text and "MASE: mean absolute scaled error" in text
     assert render_page(record).count("<polygon") == 3
-    for step in record["models"][0]["runs"][0]["test"]["by_horizon"]:
+    for step in record.models[0].runs[0].test["by_horizon"]:
         assert f"{step:.5f}" in text
     assert "What gets mistaken" not in text and "Confidently wrong" not in text
 
@@ -139,26 +141,26 @@ def test_a_language_model_shows_samples_and_lower_is_better() -> None:
     assert "it will <unk> its shares" in text and "the company said" in text
     assert "lower is better" in text and "Down and to the left is better" in text
     assert "Bits per token" in text and "said 31.0 %" in text and "What surprises LSTM" in text
-    record = made_up_language({"gru": 4.0})
-    record["data"]["tokenisation"] = "character"
-    assert "Bits per character" in _text(render_page(record))
+    content = made_up_language({"gru": 4.0}).to_dict()
+    content["data"]["details"]["tokenisation"] = "character"
+    assert "Bits per character" in _text(render_page(comparison_from(content)))
 
 
 def test_a_probe_shows_its_lengths() -> None:
     record = made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200, 400))
     page = render_page(record)
     text = _text(page)
-    assert record["verdict"]["headline"] in text and "By sequence length" in text
+    assert record.verdict.headline in text and "By sequence length" in text
     assert "Learnt up to" in text
     assert _read(page).tags.count("svg") == 6
 
 
 def test_a_cell_that_failed_at_the_last_length_is_shown_at_the_others() -> None:
-    record = made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200))
-    record["models"] = [model for model in record["models"] if model["name"] != "rnn"]
-    record["differences"] = [pair for pair in record["differences"] if "rnn" not in (pair["first"], pair["second"])]
-    record["axis"]["points"][1]["models"] = record["axis"]["points"][1]["models"][:1]
-    text = _text(render_page(record))
+    content = made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200)).to_dict()
+    content["models"] = [model for model in content["models"] if model["name"] != "rnn"]
+    content["differences"] = [pair for pair in content["differences"] if "rnn" not in (pair["first"], pair["second"])]
+    content["axis"]["points"][1]["models"] = content["axis"]["points"][1]["models"][:1]
+    text = _text(render_page(comparison_from(content)))
     assert re.search(r"RNN 0\.00\d+ – 50", text)
 
 
@@ -166,10 +168,10 @@ def test_memory_curves_are_solid_and_dashed() -> None:
     page = render_page(made_up_record(CELLS))
     assert "How far back they remember" in page
     assert len(re.findall(r'class="line dashed s\d"', page)) == 3
-    record = made_up_record(CELLS)
-    for model in record["models"]:
+    content = made_up_record(CELLS).to_dict()
+    for model in content["models"]:
         model["memory"] = None
-    assert "How far back they remember" not in render_page(record)
+    assert "How far back they remember" not in render_page(comparison_from(content))
 
 
 def test_failures_trials_and_changes_are_shown() -> None:
@@ -180,7 +182,7 @@ def test_failures_trials_and_changes_are_shown() -> None:
     text = _text(render_page(new, changes=found))
     assert "1 run failed and is not counted" in text and "the loss is not finite in epoch 2" in text
     assert "LSTM: 2 trials" in text and "learning rate 0.01" in text and "chosen" in text
-    assert "What changed since 2026-11-21" in text and found["sentences"][0] in text
+    assert "What changed since 2026-11-21" in text and found.sentences[0] in text
     assert "What changed" not in render_page(new)
 
 
@@ -193,7 +195,7 @@ def test_a_baseline_alone_or_a_cell_alone_has_a_page() -> None:
     for name in ("baseline", "gru"):
         record = made_up_record({name: 0.8})
         text = _text(render_page(record))
-        assert f"{100 * record['models'][0]['figure']['estimate']:.1f} %" in text
+        assert f"{100 * record.models[0].figure.estimate:.1f} %" in text
         assert "Who beats whom" not in text
 
 
@@ -210,11 +212,11 @@ def test_the_page_needs_nothing_else() -> None:
 
 def test_hostile_texts_and_labels_are_escaped() -> None:
     dataset = made_up_dataset(300, labels=(HOSTILE, "b&w\"'>", "plain"), texts=(f"good {HOSTILE} <img src=x>",))
-    record = made_up_record({"baseline": 0.7, "gru": 0.75}, dataset=dataset)
-    record["data"]["name"] = record["data"]["source"] = HOSTILE
-    record["command"] = f"gatewise compare '{HOSTILE}'"
-    record["models"][1]["title"] = HOSTILE
-    page = render_page(record)
+    content = made_up_record({"baseline": 0.7, "gru": 0.75}, dataset=dataset).to_dict()
+    content["data"]["name"] = content["data"]["source"] = HOSTILE
+    content["command"] = f"gatewise compare '{HOSTILE}'"
+    content["models"][1]["title"] = HOSTILE
+    page = render_page(comparison_from(content))
     reader = _read(page)
     assert not {"script", "img"} & set(reader.tags)
     assert HOSTILE in "".join(reader.text)
@@ -231,10 +233,10 @@ def test_the_curves_are_those_of_the_runs(seeds: int) -> None:
 
 
 def test_runs_that_stopped_early_are_drawn() -> None:
-    record = made_up_record({"baseline": 0.8, "gru": 0.85}, seeds=2)
-    run = record["models"][1]["runs"][0]
+    content = made_up_record({"baseline": 0.8, "gru": 0.85}, seeds=2).to_dict()
+    run = content["models"][1]["runs"][0]
     run["epochs"] = run["epochs"][:1]
-    assert "<polyline" in render_page(record)
+    assert "<polyline" in render_page(comparison_from(content))
 
 
 def test_many_classes_are_listed_by_their_mistakes() -> None:
@@ -246,7 +248,7 @@ def test_many_classes_are_listed_by_their_mistakes() -> None:
 
 def test_nothing_wrong_leaves_no_section() -> None:
     record = made_up_record({"baseline": 1.0, "gru": 1.0})
-    assert record["examples"] == []
+    assert record.details["examples"] == []
     assert "Confidently wrong" not in render_page(record)
 
 
@@ -277,9 +279,10 @@ def test_drawing_again_gives_the_same_bytes(tmp_path: Path) -> None:
         (None, "holds no finished comparison"),
         ("{", "damaged"),
         ("[]", "damaged"),
-        ('{"format_version": 3}', "newer"),
-        ('{"format_version": 2}', "damaged"),
-        ('{"format_version": 1}', "older"),
+        ('{"format_version": 4}', "newer"),
+        ('{"format_version": 3}', "damaged"),
+        ('{"format": "gatewise.suite", "format_version": 3}', "damaged"),
+        ('{"format_version": 2}', "older"),
     ],
 )
 def test_a_folder_without_a_usable_record_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
@@ -301,15 +304,19 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 @pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 17])
-@pytest.mark.parametrize("kind", ["classification", "probe"])
+@pytest.mark.parametrize("kind", ["classification", "probe", "forecast", "language"])
 def test_whatever_part_is_lost_there_is_a_page_or_a_message(kind: str, every: int) -> None:
     """Each key of the file, or some of them, is taken away in turn, and in turn made nonsense."""
     trials = made_up_trials(["gru"], "accuracy", [0.8, 0.9])
-    made = made_up_probe({"gru": 50}, lengths=(50, 100))
-    if kind == "classification":
-        dataset = made_up_dataset(60)
-        made = made_up_record({"baseline": 0.8, "gru": 0.85}, dataset=dataset, failed=["gru-seed1"], tuning=trials)
-    text = compact_json(made)
+    made = {
+        "probe": lambda: made_up_probe({"gru": 50}, lengths=(50, 100)),
+        "forecast": lambda: made_up_forecast({"persistence": 0.02, "gru": 0.02}, seeds=1, windows=60),
+        "language": lambda: made_up_language({"kneser-ney-5": 141.0, "gru": 98.0}, seeds=1, tokens=200),
+        "classification": lambda: made_up_record(
+            {"baseline": 0.8, "gru": 0.85}, dataset=made_up_dataset(60), failed=["gru-seed1"], tuning=trials
+        ),
+    }
+    text = compact_json(made[kind]())
     refused = 0
     for path in list(_places(json.loads(text)))[::every]:
         for nonsense in (False, True):
@@ -322,25 +329,63 @@ def test_whatever_part_is_lost_there_is_a_page_or_a_message(kind: str, every: in
             else:
                 del inner[path[-1]]
             try:
-                checked = check_record(record, "comparison.json")
+                whole = checked(comparison_from(record))
             except RunError as error:
                 assert "comparison.json" in error.message
                 refused += 1
             else:
-                assert "<h1>" in render_page(checked), path
+                assert "<h1>" in render_page(whole), path
     assert refused > 100 / every
 
 
 def test_a_record_with_a_part_missing_names_it(tmp_path: Path) -> None:
     record = json.loads(compact_json(made_up_record({"baseline": 0.8, "gru": 0.85})))
     del record["models"][0]["cost"]
-    with pytest.raises(RunError, match=r"without models\.cost"):
+    with pytest.raises(RunError, match=r"comparison\.json is damaged: models\[0\]\.cost is missing"):
         read_comparison(_folder(tmp_path, record))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("models", 0, "cost", "parameters"), "many", r"models\[0\]\.cost\.parameters cannot be read; expected: float"),
+        (("models", 1, "runs", 0, "seed"), 0.5, r"models\[1\]\.runs\[0\]\.seed"),
+        (("verdict", "answers", "quality", "models"), 3, r"verdict\.answers\.quality\.models"),
+        (("models", 1, "runs", 0, "epochs", 1, "validation", "loss"), "low", r"epochs\[1\]\.validation\.loss"),
+        (("models", 1, "runs", 0, "test", "confusion"), [["a"]], r"models\[1\]\.runs\[0\]\.test\.confusion\[0\]\[0\]"),
+        (("models", 1, "runs", 0, "predictions", "predicted"), [0], r"expected: 600 answers"),
+        (("details", "examples", 0, "truth"), 9, r"details\.examples\[0\]"),
+    ],
+)
+def test_a_damaged_part_is_named(path: tuple[Any, ...], value: Any, message: str, tmp_path: Path) -> None:
+    content = made_up_record({"baseline": 0.8, "gru": 0.85}).to_dict()
+    inner = content
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(RunError, match=message) as caught:
+        read_comparison(_folder(tmp_path, content))
+    assert "comparison.json is damaged" in caught.value.message and caught.value.fix
+
+
+def test_a_kind_without_a_report_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = made_up_record(CELLS)
+    for task, home in (("classification", None), ("a-kind-that-is-not-installed", "nowhere")):
+        monkeypatch.setattr(type(kind_of("classification")), "report", home)
+        text = _text(render_page(replace(record, task=task)))
+        assert record.verdict.headline in text and "macro f1" in text.lower()
+        assert "Confidently wrong" not in text and "What gets mistaken" not in text
+
+
 def test_models_keep_their_colour() -> None:
-    models = made_up_record(CELLS)["models"]
-    assert series_style(models) == {"tfidf-logistic-regression": 0, "rnn": 1, "lstm": 2, "gru": 3}
+    record = made_up_record(CELLS)
+    names = [model.name for model in record.models]
+    assert series_style(names, {"tfidf-logistic-regression"}) == {
+        "tfidf-logistic-regression": 0,
+        "rnn": 1,
+        "lstm": 2,
+        "gru": 3,
+    }
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.82, 0.89), (0.0, 1e-6), (3.0, 3.0), (0.0, 0.0), (-5.0, 1234.0)])

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from gatewise.comparison.verdict.changes import changes
+from gatewise.record import Comparison, comparison_from
 from gatewise.reports import print_changes, print_comparison
 from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
 
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
 
 
-def _printed(width: int, record: dict[str, Any] | None = None, *, terminal: bool = False) -> str:
+def _printed(width: int, record: Comparison | None = None, *, terminal: bool = False) -> str:
     stream = io.StringIO()
     print_comparison(
         record or made_up_record(CELLS, seeds=2),
@@ -47,8 +47,8 @@ def test_colour_only_where_there_is_a_terminal() -> None:
 def test_the_verdict_failures_and_caveats_are_said() -> None:
     record = made_up_record(CELLS, failed=[f"rnn-seed{number}" for number in range(1, 9)])
     text = " ".join(_printed(120, record).split())
-    assert record["verdict"]["headline"] in text
-    for sentence in (*record["verdict"]["sentences"], *record["verdict"]["caveats"]):
+    assert record.verdict.headline in text
+    for sentence in (*record.verdict.sentences, *(caveat.sentence for caveat in record.verdict.caveats)):
         assert sentence in text
     assert "Failed: rnn-seed1: the loss is not finite" in text and "3 more runs failed" in text
 
@@ -59,9 +59,9 @@ def test_a_probe_has_a_column_per_length() -> None:
 
 
 def test_a_memory_that_does_not_fade_is_said() -> None:
-    record = made_up_record(CELLS)
-    record["models"][1]["memory"]["trained"]["half_life"] = None
-    assert "no decay" in _printed(200, record)
+    content = made_up_record(CELLS).to_dict()
+    content["models"][1]["memory"]["trained"]["half_life"] = None
+    assert "no decay" in _printed(200, comparison_from(content))
 
 
 def test_nothing_finished_is_no_error() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gatewise.cli import main
-from gatewise.comparison.verdict.compact import compact_json
+from gatewise.record import compact_json
 from gatewise.reports.text_tables import latex_table, markdown_table
 from made_up_comparison import made_up_language, made_up_record
 
@@ -21,15 +22,15 @@ def test_markdown_has_a_row_per_model_and_all_of_a_width() -> None:
     text = markdown_table(record)
     for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
         lines = block.splitlines()
-        assert len(lines) == 2 + len(record["models"])
+        assert len(lines) == 2 + len(record.models)
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
-    assert record["verdict"]["headline"] in text and record["command"] in text and "lstm-seed2" in text
+    assert record.verdict.headline in text and record.command in text and "lstm-seed2" in text
 
 
 def test_latex_marks_the_leaders_and_is_balanced() -> None:
     record = made_up_language({"kneser-ney-5": 141.0, "rnn": 130.0, "lstm": 60.0}, tokens=4000)
     text = latex_table(record)
-    assert record["verdict"]["leaders"] == ["lstm"]
+    assert record.verdict.leaders == ("lstm",)
     assert text.count(r"\textbf{") == 1 and r"LSTM & \textbf{" in text
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")]
     columns = re.search(r"begin\{tabular\}\{(\w+)\}", text)
@@ -40,7 +41,7 @@ def test_latex_marks_the_leaders_and_is_balanced() -> None:
 
 def test_names_cannot_break_a_table() -> None:
     record = made_up_record({"gru": 0.88})
-    record["models"][0]["title"] = HOSTILE
+    record = replace(record, models=(replace(record.models[0], title=HOSTILE),))
     line = next(line for line in markdown_table(record).splitlines() if line.startswith("| a"))
     assert "<i>" not in line and r"a\_b\|&lt;i&gt;" in line
     escaped = r"a\_b|<i>\&\%\$\#\{x\}\textasciitilde{}\textasciicircum{}\textbackslash{}*"

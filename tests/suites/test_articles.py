@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from gatewise.errors import OptionError, RunError
-from gatewise.reports.suite import read_suite, suite_figure, suite_markdown, suite_page, table_rows, write_suite_report
+from gatewise.record import compact_json, read_suite
+from gatewise.reports.suite import suite_figure, suite_markdown, suite_page, table_rows, write_suite_report
 from gatewise.suites.articles import PUBLISHED, Claim, articles_claims, articles_parts
 from gatewise.suites.findings import judge, suite_record
 from gatewise.suites.run import run_suite, suite_command
@@ -35,9 +35,9 @@ def suite():
 
 def findings(suite, about, part):
     return {
-        (claim["better"], claim["worse"]): claim["finding"]
-        for claim in suite["claims"]
-        if (claim["about"], claim["part"]) == (about, part)
+        (claim.better, claim.worse): claim.finding
+        for claim in suite.claims
+        if (claim.about, claim.part) == (about, part)
     }
 
 
@@ -50,15 +50,15 @@ def test_claims_are_judged_by_the_paired_differences(suite):
 
 def test_direction_follows_the_metric(suite):
     """On perplexity lower is better: the gain of LSTM over RNN is positive although its figure is smaller."""
-    claim = next(c for c in suite["claims"] if (c["part"], c["better"], c["worse"]) == ("ptb", "lstm", "rnn"))
-    assert 20 < claim["gain"]["estimate"] < 45
-    assert claim["gain"]["low"] <= claim["gain"]["estimate"] <= claim["gain"]["high"]
-    assert claim["evidence"].startswith("better by")
+    claim = next(c for c in suite.claims if (c.part, c.better, c.worse) == ("ptb", "lstm", "rnn"))
+    assert 20 < claim.gain.estimate < 45
+    assert claim.gain.low <= claim.gain.estimate <= claim.gain.high
+    assert claim.evidence.startswith("better by")
 
 
 def test_a_claim_that_is_the_wrong_way_round_fails():
     record = three_records()["imdb"]
-    assert judge(Claim("RNN beats LSTM", "imdb", "quality", "rnn", "lstm"), record)["finding"] == "fails"
+    assert judge(Claim("RNN beats LSTM", "imdb", "quality", "rnn", "lstm"), record).finding == "fails"
 
 
 def test_time_and_size_are_compared_as_measured(suite):
@@ -68,13 +68,13 @@ def test_time_and_size_are_compared_as_measured(suite):
         ("gru", "lstm"): "holds",
     }
     record = three_records()["imdb"]
-    assert judge(Claim("GRU is smaller", "imdb", "size", "gru", "lstm"), record)["finding"] == "holds"
-    assert judge(Claim("LSTM is smaller", "imdb", "size", "lstm", "gru"), record)["finding"] == "fails"
+    assert judge(Claim("GRU is smaller", "imdb", "size", "gru", "lstm"), record).finding == "holds"
+    assert judge(Claim("LSTM is smaller", "imdb", "size", "lstm", "gru"), record).finding == "fails"
 
 
 def test_a_cell_that_failed_leaves_its_claims_untested():
     record = made_up_record({"baseline": 0.9, "lstm": 0.88, "gru": 0.87}, failed=["rnn-seed0"])
-    assert judge(Claim("LSTM beats RNN", "imdb", "quality", "lstm", "rnn"), record)["finding"] == "untested"
+    assert judge(Claim("LSTM beats RNN", "imdb", "quality", "lstm", "rnn"), record).finding == "untested"
 
 
 def test_every_published_table_makes_seven_claims():
@@ -91,15 +91,15 @@ def test_every_published_table_makes_seven_claims():
 
 
 def test_table_has_published_beside_measured(suite):
-    imdb = next(part for part in suite["parts"] if part["name"] == "imdb")
-    rows = {row["title"]: row for row in table_rows(imdb)}
-    assert rows["LSTM"]["published"] == "85.7 %, 150 min"
-    assert rows["LSTM"]["figures"][0].startswith("87.7 % (")
-    assert rows["TF-IDF + logistic regression"]["published"] == "–"
+    imdb = next(part for part in suite.parts if part.name == "imdb")
+    rows = {row.title: row for row in table_rows(imdb)}
+    assert rows["LSTM"].published == "85.7 %, 150 min"
+    assert rows["LSTM"].figures[0].startswith("87.7 % (")
+    assert rows["TF-IDF + logistic regression"].published == "–"
 
 
 def test_page_picture_and_markdown(suite, tmp_path):
-    (tmp_path / "suite.json").write_text(json.dumps(suite))
+    (tmp_path / "suite.json").write_text(compact_json(suite))
     page = write_suite_report(tmp_path)
     text = page.read_text()
     assert "LSTM is better than RNN on film reviews" in text

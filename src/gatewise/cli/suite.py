@@ -67,7 +67,8 @@ def _suite(
             on_event=display,
             jobs=jobs,
         )
-    from gatewise.reports.suite import print_suite, read_suite
+    from gatewise.record import read_suite
+    from gatewise.reports.suite import print_suite
 
     print_suite(read_suite(folder), screen)
     screen.print(f"Report: {page}", style="bold", soft_wrap=True, highlight=False)

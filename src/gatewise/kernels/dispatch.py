@@ -115,8 +115,17 @@ def torch_supports(request: Request) -> tuple[bool, str]:
         return False, "torch.func transforms need plain operations"
     if info.states > 1 and "lengths" in request.options and torch.compiler.is_compiling():
         return False, "packing a ragged batch cannot be traced"
+    if info.states > 1 and request.device == "cpu" and torch.is_autocast_enabled("cpu") and not _low_precision(request):
+        return False, f"torch's {request.cell} has no autocast to {str(request.dtype)[6:]} on this processor"
     backend = "cuDNN" if request.device == "cuda" else "torch"
     return True, f"{backend} has a {request.cell} sequence function with these options"
+
+
+def _low_precision(request: Request) -> bool:
+    """Whether oneDNN, which computes torch's LSTM, has products in the request's precision."""
+    if request.dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return request.dtype != torch.float16 or bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
 
 
 CANDIDATES: list[Callable[[Request], tuple[Choice | None, str]]] = []

@@ -1,7 +1,7 @@
 """Records -> tables, plots, one self-contained page. Reads only what a comparison left; never imports torch."""
 
+from gatewise.reports.kind_report import read_comparison
 from gatewise.reports.page import render_page, write_page, write_report
-from gatewise.reports.records import read_comparison
 from gatewise.reports.terminal import print_changes, print_comparison
 from gatewise.reports.text_tables import write_tables
 

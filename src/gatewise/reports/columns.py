@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gatewise import words
-from gatewise.reports.records import Record
+from gatewise.drawing.page import FigureWords
+from gatewise.record import Comparison, ModelEntry
+from gatewise.reports.kind_report import kind_report
 
 __all__ = [
     "Column",
@@ -21,18 +23,7 @@ __all__ = [
     "two_lines",
 ]
 
-_FRACTIONS = ("accuracy", "f1", "coverage", "skill")
 _FURTHER = 3
-_SHORT = {
-    "mean_squared_error": "MSE",
-    "mean_absolute_error": "MAE",
-    "root_mean_squared_error": "RMSE",
-    "mean_absolute_scaled_error": "MASE",
-    "symmetric_mean_absolute_percentage_error": "sMAPE",
-    "scaled_price_mean_squared_error": "MSE, 0 to 1",
-    "directional_accuracy": "direction right",
-    "interval_coverage": "inside the quantiles",
-}
 _MINOR = (
     "multiply_adds_per_step",
     "time_to_target",
@@ -47,7 +38,7 @@ _COSTS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("multiply_adds_per_step", "multiply-adds per step", words.count),
     ("seconds_per_epoch", "per epoch", words.duration),
     ("training_seconds", "training time", words.duration),
-    ("time_to_target", "to target", lambda value: words.duration(value.get("seconds")) if value else "–"),
+    ("time_to_target", "to target", lambda value: "–" if value is None else words.duration(value.seconds)),
     ("training_memory_bytes", "training memory", words.size),
     ("step_p50", "one step, p50", words.duration),
     ("step_p99", "one step, p99", words.duration),
@@ -70,84 +61,76 @@ class Column:
     """
 
     head: str
-    make: Callable[[Mapping[str, Any]], str]
+    make: Callable[[ModelEntry], str]
     left: bool = False
     minor: bool = False
 
 
-def scale_of(record: Record) -> words.Scale:
+def scale_of(record: Comparison) -> words.Scale:
     """How the values of the record's metric are written."""
-    figures = [abs(model["figure"]["estimate"]) for model in record["models"]]
-    return words.Scale.of(record["metric"], max(figures, default=0.0))
+    figures = [abs(model.figure.estimate) for model in record.models]
+    return words.Scale.of(record.metric, max(figures, default=0.0))
 
 
-def sorted_models(record: Record) -> list[dict[str, Any]]:
+def sorted_models(record: Comparison) -> list[ModelEntry]:
     """The models, the best first."""
-    return sorted(
-        record["models"],
-        key=lambda model: float(model["figure"]["estimate"]),
-        reverse=bool(record["metric"]["higher_is_better"]),
-    )
+    return sorted(record.models, key=lambda model: model.figure.estimate, reverse=record.metric.higher_is_better)
 
 
-def figure_words(name: str, value: float | None) -> str:
-    """A further figure by its name: fractions in percent, others with four significant digits.
+def figure_words(value: float | None, *, percent: bool = False) -> str:
+    """A further figure: a fraction in percent, or with four significant digits.
 
     Example:
-        >>> figure_words("macro_f1", 0.8812), figure_words("loss", 0.29431), figure_words("perplexity", 98.2)
-        ('88.1 %', '0.2943', '98.20')
+        >>> figure_words(0.8812, percent=True), figure_words(0.29431), figure_words(98.2), figure_words(None)
+        ('88.1 %', '0.2943', '98.20', '–')
     """
     if value is None:
         return "–"
-    if name.endswith(_FRACTIONS):
+    if percent:
         return words.percent(value)
-    return words.Scale.of({"title": name, "higher_is_better": True, "percent": False}, value).plain(value)
+    return words.Scale.of({"title": "", "higher_is_better": True, "percent": False}, value).plain(value)
 
 
-def quality_columns(record: Record) -> list[Column]:
+def quality_columns(record: Comparison) -> list[Column]:
     """Metric, interval, deviation over seeds, and the further figures of the test part."""
     scale = scale_of(record)
-    models = record["models"]
-    level = f"{100 * models[0]['figure']['level']:.0f} %" if models else "95 %"
+    models = record.models
+    level = f"{100 * models[0].figure.level:.0f} %" if models else "95 %"
     columns = [
-        Column(f"test {scale.title}", lambda model: scale.value(model["figure"]["estimate"])),
-        Column(f"{level} interval", lambda model: scale.interval(model["figure"]["low"], model["figure"]["high"])),
+        Column(f"test {scale.title}", lambda model: scale.value(model.figure.estimate)),
+        Column(f"{level} interval", lambda model: scale.interval(model.figure.low, model.figure.high)),
     ]
-    if any(model["figure"]["deviation"] is not None for model in models):
+    if any(model.figure.deviation is not None for model in models):
         columns.append(Column("deviation over seeds", lambda model: _deviation(model, scale)))
-    if any(model.get("skill") for model in models):
+    if any(model.skill is not None for model in models):
         columns.append(Column("skill", _skill))
-    names = dict.fromkeys(name for model in models for name in model["figures"])
-    further = [name for name in names if not _repeats(name, record)]
-    columns += [
-        Column(_spoken(name, record), _further(name), minor=place >= _FURTHER) for place, name in enumerate(further)
-    ]
+    spoken = kind_report(record.task).figures(record)
+    for place, name in enumerate(_further_names(record)):
+        said = spoken.get(name) or FigureWords(name.replace("_", " "))
+        columns.append(Column(said.title, _further(name, percent=said.percent), minor=place >= _FURTHER))
     return columns
 
 
-def abbreviations(record: Record) -> list[tuple[str, str]]:
+def abbreviations(record: Comparison) -> list[tuple[str, str]]:
     """Short heads among the quality columns and what they stand for."""
-    names = dict.fromkeys(name for model in record["models"] for name in model["figures"])
-    return [
-        (_SHORT[name], name.replace("_", " "))
-        for name in names
-        if name in _SHORT and _SHORT[name].endswith(("E", "1")) and not _repeats(name, record)
-    ]
+    spoken = kind_report(record.task).figures(record)
+    known = [spoken[name] for name in _further_names(record) if name in spoken]
+    return [(said.title, said.meaning) for said in known if said.meaning is not None]
 
 
-def cost_columns(record: Record) -> list[Column]:
+def cost_columns(record: Comparison) -> list[Column]:
     """Everything that was measured of what a model costs, and the kernel that ran."""
-    models = record["models"]
-    streamed = any(model["cost"].get("step_p50") is not None for model in models)
+    models = record.models
+    streamed = any(model.cost.step_p50 is not None for model in models)
     minor = (*_MINOR, "one_example") if streamed else _MINOR
     known = [
         Column(_head(name, head, record), _cost(name, write), minor=name in minor)
         for name, head, write in _COSTS
-        if any(model["cost"].get(name) is not None for model in models)
+        if any(getattr(model.cost, name) is not None for model in models)
     ]
-    if any(_trained_memory(model) for model in models):
+    if any(model.memory is not None for model in models):
         known.append(Column("memory half-life", _half_life))
-    return [*known, Column("kernel", lambda model: str(model["kernel"]["implementation"]), left=True)]
+    return [*known, Column("kernel", lambda model: model.kernel.implementation, left=True)]
 
 
 def fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[list[int]]:
@@ -188,63 +171,51 @@ def two_lines(head: str) -> list[str]:
     return list(min(splits, key=lambda lines: max(map(len, lines))))
 
 
-def _head(name: str, head: str, record: Record) -> str:
+def _head(name: str, head: str, record: Comparison) -> str:
     """A cost's head; that of the time to a target names the target where all models have the same."""
     if name != "time_to_target":
         return head
-    found = [model["cost"]["time_to_target"] for model in record["models"] if model["cost"].get("time_to_target")]
-    targets = {entry.get("target") for entry in found}
+    targets = {found.target for model in record.models if (found := model.cost.time_to_target) is not None}
     target = targets.pop() if len(targets) == 1 else None
     return head if target is None else f"to {scale_of(record).value(target)} validated"
 
 
-def _further(name: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda model: figure_words(name, model["figures"].get(name))
+def _further_names(record: Comparison) -> list[str]:
+    """Figures beside the metric, in their order."""
+    names = dict.fromkeys(name for model in record.models for name in model.figures)
+    return [name for name in names if not _repeats(name, record)]
 
 
-def _cost(name: str, write: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], str]:
-    return lambda model: write(model["cost"].get(name))
+def _further(name: str, *, percent: bool) -> Callable[[ModelEntry], str]:
+    return lambda model: figure_words(model.figures.get(name), percent=percent)
 
 
-def _deviation(model: Mapping[str, Any], scale: words.Scale) -> str:
-    value = model["figure"]["deviation"]
+def _cost(name: str, write: Callable[[Any], str]) -> Callable[[ModelEntry], str]:
+    return lambda model: write(getattr(model.cost, name))
+
+
+def _deviation(model: ModelEntry, scale: words.Scale) -> str:
+    value = model.figure.deviation
     return "–" if value is None else scale.plain(value)
 
 
-def _skill(model: Mapping[str, Any]) -> str:
-    skill = model.get("skill")
-    return "–" if not skill else f"{words.points(skill['value'])} %"
+def _skill(model: ModelEntry) -> str:
+    return "–" if model.skill is None else f"{words.points(model.skill.value)} %"
 
 
-def _half_life(model: Mapping[str, Any]) -> str:
+def _half_life(model: ModelEntry) -> str:
     """Steps in which the gradient halves."""
-    if not _trained_memory(model):
+    if model.memory is None:
         return "–"
-    value = model["memory"]["trained"].get("half_life")
+    value = model.memory.trained.half_life
     if value is None:
         return "no decay"
     return f"{value:.1f} steps" if value < 9.95 else f"{value:.0f} steps"
 
 
-def _trained_memory(model: Mapping[str, Any]) -> bool:
-    return bool((model.get("memory") or {}).get("trained"))
-
-
-def _repeats(name: str, record: Record) -> bool:
+def _repeats(name: str, record: Comparison) -> bool:
     """Whether a further figure is the metric itself, by its name or by its values."""
-    metric = record["metric"]["name"]
+    metric = record.metric.name
     if name in (metric, f"{metric}_interval"):
         return True
-    return all(model["figures"].get(name) == model["figures"].get(metric) for model in record["models"])
-
-
-def _spoken(name: str, record: Record) -> str:
-    """A figure's name as words; a character model's tokens are characters.
-
-    Example:
-        >>> _spoken("macro_f1", {"data": {}}), _spoken("bits_per_token", {"data": {"tokenisation": "character"}})
-        ('macro F1', 'bits per character')
-    """
-    if name == "bits_per_token" and record["data"].get("tokenisation") == "character":
-        return "bits per character"
-    return _SHORT.get(name, name.replace("_", " ").replace("f1", "F1"))
+    return all(model.figures.get(name) == model.figures.get(metric) for model in record.models)

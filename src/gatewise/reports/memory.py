@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gatewise.errors import OptionError
-from gatewise.files import write_bytes
+from gatewise.drawing.pictures import COLOURS, MUTED, escaped, finish, new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["save_memory_picture"]
 
 _FLOOR = 1e-12
-_COLOURS = ("#4269d0", "#c2571a", "#3a8a4d", "#a463f2", "#97602f", "#1b9e9e", "#d6336c", "#666666")
 
 
 def save_memory_picture(curves: Mapping[str, Mapping[str, Any]], path: str | Path) -> Path:
@@ -37,27 +37,21 @@ def save_memory_picture(curves: Mapping[str, Mapping[str, Any]], path: str | Pat
         >>> save_memory_picture({"GRU": curve}, Path(tempfile.mkdtemp()) / "memory.svg").name
         'memory.svg'
     """
-    from matplotlib.figure import Figure
+    return save(lambda: _figure(curves), path)
 
-    path = Path(path)
-    if path.suffix.lower() not in (".png", ".svg"):
-        raise OptionError("a picture is PNG or SVG", expected=".png or .svg", got=path.name, fix="change --out")
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+
+def _figure(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
+    figure = new_figure(8.0, 4.5)
     axes = figure.add_subplot()
-    for (title, curve), colour in zip(curves.items(), _COLOURS * (len(curves) // len(_COLOURS) + 1), strict=False):
+    for place, (title, curve) in enumerate(curves.items()):
+        colour = COLOURS[place % len(COLOURS)]
         for part, style, words in (("trained", "-", ""), ("initialisation", "--", ", before training")):
             norms = [float(norm) if norm > _FLOOR else math.nan for norm in curve[part]["norms"]]
-            axes.plot(curve["lags"], norms, style, color=colour, label=title + words, linewidth=1.8)
+            axes.plot(curve["lags"], norms, style, color=colour, label=escaped(title + words), linewidth=1.8)
     axes.set_yscale("log")
     axes.set_ylim(bottom=max(_FLOOR, axes.get_ylim()[0]))
     axes.set_xlim(left=0)
-    axes.set_xlabel("steps back")
-    axes.set_ylabel("norm of d(last state) / d(input)")
-    axes.set_title("How far back the gradient reaches", loc="left")
-    axes.grid(visible=True, alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_ylabel("norm of d(last state) / d(input)", color=MUTED)
+    finish(axes, "How far back the gradient reaches", "steps back")
     figure.legend(loc="outside right upper", frameon=False)
-    content = io.BytesIO()
-    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
-    write_bytes(path, content.getvalue())
-    return path
+    return figure

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from gatewise.record import Comparison
 from gatewise.reports.columns import scale_of
-from gatewise.reports.records import Record
 
 __all__ = ["method_paragraphs"]
 
 
-def method_paragraphs(record: Record) -> list[tuple[str, str]]:
+def method_paragraphs(record: Comparison) -> list[tuple[str, str]]:
     """Title and text of each paragraph: data, budget, figure, intervals, cost.
 
     Args:
-        record: a checked comparison.
+        record: a comparison.
     """
     return [
         ("Data", _data(record)),
@@ -23,64 +23,64 @@ def method_paragraphs(record: Record) -> list[tuple[str, str]]:
     ]
 
 
-def _data(record: Record) -> str:
+def _data(record: Comparison) -> str:
     from gatewise.words import sentence
 
-    data, unit = record["data"], record["unit"]
-    sizes = data["sizes"]
-    text = f"{sentence(data['source'])} {sizes['train']:,} {unit} to learn from, {sizes['validation']:,} to choose by, "
-    text += f"{sizes['test']:,} to test on. Test part: {data['split_note']}."
-    return " ".join([text, *(sentence(note) for note in data["notes"])])
+    data, unit = record.data, record.unit
+    sizes = data.sizes
+    text = f"{sentence(data.source)} {sizes.train:,} {unit} to learn from, {sizes.validation:,} to choose by, "
+    text += f"{sizes.test:,} to test on. Test part: {data.split_note}."
+    return " ".join([text, *(sentence(note) for note in data.notes)])
 
 
-def _budget(record: Record) -> str:
+def _budget(record: Comparison) -> str:
     text = "Every cell gets the same data, settings and number of epochs; the weights of the epoch with the best "
-    text += f"validation {record['metric']['title']} are kept."
-    if record["tuning"]:
-        cells = len({trial["cell"] for trial in record["tuning"]})
-        text += f" Settings were tuned for each cell on the validation part, {len(record['tuning'])} trials for "
+    text += f"validation {record.metric.title} are kept."
+    if record.tuning:
+        cells = len({trial.cell for trial in record.tuning})
+        text += f" Settings were tuned for each cell on the validation part, {len(record.tuning)} trials for "
         text += f"{cells} cell{'s' if cells > 1 else ''} in all, the same number for each; the best of each cell were "
         text += "then trained anew with fresh seeds."
     text += " The test part is looked at once, at the end."
-    reasons = [(model["title"], model["reason"]) for model in record["models"] if model.get("reason")]
+    reasons = [(model.title, model.reason) for model in record.models if model.reason]
     return text + "".join(f" {title[:1].upper()}{title[1:]}: {reason}." for title, reason in reasons)
 
 
-def _figure(record: Record) -> str:
-    metric = record["metric"]
-    direction = "higher is better" if metric["higher_is_better"] else "lower is better"
-    text = f"{metric['title'][:1].upper()}{metric['title'][1:]} ({direction}) is "
-    kind = {"mean": "the mean", "exp": "the exponential of the mean", "sqrt": "the square root of the mean"}
-    if metric["transform"] in kind:
-        text += f"{kind[metric['transform']]} of one contribution per test example"
+def _figure(record: Comparison) -> str:
+    metric = record.metric
+    direction = "higher is better" if metric.higher_is_better else "lower is better"
+    text = f"{metric.title[:1].upper()}{metric.title[1:]} ({direction}) is "
+    of_mean = {"mean": "the mean", "exp": "the exponential of the mean", "sqrt": "the square root of the mean"}
+    if metric.transform in of_mean:
+        text += f"{of_mean[metric.transform]} of one contribution per test example"
     else:
         text += "computed from sums over all test examples; each contributes several numbers"
-    return text + (f": {metric['contribution']}." if metric["contribution"] else ".")
+    return text + (f": {metric.contribution}." if metric.contribution else ".")
 
 
-def _intervals(record: Record) -> str:
-    models, differences = record["models"], record["differences"]
+def _intervals(record: Comparison) -> str:
+    models, differences = record.models, record.differences
     if not models:
         return "No model finished."
-    seeds = max(model["figure"]["seeds"] for model in models)
+    seeds = max(model.figure.seeds for model in models)
     if seeds == 1:
         text = "With one seed per cell the intervals reflect the choice of test examples only, not that of the seed."
     else:
         text = f"The intervals reflect the choice of test examples and of seeds ({seeds} per cell) together; "
         text += "differences are paired by both."
-    methods = list(dict.fromkeys(entry["method"] for entry in differences))
+    methods = list(dict.fromkeys(entry.method for entry in differences))
     if methods:
         text += f" Differences: {'; '.join(methods)}."
         text += f" The p values are corrected for {len(differences)} pair{'s' if len(differences) > 1 else ''} "
-        text += f"(Holm); a pair differs if its corrected p value is below {differences[0]['significance']:g}. The "
+        text += f"(Holm); a pair differs if its corrected p value is below {differences[0].significance:g}. The "
         text += "intervals themselves are not corrected. Two models count as the same if the interval of their "
-        text += f"difference lies within {scale_of(record).gap(record['margin'] or 0.0)} on either side of zero."
+        text += f"difference lies within {scale_of(record).gap(record.margin or 0.0)} on either side of zero."
     return text
 
 
-def _cost(record: Record) -> str:
+def _cost(record: Comparison) -> str:
     text = "Training time leaves out reading data and validating; time per epoch is that of the fastest epoch."
-    if any(model["cost"].get("step_p50") is not None for model in record["models"]):
+    if any(model.cost.step_p50 is not None for model in record.models):
         text += " A streaming step takes one more element of a sequence with the state carried on, batch of one."
     text += " Times are from one machine, each model with the same number of threads; the table names the kernel that "
     return text + "ran the recurrent layers."

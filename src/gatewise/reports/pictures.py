@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
 from gatewise import words
-from gatewise.reports.charts import Mark, Series, line_chart, scatter_chart
-from gatewise.reports.records import Record
+from gatewise.drawing.charts import Mark, Series, line_chart, scatter_chart
+from gatewise.record import Comparison, Epoch, ModelEntry, Run
 
 __all__ = ["charts"]
 
 _FLOOR = 1e-6
-Model = Mapping[str, Any]
 
 
-def charts(record: Record, styles: Mapping[str, int], scale: words.Scale) -> dict[str, Any]:
+def charts(record: Comparison, styles: Mapping[str, int], scale: words.Scale) -> dict[str, Any]:
     """Curves, quality against each cost, memory and axis; a picture that has nothing to show is None.
 
     Args:
-        record: a checked comparison.
+        record: a comparison.
         styles: number of each model's colour and marker.
         scale: how the metric's values are written.
     """
-    cells = [model for model in record["models"] if model["kind"] != "baseline" and _curves(model)]
-    metric = record["metric"]["name"]
-    learnt = [model for model in cells if all(metric in epoch["validation"] for epoch in _epochs(model))]
+    cells = [model for model in record.models if not model.is_baseline and _curves(model)]
+    metric = record.metric.name
+    lossy = [model for model in cells if all(epoch.training.get("loss") is not None for epoch in _epochs(model))]
+    learnt = [model for model in cells if all(epoch.validation.get(metric) is not None for epoch in _epochs(model))]
     return {
-        "loss": _per_epoch(cells, styles, "training", "loss", "Training loss", lambda value: f"{value:g}"),
+        "loss": _per_epoch(lossy, styles, "training", "loss", "Training loss", lambda value: f"{value:g}"),
         "validation": _per_epoch(learnt, styles, "validation", metric, f"Validation {scale.title}", _ticks(scale)),
         "costs": [
             picture
@@ -39,15 +39,15 @@ def charts(record: Record, styles: Mapping[str, int], scale: words.Scale) -> dic
             )
             if (picture := _cost(record, styles, scale, key, name)) is not None
         ],
-        "memory": _memory(record["models"], styles),
+        "memory": _memory(record.models, styles),
         "axis": _axis(record, styles, scale),
     }
 
 
 def _per_epoch(
-    models: Sequence[Model],
+    models: Sequence[ModelEntry],
     styles: Mapping[str, int],
-    part: str,
+    part: Literal["training", "validation"],
     name: str,
     title: str,
     unit: Callable[[float], str],
@@ -56,28 +56,30 @@ def _per_epoch(
         return None
     series = [
         Series(
-            model["title"],
-            styles[model["name"]],
-            tuple(tuple(epoch[part][name] for epoch in run["epochs"]) for run in model["runs"] if run["epochs"]),
+            model.title,
+            styles[model.name],
+            tuple(_line(run, part, name) for run in model.runs if run.epochs),
         )
         for model in models
     ]
     return line_chart(series, title=f"{title} per epoch, a line per cell", unit=unit, x_title="epoch")
 
 
-def _cost(record: Record, styles: Mapping[str, int], scale: words.Scale, key: str, name: str) -> dict[str, Any] | None:
+def _cost(
+    record: Comparison, styles: Mapping[str, int], scale: words.Scale, key: str, name: str
+) -> dict[str, Any] | None:
     """Quality against one cost, where at least two models have it."""
-    models = [model for model in record["models"] if model["cost"].get(key) is not None]
+    models = [model for model in record.models if getattr(model.cost, key) is not None]
     if len(models) < 2:
         return None
     marks = [
         Mark(
-            model["title"],
-            styles[model["name"]],
-            max(model["cost"][key], 1e-9),
-            model["figure"]["estimate"],
-            model["figure"]["low"],
-            model["figure"]["high"],
+            model.title,
+            styles[model.name],
+            max(getattr(model.cost, key), 1e-9),
+            model.figure.estimate,
+            model.figure.low,
+            model.figure.high,
         )
         for model in models
     ]
@@ -93,19 +95,18 @@ def _cost(record: Record, styles: Mapping[str, int], scale: words.Scale, key: st
     return {"title": title, "picture": picture}
 
 
-def _memory(models: Sequence[Model], styles: Mapping[str, int]) -> Markup | None:
+def _memory(models: Sequence[ModelEntry], styles: Mapping[str, int]) -> Markup | None:
     """How strongly a state depends on an input k steps back: trained solid, before training dashed."""
-    found = [model for model in models if (model.get("memory") or {}).get("trained")]
+    found = [(model, model.memory) for model in models if model.memory is not None]
     if not found:
         return None
-    lags = found[0]["memory"]["lags"]
+    lags = found[0][1].lags
     series = []
-    for model in found:
-        for part, dashed in (("initialisation", True), ("trained", False)):
-            norms = (model["memory"].get(part) or {}).get("norms")
-            if norms:
-                line = _down_to(norms, _FLOOR)
-                series.append(Series(model["title"], styles[model["name"]], (line,), dashed=dashed))
+    for model, memory in found:
+        for part, dashed in ((memory.initialisation, True), (memory.trained, False)):
+            if part is not None and part.norms:
+                line = _down_to(part.norms, _FLOOR)
+                series.append(Series(model.title, styles[model.name], (line,), dashed=dashed))
     return line_chart(
         series,
         title="Norm of the gradient of the last state with respect to the input k steps back, a line per cell",
@@ -132,35 +133,40 @@ def _down_to(norms: Sequence[float], floor: float) -> tuple[float, ...]:
     return tuple(line)
 
 
-def _axis(record: Record, styles: Mapping[str, int], scale: words.Scale) -> Markup | None:
-    axis = record["axis"]
-    if not axis or len(axis["points"]) < 2:
+def _axis(record: Comparison, styles: Mapping[str, int], scale: words.Scale) -> Markup | None:
+    axis = record.axis
+    if axis is None or len(axis.points) < 2:
         return None
     series = []
-    for model in record["models"]:
-        found = [entry for point in axis["points"] for entry in point["models"] if entry["name"] == model["name"]]
-        if len(found) == len(axis["points"]):
-            line = tuple(entry["figure"]["estimate"] for entry in found)
-            series.append(Series(model["title"], styles[model["name"]], (line,)))
-    values = [point["value"] for point in axis["points"]]
+    for model in record.models:
+        found = [entry for point in axis.points for entry in point.models if entry.name == model.name]
+        if len(found) == len(axis.points):
+            line = tuple(entry.figure.estimate for entry in found)
+            series.append(Series(model.title, styles[model.name], (line,)))
+    values = [point.value for point in axis.points]
     if not series or not all(isinstance(value, (int, float)) and value > 0 for value in values):
         return None
     return line_chart(
         series,
-        title=f"{scale.title} against {axis['title']}, a line per model",
+        title=f"{scale.title} against {axis.title}, a line per model",
         unit=_ticks(scale),
-        x_title=axis["title"],
+        x_title=axis.title,
         x_values=values,
         x_logarithmic=True,
     )
 
 
-def _curves(model: Model) -> bool:
-    return any(run["epochs"] for run in model["runs"])
+def _curves(model: ModelEntry) -> bool:
+    return any(run.epochs for run in model.runs)
 
 
-def _epochs(model: Model) -> list[Mapping[str, Any]]:
-    return [epoch for run in model["runs"] for epoch in run["epochs"]]
+def _epochs(model: ModelEntry) -> list[Epoch]:
+    return [epoch for run in model.runs for epoch in run.epochs]
+
+
+def _line(run: Run, part: Literal["training", "validation"], name: str) -> tuple[float, ...]:
+    """A figure over the epochs."""
+    return tuple((epoch.training if part == "training" else epoch.validation)[name] or 0.0 for epoch in run.epochs)
 
 
 def _ticks(scale: words.Scale) -> Callable[[float], str]:

@@ -3,73 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from gatewise import words
+from gatewise.record import Column, Comparison, Finding, Interval, ModelEntry, Suite, SuitePart, SuiteRow
+from gatewise.reports.kind_report import kind_report
 from gatewise.suites.articles import PUBLISHED, Claim, Part, articles_claims
 
-__all__ = ["FORMAT_VERSION", "judge", "suite_record"]
+__all__ = ["judge", "suite_record"]
 
-FORMAT_VERSION = 1
 _TIME_MARGIN = 0.05
-Record = Mapping[str, Any]
 
 
-def suite_record(parts: Mapping[str, tuple[Part, Record]], *, command: str, quick: bool) -> dict[str, Any]:
-    """One record of the whole experiment, ready for JSON.
+def suite_record(parts: Mapping[str, tuple[Part, Comparison]], *, command: str, quick: bool) -> Suite:
+    """One record of the whole experiment.
 
     Args:
         parts: for each part, what it is and its comparison's record.
         command: the command that repeats it.
         quick: whether it is the ten-minute version.
-
-    Returns:
-        ``format``, ``format_version``, ``command``, ``quick``, ``parts`` (a table each), ``claims`` (a finding each).
     """
     claims = [claim for claim in articles_claims() if claim.part in parts]
-    return {
-        "format": "gatewise.suite",
-        "format_version": FORMAT_VERSION,
-        "suite": "articles",
-        "command": command,
-        "quick": quick,
-        "parts": [_part_entry(part, record) for part, record in parts.values()],
-        "claims": [judge(claim, parts[claim.part][1]) for claim in claims],
-    }
+    return Suite(
+        suite="articles",
+        command=command,
+        quick=quick,
+        parts=tuple(_part(part, record) for part, record in parts.values()),
+        claims=tuple(judge(claim, parts[claim.part][1]) for claim in claims),
+    )
 
 
-def _part_entry(part: Part, record: Record) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "title": part.title,
-        "report": f"{part.name}/report.html",
-        "command": record["command"],
-        "data": {"source": record["data"]["source"], "split_note": record["data"]["split_note"]},
-        "environment": record["environment"],
-        "seeds": len(record["plan"]["seeds"]),
-        "metric": record["metric"],
-        "columns": [{"name": name, "title": title} for name, title in part.figures.items()],
-        "verdict": list(record["verdict"]["sentences"]),
-        "rows": [_row(model, part) for model in record["models"]],
-    }
+def _part(part: Part, record: Comparison) -> SuitePart:
+    spoken = kind_report(record.task).figures(record)
+    percent = {name: known.percent for name, known in spoken.items()} | {record.metric.name: record.metric.percent}
+    return SuitePart(
+        name=part.name,
+        title=part.title,
+        report=f"{part.name}/report.html",
+        command=record.command,
+        source=record.data.source,
+        split_note=record.data.split_note,
+        environment=record.environment,
+        seeds=len(record.plan["seeds"]),
+        metric=record.metric,
+        columns=tuple(
+            Column(name=name, title=title, percent=percent.get(name, False)) for name, title in part.figures.items()
+        ),
+        verdict=record.verdict.sentences,
+        rows=tuple(_row(model, part) for model in record.models),
+    )
 
 
-def _row(model: Mapping[str, Any], part: Part) -> dict[str, Any]:
-    figures = {name: model["figures"].get(name) for name in part.figures}
-    return {
-        "name": model["name"],
-        "title": model["title"],
-        "kind": model["kind"],
-        "figure": model["figure"],
-        "figures": figures,
-        "parameters": model["cost"]["parameters"],
-        "minutes": model["cost"]["training_seconds"] / 60,
-        "kernel": model["kernel"].get("implementation"),
-        "published": PUBLISHED[part.name].get(model["name"]),
-    }
+def _row(model: ModelEntry, part: Part) -> SuiteRow:
+    return SuiteRow(
+        name=model.name,
+        title=model.title,
+        kind=model.kind,
+        figure=model.figure,
+        figures={name: model.figures.get(name) for name in part.figures},
+        parameters=model.cost.parameters,
+        minutes=(model.cost.training_seconds or 0.0) / 60,
+        kernel=model.kernel.implementation,
+        published=PUBLISHED[part.name].get(model.name),
+    )
 
 
-def judge(claim: Claim, record: Record) -> dict[str, Any]:
+def judge(claim: Claim, record: Comparison) -> Finding:
     """What becomes of a claim: it ``holds``, ``fails``, or is ``undecided``: not to be told apart from noise.
 
     Quality: by the comparison's paired difference, at its significance after correction for the number of pairs.
@@ -78,59 +77,49 @@ def judge(claim: Claim, record: Record) -> dict[str, Any]:
 
     Args:
         claim: what is said.
-        record: the comparison that can tell.
-
-    Example:
-        >>> times = {"gru": 10.0, "lstm": 9.8}
-        >>> models = [{"name": name, "cost": {"seconds_per_epoch": value}} for name, value in times.items()]
-        >>> judge(Claim("GRU trains faster", "imdb", "time", "gru", "lstm"), {"models": models})["finding"]
-        'undecided'
+        record: the comparison that can decide it.
     """
-    entry = {
+    entry: dict[str, Any] = {
         "sentence": claim.sentence,
         "part": claim.part,
         "about": claim.about,
         "better": claim.better,
         "worse": claim.worse,
-        "published": list(claim.published) if claim.published else None,
+        "published": claim.published,
     }
-    models = {model["name"]: model for model in record["models"]}
+    models = {model.name: model for model in record.models}
     if claim.better not in models or claim.worse not in models:
-        return {**entry, "finding": "untested", "evidence": "one of the two was not trained to the end"}
+        return Finding(**entry, finding="untested", evidence="one of the two was not trained to the end")
     if claim.about == "quality":
-        return {**entry, **_quality(claim, record)}
+        return Finding(**entry, **_quality(claim, record))
     name = "seconds_per_epoch" if claim.about == "time" else "parameters"
-    first, second = models[claim.better]["cost"][name], models[claim.worse]["cost"][name]
+    first, second = (getattr(models[cell].cost, name) for cell in (claim.better, claim.worse))
     ratio = first / second
     if claim.about == "time" and abs(ratio - 1) < _TIME_MARGIN:
-        finding = "undecided"
+        finding: Literal["holds", "fails", "undecided"] = "undecided"
     else:
         finding = "holds" if ratio < 1 else "fails"
     unit = "the time per epoch" if claim.about == "time" else "the parameters"
-    return {**entry, "finding": finding, "evidence": f"{ratio:.2f} times {unit}", "ratio": ratio}
+    return Finding(**entry, finding=finding, evidence=f"{ratio:.2f} times {unit}", ratio=ratio)
 
 
-def _quality(claim: Claim, record: Record) -> dict[str, Any]:
-    for pair in record["differences"]:
-        if {pair["first"], pair["second"]} == {claim.better, claim.worse}:
+def _quality(claim: Claim, record: Comparison) -> dict[str, Any]:
+    for pair in record.differences:
+        if {pair.first, pair.second} == {claim.better, claim.worse}:
             break
     else:
         return {"finding": "untested", "evidence": "the two were not compared"}
-    sign = 1 if pair["first"] == claim.better else -1
-    if not record["metric"]["higher_is_better"]:
+    sign = 1 if pair.first == claim.better else -1
+    if not record.metric.higher_is_better:
         sign = -sign
-    scale = words.Scale.of(record["metric"], record["models"][0]["figure"]["estimate"])
-    gains = sorted(sign * pair[end] for end in ("low", "high"))
-    gain = sign * pair["estimate"]
-    finding = ("holds" if gain > 0 else "fails") if pair["differs"] else "undecided"
+    scale = words.Scale.of(record.metric, record.models[0].figure.estimate)
+    low, high = sorted((sign * pair.low, sign * pair.high))
+    gain = sign * pair.estimate
+    finding = ("holds" if gain > 0 else "fails") if pair.differs else "undecided"
+    side = "better" if gain > 0 else "worse"
     return {
         "finding": finding,
-        "gain": {"estimate": gain, "low": gains[0], "high": gains[1], "level": pair.get("level")},
-        "adjusted_p_value": pair["adjusted_p_value"],
-        "evidence": f"{_side(gain)} by {scale.gap(gain)} (95 % interval of the gain "
-        f"{scale.interval(gains[0], gains[1], signed=True)})",
+        "gain": Interval(estimate=gain, low=low, high=high, level=pair.level),
+        "adjusted_p_value": pair.adjusted_p_value,
+        "evidence": f"{side} by {scale.gap(gain)} (95 % interval of the gain {scale.interval(low, high, signed=True)})",
     }
-
-
-def _side(gain: float) -> str:
-    return "better" if gain > 0 else "worse"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.errors import OptionError, did_you_mean
-from gatewise.files import make_folder, write_json
-from gatewise.reports.suite import SUITE_FILE, write_suite_report
+from gatewise.files import make_folder, write_text
+from gatewise.record import SUITE_FILE, Comparison, compact_json
+from gatewise.reports.suite import write_suite_report
 from gatewise.suites.articles import CELLS, Part, articles_parts
 from gatewise.suites.findings import suite_record
 
@@ -42,8 +43,8 @@ def run_suite(
         quick: the ten-minute version, with fewer epochs.
         seeds: how many times each cell is trained.
         threads: CPU threads; None: one per core.
-        on_part: is told which comparison begins.
-        on_event: is told of every step, see `gatewise.comparison.run.events`.
+        on_part: is called with each comparison that begins.
+        on_event: is called with every step, see `gatewise.comparison.run.events`.
         **options: passed on to `gatewise.compare`: ``jobs``, ``cluster``.
 
     Returns:
@@ -64,7 +65,7 @@ def run_suite(
     make_folder(folder)
     from gatewise.study import compare
 
-    done: dict[str, tuple[Part, Mapping[str, Any]]] = {}
+    done: dict[str, tuple[Part, Comparison]] = {}
     for part in chosen:
         if on_part is not None:
             on_part(part)
@@ -75,7 +76,7 @@ def run_suite(
         result = compare(part.name, cells=CELLS, seeds=seeds, out=place, on_event=on_event, **settings, **options)
         done[part.name] = (part, result.record)
     command = suite_command(name, folder, parts=parts, quick=quick, seeds=seeds, threads=threads)
-    write_json(folder / SUITE_FILE, suite_record(done, command=command, quick=quick))
+    write_text(folder / SUITE_FILE, compact_json(suite_record(done, command=command, quick=quick)) + "\n")
     return write_suite_report(folder)
 
 
@@ -90,12 +91,12 @@ def suite_command(
     """
     import shlex
 
-    told = ["gatewise", "suite", name]
-    told += ["--parts", ",".join(parts)] if parts else []
-    told += ["--quick"] if quick else []
-    told += ["--seeds", str(seeds)] if seeds != 1 else []
-    told += ["--threads", str(threads)] if threads is not None else []
-    return shlex.join([*told, "--out", str(folder)])
+    words = ["gatewise", "suite", name]
+    words += ["--parts", ",".join(parts)] if parts else []
+    words += ["--quick"] if quick else []
+    words += ["--seeds", str(seeds)] if seeds != 1 else []
+    words += ["--threads", str(threads)] if threads is not None else []
+    return shlex.join([*words, "--out", str(folder)])
 
 
 def _chosen(name: str, parts: Sequence[str] | None) -> tuple[Part, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from gatewise.data.records import DatasetInfo
     from gatewise.nn import Recurrent
+    from gatewise.record import ModelEntry
     from gatewise.statistics.measure import Measure
     from gatewise.training.phase import Phase
     from gatewise.training.problem import Evaluation, Problem
@@ -211,8 +212,8 @@ class Kind(ABC):
         known: names of data sets, which `datasets` describes, and aliases.
         files: names of the files that lie beside the weights in a run folder.
         commands: the kind's own commands, as ``module:function`` by name; the function is one for typer.
-        report: module with the kind's part of the report (see `gatewise.reports.kind_sections`), which imports no
-            torch; None: it has none.
+        report: module with the kind's part of the report, which imports no torch: any of ``sections``, ``notes``,
+            ``figures`` and ``check`` (see `gatewise.reports.kind_report`); None: it has none.
     """
 
     name: ClassVar[str]
@@ -289,11 +290,11 @@ class Kind(ABC):
     def describe(self, dataset: Any) -> dict[str, Any]:
         """What the comparison's record says of the data beyond `Dataset`: class names, columns, token counts."""
 
-    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
-        """What the comparison's record holds besides, for the kind's part of the report.
+    def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
+        """What the comparison's record holds as its ``details``, for the kind's part of the report.
 
         Args:
-            models: the record's models; each may be given further parts.
+            models: the record's models.
             dataset: on what they were compared.
         """
         return {}

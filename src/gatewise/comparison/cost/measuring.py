@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gatewise.comparison.run.cache import Entry
 from gatewise.comparison.run.trials import Trial, own_cell_modules
 from gatewise.errors import RunError
 from gatewise.files import read_json, write_json
+from gatewise.record import Cost, Memory, Run, TimeToTarget, part_from, plain
 from gatewise.training.registry import foreign_module
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def measure_runs(plan: Plan, work: Workplace, outcome: Outcome) -> None:
         outcome: its entries get ``cost`` and ``memory``.
     """
     seen: set[str] = set()
-    entries = {entry["name"]: entry for entry in outcome.entries}
     for trial in outcome.trials:
         if trial.phase != "final" or trial.cell in seen or trial.point != plan.points[-1]:
             continue
@@ -47,11 +47,13 @@ def measure_runs(plan: Plan, work: Workplace, outcome: Outcome) -> None:
                 warnings.warn(str(error), stacklevel=2)
                 continue
             write_json(place, {"format_version": FORMAT_VERSION, "key": trial.key, "found": found})
-        entries[trial.name] |= found
+        cost = part_from(found["cost"], Cost, place=place, at="found.cost")
+        memory = found["memory"] and part_from(found["memory"], Memory, place=place, at="found.memory")
+        _complete(outcome, trial.name, cost=cost, memory=memory)
     _add_times_to_target(plan, work, outcome)
 
 
-def _measured(plan: Plan, work: Workplace, trial: Trial) -> Entry:
+def _measured(plan: Plan, work: Workplace, trial: Trial) -> dict[str, Any]:
     from gatewise.comparison.cost.cost import measure_alone, measure_cost
     from gatewise.inspection import memory_of
     from gatewise.training import load_run
@@ -65,20 +67,28 @@ def _measured(plan: Plan, work: Workplace, trial: Trial) -> Entry:
     return {"cost": measure_cost(trained, dataset, run_folder), "memory": memory_of(trained, dataset)}
 
 
+def _complete(outcome: Outcome, name: str, **parts: Any) -> None:
+    """Add what was measured to the entry of a run."""
+    place = next(place for place, entry in enumerate(outcome.entries) if entry.name == name)
+    outcome.entries[place] = dataclasses.replace(outcome.entries[place], **parts)
+
+
 def _add_times_to_target(plan: Plan, work: Workplace, outcome: Outcome) -> None:
     """How long each run trained until it was as good on the validation part as the worst run ever was."""
     from gatewise.comparison.cost.cost import common_target, time_to_target
 
-    entries = {entry["name"]: entry for entry in outcome.entries}
+    entries = {entry.name: entry for entry in outcome.entries if isinstance(entry, Run)}
     finals = [trial for trial in outcome.trials if trial.phase == "final" and trial.point == plan.points[-1]]
     runs = [entries[trial.name] for trial in finals]
-    target = common_target([run["epochs"] for run in runs], work.metric)
+    epochs = {run.name: plain(run.epochs) for run in runs}
+    target = common_target(list(epochs.values()), work.metric)
     for run in runs if target is not None else []:
-        reached = time_to_target(run["epochs"], work.metric, float(target or 0.0))
-        run["cost"] = {**(run.get("cost") or {}), "time_to_target": reached}
+        reached = time_to_target(epochs[run.name], work.metric, float(target or 0.0))
+        found = part_from(reached, TimeToTarget, place=run.name, at="cost.time_to_target")
+        _complete(outcome, run.name, cost=dataclasses.replace(run.cost or Cost(), time_to_target=found))
 
 
-def _kept(place: Path, trial: Trial) -> Entry | None:
+def _kept(place: Path, trial: Trial) -> dict[str, Any] | None:
     try:
         kept = read_json(place)
         return dict(kept["found"]) if kept["key"] == trial.key and kept["format_version"] == FORMAT_VERSION else None

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewise.comparison.run.trials import Trial
-from gatewise.comparison.verdict.compact import compact_json
 from gatewise.errors import RunError
 from gatewise.files import read_json, write_bytes, write_text
+from gatewise.record import FORMAT_VERSION, Failure, Run, check_version, compact_json, run_from
 
-__all__ = ["Entry", "forget_failures", "load_contributions", "save_measurement", "saved_measurement"]
+__all__ = ["forget_failures", "load_contributions", "save_measurement", "saved_measurement"]
 
-FORMAT_VERSION = 2
-Entry = dict[str, Any]
+_FORMAT = "gatewise.measurement"
 
 
 def save_measurement(
-    folder: Path, trial: Trial, entry: Entry, contributions: npt.NDArray[np.floating] | None = None
+    folder: Path, trial: Trial, entry: Run | Failure, contributions: npt.NDArray[np.floating] | None = None
 ) -> None:
     """Keep what a trial gave: the numbers of each example first, the entry last, each whole or not at all.
 
     Args:
         folder: the comparison's.
         trial: which.
-        entry: ready for JSON.
+        entry: what it gave.
         contributions: (N,) or (N, K), what each test example contributes to the metric, kept as float32.
     """
     if contributions is not None:
@@ -35,29 +34,30 @@ def save_measurement(
 
         table = {"contributions": np.ascontiguousarray(contributions, dtype=np.float32)}
         write_bytes(_place(folder, trial, "safetensors"), safetensors.numpy.save(table))
-    kept = {"format_version": FORMAT_VERSION, "key": trial.key, "run": entry}
+    kept = {"format": _FORMAT, "format_version": FORMAT_VERSION, "key": trial.key, "run": entry}
     write_text(_place(folder, trial, "json"), compact_json(kept) + "\n")
 
 
-def saved_measurement(folder: Path, trial: Trial) -> Entry | None:
+def saved_measurement(folder: Path, trial: Trial) -> Run | Failure | None:
     """What this very trial gave before; None where it is missing, damaged, or without its numbers by example."""
     place = _place(folder, trial, "json")
     if not place.exists():
         return None
     try:
         kept = read_json(place)
-        if kept["format_version"] != FORMAT_VERSION or kept["key"] != trial.key:
+        check_version(kept, _FORMAT, FORMAT_VERSION, place, older="run the same `gatewise compare` again")
+        if kept["key"] != trial.key:
             return None
-        entry: Entry = kept["run"]
-        if entry["state"] == "finished":
+        entry = run_from(kept["run"], place)
+        if isinstance(entry, Run):
             if trial.phase != "tuning":
                 load_contributions(folder, trial)
             if trial.run_folder is not None and trial.phase == "final":
                 read_json(folder / trial.run_folder / "result.json")
-    except (RunError, KeyError, TypeError):
+    except (RunError, KeyError):
         return None
     # the same training may stand under another name in a plan that was changed
-    return {**entry, "name": trial.name, "settings": dict(trial.settings)}
+    return replace(entry, name=trial.name, settings=dict(trial.settings))
 
 
 def load_contributions(folder: Path, trial: Trial) -> npt.NDArray[np.float32]:
@@ -80,7 +80,7 @@ def load_contributions(folder: Path, trial: Trial) -> npt.NDArray[np.float32]:
 def forget_failures(folder: Path, trial: Trial) -> None:
     """Let a trial be tried again that failed for a reason outside itself; one that diverged would diverge again."""
     entry = saved_measurement(folder, trial)
-    if entry is not None and entry["state"] == "failed" and entry.get("error_kind") != "DivergenceError":
+    if isinstance(entry, Failure) and entry.error_kind != "DivergenceError":
         _place(folder, trial, "json").unlink(missing_ok=True)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.budget import Budget
-from gatewise.comparison.run.cache import Entry, forget_failures, load_contributions, saved_measurement
+from gatewise.comparison.run.cache import forget_failures, load_contributions, saved_measurement
 from gatewise.comparison.run.events import ComparisonListener, TrialDone, TuningDone
 from gatewise.comparison.run.pool import Pool
 from gatewise.comparison.run.search import CellSearch
@@ -21,6 +21,7 @@ from gatewise.comparison.run.trials import Trial, trial_key
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import Task
 from gatewise.errors import TrainingError
+from gatewise.record import Failure, Run, Tuning
 from gatewise.statistics.measure import Measure
 from gatewise.training.settings import settings_of
 
@@ -67,9 +68,9 @@ class Outcome:
         trials: the finished final runs, in the order of their entries.
     """
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Run | Failure] = field(default_factory=list)
     contributions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
-    tuning: list[Entry] = field(default_factory=list)
+    tuning: list[Tuning] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
 
 
@@ -101,10 +102,10 @@ class _Execution:
         results |= self._run(finals)
         for trial in (*baselines, *finals):
             self._keep(trial, results[trial.folder])
-        if finals and not any(results[trial.folder]["state"] == "finished" for trial in finals):
-            failed = results[finals[0].folder]
+        failures = [entry for trial in finals if isinstance(entry := results[trial.folder], Failure)]
+        if finals and len(failures) == len(finals):
             raise TrainingError(
-                f"not one network could be trained; {failed['name']}: {failed['error']}",
+                f"not one network could be trained; {failures[0].name}: {failures[0].error}",
                 fix="see the reason above; finished runs are kept, and the same command tries again",
             )
         return self.outcome
@@ -114,9 +115,9 @@ class _Execution:
         places = [(cell, point) for cell in self.plan.cells for point in self.plan.points]
         return places if self.plan.search is None else [place for place in places if place in self.chosen]
 
-    def _keep(self, trial: Trial, entry: Entry) -> None:
+    def _keep(self, trial: Trial, entry: Run | Failure) -> None:
         self.outcome.entries.append(entry)
-        if entry["state"] == "finished":
+        if isinstance(entry, Run):
             self.outcome.contributions[trial.name] = load_contributions(self.work.folder, trial)
             self.outcome.trials.append(trial)
 
@@ -129,7 +130,7 @@ class _Execution:
         places = [(cell, point) for cell in self.plan.cells for point in self.plan.points]
         searches = {place: CellSearch(search, *place, higher_is_better=higher) for place in places}
         trials: dict[tuple[str, Any], list[Trial]] = {place: [] for place in places}
-        results: dict[str, Entry] = {}
+        results: dict[str, Run | Failure] = {}
         while True:
             asked = {
                 place: [self._tuning(*place, settings) for settings in each.next_generation()]
@@ -150,23 +151,18 @@ class _Execution:
             self._choose(place, each, trials[place], results)
 
     def _choose(
-        self, place: tuple[str, Any], search: CellSearch, trials: Sequence[Trial], results: Mapping[str, Entry]
+        self,
+        place: tuple[str, Any],
+        search: CellSearch,
+        trials: Sequence[Trial],
+        results: Mapping[str, Run | Failure],
     ) -> None:
         cell, point = place
         try:
             best = search.best
         except TrainingError as error:
-            first = results[trials[0].folder]
-            words = f"{error.message}; the first one: {first['error']}"
-            failed: Entry = {
-                "name": cell,
-                "cell": cell,
-                "seed": None,
-                "state": "failed",
-                "error": words,
-                "folder": None,
-            }
-            self.outcome.entries.append(failed if point is None else {**failed, "point": point})
+            words = f"{error.message}; the first one: {_error(results[trials[0].folder])}"
+            self.outcome.entries.append(Failure(name=cell, cell=cell, seed=None, error=words, point=point))
         else:
             self.chosen[place] = dict(search.asked[best])
             figure = search.figures[best]
@@ -174,16 +170,12 @@ class _Execution:
             self.work.told(TuningDone(cell, point, dict(search.asked[best]), figure, len(trials)))
         winner = trials[search.best].key if place in self.chosen else None
         for trial in trials:
-            entry = results[trial.folder]
-            kept = ("name", "cell", "seed", "settings", "state", "validation", "error", "training_seconds", "point")
-            self.outcome.tuning.append(
-                {name: entry[name] for name in kept if name in entry} | {"chosen": trial.key == winner}
-            )
+            self.outcome.tuning.append(_tuning(results[trial.folder], chosen=trial.key == winner))
 
-    def _run(self, trials: Iterable[Trial]) -> dict[str, Entry]:
+    def _run(self, trials: Iterable[Trial]) -> dict[str, Run | Failure]:
         """Carry trials out, each once, and read what they left."""
         wanted = {trial.folder: trial for trial in trials}
-        results: dict[str, Entry] = {}
+        results: dict[str, Run | Failure] = {}
         waiting: list[Task] = []
         for trial in wanted.values():
             if trial.folder not in self.tried:
@@ -203,7 +195,7 @@ class _Execution:
             self._tell(task.trial, entry, reused=False)
         return results
 
-    def _tell(self, trial: Trial, entry: Entry, *, reused: bool) -> None:
+    def _tell(self, trial: Trial, entry: Run | Failure, *, reused: bool) -> None:
         self.done += 1
         name = self.work.metric.name
         self.work.told(
@@ -212,10 +204,10 @@ class _Execution:
                 min(self.done, self.total),
                 self.total,
                 reused,
-                entry.get("error"),
-                (entry.get("validation") or {}).get(name),
-                (entry.get("test") or {}).get(name),
-                entry.get("training_seconds"),
+                _error(entry),
+                entry.validation.get(name) if isinstance(entry, Run) else None,
+                entry.test.get(name) if isinstance(entry, Run) else None,
+                entry.training_seconds if isinstance(entry, Run) else None,
             )
         )
 
@@ -270,5 +262,26 @@ def _name(cell: str, plan: Plan, point: Any) -> str:
     return cell if plan.axis is None else f"{cell}-{plan.axis.name}{point}"
 
 
-def _figure(entry: Entry, name: str) -> float | None:
-    return float(entry["validation"][name]) if entry["state"] == "finished" else None
+def _figure(entry: Run | Failure, name: str) -> float | None:
+    return entry.validation[name] if isinstance(entry, Run) else None
+
+
+def _error(entry: Run | Failure) -> str | None:
+    return entry.error if isinstance(entry, Failure) else None
+
+
+def _tuning(entry: Run | Failure, *, chosen: bool) -> Tuning:
+    """What the record says of a trial of the search."""
+    run = entry if isinstance(entry, Run) else None
+    return Tuning(
+        name=entry.name,
+        cell=entry.cell,
+        seed=entry.seed,
+        settings=entry.settings,
+        state=entry.state,
+        chosen=chosen,
+        validation=None if run is None else run.validation,
+        training_seconds=None if run is None else run.training_seconds,
+        error=_error(entry),
+        point=entry.point,
+    )

@@ -14,7 +14,7 @@ from gatewise.comparison.cost.measuring import measure_runs
 from gatewise.comparison.plan.command import compare_command
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.plan.variants import variant_settings
-from gatewise.comparison.result import RECORD_FILE, Comparison
+from gatewise.comparison.result import Comparison
 from gatewise.comparison.run.budget import Budget
 from gatewise.comparison.run.claim import claim_folder, held_plan
 from gatewise.comparison.run.events import ComparisonEvent, ComparisonListener, DataReady, Measuring, PlanReady
@@ -24,9 +24,11 @@ from gatewise.comparison.run.pool import Pool, describe_place
 from gatewise.comparison.run.trials import code_version, own_cell_modules
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import keep_dataset
-from gatewise.comparison.verdict.record import build_record, compact_json
+from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import OptionError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
+from gatewise.record import RECORD_FILE, compact_json
+from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
 from gatewise.training.checks import check_real, check_whole
 from gatewise.training.registry import foreign_module
@@ -230,7 +232,7 @@ def _ready(plan: Plan, work: Workplace, jobs: int, cluster: str | None, *, yes: 
 
 def _record(
     plan: Plan, kind: Any, datasets: Mapping[Any, Any], folder: Path, outcome: Outcome, margin: float | None
-) -> dict[str, Any]:
+) -> Record:
     axis = None
     if plan.axis is not None:
         axis = {"name": plan.axis.name, "title": plan.axis.name.replace("_", " ")}

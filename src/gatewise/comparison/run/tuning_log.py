@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gatewise.comparison.run.cache import Entry, save_measurement
+from gatewise.comparison.run.cache import save_measurement
 from gatewise.comparison.run.search import CellSearch, distributions
 from gatewise.comparison.run.trials import Trial
-from gatewise.errors import StorageError
+from gatewise.errors import RunError, StorageError
+from gatewise.record import Failure, Run, plain, run_from
 
 __all__ = ["JOURNAL_FILE", "TuningLog"]
 
@@ -39,7 +40,7 @@ class TuningLog:
     def __init__(self, folder: Path, url: str | None, name: str, *, wanted: bool) -> None:
         self.folder, self.url, self.name = folder, url, name
         self._open: Any = None
-        self._found: dict[str, Entry] = {}
+        self._found: dict[str, Run | Failure] = {}
         if wanted:
             self._open = self._storage()
             self._read()
@@ -51,7 +52,11 @@ class TuningLog:
             save_measurement(folder, trial, entry)
 
     def write(
-        self, place: tuple[str, Any], search: CellSearch, trials: Sequence[Trial], results: Mapping[str, Entry]
+        self,
+        place: tuple[str, Any],
+        search: CellSearch,
+        trials: Sequence[Trial],
+        results: Mapping[str, Run | Failure],
     ) -> None:
         """Add a generation of trials, each once."""
         import optuna
@@ -77,7 +82,7 @@ class TuningLog:
                     value=figure,
                     params=search.asked[number],
                     distributions=spaces,
-                    user_attrs={_KEY: trial.key, _ENTRY: None if failed else json.dumps(entry)},
+                    user_attrs={_KEY: trial.key, _ENTRY: None if failed else json.dumps(plain(entry))},
                 )
             )
 
@@ -90,8 +95,8 @@ class TuningLog:
             for trial in self._open.get_all_trials(study._study_id, deepcopy=False):
                 entry = trial.user_attrs.get(_ENTRY)
                 if entry is not None:
-                    with contextlib.suppress(ValueError):
-                        self._found[trial.user_attrs[_KEY]] = json.loads(entry)
+                    with contextlib.suppress(ValueError, RunError):
+                        self._found[trial.user_attrs[_KEY]] = run_from(json.loads(entry))
 
     def _storage(self) -> Any:
         import optuna

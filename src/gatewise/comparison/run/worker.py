@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan.plan import import_modules
-from gatewise.comparison.run.cache import Entry, save_measurement, saved_measurement
+from gatewise.comparison.run.cache import save_measurement, saved_measurement
 from gatewise.comparison.run.events import TrialStatus
 from gatewise.comparison.run.locking import hold_run
 from gatewise.comparison.run.trials import Trial
 from gatewise.errors import DataError, RunError, StorageError, TrainingError
+from gatewise.record import Failure, Kernel, Run, plain, run_from
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
 
 __all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "load_dataset", "run_trial"]
@@ -83,7 +84,7 @@ def run_trial(task: Task, told: Told | None = None) -> str:
         try:
             import_modules(task.imports)
             entry, contributions = _carry_out(task, _dataset(task), say)
-            entry["wall_seconds"] = time.perf_counter() - began
+            entry = dataclasses.replace(entry, wall_seconds=time.perf_counter() - began)
             save_measurement(folder, trial, entry, contributions)
         except (StorageError, DataError, Interrupted):
             raise
@@ -95,19 +96,18 @@ def run_trial(task: Task, told: Told | None = None) -> str:
     return trial.folder
 
 
-def failed_entry(trial: Trial, error: BaseException | str) -> Entry:
+def failed_entry(trial: Trial, error: BaseException | str) -> Failure:
     """What the record says of a trial that could not be finished."""
     if isinstance(error, str):
         kind, words = "killed", error
     else:
         kind = type(error).__name__
         words = "out of memory" if isinstance(error, MemoryError) else str(error)
-    return {
+    return Failure(
         **_named(trial),
-        "state": "failed",
-        "error": words if kind in ("killed", "DivergenceError", "MemoryError") else f"{kind}: {words}",
-        "error_kind": kind,
-    }
+        error=words if kind in ("killed", "DivergenceError", "MemoryError") else f"{kind}: {words}",
+        error_kind=kind,
+    )
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def limited_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _carry_out(task: Task, dataset: Any, say: Told) -> tuple[Entry, Any]:
+def _carry_out(task: Task, dataset: Any, say: Told) -> tuple[Run, Any]:
     from gatewise.training.registry import kind_of
 
     trial = task.trial
@@ -134,33 +134,38 @@ def _carry_out(task: Task, dataset: Any, say: Told) -> tuple[Entry, Any]:
         return _baseline(task, kind, dataset)
     result = _trained(task, dataset, kind.measure(dataset).name, say)
     best = result.best
-    entry: Entry = {
+    entry = {
         **_named(trial),
-        "state": "finished",
         "parameters": result.parameters,
-        "kernel": dict(result.kernel),
+        "kernel": result.kernel,
         "best_epoch": result.best_epoch,
         "stopped": result.stopped,
-        "epochs": [record.to_dict() for record in result.epochs],
+        "epochs": result.epochs,
         "training_seconds": result.seconds,
         "seconds_per_epoch": min(record.seconds for record in result.epochs),
-        "validation": dict(best.validation),
+        "pretraining_seconds": result.pretraining_seconds or None,
+        "validation": best.validation,
     }
-    if result.pretraining_seconds:
-        entry["pretraining_seconds"] = result.pretraining_seconds
     if trial.phase == "tuning":
-        return entry, None
+        return _run(entry), None
     from gatewise.training import load_run
 
     opened = load_run(Path(task.folder) / str(trial.run_folder))
     with limited_threads(task.threads):
         shown = opened.test(dataset)
-        details = dict(opened.details(dataset)) if trial.seed is not None else {}
-    entry |= {"test": dict(shown.metrics), "predictions": dict(shown.predictions), "details": details}
-    return entry, _finite(shown.contributions)
+        details = opened.details(dataset)
+    entry |= {"test": shown.metrics, "predictions": shown.predictions, "details": details}
+    return _run(entry), _finite(shown.contributions)
 
 
-def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Entry, Any]:
+def _run(entry: dict[str, Any]) -> Run:
+    """A finished run, checked part by part."""
+    found = run_from(plain(entry), f"the run {entry['name']}")
+    assert isinstance(found, Run)
+    return found
+
+
+def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Run, Any]:
     trial = task.trial
     model = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
     with limited_threads(task.threads):
@@ -171,24 +176,19 @@ def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Entry, Any]:
         from gatewise.comparison.cost.latency import measure_latency
 
         latency = measure_latency(model.predictor(dataset), dataset.sizes["test"], most_seconds=1.0)
-    entry: Entry = {
+    entry = {
         **_named(trial),
-        "state": "finished",
         "baseline": True,
         "title": model.title,
         "reason": model.reason,
         "parameters": model.parameters,
-        "kernel": {"implementation": "none", "reason": model.reason},
-        "best_epoch": None,
-        "stopped": None,
-        "epochs": [],
+        "kernel": Kernel(implementation="none", reason=model.reason),
         "training_seconds": seconds,
-        "seconds_per_epoch": None,
-        "test": dict(shown.metrics),
-        "predictions": dict(shown.predictions),
-        "latency": latency,
+        "test": shown.metrics,
+        "predictions": shown.predictions,
+        "cost": latency,
     }
-    return entry, _finite(shown.contributions)
+    return _run(entry), _finite(shown.contributions)
 
 
 def _finite(contributions: Any) -> Any:
@@ -222,16 +222,16 @@ def _trained(task: Task, dataset: Any, metric: str, say: Told) -> Any:
             return train_run(trial.spec, dataset, place, on_event=listener, pretrained=shared)
 
 
-def _named(trial: Trial) -> Entry:
-    named: Entry = {
+def _named(trial: Trial) -> dict[str, Any]:
+    return {
         "name": trial.name,
         "cell": trial.cell,
         "seed": trial.seed,
         "folder": trial.run_folder,
         "key": trial.key,
         "settings": dict(trial.settings),
+        "point": trial.point,
     }
-    return named if trial.point is None else {**named, "point": trial.point}
 
 
 def _dataset(task: Task) -> Any:

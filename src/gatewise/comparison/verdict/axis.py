@@ -35,7 +35,8 @@ def axis_entry(
         reach: whether the points get harder, so that it makes sense to ask how far a cell gets.
 
     Returns:
-        ``name``, ``title``, ``points`` (``value``, ``models`` with their figures) and ``reach`` (by cell; None: none).
+        ``name``, ``title``, ``points`` (``value``, ``models`` with their figures, ``decisions``: what each cell's reach
+        was decided on) and ``reach`` (by cell; None: none).
     """
     reached: dict[str, Any] = {}
     given_up: set[str] = set()
@@ -44,9 +45,11 @@ def axis_entry(
         here = [entry for entry in entries if entry["point"] == value]
         baselines = [cell for cell in tables if any(run.get("baseline") for run in here if run["cell"] == cell)]
         figures = {cell: figure_entry(cell, table, metric) for cell, table in tables.items()}
+        decisions: list[Entry] = []
         points.append(
             {
                 "value": value,
+                "decisions": decisions,
                 "models": [
                     {"name": cell, "title": _title(cell, here), "figure": figure} for cell, figure in figures.items()
                 ],
@@ -62,6 +65,16 @@ def axis_entry(
             pair = next(entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best})
             half_way = (figures[best]["estimate"] + metric.perfect) / 2
             ahead = sign * (figures[cell]["estimate"] - half_way) >= 0
+            decisions.append(
+                {
+                    "cell": cell,
+                    "baseline": best,
+                    "estimate": figures[cell]["estimate"],
+                    "baseline_estimate": figures[best]["estimate"],
+                    "half_way": half_way,
+                    "adjusted_p_value": pair["adjusted_p_value"],
+                }
+            )
             if cell not in given_up and pair["differs"] and ahead:
                 reached[cell] = value
             else:

@@ -172,13 +172,25 @@ class Facts:
         """The cells that differ from the best."""
         return tuple(cell for cell in self.cells if cell not in self.tied)
 
+    @property
+    def against_best(self) -> tuple[Pair, ...]:
+        """The best cell with every other one."""
+        return tuple(self.between(self.cells[0], cell) for cell in self.cells[1:])
+
+    @property
+    def against_baseline(self) -> tuple[Pair, ...]:
+        """Every cell with the best baseline."""
+        return () if self.baseline is None else tuple(self.between(cell, self.baseline) for cell in self.cells)
+
+    @property
+    def decisive(self) -> tuple[Pair, ...]:
+        """All pairs of cells, and the best cell with the best baseline."""
+        chosen = [(first, second) for place, first in enumerate(self.cells) for second in self.cells[place + 1 :]]
+        return (*(self.between(first, second) for first, second in chosen), *self.against_baseline[:1])
+
     def undecided(self) -> tuple[Pair, ...]:
         """Pairs of cells, and of the best cell and the best baseline, neither different nor shown to be equivalent."""
-        chosen = [(first, second) for place, first in enumerate(self.cells) for second in self.cells[place + 1 :]]
-        if self.baseline is not None and self.cells:
-            chosen.append((self.cells[0], self.baseline))
-        found = [self.between(first, second) for first, second in chosen]
-        return tuple(pair for pair in found if not pair.differs and not pair.equivalent)
+        return tuple(pair for pair in self.decisive if not pair.differs and not pair.equivalent)
 
     def cheapest(self, tied: Sequence[ModelFigures]) -> ModelFigures:
         """The tied cell to take: the one with the least time per epoch among those within the margin of the best.

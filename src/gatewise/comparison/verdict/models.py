@@ -3,100 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from gatewise.comparison.plan.titles import title_of
+from gatewise.record import Cost, Figure, ModelEntry, Run, Skill, TimeToTarget
 
-__all__ = ["Entry", "add_skill", "mean_of", "model_entry"]
-
-Entry = dict[str, Any]
+__all__ = ["mean_cost", "mean_of", "model_entry", "with_skill"]
 
 
-def model_entry(name: str, runs: Sequence[Entry], figure: Entry) -> Entry:
+def model_entry(name: str, runs: Sequence[Run], figure: Figure) -> ModelEntry:
     """Bring the finished runs of one model together.
 
     Args:
         name: of the cell, its variant, or the baseline.
         runs: its finished runs, one per seed.
         figure: the metric on the test part with its interval.
-
-    Returns:
-        An entry of ``models`` as docs/comparison-schema.md describes it.
     """
     first = runs[0]
-    per_epoch = [run["seconds_per_epoch"] for run in runs if run.get("seconds_per_epoch") is not None]
-    cost = mean_of([run.get("cost") or {} for run in runs])
-    latency = mean_of([run.get("latency") or {} for run in runs])
-    return {
-        "name": name,
-        "title": first.get("title") or title_of(name),
-        "kind": "baseline" if first.get("baseline") else "recurrent",
-        "reason": first.get("reason"),
-        "figure": figure,
-        "figures": mean_of([_figures(run["test"]) for run in runs]),
-        "validation": mean_of([_figures(run.get("validation") or {}) for run in runs]),
-        "settings": dict(first.get("settings") or {}),
-        "cost": {
-            **latency,
-            **cost,
-            "parameters": first["parameters"],
-            "seconds_per_epoch": min(per_epoch) if per_epoch else None,
-            "training_seconds": float(np.mean([run["training_seconds"] for run in runs])),
-        },
-        "memory": next((run["memory"] for run in runs if run.get("memory")), None),
-        "details": next((run["details"] for run in runs if run.get("details")), None),
-        "kernel": dict(first["kernel"]),
-        "runs": [dict(run) for run in runs],
-    }
+    per_epoch = [run.seconds_per_epoch for run in runs if run.seconds_per_epoch is not None]
+    cost = replace(
+        mean_cost([run.cost for run in runs if run.cost is not None]),
+        parameters=first.parameters,
+        seconds_per_epoch=min(per_epoch) if per_epoch else None,
+        training_seconds=float(np.mean([run.training_seconds for run in runs])),
+    )
+    return ModelEntry(
+        name=name,
+        title=first.title or title_of(name),
+        kind="baseline" if first.baseline else "recurrent",
+        reason=first.reason,
+        figure=figure,
+        figures=mean_of([_figures(run.test) for run in runs]),
+        validation=mean_of([_figures(run.validation) for run in runs]),
+        settings=first.settings,
+        cost=cost,
+        memory=next((run.memory for run in runs if run.memory is not None), None),
+        details=next((run.details for run in runs if run.details), {}),
+        kernel=first.kernel,
+        runs=tuple(runs),
+    )
 
 
-def mean_of(records: Iterable[Mapping[str, Any]]) -> Entry:
-    """Means over runs, key by key; what is no number, or not the same in shape everywhere, is the first run's.
-
-    A number that a run lacks (None) is left out of the mean.
+def mean_of(records: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Means over runs, name by name; a number that a run lacks (None) is left out of the mean.
 
     Example:
-        >>> mean_of([{"step_p50": 1.0, "threads": {"count": 2}}, {"step_p50": 3.0, "threads": {"count": 2}}])
-        {'step_p50': 2.0, 'threads': {'count': 2.0}}
+        >>> mean_of([{"loss": 1.0, "accuracy": None}, {"loss": 3.0, "accuracy": None}])
+        {'loss': 2.0, 'accuracy': None}
     """
     records = list(records)
-    found: Entry = {}
-    for key in dict.fromkeys(key for record in records for key in record):
-        values = [record[key] for record in records if record.get(key) is not None]
-        if not values:
-            found[key] = None
-        elif all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-            found[key] = float(np.mean(values))
-        elif all(isinstance(value, Mapping) for value in values):
-            found[key] = mean_of(values)
-        else:
-            found[key] = values[0]
+    found: dict[str, float | None] = {}
+    for name in dict.fromkeys(name for record in records for name in record):
+        found[name] = _mean([record.get(name) for record in records])
     return found
 
 
-def add_skill(models: Sequence[Entry], against: str | None) -> None:
-    """Give every model its skill: the fraction of the baseline's error that it saves.
+def mean_cost(costs: Sequence[Cost]) -> Cost:
+    """Means over runs, part by part; of words the first run's.
+
+    Example:
+        >>> mean_cost([Cost(step_p50=1.0, step_kernel="fused"), Cost(step_p50=3.0)]).step_p50
+        2.0
+    """
+    found: dict[str, Any] = {}
+    for entry in fields(Cost):
+        values = [value for cost in costs if (value := getattr(cost, entry.name)) is not None]
+        if not values or isinstance(values[0], str):
+            found[entry.name] = values[0] if values else None
+        elif isinstance(values[0], TimeToTarget):
+            parts = {part.name: _mean([getattr(value, part.name) for value in values]) for part in fields(TimeToTarget)}
+            found[entry.name] = TimeToTarget(**parts)  # type: ignore[arg-type]
+        else:
+            found[entry.name] = _mean(values)
+    return Cost(**found)
+
+
+def with_skill(models: Sequence[ModelEntry], against: str | None) -> list[ModelEntry]:
+    """The models with their skill: the fraction of the baseline's error that each saves.
 
     .. math:: skill = 1 - error / error_{baseline}
 
     (Murphy, 1988: skill scores).
 
     Args:
-        models: entries of ``models``; they get ``skill`` (``against``, ``value``), None where there is no baseline.
+        models: of a record.
         against: name of the baseline; None, or where it is not among the models: the best one.
     """
-    baselines = [model for model in models if model["kind"] == "baseline"]
-    named = [model for model in baselines if against is not None and model["name"].startswith(against)]
-    best = min(named or baselines, key=lambda model: float(model["figure"]["estimate"]), default=None)
-    for model in models:
-        error = best["figure"]["estimate"] if best is not None else 0.0
-        model["skill"] = None
-        if best is not None and error > 0:
-            model["skill"] = {"against": best["name"], "value": 1.0 - model["figure"]["estimate"] / error}
+    baselines = [model for model in models if model.is_baseline]
+    named = [model for model in baselines if against is not None and model.name.startswith(against)]
+    best = min(named or baselines, key=lambda model: model.figure.estimate, default=None)
+    if best is None or best.figure.estimate <= 0:
+        return list(models)
+    error = best.figure.estimate
+    return [
+        replace(model, skill=Skill(against=best.name, value=1.0 - model.figure.estimate / error)) for model in models
+    ]
 
 
-def _figures(figures: Mapping[str, Any]) -> Entry:
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _figures(figures: Mapping[str, Any]) -> dict[str, float | None]:
     """The figures among what an evaluation gave: no counts, and no tables, which stay with the runs."""
     return {name: value for name, value in figures.items() if isinstance(value, float)}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from gatewise.comparison.verdict.facts import SAME_COST, Facts, ModelFigures, Pair, Range
+from gatewise.comparison.verdict.facts import SAME_COST, Facts, ModelFigures, Range
 from gatewise.words import Scale, count, duration, join, ratio
 from gatewise.words import size as bytes_in_words
 
 __all__ = [
     "baseline",
-    "caveats",
+    "caveat",
     "headline",
-    "named_in",
     "nothing",
     "quality",
     "reach",
@@ -42,19 +41,28 @@ def headline(facts: Facts) -> str:
     return f"{names}: no difference found in {scale.title}"
 
 
-def quality(facts: Facts, taken: ModelFigures, *, advise: bool) -> str:
+def quality(facts: Facts, rule: str, *, advise: bool) -> str:
     """Which cell has the best figure, ahead of whom and by how much, and at what time per epoch."""
+    if rule == "quality-alone":
+        best, scale = facts.cells[0], facts.scale
+        reached = _of_metric(scale.value(best.figure.estimate), scale)
+        return f"{best.title} reaches {reached} ({_interval(best.figure, scale)})."
+    return _leader(facts) if rule == "quality-leader" else _tie(facts, rule, advise=advise)
+
+
+def _leader(facts: Facts) -> str:
+    scale, best, behind = facts.scale, facts.cells[0], facts.behind
+    start = f"{best.title} has the {scale.best} {scale.title}, {_value(best, scale)} ({_interval(best.figure, scale)})"
+    ahead = [f"{_gap(facts, best, cell)} {cell.title} ({_gain(facts, best, cell)})" for cell in behind[:_NAMED]]
+    if len(behind) > _NAMED:
+        ahead.append(f"more ahead of {len(behind) - _NAMED} others")
+    return f"{start}: {join(ahead)}{_time_beside(best, behind[0])}."
+
+
+def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
+    """Cells that do not differ from the best one, and which of them to take."""
     scale, best, tied, behind = facts.scale, facts.cells[0], facts.tied, facts.behind
-    if len(tied) == 1:
-        start = f"{best.title} has the {scale.best} {scale.title}" if behind else f"{best.title} reaches"
-        figure = scale.value(best.figure.estimate) if behind else _of_metric(scale.value(best.figure.estimate), scale)
-        start += f"{',' if behind else ''} {figure} ({_interval(best.figure, scale)})"
-        if not behind:
-            return start + "."
-        ahead = [f"{_gap(facts, best, cell)} {cell.title} ({_gain(facts, best, cell)})" for cell in behind[:_NAMED]]
-        if len(behind) > _NAMED:
-            ahead.append(f"more ahead of {len(behind) - _NAMED} others")
-        return f"{start}: {join(ahead)}{_time_beside(best, behind[0])}."
+    taken = facts.cheapest(tied)
     names = [f"{model.title} ({scale.value(model.figure.estimate)})" for model in tied]
     last = max(tied[1:], key=lambda cell: abs(facts.gain(best, cell)))
     found = facts.gain_range(best, last)
@@ -63,7 +71,7 @@ def quality(facts: Facts, taken: ModelFigures, *, advise: bool) -> str:
         apart = f"{best.title} and {last.title} are {apart}"
     apart += _chance(found, facts)
     start = f"No difference found between {join(names)}: {apart}"
-    if facts.between(best, last).equivalent:
+    if rule == "quality-same":
         start = f"{join(names)} are the same within {scale.gap(facts.margin)}: {apart}"
     if behind:
         verb = "are" if len(behind) > 1 else "is"
@@ -80,21 +88,21 @@ def quality(facts: Facts, taken: ModelFigures, *, advise: bool) -> str:
     return f"{start}; {taken.title} takes {ratio(times)} {_possessive(other.title)} time per epoch{advice}."
 
 
-def baseline(facts: Facts, *, skill: bool) -> str:
+def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
     """Whether any recurrent model is worth its cost over the best baseline."""
     scale, best, other = facts.scale, facts.cells[0], facts.baseline
     assert other is not None
-    pair, found = facts.between(best, other), facts.gain_range(best, other)
+    found = facts.gain_range(best, other)
     start = f"{other.title}, trained in {duration(other.training_seconds)}, reaches {_value(other, scale)}"
     if skill:
         start = f"{other.title} reaches {_of_metric(_value(other, scale), scale)}"
     apart = f"({scale.signed(found.estimate)}{' points' if scale.percent else ''}, "
     apart += f"{_interval(found, scale, signed=True)}{_chance(found, facts)})"
-    if not pair.differs:
+    if rule == "baseline-undecided":
         so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
         return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")
     gap = f"{scale.gap(found.estimate)} ({_gain(facts, best, other)})"
-    if found.estimate < 0:
+    if rule == "baseline-better":
         gap = f"{scale.gap(found.estimate)} ({_gain(facts, other, best)})"
         so = "the cells have no skill beyond it" if skill else "on this data no recurrent cell is worth its time"
         return _capital(f"{start}, better than {best.title} by {gap}: {so}.")
@@ -105,13 +113,11 @@ def baseline(facts: Facts, *, skill: bool) -> str:
     return _capital(sentence + ".")
 
 
-def speed(facts: Facts) -> tuple[list[ModelFigures], str] | None:
-    """Which cell learns fastest and which answers fastest, and what that gives up; None for one cell alone."""
-    if len(facts.cells) < 2:
-        return None
-    fastest, others = facts.least(lambda cell: cell.time)
+def speed(facts: Facts, rule: str) -> str:
+    """Which cell trains fastest and which answers fastest, and what that gives up."""
+    fastest, _ = facts.least(lambda cell: cell.time)
     slowest = max(facts.cells, key=lambda cell: cell.time)
-    if not others:
+    if rule == "speed-alike":
         start = f"All cells train at about the same speed ({duration(fastest[0].time)} per epoch)"
     else:
         names = join([cell.title for cell in fastest])
@@ -128,50 +134,44 @@ def speed(facts: Facts) -> tuple[list[ModelFigures], str] | None:
         start += f"{duration(longest.step_seconds)})"
     elif steps:
         start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with each"
-    return fastest if others or not steps else steps, start + "."
+    return start + "."
 
 
-def size(facts: Facts) -> tuple[list[ModelFigures], str] | None:
-    """Which cell is smallest, and what that gives up; None for one cell alone."""
-    if len(facts.cells) < 2:
-        return None
+def size(facts: Facts, rule: str) -> str:
+    """Which cell is smallest, and what that gives up."""
     smallest, others = facts.least(lambda cell: cell.parameters)
-    if not smallest:
-        return None
     words = _size(min(smallest, key=lambda cell: cell.parameters or 0))
-    if not others:
-        return smallest, f"All cells have about the same size ({words})."
+    if rule == "size-alike":
+        return f"All cells have about the same size ({words})."
     largest = max(others, key=lambda cell: cell.parameters or 0)
     names, verb = join([cell.title for cell in smallest]), "is" if len(smallest) == 1 else "are about equally"
     if len(smallest) > 1:
-        return smallest, f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)})."
+        return f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)})."
     times = ratio((smallest[0].parameters or 0) / (largest.parameters or 1))
     end = _gives_up(facts, smallest[0])
-    return smallest, f"{names} {verb} smallest, {words}, {times} {_possessive(largest.title)} size{end}."
+    return f"{names} {verb} smallest, {words}, {times} {_possessive(largest.title)} size{end}."
 
 
 def undecided(facts: Facts, seeds: int) -> str:
-    """Which pairs the data cannot tell apart, and how many seeds would."""
+    """Which pairs are undecided, and how many seeds would decide them."""
     pairs = facts.undecided()
-    told = []
+    parts = []
     for pair in pairs[:_NAMED]:
         words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
         if pair.seeds_needed is not None:
             needed = f"about {pair.seeds_needed:,}" if pair.seeds_needed > seeds else "a few more"
-            words += f" ({needed} seeds would tell a difference of this size)"
+            words += f" ({needed} seeds would detect a difference of this size)"
         elif seeds > 1:
-            words += " (more test examples would tell, more seeds alone would not)"
-        told.append(words)
+            words += " (more test examples would decide it, more seeds alone would not)"
+        parts.append(words)
     if len(pairs) > _NAMED:
         more = len(pairs) - _NAMED
-        told.append(f"{more} more pair{'s' if more > 1 else ''}")
-    end = "" if seeds > 1 else "; how many seeds would tell is not known from one"
-    return f"Undecided: {'; '.join(told)}{end}."
+        parts.append(f"{more} more pair{'s' if more > 1 else ''}")
+    end = "" if seeds > 1 else "; how many seeds would decide it is not known from one"
+    return f"Undecided: {'; '.join(parts)}{end}."
 
 
-def reach(
-    points: Mapping[str, float | None], titles: Mapping[str, str], axis: str
-) -> tuple[list[str], str, str] | None:
+def reach(points: Mapping[str, float | None], titles: Mapping[str, str], axis: str) -> tuple[str, str]:
     """How far each cell gets along an axis.
 
     Args:
@@ -180,27 +180,25 @@ def reach(
         axis: what the points are: ``sequence length``.
 
     Returns:
-        The cells that get farthest, a headline and a sentence; None where no cell reaches anything.
+        A headline and a sentence.
 
     Example:
         >>> reach({"lstm": 200, "rnn": 50, "gru": 200}, {"lstm": "LSTM", "rnn": "RNN", "gru": "GRU"}, "length")
-        (['lstm', 'gru'], 'LSTM and GRU reach length 200, RNN 50', 'By length: LSTM and GRU learn it up to 200, RNN up to 50.')
-    """  # noqa: E501
+        ('LSTM and GRU reach length 200, RNN 50', 'By length: LSTM and GRU learn it up to 200, RNN up to 50.')
+    """
     levels = sorted({point for point in points.values() if point is not None}, reverse=True)
-    if not levels:
-        return None
     groups = [[name for name, point in points.items() if point == level] for level in levels]
     names = [join([titles[name] for name in group]) for group in groups]
     verb = "reaches" if len(groups[0]) == 1 else "reach"
     rest = [f"{words} {level:,g}" for words, level in zip(names[1:], levels[1:], strict=True)]
     headline = ", ".join([f"{names[0]} {verb} {axis} {levels[0]:,g}", *rest])
     learns = "learns" if len(groups[0]) == 1 else "learn"
-    told = [f"{names[0]} {learns} it up to {levels[0]:,g}"]
-    told += [f"{words} up to {level:,g}" for words, level in zip(names[1:], levels[1:], strict=True)]
+    parts = [f"{names[0]} {learns} it up to {levels[0]:,g}"]
+    parts += [f"{words} up to {level:,g}" for words, level in zip(names[1:], levels[1:], strict=True)]
     never = [titles[name] for name, point in points.items() if point is None]
     if never:
-        told.append(f"{join(never)} at none of them")
-    return groups[0], headline, f"By {axis}: {', '.join(told)}."
+        parts.append(f"{join(never)} at none of them")
+    return headline, f"By {axis}: {', '.join(parts)}."
 
 
 def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
@@ -211,25 +209,17 @@ def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
     )
 
 
-def caveats(seeds: int, facts: Facts) -> tuple[str, ...]:
+def caveat(facts: Facts, rule: str) -> str:
     """What the figures cannot say: few seeds, different kernels."""
-    found = []
-    if seeds == 1 and facts.cells:
-        found.append(
+    if rule == "one-seed":
+        return (
             "One seed per cell: the intervals are over test examples only, and another seed could change a cell's "
             f"{facts.scale.title}. Use --seeds 3 or more to include that."
         )
-    if seeds == 2:
-        found.append("Two seeds tell little about the spread between seeds; three or more are better.")
-    if len({cell.kernels for cell in facts.cells}) > 1 or any(len(cell.kernels) > 1 for cell in facts.cells):
-        used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
-        found.append(f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone.")
-    return tuple(found)
-
-
-def named_in(pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """The models of some pairs, each once."""
-    return tuple(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+    if rule == "two-seeds":
+        return "Two seeds tell little about the spread between seeds; three or more are better."
+    used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
+    return f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone."
 
 
 def _of_metric(value: str, scale: Scale) -> str:

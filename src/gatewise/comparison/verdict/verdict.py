@@ -2,80 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from gatewise.comparison.verdict import rules
 from gatewise.comparison.verdict import sentences as say
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts, ModelFigures, Pair
+from gatewise.comparison.verdict.rules import Ruling, Trivial
+from gatewise.record import Answer, Axis, Caveat, Metric, ModelEntry, Verdict
 from gatewise.words import Scale, number
 
-__all__ = ["SIGNIFICANCE", "Answer", "ModelFigures", "Pair", "Trivial", "Verdict", "decide", "with_reach"]
-
-
-@dataclass(frozen=True)
-class Trivial:
-    """What knowing nothing would reach: always giving the most frequent answer.
-
-    Args:
-        words: completes "better than ...": ``always answering 'negative'``.
-        value: its figure.
-    """
-
-    words: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to one question: the models it names, the best first, and a sentence."""
-
-    models: tuple[str, ...]
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome: a headline, an answer to each question, what they cannot say, who leads and what to take.
-
-    ``outcome`` is ``cell`` (one recurrent cell leads), ``tie`` (several do), ``baseline`` (a baseline beats the best
-    cell), ``undecided`` (no difference between the best cell and the best baseline), ``nothing`` (no model is better
-    than knowing nothing) or ``failed`` (no recurrent model finished).
-
-    ``answers`` has the keys ``reach``, ``quality``, ``baseline``, ``speed``, ``size`` and ``undecided``, each where it
-    applies.
-    """
-
-    outcome: str
-    headline: str
-    answers: Mapping[str, Answer]
-    caveats: tuple[str, ...] = ()
-    leaders: tuple[str, ...] = ()
-    recommended: str | None = None
-    undecided: tuple[tuple[str, str], ...] = field(default=())
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """All answers in their order."""
-        return tuple(answer.sentence for answer in self.answers.values())
-
-    @property
-    def text(self) -> str:
-        """The sentences in one line."""
-        return " ".join(self.sentences)
-
-    def to_dict(self) -> dict[str, Any]:
-        """A plain dictionary, ready for JSON."""
-        return {
-            "outcome": self.outcome,
-            "headline": self.headline,
-            "sentences": list(self.sentences),
-            "answers": {name: _plain(asdict(answer)) for name, answer in self.answers.items()},
-            "caveats": list(self.caveats),
-            "leaders": list(self.leaders),
-            "recommended": self.recommended,
-            "undecided": [list(pair) for pair in self.undecided],
-        }
+__all__ = ["SIGNIFICANCE", "ModelFigures", "Pair", "Trivial", "decide", "with_reach"]
 
 
 def decide(
@@ -107,98 +44,91 @@ def decide(
         >>> verdict = decide([lstm, gru], [pair], Scale("accuracy", True, True, 1), seeds=3, margin=0.005)
         >>> verdict.headline
         'LSTM and GRU: no difference found in accuracy'
-        >>> verdict.recommended
-        'gru'
+        >>> verdict.recommended, verdict.rule, verdict.answers["quality"].rule
+        ('gru', 'outcome-tie', 'quality-tie')
         >>> print(verdict.answers["quality"].sentence)
         No difference found between LSTM (88.6 %) and GRU (88.5 %): 0.1 points apart, 95 % interval −0.4 to +0.6;
         GRU takes 0.78 times LSTM's time per epoch, so take GRU.
     """
     facts = Facts.of(models, pairs, scale, margin)
-    caveats = say.caveats(seeds, facts)
-    if not facts.cells:
-        return Verdict("failed", "No recurrent model finished training", {}, caveats)
-    best = facts.cells[0]
-    if trivial is not None and all(_within(model, trivial, scale) for model in models):
-        sentence = say.nothing(best, trivial.words, trivial.value, scale)
-        headline = f"No model beats {trivial.words}"
-        return Verdict("nothing", headline, {"quality": Answer((best.name,), sentence)}, caveats)
-    tied = facts.tied
-    taken = facts.cheapest(tied)
+    found = rules.outcome(facts, trivial)
     verdict = Verdict(
-        "cell" if len(tied) == 1 else "tie",
-        say.headline(facts),
-        {},
-        caveats,
-        tuple(model.name for model in tied),
-        taken.name,
-        tuple((pair.first, pair.second) for pair in facts.undecided()),
+        outcome=found.rule.removeprefix("outcome-"),
+        headline=_headline(facts, found, trivial, skill=skill),
+        rule=found.rule,
+        inputs=found.inputs,
+        caveats=tuple(
+            Caveat(sentence=say.caveat(facts, ruling.rule), rule=ruling.rule, inputs=ruling.inputs)
+            for ruling in rules.caveats(facts, seeds)
+        ),
+        leaders=found.models,
+        recommended=found.recommended,
     )
-    verdict = _beside_baseline(verdict, facts, skill=skill)
-    answers = _answers(facts, verdict, advise=verdict.recommended == taken.name, skill=skill, seeds=seeds)
-    return replace(verdict, answers=answers)
+    if verdict.outcome == "failed":
+        return verdict
+    if verdict.outcome == "nothing" and trivial is not None:
+        sentence = say.nothing(facts.cells[0], trivial.words, trivial.value, scale)
+        return replace(verdict, answers={"quality": _answer(rules.nothing(facts, trivial), sentence)})
+    pairs_left = tuple((pair.first, pair.second) for pair in facts.undecided())
+    return replace(verdict, undecided=pairs_left, answers=_answers(facts, verdict, skill=skill, seeds=seeds))
 
 
-def _answers(facts: Facts, verdict: Verdict, *, advise: bool, skill: bool, seeds: int) -> dict[str, Answer]:
+def _answers(facts: Facts, verdict: Verdict, *, skill: bool, seeds: int) -> dict[str, Answer]:
     """The answer to each question that applies."""
-    best = facts.cells[0]
-    answers = {"quality": Answer(verdict.leaders, say.quality(facts, facts.cheapest(facts.tied), advise=advise))}
+    ruling = rules.quality(facts)
+    advise = verdict.recommended == facts.cheapest(facts.tied).name
+    answers = {"quality": _answer(ruling, say.quality(facts, ruling.rule, advise=advise))}
     if facts.baseline is not None:
-        named = verdict.recommended if verdict.recommended == facts.baseline.name else best.name
-        answers["baseline"] = Answer((named,), say.baseline(facts, skill=skill))
-    for name, found in (("speed", say.speed(facts)), ("size", say.size(facts))):
+        ruling = rules.baseline(facts)
+        answers["baseline"] = _answer(ruling, say.baseline(facts, ruling.rule, skill=skill))
+    for name, found, sentence in (("speed", rules.speed(facts), say.speed), ("size", rules.size(facts), say.size)):
         if found is not None:
-            answers[name] = Answer(tuple(model.name for model in found[0]), found[1])
-    if facts.undecided():
-        answers["undecided"] = Answer(say.named_in(facts.undecided()), say.undecided(facts, seeds))
+            answers[name] = _answer(found, sentence(facts, found.rule))
+    left = rules.undecided(facts)
+    if left is not None:
+        answers["undecided"] = _answer(left, say.undecided(facts, seeds))
     return answers
 
 
-def with_reach(verdict: Verdict, axis: Mapping[str, Any], models: Iterable[Mapping[str, Any]]) -> Verdict:
+def with_reach(verdict: Verdict, axis: Axis, models: Iterable[ModelEntry], metric: Metric) -> Verdict:
     """The verdict of a comparison along an axis: where it was drawn, and first of all how far each cell gets.
 
     Args:
         verdict: drawn at the greatest point.
-        axis: as in the record: ``title``, ``points`` and ``reach``.
+        axis: with its points and reach.
         models: the record's models, for their titles.
+        metric: its direction.
     """
-    titles = {model["name"]: model["title"] for model in models}
-    last = axis["points"][-1]["value"] if axis["points"] else None
-    where = f"At {axis['title']} {number(last)}: "
+    titles = {model.name: model.title for model in models}
+    last = axis.points[-1].value if axis.points else None
     answers = dict(verdict.answers)
     if "quality" in answers:
-        answers["quality"] = replace(answers["quality"], sentence=where + answers["quality"].sentence)
-    found = say.reach(axis["reach"], {name: titles.get(name, name) for name in axis["reach"]}, axis["title"])
-    if found is None:
+        sentence = f"At {axis.title} {number(last)}: {answers['quality'].sentence}"
+        answers["quality"] = replace(answers["quality"], sentence=sentence)
+    ruling = rules.reach(rules.reach_inputs(axis, higher_is_better=metric.higher_is_better)) if axis.reach else None
+    if ruling is None:
         return replace(verdict, answers=answers)
-    reached = Answer(tuple(found[0]), found[2])
-    return replace(verdict, headline=found[1], answers={"reach": reached, **answers})
+    headline, sentence = say.reach(axis.reach, {name: titles.get(name, name) for name in axis.reach}, axis.title)
+    return replace(verdict, headline=headline, answers={"reach": _answer(ruling, sentence), **answers})
 
 
-def _beside_baseline(verdict: Verdict, facts: Facts, *, skill: bool) -> Verdict:
-    """The verdict once the best baseline is looked at."""
+def _headline(facts: Facts, found: Ruling, trivial: Trivial | None, *, skill: bool) -> str:
+    if found.rule == "outcome-failed":
+        return "No recurrent model finished training"
+    if found.rule == "outcome-nothing" and trivial is not None:
+        return f"No model beats {trivial.words}"
     best, baseline = facts.cells[0], facts.baseline
-    if baseline is None:
-        return verdict
-    pair = facts.between(best, baseline)
-    if not pair.differs:
-        headline = f"{best.title} is not shown to beat {baseline.inside}"
+    if baseline is not None and found.rule == "outcome-undecided":
         if skill:
-            headline = f"No skill beyond {baseline.inside} is shown"
-        return replace(verdict, outcome="undecided", headline=headline, recommended=baseline.name)
-    if facts.gain(best, baseline) < 0:
-        every = all(facts.between(cell, baseline).differs for cell in facts.cells)
-        headline = f"{baseline.title} beats {'every' if every else 'the best'} recurrent cell"
+            return f"No skill beyond {baseline.inside} is shown"
+        return f"{best.title} is not shown to beat {baseline.inside}"
+    if baseline is not None and found.rule == "outcome-baseline":
+        every = all(pair.differs for pair in facts.against_baseline)
         if skill:
-            headline = f"No skill beyond {baseline.inside}, which beats {'every' if every else 'the best'} cell"
-        return replace(verdict, outcome="baseline", headline=headline, recommended=baseline.name)
-    return verdict
+            return f"No skill beyond {baseline.inside}, which beats {'every' if every else 'the best'} cell"
+        return f"{baseline.title} beats {'every' if every else 'the best'} recurrent cell"
+    return say.headline(facts)
 
 
-def _within(model: ModelFigures, trivial: Trivial, scale: Scale) -> bool:
-    """Whether a model's interval does not lie wholly on the better side of knowing nothing."""
-    worst = model.figure.low if scale.higher_is_better else model.figure.high
-    return scale.gain(worst, trivial.value) <= 0
-
-
-def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in record.items()}
+def _answer(ruling: Ruling, sentence: str) -> Answer:
+    return Answer(sentence=sentence, rule=ruling.rule, inputs=ruling.inputs, models=ruling.models)

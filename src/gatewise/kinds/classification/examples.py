@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from gatewise.record import ModelEntry, Run
 
 __all__ = ["wrong_examples"]
 
 _WRONG_SHOWN = 6
 _EXCERPT = 600
-Entry = dict[str, Any]
 
 
-def wrong_examples(models: Sequence[Entry], dataset: Any) -> Entry:
+def wrong_examples(models: Sequence[ModelEntry], dataset: Any) -> dict[str, Any]:
     """What a record of a classification has besides: truth, and the confidently wrong examples of all models.
 
-    Each model gets ``most_wrong``: the test examples that all its runs get wrong, surest first.
-
     Args:
-        models: entries of ``models``.
+        models: of the record.
         dataset: texts and labels, see `gatewise.data.records.TextDataset`.
 
     Returns:
-        ``truth`` (class of each test example) and ``examples`` (texts, shortened, each once).
+        ``truth`` (class of each test example), ``most_wrong`` (by model: the test examples that all its runs get wrong,
+        surest first) and ``examples`` (texts, shortened, each once).
     """
     truth = np.asarray(dataset.test.labels)
-    for model in models:
-        model["most_wrong"] = _most_wrong(model["runs"], truth)
-    wanted = sorted({index for model in models for index in model["most_wrong"]})
+    most_wrong = {model.name: _most_wrong(model.runs, truth) for model in models}
+    wanted = sorted({index for indices in most_wrong.values() for index in indices})
     examples = [
         {
             "index": index,
@@ -40,13 +40,13 @@ def wrong_examples(models: Sequence[Entry], dataset: Any) -> Entry:
         }
         for index in wanted
     ]
-    return {"truth": truth.tolist(), "examples": examples}
+    return {"truth": truth.tolist(), "most_wrong": most_wrong, "examples": examples}
 
 
-def _most_wrong(runs: Sequence[Entry], truth: np.ndarray[Any, Any]) -> list[int]:
+def _most_wrong(runs: Sequence[Run], truth: np.ndarray[Any, Any]) -> list[int]:
     """The examples that all runs of a model get wrong, surest first."""
-    given = np.mean([run["predictions"]["truth_probability"] for run in runs], axis=0)
-    right = np.array([np.asarray(run["predictions"]["predicted"]) == truth for run in runs])
+    given = np.mean([run.predictions["truth_probability"] for run in runs], axis=0)
+    right = np.array([np.asarray(run.predictions["predicted"]) == truth for run in runs])
     always = np.flatnonzero(~right.any(axis=0))
     surest = always[np.argsort(given[always], kind="stable")][:_WRONG_SHOWN]
     return [int(index) for index in surest]

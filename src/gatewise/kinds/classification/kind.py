@@ -14,6 +14,7 @@ from gatewise.training.settings import Spec
 if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo, TextDataset
     from gatewise.kinds.classification.problem import ClassificationProblem
+    from gatewise.record import ModelEntry
     from gatewise.statistics.measure import Measure
     from gatewise.training.phase import Phase
     from gatewise.training.run_folder import RunFolder
@@ -124,7 +125,7 @@ class ClassificationKind(Kind):
         label, share = majority(dataset)
         return {"label_names": list(dataset.label_names), "majority": {"label": label, "accuracy": share}}
 
-    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
+    def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
         """The true classes, and the texts that models get wrong with the greatest confidence."""
         from gatewise.kinds.classification.examples import wrong_examples
 

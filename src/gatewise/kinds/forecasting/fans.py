@@ -3,60 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from gatewise.reports.svg import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, axis_for, drawing, frame, marker
+from gatewise.drawing.svg import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, Axis, axis_for, drawing, frame, marker
 
-__all__ = ["fan_chart", "fans"]
+__all__ = ["Fan", "fan_chart", "time_words"]
 
 _RIGHT = WIDTH - 16
 _PAST_PER_STEP = 3
 _LEAST_PAST = 20
 
 
-def fans(models: Sequence[Mapping[str, Any]], styles: Mapping[str, int]) -> dict[str, Any] | None:
-    """The forecasts that the best recurrent model keeps of a few windows, a picture each.
+@dataclass(frozen=True)
+class Fan:
+    """The forecast of one window.
 
-    Args:
-        models: the best first.
-        styles: number of each model's colour and marker.
-
-    Returns:
-        ``title`` and ``style`` of the model, and ``pictures`` (``title``, ``picture``); None where there are none.
+    Attributes:
+        past: up to the last known step.
+        truth: what came.
+        forecast: of the same steps.
+        quantiles: by probability.
+        series: its name.
+        target: the column that was forecast.
+        origin: time or number of the last known step.
     """
-    for model in models:
-        found = (model["runs"][0].get("predictions") or {}).get("fans")
-        if model["kind"] == "baseline" or not found:
-            continue
-        pictures = [
-            {
-                "title": f"{entry['series']}, {entry['target']}, from {_time(entry['origin'])}",
-                "picture": fan_chart(entry, styles[model["name"]]),
-            }
-            for entry in found
-        ]
-        return {"title": model["title"], "style": styles[model["name"]], "pictures": pictures}
-    return None
+
+    past: tuple[float, ...]
+    truth: tuple[float, ...]
+    forecast: tuple[float, ...]
+    quantiles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    series: str = ""
+    target: str = ""
+    origin: float | str = 0.0
 
 
-def fan_chart(entry: Mapping[str, Any], style: int) -> Markup:
+def fan_chart(fan: Fan, style: int) -> Markup:
     """One window: the past in ink up to step 0, the truth going on in grey, the forecast in the model's colour.
 
     Args:
-        entry: ``past``, ``truth``, ``forecast``, and ``quantiles`` by probability.
+        fan: the window.
         style: number of the model's colour.
 
     Example:
-        >>> entry = {"past": [1.0, 2.0], "truth": [3.0], "forecast": [2.5], "quantiles": {"0.1": [2.0], "0.9": [3.0]}}
-        >>> "polygon" in fan_chart(entry, 1)
+        >>> fan = Fan((1.0, 2.0), (3.0,), (2.5,), {"0.1": (2.0,), "0.9": (3.0,)})
+        >>> "polygon" in fan_chart(fan, 1)
         True
     """
-    steps = len(entry["truth"])
-    past = entry["past"][-max(_LEAST_PAST, _PAST_PER_STEP * steps) :]
-    quantiles = [entry["quantiles"][level] for level in sorted(entry["quantiles"], key=float)]
-    values = [value for line in (past, entry["truth"], entry["forecast"], *quantiles) for value in line]
+    steps = len(fan.truth)
+    past = fan.past[-max(_LEAST_PAST, _PAST_PER_STEP * steps) :]
+    quantiles = [fan.quantiles[level] for level in sorted(fan.quantiles, key=float)]
+    values = [value for line in (past, fan.truth, fan.forecast, *quantiles) for value in line]
     down = axis_for(values, HEIGHT - BOTTOM, TOP)
     along = axis_for([1.0 - len(past), float(steps)], LEFT, _RIGHT, tight=True)
     parts = [frame(down, along, lambda value: f"{value:,g}", lambda value: f"{value:g}", "steps", _RIGHT)]
@@ -65,10 +63,10 @@ def fan_chart(entry: Mapping[str, Any], style: int) -> Markup:
         parts.append(f'<polygon class="band s{style}" points="{" ".join(outline)}"/>')
     last = past[-1]
     parts.append(_line(past, 1 - len(past), along, down, "line known"))
-    parts.append(_line([last, *entry["truth"]], 0, along, down, "line truth-line"))
-    parts.append(_line([last, *entry["forecast"]], 0, along, down, f"line s{style}"))
+    parts.append(_line([last, *fan.truth], 0, along, down, "line truth-line"))
+    parts.append(_line([last, *fan.forecast], 0, along, down, f"line s{style}"))
     if steps == 1:
-        parts.append(marker(along(1), down(entry["forecast"][0]), style))
+        parts.append(marker(along(1), down(fan.forecast[0]), style))
     return drawing("A forecast and what came", parts)
 
 
@@ -80,11 +78,11 @@ def _line(values: Sequence[float], start: int, along: Axis, down: Axis, style: s
     return f'<polyline class="{style}" points="{" ".join(_points(values, start, along, down))}"/>'
 
 
-def _time(origin: Any) -> str:
+def time_words(origin: float | str) -> str:
     """A time without the hours it does not need.
 
     Example:
-        >>> _time("2020-03-02T00:00:00"), _time(41.0)
+        >>> time_words("2020-03-02T00:00:00"), time_words(41.0)
         ('2020-03-02', 'step 41')
     """
     if isinstance(origin, str):

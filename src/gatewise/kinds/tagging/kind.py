@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo
     from gatewise.kinds.tagging.dataset import TaggingDataset
     from gatewise.kinds.tagging.problem import TaggingProblem
+    from gatewise.record import ModelEntry
     from gatewise.statistics import Measure
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
@@ -117,7 +118,7 @@ class TaggingKind(Kind):
             "unknown_share": dataset.unknown_share(),
         }
 
-    def record(self, models: Sequence[dict[str, Any]], dataset: Any) -> dict[str, Any]:
+    def record(self, models: Sequence[ModelEntry], dataset: Any) -> dict[str, Any]:
         """The first test sentences with their tags, beside which a report shows the answers."""
         part = dataset.test
         rows = zip(part.sentences[:_SHOWN], part.tags[:_SHOWN], strict=True)

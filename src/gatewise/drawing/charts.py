@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from gatewise.reports.svg import (
+from gatewise.drawing.svg import (
     BOTTOM,
     HEIGHT,
     LEFT,

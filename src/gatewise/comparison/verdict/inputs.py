@@ -1,0 +1,94 @@
+"""The numbers that a rule of the verdict was applied to, as plain dictionaries, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gatewise.comparison.verdict.facts import SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
+from gatewise.words import Scale
+
+__all__ = ["facts_from", "inputs_of"]
+
+_INTERVAL = ("estimate", "low", "high", "level")
+
+
+def inputs_of(
+    facts: Facts, models: Iterable[ModelFigures], pairs: Iterable[Pair] = (), also: Iterable[str] = ()
+) -> dict[str, Any]:
+    """What the record says that a rule was applied to.
+
+    Args:
+        facts: of the comparison.
+        models: those that the rule looks at.
+        pairs: those that the rule looks at.
+        also: further fields of `ModelFigures` that it looks at: ``seconds_per_epoch``, ``parameters`` ...
+
+    Returns:
+        ``metric`` and ``higher_is_better``; ``models`` with their figures; ``pairs`` with their differences, corrected
+        p values and whether they are shown to be the same; ``significance``, ``margin`` and ``same_cost``.
+    """
+    return {
+        "metric": facts.scale.title,
+        "higher_is_better": facts.scale.higher_is_better,
+        "percent": facts.scale.percent,
+        "models": [
+            {
+                "name": model.name,
+                "title": model.title,
+                "baseline": model.baseline,
+                **{name: getattr(model.figure, name) for name in _INTERVAL},
+                **{name: getattr(model, name) for name in also},
+            }
+            for model in models
+        ],
+        "pairs": [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                **{name: getattr(pair.difference, name) for name in _INTERVAL},
+                "adjusted_p_value": pair.adjusted_p,
+                "equivalent": pair.equivalent,
+                "seeds_needed": pair.seeds_needed,
+            }
+            for pair in pairs
+        ],
+        "significance": SIGNIFICANCE,
+        "margin": facts.margin,
+        "same_cost": SAME_COST,
+    }
+
+
+def facts_from(inputs: Mapping[str, Any]) -> Facts:
+    """The facts out of what `inputs_of` recorded of them."""
+    models = [
+        ModelFigures(
+            name=entry["name"],
+            title=entry["title"],
+            figure=_range(entry),
+            training_seconds=entry.get("training_seconds", 0.0),
+            seconds_per_epoch=entry.get("seconds_per_epoch"),
+            step_seconds=entry.get("step_seconds"),
+            parameters=entry.get("parameters"),
+            kernels=tuple(entry.get("kernels", ())),
+            baseline=entry["baseline"],
+        )
+        for entry in inputs["models"]
+    ]
+    pairs = [
+        Pair(
+            entry["first"],
+            entry["second"],
+            _range(entry),
+            entry["adjusted_p_value"],
+            entry["equivalent"],
+            entry["seeds_needed"],
+        )
+        for entry in inputs["pairs"]
+    ]
+    scale = Scale(inputs["metric"], inputs["higher_is_better"], inputs["percent"], 1)
+    return Facts.of(models, pairs, scale, inputs["margin"])
+
+
+def _range(entry: Mapping[str, Any]) -> Range:
+    return Range(*(entry[name] for name in _INTERVAL))

@@ -1,0 +1,241 @@
+"""The rules of the verdict as functions of facts. In words: `gatewise.record.rules` and docs/verdict.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts, ModelFigures
+from gatewise.comparison.verdict.inputs import facts_from, inputs_of
+
+__all__ = ["Ruling", "Trivial", "apply_again", "reached"]
+
+
+@dataclass(frozen=True)
+class Trivial:
+    """What knowing nothing would reach: always giving the most frequent answer.
+
+    Args:
+        words: completes "better than ...": ``always answering 'negative'``.
+        value: its figure.
+    """
+
+    words: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a rule decides.
+
+    Attributes:
+        rule: its id.
+        models: names of the models that it is about, the best first.
+        inputs: what it was applied to, see `gatewise.comparison.verdict.inputs.inputs_of`.
+        recommended: of the outcome: the model to take.
+    """
+
+    rule: str
+    models: tuple[str, ...]
+    inputs: Mapping[str, Any]
+    recommended: str | None = None
+
+
+def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
+    """What the comparison found, who leads, and which model to take."""
+    everyone = (*facts.cells, *(() if facts.baseline is None else (facts.baseline,)))
+    among = [*facts.against_best, *facts.against_baseline]
+    inputs = inputs_of(facts, everyone, among, ("training_seconds", "seconds_per_epoch"))
+    inputs["trivial"] = None if trivial is None else trivial.value
+    if not facts.cells:
+        return Ruling("outcome-failed", (), inputs)
+    if trivial is not None and all(_within(model, trivial.value, facts) for model in everyone):
+        return Ruling("outcome-nothing", (), inputs)
+    best, baseline, leaders = facts.cells[0], facts.baseline, _names(facts.tied)
+    if baseline is not None and not facts.between(best, baseline).differs:
+        return Ruling("outcome-undecided", leaders, inputs, baseline.name)
+    if baseline is not None and facts.gain(best, baseline) < 0:
+        return Ruling("outcome-baseline", leaders, inputs, baseline.name)
+    rule = "outcome-cell" if len(leaders) == 1 else "outcome-tie"
+    return Ruling(rule, leaders, inputs, facts.cheapest(facts.tied).name)
+
+
+def nothing(facts: Facts, trivial: Trivial) -> Ruling:
+    """No model is shown to be better than knowing nothing."""
+    everyone = (*facts.cells, *(() if facts.baseline is None else (facts.baseline,)))
+    inputs = {**inputs_of(facts, everyone), "trivial": trivial.value}
+    shown = [model.name for model in everyone if not _within(model, trivial.value, facts)]
+    return Ruling("nothing" if not shown else "", (facts.cells[0].name,), inputs)
+
+
+def quality(facts: Facts) -> Ruling:
+    """Which cells lead, and whether those that tie are shown to be the same."""
+    inputs = inputs_of(facts, facts.cells, facts.against_best, ("seconds_per_epoch", "training_seconds"))
+    best, tied = facts.cells[0], facts.tied
+    if len(facts.cells) == 1:
+        return Ruling("quality-alone", (best.name,), inputs)
+    if len(tied) == 1:
+        return Ruling("quality-leader", (best.name,), inputs)
+    same = all(facts.between(best, cell).equivalent for cell in tied[1:])
+    return Ruling("quality-same" if same else "quality-tie", _names(tied), inputs)
+
+
+def baseline(facts: Facts) -> Ruling:
+    """Whether the best cell is better than the best baseline."""
+    best, other = facts.cells[0], facts.baseline
+    assert other is not None
+    pair = facts.between(best, other)
+    inputs = inputs_of(facts, (best, other), (pair,), ("training_seconds",))
+    if not pair.differs:
+        return Ruling("baseline-undecided", (other.name,), inputs)
+    if facts.gain(best, other) < 0:
+        return Ruling("baseline-better", (other.name,), inputs)
+    return Ruling("baseline-beaten", (best.name,), inputs)
+
+
+def speed(facts: Facts) -> Ruling | None:
+    """Which cells train fastest; where all train alike, which have the quickest step. None: one cell alone."""
+    if len(facts.cells) < 2:
+        return None
+    also = ("seconds_per_epoch", "training_seconds", "step_seconds")
+    inputs = inputs_of(facts, facts.cells, facts.against_best, also)
+    fastest, others = facts.least(lambda cell: cell.time)
+    if others:
+        return Ruling("speed-fastest", _names(fastest), inputs)
+    steps, _ = facts.least(lambda cell: cell.step_seconds)
+    return Ruling("speed-alike", _names(steps or fastest), inputs)
+
+
+def size(facts: Facts) -> Ruling | None:
+    """Which cells have the fewest parameters. None: one cell alone, or sizes unknown."""
+    smallest, others = facts.least(lambda cell: cell.parameters)
+    if len(facts.cells) < 2 or not smallest:
+        return None
+    inputs = inputs_of(facts, facts.cells, facts.against_best, ("parameters",))
+    return Ruling("size-smallest" if others else "size-alike", _names(smallest), inputs)
+
+
+def undecided(facts: Facts) -> Ruling | None:
+    """Pairs that are neither different nor shown to be the same. None: there are none."""
+    pairs = facts.undecided()
+    if not pairs:
+        return None
+    everyone = (*facts.cells, *(() if facts.baseline is None else (facts.baseline,)))
+    inputs = inputs_of(facts, everyone, facts.decisive)
+    return Ruling(
+        "undecided", tuple(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second))), inputs
+    )
+
+
+def reach(inputs: Mapping[str, Any]) -> Ruling | None:
+    """Which cells reach farthest along an axis. None: no cell reaches anything.
+
+    Args:
+        inputs: ``points`` in the axis' order, each with its ``decisions`` (see `gatewise.record.ReachDecision`).
+    """
+    found = reached(inputs)
+    levels = [level for level in found.values() if level is not None]
+    if not levels:
+        return None
+    return Ruling("reach", tuple(cell for cell, level in found.items() if level == max(levels)), inputs)
+
+
+def reached(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """For each cell the greatest point that it reaches, without a gap before it; None: it reaches none."""
+    found: dict[str, Any] = {}
+    stopped: set[str] = set()
+    for point in inputs["points"]:
+        for decision in point["decisions"]:
+            cell = decision["cell"]
+            found.setdefault(cell, None)
+            sign = 1.0 if inputs["higher_is_better"] else -1.0
+            ahead = sign * (decision["estimate"] - decision["half_way"]) >= 0
+            if cell not in stopped and decision["adjusted_p_value"] < inputs["significance"] and ahead:
+                found[cell] = point["value"]
+            else:
+                stopped.add(cell)
+    return found
+
+
+def caveats(facts: Facts, seeds: int) -> list[Ruling]:
+    """What the figures cannot say."""
+    found = []
+    counted = {"seeds": seeds, "cells": [cell.name for cell in facts.cells]}
+    if seeds == 1 and facts.cells:
+        found.append(Ruling("one-seed", (), counted))
+    if seeds == 2:
+        found.append(Ruling("two-seeds", (), counted))
+    kernels = {"kernels": {cell.name: list(cell.kernels) for cell in facts.cells}}
+    if _kernels_differ(kernels):
+        found.append(Ruling("different-kernels", (), kernels))
+    return found
+
+
+def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
+    """Apply the rule of a sentence again to the inputs that the record holds.
+
+    Args:
+        rule: id that the record holds.
+        inputs: what it was applied to.
+
+    Returns:
+        What is decided now: the same rule id and models, if the record is right; None: nothing is.
+
+    Example:
+        >>> apply_again("one-seed", {"seeds": 1, "cells": ["gru"]}).rule
+        'one-seed'
+        >>> apply_again("one-seed", {"seeds": 3, "cells": ["gru"]}) is None
+        True
+    """
+    question = rule.split("-")[0]
+    simple: dict[str, Callable[[Facts], Ruling | None]] = {
+        "quality": quality,
+        "baseline": baseline,
+        "speed": speed,
+        "size": size,
+        "undecided": undecided,
+    }
+    if question in simple:
+        return simple[question](facts_from(inputs))
+    if rule == "reach":
+        return reach(inputs)
+    if question in ("outcome", "nothing"):
+        trivial = None if inputs["trivial"] is None else Trivial("", inputs["trivial"])
+        facts = facts_from(inputs)
+        return outcome(facts, trivial) if question == "outcome" or trivial is None else nothing(facts, trivial)
+    holds = {
+        "one-seed": lambda: inputs["seeds"] == 1 and bool(inputs["cells"]),
+        "two-seeds": lambda: inputs["seeds"] == 2,
+        "different-kernels": lambda: _kernels_differ(inputs),
+    }
+    return Ruling(rule, (), inputs) if holds[rule]() else None
+
+
+def reach_inputs(axis: Any, *, higher_is_better: bool) -> dict[str, Any]:
+    """What the record says that the rule of reach was applied to, out of its axis."""
+    from gatewise.record import plain
+
+    points = [{"value": point.value, "decisions": plain(point.decisions)} for point in axis.points]
+    return {
+        "axis": axis.title,
+        "higher_is_better": higher_is_better,
+        "significance": SIGNIFICANCE,
+        "points": points,
+    }
+
+
+def _kernels_differ(inputs: Mapping[str, Any]) -> bool:
+    """Whether cells, or the runs of one cell, ran on different kernels."""
+    used = [tuple(each) for each in inputs["kernels"].values()]
+    return len(set(used)) > 1 or any(len(each) > 1 for each in used)
+
+
+def _within(model: ModelFigures, trivial: float, facts: Facts) -> bool:
+    """Whether a model's interval does not lie wholly on the better side of knowing nothing."""
+    worst = model.figure.low if facts.scale.higher_is_better else model.figure.high
+    return facts.scale.gain(worst, trivial) <= 0
+
+
+def _names(models: Any) -> tuple[str, ...]:
+    return tuple(model.name for model in models)

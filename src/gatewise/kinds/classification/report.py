@@ -1,0 +1,194 @@
+"""What the report of a comparison of classifiers shows besides: mistakes by class, and confidently wrong examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from gatewise.drawing.page import FigureWords, Page
+from gatewise.drawing.templates import render
+from gatewise.errors import RunError
+from gatewise.record import Comparison, ModelEntry, Run, part_from
+
+__all__ = ["check", "figures", "notes", "sections"]
+
+_WIDEST_MATRIX = 12
+_FIRST_EXAMPLES = 5
+_HOME = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class _Majority:
+    """What always answering the most frequent class of the training part gives on the test part."""
+
+    label: str
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class _Data:
+    label_names: tuple[str, ...] = ()
+    majority: _Majority | None = None
+
+
+@dataclass(frozen=True)
+class _Test:
+    """The confusion table: rows are the true classes, columns the answers."""
+
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Predictions:
+    """Over the test examples: class of the answer, its probability, and that of the true class."""
+
+    predicted: tuple[int, ...] = ()
+    confidence: tuple[float, ...] = ()
+    truth_probability: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Example:
+    index: int
+    truth: int
+    text: str
+
+
+@dataclass(frozen=True)
+class _Details:
+    truth: tuple[int, ...] = ()
+    examples: tuple[_Example, ...] = ()
+
+
+def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+    """The words for the figures of classifiers."""
+    return {"accuracy": FigureWords("accuracy", percent=True), "macro_f1": FigureWords("macro F1", percent=True)}
+
+
+def check(comparison: Comparison, place: object) -> None:
+    """Refuse a record whose part of this kind is damaged.
+
+    Raises:
+        RunError: naming the part.
+    """
+    data = part_from(comparison.data.details, _Data, place=place, at="data.details")
+    details = part_from(comparison.details, _Details, place=place, at="details")
+    for number, example in enumerate(details.examples):
+        if not (0 <= example.truth < len(data.label_names) and 0 <= example.index < len(details.truth)):
+            raise _damaged(place, f"details.examples[{number}]", "a class and an example that there are")
+    for number, model in enumerate(comparison.models):
+        for seed, run in enumerate(model.runs):
+            at = f"models[{number}].runs[{seed}]"
+            part_from(run.test, _Test, place=place, at=f"{at}.test")
+            kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
+            lengths = {len(kept.predicted), len(kept.confidence), len(kept.truth_probability)}
+            if details.examples and lengths != {len(details.truth)}:
+                raise _damaged(place, f"{at}.predictions", f"{len(details.truth)} answers")
+            if any(not 0 <= answer < len(data.label_names) for answer in kept.predicted):
+                raise _damaged(place, f"{at}.predictions.predicted", "classes that there are")
+
+
+def notes(page: Page) -> Sequence[str]:
+    """Below the figures: what always naming the most frequent class would reach."""
+    majority = _data(page).majority
+    if majority is None or majority.accuracy is None:
+        return []
+    return [render(_HOME, "note.html", majority=majority)]
+
+
+def sections(page: Page) -> Sequence[Markup]:
+    """What gets mistaken for what, and the examples that are confidently wrong."""
+    labels = _data(page).label_names
+    examples = _examples(page, labels)
+    values = {
+        "page": page,
+        "matrices": _matrices(page, labels),
+        "first_examples": examples[:_FIRST_EXAMPLES],
+        "other_examples": examples[_FIRST_EXAMPLES:],
+    }
+    return [render(_HOME, "section.html", **values)]
+
+
+def _damaged(place: object, at: str, expected: str) -> RunError:
+    return RunError(
+        f"{place} is damaged: {at} cannot be read",
+        expected=expected,
+        fix="run the same `gatewise compare` again; finished runs are reused",
+    )
+
+
+def _data(page: Page) -> _Data:
+    return part_from(page.comparison.data.details, _Data, place="the record", at="data.details")
+
+
+def _matrices(page: Page, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """What was mistaken for what, of every model; nothing where the runs have no confusion table."""
+    found = []
+    for model in page.models:
+        tables = [part_from(run.test, _Test, place="the record", at=f"{run.name}.test").confusion for run in model.runs]
+        if labels and all(_is_square(table, len(labels)) for table in tables):
+            found.append(_matrix(model, labels, page.styles[model.name], tables))
+    return found
+
+
+def _is_square(table: Sequence[Sequence[int]], size: int) -> bool:
+    return len(table) == size and all(len(row) == size for row in table)
+
+
+def _matrix(
+    model: ModelEntry, labels: Sequence[str], style: int, tables: Sequence[Sequence[Sequence[int]]]
+) -> dict[str, Any]:
+    """Counts over all seeds, with the share of the row; for many classes only the most frequent mistakes."""
+    size = len(labels)
+    counts = [[sum(table[r][c] for table in tables) for c in range(size)] for r in range(size)]
+    rows = [
+        {
+            "label": labels[r],
+            "cells": [(counts[r][c], counts[r][c] / max(1, sum(counts[r])), r == c) for c in range(size)],
+        }
+        for r in range(size)
+    ]
+    mistakes = sorted((counts[r][c], labels[r], labels[c]) for r in range(size) for c in range(size) if r != c)
+    return {
+        "title": model.title,
+        "style": style,
+        "labels": labels,
+        "rows": rows if size <= _WIDEST_MATRIX else None,
+        "mistakes": [mistake for mistake in reversed(mistakes) if mistake[0]][:10],
+    }
+
+
+def _examples(page: Page, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The confidently wrong examples with every model's answer; those that mislead the models most come first."""
+    details = part_from(page.comparison.details, _Details, place="the record", at="details")
+    if not details.examples:
+        return []
+    kept = [(model, _predictions(model.runs[0])) for model in page.models]
+    shown = []
+    for example in details.examples:
+        index = example.index
+        answers = [
+            {
+                "title": model.title,
+                "style": page.styles[model.name],
+                "label": labels[given.predicted[index]],
+                "confidence": given.confidence[index],
+                "right": given.predicted[index] == example.truth,
+            }
+            for model, given in kept
+        ]
+        doubt = sum(given.truth_probability[index] for _, given in kept) / len(kept)
+        shown.append({"text": example.text, "label": labels[example.truth], "answers": answers, "doubt": doubt})
+    return sorted(shown, key=_doubt)
+
+
+def _predictions(run: Run) -> _Predictions:
+    return part_from(run.predictions, _Predictions, place="the record", at=f"{run.name}.predictions")
+
+
+def _doubt(example: Mapping[str, Any]) -> float:
+    return float(example["doubt"])

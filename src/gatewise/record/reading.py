@@ -1,0 +1,259 @@
+"""The one reader of everything that a comparison or a suite leaves: version first, then every part by its type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gatewise.errors import RunError
+from gatewise.files import read_json
+from gatewise.record.comparison import FORMAT, FORMAT_VERSION, Comparison
+from gatewise.record.run import Failure, Run
+from gatewise.record.suite import SUITE_FORMAT, SUITE_VERSION, Suite
+
+__all__ = [
+    "RECORD_FILE",
+    "SUITE_FILE",
+    "check_version",
+    "comparison_from",
+    "part_from",
+    "read_comparison",
+    "read_suite",
+    "run_from",
+    "suite_from",
+]
+
+RECORD_FILE = "comparison.json"
+SUITE_FILE = "suite.json"
+T = TypeVar("T")
+_REPEAT = "run the same `gatewise compare` again; finished runs are reused"
+
+
+def read_comparison(folder: str | Path) -> Comparison:
+    """Read the `comparison.json` of a folder.
+
+    Raises:
+        RunError: there is none, it is damaged, or from another version.
+
+    Example:
+        >>> read_comparison("nowhere")
+        Traceback (most recent call last):
+        gatewise.errors.RunError: there is no folder nowhere; fix: name the folder given to `gatewise compare --out`
+    """
+    place = Path(folder) / RECORD_FILE
+    if not place.exists():
+        raise _no_comparison(Path(folder))
+    return comparison_from(read_json(place), place)
+
+
+def read_suite(folder: str | Path) -> Suite:
+    """Read the `suite.json` of a folder.
+
+    Raises:
+        RunError: there is none, it is damaged, or from another version.
+
+    Example:
+        >>> read_suite("nowhere")
+        Traceback (most recent call last):
+        gatewise.errors.RunError: nowhere holds no finished suite; expected: suite.json in it; fix: ...
+    """
+    place = Path(folder) / SUITE_FILE
+    if not place.exists():
+        raise RunError(
+            f"{folder} holds no finished suite",
+            expected=f"{SUITE_FILE} in it",
+            fix="name the folder given to `gatewise suite --out`; if it was stopped, run the same command again",
+        )
+    return suite_from(read_json(place), place)
+
+
+def comparison_from(content: object, place: object = RECORD_FILE) -> Comparison:
+    """A comparison out of what its file holds.
+
+    Args:
+        content: as JSON gives it.
+        place: the file, for messages.
+
+    Raises:
+        RunError: it is damaged, or from another version.
+
+    Example:
+        >>> comparison_from({"format": "gatewise.comparison", "format_version": 9}, "a.json")
+        Traceback (most recent call last):
+        gatewise.errors.RunError: a.json is from a newer Gatewise; expected: format 3; got: format 9; fix: ...
+    """
+    check_version(
+        content, FORMAT, FORMAT_VERSION, place, older="compare again into a new folder; the file's `command` says how"
+    )
+    return part_from(content, Comparison, place=place)
+
+
+def suite_from(content: object, place: object = SUITE_FILE) -> Suite:
+    """A suite out of what its file holds.
+
+    Raises:
+        RunError: it is damaged, or from another version.
+    """
+    check_version(
+        content,
+        SUITE_FORMAT,
+        SUITE_VERSION,
+        place,
+        older="run the suite again in the same folder; finished comparisons are reused",
+    )
+    return part_from(content, Suite, place=place, fix="run the same `gatewise suite` again; finished runs are reused")
+
+
+def run_from(content: object, place: object = "the measurement") -> Run | Failure:
+    """A finished or a failed run out of what its measurement holds.
+
+    Raises:
+        RunError: it is damaged.
+
+    Example:
+        >>> run_from({"name": "gru-seed0", "cell": "gru", "seed": 0, "state": "failed", "error": "out of memory"}).error
+        'out of memory'
+    """
+    failed = isinstance(content, Mapping) and content.get("state") == "failed"
+    return part_from(content, Failure, place=place) if failed else part_from(content, Run, place=place)
+
+
+def check_version(content: object, name: str, version: int, place: object, *, older: str) -> None:
+    """Refuse a file of another format.
+
+    Args:
+        content: as JSON gives it.
+        name: that its ``format`` should have.
+        version: that its ``format_version`` should have.
+        place: the file, for messages.
+        older: what to do about an older version.
+
+    Raises:
+        RunError: it is of another format, older or newer.
+    """
+    found = content.get("format_version") if isinstance(content, Mapping) else None
+    other = isinstance(content, Mapping) and content.get("format", name) != name
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1 or other:
+        raise RunError(
+            f"{place} is damaged or no {name}",
+            expected=f"format {name}, version {version}",
+            got=repr(found) if not other else repr(content.get("format")),  # type: ignore[attr-defined]
+        )
+    if found != version:
+        age, fix = ("newer", "update Gatewise: pip install --upgrade gatewise") if found > version else ("older", older)
+        raise RunError(
+            f"{place} is from {'a newer' if age == 'newer' else 'an older'} Gatewise",
+            expected=f"format {version}",
+            got=f"format {found}",
+            fix=fix,
+        )
+
+
+def part_from(content: object, kind: type[T], *, place: object, at: str = "", fix: str = _REPEAT) -> T:
+    """A typed record out of plain dictionaries and lists.
+
+    Args:
+        content: as JSON gives it; keys that the type does not have are ignored.
+        kind: a dataclass, or any type that msgspec can convert to.
+        place: the file, for messages.
+        at: where in the file the content stands: ``models[0].details``.
+        fix: what to do where it is damaged.
+
+    Raises:
+        RunError: a part is missing or of another type; the message names it.
+
+    Example:
+        >>> from gatewise.record import Kernel
+        >>> part_from({"implementation": "fused"}, Kernel, place="a.json", at="models[0].kernel")
+        Traceback (most recent call last):
+        gatewise.errors.RunError: a.json is damaged: models[0].kernel.reason is missing; fix: ...
+    """
+    import msgspec
+
+    try:
+        return msgspec.convert(content, kind, strict=True)
+    except msgspec.ValidationError as error:
+        words, path = _parted(str(error))
+        where = (at + _exact(content, kind, path)).lstrip(".")
+        missing = re.fullmatch(r"Object missing required field `(.*)`", words)
+        if missing is not None:
+            lost = f"{where}.{missing[1]}".lstrip(".")
+            raise RunError(f"{place} is damaged: {lost} is missing", fix=fix) from None
+        expected, _, got = words.removeprefix("Expected ").partition(", got ")
+        raise RunError(
+            f"{place} is damaged{f': {where} cannot be read' if where else ''}",
+            expected=expected.replace("`", "") if got else None,
+            got=(got or words).replace("`", ""),
+            fix=fix,
+        ) from None
+
+
+def _parted(message: str) -> tuple[str, str]:
+    """What is wrong, and the path to it: ``.models[0].cost``."""
+    words, _, path = message.partition(" - at `$")
+    return words, path.removesuffix("`")
+
+
+def _exact(content: Any, kind: Any, path: str) -> str:
+    """The path with the keys of mappings, which msgspec leaves out as ``[...]``."""
+    import msgspec
+
+    while "[...]" in path:
+        before = path.partition("[...]")[0]
+        steps = [int(number) if number else name for name, number in re.findall(r"\.([^.\[]+)|\[(\d+)\]", before)]
+        for key in _at(content, steps):
+            try:
+                msgspec.convert(_only(content, steps, key), kind, strict=True)
+            except msgspec.ValidationError as error:
+                if _parted(str(error))[1] == path:
+                    path = path.replace("[...]", f".{key}", 1)
+                    content = _only(content, steps, key)
+                    break
+        else:
+            return path
+        if "[...]" in path:
+            return path
+    return path
+
+
+def _at(content: Any, steps: list[Any]) -> Any:
+    for step in steps:
+        content = content[step]
+    return content
+
+
+def _only(content: Any, steps: list[Any], key: str) -> Any:
+    """The content with one key left of the mapping that the steps lead to."""
+    if not steps:
+        return {key: content[key]}
+    first, rest = steps[0], steps[1:]
+    copied = list(content) if isinstance(content, (list, tuple)) else dict(content)
+    copied[first] = _only(content[first], rest, key)
+    return copied
+
+
+def _no_comparison(folder: Path) -> RunError:
+    """Why a folder has no comparison to read."""
+    if not folder.exists():
+        return RunError(f"there is no folder {folder}", fix="name the folder given to `gatewise compare --out`")
+    if (folder / "plan.json").exists():
+        runs = len(list(folder.glob("runs/*/result.json")))
+        return RunError(
+            f"{folder} holds no finished comparison",
+            expected=f"{RECORD_FILE} in it",
+            got=f"a plan, and {runs} finished run{'' if runs == 1 else 's'}",
+            fix="run the same `gatewise compare` again: it goes on where it was stopped",
+        )
+    if (folder / "spec.json").exists():
+        return RunError(
+            f"{folder} holds a single run, not a comparison",
+            expected=f"{RECORD_FILE} in it",
+            fix=f"`gatewise evaluate {folder}` measures a single run",
+        )
+    return RunError(
+        f"{folder} holds no finished comparison",
+        expected=f"{RECORD_FILE} in it",
+        fix="name the folder given to `gatewise compare --out`; if it was stopped, run the same command again",
+    )

@@ -1,0 +1,76 @@
+"""The outcome of a comparison in sentences, each with the rule it follows and the numbers it was decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Answer", "Caveat", "Statement", "Verdict"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A sentence of the verdict.
+
+    Attributes:
+        sentence: what is said.
+        rule: id of the rule that it follows, in docs/verdict.md.
+        inputs: what the rule was applied to: applying it again gives the same.
+    """
+
+    sentence: str
+    rule: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Statement):
+    """The answer to one question, with the models that it names, the best first."""
+
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caveat(Statement):
+    """What the figures cannot say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a comparison found.
+
+    Attributes:
+        outcome: ``cell`` (one recurrent cell leads), ``tie`` (several do), ``baseline`` (a baseline is better than the
+            best cell), ``undecided`` (no difference between the best cell and the best baseline), ``nothing`` (no model
+            is better than knowing nothing) or ``failed`` (no recurrent model finished).
+        headline: who won, in one line.
+        rule: id of the rule that outcome and headline follow, in docs/verdict.md.
+        inputs: what that rule was applied to.
+        answers: by question: ``reach``, ``quality``, ``baseline``, ``speed``, ``size``, ``undecided``, each where it
+            applies.
+        caveats: what they cannot say.
+        leaders: the cells that lead: one, or those that do not differ from the best.
+        recommended: name of the model to take; None: none.
+        undecided: pairs of models that are neither different nor shown to be the same.
+    """
+
+    outcome: str
+    headline: str
+    rule: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    caveats: tuple[Caveat, ...] = ()
+    leaders: tuple[str, ...] = ()
+    recommended: str | None = None
+    undecided: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All answers, in their order."""
+        return tuple(answer.sentence for answer in self.answers.values())
+
+    @property
+    def text(self) -> str:
+        """The sentences in one line."""
+        return " ".join(self.sentences)
