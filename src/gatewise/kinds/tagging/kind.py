@@ -43,7 +43,7 @@ class TaggingKind(Kind):
     }
     known: ClassVar[tuple[str, ...]] = ("conll2003",)
     files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json")
-    report: ClassVar[str | None] = None
+    report: ClassVar[str | None] = "gatewise.kinds.tagging.report"
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
         """Named entities in English news."""

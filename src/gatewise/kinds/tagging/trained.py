@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -183,6 +184,11 @@ def evaluation(dataset: TaggingDataset, part: Any, answers: Sequence[Sequence[st
             },
             "mistakes": _pairs(confusion(truth, answers, tags.scheme)),
         }
+    else:
+        pairs = Counter(
+            pair for ours, theirs in zip(truth, answers, strict=True) for pair in zip(ours, theirs, strict=True)
+        )
+        figures["mistakes"] = _rows((*pair, "same", count) for pair, count in pairs.items() if pair[0] != pair[1])
     figures["words"] = int(right[1])
     return Evaluation(figures, contributions, {"answers": [list(row) for row in answers[:_SHOWN]]})
 
@@ -194,9 +200,13 @@ def _pairs(found: Confusion) -> list[dict[str, Any]]:
     rows += [(*pair, "other", count) for pair, count in found.other_borders.items()]
     rows += [(name, None, "missed", count) for name, count in found.missed.items()]
     rows += [(None, name, "invented", count) for name, count in found.invented.items()]
-    rows.sort(key=lambda row: (-row[3], str(row[0]), str(row[1])))
+    return _rows(rows)
+
+
+def _rows(rows: Iterable[tuple[str | None, str | None, str, int]]) -> list[dict[str, Any]]:
+    order = sorted(rows, key=lambda row: (-row[3], str(row[0]), str(row[1])))
     names = ("truth", "answer", "borders", "count")
-    return [dict(zip(names, row, strict=True)) for row in rows[:_MOST_CONFUSED]]
+    return [dict(zip(names, row, strict=True)) for row in order[:_MOST_CONFUSED]]
 
 
 def problem_of(spec: RunSpec, dataset: TaggingDataset) -> TaggingProblem:
