@@ -212,6 +212,7 @@ class Kind(ABC):
         known: names of data sets, which `datasets` describes, and aliases.
         files: names of the files that lie beside the weights in a run folder.
         commands: the kind's own commands, as ``module:function`` by name; the function is one for typer.
+        estimators: modules of the kind's estimators by their names, which `gatewise` offers as its own.
         report: module with the kind's part of the report, which imports no torch: any of ``sections``, ``notes``,
             ``figures`` and ``check`` (see `gatewise.reports.kind_report`); None: it has none.
     """
@@ -226,6 +227,7 @@ class Kind(ABC):
     known: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
     commands: ClassVar[Mapping[str, str]] = {}
+    estimators: ClassVar[Mapping[str, str]] = {}
     report: ClassVar[str | None] = None
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:

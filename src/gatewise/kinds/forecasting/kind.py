@@ -37,6 +37,7 @@ class ForecastingKind(Kind):
     }
     known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
     files: ClassVar[tuple[str, ...]] = ("scaler.json",)
+    estimators: ClassVar[Mapping[str, str]] = {"Forecaster": "gatewise.kinds.forecasting.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.forecasting.report"
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:

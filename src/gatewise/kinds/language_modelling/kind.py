@@ -39,6 +39,7 @@ class LanguageModellingKind(Kind):
     known: ClassVar[tuple[str, ...]] = ("ptb", "reviews")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json",)
     commands: ClassVar[Mapping[str, str]] = {"generate": "gatewise.kinds.language_modelling.commands:generate"}
+    estimators: ClassVar[Mapping[str, str]] = {"LanguageModel": "gatewise.kinds.language_modelling.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.language_modelling.report"
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:

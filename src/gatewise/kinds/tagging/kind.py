@@ -43,6 +43,7 @@ class TaggingKind(Kind):
     }
     known: ClassVar[tuple[str, ...]] = ("conll2003",)
     files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json")
+    estimators: ClassVar[Mapping[str, str]] = {"SequenceTagger": "gatewise.kinds.tagging.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.tagging.report"
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
