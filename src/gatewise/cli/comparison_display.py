@@ -237,6 +237,9 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
         lines.append(f"  the same number of parameters, by hidden size: {widths}")
     elif plan.match == "time":
         lines.append("  the same training time, by number of epochs")
+    if ready.epochs is not None:
+        epochs = _plural(ready.epochs, "epoch")
+        lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train" if ready.seconds is None else f"about {words.duration(ready.seconds)} at most"
     threads = _plural(ready.threads, "thread")
     lines.append(f"  {_plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")

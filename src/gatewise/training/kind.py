@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from gatewise.errors import OptionError, RunError
+from gatewise.training.amount import Amount
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -206,6 +207,7 @@ class Kind(ABC):
         unit: what an example is, in the plural.
         data_spec: settings of the data; its first field is ``data``.
         model_spec: settings of the network; ``cell`` is among them.
+        amount: how long is trained where nobody says.
         usual_training: fields of `gatewise.training.spec.TrainingSpec` whose usual value differs.
         pretraining_spec: settings of an earlier phase of training, for a kind that has one.
         usual_with_pretraining: fields of ``model`` and ``training`` whose usual value differs with it.
@@ -221,6 +223,7 @@ class Kind(ABC):
     unit: ClassVar[str]
     data_spec: ClassVar[type[Spec]]
     model_spec: ClassVar[type[Spec]]
+    amount: ClassVar[Amount] = Amount()
     usual_training: ClassVar[Mapping[str, Any]] = {}
     pretraining_spec: ClassVar[type[Spec] | None] = None
     usual_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
