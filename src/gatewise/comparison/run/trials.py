@@ -23,7 +23,7 @@ __all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
 _PACKAGES = ("kernels", "nn", "data", "statistics", "training", "kinds")
 _SOURCES = (".py", ".cpp", ".h")
 _BUILT = (".so", ".dll", ".dylib")
-_NOT_TRAINED_WITH = ("report.py", "fans.py")
+_NOT_TRAINED_WITH = ("report.py",)
 
 
 @dataclass(frozen=True)
