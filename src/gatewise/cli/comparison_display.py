@@ -70,7 +70,7 @@ class ComparisonDisplay:
         self.spoke = time.monotonic()
 
     def __call__(self, event: ComparisonEvent) -> None:
-        """Show an event of the comparison; several threads may tell."""
+        """Show an event of the comparison; several threads may call this at the same time."""
         with self._turn:
             if isinstance(event, DataReady):
                 self._data(event)
@@ -112,7 +112,7 @@ class ComparisonDisplay:
             self.say(line)
         if len(plan.seeds) == 1:
             self.say(
-                "With only one seed each the intervals are over examples only, not over what another start would give."
+                "One seed per cell: the intervals are over test examples only; another seed could change the figures."
             )
 
     def _status(self, event: TrialStatus) -> None:
@@ -174,7 +174,7 @@ class ComparisonDisplay:
         if status.phase == "begun":
             return (status.name, "", "", "", "")
         part = status.step / max(1, status.steps)
-        phase = " (language model)" if status.phase == "pretraining" else ""
+        phase = "" if status.phase == "training" else f" ({status.phase})"
         return (
             status.name + phase,
             f"{status.epoch}/{status.epochs} {100 * part:3.0f} %",

@@ -25,7 +25,7 @@ FORMAT_VERSION = 1
 def measure_runs(plan: Plan, work: Workplace, outcome: Outcome) -> None:
     """Complete the entries with what one run of each cell costs: the first finished one at the last point of the axis.
 
-    Each is measured in a fresh process, and what was measured before is reused. A measurement that fails is told as a
+    Each is measured in a fresh process, and what was measured before is reused. A measurement that fails gives a
     warning: the comparison stands without it.
 
     Args:
