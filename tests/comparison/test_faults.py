@@ -215,7 +215,7 @@ def test_a_full_disk_stops_everything_and_loses_nothing(
 def test_two_comparisons_in_one_folder(reviews: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with hold_folder(out), pytest.raises(RunError, match=f"another comparison is under way.*process {os.getpid()} on"):
+    with hold_folder(out), pytest.raises(RunError, match=f"another comparison is running.*process {os.getpid()} on"):
         compare(reviews, out, cells=["rnn"])
     (out / LOCK_FILE).write_text("")
     (out / (LOCK_FILE + ".json")).write_text('{"pid": 999999999, "host": "gone"}')
@@ -246,7 +246,7 @@ def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monk
         "gatewise.comparison.run.budget.Budget.phase_seconds",
         lambda self, spec, point: {"a": 4e5 * spec.training.epochs},
     )
-    with pytest.raises(OptionError, match=r"would not end this week.*2 trainings, about 9 days.*--yes"):
+    with pytest.raises(OptionError, match=r"would take more than a week.*2 trainings, about 9 days.*--yes"):
         compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2)
     assert compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2, yes=True).folder.exists()
 
