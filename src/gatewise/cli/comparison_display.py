@@ -111,9 +111,7 @@ class ComparisonDisplay:
         for line in plan_lines(plan, event):
             self.say(line)
         if len(plan.seeds) == 1:
-            self.say(
-                "With only one seed each the intervals are over examples only, not over what another start would give."
-            )
+            self.say("With only one seed each, the intervals cover examples only, not the spread between seeds.")
 
     def _status(self, event: TrialStatus) -> None:
         held = self.running.get(event.name)

@@ -20,7 +20,7 @@ def report(
     ] = "all",
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
+        typer.Option("--against", metavar="OLD", help="Folder of an older comparison: report what changed since."),
     ] = None,
 ) -> None:
     """Show a finished comparison and write its report.html, curves and tables again, from comparison.json alone.

@@ -68,7 +68,7 @@ def test_train_predict_evaluate_inspect(place: Path) -> None:
     truth = np.load(place / "new.npz")["y"]
     assert figures["mean_squared_error"] == pytest.approx(np.mean((np.array(answers)[:, 0] - truth) ** 2), rel=1e-3)
     assert len(gatewise(place, "predict", "run", "--file", "bare.npz").splitlines()) == 3
-    assert "no answer for each" in gatewise(place, "evaluate", "run", "bare.npz", fails=True)
+    assert "no target for each" in gatewise(place, "evaluate", "run", "bare.npz", fails=True)
     assert "LSTM, trained" in gatewise(place, "inspect", "run", "--steps", "8", "--sequences", "4")
     error = gatewise(place, "predict", "run", "--file", "wide.npz", fails=True)
     assert "another width" in error and "Traceback" not in error

@@ -104,7 +104,7 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
                 f"the code that trains changed since the comparison in {folder} was begun",
                 expected=f"code {there}",
                 got=f"code {asked}",
-                fix=f"{another}; or add --old-code to count what the older code trained as the same",
+                fix=f"{another}; or add --old-code to reuse what the older code trained",
             )
         if name == "fingerprint":
             raise RunError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
-from gatewise.kinds.classification.spec import USUAL_WITH_PRETRAINING, DataSpec, ModelSpec, PretrainingSpec
+from gatewise.kinds.classification.spec import DEFAULTS_WITH_PRETRAINING, DataSpec, ModelSpec, PretrainingSpec
 from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -33,7 +33,7 @@ class ClassificationKind(Kind):
     data_spec: ClassVar[type[Spec]] = DataSpec
     model_spec: ClassVar[type[Spec]] = ModelSpec
     pretraining_spec: ClassVar[type[Spec] | None] = PretrainingSpec
-    usual_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = USUAL_WITH_PRETRAINING
+    defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "pretraining")
     report: ClassVar[str | None] = "gatewise.kinds.classification.report"

@@ -9,14 +9,14 @@ from typing import Any
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["POOLINGS", "USUAL_WITH_PRETRAINING", "DataSpec", "ModelSpec", "PretrainingSpec"]
+__all__ = ["DEFAULTS_WITH_PRETRAINING", "POOLINGS", "DataSpec", "ModelSpec", "PretrainingSpec"]
 
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
-USUAL_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
+DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400},
     "training": {"warm_up": 0.1},
 }
-"""Settings of the classifier whose usual value differs where it is pre-trained."""
+"""Settings of the classifier whose default differs with pre-training."""
 
 
 @dataclass(frozen=True)

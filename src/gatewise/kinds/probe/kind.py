@@ -26,7 +26,7 @@ class ProbeKind(Kind):
     unit: ClassVar[str] = "sequences"
     data_spec: ClassVar[type[Spec]] = ProbeSpec
     model_spec: ClassVar[type[Spec]] = ProbeModelSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {"epochs": 20, "batch_size": 50, "patience": 20}
+    default_training: ClassVar[Mapping[str, Any]] = {"epochs": 20, "batch_size": 50, "patience": 20}
     known: ClassVar[tuple[str, ...]] = PROBES
 
     def load(self, data: Any) -> ProbeDataset:

@@ -33,7 +33,7 @@ class TaggingKind(Kind):
     unit: ClassVar[str] = "sentences"
     data_spec: ClassVar[type[Spec]] = TaggingDataSpec
     model_spec: ClassVar[type[Spec]] = TaggerSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {
+    default_training: ClassVar[Mapping[str, Any]] = {
         "epochs": 15,
         "batch_size": 16,
         "learning_rate": 2e-3,
