@@ -42,8 +42,8 @@ class ArrayDataset:
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         inputs: (N, T, I) float32.
         targets: (N, ...).
         parts: rows of ``train``, ``validation`` and ``test``.
@@ -181,7 +181,7 @@ class ArrayKind(Kind):
         """Read and split; see `ArrayDataset.split`."""
         inputs, targets = self.read(data)
         if targets is None:
-            raise DataError(f"{data.data} has no targets to learn from", fix="name a file with targets")
+            raise DataError(f"{data.data} has no targets to train on", fix="name a file with targets")
         return ArrayDataset.split(str(data.data), inputs, targets)
 
     @abstractmethod

@@ -35,8 +35,8 @@ class Dataset(Protocol):
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         fingerprint: SHA-256 of all records and of how they are split.
         notes: what was dropped or repaired, a sentence each.
     """

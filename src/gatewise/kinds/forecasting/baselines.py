@@ -46,7 +46,7 @@ class _ForecastBaseline(Baseline):
 
 
 class PersistenceBaseline(_ForecastBaseline):
-    """The last value, see `gatewise.kinds.forecasting.neighbours.persistence`."""
+    """The last value, see `gatewise.kinds.forecasting.baseline_models.persistence`."""
 
     name: ClassVar[str] = "persistence"
     title: ClassVar[str] = "Persistence"
@@ -79,7 +79,7 @@ class DriftBaseline(_ForecastBaseline):
 
 
 class RidgeBaseline(_ForecastBaseline):
-    """A linear map of the window, see `gatewise.kinds.forecasting.neighbours.RidgeOnWindow`."""
+    """A linear map of the window, see `gatewise.kinds.forecasting.baseline_models.RidgeOnWindow`."""
 
     name: ClassVar[str] = "ridge"
     title: ClassVar[str] = "Ridge on the window"

@@ -20,7 +20,7 @@ __all__ = ["ProbeKind"]
 
 
 class ProbeKind(Kind):
-    """Sequences drawn from a seed in, their answer out."""
+    """Generated sequences in, their targets out."""
 
     name: ClassVar[str] = "probe"
     unit: ClassVar[str] = "sequences"
@@ -48,7 +48,7 @@ class ProbeKind(Kind):
         return open_run(run)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
-        """The same answer to every sequence."""
+        """The same prediction for every sequence."""
         from gatewise.kinds.probe.baselines import ConstantBaseline
 
         return [ConstantBaseline()]
@@ -64,7 +64,7 @@ class ProbeKind(Kind):
         return Judgement(harder_with=frozenset({"length"}))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
-        """Length, seed, and what the constant answer gives on the test part."""
+        """Length, seed, and the figure of the constant prediction on the test part."""
         from gatewise.kinds.probe.baselines import ConstantBaseline
 
         constant = ConstantBaseline()

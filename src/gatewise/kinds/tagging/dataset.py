@@ -60,8 +60,8 @@ class TaggingDataset:
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         tag_set: scheme and tags, from the training part.
         vocabulary: words and characters, from the training part.
         train: the part that vocabulary, tags and weights are fitted on.
@@ -102,7 +102,7 @@ def tagging_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
         >>> [info.name for info in tagging_infos()]
         ['conll2003']
     """
-    found = [remote.at_hand(cache) for remote in _FILES.values()]
+    found = [remote.cached_path(cache) for remote in _FILES.values()]
     at_hand = all(path is not None for path in found)
     names = ", ".join(Path(remote.path).name for remote in _FILES.values())
     return [
@@ -228,7 +228,7 @@ def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDatas
     """The official parts; the third column of the files carries nothing."""
     parts = {}
     for part, remote in _FILES.items():
-        path = remote.at_hand(cache)
+        path = remote.cached_path(cache)
         if path is None:
             raise DataError(
                 "the data set 'conll2003' is not at hand",

@@ -116,7 +116,7 @@ def find_known(name: str, download: bool, cache: str | Path | None = None) -> tu
         DataError: it is not at hand, cannot be fetched, or is another file than the known one.
     """
     known = KNOWN_SERIES[name]
-    path = _at_hand(known, cache)
+    path = _cached_path(known, cache)
     if path is not None:
         place = "the cache folder" if known.module is None else f"the pip package {known.module}"
         check_file(path, known.remote)
@@ -135,14 +135,14 @@ def find_known(name: str, download: bool, cache: str | Path | None = None) -> tu
     return fetch(known.remote, cache), f"{known.description}; downloaded"
 
 
-def _at_hand(known: KnownSeries, cache: str | Path | None) -> Path | None:
+def _cached_path(known: KnownSeries, cache: str | Path | None) -> Path | None:
     if known.module is not None:
         found = importlib.util.find_spec(known.module)
         if found is None or not found.submodule_search_locations:
             return None
         path = Path(found.submodule_search_locations[0]) / known.file
         return path if path.is_file() else None
-    return known.remote.at_hand(cache)
+    return known.remote.cached_path(cache)
 
 
 def series_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
@@ -154,7 +154,7 @@ def series_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
     """
     infos = []
     for name, known in KNOWN_SERIES.items():
-        path = _at_hand(known, cache)
+        path = _cached_path(known, cache)
         where = "" if path is None else (f"the pip package {known.module}" if known.module else str(path))
         how = "pip install 'gatewise[samples]'" if known.module else known.remote.how_to_get
         infos.append(DatasetInfo(name, "forecasting", known.description, path is not None, where, how))

@@ -78,8 +78,8 @@ class SeriesDataset:
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         fingerprint: SHA-256 of all values, times, borders, horizon and look-back.
         notes: what was dropped, filled or repaired, a sentence each.
         targets: names of the K columns to forecast.
