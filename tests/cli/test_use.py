@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gatewise.cli import main
-from gatewise.comparison.verdict.record import compact_json
+from gatewise.record import compact_json
 from made_up_comparison import made_up_record
 from small_data import FLAGS, write_reviews
 

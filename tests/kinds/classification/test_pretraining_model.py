@@ -91,7 +91,7 @@ def test_no_direction_sees_the_word_that_it_tells(cell):
     assert not torch.equal(first[3:, :, :5], second[3:, :, :5])
 
 
-def test_padding_is_neither_read_nor_told():
+def test_padding_is_neither_read_nor_predicted():
     torch.manual_seed(4)
     model = PretrainingModel(30, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
     alone = [

@@ -20,7 +20,7 @@ __all__ = ["DriftBaseline", "PersistenceBaseline", "RidgeBaseline", "SeasonalNai
 
 
 class _ForecastBaseline(Baseline):
-    """What the four have in common."""
+    """Base of the four baselines."""
 
     def fit(self, dataset: Any) -> None:
         """Fit the scalings, which the figures need, on the training part."""
@@ -28,7 +28,7 @@ class _ForecastBaseline(Baseline):
 
     @property
     def parameters(self) -> int:
-        """None is learnt."""
+        """None is trained."""
         return 0
 
     @abstractmethod
@@ -50,7 +50,7 @@ class PersistenceBaseline(_ForecastBaseline):
 
     name: ClassVar[str] = "persistence"
     title: ClassVar[str] = "Persistence"
-    reason: ClassVar[str] = "the last value, again and again"
+    reason: ClassVar[str] = "the last value at every step"
 
     def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
         return neighbours.persistence(dataset, windows)
@@ -86,7 +86,7 @@ class RidgeBaseline(_ForecastBaseline):
     reason: ClassVar[str] = "linear model of the window, its penalty chosen on the validation part"
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training windows."""
+        """Fit on the training windows."""
         super().fit(dataset)
         self._model = neighbours.RidgeOnWindow().fit(dataset, self._scalings)
 

@@ -1,4 +1,4 @@
-"""The series known by name: prices out of pip packages, transformer temperatures out of the cache or the network."""
+"""The series known by name: prices from pip packages, transformer temperatures from the cache or the network."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class KnownSeries:
         checksum: SHA-256 of the package's file, or of the unpacked CSV.
         time: column of the times.
         target: columns to forecast, separated by commas.
-        group: column that tells series apart.
-        borders: rows at which validation and test begin and the test ends, where everybody uses the same.
+        group: column of the series' names.
+        borders: rows at which validation and test begin and the test ends, where the literature fixes them.
         url: where it is downloaded from.
     """
 
@@ -91,7 +91,7 @@ _ALIASES = {"ett": "etth1"}
 
 
 def known_name(data: str | Path) -> str | None:
-    """The key in `KNOWN_SERIES` that a person means; None: a file of their own, or nothing known.
+    """The key in `KNOWN_SERIES` of a name; None: a file of one's own, or unknown.
 
     Args:
         data: a key, ``ett`` for the first transformer, or a path; a file of that name comes first.
@@ -113,7 +113,7 @@ def find_known(name: str, download: bool, cache: str | Path | None = None) -> tu
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
     Raises:
-        DataError: it is not at hand, cannot be fetched, or is another file than the known one.
+        DataError: it is not available, cannot be downloaded, or has the wrong checksum.
     """
     known = KNOWN_SERIES[name]
     path = _cached_path(known, cache)
@@ -128,7 +128,7 @@ def find_known(name: str, download: bool, cache: str | Path | None = None) -> tu
         )
     if not download:
         raise DataError(
-            f"the data set {name!r} is not at hand",
+            f"the data set {name!r} is not available",
             expected=f"{known.file} in {cache_folder(cache)}",
             fix=f"add {known.remote.how_to_get}",
         )
@@ -146,7 +146,7 @@ def _cached_path(known: KnownSeries, cache: str | Path | None) -> Path | None:
 
 
 def series_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
-    """The known series, and whether each is at hand without the network.
+    """The known series, and whether each is available without the network.
 
     Example:
         >>> [info.name for info in series_infos()]
