@@ -1,4 +1,4 @@
-"""Every refusal names the argument, what was expected with axis letters, what came, and the fix."""
+"""Every refusal names the argument, expected with axis letters, got, and the fix."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_the_answers_probabilities_add_up_to_one(size):
 
 @pytest.mark.parametrize("count", [1, 255, 256, 700])
 def test_value_and_gradients_are_those_of_the_written_out_softmax(count):
-    """log p(word) = log p(cluster) + log p(word | cluster), and nothing else, however many words are told at once."""
+    """log p(word) = log p(cluster) + log p(word | cluster) alone, however many words are predicted at once."""
     torch.manual_seed(5)
     model = PretrainingModel(4_100, hidden_size=6, embedding_size=4)
     answers = torch.randint(1, 4_100, (count,))
@@ -70,10 +70,10 @@ def test_loss_is_the_mean_over_both_directions():
     tokens = torch.tensor([[4], [1_020], [7], [999]])
     with torch.no_grad():
         forward, backward = (probabilities(model, tokens, direction) for direction in (0, 1))
-        told = [forward[t, tokens[t + 1, 0]] for t in range(3)] + [backward[t, tokens[t - 1, 0]] for t in range(1, 4)]
+        wanted = [forward[t, tokens[t + 1, 0]] for t in range(3)] + [backward[t, tokens[t - 1, 0]] for t in range(1, 4)]
         loss, count = model(tokens, torch.tensor([4]))
     assert count == 6
-    assert loss.item() == pytest.approx(-torch.stack(told).log().mean().item(), rel=1e-5)
+    assert loss.item() == pytest.approx(-torch.stack(wanted).log().mean().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "mingru"])
