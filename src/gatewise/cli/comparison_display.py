@@ -1,4 +1,4 @@
-"""A comparison under way: a live table on a terminal, plain lines where the output goes to a file or a pipe."""
+"""A running comparison: a live table on a terminal, plain lines where the output goes to a file or a pipe."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ComparisonDisplay:
                 self._tuned(event)
             elif isinstance(event, Measuring):
                 self.running.clear()
-                self.say(f"Measuring time, memory and reach of {_plural(event.runs, 'cell')}, with nothing beside ...")
+                self.say(f"Measuring time, memory and reach of {_plural(event.runs, 'cell')}, each alone ...")
             if self.live is not None:
                 self.live.update(self._table(), refresh=True)
 
@@ -202,7 +202,7 @@ class ComparisonDisplay:
         return f"{self.done} of {self.total or '?'} done after {clock(time.monotonic() - self.begun)}{ending}"
 
     def _seconds_left(self) -> float | None:
-        """Of those under way what they say themselves; of those to come the mean of those that were trained."""
+        """The remaining time of running trials, and the mean training time for each one to come."""
         running = sum(status.seconds_left or 0.0 for status in self.running.values())
         if not self.seconds:
             spent = time.monotonic() - self.begun

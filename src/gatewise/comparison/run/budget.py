@@ -29,7 +29,7 @@ _MOST_WIDTH = 65_536
 
 
 class Budget:
-    """Measures sizes and times of a plan's networks, and remembers them in the comparison's folder.
+    """Measures sizes and times of a plan's networks and caches them in the comparison's folder.
 
     What depends on a measured time is decided once: a comparison that is resumed keeps the same epochs.
 
@@ -38,7 +38,7 @@ class Budget:
         datasets: the data, by point of the axis.
         folder: the comparison's.
         threads: CPU threads of each trial.
-        jobs: trials at the same time; more than one are measured in another process, too, which may die of it.
+        jobs: trials at the same time; with more than one, steps are measured in another process.
     """
 
     def __init__(self, plan: Plan, datasets: Mapping[Any, Any], folder: Path, threads: int, jobs: int = 1) -> None:
@@ -57,10 +57,10 @@ class Budget:
         Args:
             cell: the variant.
             point: value of the axis.
-            settings: those of the search, meant for the first cell.
+            settings: those of the search, which apply to the first cell.
 
         Raises:
-            OptionError: no width gives the cell as many parameters as the first one.
+            OptionError: no hidden size gives the cell as many parameters as the first one.
         """
         if self.plan.match == "parameters":
             return {**settings, "hidden_size": self._width(cell, point, settings)}
@@ -69,12 +69,12 @@ class Budget:
         return dict(settings)
 
     def phase_seconds(self, spec: RunSpec, point: Any) -> dict[str, float]:
-        """How long each phase of a run takes, trained to its last epoch, by what the phase depends on.
+        """How long each phase of a run takes, trained to its last epoch, by the phase's key.
 
-        Runs that share an earlier phase give it under the same key.
+        Runs that share an earlier phase have the same key for it.
 
         Raises:
-            TrainingError: the first steps of a phase could not be taken.
+            TrainingError: the first steps of a phase failed.
         """
         found = {}
         for number, phase in enumerate(self._phases(spec, point)):
@@ -103,8 +103,8 @@ class Budget:
                 measured.append(self._measured(spec, number, point))
             return measured[0]
 
-        seconds = self._remember("epoch_seconds", phase.spec, point, lambda: measure()[0], phase.name)
-        steps = self._remember("steps_per_epoch", phase.spec, point, lambda: measure()[1], phase.name)
+        seconds = self._cached("epoch_seconds", phase.spec, point, lambda: measure()[0], phase.name)
+        steps = self._cached("steps_per_epoch", phase.spec, point, lambda: measure()[1], phase.name)
         training = resolved(phase.spec.training, kind_of(spec.task).amount, int(steps))
         return seconds, training.epochs or 1
 
@@ -123,8 +123,8 @@ class Budget:
         return float(found[0]), int(found[1])
 
     def parameters(self, spec: RunSpec, point: Any) -> int:
-        """How many numbers a network has."""
-        return int(self._remember("parameters", spec, point, lambda: _parameters(spec, self.datasets[point])))
+        """Number of parameters of a network."""
+        return int(self._cached("parameters", spec, point, lambda: _parameters(spec, self.datasets[point])))
 
     def _width(self, cell: str, point: Any, settings: Mapping[str, Any]) -> int:
         """The hidden size at which a cell comes nearest to the first cell's number of parameters."""
@@ -163,16 +163,16 @@ class Budget:
         *earlier, last = self.phase_seconds(spec, point).values()
         return max(1, round((whole - sum(earlier)) / (last / self.epochs(spec, point))))
 
-    def _remember(self, what: str, spec: RunSpec, point: Any, measure: Any, phase: str = "training") -> float:
-        key = _shape(spec, self.threads, self.datasets[point].fingerprint, phase)
+    def _cached(self, what: str, spec: RunSpec, point: Any, measure: Any, phase: str = "training") -> float:
+        key = _cache_key(spec, self.threads, self.datasets[point].fingerprint, phase)
         if key not in self.known[what]:
             self.known[what][key] = measure()
             write_json(self.place, {"format_version": 1, "known": self.known})
         return self.known[what][key]
 
 
-def _shape(spec: RunSpec, threads: int, fingerprint: str, phase: str) -> str:
-    """What size and speed depend on."""
+def _cache_key(spec: RunSpec, threads: int, fingerprint: str, phase: str) -> str:
+    """A hash of what size and speed depend on."""
     training = {"batch_size": spec.training.batch_size, "optimizer": spec.training.optimizer}
     earlier = None if spec.pretraining is None else dataclasses.asdict(spec.pretraining)
     content = [spec.task, phase, dataclasses.asdict(spec.model), training, earlier, threads, fingerprint]

@@ -30,7 +30,7 @@ class ForecastingKind(Kind):
     unit: ClassVar[str] = "windows"
     data_spec: ClassVar[type[Spec]] = SeriesSpec
     model_spec: ClassVar[type[Spec]] = ForecastModelSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {
+    default_training: ClassVar[Mapping[str, Any]] = {
         "batch_size": 64,
         "learning_rate": 1e-3,
     }

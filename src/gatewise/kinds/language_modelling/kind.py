@@ -29,7 +29,7 @@ class LanguageModellingKind(Kind):
     unit: ClassVar[str] = "tokens"
     data_spec: ClassVar[type[Spec]] = CorpusSpec
     model_spec: ClassVar[type[Spec]] = LanguageModelSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {
+    default_training: ClassVar[Mapping[str, Any]] = {
         "batch_size": 20,
         "learning_rate": 2e-3,
         "schedule": "cosine",

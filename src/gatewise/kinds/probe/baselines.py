@@ -16,7 +16,7 @@ __all__ = ["ConstantBaseline"]
 
 
 class ConstantBaseline(Baseline):
-    """The same answer to every sequence."""
+    """The same prediction for every sequence."""
 
     name: ClassVar[str] = "constant"
     title: ClassVar[str] = "constant answer"
@@ -28,7 +28,7 @@ class ConstantBaseline(Baseline):
 
     @property
     def parameters(self) -> int:
-        """Numbers learnt."""
+        """Number of parameters."""
         return self._model.parameters
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
@@ -37,6 +37,6 @@ class ConstantBaseline(Baseline):
         return probe_evaluation(self._model.answers(sequences), dataset, sequences)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
-        """The answer, again and again."""
+        """From nothing to the constant prediction."""
         answers = self._model.answers(dataset.test)
         return lambda count: np.array(answers[:count])

@@ -1,4 +1,4 @@
-"""What a probe run is: an artificial problem whose length is the difficulty, and a network. Imports no torch."""
+"""What a probe run is: a synthetic problem whose length is the difficulty, and a network. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ProbeSpec(Spec):
     """Which probe, how long, how many sequences.
 
     ``adding`` and ``temporal-order`` are those of Hochreiter and Schmidhuber (1997), ``copy`` that of Arjovsky et al.
-    (2016). A tenth as many sequences as the examples validate, a fifth test.
+    (2016). The validation part has a tenth as many sequences as ``examples``, the test part a fifth.
 
     Example:
         >>> ProbeSpec("adding", length=100).examples

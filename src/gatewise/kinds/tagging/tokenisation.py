@@ -1,4 +1,4 @@
-r"""Raw text to words with their places, near to how the CoNLL corpora were cut.
+r"""Raw text to words with their places, similar to the tokenisation of the CoNLL corpora.
 
 From left to right, the first rule that fits at a place decides:
 
