@@ -116,7 +116,7 @@ def test_compare_prints_and_leaves_everything(
         "interval",
         "TF-IDF",
         "kernel",
-        "only one seed",
+        "One seed per cell",
     ):
         assert words in text
     record = json.loads((out / "comparison.json").read_text())
