@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.kinds.forecasting import neighbours
+from gatewise.kinds.forecasting import baseline_models
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import fit_scaling
@@ -53,7 +53,7 @@ class PersistenceBaseline(_ForecastBaseline):
     reason: ClassVar[str] = "the last value at every step"
 
     def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
-        return neighbours.persistence(dataset, windows)
+        return baseline_models.persistence(dataset, windows)
 
 
 class SeasonalNaiveBaseline(_ForecastBaseline):
@@ -64,7 +64,7 @@ class SeasonalNaiveBaseline(_ForecastBaseline):
     reason: ClassVar[str] = "the value one season before"
 
     def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
-        return neighbours.seasonal_naive(dataset, windows)
+        return baseline_models.seasonal_naive(dataset, windows)
 
 
 class DriftBaseline(_ForecastBaseline):
@@ -75,7 +75,7 @@ class DriftBaseline(_ForecastBaseline):
     reason: ClassVar[str] = "the line through the window's first and last value"
 
     def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
-        return neighbours.drift(dataset, windows)
+        return baseline_models.drift(dataset, windows)
 
 
 class RidgeBaseline(_ForecastBaseline):
@@ -88,7 +88,7 @@ class RidgeBaseline(_ForecastBaseline):
     def fit(self, dataset: Any) -> None:
         """Fit on the training windows."""
         super().fit(dataset)
-        self._model = neighbours.RidgeOnWindow().fit(dataset, self._scalings)
+        self._model = baseline_models.RidgeOnWindow().fit(dataset, self._scalings)
 
     @property
     def parameters(self) -> int:
