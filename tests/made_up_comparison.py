@@ -13,7 +13,7 @@ from gatewise.data.records import Split, TextDataset
 from gatewise.kinds.classification.examples import wrong_examples
 from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
 from gatewise.record import Comparison, Failure, ModelEntry, Run, Tuning, part_from, plain, run_from
-from gatewise.statistics.measure import Mean, Measure
+from gatewise.statistics import Mean, Measure, SpanF1
 from gatewise.training.kind import Judgement
 
 BASELINE = "tfidf-logistic-regression"
@@ -228,6 +228,33 @@ def made_up_language(
     return _record(kind, data, cells, seeds, entries, contributions, "gatewise compare ptb --seeds 2", **further)
 
 
+def made_up_tagging(
+    recalls: Mapping[str, float], *, seeds: int = 2, sentences: int = 300, **further: Any
+) -> Comparison:
+    """Taggers that find about so many of the spans; "most-frequent-tag" is the baseline. Three counts per sentence."""
+    generator = np.random.default_rng(0)
+    kind = MadeUpKind("tagging", "sentences", SpanF1())
+    data = MadeUpData(
+        "names",
+        "made up from seed 0",
+        "a tenth of the sentences",
+        {"train": 2400, "validation": 300, "test": sentences},
+    )
+    true = generator.integers(0, 6, sentences)
+    entries, contributions = [], {}
+    for cell, recall in recalls.items():
+        for seed in [None] if cell == "most-frequent-tag" else range(seeds):
+            entry = _entry(cell, seed, generator)
+            matching = generator.binomial(true, recall)
+            predicted = matching + generator.binomial(true, 0.1)
+            contributions[entry["name"]] = np.stack([true, predicted, matching], axis=-1).astype(np.float32)
+            entry["test"] = {"span_f1": SpanF1().of(contributions[entry["name"]])}
+            _learning(entry, "span_f1", recall, 0.1, generator)
+            entries.append(entry)
+    cells = [cell for cell in recalls if cell != "most-frequent-tag"]
+    return _record(kind, data, cells, seeds, entries, contributions, "gatewise compare names", **further)
+
+
 def made_up_probe(
     reaches: Mapping[str, int], *, lengths: Sequence[int] = (50, 100, 200, 400), seeds: int = 2, **further: Any
 ) -> Comparison:
@@ -331,6 +358,7 @@ _BASELINES = {
     "persistence": ("persistence", "persistence", "tomorrow is as today"),
     "kneser-ney-5": ("kneser-ney-5", "Kneser-Ney 5-gram", "counts of up to five words, smoothed"),
     "mean": ("mean", "the mean", "always answers the mean"),
+    "most-frequent-tag": ("most-frequent-tag", "most frequent tag", "each word's most frequent tag"),
 }
 
 

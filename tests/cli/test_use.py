@@ -136,7 +136,7 @@ def test_report_draws_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     record = made_up_record({"baseline": 0.9, "gru": 0.88})
     (tmp_path / "comparison.json").write_text(compact_json(record))
     code, out, _ = _run(["report", tmp_path], capsys)
-    assert code == 0 and record["verdict"]["headline"] in out
+    assert code == 0 and record.verdict.headline in out
     assert (tmp_path / "report.html").exists() and (tmp_path / "curves.png").exists()
 
 

@@ -70,7 +70,7 @@ class ComparisonDisplay:
         self.spoke = time.monotonic()
 
     def __call__(self, event: ComparisonEvent) -> None:
-        """Show an event of the comparison; may be called from several threads."""
+        """Show an event of the comparison; several threads may call this at the same time."""
         with self._turn:
             if isinstance(event, DataReady):
                 self._data(event)
@@ -111,7 +111,9 @@ class ComparisonDisplay:
         for line in plan_lines(plan, event):
             self.say(line)
         if len(plan.seeds) == 1:
-            self.say("With only one seed each, the intervals cover examples only, not the spread between seeds.")
+            self.say(
+                "One seed per cell: the intervals are over test examples only; another seed could change the figures."
+            )
 
     def _status(self, event: TrialStatus) -> None:
         held = self.running.get(event.name)
@@ -172,7 +174,7 @@ class ComparisonDisplay:
         if status.phase == "begun":
             return (status.name, "", "", "", "")
         part = status.step / max(1, status.steps)
-        phase = " (language model)" if status.phase == "pretraining" else ""
+        phase = "" if status.phase == "training" else f" ({status.phase})"
         return (
             status.name + phase,
             f"{status.epoch}/{status.epochs} {100 * part:3.0f} %",
@@ -235,6 +237,9 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
         lines.append(f"  the same number of parameters, by hidden size: {widths}")
     elif plan.match == "time":
         lines.append("  the same training time, by number of epochs")
+    if ready.epochs is not None:
+        epochs = _plural(ready.epochs, "epoch")
+        lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train" if ready.seconds is None else f"about {words.duration(ready.seconds)} at most"
     threads = _plural(ready.threads, "thread")
     lines.append(f"  {_plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")

@@ -39,6 +39,10 @@ def inspect(
     from gatewise.screen import console
 
     titles = _titles(curves)
+    for folder, curve in list(curves.items()):
+        for name, other in curve["stacks"].items():
+            curves[f"{folder}, {name}"] = other
+            titles[f"{folder}, {name}"] = f"{titles[folder]}, {name}"
     picture = save_memory_picture(
         {titles[name]: curve for name, curve in curves.items()}, out or runs[0] / "memory.png"
     )

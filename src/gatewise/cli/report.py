@@ -22,6 +22,9 @@ def report(
         Path | None,
         typer.Option("--against", metavar="OLD", help="Folder of an older comparison: report what changed since."),
     ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say by which rule, and on which numbers, each sentence was decided.")
+    ] = False,
 ) -> None:
     """Show a finished comparison and write its report.html, curves and tables again, from comparison.json alone.
 
@@ -32,9 +35,18 @@ def report(
         gatewise report runs/imdb --format latex
 
         gatewise report runs/imdb --against runs/imdb-before
+
+        gatewise report runs/imdb --why
     """
     from gatewise.errors import OptionError, did_you_mean
-    from gatewise.reports import print_changes, print_comparison, read_comparison, write_page, write_tables
+    from gatewise.reports import (
+        print_changes,
+        print_comparison,
+        print_reasons,
+        read_comparison,
+        write_page,
+        write_tables,
+    )
     from gatewise.screen import console
 
     if format not in _FORMATS:
@@ -53,6 +65,8 @@ def report(
     print_comparison(record, screen)
     if changed is not None:
         print_changes(changed, screen)
+    if why:
+        print_reasons(record, screen)
     screen.print()
     for path in written:
         screen.print(f"Report: {path}", style="bold", soft_wrap=True, highlight=False)

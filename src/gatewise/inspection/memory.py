@@ -37,12 +37,12 @@ def memory_of(
         seed: of the projections and of the fresh weights.
 
     Returns:
-        What `memory_curve` gives for the first recurrent stack; where there are several, ``stacks`` has all by name.
+        What `memory_curve` gives for the first recurrent stack, and ``stacks``: the same of the others, by name.
     """
     stacks = trained.stacks(dataset, count, steps)
     curves = {name: memory_curve(inputs, projections=projections, seed=seed) for name, inputs in stacks.items()}
-    first = next(iter(curves.values()))
-    return first if len(curves) == 1 else {**first, "stacks": curves}
+    first, *others = curves
+    return {**curves[first], "stacks": {name: curves[name] for name in others}}
 
 
 def memory_curve(

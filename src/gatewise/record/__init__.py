@@ -30,6 +30,7 @@ from gatewise.record.reading import (
     run_from,
     suite_from,
 )
+from gatewise.record.rules import RULES, RULES_PAGE
 from gatewise.record.run import Cost, Epoch, Failure, GradientNorms, Kernel, Memory, Run, TimeToTarget
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
 from gatewise.record.verdict import Answer, Caveat, Statement, Verdict
@@ -38,6 +39,8 @@ from gatewise.record.writing import compact_json, plain
 __all__ = [
     "FORMAT_VERSION",
     "RECORD_FILE",
+    "RULES",
+    "RULES_PAGE",
     "SUITE_FILE",
     "Answer",
     "Axis",

@@ -45,7 +45,7 @@ class Verdict:
             best cell), ``undecided`` (no difference between the best cell and the best baseline), ``nothing`` (no model
             is better than knowing nothing) or ``failed`` (no recurrent model finished).
         headline: who won, in one line.
-        rule: id of the rule that outcome and headline follow, in docs/verdict.md.
+        rule: id of the rule that the outcome follows, in docs/verdict.md; without a reach, the headline too.
         inputs: what that rule was applied to.
         answers: by question: ``reach``, ``quality``, ``baseline``, ``speed``, ``size``, ``undecided``, each where it
             applies.
@@ -69,6 +69,16 @@ class Verdict:
     def sentences(self) -> tuple[str, ...]:
         """All answers, in their order."""
         return tuple(answer.sentence for answer in self.answers.values())
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """The headline, the answers and the caveats, each with its rule.
+
+        Along an axis where a cell reaches a point the headline says the reach; else it says the outcome.
+        """
+        decided = self.answers.get("reach", self)
+        headline = Statement(sentence=self.headline, rule=decided.rule, inputs=decided.inputs)
+        return (headline, *self.answers.values(), *self.caveats)
 
     @property
     def text(self) -> str:

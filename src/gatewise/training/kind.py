@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from gatewise.errors import OptionError, RunError
+from gatewise.training.amount import Amount
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -206,12 +207,14 @@ class Kind(ABC):
         unit: what an example is, in the plural.
         data_spec: settings of the data; its first field is ``data``.
         model_spec: settings of the network; ``cell`` is among them.
+        amount: how long to train by default.
         default_training: fields of `gatewise.training.spec.TrainingSpec` whose default differs.
         pretraining_spec: settings of an earlier phase of training, for a kind that has one.
         defaults_with_pretraining: fields of ``model`` and ``training`` whose default differs with it.
         known: names of data sets, which `datasets` describes, and aliases.
         files: names of further files in a run folder, besides the weights.
         commands: the kind's own commands, as ``module:function`` by name; the function is one for typer.
+        estimators: modules of the kind's estimators by their names, which `gatewise` offers as its own.
         report: module with the kind's part of the report, which imports no torch: any of ``sections``, ``notes``,
             ``figures`` and ``check`` (see `gatewise.reports.kind_report`); None: it has none.
     """
@@ -220,12 +223,14 @@ class Kind(ABC):
     unit: ClassVar[str]
     data_spec: ClassVar[type[Spec]]
     model_spec: ClassVar[type[Spec]]
+    amount: ClassVar[Amount] = Amount()
     default_training: ClassVar[Mapping[str, Any]] = {}
     pretraining_spec: ClassVar[type[Spec] | None] = None
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     known: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
     commands: ClassVar[Mapping[str, str]] = {}
+    estimators: ClassVar[Mapping[str, str]] = {}
     report: ClassVar[str | None] = None
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gatewise.errors import OptionError, RunError
+from gatewise.training.amount import resolved
 from gatewise.training.environment import describe_environment, usable_cores
 from gatewise.training.events import (
     EpochDone,
@@ -208,12 +209,14 @@ class _Run:
         rates: Rates | None = None,
         earlier_seconds: float = 0.0,
     ) -> None:
-        self.phase, self.spec, self.training = phase, phase.spec, phase.spec.training
+        self.phase, self.spec = phase, phase.spec
+        self.training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
+        self.epochs = self.training.epochs or 1
         self.problem, self.folder, self.context = problem, folder, context
         self.emit, self.stop = context.emit, context.stop
         self.earlier_seconds = earlier_seconds
         self.steps = problem.steps_per_epoch
-        self.optimisation = Optimisation(problem.model, self.training, self.steps * self.training.epochs, rates)
+        self.optimisation = Optimisation(problem.model, self.training, self.steps * self.epochs, rates)
         self.progress = _Progress()
         self.saved_at = time.monotonic()
 
@@ -230,7 +233,7 @@ class _Run:
             RunStarted(
                 parameters,
                 self.steps,
-                self.training.epochs,
+                self.epochs,
                 kernel,
                 resumed,
                 self.problem.unit,
@@ -305,7 +308,7 @@ class _Run:
 
     def _emit_step(self, loss: float, rate: float, seconds_per_step: float) -> None:
         progress = self.progress
-        steps_left = (self.training.epochs - progress.epoch + 1) * self.steps - progress.step
+        steps_left = (self.epochs - progress.epoch + 1) * self.steps - progress.step
         self.emit(StepDone(progress.epoch, progress.step, self.steps, loss, rate, steps_left * seconds_per_step))
 
     def _save_if_due(self) -> None:
@@ -352,9 +355,9 @@ class _Run:
     def _stopped(self) -> str | None:
         """Why the run ended, or None."""
         done = len(self.progress.records)
-        if done >= self.training.epochs:
+        if done >= self.epochs:
             return "epochs"
-        if done and done - self.progress.best_epoch >= self.training.patience:
+        if done and done - self.progress.best_epoch >= (self.training.patience or done + 1):
             return "patience"
         return None
 

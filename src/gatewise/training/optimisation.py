@@ -90,7 +90,7 @@ class Optimisation:
         if not math.isfinite(norm):
             raise divergence("gradient's norm", norm, place)
         rate = learning_rate(self.spec, self.done, self.steps)
-        factors = [1.0] if self.rates is None else self.rates.factors(self.done * self.spec.epochs / self.steps)
+        factors = [1.0] if self.rates is None else self.rates.factors(self.done * (self.spec.epochs or 1) / self.steps)
         for group, factor in zip(self._optimizer.param_groups, factors, strict=True):
             group["lr"] = rate * factor
         self._optimizer.step()

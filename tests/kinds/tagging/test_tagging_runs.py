@@ -218,3 +218,23 @@ def test_a_broken_span_is_repaired_aloud(run: Path, tmp_path: Path, capsys: pyte
 def test_columns_do_not_go_with_the_known_data_set() -> None:
     with pytest.raises(OptionError, match="--tags does not go with the known data set"):
         make_spec("tagging", "conll2003", {"tags": "2"})
+
+
+def test_both_stacks_are_looked_into(run: Path, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from gatewise.comparison.cost.cost import measure_cost, multiply_adds_per_step
+
+    trained, dataset = load_run(run), load_tagging(TaggingDataSpec(str(file)))
+    stacks = trained.stacks(dataset, 3, 4)
+    assert list(stacks) == ["words", "characters"]
+    for stack in stacks.values():
+        assert stack.inputs.shape[0] <= 4 and stack.lengths is not None and int(stack.lengths.max()) <= 4
+        inputs = stack.inputs.clone().requires_grad_(True)
+        stack.recurrent(inputs, lengths=stack.lengths)[0].sum().backward()
+        assert inputs.grad is not None and inputs.grad.abs().sum() > 0
+    cost = measure_cost(trained, dataset, run)
+    both = sum(multiply_adds_per_step(stack.recurrent) for stack in stacks.values())
+    assert cost["multiply_adds_per_step"] == both > multiply_adds_per_step(stacks["words"].recurrent)
+    assert cost["step_p50"] is None and "backward direction" in cost["step_reason"]
+    assert "GRU, characters, trained" in called(["inspect", run, "--steps", "5", "--sequences", "4"], capsys)
+    curves = json.loads(called(["inspect", run, "--steps", "5", "--sequences", "4", "--json"], capsys))
+    assert set(curves[str(run)]["stacks"]) == {"characters"}

@@ -23,6 +23,7 @@ from gatewise.errors import RunError
 from gatewise.nn import Recurrent
 from gatewise.statistics.measure import Measure
 from gatewise.training import load_run
+from gatewise.training.amount import resolved
 from gatewise.training.environment import usable_cores
 from gatewise.training.kind import Dataset, Trained
 from gatewise.training.optimisation import Optimisation, seed_step
@@ -186,7 +187,7 @@ def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[s
         *earlier, last = kind_of(spec.task).phases(spec, dataset)
         joules: list[float | None] = []
         for phase in earlier:
-            joules.append(_phase_energy(phase, phase.spec.training.epochs)[0])
+            joules.append(_phase_energy(phase, None)[0])
         found, kernel = _phase_energy(last, epochs)
         after = _peak()
     finally:
@@ -199,12 +200,14 @@ def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[s
     }
 
 
-def _phase_energy(phase: Phase, epochs: int) -> tuple[float | None, str]:
+def _phase_energy(phase: Phase, epochs: int | None) -> tuple[float | None, str]:
     """Energy of a phase of so many epochs, extrapolated from a few steps, and the kernel that ran."""
-    training = phase.spec.training
-    seed_step(training.seed, 0, 0)
+    seed_step(phase.spec.training.seed, 0, 0)
     problem = phase.problem()
-    optimisation = Optimisation(problem.model, training, problem.steps_per_epoch * training.epochs)
+    training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
+    planned = training.epochs or 1
+    epochs = planned if epochs is None else epochs
+    optimisation = Optimisation(problem.model, training, problem.steps_per_epoch * planned)
     problem.model.train()
     problem.begin_epoch(1)
     steps = min(_TRAINING_STEPS, problem.steps_per_epoch)

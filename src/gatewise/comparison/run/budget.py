@@ -15,6 +15,7 @@ from gatewise.comparison.run.processes import processes
 from gatewise.comparison.run.worker import limited_threads, load_dataset
 from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import read_json, write_json
+from gatewise.training.amount import resolved
 from gatewise.training.phase import Phase, phase_key
 from gatewise.training.registry import kind_of
 from gatewise.training.run_spec import RunSpec
@@ -43,7 +44,7 @@ class Budget:
     def __init__(self, plan: Plan, datasets: Mapping[Any, Any], folder: Path, threads: int, jobs: int = 1) -> None:
         self.jobs = jobs
         self.plan, self.datasets, self.place, self.threads = plan, datasets, folder / BUDGET_FILE, threads
-        self.known: dict[str, dict[str, float]] = {"parameters": {}, "epoch_seconds": {}}
+        self.known: dict[str, dict[str, float]] = {"parameters": {}, "epoch_seconds": {}, "steps_per_epoch": {}}
         if self.place.exists():
             try:
                 self.known |= read_json(self.place)["known"]
@@ -75,20 +76,39 @@ class Budget:
         Raises:
             TrainingError: the first steps of a phase failed.
         """
-        return {
-            phase_key(phase, self.datasets[point], self.threads): self._epoch_seconds(phase, spec, number, point)
-            * phase.spec.training.epochs
-            for number, phase in enumerate(self._phases(spec, point))
-        }
+        found = {}
+        for number, phase in enumerate(self._phases(spec, point)):
+            seconds, epochs = self._pace(phase, spec, number, point)
+            found[phase_key(phase, self.datasets[point], self.threads)] = seconds * epochs
+        return found
+
+    def epochs(self, spec: RunSpec, point: Any) -> int:
+        """How many epochs the last phase of a run is trained, at most.
+
+        Raises:
+            TrainingError: the first steps could not be taken.
+        """
+        phases = self._phases(spec, point)
+        return self._pace(phases[-1], spec, len(phases) - 1, point)[1]
 
     def _phases(self, spec: RunSpec, point: Any) -> Sequence[Phase]:
         return kind_of(spec.task).phases(spec, self.datasets[point])
 
-    def _epoch_seconds(self, phase: Phase, spec: RunSpec, number: int, point: Any) -> float:
-        """How long an epoch of a phase takes, estimated from a few steps."""
-        return self._cached("epoch_seconds", phase.spec, point, lambda: self._measured(spec, number, point), phase.name)
+    def _pace(self, phase: Phase, spec: RunSpec, number: int, point: Any) -> tuple[float, int]:
+        """Seconds of an epoch of a phase, estimated from a few steps, and how many epochs it is trained."""
+        measured: list[tuple[float, int]] = []
 
-    def _measured(self, spec: RunSpec, number: int, point: Any) -> float:
+        def measure() -> tuple[float, int]:
+            if not measured:
+                measured.append(self._measured(spec, number, point))
+            return measured[0]
+
+        seconds = self._cached("epoch_seconds", phase.spec, point, lambda: measure()[0], phase.name)
+        steps = self._cached("steps_per_epoch", phase.spec, point, lambda: measure()[1], phase.name)
+        training = resolved(phase.spec.training, kind_of(spec.task).amount, int(steps))
+        return seconds, training.epochs or 1
+
+    def _measured(self, spec: RunSpec, number: int, point: Any) -> tuple[float, int]:
         from joblib import delayed
 
         try:
@@ -100,7 +120,7 @@ class Budget:
             raise TrainingError(
                 f"the first steps of {spec.model.cell} failed: {type(error).__name__}: {error}"
             ) from error
-        return float(found)
+        return float(found[0]), int(found[1])
 
     def parameters(self, spec: RunSpec, point: Any) -> int:
         """Number of parameters of a network."""
@@ -141,7 +161,7 @@ class Budget:
         whole = sum(self.phase_seconds(reference, point).values())
         spec = self.plan.spec(cell, 0, settings, point)
         *earlier, last = self.phase_seconds(spec, point).values()
-        return max(1, round((whole - sum(earlier)) / (last / spec.training.epochs)))
+        return max(1, round((whole - sum(earlier)) / (last / self.epochs(spec, point))))
 
     def _cached(self, what: str, spec: RunSpec, point: Any, measure: Any, phase: str = "training") -> float:
         key = _cache_key(spec, self.threads, self.datasets[point].fingerprint, phase)
@@ -167,13 +187,13 @@ def _parameters(spec: RunSpec, dataset: Any) -> int:
     return sum(value.numel() for value in problem.model.parameters())
 
 
-def _epoch_seconds_elsewhere(spec: RunSpec, number: int, threads: int, imports: tuple[str, ...]) -> float:
+def _epoch_seconds_elsewhere(spec: RunSpec, number: int, threads: int, imports: tuple[str, ...]) -> tuple[float, int]:
     import_modules(imports)
     return _epoch_seconds(spec, number, load_dataset(spec.task, spec.data), threads)
 
 
-def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> float:
-    """Seconds of an epoch of a run's phase, by its number."""
+def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> tuple[float, int]:
+    """Seconds and steps of an epoch of a run's phase, by its number."""
     import torch
 
     from gatewise.training.optimisation import Optimisation
@@ -192,4 +212,4 @@ def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> fl
             optimisation.step(problem.loss(step), f"the measured step {step + 1}")
             found.append(time.perf_counter() - start)
     measured = found[_WARM_UP:] or found
-    return steps * sum(measured) / len(measured)
+    return steps * sum(measured) / len(measured), steps

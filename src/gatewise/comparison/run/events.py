@@ -49,6 +49,7 @@ class PlanReady:
         threads: CPU threads of each.
         where: ``this process``, ``2 processes`` or the cluster's address.
         widths: the hidden size of each cell where the plan matches parameters; else empty.
+        epochs: of each training, at most, where they are derived from the size of the data; else None.
     """
 
     plan: Plan
@@ -58,6 +59,7 @@ class PlanReady:
     threads: int
     where: str
     widths: dict[str, int]
+    epochs: int | None = None
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,12 @@ def _ready(plan: Plan, context: ExecutionContext, jobs: int, cluster: str | None
             got=f"{plan.trainings:,} trainings, about {seconds / 86400:,.0f} days",
             fix="make the grid smaller, use --search tpe --trials 30, or add --yes",
         )
-    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, describe_place(jobs, cluster), widths)
+    epochs = None
+    if plan.base(point).training.epochs is None and plan.match != "time":
+        with contextlib.suppress(TrainingError):
+            epochs = context.budget.epochs(plan.spec(plan.cells[0], plan.seeds[0], None, point), point)
+    where = describe_place(jobs, cluster)
+    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs)
 
 
 def _record(

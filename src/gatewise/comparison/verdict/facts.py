@@ -186,7 +186,9 @@ class Facts:
     def decisive(self) -> tuple[Pair, ...]:
         """All pairs of cells, and the best cell with the best baseline."""
         chosen = [(first, second) for place, first in enumerate(self.cells) for second in self.cells[place + 1 :]]
-        return (*(self.between(first, second) for first, second in chosen), *self.against_baseline[:1])
+        if self.baseline is not None and self.cells:
+            chosen.append((self.cells[0], self.baseline))
+        return tuple(self.between(first, second) for first, second in chosen)
 
     def undecided(self) -> tuple[Pair, ...]:
         """Pairs of cells, and of the best cell and the best baseline, neither different nor shown to be equivalent."""

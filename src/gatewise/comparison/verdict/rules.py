@@ -99,8 +99,8 @@ def speed(facts: Facts) -> Ruling | None:
     if len(facts.cells) < 2:
         return None
     also = ("seconds_per_epoch", "training_seconds", "step_seconds")
-    inputs = inputs_of(facts, facts.cells, facts.against_best, also)
     fastest, others = facts.least(lambda cell: cell.time)
+    inputs = inputs_of(facts, facts.cells, facts.against_best if others else (), also)
     if others:
         return Ruling("speed-fastest", _names(fastest), inputs)
     steps, _ = facts.least(lambda cell: cell.step_seconds)
@@ -112,7 +112,7 @@ def size(facts: Facts) -> Ruling | None:
     smallest, others = facts.least(lambda cell: cell.parameters)
     if len(facts.cells) < 2 or not smallest:
         return None
-    inputs = inputs_of(facts, facts.cells, facts.against_best, ("parameters",))
+    inputs = inputs_of(facts, facts.cells, facts.against_best if others else (), ("parameters",))
     return Ruling("size-smallest" if others else "size-alike", _names(smallest), inputs)
 
 

@@ -36,6 +36,7 @@ class ClassificationKind(Kind):
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "pretraining")
+    estimators: ClassVar[Mapping[str, str]] = {"TextClassifier": "gatewise.kinds.classification.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.classification.report"
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:

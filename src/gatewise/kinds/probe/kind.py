@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.probe.spec import PROBES, ProbeModelSpec, ProbeSpec
+from gatewise.training.amount import Amount
 from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -26,7 +27,8 @@ class ProbeKind(Kind):
     unit: ClassVar[str] = "sequences"
     data_spec: ClassVar[type[Spec]] = ProbeSpec
     model_spec: ClassVar[type[Spec]] = ProbeModelSpec
-    default_training: ClassVar[Mapping[str, Any]] = {"epochs": 20, "batch_size": 50, "patience": 20}
+    default_training: ClassVar[Mapping[str, Any]] = {"batch_size": 50}
+    amount: ClassVar[Amount] = Amount(steps=4_000, least=20, most=60, patience=20)
     known: ClassVar[tuple[str, ...]] = PROBES
 
     def load(self, data: Any) -> ProbeDataset:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
 from gatewise.kinds.tagging.spec import TaggerSpec, TaggingDataSpec
+from gatewise.training.amount import Amount
 from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -34,15 +35,15 @@ class TaggingKind(Kind):
     data_spec: ClassVar[type[Spec]] = TaggingDataSpec
     model_spec: ClassVar[type[Spec]] = TaggerSpec
     default_training: ClassVar[Mapping[str, Any]] = {
-        "epochs": 15,
         "batch_size": 16,
         "learning_rate": 2e-3,
         "clip_norm": 5.0,
         "averaging": 0.999,
-        "patience": 15,
     }
+    amount: ClassVar[Amount] = Amount(steps=1_500, least=15, patience=15)
     known: ClassVar[tuple[str, ...]] = ("conll2003",)
     files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json")
+    estimators: ClassVar[Mapping[str, str]] = {"SequenceTagger": "gatewise.kinds.tagging.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.tagging.report"
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:

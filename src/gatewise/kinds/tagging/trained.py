@@ -140,8 +140,12 @@ class TrainedTagger(Trained):
         batch = encoded.batch(np.arange(len(sentences)))
         with torch.no_grad():
             inputs = self.model.inputs(batch)[:steps]
-        lengths = batch.lengths.clamp(max=steps)
-        return {"words": RecurrentInputs(self.model.recurrent, inputs, lengths)}
+            found = {"words": RecurrentInputs(self.model.recurrent, inputs, batch.lengths.clamp(max=steps))}
+            reader = self.model.characters
+            if reader is not None and reader.recurrent is not None:
+                spelt = reader.embedding(batch.characters[:steps])
+                found["characters"] = RecurrentInputs(reader.recurrent, spelt, batch.character_lengths.clamp(max=steps))
+        return found
 
     def predict_command(self, request: Request) -> None:
         """Tag texts; see `gatewise.kinds.tagging.commands.predict`."""

@@ -1,0 +1,63 @@
+"""The rules that the sentences of a verdict follow, in words, as docs/verdict.md states them."""
+
+from __future__ import annotations
+
+__all__ = ["RULES", "RULES_PAGE"]
+
+RULES_PAGE = "docs/verdict.md"
+RULES = {
+    "outcome-failed": "No recurrent model finished training.",
+    "outcome-nothing": (
+        "No model's interval lies wholly on the better side of knowing nothing (always giving the most frequent "
+        "answer of the training part)."
+    ),
+    "outcome-baseline": (
+        "The best baseline differs from the best cell and is better: the baseline is the model to take."
+    ),
+    "outcome-undecided": (
+        "The best cell and the best baseline do not differ: no cell is shown to be worth its time, so the baseline is "
+        "the model to take."
+    ),
+    "outcome-tie": (
+        "Several cells do not differ from the best one. Take the one with the least time per epoch among those whose "
+        "figure is within the margin of the best one's; one that is less than 5 % faster does not displace a better "
+        "one."
+    ),
+    "outcome-cell": "One cell differs from all others: it is the model to take.",
+    "reach": (
+        "A cell reaches a point of the axis if there, and at every smaller one, it differs from the best baseline and "
+        "has come at least half of the way from it to a perfect figure."
+    ),
+    "quality-alone": "Only one cell was compared: its figure is said, and nothing beside it.",
+    "quality-leader": "The cell with the best test figure differs from every other cell.",
+    "quality-tie": (
+        "Some cells do not differ from the one with the best test figure, and at least one of them is not shown to be "
+        "the same within the margin."
+    ),
+    "quality-same": (
+        "Some cells do not differ from the one with the best test figure, and all of them are shown to be the same "
+        "within the margin."
+    ),
+    "nothing": (
+        "Neither the best cell nor any other model has an interval that lies wholly on the better side of knowing "
+        "nothing."
+    ),
+    "baseline-beaten": "The best cell differs from the best baseline and is better.",
+    "baseline-better": "The best baseline differs from the best cell and is better.",
+    "baseline-undecided": "The best cell and the best baseline do not differ.",
+    "speed-fastest": "The cells with the least time per epoch; up to 5 % more counts as the same.",
+    "speed-alike": (
+        "All cells' times per epoch lie within 5 % of the least; the cells with the quickest streaming step are named, "
+        "where it was measured."
+    ),
+    "size-smallest": "The cells with the fewest parameters; up to 5 % more counts as the same.",
+    "size-alike": "All cells' numbers of parameters lie within 5 % of the least.",
+    "undecided": (
+        "Pairs of cells, and the best cell with the best baseline, that neither differ nor are shown to be the same "
+        "within the margin."
+    ),
+    "one-seed": "Each cell was trained with one seed: intervals are over test examples only.",
+    "two-seeds": "Each cell was trained with two seeds, which say little about the spread between seeds.",
+    "different-kernels": "Cells, or the runs of one cell, ran on different kernels.",
+}
+"""By the id that a record's sentence has as its ``rule``."""

@@ -1,0 +1,102 @@
+"""Why a verdict says what it says: for each sentence its rule, and the numbers that it was decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gatewise import words
+from gatewise.record import RULES, RULES_PAGE, Comparison
+from gatewise.reports.columns import scale_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["print_reasons", "reasons"]
+
+_COSTS = {
+    "seconds_per_epoch": ("per epoch", words.duration),
+    "training_seconds": ("training", words.duration),
+    "step_seconds": ("a streaming step", words.duration),
+    "parameters": ("parameters", words.count),
+}
+
+
+def reasons(record: Comparison) -> list[tuple[str, str, list[str]]]:
+    """For each sentence of the verdict: the sentence, its rule with the place where it is stated, and its numbers.
+
+    Args:
+        record: a comparison.
+    """
+    scale = scale_of(record)
+    titles = {model.name: model.title for model in record.models}
+    return [
+        (
+            said.sentence,
+            f"{said.rule}: {RULES.get(said.rule, 'a rule of a newer Gatewise')} ({RULES_PAGE}#{said.rule})",
+            list(_numbers(said.inputs, scale, titles)),
+        )
+        for said in record.verdict.statements
+    ]
+
+
+def print_reasons(record: Comparison, console: Console) -> None:
+    """Print them.
+
+    Args:
+        record: a comparison.
+        console: where to.
+    """
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print()
+    console.print(Text("Why", style="bold"))
+    for sentence, rule, numbers in reasons(record):
+        console.print(Text(sentence))
+        console.print(Padding(Text(f"Rule {rule}", style="cyan"), (0, 0, 0, 2)))
+        for line in numbers:
+            console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
+        console.print()
+
+
+def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str]) -> Iterator[str]:
+    for model in inputs.get("models", []):
+        parts = [f"{scale.value(model['estimate'])} ({_level(model)} {scale.interval(model['low'], model['high'])})"]
+        parts += [f"{write(model[name])} {said}" for name, (said, write) in _COSTS.items() if model.get(name)]
+        yield f"{model['title']}: {', '.join(parts)}"
+    for pair in inputs.get("pairs", []):
+        yield _pair(pair, scale, titles, inputs["significance"])
+    for point in inputs.get("points", []):
+        for decided in point["decisions"]:
+            cell, baseline = (titles.get(decided[name], decided[name]) for name in ("cell", "baseline"))
+            yield (
+                f"{inputs['axis']} {words.number(point['value'])}: {cell} {scale.value(decided['estimate'])}, "
+                f"{baseline} {scale.value(decided['baseline_estimate'])}, half of the way to a perfect figure "
+                f"{scale.value(decided['half_way'])}, corrected p {words.p_value(decided['adjusted_p_value'])}"
+            )
+    if inputs.get("trivial") is not None:
+        yield f"Knowing nothing reaches {scale.value(inputs['trivial'])}"
+    if inputs.get("pairs"):
+        margin = scale.gap(inputs["margin"]) if scale.percent else f"{inputs['margin']:.3g}"
+        yield f"Margin {margin}; significance {inputs['significance']:g}"
+    if "seeds" in inputs:
+        yield f"Seeds: {inputs['seeds']}"
+    for cell, kernels in inputs.get("kernels", {}).items():
+        yield f"{titles.get(cell, cell)}: {', '.join(kernels)}"
+
+
+def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str], significance: float) -> str:
+    first, second = (titles.get(pair[name], pair[name]) for name in ("first", "second"))
+    found = "different" if pair["adjusted_p_value"] < significance else "not shown to be different"
+    if pair["equivalent"]:
+        found += ", shown to be the same within the margin"
+    interval = scale.interval(pair["low"], pair["high"], signed=True)
+    return (
+        f"{first} minus {second}: {scale.signed(pair['estimate'])} ({_level(pair)} {interval}), "
+        f"corrected p {words.p_value(pair['adjusted_p_value'])}: {found}"
+    )
+
+
+def _level(entry: Mapping[str, Any]) -> str:
+    return f"{100 * entry['level']:.0f} % interval"

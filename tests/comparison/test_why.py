@@ -1,0 +1,190 @@
+"""Every sentence of a verdict has a rule that is documented, and follows from the numbers that the record holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatewise.cli import main
+from gatewise.comparison.verdict.rules import apply_again
+from gatewise.record import RULES, Answer, Comparison, compact_json, comparison_from
+from gatewise.reports.why import reasons
+from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+
+PAGE = Path(__file__).parents[2] / "docs" / "verdict.md"
+CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
+MANY = ("rnn", "lstm", "gru", "bilstm", "bigru", "mingru", "gru*2")
+WORLDS: dict[str, Callable[[], Comparison]] = {
+    "baseline leads, one seed": lambda: made_up_record(CELLS),
+    "two seeds": lambda: made_up_record(CELLS, seeds=2),
+    "different kernels": lambda: made_up_record(
+        {"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3, kernels={"gru": "reference"}
+    ),
+    "a leader": lambda: made_up_record({"baseline": 0.6, "rnn": 0.7, "lstm": 0.9, "gru": 0.8}, seeds=3),
+    "the same": lambda: made_up_record({"lstm": 0.88, "gru": 0.88}, seeds=3, margin=0.2),
+    "the baseline is better": lambda: made_up_record({"baseline": 0.95, "lstm": 0.7, "gru": 0.6}, seeds=3),
+    "many cells": lambda: made_up_record(
+        {"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(MANY)}}
+    ),
+    "one cell": lambda: made_up_record({"gru": 0.8}),
+    "a baseline alone": lambda: made_up_record({"baseline": 0.8}),
+    "all failed": lambda: made_up_record({}, failed=["gru-seed0"]),
+    "nothing learned": lambda: made_up_record({"baseline": 0.503, "gru": 0.501}, seeds=2),
+    "a forecast": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.02, "gru": 0.018}, windows=300),
+    "no skill": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.03, "gru": 0.04}, windows=300),
+    "a language model": lambda: made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 140.0}, tokens=400),
+    "a probe": lambda: made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200, 400)),
+    "a probe that nobody solves": lambda: made_up_probe({"rnn": 0}, lengths=(50, 100)),
+}
+
+
+@cache
+def world(name: str) -> Comparison:
+    """A made-up comparison, as it is read from its file."""
+    return comparison_from(json.loads(compact_json(WORLDS[name]())))
+
+
+@pytest.fixture(params=list(WORLDS))
+def record(request: pytest.FixtureRequest) -> Comparison:
+    return world(request.param)
+
+
+def test_the_page_states_every_rule_in_the_same_words() -> None:
+    parts = re.split(r"^### (\S+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    stated = {name: " ".join(text.split()) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    assert set(stated) == set(RULES)
+    for name, words in RULES.items():
+        assert stated[name].startswith(words), name
+
+
+def test_every_rule_is_followed_somewhere() -> None:
+    seen = {said.rule for name in WORLDS for said in world(name).verdict.statements}
+    assert set(RULES) - seen == {"speed-alike"}, "made up in test_verdict.py's own facts"
+
+
+def test_applying_the_rule_again_gives_the_same(record: Comparison) -> None:
+    for said in record.verdict.statements:
+        assert said.rule in RULES
+        again = apply_again(said.rule, said.inputs)
+        assert again is not None and again.rule == said.rule, said.sentence
+        if isinstance(said, Answer):
+            assert again.models == said.models, said.sentence
+    again = apply_again(record.verdict.rule, record.verdict.inputs)
+    assert again is not None
+    assert (again.models, again.recommended) == (record.verdict.leaders, record.verdict.recommended)
+
+
+def test_an_independent_reading_of_the_rules_agrees(record: Comparison) -> None:
+    """The page's rules, written down once more from the recorded numbers alone, in as few lines as they need."""
+    for said in record.verdict.statements:
+        assert _read(said.rule, said.inputs) == said.rule, said.sentence
+
+
+def test_other_numbers_give_another_outcome() -> None:
+    verdict = world("a leader").verdict
+    inputs = json.loads(compact_json(verdict.answers["quality"].inputs))
+    for pair in inputs["pairs"]:
+        pair["adjusted_p_value"] = 0.5
+    again = apply_again("quality-leader", inputs)
+    assert again is not None and again.rule == "quality-tie" and len(again.models) == 3
+    reach = world("a probe").verdict.answers["reach"]
+    inputs = json.loads(compact_json(reach.inputs))
+    for decision in inputs["points"][0]["decisions"]:
+        decision["adjusted_p_value"] = 0.5
+    assert reach.models == ("lstm",) and apply_again("reach", inputs) is None
+
+
+def test_the_inputs_are_those_of_the_record(record: Comparison) -> None:
+    figures = {model.name: model.figure for model in record.models}
+    p_values = {frozenset((pair.first, pair.second)): pair.adjusted_p_value for pair in record.differences}
+    for said in record.verdict.statements:
+        for model in said.inputs.get("models", []):
+            assert model["estimate"] == figures[model["name"]].estimate
+        for pair in said.inputs.get("pairs", []):
+            assert pair["adjusted_p_value"] == p_values[frozenset((pair["first"], pair["second"]))]
+
+
+def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = world("a probe")
+    (tmp_path / "comparison.json").write_text(compact_json(made), encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["report", str(tmp_path), "--format", "markdown", "--why"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert left.value.code == 0
+    for sentence, rule, numbers in reasons(made):
+        assert f"{sentence} Rule {rule}" in out
+        assert numbers or made.verdict.rule == "outcome-failed"
+        for line in numbers:
+            assert line in out
+    assert "docs/verdict.md#reach" in out and "corrected p < 0.001" in out and "not shown to be different" in out
+
+
+def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
+    question = rule.split("-")[0]
+    if rule in ("one-seed", "two-seeds"):
+        return {1: "one-seed", 2: "two-seeds"}.get(inputs["seeds"])
+    if rule == "different-kernels":
+        return rule if len({kernel for used in inputs["kernels"].values() for kernel in used}) > 1 else None
+    if rule == "reach":
+        return rule if _reaches(inputs) else None
+    sign = 1 if inputs["higher_is_better"] else -1
+    cells = [model for model in inputs["models"] if not model["baseline"]]
+    if question in ("speed", "size"):
+        key = "seconds_per_epoch" if question == "speed" else "parameters"
+        alike = max(cell[key] for cell in cells) <= 1.05 * min(cell[key] for cell in cells)
+        return f"{question}-alike" if alike else "speed-fastest" if question == "speed" else "size-smallest"
+    if rule == "outcome-failed":
+        return None if cells else rule
+    best = max(cells, key=lambda cell: sign * cell["estimate"])
+    baselines = [model for model in inputs["models"] if model["baseline"]]
+    others = {
+        pair["first"] if pair["second"] == best["name"] else pair["second"]: pair
+        for pair in inputs["pairs"]
+        if best["name"] in (pair["first"], pair["second"])
+    }
+    differs = {name: pair["adjusted_p_value"] < 0.05 for name, pair in others.items()}
+    tied = [others[cell["name"]] for cell in cells if cell is not best and not differs.get(cell["name"], True)]
+    trivial = inputs.get("trivial")
+    ends = [model["low"] if sign > 0 else -model["high"] for model in inputs["models"]]
+    nothing = trivial is not None and all(end <= sign * trivial for end in ends)
+    if question == "nothing":
+        return rule if nothing else None
+    if question == "quality":
+        if len(cells) == 1:
+            return "quality-alone"
+        same = all(pair["equivalent"] for pair in tied)
+        return "quality-leader" if not tied else "quality-same" if same else "quality-tie"
+    if question == "undecided":
+        left = [pair for pair in inputs["pairs"] if pair["adjusted_p_value"] >= 0.05 and not pair["equivalent"]]
+        return rule if left else None
+    ahead = bool(baselines) and sign * (best["estimate"] - baselines[0]["estimate"]) > 0
+    decided = bool(baselines) and differs[baselines[0]["name"]]
+    if question == "baseline":
+        return "baseline-undecided" if not decided else "baseline-beaten" if ahead else "baseline-better"
+    if nothing:
+        return "outcome-nothing"
+    if baselines and not decided:
+        return "outcome-undecided"
+    if baselines and not ahead:
+        return "outcome-baseline"
+    return "outcome-tie" if tied else "outcome-cell"
+
+
+def _reaches(inputs: Mapping[str, Any]) -> bool:
+    """Whether any cell reaches the first point: then, and only then, there is a reach to speak of."""
+    sign = 1 if inputs["higher_is_better"] else -1
+    return any(
+        decision["adjusted_p_value"] < 0.05
+        and sign * decision["estimate"] >= sign * (decision["baseline_estimate"] + _perfect(decision)) / 2
+        for decision in inputs["points"][0]["decisions"]
+    )
+
+
+def _perfect(decision: Mapping[str, Any]) -> float:
+    return float(2 * decision["half_way"] - decision["baseline_estimate"])
