@@ -149,7 +149,7 @@ class Scale:
     """Writes the values of one metric, all with the same number of decimals.
 
     Args:
-        title: the metric in words: ``accuracy``, ``perplexity``.
+        title: the metric's title: ``accuracy``, ``perplexity``.
         higher_is_better: its direction.
         percent: a fraction shown times 100, differences in points.
         decimals: digits after the decimal point; below 0, values are written with a power of ten.
@@ -257,7 +257,7 @@ def number(value: object) -> str:
 
 
 def ratio(value: float) -> str:
-    """How many times as much, in words that follow a verb.
+    """How many times as much, as text that follows a verb.
 
     Example:
         >>> ratio(0.779), ratio(1.282), ratio(12.4)

@@ -218,7 +218,7 @@ class ComparisonDisplay:
 
 
 def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
-    """The frozen plan in words: cells, search, seeds, and how long it takes."""
+    """The frozen plan as text: cells, search, seeds, and how long it takes."""
     cells = ", ".join(title_of(cell) for cell in plan.cells)
     lines = [f"Plan: {cells}; {_plural(len(plan.seeds), 'seed')} each"]
     if plan.axis is not None:

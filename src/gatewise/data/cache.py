@@ -38,7 +38,7 @@ class Remote:
         url: its address; empty: it cannot be downloaded and must be put into the cache folder by hand.
         path: inside the cache folder.
         checksum: ``sha256:`` or ``md5:`` and the digest in hexadecimal; of a ``.gz`` path, of the uncompressed content.
-        size: in words, ``6 MB``.
+        size: as text, ``6 MB``.
     """
 
     url: str

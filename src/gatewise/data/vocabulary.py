@@ -159,7 +159,7 @@ def _tokenizer(numbers: dict[str, int]) -> Tokenizer:
 
     tokenizer = Tokenizer(WordLevel(numbers, unk_token=UNKNOWN))
     tokenizer.normalizer = Sequence([Replace(Regex(_TAG), " "), Lowercase()])
-    # "removed" together with "invert" drops what lies between the matches
+    # "removed" together with "invert" drops the text between the matches
     tokenizer.pre_tokenizer = Split(Regex(_TOKEN), behavior="removed", invert=True)
     return tokenizer
 

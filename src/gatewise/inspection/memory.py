@@ -68,7 +68,7 @@ def memory_curve(
         seed: of the projections and of the fresh weights.
 
     Returns:
-        Ready for JSON: ``lags`` (0, 1, ..), ``sequences``, ``projections``, ``estimator`` (in words), ``kernel``, and
+        Ready for JSON: ``lags`` (0, 1, ..), ``sequences``, ``projections``, ``estimator`` (as text), ``kernel``, and
         ``trained`` and ``initialisation``, each with ``norms`` (one per lag), ``half_life`` (see `half_life`; None: the
         norm does not shrink) and ``reach`` (see `reach`).
 

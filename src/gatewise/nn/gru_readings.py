@@ -36,7 +36,7 @@ def convert_gru(layer: GRU, *, reset: str | None = None, update: str | None = No
         A new GRU that computes the same.
 
     Raises:
-        ConversionError: the weights have no exact form in the other reading; says where and why.
+        ConversionError: the weights have no exact form in the other reading; the message names where and why.
         OptionError: not a GRU, or another value of reset or update.
 
     Example:

@@ -176,7 +176,7 @@ class Recurrent(Foundation):
         return Session(self, batch)
 
     def flatten_parameters(self) -> None:
-        """Lay the weights out as cuDNN wants them; nothing on other devices, nor for layers cuDNN does not have."""
+        """Lay the weights out as cuDNN requires; nothing on other devices, nor for layers cuDNN does not have."""
         packed.flatten_for_cudnn(self)
 
     def initial_state(self, batch: int | None = None) -> Any:

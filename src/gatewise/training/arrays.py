@@ -141,14 +141,14 @@ class ArrayBaseline(Baseline):
 
     @abstractmethod
     def fit_arrays(self, inputs: Array, targets: Array) -> int:
-        """Learn from (N, T, I) and (N, ...); returns the number of parameters."""
+        """Fit on (N, T, I) and (N, ...); returns the number of parameters."""
 
     @abstractmethod
     def answer(self, inputs: Array) -> Array:
         """Predictions (N, O) for (N, T, I)."""
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part."""
+        """Fit on the training part."""
         rows = dataset.parts["train"]
         self._parameters = self.fit_arrays(dataset.inputs[rows], dataset.targets[rows])
 

@@ -45,7 +45,7 @@ def dropout(default: float, help: str = "Probability of zeroing an input or feat
 
 
 def embedding_size(default: int = 128) -> Any:
-    """The size of the vectors that stand for words or tokens."""
+    """The embedding size of words or tokens."""
     return setting(default, "Numbers per word or token.", minimum=1)
 
 

@@ -109,7 +109,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
         return loaded
 
     def _own_files(self) -> dict[str, dict[str, Any]]:
-        """Files of the estimator beside those of its kind."""
+        """Files of the estimator besides those of its kind."""
         values = {name: _written(value) for name, value in self.get_params(deep=False).items()}
         return {_PARAMETERS: {"format_version": 1, "parameters": values}}
 

@@ -1,7 +1,7 @@
 """What a kind of problem offers: protocols and base classes only; no kind is known here. Imports no torch.
 
 A kind is one folder: an instance of `Kind` called ``KIND`` in its ``__init__.py``, which imports no torch, and
-beside it specs, data, network, problem, trained runs, baselines, report and commands. The registry finds it.
+in it specs, data, network, problem, trained runs, baselines, report and commands. The registry finds it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Judgement:
     Attributes:
         trivial: the trivial prediction, as (words that complete "better than ...", its figure); None: unknown.
         skill: whether a figure counts as skill only beyond a baseline (forecasts): the fraction of its error that is
-            saved stands in the tables.
+            saved is in the tables.
         skill_against: name of the baseline that skill is measured against; None, or where it is missing: the best one.
         harder_with: settings that make the problem harder as they grow, so that along them it makes sense to ask how
             far a cell still succeeds.
@@ -183,7 +183,7 @@ class Baseline(ABC):
 
     @abstractmethod
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part."""
+        """Fit on the training part."""
 
     @property
     @abstractmethod

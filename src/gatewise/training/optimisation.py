@@ -73,7 +73,7 @@ class Optimisation:
 
         Args:
             loss: of the batch.
-            place: epoch and step in words, for the message.
+            place: epoch and step, for the message.
 
         Returns:
             The task's loss, in nats or whatever it is measured in.
@@ -138,7 +138,7 @@ class Optimisation:
                 value.copy_(tensors[f"weight.{name}"])
                 if self._average:
                     self._average[name].copy_(tensors[f"average.{name}"])
-                # a weight that no step needed has no moments, one that only some steps needed has fewer steps behind it
+                # a weight without gradients has no moments, one with few gradients a lower step count
                 if f"exp_avg.{name}" in tensors:
                     # a checkpoint of an older version has no steps: every weight took all of them
                     step = tensors.get(f"{_STEP}.{name}", torch.tensor(float(done)))

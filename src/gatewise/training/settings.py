@@ -39,8 +39,8 @@ class Setting:
         default: its value where none is given.
         help: what it is, in one sentence.
         choices: its values, or a function that returns them.
-        minimum: least value; ``open_minimum``: it lies above.
-        below: every value lies below.
+        minimum: least value; ``open_minimum``: exclusive.
+        below: exclusive upper bound.
         is_path: it names a file, so that plans and other processes make it absolute.
         reads: it describes how a file is read; `gatewise evaluate` has it too.
         aliases: further names on the command line.

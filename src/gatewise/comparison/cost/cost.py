@@ -301,7 +301,7 @@ def measure_alone(run_folder: str | Path, *, modules: Sequence[str] = (), second
 
 
 def _main(arguments: Sequence[str]) -> None:
-    """Measure the run whose folder is named first, after importing the modules named behind it."""
+    """Measure the run of the first argument, after importing the modules of the others."""
     from gatewise.inspection import memory_of
 
     folder, *modules = arguments

@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DataReady:
-    """The data is read and split; ``resumed`` says that the folder already holds a part of this comparison."""
+    """The data is read and split; ``resumed``: the folder already holds a part of this comparison."""
 
     plan: Plan
     dataset: Dataset

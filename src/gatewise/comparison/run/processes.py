@@ -29,7 +29,7 @@ def processes(jobs: int, **options: Any) -> Any:
 
 
 def end_with(parent: int) -> None:
-    """End this process soon after its parent process ends, so that a killed comparison leaves no orphans behind.
+    """End this process soon after its parent process ends, so that a killed comparison leaves no orphans.
 
     The last checkpoint is enough to resume from.
 

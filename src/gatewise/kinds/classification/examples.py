@@ -48,8 +48,8 @@ def _most_wrong(runs: Sequence[Run], truth: np.ndarray[Any, Any]) -> list[int]:
     given = np.mean([run.predictions["truth_probability"] for run in runs], axis=0)
     right = np.array([np.asarray(run.predictions["predicted"]) == truth for run in runs])
     always = np.flatnonzero(~right.any(axis=0))
-    surest = always[np.argsort(given[always], kind="stable")][:_WRONG_SHOWN]
-    return [int(index) for index in surest]
+    most_confident = always[np.argsort(given[always], kind="stable")][:_WRONG_SHOWN]
+    return [int(index) for index in most_confident]
 
 
 def _excerpt(text: str) -> str:

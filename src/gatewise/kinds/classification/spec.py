@@ -35,7 +35,7 @@ class DataSpec(Spec):
     label: str | None = setting(None, "Column of the labels; the column called label if not given.", reads=True)
     test: str | None = setting(None, "Second file, used only for testing; else a part is held out.", is_path=True)
     examples: int | None = setting(
-        None, "Examples to learn from, at most, chosen by content; validation and test stay whole.", minimum=10
+        None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )
     unlabelled: str | None = setting(None, "File with further texts, one a line, for --pretrain.", is_path=True)
     download: bool = common.download()

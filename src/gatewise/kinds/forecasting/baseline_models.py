@@ -130,7 +130,7 @@ class RidgeOnWindow:
         targets = self._scalings[0].target_mean.size
         deviation = self._of(windows, "target_deviation")[:, place, None]
         parts = [(past[:, :, place] - past[:, -1:, place]) / deviation]
-        beside = self._of(windows, "deviation")
+        deviations = self._of(windows, "deviation")
         for feature in range(targets, past.shape[2]):
-            parts.append((past[:, :, feature] - past[:, -1:, feature]) / beside[:, feature, None])
+            parts.append((past[:, :, feature] - past[:, -1:, feature]) / deviations[:, feature, None])
         return np.concatenate([*parts, np.ones((len(past), 1))], axis=1)

@@ -147,8 +147,8 @@ class Forecaster(nn.Module):
         alone = past[:, :, : self.targets].reshape(steps, batch * self.targets, 1)
         if not self.features:
             return alone
-        beside = past[:, :, self.targets :].repeat_interleave(self.targets, dim=1)
-        return torch.cat([alone, beside], dim=2)
+        features = past[:, :, self.targets :].repeat_interleave(self.targets, dim=1)
+        return torch.cat([alone, features], dim=2)
 
     def _normalised(self, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Windows without their own level and scale, and both of the targets: (1, sequences, K or 1)."""
@@ -170,14 +170,14 @@ class Forecaster(nn.Module):
 
     def _recursive(self, windows: Tensor) -> Tensor:
         output, state = self.recurrent(windows)
-        beside = windows[-1:, :, self.alone :]
+        features = windows[-1:, :, self.alone :]
         steps: list[Tensor] = []
         while True:
             written = self.head(self.dropout(output[-1])).view(1, -1, self.alone, self.written)
             steps.append(written)
             if len(steps) == self.horizon:
                 return torch.cat(steps)
-            output, state = self.recurrent(torch.cat([written[..., 0], beside], dim=2), state)
+            output, state = self.recurrent(torch.cat([written[..., 0], features], dim=2), state)
 
     def _read_segments(self, windows: Tensor) -> Tensor:
         count = self.lookback // self.segment

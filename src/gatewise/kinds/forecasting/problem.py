@@ -128,7 +128,7 @@ def pinball_loss(found: Tensor, truth: Tensor, levels: Sequence[float]) -> Tenso
 def forecast_windows(
     model: Forecaster, scaled: ScaledSeries, windows: Windows, weights: Mapping[str, Tensor] | None = None
 ) -> npt.NDArray[np.float64]:
-    """Scaled forecasts of windows; quantiles are put in order.
+    """Scaled forecasts of windows; quantiles are sorted.
 
     Args:
         model: the network; it is in evaluation mode afterwards.

@@ -118,8 +118,8 @@ class TrainedForecaster(Trained):
             grown = replace(series, values=values, times=np.arange(len(values), dtype=np.float64))
             windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(values) - 1]))
             found, quantiles = self._values([grown], windows, scalings)
-            beside = np.repeat(values[-1:, targets:], horizon, axis=0)
-            values = np.concatenate([values, np.concatenate([found[0], beside], axis=1)])
+            features = np.repeat(values[-1:, targets:], horizon, axis=0)
+            values = np.concatenate([values, np.concatenate([found[0], features], axis=1)])
         start = len(series.values)
         return Future(
             series.name,

@@ -70,7 +70,7 @@ class ScaledSeries:
         """Past and future of some windows.
 
         Args:
-            windows: where windows lie.
+            windows: the windows.
             chosen: (B,) which of them.
 
         Returns:

@@ -23,7 +23,7 @@ class ConstantBaseline(Baseline):
     reason: ClassVar[str] = "the same answer to every sequence: chance"
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part."""
+        """Fit on the training part."""
         self._model = ConstantAnswer().fit(dataset)
 
     @property

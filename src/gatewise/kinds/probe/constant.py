@@ -23,7 +23,7 @@ class ConstantAnswer:
     """
 
     def fit(self, dataset: ProbeDataset) -> ConstantAnswer:
-        """Learn from the training part."""
+        """Fit on the training part."""
         answers: npt.NDArray[Any] = dataset.train.answers
         if dataset.classes == 0:
             self._answer = answers.mean(axis=0, dtype=np.float64)[:, None]

@@ -49,7 +49,7 @@ class ProbeProblem(Problem):
         dataset: the sequences.
         batch_size: sequences per step.
         seed: of the order of the batches.
-        device: where the model lies.
+        device: of the model.
     """
 
     unit: ClassVar[str] = "sequences"
@@ -118,7 +118,7 @@ def answer(
         dataset: what the sequences are.
         part: the sequences.
         weights: other weights to use instead of the model's own.
-        device: where the model lies.
+        device: of the model.
     """
     model.eval()
     found = []

@@ -26,7 +26,7 @@ class ProbeSpec(Spec):
 
     data: str = setting("adding", "adding, temporal-order, copy or parity.", choices=PROBES)
     length: int = setting(100, "Steps of a probe's sequences.", minimum=10)
-    examples: int = setting(10_000, "Examples to learn from.", minimum=100)
+    examples: int = setting(10_000, "Training examples.", minimum=100)
     data_seed: int = setting(0, "Seed from which a probe's sequences are drawn, the same for every cell.", minimum=0)
 
 

@@ -78,7 +78,7 @@ class Scaled:
 
     Attributes:
         exact: whether no relevant path underflowed: no single step spans more than the precision, and the product of
-            forward and backward, by which every marginal is divided, lies far above its smallest number.
+            forward and backward, by which every marginal is divided, is far above its smallest number.
         log_partition: (B,).
     """
 

@@ -86,7 +86,7 @@ class FeatureTable:
             self.sizes.append(len(kept))
 
     def groups(self, words: Words) -> list[Group]:
-        """The features of some sentences, their places one behind the other."""
+        """The features of some sentences, their positions concatenated."""
         found = []
         for columns, (names, places) in zip(self._columns, self._named(words), strict=True):
             rows = [[columns[feature] for feature in features if feature in columns] for features in names]

@@ -217,7 +217,7 @@ def _may_follow(scheme: str, before: tuple[str, str], after: tuple[str, str]) ->
         return after[0] != "B" or same
     if scheme == "iob2":
         return after[0] != "I" or same
-    within = before[0] in "BI"  # the span goes on
+    within = before[0] in "BI"  # the span continues
     continues = after[0] in ("I", _LAST[scheme])
     return within == continues and (not within or same)
 

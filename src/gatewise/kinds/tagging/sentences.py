@@ -15,7 +15,7 @@ class Sentence:
         words: T words as they were written.
         tags: T tags; empty where the file holds none.
         line: the line of the first word, from 1.
-        lines: every word's line where the words do not stand on consecutive lines from `line`; else empty.
+        lines: every word's line where the words are not on consecutive lines from `line`; else empty.
 
     Example:
         >>> Sentence(("EU", "rejects"), ("B-ORG", "O"), line=3).line_of(1)

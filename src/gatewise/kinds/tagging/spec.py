@@ -50,7 +50,7 @@ class TaggingDataSpec(Spec):
         None, "File that decides which weights are kept; else a part is held out.", is_path=True
     )
     examples: int | None = setting(
-        None, "Examples to learn from, at most, chosen by content; validation and test stay whole.", minimum=10
+        None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )
     embeddings: str | None = setting(
         None, "Text file of word vectors (GloVe, word2vec) that initialise the word embedding.", is_path=True

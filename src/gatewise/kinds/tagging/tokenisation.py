@@ -60,7 +60,7 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _ranges() -> list[str]:
-    """Ranges of combining marks as they stand in a character class."""
+    """Ranges of combining marks for a character class."""
     found: list[str] = []
     start: int | None = None
     for point in (*range(0x300, 0x1F000), 0x1F000, *range(0xE0100, 0xE01F1)):

@@ -35,7 +35,7 @@ _MOST_CONFUSED = 200
 
 @dataclass(frozen=True)
 class Entity:
-    """A span of a text: its type, its words as they stand there, first character and the one after the last."""
+    """A span of a text: its type, its text, first character and the one after the last."""
 
     label: str
     text: str

@@ -109,7 +109,7 @@ def run_benchmark(
     """Measure everything.
 
     Args:
-        threads: torch's threads while it runs; put back afterwards.
+        threads: torch's threads while it runs; restored afterwards.
         quick: three small shapes, little time each: shows that everything works, not how fast it is.
         seconds: per mode, cell and shape; default 1.0, quick 0.05.
         cells: which of ``rnn``, ``gru``, ``lstm``.

@@ -42,7 +42,7 @@ class Spacing:
 
     @property
     def title(self) -> str:
-        """In words."""
+        """As text."""
         if self.rule in ("rows", "business"):
             return {"rows": "row by row", "business": "every business day"}[self.rule]
         if self.rule == "calendar":
@@ -115,7 +115,7 @@ def read_times(values: Sequence[Any], places: Sequence[str], column: str) -> tup
 
     Args:
         values: as written, or timestamps.
-        places: where each stands, for messages: ``prices.csv, line 3``.
+        places: of each value, for messages: ``prices.csv, line 3``.
         column: the column's name.
 
     Returns:

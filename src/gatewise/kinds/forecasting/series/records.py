@@ -18,7 +18,7 @@ __all__ = ["PARTS", "Series", "SeriesDataset", "Windows", "series_fingerprint"]
 
 PARTS = ("train", "validation", "test")
 WINDOW_RULE = (
-    "the steps to be forecast lie in one part; the look-back may reach into the part before, whose values are known by"
+    "the steps to be forecast are in one part; the look-back may reach into the part before, whose values are known by"
     " then"
 )
 
@@ -46,13 +46,13 @@ class Series:
     breaks: tuple[int, ...] = ()
 
     def rows(self, part: str) -> tuple[int, int]:
-        """First row of a part and the row behind its last."""
+        """First row of a part and the row after its last."""
         edges = (0, *self.borders)
         place = PARTS.index(part)
         return edges[place], edges[place + 1]
 
     def origins(self, part: str, lookback: int, horizon: int) -> npt.NDArray[np.int64]:
-        """Rows from which to forecast: the last known row of each window whose future lies in the part.
+        """Rows from which to forecast: the last known row of each window whose future is in the part.
 
         Example:
             >>> Series("", np.arange(9.0), np.ones((9, 1)), (5, 7, 9)).origins("test", 3, 2).tolist()
