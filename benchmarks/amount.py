@@ -2,7 +2,7 @@
 
     python benchmarks/amount.py --seeds 2
 
-Texts: film verdicts (``rotten-tomatoes``), and German captions of Multi30k (``multi30k/`` of the cache folder), labelled
+Texts: film verdicts (``rotten-tomatoes``), and German captions of Multi30k (``multi30k`` in the cache folder), labelled
 with the verb of their English side. Of each the first 200, 600, 2,000 and 8,000 are used; training stops nowhere early.
 """
 
@@ -70,9 +70,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", nargs="+", type=int, default=[300, 1_100, 2_500])
     chosen = parser.parse_args()
-    print(
-        "| texts | steps | epochs | seed | best epoch | validation | test | CPU seconds |\n|---|---|---|---|---|---|---|---|"
-    )
+    heads = ("texts", "steps", "epochs", "seed", "best epoch", "validation", "test", "CPU seconds")
+    print(f"| {' | '.join(heads)} |")
+    print("|---" * len(heads) + "|")
     with tempfile.TemporaryDirectory() as place:
         for name, make in (("films", film_verdicts), ("german", german_captions)):
             rows = make()
