@@ -1,4 +1,4 @@
-"""How long to train where nobody says: enough steps for small data, few epochs for large. Imports no torch."""
+"""The default amount of training: enough steps for small data, few epochs for large. Imports no torch."""
 
 from __future__ import annotations
 
