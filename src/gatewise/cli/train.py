@@ -65,7 +65,7 @@ def train(
         task, data = task or chosen.task, data or chosen.data
         settings = {**chosen.settings, **settings}
     name = data or "imdb"
-    settings = {**settings, "cell": cell or settings.get("cell", "gru")}
+    settings = settings if cell is None else {**settings, "cell": cell}
     found = task_of(name, task=task, given=tuple(settings))
     spec = make_spec(found, name, typed_settings(found, settings))
     suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")

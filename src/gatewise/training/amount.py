@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from gatewise.training.spec import TrainingSpec
@@ -22,7 +23,8 @@ class Amount:
         steps: optimizer steps to reach.
         least: epochs at least, whatever the size of the data.
         most: epochs at most, where the data are few.
-        patience: epochs without a better validation figure before stopping, at least; a third of derived epochs.
+        patience: epochs without a better validation figure before stopping, at least;
+            a third of the epochs where that is more.
     """
 
     steps: int = 1_100
@@ -48,6 +50,7 @@ def resolved(training: TrainingSpec, amount: Amount, steps_per_epoch: int) -> Tr
     """
     epochs, patience = training.epochs, training.patience
     derived = max(amount.least, min(amount.most, -(-amount.steps // max(1, steps_per_epoch))))
+    epochs = derived if epochs is None else epochs
     if patience is None:
-        patience = amount.patience if epochs is not None else max(amount.patience, round(derived * _PATIENCE + 0.5))
-    return dataclasses.replace(training, epochs=derived if epochs is None else epochs, patience=patience)
+        patience = max(amount.patience, math.ceil(epochs * _PATIENCE))
+    return dataclasses.replace(training, epochs=epochs, patience=patience)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -145,7 +146,7 @@ class TrainedArrays(Trained):
             raise OptionError("there is no file to predict", fix=f"gatewise predict {request.run} --file FILE")
         if not request.file.is_file():
             raise DataError(f"there is no file {request.file}", fix="check the path")
-        found, targets = self.kind.read(type(self.spec.data)(str(request.file), **request.settings))
+        found, targets = self.kind.read(dataclasses.replace(self.spec.data, data=str(request.file), **request.settings))
         inputs = checked_inputs(str(request.file), found)
         trained = int(RunFolder(request.run).content(SIZES_FILE)["features"])
         if inputs.shape[2] != trained:

@@ -10,6 +10,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,12 +106,14 @@ class ArrayDataset:
         """Sequences of each part."""
         return {part: len(rows) for part, rows in self.parts.items()}
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all values and parts."""
         digest = hashlib.sha256(repr((self.inputs.shape, self.targets.shape, str(self.targets.dtype))).encode())
-        for each in (self.inputs, self.targets, *self.parts.values()):
+        for each in (self.inputs, self.targets):
             digest.update(np.ascontiguousarray(each).tobytes())
+        for part, rows in self.parts.items():
+            digest.update(f"{part} {len(rows)}".encode() + np.ascontiguousarray(rows).tobytes())
         return digest.hexdigest()
 
 

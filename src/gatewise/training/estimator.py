@@ -128,6 +128,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
             model=kind.model_spec(**{name: values[name] for name in settings_in(kind, "model")}),
             training=TrainingSpec(**{name: values[name] for name in settings_in(kind, "training")}),
             pretraining=values.get(_PRETRAINING),
+            task=self.task,
         )
 
     def _train(self, spec: RunSpec, dataset: Any, on_event: Listener | None) -> None:

@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import warnings
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.training.checks import check_choice, check_string
 from gatewise.training.kind import Kind
+from gatewise.training.settings import RESERVED, settings_of
+from gatewise.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo
@@ -37,6 +40,7 @@ __all__ = [
 GROUP = "gatewise.kinds"
 _HOME = "gatewise.kinds"
 _registered: dict[str, Kind] = {}
+_broken: set[str] = set()
 
 
 @cache
@@ -75,8 +79,8 @@ def kind_of(task: str) -> Kind:
     if task not in _registered:
         module, _, name = _homes()[task].partition(":")
         try:
-            found = getattr(importlib.import_module(module), name or "KIND")
-        except (ImportError, AttributeError) as error:
+            found = getattr(importlib.import_module(module), name.strip() or "KIND")
+        except Exception as error:  # whatever the module of another package raises
             raise OptionError(
                 f"the kind of problem {task!r} cannot be loaded from {_homes()[task]}",
                 got=f"{type(error).__name__}: {error}",
@@ -94,6 +98,23 @@ def _check(name: str, kind: object) -> None:
             expected=f"an instance of gatewise.training.kind.Kind whose name is {name!r}",
             got=repr(getattr(kind, "name", type(kind).__name__)),
         )
+    parts = {"data": kind.data_spec, "model": kind.model_spec, "training": TrainingSpec}
+    if kind.pretraining_spec is not None:
+        parts["pretraining"] = kind.pretraining_spec
+    taken: dict[str, str] = dict.fromkeys(RESERVED, "the command line")
+    for part, spec in parts.items():
+        for setting in settings_of(spec):
+            if setting in taken:
+                raise OptionError(
+                    f"the kind of problem {name!r} has the setting {setting!r} in its {part}, "
+                    f"which is taken by {taken[setting]}",
+                    fix="choose another name",
+                )
+            taken[setting] = f"its {part}"
+    others = {known: each.name for each in _registered.values() if each.name != name for known in each.known}
+    for known in kind.known:
+        if known in others:
+            raise OptionError(f"the data set {known!r} of the kind {name!r} belongs to {others[known]} already")
 
 
 def register_kind(kind: Kind) -> Kind:
@@ -102,7 +123,11 @@ def register_kind(kind: Kind) -> Kind:
     Raises:
         OptionError: its name is taken.
     """
-    if kind.name in kind_names() and _registered.get(kind.name) is not kind:
+    held = _registered.get(kind.name)
+    own = type(kind)
+    again = held is not None and (type(held).__module__, type(held).__qualname__) == (own.__module__, own.__qualname__)
+    at_home = _homes().get(kind.name, "").partition(":")[0] == own.__module__
+    if kind.name in kind_names() and not again and not at_home:
         raise OptionError(f"there is a kind of problem {kind.name!r} already", fix="choose another name")
     _check(kind.name, kind)
     _registered[kind.name] = kind
@@ -121,8 +146,18 @@ def foreign_module(task: str) -> str | None:
 
 
 def kinds() -> tuple[Kind, ...]:
-    """All kinds."""
-    return tuple(kind_of(name) for name in kind_names())
+    """All kinds; one of another package that cannot be loaded is left out, with a warning."""
+    found = []
+    for name in kind_names():
+        try:
+            found.append(kind_of(name))
+        except OptionError as error:
+            if _homes().get(name, "").startswith(f"{_HOME}."):
+                raise
+            if name not in _broken:
+                _broken.add(name)
+                warnings.warn(str(error), stacklevel=2)
+    return tuple(found)
 
 
 def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
@@ -187,8 +222,6 @@ def _known_names() -> dict[str, str]:
 
 
 def _derived(data: str, given: frozenset[str]) -> str:
-    from gatewise.training.settings import settings_of
-
     of_data = {kind.name: set(settings_of(kind.data_spec)) - {"data"} for kind in kinds()}
     asked = given & set().union(*of_data.values())
     fitting = [kind for kind in kinds() if asked <= of_data[kind.name]] or list(kinds())

@@ -62,7 +62,8 @@ class RunFolder:
         files.make_folder(self.path)
         names = {entry.name for entry in self.path.iterdir() if not entry.name.endswith(".part")}
         if "spec.json" not in names:
-            if strange := names - _NAMES - set(kind_of(spec.task).files):
+            phases = {name for name in names if any((self.path / name / file).exists() for file in _NAMES)}
+            if strange := names - _NAMES - set(kind_of(spec.task).files) - phases:
                 raise RunError(
                     f"{self.path} is not a run folder and not empty",
                     got=", ".join(sorted(strange)[:5]),

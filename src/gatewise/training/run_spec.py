@@ -13,19 +13,9 @@ from gatewise.training.kind import Kind
 from gatewise.training.registry import kind_names, kind_of, kinds
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["FORMAT_VERSION", "RunSpec", "training_defaults"]
+__all__ = ["FORMAT_VERSION", "RunSpec"]
 
 FORMAT_VERSION = 1
-
-
-def training_defaults(task: str) -> TrainingSpec:
-    """The default training of a kind of problem.
-
-    Example:
-        >>> training_defaults("classification") == TrainingSpec()
-        True
-    """
-    return TrainingSpec(**kind_of(task).default_training)
 
 
 @dataclass(frozen=True)

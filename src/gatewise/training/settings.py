@@ -23,10 +23,18 @@ from gatewise.training.checks import (
     flag,
 )
 
-__all__ = ["Setting", "Spec", "setting", "setting_value", "settings_of"]
+__all__ = ["RESERVED", "Setting", "Spec", "setting", "setting_value", "settings_of"]
 
 Choices = Iterable[str] | Callable[[], Iterable[str]]
 _KEY = "gatewise"
+# fmt: off
+RESERVED = frozenset((
+    "cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "margin", "jobs", "cluster",
+    "storage", "imports", "against", "cost", "yes", "old_code", "recipe", "run", "file", "texts", "as_json", "json",
+    "settings", "hidden", "lr", "pretrain",
+))
+# fmt: on
+"""Names that commands use themselves, and aliases: no setting may have one."""
 
 
 @dataclass(frozen=True)

@@ -232,9 +232,54 @@ def test_both_stacks_are_looked_into(run: Path, file: Path, capsys: pytest.Captu
         stack.recurrent(inputs, lengths=stack.lengths)[0].sum().backward()
         assert inputs.grad is not None and inputs.grad.abs().sum() > 0
     cost = measure_cost(trained, dataset, run)
-    both = sum(multiply_adds_per_step(stack.recurrent) for stack in stacks.values())
-    assert cost["multiply_adds_per_step"] == both > multiply_adds_per_step(stacks["words"].recurrent)
+    whole = trained.stacks(dataset, 1, 256)
+    words, characters = (multiply_adds_per_step(stack.recurrent) for stack in whole.values())
+    steps = [int(stack.lengths.sum()) for stack in whole.values() if stack.lengths is not None]
+    assert steps[1] > steps[0]
+    assert cost["multiply_adds_per_step"] == round(words + characters * steps[1] / steps[0])
     assert cost["step_p50"] is None and "backward direction" in cost["step_reason"]
     assert "GRU, characters, trained" in called(["inspect", run, "--steps", "5", "--sequences", "4"], capsys)
     curves = json.loads(called(["inspect", run, "--steps", "5", "--sequences", "4", "--json"], capsys))
     assert set(curves[str(run)]["stacks"]) == {"characters"}
+
+
+def test_a_tag_of_one_sentence_trains_wherever_that_sentence_falls(tmp_path: Path) -> None:
+    notes: list[bool] = []
+    for number in range(12):
+        rows = sentences()
+        rows[number][0] = (rows[number][0][0], "B-RARE")
+        dataset = load_tagging(TaggingDataSpec(str(write(tmp_path / "rare.conll", rows))))
+        notes.append(any("RARE" in note and "too rare" in note for note in dataset.notes))
+        assert dataset.tag_set.names == ("LOC", "PER", "RARE")
+        seen = sum("RARE" in dataset.tag_set.tags[tag] for row in dataset.train.tags for tag in row)
+        assert notes[-1] == (seen == 0)
+    assert any(notes) and not all(notes)
+
+
+def test_no_test_sentence_decides_when_to_stop(tmp_path: Path) -> None:
+    rows = sentences()
+    paths = [write(tmp_path / name, part) for name, part in (("a.conll", rows), ("v.conll", rows[:8]))]
+    test = write(tmp_path / "t.conll", rows[:3])
+    dataset = load_tagging(TaggingDataSpec(str(paths[0]), validation=str(paths[1]), test=str(test)))
+    assert dataset.sizes == {"train": 52, "validation": 5, "test": 3}
+    with pytest.raises(DataError, match="is in the test file too"):
+        load_tagging(TaggingDataSpec(str(paths[0]), validation=str(test), test=str(test)))
+
+
+def test_evaluate_reads_the_columns_of_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = sentences()
+    text = "\n\n".join("\n".join(f"{word} X{len(word)} {tag}" for word, tag in row) for row in rows)
+    (tmp_path / "a.conll").write_text(text + "\n")
+    spec = make_spec("tagging", str(tmp_path / "a.conll"), SMALL | {"epochs": 1})
+    folder = train_run(spec, load_tagging(spec.data), tmp_path / "run").folder
+    plain = "\n\n".join(f"{number} X1 O\nwohnt X5 O" for number in range(12))
+    (tmp_path / "b.conll").write_text(plain + "\n")  # its last column is constant: alone, the second would be chosen
+    assert json.loads(called(["evaluate", folder, tmp_path / "b.conll", "--json"], capsys))["words"] == 24
+
+
+def test_an_embedding_size_that_contradicts_the_vectors_is_refused(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("wohnt 1 2 3\nin 4 5 6\n")
+    settings = SMALL | {"embeddings": str(tmp_path / "v.txt")}
+    spec = make_spec("tagging", str(file), settings)
+    with pytest.raises(OptionError, match="--embedding-size 8 does not go with word vectors of 3 numbers"):
+        train_run(spec, load_tagging(spec.data), tmp_path / "run")

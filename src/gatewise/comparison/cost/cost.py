@@ -25,7 +25,7 @@ from gatewise.statistics.measure import Measure
 from gatewise.training import load_run
 from gatewise.training.amount import resolved
 from gatewise.training.environment import usable_cores
-from gatewise.training.kind import Dataset, Trained
+from gatewise.training.kind import Dataset, RecurrentInputs, Trained
 from gatewise.training.optimisation import Optimisation, seed_step
 from gatewise.training.phase import Phase
 from gatewise.training.registry import kind_of
@@ -250,26 +250,41 @@ def measure_cost(
     torch.set_num_threads(trained.spec.training.threads or usable_cores())
     try:
         stacks = list(trained.stacks(dataset, 1, 256).values())
+        shares = [_steps(each) / _steps(stacks[0]) for each in stacks]
         found |= {
-            "multiply_adds_per_step": sum(multiply_adds_per_step(each.recurrent) for each in stacks),
+            "multiply_adds_per_step": round(
+                sum(share * multiply_adds_per_step(each.recurrent) for each, share in zip(stacks, shares, strict=True))
+            ),
             "file_bytes": (folder.path / "best.safetensors").stat().st_size,
             "seconds_per_epoch": min(record["seconds"] for record in epochs),
             "threads": torch.get_num_threads(),
         }
         if all(each.inputs.dtype == torch.float32 and each.inputs.device.type == "cpu" for each in stacks):
-            found |= _together([step_latency(each.recurrent.eval(), each.inputs[:, 0].numpy()) for each in stacks])
+            found |= _together(
+                [step_latency(each.recurrent.eval(), each.inputs[:, 0].numpy()) for each in stacks], shares
+            )
         found |= measure_latency(trained.predictor(dataset), min(256, dataset.sizes["test"]))
     finally:
         torch.set_num_threads(previous)
     return found
 
 
-def _together(latencies: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The latency of one step of every stack after the other; None where one of them cannot stream."""
+def _steps(stack: RecurrentInputs) -> int:
+    """Steps of all sequences."""
+    if stack.lengths is None:
+        return stack.inputs.shape[0] * stack.inputs.shape[1]
+    return int(stack.lengths.sum())
+
+
+def _together(latencies: Sequence[dict[str, Any]], shares: Sequence[float]) -> dict[str, Any]:
+    """The latency of one step of the first stack and its share of the others' steps; None where one cannot stream."""
     first = next((each for each in latencies if each["step_p50"] is None), latencies[0])
     if len(latencies) == 1 or first["step_p50"] is None:
         return first
-    times = {name: sum(each[name] for each in latencies) for name in ("step_p50", "step_p99")}
+    times = {
+        name: sum(share * each[name] for each, share in zip(latencies, shares, strict=True))
+        for name in ("step_p50", "step_p99")
+    }
     return {**first, **times}
 
 

@@ -30,7 +30,14 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
         'gatewise compare imdb --cells gru --grid learning_rate=0.001,0.003 --epochs 5 --out runs/imdb'
     """
     words = ["gatewise", "compare", plan.data]
-    if not is_derived(plan.task, plan.data, plan.settings):
+    pretrain = plan.settings.get("pretrain") is True
+    defaults = {
+        name: value for part in PARTS for name, value in setting_fields(plan.task, part, pretrain=pretrain).items()
+    }
+    given = [name for name, value in plan.settings.items() if value is not None and value != defaults.get(name)]
+    if plan.axis is not None:
+        given.append(plan.axis.name)
+    if not is_derived(plan.task, plan.data, given):
         words += ["--task", plan.task]
     if plan.cells != ("rnn", "lstm", "gru"):
         words += ["--cells", ",".join(plan.cells)]
@@ -42,7 +49,6 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
         words += ["--import", module]
     if plan.axis is not None:
         words += [_flag(plan.axis.name), ",".join(map(str, plan.axis.values))]
-    defaults = {name: value for part in PARTS for name, value in setting_fields(plan.task, part).items()}
     seed = {"seed": plan.seeds[0]}
     words += _given_words({**plan.settings, **seed}, defaults)
     words += _given_words(options or {}, {"jobs": 1, "cost": True, "yes": False, "old_code": False})

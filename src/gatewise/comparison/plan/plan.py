@@ -207,6 +207,8 @@ def make_plan(
             plan.spec(cell, seed=0, point=point)
     first = plan.base().training.seed
     chosen = _search(found, str(data), fixed, grid, search, trials, metric, tuning_seed=first + _TUNING_SEED)
+    if match == "time" and (chosen is not None and "epochs" in chosen.space):
+        raise OptionError("--match time decides the epochs itself", got="a grid of epochs", fix="omit epochs in --grid")
     _check_variants(names, found, chosen)
     fixed = {name: value for name, value in fixed.items() if name != "seed"}
     return dataclasses.replace(plan, seeds=tuple(range(first, first + seeds)), settings=fixed, search=chosen)

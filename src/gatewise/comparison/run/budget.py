@@ -175,7 +175,16 @@ def _cache_key(spec: RunSpec, threads: int, fingerprint: str, phase: str) -> str
     """A hash of what size and speed depend on."""
     training = {"batch_size": spec.training.batch_size, "optimizer": spec.training.optimizer}
     earlier = None if spec.pretraining is None else dataclasses.asdict(spec.pretraining)
-    content = [spec.task, phase, dataclasses.asdict(spec.model), training, earlier, threads, fingerprint]
+    content = [
+        spec.task,
+        phase,
+        dataclasses.asdict(spec.data),
+        dataclasses.asdict(spec.model),
+        training,
+        earlier,
+        threads,
+        fingerprint,
+    ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -284,7 +284,7 @@ class _Listener:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            if not event.title:
+            if event.phase == "training":
                 self.pretrained()
             self._change(
                 phase=event.phase,

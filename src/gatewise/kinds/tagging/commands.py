@@ -66,7 +66,7 @@ def evaluate(tagger: TrainedTagger, request: Request) -> None:
     given: dict[str, Any] = {
         name: request.settings.get(name) or getattr(tagger.spec.data, name) for name in ("words", "tags")
     }
-    read = read_tagged(request.file, words=column(given["words"]), tags=column(given["tags"]))
+    read = read_tagged(request.file, words=column(given["words"]), tags=column(given["tags"]), like=tagger.columns)
     numbers, notes = tagger.tag_set.encode(read)
     part = TaggingPart(read.sentences, tuple(np.asarray(row) for row in numbers))
     found = evaluation(None, part, tagger.tag(part.words), tagger.tag_set).metrics  # type: ignore[arg-type]

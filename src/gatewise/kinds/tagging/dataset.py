@@ -15,7 +15,7 @@ from gatewise.data.records import DatasetInfo
 from gatewise.errors import DataError
 from gatewise.kinds.tagging.embeddings import WordVectors, read_embeddings
 from gatewise.kinds.tagging.reading import read_tagged
-from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences, many
+from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences, many
 from gatewise.kinds.tagging.spec import TaggingDataSpec, column
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary
@@ -62,7 +62,7 @@ class TaggingDataset:
         name: registry name or file name.
         source: where the records came from, in a sentence.
         split_note: what the test part is, in a sentence.
-        tag_set: scheme and tags, from the training part.
+        tag_set: scheme and tags of the training file.
         vocabulary: words and characters, from the training part.
         train: the part that vocabulary, tags and weights are fitted on.
         validation: the part that decides when to stop and which weights to keep.
@@ -70,6 +70,7 @@ class TaggingDataset:
         fingerprint: SHA-256 of all words and tags, in order.
         notes: what was decided, dropped or repaired, a sentence each.
         vectors: word vectors to start from; None: the network draws them.
+        columns: of words and tags in the training file; None for JSON lines and sentences in memory.
     """
 
     name: str
@@ -83,6 +84,7 @@ class TaggingDataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
     vectors: WordVectors | None = None
+    columns: ColumnsRead | None = None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -145,6 +147,14 @@ def load_tagging(data: TaggingDataSpec, cache: str | Path | None = None) -> Tagg
         if given is not None:
             parts[name] = _read(Path(given).expanduser(), data, like=whole)
             notes += [f"{Path(given).name}: {note}" for note in parts[name].notes]
+    if data.test is not None and data.validation is not None:
+        parts["validation"] = _without(parts["validation"], [parts["test"]], notes)
+        if not len(parts["validation"]):
+            raise DataError(
+                f"every sentence of {data.validation} is in the test file too",
+                expected="a validation file of other sentences",
+                fix="omit --validation: a part of the training file is held out instead",
+            )
     rest = _without(whole, parts.values(), notes)
     test_note = "" if data.test is None else f"the {many(len(parts['test']), 'sentence')} of {Path(data.test).name}"
     if "test" not in parts:
@@ -153,7 +163,7 @@ def load_tagging(data: TaggingDataSpec, cache: str | Path | None = None) -> Tagg
     if "validation" not in parts:
         parts["validation"], rest = hold_out(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE), "validation")
     parts["train"] = rest
-    return tagging_dataset(path.name, f"the file {path}", test_note, parts, data, notes)
+    return tagging_dataset(path.name, f"the file {path}", test_note, parts, data, notes, tags_from=whole)
 
 
 def tagging_dataset(
@@ -163,8 +173,10 @@ def tagging_dataset(
     parts: dict[str, TaggedSentences],
     data: TaggingDataSpec,
     notes: Sequence[str] = (),
+    *,
+    tags_from: TaggedSentences | None = None,
 ) -> TaggingDataset:
-    """Fit tags and vocabulary on the training part and number all parts.
+    """Fit the vocabulary on the training part and number all parts.
 
     Args:
         name: of the data set.
@@ -173,6 +185,8 @@ def tagging_dataset(
         parts: ``train``, ``validation`` and ``test``.
         data: scheme, size and word vectors.
         notes: of the reader.
+        tags_from: the sentences that a file's parts were cut from: a rare tag may be in one part only; None: the
+            training part.
 
     Raises:
         DataError: see `TagSet.fit` and `TagSet.encode`; too few sentences to train on.
@@ -186,8 +200,9 @@ def tagging_dataset(
             fix="add sentences; if the file is one long sentence, put a blank line after each",
         )
     said = list(notes)
-    tag_set, found = TagSet.fit(train, scheme=data.scheme)
-    said += found
+    whole = parts["train"] if tags_from is None else tags_from
+    tag_set, found = TagSet.fit(whole, scheme=data.scheme)
+    said += [*found, *_unseen(tag_set, train)]
     numbered: dict[str, TaggingPart] = {}
     for part, read in {**parts, "train": train}.items():
         tags, repairs = tag_set.encode(read)
@@ -216,12 +231,23 @@ def tagging_dataset(
         digest.hexdigest(),
         tuple(dict.fromkeys(said)),
         vectors,
+        whole.columns,
     )
     unknown = dataset.unknown_share()
     if not unknown:
         return dataset
     words = f"{unknown:.1%} of the test words are not among the training words"
     return replace(dataset, notes=(*dataset.notes, f"{words}; their characters and shapes are read all the same"))
+
+
+def _unseen(tag_set: TagSet, train: TaggedSentences) -> list[str]:
+    """A note on tags (types of spans) that no training sentence has."""
+    known, _ = TagSet.fit(train, scheme=tag_set.scheme)
+    names = [name for name in tag_set.names if name not in known.names]
+    if not names:
+        return []
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return [f"{many(len(names), 'tag')} ({shown}) too rare to be in the training part: never predicted rightly"]
 
 
 def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDataset:
@@ -243,13 +269,10 @@ def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDatas
 
 def _read(path: Path, data: TaggingDataSpec, like: TaggedSentences | None = None) -> TaggedSentences:
     """A file of one's own; further files are read with the columns of the first."""
-    words, tags = column(data.words), column(data.tags)
-    if like is not None and like.columns is not None:
-        words = words if words is not None else like.columns.words
-        tags = tags if tags is not None else like.columns.tags
     if not path.exists():
         raise DataError(f"{path} does not exist", fix="check the path")
-    return read_tagged(path, words=words, tags=tags)
+    columns = None if like is None else like.columns
+    return read_tagged(path, words=column(data.words), tags=column(data.tags), like=columns)
 
 
 def _key(sentence: Sentence) -> int:

@@ -64,14 +64,15 @@ class SequenceTagger(RunEstimator, task="tagging", first=("cell",), omit=("words
             OptionError: an argument of the constructor is out of range.
         """
         spec = self._spec(_PLACE)
-        train = _read(sentences, tags, "training")
+        train = whole = _read(sentences, tags, "training")
         if validation_data is None:
             validation, train = hold_out(train, 0.1, "validation")
         else:
             validation = _read(*validation_data, "validation")
         parts = {"train": train, "validation": validation, "test": TaggedSentences((), _PLACE)}
         note = "a part of the sentences decided when to stop; there is no test part"
-        dataset = tagging_dataset(_PLACE, "sentences given to SequenceTagger.fit", note, parts, spec.data)
+        source = "sentences given to SequenceTagger.fit"
+        dataset = tagging_dataset(_PLACE, source, note, parts, spec.data, tags_from=whole)
         self._train(spec, dataset, on_event)
         return self
 
@@ -87,6 +88,7 @@ class SequenceTagger(RunEstimator, task="tagging", first=("cell",), omit=("words
 
     def score(self, sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]]) -> float:
         """Strict span F1, or the accuracy of plain tags."""
+        check_is_fitted(self)
         read = _read(sentences, tags, "test")
         known = self._trained.tag_set
         numbers, _ = known.encode(read)

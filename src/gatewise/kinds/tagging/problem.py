@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from gatewise.data import Ragged, shuffled_batches
 from gatewise.kinds.tagging.encoding import EncodedSentences, TaggingBatch
 from gatewise.kinds.tagging.figures import span_contributions, tag_contributions
 from gatewise.kinds.tagging.network import SequenceTagger
+from gatewise.kinds.tagging.sentences import ColumnsRead
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary
 from gatewise.statistics import Measure, Ratio, SpanF1
@@ -47,7 +49,7 @@ class TaggingProblem(Problem):
         batch_size: sentences per step.
         seed: of the order of the batches.
         device: of the model.
-        max_characters: of longer words the first and last are read.
+        columns: of words and tags in the training file, kept for `gatewise evaluate`.
     """
 
     unit: ClassVar[str] = "sentences"
@@ -64,10 +66,12 @@ class TaggingProblem(Problem):
         batch_size: int,
         seed: int,
         device: str = "cpu",
+        columns: ColumnsRead | None = None,
     ) -> None:
         self.model, self.tags, self.vocabulary = model, tags, vocabulary
         self.train, self.validation = train, validation
         self.batch_size, self.seed, self.device = batch_size, seed, device
+        self.columns = columns
         self.examples_per_epoch = len(train)
         self.steps_per_epoch = -(-len(train) // batch_size)
         self._forms = Ragged(train.forms, train.offsets)
@@ -112,8 +116,12 @@ class TaggingProblem(Problem):
         self.model.loss(self.train.batch(np.arange(min(self.batch_size, len(self.train)))).to(self.device))
 
     def files(self) -> dict[str, dict[str, Any]]:
-        """Tags and vocabulary."""
-        return {"tags.json": self.tags.to_dict(), "vocabulary.json": self.vocabulary.to_dict()}
+        """Tags, with the columns that they were read from, and vocabulary."""
+        columns = None if self.columns is None else asdict(self.columns)
+        return {
+            "tags.json": {**self.tags.to_dict(), "columns": columns},
+            "vocabulary.json": self.vocabulary.to_dict(),
+        }
 
 
 def contributions_of(

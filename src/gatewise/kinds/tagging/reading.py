@@ -9,7 +9,7 @@ from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.columns import Column, read_columns
 from gatewise.kinds.tagging.json_lines import read_json_lines
 from gatewise.kinds.tagging.opening import read_lines
-from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences, many
+from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences, many
 
 __all__ = ["Sentence", "TaggedSentences", "read_tagged"]
 
@@ -17,7 +17,12 @@ _LONG_WORD = 100
 
 
 def read_tagged(
-    path: str | Path, *, words: Column | None = None, tags: Column | None = None, tags_needed: bool = True
+    path: str | Path,
+    *,
+    words: Column | None = None,
+    tags: Column | None = None,
+    tags_needed: bool = True,
+    like: ColumnsRead | None = None,
 ) -> TaggedSentences:
     """Read a file of tagged sentences: CoNLL columns, a tab-separated table, CoNLL-U or JSON lines; plain or gzip.
 
@@ -29,6 +34,7 @@ def read_tagged(
         words: column of the words by number (from 1; negative from the end) or name; for JSON lines the key.
         tags: column or key of the tags. None: derived, and noted.
         tags_needed: False: only words are needed, as for prediction.
+        like: columns of a file of the same data, for those that are not given; without meaning for JSON lines.
 
     Raises:
         DataError: the file or a line of it cannot be used.
@@ -59,6 +65,8 @@ def read_tagged(
         keys = {"words": words, "tags": tags}
         read = read_json_lines(lines, place, tags_needed=tags_needed, **keys)  # type: ignore[arg-type]
     else:
+        if like is not None:
+            words, tags = like.words if words is None else words, like.tags if tags is None else tags
         read = read_columns(lines, place, words=words, tags=tags, tags_needed=tags_needed)
     return replace(read, notes=(*read.notes, *_long_words(read)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from gatewise.errors import OptionError
@@ -18,10 +19,10 @@ def column(word: str | None) -> str | int | None:
     """A column as the user names it: a number where it is one, else a name.
 
     Example:
-        >>> column("-1"), column("ner"), column(None)
-        (-1, 'ner', None)
+        >>> column("-1"), column("--1"), column("ner"), column(None)
+        (-1, '--1', 'ner', None)
     """
-    return None if word is None else int(word) if word.lstrip("-").isdigit() else word
+    return int(word) if word is not None and re.fullmatch(r"-?\d+", word) else word
 
 
 @dataclass(frozen=True)

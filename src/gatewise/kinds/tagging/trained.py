@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from gatewise.errors import DataError, RunError
+from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.tagging.dataset import TaggingDataset
 from gatewise.kinds.tagging.encoding import encode
 from gatewise.kinds.tagging.figures import Confusion, confusion, span_figures, tag_contributions
 from gatewise.kinds.tagging.network import SequenceTagger
 from gatewise.kinds.tagging.problem import TaggingProblem, contributions_of, decode_sentences, measure_of
 from gatewise.kinds.tagging.schemes import spans
-from gatewise.kinds.tagging.sentences import Sentence
+from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence
 from gatewise.kinds.tagging.spec import TaggerSpec
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.tokenisation import tokenise
@@ -66,10 +66,18 @@ class TrainedTagger(Trained):
         tags: scheme and tags.
         vocabulary: words and characters.
         model: the network, with its best weights.
+        columns: of words and tags in the training file; None: not known.
     """
 
-    def __init__(self, spec: RunSpec, tags: TagSet, vocabulary: WordVocabulary, model: SequenceTagger) -> None:
-        self.spec, self.tag_set, self.vocabulary = spec, tags, vocabulary
+    def __init__(
+        self,
+        spec: RunSpec,
+        tags: TagSet,
+        vocabulary: WordVocabulary,
+        model: SequenceTagger,
+        columns: ColumnsRead | None = None,
+    ) -> None:
+        self.spec, self.tag_set, self.vocabulary, self.columns = spec, tags, vocabulary, columns
         self.model = model.eval()
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -221,6 +229,11 @@ def problem_of(spec: RunSpec, dataset: TaggingDataset) -> TaggingProblem:
         for part in (dataset.train, dataset.validation)
     )
     size = None if dataset.vectors is None else dataset.vectors.vectors.shape[1]
+    if size is not None and model.embedding_size not in (size, TaggerSpec().embedding_size):
+        raise OptionError(
+            f"--embedding-size {model.embedding_size} does not go with word vectors of {size} numbers",
+            fix="omit --embedding-size: the vectors decide",
+        )
     network = _network(model, dataset.vocabulary, dataset.tag_set, size)
     if dataset.vectors is not None:
         with torch.no_grad():
@@ -236,20 +249,31 @@ def problem_of(spec: RunSpec, dataset: TaggingDataset) -> TaggingProblem:
         batch_size=training.batch_size,
         seed=training.seed,
         device=training.device,
+        columns=dataset.columns,
     )
 
 
 def open_run(run: RunFolder) -> TrainedTagger:
     """The tagger of a finished run."""
     spec = run.spec()
-    tags = TagSet.from_dict(run.content("tags.json"), str(run.path / "tags.json"))
+    record, place = run.content("tags.json"), str(run.path / "tags.json")
+    tags, columns = TagSet.from_dict(record, place), _columns(record.get("columns"), place)
     vocabulary = WordVocabulary.from_dict(run.content("vocabulary.json"), str(run.path / "vocabulary.json"))
     weights = run.weights()
     size = weights["embedding.weight"].shape[1] if "embedding.weight" in weights else None
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), vocabulary, tags, size)
     run.load_weights_into(model)
-    return TrainedTagger(spec, tags, vocabulary, model)
+    return TrainedTagger(spec, tags, vocabulary, model, columns)
+
+
+def _columns(record: Any, place: str) -> ColumnsRead | None:
+    if record is None:
+        return None
+    try:
+        return ColumnsRead(**{**record, "names": tuple(record["names"])})
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{place} is damaged", expected="columns: words, tags, count, names") from error
 
 
 def _model_spec(spec: RunSpec) -> TaggerSpec:

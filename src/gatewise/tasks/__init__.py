@@ -1,1 +1,0 @@
-"""One file per kind of problem: encoder, head, loss, metrics, baselines."""
