@@ -30,7 +30,11 @@ _KINDS = {"str": str, "int": int, "bool": bool, "float": float}
 
 
 class TextClassifier(  # type: ignore[misc]
-    ClassifierMixin, RunEstimator, task="classification", first=("cell",), omit=("text", "label", "unlabelled")
+    ClassifierMixin,
+    RunEstimator,
+    task="classification",
+    first=("cell",),
+    omit=("text", "label", "encoding", "unlabelled"),
 ):
     """Classify texts with a recurrent network; texts in, labels of any type out.
 

@@ -31,8 +31,13 @@ class DataSpec(Spec):
     data: str = setting(
         "imdb", "Registry name (imdb, rotten-tomatoes) or the path of a file, folder or archive.", is_path=True
     )
-    text: str | None = setting(None, "Column of the texts; the column called text if not given.", reads=True)
+    text: str | None = setting(
+        None, "Column of the texts, or several: title,body; the column called text if not given.", reads=True
+    )
     label: str | None = setting(None, "Column of the labels; the column called label if not given.", reads=True)
+    encoding: str | None = setting(
+        None, "Encoding of the file: cp1252, shift_jis, gb18030 ...; detected if not given.", reads=True
+    )
     test: str | None = setting(None, "Second file, used only for testing; else a part is held out.", is_path=True)
     examples: int | None = setting(
         None, "Examples to learn from, at most, chosen by content; validation and test stay whole.", minimum=10
