@@ -74,6 +74,7 @@ class ClassificationKind(Kind):
         """Load and split the texts, add those without labels; see `gatewise.kinds.classification.loading.load_text`."""
         from gatewise.data.splits import limit_training
         from gatewise.kinds.classification.loading import load_text
+        from gatewise.kinds.classification.preparation import with_vocabulary_notes
         from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
 
         dataset = load_text(
@@ -83,7 +84,7 @@ class ClassificationKind(Kind):
             dataset = limit_training(dataset, data.examples)
         if data.unlabelled is not None:
             dataset = with_unlabelled(dataset, read_unlabelled(data.unlabelled), data.unlabelled)
-        return dataset
+        return with_vocabulary_notes(dataset, ModelSpec().vocabulary_size)
 
     def problem(self, spec: RunSpec, dataset: Any) -> ClassificationProblem:
         """The network on its encoded texts."""
