@@ -9,8 +9,9 @@ from typing import Any
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["POOLINGS", "USUAL_WITH_PRETRAINING", "DataSpec", "ModelSpec", "PretrainingSpec"]
+__all__ = ["CLASS_WEIGHTS", "POOLINGS", "USUAL_WITH_PRETRAINING", "DataSpec", "ModelSpec", "PretrainingSpec"]
 
+CLASS_WEIGHTS = ("balanced", "none")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 USUAL_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400},
@@ -74,6 +75,11 @@ class ModelSpec(Spec):
     word_dropout: float = common.dropout(0.1, "Probability of blanking a whole word while training.")
     vocabulary_size: int = common.vocabulary_size(20_000)
     max_tokens: int = setting(256, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
+    class_weight: str | None = setting(
+        "none",
+        "Weights of the classes in the training loss: balanced (rare ones count more) or none.",
+        choices=CLASS_WEIGHTS,
+    )
 
 
 @dataclass(frozen=True)
