@@ -1,4 +1,4 @@
-"""A person's own file (CSV, TSV, JSONL, Parquet) to texts and labels, every complaint with its line."""
+"""A user's file (CSV, TSV, JSONL, Parquet) to texts and labels; every error names the line."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def read_table(
         encoding: of a text format; None: detected.
 
     Returns:
-        The checked table; texts as they stand, labels stripped of surrounding space.
+        The checked table; texts unchanged, labels stripped of surrounding space.
 
     Raises:
-        DataError: anything about the file that cannot be used; the message names the line and the fix.
+        DataError: the file cannot be used; the message names the line and the fix.
 
     Example:
         >>> import tempfile
@@ -165,7 +165,7 @@ def _refuse_no_rows(rows: Rows) -> None:
 
 
 def _check(table: Table) -> None:
-    """Refuse what no model can learn from: no rows, empty texts or labels, texts of many megabytes."""
+    """Refuse unusable tables: no rows, empty texts or labels, texts of many megabytes."""
     for what, values in (("text", table.texts), ("label", table.labels)):
         empty = [line for line, value in zip(table.lines, values, strict=True) if not value.strip()]
         if empty:

@@ -1,4 +1,4 @@
-"""What the commands `predict` and `evaluate` do with a text classifier."""
+"""The commands `predict` and `evaluate` of a text classifier."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def evaluate(classifier: TrainedClassifier, request: Request) -> None:
 
 
 def _check_texts(texts: Sequence[str]) -> None:
-    """Refuse what a shell's pattern or an empty variable leaves among the texts."""
+    """Refuse empty texts and run folders, which shell patterns or empty variables produce."""
     for text in texts:
         if not text.strip():
-            raise DataError("a text is empty", fix="leave it out")
+            raise DataError("a text is empty", fix="omit it")
         if len(text) < 250 and (Path(text) / "result.json").exists():
             raise OptionError(f"{text} is a run folder, not a text", expected="one run folder", fix="name one run only")
 
@@ -90,7 +90,7 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
         style="bold",
     )
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
-    table.add_column(Text("labelled ↓ answered →"))
+    table.add_column(Text("true ↓ predicted →"))
     for name in (*names, "F1"):
         table.add_column(Text(name), justify="right")
     for name, row in zip(names, metrics["confusion"], strict=True):

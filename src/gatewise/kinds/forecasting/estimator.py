@@ -32,8 +32,8 @@ _SHARES = (0.85, 1.0)
 class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")):
     """Forecast series with a recurrent network; works in ``clone`` and with ``get_params`` and ``set_params``.
 
-    The last 15 % of all times decide which weights are kept. Without ``time`` the index is read, if it holds times;
-    without ``target`` all columns of numbers that are nothing else are forecast.
+    The last 15 % of all times are the validation part. Without ``time`` the index is read, if it holds times;
+    without ``target`` all numeric columns without another role are forecast.
 
     {settings}
 
@@ -53,7 +53,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
     _single: bool
 
     def fit(self, frame: pd.DataFrame | pd.Series[Any], *, on_event: Listener | None = None) -> Forecaster:
-        """Learn from series.
+        """Fit on series.
 
         Args:
             frame: a row per time (and series); or one series, indexed by time.
@@ -87,7 +87,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         Of several series, those too short to be continued are left out, with a warning that names them.
 
         Args:
-            horizon: steps; None: those trained for. Further ones read the forecasts before them.
+            horizon: steps; None: those trained for. Further steps are forecast from the forecasts before them.
             frame: series to continue, with the columns of the training; None: those of the training.
 
         Returns:
@@ -119,11 +119,11 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         return found.iloc[:, 0] if single and found.shape[1] == 1 else found
 
     def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3) -> pd.DataFrame:
-        """Rolling origin: fit on the past, forecast the next steps, move on (Tashman, 2000).
+        """Rolling origin: fit on the past, forecast the next steps, advance (Tashman, 2000).
 
         The last ``folds`` times ``horizon`` times of the frame are forecast, one horizon after the other, each by a
-        network trained only on what lies before. Where rows are missing, each forecast is set against the row of its
-        own time; rows that lie further ahead than the horizon are not measured. Without times, the rows of each series
+        network trained only on the times before. Where rows are missing, each forecast is compared with the row of its
+        own time; rows beyond the horizon are not measured. Without times, the rows of each series
         are numbered from its first.
 
         Args:
@@ -160,7 +160,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
     def _read(self, frame: pd.DataFrame | pd.Series[Any]) -> tuple[RunSpec, SeriesTable, tuple[str, ...]]:
         """Check arguments and rows."""
         if not isinstance(frame, (pd.DataFrame, pd.Series)):
-            raise DataError("this is no pandas object", expected="a DataFrame or a Series", got=type(frame).__name__)
+            raise DataError("this is not a pandas object", expected="a DataFrame or a Series", got=type(frame).__name__)
         rows = frame.to_frame(str(frame.name or "value")) if isinstance(frame, pd.Series) else frame
         time = self.time
         if time is None and isinstance(rows.index, (pd.DatetimeIndex, pd.PeriodIndex)):

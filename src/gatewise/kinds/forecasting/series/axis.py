@@ -1,4 +1,4 @@
-"""The time axis of series: reading it, telling its spacing, continuing it. Every complaint names the line."""
+"""The time axis of series: reading it, finding its spacing, continuing it. Every error names the line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Spacing:
 
     @property
     def title(self) -> str:
-        """In words."""
+        """As text."""
         if self.rule in ("rows", "business"):
             return {"rows": "row by row", "business": "every business day"}[self.rule]
         if self.rule == "calendar":
@@ -54,7 +54,7 @@ class Spacing:
 
     @property
     def season(self) -> int | None:
-        """Steps of the season that such a spacing usually has; None where none is usual."""
+        """Steps of the season that such a spacing typically has; None: no typical one."""
         if self.rule == "business":
             return 5
         if self.rule == "calendar":
@@ -109,13 +109,13 @@ class Spacing:
 
 
 def read_times(values: Sequence[Any], places: Sequence[str], column: str) -> tuple[Times, list[str]]:
-    """Times out of a column: numbers stay numbers, all else is read as dates.
+    """Times from a column: numbers stay numbers, all else is read as dates.
 
-    Times with an offset are turned into UTC.
+    Times with an offset are converted to UTC.
 
     Args:
         values: as written, or timestamps.
-        places: where each stands, for messages: ``prices.csv, line 3``.
+        places: of each value, for messages: ``prices.csv, line 3``.
         column: the column's name.
 
     Returns:
@@ -129,7 +129,7 @@ def read_times(values: Sequence[Any], places: Sequence[str], column: str) -> tup
         dtype('<M8[us]')
         >>> read_times(["2026-01-01", "soon"], ["line 2", "line 3"], "date")
         Traceback (most recent call last):
-        gatewise.errors.DataError: line 3: 'soon' in the column 'date' is no time; expected: ...
+        gatewise.errors.DataError: line 3: 'soon' in the column 'date' is not a time; expected: ...
     """
     given = pd.Series(list(values), dtype=object)
     blank = given.isna() | given.map(lambda value: isinstance(value, str) and not value.strip())
@@ -170,7 +170,7 @@ def _read_dates(given: pd.Series[Any], places: Sequence[str], column: str) -> tu
     if read.isna().any():
         row = int(read.isna().to_numpy().argmax())
         raise DataError(
-            f"{places[row]}: {words.iloc[row]!r} in the column {column!r} is no time",
+            f"{places[row]}: {words.iloc[row]!r} in the column {column!r} is not a time",
             expected=f"a date or time, written as in the first row: {words.iloc[0]!r}",
             fix="correct it; 2026-01-31 and 2026-01-31 18:00 are always understood",
         )
@@ -178,7 +178,7 @@ def _read_dates(given: pd.Series[Any], places: Sequence[str], column: str) -> tu
     if aware.any():
         read = read.dt.tz_localize(None)
         offsets = words.str.extract(r"(Z|[+-]\d{2}:?\d{2}|UTC|GMT)$")[0].nunique()
-        notes = ["times were turned into UTC" + (f" from {offsets} different offsets" if offsets > 1 else "")]
+        notes = ["times were converted to UTC" + (f" from {offsets} different offsets" if offsets > 1 else "")]
     return read.to_numpy().astype("datetime64[us]"), notes
 
 
@@ -188,7 +188,7 @@ def _form(words: pd.Series[Any]) -> str | None:
 
 
 def find_spacing(times: Times) -> Spacing:
-    """What one step of a series is; gaps are seen as such only where most steps have the same length.
+    """The spacing of a series; gaps are recognised only where most steps have the same length.
 
     Args:
         times: (T,), rising.
