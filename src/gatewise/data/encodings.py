@@ -92,10 +92,15 @@ def decode_as(content: bytes, place: str, encoding: str | None = None) -> tuple[
     try:
         return decode(content, place), []
     except DataError as error:
-        if b"\0" in content or not is_windows_1252(content):
-            fix = "name its encoding, for example --encoding cp1252" if b"\0" not in content else "--encoding utf-16-le"
+        if b"\0" in content:
+            fix = f"name its encoding, for example --encoding utf-16-le; or {error.fix}"
+            raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
+        if not is_windows_1252(content):
             raise DataError(
-                error.message, expected=error.expected, got=error.got, fix=f"{fix}; or {error.fix}"
+                error.message,
+                expected="UTF-8, or Western European text in Windows-1252",
+                got="another encoding",
+                fix="name it, for example --encoding cp1251, cp1250, shift_jis, gb18030 or cp1252",
             ) from error
     text = content.decode("cp1252")
     found = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
