@@ -157,12 +157,12 @@ def _set_version(record: dict[str, object], version: int) -> None:
 
 
 def test_texts_that_cannot_be_read(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no file" in _refused(["predict", run, "--file", tmp_path / "none"], capsys)
-    assert "not a file" in _refused(["predict", run, "--file", tmp_path], capsys)
+    assert "does not exist" in _refused(["predict", run, "--file", tmp_path / "none"], capsys)
+    assert "is a folder" in _refused(["predict", run, "--file", tmp_path], capsys)
     (tmp_path / "empty").write_text("\n\n")
-    assert "there is no text" in _refused(["predict", run, "--file", tmp_path / "empty"], capsys)
-    (tmp_path / "latin").write_bytes("gut\nschön".encode("latin-1"))
-    assert "line 2 is not UTF-8" in _refused(["predict", run, "--file", tmp_path / "latin"], capsys)
+    assert "is empty" in _refused(["predict", run, "--file", tmp_path / "empty"], capsys)
+    (tmp_path / "latin").write_bytes("good\nхорошо".encode("koi8-r"))
+    assert "is not UTF-8: byte 0xc8 in line 2" in _refused(["predict", run, "--file", tmp_path / "latin"], capsys)
     assert "exclude each other" in _refused(["predict", run, "a text", "--file", tmp_path / "latin"], capsys)
     assert "is a run folder, not a text" in _refused(["predict", run, run, "a text"], capsys)
     assert "a text is empty" in _refused(["predict", run, " "], capsys)

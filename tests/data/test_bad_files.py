@@ -52,9 +52,10 @@ def test_a_folder_called_like_a_file(tmp_path):
 
 
 def test_unknown_suffix(tmp_path):
-    path = tmp_path / "reviews.xlsx"
+    path = tmp_path / "reviews.xls"
     path.write_bytes(b"PK")
     assert ".csv" in refused(path).expected
+    assert ".xlsx" in refused(path).fix
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"  \r\n"])
@@ -125,8 +126,8 @@ def test_a_long_text_below_the_limit_is_taken(tmp_path):
     assert max(len(text) for part in (dataset.train, dataset.validation, dataset.test) for text in part.texts) > 400_000
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_wide_encodings(tmp_path, encoding):
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_wide_encodings_without_a_mark(tmp_path, encoding):
     path = tmp_path / "a.csv"
     path.write_bytes("\n".join(["text,label", *rows()]).encode(encoding))
     error = refused(path)
@@ -134,12 +135,12 @@ def test_wide_encodings(tmp_path, encoding):
     assert "iconv" in error.fix
 
 
-def test_latin_1_names_the_line(tmp_path):
+def test_another_encoding_names_the_line(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes("\n".join(["text,label", *rows(), "schön,pos"]).encode("latin-1"))
+    path.write_bytes("\n".join(["text,label", *rows(), "очень хорошо,pos"]).encode("cp1251"))
     error = refused(path)
-    assert "byte 0xf6 in line 22" in error.message
-    assert "WINDOWS-1252" in error.fix
+    assert "byte 0xee in line 22" in error.message
+    assert "--encoding cp1251" in error.fix and "1252" not in error.got
 
 
 def test_nul_byte_names_the_line(tmp_path):

@@ -20,6 +20,7 @@ __all__ = [
     "RecipeOption",
     "TaskOption",
     "typed_settings",
+    "with_prediction_settings",
     "with_reading_settings",
     "with_settings",
 ]
@@ -60,6 +61,15 @@ def reading_settings() -> dict[str, list[tuple[Kind, Setting]]]:
 def with_reading_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command one flag per setting for reading a file; see `with_settings`."""
     return _with([_parameter(name, found, "data") for name, found in reading_settings().items()])(command)
+
+
+def with_prediction_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one flag per setting with which a kind's predictions read a file; see `with_settings`."""
+    found: dict[str, list[tuple[Kind, Setting]]] = {}
+    for kind in kinds():
+        for name in kind.prediction_settings:
+            found.setdefault(name, []).append((kind, settings_in(kind, "data")[name]))
+    return _with([_parameter(name, entries, "data") for name, entries in found.items()])(command)
 
 
 def _with(parameters: list[inspect.Parameter]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from gatewise.cli.options import with_prediction_settings
 from gatewise.errors import OptionError
 
 __all__ = ["predict"]
 
 
+@with_prediction_settings
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a trained network.")],
     texts: Annotated[
@@ -19,13 +21,17 @@ def predict(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", metavar="FILE", help="Read texts, one a line, or the table of a series, from a file."),
+        typer.Option(
+            "--file", metavar="FILE", help="Read a table of texts (CSV, JSONL, Excel ...) or series, or a text a line."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Write forecasts here (CSV); standard output if not given."),
+        typer.Option("--out", metavar="FILE", help="Write predictions here (CSV); standard output if not given."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    *,
+    settings: dict[str, Any],
 ) -> None:
     """Label texts, or continue series, with a trained network.
 
@@ -35,11 +41,19 @@ def predict(
 
         gatewise predict my-run --file reviews.txt --json > labels.jsonl
 
+        gatewise predict my-run --file reviews.csv --text review --out labels.csv
+
         gatewise predict my-forecaster --file new.csv --out forecast.csv
     """
     if texts and file is not None:
         raise OptionError("texts and --file exclude each other", fix="give the texts either way, not both")
+    from gatewise.cli.evaluate import unfitting
     from gatewise.training.kind import Request
+    from gatewise.training.registry import kind_of
     from gatewise.training.trained import open_run
 
-    open_run(run).predict_command(Request(run, tuple(texts or ()), file, out, as_json))
+    trained = open_run(run)
+    for name in settings:
+        if name not in kind_of(trained.spec.task).prediction_settings:
+            raise unfitting(name, trained.spec.task)
+    trained.predict_command(Request(run, tuple(texts or ()), file, out, as_json, settings))

@@ -10,7 +10,10 @@ import typer
 from gatewise.cli.options import RecipeOption, TaskOption, typed_settings, with_settings
 
 if TYPE_CHECKING:
+    from gatewise.statistics import Measure
+    from gatewise.training.problem import Evaluation
     from gatewise.training.run_spec import RunSpec
+    from gatewise.words import Scale
 
 __all__ = ["train"]
 
@@ -100,4 +103,28 @@ def _train(spec: RunSpec, folder: Path) -> None:
         f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.seconds)}.",
         style="bold",
     )
+    warning = _no_better_than_trivial(kind.judgement(dataset).trivial, metric, test, scale)
+    if warning is not None:
+        screen.print(warning, style="yellow", markup=False)
     screen.print(f"Use it: {kind.use(folder)}", soft_wrap=True, markup=False)
+
+
+def _no_better_than_trivial(
+    trivial: tuple[str, float] | None, metric: Measure, test: Evaluation, scale: Scale
+) -> str | None:
+    """A sentence if the test figure's interval does not lie above what knowing nothing reaches, as `compare` judges."""
+    import numpy as np
+
+    from gatewise.statistics import estimate_figure
+
+    if trivial is None or len(test.contributions) < 2:
+        return None
+    words, value = trivial
+    interval = estimate_figure(test.contributions, metric, np.random.default_rng(0)).interval
+    if scale.gain(interval.low if metric.higher_is_better else interval.high, value) > 0:
+        return None
+    return (
+        f"Warning: this is not clearly better than {words}, which reaches {scale.value(value)}: the test "
+        f"{metric.title} of {scale.value(interval.estimate)} has the 95 % interval "
+        f"{scale.interval(interval.low, interval.high)}."
+    )

@@ -40,6 +40,7 @@ class TextDataset:
         fingerprint: SHA-256 of all texts, labels, names and parts, in order.
         notes: what was dropped or repaired, a sentence each.
         unlabelled: further texts without labels, to pre-train on.
+        weights: of the training texts in the training loss, (N,); None: all the same.
     """
 
     name: str
@@ -52,6 +53,7 @@ class TextDataset:
     fingerprint: str
     notes: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
+    weights: npt.NDArray[np.float64] | None = None
 
     @property
     def sizes(self) -> dict[str, int]:

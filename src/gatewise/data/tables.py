@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gatewise.data.text_files import read_text_file
+from gatewise.data.rows import MISSING, Rows, read_rows
 from gatewise.errors import DataError, did_you_mean
 
-__all__ = ["MAX_CHARACTERS", "Table", "read_table"]
+__all__ = ["MAX_CHARACTERS", "Table", "check_lengths", "find_text_columns", "joined_note", "read_table", "texts_of"]
 
 MAX_CHARACTERS = 1_000_000
-_SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": "", ".ndjson": "", ".parquet": ""}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Texts, labels as written, and the line (or row) each came from."""
+    """Texts, labels as written, and the line (or row) each came from.
+
+    Attributes:
+        path: of the file.
+        texts: as they stand.
+        labels: stripped of surrounding space.
+        lines: line or row of each, as ``unit`` says.
+        unit: ``line`` or ``row``.
+        notes: what was detected while reading, for the user.
+    """
 
     path: Path
     texts: list[str]
     labels: list[str]
     lines: list[int]
+    unit: str = "line"
+    notes: list[str] = field(default_factory=list)
 
 
-def read_table(path: str | Path, text: str | None = None, label: str | None = None) -> Table:
-    """Read the two columns of a CSV, TSV, JSONL or Parquet file.
+def read_table(
+    path: str | Path, text: str | None = None, label: str | None = None, encoding: str | None = None
+) -> Table:
+    """Read texts and labels of a CSV, TSV, JSONL, JSON, Parquet or Excel file.
 
     Args:
-        path: the file; its suffix gives its format. A CSV may also be separated by semicolons or tabs, like its header.
-        text: the column that holds the texts; None: ``text``.
+        path: the file; its suffix says its kind, see `gatewise.data.rows.read_rows`.
+        text: the column that holds the texts, or several, separated by commas; None: ``text``.
         label: the column that holds the labels; None: ``label``.
+        encoding: of a text format; None: detected.
 
     Returns:
         The checked table; texts unchanged, labels stripped of surrounding space.
@@ -52,153 +62,138 @@ def read_table(path: str | Path, text: str | None = None, label: str | None = No
         ['glad', 'sad']
     """
     path = Path(path)
-    kind = path.suffix.lower()
-    if path.exists() and not path.is_dir() and kind not in _SUFFIXES:
-        raise DataError(
-            f"{path} has a suffix that is not known",
-            expected=", ".join(_SUFFIXES),
-            got=kind or "no suffix",
-            fix="save it as CSV with a header line, or as JSONL: one JSON object a line",
-        )
-    if kind in (".jsonl", ".ndjson"):
-        rows = _json_rows(path, read_text_file(path), text, label)
-    elif kind == ".parquet":
-        rows = _parquet_rows(path, text, label)
-    else:
-        rows = _separated_rows(path, read_text_file(path), _SUFFIXES.get(kind, ","), text, label)
-    table = Table(path, [], [], [])
-    for line, words, name in rows:
+
+    def choose(names: Sequence[str]) -> list[int]:
+        return [*(found := _find_columns(path, names, text, label))[0], found[1]]
+
+    rows = read_rows(path, encoding=encoding, choose=choose)
+    _refuse_no_rows(rows)
+    places, answer = _find_columns(path, rows.columns, text, label)
+    texts = texts_of(rows, places, complete=True)
+    table = Table(path, [], [], [], rows.unit, [*rows.notes, *joined_note(rows, places)])
+    for index, (words, values) in enumerate(zip(texts, rows.values, strict=True)):
+        if not any(value is not None for value in values):
+            continue  # a blank row of a sheet, as blank lines are
+        if values[answer] is MISSING:
+            raise _missing_key(rows, index, answer)
         table.texts.append(words)
-        table.labels.append(name.strip())
-        table.lines.append(line)
+        table.labels.append(_label_name(values[answer], rows.place(index)).strip())
+        table.lines.append(rows.numbers[index])
     _check(table)
     return table
 
 
+def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual: str | None = None) -> list[int]:
+    """Places of the columns that hold the texts.
+
+    Args:
+        path: of the file, for messages.
+        names: of its columns.
+        asked: a name, or several separated by commas if no column has this very name; None: the usual one.
+        usual: what the columns are called if nothing is asked for; None: ``text``.
+
+    Raises:
+        DataError: there is no such column, or two.
+
+    Example:
+        >>> find_text_columns(Path("a.csv"), ["title", "body", "mood"], "title,body")
+        [0, 1]
+        >>> find_text_columns(Path("a.csv"), ["ID", "Text"], None)
+        [1]
+    """
+    wanted = usual if asked is None else asked
+    parts: list[str | None] = [wanted]
+    if wanted is not None and wanted not in names and "," in wanted:
+        parts = [*dict.fromkeys(word.strip() for word in wanted.split(",") if word.strip())] or [wanted]
+    places = []
+    for part in parts:
+        if names.count(part or "text") > 1:
+            raise DataError(f"{path} has the column {part or 'text'!r} twice", fix="rename one of them")
+        places.append(_find_column(path, names, part, "text", given=asked is not None))
+    return places
+
+
+def texts_of(rows: Rows, places: Sequence[int], *, complete: bool = False) -> list[str]:
+    """The text of each row: the columns that are not blank, joined by a line break; empty where all are.
+
+    Args:
+        rows: of a table.
+        places: of the columns.
+        complete: whether a key that a JSON object does not have is an error instead of an empty text.
+
+    Raises:
+        DataError: a value is not a string.
+    """
+    if len(places) == 1 and all(type(row[places[0]]) is str for row in rows.values):
+        return [row[places[0]] for row in rows.values]
+    texts = []
+    for index in range(len(rows.values)):
+        parts = [_text(rows, index, place, complete=complete) for place in places]
+        texts.append(parts[0] if len(parts) == 1 else "\n".join(part for part in parts if part.strip()))
+    return texts
+
+
+def _text(rows: Rows, index: int, place: int, *, complete: bool) -> str:
+    value = rows.values[index][place]
+    if isinstance(value, str):
+        return value
+    if value is MISSING and complete:
+        raise _missing_key(rows, index, place)
+    if value is None or value is MISSING or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if rows.path.suffix.lower() == ".xlsx":  # Excel turns what looks like a number or a date into one
+        return str(value)
+    raise DataError(f"{rows.place(index)}: {rows.columns[place]!r} is not a string", got=type(value).__name__)
+
+
+def _missing_key(rows: Rows, index: int, place: int) -> DataError:
+    keys = [name for name, value in zip(rows.columns, rows.values[index], strict=True) if value is not MISSING]
+    return DataError(
+        f"{rows.place(index)}: the key {rows.columns[place]!r} is missing", got=", ".join(keys) or "no key"
+    )
+
+
+def joined_note(rows: Rows, places: Sequence[int]) -> list[str]:
+    """The note on texts of several columns; empty for one."""
+    names = [rows.columns[place] for place in places]
+    return [f"a text is the columns {', '.join(names)}, joined by line breaks"] if len(names) > 1 else []
+
+
+def _refuse_no_rows(rows: Rows) -> None:
+    if not rows.values:
+        raise DataError(f"{rows.path} has a header but no rows", fix="name a file that has records")
+
+
 def _check(table: Table) -> None:
     """Refuse unusable tables: no rows, empty texts or labels, texts of many megabytes."""
-    if not table.texts:
-        raise DataError(f"{table.path} has a header but no rows", fix="name a file that has records")
     for what, values in (("text", table.texts), ("label", table.labels)):
         empty = [line for line, value in zip(table.lines, values, strict=True) if not value.strip()]
         if empty:
             where = ", ".join(map(str, empty[:5])) + (" ..." if len(empty) > 5 else "")
             raise DataError(
                 f"{table.path} has {len(empty)} row{'s' if len(empty) > 1 else ''} with an empty {what}",
-                got=f"line{'s' if len(empty) > 1 else ''} {where}",
+                got=f"{table.unit}{'s' if len(empty) > 1 else ''} {where}",
                 fix="fill these rows or delete them",
             )
-    for line, value in zip(table.lines, table.texts, strict=True):
+    check_lengths(table.path, table.texts, table.lines, table.unit)
+
+
+def check_lengths(path: Path, texts: Sequence[str], lines: Sequence[int], unit: str = "line") -> None:
+    """Refuse texts of many megabytes: usually a quotation mark that is never closed."""
+    for line, value in zip(lines, texts, strict=True):
         if len(value) > MAX_CHARACTERS:
             raise DataError(
-                f"{table.path} has a text of {len(value):,} characters in line {line}",
+                f"{path} has a text of {len(value):,} characters in {unit} {line}",
                 expected=f"at most {MAX_CHARACTERS:,}",
                 fix="split it into several texts, or look for a quotation mark that is never closed",
             )
 
 
-def _separated_rows(
-    path: Path, content: str, separator: str, text: str | None, label: str | None
-) -> Iterator[tuple[int, str, str]]:
-    header_line = content.lstrip("\r\n").split("\n", 1)[0]
-    if separator == "," and "," not in header_line:
-        separator = next((other for other in ";\t|" if other in header_line), separator)
-    with _any_field_size():
-        # `strict` makes a stray quotation mark an error instead of a silently merged pair of rows
-        reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
-        start = 1
-        header: list[str] | None = None
-        places = (0, 0)
-        try:
-            for row in reader:
-                if not row or row == [""]:
-                    pass
-                elif header is None:
-                    header = [name.strip() for name in row]
-                    places = _find_columns(path, header, text, label)
-                elif len(row) != len(header):
-                    raise DataError(
-                        f"{path}, line {start}: the row has {len(row)} fields",
-                        expected=f"{len(header)}, as the header",
-                        fix="put texts that hold the separator or a line break in double quotes",
-                    )
-                else:
-                    yield start, row[places[0]], row[places[1]]
-                start = reader.line_num + 1
-        except csv.Error as error:
-            raise DataError(
-                f"{path}, line {start}: broken quoting in the row that starts here ({error})",
-                fix='close the quotation mark, and write a quotation mark inside a quoted text twice: ""',
-            ) from error
-
-
-@contextmanager
-def _any_field_size() -> Iterator[None]:
-    """Lift the csv module's limit of 128 KiB a field, which is global, while a file is read."""
-    before = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _json_rows(path: Path, content: str, text: str | None, label: str | None) -> Iterator[tuple[int, str, str]]:
-    places: tuple[str, str] | None = None
-    for number, line in enumerate(content.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{path}, line {number}: not JSON ({error.msg} at character {error.pos + 1})",
-                expected='one object a line: {"text": "...", "label": "..."}',
-            ) from error
-        if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number}: not a JSON object", got=type(record).__name__)
-        if places is None:
-            keys = [str(key) for key in record]
-            first, second = _find_columns(path, keys, text, label)
-            places = keys[first], keys[second]
-        for key in places:
-            if key not in record:
-                raise DataError(
-                    f"{path}, line {number}: the key {key!r} is missing", got=", ".join(map(str, record)) or "no key"
-                )
-        words = record[places[0]]
-        if words is not None and not isinstance(words, str):
-            raise DataError(f"{path}, line {number}: {places[0]!r} is not a string", got=type(words).__name__)
-        yield number, words or "", _label_name(record[places[1]], f"{path}, line {number}")
-
-
-def _parquet_rows(path: Path, text: str | None, label: str | None) -> Iterator[tuple[int, str, str]]:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise DataError(
-            f"{path} needs pyarrow to be read", fix="pip install 'gatewise[parquet]', or save the file as CSV"
-        ) from error
-    if not path.exists():
-        read_text_file(path)
-    try:
-        file = parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not a Parquet file", got=str(error).splitlines()[0]) from error
-    names = [str(name) for name in file.schema_arrow.names]
-    first, second = _find_columns(path, names, text, label)
-    number = 0
-    for batch in file.iter_batches(columns=[names[first], names[second]]):
-        columns = batch.to_pydict()
-        for words, name in zip(columns[names[first]], columns[names[second]], strict=True):
-            number += 1
-            if words is not None and not isinstance(words, str):
-                raise DataError(f"{path}, row {number}: {names[first]!r} is not a string", got=type(words).__name__)
-            yield number, words or "", _label_name(name, f"{path}, row {number}")
-
-
 def _label_name(value: Any, place: str) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, float) and value.is_integer():  # whole numbers, in a column that has missing ones too
+        value = int(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int)):
@@ -206,24 +201,23 @@ def _label_name(value: Any, place: str) -> str:
     raise DataError(f"{place}: the label is not a class", expected="a string or a whole number", got=repr(value))
 
 
-def _find_columns(path: Path, names: list[str], text: str | None, label: str | None) -> tuple[int, int]:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    for asked in (text or "text", label or "label"):
-        if asked in doubled:
-            raise DataError(f"{path} has the column {asked!r} twice", fix="rename one of them")
-    found = _find_column(path, names, text, "text"), _find_column(path, names, label, "label")
-    if found[0] == found[1]:
-        raise DataError(f"the column {names[found[0]]!r} cannot be both text and label", got=", ".join(names))
-    return found
+def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str | None) -> tuple[list[int], int]:
+    places = find_text_columns(path, names, text)
+    if names.count(label or "label") > 1:
+        raise DataError(f"{path} has the column {label or 'label'!r} twice", fix="rename one of them")
+    answer = _find_column(path, names, label, "label", given=label is not None)
+    if answer in places:
+        raise DataError(f"the column {names[answer]!r} cannot be both text and label", got=", ".join(names))
+    return places, answer
 
 
-def _find_column(path: Path, names: list[str], asked: str | None, role: str) -> int:
+def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str, *, given: bool) -> int:
+    """The place of a column; ``given``: the user named it, and not the run that a network came from."""
     wanted = role if asked is None else asked
     if wanted in names:
         return names.index(wanted)
     folded = [name.casefold() for name in names]
     if asked is None and folded.count(wanted) == 1:
         return folded.index(wanted)
-    suggestion = did_you_mean(wanted, names)
-    fix = f"name it with --{role} COLUMN" if asked is None else suggestion
+    fix = did_you_mean(wanted, names) if given else f"name it with --{role} COLUMN"
     raise DataError(f"column {wanted!r} is not in {path.name}", got="it has: " + ", ".join(names), fix=fix)

@@ -10,7 +10,7 @@ from gatewise.errors import DataError
 
 _GZIP_MARK = b"\x1f\x8b"
 
-__all__ = ["decode", "read_text_file"]
+__all__ = ["decode", "read_content", "read_text_file"]
 
 _WIDE_MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -30,6 +30,15 @@ def read_text_file(path: Path, expected: str = "a header line and rows") -> str:
     Raises:
         DataError: it is missing, a folder, unreadable, empty, damaged gzip, or not UTF-8.
     """
+    return decode(read_content(path, expected), str(path))
+
+
+def read_content(path: Path, expected: str = "a header line and rows") -> bytes:
+    """The bytes of a text file in any encoding, unpacked if they are gzip; see `read_text_file`.
+
+    Raises:
+        DataError: it is missing, a folder, unreadable, empty, or damaged gzip.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -43,9 +52,9 @@ def read_text_file(path: Path, expected: str = "a header line and rows") -> str:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{path} is damaged gzip", got=str(error), fix="copy or download the file again") from error
-    if not content.strip():
+    if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise DataError(f"{path} is empty", expected=expected, fix="name a file that has records")
-    return decode(content, str(path))
+    return content
 
 
 def decode(content: bytes, place: str) -> str:

@@ -6,6 +6,8 @@ A text goes through these steps, by the tokenizers library:
 2. Everything is lower-cased.
 3. Words are runs of letters, digits and underscores, with one inner apostrophe kept (``don't`` is one token);
    every other character is a token of its own, repetitions of the same one together (``...``, ``!!``).
+   In texts of which most letters are of a script without spaces between words (`gatewise.data.scripts`), each letter
+   of such a script is a token of its own, together with the marks on it; other words stay words.
 4. Words outside the vocabulary become ``[unknown]``.
 5. A text longer than ``max_tokens`` keeps its first and its last half of them; one without any token is ``[unknown]``.
 """
@@ -22,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.data.batches import Ragged
+from gatewise.data.scripts import SPACELESS, spaceless_script
 from gatewise.errors import RunError
 
 if TYPE_CHECKING:
@@ -32,8 +35,11 @@ __all__ = ["PADDING", "UNKNOWN", "Vocabulary"]
 PADDING, UNKNOWN = "[padding]", "[unknown]"
 _TAG = r"<[a-zA-Z/!][^<>]{0,200}>"
 _TOKEN = r"\w+(?:['’]\w+)?|([^\w\s])\1*"
+_CHARACTER_TOKEN = rf"[{SPACELESS}]\p{{M}}*|[\w&&[^{SPACELESS}]]+(?:['’][\w&&[^{SPACELESS}]]+)?|([^\w\s])\1*"
+_TOKENS = {"words": _TOKEN, "characters": _CHARACTER_TOKEN}
 _CHUNK = 2_000
-_FORMAT_VERSION = 1
+_FORMAT_VERSIONS = {"words": 1, "characters": 2}
+_FORMAT_VERSION = max(_FORMAT_VERSIONS.values())
 
 
 class Vocabulary:
@@ -41,6 +47,7 @@ class Vocabulary:
 
     Args:
         words: the words, without the two special ones.
+        tokenisation: ``words``, or ``characters`` where scripts without spaces are split into their letters.
 
     Example:
         >>> vocabulary = Vocabulary.fit(["A fine film, a FINE film!<br />", "Not fine."], size=8, minimum_count=1)
@@ -50,8 +57,9 @@ class Vocabulary:
         [3, 2, 1]
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], tokenisation: str = "words") -> None:
         self.words = tuple(words)
+        self.tokenisation = tokenisation
 
     @classmethod
     def fit(cls, texts: Sequence[str], size: int, minimum_count: int = 2) -> Vocabulary:
@@ -64,14 +72,15 @@ class Vocabulary:
         """
         from tokenizers.trainers import WordLevelTrainer
 
-        tokenizer = _tokenizer({UNKNOWN: 0})
+        tokenisation = "words" if spaceless_script(texts) is None else "characters"
+        tokenizer = _tokenizer({UNKNOWN: 0}, tokenisation)
         trainer = WordLevelTrainer(
             vocab_size=size, min_frequency=minimum_count, special_tokens=[PADDING, UNKNOWN], show_progress=False
         )
         with _threaded():
             tokenizer.train_from_iterator((_plain(text) for text in texts), trainer, length=len(texts))
         numbers: dict[str, int] = tokenizer.get_vocab()
-        return cls(sorted((word for word in numbers if numbers[word] > 1), key=numbers.__getitem__))
+        return cls(sorted((word for word in numbers if numbers[word] > 1), key=numbers.__getitem__), tokenisation)
 
     def __len__(self) -> int:
         """Entries, the two special ones included."""
@@ -79,7 +88,7 @@ class Vocabulary:
 
     def __eq__(self, other: object) -> bool:
         """Whether both have the same words under the same numbers."""
-        return isinstance(other, Vocabulary) and self.words == other.words
+        return isinstance(other, Vocabulary) and self.__getstate__() == other.__getstate__()
 
     def __hash__(self) -> int:
         return hash(self.words)
@@ -115,7 +124,8 @@ class Vocabulary:
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary, ready for JSON."""
-        return {"format_version": _FORMAT_VERSION, "tokenisation": "words", "words": list(self.words)}
+        version = _FORMAT_VERSIONS[self.tokenisation]
+        return {"format_version": version, "tokenisation": self.tokenisation, "words": list(self.words)}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], place: str = "the vocabulary") -> Vocabulary:
@@ -137,21 +147,25 @@ class Vocabulary:
                 fix="update Gatewise: pip install --upgrade gatewise",
             )
         words: Any = record.get("words") if isinstance(record, Mapping) else None
-        sound = version == _FORMAT_VERSION and record.get("tokenisation") == "words" and isinstance(words, list)
+        tokenisation: Any = record.get("tokenisation") if isinstance(record, Mapping) else None
+        known = isinstance(tokenisation, str) and version == _FORMAT_VERSIONS.get(tokenisation)
+        sound = known and version is not None and isinstance(words, list)
         if not sound or not all(isinstance(word, str) for word in words) or len(set(words)) != len(words):
             raise RunError(f"{place} is damaged", expected="format_version, tokenisation and a list of distinct words")
-        return cls(words)
+        return cls(words, tokenisation)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return _tokenizer({word: number for number, word in enumerate((PADDING, UNKNOWN, *self.words))})
+        return _tokenizer(
+            {word: number for number, word in enumerate((PADDING, UNKNOWN, *self.words))}, self.tokenisation
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Omit the compiled tokenizer when pickled or copied."""
-        return {"words": self.words}
+        return {"words": self.words, "tokenisation": self.tokenisation}
 
 
-def _tokenizer(numbers: dict[str, int]) -> Tokenizer:
+def _tokenizer(numbers: dict[str, int], tokenisation: str) -> Tokenizer:
     from tokenizers import Regex, Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.normalizers import Lowercase, Replace, Sequence
@@ -160,7 +174,7 @@ def _tokenizer(numbers: dict[str, int]) -> Tokenizer:
     tokenizer = Tokenizer(WordLevel(numbers, unk_token=UNKNOWN))
     tokenizer.normalizer = Sequence([Replace(Regex(_TAG), " "), Lowercase()])
     # "removed" together with "invert" drops the text between the matches
-    tokenizer.pre_tokenizer = Split(Regex(_TOKEN), behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = Split(Regex(_TOKENS[tokenisation]), behavior="removed", invert=True)
     return tokenizer
 
 

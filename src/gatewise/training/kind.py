@@ -213,6 +213,7 @@ class Kind(ABC):
         defaults_with_pretraining: fields of ``model`` and ``training`` whose default differs with it.
         known: names of data sets, which `datasets` describes, and aliases.
         files: names of further files in a run folder, besides the weights.
+        prediction_settings: names of the settings of the data with ``reads`` that `gatewise predict` has too.
         commands: the kind's own commands, as ``module:function`` by name; the function is one for typer.
         estimators: modules of the kind's estimators by their names, which `gatewise` offers as its own.
         report: module with the kind's part of the report, which imports no torch: any of ``sections``, ``notes``,
@@ -229,6 +230,7 @@ class Kind(ABC):
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     known: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
+    prediction_settings: ClassVar[tuple[str, ...]] = ()
     commands: ClassVar[Mapping[str, str]] = {}
     estimators: ClassVar[Mapping[str, str]] = {}
     report: ClassVar[str | None] = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from gatewise.data import Split, TextDataset
 from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, take
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.classification.unlabelled import with_unlabelled
+from gatewise.kinds.classification.weighting import kept_weights
 from gatewise.training.estimator import RunEstimator, plain
 from gatewise.training.events import Listener, RunResult
 from gatewise.training.kind import Trained
@@ -30,7 +33,11 @@ _KINDS = {"str": str, "int": int, "bool": bool, "float": float}
 
 
 class TextClassifier(  # type: ignore[misc]
-    ClassifierMixin, RunEstimator, task="classification", first=("cell",), omit=("text", "label", "unlabelled")
+    ClassifierMixin,
+    RunEstimator,
+    task="classification",
+    first=("cell",),
+    omit=("text", "label", "encoding", "unlabelled"),
 ):
     """Classify texts with a recurrent network; texts in, labels of any type out.
 
@@ -58,6 +65,7 @@ class TextClassifier(  # type: ignore[misc]
         labels: Iterable[Any],
         validation_data: tuple[Iterable[str], Iterable[Any]] | None = None,
         *,
+        sample_weight: Iterable[float] | None = None,
         unlabelled: Iterable[str] | None = None,
         on_event: Listener | None = None,
     ) -> TextClassifier:
@@ -67,6 +75,8 @@ class TextClassifier(  # type: ignore[misc]
             texts: N texts; repeated texts count once.
             labels: N labels: strings, whole numbers, booleans.
             validation_data: texts and labels for early stopping; None: a tenth of the texts, chosen by content.
+            sample_weight: N factors of the texts' training losses, relative to their mean; those of a text that
+                comes several times are added. None: all the same.
             unlabelled: further texts to pre-train on.
             on_event: called with each training event.
 
@@ -75,7 +85,9 @@ class TextClassifier(  # type: ignore[misc]
             OptionError: an argument of the constructor is out of range.
         """
         spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY)
-        classes, dataset = _dataset(texts, labels, validation_data)
+        given = _as_texts(texts)
+        classes, dataset = _dataset(given, labels, validation_data)
+        dataset = _weighted(dataset, kept_weights(sample_weight, given, dataset.train.texts))
         if unlabelled is not None:
             dataset = with_unlabelled(dataset, _as_texts(unlabelled), "the texts given")
         self._train(spec, dataset, on_event)
@@ -110,6 +122,14 @@ class TextClassifier(  # type: ignore[misc]
     def _keep(self, run: RunFolder, trained: Trained, result: RunResult) -> None:
         super()._keep(run, trained, result)
         self.classes_ = _read_classes(run.path, self._trained.label_names)
+
+
+def _weighted(dataset: TextDataset, weights: npt.NDArray[np.float64] | None) -> TextDataset:
+    """The data set with weights, which are part of its fingerprint."""
+    if weights is None:
+        return dataset
+    digest = hashlib.sha256(dataset.fingerprint.encode() + np.ascontiguousarray(weights, dtype="<f8").tobytes())
+    return replace(dataset, weights=weights, fingerprint=digest.hexdigest())
 
 
 _CLASSES = "classes.json"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassificationKind"]
 
-_TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".gz", ".tgz", ".tar")
+_ARCHIVES = (".gz", ".tgz", ".tar")
 
 
 class ClassificationKind(Kind):
@@ -36,6 +36,7 @@ class ClassificationKind(Kind):
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "pretraining")
+    prediction_settings: ClassVar[tuple[str, ...]] = ("text", "encoding")
     estimators: ClassVar[Mapping[str, str]] = {"TextClassifier": "gatewise.kinds.classification.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.classification.report"
 
@@ -47,7 +48,9 @@ class ClassificationKind(Kind):
 
     def claims(self, path: Path) -> int:
         """Tables, and the folder or archive of the official reviews."""
-        return 1 if path.suffix.lower() in _TABLES or path.is_dir() else 0
+        from gatewise.data.rows import TABLE_SUFFIXES
+
+        return 1 if path.suffix.lower() in (*TABLE_SUFFIXES, *_ARCHIVES) or path.is_dir() else 0
 
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training that this network does not support, and unlabelled texts without pre-training."""
@@ -71,14 +74,17 @@ class ClassificationKind(Kind):
         """Load and split the texts, add those without labels; see `gatewise.kinds.classification.loading.load_text`."""
         from gatewise.data.splits import limit_training
         from gatewise.kinds.classification.loading import load_text
+        from gatewise.kinds.classification.preparation import with_vocabulary_notes
         from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
 
-        dataset = load_text(data.data, text=data.text, label=data.label, test=data.test, download=data.download)
+        dataset = load_text(
+            data.data, text=data.text, label=data.label, encoding=data.encoding, test=data.test, download=data.download
+        )
         if data.examples is not None:
             dataset = limit_training(dataset, data.examples)
         if data.unlabelled is not None:
             dataset = with_unlabelled(dataset, read_unlabelled(data.unlabelled), data.unlabelled)
-        return dataset
+        return with_vocabulary_notes(dataset, ModelSpec().vocabulary_size)
 
     def problem(self, spec: RunSpec, dataset: Any) -> ClassificationProblem:
         """The network on its encoded texts."""

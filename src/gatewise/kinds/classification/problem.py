@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn import functional
 
 from gatewise.data import Labels, Ragged, Vocabulary, ordered_batches, shuffled_batches
 from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
@@ -36,6 +37,7 @@ class ClassificationProblem(Problem):
         batch_size: texts per step.
         seed: of the order of the batches.
         device: of the model.
+        weights: (N,) factors of the training texts' losses, with mean 1; None: all 1.
     """
 
     unit: ClassVar[str] = "texts"
@@ -55,7 +57,9 @@ class ClassificationProblem(Problem):
         batch_size: int,
         seed: int,
         device: str = "cpu",
+        weights: npt.NDArray[np.float64] | None = None,
     ) -> None:
+        self.weights = None if weights is None else torch.from_numpy(weights)
         self.model, self.vocabulary, self.label_names = model, vocabulary, tuple(label_names)
         self.train, self.train_labels = train, torch.from_numpy(train_labels)
         self.validation, self.validation_labels = validation, validation_labels
@@ -69,13 +73,17 @@ class ClassificationProblem(Problem):
         self._order = shuffled_batches(self.train, self.batch_size, self.seed, epoch)
 
     def loss(self, step: int) -> StepLoss:
-        """Mean cross-entropy of a batch, in nats."""
+        """Mean cross-entropy of a batch, in nats; what is differentiated is weighted where texts have weights."""
         batch = self.train.batch(self._order[step])
         labels = self.train_labels[torch.from_numpy(batch.rows)].to(self.device)
         scores = self.model(torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths))
         loss = classification_loss(scores, labels)
         right = (scores.detach().argmax(dim=1) == labels).sum()
-        return StepLoss(loss, loss, len(labels), {ACCURACY.name: right})
+        if self.weights is None:
+            return StepLoss(loss, loss, len(labels), {ACCURACY.name: right})
+        factors = self.weights[torch.from_numpy(batch.rows)].to(scores.device, scores.dtype)
+        losses = functional.cross_entropy(scores, labels, reduction="none")
+        return StepLoss((factors * losses).mean(), loss.detach(), len(labels), {ACCURACY.name: right})
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss, accuracy and macro F1 on the validation part."""

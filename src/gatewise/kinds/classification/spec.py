@@ -9,8 +9,9 @@ from typing import Any
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["DEFAULTS_WITH_PRETRAINING", "POOLINGS", "DataSpec", "ModelSpec", "PretrainingSpec"]
+__all__ = ["CLASS_WEIGHTS", "DEFAULTS_WITH_PRETRAINING", "POOLINGS", "DataSpec", "ModelSpec", "PretrainingSpec"]
 
+CLASS_WEIGHTS = ("balanced", "none")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400},
@@ -31,8 +32,13 @@ class DataSpec(Spec):
     data: str = setting(
         "imdb", "Registry name (imdb, rotten-tomatoes) or the path of a file, folder or archive.", is_path=True
     )
-    text: str | None = setting(None, "Column of the texts; the column called text if not given.", reads=True)
+    text: str | None = setting(
+        None, "Column of the texts, or several: title,body; the column called text if not given.", reads=True
+    )
     label: str | None = setting(None, "Column of the labels; the column called label if not given.", reads=True)
+    encoding: str | None = setting(
+        None, "Encoding of the file: cp1252, shift_jis, gb18030 ...; detected if not given.", reads=True
+    )
     test: str | None = setting(None, "Second file, used only for testing; else a part is held out.", is_path=True)
     examples: int | None = setting(
         None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
@@ -69,6 +75,11 @@ class ModelSpec(Spec):
     word_dropout: float = common.dropout(0.1, "Probability of zeroing a whole word while training.")
     vocabulary_size: int = common.vocabulary_size(20_000)
     max_tokens: int = setting(256, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
+    class_weight: str | None = setting(
+        "none",
+        "Weights of the classes in the training loss: balanced (rare ones count more) or none.",
+        choices=CLASS_WEIGHTS,
+    )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.data.scripts import SPACELESS, spaceless_script
+
 __all__ = ["TfidfLogisticRegression"]
 
 
@@ -15,7 +17,8 @@ class TfidfLogisticRegression:
     """Words and pairs of words, weighted by rarity, into a linear model.
 
     Each text is a vector of (1 + ln count) * idf over its words and pairs of neighbouring words, of length 1; the
-    classes' scores are linear in it (Wang and Manning, 2012, show how hard this is to beat on reviews).
+    classes' scores are linear in it (Wang and Manning, 2012, show how hard this is to beat on reviews). In scripts
+    without spaces between words (`gatewise.data.scripts`) the words are characters, in runs of up to three.
 
     Args:
         inverse_regularisation: C, the weight of the data against the squared weights.
@@ -35,10 +38,13 @@ class TfidfLogisticRegression:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
+        pattern, longest = r"\w+|[^\w\s]", 2
+        if spaceless_script(texts) is not None:
+            pattern, longest = rf"[{SPACELESS}]|(?:(?![{SPACELESS}])\w)+|[^\w\s]", 3
         # features of one or two texts hardly generalise; small data have no others
         rare = 3 if len(texts) >= 5_000 else 1
         self._vectoriser: Any = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, min_df=rare, token_pattern=r"\w+|[^\w\s]", dtype=np.float32
+            ngram_range=(1, longest), sublinear_tf=True, min_df=rare, token_pattern=pattern, dtype=np.float32
         )
         features = self._vectoriser.fit_transform(texts)
         self._model: Any = LogisticRegression(C=self.inverse_regularisation, max_iter=200)

@@ -16,6 +16,7 @@ from gatewise.kinds.classification.network import SequenceClassifier
 from gatewise.kinds.classification.preparation import prepare_texts
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
+from gatewise.kinds.classification.weighting import training_weights
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
@@ -143,6 +144,7 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         batch_size=spec.training.batch_size,
         seed=spec.training.seed,
         device=spec.training.device,
+        weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
     )
 
 

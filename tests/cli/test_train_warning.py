@@ -1,0 +1,31 @@
+"""`gatewise train` says when always naming the most frequent class explains its figure."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatewise.cli import main
+from small_data import FLAGS, write_reviews
+
+
+def _train(words, capsys):
+    with pytest.raises(SystemExit) as leave:
+        main([str(word) for word in words])
+    assert not leave.value.code
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_99_to_1_is_a_warning(tmp_path, capsys):
+    path = tmp_path / "rare.csv"
+    rows = [f"text {n} {'abcdefg'[n % 7]},{'rare' if n % 100 == 0 else 'usual'}" for n in range(1000)]
+    path.write_text("\n".join(["text,label", *rows]) + "\n")
+    said = _train(["train", path, *FLAGS, "--out", tmp_path / "run"], capsys)
+    assert "Warning: this is not clearly better than always predicting 'usual', which reaches 99.0 %" in said
+    assert "95 % interval" in said
+
+
+def test_what_was_learnt_is_no_warning(tmp_path, capsys):
+    path = write_reviews(tmp_path / "reviews.csv", rows=600)
+    columns = ["--text", "review", "--label", "mood"]
+    said = _train(["train", path, *columns, *FLAGS, "--epochs", "6", "--out", tmp_path / "run"], capsys)
+    assert "Warning" not in said and "test accuracy" in said

@@ -1,0 +1,87 @@
+"""Encodings: what is detected, what is refused, and what a name decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatewise.data.encodings import decode_as, is_windows_1252
+from gatewise.data.tables import read_table
+from gatewise.errors import DataError, OptionError
+
+WESTERN = {
+    "German": "Das war schön, größer und für uns: „toll“ – 5 €",
+    "French": "Ça va? L’été à Paris, déjà vu, où l’œuvre",
+    "Spanish": "El niño comió ¿qué? ¡sí!",
+    "Portuguese": "Não, a lição foi ótima e você é bom",
+    "Danish": "smørrebrød på æble",
+    "Icelandic": "það er gott að þú ert hér",
+    "signs": "2 m², 5°, 100 ± 3 %, © 2020",
+}
+OTHERS = [
+    ("Příliš žluťoučký kůň", "cp1250"),
+    ("Dobrý den, děkuji", "cp1250"),
+    ("Zażółć gęślą jaźń", "cp1250"),
+    ("árvíztűrő tükörfúrógép", "cp1250"),
+    ("очень хорошо", "cp1251"),
+    ("спасибо большое", "koi8-r"),
+    ("πολύ καλό", "cp1253"),
+    ("çok güzel şey ığdır", "cp1254"),
+    ("שלום עולם", "cp1255"),
+    ("مرحبا بالعالم", "cp1256"),
+    ("ดีมาก", "cp874"),
+    ("とても良い", "shift_jis"),
+    ("很好的电影", "gb18030"),
+    ("매우 좋다", "cp949"),
+    ("schön und größer", "mac_roman"),
+    ("schön und größer", "cp850"),
+]
+
+
+@pytest.mark.parametrize("text", WESTERN.values(), ids=WESTERN)
+def test_windows_1252_is_detected_and_said(text):
+    found, notes = decode_as(text.encode("cp1252"), "a.csv")
+    assert found == text
+    assert len(notes) == 1 and "Windows-1252" in notes[0] and "--encoding" in notes[0]
+
+
+@pytest.mark.parametrize(("text", "encoding"), OTHERS)
+def test_no_other_encoding_is_taken_for_windows_1252(text, encoding):
+    content = text.encode(encoding)
+    assert not is_windows_1252(content)
+    with pytest.raises(DataError, match="--encoding"):
+        decode_as(content, "a.csv")
+    assert decode_as(content, "a.csv", encoding) == (text, [])
+
+
+def test_utf_8_is_never_anything_else():
+    for text in WESTERN.values():
+        assert decode_as(text.encode(), "a.csv") == (text, [])
+        assert decode_as(text.encode("utf-8-sig"), "a.csv") == (text, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_byte_order_marks_decide(encoding):
+    found, (note,) = decode_as("text,label\nschön,1\n".encode(encoding), "a.csv")
+    assert found == "text,label\nschön,1\n" and encoding.upper() in note
+
+
+def test_a_wrong_name_is_refused_with_the_line():
+    with pytest.raises(DataError, match="byte 0xf6 in line 2"):
+        decode_as("a\nschön\n".encode("cp1252"), "a.csv", "utf-8")
+    with pytest.raises(DataError, match="NUL"):
+        decode_as("abc".encode("utf-16-le"), "a.csv", "latin-1")
+
+
+@pytest.mark.parametrize("name", ["utf-99", "hex", "rot13", ""])
+def test_no_such_encoding(name):
+    with pytest.raises(OptionError, match="there is no encoding"):
+        decode_as(b"abc", "a.csv", name)
+
+
+def test_tables_in_windows_1252_say_so(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes('text;label\r\n"schön; fein\r\nund gut";ja\r\nübel;nein\r\n'.encode("cp1252"))
+    table = read_table(path)
+    assert table.texts == ["schön; fein\r\nund gut", "übel"] and table.lines == [2, 4]
+    assert len(table.notes) == 2 and "semicolons" in table.notes[1]
+    assert read_table(path, encoding="latin-1").texts == table.texts
