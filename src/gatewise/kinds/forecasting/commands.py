@@ -8,8 +8,6 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gatewise import files
 from gatewise.errors import OptionError
 from gatewise.kinds.forecasting.series.loading import known_columns
@@ -17,6 +15,7 @@ from gatewise.kinds.forecasting.series.table import read_series_table
 
 if TYPE_CHECKING:
     from gatewise.kinds.forecasting.series.building import Future
+    from gatewise.kinds.forecasting.series.forms import TimeForm
     from gatewise.kinds.forecasting.trained import TrainedForecaster
     from gatewise.training.kind import Request
 
@@ -43,14 +42,15 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
             fix="gatewise predict RUN --file new.csv",
         )
     data = trained.data_spec
-    time, _, group = known_columns(data.data, data.time, data.target, data.group)
-    table = read_series_table(file, time, (*trained.targets, *trained.features), group)
+    time, (_, _, group) = trained.time, known_columns(data.data, data.time, data.target, data.group)
+    rules = trained.rules(request.settings)
+    table = read_series_table(file, time, (*trained.targets, *trained.features), group, rules)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         futures = trained.future(table)
     for warning in said:
         print(f"warning: {warning.message}", file=sys.stderr)
-    text = _as_csv(futures, trained.targets, time, group)
+    text = _as_csv(futures, trained.targets, time, group, table.form)
     if out is None:
         print(text, end="")
     else:
@@ -58,26 +58,21 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
         print(f"{text.count(chr(10)) - 1} rows written to {out}", file=sys.stderr)
 
 
-def _as_csv(futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None) -> str:
+def _as_csv(
+    futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None, form: TimeForm
+) -> str:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     levels = sorted(futures[0].quantiles)
     names = [*targets, *(f"{target}_{level:g}" for target in targets for level in levels)]
     writer.writerow([*([group] if group else []), time or "step", *names])
     for future in futures:
+        written = form.written(future.times)
         for step in range(len(future.times)):
-            when: Any = step + 1 if time is None else _written(future.times[step])
+            when: Any = step + 1 if time is None else written[step]
             central = [f"{value:.8g}" for value in future.values[step]]
             spread = [
                 f"{future.quantiles[level][step, place]:.8g}" for place in range(len(targets)) for level in levels
             ]
             writer.writerow([*([future.name] if group else []), when, *central, *spread])
     return content.getvalue()
-
-
-def _written(time: Any) -> str:
-    """Dates without a time of day stay dates."""
-    if not isinstance(time, np.datetime64):
-        return f"{time:g}"
-    words = str(time.astype("datetime64[s]")).replace("T", " ")
-    return words.removesuffix(" 00:00:00")

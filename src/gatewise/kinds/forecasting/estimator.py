@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.loading import series_from_table
+from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
@@ -74,6 +75,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             horizon=horizon,
             lookback=lookback,
             shares=_SHARES,
+            time=spec.data.time,
         )
         self._train(spec, dataset, on_event)
         self._table, self._single = table, isinstance(frame, pd.Series)
@@ -113,7 +115,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             for level in sorted(future.quantiles):
                 for place, name in enumerate(self._trained.targets):
                     columns[f"{name}_{level:g}"] = future.quantiles[level][:, place]
-            part = pd.DataFrame(columns, index=pd.Index(future.times, name=self.time or _INDEX))
+            part = pd.DataFrame(columns, index=table.form.index(future.times).rename(self.time or _INDEX))
             parts.append(part if self.group is None else pd.concat({future.name: part}, names=[self.group]))
         found = pd.concat(parts)
         return found.iloc[:, 0] if single and found.shape[1] == 1 else found
@@ -174,7 +176,10 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             raise DataError("there is no column of numbers to forecast", got=", ".join(rows.columns))
         spec = self._spec("series in memory", target=",".join(targets), time=time)
         places = [f"row {number}" for number in range(len(rows))]
-        table = check_columns(rows, places, "the frame", time, (*targets, *column_names(self.features)), self.group)
+        rules = TimeRules(self.date_format, self.timezone)
+        table = check_columns(
+            rows, places, "the frame", time, (*targets, *column_names(self.features)), self.group, rules
+        )
         return spec, table, targets
 
 

@@ -56,6 +56,8 @@ class ForecastingKind(Kind):
             target=data.target,
             features=data.features,
             group=data.group,
+            date_format=data.date_format,
+            timezone=data.timezone,
             horizon=data.horizon,
             lookback=data.lookback,
             download=data.download,

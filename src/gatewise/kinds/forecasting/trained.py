@@ -17,6 +17,9 @@ from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import Future, raw_series, whole
+from gatewise.kinds.forecasting.series.forms import TimeForm
+from gatewise.kinds.forecasting.series.loading import known_columns
+from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
 from gatewise.kinds.forecasting.series.table import SeriesTable
@@ -43,6 +46,8 @@ class TrainedForecaster(Trained):
         spacing: what a step is.
         scalings: by name of the series.
         model: the network, with its best weights.
+        form: how the times of the training were written; None: not known.
+        time: the column of the times; None: rows follow each other.
     """
 
     def __init__(
@@ -53,11 +58,14 @@ class TrainedForecaster(Trained):
         spacing: Spacing,
         scalings: Mapping[str, Scaling],
         model: Forecaster,
+        form: TimeForm | None = None,
+        time: str | None = None,
     ) -> None:
         self.spec = spec
         self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
         self.scalings = dict(scalings)
         self.model = model.eval()
+        self.form, self.time = form, time
 
     @property
     def data_spec(self) -> SeriesSpec:
@@ -68,6 +76,16 @@ class TrainedForecaster(Trained):
     def levels(self) -> tuple[float, ...]:
         """The quantiles that are forecast beside the central value."""
         return _model_spec(self.spec).quantile_levels()
+
+    def rules(self, settings: Mapping[str, Any] | None = None) -> TimeRules:
+        """How the times of another file are read: as those of the training, unless settings say otherwise."""
+        data, given = self.data_spec, settings or {}
+        return TimeRules(
+            given.get("date_format", data.date_format),
+            given.get("timezone", data.timezone),
+            self.form,
+            None if self.spacing.rule in ("rows", "uneven") else self.spacing.step,
+        )
 
     def future(self, table: SeriesTable, steps: int | None = None) -> list[Future]:
         """Continue every series of a table from its last row.
@@ -215,6 +233,8 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 "targets": list(dataset.targets),
                 "features": list(dataset.features),
                 "spacing": dataset.spacing.to_dict(),
+                "time": dataset.time,
+                "form": dataset.form.to_dict(),
                 "series": {name: scaling.to_dict() for name, scaling in zip(names, scalings, strict=True)},
             }
         },
@@ -230,10 +250,13 @@ def open_run(run: RunFolder) -> TrainedForecaster:
         raise RunError(f"{place} is damaged", expected="targets, features and series")
     scalings = {str(name): Scaling.from_dict(entry, place) for name, entry in series.items()}
     spacing = Spacing.from_dict(record.get("spacing"), place)
+    data = _data_spec(spec)
     with torch.random.fork_rng():
-        model = _network(_data_spec(spec), _model_spec(spec), len(targets), len(features))
+        model = _network(data, _model_spec(spec), len(targets), len(features))
     run.load_weights_into(model)
-    return TrainedForecaster(spec, targets, features, spacing, scalings, model)
+    form = None if record.get("form") is None else TimeForm.from_dict(record["form"], place)
+    time = record.get("time", known_columns(data.data, data.time, None, None)[0])
+    return TrainedForecaster(spec, targets, features, spacing, scalings, model, form, time)
 
 
 def _data_spec(spec: RunSpec) -> SeriesSpec:

@@ -11,6 +11,7 @@ from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import SHARES, RawSeries, build_series, raw_series, split_series
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
+from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
 
@@ -40,6 +41,8 @@ def load_series(
     target: str | None = None,
     features: str | None = None,
     group: str | None = None,
+    date_format: str | None = None,
+    timezone: str | None = None,
     horizon: int = 1,
     lookback: int = 60,
     download: bool = False,
@@ -54,6 +57,8 @@ def load_series(
         target: column to forecast, several separated by commas; None: the known set's.
         features: further columns to read, separated by commas; known up to the present only.
         group: column that tells series apart.
+        date_format: how times are written, as for ``strptime``; None: found.
+        timezone: name of the zone in which times without an offset were written.
         horizon: H, steps to forecast.
         lookback: steps to forecast from.
         download: whether a known set may be fetched from the network.
@@ -90,7 +95,8 @@ def load_series(
         path, source = find_known(name, download, cache)
     frame, places = read_frame(path)
     targets, others = column_names(target), column_names(features)
-    table = check_columns(frame, places, path.name, time, (*targets, *others), group)
+    rules = TimeRules(date_format, timezone)
+    table = check_columns(frame, places, path.name, time, (*targets, *others), group, rules)
     return series_from_table(
         table,
         path.name if known is None else name,
@@ -100,6 +106,7 @@ def load_series(
         horizon=horizon,
         lookback=lookback,
         borders=None if known is None else known.borders,
+        time=time,
     )
 
 
@@ -122,6 +129,7 @@ def series_from_table(
     lookback: int,
     borders: tuple[int, int, int] | None = None,
     shares: tuple[float, float] = SHARES,
+    time: str | None = None,
 ) -> SeriesDataset:
     """Series of a checked table, split in order of time.
 
@@ -135,6 +143,7 @@ def series_from_table(
         lookback: steps to forecast from.
         borders: rows at which validation and test begin and the test ends; None: by `shares`.
         shares: of all times, before the validation and before the test part; 1 for the second: no test part.
+        time: the column of the times.
 
     Raises:
         DataError: see `gatewise.kinds.forecasting.series.building`.
@@ -163,6 +172,8 @@ def series_from_table(
         lookback=lookback,
         spacing=spacing,
         season=spacing.season or 1,
+        form=table.form,
+        time=time,
     )
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import pandas as pd
 
 from gatewise.data.text_files import decode, read_text_file
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.forecasting.series.axis import read_times
+from gatewise.kinds.forecasting.series.forms import TimeForm
+from gatewise.kinds.forecasting.series.reading import TimeColumn, TimeRules, read_times
 
 __all__ = ["SeriesTable", "check_columns", "column_names", "read_frame", "read_series_table"]
 
@@ -34,6 +35,7 @@ class SeriesTable:
         values: (N, C) float64; NaN where the file has nothing.
         places: (N,) where each row stands, for messages.
         notes: what was changed in reading.
+        form: how the times were written.
     """
 
     groups: list[str]
@@ -41,6 +43,7 @@ class SeriesTable:
     values: npt.NDArray[np.float64]
     places: list[str]
     notes: list[str]
+    form: TimeForm = field(default_factory=lambda: TimeForm("number"))
 
 
 def column_names(words: str | None) -> tuple[str, ...]:
@@ -54,7 +57,11 @@ def column_names(words: str | None) -> tuple[str, ...]:
 
 
 def read_series_table(
-    path: str | Path, time: str | None, columns: Sequence[str], group: str | None = None
+    path: str | Path,
+    time: str | None,
+    columns: Sequence[str],
+    group: str | None = None,
+    rules: TimeRules | None = None,
 ) -> SeriesTable:
     """Read the columns of a file.
 
@@ -63,6 +70,7 @@ def read_series_table(
         time: column with the time of each row; None: rows follow each other.
         columns: the C columns with numbers, targets first.
         group: column that tells series apart.
+        rules: how its times are read.
 
     Raises:
         DataError: the file, a column, a time or a number cannot be used; the message names the line and the fix.
@@ -75,7 +83,7 @@ def read_series_table(
         [10.0, 11.5]
     """
     frame, places = read_frame(path)
-    return check_columns(frame, places, Path(path).name, time, columns, group)
+    return check_columns(frame, places, Path(path).name, time, columns, group, rules)
 
 
 def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
@@ -177,7 +185,13 @@ def _once(path: Path, header: list[str]) -> list[str]:
 
 
 def check_columns(
-    frame: pd.DataFrame, places: Sequence[str], name: str, time: str | None, columns: Sequence[str], group: str | None
+    frame: pd.DataFrame,
+    places: Sequence[str],
+    name: str,
+    time: str | None,
+    columns: Sequence[str],
+    group: str | None,
+    rules: TimeRules | None = None,
 ) -> SeriesTable:
     """Pick the columns out of a frame and turn them into times and numbers.
 
@@ -188,6 +202,7 @@ def check_columns(
         time: as in `read_series_table`.
         columns: as in `read_series_table`.
         group: as in `read_series_table`.
+        rules: as in `read_series_table`.
 
     Raises:
         DataError: see `read_series_table`.
@@ -210,9 +225,11 @@ def check_columns(
     if len(frame) == 0:
         raise DataError(f"{name} has a header but no rows", fix="name a file that has records")
     values = np.column_stack([_numbers(frame[column], places, column) for column in columns])
-    times, notes = (None, []) if time is None else read_times(frame[time].tolist(), places, time)
     groups = [""] * len(frame) if group is None else _groups(frame[group], places, group)
-    return SeriesTable(groups, times, values, places, notes)
+    if time is None:
+        return SeriesTable(groups, None, values, places, [])
+    found: TimeColumn = read_times(frame[time].tolist(), places, time, rules, groups)
+    return SeriesTable(groups, found.times, values, places, found.notes, found.form)
 
 
 def _groups(column: pd.Series[Any], places: list[str], name: str) -> list[str]:
