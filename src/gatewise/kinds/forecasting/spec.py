@@ -31,7 +31,9 @@ class SeriesSpec(Spec):
     data: str = setting(
         "stocks", "Registry name (stocks, sp500, nasdaq, etth1, etth2) or the path of a table.", is_path=True
     )
-    time: str | None = setting(None, "Column with the time of each row; rows follow each other if not given.")
+    time: str | None = setting(
+        None, "Column with the time of each row; if not given, the only one that holds times in order."
+    )
     target: str | None = setting(None, "Column to forecast; several separated by commas.")
     features: str | None = setting(None, "Further columns to read, separated by commas.")
     group: str | None = setting(None, "Column that separates the series.")

@@ -24,6 +24,7 @@ from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Win
 from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
 from gatewise.kinds.forecasting.series.table import SeriesTable
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
@@ -48,6 +49,7 @@ class TrainedForecaster(Trained):
         model: the network, with its best weights.
         form: how the times of the training were written; None: not known.
         time: the column of the times; None: rows follow each other.
+        until: by name of the series, the last time that was learnt from or chosen by, in UTC where that is known.
     """
 
     def __init__(
@@ -60,12 +62,13 @@ class TrainedForecaster(Trained):
         model: Forecaster,
         form: TimeForm | None = None,
         time: str | None = None,
+        until: Mapping[str, Any] | None = None,
     ) -> None:
         self.spec = spec
         self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
         self.scalings = dict(scalings)
         self.model = model.eval()
-        self.form, self.time = form, time
+        self.form, self.time, self.until = form, time, dict(until or {})
 
     @property
     def data_spec(self) -> SeriesSpec:
@@ -87,7 +90,7 @@ class TrainedForecaster(Trained):
             None if self.spacing.rule in ("rows", "uneven") else self.spacing.step,
         )
 
-    def future(self, table: SeriesTable, steps: int | None = None) -> list[Future]:
+    def future(self, table: SeriesTable, steps: int | None = None, notes: list[str] | None = None) -> list[Future]:
         """Continue every series of a table from its last row.
 
         A series that was not trained on is scaled by its own rows, which all lie before what is forecast. Beyond the
@@ -97,6 +100,7 @@ class TrainedForecaster(Trained):
         Args:
             table: rows with the columns of the training; of each series at least as many as the look-back.
             steps: steps to forecast; None: the horizon of the training.
+            notes: a list to which findings about the rows are added.
 
         Raises:
             DataError: every series is too short, or has a hole in what would be read of it.
@@ -111,7 +115,9 @@ class TrainedForecaster(Trained):
                 got=f"{count}",
                 fix="train with a longer horizon, or without quantiles",
             )
-        raw, _, _ = raw_series(table, (*self.targets, *self.features), self.spacing)
+        raw, _, found = raw_series(table, (*self.targets, *self.features), self.spacing)
+        if notes is not None:
+            notes += found
         known, refused = [], []
         for each in raw:
             try:
@@ -164,6 +170,12 @@ class TrainedForecaster(Trained):
 
         return predict
 
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on the last windows of a file; see `gatewise.kinds.forecasting.commands.evaluate`."""
+        from gatewise.kinds.forecasting import commands
+
+        commands.evaluate(self, request)
+
     def predict_command(self, request: Request) -> None:
         """Continue the series of a file; see `gatewise.kinds.forecasting.commands.predict`."""
         from gatewise.kinds.forecasting import commands
@@ -196,6 +208,10 @@ class TrainedForecaster(Trained):
             lookback=data.lookback,
             horizon=data.horizon,
         )
+
+    def scalings_of(self, series: Sequence[Series]) -> list[Scaling]:
+        """Of the training; of a series that was not trained on, by its own rows before its first border."""
+        return self._scalings(series)
 
     def _scalings(self, series: Sequence[Series]) -> list[Scaling]:
         transform = self.data_spec.transform
@@ -235,6 +251,7 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 "spacing": dataset.spacing.to_dict(),
                 "time": dataset.time,
                 "form": dataset.form.to_dict(),
+                "until": until_words(dataset),
                 "series": {name: scaling.to_dict() for name, scaling in zip(names, scalings, strict=True)},
             }
         },
@@ -256,7 +273,7 @@ def open_run(run: RunFolder) -> TrainedForecaster:
     run.load_weights_into(model)
     form = None if record.get("form") is None else TimeForm.from_dict(record["form"], place)
     time = record.get("time", known_columns(data.data, data.time, None, None)[0])
-    return TrainedForecaster(spec, targets, features, spacing, scalings, model, form, time)
+    return TrainedForecaster(spec, targets, features, spacing, scalings, model, form, time, until_times(record, place))
 
 
 def _data_spec(spec: RunSpec) -> SeriesSpec:

@@ -222,7 +222,9 @@ def steps_between(times: Times, spacing: Spacing) -> npt.NDArray[np.int64] | Non
         [1, 2]
     """
     if spacing.months:
-        return np.asarray(np.round(np.diff(times.astype("datetime64[M]").astype(np.int64)) / spacing.months), np.int64)
+        counted: Any = times.astype("datetime64[M]").astype(np.int64)
+        gaps = counted[1:] - counted[:-1]
+        return np.asarray(np.round(gaps / spacing.months), dtype=np.int64)
     if spacing.rule != "even":
         return None
     unit = np.timedelta64(round(spacing.step * 1e6), "us") if times.dtype.kind == "M" else spacing.step

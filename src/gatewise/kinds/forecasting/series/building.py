@@ -146,20 +146,21 @@ def _whole(
 ) -> RawSeries:
     values = table.values[rows]
     times = np.arange(len(rows), dtype=np.float64) if table.times is None else table.times[rows]
+    inserted = np.zeros(len(times), dtype=bool)
     if (spacing.rule == "even" or spacing.months) and len(times) > 1:
-        times, values = _every_step(times, values, spacing, counts)
+        times, values, inserted = _every_step(times, values, spacing)
     breaks = _long_pauses(times) if spacing.rule in ("uneven", "business") else []
-    return _filled(name, times, values, breaks, counts)
+    return _filled(name, times, values, breaks, counts, inserted)
 
 
 def _every_step(
-    times: npt.NDArray[Any], values: npt.NDArray[np.float64], spacing: Spacing, counts: dict[str, int]
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """Insert the steps that are missing, without values."""
+    times: npt.NDArray[Any], values: npt.NDArray[np.float64], spacing: Spacing
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Insert the steps that are missing, without values, and say which they are."""
     steps = steps_between(times, spacing)
     assert steps is not None
     if (steps == 1).all() or (steps < 1).any() or steps.sum() > 20 * len(times):
-        return times, values
+        return times, values, np.zeros(len(times), dtype=bool)
     places = np.concatenate([[0], np.cumsum(steps)])
     if spacing.months:
         every = np.concatenate([times[:1], spacing.after(times[0], int(places[-1]))])
@@ -168,8 +169,9 @@ def _every_step(
         every = times[0] + np.arange(places[-1] + 1) * unit
     whole = np.full((len(every), values.shape[1]), np.nan)
     whole[places] = values
-    counts["steps"] += int(np.minimum(steps - 1, GAP + 1)[steps - 1 <= GAP].sum())
-    return every, whole
+    inserted = np.ones(len(every), dtype=bool)
+    inserted[places] = False
+    return every, whole, inserted
 
 
 def _long_pauses(times: npt.NDArray[Any]) -> list[int]:
@@ -182,7 +184,12 @@ def _long_pauses(times: npt.NDArray[Any]) -> list[int]:
 
 
 def _filled(
-    name: str, times: npt.NDArray[Any], values: npt.NDArray[np.float64], breaks: list[int], counts: dict[str, int]
+    name: str,
+    times: npt.NDArray[Any],
+    values: npt.NDArray[np.float64],
+    breaks: list[int],
+    counts: dict[str, int],
+    inserted: npt.NDArray[np.bool_],
 ) -> RawSeries:
     """Carry values forward over short holes, drop long ones and what comes before the first value."""
     missing = np.isnan(values)
@@ -203,8 +210,8 @@ def _filled(
         while begun >= 0 and some[begun]:
             kept[begun] = False
             begun -= 1
-    whole = missing.all(axis=1)
-    counts["values"] += int(missing[kept & ~whole].sum())
+    counts["steps"] += int((kept & inserted).sum())
+    counts["values"] += int(missing[kept & ~inserted].sum())
     rows = np.flatnonzero(kept)
     cuts = (np.flatnonzero(np.diff(rows) > 1) + 1).tolist()
     counts["cuts"] += len(cuts)

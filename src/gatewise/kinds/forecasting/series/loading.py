@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import SHARES, RawSeries, build_series, raw_series, split_series
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
+from gatewise.kinds.forecasting.series.noticed import notice_time
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
@@ -53,7 +55,8 @@ def load_series(
     Args:
         data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a CSV, TSV, JSONL or
             Parquet file.
-        time: column with the time of each row; None: the known set's; in a file of one's own, rows follow each other.
+        time: column with the time of each row; None: the known set's; in a file of one's own, the only column that
+            holds times in order, else rows follow each other.
         target: column to forecast, several separated by commas; None: the known set's.
         features: further columns to read, separated by commas; known up to the present only.
         group: column that tells series apart.
@@ -96,7 +99,11 @@ def load_series(
     frame, places = read_frame(path)
     targets, others = column_names(target), column_names(features)
     rules = TimeRules(date_format, timezone)
+    said: list[str] = []
+    if time is None:
+        time, said = notice_time(frame, places, (*targets, *others), group, rules)
     table = check_columns(frame, places, path.name, time, (*targets, *others), group, rules)
+    table = replace(table, notes=[*said, *table.notes])
     return series_from_table(
         table,
         path.name if known is None else name,

@@ -15,6 +15,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from gatewise.errors import DataError
+from gatewise.kinds.forecasting.series.checks import check_times
 from gatewise.kinds.forecasting.series.forms import EPOCHS, TimeForm
 from gatewise.kinds.forecasting.series.patterns import PATTERNS, Pattern, form_of, order_of
 from gatewise.kinds.forecasting.series.zones import as_instants, by_clock
@@ -36,12 +37,18 @@ class TimeRules:
         timezone: name of the zone in which times without an offset were written; None: none.
         form: of the times that a network was trained on, which decides between readings that are equally good.
         step: seconds of a step, where they are known.
+
+    Raises:
+        OptionError: the format cannot be read back, or the zone is not known.
     """
 
     date_format: str | None = None
     timezone: str | None = None
     form: TimeForm | None = None
     step: float | None = None
+
+    def __post_init__(self) -> None:
+        check_times(self.date_format, self.timezone)
 
 
 class TimeColumn(NamedTuple):

@@ -46,13 +46,15 @@ class SeriesTable:
     form: TimeForm = field(default_factory=lambda: TimeForm("number"))
 
 
-def column_names(words: str | None) -> tuple[str, ...]:
-    """Names separated by commas.
+def column_names(words: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Names separated by commas, or given one by one.
 
     Example:
         >>> column_names("open, volume")
         ('open', 'volume')
     """
+    if words is not None and not isinstance(words, str):
+        return tuple(str(name) for name in words)
     return tuple(name.strip() for name in (words or "").split(",") if name.strip())
 
 
