@@ -225,3 +225,23 @@ def test_a_damaged_last_time_is_refused(tmp_path: Path) -> None:
     (run / "scaler.json").write_text(text.replace('"2026-03-21', '"soon-2026-03-21'))
     with pytest.raises(GatewiseError, match=r"scaler\.json is damaged"):
         load_run(run)
+
+
+def test_decimal_commas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, run = tmp_path / "x.csv", tmp_path / "run"
+    frame(y=1234.5 + frame()["y"]).to_csv(tmp_path / "points.csv", index=False)
+    words = ["1." + f"{value + 234.5:07.3f}".replace(".", ",") for value in frame()["y"]]
+    assert words[0].startswith("1.234,5")
+    frame(day=[f"{day:%d.%m.%Y}" for day in DAYS], y=words).to_csv(data, index=False, sep=";")
+    assert code(["train", str(data), *FLAGS, "--out", str(run)]) == 2
+    assert "--decimal ," in " ".join(capsys.readouterr().err.split())
+    assert code(["train", str(data), *FLAGS, "--decimal", ",", "--out", str(run)]) == 0
+    read = load_series(data, target="y", decimal=",", horizon=3, lookback=6).series[0].values
+    np.testing.assert_allclose(read[:, 0], pd.read_csv(tmp_path / "points.csv")["y"], atol=6e-4)
+    assert code(["predict", str(run), "--file", str(data), "--out", str(tmp_path / "next.csv")]) == 0
+    found = pd.read_csv(tmp_path / "next.csv", sep=";", decimal=",")
+    assert found["day"].tolist() == ["22.03.2026", "23.03.2026", "24.03.2026"]
+    assert found["y"].between(1000, 1500).all()
+    (tmp_path / "bad.csv").write_text("day;y\n2026-01-01;1,5\n2026-01-02;2.5\n")
+    with pytest.raises(DataError, match=r"bad.csv, line 3: '2.5' .* is no number; expected: a number such as 1234,5"):
+        load_series(tmp_path / "bad.csv", target="y", decimal=",")

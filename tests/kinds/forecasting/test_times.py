@@ -54,6 +54,7 @@ MONTHS = pd.date_range("2019-06-01", periods=30, freq="MS")
         (HOURS, "%m/%d/%Y %I:%M %p", ["01/02/2026 11:00 PM", "01/03/2026 12:00 AM", "01/03/2026 01:00 AM"]),
         (MONTHS, "%Y-%m", ["2021-12", "2022-01", "2022-02"]),
         (MONTHS, "%Y%m", ["202112", "202201", "202202"]),
+        (MONTHS, "%m.%Y", ["12.2021", "01.2022", "02.2022"]),
         (MONTHS, "%m/%Y", ["12/2021", "01/2022", "02/2022"]),
         (MONTHS, "%b %Y", ["Dec 2021", "Jan 2022", "Feb 2022"]),
         (MONTHS, "%d/%m/%Y", ["01/12/2021", "01/01/2022", "01/02/2022"]),
@@ -272,3 +273,10 @@ def test_what_is_no_time(bad: str) -> None:
         read([*good[:5], bad, *good[5:]])
     with pytest.raises(DataError, match=rf"line 2: '{bad}' in the column 'time' is no time"):
         read([bad, *good])
+
+
+def test_years_that_no_calendar_has() -> None:
+    with pytest.raises(DataError, match="line 2: '0000-01-01' in the column 'time' is no time"):
+        read(["0000-01-01", "0000-01-02", "0000-01-03"])
+    with pytest.raises(DataError, match="past the year 9999"):
+        next_words(["9999-12-29", "9999-12-30", "9999-12-31"])

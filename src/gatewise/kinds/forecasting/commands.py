@@ -63,7 +63,8 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
     data = trained.data_spec
     time, (_, _, group) = trained.time, known_columns(data.data, data.time, data.target, data.group)
     rules = trained.rules(request.settings)
-    table = read_series_table(file, time, (*trained.targets, *trained.features), group, rules)
+    columns, decimal = (*trained.targets, *trained.features), _decimal(trained, request)
+    table = read_series_table(file, time, columns, group, rules, decimal)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         notes = list(table.notes)
@@ -73,7 +74,7 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
             print(f"note: {note}", file=sys.stderr)
     for warning in said:
         print(f"warning: {warning.message}", file=sys.stderr)
-    text = _as_csv(futures, trained.targets, time, group, table.form)
+    text = _as_csv(futures, trained.targets, time, group, table.form, decimal)
     if out is None:
         print(text, end="")
     else:
@@ -93,7 +94,8 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
     data = trained.data_spec
     _, _, group = known_columns(data.data, data.time, data.target, data.group)
     columns = (*trained.targets, *trained.features)
-    table = read_series_table(request.file, trained.time, columns, group, trained.rules(request.settings))
+    rules = trained.rules(request.settings)
+    table = read_series_table(request.file, trained.time, columns, group, rules, _decimal(trained, request))
     found = backtest(trained, table, request.file.name)
     if request.as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
@@ -110,14 +112,19 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
         print(f"{'of the error of persistence, saved':<42}{100 * found.skill:>10.1f} %")
 
 
+def _decimal(trained: TrainedForecaster, request: Request) -> str:
+    """The decimal mark of the file."""
+    return str(request.settings.get("decimal", trained.data_spec.decimal))
+
+
 def _as_csv(
-    futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None, form: TimeForm
+    futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None, form: TimeForm, decimal: str
 ) -> str:
     content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
+    writer = csv.writer(content, lineterminator="\n", delimiter=";" if decimal == "," else ",")
     levels = sorted(futures[0].quantiles)
     names = [*targets, *(f"{target}_{level:g}" for target in targets for level in levels)]
-    writer.writerow([*([group] if group else []), time or "step", *names])
+    writer.writerow([*([group] if group else []), "step" if time is None else time, *names])
     for future in futures:
         written = form.written(future.times)
         for step in range(len(future.times)):
@@ -126,5 +133,6 @@ def _as_csv(
             spread = [
                 f"{future.quantiles[level][step, place]:.8g}" for place in range(len(targets)) for level in levels
             ]
-            writer.writerow([*([future.name] if group else []), when, *central, *spread])
+            numbers = [word.replace(".", decimal) for word in (*central, *spread)]
+            writer.writerow([*([future.name] if group else []), when, *numbers])
     return content.getvalue()

@@ -197,7 +197,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             time, notes = notice_time(rows, places, (*targets, *features), group, rules)
         given = {"target": ",".join(targets), "features": ",".join(features) or None, "time": time, "group": group}
         spec = self._spec("series in memory", **given)
-        table = check_columns(rows, places, "the frame", time, (*targets, *features), group, rules)
+        table = check_columns(rows, places, "the frame", time, (*targets, *features), group, rules, self.decimal)
         return spec, replace(table, notes=[*notes, *table.notes]), targets, features
 
 

@@ -58,6 +58,7 @@ class ForecastingKind(Kind):
             group=data.group,
             date_format=data.date_format,
             timezone=data.timezone,
+            decimal=data.decimal,
             horizon=data.horizon,
             lookback=data.lookback,
             download=data.download,

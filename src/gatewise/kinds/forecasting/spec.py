@@ -9,11 +9,12 @@ from gatewise.kinds.forecasting.series.checks import check_times
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
+__all__ = ["DECIMALS", "DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
 
 TRANSFORMS = ("value", "difference", "log-return")
 DECODINGS = ("direct", "recursive", "segments")
 NORMALISATIONS = ("none", "last", "standard")
+DECIMALS = (".", ",")
 LOSSES = ("squared", "absolute")
 
 
@@ -43,6 +44,7 @@ class SeriesSpec(Spec):
     timezone: str | None = setting(
         None, "Time zone in which times without an offset were written: Europe/Berlin.", reads=True
     )
+    decimal: str = setting(".", "The decimal mark of numbers: '.' or ','.", choices=DECIMALS, reads=True)
     horizon: int = setting(1, "Steps to forecast.", minimum=1)
     lookback: int = setting(60, "Steps to forecast from.", minimum=1)
     transform: str = setting("value", "What is learnt: value, difference or log-return.", choices=TRANSFORMS)

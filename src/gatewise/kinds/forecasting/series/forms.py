@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gatewise.errors import RunError
+from gatewise.errors import DataError, RunError
 
 __all__ = ["EPOCHS", "TimeForm", "render"]
 
@@ -20,6 +20,7 @@ EPOCHS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanos
 """Units of numbers that count from 1970, by how many of them are a second."""
 _UTC_STYLES = ("Z", "UTC", "GMT")
 _TOKEN = re.compile(r"%(-?)([a-zA-Z%])")
+_END = np.datetime64("10000-01-01", "us")
 _MINUTE = np.timedelta64(1, "m")
 _FINEST = (("S", "s", 1_000_000), ("M", "m", 60_000_000), ("HI", "h", 3_600_000_000), ("dj", "D", 86_400_000_000))
 
@@ -100,6 +101,8 @@ class TimeForm:
         shown = instants if style in _UTC_STYLES else self.shown(times)
         shown, form = _fitting(shown, self)
         offsets = ((shown - instants) / _MINUTE).round().astype(int).tolist() if self.offset else [0] * len(times)
+        if len(shown) and shown.max() >= _END:
+            raise DataError("the forecast runs past the year 9999", fix="a smaller horizon, or correct the times")
         moments = shown.astype("datetime64[us]").tolist()
         return [
             render(moment, form.format, form.digits or 0) + _offset(self.offset, minutes)

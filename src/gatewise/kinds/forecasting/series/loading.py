@@ -45,6 +45,7 @@ def load_series(
     group: str | None = None,
     date_format: str | None = None,
     timezone: str | None = None,
+    decimal: str = ".",
     horizon: int = 1,
     lookback: int = 60,
     download: bool = False,
@@ -62,6 +63,7 @@ def load_series(
         group: column that tells series apart.
         date_format: how times are written, as for ``strptime``; None: found.
         timezone: name of the zone in which times without an offset were written.
+        decimal: the decimal mark of numbers.
         horizon: H, steps to forecast.
         lookback: steps to forecast from.
         download: whether a known set may be fetched from the network.
@@ -102,7 +104,7 @@ def load_series(
     said: list[str] = []
     if time is None:
         time, said = notice_time(frame, places, (*targets, *others), group, rules)
-    table = check_columns(frame, places, path.name, time, (*targets, *others), group, rules)
+    table = check_columns(frame, places, path.name, time, (*targets, *others), group, rules, decimal)
     table = replace(table, notes=[*said, *table.notes])
     return series_from_table(
         table,

@@ -40,6 +40,7 @@ class Order:
         year = pd.to_numeric(parts["year"])
         short = parts["year"].str.len() == 2
         year = year.where(~short, year + np.where(year < 69, 2000, 1900))
+        year = year.where(year > 0)
         month = pd.to_numeric(parts[self.month]).fillna(1) if self.month else pd.Series(1, index=parts.index)
         if "quarter" in parts:
             month = pd.to_numeric(parts["quarter"]) * 3 - 2
@@ -50,7 +51,7 @@ class Order:
             return found
         hour = pd.to_numeric(parts["hour"]).fillna(0)
         half = parts["half"].str.strip().str.lower()
-        wrong = (hour > 24 - 1) | (half.notna() & ((hour < 1) | (hour > 12)))
+        wrong = (hour > 23) | (half.notna() & ((hour < 1) | (hour > 12)))
         hour = hour.where(half.isna(), hour % 12 + np.where(half == "pm", 12, 0))
         minute, second = (pd.to_numeric(parts[name]).fillna(0) for name in ("minute", "second"))
         micro = pd.to_numeric(parts["fraction"].str.ljust(6, "0").str[:6]).fillna(0)

@@ -17,7 +17,7 @@ from pandas.tseries.api import guess_datetime_format
 from gatewise.errors import DataError
 from gatewise.kinds.forecasting.series.checks import check_times
 from gatewise.kinds.forecasting.series.forms import EPOCHS, TimeForm
-from gatewise.kinds.forecasting.series.patterns import PATTERNS, Pattern, form_of, order_of
+from gatewise.kinds.forecasting.series.patterns import DAY_FIRST, PATTERNS, Pattern, form_of, order_of
 from gatewise.kinds.forecasting.series.zones import as_instants, by_clock
 
 __all__ = ["TimeColumn", "TimeRules", "read_times"]
@@ -139,22 +139,24 @@ def _numbers(
         return None
     if words.str.fullmatch(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])").all():
         return _by_format(words, places, column, "%Y%m%d")
-    if len(words) > 2 and words.str.fullmatch(r"(19|20)\d{2}(0[1-9]|1[0-2])").all():
-        months = _by_format(words, places, column, "%Y%m")
+    for shape, digits in (("%Y%m", r"(19|20)\d{2}(0[1-9]|1[0-2])"), ("%m.%Y", r"(0?[1-9]|1[0-2])\.(19|20)\d{2}")):
+        if len(words) < 3 or not words.str.fullmatch(digits).all():
+            continue
+        months = _by_format(words, places, column, shape)
         return replace(months, notes=[f"the numbers in the column {column!r} were read as years and months"])
     found = numbers.to_numpy(dtype=np.float64)
     if not np.isfinite(found).all():
         raise DataError(f"{places[int((~np.isfinite(found)).argmax())]}: the time is not finite")
     fractions = words.str.extract(r"^-?\d+(?:\.(\d+))?$")[0]
     plain = bool(words.str.fullmatch(r"-?\d+(\.\d+)?").all())
-    digits = int(fractions.fillna("").str.len().max()) if plain else None
+    decimals = int(fractions.fillna("").str.len().max()) if plain else None
     for unit, each in EPOCHS.items():
         if len(found) > 1 and found.min() >= 3e8 * each and found.max() <= 4.2e9 * each:
             micro = _microseconds(words, found, each)
-            form = TimeForm("epoch", digits=digits or 0, unit=unit, clock="utc")
+            form = TimeForm("epoch", digits=decimals or 0, unit=unit, clock="utc")
             note = f"the numbers in the column {column!r} were read as {unit} since 1970"
             return Found(micro, form, micro, [note])
-    return TimeColumn(found, TimeForm("number", digits=digits), [])
+    return TimeColumn(found, TimeForm("number", digits=decimals), [])
 
 
 def _microseconds(words: pd.Series[str], found: npt.NDArray[np.float64], each: int) -> Times:
@@ -214,6 +216,9 @@ def _by_pattern(
     pattern = _pattern(words)
     if pattern is None:
         return _by_names(words, places, column)
+    quick = _iso(words) if pattern is PATTERNS[0] else None
+    if quick is not None:
+        return quick
     parts = words.str.extract(pattern.regex)
     usual = words[int(parts["year"].notna().to_numpy().argmax())]
     separator = parts["separator"].dropna().mode()[0]
@@ -247,6 +252,22 @@ def _pattern(words: pd.Series[str]) -> Pattern | None:
     return best if 2 * counts[best] > len(words) else None
 
 
+def _iso(words: pd.Series[str]) -> Found | None:
+    """Dates of ISO 8601 without a zone that are all equally long, which is quick; None where they are not."""
+    parts = words[:1].str.extract(PATTERNS[0].regex)
+    if parts["zone"].notna().any() or words.str.len().nunique() > 1:
+        return None
+    try:
+        read = pd.to_datetime(words, format="ISO8601", errors="coerce")
+    except ValueError:
+        return None
+    if read.isna().any() or read.dtype.kind != "M" or getattr(read.dt, "tz", None) is not None:
+        return None
+    if read.min().year < 1:
+        return None
+    return Found(_naive(read), form_of(parts, PATTERNS[0], PATTERNS[0].order or DAY_FIRST, "-"))
+
+
 def _by_names(words: pd.Series[str], places: Sequence[str], column: str) -> Found:
     """Dates with names of months, and whatever else pandas understands."""
     with warnings.catch_warnings():
@@ -260,7 +281,9 @@ def _by_names(words: pd.Series[str], places: Sequence[str], column: str) -> Foun
         else:
             read = pd.to_datetime(words, errors="coerce", utc=True).dt.tz_localize(None)
             each = "%Y-%m-%d %H:%M:%S"
-    expected = f"a date or time, written as in the first row: {words.iloc[0]!r}"
+    expected = "a date or time"
+    if not read.isna().iloc[0]:
+        expected += f", written as in the first row: {words.iloc[0]!r}"
     fix = f"correct it; {_ALWAYS}; or say how dates are written with --date-format"
     _refuse_unread(read, words, places, column, expected, fix)
     wall = _naive(read)

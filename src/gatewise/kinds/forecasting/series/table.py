@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,7 @@ def read_series_table(
     columns: Sequence[str],
     group: str | None = None,
     rules: TimeRules | None = None,
+    decimal: str = ".",
 ) -> SeriesTable:
     """Read the columns of a file.
 
@@ -73,6 +75,7 @@ def read_series_table(
         columns: the C columns with numbers, targets first.
         group: column that tells series apart.
         rules: how its times are read.
+        decimal: the decimal mark of numbers; with a comma, points between digits are thousands.
 
     Raises:
         DataError: the file, a column, a time or a number cannot be used; the message names the line and the fix.
@@ -85,7 +88,7 @@ def read_series_table(
         [10.0, 11.5]
     """
     frame, places = read_frame(path)
-    return check_columns(frame, places, Path(path).name, time, columns, group, rules)
+    return check_columns(frame, places, Path(path).name, time, columns, group, rules, decimal)
 
 
 def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
@@ -194,6 +197,7 @@ def check_columns(
     columns: Sequence[str],
     group: str | None,
     rules: TimeRules | None = None,
+    decimal: str = ".",
 ) -> SeriesTable:
     """Pick the columns out of a frame and turn them into times and numbers.
 
@@ -205,6 +209,7 @@ def check_columns(
         columns: as in `read_series_table`.
         group: as in `read_series_table`.
         rules: as in `read_series_table`.
+        decimal: as in `read_series_table`.
 
     Raises:
         DataError: see `read_series_table`.
@@ -226,7 +231,7 @@ def check_columns(
         )
     if len(frame) == 0:
         raise DataError(f"{name} has a header but no rows", fix="name a file that has records")
-    values = np.column_stack([_numbers(frame[column], places, column) for column in columns])
+    values = np.column_stack([_numbers(frame[column], places, column, decimal) for column in columns])
     groups = [""] * len(frame) if group is None else _groups(frame[group], places, group)
     if time is None:
         return SeriesTable(groups, None, values, places, [])
@@ -241,22 +246,36 @@ def _groups(column: pd.Series[Any], places: list[str], name: str) -> list[str]:
     return [str(value).strip() for value in column]
 
 
-def _numbers(column: pd.Series[Any], places: list[str], name: str) -> npt.NDArray[np.float64]:
+def _mark_fix(written: str, decimal: str) -> str:
+    if decimal == "." and re.fullmatch(r"[+-]?[\d.]*,\d+", written.strip()):
+        return "for numbers with a decimal comma: --decimal ,"
+    return "write a decimal point and no thousands mark" if decimal == "." else "leave --decimal away for points"
+
+
+def _pointed(value: Any) -> Any:
+    """A number with a decimal comma as one with a point; anything else as it is."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?([eE][+-]?\d+)?\s*", value):
+        return value.replace(".", "").replace(",", ".")
+    return "no number" if isinstance(value, str) else value
+
+
+def _numbers(column: pd.Series[Any], places: list[str], name: str, decimal: str = ".") -> npt.NDArray[np.float64]:
     """Numbers of a column; NaN where there is nothing."""
     if column.dtype.kind in "fiu":
         found = column.to_numpy(dtype=np.float64)
     else:
         blank = column.isna() | column.map(lambda value: isinstance(value, str) and value.strip().lower() in _MISSING)
         text = column.map(lambda value: isinstance(value, bool)) & ~blank
-        read = pd.to_numeric(column.where(~blank, None), errors="coerce")
+        plain = column.map(_pointed) if decimal == "," else column
+        read = pd.to_numeric(plain.where(~blank, None), errors="coerce")
         text |= read.isna() & ~blank
         if text.any():
             row = int(text.to_numpy().argmax())
             written = str(column.iloc[row])
             raise DataError(
                 f"{places[row]}: {written!r} in the column {name!r} is no number",
-                expected="a number such as 1234.5",
-                fix="write a decimal point and no thousands mark"
+                expected=f"a number such as 1234{decimal}5",
+                fix=_mark_fix(written, decimal)
                 if any(sign.isdigit() for sign in written)
                 else "name a column of numbers; text cannot be forecast",
             )
