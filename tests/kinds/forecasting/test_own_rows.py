@@ -49,6 +49,8 @@ def test_the_only_column_of_times_is_used(tmp_path: Path) -> None:
     named = load_series(path, time="day", target="y", horizon=3, lookback=6)
     assert dataset.time == "day" and dataset.fingerprint == named.fingerprint
     assert "the column 'day' was used as the time of each row; --time names another" in dataset.notes
+    frame().set_index("day").rename_axis(None).to_csv(path)
+    assert "the column without a name was used" in " ".join(notes(path))
     frame()[::-1].to_csv(path, index=False)
     assert load_series(path, target="y", horizon=3, lookback=6).fingerprint == named.fingerprint
     two().to_csv(path, index=False)
@@ -201,6 +203,7 @@ def test_evaluate_measures_what_was_not_trained_on(tmp_path: Path, capsys: pytes
     assert found["in_training"] is True and any("flatter" in note for note in found["notes"])  # type: ignore[union-attr]
     assert code(["evaluate", str(run), str(data)]) == 0
     said = capsys.readouterr().out
+    assert "coverage of the outer quantiles" in said
     assert "persistence" in said and "mean absolute scaled error" in said and "24 windows" in said
 
 

@@ -106,6 +106,8 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
     print(f"{'':<42}{'network':>12}{'persistence':>14}")
     for name, title in _FIGURES.items():
         values = [each.get(name) for each in (found.metrics, found.persistence)]
+        if all(value is None for value in values):
+            continue
         words = ["–" if value is None else f"{value:.4g}" for value in values]
         print(f"{title:<42}{words[0]:>12}{words[1]:>14}")
     if found.skill is not None:

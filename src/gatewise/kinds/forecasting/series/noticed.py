@@ -63,7 +63,8 @@ def notice_time(
             why = "a time comes twice" if twice else "its rows are in no order"
             more = " (and the column that tells series apart with --group)" if twice and group is None else ""
             return None, [f"the column {name!r} holds times and was not used: {why}; name it with --time{more}"]
-    return name, [f"the column {name!r} was used as the time of each row; --time names another"]
+    which = f"the column {name!r}" if name else "the column without a name"
+    return name, [f"{which} was used as the time of each row; --time names another"]
 
 
 def _holds_times(column: pd.Series[Any]) -> bool:
