@@ -57,7 +57,7 @@ def counts(worlds: list[str], seeds: list[int], examples: list[int]) -> Iterator
             yield Case(name, count, size, spread * point, between * point, (spread, between), seed)
 
 
-def measure(case: Case, rounds: int) -> Coverage:
+def measure(case: Case, rounds: int, resamples: int) -> Coverage:
     return simulate(
         {**WORLDS, **COUNTS}[case.world],
         seeds=case.seeds,
@@ -65,6 +65,7 @@ def measure(case: Case, rounds: int) -> Coverage:
         spread=case.spread,
         gap=case.gap,
         rounds=rounds,
+        resamples=resamples,
         generator=np.random.default_rng(case.seed),
     )
 
@@ -73,28 +74,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", action="store_true", help="figures of several counts per example")
     parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--resamples", type=int, default=499, help="of the bootstrap; comparisons draw 9,999")
     parser.add_argument("--examples", type=int, nargs="+")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--worlds", nargs="+")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     if given.counts:
-        cases = list(
-            counts(given.worlds or list(COUNTS), given.seeds or [1, 3, 5], given.examples or [200, 1000, 3500])
-        )
-        unit = "points"
+        sizes = given.examples or [200, 1000, 3500]
+        cases = list(counts(given.worlds or list(COUNTS), given.seeds or [1, 3, 5], sizes))
     else:
         cases = list(means(given.worlds or list(WORLDS), given.seeds or [1, 2, 3, 5, 10], given.examples or [500]))
-        unit = "own unit"
-    print(f"| figure | seeds | examples | spread of seeds ({unit}) | true difference | figure | difference | found |")
-    print("|---|---|---|---|---|---|---|---|")
+    work = partial(measure, rounds=given.rounds, resamples=given.resamples)
     with ProcessPoolExecutor(given.processes) as pool:
-        for case, found in zip(cases, pool.map(partial(measure, rounds=given.rounds), cases), strict=True):
+        found = zip(cases, pool.map(work, cases), strict=True)
+        if given.counts:
             print(
-                f"| {case.world} | {case.seeds} | {case.examples:,} | {case.shown[0]:g} | {case.shown[1]:g} "
-                f"| {100 * found.figure:.1f} % | {100 * found.difference:.1f} % | {100 * found.found:.1f} % |",
-                flush=True,
+                "| measure | seeds | examples | spread | figure | difference | false positives "
+                "| apart | figure | difference | found |"
             )
+            print("|---" * 11 + "|")
+            for (case, equal), (other, apart) in zip(found, found, strict=True):
+                start = f"| {case.world} | {case.seeds} | {case.examples:,} | {case.shown[0]:g} "
+                print(f"{start}| {shares(equal)} | {other.shown[1]:g} | {shares(apart)} |", flush=True)
+        else:
+            print("| contributions | seeds | spread of seeds | figure | difference | false positives |")
+            print("|---" * 6 + "|")
+            for case, each in found:
+                print(f"| {case.world} | {case.seeds} | {case.shown[0]:g} | {shares(each)} |", flush=True)
+
+
+def shares(found: Coverage) -> str:
+    return " | ".join(f"{100 * share:.1f} %" for share in (found.figure, found.difference, found.found))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every error that Gatewise raises on purpose.
+"""Every error that Gatewise raises deliberately.
 
 ::
 
@@ -8,12 +8,12 @@
     ├── ShapeError      (ValueError)    a tensor has the wrong rank, size, dtype or device
     ├── ConversionError (ValueError)    weights have no exact form in the convention asked for
     ├── RunError        (ValueError)    a run folder is damaged, newer than this version, or holds another run
-    ├── TrainingError   (RuntimeError)  training cannot go on
+    ├── TrainingError   (RuntimeError)  training cannot continue
     │   └── DivergenceError             the loss became NaN or infinite
-    ├── KernelError     (RuntimeError)  a kernel that was asked for by name is not there, or refuses the call
+    ├── KernelError     (RuntimeError)  a kernel requested by name is not available, or rejects the call
     └── StorageError    (OSError)       a file or folder cannot be written
 
-Each message names the place, what was expected, what came, and the fix. At the command line such an error is
+Each message names the place, what was expected, what was found, and the fix. At the command line such an error is
 printed without a traceback and the exit code is 2.
 """
 
@@ -38,13 +38,13 @@ __all__ = [
 
 
 class GatewiseError(Exception):
-    """Base of all errors that Gatewise raises on purpose.
+    """Base of all errors that Gatewise raises deliberately.
 
     Args:
         message: what is wrong and where, in one sentence.
-        expected: what would have been right.
-        got: what came instead.
-        fix: what the person can do about it.
+        expected: what would be valid.
+        got: what was found instead.
+        fix: what the user can do about it.
 
     Example:
         >>> raise DataError("column 'reveiw' is not in reviews.csv", got="review, label", fix="use --text review")
@@ -60,7 +60,7 @@ class GatewiseError(Exception):
         super().__init__(message, expected, got, fix)
 
     def __str__(self) -> str:
-        """The message with its expectation, finding and fix, in that order."""
+        """The message, expected, got and fix, in that order."""
         parts = [self.message]
         if self.expected is not None:
             parts.append(f"expected: {self.expected}")
@@ -71,7 +71,7 @@ class GatewiseError(Exception):
         return "; ".join(parts)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive the trip between processes with all four parts."""
+        """Pickle all four parts, for errors that cross processes."""
         return (_rebuild, (type(self), self.message, self.expected, self.got, self.fix))
 
 
@@ -100,7 +100,7 @@ class RunError(GatewiseError, ValueError):
 
 
 class TrainingError(GatewiseError, RuntimeError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class DivergenceError(TrainingError):
@@ -108,7 +108,7 @@ class DivergenceError(TrainingError):
 
 
 class KernelError(GatewiseError, RuntimeError):
-    """A kernel that was asked for by name is not there, or refuses the call."""
+    """A kernel requested by name is not available, or rejects the call."""
 
 
 class StorageError(GatewiseError, OSError):
@@ -119,7 +119,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, else list all of them.
 
     Args:
-        name: what the person wrote.
+        name: what the user wrote.
         known: the names that would have been accepted.
 
     Returns:

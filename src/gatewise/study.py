@@ -90,7 +90,7 @@ def compare(
         cost: measure, after the trials and alone, what one run of each cell costs and how far back it remembers.
         yes: go on even if it would take longer than a week.
         old_code: count what an older version of the code trained in this folder as the same.
-        on_event: is told of every step, see `gatewise.comparison.run.events`.
+        on_event: is called with every step, see `gatewise.comparison.run.events`.
         **settings: any setting of the task's data, model and training by its name: ``epochs``, ``hidden_size`` ... One
             of them may be a list: every cell meets each of its values, and the report shows it as the axis.
 

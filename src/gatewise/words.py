@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them."""
+"""Numbers as text for readers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def confidence(probability: float) -> str:
-    """A model's probability for its answer, never rounded up to certainty.
+    """A model's probability for its prediction, never rounded up to certainty.
 
     Example:
         >>> confidence(0.873), confidence(0.9999)
@@ -93,7 +93,7 @@ def duration(seconds: float | None) -> str:
 
 
 def count(number: float | None) -> str:
-    """A whole number, shortened where nobody needs every digit.
+    """A whole number, abbreviated from 10,000 on.
 
     Example:
         >>> [count(value) for value in (950, 2_692_353, 81_920, None)]
@@ -149,7 +149,7 @@ class Scale:
     """Writes the values of one metric, all with the same number of decimals.
 
     Args:
-        title: the metric in words: ``accuracy``, ``perplexity``.
+        title: the metric's title: ``accuracy``, ``perplexity``.
         higher_is_better: its direction.
         percent: a fraction shown times 100, differences in points.
         decimals: digits after the decimal point; below 0, values are written with a power of ten.
@@ -188,12 +188,12 @@ class Scale:
             title, higher, percent = metric["title"], metric["higher_is_better"], metric["percent"]
         else:
             title, higher, percent = metric.title, metric.higher_is_better, metric.percent
-        usual = 3 - math.floor(math.log10(size)) if size > 0 and math.isfinite(size) else 4
+        decimals = 3 - math.floor(math.log10(size)) if size > 0 and math.isfinite(size) else 4
         return cls(
             str(title),
             bool(higher),
             bool(percent),
-            1 if percent else -1 if usual > _MOST_DECIMALS else max(0, usual),
+            1 if percent else -1 if decimals > _MOST_DECIMALS else max(0, decimals),
         )
 
     @property
@@ -237,7 +237,7 @@ class Scale:
 
 
 def join(parts: Sequence[str], last: str = "and") -> str:
-    """Words in a row as a sentence has them.
+    """A list of words as a sentence has it.
 
     Example:
         >>> join(["RNN"]), join(["RNN", "LSTM", "GRU"])
@@ -257,7 +257,7 @@ def number(value: object) -> str:
 
 
 def ratio(value: float) -> str:
-    """How many times as much, in words that follow a verb.
+    """How many times as much, as text that follows a verb.
 
     Example:
         >>> ratio(0.779), ratio(1.282), ratio(12.4)

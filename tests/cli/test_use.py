@@ -95,7 +95,7 @@ def test_evaluate_as_a_table(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(["datasets"], capsys)
     assert code == 0
-    assert "imdb" in out and "rotten-tomatoes" in out and "at hand" in out
+    assert "imdb" in out and "rotten-tomatoes" in out and "available" in out
     lines = _run(["datasets", "--json"], capsys)[1].splitlines()
     assert {json.loads(line)["name"] for line in lines} >= {"imdb", "rotten-tomatoes"}
 
@@ -116,7 +116,7 @@ def test_compare_prints_and_leaves_everything(
         "interval",
         "TF-IDF",
         "kernel",
-        "only one seed",
+        "One seed per cell",
     ):
         assert words in text
     record = json.loads((out / "comparison.json").read_text())

@@ -115,10 +115,10 @@ def test_events_tell_the_whole_story(done: tuple[Any, list[ComparisonEvent]]) ->
     assert [event.trial.name for event in finished] == names
     assert [(event.number, event.total) for event in finished] == [(number, 5) for number in range(1, 6)]
     assert all(event.test is not None and event.error is None for event in finished)
-    told = [event for event in events if isinstance(event, TrialStatus)]
-    assert {status.name for status in told} == set(names)
-    assert [(status.epoch, status.step) for status in told if status.name == "gru-seed1"][-1] == (2, told[-1].steps)
-    assert all(status.seconds_left >= 0 for status in told if status.seconds_left is not None)
+    found = [event for event in events if isinstance(event, TrialStatus)]
+    assert {status.name for status in found} == set(names)
+    assert [(status.epoch, status.step) for status in found if status.name == "gru-seed1"][-1] == (2, found[-1].steps)
+    assert all(status.seconds_left >= 0 for status in found if status.seconds_left is not None)
 
 
 def test_the_same_again_reuses_everything(done: tuple[Any, list[ComparisonEvent]], reviews: Path) -> None:

@@ -62,7 +62,7 @@ def results(folder: Path) -> dict[str, Any]:
     return found
 
 
-def told(events: list[ComparisonEvent], *, reused: bool) -> list[str]:
+def finished_trials(events: list[ComparisonEvent], *, reused: bool) -> list[str]:
     return [event.trial.name for event in events if isinstance(event, TrialDone) and event.reused == reused]
 
 
@@ -123,7 +123,7 @@ def test_killing_the_comparison_changes_nothing(
     events: list[ComparisonEvent] = []
     compare(reviews, out, **BOTH, jobs=jobs, on_event=events.append)
     assert results(out) == results(undisturbed)
-    assert len(told(events, reused=True)) >= len(finished)
+    assert len(finished_trials(events, reused=True)) >= len(finished)
     names = [event.trial.folder for event in events if isinstance(event, TrialDone)]
     assert len(names) == len(set(names)) == 9
 
@@ -169,7 +169,7 @@ def test_failed_trials_are_told_with_the_reason(reviews: Path, tmp_path: Path) -
     assert [event.error for event in events if isinstance(event, TrialDone)][-1] == "out of memory"
     events.clear()
     compare(reviews, tmp_path / "out", cells=["steady", "greedy"], on_event=events.append)
-    assert told(events, reused=False) == ["greedy-seed0"]
+    assert finished_trials(events, reused=False) == ["greedy-seed0"]
 
 
 def test_a_diverging_trial_loses_to_the_others(reviews: Path, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_diverging_trial_loses_to_the_others(reviews: Path, tmp_path: Path) ->
     assert any("diverged" in (trial.error or "") for trial in study.record.tuning)
     events.clear()
     compare(reviews, tmp_path / "out", **{**settings, "on_event": events.append, "learning_rate": None})
-    assert told(events, reused=False) == []
+    assert finished_trials(events, reused=False) == []
 
 
 def test_nothing_trained_is_an_error(reviews: Path, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_full_disk_stops_everything_and_loses_nothing(
 def test_two_comparisons_in_one_folder(reviews: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    with hold_folder(out), pytest.raises(RunError, match=f"another comparison is under way.*process {os.getpid()} on"):
+    with hold_folder(out), pytest.raises(RunError, match=f"another comparison is running.*process {os.getpid()} on"):
         compare(reviews, out, cells=["rnn"])
     (out / LOCK_FILE).write_text("")
     (out / (LOCK_FILE + ".json")).write_text('{"pid": 999999999, "host": "gone"}')
@@ -235,7 +235,7 @@ def test_changed_data_and_changed_code_are_refused(
             compare(mine, out, cells=["steady"])
         events: list[ComparisonEvent] = []
         compare(mine, out, cells=["steady"], old_code=True, on_event=events.append)
-        assert told(events, reused=False) == []
+        assert finished_trials(events, reused=False) == []
     write_reviews(mine, rows=140)
     with pytest.raises(RunError, match="data differs"):
         compare(mine, out, cells=["steady"])
@@ -246,7 +246,7 @@ def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monk
         "gatewise.comparison.run.budget.Budget.phase_seconds",
         lambda self, spec, point: {"a": 4e5 * spec.training.epochs},
     )
-    with pytest.raises(OptionError, match=r"would not end this week.*2 trainings, about 9 days.*--yes"):
+    with pytest.raises(OptionError, match=r"would take more than a week.*2 trainings, about 9 days.*--yes"):
         compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2)
     assert compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2, yes=True).folder.exists()
 

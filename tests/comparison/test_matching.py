@@ -41,7 +41,7 @@ def test_widths_give_the_same_number_of_parameters(tmp_path: Path, monkeypatch: 
 def test_epochs_take_the_same_time_and_are_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = budget(tmp_path, cells=["gru", "rnn", "lstm"], match="time", epochs=6)
     seconds = {"gru": 2.0, "rnn": 0.5, "lstm": 3.1}
-    monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: seconds[spec.model.cell])
+    monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: (seconds[spec.model.cell], 9))
     assert [found.chosen(cell, None, {})["epochs"] for cell in ("gru", "rnn", "lstm")] == [6, 24, 4]
     monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: pytest.fail("measured again"))
     again = Budget(found.plan, found.datasets, tmp_path, threads=1)

@@ -143,7 +143,7 @@ def test_a_grid_is_typed_by_the_spec() -> None:
     assert same == plan
 
 
-def test_a_search_without_a_grid_has_a_usual_space() -> None:
+def test_a_search_without_a_grid_has_a_default_space() -> None:
     plan = make_plan("imdb", search="tpe", trials=30, dropout=0.1)
     assert plan.search is not None
     assert plan.search.space == {"learning_rate": Range(3e-4, 1e-2), "hidden_size": Range(32, 256)}
@@ -327,7 +327,7 @@ def test_a_plan_file_that_cannot_be_is_refused(tmp_path: Path, content: str, mes
         read_plan_file(tmp_path / "missing.toml", {})
 
 
-def test_the_command_of_a_run_names_what_is_unusual() -> None:
+def test_the_command_of_a_run_names_what_is_not_default() -> None:
     spec = RunSpec(DataSpec(), ModelSpec(cell="rnn", hidden_size=5), training=TrainingSpec(learning_rate=0.01))
     assert train_command(spec, Path("x")) == (
         "gatewise train imdb --cell rnn --hidden-size 5 --learning-rate 0.01 --out x"
@@ -339,7 +339,7 @@ def test_the_command_of_a_run_names_what_is_unusual() -> None:
     ("flags", "seeds", "cells"),
     [([], 3, ("gru",)), (["--seeds", "1"], 1, ("gru",)), (["--cells", "rnn,lstm,gru"], 3, ("rnn", "lstm", "gru"))],
 )
-def test_an_explicit_option_wins_over_the_plan_file_even_with_its_usual_value(
+def test_an_explicit_option_wins_over_the_plan_file_even_with_its_default_value(
     tmp_path: Path, flags: list[str], seeds: int, cells: tuple[str, ...]
 ) -> None:
     from typer.testing import CliRunner

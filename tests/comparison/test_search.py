@@ -1,4 +1,4 @@
-"""Every cell gets the same budget of trials, and a search taken up anywhere ends the same."""
+"""Every cell gets the same budget of trials, and a search resumed anywhere ends the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def figure(settings: dict[str, Any]) -> float:
     return -abs(settings["learning_rate"] - 0.01) - 0.01 * (settings["pooling"] == "last")
 
 
-def carry_out(search: CellSearch) -> CellSearch:
+def run_search(search: CellSearch) -> CellSearch:
     while generation := search.next_generation():
         search.tell([figure(settings) for settings in generation])
     return search
@@ -33,9 +33,9 @@ def carry_out(search: CellSearch) -> CellSearch:
 @pytest.mark.parametrize("method", ["random", "tpe"])
 def test_a_search_repeats_itself_and_differs_between_cells(method: str) -> None:
     plan = Search(method, 23, SPACE, None, seed=7)
-    first = carry_out(CellSearch(plan, "gru", None, higher_is_better=True))
-    again = carry_out(CellSearch(plan, "gru", None, higher_is_better=True))
-    other = carry_out(CellSearch(plan, "lstm", None, higher_is_better=True))
+    first = run_search(CellSearch(plan, "gru", None, higher_is_better=True))
+    again = run_search(CellSearch(plan, "gru", None, higher_is_better=True))
+    other = run_search(CellSearch(plan, "lstm", None, higher_is_better=True))
     assert len(first.asked) == 23
     assert first.asked == again.asked and first.best == again.best
     assert first.asked != other.asked
@@ -44,7 +44,7 @@ def test_a_search_repeats_itself_and_differs_between_cells(method: str) -> None:
 
 
 def test_tpe_learns_from_the_generations_before() -> None:
-    search = carry_out(CellSearch(Search("tpe", 60, SPACE, None, 3), "gru", None, higher_is_better=True))
+    search = run_search(CellSearch(Search("tpe", 60, SPACE, None, 3), "gru", None, higher_is_better=True))
     early = [figure(settings) for settings in search.asked[:10]]
     late = [figure(settings) for settings in search.asked[-10:]]
     assert sum(late) > sum(early)
@@ -66,7 +66,7 @@ def test_failed_trials_lose_and_a_search_of_failures_is_an_error() -> None:
 
 
 @pytest.mark.slow
-def test_the_winner_is_trained_anew_and_only_it_sees_the_test_part(tmp_path: Path) -> None:
+def test_the_winner_is_trained_again_and_only_it_sees_the_test_part(tmp_path: Path) -> None:
     reviews = write_reviews(tmp_path / "reviews.csv")
     events: list[ComparisonEvent] = []
     asked: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Every refusal names the argument, what was expected with axis letters, what came, and the fix."""
+"""Every refusal names the argument, expected with axis letters, got, and the fix."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ RUNS = [
         lambda: gru()(torch.nn.utils.rnn.pack_sequence([X[:, 0]]), lengths=[5]),
         ShapeError,
         "carries its own lengths",
-        "leave lengths out",
+        "omit lengths",
     ),
     ("hx layers", lambda: gru()(X, torch.zeros(1, 3, 20)), ShapeError, "hx", "(L*D, B, H) = (2, 3, 20)", "(1, 3, 20)"),
     ("hx batch", lambda: gru()(X, torch.zeros(2, 4, 20)), ShapeError, "(2, 3, 20)", "initial_state"),
@@ -125,7 +125,7 @@ BUILDS = [
         lambda: GRU(1, [4, 3], 3),
         OptionError,
         "2 widths but num_layers is 3",
-        "leave num_layers out",
+        "omit num_layers",
     ),
     ("layers", lambda: GRU(1, 1, 0), OptionError, "num_layers", "got: 0"),
     ("bias", lambda: GRU(1, 1, 1, 0.5), OptionError, "bias must be True or False", "by keyword"),
@@ -258,7 +258,7 @@ def test_files_that_hold_something_else(tmp_path):
             load(tmp_path / "absent")
     with pytest.raises(DataError, match="holds weights but no layer"):
         load_layer(state)
-    with pytest.raises(DataError, match="is no saved state"):
+    with pytest.raises(DataError, match="is not a saved state"):
         load_state(save_layer(GRU(2, 3), tmp_path / "layer.safetensors"))
     with pytest.raises(ShapeError, match="not a recurrent layer's weights"):
         load_weights(GRU(2, 3), state)

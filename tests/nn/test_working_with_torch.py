@@ -143,7 +143,7 @@ def test_frozen_and_inference_modes():
         assert not layer(x)[0].requires_grad
 
 
-def test_kernel_and_its_reason_are_told():
+def test_kernel_and_its_reason_are_reported():
     layer = GRU(3, 4, 2, bidirectional=True, reset="before")
     assert layer.kernel is None
     assert layer.explain_kernel() == "not run yet"

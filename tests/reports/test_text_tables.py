@@ -85,7 +85,7 @@ def test_the_command_says_what_changed(tmp_path: Path, capsys: pytest.CaptureFix
     ("files", "words", "message"),
     [
         ({}, [], "holds no finished comparison"),
-        ({"plan.json": "{}"}, [], "it goes on where it was stopped"),
+        ({"plan.json": "{}"}, [], "it resumes where it was stopped"),
         ({"spec.json": "{}"}, [], "holds a single run"),
         ({"comparison.json": "{"}, [], "damaged"),
         ({"comparison.json": json.dumps({"format_version": 99})}, [], "newer Gatewise"),

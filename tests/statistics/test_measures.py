@@ -25,7 +25,7 @@ from gatewise.statistics import (
     paired_difference,
     wilson_interval,
 )
-from gatewise.statistics.estimates import least_error, linearised
+from gatewise.statistics.estimates import linearised, unit_error
 
 Table = npt.NDArray[np.float64]
 WORD_ERRORS = Ratio("word_error_rate", "word error rate", higher_is_better=False, percent=True)
@@ -193,7 +193,7 @@ def test_seeds_add_their_spread(measure: Measure) -> None:
 
 
 def test_right_and_wrong_words_one_by_one_are_an_accuracy() -> None:
-    """K = 2 with one word in each example says what K = 1 says: the same errors, nearly Wilson's and McNemar's ends."""
+    """K = 2 with one word in each example says what K = 1 says, with one disagreement more in the error."""
     one, two = ((_draws(seed).random((1, 800)) < 0.9).astype(float) for seed in (6, 7))
     words = [np.stack([each, np.ones_like(each)], axis=-1) for each in (one, two)]
     accuracy = Mean("accuracy", "accuracy", higher_is_better=True)
@@ -203,7 +203,7 @@ def test_right_and_wrong_words_one_by_one_are_an_accuracy() -> None:
     )
     assert plain.components is not None and found.components is not None
     assert found.interval.estimate == pytest.approx(plain.interval.estimate)
-    assert found.components.error == pytest.approx(plain.components.error)
+    assert found.components.error == pytest.approx(math.hypot(plain.components.error, 1 / 802))
     assert found.p_value == pytest.approx(mcnemar(one[0], two[0]), abs=0.05)
     interval, share = estimate_figure(words[0], WORD_ACCURACY, _draws()).interval, wilson_interval(one.sum(), 800)
     assert (interval.low, interval.high) == pytest.approx((share.low, share.high), abs=0.004)
@@ -243,8 +243,20 @@ def test_the_border_is_wilsons_and_the_floor_agresti_and_mins() -> None:
     assert (none.low, none.high) == (0.0, pytest.approx(z2 / (200 + z2), abs=1e-4))
     nothing = estimate_figure(np.zeros((50, 3)), SpanF1(), _draws()).interval
     assert (nothing.low, nothing.high) == (0.0, 1.0)
-    assert least_error(SpanF1(), perfect.mean(axis=0), 50) == pytest.approx(1 / 152)
-    assert least_error(SpanF1(), np.zeros(3), 50) == pytest.approx(1 / 2)
+    assert unit_error(SpanF1(), perfect.mean(axis=0), 50) == pytest.approx(1 / 152)
+    assert unit_error(SpanF1(), np.zeros(3), 50) == pytest.approx(1 / 2)
+
+
+@pytest.mark.parametrize("more", range(1, 8))
+def test_few_disagreements_are_judged_as_by_mcnemar(more: int) -> None:
+    """One model has some words wrong that the other has right, and never the other way round: five are needed."""
+    one, two = _units(WORD_ACCURACY, 2, 0, examples=100), _units(WORD_ACCURACY, 2, 0, examples=100)
+    two[:more] -= [1.0, 0.0]
+    found = paired_difference(one, two, _draws(), measure=WORD_ACCURACY)
+    right = np.ones(200)
+    exact = mcnemar(right, np.where(np.arange(200) < more, 0.0, right))
+    assert (found.p_value < 0.05) == (exact < 0.05) == (more >= 5)
+    assert found.interval.holds(0.0) == (more < 5)
 
 
 def test_a_few_mistakes_do_not_narrow_the_interval_to_nothing() -> None:

@@ -230,7 +230,7 @@ def test_only_texts_can_be_pretrained_on():
         dataclasses.replace(make_spec("language-modelling", "ptb", {}), pretraining=PretrainingSpec())
 
 
-def test_usual_settings_with_pretraining_give_way():
+def test_default_settings_with_pretraining_can_be_overridden():
     assert make_spec("classification", "imdb", {"pretrain": True}).model.bidirectional
     given = make_spec("classification", "imdb", {"pretrain": True, "bidirectional": False, "num_layers": 2})
     assert (given.model.bidirectional, given.model.num_layers) == (False, 2)

@@ -138,7 +138,7 @@ def test_trains_outside_the_main_thread(tmp_path, whole):
 
 @pytest.mark.parametrize("failing", ["best.safetensors", "checkpoint.safetensors", "metrics.jsonl", "result.json"])
 def test_full_disk_then_resumed(tmp_path, whole, monkeypatch, failing):
-    """A write that fails with 'no space left' leaves what was there, and the run can be taken up."""
+    """A write that fails with 'no space left' leaves what was there, and the run can be resumed."""
     import errno
     import os
 
@@ -185,7 +185,7 @@ def test_full_disk_then_resumed(tmp_path, whole, monkeypatch, failing):
 
 
 def test_killed_before_the_first_checkpoint(tmp_path, whole, monkeypatch):
-    """The epoch's line is there, the checkpoint is not: the run begins anew, and so do its lines."""
+    """The epoch's line is there, the checkpoint is not: the run starts again, and so do its lines."""
 
     class Killed(Exception):
         pass

@@ -74,12 +74,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """A warning as one line for the person, without the place in the code."""
+    """Print a warning as one line, without its place in the code."""
     print(f"Warning: {message}", file=sys.stderr)
 
 
 def render_error(error: GatewiseError) -> str:
-    """One error as the person reads it: the message, then what was expected, what came, and the fix, a line each."""
+    """One error for the terminal: the message, then expected, got and fix, one line each."""
     lines = [f"Error: {error.message}"]
     lines += [
         f"  {name}: {value}" for name, value in (("expected", error.expected), ("got", error.got)) if value is not None

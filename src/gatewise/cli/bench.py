@@ -1,4 +1,4 @@
-"""``gatewise bench``: how fast the layers are here, beside torch.nn's in the same run."""
+"""``gatewise bench``: how fast the layers are here, compared with torch.nn's in the same run."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ ImportsOption = Annotated[
 ]
 AgainstOption = Annotated[
     Path | None,
-    typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
+    typer.Option("--against", metavar="OLD", help="Folder of an older comparison: report what changed since."),
 ]
 CostOption = Annotated[
     bool | None,
@@ -124,11 +124,9 @@ CostOption = Annotated[
     ),
 ]
 YesOption = Annotated[
-    bool | None, typer.Option("--yes", help="Go on even if it takes longer than a week.", rich_help_panel=_WHERE)
+    bool | None, typer.Option("--yes", help="Start even if it takes longer than a week.", rich_help_panel=_WHERE)
 ]
 OldCodeOption = Annotated[
     bool | None,
-    typer.Option(
-        "--old-code", help="Count what an older version of the code trained as the same.", rich_help_panel=_WHERE
-    ),
+    typer.Option("--old-code", help="Reuse what an older version of the code trained.", rich_help_panel=_WHERE),
 ]

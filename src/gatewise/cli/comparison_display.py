@@ -1,4 +1,4 @@
-"""A comparison under way: a live table on a terminal, plain lines where the output goes to a file or a pipe."""
+"""A running comparison: a live table on a terminal, plain lines where the output goes to a file or a pipe."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ComparisonDisplay:
         self.spoke = time.monotonic()
 
     def __call__(self, event: ComparisonEvent) -> None:
-        """Show an event of the comparison; several threads may tell."""
+        """Show an event of the comparison; several threads may call this at the same time."""
         with self._turn:
             if isinstance(event, DataReady):
                 self._data(event)
@@ -84,7 +84,7 @@ class ComparisonDisplay:
                 self._tuned(event)
             elif isinstance(event, Measuring):
                 self.running.clear()
-                self.say(f"Measuring time, memory and reach of {_plural(event.runs, 'cell')}, with nothing beside ...")
+                self.say(f"Measuring time, memory and reach of {_plural(event.runs, 'cell')}, each alone ...")
             if self.live is not None:
                 self.live.update(self._table(), refresh=True)
 
@@ -112,7 +112,7 @@ class ComparisonDisplay:
             self.say(line)
         if len(plan.seeds) == 1:
             self.say(
-                "With only one seed each the intervals are over examples only, not over what another start would give."
+                "One seed per cell: the intervals are over test examples only; another seed could change the figures."
             )
 
     def _status(self, event: TrialStatus) -> None:
@@ -174,7 +174,7 @@ class ComparisonDisplay:
         if status.phase == "begun":
             return (status.name, "", "", "", "")
         part = status.step / max(1, status.steps)
-        phase = " (language model)" if status.phase == "pretraining" else ""
+        phase = "" if status.phase == "training" else f" ({status.phase})"
         return (
             status.name + phase,
             f"{status.epoch}/{status.epochs} {100 * part:3.0f} %",
@@ -202,7 +202,7 @@ class ComparisonDisplay:
         return f"{self.done} of {self.total or '?'} done after {clock(time.monotonic() - self.begun)}{ending}"
 
     def _seconds_left(self) -> float | None:
-        """Of those under way what they say themselves; of those to come the mean of those that were trained."""
+        """The remaining time of running trials, and the mean training time for each one to come."""
         running = sum(status.seconds_left or 0.0 for status in self.running.values())
         if not self.seconds:
             spent = time.monotonic() - self.begun
@@ -218,7 +218,7 @@ class ComparisonDisplay:
 
 
 def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
-    """The frozen plan in words: cells, search, seeds, and how long it takes."""
+    """The frozen plan as text: cells, search, seeds, and how long it takes."""
     cells = ", ".join(title_of(cell) for cell in plan.cells)
     lines = [f"Plan: {cells}; {_plural(len(plan.seeds), 'seed')} each"]
     if plan.axis is not None:
@@ -237,6 +237,9 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
         lines.append(f"  the same number of parameters, by hidden size: {widths}")
     elif plan.match == "time":
         lines.append("  the same training time, by number of epochs")
+    if ready.epochs is not None:
+        epochs = _plural(ready.epochs, "epoch")
+        lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train" if ready.seconds is None else f"about {words.duration(ready.seconds)} at most"
     threads = _plural(ready.threads, "thread")
     lines.append(f"  {_plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")

@@ -1,4 +1,4 @@
-"""``gatewise datasets``: what is known and what is at hand."""
+"""``gatewise datasets``: the known data sets and which of them are available."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["datasets"]
 def datasets(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """List the data sets that are known by name, and whether they are at hand.
+    """List the data sets that are known by name, and whether they are available.
 
     A file of your own needs no name: gatewise compare reviews.csv --text review --label sentiment
     """
@@ -28,4 +28,4 @@ def datasets(
     for entry in entries:
         typer.echo(f"{entry.name}  ({entry.task})")
         typer.echo(f"  {entry.description}")
-        typer.echo(f"  at hand: {entry.where}" if entry.at_hand else f"  not at hand; {entry.how_to_get}")
+        typer.echo(f"  available: {entry.where}" if entry.at_hand else f"  not available; {entry.how_to_get}")

@@ -16,7 +16,7 @@ __all__ = ["doctor"]
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
 ) -> None:
-    """Say which kernel each cell would use on this machine, and why not a faster one.
+    """Report which kernel each cell would use on this machine, and why not a faster one.
 
     Looks at the CPU, threads, compiler, PyTorch and the compiled kernels.
     """

@@ -1,4 +1,4 @@
-"""``gatewise evaluate``: how good a trained network is on another file; each kind of problem says how."""
+"""``gatewise evaluate``: figures of a trained network on another file; each kind of problem implements it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def evaluate(
     *,
     settings: dict[str, Any],
 ) -> None:
-    """Measure a trained network on a file that holds the answers.
+    """Measure a trained network on a labelled file.
 
     Example:
 
@@ -44,4 +44,4 @@ def unfitting(name: str, task: str) -> Exception:
     from gatewise.errors import OptionError
     from gatewise.training.checks import flag
 
-    return OptionError(f"{flag(name)} does not go with {task}", fix=f"leave {flag(name)} away")
+    return OptionError(f"{flag(name)} does not go with {task}", fix=f"omit {flag(name)}")

@@ -1,4 +1,4 @@
-"""Ctrl-C: say what is kept and the exact command that goes on."""
+"""Ctrl-C: report what is kept and the exact command that resumes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def resumable(folder: Path, command: str) -> Iterator[None]:
     """Turn Ctrl-C into a message with the command that resumes, and exit code 130.
 
     Args:
-        folder: where the work is kept.
+        folder: of the run or comparison.
         command: what resumes it.
     """
     from gatewise.training.interruption import Interrupted
@@ -25,5 +25,5 @@ def resumable(folder: Path, command: str) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, Interrupted) as stop:
         where = f" in epoch {stop.epoch} after step {stop.step}" if isinstance(stop, Interrupted) else ""
-        typer.echo(f"\nStopped{where}; what was done is kept in {folder}\nGo on with:\n\n    {command}\n", err=True)
+        typer.echo(f"\nStopped{where}; what was done is kept in {folder}\nResume with:\n\n    {command}\n", err=True)
         raise typer.Exit(130) from None

@@ -53,12 +53,12 @@ def with_settings(*, several: bool = False) -> Callable[[Callable[..., Any]], Ca
 
 
 def reading_settings() -> dict[str, list[tuple[Kind, Setting]]]:
-    """The settings that say how a file is read, by name, each with the kinds that have it."""
+    """The settings for reading a file, by name, each with the kinds that have it."""
     return {name: found for name, found in _settings("data").items() if any(entry.reads for _, entry in found)}
 
 
 def with_reading_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one flag per setting that says how a file is read; see `with_settings`."""
+    """Give a command one flag per setting for reading a file; see `with_settings`."""
     return _with([_parameter(name, found, "data") for name, found in reading_settings().items()])(command)
 
 
@@ -135,17 +135,17 @@ def _mixed(entries: Sequence[tuple[Kind, Setting]]) -> bool:
 def _parameter(
     name: str, entries: Sequence[tuple[Kind, Setting]], part: str, *, several: bool = False
 ) -> inspect.Parameter:
-    """A flag whose value is None where it was not given; the help shows the usual values."""
+    """A flag whose value is None where it was not given; the help shows the defaults."""
     first = entries[0][1]
     number = several and first.kind in (int, float)
     wanted = str if _mixed(entries) or number else first.kind
-    # some are true where nobody says otherwise, so each can be switched off, too
+    # some are true by default, so each can be switched off, too
     switch = wanted is bool and name != PRETRAIN.name
     aliases = dict.fromkeys(alias for _, entry in entries for alias in entry.aliases)
     flags = (f"{flag(name)}/--no-{flag(name)[2:]}",) if switch else (flag(name), *map(flag, aliases))
     option = typer.Option(
         *flags,
-        help=_help(entries) + _usual(name),
+        help=_help(entries) + _default(name),
         metavar=_METAVARS.get(first.kind) if number else None,
         show_default=False,
         rich_help_panel=_PANELS[part],
@@ -156,23 +156,25 @@ def _parameter(
 
 
 def _help(entries: Sequence[tuple[Kind, Setting]]) -> str:
-    """What the setting is; where kinds mean different things by it, what each means."""
-    said: dict[str, list[str]] = {}
+    """The setting's help; where it differs between kinds, that of each."""
+    kinds_by_help: dict[str, list[str]] = {}
     for kind, entry in entries:
-        said.setdefault(entry.help, []).append(kind.name)
-    if len(said) == 1:
-        return next(iter(said))
-    return " ".join(f"{', '.join(names)}: {help}" for help, names in said.items())
+        kinds_by_help.setdefault(entry.help, []).append(kind.name)
+    if len(kinds_by_help) == 1:
+        return next(iter(kinds_by_help))
+    return " ".join(f"{', '.join(names)}: {help}" for help, names in kinds_by_help.items())
 
 
-def _usual(name: str) -> str:
-    """The usual value in words, and for which kinds, where not all have the setting or they differ."""
+def _default(name: str) -> str:
+    """The default as text, with the kinds where not all have the setting or they differ."""
     names = kind_names()
-    usual = {task: fields[name] for task in names for part in PARTS if name in (fields := setting_fields(task, part))}
-    if all(isinstance(value, bool) or value is None or value == "" for value in usual.values()):
-        return "" if len(usual) == len(names) else f" ({', '.join(usual)})"
-    if len(set(usual.values())) == 1:
-        only = "" if len(usual) == len(names) else f"{', '.join(usual)}; "
-        return f" ({only}default {next(iter(usual.values()))})"
-    values = [f"{'all' if value is None else value} for {task}" for task, value in usual.items()]
+    defaults = {
+        task: fields[name] for task in names for part in PARTS if name in (fields := setting_fields(task, part))
+    }
+    if all(isinstance(value, bool) or value is None or value == "" for value in defaults.values()):
+        return "" if len(defaults) == len(names) else f" ({', '.join(defaults)})"
+    if len(set(defaults.values())) == 1:
+        only = "" if len(defaults) == len(names) else f"{', '.join(defaults)}; "
+        return f" ({only}default {next(iter(defaults.values()))})"
+    values = [f"{'all' if value is None else value} for {task}" for task, value in defaults.items()]
     return f" (default {', '.join(values)})"

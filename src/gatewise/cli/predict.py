@@ -1,4 +1,4 @@
-"""``gatewise predict``: what a trained network answers; each kind of problem says how."""
+"""``gatewise predict``: predictions of a trained network; each kind of problem implements it."""
 
 from __future__ import annotations
 

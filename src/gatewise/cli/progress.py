@@ -26,7 +26,7 @@ class TrainingDisplay:
     Args:
         screen: where to.
 
-    A terminal shows a bar for the epoch under way and a line for each finished one; elsewhere a line is written at
+    A terminal shows a bar for the current epoch and a line for each finished one; elsewhere a line is written at
     least every 15 seconds of training.
     """
 
@@ -64,7 +64,7 @@ class TrainingDisplay:
         self.spoke = time.monotonic()
 
     def data(self, dataset: Dataset) -> None:
-        """Say where the records came from and how they were split."""
+        """Print where the records came from and how they were split."""
         self.say(f"Data: {dataset.source}")
         sizes = dataset.sizes
         self.say(
@@ -75,7 +75,7 @@ class TrainingDisplay:
             self.say(f"Note: {note}", "dim")
 
     def begin(self, title: str, step: str = "", metric: Measure | None = None) -> None:
-        """A model is about to be trained; its epochs are told in the figures of ``metric``."""
+        """Start the display of a model; its epochs are reported in ``metric``."""
         self.title = title
         self.metric = metric or self.metric
         self._end_bar()

@@ -20,7 +20,7 @@ def report(
     ] = "all",
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="OLD", help="Folder of an older comparison: say what changed since."),
+        typer.Option("--against", metavar="OLD", help="Folder of an older comparison: report what changed since."),
     ] = None,
     why: Annotated[
         bool, typer.Option("--why", help="Say by which rule, and on which numbers, each sentence was decided.")

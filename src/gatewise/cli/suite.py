@@ -27,7 +27,7 @@ def suite(
 ) -> None:
     """Run the articles' whole experiment: film reviews, stock prices and the Penn Treebank, with RNN, LSTM and GRU.
 
-    The result is their table with the published figures beside the measured ones, and what becomes of each claim:
+    The result is their table with published and measured figures, and the verdict on each claim:
     suite.html, suite.md, suite.json, and a full report of each comparison. The same command again continues a suite
     that was stopped.
 

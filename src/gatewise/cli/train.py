@@ -35,8 +35,8 @@ def train(
 ) -> None:
     """Train one recurrent network and keep it in a run folder.
 
-    The weights of the epoch with the best figure on the validation part are kept. The same command again continues a
-    run that was stopped.
+    The weights of the epoch with the best figure on the validation part are kept. The same command again resumes an
+    interrupted run.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""Ragged sequences of any kind side by side; the order of the batches is a function of the seed alone.
+"""Ragged sequences and batches of them; the order of the batches is a function of the seed alone.
 
 Axis letters: N sequences, T time, B batch; ``...`` whatever one step holds: nothing for tokens, features for frames.
 """
@@ -19,7 +19,7 @@ Steps = npt.NDArray[Any]
 
 
 class Batch(NamedTuple):
-    """Some sequences side by side.
+    """A padded batch of sequences.
 
     Attributes:
         rows: (B,) int64, which sequences.
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Ragged:
-    """Many sequences, one behind the other: tokens (int32), pairs of tokens, frames of sound (float32), pixels (uint8).
+    """Many sequences, concatenated: tokens (int32), pairs of tokens, frames of sound (float32), pixels (uint8).
 
     Attributes:
         values: (total steps, ...) all steps, of any type.
@@ -54,7 +54,7 @@ class Ragged:
 
     @classmethod
     def join(cls, rows: Sequence[Steps], empty: Steps | None = None) -> Ragged:
-        """Lay sequences one behind the other.
+        """Concatenate sequences.
 
         Args:
             rows: (T_n, ...) each, all of one type and one shape per step.
@@ -78,7 +78,7 @@ class Ragged:
         return self.values[self.offsets[number] : self.offsets[number + 1]]
 
     def batch(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
-        """The given sequences side by side, padded with 0 to the longest."""
+        """A batch of the given sequences, padded with 0 to the longest."""
         chosen = np.asarray(rows, dtype=np.int64)
         lengths = self.lengths[chosen]
         dtype = np.int64 if self.values.dtype.kind in "iu" else self.values.dtype
@@ -89,7 +89,7 @@ class Ragged:
 
 
 def shuffled_batches(sequences: Ragged, batch_size: int, seed: int, epoch: int) -> list[npt.NDArray[np.int64]]:
-    """Which sequences go together in an epoch: shuffled, then sorted by length within pools of 100 batches.
+    """The batches of an epoch: shuffled, then sorted by length within pools of 100 batches.
 
     The result depends on the arguments alone, so that an interrupted epoch can be resumed at any step.
 
@@ -113,7 +113,7 @@ def shuffled_batches(sequences: Ragged, batch_size: int, seed: int, epoch: int) 
 
 
 def ordered_batches(sequences: Ragged, batch_size: int) -> Iterator[Batch]:
-    """All sequences by falling length, for evaluation; `Batch.rows` says where each result belongs."""
+    """All sequences by falling length, for evaluation; `Batch.rows` maps results to sequences."""
     order = np.argsort(-sequences.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         yield sequences.batch(order[start : start + batch_size])

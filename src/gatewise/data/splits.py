@@ -1,4 +1,4 @@
-"""Splits without leaks: a text, and where it is known a film, is in one part only."""
+"""Splits without leaks: a text, and a film where it is known, is in one part only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 5_000
 
 
 def content_key(text: str) -> str:
-    """What makes two texts the same text: their words, whatever the space between them.
+    """The key by which texts are compared: their words, with single spaces.
 
     Example:
         >>> content_key("good  film\\n") == content_key("good film")
@@ -53,7 +53,7 @@ def name_labels(labels: Sequence[str], place: str) -> tuple[tuple[str, ...], Lab
         raise DataError(
             f"all {len(labels):,} labels in {place} are {next(iter(distinct))!r}",
             expected="at least two classes",
-            fix="name the column that tells the classes apart with --label",
+            fix="name the column of the classes with --label",
         )
     numbers = all(name.removeprefix("-").isdecimal() for name in distinct)
     names = tuple(sorted(distinct, key=int) if numbers else sorted(distinct))
@@ -64,7 +64,7 @@ def name_labels(labels: Sequence[str], place: str) -> tuple[tuple[str, ...], Lab
 def distinct_rows(texts: Sequence[str], labels: Labels) -> tuple[list[int], Labels, list[str]]:
     """Keep each text once, so that no text straddles two parts.
 
-    A text that came with several labels keeps the most frequent one (the first, on a tie).
+    A text with several labels keeps the most frequent one (the first, on a tie).
 
     Returns:
         (rows kept, their labels (M,), notes on what was dropped)
@@ -92,12 +92,12 @@ def distinct_rows(texts: Sequence[str], labels: Labels) -> tuple[list[int], Labe
     if dropped:
         notes.append(f"{_count(dropped, 'repeated text')} {_was(dropped)} dropped")
     if disputed:
-        notes.append(f"{_count(disputed, 'text')} came with several labels and kept the most frequent one")
+        notes.append(f"{_count(disputed, 'text')} had several labels and kept the most frequent one")
     return rows, chosen, notes
 
 
 def drop_shared(train: Split, test: Split) -> tuple[Split, list[str]]:
-    """Take every text of the test part out of the training part.
+    """Remove every text of the test part from the training part.
 
     Example:
         >>> left, notes = drop_shared(Split(("a", "b"), np.array([0, 1])), Split(("b",), np.array([1])))
@@ -162,9 +162,9 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
 
 
 def limit_training(dataset: TextDataset, examples: int) -> TextDataset:
-    """Keep at most so many texts to learn from: chosen by content, each class keeping its share.
+    """Keep at most so many training texts, chosen by content, each class in proportion.
 
-    Validation and test part stay whole, so that figures of different sizes can be compared.
+    Validation and test part stay whole, so that figures stay comparable.
 
     Args:
         dataset: checked, split texts.

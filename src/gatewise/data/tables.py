@@ -1,4 +1,4 @@
-"""A person's own file (CSV, TSV, JSONL, Parquet) to texts and labels, every complaint with its line."""
+"""A user's file (CSV, TSV, JSONL, Parquet) to texts and labels; every error names the line."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def read_table(path: str | Path, text: str | None = None, label: str | None = No
     """Read the two columns of a CSV, TSV, JSONL or Parquet file.
 
     Args:
-        path: the file; its suffix says its kind. A CSV may also be separated by semicolons or tabs, as its header says.
+        path: the file; its suffix gives its format. A CSV may also be separated by semicolons or tabs, like its header.
         text: the column that holds the texts; None: ``text``.
         label: the column that holds the labels; None: ``label``.
 
     Returns:
-        The checked table; texts as they stand, labels stripped of surrounding space.
+        The checked table; texts unchanged, labels stripped of surrounding space.
 
     Raises:
-        DataError: anything about the file that cannot be used; the message names the line and the fix.
+        DataError: the file cannot be used; the message names the line and the fix.
 
     Example:
         >>> import tempfile
@@ -76,7 +76,7 @@ def read_table(path: str | Path, text: str | None = None, label: str | None = No
 
 
 def _check(table: Table) -> None:
-    """Refuse what no model can learn from: no rows, empty texts or labels, texts of many megabytes."""
+    """Refuse unusable tables: no rows, empty texts or labels, texts of many megabytes."""
     if not table.texts:
         raise DataError(f"{table.path} has a header but no rows", fix="name a file that has records")
     for what, values in (("text", table.texts), ("label", table.labels)):

@@ -1,4 +1,4 @@
-"""Bytes to text: UTF-8 or a clear word about what else it is."""
+"""Bytes to text: UTF-8, or an error that names the encoding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WIDE_MARKS = {
 
 
 def read_text_file(path: Path, expected: str = "a header line and rows") -> str:
-    """Read a UTF-8 file, with or without a byte order mark, packed with gzip or not.
+    """Read a UTF-8 file, with or without a byte order mark, gzip or not.
 
     Args:
         path: the file.
@@ -94,7 +94,7 @@ def _convert(encoding: str, place: str) -> str:
 
 
 def _neighbour(path: Path) -> str:
-    """Name a file next to the missing one that is called nearly the same."""
+    """Suggest a file in the folder with a similar name."""
     import difflib
 
     try:

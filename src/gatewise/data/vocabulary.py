@@ -5,7 +5,7 @@ A text goes through these steps, by the tokenizers library:
 1. HTML tags (``<br />``, ``<i>``, ...) become a space.
 2. Everything is lower-cased.
 3. Words are runs of letters, digits and underscores, with one inner apostrophe kept (``don't`` is one token);
-   every other sign is a token of its own, repetitions of the same sign together (``...``, ``!!``).
+   every other character is a token of its own, repetitions of the same one together (``...``, ``!!``).
 4. Words outside the vocabulary become ``[unknown]``.
 5. A text longer than ``max_tokens`` keeps its first and its last half of them; one without any token is ``[unknown]``.
 """
@@ -78,14 +78,14 @@ class Vocabulary:
         return len(self.words) + 2
 
     def __eq__(self, other: object) -> bool:
-        """Whether both know the same words under the same numbers."""
+        """Whether both have the same words under the same numbers."""
         return isinstance(other, Vocabulary) and self.words == other.words
 
     def __hash__(self) -> int:
         return hash(self.words)
 
     def tokens(self, text: str, max_tokens: int | None = None) -> list[str]:
-        """The tokens of one text as a model sees them, unknown words spelt out.
+        """The tokens of one text as a model reads them, unknown words in full.
 
         Args:
             text: the text.
@@ -147,7 +147,7 @@ class Vocabulary:
         return _tokenizer({word: number for number, word in enumerate((PADDING, UNKNOWN, *self.words))})
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the compiled tokenizer behind when copied or sent to another process."""
+        """Omit the compiled tokenizer when pickled or copied."""
         return {"words": self.words}
 
 
@@ -159,7 +159,7 @@ def _tokenizer(numbers: dict[str, int]) -> Tokenizer:
 
     tokenizer = Tokenizer(WordLevel(numbers, unk_token=UNKNOWN))
     tokenizer.normalizer = Sequence([Replace(Regex(_TAG), " "), Lowercase()])
-    # "removed" together with "invert" drops what lies between the matches
+    # "removed" together with "invert" drops the text between the matches
     tokenizer.pre_tokenizer = Split(Regex(_TOKEN), behavior="removed", invert=True)
     return tokenizer
 
@@ -176,7 +176,7 @@ def _plain(text: str) -> str:
 
 @contextmanager
 def _threaded() -> Iterator[None]:
-    """Let tokenizers use threads for this call and, unless the person said so, no longer: it warns after a fork."""
+    """Let tokenizers use threads during this call only, unless the user set it: otherwise it warns after a fork."""
     if "TOKENIZERS_PARALLELISM" in os.environ:
         yield
         return

@@ -1,6 +1,6 @@
 """Parts of small charts as SVG that take their colours from the page, so that they follow light and dark.
 
-Series are told apart by colour, by marker shape and by a label. All numbers are in the units of a 480 x 300 drawing
+Series are distinguished by colour, by marker shape and by a label. All numbers are in the units of a 480 x 300 drawing
 that scales with the page.
 """
 

@@ -1,4 +1,4 @@
-"""Looking into finished runs: how far back a state's gradient reaches."""
+"""Inspection of finished runs: how far back a state's gradient reaches."""
 
 from __future__ import annotations
 

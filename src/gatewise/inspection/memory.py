@@ -68,7 +68,7 @@ def memory_curve(
         seed: of the projections and of the fresh weights.
 
     Returns:
-        Ready for JSON: ``lags`` (0, 1, ..), ``sequences``, ``projections``, ``estimator`` (in words), ``kernel``, and
+        Ready for JSON: ``lags`` (0, 1, ..), ``sequences``, ``projections``, ``estimator`` (as text), ``kernel``, and
         ``trained`` and ``initialisation``, each with ``norms`` (one per lag), ``half_life`` (see `half_life`; None: the
         norm does not shrink) and ``reach`` (see `reach`).
 
@@ -126,7 +126,7 @@ def half_life(norms: Sequence[float] | npt.NDArray[np.float64]) -> float | None:
         norms: one per lag, from lag 0.
 
     Returns:
-        Steps; 0 where only lag 0 is felt at all; None where the norm does not shrink.
+        Steps; 0 where the norm vanishes beyond lag 0; None where the norm does not shrink.
 
     Example:
         >>> round(half_life([0.9**k for k in range(50)]), 2), half_life([1.0, 1.1, 1.2])

@@ -46,7 +46,7 @@ class Cell:
 
     Attributes:
         name: the registered name.
-        gates: names of the gates and candidates that have weights, in the order they lie in memory; G is their number.
+        gates: names of the gates and candidates that have weights, in memory order; G is their number.
         states: names of what is carried from step to step; the first one is the output.
         supports: options of the layer that need the cell's help: ``"recurrent_dropout"`` (``step`` applies
             ``recurrent_mask``) and ``"layer_norm"`` (``step`` uses :meth:`recurrent`, or normalises itself).

@@ -59,7 +59,7 @@ def _restore(array: Array, order: Sequence[int]) -> Array:
 
 
 def _check(layer: Recurrent, depth: int, convention: str, allowed: frozenset[str]) -> dict[str, Any]:
-    """The cell's options, after refusing what the convention cannot say."""
+    """The cell's options, after refusing what the convention cannot express."""
     if layer.cell not in _ONNX_ORDER:
         raise ConversionError(f"{convention} has no {layer.cell}")
     if not 0 <= depth < layer.num_layers:

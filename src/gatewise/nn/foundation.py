@@ -107,7 +107,7 @@ class Foundation(nn.Module):
                 f"{name}: residual adds a layer's input to its output, from the second layer on",
                 expected="two or more layers of one width",
                 got=f"num_layers={self.num_layers}, hidden_size={self.hidden_size}",
-                fix="leave residual out, or give every layer the same width",
+                fix="omit residual, or give every layer the same width",
             )
         if self.dropout > 0 and self.num_layers == 1:
             warnings.warn(
@@ -121,7 +121,7 @@ class Foundation(nn.Module):
         return [(layer, f"_l{layer}{end}") for layer in range(self.num_layers) for end in ends]
 
     def _name_parameters(self) -> None:
-        """Work out once what every call needs: the places of the stack, and each one's parameters by short name."""
+        """Compute once what every call needs: the places of the stack, and each one's parameters by short name."""
         self._places = tuple(self._suffixes())
         self._full_names = {
             suffix: tuple(
@@ -147,7 +147,7 @@ class Foundation(nn.Module):
             self.all_names.append([key + suffix for key in cell.parameter_shapes()])
 
     def reset_parameters(self) -> None:
-        """Draw all parameters anew: those of torch.nn first and in its order, then the options' own."""
+        """Draw all parameters again: those of torch.nn first and in its order, then the options' own."""
         bounds = {suffix: 1.0 / math.sqrt(self.widths[layer]) for layer, suffix in self._suffixes()}
         for wanted in (("standard",), ("uniform", "ones", "zeros")):
             for name, start in self._starts.items():
@@ -165,7 +165,7 @@ class Foundation(nn.Module):
         return [[getattr(self, name) for name in names] for names in self.all_names]
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *arguments: Any) -> None:
-        """Load; where shapes do not fit, say whose weights these are before torch's list of mismatches."""
+        """Load; where shapes do not fit, name the weights' layer before torch's list of mismatches."""
         errors: list[str] = arguments[-1]
         before = len(errors)
         super()._load_from_state_dict(state_dict, prefix, *arguments)

@@ -1,6 +1,6 @@
 """Runs one direction of one layer on the compiled kernels; ``fused`` in :mod:`gatewise.nn.implementations`.
 
-Importing this module offers those kernels to :mod:`gatewise.kernels.dispatch`.
+Importing this module registers those kernels with :mod:`gatewise.kernels.dispatch`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def run_fused(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
     """One direction on the compiled kernels.
 
     Args:
-        choice: why it runs here.
+        choice: the dispatch decision.
         direction: what to run; on the CPU in float32.
 
     Returns:

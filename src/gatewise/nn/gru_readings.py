@@ -16,7 +16,7 @@ __all__ = ["convert_gru"]
 def convert_gru(layer: GRU, *, reset: str | None = None, update: str | None = None) -> GRU:
     """The same GRU in another reading, where that is exact.
 
-    *Update*, keep to replace or back, is always exact: ``1 - sigmoid(a) = sigmoid(-a)``, so what enters the update gate
+    *Update*, keep to replace or back, is always exact: ``1 - sigmoid(a) = sigmoid(-a)``, so the update gate's input
     changes sign.
 
     *Reset*, after to before or back, is not: ``r * (U h + b)`` and ``U (r * h) + b`` differ, because U mixes the units
@@ -36,7 +36,7 @@ def convert_gru(layer: GRU, *, reset: str | None = None, update: str | None = No
         A new GRU that computes the same.
 
     Raises:
-        ConversionError: the weights have no exact form in the other reading; says where and why.
+        ConversionError: the weights have no exact form in the other reading; the message names where and why.
         OptionError: not a GRU, or another value of reset or update.
 
     Example:
@@ -76,7 +76,7 @@ def _negate_update(parts: dict[str, Tensor]) -> None:
 
 
 def _move_reset(parts: dict[str, Tensor], place: str, old: str, new: str) -> None:
-    """Move the reset gate to the other side of the candidate's recurrent product, or say why not."""
+    """Move the reset gate to the other side of the candidate's recurrent product, or raise the reason why not."""
     reset_h, update_h, product = parts["weight_hh"].chunk(3)
     bias = parts["bias_hh"].chunk(3)[2] if "bias_hh" in parts else None
     diagonal = bool((product == torch.diag(product.diagonal())).all())

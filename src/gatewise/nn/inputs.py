@@ -1,4 +1,4 @@
-"""Checks of what is given to a layer when it runs: x, lengths and hx; and hx's two layouts.
+"""Checks of a layer's inputs x, lengths and hx, and hx's two layouts.
 
 Outside, a state is laid out as in torch.nn: one tensor ``(L*D, B, size)`` per state, ``hidden`` alone or the tuple
 ``(hidden, cell)``. Where the layers differ in width there is, in place of each tensor, a tuple with one tensor
@@ -61,7 +61,7 @@ def _check_kind(place: str, value: Tensor, weight: Tensor) -> None:
 
 
 def check_input(layer: str, x: object, weight: Tensor, input_size: int, batch_first: bool, step: bool = False) -> bool:
-    """Check x and say whether it has a batch axis.
+    """Check x and return whether it has a batch axis.
 
     Args:
         layer: the layer's class, for the message.
@@ -158,7 +158,7 @@ def _check_range(layer: str, values: list[int], steps: int) -> None:
                 f"{layer}: lengths[{row}] is not positive",
                 expected=f"1 to T = {steps}",
                 got=value,
-                fix="leave empty rows out of the batch",
+                fix="remove empty rows from the batch",
             )
         if value > steps:
             raise ShapeError(

@@ -53,7 +53,7 @@ def from_torch(module: nn.Module, share: bool = False) -> Recurrent:
 
     Args:
         module: the torch layer; it stays as it is.
-        share: use the very same Parameter objects, so that an optimizer that holds them goes on working.
+        share: use the very same Parameter objects, so that an optimizer that holds them keeps working.
 
     Returns:
         The layer, on the same device, in the same dtype and mode.
@@ -90,8 +90,8 @@ def from_torch(module: nn.Module, share: bool = False) -> Recurrent:
     return layer
 
 
-def _unsayable(layer: Recurrent, inference: bool) -> Iterator[str]:
-    """Every reason why torch.nn cannot say what a layer computes."""
+def _missing_in_torch(layer: Recurrent, inference: bool) -> Iterator[str]:
+    """Every reason why torch.nn has no equivalent of a layer."""
     if layer.cell not in ("rnn", "lstm", "gru"):
         yield f"torch.nn has no {layer.cell}"
         return
@@ -109,7 +109,7 @@ def _unsayable(layer: Recurrent, inference: bool) -> Iterator[str]:
         yield "torch.nn has no zoneout, and in evaluation zoneout still mixes old and new states"
     for option in ("recurrent_dropout", "weight_dropout"):
         if getattr(layer, option) and not inference:
-            yield f"torch.nn has no {option} (inference=True leaves it out)"
+            yield f"torch.nn has no {option} (inference=True omits it)"
 
 
 def to_torch(layer: Recurrent, inference: bool = False) -> nn.RNNBase:
@@ -119,7 +119,7 @@ def to_torch(layer: Recurrent, inference: bool = False) -> nn.RNNBase:
 
     Args:
         layer: an RNN, LSTM or GRU; it stays as it is.
-        inference: leave out what acts in training only (recurrent and weight dropout).
+        inference: omit what acts in training only (recurrent and weight dropout).
 
     Returns:
         A module with weights of its own, on the same device, in the same dtype and mode.
@@ -134,7 +134,7 @@ def to_torch(layer: Recurrent, inference: bool = False) -> nn.RNNBase:
         Traceback (most recent call last):
         gatewise.errors.ConversionError: GRU has no exact torch.nn layer; got: torch.nn has no layer_norm
     """
-    reasons = list(_unsayable(layer, inference))
+    reasons = list(_missing_in_torch(layer, inference))
     if reasons:
         raise ConversionError(f"{type(layer).__name__} has no exact torch.nn layer", got="; ".join(reasons))
     arguments: dict[str, Any] = {
@@ -187,7 +187,7 @@ class ConversionReport:
 def convert(model: nn.Module) -> ConversionReport:
     """Swap every ``torch.nn.RNN``, ``LSTM`` and ``GRU`` inside a model for its Gatewise layer, in place.
 
-    The Parameter objects and their names stay the same, so optimizers and ``state_dict`` go on working. A module that
+    The Parameter objects and their names stay the same, so optimizers and ``state_dict`` keep working. A module that
     is used in several places is replaced by one layer in all of them.
 
     Args:

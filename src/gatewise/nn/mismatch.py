@@ -1,4 +1,4 @@
-"""Says in one sentence which layer a set of weights belongs to, when it is not this one."""
+"""Describes in one sentence which layer a set of weights belongs to, when it is not this one."""
 
 from __future__ import annotations
 

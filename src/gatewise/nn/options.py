@@ -1,4 +1,4 @@
-"""Checks of a layer's constructor arguments; each error names the argument, what was expected, what came, the fix."""
+"""Checks of a layer's constructor arguments; each error names the argument, expected, got and the fix."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def layer_widths(layer: str, hidden_size: int | Sequence[int], num_layers: int) 
     if num_layers not in (1, len(widths)):
         raise OptionError(
             f"{layer}: hidden_size gives {len(widths)} widths but num_layers is {num_layers}",
-            fix=f"leave num_layers out, or give {num_layers} widths",
+            fix=f"omit num_layers, or give {num_layers} widths",
         )
     return widths
 
@@ -148,12 +148,12 @@ def check_supported(layer: str, kind: type[Cell], requested: dict[str, bool], ha
             raise OptionError(
                 f"{layer}: {option} has no meaning here",
                 got=f"cell {kind.name!r}, whose gates see the input only: there is no recurrent product W_hh h",
-                fix=f"leave {option} out; zoneout and dropout between layers do apply",
+                fix=f"omit {option}; zoneout and dropout between layers do apply",
             )
         if option != "weight_dropout" and option not in kind.supports:
             raise OptionError(
-                f"{layer}: cell {kind.name!r} does not say that it supports {option}",
+                f"{layer}: cell {kind.name!r} does not declare support for {option}",
                 expected=f"{option!r} in {kind.__name__}.supports",
                 got=sorted(kind.supports),
-                fix="let its step apply it (Cell.recurrent does) and name it there",
+                fix="apply it in step (Cell.recurrent does) and name it there",
             )

@@ -30,10 +30,10 @@ def forward_packed(layer: Recurrent, x: PackedSequence, hx: Any, lengths: object
     """Run a PackedSequence; the output has its batch sizes and order, hx and the final state the original order.
 
     Raises:
-        ShapeError: lengths are given beside the packing, or the packed features do not fit.
+        ShapeError: lengths are given as well as the packing, or the packed features do not fit.
     """
     if lengths is not None:
-        raise ShapeError(f"{type(layer).__name__}: a PackedSequence carries its own lengths", fix="leave lengths out")
+        raise ShapeError(f"{type(layer).__name__}: a PackedSequence carries its own lengths", fix="omit lengths")
     sorted_x = PackedSequence(x.data, x.batch_sizes)
     padded, rows = pad_packed_sequence(sorted_x, batch_first=layer.batch_first)
     output, final = layer.forward(padded, _reorder(hx, x.sorted_indices), rows)

@@ -42,7 +42,7 @@ class Recurrent(Foundation):
         bias: have biases.
         batch_first: x and output are ``(B, T, ..)`` instead of ``(T, B, ..)``; states are ``(L*D, B, H)`` either way.
         dropout: p between layers (after each but the last).
-        bidirectional: D = 2; outputs of both directions side by side.
+        bidirectional: D = 2; outputs of both directions concatenated.
         layer_norm: normalise the gates' products (Ba, Kiros, Hinton 2016).
         zoneout: p, or one per state: keep the old value of a unit (Krueger et al. 2017); the mean in evaluation.
         recurrent_dropout: p; one mask per sequence on the recurrent products (Gal and Ghahramani 2016).
@@ -121,7 +121,7 @@ class Recurrent(Foundation):
         return Trace(output, join_state(states, self.directions, self._uniform, batched), laid_out)
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Run one step; steps one after the other equal the whole run.
+        """Run one step; consecutive steps equal the whole run.
 
         Args:
             x: ``(B, I)``, unbatched ``(I,)``.
@@ -176,7 +176,7 @@ class Recurrent(Foundation):
         return Session(self, batch)
 
     def flatten_parameters(self) -> None:
-        """Lay the weights out as cuDNN wants them; nothing on other devices, nor for layers cuDNN does not have."""
+        """Lay the weights out as cuDNN requires; nothing on other devices, nor for layers cuDNN does not have."""
         packed.flatten_for_cudnn(self)
 
     def initial_state(self, batch: int | None = None) -> Any:
@@ -282,7 +282,7 @@ class Recurrent(Foundation):
     def _choose_all(self, x: Tensor, lengths: Tensor | None, traces: list[DirectionTrace] | None) -> list[Choice]:
         """The implementation of every layer and direction, also kept for :attr:`choices`.
 
-        Choosing asks a dozen questions whose answers rarely change, so the last answer is kept with what they asked.
+        The last choice is cached by everything that it depends on.
         """
         if torch.compiler.is_compiling():
             return [self._choose(x, layer, "reverse" in suffix, lengths, traces) for layer, suffix in self._places]

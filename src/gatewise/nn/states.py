@@ -152,7 +152,9 @@ def load_state(path: str | Path, device: torch.device | str = "cpu") -> Any:
     parts = read_tensors(path, "a saved state")
     if not all(name == "state" or name.startswith("state.") for name in parts) or not parts:
         raise DataError(
-            f"{path} is no saved state", expected="tensors named state, state.0, ...", got=", ".join(sorted(parts)[:4])
+            f"{path} is not a saved state",
+            expected="tensors named state, state.0, ...",
+            got=", ".join(sorted(parts)[:4]),
         )
     return move_state(_unflatten(parts), device)
 

@@ -31,7 +31,7 @@ def build_layer(config: dict[str, Any], **more: Any) -> Recurrent:
 
 
 def save_layer(layer: Recurrent, path: str | Path) -> Path:
-    """Write a layer, whole or not at all: one safetensors file that :func:`load_layer` makes a layer of again.
+    """Write a layer, whole or not at all: one safetensors file for :func:`load_layer`.
 
     Returns:
         The path.

@@ -21,7 +21,7 @@ __all__ = ["Session"]
 
 
 class Session:
-    """Feeds a stream through a layer step by step; made by ``layer.session(batch)``.
+    """Runs a stream through a layer step by step; made by ``layer.session(batch)``.
 
     Runs on the compiled steps where they exist for the layer (a few microseconds a step, nothing allocated inside),
     else on ``layer.step``; :attr:`implementation` and :attr:`reason` say which. For inference: no gradients or dropout.
@@ -128,7 +128,7 @@ def _copied(state: Any) -> Any:
 
 
 def _session_layers(layer: Recurrent) -> tuple[list[SessionLayer] | None, str]:
-    """What the compiled steps need to know of a layer, or None, and the reason."""
+    """The arguments of the compiled steps for a layer, or None, and the reason."""
     forced = forced_kernel()
     if forced in ("reference", "torch"):
         return None, f"{forced} was requested"

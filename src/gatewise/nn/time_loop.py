@@ -153,7 +153,7 @@ def _record(
 
 
 def scans(direction: Direction) -> bool:
-    """Whether the reference evaluates all steps at once: the cell has a scan, and no zoneout stands in its way."""
+    """Whether the reference evaluates all steps at once: the cell has a scan, and there is no zoneout."""
     plain = direction.x.shape[0] > 0 and all(each is None for each in direction.zoneout)
     return plain and type(direction.cell).scan is not Cell.scan
 

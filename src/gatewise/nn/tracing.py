@@ -1,4 +1,4 @@
-"""What a trace holds: every gate, candidate and state of every step, by layer and direction."""
+"""Traces: every gate, candidate and state of every step, by layer and direction."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ def _no_comparison(folder: Path) -> RunError:
             f"{folder} holds no finished comparison",
             expected=f"{RECORD_FILE} in it",
             got=f"a plan, and {runs} finished run{'' if runs == 1 else 's'}",
-            fix="run the same `gatewise compare` again: it goes on where it was stopped",
+            fix="run the same `gatewise compare` again: it resumes where it was stopped",
         )
     if (folder / "spec.json").exists():
         return RunError(

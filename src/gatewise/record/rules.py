@@ -57,7 +57,7 @@ RULES = {
         "within the margin."
     ),
     "one-seed": "Each cell was trained with one seed: intervals are over test examples only.",
-    "two-seeds": "Each cell was trained with two seeds, which tell little about the spread between seeds.",
+    "two-seeds": "Each cell was trained with two seeds, which say little about the spread between seeds.",
     "different-kernels": "Cells, or the runs of one cell, ran on different kernels.",
 }
 """By the id that a record's sentence has as its ``rule``."""

@@ -32,7 +32,7 @@ __all__ = [
     "write_suite_report",
 ]
 
-FINDINGS = {"holds": "holds", "fails": "fails", "undecided": "not told apart", "untested": "not tested"}
+FINDINGS = {"holds": "holds", "fails": "fails", "undecided": "undecided", "untested": "not tested"}
 _TEMPLATES = Path(__file__).parent / "templates"
 _PAPER = "#fdfcf9"
 
@@ -116,7 +116,7 @@ def suite_summary(claims: Iterable[Finding]) -> str:
         'No claim was tested.'
     """
     claims = list(claims)
-    verbs = {"holds": "hold", "fails": "fail", "undecided": "cannot be told apart from noise", "untested": "untested"}
+    verbs = {"holds": "hold", "fails": "fail", "undecided": "are undecided", "untested": "were not tested"}
     counts = {name: sum(claim.finding == name for claim in claims) for name in verbs}
     parts = [f"{number} {verbs[name]}" for name, number in counts.items() if number]
     return f"Of {len(claims)} claims {words.join(parts)}." if parts else "No claim was tested."

@@ -92,6 +92,10 @@ class Components:
         """The same with a floor of the variance."""
         return replace(self, least=variance)
 
+    def with_more(self, variance: float) -> Components:
+        """The same with more variance between the examples."""
+        return replace(self, example=self.example + variance)
+
 
 def variance_components(
     table: Array, *, serial: bool = False, length: int | None = None, overlap: int = 1

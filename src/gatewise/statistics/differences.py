@@ -11,7 +11,7 @@ import numpy as np
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics.classical import mcnemar
 from gatewise.statistics.components import Components, variance_components
-from gatewise.statistics.estimates import MEAN, Over, is_binary, least_error, linearised, mean_interval, t_quantile
+from gatewise.statistics.estimates import MEAN, Over, is_binary, linearised, mean_interval, t_quantile, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
 from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.resampling import RESAMPLES
@@ -216,9 +216,19 @@ def paired_difference(
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
         parts = parts.with_least(1.0 / (examples + 2) ** 2)
     elif measure.numbers > 1:
-        parts = parts.with_least(max(least_error(measure, each, examples) for each in means) ** 2)
+        parts = parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
     by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
-    interval = mean_interval(estimate, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+    interval = mean_interval(
+        estimate,
+        by_example,
+        parts,
+        generator,
+        serial,
+        level,
+        resamples,
+        overlap=measure.overlap,
+        least=0.0 if measure.numbers == 1 else 1.0,
+    )
     single = max(len(one), len(two)) == 1
     bare = Difference(interval, 1.0, "", degrees=parts.degrees)
     side = bare._error("low" if estimate > 0 else "high")

@@ -20,10 +20,10 @@ __all__ = [
     "Over",
     "estimate_figure",
     "is_binary",
-    "least_error",
     "linearised",
     "mean_interval",
     "t_quantile",
+    "unit_error",
 ]
 
 Over = Literal["examples", "seeds and examples"]
@@ -133,15 +133,15 @@ def linearised(table: Array, means: Array, measure: Measure) -> Array:
     return gradient * table if measure.numbers == 1 else table @ gradient
 
 
-def least_error(measure: Measure, means: Array, examples: int) -> float:
-    """A floor of the standard error where K > 1: what the figure moves by when one unit, of two more, is wrong.
+def unit_error(measure: Measure, means: Array, examples: int) -> float:
+    """What the figure moves by when one unit, of two more, is wrong: added to the standard error where K > 1.
 
-    Of n units that are right or wrong it is 1/(n + 2), as for Agresti & Min's (2005) interval of paired proportions;
-    with nothing counted at all 1/2.
+    Of n units that are right or wrong it is 1/(n + 2): so Agresti & Min (2005) add one disagreement to an interval of
+    paired proportions. With nothing counted at all it is 1/2.
 
     Example:
         >>> from gatewise.statistics import SpanF1
-        >>> round(least_error(SpanF1(), np.array([2.0, 2.0, 2.0]), 24), 9)  # 48 spans, all found
+        >>> round(unit_error(SpanF1(), np.array([2.0, 2.0, 2.0]), 24), 9)  # 48 spans, all found
         0.02
     """
     units = measure.units()
@@ -161,6 +161,7 @@ def mean_interval(
     resamples: int,
     *,
     overlap: int = 1,
+    least: float = 0.0,
 ) -> Interval:
     """The interval of a mean: as wide as its variance says, as lopsided as the bootstrap over examples says.
 
@@ -173,6 +174,8 @@ def mean_interval(
         level: probability that such intervals hold the truth.
         resamples: of the bootstrap.
         overlap: see `gatewise.statistics.components.block_length`.
+        least: of the plain interval's reach, to either side. The difference of two models that disagree on a few
+            examples alone looks lopsided by chance, and must not end short of zero for that: there it is 1.
 
     Example:
         >>> values = np.random.default_rng(0).normal(size=400)
@@ -182,6 +185,7 @@ def mean_interval(
     """
     length = block_length(by_example, overlap) if serial else 1
     down, up = bca_reach(by_example, generator, length=length, resamples=resamples, level=level)
+    down, up = max(least, down), max(least, up)
     share = 0.0 if parts.variance == 0.0 else min(1.0, parts.example / parts.variance)
     reach = t_quantile(0.5 + level / 2, parts.degrees) * parts.error
     return Interval(
@@ -236,7 +240,7 @@ def _of_linearised(
     lines = linearised(table, means, measure)
     parts = variance_components(lines, serial=serial, overlap=measure.overlap)
     count = parts.example_degrees + 1
-    parts = parts.with_least(least_error(measure, means, table.shape[1]) ** 2)
+    parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)
     figure = float(measure.figure(means))
     by_example = lines.mean(axis=0)
     found = mean_interval(figure, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)

@@ -103,7 +103,7 @@ class Claim:
 
     Args:
         sentence: the claim.
-        part: the comparison that can tell.
+        part: the comparison that can decide it.
         about: ``quality`` (the comparison's metric), ``time`` (training) or ``size`` (parameters).
         better: the cell that is said to be better, faster or smaller.
         worse: the other one.

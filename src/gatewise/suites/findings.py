@@ -69,7 +69,7 @@ def _row(model: ModelEntry, part: Part) -> SuiteRow:
 
 
 def judge(claim: Claim, record: Comparison) -> Finding:
-    """What becomes of a claim: it ``holds``, ``fails``, or is ``undecided``: not to be told apart from noise.
+    """What becomes of a claim: it ``holds``, ``fails``, or is ``undecided``: no difference beyond chance.
 
     Quality: by the comparison's paired difference, at its significance after correction for the number of pairs.
     Time: by the seconds of each cell's fastest epoch, which other programs disturb least; less than 5 % is undecided.

@@ -1,4 +1,4 @@
-"""Networks on arrays: how an `gatewise.training.arrays.ArrayKind` trains, answers and is looked into."""
+"""Networks on arrays: how a `gatewise.training.arrays.ArrayKind` trains, predicts and is inspected."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class LastStep(nn.Module):
         self.head = nn.Linear(hidden_size * (2 if layers.get("bidirectional") else 1), outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Answer after the last step."""
+        """Outputs after the last step."""
         output, _ = self.recurrent(x)
-        answers: Tensor = self.head(output[-1])
-        return answers
+        predictions: Tensor = self.head(output[-1])
+        return predictions
 
 
 class ArrayProblem(Problem):
-    """A network and the sequences that it learns from."""
+    """A network and its training sequences."""
 
     def __init__(self, kind: ArrayKind, model: nn.Module, dataset: ArrayDataset, spec: RunSpec) -> None:
         self.kind, self.model, self.dataset = kind, model, dataset
@@ -81,8 +81,8 @@ class ArrayProblem(Problem):
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss and measure on the validation part."""
         rows = self.dataset.parts["validation"]
-        answers = _answers(self.model, self.dataset.inputs[rows], weights, self.device)
-        return dict(self.kind.evaluation(answers, self.dataset.targets[rows], self.dataset).metrics)
+        predictions = _predictions(self.model, self.dataset.inputs[rows], weights, self.device)
+        return dict(self.kind.evaluation(predictions, self.dataset.targets[rows], self.dataset).metrics)
 
     @property
     def kernel(self) -> dict[str, str]:
@@ -111,12 +111,12 @@ class TrainedArrays(Trained):
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""
         rows = dataset.parts[part]
-        return self.kind.evaluation(_answers(self.model, dataset.inputs[rows]), dataset.targets[rows], dataset)
+        return self.kind.evaluation(_predictions(self.model, dataset.inputs[rows]), dataset.targets[rows], dataset)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
-        """From arrays to answers."""
+        """From arrays to predictions."""
         inputs = dataset.inputs[dataset.parts["test"]]
-        return lambda count: _answers(self.model, inputs[:count])
+        return lambda count: _predictions(self.model, inputs[:count])
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The last steps of the first test sequences."""
@@ -125,16 +125,16 @@ class TrainedArrays(Trained):
         return {"recurrent": RecurrentInputs(layers, inputs, None)}
 
     def predict_command(self, request: Request) -> None:
-        """Print the answer to every sequence of a file, one JSON list a line."""
+        """Print the prediction for every sequence of a file, one JSON list a line."""
         inputs, _ = self._file(request)
-        for row in _answers(self.model, inputs):
+        for row in _predictions(self.model, inputs):
             print(json.dumps([round(float(value), 6) for value in row]))
 
     def evaluate_command(self, request: Request) -> None:
         """Print the figures on all sequences of a file as one JSON object."""
         inputs, targets = self._file(request)
         if targets is None or len(targets) != len(inputs):
-            raise DataError(f"{request.file} has no answer for each sequence", fix="name a file with targets")
+            raise DataError(f"{request.file} has no target for each sequence", fix="name a file with targets")
         rows = np.arange(len(inputs))
         parts = {"train": rows[:0], "validation": rows[:0], "test": rows}
         dataset = ArrayDataset(str(request.file), "-", "-", inputs, targets, parts)
@@ -142,7 +142,7 @@ class TrainedArrays(Trained):
 
     def _file(self, request: Request) -> tuple[Array, Array | None]:
         if request.file is None:
-            raise OptionError("there is no file to answer", fix=f"gatewise predict {request.run} --file FILE")
+            raise OptionError("there is no file to predict", fix=f"gatewise predict {request.run} --file FILE")
         if not request.file.is_file():
             raise DataError(f"there is no file {request.file}", fix="check the path")
         found, targets = self.kind.read(type(self.spec.data)(str(request.file), **request.settings))
@@ -174,10 +174,10 @@ def _time_first(inputs: Array) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.swapaxes(inputs, 0, 1)))
 
 
-def _answers(
+def _predictions(
     model: nn.Module, inputs: Array, weights: Mapping[str, Tensor] | None = None, device: str = "cpu"
 ) -> npt.NDArray[np.float64]:
-    """(N, O) what a network, then in evaluation mode, answers."""
+    """Predictions of a network, set to evaluation mode: (N, O)."""
     model.eval()
     with torch.inference_mode():
         found = [

@@ -1,6 +1,6 @@
-"""A kind of problem in a few lines: sequences of one length as arrays, an answer each.
+"""A kind of problem in a few lines: sequences of one length as arrays, a target each.
 
-Derive from `ArrayKind`, say how data are loaded, what an answer costs and what stands beside the networks; training,
+Derive from `ArrayKind`, define how data are loaded, the loss and the baselines; training,
 comparison, reports, `predict` and `evaluate` follow. Axis letters: N sequences, T time, I input, B batch, O outputs.
 """
 
@@ -38,14 +38,14 @@ _SHOWN = 20
 
 @dataclass(frozen=True, eq=False)
 class ArrayDataset:
-    """Sequences with their answers, split.
+    """Sequences with their targets, split.
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         inputs: (N, T, I) float32.
-        targets: (N, ...) what is to be answered.
+        targets: (N, ...).
         parts: rows of ``train``, ``validation`` and ``test``.
         notes: what was dropped or repaired, a sentence each.
     """
@@ -130,10 +130,10 @@ def checked_inputs(name: str, inputs: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 class ArrayBaseline(Baseline):
-    """A baseline that answers arrays: give `fit_arrays` and `answer`.
+    """A baseline on arrays: define `fit_arrays` and `answer`.
 
     Args:
-        kind: whose measure judges it.
+        kind: its kind of problem.
     """
 
     def __init__(self, kind: ArrayKind) -> None:
@@ -141,20 +141,20 @@ class ArrayBaseline(Baseline):
 
     @abstractmethod
     def fit_arrays(self, inputs: Array, targets: Array) -> int:
-        """Learn from (N, T, I) and (N, ...); returns how many numbers were learnt."""
+        """Fit on (N, T, I) and (N, ...); returns the number of parameters."""
 
     @abstractmethod
     def answer(self, inputs: Array) -> Array:
-        """(N, O) answers to (N, T, I)."""
+        """Predictions (N, O) for (N, T, I)."""
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part."""
+        """Fit on the training part."""
         rows = dataset.parts["train"]
         self._parameters = self.fit_arrays(dataset.inputs[rows], dataset.targets[rows])
 
     @property
     def parameters(self) -> int:
-        """Numbers learnt."""
+        """Number of parameters."""
         return self._parameters
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
@@ -163,7 +163,7 @@ class ArrayBaseline(Baseline):
         return self.kind.evaluation(np.asarray(self.answer(dataset.inputs[rows])), dataset.targets[rows], dataset)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
-        """From arrays to answers."""
+        """From arrays to predictions."""
         inputs = dataset.inputs[dataset.parts["test"]]
         return lambda count: self.answer(inputs[:count])
 
@@ -175,25 +175,25 @@ class ArrayKind(Kind):
 
     @abstractmethod
     def read(self, data: Any) -> tuple[Array, Array | None]:
-        """Read the file that a data spec names: (N, T, I) or (N, T) inputs; (N, ...) targets, None without answers."""
+        """Read the file of a data spec: (N, T, I) or (N, T) inputs; (N, ...) targets, None if there are none."""
 
     def load(self, data: Any) -> ArrayDataset:
         """Read and split; see `ArrayDataset.split`."""
         inputs, targets = self.read(data)
         if targets is None:
-            raise DataError(f"{data.data} has no answers to learn from", fix="name a file with targets")
+            raise DataError(f"{data.data} has no targets to train on", fix="name a file with targets")
         return ArrayDataset.split(str(data.data), inputs, targets)
 
     @abstractmethod
     def losses(self, answers: Tensor, targets: Tensor) -> Tensor:
-        """(B,) what each answer costs, to be differentiated: answers (B, O), targets (B, ...)."""
+        """(B,) the loss of each prediction, differentiable: answers (B, O), targets (B, ...)."""
 
     @abstractmethod
     def measure(self, dataset: Any) -> Measure:
         """The figure by which models are compared; its contributions are `contributions`."""
 
     def contributions(self, answers: Array, targets: Array) -> npt.NDArray[np.float64]:
-        """(N,) or (N, K) what each answer contributes to the measure; the losses unless a kind says otherwise."""
+        """(N,) or (N, K) what each prediction contributes to the measure; the losses unless a kind says otherwise."""
         return self._losses(answers, targets)
 
     def network(self, spec: Any, features: int, outputs: int) -> nn.Module:
@@ -224,7 +224,7 @@ class ArrayKind(Kind):
         return open_arrays(self, run)
 
     def evaluation(self, answers: Array, targets: Array, dataset: Any) -> Evaluation:
-        """Figures of answers: the measure and the mean loss."""
+        """Figures of predictions: the measure and the mean loss."""
         contributions = self.contributions(answers, targets)
         measure = self.measure(dataset)
         figures = {

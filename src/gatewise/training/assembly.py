@@ -1,4 +1,4 @@
-"""From names and values, as a command line or a keyword gives them, to a run's spec. Imports no torch."""
+"""From settings by name, as a command line or keywords give them, to a run's spec. Imports no torch."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def settings_in(kind: Kind, part: str) -> dict[str, Setting]:
 
 
 def setting_fields(task: str, part: str, *, pretrain: bool = False) -> dict[str, Any]:
-    """The settings of a part of a task's runs, with their usual values, in the order of the spec.
+    """The settings of a part of a task's runs, with their defaults, in the order of the spec.
 
     Args:
         task: name of a kind.
         part: one of `PARTS`.
-        pretrain: whether the run is pre-trained, which makes other values the usual ones.
+        pretrain: whether the run is pre-trained, which changes the defaults.
 
     Example:
         >>> setting_fields("classification", "training")["batch_size"]
@@ -66,8 +66,8 @@ def setting_fields(task: str, part: str, *, pretrain: bool = False) -> dict[str,
     """
     kind = kind_of(task)
     found = {name: entry.default for name, entry in settings_in(kind, part).items()}
-    tuned = kind.usual_with_pretraining.get(part, {}) if pretrain else {}
-    return {**found, **(kind.usual_training if part == "training" else {}), **tuned}
+    tuned = kind.defaults_with_pretraining.get(part, {}) if pretrain else {}
+    return {**found, **(kind.default_training if part == "training" else {}), **tuned}
 
 
 @cache
@@ -121,13 +121,13 @@ def setting_of(task: str, name: str) -> Setting:
 
 
 def make_spec(task: str, data: str, settings: Mapping[str, Any]) -> RunSpec:
-    """A run's spec from settings by name; those not given keep the task's usual values.
+    """A run's spec from settings by name; those not given keep the task's defaults.
 
     Args:
         task: name of a kind.
         data: registry name or path.
         settings: any field of the kind's data spec, model spec and of `TrainingSpec`; with ``pretrain`` true, also of
-            its pre-training spec, and what is not given is as pre-training wants it.
+            its pre-training spec, and the defaults are those with pre-training.
 
     Raises:
         OptionError: there is no such setting for this task, or a value is out of range.
@@ -147,7 +147,7 @@ def make_spec(task: str, data: str, settings: Mapping[str, Any]) -> RunSpec:
     pretrain = parts["pretraining"].pop(PRETRAIN.name, False)
     if pretrain is not True and parts["pretraining"]:
         name = next(iter(parts["pretraining"]))
-        raise OptionError(f"{flag(name)} is for pre-training only", fix=f"add --pretrain, or leave {flag(name)} away")
+        raise OptionError(f"{flag(name)} is for pre-training only", fix=f"add --pretrain, or omit {flag(name)}")
     usual = {part: setting_fields(task, part, pretrain=pretrain is True) for part in ("model", "training")}
     return RunSpec(
         data=kind.data_spec(**parts["data"]),
@@ -172,7 +172,7 @@ def _part_of(task: str, name: str) -> str:
             f"{flag(name)} does not go with {task}",
             expected=f"a setting of {task}",
             got=f"one of {', '.join(others)}",
-            fix=f"leave {flag(name)} away",
+            fix=f"omit {flag(name)}",
         )
     names = [name for fields in known.values() for name in fields]
     raise OptionError(f"there is no setting {name!r}", fix=did_you_mean(name, names))

@@ -26,7 +26,7 @@ _BUILT_IN_CELLS = ("rnn", "lstm", "gru", "mingru", "minlstm")
 
 
 def refuse_unknown(record: Mapping[str, Any], known: Iterable[str], place: str) -> None:
-    """Refuse keys that no field of the spec has; ``place`` is where they stand."""
+    """Refuse keys that no field of the spec has; ``place`` names the record."""
     known = list(known)
     for key in record:
         if key not in known:

@@ -1,4 +1,4 @@
-"""Settings that most kinds of problems share, so that each is said once. Imports no torch."""
+"""Settings that several kinds of problems share, each defined once. Imports no torch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def dropout(default: float, help: str = "Probability of zeroing an input or feat
 
 
 def embedding_size(default: int = 128) -> Any:
-    """The size of the vectors that stand for words or tokens."""
+    """The embedding size of words or tokens."""
     return setting(default, "Numbers per word or token.", minimum=1)
 
 
@@ -55,5 +55,5 @@ def vocabulary_size(default: int) -> Any:
 
 
 def download() -> Any:
-    """Whether a known data set may be fetched."""
-    return setting(False, "Fetch the official files if they are not at hand.")
+    """Whether a known data set may be downloaded."""
+    return setting(False, "Download the official files if they are not in the cache.")

@@ -33,7 +33,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
     """An estimator in scikit-learn's manner whose arguments are the settings of a kind of problem.
 
     A subclass names its kind: ``class TextClassifier(RunEstimator, task="classification", first=("cell",))``; it then
-    has a constructor with every setting of data, model and training, the usual values and an ``Args`` section in place
+    has a constructor with every setting of data, model and training, their defaults and an ``Args`` section in place
     of ``{settings}`` in its docstring. Works in ``clone``, with ``get_params`` and ``set_params``.
 
     Class arguments:
@@ -109,7 +109,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
         return loaded
 
     def _own_files(self) -> dict[str, dict[str, Any]]:
-        """Files of the estimator beside those of its kind."""
+        """Files of the estimator besides those of its kind."""
         values = {name: _written(value) for name, value in self.get_params(deep=False).items()}
         return {_PARAMETERS: {"format_version": 1, "parameters": values}}
 
@@ -117,8 +117,8 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
         """The run that the arguments describe.
 
         Args:
-            data: what the data are called.
-            given: settings of the data that count more than the arguments.
+            data: name of the data.
+            given: settings of the data that override the arguments.
         """
         kind = kind_of(self.task)
         values = {name: plain(getattr(self, name)) for name in self._defaults} | given
@@ -131,7 +131,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
         )
 
     def _train(self, spec: RunSpec, dataset: Any, on_event: Listener | None) -> None:
-        """Train in a folder of its own and keep what it leaves."""
+        """Train in a temporary folder and keep the result."""
         from gatewise.training.loop import train_run
         from gatewise.training.trained import load_run
 
@@ -140,7 +140,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
             self._keep(RunFolder(result.folder), load_run(result.folder), result)
 
     def _keep(self, run: RunFolder, trained: Trained, result: RunResult) -> None:
-        """Take over a finished run."""
+        """Keep a finished run's result."""
         names = [name for name in kind_of(self.task).files if (run.path / name).is_file()]
         self._files = {name: files.read_json(run.path / name) for name in names}
         self._environment = files.read_json(run.path / "environment.json")
@@ -191,7 +191,7 @@ def _written(value: Any) -> Any:
 
 
 def _parameters(cls: type[RunEstimator], run: RunFolder, spec: RunSpec) -> dict[str, Any]:
-    """The arguments with which an estimator was made; of a run that was not saved by one, those of its spec."""
+    """The arguments of a saved estimator; for a run that was not saved by one, those of its spec."""
     known = {**vars(spec.data), **vars(spec.model), **vars(spec.training), _PRETRAINING: spec.pretraining}
     found = {name: known[name] for name in cls._defaults}
     if not (run.path / _PARAMETERS).is_file():

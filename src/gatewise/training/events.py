@@ -1,4 +1,4 @@
-"""What a run emits while it goes, and what it leaves: events and records. Imports no torch."""
+"""Events that a run emits, and the records that it leaves. Imports no torch."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One line of ``metrics.jsonl``: what an epoch gave.
+    """One line of ``metrics.jsonl``: the figures of an epoch.
 
     Attributes:
         epoch: its number, from 1.
-        training: figures over the epoch's steps: ``loss``, and what the kind of problem counts besides.
+        training: figures over the epoch's steps: ``loss``, and further sums of the kind of problem.
         validation: figures on the validation part after the epoch: ``loss``, the kind's metric, and others.
         seconds: time spent training, validation not counted.
         examples_per_second: in the kind's unit.

@@ -16,13 +16,13 @@ __all__ = ["Interrupted", "StopSignal"]
 class Interrupted(TrainingError):
     """Training was stopped by Ctrl-C after its state was saved; running the same spec into the same folder resumes it.
 
-    It takes the place of `KeyboardInterrupt` so that a program can say how to resume; at the command line the exit
+    It replaces `KeyboardInterrupt` so that a program can report how to resume; at the command line the exit
     code is 130.
 
     Args:
         folder: the run folder that holds the checkpoint.
-        epoch: the epoch that was under way, from 1.
-        step: steps of it that were done.
+        epoch: the current epoch, from 1.
+        step: its finished steps.
 
     Example:
         >>> raise Interrupted(Path("run"), epoch=2, step=17)
@@ -41,14 +41,14 @@ class Interrupted(TrainingError):
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Survive the trip between processes."""
+        """Pickle all arguments."""
         return (Interrupted, (self.folder, self.epoch, self.step))
 
 
 class StopSignal:
-    """Within it the first Ctrl-C only asks to stop, so that a step is never cut in two; the second one stops at once.
+    """Within it the first Ctrl-C only requests a stop, so that the current step is completed; the second stops at once.
 
-    Outside the main thread, where signals cannot be caught, it never asks.
+    Outside the main thread, where signals cannot be caught, it never requests one.
 
     Example:
         >>> with StopSignal() as stop:

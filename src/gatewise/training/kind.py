@@ -1,7 +1,7 @@
 """What a kind of problem offers: protocols and base classes only; no kind is known here. Imports no torch.
 
 A kind is one folder: an instance of `Kind` called ``KIND`` in its ``__init__.py``, which imports no torch, and
-beside it specs, data, network, problem, trained runs, baselines, report and commands. The registry finds it.
+in it specs, data, network, problem, trained runs, baselines, report and commands. The registry finds it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from gatewise.errors import OptionError, RunError
+from gatewise.training.amount import Amount
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,12 +32,12 @@ __all__ = ["Baseline", "Dataset", "Judgement", "Kind", "RecurrentInputs", "Reque
 
 
 class Dataset(Protocol):
-    """What every loaded data set says of itself, whatever its records are.
+    """What every loaded data set has, whatever its records are.
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         fingerprint: SHA-256 of all records and of how they are split.
         notes: what was dropped or repaired, a sentence each.
     """
@@ -76,12 +77,12 @@ class Judgement:
     """How the figures of a kind are judged.
 
     Attributes:
-        trivial: what knowing nothing reaches, as (words that complete "better than ...", its figure); None: unknown.
+        trivial: the trivial prediction, as (words that complete "better than ...", its figure); None: unknown.
         skill: whether a figure counts as skill only beyond a baseline (forecasts): the fraction of its error that is
-            saved stands in the tables.
+            saved is in the tables.
         skill_against: name of the baseline that skill is measured against; None, or where it is missing: the best one.
         harder_with: settings that make the problem harder as they grow, so that along them it makes sense to ask how
-            far a cell gets.
+            far a cell still succeeds.
     """
 
     trivial: tuple[str, float] | None = None
@@ -92,15 +93,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks a trained run for, from the command line.
+    """The arguments of `gatewise predict` or `evaluate`.
 
     Attributes:
         run: its folder.
-        inputs: the words behind the folder.
+        inputs: the arguments after the folder.
         file: ``--file``.
         out: ``--out``.
         as_json: ``--json``.
-        settings: how the file is read: the settings of the data spec with ``reads``, those that were given.
+        settings: those given of the data spec's settings with ``reads``, which describe the file.
     """
 
     run: Path
@@ -112,7 +113,7 @@ class Request:
 
 
 class Trained(ABC):
-    """A finished run, ready to be asked; each kind adds its own ways to ask.
+    """A finished run, opened; each kind adds its own methods.
 
     Attributes:
         spec: the run it came from.
@@ -143,7 +144,7 @@ class Trained(ABC):
         return {}
 
     def predict_command(self, request: Request) -> None:
-        """Answer `gatewise predict`, on standard output or in a file.
+        """Execute `gatewise predict`: write predictions to standard output or a file.
 
         Raises:
             RunError: the kind has no such command.
@@ -151,7 +152,7 @@ class Trained(ABC):
         raise _no_command("predict", self, request)
 
     def evaluate_command(self, request: Request) -> None:
-        """Answer `gatewise evaluate`: measure on the file of the request.
+        """Execute `gatewise evaluate`: measure on the file of the request.
 
         Raises:
             RunError: the kind has no such command.
@@ -163,12 +164,12 @@ def _no_command(name: str, trained: Trained, request: Request) -> RunError:
     return RunError(
         f"`gatewise {name}` does not go with {trained.spec.task}",
         got=f"a run of the task {trained.spec.task} in {request.run}",
-        fix=f"gatewise inspect {request.run} looks into any run",
+        fix=f"gatewise inspect {request.run} inspects any run",
     )
 
 
 class Baseline(ABC):
-    """An honest neighbour of the recurrent models.
+    """A baseline that is compared with the recurrent models.
 
     Attributes:
         name: as in files: ``tfidf-logistic-regression``.
@@ -182,12 +183,12 @@ class Baseline(ABC):
 
     @abstractmethod
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part."""
+        """Fit on the training part."""
 
     @property
     @abstractmethod
     def parameters(self) -> int:
-        """Numbers learnt."""
+        """Number of parameters."""
 
     @abstractmethod
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
@@ -206,11 +207,12 @@ class Kind(ABC):
         unit: what an example is, in the plural.
         data_spec: settings of the data; its first field is ``data``.
         model_spec: settings of the network; ``cell`` is among them.
-        usual_training: fields of `gatewise.training.spec.TrainingSpec` whose usual value differs.
+        amount: how long to train by default.
+        default_training: fields of `gatewise.training.spec.TrainingSpec` whose default differs.
         pretraining_spec: settings of an earlier phase of training, for a kind that has one.
-        usual_with_pretraining: fields of ``model`` and ``training`` whose usual value differs with it.
+        defaults_with_pretraining: fields of ``model`` and ``training`` whose default differs with it.
         known: names of data sets, which `datasets` describes, and aliases.
-        files: names of the files that lie beside the weights in a run folder.
+        files: names of further files in a run folder, besides the weights.
         commands: the kind's own commands, as ``module:function`` by name; the function is one for typer.
         estimators: modules of the kind's estimators by their names, which `gatewise` offers as its own.
         report: module with the kind's part of the report, which imports no torch: any of ``sections``, ``notes``,
@@ -221,9 +223,10 @@ class Kind(ABC):
     unit: ClassVar[str]
     data_spec: ClassVar[type[Spec]]
     model_spec: ClassVar[type[Spec]]
-    usual_training: ClassVar[Mapping[str, Any]] = {}
+    amount: ClassVar[Amount] = Amount()
+    default_training: ClassVar[Mapping[str, Any]] = {}
     pretraining_spec: ClassVar[type[Spec] | None] = None
-    usual_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     known: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
     commands: ClassVar[Mapping[str, str]] = {}
@@ -234,7 +237,7 @@ class Kind(ABC):
         """The data sets known by name.
 
         Args:
-            cache: the cache folder; None: the usual one.
+            cache: the cache folder; None: the default one.
         """
         return []
 
@@ -243,13 +246,13 @@ class Kind(ABC):
         return 0
 
     def check(self, spec: RunSpec) -> None:
-        """Refuse parts of a run that do not go together.
+        """Refuse incompatible parts of a run.
 
         Raises:
             OptionError: naming them.
         """
         if spec.pretraining is not None:
-            raise OptionError(f"there is no pre-training for {self.name}", fix="leave --pretrain away")
+            raise OptionError(f"there is no pre-training for {self.name}", fix="omit --pretrain")
 
     @abstractmethod
     def load(self, data: Any) -> Dataset:
@@ -274,7 +277,7 @@ class Kind(ABC):
 
     @abstractmethod
     def baselines(self, data: Any) -> Sequence[Baseline]:
-        """The baselines that stand beside every comparison of this kind, the most important first.
+        """The baselines of every comparison of this kind, the most important first.
 
         Args:
             data: the data spec.
@@ -285,12 +288,12 @@ class Kind(ABC):
         """The figure by which models are compared on particular data."""
 
     def judgement(self, dataset: Any) -> Judgement:
-        """What is trivial, and what counts as skill."""
+        """How figures are judged: what is trivial, what counts as skill."""
         return Judgement()
 
     @abstractmethod
     def describe(self, dataset: Any) -> dict[str, Any]:
-        """What the comparison's record says of the data beyond `Dataset`: class names, columns, token counts."""
+        """What the comparison's record holds of the data besides `Dataset`: class names, columns, token counts."""
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
         """What the comparison's record holds as its ``details``, for the kind's part of the report.

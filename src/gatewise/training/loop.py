@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gatewise.errors import OptionError, RunError
+from gatewise.training.amount import resolved
 from gatewise.training.environment import describe_environment, usable_cores
 from gatewise.training.events import (
     EpochDone,
@@ -67,7 +68,7 @@ def train_run(
     Raises:
         RunError: the folder holds another run, or is damaged.
         StorageError: the folder cannot be written, or the disk is full.
-        DivergenceError: loss or gradient became NaN or infinite; nothing of it is saved as best.
+        DivergenceError: loss or gradient became NaN or infinite; weights that diverged are never saved as best.
         Interrupted: Ctrl-C; the state is saved.
 
     Example:
@@ -93,20 +94,19 @@ def train_run(
         return finished
     threads = spec.training.threads or usable_cores()
     with _machine(spec.training.device, threads), StopSignal() as stop:
-        work = _Work(dataset, folder.path, threads, on_event or (lambda event: None), stop)
+        context = _Context(dataset, folder.path, threads, on_event or (lambda event: None), stop)
         *earlier, last = kind_of(spec.task).phases(spec, dataset)
         start: RunFolder | None = None
         seconds = 0.0
         for phase in earlier:
-            start = _earlier(phase, start, work, pretrained)
+            start = _earlier(phase, start, context, pretrained)
             seconds += _finished(start).seconds
-        run = _begin(last, start, folder, work, earlier_seconds=seconds)
-        return run.go()
+        return _begin(last, start, folder, context, earlier_seconds=seconds).run()
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What all phases of a run have in common."""
+class _Context:
+    """What all phases of a run share."""
 
     dataset: Any
     out: Path
@@ -115,18 +115,20 @@ class _Work:
     stop: StopSignal
 
 
-def _earlier(phase: Phase, start: RunFolder | None, work: _Work, shared: str | Path | None) -> RunFolder:
+def _earlier(phase: Phase, start: RunFolder | None, context: _Context, shared: str | Path | None) -> RunFolder:
     """Train an earlier phase in a run folder of its own, or return the finished one."""
-    place = work.out / phase.name if shared is None else Path(shared) / phase_key(phase, work.dataset, work.threads)
+    place = context.out / phase.name
+    if shared is not None:
+        place = Path(shared) / phase_key(phase, context.dataset, context.threads)
     folder = RunFolder(place)
-    folder.claim(phase.spec, work.dataset.fingerprint)
+    folder.claim(phase.spec, context.dataset.fingerprint)
     if folder.result() is None:
-        _begin(phase, start, folder, work).go()
+        _begin(phase, start, folder, context).run()
     return folder
 
 
 def _begin(
-    phase: Phase, start: RunFolder | None, folder: RunFolder, work: _Work, *, earlier_seconds: float = 0.0
+    phase: Phase, start: RunFolder | None, folder: RunFolder, context: _Context, *, earlier_seconds: float = 0.0
 ) -> _Run:
     """Draw a phase's network and give it the weights that it starts from."""
     seed_step(phase.spec.training.seed, 0, 0)
@@ -134,7 +136,7 @@ def _begin(
     if phase.start is not None and start is not None:
         phase.start(start.weights(), problem.model, start.path)
     rates = None if phase.rates is None else phase.rates(dict(problem.model.named_parameters()))
-    return _Run(phase, problem, folder, work, rates=rates, earlier_seconds=earlier_seconds)
+    return _Run(phase, problem, folder, context, rates=rates, earlier_seconds=earlier_seconds)
 
 
 def _finished(folder: RunFolder) -> RunResult:
@@ -148,7 +150,7 @@ def _finished(folder: RunFolder) -> RunResult:
 def _machine(device: str, threads: int) -> Iterator[None]:
     """Set the threads and keep torch's random state and thread count as the caller had them."""
     if not device.startswith("cpu") and not getattr(torch, device.split(":")[0]).is_available():
-        raise OptionError(f"the device {device!r} is not available here", fix="leave --device away to use the CPU")
+        raise OptionError(f"the device {device!r} is not available here", fix="omit --device to use the CPU")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -160,7 +162,7 @@ def _machine(device: str, threads: int) -> Iterator[None]:
 
 @dataclass
 class _Progress:
-    """Where the run stands: all that a checkpoint keeps besides the tensors."""
+    """The run's progress: all that a checkpoint holds besides the tensors."""
 
     epoch: int = 1
     step: int = 0
@@ -195,33 +197,35 @@ class _Progress:
 
 
 class _Run:
-    """One run under way."""
+    """The training of one phase."""
 
     def __init__(
         self,
         phase: Phase,
         problem: Problem,
         folder: RunFolder,
-        work: _Work,
+        context: _Context,
         *,
         rates: Rates | None = None,
         earlier_seconds: float = 0.0,
     ) -> None:
-        self.phase, self.spec, self.training = phase, phase.spec, phase.spec.training
-        self.problem, self.folder, self.work = problem, folder, work
-        self.emit, self.stop = work.emit, work.stop
+        self.phase, self.spec = phase, phase.spec
+        self.training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
+        self.epochs = self.training.epochs or 1
+        self.problem, self.folder, self.context = problem, folder, context
+        self.emit, self.stop = context.emit, context.stop
         self.earlier_seconds = earlier_seconds
         self.steps = problem.steps_per_epoch
-        self.optimisation = Optimisation(problem.model, self.training, self.steps * self.training.epochs, rates)
+        self.optimisation = Optimisation(problem.model, self.training, self.steps * self.epochs, rates)
         self.progress = _Progress()
         self.saved_at = time.monotonic()
 
-    def go(self) -> RunResult:
+    def run(self) -> RunResult:
         resumed = self._resume()
         kernel = self._kernel()
         if resumed is None:
             environment = describe_environment(
-                self.work.dataset, threads=self.work.threads, device=self.training.device, kernel=kernel
+                self.context.dataset, threads=self.context.threads, device=self.training.device, kernel=kernel
             )
             self.folder.begin(self.spec, environment, self.problem.files())
         parameters = sum(value.numel() for value in self.problem.model.parameters())
@@ -229,7 +233,7 @@ class _Run:
             RunStarted(
                 parameters,
                 self.steps,
-                self.training.epochs,
+                self.epochs,
                 kernel,
                 resumed,
                 self.problem.unit,
@@ -255,12 +259,12 @@ class _Run:
             stopped=stopped,
         )
         self.folder.finish(result)
-        if self.work.out == self.folder.path:
+        if self.context.out == self.folder.path:
             self.emit(RunFinished(result))
         return result
 
     def _resume(self) -> int | None:
-        """Load the checkpoint, if there is one; the epoch to go on with."""
+        """Load the checkpoint, if there is one; returns the epoch to resume."""
         saved = self.folder.checkpoint()
         if saved is None:
             return None
@@ -280,7 +284,7 @@ class _Run:
         return progress.epoch
 
     def _kernel(self) -> dict[str, str]:
-        """Which kernel computes a training step, asked of the layers themselves."""
+        """Which kernel computes a training step, as the layers report it."""
         self.problem.model.train()
         self.problem.probe()
         return self.problem.kernel
@@ -304,13 +308,13 @@ class _Run:
 
     def _emit_step(self, loss: float, rate: float, seconds_per_step: float) -> None:
         progress = self.progress
-        steps_left = (self.training.epochs - progress.epoch + 1) * self.steps - progress.step
+        steps_left = (self.epochs - progress.epoch + 1) * self.steps - progress.step
         self.emit(StepDone(progress.epoch, progress.step, self.steps, loss, rate, steps_left * seconds_per_step))
 
     def _save_if_due(self) -> None:
         if self.stop.asked:
             self._save()
-            raise Interrupted(self.work.out, self.progress.epoch, self.progress.step)
+            raise Interrupted(self.context.out, self.progress.epoch, self.progress.step)
         if time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS:
             self._save()
 
@@ -341,7 +345,7 @@ class _Run:
         self._save()
         self.emit(EpochDone(record))
         if self.stop.asked and self._stopped() is None:
-            raise Interrupted(self.work.out, progress.epoch, 0)
+            raise Interrupted(self.context.out, progress.epoch, 0)
 
     def _rank(self, record: EpochRecord) -> tuple[float, float]:
         metric = self.problem.metric
@@ -349,11 +353,11 @@ class _Run:
         return (figure if metric.higher_is_better else -figure), -record.validation["loss"]
 
     def _stopped(self) -> str | None:
-        """Why the run is over, or None."""
+        """Why the run ended, or None."""
         done = len(self.progress.records)
-        if done >= self.training.epochs:
+        if done >= self.epochs:
             return "epochs"
-        if done and done - self.progress.best_epoch >= self.training.patience:
+        if done and done - self.progress.best_epoch >= (self.training.patience or done + 1):
             return "patience"
         return None
 

@@ -1,4 +1,4 @@
-"""One step of learning: loss, gradient, clipping, Adam, averaging; a function of seed, epoch and step alone."""
+"""One optimisation step: loss, gradient, clipping, Adam, averaging; a function of seed, epoch and step alone."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:
 
 
 def seed_step(seed: int, epoch: int, step: int) -> None:
-    """Seed torch for one step: its dropout masks depend on nothing else, so a run can be taken up anywhere."""
+    """Seed torch for one step: its dropout masks depend on nothing else, so a run can be resumed anywhere."""
     torch.manual_seed(int(np.random.SeedSequence([seed, epoch, step]).generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
 
 class Optimisation:
-    """Model, the optimizer's moments and the averaged weights, moving together.
+    """Updates model, optimizer moments and averaged weights together.
 
     Args:
         model: the network; its parameters are changed in place.
         spec: optimizer, rates, clipping, averaging.
         steps: steps of the whole run.
-        rates: rates by layer; None: all learn at the same.
+        rates: rates by layer; None: the same for all.
     """
 
     def __init__(self, model: nn.Module, spec: TrainingSpec, steps: int, rates: Rates | None = None) -> None:
@@ -69,11 +69,11 @@ class Optimisation:
         self._begun = 0
 
     def step(self, loss: StepLoss, place: str) -> float:
-        """Learn from one batch.
+        """Update the weights from one batch.
 
         Args:
-            loss: what the problem gave for the batch.
-            place: epoch and step in words, for the message.
+            loss: of the batch.
+            place: epoch and step, for the message.
 
         Returns:
             The task's loss, in nats or whatever it is measured in.
@@ -90,7 +90,7 @@ class Optimisation:
         if not math.isfinite(norm):
             raise divergence("gradient's norm", norm, place)
         rate = learning_rate(self.spec, self.done, self.steps)
-        factors = [1.0] if self.rates is None else self.rates.factors(self.done * self.spec.epochs / self.steps)
+        factors = [1.0] if self.rates is None else self.rates.factors(self.done * (self.spec.epochs or 1) / self.steps)
         for group, factor in zip(self._optimizer.param_groups, factors, strict=True):
             group["lr"] = rate * factor
         self._optimizer.step()
@@ -129,7 +129,7 @@ class Optimisation:
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def load_state(self, tensors: dict[str, Tensor], done: int) -> None:
-        """Take up what `state` gave after ``done`` steps; KeyError or RuntimeError where it does not fit."""
+        """Restore what `state` gave after ``done`` steps; KeyError or RuntimeError where it does not fit."""
         self.done = done
         if _BEGUN in tensors:
             self._average, self._begun = self._copies(), int(tensors[_BEGUN])
@@ -138,7 +138,7 @@ class Optimisation:
                 value.copy_(tensors[f"weight.{name}"])
                 if self._average:
                     self._average[name].copy_(tensors[f"average.{name}"])
-                # a weight that no step needed has no moments, one that only some steps needed has fewer steps behind it
+                # a weight without gradients has no moments, one with few gradients a lower step count
                 if f"exp_avg.{name}" in tensors:
                     # a checkpoint of an older version has no steps: every weight took all of them
                     step = tensors.get(f"{_STEP}.{name}", torch.tensor(float(done)))

@@ -29,7 +29,7 @@ class Rates(Protocol):
     layers: list[list[str]]
 
     def factors(self, epochs_done: float) -> Sequence[float]:
-        """One factor of the learning rate per layer; 0 where it does not learn yet."""
+        """One factor of the learning rate per layer; 0 while it is frozen."""
         ...
 
 
@@ -37,8 +37,8 @@ class Rates(Protocol):
 class Phase:
     """One training: its spec, its problem, and how it starts.
 
-    All phases but the last are run folders of their own, found by what they depend on (`spec`, the data's fingerprint,
-    the number of threads), so that runs which differ only in a later phase share them.
+    All phases but the last are run folders of their own, identified by `spec`, the data's fingerprint and the number
+    of threads, so that runs which differ only in a later phase share them.
 
     Attributes:
         name: ``training`` for the last one, else for files, records and the terminal: ``pretraining``.
@@ -46,7 +46,7 @@ class Phase:
         problem: draws the network from torch's random state, on its data and its device.
         title: completes a model's name on the terminal: ``, as a language model first``.
         start: gives the phase's network the weights of the phase before (weights, network, where they came from).
-        rates: of the layers, from the names of the parameters; None: all learn at the same rate.
+        rates: of the layers, from the names of the parameters; None: the same for all.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""What training and comparison ask of any kind of problem: losses to learn from, figures to judge by. Imports no torch.
+"""What training and comparison need of any kind of problem: losses and figures. Imports no torch.
 
-A `Problem` is one network on one data set, ready to be trained; an `Evaluation` is what a finished model shows on
-examples it never saw.
+A `Problem` is one network on one data set, ready to be trained; an `Evaluation` holds a finished model's figures on
+held-out examples.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Evaluation", "Problem", "StepLoss"]
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a finished model shows on a part of the data.
+    """Figures of a finished model on a part of the data.
 
     Attributes:
         metrics: figures by name; the task's `Measure` is among them.
@@ -44,7 +44,7 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class StepLoss:
-    """What one step of learning gives.
+    """The loss of one training step.
 
     Attributes:
         loss: scalar to differentiate: the task's loss and whatever regularises it.
@@ -63,7 +63,7 @@ class Problem(ABC):
     """One network on one data set, ready to be trained.
 
     Everything random in a step is drawn from torch's default generator, which the loop seeds from (seed, epoch, step);
-    the order of the batches depends on (seed, epoch) alone. So a run can be taken up after any step and ends in the
+    the order of the batches depends on (seed, epoch) alone. So a run can be resumed after any step and ends in the
     same bits.
 
     Attributes:
@@ -85,8 +85,8 @@ class Problem(ABC):
         """Fix the order of an epoch's batches; epochs count from 1.
 
         Args:
-            epoch: the epoch that begins or is taken up.
-            step: steps of it that are done already. For 0, any carried state starts anew.
+            epoch: the epoch that begins or is resumed.
+            step: its finished steps. For 0, any carried state is reset.
         """
 
     @abstractmethod
@@ -104,17 +104,17 @@ class Problem(ABC):
 
     @abstractmethod
     def probe(self) -> None:
-        """Run the network once on a typical training batch without learning, so that `kernel` can be told."""
+        """Run the network once on a typical training batch without learning, so that `kernel` is known."""
 
     @abstractmethod
     def files(self) -> dict[str, dict[str, Any]]:
-        """What has to lie beside the weights to use them: JSON objects by file name, such as ``vocabulary.json``."""
+        """What is needed besides the weights to use them: JSON objects by file name, such as ``vocabulary.json``."""
 
     def carried(self) -> dict[str, Tensor]:
         """What the next step depends on besides weights, optimiser and seed: a language model's state, for one."""
         return {}
 
     def load_carried(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `carried` gave."""
+        """Restore what `carried` gave."""
         if tensors:
             raise ValueError(f"{type(self).__name__} carries no state, but was given {', '.join(tensors)}")

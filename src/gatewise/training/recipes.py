@@ -1,4 +1,4 @@
-"""Recipes: settings of whole runs in plain TOML files, those of the package and a person's own.
+"""Recipes: settings of whole runs in plain TOML files, those of the package and the user's own.
 
 ::
 
@@ -58,7 +58,7 @@ class Recipe:
 
         Args:
             data: other data.
-            settings: these count more than the recipe's own.
+            settings: these override the recipe's own.
 
         Raises:
             OptionError: the recipe names no data and none is given, or a setting is not one of the task's.

@@ -97,7 +97,7 @@ def _check(name: str, kind: object) -> None:
 
 
 def register_kind(kind: Kind) -> Kind:
-    """Add a kind to this process; what other processes are to know belongs in a module or an entry point.
+    """Add a kind to this process; for other processes it must be in a module or an entry point.
 
     Raises:
         OptionError: its name is taken.
@@ -126,7 +126,7 @@ def kinds() -> tuple[Kind, ...]:
 
 
 def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
-    """The data sets that are known by name, and whether each is at hand without the network.
+    """The data sets that are known by name, and whether each is available without the network.
 
     Args:
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
@@ -147,7 +147,7 @@ def task_of(data: str, *, task: str | None = None, given: Iterable[str] = ()) ->
 
     Args:
         data: registry name or path.
-        task: what the person said; None: derived.
+        task: as the user gave it; None: derived.
         given: names of the settings that were given.
 
     Raises:
@@ -164,9 +164,7 @@ def task_of(data: str, *, task: str | None = None, given: Iterable[str] = ()) ->
     if task is not None:
         check_choice("task", task, kind_names())
         if known is not None and known != task:
-            raise OptionError(
-                f"the data set {data!r} is not for {task}", expected=known, got=task, fix="leave --task away"
-            )
+            raise OptionError(f"the data set {data!r} is not for {task}", expected=known, got=task, fix="omit --task")
         return task
     return known or _derived(data, frozenset(given))
 

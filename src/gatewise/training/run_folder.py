@@ -1,10 +1,10 @@
-"""The run folder: what lies in it, when it is finished, and whether it belongs to a spec.
+"""The run folder: its files, when it is finished, and whether it belongs to a spec.
 
 ::
 
     spec.json               the run, complete (RunSpec)
     environment.json        versions, threads, kernel, data source and fingerprint
-    ...                     what the kind of problem needs beside the weights, see `gatewise.training.kind.Kind.files`
+    ...                     what the kind of problem needs besides the weights, see `gatewise.training.kind.Kind.files`
     metrics.jsonl           one EpochRecord a line
     best.safetensors        weights of the best epoch on the validation part
     checkpoint.safetensors  state of an unfinished run; removed at the end
@@ -53,7 +53,7 @@ class RunFolder:
         self.path = Path(path)
 
     def claim(self, spec: RunSpec, fingerprint: str) -> None:
-        """Make sure that the folder is free or holds this very run.
+        """Check that the folder is free or holds this run.
 
         Raises:
             RunError: it holds other files, another run, the same run on other data, or a damaged one.
@@ -147,7 +147,7 @@ class RunFolder:
             ) from error
 
     def save_checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        """Write tensors and counters together: one file, so that they cannot come apart."""
+        """Write tensors and counters together: one file, so that they always match."""
         content = safetensors.torch.save(tensors, metadata={"state": json.dumps(state, allow_nan=False)})
         files.write_bytes(self.path / _CHECKPOINT, content)
 
@@ -168,7 +168,7 @@ class RunFolder:
         files.append_line(self.path / "metrics.jsonl", json.dumps(record.to_dict(), allow_nan=False))
 
     def rewrite_metrics(self, records: Sequence[EpochRecord]) -> None:
-        """Bring ``metrics.jsonl`` to the epochs that the checkpoint knows."""
+        """Cut ``metrics.jsonl`` to the epochs of the checkpoint."""
         lines = [json.dumps(record.to_dict(), allow_nan=False) + "\n" for record in records]
         files.write_text(self.path / "metrics.jsonl", "".join(lines))
 
@@ -182,7 +182,7 @@ class RunFolder:
             raise self._damaged("metrics.jsonl", error) from error
 
     def finish(self, result: RunResult) -> None:
-        """Write the result, then clear the checkpoint away."""
+        """Write the result, then delete the checkpoint."""
         record = {
             "format_version": FORMAT_VERSION,
             "best_epoch": result.best_epoch,
@@ -243,7 +243,7 @@ class RunFolder:
 
 
 def _named_files(task: str) -> str:
-    """The files beside the weights that say what the network is."""
+    """The files that define the network."""
     return " and ".join(["spec.json", *(name for name in kind_of(task).files if name.endswith(".json"))][:2])
 
 

@@ -19,13 +19,13 @@ FORMAT_VERSION = 1
 
 
 def training_defaults(task: str) -> TrainingSpec:
-    """The usual training of a kind of problem.
+    """The default training of a kind of problem.
 
     Example:
         >>> training_defaults("classification") == TrainingSpec()
         True
     """
-    return TrainingSpec(**kind_of(task).usual_training)
+    return TrainingSpec(**kind_of(task).default_training)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RunSpec:
 
     Args:
         data: which records; its class decides the kind of problem.
-        model: which network; None: the kind's usual one.
+        model: which network; None: the kind's default.
         training: how it is trained.
         pretraining: an earlier phase of training; None: the network starts from random weights.
         task: the kind of problem; empty: the one that the data spec belongs to.
@@ -67,7 +67,7 @@ class RunSpec:
                     got=type(getattr(self, name)).__name__,
                 )
         if self.pretraining is not None and type(self.pretraining) is not kind.pretraining_spec:
-            raise OptionError(f"there is no such pre-training for {self.task}", fix="leave --pretrain away")
+            raise OptionError(f"there is no such pre-training for {self.task}", fix="omit --pretrain")
         kind.check(self)
 
     def to_dict(self) -> dict[str, Any]:

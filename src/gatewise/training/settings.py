@@ -1,4 +1,4 @@
-"""Settings of specs, each said once: value, help, choices and range stand in the field's metadata.
+"""Settings of specs, each defined once: default, help, choices and range are in the field's metadata.
 
 Command-line flags, estimator signatures, documentation, checks and save/load derive from them. Imports no torch.
 """
@@ -38,11 +38,11 @@ class Setting:
         hint: its type, ``int | None`` for one.
         default: its value where none is given.
         help: what it is, in one sentence.
-        choices: the words it may be, or a function that gives them.
-        minimum: least value; ``open_minimum``: it lies above.
-        below: every value lies below.
+        choices: its values, or a function that returns them.
+        minimum: least value; ``open_minimum``: exclusive.
+        below: exclusive upper bound.
         is_path: it names a file, so that plans and other processes make it absolute.
-        reads: it says how a file is read, so that `gatewise evaluate` and the like have it too.
+        reads: it describes how a file is read; `gatewise evaluate` has it too.
         aliases: further names on the command line.
     """
 
@@ -71,7 +71,7 @@ class Setting:
         return type(None) in typing.get_args(self.hint)
 
     def known_choices(self) -> tuple[str, ...]:
-        """The words it may be; empty where it is no word of a list."""
+        """Its values; empty where they are not a list of words."""
         choices = self.choices() if callable(self.choices) else self.choices
         return () if choices is None else tuple(choices)
 
@@ -110,7 +110,7 @@ def setting(
     reads: bool = False,
     aliases: tuple[str, ...] = (),
 ) -> Any:
-    """A field of a spec with all that is said of it; the arguments are those of `Setting`.
+    """A field of a spec with its metadata; the arguments are those of `Setting`.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Spec:
         self.check_together()
 
     def check_together(self) -> None:
-        """Refuse settings that do not go together."""
+        """Refuse incompatible settings."""
 
 
 def settings_of(spec: type[Any]) -> Mapping[str, Setting]:

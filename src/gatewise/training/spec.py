@@ -27,7 +27,9 @@ class TrainingSpec(Spec):
         gatewise.errors.OptionError: epochs is out of range; expected: a whole number of at least 1; got: 0; fix: give --epochs a valid value
     """  # noqa: E501
 
-    epochs: int = setting(2, "Passes over the training part, at most.", minimum=1)
+    epochs: int | None = setting(
+        None, "Passes over the training part, at most; derived from its size if not given.", minimum=1
+    )
     batch_size: int = setting(32, "Sequences per training step.", minimum=1)
     optimizer: str = setting("adam", "adam, sgd or nt-asgd.", choices=OPTIMIZERS)
     learning_rate: float = setting(
@@ -46,7 +48,11 @@ class TrainingSpec(Spec):
     averaging: float = setting(
         0.0, "Decay per step of the averaged weights that are kept; 0 for none.", minimum=0.0, below=1.0
     )
-    patience: int = setting(2, "Stop after this many epochs without a better figure on the validation part.", minimum=1)
+    patience: int | None = setting(
+        None,
+        "Stop after this many epochs without a better figure on the validation part; derived if not given.",
+        minimum=1,
+    )
     seed: int = setting(0, "Start of all random numbers.", minimum=0)
     threads: int | None = setting(None, "CPU threads; all cores if not given.", minimum=1)
     device: str = setting("cpu", "cpu, cuda, cuda:0 ...")

@@ -19,7 +19,7 @@ def load_run(folder: str | Path) -> Trained:
         folder: the run folder.
 
     Returns:
-        The trained network of its kind, each with its own ways to ask.
+        The trained network of its kind, each with its own methods.
 
     Raises:
         RunError: no run, an unfinished one, a damaged one, or one from a newer version.
@@ -40,7 +40,7 @@ def load_run(folder: str | Path) -> Trained:
 
 
 def open_run(folder: Path) -> Trained:
-    """Load the trained network of a run folder that a person named; explains what else a folder may be.
+    """Load the trained network of a run folder that the user named; the error explains what else a folder may be.
 
     Raises:
         RunError: there is no such folder, it is a comparison's, unfinished, damaged or too new.

@@ -177,6 +177,6 @@ def test_every_setting_of_the_specs_is_an_argument_and_survives_saving(tmp_path)
     unusual = {**SMALL, "optimizer": "sgd", "warm_up": 0.1, "weight_decay": 0.01, "word_dropout": 0.3, "epochs": 1}
     fitted = TextClassifier("rnn", **unusual).fit(TEXTS, WORDS)
     assert TextClassifier.load(fitted.save(tmp_path / "run")).get_params() == fitted.get_params()
-    assert "word_dropout: Probability of blanking a whole word" in (TextClassifier.__doc__ or "")
+    assert "word_dropout: Probability of zeroing a whole word" in (TextClassifier.__doc__ or "")
     with pytest.raises(OptionError, match="did you mean 'hidden_size'"):
         TextClassifier(hiden_size=3)

@@ -120,11 +120,11 @@ def test_backtest_numbers_the_rows_of_each_group_where_there_are_no_times() -> N
     ("frame", "settings", "words"),
     [
         (pd.DataFrame({"name": ["a", "b"]}), {}, "no column of numbers"),
-        ([1, 2, 3], {}, "no pandas object"),
+        ([1, 2, 3], {}, "not a pandas object"),
         (sales(), {"horizon": 0}, "horizon is out of range"),
         (sales(12), {}, "too short"),
         (sales().assign(sales=np.inf), {"target": "sales"}, "infinite"),
-        (sales().assign(sales="much"), {"target": "sales"}, "no number"),
+        (sales().assign(sales="much"), {"target": "sales"}, "not a number"),
         (sales().assign(sales=1.0), {"target": "sales"}, "never changes"),
         (sales(), {"target": "sails"}, "did you mean 'sales'"),
         (sales(), {"lookback": 10, "decoding": "segments"}, "shorter than a segment"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gatewise.errors import OptionError
-from gatewise.kinds.forecasting import neighbours
+from gatewise.kinds.forecasting import baseline_models
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.kind import ForecastingKind
 from gatewise.kinds.forecasting.network import Forecaster
@@ -180,9 +180,9 @@ def test_baselines_by_hand() -> None:
     values = np.arange(40.0)[:, None] ** 2
     dataset = made_up(values, horizon=5, lookback=4, season=3)
     windows = Windows(np.array([0]), np.array([9]))
-    assert neighbours.persistence(dataset, windows).ravel().tolist() == [81.0] * 5
-    assert neighbours.seasonal_naive(dataset, windows).ravel().tolist() == [49.0, 64.0, 81.0, 49.0, 64.0]
-    assert neighbours.drift(dataset, windows).ravel().tolist() == [81.0 + 15 * step for step in range(1, 6)]
+    assert baseline_models.persistence(dataset, windows).ravel().tolist() == [81.0] * 5
+    assert baseline_models.seasonal_naive(dataset, windows).ravel().tolist() == [49.0, 64.0, 81.0, 49.0, 64.0]
+    assert baseline_models.drift(dataset, windows).ravel().tolist() == [81.0 + 15 * step for step in range(1, 6)]
 
 
 def test_ridge_finds_a_linear_world() -> None:
@@ -193,7 +193,7 @@ def test_ridge_finds_a_linear_world() -> None:
     dataset = made_up(values, horizon=1, lookback=4)
     scalings = [fit_scaling(dataset.series[0], 1, "value")]
     windows = dataset.windows("test")
-    found = neighbours.RidgeOnWindow((1e-9,)).fit(dataset, scalings).predict(dataset, windows)
+    found = baseline_models.RidgeOnWindow((1e-9,)).fit(dataset, scalings).predict(dataset, windows)
     assert float(np.abs(found - dataset.truth(windows)).max()) < 0.05
 
 

@@ -246,5 +246,5 @@ def test_decimal_commas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert found["day"].tolist() == ["22.03.2026", "23.03.2026", "24.03.2026"]
     assert found["y"].between(1000, 1500).all()
     (tmp_path / "bad.csv").write_text("day;y\n2026-01-01;1,5\n2026-01-02;2.5\n")
-    with pytest.raises(DataError, match=r"bad.csv, line 3: '2.5' .* is no number; expected: a number such as 1234,5"):
+    with pytest.raises(DataError, match=r"line 3: '2.5' .* is not a number; expected: a number such as 1234,5"):
         load_series(tmp_path / "bad.csv", target="y", decimal=",")

@@ -121,7 +121,7 @@ def test_missing_steps_are_filled_from_the_past(tmp_path: Path) -> None:
     assert any(note.startswith("2 missing steps were filled") for note in dataset.notes)
 
 
-def test_long_holes_cut_the_series(tmp_path: Path) -> None:
+def test_long_gaps_cut_the_series(tmp_path: Path) -> None:
     frame = wave(tmp_path / "sales.csv")
     frame.drop(index=range(40, 40 + GAP + 1)).to_csv(tmp_path / "sales.csv", index=False)
     dataset = load(tmp_path / "sales.csv")
@@ -142,7 +142,7 @@ def test_missing_values_are_filled_and_long_runs_left_out(tmp_path: Path) -> Non
     assert "3 missing values were filled with the last value before them" in load(tmp_path / "sales.csv").notes
 
 
-def test_the_share_of_the_test_part_that_is_carried_forward_is_told(tmp_path: Path) -> None:
+def test_the_share_of_the_test_part_that_is_carried_forward_is_reported(tmp_path: Path) -> None:
     frame = wave(tmp_path / "sales.csv", visitors=np.arange(120.0))
     assert "missing" not in load(tmp_path / "sales.csv").split_note
     frame.loc[[5, 50, 118], "sales"] = np.nan  # one of the 24 steps of the test part
@@ -230,7 +230,7 @@ def test_offsets_become_utc(tmp_path: Path) -> None:
     frame.assign(date=words).to_csv(tmp_path / "sales.csv", index=False)
     zoned = load(tmp_path / "sales.csv")
     np.testing.assert_array_equal(zoned.series[0].times, plain.series[0].times)
-    assert "times were turned into UTC from 2 different offsets" in zoned.notes
+    assert "times were converted to UTC from 2 different offsets" in zoned.notes
 
 
 def test_groups_that_cannot_be_learnt_from_are_left_out(tmp_path: Path) -> None:

@@ -31,13 +31,13 @@ def changed(line: int, row: str) -> list[str]:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (changed(5, "soon,1,1"), r"prices.csv, line 5: 'soon' in the column 'date' is no time"),
+        (changed(5, "soon,1,1"), r"prices.csv, line 5: 'soon' in the column 'date' is not a time"),
         (changed(5, ",1,1"), r"line 5: the time in the column 'date' is missing"),
         (changed(5, "2026-01-03,1,1"), r"line 5: the time 2026-01-03 comes twice.*line 4.*--group"),
         (changed(5, "2026-01-04T00:00+01:00,1,1"), r"line 5: the times .* with and without a time zone"),
         (changed(5, "2026-01-04,inf,1"), r"line 5: the value in the column 'close' is infinite"),
-        (changed(5, "2026-01-04,much,1"), r"line 5: 'much' in the column 'close' is no number.*text cannot be"),
-        (changed(5, "2026-01-04,1'000,1"), r"line 5: .* is no number.*decimal point"),
+        (changed(5, "2026-01-04,much,1"), r"line 5: 'much' in the column 'close' is not a number.*text cannot be"),
+        (changed(5, "2026-01-04,1'000,1"), r"line 5: .* is not a number.*decimal point"),
         (changed(5, "2026-01-04,1"), r"line 5: the row has 2 fields"),
         (ROWS[:8], r"too short for this look-back and horizon.*at least 7 steps"),
         ([row.split(",")[0] + ",3,1" for row in ROWS], r"the target 'close' never changes"),
@@ -80,7 +80,7 @@ def test_unknown_name_and_missing_file(tmp_path: Path) -> None:
     (tmp_path / "prices.xlsx").write_bytes(b"PK")
     with pytest.raises(DataError, match="suffix that is not known"):
         load_series(tmp_path / "prices.xlsx", target="x")
-    with pytest.raises(DataError, match=r"not at hand.*--download"):
+    with pytest.raises(DataError, match=r"not available.*--download"):
         load_series("etth1", cache=tmp_path)
 
 
@@ -89,7 +89,7 @@ def test_another_name_of_a_known_set(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert task_of("ett") == "forecasting"
     assert known_columns("ett", None, "OT", None) == ("date", "OT", None)
-    with pytest.raises(DataError, match=r"'etth1' is not at hand"):
+    with pytest.raises(DataError, match=r"'etth1' is not available"):
         load_series("ett", cache=tmp_path)
     monkeypatch.chdir(tmp_path)
     write(tmp_path, ROWS).rename("ett")
@@ -106,7 +106,7 @@ def test_damaged_known_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("hash"), OSError("no route")])
-def test_failed_download_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_failed_download_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     import pooch
 
     def refuse(*_: object, **__: object) -> str:

@@ -269,14 +269,14 @@ def test_more_digits_where_two_times_would_be_the_same() -> None:
 @pytest.mark.parametrize("bad", ["31/02/2020", "2020-13-01", "soon", "25:00", "2020-01-01 25:00"])
 def test_what_is_no_time(bad: str) -> None:
     good = spelled(DAYS, "%d/%m/%Y" if "/" in bad else "%Y-%m-%d")
-    with pytest.raises(DataError, match=rf"line 7: '{bad}' in the column 'time' is no time.*--date-format"):
+    with pytest.raises(DataError, match=rf"line 7: '{bad}' in the column 'time' is not a time.*--date-format"):
         read([*good[:5], bad, *good[5:]])
-    with pytest.raises(DataError, match=rf"line 2: '{bad}' in the column 'time' is no time"):
+    with pytest.raises(DataError, match=rf"line 2: '{bad}' in the column 'time' is not a time"):
         read([bad, *good])
 
 
 def test_years_that_no_calendar_has() -> None:
-    with pytest.raises(DataError, match="line 2: '0000-01-01' in the column 'time' is no time"):
+    with pytest.raises(DataError, match="line 2: '0000-01-01' in the column 'time' is not a time"):
         read(["0000-01-01", "0000-01-02", "0000-01-03"])
     with pytest.raises(DataError, match="past the year 9999"):
         next_words(["9999-12-29", "9999-12-30", "9999-12-31"])

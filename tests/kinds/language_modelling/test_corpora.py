@@ -56,7 +56,7 @@ def test_rare_words_are_learnt_as_the_unknown_one():
     assert vocabulary.unknown_tokens("the zebras and the zebras of spain") == ["zebras", "of", "spain"]
 
 
-def test_unknown_words_are_told(tmp_path):
+def test_unknown_words_are_reported(tmp_path):
     path = tmp_path / "text.txt"
     path.write_text(small_text() + "strange creatures roam\n" * 20)
     assert any("unknown words" in note for note in load_corpus(path).notes)

@@ -7,7 +7,7 @@ import torch
 
 from gatewise.errors import OptionError
 from gatewise.kinds.language_modelling.corpora import corpus_from_text
-from gatewise.kinds.language_modelling.generation import Generator, Sampling, chances_to_draw_from, next_tokens
+from gatewise.kinds.language_modelling.generation import Generator, Sampling, next_tokens, sampling_distribution
 from gatewise.kinds.language_modelling.model import LanguageModel
 from small_text import small_text
 
@@ -23,23 +23,23 @@ def generator(tokens="word", size=400):
 
 
 def test_temperature_sharpens_and_flattens():
-    cold = chances_to_draw_from(SCORES, Sampling(temperature=0.5))
+    cold = sampling_distribution(SCORES, Sampling(temperature=0.5))
     assert cold.tolist() == pytest.approx([0.16 / 0.3, 0.09 / 0.3, 0.04 / 0.3, 0.01 / 0.3])
-    hot = chances_to_draw_from(SCORES, Sampling(temperature=1e6))
+    hot = sampling_distribution(SCORES, Sampling(temperature=1e6))
     assert hot.tolist() == pytest.approx([0.25] * 4, abs=1e-5)
-    assert chances_to_draw_from(SCORES, Sampling(temperature=1e-6)).tolist() == [1, 0, 0, 0]
+    assert sampling_distribution(SCORES, Sampling(temperature=1e-6)).tolist() == [1, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("top_p", "kept"), [(0.39, 1), (0.41, 2), (0.7, 2), (0.71, 3), (1.0, 4)])
 def test_top_p_keeps_the_fewest_that_reach_it(top_p, kept):
-    chances = chances_to_draw_from(SCORES, Sampling(top_p=top_p))
+    chances = sampling_distribution(SCORES, Sampling(top_p=top_p))
     assert int((chances > 0).sum()) == kept and chances.sum().item() == pytest.approx(1)
 
 
 def test_top_k_keeps_the_likeliest_and_blocked_tokens_are_never_drawn():
-    assert chances_to_draw_from(SCORES, Sampling(top_k=1)).tolist() == [1, 0, 0, 0]
-    assert chances_to_draw_from(SCORES, Sampling(top_k=99)).tolist() == pytest.approx(SCORES.exp().tolist())
-    assert chances_to_draw_from(SCORES, Sampling(top_k=1), blocked=0).tolist() == [0, 1, 0, 0]
+    assert sampling_distribution(SCORES, Sampling(top_k=1)).tolist() == [1, 0, 0, 0]
+    assert sampling_distribution(SCORES, Sampling(top_k=99)).tolist() == pytest.approx(SCORES.exp().tolist())
+    assert sampling_distribution(SCORES, Sampling(top_k=1), blocked=0).tolist() == [0, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class Network(Spec):
 
 
 class Average(ArrayBaseline):
-    """The mean answer of the training part."""
+    """The mean target of the training part."""
 
     name, title, reason = "average", "Average", "the mean answer of the training part"
 
@@ -44,7 +44,7 @@ class RegressionKind(ArrayKind):
     """Sequences in, a number out."""
 
     name, unit, data_spec, model_spec = "regression", "sequences", Sequences, Network
-    usual_training = MappingProxyType({"epochs": 20, "learning_rate": 1e-2, "patience": 5})
+    default_training = MappingProxyType({"epochs": 20, "learning_rate": 1e-2, "patience": 5})
 
     def claims(self, path: Any) -> int:
         return 2 if path.suffix == ".npz" else 0

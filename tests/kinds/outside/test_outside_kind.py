@@ -46,8 +46,8 @@ def gatewise(place: Path, *words: str, fails: bool = False) -> str:
 
 
 def test_it_is_found_and_its_settings_are_flags(place: Path) -> None:
-    told = gatewise(place, "compare", "--help")
-    assert "regression" in told
+    output = gatewise(place, "compare", "--help")
+    assert "regression" in output
     code = (
         "import sys; from gatewise.cli import main\n"
         "try:\n main(['--help'])\n"
@@ -60,15 +60,15 @@ def test_it_is_found_and_its_settings_are_flags(place: Path) -> None:
 
 def test_train_predict_evaluate_inspect(place: Path) -> None:
     flags = ("--cell", "lstm", "--hidden", "12", "--epochs", "3", "--threads", "1", "--out", "run")
-    told = gatewise(place, "train", "walks.npz", *flags)
-    assert "test mean squared error" in told and "gatewise inspect run" in told
+    output = gatewise(place, "train", "walks.npz", *flags)
+    assert "test mean squared error" in output and "gatewise inspect run" in output
     answers = [json.loads(line) for line in gatewise(place, "predict", "run", "--file", "new.npz").splitlines()]
     assert len(answers) == 20 and all(len(row) == 1 for row in answers)
     figures = json.loads(gatewise(place, "evaluate", "run", "new.npz"))
     truth = np.load(place / "new.npz")["y"]
     assert figures["mean_squared_error"] == pytest.approx(np.mean((np.array(answers)[:, 0] - truth) ** 2), rel=1e-3)
     assert len(gatewise(place, "predict", "run", "--file", "bare.npz").splitlines()) == 3
-    assert "no answer for each" in gatewise(place, "evaluate", "run", "bare.npz", fails=True)
+    assert "no target for each" in gatewise(place, "evaluate", "run", "bare.npz", fails=True)
     assert "LSTM, trained" in gatewise(place, "inspect", "run", "--steps", "8", "--sequences", "4")
     error = gatewise(place, "predict", "run", "--file", "wide.npz", fails=True)
     assert "another width" in error and "Traceback" not in error
@@ -76,8 +76,8 @@ def test_train_predict_evaluate_inspect(place: Path) -> None:
 
 def test_compare_and_report_in_processes(place: Path) -> None:
     flags = ("--cells", "rnn,gru", "--seeds", "2", "--jobs", "2", "--epochs", "2", "--hidden", "8", "--threads", "1")
-    told = gatewise(place, "compare", "walks.npz", *flags, "--out", "study")
-    assert "Average" in told and "mean squared error" in told
+    output = gatewise(place, "compare", "walks.npz", *flags, "--out", "study")
+    assert "Average" in output and "mean squared error" in output
     record = json.loads((place / "study" / "comparison.json").read_text())
     assert record["task"] == "regression" and {model["name"] for model in record["models"]} == {"average", "rnn", "gru"}
     assert all(model["cost"]["step_p50"] for model in record["models"] if model["kind"] == "recurrent")

@@ -128,7 +128,7 @@ def test_vectors_are_read_for_the_known_words_only(tmp_path: Path, header: str, 
     [
         ("the 1 2\ncat 1\n", "line 2 has 1 numbers; expected: a word and 2 numbers"),
         ("1 3\nthe 1 2\n", "line 2 has 2 numbers"),
-        ("the 1 2\ncat 1 x\n", "line 2 holds something that is no number"),
+        ("the 1 2\ncat 1 x\n", "line 2 holds a value that is not a number"),
         ("the 1 2\ncat 1 nan\n", "line 2 holds a number that is not finite"),
         ("der 1 2\n", "no vector for any of the 7 words"),
         ("", "is empty"),

@@ -86,7 +86,7 @@ def test_lenient_figures_are_conllevals_on_any_tags(scheme: str, data: st.DataOb
 
 
 def conlleval(tags: list[str]) -> list[tuple[int, int, str]]:
-    """The rules as conlleval's manual states them, written anew: a chunk begins and ends by the pair of tags."""
+    """The rules as conlleval's manual states them: a chunk begins and ends by the pair of tags."""
     found, start = [], None
     padded = ["O", *tags, "O"]
     for at in range(1, len(padded)):

@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
 
 
 def made_up(count: int, seed: int = 0) -> TaggedSentences:
-    """Sentences with names that only their ending and the word before tell apart."""
+    """Sentences with names that only their ending and the word before distinguish."""
     chance = random.Random(seed)
     rows = []
     for number in range(count):

@@ -57,8 +57,8 @@ def called(words: list[object], capsys: pytest.CaptureFixture[str], code: int = 
     with pytest.raises(SystemExit) as left:
         main([str(word) for word in words])
     assert (left.value.code or 0) == code
-    told = capsys.readouterr()
-    return told.err if code else told.out
+    output = capsys.readouterr()
+    return output.err if code else output.out
 
 
 def test_parts_share_no_sentence_and_are_the_same_every_time(file: Path) -> None:
@@ -153,17 +153,17 @@ def test_compare_puts_cells_beside_their_baselines(file: Path, tmp_path: Path) -
 def test_plain_tags_are_judged_by_accuracy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[(word, "NAME" if tag != "O" else "REST") for word, tag in row] for row in sentences()]
     file = write(tmp_path / "speech.pos", rows)
-    told = called(
+    output = called(
         ["train", file, "--hidden", "8", "--epochs", "2", "--threads", "1", "--out", tmp_path / "run"], capsys
     )
-    assert "validation accuracy" in told and "span F1" not in told
+    assert "validation accuracy" in output and "span F1" not in output
     assert json.loads(called(["predict", tmp_path / "run", "Anna wohnt", "--json"], capsys))["entities"] == []
     tagged = called(["predict", tmp_path / "run", "Anna wohnt"], capsys)
     assert "Anna/" in tagged and "wohnt/" in tagged
     kind = kind_of("tagging")
     dataset = kind.load(TaggingDataSpec(str(file)))
     words, share = kind.judgement(dataset).trivial or ("", 0.0)
-    assert words == "always answering 'REST'" and 0.4 < share < 0.8
+    assert words == "always predicting 'REST'" and 0.4 < share < 0.8
 
 
 def test_the_estimator_works_as_scikit_learn_expects(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """What a trained network costs: arithmetic, memory, time per step, size, energy.
 
-Meant to run alone: `measure_alone` starts a fresh process for one run, so that neither other work nor what was loaded
-before disturbs clock and memory.
+Meant to run alone: `measure_alone` starts a fresh process for one run, so that nothing else disturbs time and memory.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from gatewise.errors import RunError
 from gatewise.nn import Recurrent
 from gatewise.statistics.measure import Measure
 from gatewise.training import load_run
+from gatewise.training.amount import resolved
 from gatewise.training.environment import usable_cores
 from gatewise.training.kind import Dataset, Trained
 from gatewise.training.optimisation import Optimisation, seed_step
@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 _TRAINING_STEPS = 3
-_ANSWER = "gatewise-cost:"
+_RESULT = "gatewise-cost:"
 
 
 def multiply_adds_per_step(layer: Recurrent) -> int:
     """Multiply-adds of the recurrent layers for one time step of one sequence.
 
-    Every weight of a product is used once per step: G*H*(I + H) for each layer and direction of a usual cell. Biases,
-    activations and gating are left out, as is usual.
+    Every weight of a product is used once per step: G*H*(I + H) for each layer and direction of a gated cell. Biases,
+    activations and gating are left out, as is customary.
 
     Args:
         layer: the recurrent layers.
@@ -75,7 +75,7 @@ def step_latency(
 
     Args:
         layer: in evaluation mode.
-        inputs: (T, I) real inputs, taken round and round.
+        inputs: (T, I) real inputs, repeated in a cycle.
         steps: steps timed, each by itself, after a tenth as many to warm up.
         most_seconds: stop after this time.
         clock: gives nanoseconds.
@@ -167,7 +167,7 @@ def common_target(runs: Iterable[Sequence[Mapping[str, Any]]], metric: Measure) 
 
 
 def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[str, Any]:
-    """Memory and energy of training, from a few steps taken anew in this process.
+    """Memory and energy of training, from a few steps repeated in this process.
 
     Args:
         spec: the run.
@@ -176,8 +176,8 @@ def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[s
 
     Returns:
         ``training_memory_bytes``: what weights, moments, activations and gradients add to this process at their peak,
-        None where the system does not tell; ``energy_joules``: of the whole training, extrapolated from the steps, None
-        where the processor does not tell; ``training_kernel``.
+        None where the system does not report it; ``energy_joules``: of the whole training, extrapolated from the
+        steps, None where the processor does not report it; ``training_kernel``.
     """
     previous = torch.get_num_threads()
     torch.set_num_threads(spec.training.threads or usable_cores())
@@ -187,7 +187,7 @@ def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[s
         *earlier, last = kind_of(spec.task).phases(spec, dataset)
         joules: list[float | None] = []
         for phase in earlier:
-            joules.append(_phase_energy(phase, phase.spec.training.epochs)[0])
+            joules.append(_phase_energy(phase, None)[0])
         found, kernel = _phase_energy(last, epochs)
         after = _peak()
     finally:
@@ -200,12 +200,14 @@ def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[s
     }
 
 
-def _phase_energy(phase: Phase, epochs: int) -> tuple[float | None, str]:
+def _phase_energy(phase: Phase, epochs: int | None) -> tuple[float | None, str]:
     """Energy of a phase of so many epochs, extrapolated from a few steps, and the kernel that ran."""
-    training = phase.spec.training
-    seed_step(training.seed, 0, 0)
+    seed_step(phase.spec.training.seed, 0, 0)
     problem = phase.problem()
-    optimisation = Optimisation(problem.model, training, problem.steps_per_epoch * training.epochs)
+    training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
+    planned = training.epochs or 1
+    epochs = planned if epochs is None else epochs
+    optimisation = Optimisation(problem.model, training, problem.steps_per_epoch * planned)
     problem.model.train()
     problem.begin_epoch(1)
     steps = min(_TRAINING_STEPS, problem.steps_per_epoch)
@@ -224,7 +226,7 @@ def measure_cost(
     dataset: Dataset,
     run_folder: str | Path,
 ) -> dict[str, Any]:
-    """Everything that a finished run costs. Run it alone, best through `measure_alone`.
+    """Measure everything that a finished run costs; call it through `measure_alone`.
 
     Args:
         trained: the run, opened.
@@ -277,7 +279,7 @@ def measure_alone(run_folder: str | Path, *, modules: Sequence[str] = (), second
     Args:
         run_folder: of the run.
         modules: modules to import first: those that register cells of one's own.
-        seconds: give up after this time.
+        seconds: stop after this time.
 
     Returns:
         ``cost`` (see `measure_cost`) and ``memory`` (see `gatewise.inspection.memory_curve`).
@@ -290,16 +292,16 @@ def measure_alone(run_folder: str | Path, *, modules: Sequence[str] = (), second
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:
         raise RunError(f"measuring the cost of {run_folder} took more than {seconds:g} s") from error
-    answers = [line for line in done.stdout.splitlines() if line.startswith(_ANSWER)]
-    if done.returncode != 0 or not answers:
+    results = [line for line in done.stdout.splitlines() if line.startswith(_RESULT)]
+    if done.returncode != 0 or not results:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise RunError(f"the cost of {run_folder} could not be measured", got=f"exit code {done.returncode}: {last}")
-    found: dict[str, Any] = json.loads(answers[-1].removeprefix(_ANSWER))
+    found: dict[str, Any] = json.loads(results[-1].removeprefix(_RESULT))
     return found
 
 
 def _main(arguments: Sequence[str]) -> None:
-    """Measure the run whose folder is named first, after importing the modules named behind it."""
+    """Measure the run of the first argument, after importing the modules of the others."""
     from gatewise.inspection import memory_of
 
     folder, *modules = arguments
@@ -308,11 +310,11 @@ def _main(arguments: Sequence[str]) -> None:
     trained = load_run(folder)
     dataset = kind_of(trained.spec.task).load(trained.spec.data)
     found = {"cost": measure_cost(trained, dataset, folder), "memory": memory_of(trained, dataset)}
-    print(_ANSWER + json.dumps(found, allow_nan=False))
+    print(_RESULT + json.dumps(found, allow_nan=False))
 
 
 def _restart_peak() -> int | None:
-    """Let the peak of resident memory start again from here, and tell where that is; None where the system cannot."""
+    """Reset the peak of resident memory and return its present value in bytes; None where the system cannot."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:

@@ -1,4 +1,4 @@
-"""Energy that the processor has used, where it tells: Intel's and AMD's running average power limit counters (RAPL)."""
+"""Energy used by the processor, from Intel's and AMD's running average power limit counters (RAPL)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class EnergyMeter:
     """Reads the counters of all processor packages; they count everything that runs, so nothing else should.
 
     Args:
-        root: where the kernel shows them.
+        root: the kernel's folder of power counters.
 
     Example:
         >>> EnergyMeter(Path("/nowhere")).joules() is None
@@ -39,7 +39,7 @@ class EnergyMeter:
         self._start = self._readings()
 
     def joules(self) -> float | None:
-        """Energy of all packages since the start, one overflow of each counter allowed for; None: not told."""
+        """Energy of all packages since the start, one overflow of each counter allowed for; None: not readable."""
         now = self._readings()
         if not self._counters or None in now or None in self._start:
             return None

@@ -22,7 +22,7 @@ def measure_latency(
     most_seconds: float = 5.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float | int]:
-    """Time a function that predicts the first n examples, from raw data to the answer.
+    """Time a function that predicts the first n examples, from raw data to the prediction.
 
     Args:
         predict: the function.

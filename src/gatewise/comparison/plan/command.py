@@ -17,11 +17,11 @@ __all__ = ["compare_command", "setting_words", "train_command"]
 
 
 def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None = None) -> str:
-    """The command that carries a plan out in a folder.
+    """The command that executes a plan in a folder.
 
     Args:
         plan: the plan.
-        folder: where its result lies.
+        folder: of its result.
         options: where and how it runs: ``jobs``, ``cluster``, ``storage``, ``margin``, ``cost``, ``yes``, ``old_code``.
 
     Example:
@@ -42,9 +42,9 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
         words += ["--import", module]
     if plan.axis is not None:
         words += [_flag(plan.axis.name), ",".join(map(str, plan.axis.values))]
-    usual = {name: value for part in PARTS for name, value in setting_fields(plan.task, part).items()}
+    defaults = {name: value for part in PARTS for name, value in setting_fields(plan.task, part).items()}
     seed = {"seed": plan.seeds[0]}
-    words += _given_words({**plan.settings, **seed}, usual)
+    words += _given_words({**plan.settings, **seed}, defaults)
     words += _given_words(options or {}, {"jobs": 1, "cost": True, "yes": False, "old_code": False})
     return shlex.join([*words, "--out", str(folder)])
 
@@ -61,11 +61,11 @@ def _search_words(plan: Plan) -> list[str]:
     return words + (["--metric", plan.search.metric] if plan.search.metric is not None else [])
 
 
-def _given_words(given: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
-    """Flags for what was asked for and is not the usual."""
+def _given_words(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """Flags for the given settings that differ from the defaults."""
     words: list[str] = []
     for name, value in given.items():
-        if value is None or value == usual.get(name):
+        if value is None or value == defaults.get(name):
             continue
         if isinstance(value, bool):
             words.append(_flag(name) if value else "--no-" + _flag(name)[2:])
@@ -93,13 +93,13 @@ def train_command(spec: RunSpec, folder: Path) -> str:
     words += ["--pretrain"] if pretrain else []
     for part in PARTS:
         if getattr(spec, part) is not None:
-            usual = setting_fields(spec.task, part, pretrain=pretrain)
-            words += setting_words(getattr(spec, part), usual, omit=("data", "cell", "pretrain"))
+            defaults = setting_fields(spec.task, part, pretrain=pretrain)
+            words += setting_words(getattr(spec, part), defaults, omit=("data", "cell", "pretrain"))
     return shlex.join([*words, "--out", str(folder)])
 
 
-def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ()) -> list[str]:
-    """Flags for the settings that are not the usual ones.
+def setting_words(spec: Any, defaults: Mapping[str, Any], omit: Sequence[str] = ()) -> list[str]:
+    """Flags for the settings that differ from the defaults.
 
     Example:
         >>> from gatewise.training.spec import TrainingSpec
@@ -107,8 +107,8 @@ def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ())
         ['--epochs', '5']
     """
     words: list[str] = []
-    for name, normal in usual.items():
-        if name in omit or (value := getattr(spec, name)) == normal:
+    for name, default in defaults.items():
+        if name in omit or (value := getattr(spec, name)) == default:
             continue
         flag = "--" + name.replace("_", "-")
         if isinstance(value, bool):
@@ -119,5 +119,5 @@ def setting_words(spec: Any, usual: Mapping[str, Any], omit: Sequence[str] = ())
 
 
 def _given(spec: RunSpec) -> tuple[str, ...]:
-    usual = setting_fields(spec.task, "data")
-    return tuple(name for name, normal in usual.items() if name != "data" and getattr(spec.data, name) != normal)
+    defaults = setting_fields(spec.task, "data")
+    return tuple(name for name, default in defaults.items() if name != "data" and getattr(spec.data, name) != default)

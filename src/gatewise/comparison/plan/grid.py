@@ -25,9 +25,9 @@ __all__ = [
 _FIXED = {
     "cell": "name the cells with --cells",
     "seed": "use --seeds for repeats",
-    "threads": "threads change how long a training takes, not what is learnt",
-    "device": "the device changes how long a training takes, not what is learnt",
-    "pretrain": "compare with and without it in two comparisons, and set them side by side with --against",
+    "threads": "threads change how long a training takes, not what the network learns",
+    "device": "the device changes how long a training takes, not what the network learns",
+    "pretrain": "run one comparison with it and one without, and name the first with --against",
 }
 
 
@@ -61,7 +61,7 @@ def parse_grid(words: Iterable[str]) -> dict[str, str]:
     """Split ``hidden=64,128`` words into names and values.
 
     Args:
-        words: each ``NAME=VALUES``; several may stand in one, separated by spaces.
+        words: each ``NAME=VALUES``; one string may hold several, separated by spaces.
 
     Raises:
         OptionError: a word without ``=``, or a name given twice.
@@ -91,10 +91,10 @@ def read_space(task: str, data: str, given: Mapping[str, Any], settings: Mapping
         task: name of a kind of problem.
         data: the data's name, for the check of each value in its spec.
         given: by setting: a string ``"64,128"`` or ``"1e-4..1e-2"``, a sequence of values, or a `Range`.
-        settings: what all runs have in common; none of it may vary.
+        settings: those that all runs share; none of them may vary.
 
     Raises:
-        OptionError: an unknown setting, one that is not a matter of choice, no value, a value out of its range or type.
+        OptionError: an unknown setting, one that cannot vary, no value, a value out of its range or type.
 
     Example:
         >>> read_space("classification", "imdb", {"hidden": [64, 128], "lr": "1e-4..1e-2"}, {})
@@ -130,7 +130,7 @@ def combinations(space: Mapping[str, Choices | Range]) -> Iterator[dict[str, Any
 
 
 def count_combinations(space: Mapping[str, Choices | Range]) -> int | None:
-    """How many combinations there are; None where a range makes them endless.
+    """How many combinations there are; None where a range makes them infinitely many.
 
     Example:
         >>> count_combinations({"hidden_size": (64, 128), "dropout": (0.0, 0.2, 0.5)})
@@ -163,7 +163,7 @@ def _check_name(task: str, name: str, settings: Mapping[str, Any]) -> None:
             fix="models can only be compared on the same examples; start a comparison for each value",
         )
     if name in {aliases().get(given, given) for given in settings}:
-        raise OptionError(f"{name} is given once for all runs and again in the grid", fix=f"leave --{name} away")
+        raise OptionError(f"{name} is given once for all runs and again in the grid", fix=f"omit --{name}")
 
 
 def _known(task: str) -> set[str]:
@@ -204,9 +204,9 @@ def _choices(task: str, name: str, values: Any) -> Choices:
 
 
 def _of_type(task: str, name: str, value: Any) -> Any:
-    """A word typed as the spec says; whole numbers stand for real ones where the setting is real."""
+    """A value of the type in the spec; whole numbers become real ones where the setting is real."""
     if isinstance(value, str):
         return typed_value(task, name, value)
-    usual = next(fields[name] for part in PARTS if name in (fields := setting_fields(task, part)))
+    default = next(fields[name] for part in PARTS if name in (fields := setting_fields(task, part)))
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if isinstance(usual, float) and whole else value
+    return float(value) if isinstance(default, float) and whole else value

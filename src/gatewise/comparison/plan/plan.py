@@ -31,7 +31,7 @@ __all__ = [
 METHODS = ("grid", "random", "tpe")
 MATCHES = ("hidden", "parameters", "time")
 _TUNING_SEED = 1_000_000
-_USUAL_SPACE = {"learning_rate": "3e-4..1e-2", "hidden_size": "32..256", "dropout": "0..0.6"}
+_DEFAULT_SPACE = {"learning_rate": "3e-4..1e-2", "hidden_size": "32..256", "dropout": "0..0.6"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting that every cell meets at several values, such as the length of a probe."""
+    """A setting with several values, at each of which every cell is trained, such as the length of a probe."""
 
     name: str
     values: tuple[Any, ...]
@@ -72,16 +72,16 @@ class Axis:
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells and seeds, and all that they have in common.
+    """Cells, seeds and the settings that all runs share.
 
     Args:
         task: the kind of problem.
         data: registry name or path.
         cells: names of cells and variants, in the order of the tables.
         seeds: the seeds with which each cell is trained.
-        settings: what was asked for by name; everything else is as the task's specs say.
-        search: how each cell's other settings are chosen; None: nothing is chosen.
-        axis: what varies beside cell and seed.
+        settings: those given, by name; all others have the defaults of the task's specs.
+        search: how each cell's other settings are chosen; None: no search.
+        axis: a setting that varies besides cell and seed.
         match: what the cells have in common: ``hidden`` width, number of ``parameters`` or training ``time``.
         imports: modules to import wherever a trial runs, because they register cells.
 
@@ -129,12 +129,12 @@ class Plan:
         )
 
     def base(self, point: Any = None) -> RunSpec:
-        """The spec that all runs share before cell, seed and search have their say; the data may be fetched."""
+        """The spec that all runs share, without cell, seed and searched settings; the data may be downloaded."""
         at = {} if self.axis is None else {self.axis.name: point if point is not None else self.axis.values[0]}
         return make_spec(self.task, self.data, {**self.settings, **at})
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, ready for JSON; what differs between the runs stands once, under cells and seeds."""
+        """Plain dictionaries, ready for JSON; cells and seeds, which differ between the runs, are listed once."""
         base = self.base()
         parts = {part: dataclasses.asdict(getattr(base, part)) for part in PARTS if getattr(base, part) is not None}
         del parts["model"]["cell"], parts["training"]["seed"]
@@ -174,7 +174,7 @@ def make_plan(
         data: registry name or path.
         cells: names of cells and variants: ``gru``, ``bilstm``, ``gru*2``.
         seeds: how many seeds per cell: ``seed``, ``seed + 1``, ...
-        task: the kind of problem; None: found from the data.
+        task: the kind of problem; None: derived from the data.
         grid: values of settings to choose from, by name: ``{"hidden_size": [64, 128]}``; or words ``hidden=64,128``.
         search: ``grid``, ``random`` or ``tpe``; None: ``grid`` where there is one.
         trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
@@ -182,7 +182,7 @@ def make_plan(
         match: ``hidden``, ``parameters`` or ``time``.
         imports: modules that register cells.
         **settings: any setting of the task's data, model and training by its name. One of them may be a list: then
-            every cell meets each of its values, and the report shows it as the axis.
+            every cell is trained at each of its values, and the report shows it as the axis.
 
     Raises:
         OptionError: an unknown cell or setting, no cell, a cell named twice, a number out of range.
@@ -216,7 +216,7 @@ def import_modules(modules: Iterable[str]) -> tuple[str, ...]:
     """Import the modules that register cells of one's own.
 
     Raises:
-        OptionError: one is not there, or fails.
+        OptionError: one is missing, or its import fails.
 
     Example:
         >>> import_modules(["no_such_cells"])
@@ -237,7 +237,7 @@ def import_modules(modules: Iterable[str]) -> tuple[str, ...]:
 
 
 def default_folder(data: str, suffix: str = "") -> Path:
-    """Where a result goes if nobody says: ``runs/`` and the data's name.
+    """The default folder of a result: ``runs/`` and the data's name.
 
     Example:
         >>> default_folder("imdb").as_posix(), default_folder("/tmp/my reviews.csv", "-gru").as_posix()
@@ -251,7 +251,7 @@ def default_folder(data: str, suffix: str = "") -> Path:
 
 
 def _axis(task: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], Axis | None]:
-    """Tell the settings that are one value from the one that is several."""
+    """Separate the settings with one value from the one with several."""
     several = {name: value for name, value in settings.items() if isinstance(value, (list, tuple))}
     if len(several) > 1:
         raise OptionError(
@@ -286,7 +286,7 @@ def _search(
         check_choice("search", method, METHODS)
     given: Mapping[str, Any] | None = grid if isinstance(grid, Mapping) or grid is None else parse_grid(grid)
     if given is not None and not given:
-        raise OptionError("the grid is empty", expected="NAME=VALUE,VALUE", fix="leave --grid away, or name a setting")
+        raise OptionError("the grid is empty", expected="NAME=VALUE,VALUE", fix="omit --grid, or name a setting")
     if given is None and method in (None, "grid"):
         if method is not None or trials is not None or metric is not None:
             raise OptionError(
@@ -296,7 +296,7 @@ def _search(
     method = method or ("grid" if trials is None else "random")
     if given is None:
         known = setting_fields(task, "model") | setting_fields(task, "training")
-        given = {name: values for name, values in _USUAL_SPACE.items() if name in known and name not in settings}
+        given = {name: values for name, values in _DEFAULT_SPACE.items() if name in known and name not in settings}
     space = read_space(task, data, given, settings)
     size = count_combinations(space)
     if method == "grid":
@@ -319,5 +319,5 @@ def _check_variants(cells: Sequence[str], task: str, search: Search | None) -> N
         if taken:
             raise OptionError(
                 f"the cell {cell!r} fixes {', '.join(sorted(taken))}, which the grid varies",
-                fix="name the plain cell, or take the setting out of the grid",
+                fix="name the plain cell, or remove the setting from the grid",
             )

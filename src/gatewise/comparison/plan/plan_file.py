@@ -20,7 +20,7 @@ _OPTIONS = (
 
 
 def read_plan_file(path: Path, asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Read a plan; what the command line says beside it has the last word.
+    """Read a plan; options on the command line override it.
 
     Args:
         path: of the file::
@@ -40,7 +40,7 @@ def read_plan_file(path: Path, asked: Mapping[str, Any]) -> tuple[str, dict[str,
         The data's name, and all options by name. Paths in the file are relative to its folder.
 
     Raises:
-        OptionError: the file is missing, no TOML, without data, or has a key that is no option.
+        OptionError: the file is missing, not TOML, names no data, or has a key that is not an option.
 
     Example:
         >>> import tempfile
@@ -68,12 +68,12 @@ def read_plan_file(path: Path, asked: Mapping[str, Any]) -> tuple[str, dict[str,
         raise OptionError(f"{path} does not say which data", expected='data = "imdb", or a path')
     for name in (*path_settings(), "out", "against"):
         if isinstance(found.get(name), str):
-            found[name] = _beside(path, found[name], output=name == "out")
+            found[name] = _resolved(path, found[name], output=name == "out")
     data = found.pop("data")
     return data, {**found, **asked}
 
 
-def _beside(path: Path, name: str, *, output: bool) -> str:
-    """A file's place, seen from the plan's folder where it lies there."""
+def _resolved(path: Path, name: str, *, output: bool) -> str:
+    """A file's path, relative to the plan's folder if it exists there."""
     place = path.parent / name
     return str(place) if output or place.exists() else name

@@ -59,7 +59,7 @@ def variant_settings(name: str, task: str) -> dict[str, Any]:
 
 
 def checked_variants(cells: Iterable[str] | str, task: str) -> tuple[str, ...]:
-    """Names of cells and variants, each checked and named once.
+    """Names of cells and variants, checked for existence and duplicates.
 
     Raises:
         OptionError: none is named, one is unknown, or one is named twice.

@@ -1,1 +1,1 @@
-"""Carries a plan out, trial by trial."""
+"""Executes a plan, trial by trial."""

@@ -15,6 +15,7 @@ from gatewise.comparison.run.processes import processes
 from gatewise.comparison.run.worker import limited_threads, load_dataset
 from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import read_json, write_json
+from gatewise.training.amount import resolved
 from gatewise.training.phase import Phase, phase_key
 from gatewise.training.registry import kind_of
 from gatewise.training.run_spec import RunSpec
@@ -28,7 +29,7 @@ _MOST_WIDTH = 65_536
 
 
 class Budget:
-    """Measures sizes and times of a plan's networks, and remembers them in the comparison's folder.
+    """Measures sizes and times of a plan's networks and caches them in the comparison's folder.
 
     What depends on a measured time is decided once: a comparison that is resumed keeps the same epochs.
 
@@ -37,13 +38,13 @@ class Budget:
         datasets: the data, by point of the axis.
         folder: the comparison's.
         threads: CPU threads of each trial.
-        jobs: trials at the same time; more than one are measured in another process, too, which may die of it.
+        jobs: trials at the same time; with more than one, steps are measured in another process.
     """
 
     def __init__(self, plan: Plan, datasets: Mapping[Any, Any], folder: Path, threads: int, jobs: int = 1) -> None:
         self.jobs = jobs
         self.plan, self.datasets, self.place, self.threads = plan, datasets, folder / BUDGET_FILE, threads
-        self.known: dict[str, dict[str, float]] = {"parameters": {}, "epoch_seconds": {}}
+        self.known: dict[str, dict[str, float]] = {"parameters": {}, "epoch_seconds": {}, "steps_per_epoch": {}}
         if self.place.exists():
             try:
                 self.known |= read_json(self.place)["known"]
@@ -56,10 +57,10 @@ class Budget:
         Args:
             cell: the variant.
             point: value of the axis.
-            settings: those of the search, meant for the first cell.
+            settings: those of the search, which apply to the first cell.
 
         Raises:
-            OptionError: no width gives the cell as many parameters as the first one.
+            OptionError: no hidden size gives the cell as many parameters as the first one.
         """
         if self.plan.match == "parameters":
             return {**settings, "hidden_size": self._width(cell, point, settings)}
@@ -68,29 +69,46 @@ class Budget:
         return dict(settings)
 
     def phase_seconds(self, spec: RunSpec, point: Any) -> dict[str, float]:
-        """How long each phase of a run takes, trained to its last epoch, by what the phase depends on.
+        """How long each phase of a run takes, trained to its last epoch, by the phase's key.
 
-        Runs that share an earlier phase give it under the same key.
+        Runs that share an earlier phase have the same key for it.
 
         Raises:
-            TrainingError: the first steps of a phase could not be taken.
+            TrainingError: the first steps of a phase failed.
         """
-        return {
-            phase_key(phase, self.datasets[point], self.threads): self._epoch_seconds(phase, spec, number, point)
-            * phase.spec.training.epochs
-            for number, phase in enumerate(self._phases(spec, point))
-        }
+        found = {}
+        for number, phase in enumerate(self._phases(spec, point)):
+            seconds, epochs = self._pace(phase, spec, number, point)
+            found[phase_key(phase, self.datasets[point], self.threads)] = seconds * epochs
+        return found
+
+    def epochs(self, spec: RunSpec, point: Any) -> int:
+        """How many epochs the last phase of a run is trained, at most.
+
+        Raises:
+            TrainingError: the first steps could not be taken.
+        """
+        phases = self._phases(spec, point)
+        return self._pace(phases[-1], spec, len(phases) - 1, point)[1]
 
     def _phases(self, spec: RunSpec, point: Any) -> Sequence[Phase]:
         return kind_of(spec.task).phases(spec, self.datasets[point])
 
-    def _epoch_seconds(self, phase: Phase, spec: RunSpec, number: int, point: Any) -> float:
-        """How long an epoch of a phase takes, estimated from a few steps."""
-        return self._remember(
-            "epoch_seconds", phase.spec, point, lambda: self._measured(spec, number, point), phase.name
-        )
+    def _pace(self, phase: Phase, spec: RunSpec, number: int, point: Any) -> tuple[float, int]:
+        """Seconds of an epoch of a phase, estimated from a few steps, and how many epochs it is trained."""
+        measured: list[tuple[float, int]] = []
 
-    def _measured(self, spec: RunSpec, number: int, point: Any) -> float:
+        def measure() -> tuple[float, int]:
+            if not measured:
+                measured.append(self._measured(spec, number, point))
+            return measured[0]
+
+        seconds = self._cached("epoch_seconds", phase.spec, point, lambda: measure()[0], phase.name)
+        steps = self._cached("steps_per_epoch", phase.spec, point, lambda: measure()[1], phase.name)
+        training = resolved(phase.spec.training, kind_of(spec.task).amount, int(steps))
+        return seconds, training.epochs or 1
+
+    def _measured(self, spec: RunSpec, number: int, point: Any) -> tuple[float, int]:
         from joblib import delayed
 
         try:
@@ -102,11 +120,11 @@ class Budget:
             raise TrainingError(
                 f"the first steps of {spec.model.cell} failed: {type(error).__name__}: {error}"
             ) from error
-        return float(found)
+        return float(found[0]), int(found[1])
 
     def parameters(self, spec: RunSpec, point: Any) -> int:
-        """How many numbers a network has."""
-        return int(self._remember("parameters", spec, point, lambda: _parameters(spec, self.datasets[point])))
+        """Number of parameters of a network."""
+        return int(self._cached("parameters", spec, point, lambda: _parameters(spec, self.datasets[point])))
 
     def _width(self, cell: str, point: Any, settings: Mapping[str, Any]) -> int:
         """The hidden size at which a cell comes nearest to the first cell's number of parameters."""
@@ -143,18 +161,18 @@ class Budget:
         whole = sum(self.phase_seconds(reference, point).values())
         spec = self.plan.spec(cell, 0, settings, point)
         *earlier, last = self.phase_seconds(spec, point).values()
-        return max(1, round((whole - sum(earlier)) / (last / spec.training.epochs)))
+        return max(1, round((whole - sum(earlier)) / (last / self.epochs(spec, point))))
 
-    def _remember(self, what: str, spec: RunSpec, point: Any, measure: Any, phase: str = "training") -> float:
-        key = _shape(spec, self.threads, self.datasets[point].fingerprint, phase)
+    def _cached(self, what: str, spec: RunSpec, point: Any, measure: Any, phase: str = "training") -> float:
+        key = _cache_key(spec, self.threads, self.datasets[point].fingerprint, phase)
         if key not in self.known[what]:
             self.known[what][key] = measure()
             write_json(self.place, {"format_version": 1, "known": self.known})
         return self.known[what][key]
 
 
-def _shape(spec: RunSpec, threads: int, fingerprint: str, phase: str) -> str:
-    """What size and speed depend on."""
+def _cache_key(spec: RunSpec, threads: int, fingerprint: str, phase: str) -> str:
+    """A hash of what size and speed depend on."""
     training = {"batch_size": spec.training.batch_size, "optimizer": spec.training.optimizer}
     earlier = None if spec.pretraining is None else dataclasses.asdict(spec.pretraining)
     content = [spec.task, phase, dataclasses.asdict(spec.model), training, earlier, threads, fingerprint]
@@ -169,13 +187,13 @@ def _parameters(spec: RunSpec, dataset: Any) -> int:
     return sum(value.numel() for value in problem.model.parameters())
 
 
-def _epoch_seconds_elsewhere(spec: RunSpec, number: int, threads: int, imports: tuple[str, ...]) -> float:
+def _epoch_seconds_elsewhere(spec: RunSpec, number: int, threads: int, imports: tuple[str, ...]) -> tuple[float, int]:
     import_modules(imports)
     return _epoch_seconds(spec, number, load_dataset(spec.task, spec.data), threads)
 
 
-def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> float:
-    """Seconds of an epoch of a run's phase, by its number."""
+def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> tuple[float, int]:
+    """Seconds and steps of an epoch of a run's phase, by its number."""
     import torch
 
     from gatewise.training.optimisation import Optimisation
@@ -194,4 +212,4 @@ def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> fl
             optimisation.step(problem.loss(step), f"the measured step {step + 1}")
             found.append(time.perf_counter() - start)
     measured = found[_WARM_UP:] or found
-    return steps * sum(measured) / len(measured)
+    return steps * sum(measured) / len(measured), steps

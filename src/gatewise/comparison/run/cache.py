@@ -1,4 +1,4 @@
-"""What finished trials left: one measurement each, found again by its key."""
+"""Measurements of finished trials, one file each, looked up by the trial's key."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FORMAT = "gatewise.measurement"
 def save_measurement(
     folder: Path, trial: Trial, entry: Run | Failure, contributions: npt.NDArray[np.floating] | None = None
 ) -> None:
-    """Keep what a trial gave: the numbers of each example first, the entry last, each whole or not at all.
+    """Save a trial's result: the contributions of the examples first, the entry last, each file whole or not at all.
 
     Args:
         folder: the comparison's.
-        trial: which.
-        entry: what it gave.
+        trial: the trial.
+        entry: its result.
         contributions: (N,) or (N, K), what each test example contributes to the metric, kept as float32.
     """
     if contributions is not None:
@@ -39,7 +39,7 @@ def save_measurement(
 
 
 def saved_measurement(folder: Path, trial: Trial) -> Run | Failure | None:
-    """What this very trial gave before; None where it is missing, damaged, or without its numbers by example."""
+    """The saved result of this trial; None where it is missing, damaged, or lacks its contributions."""
     place = _place(folder, trial, "json")
     if not place.exists():
         return None
@@ -56,7 +56,7 @@ def saved_measurement(folder: Path, trial: Trial) -> Run | Failure | None:
                 read_json(folder / trial.run_folder / "result.json")
     except (RunError, KeyError):
         return None
-    # the same training may stand under another name in a plan that was changed
+    # the same training may have another name in a plan that was changed
     return replace(entry, name=trial.name, settings=dict(trial.settings))
 
 
@@ -78,7 +78,7 @@ def load_contributions(folder: Path, trial: Trial) -> npt.NDArray[np.float32]:
 
 
 def forget_failures(folder: Path, trial: Trial) -> None:
-    """Let a trial be tried again that failed for a reason outside itself; one that diverged would diverge again."""
+    """Delete a failed result so that the trial is repeated; one that diverged would diverge again and is kept."""
     entry = saved_measurement(folder, trial)
     if isinstance(entry, Failure) and entry.error_kind != "DivergenceError":
         _place(folder, trial, "json").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A folder belongs to one comparison: what it holds, and whether it may go on with this plan. Imports no torch."""
+"""A folder belongs to one comparison: what it holds, and whether it can continue with this plan. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MAY_CHANGE = ("search", "imports", "download")
 
 
 def claim_folder(folder: Path, plan: Plan, *, fingerprint: Mapping[str, str], code: str) -> bool:
-    """Make ``folder`` the place of this plan, or find that it already is.
+    """Claim ``folder`` for this plan, or confirm that it already holds it.
 
-    A plan may grow: the same settings with more cells, seeds, or values in the grid or on the axis reuse what is there.
+    A plan may grow: with more cells, seeds, or values in the grid or on the axis, finished runs are reused.
 
     Args:
         folder: the folder, which need not exist.
@@ -104,7 +104,7 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
                 f"the code that trains changed since the comparison in {folder} was begun",
                 expected=f"code {there}",
                 got=f"code {asked}",
-                fix=f"{another}; or add --old-code to count what the older code trained as the same",
+                fix=f"{another}; or add --old-code to reuse what the older code trained",
             )
         if name == "fingerprint":
             raise RunError(
@@ -122,7 +122,7 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
 
 
 def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """What stands in the way, settings first: other data under another name are no change of the data."""
+    """Differences that forbid continuing, settings first; renamed data with the same content are no difference."""
     there, asked = _flatten(present), _flatten(wanted)
     found = []
     for name in dict.fromkeys([*asked, *there]):
@@ -144,7 +144,7 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
 
 
 def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name, whatever part of the spec they stand in."""
+    """Settings by name, without the part of the spec."""
     flat: dict[str, Any] = {}
     for name, value in record.items():
         flat.update(value if name in ("data", "model", "training", "pretraining") and value else {name: value})

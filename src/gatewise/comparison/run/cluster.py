@@ -1,4 +1,4 @@
-"""A Dask cluster as the place where trials run, through joblib's backend."""
+"""Trials on a Dask cluster, through joblib's backend."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SECONDS_TO_ANSWER = 10
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """Let joblib's tasks run on a cluster for a while.
+    """Run joblib's tasks on a cluster within this context.
 
     Args:
         address: of its scheduler: ``tcp://host:8786``.
 
     Raises:
-        OptionError: nobody answers there, or dask.distributed is not installed.
+        OptionError: no scheduler answers, or dask.distributed is not installed.
     """
     import joblib
 
@@ -32,7 +32,7 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def check_cluster(address: str, folder: Path) -> int:
-    """Make sure that a cluster is there, has workers, and that they see the comparison's folder.
+    """Check that a cluster answers, has workers, and that they see the comparison's folder.
 
     Args:
         address: of its scheduler.
@@ -42,7 +42,7 @@ def check_cluster(address: str, folder: Path) -> int:
         How many trials the cluster runs at the same time.
 
     Raises:
-        OptionError: nobody answers, or there is no worker.
+        OptionError: no scheduler answers, or it has no worker.
         RunError: a worker does not see the folder.
     """
     folder = folder.resolve()
@@ -70,7 +70,7 @@ def check_cluster(address: str, folder: Path) -> int:
 
 
 def cluster_died(error: BaseException) -> bool:
-    """Whether an error means that a cluster's worker died too often over one trial."""
+    """Whether an error means that a cluster's workers died repeatedly during one trial."""
     try:
         from distributed import KilledWorker
     except ImportError:

@@ -12,20 +12,20 @@ from gatewise.comparison.run.trials import Trial, trial_key
 from gatewise.errors import TrainingError
 
 if TYPE_CHECKING:
-    from gatewise.comparison.run.execution import Workplace
+    from gatewise.comparison.run.execution import ExecutionContext
 
 __all__ = ["estimate_seconds"]
 
 
-def estimate_seconds(plan: Plan, work: Workplace, jobs: int) -> float | None:
+def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float | None:
     """Seconds until all trials are trained, every one to its last epoch; None if nothing is left to train.
 
-    A search is estimated from the cheapest and the dearest of its settings. What was finished before is left out where
-    it can be told: not for the trials of a search that has yet to ask for them.
+    A search is estimated from the cheapest and the dearest of its settings. Finished trials are left
+    out, except those of a search, whose settings are not known beforehand.
 
     Args:
-        plan: what is to be done.
-        work: where.
+        plan: the plan.
+        context: with which it is executed.
         jobs: trials at the same time.
     """
     whole = 0.0
@@ -33,43 +33,43 @@ def estimate_seconds(plan: Plan, work: Workplace, jobs: int) -> float | None:
     for cell in plan.cells:
         for point in plan.points:
             if plan.search is not None:
-                ends = [_end(plan, cell, point, work, last=last) for last in (False, True)]
+                ends = [_end(plan, cell, point, context, last=last) for last in (False, True)]
                 trials = plan.search.trials + len(plan.seeds)
                 whole += trials * sum(_last(end) for end in ends) / len(ends)
                 for end in ends:
                     shared |= _earlier(end)
                 continue
-            settings = work.budget.chosen(cell, point, {})
+            settings = context.budget.chosen(cell, point, {})
             for seed in plan.seeds:
                 spec = plan.spec(cell, seed, settings, point)
-                key = trial_key(spec, work.datasets[point].fingerprint, work.code)
+                key = trial_key(spec, context.datasets[point].fingerprint, context.code)
                 name = cell if plan.axis is None else f"{cell}-{plan.axis.name}{point}"
                 trial = Trial(f"{name}-seed{seed}", cell, seed, "final", spec, key, {}, point)
-                if saved_measurement(work.folder, trial) is None:
-                    phases = _training(spec, point, work)
+                if saved_measurement(context.folder, trial) is None:
+                    phases = _training(spec, point, context)
                     whole += _last(phases)
                     shared |= _earlier(phases)
     whole += sum(shared.values())
     return whole / jobs if whole else None
 
 
-def _end(plan: Plan, cell: str, point: Any, work: Workplace, *, last: bool) -> dict[str, float]:
+def _end(plan: Plan, cell: str, point: Any, context: ExecutionContext, *, last: bool) -> dict[str, float]:
     """A training with the first or the last value of every setting of the search."""
     assert plan.search is not None
     settings = {}
     for name, values in plan.search.space.items():
         ends = (values.low, values.high) if isinstance(values, Range) else (values[0], values[-1])
         settings[name] = ends[-1 if last else 0]
-    spec = plan.spec(cell, plan.search.seed, work.budget.chosen(cell, point, settings), point)
-    return _training(spec, point, work)
+    spec = plan.spec(cell, plan.search.seed, context.budget.chosen(cell, point, settings), point)
+    return _training(spec, point, context)
 
 
-def _training(spec: Any, point: Any, work: Workplace) -> dict[str, float]:
+def _training(spec: Any, point: Any, context: ExecutionContext) -> dict[str, float]:
     """Seconds of each phase, the last one last."""
     try:
-        return work.budget.phase_seconds(spec, point)
+        return context.budget.phase_seconds(spec, point)
     except TrainingError:
-        # the trial itself will say what is wrong
+        # the trial itself will report the error
         return {}
 
 
@@ -78,5 +78,5 @@ def _last(phases: Mapping[str, float]) -> float:
 
 
 def _earlier(phases: Mapping[str, float]) -> dict[str, float]:
-    """The phases that runs share, by what they depend on."""
+    """Seconds of the phases before the last, which runs may share."""
     return dict(list(phases.items())[:-1])

@@ -1,4 +1,4 @@
-"""What a comparison tells while it goes."""
+"""Events that a comparison emits while it runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DataReady:
-    """The data is read and split; ``resumed`` says that the folder already holds a part of this comparison."""
+    """The data is read and split; ``resumed``: the folder already holds a part of this comparison."""
 
     plan: Plan
     dataset: Dataset
@@ -39,16 +39,17 @@ class DataReady:
 
 @dataclass(frozen=True)
 class PlanReady:
-    """The plan is frozen and about to be carried out.
+    """The plan is frozen and about to be executed.
 
     Attributes:
-        plan: what is to be done.
-        trainings: how many networks that is, at most.
-        seconds: how long it will take, estimated from a few measured steps of each cell; None where nothing is left.
+        plan: the plan.
+        trainings: number of networks to train, at most.
+        seconds: how long it will take, estimated from a few measured steps of each cell; None: nothing left to train.
         jobs: trials at the same time.
         threads: CPU threads of each.
         where: ``this process``, ``2 processes`` or the cluster's address.
         widths: the hidden size of each cell where the plan matches parameters; else empty.
+        epochs: of each training, at most, where they are derived from the size of the data; else None.
     """
 
     plan: Plan
@@ -58,14 +59,15 @@ class PlanReady:
     threads: int
     where: str
     widths: dict[str, int]
+    epochs: int | None = None
 
 
 @dataclass(frozen=True)
 class TrialStatus:
-    """Where a trial stands.
+    """The progress of a trial.
 
     Attributes:
-        name: the trial's.
+        name: of the trial.
         phase: ``begun``, ``training`` or ``pretraining``.
         epoch: the present one, from 1.
         epochs: of the run, at most.
@@ -78,7 +80,7 @@ class TrialStatus:
         parameters: of its network.
         kernel: what computes its recurrent layers.
         figure: the metric on the validation part after the last whole epoch.
-        resumed: the epoch in which it was taken up, or None.
+        resumed: the epoch in which it was resumed, or None.
     """
 
     name: str
@@ -106,7 +108,7 @@ class TrialDone:
     """A trial is finished, or has failed.
 
     Attributes:
-        trial: which.
+        trial: the trial.
         number: of the trials done so far.
         total: of all trials, at most.
         reused: it was trained and measured before.
@@ -139,7 +141,7 @@ class TuningDone:
 
 @dataclass(frozen=True)
 class Measuring:
-    """All trials are done; cost and memory are measured, alone, in a process of their own."""
+    """All trials are done; cost and memory are measured in a separate process."""
 
     runs: int
 

@@ -1,4 +1,4 @@
-"""Carries a plan out: baselines, the search for each cell's settings, then the winners with fresh seeds."""
+"""Executes a plan: baselines, the search for each cell's settings, then the winners with fresh seeds."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from gatewise.record import Failure, Run, Tuning
 from gatewise.statistics.measure import Measure
 from gatewise.training.settings import settings_of
 
-__all__ = ["Outcome", "Workplace", "execute"]
+__all__ = ["ExecutionContext", "Outcome", "execute"]
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """Where a plan is carried out, and on what.
+class ExecutionContext:
+    """Folder, data and resources with which a plan is executed.
 
     Attributes:
-        folder: the comparison's.
+        folder: of the comparison.
         datasets: the data, by point of the axis.
         metric: of the task.
         baselines: names of the task's baselines.
@@ -41,8 +41,8 @@ class Workplace:
         threads: CPU threads of each trial.
         budget: measured sizes and times.
         pool: where trials run.
-        log: what the search did, for others to read.
-        told: is told of every step.
+        log: the search's trials in an Optuna storage.
+        listener: called with every event.
     """
 
     folder: Path
@@ -54,12 +54,12 @@ class Workplace:
     budget: Budget
     pool: Pool
     log: TuningLog
-    told: ComparisonListener
+    listener: ComparisonListener
 
 
 @dataclass
 class Outcome:
-    """What a plan gave.
+    """The results of a plan.
 
     Attributes:
         entries: of every final run and baseline, finished or failed, in the order of the tables.
@@ -74,27 +74,27 @@ class Outcome:
     trials: list[Trial] = field(default_factory=list)
 
 
-def execute(plan: Plan, work: Workplace) -> Outcome:
-    """Carry a plan out; what was finished before is reused, what failed for want of memory is tried again.
+def execute(plan: Plan, context: ExecutionContext) -> Outcome:
+    """Execute a plan; finished trials are reused, those that failed for lack of memory are repeated.
 
     Raises:
         StorageError: the folder cannot be written, or the disk is full; nothing finished is lost.
         TrainingError: not one network could be trained.
     """
-    return _Execution(plan, work).carry_out()
+    return _Execution(plan, context).run()
 
 
 class _Execution:
-    def __init__(self, plan: Plan, work: Workplace) -> None:
-        self.plan, self.work = plan, work
-        self.total = len(plan.points) * len(work.baselines) + plan.trainings
+    def __init__(self, plan: Plan, context: ExecutionContext) -> None:
+        self.plan, self.context = plan, context
+        self.total = len(plan.points) * len(context.baselines) + plan.trainings
         self.done = 0
         self.tried: set[str] = set()
         self.outcome = Outcome()
         self.chosen: dict[tuple[str, Any], dict[str, Any]] = {}
 
-    def carry_out(self) -> Outcome:
-        baselines = [self._baseline(name, point) for point in self.plan.points for name in self.work.baselines]
+    def run(self) -> Outcome:
+        baselines = [self._baseline(name, point) for point in self.plan.points for name in self.context.baselines]
         results = self._run(baselines)
         if self.plan.search is not None:
             self._tune()
@@ -106,27 +106,27 @@ class _Execution:
         if finals and len(failures) == len(finals):
             raise TrainingError(
                 f"not one network could be trained; {failures[0].name}: {failures[0].error}",
-                fix="see the reason above; finished runs are kept, and the same command tries again",
+                fix="see the reason above; finished runs are kept, and the same command repeats the failed ones",
             )
         return self.outcome
 
     def _places(self) -> list[tuple[str, Any]]:
-        """Cells at points of the axis for which settings were found."""
+        """Cells at points of the axis for which settings were chosen."""
         places = [(cell, point) for cell in self.plan.cells for point in self.plan.points]
         return places if self.plan.search is None else [place for place in places if place in self.chosen]
 
     def _keep(self, trial: Trial, entry: Run | Failure) -> None:
         self.outcome.entries.append(entry)
         if isinstance(entry, Run):
-            self.outcome.contributions[trial.name] = load_contributions(self.work.folder, trial)
+            self.outcome.contributions[trial.name] = load_contributions(self.context.folder, trial)
             self.outcome.trials.append(trial)
 
     def _tune(self) -> None:
-        """Search for every cell at once, generation by generation, so that all processes have work."""
+        """Search for every cell at once, generation by generation, so that all processes are busy."""
         search = self.plan.search
         assert search is not None
-        name = search.metric or self.work.metric.name
-        higher = self.work.metric.higher_is_better if name == self.work.metric.name else False
+        name = search.metric or self.context.metric.name
+        higher = self.context.metric.higher_is_better if name == self.context.metric.name else False
         places = [(cell, point) for cell in self.plan.cells for point in self.plan.points]
         searches = {place: CellSearch(search, *place, higher_is_better=higher) for place in places}
         trials: dict[tuple[str, Any], list[Trial]] = {place: [] for place in places}
@@ -139,14 +139,14 @@ class _Execution:
             if not any(asked.values()):
                 break
             new = [trial for generation in asked.values() for trial in generation]
-            self._take_from_log(new)
+            self._reuse_from_log(new)
             results |= self._run(new)
             for place, generation in asked.items():
                 trials[place] += generation
                 figures = [_figure(results[trial.folder], name) for trial in generation]
                 if generation:
                     searches[place].tell(figures)
-                    self.work.log.write(place, searches[place], generation, results)
+                    self.context.log.write(place, searches[place], generation, results)
         for place, each in searches.items():
             self._choose(place, each, trials[place], results)
 
@@ -167,38 +167,38 @@ class _Execution:
             self.chosen[place] = dict(search.asked[best])
             figure = search.figures[best]
             assert figure is not None
-            self.work.told(TuningDone(cell, point, dict(search.asked[best]), figure, len(trials)))
+            self.context.listener(TuningDone(cell, point, dict(search.asked[best]), figure, len(trials)))
         winner = trials[search.best].key if place in self.chosen else None
         for trial in trials:
             self.outcome.tuning.append(_tuning(results[trial.folder], chosen=trial.key == winner))
 
     def _run(self, trials: Iterable[Trial]) -> dict[str, Run | Failure]:
-        """Carry trials out, each once, and read what they left."""
+        """Run trials, each once, and read their measurements."""
         wanted = {trial.folder: trial for trial in trials}
         results: dict[str, Run | Failure] = {}
         waiting: list[Task] = []
         for trial in wanted.values():
             if trial.folder not in self.tried:
-                forget_failures(self.work.folder, trial)
-            entry = saved_measurement(self.work.folder, trial)
+                forget_failures(self.context.folder, trial)
+            entry = saved_measurement(self.context.folder, trial)
             if entry is None:
                 waiting.append(self._task(trial))
             else:
                 results[trial.folder] = entry
-                self._tell(trial, entry, reused=trial.folder not in self.tried)
+                self._report(trial, entry, reused=trial.folder not in self.tried)
         self.tried |= set(wanted)
-        for task in self.work.pool.run(waiting):
-            entry = saved_measurement(self.work.folder, task.trial)
+        for task in self.context.pool.run(waiting):
+            entry = saved_measurement(self.context.folder, task.trial)
             if entry is None:
                 raise TrainingError(f"the measurement of {task.trial.name} vanished", fix="run the same command again")
             results[task.trial.folder] = entry
-            self._tell(task.trial, entry, reused=False)
+            self._report(task.trial, entry, reused=False)
         return results
 
-    def _tell(self, trial: Trial, entry: Run | Failure, *, reused: bool) -> None:
+    def _report(self, trial: Trial, entry: Run | Failure, *, reused: bool) -> None:
         self.done += 1
-        name = self.work.metric.name
-        self.work.told(
+        name = self.context.metric.name
+        self.context.listener(
             TrialDone(
                 trial,
                 min(self.done, self.total),
@@ -221,9 +221,9 @@ class _Execution:
         return Task(
             trial,
             dataclasses.replace(data, **changes),
-            str(self.work.folder.resolve()),
-            self.work.datasets[trial.point].fingerprint,
-            self.work.threads,
+            str(self.context.folder.resolve()),
+            self.context.datasets[trial.point].fingerprint,
+            self.context.threads,
             self.plan.imports,
         )
 
@@ -236,26 +236,26 @@ class _Execution:
     def _tuning(self, cell: str, point: Any, settings: Mapping[str, Any]) -> Trial:
         search = self.plan.search
         assert search is not None
-        whole = self.work.budget.chosen(cell, point, settings)
+        whole = self.context.budget.chosen(cell, point, settings)
         spec = self.plan.spec(cell, search.seed, whole, point)
         key = self._key(spec, point)
         name = _name(cell, self.plan, point) + f"-tuning-{key[:8]}"
         return Trial(name, cell, search.seed, "tuning", spec, key, whole, point)
 
     def _final(self, cell: str, point: Any, seed: int) -> Trial:
-        settings = self.work.budget.chosen(cell, point, self.chosen.get((cell, point), {}))
+        settings = self.context.budget.chosen(cell, point, self.chosen.get((cell, point), {}))
         spec = self.plan.spec(cell, seed, settings, point)
         name = _name(cell, self.plan, point) + f"-seed{seed}"
         return Trial(name, cell, seed, "final", spec, self._key(spec, point), settings, point)
 
     def _key(self, spec: Any, point: Any, baseline: str | None = None) -> str:
-        return trial_key(spec, self.work.datasets[point].fingerprint, self.work.code, baseline)
+        return trial_key(spec, self.context.datasets[point].fingerprint, self.context.code, baseline)
 
-    def _take_from_log(self, trials: Sequence[Trial]) -> None:
-        """What another machine tried already, as the shared database tells."""
+    def _reuse_from_log(self, trials: Sequence[Trial]) -> None:
+        """Reuse the trials that another machine saved in the shared database."""
         for trial in trials:
-            if saved_measurement(self.work.folder, trial) is None:
-                self.work.log.fetch(self.work.folder, trial)
+            if saved_measurement(self.context.folder, trial) is None:
+                self.context.log.fetch(self.context.folder, trial)
 
 
 def _name(cell: str, plan: Plan, point: Any) -> str:
@@ -271,7 +271,7 @@ def _error(entry: Run | Failure) -> str | None:
 
 
 def _tuning(entry: Run | Failure, *, chosen: bool) -> Tuning:
-    """What the record says of a trial of the search."""
+    """The record's entry for a trial of the search."""
     run = entry if isinstance(entry, Run) else None
     return Tuning(
         name=entry.name,

@@ -1,4 +1,4 @@
-"""One comparison at a time in a folder, one process at a time in a run; a dead holder's lock falls away by itself."""
+"""Locks: one comparison at a time in a folder, one process at a time in a run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ LOCK_FILE = "comparison.lock"
 
 @contextmanager
 def hold_folder(folder: Path) -> Iterator[None]:
-    """Keep every other comparison out of a folder for a while.
+    """Hold a folder's lock, so that no other comparison runs in it.
 
-    The lock is the operating system's: it ends with the process that holds it, however that ends. Beside it lies who
-    holds it, for the message.
+    The operating system releases the lock when the process ends, however it ends. A file beside it names the holder,
+    for the error message.
 
     Args:
         folder: an existing folder.
@@ -47,9 +47,9 @@ def hold_folder(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise RunError(
-            f"another comparison is under way in {folder}",
+            f"another comparison is running in {folder}",
             expected="one comparison at a time in a folder",
-            got=_words(holder),
+            got=_holder_name(holder),
             fix="wait until it is done, stop it, or choose another folder with --out",
         ) from error
     except OSError as error:
@@ -67,7 +67,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def hold_run(place: Path) -> Iterator[None]:
-    """Wait until no other process trains the run of this lock file, then keep it.
+    """Wait until no other process trains the run of this lock file, then hold it.
 
     A worker that outlives its comparison, or one that a cluster believes lost, may still write into its run folder.
     """
@@ -75,9 +75,9 @@ def hold_run(place: Path) -> Iterator[None]:
         yield
 
 
-def _words(holder: Path) -> str:
+def _holder_name(holder: Path) -> str:
     try:
-        told = json.loads(holder.read_text())
-        return f"process {told['pid']} on {told['host']}"
+        record = json.loads(holder.read_text())
+        return f"process {record['pid']} on {record['host']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "a process that does not say its name"
+        return "an unknown process"

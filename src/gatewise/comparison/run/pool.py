@@ -1,4 +1,4 @@
-"""Carries out independent trials: here, in several processes, or on a cluster; whatever dies, the others go on."""
+"""Runs independent trials in this process, in several, or on a cluster; a process that dies stops no other trial."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gatewise.comparison.run.worker import Task, failed_entry, run_trial
 
 __all__ = ["Pool"]
 
-_SECONDS_BETWEEN_LOOKS = 0.5
-_KILLED = "the process that ran it was killed, twice; the usual reason is that memory ran out"
-Told = Callable[[TrialStatus], None]
+_SECONDS_BETWEEN_POLLS = 0.5
+_KILLED = "the process that ran it was killed, twice; most often because memory ran out"
+StatusListener = Callable[[TrialStatus], None]
 
 
 class Pool:
@@ -30,11 +30,11 @@ class Pool:
         folder: the comparison's.
         jobs: trials at the same time; one runs in this process, more in processes of their own.
         cluster: address of a Dask scheduler; None: this machine.
-        told: is told where each trial stands.
+        listener: called with each trial's progress.
     """
 
-    def __init__(self, folder: Path, jobs: int, cluster: str | None, told: Told) -> None:
-        self.folder, self.jobs, self.cluster, self.told = folder, jobs, cluster, told
+    def __init__(self, folder: Path, jobs: int, cluster: str | None, listener: StatusListener) -> None:
+        self.folder, self.jobs, self.cluster, self.listener = folder, jobs, cluster, listener
         self.live = folder / "live"
         self.live.mkdir(exist_ok=True)
 
@@ -44,19 +44,19 @@ class Pool:
         return self.cluster is None and self.jobs == 1
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Task]:
-        """Carry the trials out, in any order, and give each one back when its measurement is on disk.
+        """Run the trials, in any order, and yield each one when its measurement is on disk.
 
-        A process that dies takes no other trial with it. The trials that were under way go on from their checkpoints,
-        each in a process to itself; one that dies again has failed.
+        When a process dies, the trials that were running are resumed from their checkpoints, each in a process of its
+        own; one that dies again has failed.
         """
         if self.here:
             for task in tasks:
-                run_trial(task, self.told)
+                run_trial(task, self.listener)
                 yield task
             return
         waiting = {task.trial.folder: task for task in tasks}
         alone: list[Task] = []
-        self._clear()
+        self._delete_status_files()
         with self._watched():
             while waiting:
                 try:
@@ -66,8 +66,8 @@ class Pool:
                     if not _process_died(error):
                         raise
                     yield from self._finished(waiting)
-                    begun = self._under_way() & set(waiting) or set(list(waiting)[:1])
-                    alone += [waiting.pop(name) for name in begun]
+                    running = self._running() & set(waiting) or set(list(waiting)[:1])
+                    alone += [waiting.pop(name) for name in running]
             for task in alone:
                 yield self._alone(task)
 
@@ -83,9 +83,9 @@ class Pool:
             yield from Parallel(n_jobs=-1, **options)(calls)
 
     def _alone(self, task: Task) -> Task:
-        """Give a trial whose process died a second chance, with nobody beside it."""
+        """Repeat a trial whose process died, with no other trial running."""
         try:
-            one = Pool(self.folder, self.jobs, self.cluster, self.told)
+            one = Pool(self.folder, self.jobs, self.cluster, self.listener)
             for _ in one._together([task]):
                 pass
         except BaseException as error:
@@ -96,39 +96,39 @@ class Pool:
         return task
 
     def _finished(self, waiting: dict[str, Task]) -> Iterator[Task]:
-        """Those that were done before the others' process died, though nobody said so."""
+        """Trials that were finished, but not yet reported, when another trial's process died."""
         for name, task in list(waiting.items()):
             if saved_measurement(self.folder, task.trial) is not None:
                 yield waiting.pop(name)
 
-    def _under_way(self) -> set[str]:
+    def _running(self) -> set[str]:
         return {place.stem for place in self.live.glob("*.json")}
 
-    def _clear(self) -> None:
+    def _delete_status_files(self) -> None:
         for place in self.live.glob("*.json"):
             place.unlink(missing_ok=True)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Read, beside the trials, what they say in their small files."""
-        over = threading.Event()
+        """Poll the trials' status files while they run."""
+        done = threading.Event()
 
         def watch() -> None:
             seen: dict[str, str] = {}
-            while not over.wait(_SECONDS_BETWEEN_LOOKS):
+            while not done.wait(_SECONDS_BETWEEN_POLLS):
                 for place in self.live.glob("*.json"):
                     with contextlib.suppress(OSError, ValueError, TypeError):
                         text = place.read_text(encoding="utf-8")
                         if seen.get(place.name) != text:
                             seen[place.name] = text
-                            self.told(TrialStatus(**json.loads(text)))
+                            self.listener(TrialStatus(**json.loads(text)))
 
         watcher = threading.Thread(target=watch, name="gatewise-comparison", daemon=True)
         watcher.start()
         try:
             yield
         finally:
-            over.set()
+            done.set()
             watcher.join()
 
 
@@ -139,7 +139,7 @@ def _process_died(error: BaseException) -> bool:
 
 
 def describe_place(jobs: int, cluster: str | None) -> str:
-    """Where trials run, in words.
+    """Where trials run, as text.
 
     Example:
         >>> describe_place(1, None), describe_place(2, None), describe_place(1, "tcp://host:8786")

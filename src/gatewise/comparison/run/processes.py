@@ -1,4 +1,4 @@
-"""Processes of this machine in which trials run; they end with the one that started them, however that ends."""
+"""Worker processes on this machine; they end when the process that started them ends."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 __all__ = ["end_with", "processes"]
 
-_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_POLLS = 1.0
 
 
 def processes(jobs: int, **options: Any) -> Any:
-    """A `joblib.Parallel` that runs calls in processes of their own; the next one with as many takes them over.
+    """A `joblib.Parallel` on worker processes; the next call with the same number reuses them.
 
     Args:
         jobs: how many.
@@ -29,17 +29,17 @@ def processes(jobs: int, **options: Any) -> Any:
 
 
 def end_with(parent: int) -> None:
-    """End this process soon after another one, which started it: what is saved by then is enough to go on from.
+    """End this process soon after its parent process ends, so that a killed comparison leaves no orphans.
 
-    Without it a comparison that is killed would leave trials that nobody waits for, and idle processes.
+    The last checkpoint is enough to resume from.
 
     Args:
-        parent: the other process's number.
+        parent: the parent's process id.
     """
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_POLLS)
         os._exit(1)
 
     threading.Thread(target=watch, name="gatewise-parent", daemon=True).start()

@@ -18,7 +18,7 @@ from gatewise.comparison.result import Comparison
 from gatewise.comparison.run.budget import Budget
 from gatewise.comparison.run.claim import claim_folder, held_plan
 from gatewise.comparison.run.events import ComparisonEvent, ComparisonListener, DataReady, Measuring, PlanReady
-from gatewise.comparison.run.execution import Outcome, Workplace, execute
+from gatewise.comparison.run.execution import ExecutionContext, Outcome, execute
 from gatewise.comparison.run.locking import hold_folder
 from gatewise.comparison.run.pool import Pool, describe_place
 from gatewise.comparison.run.trials import code_version, own_cell_modules
@@ -52,29 +52,29 @@ def run_plan(
     cost: bool = True,
     on_event: ComparisonListener | None = None,
 ) -> Comparison:
-    """Carry a plan out in a folder, or go on with it.
+    """Execute a plan in a folder, or continue it.
 
     Args:
         plan: what to compare.
         folder: for run folders, measurements and `comparison.json`.
         jobs: trials at the same time, each in a process of its own.
-        cluster: address of a Dask scheduler whose workers carry the trials out; None: this machine.
+        cluster: address of a Dask scheduler whose workers run the trials; None: this machine.
         storage: URL of a database that keeps the search's trials; None: a journal in the folder.
-        yes: go on even if it would take longer than a week.
-        old_code: count what an older version of the code trained in this folder as the same.
+        yes: start even if it would take longer than a week.
+        old_code: reuse what an older version of the code trained in this folder.
         margin: differences within it make no difference in practice; None: see `build_record`.
         cost: measure, after the trials, what one run of each cell costs.
-        on_event: is told of every step, see `gatewise.comparison.run.events`.
+        on_event: called with every event, see `gatewise.comparison.run.events`.
 
     Raises:
         OptionError: too long, a metric that the task lacks, an unreachable cluster, a cell that processes cannot find.
-        RunError: the folder holds something else, or another comparison is under way in it.
+        RunError: the folder holds something else, or another comparison is running in it.
         DataError: the data cannot be used.
         StorageError: the folder cannot be written.
     """
     from gatewise.training.registry import kind_of
 
-    told = on_event or _say_nothing
+    listener = on_event or _ignore
     _check(plan, jobs, margin)
     plan = _with_own_cells(plan, jobs, cluster)
     kind = kind_of(plan.task)
@@ -82,48 +82,48 @@ def run_plan(
     metric = kind.measure(datasets[plan.points[-1]])
     _check_metric(plan, metric)
     code = code_version((variant_settings(cell, plan.task)["cell"] for cell in plan.cells), plan.task)
-    plan, threads, code = _as_begun(plan, folder, jobs, cluster, code, old_code=old_code)
+    plan, threads, code = _continued(plan, folder, jobs, cluster, code, old_code=old_code)
     make_folder(folder)
     with hold_folder(folder):
         prints = {str(point): dataset.fingerprint for point, dataset in datasets.items()}
         resumed = claim_folder(folder, plan, fingerprint=prints, code=code)
         for place in ("runs", "measurements", "live"):
             make_folder(folder / place)
-        told(DataReady(plan, datasets[plan.points[-1]], folder, resumed, metric))
+        listener(DataReady(plan, datasets[plan.points[-1]], folder, resumed, metric))
         if cluster is not None:
             from gatewise.comparison.run.cluster import check_cluster
 
             jobs = check_cluster(cluster, folder)
-        work = _workplace(
-            plan, kind, datasets, folder, code, threads, told, metric, jobs=jobs, cluster=cluster, storage=storage
+        context = _execution_context(
+            plan, kind, datasets, folder, code, threads, listener, metric, jobs=jobs, cluster=cluster, storage=storage
         )
-        told(_ready(plan, work, jobs, cluster, yes=yes))
-        outcome = execute(plan, work)
+        listener(_ready(plan, context, jobs, cluster, yes=yes))
+        outcome = execute(plan, context)
         if cost:
-            told(Measuring(len(plan.cells)))
-            measure_runs(plan, work, outcome)
+            listener(Measuring(len(plan.cells)))
+            measure_runs(plan, context, outcome)
         record = _record(plan, kind, datasets, folder, outcome, margin)
         write_text(folder / RECORD_FILE, compact_json(record) + "\n")
         shutil.rmtree(folder / "live", ignore_errors=True)
     return Comparison(folder, record)
 
 
-def _workplace(
+def _execution_context(
     plan: Plan,
     kind: Any,
     datasets: Mapping[Any, Any],
     folder: Path,
     code: str,
     threads: int,
-    told: ComparisonListener,
+    listener: ComparisonListener,
     metric: Measure,
     *,
     jobs: int,
     cluster: str | None,
     storage: str | None,
-) -> Workplace:
+) -> ExecutionContext:
     first = datasets[plan.points[0]].fingerprint[:8]
-    return Workplace(
+    return ExecutionContext(
         folder,
         datasets,
         metric,
@@ -131,14 +131,14 @@ def _workplace(
         code,
         threads,
         Budget(plan, datasets, folder, threads, 1 if cluster is not None else jobs),
-        Pool(folder, jobs, cluster, told),
+        Pool(folder, jobs, cluster, listener),
         TuningLog(folder, storage, f"{plan.data} {first}", wanted=plan.search is not None),
-        told,
+        listener,
     )
 
 
-def _say_nothing(event: ComparisonEvent) -> None:
-    """Nobody listens."""
+def _ignore(event: ComparisonEvent) -> None:
+    """The listener of a comparison without one."""
 
 
 def _check(plan: Plan, jobs: int, margin: float | None) -> None:
@@ -175,12 +175,12 @@ def _check_metric(plan: Plan, metric: Measure) -> None:
         raise OptionError(
             f"{plan.task} has no metric {asked!r} to choose settings by",
             expected=f"{metric.name} or loss",
-            fix=f"leave --metric away, or use --metric {metric.name}",
+            fix=f"omit --metric, or use --metric {metric.name}",
         )
 
 
 def _load(plan: Plan, kind: Any) -> dict[Any, Any]:
-    """The data at each point of the axis, read once where it does not change them."""
+    """The data at each point of the axis; equal data specs are read once."""
     found: dict[Any, Any] = {}
     read: dict[str, Any] = {}
     for point in plan.points:
@@ -191,10 +191,10 @@ def _load(plan: Plan, kind: Any) -> dict[Any, Any]:
     return found
 
 
-def _as_begun(
+def _continued(
     plan: Plan, folder: Path, jobs: int, cluster: str | None, code: str, *, old_code: bool
 ) -> tuple[Plan, int, str]:
-    """Settle the number of threads, on which the last bits depend: a folder that was begun goes on with its own."""
+    """Fix the number of threads, on which the last bits depend: a folder that holds a plan keeps its own."""
     from gatewise.training.environment import usable_cores
 
     held = held_plan(folder)
@@ -208,26 +208,31 @@ def _as_begun(
     return dataclasses.replace(plan, settings={**plan.settings, "threads": threads}), int(threads), code
 
 
-def _ready(plan: Plan, work: Workplace, jobs: int, cluster: str | None, *, yes: bool) -> PlanReady:
-    """Freeze the plan: what it is, and how long it will take."""
+def _ready(plan: Plan, context: ExecutionContext, jobs: int, cluster: str | None, *, yes: bool) -> PlanReady:
+    """Freeze the plan and estimate its time."""
     from gatewise.comparison.run.estimate import estimate_seconds
 
     point = plan.points[-1]
-    keep_dataset(plan.task, plan.spec(plan.cells[0], 0, None, point).data, work.datasets[point])
+    keep_dataset(plan.task, plan.spec(plan.cells[0], 0, None, point).data, context.datasets[point])
     widths = {}
     if plan.match == "parameters":
-        widths = {cell: int(work.budget.chosen(cell, point, {})["hidden_size"]) for cell in plan.cells}
+        widths = {cell: int(context.budget.chosen(cell, point, {})["hidden_size"]) for cell in plan.cells}
     seconds = None
     with contextlib.suppress(TrainingError):
-        seconds = estimate_seconds(plan, work, jobs)
+        seconds = estimate_seconds(plan, context, jobs)
     if seconds is not None and seconds > _WEEK and not yes:
         raise OptionError(
-            "the plan would not end this week",
+            "the plan would take more than a week",
             expected="less than 7 days",
             got=f"{plan.trainings:,} trainings, about {seconds / 86400:,.0f} days",
             fix="make the grid smaller, use --search tpe --trials 30, or add --yes",
         )
-    return PlanReady(plan, plan.trainings, seconds, jobs, work.threads, describe_place(jobs, cluster), widths)
+    epochs = None
+    if plan.base(point).training.epochs is None and plan.match != "time":
+        with contextlib.suppress(TrainingError):
+            epochs = context.budget.epochs(plan.spec(plan.cells[0], plan.seeds[0], None, point), point)
+    where = describe_place(jobs, cluster)
+    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs)
 
 
 def _record(

@@ -1,7 +1,7 @@
 """Chooses each cell's settings on the validation part: a grid, or Optuna's samplers, under the same budget.
 
-A search can be taken up anywhere and ends the same: what is asked depends on the search's seed, the trial's number and
-the trials of the generations before, and on nothing else. Trials of one generation are independent, so that they can
+A search can be resumed anywhere and ends the same: what is asked depends only on the search's seed, the trial's
+number and the trials of the generations before. Trials of one generation are independent, so that they can
 run at the same time.
 """
 
@@ -27,7 +27,7 @@ class CellSearch:
     """The search for one cell, at one point of the axis.
 
     Args:
-        search: what is asked for.
+        search: method, budget and space.
         cell: the variant.
         point: value of the axis, or None.
         higher_is_better: direction of the metric.
@@ -60,7 +60,7 @@ class CellSearch:
         return new
 
     def tell(self, figures: Sequence[float | None]) -> None:
-        """Say what the trials of the generation reached on the validation part; None for one that failed."""
+        """Record the validation figures of the generation's trials; None for one that failed."""
         self.figures += list(figures)
         for trial, figure in zip(self._waiting, figures, strict=bool(self._waiting)):
             self._tell_study(trial, figure)
@@ -74,13 +74,13 @@ class CellSearch:
             TrainingError: every trial failed.
         """
         sign = 1.0 if self.higher_is_better else -1.0
-        told = [(number, sign * figure) for number, figure in enumerate(self.figures) if figure is not None]
-        if not told:
+        finite = [(number, sign * figure) for number, figure in enumerate(self.figures) if figure is not None]
+        if not finite:
             raise TrainingError(f"every trial of {self.cell} failed", fix="choose other values for the grid")
-        return max(told, key=lambda pair: (pair[1], -pair[0]))[0]
+        return max(finite, key=lambda pair: (pair[1], -pair[0]))[0]
 
     def _ask(self, number: int) -> dict[str, Any]:
-        """Draw one trial's settings with a generator that belongs to its number."""
+        """Draw one trial's settings with a generator seeded by its number."""
         import optuna
 
         if self._study is None:
@@ -94,8 +94,8 @@ class CellSearch:
     def _sampler(self, number: int) -> Any:
         import optuna
 
-        told = f"{self.search.seed}/{self.cell}/{self.point}/{number}"
-        seed = int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
+        identity = f"{self.search.seed}/{self.cell}/{self.point}/{number}"
+        seed = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:4], "big")
         if self.search.method == "random":
             return optuna.samplers.RandomSampler(seed=seed)
         with warnings.catch_warnings():

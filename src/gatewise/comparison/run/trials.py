@@ -1,4 +1,4 @@
-"""A trial: one training or baseline of a comparison, known by a hash of all that its result depends on."""
+"""A trial: one training or baseline of a comparison, identified by a hash of all that its result depends on."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ __all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
 _PACKAGES = ("kernels", "nn", "data", "statistics", "training", "kinds")
 _SOURCES = (".py", ".cpp", ".h")
 _BUILT = (".so", ".dll", ".dylib")
+_NOT_TRAINED_WITH = ("report.py",)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Trial:
         phase: ``tuning`` (settings are being chosen; the test part is not touched), ``final`` or ``baseline``.
         spec: the run.
         key: hash of all that the result depends on, see `trial_key`.
-        settings: what was chosen for it.
+        settings: those chosen for it.
         point: value of the axis, or None.
     """
 
@@ -68,7 +69,7 @@ class Trial:
 
 
 def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None = None) -> str:
-    """The hash by which a finished trial is found again.
+    """The hash that identifies a finished trial.
 
     Args:
         spec: the run.
@@ -93,12 +94,12 @@ def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None =
 def code_version(cells: Iterable[str] = (), task: str | None = None) -> str:
     """A hash of the code that a training's result depends on.
 
-    It covers the sources of Gatewise from kernels to training, which kernels are built, the version of torch, a kernel
-    that was forced, and the cells of one's own that take part.
+    It covers the sources of Gatewise from kernels to training, which kernels are built, the version of torch, a forced
+    kernel, and the user's own cells that take part.
 
     Args:
         cells: names of registered cells.
-        task: the kind of problem; the sources of one from another package count too.
+        task: the kind of problem; the sources of one from another package are included.
 
     Example:
         >>> len(code_version()), code_version() == code_version(["gru"])
@@ -161,9 +162,11 @@ def _sources_of(home: Path, paths: Iterable[Path]) -> str:
     """A hash of sources and of which kernels are built."""
     found = hashlib.sha256()
     for path in paths:
+        if path.name in _NOT_TRAINED_WITH:  # a kind's part of the report: no result depends on it
+            continue
         if path.suffix in _SOURCES:
             found.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes())
         elif path.suffix in _BUILT:
-            # a build differs from machine to machine in its bytes, not in what it computes
+            # builds differ in their bytes between machines, not in what they compute
             found.update(path.name.encode())
     return found.hexdigest()

@@ -1,7 +1,7 @@
-"""Writes what a search did into an Optuna storage: a journal in the folder, or a database that others share.
+"""Writes the trials of a search into an Optuna storage: a journal in the folder, or a shared database.
 
-The folder's measurements are the truth; the storage is a copy of them that `optuna-dashboard` can show, and from which
-a comparison on another machine takes the trials that it would have to repeat.
+The folder's measurements are authoritative; the storage is a copy that `optuna-dashboard` can show and from which a
+comparison on another machine reuses trials.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class TuningLog:
         folder: the comparison's.
         url: of a database, as SQLAlchemy reads it: ``sqlite:///trials.db``, ``postgresql://...``; None: the journal.
         name: beginning of the studies' names.
-        wanted: whether there is a search at all.
+        wanted: whether the plan has a search.
 
     Raises:
         StorageError: the database does not answer.
@@ -46,7 +46,7 @@ class TuningLog:
             self._read()
 
     def fetch(self, folder: Path, trial: Trial) -> None:
-        """Take over what the storage knows of a trial, if it does."""
+        """Save a trial's result from the storage, if it has one."""
         entry = self._found.get(trial.key)
         if entry is not None:
             save_measurement(folder, trial, entry)
@@ -90,7 +90,7 @@ class TuningLog:
         return f"{self.name}: {cell}" + ("" if point is None else f" at {point}")
 
     def _read(self) -> None:
-        """What finished trials the storage knows, by key."""
+        """Read the storage's finished trials, by key."""
         for study in self._open.get_all_studies():
             for trial in self._open.get_all_trials(study._study_id, deepcopy=False):
                 entry = trial.user_attrs.get(_ENTRY)
@@ -117,7 +117,7 @@ class TuningLog:
         return optuna.storages.JournalStorage(JournalFileBackend(str(place)))
 
     def _mend(self, place: Path) -> None:
-        """Clear away what a killed process left: its lock, and a last line that is not whole."""
+        """Remove what a killed process left: its lock and an incomplete last line."""
         place.with_name(place.name + ".lock").unlink(missing_ok=True)
         if place.exists():
             content = place.read_bytes()

@@ -1,4 +1,4 @@
-"""Carries out one trial, in whatever process it finds itself, and leaves its measurement on disk."""
+"""Runs one trial in the present process and saves its measurement."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
 
 __all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "load_dataset", "run_trial"]
 
-_SECONDS_BETWEEN_WORDS = 0.5
+_SECONDS_BETWEEN_REPORTS = 0.5
 _one_at_a_time = threading.RLock()
 _datasets: dict[Any, Any] = {}
-Told = Callable[[TrialStatus], None]
+StatusListener = Callable[[TrialStatus], None]
 
 
 @dataclass(frozen=True)
 class Task:
-    """A trial and what a process needs to carry it out.
+    """A trial and what a process needs to run it.
 
     Attributes:
-        trial: which.
+        trial: the trial.
         data: the data spec with which the data are loaded; a path in it is absolute.
         folder: the comparison's folder, absolute; every process has to see it under this name.
-        fingerprint: what the data must have.
+        fingerprint: expected of the data.
         threads: CPU threads.
         imports: modules that register cells.
     """
@@ -52,17 +52,17 @@ class Task:
     imports: tuple[str, ...] = ()
 
 
-def run_trial(task: Task, told: Told | None = None) -> str:
-    """Carry out a trial, unless its measurement is there already.
+def run_trial(task: Task, listener: StatusListener | None = None) -> str:
+    """Run a trial, unless its measurement exists already.
 
-    Whatever goes wrong in the trial itself is its result, with the reason; what goes wrong around it is raised.
+    An error of the trial itself is saved as its result; errors of folder or data are raised.
 
     Args:
         task: the trial.
-        told: is told where it stands; None: a small file in ``live/`` says so.
+        listener: called with its progress; None: the progress is written to a file in ``live/``.
 
     Returns:
-        The trial's folder name, under which its measurement lies.
+        The trial's folder name, which its measurement has too.
 
     Raises:
         StorageError: the folder cannot be written, or the disk is full.
@@ -72,18 +72,18 @@ def run_trial(task: Task, told: Told | None = None) -> str:
     from gatewise.training.interruption import Interrupted
 
     trial, folder = task.trial, Path(task.folder)
-    live = _LiveFile(folder / "live" / f"{trial.folder}.json") if told is None else None
-    say = told or live
-    assert say is not None
+    live = _LiveFile(folder / "live" / f"{trial.folder}.json") if listener is None else None
+    report = listener or live
+    assert report is not None
     # torch's random state and thread count belong to the process: threads of one cluster worker take turns
     with _one_at_a_time, hold_run(folder / "live" / f"{trial.folder}.lock"):
         if saved_measurement(folder, trial) is not None:
             return trial.folder
-        say(TrialStatus(trial.name))
+        report(TrialStatus(trial.name))
         began = time.perf_counter()
         try:
             import_modules(task.imports)
-            entry, contributions = _carry_out(task, _dataset(task), say)
+            entry, contributions = _execute(task, _dataset(task), report)
             entry = dataclasses.replace(entry, wall_seconds=time.perf_counter() - began)
             save_measurement(folder, trial, entry, contributions)
         except (StorageError, DataError, Interrupted):
@@ -97,7 +97,7 @@ def run_trial(task: Task, told: Told | None = None) -> str:
 
 
 def failed_entry(trial: Trial, error: BaseException | str) -> Failure:
-    """What the record says of a trial that could not be finished."""
+    """The record's entry for a trial that failed."""
     if isinstance(error, str):
         kind, words = "killed", error
     else:
@@ -112,7 +112,7 @@ def failed_entry(trial: Trial, error: BaseException | str) -> Failure:
 
 @contextmanager
 def limited_threads(count: int) -> Iterator[None]:
-    """Give torch and the numerical libraries the same number of threads for a while."""
+    """Limit torch and the numerical libraries to the same number of threads within this context."""
     import torch
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -125,14 +125,14 @@ def limited_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _carry_out(task: Task, dataset: Any, say: Told) -> tuple[Run, Any]:
+def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any]:
     from gatewise.training.registry import kind_of
 
     trial = task.trial
     kind = kind_of(trial.spec.task)
     if trial.phase == "baseline":
         return _baseline(task, kind, dataset)
-    result = _trained(task, dataset, kind.measure(dataset).name, say)
+    result = _trained(task, dataset, kind.measure(dataset).name, report)
     best = result.best
     entry = {
         **_named(trial),
@@ -192,13 +192,13 @@ def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Run, Any]:
 
 
 def _finite(contributions: Any) -> Any:
-    """What each test example contributes, if it is a number: a model that answers with none has failed."""
+    """The contributions of the test examples; a model with any that is not finite has failed."""
     import numpy as np
 
     finite = np.isfinite(contributions)
     if not finite.all():
         raise TrainingError(
-            "the answers to the test examples are NaN or infinite",
+            "the predictions for the test examples are NaN or infinite",
             expected="finite numbers",
             got=f"{np.size(finite) - np.count_nonzero(finite):,} of {np.size(finite):,} are not",
             fix="a smaller learning rate or norm of the gradient; values of moderate size",
@@ -206,14 +206,14 @@ def _finite(contributions: Any) -> Any:
     return contributions
 
 
-def _trained(task: Task, dataset: Any, metric: str, say: Told) -> Any:
-    """Train, or go on; a damaged run folder is cleared away once and the run begun anew."""
+def _trained(task: Task, dataset: Any, metric: str, report: StatusListener) -> Any:
+    """Train or resume; a damaged run folder is deleted once and the run starts again."""
     from gatewise.training import train_run
 
     trial, folder = task.trial, Path(task.folder)
     place = folder / str(trial.run_folder)
     with _PretrainingTurn(folder, wanted=trial.spec.pretraining is not None) as turn:
-        listener = _Listener(trial.name, metric, say, turn.over)
+        listener = _Listener(trial.name, metric, report, turn.finish)
         shared = folder / "pretraining" if trial.spec.pretraining is not None else None
         try:
             return train_run(trial.spec, dataset, place, on_event=listener, pretrained=shared)
@@ -235,7 +235,7 @@ def _named(trial: Trial) -> dict[str, Any]:
 
 
 def _dataset(task: Task) -> Any:
-    """The data, read once per process; those of the comparison, or an error."""
+    """The comparison's data, read once per process; an error if they changed."""
     found = load_dataset(task.trial.spec.task, task.data)
     if found.fingerprint != task.fingerprint:
         _datasets.clear()
@@ -260,13 +260,13 @@ def load_dataset(task: str, data: Any) -> Any:
 
 
 def keep_dataset(task: str, data: Any, dataset: Any) -> None:
-    """Give this process data that are read already."""
+    """Cache data that this process has already read."""
     _datasets.clear()
     _datasets[(task, repr(data))] = dataset
 
 
 def _refuse_full_disk(error: BaseException, folder: Path) -> None:
-    """A full disk is no property of a trial, in whatever clothes its error comes."""
+    """Raise a full disk as a StorageError: it is no property of the trial, whatever the error's class."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in (28, 122):
@@ -275,12 +275,12 @@ def _refuse_full_disk(error: BaseException, folder: Path) -> None:
 
 
 class _Listener:
-    """Turns the loop's events into words, twice a second at most."""
+    """Turns the training loop's events into status reports, at most two per second."""
 
-    def __init__(self, name: str, metric: str, say: Told, pretrained: Callable[[], None]) -> None:
+    def __init__(self, name: str, metric: str, report: StatusListener, pretrained: Callable[[], None]) -> None:
         self.status = TrialStatus(name)
-        self.metric, self.say, self.pretrained = metric, say, pretrained
-        self.spoke = 0.0
+        self.metric, self.report, self.pretrained = metric, report, pretrained
+        self.last_report = 0.0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
@@ -295,7 +295,7 @@ class _Listener:
                 kernel=event.kernel.get("implementation", ""),
                 resumed=event.resumed_from_epoch,
             )
-            self._speak()
+            self._emit()
         elif isinstance(event, StepDone):
             self._change(
                 epoch=event.epoch,
@@ -304,22 +304,22 @@ class _Listener:
                 rate=event.examples_per_second,
                 seconds_left=event.seconds_left,
             )
-            if time.monotonic() - self.spoke >= _SECONDS_BETWEEN_WORDS:
-                self._speak()
+            if time.monotonic() - self.last_report >= _SECONDS_BETWEEN_REPORTS:
+                self._emit()
         elif isinstance(event, EpochDone):
             self._change(figure=event.record.validation.get(self.metric))
-            self._speak()
+            self._emit()
 
     def _change(self, **what: Any) -> None:
         self.status = dataclasses.replace(self.status, **what)
 
-    def _speak(self) -> None:
-        self.spoke = time.monotonic()
-        self.say(self.status)
+    def _emit(self) -> None:
+        self.last_report = time.monotonic()
+        self.report(self.status)
 
 
 class _LiveFile:
-    """Says where a trial stands in a small file."""
+    """Writes a trial's progress into a file."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -344,11 +344,11 @@ class _PretrainingTurn:
             self._hold.__enter__()
         return self
 
-    def over(self) -> None:
-        """The language model is there."""
+    def finish(self) -> None:
+        """Release the lock: the language model is trained."""
         if self._hold is not None:
             self._hold.__exit__(None, None, None)
             self._hold = None
 
     def __exit__(self, *_: object) -> None:
-        self.over()
+        self.finish()

@@ -114,7 +114,7 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
 
 
 def speed(facts: Facts, rule: str) -> str:
-    """Which cell trains fastest and which answers fastest, and what that gives up."""
+    """Which cell trains fastest and which answers fastest, and what that costs in quality."""
     fastest, _ = facts.least(lambda cell: cell.time)
     slowest = max(facts.cells, key=lambda cell: cell.time)
     if rule == "speed-alike":
@@ -138,7 +138,7 @@ def speed(facts: Facts, rule: str) -> str:
 
 
 def size(facts: Facts, rule: str) -> str:
-    """Which cell is smallest, and what that gives up."""
+    """Which cell is smallest, and what that costs in quality."""
     smallest, others = facts.least(lambda cell: cell.parameters)
     words = _size(min(smallest, key=lambda cell: cell.parameters or 0))
     if rule == "size-alike":
@@ -217,7 +217,7 @@ def caveat(facts: Facts, rule: str) -> str:
             f"{facts.scale.title}. Use --seeds 3 or more to include that."
         )
     if rule == "two-seeds":
-        return "Two seeds tell little about the spread between seeds; three or more are better."
+        return "Two seeds say little about the spread between seeds; three or more are better."
     used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
     return f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone."
 

@@ -21,7 +21,7 @@ class TfidfBaseline(Baseline):
     reason: ClassVar[str] = "linear model of words and word pairs"
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training texts."""
+        """Fit on the training texts."""
         self._model = TfidfLogisticRegression().fit(list(dataset.train.texts), dataset.train.labels)
 
     @property

@@ -1,4 +1,4 @@
-"""What the commands `predict` and `evaluate` do with a text classifier."""
+"""The commands `predict` and `evaluate` of a text classifier."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def evaluate(classifier: TrainedClassifier, request: Request) -> None:
 
 
 def _check_texts(texts: Sequence[str]) -> None:
-    """Refuse what a shell's pattern or an empty variable leaves among the texts."""
+    """Refuse empty texts and run folders, which shell patterns or empty variables produce."""
     for text in texts:
         if not text.strip():
-            raise DataError("a text is empty", fix="leave it out")
+            raise DataError("a text is empty", fix="omit it")
         if len(text) < 250 and (Path(text) / "result.json").exists():
             raise OptionError(f"{text} is a run folder, not a text", expected="one run folder", fix="name one run only")
 
@@ -80,8 +80,8 @@ def _show(classifier: TrainedClassifier, texts: Sequence[str], as_json: bool) ->
         best = int(row.argmax())
         if as_json:
             shares = {name: float(share) for name, share in zip(names, row, strict=True)}
-            answer = {"label": names[best], "probability": float(row[best]), "probabilities": shares}
-            typer.echo(json.dumps(answer, ensure_ascii=False))
+            prediction = {"label": names[best], "probability": float(row[best]), "probabilities": shares}
+            typer.echo(json.dumps(prediction, ensure_ascii=False))
         else:
             typer.echo(f"{names[best]:<{width}}  {100 * row[best]:5.1f} %  {_short(text)}")
 
@@ -152,7 +152,7 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
         style="bold",
     )
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
-    table.add_column(Text("labelled ↓ answered →"))
+    table.add_column(Text("true ↓ predicted →"))
     for name in (*names, "F1"):
         table.add_column(Text(name), justify="right")
     for name, row in zip(names, metrics["confusion"], strict=True):

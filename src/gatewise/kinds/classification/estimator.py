@@ -61,12 +61,12 @@ class TextClassifier(  # type: ignore[misc]
         unlabelled: Iterable[str] | None = None,
         on_event: Listener | None = None,
     ) -> TextClassifier:
-        """Learn from labelled texts.
+        """Fit on labelled texts.
 
         Args:
-            texts: N texts; a text that comes several times is learnt once.
+            texts: N texts; repeated texts count once.
             labels: N labels: strings, whole numbers, booleans.
-            validation_data: texts and labels that decide when to stop; None: a tenth of the texts, chosen by content.
+            validation_data: texts and labels for early stopping; None: a tenth of the texts, chosen by content.
             unlabelled: further texts to pre-train on.
             on_event: called with each training event.
 
@@ -94,7 +94,7 @@ class TextClassifier(  # type: ignore[misc]
         return chosen
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that inputs are texts."""
+        """Declare to scikit-learn that inputs are texts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.one_d_array = True
@@ -120,11 +120,11 @@ def _dataset(
     texts: Iterable[str], labels: Iterable[Any], validation_data: tuple[Iterable[str], Iterable[Any]] | None
 ) -> tuple[npt.NDArray[Any], TextDataset]:
     """Check texts and labels and hold the validation part out."""
-    given, answers = _as_texts(texts), _as_labels(labels)
-    _check_sizes(given, answers, "training")
-    classes, indices = np.unique(answers, return_inverse=True)
+    given, given_labels = _as_texts(texts), _as_labels(labels)
+    _check_sizes(given, given_labels, "training")
+    classes, indices = np.unique(given_labels, return_inverse=True)
     if len(classes) < 2:
-        raise DataError(f"all {len(answers):,} labels are {plain(classes[0])!r}", expected="at least two classes")
+        raise DataError(f"all {len(given_labels):,} labels are {plain(classes[0])!r}", expected="at least two classes")
     names = tuple(str(value) for value in classes)
     rows, chosen, notes = distinct_rows(given, indices.astype(np.int64))
     whole = Split(tuple(given[row] for row in rows), chosen)
@@ -180,7 +180,7 @@ def _as_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
     if values.ndim != 1:
         raise DataError("labels have more than one column", expected="one label a text")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DataError("labels have missing values", fix="leave those texts out")
+        raise DataError("labels have missing values", fix="omit those texts")
     if values.dtype.kind == "O" and len({type(value) for value in values}) > 1:
         kinds = sorted({type(value).__name__ for value in values})
         raise DataError("labels have several types", got=", ".join(kinds), fix="make them all strings, for example")
@@ -199,7 +199,7 @@ def _check_sizes(texts: Sequence[str], labels: npt.NDArray[Any], part: str) -> N
         raise DataError(
             f"{len(empty)} {part} text{'s are' if len(empty) > 1 else ' is'} empty",
             got="at place " + ", ".join(map(str, empty[:5])) + (" ..." if len(empty) > 5 else ""),
-            fix="leave them out",
+            fix="omit them",
         )
 
 

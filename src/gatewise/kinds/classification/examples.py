@@ -1,4 +1,4 @@
-"""The test texts that a model gets wrong with the greatest confidence."""
+"""The test texts that a model misclassifies with the greatest confidence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXCERPT = 600
 
 
 def wrong_examples(models: Sequence[ModelEntry], dataset: Any) -> dict[str, Any]:
-    """What a record of a classification has besides: truth, and the confidently wrong examples of all models.
+    """The details of a classification record: true classes, and the confidently wrong examples of all models.
 
     Args:
         models: of the record.
@@ -26,7 +26,7 @@ def wrong_examples(models: Sequence[ModelEntry], dataset: Any) -> dict[str, Any]
 
     Returns:
         ``truth`` (class of each test example), ``most_wrong`` (by model: the test examples that all its runs get wrong,
-        surest first) and ``examples`` (texts, shortened, each once).
+        most confident first) and ``examples`` (texts, shortened, each once).
     """
     truth = np.asarray(dataset.test.labels)
     most_wrong = {model.name: _most_wrong(model.runs, truth) for model in models}
@@ -44,16 +44,16 @@ def wrong_examples(models: Sequence[ModelEntry], dataset: Any) -> dict[str, Any]
 
 
 def _most_wrong(runs: Sequence[Run], truth: np.ndarray[Any, Any]) -> list[int]:
-    """The examples that all runs of a model get wrong, surest first."""
+    """The examples that all runs of a model get wrong, most confident first."""
     given = np.mean([run.predictions["truth_probability"] for run in runs], axis=0)
     right = np.array([np.asarray(run.predictions["predicted"]) == truth for run in runs])
     always = np.flatnonzero(~right.any(axis=0))
-    surest = always[np.argsort(given[always], kind="stable")][:_WRONG_SHOWN]
-    return [int(index) for index in surest]
+    most_confident = always[np.argsort(given[always], kind="stable")][:_WRONG_SHOWN]
+    return [int(index) for index in most_confident]
 
 
 def _excerpt(text: str) -> str:
-    """Beginning and end of a text in one line: what a review concludes stands at its end."""
+    """Beginning and end of a text in one line: the conclusion of a review is at its end."""
     line = " ".join(re.sub(r"<br\s*/?>", " ", text).split())
     if len(line) <= _EXCERPT:
         return line

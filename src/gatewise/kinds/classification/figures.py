@@ -16,7 +16,11 @@ from gatewise.statistics.measure import Mean
 __all__ = ["ACCURACY", "ClassificationMetrics", "classification_metrics", "majority"]
 
 ACCURACY = Mean(
-    "accuracy", "accuracy", higher_is_better=True, percent=True, contribution="1 if the text's class was found, else 0"
+    "accuracy",
+    "accuracy",
+    higher_is_better=True,
+    percent=True,
+    contribution="1 if the predicted class is right, else 0",
 )
 
 

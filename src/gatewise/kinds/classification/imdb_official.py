@@ -45,11 +45,11 @@ def is_official_folder(path: Path) -> bool:
 
 
 def load_official(path: Path, origin: str) -> TextDataset:
-    """Read the official split; the validation part is held out of the training part, films kept apart.
+    """Read the official split; the validation part is held out of the training part, films separated.
 
     Args:
         path: the folder ``aclImdb``, or an archive of it (``.tar.gz``, ``.tgz``, ``.tar``), which is not unpacked.
-        origin: how the path was found, for ``source``.
+        origin: of the path, for ``source``.
 
     Raises:
         DataError: the archive is damaged, has the wrong checksum, has links or paths that leave its folder,
@@ -68,7 +68,7 @@ def load_official(path: Path, origin: str) -> TextDataset:
         if found is not None:
             text = decode(content, f"{path}: {name}")
             if not text.strip() or len(text) > MAX_CHARACTERS:
-                raise DataError(f"{path}: {name} is {'too long' if text.strip() else 'empty'}", fix="get it anew")
+                raise DataError(f"{path}: {name} is {'too long' if text.strip() else 'empty'}", fix="download it again")
             reviews.append(_Review(found[1], int(found[2] == "pos"), found[3], text))
             continue
         listed = _FILMS.search(name)
@@ -88,7 +88,7 @@ def check_md5(path: Path) -> None:
             f"{path} has the wrong checksum",
             expected=f"MD5 {MD5}",
             got=digest.hexdigest(),
-            fix=f"the file is cut off or changed: delete it and get it anew from {URL}, or with --download",
+            fix=f"the file is cut off or changed: delete it and download it again from {URL}, or with --download",
         )
 
 
@@ -105,7 +105,7 @@ def _folder_files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _archive_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Stream the archive once; every member's name is checked, also of those that are not read."""
+    """Stream the archive once; the names of all members are checked."""
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
@@ -118,7 +118,7 @@ def _archive_files(path: Path) -> Iterator[tuple[str, bytes]]:
         raise DataError(
             f"{path} is damaged or cut off ({error})",
             expected="a tar archive of the folder aclImdb",
-            fix=f"get it anew from {URL}",
+            fix=f"download it again from {URL}",
         ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read", got=error.strerror or str(error)) from error
@@ -150,7 +150,7 @@ def _assemble(path: Path, origin: str, reviews: list[_Review], films: dict[tuple
                 raise DataError(
                     f"{path} has no {name} reviews in {part}/{name[:3]}",
                     expected="the folders train/neg, train/pos, test/neg and test/pos with .txt files",
-                    fix=f"get it anew from {URL}",
+                    fix=f"download it again from {URL}",
                 )
     given = [review for review in reviews if review.part == "train"]
     labels = np.array([review.label for review in given], dtype=np.int64)
@@ -186,7 +186,7 @@ def _film(review: _Review, films: dict[tuple[str, int], list[str]]) -> str:
 
 
 def _hold_films_out(whole: Split, films: list[str]) -> tuple[Split, Split]:
-    """Take whole films, in the order of their hash, until the validation part is full; about balanced."""
+    """Hold out whole films, in the order of their hash, until the validation part is full; about balanced."""
     wanted = min(_VALIDATION, max(2, len(whole.texts) // 10))
     by_film: dict[str, list[int]] = {}
     for row, film in enumerate(films):

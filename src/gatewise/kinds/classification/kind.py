@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
-from gatewise.kinds.classification.spec import USUAL_WITH_PRETRAINING, DataSpec, ModelSpec, PretrainingSpec
+from gatewise.kinds.classification.spec import DEFAULTS_WITH_PRETRAINING, DataSpec, ModelSpec, PretrainingSpec
 from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -33,7 +33,7 @@ class ClassificationKind(Kind):
     data_spec: ClassVar[type[Spec]] = DataSpec
     model_spec: ClassVar[type[Spec]] = ModelSpec
     pretraining_spec: ClassVar[type[Spec] | None] = PretrainingSpec
-    usual_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = USUAL_WITH_PRETRAINING
+    defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "pretraining")
     estimators: ClassVar[Mapping[str, str]] = {"TextClassifier": "gatewise.kinds.classification.estimator"}
@@ -50,13 +50,13 @@ class ClassificationKind(Kind):
         return 1 if path.suffix.lower() in _TABLES or path.is_dir() else 0
 
     def check(self, spec: RunSpec) -> None:
-        """Refuse a pre-training that this network cannot have, and texts for one that is not asked for."""
+        """Refuse pre-training that this network does not support, and unlabelled texts without pre-training."""
         data, model = spec.data, spec.model
         if spec.pretraining is None and data.unlabelled is not None:
             raise OptionError(
                 "texts without labels are for pre-training only",
                 got=f"--unlabelled {data.unlabelled}",
-                fix="add --pretrain, or leave --unlabelled away",
+                fix="add --pretrain, or omit --unlabelled",
             )
         if spec.pretraining is not None and model.bidirectional and model.num_layers > 1:
             raise OptionError(
@@ -64,7 +64,7 @@ class ClassificationKind(Kind):
                 "already seen the word that it should predict",
                 expected="one bidirectional layer, or layers of one direction",
                 got=f"{model.num_layers} bidirectional layers",
-                fix="--num-layers 1, or leave --bidirectional or --pretrain away",
+                fix="--num-layers 1, or omit --bidirectional or --pretrain",
             )
 
     def load(self, data: Any) -> TextDataset:
@@ -113,21 +113,21 @@ class ClassificationKind(Kind):
         return ACCURACY
 
     def judgement(self, dataset: Any) -> Judgement:
-        """Always naming the most frequent class of the training part is trivial."""
+        """Trivial: always predicting the most frequent class of the training part."""
         from gatewise.kinds.classification.figures import majority
 
         label, share = majority(dataset)
-        return Judgement(trivial=None if share is None else (f"always answering '{label}'", share))
+        return Judgement(trivial=None if share is None else (f"always predicting '{label}'", share))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
-        """Class names, and what naming the most frequent class of the training part would give on the test part."""
+        """Class names, and the accuracy of the most frequent training class on the test part."""
         from gatewise.kinds.classification.figures import majority
 
         label, share = majority(dataset)
         return {"label_names": list(dataset.label_names), "majority": {"label": label, "accuracy": share}}
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
-        """The true classes, and the texts that models get wrong with the greatest confidence."""
+        """The true classes, and the texts that models misclassify with the greatest confidence."""
         from gatewise.kinds.classification.examples import wrong_examples
 
         return wrong_examples(models, dataset)

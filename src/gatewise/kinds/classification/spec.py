@@ -9,19 +9,19 @@ from typing import Any
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["POOLINGS", "USUAL_WITH_PRETRAINING", "DataSpec", "ModelSpec", "PretrainingSpec"]
+__all__ = ["DEFAULTS_WITH_PRETRAINING", "POOLINGS", "DataSpec", "ModelSpec", "PretrainingSpec"]
 
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
-USUAL_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
+DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400},
     "training": {"warm_up": 0.1},
 }
-"""Settings of the classifier whose usual value differs where it is pre-trained."""
+"""Settings of the classifier whose default differs with pre-training."""
 
 
 @dataclass(frozen=True)
 class DataSpec(Spec):
-    """Which texts a run learns from.
+    """Which texts a run is trained on.
 
     Example:
         >>> DataSpec("reviews.csv", text="review", label="sentiment").label
@@ -35,7 +35,7 @@ class DataSpec(Spec):
     label: str | None = setting(None, "Column of the labels; the column called label if not given.", reads=True)
     test: str | None = setting(None, "Second file, used only for testing; else a part is held out.", is_path=True)
     examples: int | None = setting(
-        None, "Examples to learn from, at most, chosen by content; validation and test stay whole.", minimum=10
+        None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )
     unlabelled: str | None = setting(None, "File with further texts, one a line, for --pretrain.", is_path=True)
     download: bool = common.download()
@@ -66,7 +66,7 @@ class ModelSpec(Spec):
         choices=POOLINGS,
     )
     dropout: float = common.dropout(0.5)
-    word_dropout: float = common.dropout(0.1, "Probability of blanking a whole word while training.")
+    word_dropout: float = common.dropout(0.1, "Probability of zeroing a whole word while training.")
     vocabulary_size: int = common.vocabulary_size(20_000)
     max_tokens: int = setting(256, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
 
@@ -75,10 +75,10 @@ class ModelSpec(Spec):
 class PretrainingSpec(Spec):
     """The language model that a classifier starts from (Dai and Le, 2015), and how it is fine-tuned.
 
-    Embedding and recurrent layers first learn to predict the words of the training texts (and of the unlabelled ones,
-    see `DataSpec`) from their neighbours; then the classifier learns as `TrainingSpec` says. Slanted triangular rates
-    (Howard and Ruder, 2018) are ``warm_up`` with the ``linear`` schedule there, concatenated pooling is the model's
-    ``last+mean+max``. The language model's rate climbs for a fiftieth of the steps and falls to zero.
+    Embedding and recurrent layers are first trained to predict the words of the training texts (and of the unlabelled
+    ones, see `DataSpec`) from their neighbours; then the classifier is trained as `TrainingSpec` says. Slanted
+    triangular rates (Howard and Ruder, 2018) are ``warm_up`` with the ``linear`` schedule there, concatenated pooling
+    is the model's ``last+mean+max``. The language model's rate climbs for a fiftieth of the steps and falls to zero.
 
     Example:
         >>> PretrainingSpec(pretraining_steps=4)

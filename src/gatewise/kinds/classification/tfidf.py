@@ -1,4 +1,4 @@
-"""The honest neighbour of every recurrent text classifier: TF-IDF with logistic regression."""
+"""The baseline of every recurrent text classifier: TF-IDF with logistic regression."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class TfidfLogisticRegression:
         self.inverse_regularisation = inverse_regularisation
 
     def fit(self, texts: Sequence[str], labels: npt.ArrayLike) -> TfidfLogisticRegression:
-        """Learn from texts and labels (N,), indices 0 to C-1."""
+        """Fit on texts and labels (N,), indices 0 to C-1."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
-        # what is in one or two texts hardly carries over to others; in small data it is all there is
+        # features of one or two texts hardly generalise; small data have no others
         rare = 3 if len(texts) >= 5_000 else 1
         self._vectoriser: Any = TfidfVectorizer(
             ngram_range=(1, 2), sublinear_tf=True, min_df=rare, token_pattern=r"\w+|[^\w\s]", dtype=np.float32

@@ -48,7 +48,7 @@ class TrainedClassifier(Trained):
         return _model_spec(self.spec).max_tokens
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Probabilities of each class: (N, C), columns as ``label_names``; a text's never depend on the other texts.
+        """Probabilities of each class: (N, C), columns as ``label_names``; independent of the other texts.
 
         Raises:
             DataError: one string instead of several, or something that is not a string.
@@ -93,7 +93,7 @@ class TrainedClassifier(Trained):
         return indices
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
-        """Measure on a part; contributions are 1 for each text whose class was found."""
+        """Measure on a part; contributions are 1 for each text whose class was predicted correctly."""
         split = getattr(dataset, part)
         return evaluation(self.predict_proba(list(split.texts)), split.labels, self.label_names)
 

@@ -1,4 +1,4 @@
-"""Texts without labels, for pre-training: one a line, and none that is validated or tested with."""
+"""Texts without labels, for pre-training: one a line, none of them in the validation or test part."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_unlabelled(dataset: TextDataset, texts: Sequence[str], source: str) -> 
     """Add texts without labels to a data set.
 
     A text that is in any part already is left out: one of the training part would count twice, one of the others
-    would leak what is measured with. Repeated texts count once.
+    would leak validation or test data. Repeated texts count once.
 
     Args:
         dataset: checked, split texts.
@@ -57,7 +57,7 @@ def with_unlabelled(dataset: TextDataset, texts: Sequence[str], source: str) -> 
         raise DataError(
             f"{source} has no text that is not in {dataset.name} already",
             expected="texts other than those of the data set",
-            fix="name another file with --unlabelled, or leave it away",
+            fix="name another file with --unlabelled, or omit it",
         )
     digest = hashlib.sha256(dataset.fingerprint.encode())
     for text in kept:

@@ -1,4 +1,4 @@
-"""Forecasting: windows of series in, their future out; baselines and honest figures beside the networks."""
+"""Forecasting: windows of series in, their future out; baselines and figures for networks and baselines alike."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.kinds.forecasting import neighbours
+from gatewise.kinds.forecasting import baseline_models
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import fit_scaling
@@ -20,7 +20,7 @@ __all__ = ["DriftBaseline", "PersistenceBaseline", "RidgeBaseline", "SeasonalNai
 
 
 class _ForecastBaseline(Baseline):
-    """What the four have in common."""
+    """Base of the four baselines."""
 
     def fit(self, dataset: Any) -> None:
         """Fit the scalings, which the figures need, on the training part."""
@@ -28,7 +28,7 @@ class _ForecastBaseline(Baseline):
 
     @property
     def parameters(self) -> int:
-        """None is learnt."""
+        """None is trained."""
         return 0
 
     @abstractmethod
@@ -46,14 +46,14 @@ class _ForecastBaseline(Baseline):
 
 
 class PersistenceBaseline(_ForecastBaseline):
-    """The last value, see `gatewise.kinds.forecasting.neighbours.persistence`."""
+    """The last value, see `gatewise.kinds.forecasting.baseline_models.persistence`."""
 
     name: ClassVar[str] = "persistence"
     title: ClassVar[str] = "Persistence"
-    reason: ClassVar[str] = "the last value, again and again"
+    reason: ClassVar[str] = "the last value at every step"
 
     def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
-        return neighbours.persistence(dataset, windows)
+        return baseline_models.persistence(dataset, windows)
 
 
 class SeasonalNaiveBaseline(_ForecastBaseline):
@@ -64,7 +64,7 @@ class SeasonalNaiveBaseline(_ForecastBaseline):
     reason: ClassVar[str] = "the value one season before"
 
     def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
-        return neighbours.seasonal_naive(dataset, windows)
+        return baseline_models.seasonal_naive(dataset, windows)
 
 
 class DriftBaseline(_ForecastBaseline):
@@ -75,20 +75,20 @@ class DriftBaseline(_ForecastBaseline):
     reason: ClassVar[str] = "the line through the window's first and last value"
 
     def _predict(self, dataset: SeriesDataset, windows: Windows) -> npt.NDArray[np.float64]:
-        return neighbours.drift(dataset, windows)
+        return baseline_models.drift(dataset, windows)
 
 
 class RidgeBaseline(_ForecastBaseline):
-    """A linear map of the window, see `gatewise.kinds.forecasting.neighbours.RidgeOnWindow`."""
+    """A linear map of the window, see `gatewise.kinds.forecasting.baseline_models.RidgeOnWindow`."""
 
     name: ClassVar[str] = "ridge"
     title: ClassVar[str] = "Ridge on the window"
     reason: ClassVar[str] = "linear model of the window, its penalty chosen on the validation part"
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training windows."""
+        """Fit on the training windows."""
         super().fit(dataset)
-        self._model = neighbours.RidgeOnWindow().fit(dataset, self._scalings)
+        self._model = baseline_models.RidgeOnWindow().fit(dataset, self._scalings)
 
     @property
     def parameters(self) -> int:

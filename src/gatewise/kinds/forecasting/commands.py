@@ -1,4 +1,4 @@
-"""What the command `predict` does with a forecaster: continue the series of a file, as CSV."""
+"""The command `predict` of a forecaster: continue the series of a file, as CSV."""
 
 from __future__ import annotations
 

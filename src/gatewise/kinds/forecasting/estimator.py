@@ -38,8 +38,8 @@ _SHARES = (0.85, 1.0)
 class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")):
     """Forecast series with a recurrent network; works in ``clone`` and with ``get_params`` and ``set_params``.
 
-    The last 15 % of all times decide which weights are kept. Without ``time`` the index is read, if it holds times;
-    without ``target`` all columns of numbers that are nothing else are forecast.
+    The last 15 % of all times are the validation part. Without ``time`` the index is read, if it holds times;
+    without ``target`` all numeric columns without another role are forecast.
 
     {settings}
 
@@ -60,7 +60,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
     _single: bool
 
     def fit(self, frame: pd.DataFrame | pd.Series[Any], *, on_event: Listener | None = None) -> Forecaster:
-        """Learn from series.
+        """Fit on series.
 
         Args:
             frame: a row per time (and series); or one series, indexed by time.
@@ -96,7 +96,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         Of several series, those too short to be continued are left out, with a warning that names them.
 
         Args:
-            horizon: steps; None: those trained for. Further ones read the forecasts before them.
+            horizon: steps; None: those trained for. Further steps are forecast from the forecasts before them.
             frame: series to continue, with the columns of the training; None: those of the training.
 
         Returns:
@@ -129,12 +129,12 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         return found.iloc[:, 0] if single and found.shape[1] == 1 else found
 
     def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3, *, refit: bool = True) -> pd.DataFrame:
-        """Rolling origin: fit on the past, forecast the next steps, move on (Tashman, 2000).
+        """Rolling origin: fit on the past, forecast the next steps, advance (Tashman, 2000).
 
         The last ``folds`` times ``horizon`` times of the frame are forecast, one horizon after the other, each by a
-        network trained only on what lies before; or, with ``refit=False``, all by this fitted one. Where
-        rows are missing, each forecast is set against the row of its own time; rows that lie further ahead than the
-        horizon are not measured. Without times, the rows of each series are numbered from its first.
+        network trained only on the times before; or, with ``refit=False``, all by this fitted one. Where rows are
+        missing, each forecast is compared with the row of its own time; rows beyond the horizon are not measured.
+        Without times, the rows of each series are numbered from its first.
 
         Args:
             frame: as for `fit`.

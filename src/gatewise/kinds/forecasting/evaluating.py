@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewise.errors import DataError
-from gatewise.kinds.forecasting import neighbours
+from gatewise.kinds.forecasting import baseline_models
 from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR, evaluate_forecasts
 from gatewise.kinds.forecasting.series.building import RawSeries, raw_series, split_series
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, series_fingerprint
@@ -117,7 +117,7 @@ def backtest(trained: TrainedForecaster, table: SeriesTable, name: str) -> Backt
     if in_training is None:
         notes.append("whether the network was trained on these steps is not known; the last 20 % of them are measured")
     scalings = trained.scalings_of(series)
-    naive = evaluate_forecasts(dataset, scalings, "test", neighbours.persistence(dataset, windows))
+    naive = evaluate_forecasts(dataset, scalings, "test", baseline_models.persistence(dataset, windows))
     steps = [(series[place].times, origin) for place, origin in zip(*windows, strict=True)]
     first = min(times[origin + 1] for times, origin in steps)
     last = max(times[origin + data.horizon] for times, origin in steps)

@@ -1,4 +1,4 @@
-"""A few windows with past, truth and forecast, for reports: small, and the same ones for every model."""
+"""A few windows with past, truth and forecast for reports, the same for every model."""
 
 from __future__ import annotations
 

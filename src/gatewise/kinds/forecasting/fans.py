@@ -1,4 +1,4 @@
-"""Forecasts beside what came: the end of the known past, truth, forecast and its quantiles."""
+"""Charts of forecasts: the end of the known past, truth, forecast and its quantiles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Fan:
 
     Attributes:
         past: up to the last known step.
-        truth: what came.
+        truth: of the forecast steps.
         forecast: of the same steps.
         quantiles: by probability.
         series: its name.
@@ -40,7 +40,7 @@ class Fan:
 
 
 def fan_chart(fan: Fan, style: int) -> Markup:
-    """One window: the past in ink up to step 0, the truth going on in grey, the forecast in the model's colour.
+    """One window: the past in ink up to step 0, the truth in grey, the forecast in the model's colour.
 
     Args:
         fan: the window.
@@ -67,7 +67,7 @@ def fan_chart(fan: Fan, style: int) -> Markup:
     parts.append(_line([last, *fan.forecast], 0, along, down, f"line s{style}"))
     if steps == 1:
         parts.append(marker(along(1), down(fan.forecast[0]), style))
-    return drawing("A forecast and what came", parts)
+    return drawing("A forecast and the truth", parts)
 
 
 def _points(values: Sequence[float], start: int, along: Axis, down: Axis) -> list[str]:

@@ -54,7 +54,7 @@ def evaluate_forecasts(
         Metrics: ``mean_squared_error``, ``mean_absolute_error``, ``root_mean_squared_error``,
         ``mean_absolute_scaled_error``, ``symmetric_mean_absolute_percentage_error``, ``directional_accuracy`` with
         ``directional_accuracy_interval`` (None where no direction is forecast), for one target
-        ``scaled_price_mean_squared_error`` (values brought to 0..1 by least and greatest value of the training part),
+        ``scaled_price_mean_squared_error`` (values scaled to 0..1 by least and greatest value of the training part),
         ``coverage`` (how often the truth lay below each quantile) and ``by_horizon`` (the mean squared error of each
         step). Predictions: ``by_horizon`` (every figure by step), ``by_target`` (errors in the target's own unit),
         ``fans`` (a few windows with past, truth and forecast).
@@ -66,9 +66,9 @@ def evaluate_forecasts(
     squared = (errors / deviation) ** 2
     steps = _by_step(errors, truth, forecasts, last, deviation, _of_windows(scalings, "naive_error", windows))
     moves = _directions(forecasts, truth, last)
-    hits, told = int(moves[0].sum()), int(moves[1].sum())
+    hits, counted = int(moves[0].sum()), int(moves[1].sum())
     # neighbouring windows forecast the same steps: each step is counted once
-    once = max(1, told // dataset.horizon)
+    once = max(1, counted // dataset.horizon)
     metrics: dict[str, Any] = {
         "mean_squared_error": float(squared.mean()),
         "loss": float(squared.mean()),
@@ -76,8 +76,8 @@ def evaluate_forecasts(
         "root_mean_squared_error": float(np.sqrt(squared.mean())),
         "mean_absolute_scaled_error": _mean(steps["mean_absolute_scaled_error"]),
         "symmetric_mean_absolute_percentage_error": _mean(steps["symmetric_mean_absolute_percentage_error"]),
-        "directional_accuracy": hits / told if told else None,
-        "directional_accuracy_interval": list(wilson_interval(hits / told * once, once)) if told else None,
+        "directional_accuracy": hits / counted if counted else None,
+        "directional_accuracy_interval": list(wilson_interval(hits / counted * once, once)) if counted else None,
         "n": len(truth),
     }
     if len(dataset.targets) == 1:
@@ -113,8 +113,8 @@ def _by_step(
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = np.where(naive > 0, size / naive, np.nan)
     known = np.isfinite(scaled).all()
-    hits, told = _directions(forecasts, truth, last)
-    shares = [int(hit) / int(said) if said else None for hit, said in zip(hits, told, strict=True)]
+    hits, counted = _directions(forecasts, truth, last)
+    shares = [int(hit) / int(count) if count else None for hit, count in zip(hits, counted, strict=True)]
     return {
         "mean_squared_error": squared.tolist(),
         "root_mean_squared_error": np.sqrt(squared).tolist(),
@@ -126,14 +126,14 @@ def _by_step(
 
 
 def _directions(forecasts: Array, truth: Array, last: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """By step: how many directions were right, and how many were told where the value did move: (H,), (H,)."""
-    said, moved = np.sign(forecasts - last[:, None]), np.sign(truth - last[:, None])
-    counted = (said != 0) & (moved != 0)
-    return ((said == moved) & counted).sum(axis=(0, 2)), counted.sum(axis=(0, 2))
+    """By step: correct directions, and directions forecast where the value moved: (H,), (H,)."""
+    forecast, moved = np.sign(forecasts - last[:, None]), np.sign(truth - last[:, None])
+    counted = (forecast != 0) & (moved != 0)
+    return ((forecast == moved) & counted).sum(axis=(0, 2)), counted.sum(axis=(0, 2))
 
 
 def directional_accuracy(forecasts: Array, truth: Array, last: Array) -> float | None:
-    """Share of moves whose direction, seen from the last known value, was forecast.
+    """Share of moves whose direction from the last known value was forecast correctly.
 
     Moves of zero and forecasts of no move are not counted; None where none is left, as for persistence.
 
@@ -146,8 +146,8 @@ def directional_accuracy(forecasts: Array, truth: Array, last: Array) -> float |
         >>> directional_accuracy(np.array([[[2.0]], [[0.5]]]), np.array([[[3.0]], [[3.0]]]), np.ones((2, 1)))
         0.5
     """
-    hits, told = _directions(forecasts, truth, last)
-    return int(hits.sum()) / int(told.sum()) if told.sum() else None
+    hits, counted = _directions(forecasts, truth, last)
+    return int(hits.sum()) / int(counted.sum()) if counted.sum() else None
 
 
 def wilson_interval(hits: float, count: int) -> tuple[float, float]:

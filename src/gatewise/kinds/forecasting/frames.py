@@ -39,7 +39,7 @@ def read_rows(
         features: further columns to read.
 
     Raises:
-        DataError: it is no pandas object, has no column of numbers, or an index with too many levels.
+        DataError: it is not a pandas object, has no column of numbers, or an index with too many levels.
 
     Example:
         >>> index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2026-01-01", periods=2)])
@@ -48,7 +48,7 @@ def read_rows(
         ('time', 'series', ('value',))
     """
     if not isinstance(given, (pd.DataFrame, pd.Series)):
-        raise DataError("this is no pandas object", expected="a DataFrame or a Series", got=type(given).__name__)
+        raise DataError("this is not a pandas object", expected="a DataFrame or a Series", got=type(given).__name__)
     frame = given.to_frame(str(given.name or "value")) if isinstance(given, pd.Series) else given
     frame = frame.rename(columns=str)
     index = frame.index

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.training.amount import Amount
 from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -29,12 +30,11 @@ class ForecastingKind(Kind):
     unit: ClassVar[str] = "windows"
     data_spec: ClassVar[type[Spec]] = SeriesSpec
     model_spec: ClassVar[type[Spec]] = ForecastModelSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {
-        "epochs": 20,
+    default_training: ClassVar[Mapping[str, Any]] = {
         "batch_size": 64,
         "learning_rate": 1e-3,
-        "patience": 5,
     }
+    amount: ClassVar[Amount] = Amount(least=20, patience=5)
     known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
     files: ClassVar[tuple[str, ...]] = ("scaler.json",)
     estimators: ClassVar[Mapping[str, str]] = {"Forecaster": "gatewise.kinds.forecasting.estimator"}

@@ -1,4 +1,4 @@
-"""The forecasting network: recurrent layers over the past, and three ways to write the future."""
+"""The forecasting network: recurrent layers over the past, and three ways to decode the future."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Forecaster(nn.Module):
         decoding: ``direct``, ``recursive`` or ``segments``.
         segment_length: w; where it does not divide the look-back, the oldest values are left out.
         normalisation: per window: ``none``, ``last`` (the last value is subtracted) or ``standard`` (mean and deviation
-            of the window; Kim et al., 2022); forecasts get back what was taken.
-        channel_independent: every target is read alone, with the features, by the same weights.
-        quantiles: Q forecasts beside the central one.
+            of the window; Kim et al., 2022); forecasts are scaled back.
+        channel_independent: every target is read separately, with the features, by the same weights.
+        quantiles: Q quantile forecasts besides the central one.
 
     Raises:
         OptionError: the look-back is shorter than a segment, or options exclude each other.
@@ -81,7 +81,7 @@ class Forecaster(nn.Module):
                 got=f"{lookback}",
             )
         if decoding == "recursive" and bidirectional:
-            raise OptionError("recursive forecasts only go forward", fix="leave --bidirectional away")
+            raise OptionError("recursive forecasts only go forward", fix="omit --bidirectional")
         self.targets, self.features, self.lookback, self.horizon = targets, features, lookback, horizon
         self.decoding, self.normalisation, self.channel_independent = decoding, normalisation, channel_independent
         self.written = 1 + quantiles
@@ -140,15 +140,15 @@ class Forecaster(nn.Module):
         return {"implementation": self.recurrent.kernel or "not run yet", "reason": "; ".join(reasons)}
 
     def _apart(self, past: Tensor) -> Tensor:
-        """Every target a sequence of its own, where channels are independent: (T, B*K, 1 + F)."""
+        """Every target as a sequence of its own, where channels are independent: (T, B*K, 1 + F)."""
         if not self.channel_independent or self.targets == 1:
             return past
         steps, batch, _ = past.shape
         alone = past[:, :, : self.targets].reshape(steps, batch * self.targets, 1)
         if not self.features:
             return alone
-        beside = past[:, :, self.targets :].repeat_interleave(self.targets, dim=1)
-        return torch.cat([alone, beside], dim=2)
+        features = past[:, :, self.targets :].repeat_interleave(self.targets, dim=1)
+        return torch.cat([alone, features], dim=2)
 
     def _normalised(self, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Windows without their own level and scale, and both of the targets: (1, sequences, K or 1)."""
@@ -170,14 +170,14 @@ class Forecaster(nn.Module):
 
     def _recursive(self, windows: Tensor) -> Tensor:
         output, state = self.recurrent(windows)
-        beside = windows[-1:, :, self.alone :]
+        features = windows[-1:, :, self.alone :]
         steps: list[Tensor] = []
         while True:
             written = self.head(self.dropout(output[-1])).view(1, -1, self.alone, self.written)
             steps.append(written)
             if len(steps) == self.horizon:
                 return torch.cat(steps)
-            output, state = self.recurrent(torch.cat([written[..., 0], beside], dim=2), state)
+            output, state = self.recurrent(torch.cat([written[..., 0], features], dim=2), state)
 
     def _read_segments(self, windows: Tensor) -> Tensor:
         count = self.lookback // self.segment

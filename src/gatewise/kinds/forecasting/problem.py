@@ -1,4 +1,4 @@
-"""Forecasting as a problem to train: windows in random order, squared or absolute error, quantiles beside it."""
+"""Forecasting as a problem to train: windows in random order, squared or absolute error, and quantiles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BATCH = 256
 
 
 class ForecastingProblem(Problem):
-    """A network and the windows it learns from.
+    """A network and its training windows.
 
     Args:
         model: the network, on its device.
@@ -36,7 +36,7 @@ class ForecastingProblem(Problem):
         loss: ``squared`` or ``absolute`` error of the central forecast.
         batch_size: windows per step.
         seed: of the order of the windows.
-        files: what has to lie beside the weights.
+        files: see `Problem.files`.
     """
 
     unit: ClassVar[str] = "windows"
@@ -81,7 +81,7 @@ class ForecastingProblem(Problem):
         return StepLoss(loss, value, len(chosen), {"mean_squared_error": errors.detach().square().mean() * len(chosen)})
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """Loss and mean squared error on the validation part, of values, as the test measures them."""
+        """Loss and mean squared error on the validation part, of values, as in the test."""
         windows = self.dataset.windows("validation")
         forecasts = forecast_windows(self.model, self.scaled, windows, weights)[..., 0]
         values = self.scaled.values(forecasts, windows)
@@ -128,7 +128,7 @@ def pinball_loss(found: Tensor, truth: Tensor, levels: Sequence[float]) -> Tenso
 def forecast_windows(
     model: Forecaster, scaled: ScaledSeries, windows: Windows, weights: Mapping[str, Tensor] | None = None
 ) -> npt.NDArray[np.float64]:
-    """Scaled forecasts of windows; quantiles are put in order.
+    """Scaled forecasts of windows; quantiles are sorted.
 
     Args:
         model: the network; it is in evaluation mode afterwards.

@@ -47,7 +47,7 @@ class SeriesSpec(Spec):
     decimal: str = setting(".", "The decimal mark of numbers: '.' or ','.", choices=DECIMALS, reads=True)
     horizon: int = setting(1, "Steps to forecast.", minimum=1)
     lookback: int = setting(60, "Steps to forecast from.", minimum=1)
-    transform: str = setting("value", "What is learnt: value, difference or log-return.", choices=TRANSFORMS)
+    transform: str = setting("value", "What is modelled: value, difference or log-return.", choices=TRANSFORMS)
     download: bool = common.download()
 
     def check_together(self) -> None:
@@ -74,11 +74,11 @@ class ForecastModelSpec(Spec):
     num_layers: int = common.num_layers()
     bidirectional: bool = common.bidirectional()
     dropout: float = common.dropout(0.1)
-    decoding: str = setting("direct", "How the future is written: direct, recursive or segments.", choices=DECODINGS)
+    decoding: str = setting("direct", "How the future is decoded: direct, recursive or segments.", choices=DECODINGS)
     segment_length: int = setting(48, "Steps per segment, for --decoding segments.", minimum=1)
     normalisation: str = setting("last", "Of each window: none, last or standard.", choices=NORMALISATIONS)
     channel_independent: bool = setting(False, "Treat each target as a series of its own.")
-    quantiles: str = setting("", "Quantiles to forecast beside the central value, separated by commas: 0.1,0.9.")
+    quantiles: str = setting("", "Quantiles to forecast besides the central value, separated by commas: 0.1,0.9.")
     loss: str = setting(
         "squared",
         "What the central forecast is trained with: squared (mean) or absolute (median) error.",
@@ -88,7 +88,7 @@ class ForecastModelSpec(Spec):
     def check_together(self) -> None:
         """Refuse recursion in two directions, and quantiles outside (0, 1)."""
         if self.decoding == "recursive" and self.bidirectional:
-            raise OptionError("recursive forecasts only go forward in time", fix="leave --bidirectional away")
+            raise OptionError("recursive forecasts only go forward in time", fix="omit --bidirectional")
         self.quantile_levels()
 
     def quantile_levels(self) -> tuple[float, ...]:

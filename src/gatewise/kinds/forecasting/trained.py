@@ -77,7 +77,7 @@ class TrainedForecaster(Trained):
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The quantiles that are forecast beside the central value."""
+        """The quantiles that are forecast besides the central value."""
         return _model_spec(self.spec).quantile_levels()
 
     def rules(self, settings: Mapping[str, Any] | None = None) -> TimeRules:
@@ -93,8 +93,8 @@ class TrainedForecaster(Trained):
     def future(self, table: SeriesTable, steps: int | None = None, notes: list[str] | None = None) -> list[Future]:
         """Continue every series of a table from its last row.
 
-        A series that was not trained on is scaled by its own rows, which all lie before what is forecast. Beyond the
-        horizon of the training, forecasts are read as if they had happened, and features keep their last value. Of
+        A series that was not trained on is scaled by its own rows, all before the forecast. Beyond the
+        horizon of the training, forecasts are fed back as inputs, and features keep their last value. Of
         several series, those too short to be continued are left out, with a warning that names them.
 
         Args:
@@ -103,7 +103,7 @@ class TrainedForecaster(Trained):
             notes: a list to which findings about the rows are added.
 
         Raises:
-            DataError: every series is too short, or has a hole in what would be read of it.
+            DataError: every series is too short, or has a gap in its look-back.
             OptionError: quantiles beyond the horizon of the training.
         """
         data = self.data_spec
@@ -128,12 +128,12 @@ class TrainedForecaster(Trained):
             raise refused[0][1]
         if refused:
             names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
-            words = f"left out, with fewer than {data.lookback} steps without holes at their end: {names}"
+            words = f"left out, with fewer than {data.lookback} steps without gaps at their end: {names}"
             warnings.warn(words, stacklevel=3)
         return [self._continued(each, count) for each in known]
 
     def _continued(self, series: Series, count: int) -> Future:
-        """Forecast again and again until there are enough steps."""
+        """Forecast repeatedly until there are enough steps."""
         targets, horizon = len(self.targets), self.data_spec.horizon
         scalings = self._scalings([series])
         values = series.values
@@ -142,8 +142,8 @@ class TrainedForecaster(Trained):
             grown = replace(series, values=values, times=np.arange(len(values), dtype=np.float64))
             windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(values) - 1]))
             found, quantiles = self._values([grown], windows, scalings)
-            beside = np.repeat(values[-1:, targets:], horizon, axis=0)
-            values = np.concatenate([values, np.concatenate([found[0], beside], axis=1)])
+            features = np.repeat(values[-1:, targets:], horizon, axis=0)
+            values = np.concatenate([values, np.concatenate([found[0], features], axis=1)])
         start = len(series.values)
         return Future(
             series.name,

@@ -1,4 +1,4 @@
-"""Series as tensors: transformed, scaled, laid behind each other, so that a batch of windows is one gather."""
+"""Series as tensors: transformed, scaled, concatenated, so that a batch of windows is one gather."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class ScaledSeries:
         """Past and future of some windows.
 
         Args:
-            windows: where windows lie.
+            windows: the windows.
             chosen: (B,) which of them.
 
         Returns:
-            (T, B, C) what the network reads and (H, B, K) what it should say.
+            (T, B, C) inputs and (H, B, K) targets.
         """
         found = self._values[self._rows(windows, chosen)[None] + self._steps[:, None]]
         return found[: self.lookback], found[self.lookback :, :, : self.targets]

@@ -48,11 +48,11 @@ class KneserNeyBaseline(_CountedBaseline):
 
 
 class UnigramBaseline(_CountedBaseline):
-    """How frequent each token is, whatever stands before it."""
+    """Unigram frequencies, see `gatewise.kinds.language_modelling.kneser_ney.Unigram`."""
 
     name: ClassVar[str] = "unigram"
     title: ClassVar[str] = "Unigram"
-    reason: ClassVar[str] = "how frequent each token is, nothing else"
+    reason: ClassVar[str] = "frequency of each token, without context"
 
     def fit(self, dataset: Any) -> None:
         """Count the training text."""

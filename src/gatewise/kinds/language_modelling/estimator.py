@@ -22,7 +22,7 @@ __all__ = ["LanguageModel"]
 
 
 class LanguageModel(RunEstimator, task="language-modelling", first=("cell",)):
-    """Learn the distribution of the next token from running text; write text, and say how likely a text is.
+    """Fit a language model to running text; generate text and compute the perplexity of texts.
 
     {settings}
 
@@ -41,7 +41,7 @@ class LanguageModel(RunEstimator, task="language-modelling", first=("cell",)):
     _trained: TrainedLanguageModel
 
     def fit(self, text: str | Path, y: None = None, *, on_event: Listener | None = None) -> LanguageModel:
-        """Learn from running text; its last tenth decides when to stop.
+        """Fit to running text; its last tenth is the validation part.
 
         Args:
             text: the text itself, or the `pathlib.Path` of a UTF-8 file.
@@ -64,7 +64,7 @@ class LanguageModel(RunEstimator, task="language-modelling", first=("cell",)):
         return self._trained.perplexity(text)
 
     def score(self, text: str, y: None = None) -> float:
-        """The mean log-likelihood of a text's tokens, in nats: higher is better, as scikit-learn wants it."""
+        """The mean log-likelihood of a text's tokens, in nats: higher is better, as in scikit-learn."""
         import math
 
         return -math.log(self.perplexity(text))
@@ -84,7 +84,7 @@ class LanguageModel(RunEstimator, task="language-modelling", first=("cell",)):
         Args:
             prompt: the beginning.
             tokens: how many are drawn.
-            temperature: below 1 the likely tokens gain, above 1 they lose.
+            temperature: below 1 likely tokens become likelier, above 1 less likely.
             top_k: draw among this many likeliest tokens.
             top_p: draw among the fewest likeliest tokens that have this probability together.
             seed: start of the random numbers.

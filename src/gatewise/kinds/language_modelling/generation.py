@@ -15,7 +15,7 @@ from gatewise.errors import OptionError
 from gatewise.kinds.language_modelling.model import LanguageModel
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
 
-__all__ = ["Generator", "Sampling", "chances_to_draw_from", "next_tokens"]
+__all__ = ["Generator", "Sampling", "next_tokens", "sampling_distribution"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Sampling:
     """How a token is drawn from the distribution.
 
     Args:
-        temperature: the scores are divided by it before the softmax: below 1 the likely tokens gain, above 1 they lose;
-            towards 0 the likeliest token always wins.
+        temperature: the scores are divided by it before the softmax: below 1 likely tokens become likelier, above 1
+            less likely; towards 0 the likeliest token is always drawn.
         top_k: draw among this many likeliest tokens; None: all (Fan et al., 2018).
         top_p: draw among the fewest likeliest tokens that have this probability together (Holtzman et al., 2020).
         seed: start of the random numbers; None: others each time.
@@ -58,14 +58,14 @@ class Sampling:
                 "top_k is out of range",
                 expected="a whole number of at least 1",
                 got=self.top_k,
-                fix="leave --top-k away",
+                fix="omit --top-k",
             )
         if not 0 < self.top_p <= 1:
             raise OptionError(
                 "top_p is out of range",
                 expected="a probability above 0 and at most 1",
                 got=self.top_p,
-                fix="leave --top-p away",
+                fix="omit --top-p",
             )
 
 
@@ -92,7 +92,7 @@ class Generator:
         with torch.inference_mode():
             scores, state = self._read(prompt, None)
         for _ in range(count):
-            chances = chances_to_draw_from(scores, sampling, blocked)
+            chances = sampling_distribution(scores, sampling, blocked)
             number = int(torch.multinomial(chances, 1, generator=random))
             yield number
             with torch.inference_mode():
@@ -111,7 +111,7 @@ class Generator:
         begun = self.vocabulary.encode_prompt(prompt)
         before = int(begun[-1]) if len(begun) else None
         drawn: list[int] = []
-        told = ""
+        emitted = ""
         for number in self.numbers(self._with_start(begun), count, sampling):
             if self.vocabulary.kind != "bpe":
                 yield self.vocabulary.text_after(before, number)
@@ -120,8 +120,8 @@ class Generator:
             drawn.append(number)
             text = self.vocabulary.decode(drawn)
             if not text.endswith("\N{REPLACEMENT CHARACTER}"):  # the bytes of a character may be several tokens
-                yield text[len(told) :]
-                told = text
+                yield text[len(emitted) :]
+                emitted = text
 
     def _with_start(self, prompt: Tokens) -> Tokens:
         return np.concatenate([np.array([self.vocabulary.start], dtype=np.int32), prompt])
@@ -132,7 +132,7 @@ class Generator:
         return self.model.log_probabilities(read.output[-1])[0], read.state
 
 
-def chances_to_draw_from(scores: Tensor, sampling: Sampling, blocked: int | None = None) -> Tensor:
+def sampling_distribution(scores: Tensor, sampling: Sampling, blocked: int | None = None) -> Tensor:
     """The distribution that a token is drawn from.
 
     Args:
@@ -145,7 +145,7 @@ def chances_to_draw_from(scores: Tensor, sampling: Sampling, blocked: int | None
 
     Example:
         >>> scores = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64).log()
-        >>> [round(chance, 6) for chance in chances_to_draw_from(scores, Sampling(top_k=2)).tolist()]
+        >>> [round(chance, 6) for chance in sampling_distribution(scores, Sampling(top_k=2)).tolist()]
         [0.625, 0.375, 0.0]
     """
     logits = scores.double() / sampling.temperature

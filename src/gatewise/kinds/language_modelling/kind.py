@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.language_modelling.spec import CorpusSpec, LanguageModelSpec
+from gatewise.training.amount import Amount
 from gatewise.training.kind import Baseline, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -28,14 +29,13 @@ class LanguageModellingKind(Kind):
     unit: ClassVar[str] = "tokens"
     data_spec: ClassVar[type[Spec]] = CorpusSpec
     model_spec: ClassVar[type[Spec]] = LanguageModelSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {
-        "epochs": 12,
+    default_training: ClassVar[Mapping[str, Any]] = {
         "batch_size": 20,
         "learning_rate": 2e-3,
         "schedule": "cosine",
         "clip_norm": 0.25,
-        "patience": 3,
     }
+    amount: ClassVar[Amount] = Amount(steps=1_500, least=12, most=60, patience=3)
     known: ClassVar[tuple[str, ...]] = ("ptb", "reviews")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json",)
     commands: ClassVar[Mapping[str, str]] = {"generate": "gatewise.kinds.language_modelling.commands:generate"}

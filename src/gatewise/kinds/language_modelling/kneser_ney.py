@@ -1,4 +1,4 @@
-"""Models that count: interpolated Kneser-Ney with modified discounts, and the unigram. Needs no torch."""
+"""Count-based models: interpolated Kneser-Ney with modified discounts, and the unigram. Needs no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_ONCE = 200_000
 
 
 class Unigram:
-    """How frequent each token is; one is added to each count, so that none is impossible.
+    """Unigram frequencies with add-one smoothing.
 
     Example:
         >>> model = Unigram().fit(np.array([0, 0, 1], dtype=np.int32), 3)
@@ -54,7 +54,7 @@ class _Order:
         counts: adjusted counts, see `KneserNey`.
         contexts: sorted keys of the contexts.
         totals: sum of the counts after each context.
-        reserved: what discounting takes from each context's counts.
+        reserved: mass that discounting removes from each context's counts.
         discounts: for counts of 1, 2 and at least 3.
     """
 
@@ -73,8 +73,8 @@ class KneserNey:
 
         p(w | c) = (count(c w) - D[count(c w)]) / total(c) + reserved(c) / total(c) * p(w | c without its first token)
 
-    The highest order counts how often a k-gram occurs; the lower ones count how many different tokens it follows, which
-    says whether it fits new places. Below the unigram stands the uniform distribution. Contexts begin at the last end
+    The highest order counts how often a k-gram occurs; the lower ones count how many different tokens it follows, its
+    continuation count. The unigram is interpolated with the uniform distribution. Contexts begin at the last end
     of a line; k-grams that begin there cannot follow anything and keep their plain counts.
 
     Args:
@@ -218,7 +218,7 @@ class KneserNey:
 def _discounts(counts: _Integers) -> _Reals:
     """Chen and Goodman's discounts for counts of 0, 1, 2 and at least 3, from how many k-grams have each count.
 
-    One half where a short text makes the formula give nothing: without a discount, what is new would be impossible.
+    One half where a short text leaves the formula undefined: without a discount, unseen tokens would be impossible.
     """
     once, twice, thrice, four = (int(np.sum(counts == number)) for number in (1, 2, 3, 4))
     if min(once, twice) == 0:

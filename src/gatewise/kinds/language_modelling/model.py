@@ -22,7 +22,7 @@ _LAYER_NAME = re.compile(r"_l0$")
 
 
 class Read(NamedTuple):
-    """What reading a block of tokens gives.
+    """The result of reading a block of tokens.
 
     Attributes:
         output: (T, B, H) of the last layer, its dropout applied.
@@ -46,7 +46,7 @@ class LanguageModel(nn.Module):
         p(next token = v) = softmax(z_t)_v
 
     The masks m_x, m_h and those between layers hold for all steps of a block of tokens (locked dropout: Gal and
-    Ghahramani, 2016); m_E blanks whole tokens for a block. The recurrent weights can lose entries for a block (weight
+    Ghahramani, 2016); m_E zeroes whole tokens for a block. The recurrent weights can lose entries for a block (weight
     dropout: Merity et al., 2018).
 
     Args:
@@ -129,7 +129,7 @@ class LanguageModel(nn.Module):
             nn.init.uniform_(self.head, -_EMBEDDING_RANGE, _EMBEDDING_RANGE)
 
     def begin_at_frequencies(self, counts: Tensor) -> None:
-        """Start the output's bias at the logarithm of how frequent each token is, so that it need not be learnt.
+        """Initialise the output's bias with the tokens' log frequencies.
 
         Args:
             counts: (V,) how often each token occurs in the training text; one is added to each.
@@ -197,7 +197,7 @@ class LanguageModel(nn.Module):
             return functional.linear(hidden, weight, self.bias).log_softmax(dim=1)
 
     def _output_product(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """What is multiplied over the vocabulary: rows (N, K) and weights (V, K), the cheaper way round."""
+        """The factors of the product over the vocabulary: rows (N, K) and weights (V, K), in the cheaper order."""
         if not self.tied:
             return hidden, self.head
         weight = self.embedding.weight

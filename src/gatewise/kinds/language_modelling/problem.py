@@ -34,25 +34,25 @@ Tokens = npt.NDArray[np.int32]
 
 
 class LanguageModellingProblem(Problem):
-    """A language model and the text it learns from.
+    """A language model and its training text.
 
-    The training text is laid out in B columns, read side by side in blocks of T tokens; the state at the end of a block
-    begins the next one, the gradient stops there (truncated backpropagation through time: Williams and Peng, 1990;
-    Mikolov et al., 2010). Where the columns begin is drawn anew for each epoch, the text being closed to a ring, so
-    that no token always stands at the start of a block.
+    The training text is cut into B columns, read in parallel in blocks of T tokens; the state at the end of a block
+    is carried into the next one, the gradient stops there (truncated backpropagation through time: Williams and Peng,
+    1990; Mikolov et al., 2010). The start of the columns is drawn for each epoch, the text being circular, so that no
+    token is always at the start of a block.
 
     Args:
         model: the network, on its device.
         train: token numbers of the training text.
         validation: those of the validation text.
-        start: the token that stands before the first one of a text.
+        start: the token before the first one of a text.
         batch_size: B.
         steps: T.
         seed: of where the columns begin.
         activation_regularisation: weight of the mean square of the dropped-out output (Merity et al., 2017).
         temporal_regularisation: weight of the mean square of the output's change from step to step.
         files: see `Problem.files`.
-        device: where the model lies.
+        device: of the model.
 
     Raises:
         DataError: the text is too short for B columns.
@@ -95,7 +95,7 @@ class LanguageModellingProblem(Problem):
         self._state: list[Any] | None = None
 
     def begin_epoch(self, epoch: int, step: int = 0) -> None:
-        """Lay the columns out; the state starts from nothing unless the epoch is taken up."""
+        """Set the columns; the state is reset unless the epoch is resumed."""
         begin = int(np.random.default_rng([self.seed, epoch]).integers(len(self.train)))
         ring = np.roll(self.train, -begin)[: self._rows * self.batch_size]
         columns = ring.reshape(self.batch_size, self._rows).T.astype(np.int64)
@@ -120,8 +120,8 @@ class LanguageModellingProblem(Problem):
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss in nats and perplexity on the validation text.
 
-        The state is carried over the whole text; a large network reads it in ten parts side by side, which is the same
-        but for the first words of each part.
+        The state is carried over the whole text; a large network reads it in ten parts in parallel, which is the same
+        except for the first words of each part.
         """
         recurrent = sum(value.numel() for value in self.model.layers.parameters())
         few = recurrent <= _FEW_WEIGHTS or len(self.validation) < 100 * _COLUMNS
@@ -156,7 +156,7 @@ class LanguageModellingProblem(Problem):
         }
 
     def load_carried(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the states up."""
+        """Restore the states."""
         if not tensors:
             self._state = None
             return
@@ -183,10 +183,10 @@ def read_losses(
     Args:
         model: the network; it is in evaluation mode afterwards.
         tokens: (N,) token numbers.
-        start: the token that stands before the first one.
-        columns: parts of the text that are read side by side, each but the first without the words before it.
+        start: the token before the first one.
+        columns: parts of the text that are read in parallel, each but the first without its preceding words.
         weights: other weights to use instead of the model's own.
-        device: where the model lies.
+        device: of the model.
     """
     model.eval()
     rows = -(-len(tokens) // columns)
@@ -213,7 +213,7 @@ def read_losses(
 
 
 class _Scorer(torch.nn.Module):
-    """Reading and scoring as one call, so that other weights can be put in for it."""
+    """Reading and scoring as one call, so that it can run with other weights."""
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ class LanguageModelSpec(Spec):
     dropout: float = common.dropout(0.2)
     layer_dropout: float = common.dropout(0.2, "Probability of zeroing a feature between layers while training.")
     output_dropout: float = common.dropout(0.2, "Probability of zeroing a feature of the last layer while training.")
-    embedding_dropout: float = common.dropout(0.0, "Probability of blanking a token everywhere while training.")
+    embedding_dropout: float = common.dropout(0.0, "Probability of zeroing a token everywhere while training.")
     weight_dropout: float = common.dropout(0.0, "Probability of zeroing a recurrent weight while training.")
     activation_regularisation: float = setting(0.0, "Weight of the outputs' mean square in the loss.", minimum=0.0)
     temporal_regularisation: float = setting(
@@ -65,5 +65,5 @@ class LanguageModelSpec(Spec):
             raise OptionError(
                 "an adaptive softmax has no weights to share with the embedding",
                 expected="--no-tied with --adaptive-softmax",
-                fix="give --no-tied too, or leave --adaptive-softmax away",
+                fix="give --no-tied too, or omit --adaptive-softmax",
             )

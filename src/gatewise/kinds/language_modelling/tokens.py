@@ -1,10 +1,10 @@
-r"""Running text to token numbers: words, characters, or pieces of words learnt from the training part.
+r"""Running text to token numbers: words, characters, or byte pairs fitted on the training part.
 
 - ``word``: runs of letters, digits and underscores with one inner apostrophe, and every other sign by itself, as
-  written; text that is divided into words already (the Penn Treebank) is cut at white space alone. Each line ends with
-  ``<eos>``, empty lines are left out, words outside the vocabulary are ``<unk>``.
+  written; text that is divided into words already (the Penn Treebank) is split at white space alone. Each line ends
+  with ``<eos>``, empty lines are left out, words outside the vocabulary are ``<unk>``.
 - ``character``: every character, the line feed included; those not in the training part are ``<unk>``.
-- ``bpe``: pairs of bytes that often stand together are joined, the most frequent first (Sennrich et al., 2016), on the
+- ``bpe``: the most frequent pairs of bytes are merged first (Sennrich et al., 2016), on the
   bytes of UTF-8, so that there is no unknown token.
 
 Tokens are numbered by falling frequency in the training part.
@@ -44,9 +44,9 @@ class TokenVocabulary:
     """The tokens of a language model, by number, and how text becomes tokens and tokens become text.
 
     Args:
-        kind: ``word``, ``spaced-word`` (cut at white space alone), ``character`` or ``bpe``.
+        kind: ``word``, ``spaced-word`` (split at white space alone), ``character`` or ``bpe``.
         tokens: the tokens by number.
-        tokenizer: the learnt pieces as the tokenizers library writes them, for ``bpe`` alone.
+        tokenizer: the merges as the tokenizers library writes them, for ``bpe`` alone.
 
     Example:
         >>> vocabulary = TokenVocabulary.fit(["the cat sat", "the cat ran"], "word", size=10, minimum_count=1)
@@ -61,13 +61,13 @@ class TokenVocabulary:
 
     @classmethod
     def fit(cls, lines: Iterable[str], kind: str, size: int, minimum_count: int = 2) -> TokenVocabulary:
-        """Learn the tokens of the training part.
+        """Fit the tokens on the training part.
 
         Args:
             lines: the training lines, and no others.
             kind: see above.
             size: tokens at most, the special ones included.
-            minimum_count: rarer words become the unknown one, so that the model learns what it is like to meet one.
+            minimum_count: rarer words become the unknown one, so that its vector is trained.
 
         Raises:
             DataError: the training part has fewer than two different tokens.
@@ -84,7 +84,7 @@ class TokenVocabulary:
         if len(set(counts) - set(special)) < 2:
             raise DataError(
                 "the training text has fewer than two different tokens",
-                expected="a text to learn from",
+                expected="a text to train on",
                 got=", ".join(map(repr, counts)) or "nothing",
                 fix="name a longer text, or choose other --tokens",
             )
@@ -150,7 +150,7 @@ class TokenVocabulary:
 
     @property
     def start(self) -> int:
-        """The token that stands before a text: that of a line's end, else the most frequent one."""
+        """The token before the first one of a text: that of a line's end, else the most frequent one."""
         return 0 if self.end is None else self.end
 
     def encode(self, lines: Iterable[str]) -> Tokens:
@@ -220,7 +220,7 @@ class TokenVocabulary:
         return token if close else " " + token
 
     def shown(self, number: int) -> str:
-        """A token as a reader sees it; bytes that are no whole character as the tokenizer spells them."""
+        """A token as a reader sees it; incomplete characters as the tokenizer writes them."""
         if self.kind != "bpe":
             return self.tokens[number]
         text = self.decode([number])

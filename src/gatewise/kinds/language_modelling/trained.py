@@ -70,7 +70,7 @@ class TrainedLanguageModel(Trained):
         return lambda count: self.losses(first_tokens(self.vocabulary, lines, count))
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
-        """Stretches of the test text, embedded, from places spread over it."""
+        """Passages of the test text, embedded, spread evenly over it."""
         tokens = torch.from_numpy(dataset.test.astype(np.int64))
         steps = min(steps, len(tokens))
         count = max(1, min(count, len(tokens) // steps))

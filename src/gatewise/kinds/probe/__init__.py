@@ -1,4 +1,4 @@
-"""Probes: artificial problems whose length is the difficulty, for what a cell can carry and what it can compute.
+"""Probes: synthetic problems whose length is the difficulty, for what a cell can remember and compute.
 
 Adding and temporal order after Hochreiter & Schmidhuber (1997), copy memory after Arjovsky, Shah & Bengio (2016), and
 parity.

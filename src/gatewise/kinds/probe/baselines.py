@@ -16,19 +16,19 @@ __all__ = ["ConstantBaseline"]
 
 
 class ConstantBaseline(Baseline):
-    """The same answer to every sequence."""
+    """The same prediction for every sequence."""
 
     name: ClassVar[str] = "constant"
     title: ClassVar[str] = "constant answer"
     reason: ClassVar[str] = "the same answer to every sequence: chance"
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part."""
+        """Fit on the training part."""
         self._model = ConstantAnswer().fit(dataset)
 
     @property
     def parameters(self) -> int:
-        """Numbers learnt."""
+        """Number of parameters."""
         return self._model.parameters
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
@@ -37,6 +37,6 @@ class ConstantBaseline(Baseline):
         return probe_evaluation(self._model.answers(sequences), dataset, sequences)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
-        """The answer, again and again."""
+        """From nothing to the constant prediction."""
         answers = self._model.answers(dataset.test)
         return lambda count: np.array(answers[:count])

@@ -1,4 +1,4 @@
-"""What to beat: the same answer to every sequence."""
+"""The baseline: the same prediction for every sequence."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ __all__ = ["ConstantAnswer"]
 
 
 class ConstantAnswer:
-    """Answers the mean of the training part's sums, or each class as often as the training part has it.
-
-    The most frequent class then is the answer that counts.
+    """Predicts the mean of the training part's sums, or the class frequencies of the training part.
 
     Example:
         >>> from gatewise.kinds.probe.generation import make_probe
@@ -25,7 +23,7 @@ class ConstantAnswer:
     """
 
     def fit(self, dataset: ProbeDataset) -> ConstantAnswer:
-        """Learn from the training part."""
+        """Fit on the training part."""
         answers: npt.NDArray[Any] = dataset.train.answers
         if dataset.classes == 0:
             self._answer = answers.mean(axis=0, dtype=np.float64)[:, None]
@@ -35,7 +33,7 @@ class ConstantAnswer:
 
     @property
     def parameters(self) -> int:
-        """Numbers learnt."""
+        """Number of parameters."""
         return int(self._answer.size)
 
     def answers(self, part: ProbePart) -> npt.NDArray[np.float64]:

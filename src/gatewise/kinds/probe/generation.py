@@ -1,6 +1,6 @@
-"""Makes the sequences of the probes, from a seed. Imports no torch.
+"""Generates the sequences of the probes from a seed. Imports no torch.
 
-Axis letters: N sequences, T steps of a sequence, K answers of a sequence.
+Axis letters: N sequences, T steps of a sequence, K targets of a sequence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOTES = {
 
 @dataclass(frozen=True, eq=False)
 class ProbePart:
-    """Sequences with their answers.
+    """Sequences with their targets.
 
     Attributes:
         values: (N, T) numbers (adding) or None.
@@ -52,7 +52,7 @@ class ProbeDataset:
 
     Attributes:
         probe: ``adding``, ``temporal-order``, ``copy`` or ``parity``.
-        length: the T that was asked for; sequences of the copy problem have 20 steps more.
+        length: T as given; sequences of the copy problem have 20 steps more.
         seed: from which everything was drawn.
         train, validation, test: the parts.
         features: I, numbers per step: symbols one by one (one-hot), or value and mark.
@@ -76,12 +76,12 @@ class ProbeDataset:
     @property
     def source(self) -> str:
         """Where the sequences came from."""
-        return f"made up from seed {self.seed}, {self.length} steps: {_NOTES[self.probe]}"
+        return f"generated from seed {self.seed}, {self.length} steps: {_NOTES[self.probe]}"
 
     @property
     def split_note(self) -> str:
         """What the test part is."""
-        return "sequences drawn in the same way as those to learn from; of short ones a few may be the same"
+        return "sequences drawn in the same way as the training part; short ones may occur in both"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class ProbeDataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all sequences and answers."""
+        """SHA-256 of all sequences and targets."""
         digest = hashlib.sha256(f"{self.probe} {self.length}".encode())
         for part in (self.train, self.validation, self.test):
             for array in (part.values, part.symbols, part.answers):
@@ -108,7 +108,7 @@ def make_probe(probe: str, *, length: int = 100, examples: int = 10_000, seed: i
     """Draw a probe's sequences.
 
     - ``adding``: values from U[0, 1], two of them marked, the first in the first half, the second in the second; the
-      answer is their sum (Hochreiter & Schmidhuber 1997, in the form of Le, Jaitly & Hinton 2015). Always answering 1
+      answer is their sum (Hochreiter & Schmidhuber 1997, in the form of Le, Jaitly & Hinton 2015). Always predicting 1
       has a mean squared error of 1/6.
     - ``temporal-order``: a start symbol, distractors a to d, an X or Y in the second tenth and one in the sixth, an end
       symbol; the answer is which of XX, XY, YX, YY it was (Hochreiter & Schmidhuber 1997, task 6a). Chance: 1/4.
@@ -120,7 +120,7 @@ def make_probe(probe: str, *, length: int = 100, examples: int = 10_000, seed: i
     Args:
         probe: one of these.
         length: T, at least 10.
-        examples: sequences to learn from; a tenth as many validate, a fifth test.
+        examples: training sequences; a tenth as many for validation, a fifth for testing.
         seed: of all draws.
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.probe.spec import PROBES, ProbeModelSpec, ProbeSpec
+from gatewise.training.amount import Amount
 from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -20,13 +21,14 @@ __all__ = ["ProbeKind"]
 
 
 class ProbeKind(Kind):
-    """Sequences drawn from a seed in, their answer out."""
+    """Generated sequences in, their targets out."""
 
     name: ClassVar[str] = "probe"
     unit: ClassVar[str] = "sequences"
     data_spec: ClassVar[type[Spec]] = ProbeSpec
     model_spec: ClassVar[type[Spec]] = ProbeModelSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {"epochs": 20, "batch_size": 50, "patience": 20}
+    default_training: ClassVar[Mapping[str, Any]] = {"batch_size": 50}
+    amount: ClassVar[Amount] = Amount(steps=4_000, least=20, most=60, patience=20)
     known: ClassVar[tuple[str, ...]] = PROBES
 
     def load(self, data: Any) -> ProbeDataset:
@@ -48,7 +50,7 @@ class ProbeKind(Kind):
         return open_run(run)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
-        """The same answer to every sequence."""
+        """The same prediction for every sequence."""
         from gatewise.kinds.probe.baselines import ConstantBaseline
 
         return [ConstantBaseline()]
@@ -64,7 +66,7 @@ class ProbeKind(Kind):
         return Judgement(harder_with=frozenset({"length"}))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
-        """Length, seed, and what the constant answer gives on the test part."""
+        """Length, seed, and the figure of the constant prediction on the test part."""
         from gatewise.kinds.probe.baselines import ConstantBaseline
 
         constant = ConstantBaseline()

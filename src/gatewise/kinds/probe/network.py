@@ -15,7 +15,7 @@ __all__ = ["ProbeNetwork", "batch_inputs"]
 
 
 class ProbeNetwork(nn.Module):
-    """Sequences in, an answer after each of the last K steps out.
+    """Sequences in, a prediction after each of the last K steps out.
 
     ::
 
@@ -62,7 +62,7 @@ class ProbeNetwork(nn.Module):
         self.head = nn.Linear(hidden_size * (2 if bidirectional else 1), max(1, classes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Answer.
+        """Predict.
 
         Args:
             x: (T, B, I).

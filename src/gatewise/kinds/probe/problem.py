@@ -1,4 +1,4 @@
-"""The probes as problems to train, and what a finished network shows."""
+"""The probes as problems to train, and the figures of a finished network."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ PROBE_METRICS: dict[str, Measure] = {
         higher_is_better=False,
         contribution="squared error of the sequence's sum",
     ),
-    "temporal-order": _accuracy("1 if the sequence's order was found, else 0"),
-    "copy": _accuracy("share of the sequence's ten symbols that were repeated rightly"),
-    "parity": _accuracy("1 if the sequence's parity was found, else 0"),
+    "temporal-order": _accuracy("1 if the predicted order is right, else 0"),
+    "copy": _accuracy("share of the sequence's ten symbols that were repeated correctly"),
+    "parity": _accuracy("1 if the predicted parity is right, else 0"),
 }
 """The figure of each probe."""
 
 
 class ProbeProblem(Problem):
-    """A network and the sequences it learns from.
+    """A network and its training sequences.
 
     Args:
         model: the network, on its device.
         dataset: the sequences.
         batch_size: sequences per step.
         seed: of the order of the batches.
-        device: where the model lies.
+        device: of the model.
     """
 
     unit: ClassVar[str] = "sequences"
@@ -74,7 +74,7 @@ class ProbeProblem(Problem):
         self._order = np.random.default_rng([self.seed, epoch]).permutation(len(self.dataset.train))
 
     def loss(self, step: int) -> StepLoss:
-        """Mean squared error (adding), or mean cross-entropy in nats of all answers of the batch."""
+        """Mean squared error (adding), or mean cross-entropy in nats over all targets of the batch."""
         rows = self._order[step * self.batch_size : (step + 1) * self.batch_size]
         given = self.model(batch_inputs(self.dataset.train, rows, self.dataset.features).to(self.device))
         wanted = torch.from_numpy(self.dataset.train.answers[rows]).to(self.device)
@@ -100,7 +100,7 @@ class ProbeProblem(Problem):
         self.model(batch_inputs(self.dataset.train, rows, self.dataset.features).to(self.device))
 
     def files(self) -> dict[str, dict[str, Any]]:
-        """Nothing lies beside the weights: the spec tells all."""
+        """None: the spec is enough."""
         return {}
 
 
@@ -111,14 +111,14 @@ def answer(
     weights: Mapping[str, Tensor] | None = None,
     device: str = "cpu",
 ) -> npt.NDArray[np.float64]:
-    """What a network answers to each sequence: (N, K, C) probabilities, or (N, 1, 1) numbers.
+    """Predictions of a network: (N, K, C) probabilities, or (N, 1, 1) numbers.
 
     Args:
         model: the network; it is in evaluation mode afterwards.
         dataset: what the sequences are.
         part: the sequences.
         weights: other weights to use instead of the model's own.
-        device: where the model lies.
+        device: of the model.
     """
     model.eval()
     found = []
@@ -133,12 +133,12 @@ def answer(
 
 
 def probe_evaluation(answers: npt.NDArray[np.float64], dataset: ProbeDataset, part: ProbePart) -> Evaluation:
-    """Figures and contributions of answers.
+    """Figures and contributions of predictions.
 
-    Parity is judged by the answer after the last step alone; the loss counts all answers.
+    The accuracy of parity counts the last step alone; the loss counts all steps.
 
     Args:
-        answers: as `answer` gives them.
+        answers: predictions, as `answer` returns them.
         dataset: what the sequences are.
         part: the sequences.
 

@@ -1,4 +1,4 @@
-"""What a probe run is: an artificial problem whose length is the difficulty, and a network. Imports no torch."""
+"""What a probe run is: a synthetic problem whose length is the difficulty, and a network. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ProbeSpec(Spec):
     """Which probe, how long, how many sequences.
 
     ``adding`` and ``temporal-order`` are those of Hochreiter and Schmidhuber (1997), ``copy`` that of Arjovsky et al.
-    (2016). A tenth as many sequences as the examples validate, a fifth test.
+    (2016). The validation part has a tenth as many sequences as ``examples``, the test part a fifth.
 
     Example:
         >>> ProbeSpec("adding", length=100).examples
@@ -26,7 +26,7 @@ class ProbeSpec(Spec):
 
     data: str = setting("adding", "adding, temporal-order, copy or parity.", choices=PROBES)
     length: int = setting(100, "Steps of a probe's sequences.", minimum=10)
-    examples: int = setting(10_000, "Examples to learn from.", minimum=100)
+    examples: int = setting(10_000, "Training examples.", minimum=100)
     data_seed: int = setting(0, "Seed from which a probe's sequences are drawn, the same for every cell.", minimum=0)
 
 

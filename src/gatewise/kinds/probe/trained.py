@@ -39,7 +39,7 @@ class TrainedProbe(Trained):
         return probe_evaluation(answer(self.model, dataset, sequences), dataset, sequences)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
-        """From symbols to answers."""
+        """From symbols to predictions."""
 
         def predict(count: int) -> torch.Tensor:
             with torch.inference_mode():
@@ -49,7 +49,7 @@ class TrainedProbe(Trained):
         return predict
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
-        """The last ``steps`` steps of the first test sequences: what precedes the answer."""
+        """The last ``steps`` steps of the first test sequences: those before the prediction."""
         rows = np.arange(min(count, len(dataset.test)))
         return {
             "recurrent": RecurrentInputs(

@@ -19,28 +19,28 @@ _PENALTIES = (1.0, 0.3, 0.1)
 
 
 class _TaggingBaseline(Baseline):
-    """A model that answers sentences with the numbers of their tags."""
+    """A baseline that predicts tags by number."""
 
     _model: FeatureField | MostFrequentTag
     _dataset: TaggingDataset
 
     @property
     def parameters(self) -> int:
-        """Numbers learnt."""
+        """Number of parameters."""
         return self._model.parameters
 
-    def _answers(self, words: Sequence[Sequence[str]]) -> list[list[str]]:
+    def _predictions(self, words: Sequence[Sequence[str]]) -> list[list[str]]:
         return [self._dataset.tag_set.decode(row.tolist()) for row in self._model.predict(words)]
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""
         chosen = getattr(dataset, part)
-        return evaluation(dataset, chosen, self._answers(chosen.words), dataset.tag_set)
+        return evaluation(dataset, chosen, self._predictions(chosen.words), dataset.tag_set)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From words to tags."""
         words = dataset.test.words
-        return lambda count: self._answers(words[:count])
+        return lambda count: self._predictions(words[:count])
 
 
 class FeatureBaseline(_TaggingBaseline):
@@ -53,15 +53,15 @@ class FeatureBaseline(_TaggingBaseline):
     )
 
     def fit(self, dataset: Any) -> None:
-        """Learn from the training part; the penalty is the best of three on the validation part."""
+        """Fit on the training part; the penalty is the best of three on the validation part."""
         tags = dataset.tag_set
         self._dataset = dataset
         model = FeatureField(len(tags), tags.moves() if tags.marks_spans else None)
         truth = [tags.decode(row) for row in dataset.validation.tags]
 
         def score(candidate: FeatureField) -> float:
-            answers = [tags.decode(row.tolist()) for row in candidate.predict(dataset.validation.words)]
-            return measure_of(tags).of(contributions_of(truth, answers, tags))
+            predictions = [tags.decode(row.tolist()) for row in candidate.predict(dataset.validation.words)]
+            return measure_of(tags).of(contributions_of(truth, predictions, tags))
 
         model.choose(dataset.train.words, dataset.train.tags, _PENALTIES, score)
         self._model = model

@@ -1,4 +1,4 @@
-"""Forward and backward recursions of a linear chain, both at once, in scaled probabilities or in logarithms.
+"""Forward and backward recursions of a linear chain in one pass, in scaled probabilities or in logarithms.
 
 ::
 
@@ -28,7 +28,7 @@ Expectations = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class Chain(Protocol):
-    """What the recursions give.
+    """The results of the recursions.
 
     Attributes:
         log_partition: (B,).
@@ -74,11 +74,11 @@ def chain(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, le
 
 
 class Scaled:
-    """The recursions on probabilities, brought back to sum 1 every few steps.
+    """The recursions on probabilities, rescaled to sum 1 every few steps.
 
     Attributes:
-        exact: whether no path that matters was lost: no single step spans more than the precision, and the product of
-            forward and backward, by which every marginal is divided, lies far above its smallest number.
+        exact: whether no relevant path underflowed: no single step spans more than the precision, and the product of
+            forward and backward, by which every marginal is divided, is far above its smallest number.
         log_partition: (B,).
     """
 
@@ -93,7 +93,7 @@ class Scaled:
         most = transitions.max(), start.max(), end.max()
         self.moves = (transitions - most[0]).exp_()
         edges = torch.stack([start - most[1], end - most[2]]).exp_()
-        # where position t of a row stands when the row is read from its end, as rows of (T * B, C)
+        # position of step t when the row is read from its end, as rows of (T * B, C)
         mirrored = (lengths - 1 - place).clamp_min_(0) * batch + torch.arange(batch, device=emissions.device)
         self._mirrored = mirrored.reshape(-1)
         both = torch.stack([factors, self._mirror(factors)], dim=1)
@@ -124,7 +124,7 @@ class Scaled:
         return tags, moves, tags[0].sum(dim=0), last.sum(dim=0)
 
     def _mirror(self, values: Tensor) -> Tensor:
-        """Turn each row (T, B, C) around within its own length; what lies past it is any of the row's values."""
+        """Reverse each row (T, B, C) within its own length; padding holds arbitrary values of the row."""
         return values.reshape(-1, values.shape[2]).index_select(0, self._mirrored).view(values.shape)
 
     def _is_exact(self, factors: Tensor, moves: Tensor) -> bool:
@@ -135,11 +135,11 @@ class Scaled:
 
 
 def _recursion(factors: Tensor, edges: Tensor, moves: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Both recursions side by side.
+    """Both recursions in one batched product per step.
 
     Args:
         factors: (T, 2, B, C).
-        edges: (2, C), what stands before the first step.
+        edges: (2, C), factors before the first step.
         moves: (2, C, C).
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a network reads from a word's characters: recurrent in both directions, or a convolution."""
+"""Character encoders of a word: recurrent in both directions, or a convolution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDTH = 3
 class CharacterReader(nn.Module):
     """Characters of words in, one vector per word out.
 
-    ``recurrent``: the last states of both directions side by side (Lample et al., 2016). ``convolution``: width 3,
+    ``recurrent``: the last states of both directions, concatenated (Lample et al., 2016). ``convolution``: width 3,
     the greatest value over the word of each filter (Ma and Hovy, 2016).
 
     Args:

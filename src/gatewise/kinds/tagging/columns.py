@@ -34,7 +34,7 @@ class _Rows:
     Attributes:
         sentences: per sentence its rows (line number, fields).
         names: the columns' names, where the file gives them.
-        comments, documents, skipped: counts of lines that hold no word.
+        comments, documents, skipped: counts of lines without a word.
     """
 
     sentences: list[list[tuple[int, list[str]]]] = field(default_factory=list)
@@ -58,7 +58,7 @@ def read_columns(
     Columns are separated by tabs where every line has one, else by spaces or tabs. A column is chosen by its number
     (from 1; negative from the end) or by its name where the file has a header line or ``# global.columns``. Where
     none is chosen: words are the column named like one, else the first that is not a running number; tags are the
-    last column that is not constant. Both are written into the notes.
+    last column that is not constant. Both are noted.
 
     Args:
         lines: the file's lines.
@@ -68,7 +68,7 @@ def read_columns(
         tags_needed: False: only words are read, and one column is enough.
 
     Raises:
-        DataError: no sentence, lines of unequal length, a column that is not there, an empty word or tag.
+        DataError: no sentence, lines of unequal length, a missing column, an empty word or tag.
 
     Example:
         >>> read = read_columns(["EU NNP B-ORG", "rejects VBZ O", "", "Bonn NNP B-LOC"], "a.txt")
@@ -100,7 +100,7 @@ def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column
     if universal:
         rows.names = _UNIVERSAL
     tabbed = _tabbed(lines, rows, place)
-    usual = _usual_count(lines, tabbed)
+    most_frequent = _most_frequent_count(lines, tabbed)
     current: list[tuple[int, list[str]]] = []
     first = True
     for number, line in enumerate(lines, start=1):
@@ -113,7 +113,7 @@ def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column
             rows.names, universal = tuple(match[1].split()), True
             continue
         fields = line.split("\t") if tabbed else _SPACES.split(line.strip(" \t"))
-        if line.startswith("#") and not current and (universal or len(fields) != usual):
+        if line.startswith("#") and not current and (universal or len(fields) != most_frequent):
             rows.comments += 1
             continue
         if fields[0] == _DOCUMENT:
@@ -128,7 +128,7 @@ def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column
             continue
         first = False
         if universal and re.fullmatch(r"\d+[-.]\d+", fields[0]):
-            rows.skipped += 1  # a range of surface forms (1-2) or an empty node (8.1), each beside its words
+            rows.skipped += 1  # a range of surface forms (1-2) or an empty node (8.1), next to its words
             continue
         current.append((number, fields))
     if current:
@@ -148,7 +148,7 @@ def _tabbed(lines: Sequence[str], rows: _Rows, place: str) -> bool:
     return with_tab > 0
 
 
-def _usual_count(lines: Sequence[str], tabbed: bool) -> int:
+def _most_frequent_count(lines: Sequence[str], tabbed: bool) -> int:
     """The most frequent number of columns: a line that begins with '#' and has another one is a comment."""
     content = (line for line in lines if line.strip(" \t") and not line.startswith("#"))
     counts = Counter(len(line.split("\t") if tabbed else _SPACES.split(line.strip(" \t"))) for line in content)
@@ -156,12 +156,12 @@ def _usual_count(lines: Sequence[str], tabbed: bool) -> int:
 
 
 def _header(fields: list[str], chosen: tuple[Column | None, Column | None]) -> bool:
-    """Whether the first line names the columns: it holds a name that was asked for, or nothing but usual names."""
+    """Whether the first line names the columns: it holds a requested name, or only common ones."""
     if any(isinstance(name, str) and name in fields for name in chosen):
         return True
     folded = [name.casefold() for name in fields]
-    usual = (*_WORD_NAMES, *_OTHER_NAMES)
-    return len(folded) > 1 and all(name in usual for name in folded) and any(name in _WORD_NAMES for name in folded)
+    common = (*_WORD_NAMES, *_OTHER_NAMES)
+    return len(folded) > 1 and all(name in common for name in folded) and any(name in _WORD_NAMES for name in folded)
 
 
 def _check_counts(rows: _Rows, place: str, chosen: tuple[Column | None, Column | None], tags_needed: bool) -> int:

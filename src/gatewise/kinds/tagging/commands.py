@@ -1,4 +1,4 @@
-"""What the commands `predict` and `evaluate` do with a tagger."""
+"""The commands `predict` and `evaluate` of a tagger."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 def predict(tagger: TrainedTagger, request: Request) -> None:
     """Tag texts: entities marked in the terminal, or as JSON with their character offsets.
 
-    Texts come from the command line, a file with one a line, or standard input, an answer as each line comes.
+    Texts come from the command line, a file with one a line, or standard input, line by line.
 
     Raises:
         DataError: there is no text, or one has no word.
@@ -60,7 +60,7 @@ def evaluate(tagger: TrainedTagger, request: Request) -> None:
     """Print span F1, precision and recall overall and by type, and the accuracy of the tags, on a tagged file.
 
     Raises:
-        DataError: the file cannot be used, or has a tag that the network does not know.
+        DataError: the file cannot be used, or has an unknown tag.
     """
     assert request.file is not None
     given: dict[str, Any] = {

@@ -6,7 +6,7 @@
     p(y)     = exp(score(y)) / Z,     Z = sum over all y of exp(score(y))
 
 Emissions are (T, B, C), time first, each row up to its own length; transitions are (C, C), from row to column, -inf
-where a move is forbidden. What stands past a row's end is never read.
+where a move is forbidden. Padding past a row's end is never read.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ class TaggingDataset:
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         tag_set: scheme and tags, from the training part.
         vocabulary: words and characters, from the training part.
         train: the part that vocabulary, tags and weights are fitted on.
@@ -90,19 +90,19 @@ class TaggingDataset:
         return {name: len(getattr(self, name)) for name in ("train", "validation", "test")}
 
     def unknown_share(self, part: str = "test") -> float:
-        """Which share of a part's words is not in the vocabulary."""
+        """Share of a part's words that are not in the vocabulary."""
         words = [word for row in getattr(self, part).words for word in row]
         return float(np.mean([self.vocabulary.number(word) == 1 for word in words])) if words else 0.0
 
 
 def tagging_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
-    """The tagged sentences that are known by name, and whether each is at hand.
+    """The tagged sentences that are known by name, and whether each is available.
 
     Example:
         >>> [info.name for info in tagging_infos()]
         ['conll2003']
     """
-    found = [remote.at_hand(cache) for remote in _FILES.values()]
+    found = [remote.cached_path(cache) for remote in _FILES.values()]
     at_hand = all(path is not None for path in found)
     names = ", ".join(Path(remote.path).name for remote in _FILES.values())
     return [
@@ -168,19 +168,19 @@ def tagging_dataset(
 
     Args:
         name: of the data set.
-        source: which place the records came from.
+        source: where the records came from.
         split_note: what the test part is.
         parts: ``train``, ``validation`` and ``test``.
         data: scheme, size and word vectors.
-        notes: what was said while reading.
+        notes: of the reader.
 
     Raises:
-        DataError: see `TagSet.fit` and `TagSet.encode`; too few sentences to learn from.
+        DataError: see `TagSet.fit` and `TagSet.encode`; too few sentences to train on.
     """
     train = _limited(parts["train"], data.examples)
     if len(train) < _FEWEST:
         raise DataError(
-            f"{name} has too few sentences to learn from",
+            f"{name} has too few sentences to train on",
             expected=f"at least {_FEWEST} in the training part",
             got=f"{len(train)}",
             fix="add sentences; if the file is one long sentence, put a blank line after each",
@@ -225,13 +225,13 @@ def tagging_dataset(
 
 
 def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDataset:
-    """The official parts; the third column of the files carries nothing."""
+    """The official parts; the third column of the files is constant."""
     parts = {}
     for part, remote in _FILES.items():
-        path = remote.at_hand(cache)
+        path = remote.cached_path(cache)
         if path is None:
             raise DataError(
-                "the data set 'conll2003' is not at hand",
+                "the data set 'conll2003' is not available",
                 expected=f"{remote.path} in {cache_folder(cache)}",
                 fix=tagging_infos(cache)[0].how_to_get,
             )
@@ -253,7 +253,7 @@ def _read(path: Path, data: TaggingDataSpec, like: TaggedSentences | None = None
 
 
 def _key(sentence: Sentence) -> int:
-    """A number from the words alone, by which equal sentences come into one part."""
+    """A hash of the words, so that equal sentences come into the same part."""
     digest = hashlib.sha256("\0".join(sentence.words).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "little")
 
@@ -293,7 +293,7 @@ def _without(read: TaggedSentences, others: Iterable[TaggedSentences], notes: li
     kept = tuple(sentence for sentence in read.sentences if _key(sentence) not in known)
     if len(kept) < len(read):
         lost = len(read) - len(kept)
-        notes.append(f"{many(lost, 'sentence')} of {read.place} stand in another part too and were left out")
+        notes.append(f"{many(lost, 'sentence')} of {read.place} are in another part too and were left out")
     return replace(read, sentences=kept, notes=())
 
 

@@ -1,4 +1,4 @@
-"""Which scheme a file's tags follow, and where they break it."""
+"""Which scheme a file's tags follow, and where they violate it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def detect_scheme(read: TaggedSentences) -> tuple[str, list[str]]:
     breaks less often (iob2 where equal). Without any such tag they are plain.
 
     Returns:
-        The scheme, and notes for the person.
+        The scheme, and notes for the user.
 
     Raises:
         DataError: some tags mark spans and others do not; letters of two schemes; another notation (B_PER, PER-B).
@@ -73,7 +73,7 @@ def detect_scheme(read: TaggedSentences) -> tuple[str, list[str]]:
 
 
 def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[str]]:
-    """The file's tags with those that break the scheme set right, read as conlleval does.
+    """The file's tags with those that break the scheme repaired, read as conlleval does.
 
     Args:
         read: the sentences.
@@ -85,7 +85,7 @@ def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[
     Example:
         >>> from gatewise.kinds.tagging.sentences import Sentence
         >>> repaired(TaggedSentences((Sentence(("a", "b"), ("O", "I-PER"), 4),), "a.txt"), "iob2")
-        ([['O', 'B-PER']], ["a.txt: 1 tag broke iob2 and was set right (first in line 5: 'I-PER' became 'B-PER')"])
+        ([['O', 'B-PER']], ["a.txt: 1 tag broke iob2 and was repaired (first in line 5: 'I-PER' became 'B-PER')"])
     """
     tags = [list(sentence.tags) for sentence in read.sentences]
     if scheme == "plain":
@@ -100,7 +100,7 @@ def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[
     if not count:
         return tags, []
     was = "was" if count == 1 else "were"
-    return tags, [f"{read.place}: {many(count, 'tag')} broke {scheme} and {was} set right ({first})"]
+    return tags, [f"{read.place}: {many(count, 'tag')} broke {scheme} and {was} repaired ({first})"]
 
 
 def _broken(read: TaggedSentences, scheme: str) -> Iterator[tuple[int, int, str]]:
@@ -125,7 +125,7 @@ def _plain_notes(read: TaggedSentences, tags: Sequence[str]) -> list[str]:
                 expected="O, or B-, I-, E-, S-, L-, U- and a type",
                 fix=f"write {notation}",
             )
-    notes = [f"tags of {read.place} mark no spans ({many(len(tags), 'tag')}): each word's tag stands for itself"]
+    notes = [f"tags of {read.place} mark no spans ({many(len(tags), 'tag')}): each word's tag is plain"]
     if any(tag == "O" for sentence in read.sentences for tag in sentence.tags):
         notes.append(f"{read.place} has O among its tags: for figures on spans, write B- and I- before the types")
     return notes
@@ -135,4 +135,4 @@ def _first(read: TaggedSentences, tag: str) -> str:
     for sentence in read.sentences:
         if tag in sentence.tags:
             return f"{read.place}: line {sentence.line_of(sentence.tags.index(tag))}"
-    raise AssertionError("a tag that no sentence has")
+    raise AssertionError("a tag without a sentence")

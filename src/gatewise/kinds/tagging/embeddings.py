@@ -51,8 +51,8 @@ class WordVectors:
 def read_embeddings(path: str | Path, vocabulary: WordVocabulary) -> WordVectors:
     r"""Read a line per word: the word, then its numbers, separated by spaces; word2vec's header line may come first.
 
-    A line belongs to the word that its own normalises to (lower-cased, digits as 0). Of several for one word, that
-    which is spelt as the normalised word counts, else the first. Rows of other words are checked for their number of
+    A line belongs to the word that its own normalises to (lower-cased, digits as 0). Of several for one word, the
+    one written as the normalised word is used, else the first. Rows of other words are checked for their number of
     columns and left out. Plain or gzip.
 
     Args:
@@ -60,7 +60,7 @@ def read_embeddings(path: str | Path, vocabulary: WordVocabulary) -> WordVectors
         vocabulary: whose words are looked for.
 
     Raises:
-        DataError: a line with another number of columns or something that is no finite number; no line at all; none
+        DataError: a line with another number of columns or a value that is not a finite number; no line; none
             of the vocabulary's words.
 
     Example:
@@ -102,7 +102,7 @@ def read_embeddings(path: str | Path, vocabulary: WordVocabulary) -> WordVectors
         raise DataError(
             f"{path} has no vector for any of the {len(wanted):,} words of the training part",
             expected="a text file of GloVe or word2vec in the texts' language",
-            fix="name another file, or leave it out",
+            fix="name another file, or omit it",
         )
     order = sorted(found)
     return WordVectors(np.array(order, dtype=np.int64), np.stack([found[n] for n in order]), len(wanted), str(path))
@@ -118,7 +118,7 @@ def _vector(numbers: list[str], where: str) -> npt.NDArray[np.float32]:
     try:
         vector = np.array([float(each) for each in numbers], dtype=np.float32)
     except ValueError as error:
-        raise DataError(f"{where} holds something that is no number ({error})", fix="correct the line") from error
+        raise DataError(f"{where} holds a value that is not a number ({error})", fix="correct the line") from error
     if not np.isfinite(vector).all():
         raise DataError(f"{where} holds a number that is not finite", fix="correct or remove the line")
     return vector

@@ -1,4 +1,4 @@
-"""Sentences as numbers, and batches of them with each distinct word spelt once."""
+"""Sentences as numbers, and batches of them with each distinct word's characters once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Integers = npt.NDArray[np.int64]
 
 
 class TaggingBatch(NamedTuple):
-    """Some sentences side by side, time first; 0 past a sentence's end.
+    """A padded batch of sentences, time first; 0 past a sentence's end.
 
     Attributes:
         words: (T, B) int64.
@@ -50,7 +50,7 @@ class TaggingBatch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EncodedSentences:
-    """Many sentences as numbers, one behind the other; what a word is stands once per distinct form.
+    """Many sentences as numbers, concatenated; attributes of words are stored once per distinct form.
 
     Attributes:
         forms: (words,) int32, each word's form.
@@ -61,7 +61,7 @@ class EncodedSentences:
         characters: all forms' characters, int32.
         character_offsets: (F + 1,) int64.
         tags: (words,) int32; None where they are not known.
-        notes: what was cut.
+        notes: on words that were cut.
 
     Example:
         >>> sentences = [Sentence(("a", "b", "a"), (), 1), Sentence(("b",), (), 5)]
@@ -90,7 +90,7 @@ class EncodedSentences:
         return np.diff(self.offsets)
 
     def batch(self, rows: Sequence[int] | Integers) -> TaggingBatch:
-        """The given sentences side by side."""
+        """A padded batch of the given sentences."""
         chosen = np.asarray(rows, dtype=np.int64)
         lengths = self.lengths[chosen]
         steps = np.arange(int(lengths.max(initial=0)))[:, None]

@@ -51,12 +51,12 @@ class SequenceTagger(RunEstimator, task="tagging", first=("cell",), omit=("words
         *,
         on_event: Listener | None = None,
     ) -> SequenceTagger:
-        """Learn from tagged sentences.
+        """Fit on tagged sentences.
 
         Args:
             sentences: N lists of words.
-            tags: a tag for each word: IOB1, IOB2, IOBES, BILOU or tags that stand for themselves.
-            validation_data: sentences and tags that decide which weights are kept; None: a tenth, chosen by content.
+            tags: a tag for each word: IOB1, IOB2, IOBES, BILOU or plain tags.
+            validation_data: sentences and tags for early stopping; None: a tenth, chosen by content.
             on_event: called with each training event.
 
         Raises:
@@ -86,7 +86,7 @@ class SequenceTagger(RunEstimator, task="tagging", first=("cell",), omit=("words
         return self._trained.tag_texts(list(texts))
 
     def score(self, sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]]) -> float:
-        """Strict span F1, or the share of words with the right tag where tags stand for themselves."""
+        """Strict span F1, or the accuracy of plain tags."""
         read = _read(sentences, tags, "test")
         known = self._trained.tag_set
         numbers, _ = known.encode(read)
@@ -111,7 +111,7 @@ def _read(sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]], par
     found = []
     for place, (words, row) in enumerate(zip(rows, answers, strict=True)):
         if isinstance(words, str) or not all(isinstance(word, str) and word for word in words):
-            raise DataError(f"{part} sentence {place} is no list of words", expected="strings", got=repr(words)[:60])
+            raise DataError(f"{part} sentence {place} is not a list of words", expected="strings", got=repr(words)[:60])
         if len(words) != len(row) or not len(words):
             raise DataError(
                 f"{part} sentence {place} does not fit its tags",

@@ -28,7 +28,7 @@ _MEMORY = 6
 
 @dataclass(frozen=True, eq=False)
 class _Bucket:
-    """Sentences of about equal length: (T, B) places in the text, lengths (B,), and where they are real."""
+    """Sentences of about equal length: (T, B) positions in the text, lengths (B,), and the mask of real steps."""
 
     places: Tensor
     lengths: Tensor
@@ -39,7 +39,7 @@ class FeatureField:
     """Features of words and neighbours, a weight for each with each tag, and a CRF over the tags.
 
     Maximises the log-likelihood of the training part minus ``penalty / 2`` times the squared weights, by L-BFGS (Liu
-    and Nocedal, 1989) from zero. The problem is convex: apart from where it stops, nothing depends on chance.
+    and Nocedal, 1989) from zero. The problem is convex: the result depends on nothing random.
 
     Args:
         count: C tags.
@@ -78,9 +78,9 @@ class FeatureField:
         self._limits = [np.where(each, 0.0, -np.inf) for each in allowed]
 
     def fit(self, words: Words, tags: Sequence[npt.ArrayLike]) -> FeatureField:
-        """Learn from sentences and their tags' numbers.
+        """Fit on sentences and their tags' numbers.
 
-        Called again with the same sentences, with another `penalty`, it goes on from the weights that it has.
+        Called again with the same sentences, with another `penalty`, it starts from the present weights.
 
         Raises:
             DataError: there is no word.
@@ -121,7 +121,7 @@ class FeatureField:
         Args:
             words: training sentences.
             tags: their tags' numbers.
-            penalties: what to try.
+            penalties: the candidates.
             score: of the fitted model on the validation part.
 
         Returns:
@@ -146,11 +146,11 @@ class FeatureField:
         """The most probable tags' numbers of each sentence; every sentence has at least one word."""
         assert self._table is not None, "fit comes first"
         emissions, moves, first, last = self._unpack(self._weights, self._table.groups(words))
-        answers = np.zeros(len(emissions), dtype=np.int64)
+        predictions = np.zeros(len(emissions), dtype=np.int64)
         for bucket in _buckets([len(row) for row in words]):
             tags, _ = viterbi(torch.from_numpy(emissions)[bucket.places], moves, first, last, bucket.lengths)
-            answers[bucket.places[bucket.real].numpy()] = tags[bucket.real].numpy()
-        return np.split(answers, np.cumsum([len(row) for row in words])[:-1])
+            predictions[bucket.places[bucket.real].numpy()] = tags[bucket.real].numpy()
+        return np.split(predictions, np.cumsum([len(row) for row in words])[:-1])
 
     def _unpack(self, weights: Floats, groups: Sequence[Group]) -> tuple[Floats, Tensor, Tensor, Tensor]:
         """Emissions (words, C) of a text, and transitions, start and end."""
@@ -180,7 +180,7 @@ class FeatureField:
         return values, _flat(groups, by_place.numpy(), moves.numpy(), first.numpy(), last.numpy())
 
     def _truth(self, groups: Sequence[Group], buckets: Sequence[_Bucket], gold: Numbers) -> Floats:
-        """The features of the true tags, counted."""
+        """The feature counts of the true tags."""
         count = self.count
         moves, first, last = np.zeros((count, count)), np.zeros(count), np.zeros(count)
         tags = torch.from_numpy(gold)

@@ -1,6 +1,6 @@
 """Hand-made features of words in their sentence, as few small sparse matrices.
 
-What a feature says depends on one word (its form, endings, shape) or on a pair of neighbours, not on the sentence: so
+A feature depends on one word (its form, endings, shape) or on a pair of neighbours, not on the sentence: so
 each group of features is a table with a row per distinct word (or pair), and every place in the text is an index into
 it. The scores of all places are then a few small products and look-ups in place of one product with millions of
 entries.
@@ -43,21 +43,22 @@ class Group:
     back: sparse.csr_array
 
     def scores(self, weights: Floats) -> Floats:
-        """What the group adds to every place's scores: (features, C) to (words, C)."""
+        """The group's share of every position's scores: (features, C) to (words, C)."""
         product: Floats = self.table @ weights
         return product[self.places]
 
     def gradient(self, gradient: Floats) -> Floats:
-        """The derivative by the weights of what has this derivative by the scores: (words, C) to (features, C)."""
+        """Backpropagate a gradient of the scores to the weights: (words, C) to (features, C)."""
         product: Floats = self.table.T @ (self.back @ gradient)
         return product
 
 
 class FeatureTable:
-    """The features that the training part holds, and their columns.
+    """The features of the training part, and their columns.
 
     The word itself: its form, lower-case form, first and last 1 to 4 letters, class and pattern of spelling. Its
-    neighbours up to two places away: lower-case form, pattern, last three letters; beyond the sentence an edge. Pairs
+    neighbours up to two positions before and after: lower-case form, pattern, last three letters; beyond the sentence
+        an edge. Pairs
     of the word with the one before and after.
 
     Args:
@@ -85,7 +86,7 @@ class FeatureTable:
             self.sizes.append(len(kept))
 
     def groups(self, words: Words) -> list[Group]:
-        """The features of some sentences, their places one behind the other."""
+        """The features of some sentences, their positions concatenated."""
         found = []
         for columns, (names, places) in zip(self._columns, self._named(words), strict=True):
             rows = [[columns[feature] for feature in features if feature in columns] for features in names]

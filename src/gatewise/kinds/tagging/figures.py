@@ -31,7 +31,7 @@ Array = npt.NDArray[np.float64]
 
 
 def span_contributions(true: Tags, predicted: Tags, scheme: str, *, lenient: bool = False) -> Array:
-    """What each sentence adds to span F1.
+    """Each sentence's contribution to span F1.
 
     A predicted span is right where a true one has the same start, end and type.
 
@@ -39,7 +39,7 @@ def span_contributions(true: Tags, predicted: Tags, scheme: str, *, lenient: boo
         true: tags of N sentences.
         predicted: as many tags for each.
         scheme: of both: iob1, iob2, iobes or bilou.
-        lenient: count runs that break the scheme as conlleval does; else as seqeval's strict mode, which counts none.
+        lenient: count runs that violate the scheme as conlleval does; else as seqeval's strict mode, which counts none.
             The same on well-formed tags.
 
     Returns:
@@ -53,7 +53,7 @@ def span_contributions(true: Tags, predicted: Tags, scheme: str, *, lenient: boo
         [[2.0, 2.0, 1.0]]
     """
     pairs = _pairs(true, predicted, scheme, lenient)
-    counts = [(len(right), len(answer), len(set(right) & set(answer))) for right, answer in pairs]
+    counts = [(len(right), len(given), len(set(right) & set(given))) for right, given in pairs]
     return np.array(counts, dtype=np.float64).reshape(-1, 3)
 
 
@@ -94,7 +94,7 @@ def gradient(means: npt.ArrayLike) -> Array:
 
 
 def tag_contributions(true: Tags, predicted: Tags) -> Array:
-    """What each sentence adds to the accuracy of tags.
+    """Each sentence's contribution to the accuracy of tags.
 
     Returns:
         (N, 2): words with the right tag, words.
@@ -134,11 +134,11 @@ def tag_accuracy_gradient(means: npt.ArrayLike) -> Array:
 
 @dataclass(frozen=True)
 class Score:
-    """Counts of spans and what follows from them.
+    """Counts of spans, with precision, recall and F1.
 
     Attributes:
         true: spans in the text.
-        predicted: spans answered.
+        predicted: predicted spans.
         matched: spans in both.
     """
 
@@ -148,12 +148,12 @@ class Score:
 
     @property
     def precision(self) -> float:
-        """Share of the answered spans that are right; 0 where none was answered."""
+        """Share of the predicted spans that are right; 0 where there are none."""
         return self.matched / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of the true spans that were found; 0 where there are none."""
+        """Share of the true spans that were predicted; 0 where there are none."""
         return self.matched / self.true if self.true else 0.0
 
     @property
@@ -194,26 +194,26 @@ def span_figures(true: Tags, predicted: Tags, scheme: str, *, lenient: bool = Fa
         >>> figures.overall.precision, figures.overall.recall, sorted(figures.types), round(figures.token_accuracy, 3)
         (1.0, 0.5, ['LOC', 'PER'], 0.667)
     """
-    right, answered, matched = Counter[str](), Counter[str](), Counter[str]()
+    right, given, matched = Counter[str](), Counter[str](), Counter[str]()
     for ours, theirs in _pairs(true, predicted, scheme, lenient):
         right.update(span.type for span in ours)
-        answered.update(span.type for span in theirs)
+        given.update(span.type for span in theirs)
         matched.update(span.type for span in set(ours) & set(theirs))
-    types = {kind: Score(right[kind], answered[kind], matched[kind]) for kind in sorted({*right, *answered})}
+    types = {kind: Score(right[kind], given[kind], matched[kind]) for kind in sorted({*right, *given})}
     tags = tag_contributions(true, predicted).sum(axis=0)
-    overall = Score(right.total(), answered.total(), matched.total())
+    overall = Score(right.total(), given.total(), matched.total())
     return SpanFigures(overall, types, float(tag_accuracy(tags)), int(tags[1]))
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Where answers and truth part, span by span; every span is counted once.
+    """Differences between predicted and true spans; every span is counted once.
 
     Attributes:
-        same_borders: (true type, answered type) of spans with the same start and end; equal types are right answers.
-        other_borders: (true type, answered type) of spans that overlap with another start or end.
-        missed: true spans that no answer overlaps, by type.
-        invented: answered spans that overlap no true one, by type.
+        same_borders: (true type, predicted type) of spans with the same start and end; equal types are correct.
+        other_borders: (true type, predicted type) of spans that overlap with another start or end.
+        missed: true spans that no predicted one overlaps, by type.
+        invented: predicted spans that overlap no true one, by type.
     """
 
     same_borders: Counter[tuple[str, str]]
@@ -223,7 +223,7 @@ class Confusion:
 
 
 def confusion(true: Tags, predicted: Tags, scheme: str, *, lenient: bool = False) -> Confusion:
-    """Pair true and answered spans: first those with the same borders, then those that share the most words.
+    """Pair true and predicted spans: first those with the same borders, then those that share the most words.
 
     Each span is in one pair at most; of several that share equally many words the earliest is taken.
 
@@ -233,8 +233,8 @@ def confusion(true: Tags, predicted: Tags, scheme: str, *, lenient: bool = False
         ({('LOC', 'ORG'): 1}, {('PER', 'PER'): 1}, {}, {})
     """
     result = Confusion(Counter(), Counter(), Counter(), Counter())
-    for right, answered in _pairs(true, predicted, scheme, lenient):
-        places = {span[:2]: span for span in answered}
+    for right, given in _pairs(true, predicted, scheme, lenient):
+        places = {span[:2]: span for span in given}
         rest = []
         for span in right:
             match = places.pop(span[:2], None)
@@ -246,21 +246,21 @@ def confusion(true: Tags, predicted: Tags, scheme: str, *, lenient: bool = False
     return result
 
 
-def _pair_overlapping(right: list[Span], answered: list[Span], result: Confusion) -> None:
+def _pair_overlapping(right: list[Span], given: list[Span], result: Confusion) -> None:
     shared: list[tuple[int, int, int]] = []
     one = other = 0
-    while one < len(right) and other < len(answered):  # spans of one side never overlap: both lists are walked once
-        a, b = right[one], answered[other]
+    while one < len(right) and other < len(given):  # spans of one side never overlap: both lists are walked once
+        a, b = right[one], given[other]
         shared.append((min(a.end, b.end) - max(a.start, b.start), -one, -other))
         one, other = (one + 1, other) if a.end <= b.end else (one, other + 1)
-    ours, theirs = set(range(len(right))), set(range(len(answered)))
+    ours, theirs = set(range(len(right))), set(range(len(given)))
     for words, one, other in sorted(shared, reverse=True):
         if words > 0 and -one in ours and -other in theirs:
-            result.other_borders[right[-one].type, answered[-other].type] += 1
+            result.other_borders[right[-one].type, given[-other].type] += 1
             ours.remove(-one)
             theirs.remove(-other)
     result.missed.update(right[one].type for one in sorted(ours))
-    result.invented.update(answered[other].type for other in sorted(theirs))
+    result.invented.update(given[other].type for other in sorted(theirs))
 
 
 def _pairs(true: Tags, predicted: Tags, scheme: str, lenient: bool) -> list[tuple[list[Span], list[Span]]]:

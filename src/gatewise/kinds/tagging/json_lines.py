@@ -19,7 +19,7 @@ _FORMS = '{"tokens": [...], "tags": [...]} or {"text": "...", "entities": [{"sta
 
 @dataclass
 class _Repairs:
-    """What was left out or changed, with the first line where it happened."""
+    """What was omitted or changed, with the first line where it happened."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, int] = field(default_factory=dict)
@@ -102,7 +102,7 @@ def _record(line: str, where: str) -> dict[str, Any]:
         ) from error
     if not isinstance(record, dict):
         raise DataError(
-            f"{where} is no JSON object", expected=_FORMS, got=type(record).__name__, fix="write one object a line"
+            f"{where} is not a JSON object", expected=_FORMS, got=type(record).__name__, fix="write one object a line"
         )
     return record
 
@@ -132,11 +132,11 @@ def _from_tokens(
 
 def _strings(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise DataError(f"{where} is no list", expected="a list of strings", got=type(value).__name__)
+        raise DataError(f"{where} is not a list", expected="a list of strings", got=type(value).__name__)
     for position, each in enumerate(value, start=1):
         if not isinstance(each, str):
             raise DataError(
-                f"{where}: entry {position} is no string",
+                f"{where}: entry {position} is not a string",
                 expected="names, such as 'B-PER'" if isinstance(each, int) else "strings",
                 got=repr(each)[:60],
                 fix="write the tags' names in place of their numbers" if isinstance(each, int) else None,
@@ -151,7 +151,7 @@ def _from_text(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     text = record["text"]
     if not isinstance(text, str):
-        raise DataError(f"{where}: 'text' is no string", expected=_FORMS, got=type(text).__name__)
+        raise DataError(f"{where}: 'text' is not a string", expected=_FORMS, got=type(text).__name__)
     tokens = tokenise(text)
     words = tuple(word for word, _, _ in tokens)
     if "entities" not in record:
@@ -165,13 +165,13 @@ def _from_text(
         )
     entities = record["entities"]
     if not isinstance(entities, list):
-        raise DataError(f"{where}: 'entities' is no list", expected=_FORMS, got=type(entities).__name__)
+        raise DataError(f"{where}: 'entities' is not a list", expected=_FORMS, got=type(entities).__name__)
     placed = [_entity(each, text, f"{where}: entity {position}") for position, each in enumerate(entities, start=1)]
     tags = ["O"] * len(tokens)
     for start, end, label in sorted(placed, key=lambda each: (each[0] - each[1], each[0])):
         inside = [at for at, (_, begin, stop) in enumerate(tokens) if begin < end and stop > start]
         if not inside:
-            repairs.add("entity of nothing but spaces left out", number)
+            repairs.add("entity of only spaces left out", number)
             continue
         if any(tags[at] != "O" for at in inside):
             repairs.add("entity that overlaps a longer one left out", number)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
 from gatewise.kinds.tagging.spec import TaggerSpec, TaggingDataSpec
+from gatewise.training.amount import Amount
 from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
@@ -33,14 +34,13 @@ class TaggingKind(Kind):
     unit: ClassVar[str] = "sentences"
     data_spec: ClassVar[type[Spec]] = TaggingDataSpec
     model_spec: ClassVar[type[Spec]] = TaggerSpec
-    usual_training: ClassVar[Mapping[str, Any]] = {
-        "epochs": 15,
+    default_training: ClassVar[Mapping[str, Any]] = {
         "batch_size": 16,
         "learning_rate": 2e-3,
         "clip_norm": 5.0,
         "averaging": 0.999,
-        "patience": 15,
     }
+    amount: ClassVar[Amount] = Amount(steps=1_500, least=15, patience=15)
     known: ClassVar[tuple[str, ...]] = ("conll2003",)
     files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json")
     estimators: ClassVar[Mapping[str, str]] = {"SequenceTagger": "gatewise.kinds.tagging.estimator"}
@@ -53,12 +53,12 @@ class TaggingKind(Kind):
         return tagging_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Files of tagged words by their usual endings, packed or not."""
+        """Files of tagged words by their common suffixes, gzip or not."""
         name = path.name.lower().removesuffix(".gz")
         return 2 if name.endswith(_ENDINGS) else 0
 
     def check(self, spec: RunSpec) -> None:
-        """Refuse pre-training, and word vectors that nobody reads."""
+        """Refuse pre-training, and options of files with a known data set."""
         super().check(spec)
         if spec.data.data in self.known and not Path(spec.data.data).is_file():
             for name in ("words", "tags", "scheme", "test", "validation"):
@@ -66,7 +66,7 @@ class TaggingKind(Kind):
                     raise OptionError(
                         f"--{name} does not go with the known data set {spec.data.data!r}",
                         expected="a file of your own",
-                        fix=f"leave --{name} away, or give the path of a file",
+                        fix=f"omit --{name}, or give the path of a file",
                     )
 
     def load(self, data: Any) -> TaggingDataset:
@@ -100,13 +100,13 @@ class TaggingKind(Kind):
         return measure_of(dataset.tag_set)
 
     def judgement(self, dataset: Any) -> Judgement:
-        """Marking nothing is trivial, or always giving the most frequent tag."""
+        """Trivial: no spans, or always the most frequent tag."""
         from gatewise.kinds.tagging.figures import most_frequent
 
         if dataset.tag_set.marks_spans:
             return Judgement(trivial=("marking no span", 0.0))
         number, share = most_frequent(dataset.train.tags, dataset.test.tags)
-        return Judgement(trivial=(f"always answering '{dataset.tag_set.tags[number]}'", share))
+        return Judgement(trivial=(f"always predicting '{dataset.tag_set.tags[number]}'", share))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
         """Scheme, types or tags, words of each part, and the share of unknown ones."""
@@ -120,7 +120,7 @@ class TaggingKind(Kind):
         }
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> dict[str, Any]:
-        """The first test sentences with their tags, beside which a report shows the answers."""
+        """The first test sentences with their tags, for the report."""
         part = dataset.test
         rows = zip(part.sentences[:_SHOWN], part.tags[:_SHOWN], strict=True)
         return {

@@ -1,4 +1,4 @@
-"""The simplest neighbour of every tagger: each word's most frequent tag."""
+"""The simplest baseline of tagging: each word's most frequent tag."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LONGEST_ENDING = 4
 
 
 class MostFrequentTag:
-    """Answer each word with the tag that it has most often in the training part.
+    """Predict for each word its most frequent tag in the training part.
 
-    A word that is not there is looked up in lower case with digits as 0, then by its last 4, 3, 2, 1 letters with its
+    An unknown word is looked up in lower case with digits as 0, then by its last 4, 3, 2, 1 letters with its
     shape, then by its shape alone; the first of these that the training part holds decides. Of equally frequent tags
     the lower number is taken.
 
@@ -59,7 +59,7 @@ class MostFrequentTag:
         return len(self._best)
 
     def predict(self, words: Words) -> list[Numbers]:
-        """The tags' numbers of each sentence; they need not keep to a scheme."""
+        """The tags' numbers of each sentence; they need not follow a scheme."""
         known: dict[str, int] = {}
         for row in words:
             for word in row:
@@ -69,7 +69,7 @@ class MostFrequentTag:
 
 
 def _keys(word: str) -> Iterator[tuple[str, ...]]:
-    """What a word is looked up by, from the word itself to nothing at all."""
+    """The keys of a word, from the word itself to the empty key."""
     shape = str(shape_of(word))
     yield "word", word
     yield "form", normalise(word)

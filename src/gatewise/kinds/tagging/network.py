@@ -36,7 +36,7 @@ class SequenceTagger(nn.Module):
         words: entries of the vocabulary, padding and the unknown word included.
         characters: entries of the characters' vocabulary.
         tags: C.
-        moves: which tag may follow which, begin and end, see `TagSet.moves`; answers keep to it. None: any.
+        moves: which tag may follow which, begin and end, see `TagSet.moves`; predictions obey it. None: any.
         cell: a registered recurrent cell.
         hidden_size: H of one direction.
         num_layers: L.
@@ -139,7 +139,7 @@ class SequenceTagger(nn.Module):
 
     @torch.no_grad()
     def decode(self, batch: TaggingBatch) -> Tensor:
-        """The most probable tags (T, B) that keep to the scheme, 0 past a sentence's end."""
+        """The most probable tags (T, B) that obey the scheme, 0 past a sentence's end."""
         emissions = self.emissions(batch)
         if self.field is not None:
             return self.field.decode(emissions, batch.lengths)
@@ -170,7 +170,7 @@ class SequenceTagger(nn.Module):
         return {"implementation": self.recurrent.kernel or "not run yet", "reason": "; ".join(reasons)}
 
     def inputs(self, batch: TaggingBatch) -> Tensor:
-        """What the recurrent layers read: words, characters and shapes side by side, (T, B, I)."""
+        """Inputs of the recurrent layers: words, characters and shapes concatenated, (T, B, I)."""
         words = batch.words
         if self.training and self.unknown_rate > 0:
             replaced = torch.rand(words.shape, device=words.device) < self.unknown_rate
@@ -192,7 +192,7 @@ class SequenceTagger(nn.Module):
 
     @torch.no_grad()
     def _draw(self) -> None:
-        """Draw what torch.nn draws too wide: embeddings from U(-sqrt(3 / size), sqrt(3 / size))."""
+        """Redraw what torch.nn draws too wide: embeddings from U(-sqrt(3 / size), sqrt(3 / size))."""
         for table in (self.embedding, self.shapes):
             if table is not None:
                 bound = (3.0 / table.embedding_dim) ** 0.5

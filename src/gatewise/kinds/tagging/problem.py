@@ -36,17 +36,17 @@ def measure_of(tags: TagSet) -> Measure:
 
 
 class TaggingProblem(Problem):
-    """A tagger and the sentences it learns from.
+    """A tagger and its training sentences.
 
     Args:
         model: the network, on its device.
         tags: scheme and tags.
         vocabulary: words and characters.
-        train: encoded sentences to learn from, with their tags.
+        train: encoded training sentences, with their tags.
         validation: encoded sentences that decide which weights are kept, with their tags.
         batch_size: sentences per step.
         seed: of the order of the batches.
-        device: where the model lies.
+        device: of the model.
         max_characters: of longer words the first and last are read.
     """
 
@@ -96,9 +96,10 @@ class TaggingProblem(Problem):
             count = int(batch.lengths.sum())
             loss += count * float(_called(self.model, weights, "loss", batch))
             words += count
-        answers = [self.tags.decode(row) for row in decode_sentences(self.model, self.validation, weights, self.device)]
-        figure = self.metric.of(contributions_of(self._truth, answers, self.tags))
-        right = tag_contributions(self._truth, answers).sum(axis=0)
+        rows = decode_sentences(self.model, self.validation, weights, self.device)
+        predictions = [self.tags.decode(row) for row in rows]
+        figure = self.metric.of(contributions_of(self._truth, predictions, self.tags))
+        right = tag_contributions(self._truth, predictions).sum(axis=0)
         return {"loss": loss / words, self.metric.name: figure, "accuracy": float(right[0] / right[1])}
 
     @property
@@ -116,12 +117,12 @@ class TaggingProblem(Problem):
 
 
 def contributions_of(
-    truth: Sequence[Sequence[str]], answers: Sequence[Sequence[str]], tags: TagSet
+    truth: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], tags: TagSet
 ) -> npt.NDArray[np.float64]:
-    """What each sentence contributes to `measure_of`: (N, 3) for spans, (N, 2) for plain tags."""
+    """Each sentence's contribution to `measure_of`: (N, 3) for spans, (N, 2) for plain tags."""
     if not tags.marks_spans:
-        return tag_contributions(truth, answers)
-    return span_contributions(truth, answers, tags.scheme)
+        return tag_contributions(truth, predictions)
+    return span_contributions(truth, predictions, tags.scheme)
 
 
 def decode_sentences(
@@ -136,7 +137,7 @@ def decode_sentences(
         model: the network; it is in evaluation mode afterwards.
         sentences: encoded sentences.
         weights: other weights to use instead of the model's own.
-        device: where the model lies.
+        device: of the model.
     """
     found: list[Numbers] = [np.empty(0, dtype=np.int64)] * len(sentences)
     model.eval()
@@ -173,12 +174,12 @@ class _Method(torch.nn.Module):
 
 
 def _called(model: SequenceTagger, weights: Mapping[str, Tensor] | None, name: str, batch: TaggingBatch) -> Tensor:
-    """A method's answer in evaluation mode, with other weights where they are given."""
+    """A method's result in evaluation mode, with other weights where they are given."""
     model.eval()
     with torch.inference_mode():
         if weights is None:
             found: Tensor = getattr(model, name)(batch)
             return found
         named = {f"model.{key}": value for key, value in weights.items()}
-        answer: Tensor = functional_call(_Method(model, name), named, (batch,))
-        return answer
+        result: Tensor = functional_call(_Method(model, name), named, (batch,))
+        return result

@@ -1,4 +1,4 @@
-"""Read sentences with tags from a file of any of the usual formats."""
+"""Read sentences with tags from a file of any common format."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ def read_tagged(
     """Read a file of tagged sentences: CoNLL columns, a tab-separated table, CoNLL-U or JSON lines; plain or gzip.
 
     The format follows from the ending (``.jsonl``, ``.ndjson``, ``.json``, ``.conllu``) or the first character; all
-    else is columns, see :func:`gatewise.kinds.tagging.columns.read_columns`. Words are kept as they are written,
-    however long.
+    else is columns, see :func:`gatewise.kinds.tagging.columns.read_columns`. Words are never changed or shortened.
 
     Args:
         path: the file.
         words: column of the words by number (from 1; negative from the end) or name; for JSON lines the key.
-        tags: column or key of the tags. None: derived, and said in the notes.
+        tags: column or key of the tags. None: derived, and noted.
         tags_needed: False: only words are needed, as for prediction.
 
     Raises:
@@ -65,7 +64,7 @@ def read_tagged(
 
 
 def _long_words(read: TaggedSentences) -> list[str]:
-    """A note on words that are hardly words: they are kept, the network reads their first characters."""
+    """A note on very long words: they are kept, the network reads their first and last characters."""
     lengths = [
         (len(word), sentence, at)
         for sentence in read.sentences

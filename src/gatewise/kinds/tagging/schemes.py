@@ -1,4 +1,4 @@
-"""How tags mark spans: IOB1, IOB2, IOBES, BILOU or not at all, and the way between them.
+"""How tags mark spans: IOB1, IOB2, IOBES, BILOU or not at all, and conversions between them.
 
 =======  ==========================================================================  ==================================
 scheme   a span of type X                                                            source
@@ -7,7 +7,7 @@ iob1     I-X ..., its first word B-X only where it follows another span of type 
 iob2     B-X I-X ...                                                                 Tjong Kim Sang and Veenstra (1999)
 iobes    B-X I-X ... E-X, of one word S-X                                            Uchimoto et al. (2000)
 bilou    B-X I-X ... L-X, of one word U-X                                            Ratinov and Roth (2009)
-plain    none: every tag stands for itself (parts of speech)
+plain    none: plain tags (parts of speech)
 =======  ==========================================================================  ==================================
 
 O is outside every span. Types may hold hyphens; bare B, I, O, ... mark spans of one nameless type.
@@ -183,7 +183,7 @@ def scheme_tags(types: Iterable[str], scheme: str) -> list[str]:
 def allowed_moves(
     tags: Sequence[str], scheme: str
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which tag may follow which, so that an answer is always well formed.
+    """Which tag may follow which, so that every prediction is well formed.
 
     Args:
         tags: C tags.
@@ -217,7 +217,7 @@ def _may_follow(scheme: str, before: tuple[str, str], after: tuple[str, str]) ->
         return after[0] != "B" or same
     if scheme == "iob2":
         return after[0] != "I" or same
-    within = before[0] in "BI"  # the span goes on
+    within = before[0] in "BI"  # the span continues
     continues = after[0] in ("I", _LAST[scheme])
     return within == continues and (not within or same)
 

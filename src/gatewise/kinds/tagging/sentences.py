@@ -1,4 +1,4 @@
-"""What tagging reads: sentences of words, each word with its tag and its line."""
+"""The data of tagging: sentences of words, each word with its tag and its line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sentence:
         words: T words as they were written.
         tags: T tags; empty where the file holds none.
         line: the line of the first word, from 1.
-        lines: every word's line where the words do not stand on consecutive lines from `line`; else empty.
+        lines: every word's line where the words are not on consecutive lines from `line`; else empty.
 
     Example:
         >>> Sentence(("EU", "rejects"), ("B-ORG", "O"), line=3).line_of(1)
@@ -37,7 +37,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class ColumnsRead:
-    """Where words and tags of a column file stand, so that other files of the same data are read alike.
+    """The columns of words and tags, so that further files of the same data are read alike.
 
     Attributes:
         words: number of the words' column, from 1.
@@ -59,7 +59,7 @@ class TaggedSentences:
     Attributes:
         sentences: in the file's order, each with at least one word.
         place: the file, for messages.
-        notes: what was decided, skipped or repaired while reading, in sentences for the person.
+        notes: what was decided, skipped or repaired while reading, in sentences for the user.
         columns: of a column file; None for JSON lines.
     """
 

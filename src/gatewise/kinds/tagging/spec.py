@@ -15,7 +15,7 @@ CHARACTERS = ("recurrent", "convolution", "none")
 
 
 def column(word: str | None) -> str | int | None:
-    """A column as the person names it: a number where it is one, else a name.
+    """A column as the user names it: a number where it is one, else a name.
 
     Example:
         >>> column("-1"), column("ner"), column(None)
@@ -26,7 +26,7 @@ def column(word: str | None) -> str | int | None:
 
 @dataclass(frozen=True)
 class TaggingDataSpec(Spec):
-    """Which sentences a run learns from, and where words and tags stand in them.
+    """Which sentences a run is trained on, and the columns of words and tags.
 
     Files are CoNLL columns, tab-separated tables, CoNLL-U or JSON lines; see `gatewise.kinds.tagging.reading`.
 
@@ -50,10 +50,10 @@ class TaggingDataSpec(Spec):
         None, "File that decides which weights are kept; else a part is held out.", is_path=True
     )
     examples: int | None = setting(
-        None, "Examples to learn from, at most, chosen by content; validation and test stay whole.", minimum=10
+        None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )
     embeddings: str | None = setting(
-        None, "Text file of word vectors (GloVe, word2vec) that the words start from.", is_path=True
+        None, "Text file of word vectors (GloVe, word2vec) that initialise the word embedding.", is_path=True
     )
 
 

@@ -64,16 +64,16 @@ class TagSet:
 
     @classmethod
     def fit(cls, read: TaggedSentences, inside: str = "iobes", scheme: str | None = None) -> tuple[TagSet, list[str]]:
-        """Take scheme and tags from the training part.
+        """Fit scheme and tags on the training part.
 
         Args:
             read: the training sentences.
             inside: scheme that the model works with.
-            scheme: of the file, where the person gives it (``plain`` for tags that only look like spans'); None: found
+            scheme: of the file, where the user gives it (``plain`` for tags that only look like spans'); None: derived
                 from the tags.
 
         Returns:
-            The tags, and notes for the person.
+            The tags, and notes for the user.
 
         Raises:
             DataError: the tags follow no scheme; see `detect_scheme`.
@@ -92,17 +92,17 @@ class TagSet:
 
     @property
     def marks_spans(self) -> bool:
-        """Whether the tags mark spans; else each stands for itself."""
+        """Whether the tags mark spans; else they are plain."""
         return self.scheme != "plain"
 
     def encode(self, read: TaggedSentences) -> tuple[list[npt.NDArray[np.int64]], list[str]]:
-        """Tags of each sentence as numbers, broken ones set right.
+        """Tags of each sentence as numbers, invalid ones repaired.
 
         Returns:
             Per sentence (T,) int64, and notes on repairs.
 
         Raises:
-            DataError: a tag that the training part does not have, with its line.
+            DataError: a tag that is not in the training part, with its line.
         """
         self._check_known(read)
         tags, notes = repaired(read, self.scheme)
@@ -110,7 +110,7 @@ class TagSet:
         return rows, notes
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """Numbers of one sentence as tags in the files' scheme; broken runs are read as conlleval does."""
+        """Numbers of one sentence as tags in the files' scheme; invalid runs are read as conlleval does."""
         tags = [self.tags[number] for number in numbers]
         if not self.marks_spans:
             return tags
@@ -161,7 +161,7 @@ class TagSet:
                 if tag not in known:
                     shown = ", ".join(sorted(known)[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
                     raise DataError(
-                        f"{read.place}: line {sentence.line_of(at)} has tag {tag!r}, which the training part has not",
+                        f"{read.place}: line {sentence.line_of(at)} has tag {tag!r}, which is not in the training part",
                         expected=f"one of: {shown}",
                         fix="correct the line, choose the same tag column as for training, or train on texts with it",
                     )

@@ -1,4 +1,4 @@
-r"""Raw text to words with their places, near to how the CoNLL corpora were cut.
+r"""Raw text to words with their places, similar to the tokenisation of the CoNLL corpora.
 
 From left to right, the first rule that fits at a place decides:
 
@@ -60,7 +60,7 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _ranges() -> list[str]:
-    """Ranges of combining marks as they stand in a character class."""
+    """Ranges of combining marks for a character class."""
     found: list[str] = []
     start: int | None = None
     for point in (*range(0x300, 0x1F000), 0x1F000, *range(0xE0100, 0xE01F1)):

@@ -35,7 +35,7 @@ _MOST_CONFUSED = 200
 
 @dataclass(frozen=True)
 class Entity:
-    """A span of a text: its type, its words as they stand there, first character and the one after the last."""
+    """A span of a text: its type, its text, first character and the one after the last."""
 
     label: str
     text: str
@@ -45,7 +45,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class TaggedText:
-    """A text as it was read: words with their character offsets and tags, and the spans that the tags mark."""
+    """A tagged text: words with their character offsets and tags, and the spans that the tags mark."""
 
     text: str
     words: tuple[str, ...]
@@ -84,7 +84,7 @@ class TrainedTagger(Trained):
                     f"sentence {place} is a string", expected="a list of words", fix="use tag_texts for texts"
                 )
             if not len(words):
-                raise DataError(f"sentence {place} has no word", expected="at least one", fix="leave it out")
+                raise DataError(f"sentence {place} has no word", expected="at least one", fix="omit it")
         if not len(sentences):
             return []
         read = [Sentence(tuple(words), (), 1) for words in sentences]
@@ -102,10 +102,10 @@ class TrainedTagger(Trained):
         cut = [tokenise(text) for text in texts]
         for place, words in enumerate(cut):
             if not words:
-                raise DataError(f"text {place} has no word", got=repr(texts[place]), fix="leave it out")
-        answers = self.tag([[word for word, _, _ in words] for words in cut])
+                raise DataError(f"text {place} has no word", got=repr(texts[place]), fix="omit it")
+        predictions = self.tag([[word for word, _, _ in words] for words in cut])
         found = []
-        for text, words, tags in zip(texts, cut, answers, strict=True):
+        for text, words, tags in zip(texts, cut, predictions, strict=True):
             offsets = tuple((start, end) for _, start, end in words)
             found.append(
                 TaggedText(
@@ -160,18 +160,18 @@ class TrainedTagger(Trained):
         commands.evaluate(self, request)
 
 
-def evaluation(dataset: TaggingDataset, part: Any, answers: Sequence[Sequence[str]], tags: TagSet) -> Evaluation:
-    """Figures of answers, overall and per type, and the sentences that a report shows.
+def evaluation(dataset: TaggingDataset, part: Any, predictions: Sequence[Sequence[str]], tags: TagSet) -> Evaluation:
+    """Figures of predictions, overall and per type, and the sentences that a report shows.
 
     Predictions: ``answers`` holds the tags of the first sentences; `gatewise.kinds.tagging.kind` records their words.
     """
     truth = [tags.decode(row) for row in part.tags]
-    contributions = contributions_of(truth, answers, tags)
+    contributions = contributions_of(truth, predictions, tags)
     measure = measure_of(tags)
-    right = tag_contributions(truth, answers).sum(axis=0)
+    right = tag_contributions(truth, predictions).sum(axis=0)
     figures: dict[str, Any] = {measure.name: measure.of(contributions), "accuracy": float(right[0] / right[1])}
     if tags.marks_spans:
-        found = span_figures(truth, answers, tags.scheme)
+        found = span_figures(truth, predictions, tags.scheme)
         figures |= {
             "precision": found.overall.precision,
             "recall": found.overall.recall,
@@ -186,19 +186,19 @@ def evaluation(dataset: TaggingDataset, part: Any, answers: Sequence[Sequence[st
                 }
                 for name, score in found.types.items()
             },
-            "mistakes": _pairs(confusion(truth, answers, tags.scheme)),
+            "mistakes": _pairs(confusion(truth, predictions, tags.scheme)),
         }
     else:
         pairs = Counter(
-            pair for ours, theirs in zip(truth, answers, strict=True) for pair in zip(ours, theirs, strict=True)
+            pair for ours, theirs in zip(truth, predictions, strict=True) for pair in zip(ours, theirs, strict=True)
         )
         figures["mistakes"] = _rows((*pair, "same", count) for pair, count in pairs.items() if pair[0] != pair[1])
     figures["words"] = int(right[1])
-    return Evaluation(figures, contributions, {"answers": [list(row) for row in answers[:_SHOWN]]})
+    return Evaluation(figures, contributions, {"answers": [list(row) for row in predictions[:_SHOWN]]})
 
 
 def _pairs(found: Confusion) -> list[dict[str, Any]]:
-    """What was answered for what, the most frequent first; None: nothing there."""
+    """Mistakes as pairs of true and predicted type, the most frequent first; None: no span."""
     rows: list[tuple[str | None, str | None, str, int]] = []
     rows += [(*pair, "same", count) for pair, count in found.same_borders.items() if pair[0] != pair[1]]
     rows += [(*pair, "other", count) for pair, count in found.other_borders.items()]

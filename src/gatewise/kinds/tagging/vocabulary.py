@@ -53,13 +53,13 @@ def shape_of(word: str) -> int:
 
 
 class WordVocabulary:
-    """The words and characters that a model knows: 0 is padding, 1 is whatever else comes.
+    """The words and characters that a model knows: 0 is padding, 1 is every other word.
 
     Args:
         words: normalised words by falling count.
         characters: characters by falling count, as they are written.
-        first_rare: number of the first word that the training part holds once; all after it are as rare. In training
-            these are now and then replaced by the unknown word, so that its vector is learnt.
+        first_rare: number of the first word that occurs once in the training part; all after it are as rare. In
+            training these are sometimes replaced by the unknown word, so that its vector is trained.
 
     Example:
         >>> from gatewise.kinds.tagging.sentences import Sentence

@@ -29,7 +29,7 @@ class Case:
     """One shape to be measured for every cell.
 
     Attributes:
-        name: what the table says.
+        name: in the table.
         batch, steps, input_size, hidden_size: B, T, I, H.
         num_layers, bidirectional: depth and directions.
         ragged: rows of different lengths, as film reviews have.
@@ -136,7 +136,7 @@ class Pair:
         return result
 
     def run_theirs(self) -> tuple[Tensor, Any]:
-        """Output and final state of torch's layer; ragged rows packed and unpacked, as torch wants it."""
+        """Output and final state of torch's layer; ragged rows packed and unpacked, as torch requires."""
         if self.lengths is None:
             plain: tuple[Tensor, Any] = self.theirs(self.x)
             return plain

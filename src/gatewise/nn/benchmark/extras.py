@@ -1,4 +1,4 @@
-"""Questions beyond plain shapes: what options, ragged rows, streams, scans and memory cost."""
+"""Measurements beyond plain shapes: the cost of options, ragged rows, streams, scans and memory."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _peak_kibibytes() -> int:
 
 
 def memory(threads: int) -> list[dict[str, Any]]:
-    """Peak training memory of both libraries, each measured in a process of its own."""
+    """Peak training memory of both libraries, each measured in a separate process."""
     rows = []
     for cell in CELLS:
         row: dict[str, Any] = {"cell": cell, "shape": "32,200,128,128"}

@@ -109,7 +109,7 @@ def run_benchmark(
     """Measure everything.
 
     Args:
-        threads: torch's threads while it runs; put back afterwards.
+        threads: torch's threads while it runs; restored afterwards.
         quick: three small shapes, little time each: shows that everything works, not how fast it is.
         seconds: per mode, cell and shape; default 1.0, quick 0.05.
         cells: which of ``rnn``, ``gru``, ``lstm``.
@@ -183,7 +183,7 @@ def _means(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _goals(means: dict[str, Any], more: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each goal with what was measured; at least or at most as its relation says."""
+    """Each goal with its measured value; at least or at most as its relation says."""
     goals: list[tuple[str, str, float, float]] = []
     for mode, wanted in GOALS.items():
         for cell, goal in wanted.items():

@@ -1,7 +1,7 @@
 """Medians of interleaved samples.
 
-The clock of a shared machine drifts, and its virtual cores move. So whatever is to be compared is timed in turns within
-one run, and a sample during which the system took the core away (an involuntary context switch) does not count.
+The clock of a shared machine drifts, and its virtual cores move. So functions to be compared are timed in turns within
+one run, and a sample with an involuntary context switch does not count.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ LEAST_CLEAN = 5
 
 @dataclass(frozen=True)
 class Timing:
-    """What one function took.
+    """The time of one function.
 
     Attributes:
         seconds: median of the undisturbed samples; the lower quartile of all where these were too few.
         samples: how many counted.
-        dropped: how many did not, because the system took the core away.
+        dropped: how many did not, because of a context switch.
         disturbed: undisturbed samples were too few.
     """
 
@@ -53,7 +53,7 @@ def interleaved(
 
     Args:
         functions: name to what is timed, without arguments.
-        seconds: go on for at least this long.
+        seconds: sample for at least this long.
         rounds: take at least this many samples of each.
 
     Returns:

@@ -11,14 +11,14 @@ from torch.nn import functional
 from gatewise.errors import OptionError
 from gatewise.nn.softmax.loss import chunked_cross_entropy, token_losses
 
-__all__ = ["AdaptiveSoftmax", "usual_cutoffs"]
+__all__ = ["AdaptiveSoftmax", "default_cutoffs"]
 
 
-def usual_cutoffs(vocabulary_size: int) -> tuple[int, ...]:
+def default_cutoffs(vocabulary_size: int) -> tuple[int, ...]:
     """Where the clusters begin: after a tenth of the tokens, and after four tenths.
 
     Example:
-        >>> usual_cutoffs(20_000)
+        >>> default_cutoffs(20_000)
         (2000, 8000)
     """
     places = (vocabulary_size // 10, vocabulary_size * 4 // 10)
@@ -39,7 +39,7 @@ class AdaptiveSoftmax(nn.Module):
     Args:
         size: H.
         vocabulary_size: V.
-        cutoffs: first token of each cluster; None: `usual_cutoffs`.
+        cutoffs: first token of each cluster; None: `default_cutoffs`.
 
     Raises:
         OptionError: the cutoffs do not rise within the vocabulary, or the vocabulary is too small to be divided.
@@ -53,7 +53,7 @@ class AdaptiveSoftmax(nn.Module):
 
     def __init__(self, size: int, vocabulary_size: int, cutoffs: tuple[int, ...] | None = None) -> None:
         super().__init__()
-        cutoffs = usual_cutoffs(vocabulary_size) if cutoffs is None else tuple(cutoffs)
+        cutoffs = default_cutoffs(vocabulary_size) if cutoffs is None else tuple(cutoffs)
         if not cutoffs or list(cutoffs) != sorted(set(cutoffs)) or not 0 < cutoffs[0] <= cutoffs[-1] < vocabulary_size:
             raise OptionError(
                 "the adaptive softmax cannot divide the vocabulary",

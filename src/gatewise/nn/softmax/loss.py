@@ -1,8 +1,8 @@
 """Cross-entropy over a large vocabulary that never holds all scores at once.
 
 The scores of N tokens over V words are N*V numbers, most of the memory and most of the time of a small language model.
-Here they are made for a few tokens at a time, and while they are at hand the gradients are taken from them too, so
-that each score is computed once and forgotten.
+Here they are computed for a few tokens at a time together with their gradients, so that each score is computed once
+and not kept.
 """
 
 from __future__ import annotations

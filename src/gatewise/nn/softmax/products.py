@@ -19,7 +19,7 @@ _WORTHWHILE = 1 << 20
 
 
 def product(first: Tensor, second: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``first @ second.T + bias``, without gradient; views such as a transpose are taken as they lie.
+    """``first @ second.T + bias``, without gradient; views such as a transpose are not copied.
 
     Args:
         first: (N, K).

@@ -1,4 +1,4 @@
-"""The time axis of series: what a step is, and how it goes on."""
+"""The time axis of series: finding its spacing, continuing it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Spacing:
 
     @property
     def title(self) -> str:
-        """In words."""
+        """As text."""
         if self.rule in ("rows", "business"):
             return {"rows": "row by row", "business": "every business day"}[self.rule]
         if self.months:
@@ -61,7 +61,7 @@ class Spacing:
 
     @property
     def season(self) -> int | None:
-        """Steps of the season that such a spacing usually has; None where none is usual."""
+        """Steps of the season that such a spacing typically has; None: no typical one."""
         if self.rule == "business":
             return 5
         if self.months:
@@ -122,7 +122,7 @@ class Spacing:
 
 
 def find_spacing(times: Times) -> Spacing:
-    """What one step of a series is; gaps are seen as such only where most steps have the same length.
+    """The spacing of a series; gaps are recognised only where most steps have the same length.
 
     Args:
         times: (T,), rising.

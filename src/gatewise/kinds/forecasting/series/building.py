@@ -19,24 +19,24 @@ from gatewise.kinds.forecasting.series.table import SeriesTable
 __all__ = ["GAP", "SHARES", "Future", "RawSeries", "build_series", "raw_series", "split_series", "whole"]
 
 GAP = 5
-"""Missing steps or values in a row that are filled with the last value before them; more than that cut the series."""
+"""Missing steps or values in a row that are filled with the last value before them; longer gaps cut the series."""
 _ZONE_FIX = (
     "where clocks were set back in this hour, name the time zone with --timezone, such as Europe/Berlin, and keep the "
-    "rows in order of time; else keep one row a time, or name the column that tells series apart with --group"
+    "rows in order of time; else keep one row a time, or name the column of the series with --group"
 )
 SHARES = (0.7, 0.8)
-"""Of all times: what is learnt from, and that with what is chosen by."""
+"""Of all times: the training part, and training with validation part."""
 
 
 @dataclass(frozen=True, eq=False)
 class RawSeries:
-    """One series in order of time, without holes, not yet split.
+    """One series in order of time, without gaps, not yet split.
 
     Attributes:
-        name: what tells it from the others.
+        name: of the series.
         times: (T,).
         values: (T, C).
-        breaks: rows before which something long is missing.
+        breaks: rows after a long gap.
         carried: (T, C) which values were filled with the one before them; None: none.
     """
 
@@ -70,17 +70,17 @@ def raw_series(
     """Put rows in order and fill what is missing.
 
     Rules: rows are sorted by time; two rows of a series at the same time are an error. Where most steps have the same
-    length, a missing step is one that the usual length leaves out. Up to `GAP` missing steps or values in a row are
-    filled with the last value before them, which looks at nothing later; longer holes cut the series, and no window
+    length, longer intervals contain missing steps. Up to `GAP` missing steps or values in a row are
+    filled with the last value before them, which uses nothing later; longer gaps cut the series, and no window
     crosses the cut. Business days and uneven times are taken row by row.
 
     Args:
         table: the rows.
         columns: names of the values, for messages.
-        spacing: what a step is, where it is known; None: it is found in the longest series.
+        spacing: of the series, if known; None: that of the longest series.
 
     Returns:
-        (the series, by name; what a step is; notes)
+        (the series, by name; the spacing; notes)
 
     Raises:
         DataError: a time comes twice.
@@ -105,7 +105,7 @@ def raw_series(
     words = {
         "steps": "missing steps were filled with the last value before them",
         "values": "missing values were filled with the last value before them",
-        "cuts": f"holes of more than {GAP} steps cut a series; no window crosses them",
+        "cuts": f"gaps of more than {GAP} steps cut a series; no window crosses them",
     }
     notes += [f"{counts[kind]:,} {words[kind]}" for kind in words if counts[kind]]
     empty = [each.name for each in found if len(each.values) == 0]
@@ -128,7 +128,7 @@ def _check_twice(times: npt.NDArray[Any], places: Sequence[str], name: str, form
             if _in_autumn(times, form)
             else "keep one row a time"
             if name
-            else "name the column that tells series apart with --group, or keep one row a time",
+            else "name the column of the series with --group, or keep one row a time",
         )
 
 
@@ -175,12 +175,12 @@ def _every_step(
 
 
 def _long_pauses(times: npt.NDArray[Any]) -> list[int]:
-    """Rows after a pause of more than ten usual steps."""
+    """Rows after a pause of more than ten median steps."""
     if len(times) < 3:
         return []
     differences = np.diff(times)
-    usual = np.median(differences.astype(np.float64))
-    return [int(row) + 1 for row in np.flatnonzero(differences.astype(np.float64) > 10 * usual)]
+    median = np.median(differences.astype(np.float64))
+    return [int(row) + 1 for row in np.flatnonzero(differences.astype(np.float64) > 10 * median)]
 
 
 def _filled(
@@ -191,7 +191,7 @@ def _filled(
     counts: dict[str, int],
     inserted: npt.NDArray[np.bool_],
 ) -> RawSeries:
-    """Carry values forward over short holes, drop long ones and what comes before the first value."""
+    """Carry values forward over short gaps, drop long ones and all rows before the first value."""
     missing = np.isnan(values)
     if not missing.any():
         return RawSeries(name, times, values, tuple(breaks))
@@ -204,7 +204,7 @@ def _filled(
         held[row] = np.where(missing[row], before, values[row])
         age[row] = np.where(missing[row], (age[row - 1] if row else GAP) + 1, 0)
     kept = np.asarray(~(np.isnan(held) | (age > GAP)).any(axis=1))
-    # a hole that is too long goes as a whole, its first steps too
+    # a gap that is too long is dropped as a whole, its first steps too
     some = np.asarray(missing.any(axis=1))
     for begun in np.flatnonzero(~kept[1:] & kept[:-1]).tolist():
         while begun >= 0 and some[begun]:
@@ -220,7 +220,7 @@ def _filled(
 
 
 def split_series(series: Sequence[RawSeries], timed: bool, shares: tuple[float, float] = SHARES) -> list[Series]:
-    """Split every series at the same two times: 70 % of all times to learn from, 10 % to choose by, 20 % to test.
+    """Split every series at the same two times: 70 % of all times for training, 10 % for validation, 20 % for the test.
 
     Without times, each series is split at the same shares of its own rows.
 
@@ -260,7 +260,7 @@ def build_series(
     horizon: int,
     tested: bool = True,
 ) -> tuple[tuple[Series, ...], list[str]]:
-    """Keep the series that can be learnt from.
+    """Keep the series that can be trained on.
 
     Args:
         series: split.
@@ -283,7 +283,7 @@ def build_series(
         raise DataError(
             "the series are too short for this look-back and horizon",
             expected=f"at least {lookback + horizon} steps in the training part",
-            got=f"{longest.borders[0]} of {len(longest.times)} in all, without holes"
+            got=f"{longest.borders[0]} of {len(longest.times)} in all, without gaps"
             + (f", in {longest.name!r}" if longest.name else ""),
             fix="a smaller --lookback or --horizon, or longer series",
         )
@@ -298,7 +298,7 @@ def build_series(
         name = next(name for name in still[id(enough[0])] if name in targets)
         raise DataError(
             f"the target {name!r} never changes in the training part",
-            fix="name another target, or leave the rows away in which it stands still",
+            fix="name another target, or remove the rows in which it does not change",
         )
     if len(changing) < len(enough):
         left = [each.name for each in enough if all(each is not other for other in changing)]
@@ -325,14 +325,14 @@ def _constant(series: Series, columns: Sequence[str]) -> list[str]:
 
 
 def whole(series: RawSeries, lookback: int) -> Series:
-    """A series that is to be continued: all of it is past.
+    """A series to be continued: all of it is past.
 
     Args:
         series: not split.
         lookback: steps that are read of it.
 
     Raises:
-        DataError: it is too short, or has a hole in its last steps.
+        DataError: it is too short, or has a gap in its last steps.
 
     Example:
         >>> whole(RawSeries("", np.arange(3.0), np.ones((3, 1))), 3).borders
@@ -343,7 +343,7 @@ def whole(series: RawSeries, lookback: int) -> Series:
     if rows - start < lookback:
         raise DataError(
             "the series is too short to be continued" + (f": {series.name!r}" if series.name else ""),
-            expected=f"at least {lookback} steps without holes at its end",
+            expected=f"at least {lookback} steps without gaps at its end",
             got=f"{rows - start}",
             fix="give more of its past",
         )

@@ -1,4 +1,4 @@
-"""The series known by name: prices out of pip packages, transformer temperatures out of the cache or the network."""
+"""The series known by name: prices from pip packages, transformer temperatures from the cache or the network."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class KnownSeries:
         checksum: SHA-256 of the package's file, or of the unpacked CSV.
         time: column of the times.
         target: columns to forecast, separated by commas.
-        group: column that tells series apart.
-        borders: rows at which validation and test begin and the test ends, where everybody uses the same.
+        group: column of the series' names.
+        borders: rows at which validation and test begin and the test ends, where the literature fixes them.
         url: where it is downloaded from.
     """
 
@@ -91,7 +91,7 @@ _ALIASES = {"ett": "etth1"}
 
 
 def known_name(data: str | Path) -> str | None:
-    """The key in `KNOWN_SERIES` that a person means; None: a file of their own, or nothing known.
+    """The key in `KNOWN_SERIES` of a name; None: a file of one's own, or unknown.
 
     Args:
         data: a key, ``ett`` for the first transformer, or a path; a file of that name comes first.
@@ -113,10 +113,10 @@ def find_known(name: str, download: bool, cache: str | Path | None = None) -> tu
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
     Raises:
-        DataError: it is not at hand, cannot be fetched, or is another file than the known one.
+        DataError: it is not available, cannot be downloaded, or has the wrong checksum.
     """
     known = KNOWN_SERIES[name]
-    path = _at_hand(known, cache)
+    path = _cached_path(known, cache)
     if path is not None:
         place = "the cache folder" if known.module is None else f"the pip package {known.module}"
         check_file(path, known.remote)
@@ -128,25 +128,25 @@ def find_known(name: str, download: bool, cache: str | Path | None = None) -> tu
         )
     if not download:
         raise DataError(
-            f"the data set {name!r} is not at hand",
+            f"the data set {name!r} is not available",
             expected=f"{known.file} in {cache_folder(cache)}",
             fix=f"add {known.remote.how_to_get}",
         )
     return fetch(known.remote, cache), f"{known.description}; downloaded"
 
 
-def _at_hand(known: KnownSeries, cache: str | Path | None) -> Path | None:
+def _cached_path(known: KnownSeries, cache: str | Path | None) -> Path | None:
     if known.module is not None:
         found = importlib.util.find_spec(known.module)
         if found is None or not found.submodule_search_locations:
             return None
         path = Path(found.submodule_search_locations[0]) / known.file
         return path if path.is_file() else None
-    return known.remote.at_hand(cache)
+    return known.remote.cached_path(cache)
 
 
 def series_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
-    """The known series, and whether each is at hand without the network.
+    """The known series, and whether each is available without the network.
 
     Example:
         >>> [info.name for info in series_infos()]
@@ -154,7 +154,7 @@ def series_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
     """
     infos = []
     for name, known in KNOWN_SERIES.items():
-        path = _at_hand(known, cache)
+        path = _cached_path(known, cache)
         where = "" if path is None else (f"the pip package {known.module}" if known.module else str(path))
         how = "pip install 'gatewise[samples]'" if known.module else known.remote.how_to_get
         infos.append(DatasetInfo(name, "forecasting", known.description, path is not None, where, how))

@@ -1,4 +1,4 @@
-"""The door to series: a registry name or a person's own table in, checked and split series out."""
+"""Loading: a registry name or a user's own table in, checked and split series out."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def load_series(
             holds times in order, else rows follow each other.
         target: column to forecast, several separated by commas; None: the known set's.
         features: further columns to read, separated by commas; known up to the present only.
-        group: column that tells series apart.
-        date_format: how times are written, as for ``strptime``; None: found.
-        timezone: name of the zone in which times without an offset were written.
+        group: column of the series' names.
+        date_format: how times are written, as for ``strptime``; None: derived from the column.
+        timezone: name of the zone of times without an offset.
         decimal: the decimal mark of numbers.
         horizon: H, steps to forecast.
         lookback: steps to forecast from.
@@ -70,8 +70,8 @@ def load_series(
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
     Returns:
-        The series: the first 70 % of all times to learn from, 10 % to choose by, the last 20 % to test (ETT: the
-        usual 12, 4 and 4 months).
+        The series: the first 70 % of all times for training, 10 % for validation, the last 20 % for the test (ETT: the
+        standard 12, 4 and 4 months).
 
     Raises:
         DataError: the name is unknown, or the file cannot be used; the message names the line and the fix.
@@ -165,7 +165,7 @@ def series_from_table(
         end = borders[2]
         split = [Series(each.name, each.times[:end], each.values[:end], borders, each.breaks) for each in raw]
         sizes = (borders[0], borders[1] - borders[0], end - borders[1])
-        note = "the usual split: {:,} steps to learn from, then {:,} and {:,}".format(*sizes)
+        note = "the standard split: {:,} steps for training, then {:,} and {:,}".format(*sizes)
     kept, more = build_series(split, targets, features, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
     measured = f"{_since(kept, spacing)}{_carried(raw, kept, len(targets))}; {WINDOW_RULE}"
     return SeriesDataset(
@@ -187,7 +187,7 @@ def series_from_table(
 
 
 def _carried(raw: Sequence[RawSeries], kept: Sequence[Series], targets: int) -> str:
-    """Which share of the test part was not measured: one step ahead, what holds the last value is right there."""
+    """The share of carried values in the test part, where persistence is right one step ahead."""
     filled = {each.name: each.carried for each in raw}
     rows = {each.name: slice(*each.rows("test")) for each in kept}
     total = targets * sum(part.stop - part.start for part in rows.values())
@@ -202,7 +202,7 @@ def _carried(raw: Sequence[RawSeries], kept: Sequence[Series], targets: int) -> 
 
 
 def _since(series: Sequence[Series], spacing: Spacing) -> str:
-    """From when on the test part runs."""
+    """The start of the test part."""
     first = min((each.times[each.borders[1]] for each in series if each.borders[1] < len(each.times)), default=None)
     if spacing.rule == "rows" or first is None:
         return ""

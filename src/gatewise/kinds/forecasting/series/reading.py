@@ -94,7 +94,7 @@ def read_times(
         [datetime.date(2020, 1, 13), datetime.date(2020, 1, 14)]
         >>> read_times(["2026-01-01", "soon"], ["line 2", "line 3"], "date")
         Traceback (most recent call last):
-        gatewise.errors.DataError: line 3: 'soon' in the column 'date' is no time; expected: ...
+        gatewise.errors.DataError: line 3: 'soon' in the column 'date' is not a time; expected: ...
     """
     rules = rules or TimeRules()
     given = pd.Series(list(values), dtype=object)
@@ -299,7 +299,7 @@ def _refuse_unread(
     if read.isna().any():
         row = int(read.isna().to_numpy().argmax())
         raise DataError(
-            f"{places[row]}: {words.iloc[row]!r} in the column {column!r} is no time", expected=expected, fix=fix
+            f"{places[row]}: {words.iloc[row]!r} in the column {column!r} is not a time", expected=expected, fix=fix
         )
 
 

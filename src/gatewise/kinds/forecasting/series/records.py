@@ -19,7 +19,7 @@ __all__ = ["PARTS", "Series", "SeriesDataset", "Windows", "series_fingerprint"]
 
 PARTS = ("train", "validation", "test")
 WINDOW_RULE = (
-    "the steps to be forecast lie in one part; the look-back may reach into the part before, whose values are known by"
+    "the steps to be forecast are in one part; the look-back may reach into the part before, whose values are known by"
     " then"
 )
 
@@ -29,11 +29,11 @@ class Series:
     """One series, or several measured together.
 
     Attributes:
-        name: what tells it from the others; empty where there is one only.
+        name: of the series; empty if it is the only one.
         times: (T,) datetime64[us] or numbers, rising.
         values: (T, C) float64, the K targets first, then the features.
         borders: rows at which validation and test begin; the end of the test part.
-        breaks: rows before which something long is missing: no window crosses them.
+        breaks: rows after a long gap: no window crosses them.
 
     Example:
         >>> Series("", np.arange(4.0), np.ones((4, 1)), (2, 3, 4)).rows("train")
@@ -47,13 +47,13 @@ class Series:
     breaks: tuple[int, ...] = ()
 
     def rows(self, part: str) -> tuple[int, int]:
-        """First row of a part and the row behind its last."""
+        """First row of a part and the row after its last."""
         edges = (0, *self.borders)
         place = PARTS.index(part)
         return edges[place], edges[place + 1]
 
     def origins(self, part: str, lookback: int, horizon: int) -> npt.NDArray[np.int64]:
-        """Rows from which to forecast: the last known row of each window whose future lies in the part.
+        """Rows from which to forecast: the last known row of each window whose future is in the part.
 
         Example:
             >>> Series("", np.arange(9.0), np.ones((9, 1)), (5, 7, 9)).origins("test", 3, 2).tolist()
@@ -67,7 +67,7 @@ class Series:
 
 
 class Windows(NamedTuple):
-    """Where windows lie, in order of time: (N,) index of the series, (N,) row of the last known step."""
+    """Windows in order of time: (N,) index of the series, (N,) row of the last known step."""
 
     series: npt.NDArray[np.int64]
     origins: npt.NDArray[np.int64]
@@ -79,8 +79,8 @@ class SeriesDataset:
 
     Attributes:
         name: registry name or file name.
-        source: a sentence saying which place the records came from.
-        split_note: a sentence saying what the test part is.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
         fingerprint: SHA-256 of all values, times, borders, horizon and look-back.
         notes: what was dropped, filled or repaired, a sentence each.
         targets: names of the K columns to forecast.
@@ -88,7 +88,7 @@ class SeriesDataset:
         series: the series.
         horizon: steps to forecast.
         lookback: steps to forecast from.
-        spacing: what a step is.
+        spacing: of the steps.
         season: steps of a season, for the seasonal naive forecast.
         form: how times were written.
         time: the column of the times; None: rows follow each other.
@@ -135,12 +135,12 @@ class SeriesDataset:
         return {part: len(self.windows(part).origins) for part in PARTS}
 
     def truth(self, windows: Windows) -> npt.NDArray[np.float64]:
-        """What happened after each window: (N, H, K)."""
+        """The steps after each window: (N, H, K)."""
         steps = np.arange(1, self.horizon + 1)
         return self._cut(windows, steps)[:, :, : len(self.targets)]
 
     def past(self, windows: Windows) -> npt.NDArray[np.float64]:
-        """What was known of each window: (N, lookback, C)."""
+        """The inputs of each window: (N, lookback, C)."""
         return self._cut(windows, np.arange(1 - self.lookback, 1))
 
     def _cut(self, windows: Windows, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -153,7 +153,7 @@ class SeriesDataset:
 
 
 def series_fingerprint(series: Sequence[Series], columns: Sequence[str], horizon: int, lookback: int) -> str:
-    """SHA-256 of everything that decides what is learnt and measured.
+    """SHA-256 of everything that training and evaluation depend on.
 
     Example:
         >>> one = Series("", np.arange(4.0), np.ones((4, 1)), (2, 3, 4))

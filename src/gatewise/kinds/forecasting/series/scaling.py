@@ -1,4 +1,4 @@
-"""What is learnt instead of raw values, and the way back: transforms and scalers fitted on the training part alone."""
+"""Transforms and scalings of the values, fitted on the training part alone, and their inverse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Scaling:
         low: (K,) least value of each target.
         high: (K,) greatest.
         naive_error: (K,) mean absolute difference of neighbouring values (Hyndman and Koehler, 2006), none of them
-            across a hole: the unit of the scaled error.
+            across a gap: the unit of the scaled error.
     """
 
     mean: Array
@@ -49,7 +49,7 @@ class Scaling:
         """Read what `to_dict` gave.
 
         Raises:
-            RunError: something is missing or no finite number.
+            RunError: a value is missing or not finite.
         """
         try:
             found = {name: np.array(record[name], dtype=np.float64) for name in cls.__annotations__}
@@ -71,14 +71,14 @@ def transformed(
         difference:  z_t = y_t - y_(t-1)
         log-return:  z_t = ln(y_t / y_(t-1))
 
-    The first row, and the first behind a hole, has no row right before it: its difference counts as 0.
+    The first row, and the first after a gap, has no row right before it: its difference counts as 0.
 
     Args:
         values: (T, C).
         targets: K, the leading columns to transform.
         transform: ``value``, ``difference`` or ``log-return``.
         place: which series it is, for messages.
-        breaks: rows before which something long is missing, as in `Series`.
+        breaks: rows after a long gap, as in `Series`.
 
     Raises:
         DataError: a logarithm of a value that is not positive.
@@ -110,7 +110,7 @@ def transformed(
 
 
 def inverse_transform(steps: Array, last: Array, transform: str) -> Array:
-    """From forecasts of what was learnt to values.
+    """From forecasts of transformed values to values.
 
     Args:
         steps: (N, H, K) transformed values of the future, step after step.
@@ -133,7 +133,7 @@ def inverse_transform(steps: Array, last: Array, transform: str) -> Array:
 
 
 def fit_scaling(series: Series, targets: int, transform: str) -> Scaling:
-    """Fit on the training rows of a series; a difference across a hole counts neither here nor there.
+    """Fit on the training rows of a series; differences across a gap are excluded.
 
     Args:
         series: the series; rows from the validation part on are not read.
@@ -147,13 +147,13 @@ def fit_scaling(series: Series, targets: int, transform: str) -> Scaling:
         ([2.0], [1.0], [2.0])
     """
     values = series.values[: series.borders[0]]
-    holes = [row for row in series.breaks if 0 < row < len(values)]
+    gaps = [row for row in series.breaks if 0 < row < len(values)]
     place = f"the series {series.name!r}" if series.name else "the series"
-    read = transformed(values, targets, transform, place, holes)
+    read = transformed(values, targets, transform, place, gaps)
     if transform != "value":
-        read = np.delete(read, holes, axis=0)
+        read = np.delete(read, gaps, axis=0)
     inner = values[:, :targets]
-    moves = np.delete(np.abs(np.diff(inner, axis=0)), [row - 1 for row in holes], axis=0)
+    moves = np.delete(np.abs(np.diff(inner, axis=0)), [row - 1 for row in gaps], axis=0)
     naive = moves.mean(axis=0) if len(moves) else np.zeros(targets)
     return Scaling(
         mean=read.mean(axis=0),

@@ -1,4 +1,4 @@
-"""A table of series (CSV, TSV, JSONL, Parquet, or a pandas frame) to checked columns, every complaint with its line."""
+"""A table of series (CSV, TSV, JSONL, Parquet, or a pandas frame) to checked columns, every error names the line."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class SeriesTable:
         groups: (N,) names of the series; empty strings without a group column.
         times: (N,) datetime64[us] or float64; None without a time column.
         values: (N, C) float64; NaN where the file has nothing.
-        places: (N,) where each row stands, for messages.
-        notes: what was changed in reading.
+        places: (N,) of each row, for messages.
+        notes: what was changed while reading.
         form: how the times were written.
     """
 
@@ -73,9 +73,9 @@ def read_series_table(
         path: CSV, TSV, JSONL or Parquet.
         time: column with the time of each row; None: rows follow each other.
         columns: the C columns with numbers, targets first.
-        group: column that tells series apart.
+        group: column of the series' names.
         rules: how its times are read.
-        decimal: the decimal mark of numbers; with a comma, points between digits are thousands.
+        decimal: the decimal mark of numbers; with a comma, points between digits separate thousands.
 
     Raises:
         DataError: the file, a column, a time or a number cannot be used; the message names the line and the fix.
@@ -199,11 +199,11 @@ def check_columns(
     rules: TimeRules | None = None,
     decimal: str = ".",
 ) -> SeriesTable:
-    """Pick the columns out of a frame and turn them into times and numbers.
+    """Select the columns of a frame and convert them to times and numbers.
 
     Args:
         frame: values as written, or numbers and timestamps.
-        places: where each row stands, for messages.
+        places: of each row, for messages.
         name: of the whole, for messages.
         time: as in `read_series_table`.
         columns: as in `read_series_table`.
@@ -273,7 +273,7 @@ def _numbers(column: pd.Series[Any], places: list[str], name: str, decimal: str 
             row = int(text.to_numpy().argmax())
             written = str(column.iloc[row])
             raise DataError(
-                f"{places[row]}: {written!r} in the column {name!r} is no number",
+                f"{places[row]}: {written!r} in the column {name!r} is not a number",
                 expected=f"a number such as 1234{decimal}5",
                 fix=_mark_fix(written, decimal)
                 if any(sign.isdigit() for sign in written)

@@ -108,7 +108,7 @@ def by_clock(
     if clock == "wall" and (known or several > 1):
         notes = [f"times count by the clock on the wall{f' in {known}' if known else ''}"]
     elif clock == "utc" and form.kind != "epoch":
-        notes = ["times were turned into UTC" + (f" from {several} different offsets" if several > 1 else "")]
+        notes = ["times were converted to UTC" + (f" from {several} different offsets" if several > 1 else "")]
     if several > 1 and not known and form.offset.strip() not in ("Z", "UTC", "GMT"):
         notes.append("forecasts are written with the last offset: name the zone with --timezone to have its changes")
     found = replace(form, zone=known or "", clock=clock, minutes=0 if known else last)

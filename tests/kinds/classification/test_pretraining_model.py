@@ -8,7 +8,7 @@ import torch
 
 from gatewise.data.batches import Ragged
 from gatewise.errors import DataError
-from gatewise.kinds.classification.neighbour_model import NeighbourModel, PretrainingProblem, cut_texts
+from gatewise.kinds.classification.pretraining_model import PretrainingModel, PretrainingProblem, cut_texts
 
 
 def probabilities(model, tokens, direction):
@@ -28,7 +28,7 @@ def probabilities(model, tokens, direction):
 @pytest.mark.parametrize("size", [40, 1_200])
 def test_the_answers_probabilities_add_up_to_one(size):
     torch.manual_seed(1)
-    model = NeighbourModel(size, hidden_size=6, embedding_size=4, dropout=0.0)
+    model = PretrainingModel(size, hidden_size=6, embedding_size=4, dropout=0.0)
     with torch.no_grad():
         model.word_bias.normal_()
         model.clusters.normal_()
@@ -38,9 +38,9 @@ def test_the_answers_probabilities_add_up_to_one(size):
 
 @pytest.mark.parametrize("count", [1, 255, 256, 700])
 def test_value_and_gradients_are_those_of_the_written_out_softmax(count):
-    """log p(word) = log p(cluster) + log p(word | cluster), and nothing else, however many words are told at once."""
+    """log p(word) = log p(cluster) + log p(word | cluster) alone, however many words are predicted at once."""
     torch.manual_seed(5)
-    model = NeighbourModel(4_100, hidden_size=6, embedding_size=4)
+    model = PretrainingModel(4_100, hidden_size=6, embedding_size=4)
     answers = torch.randint(1, 4_100, (count,))
     gradients = []
     for written_out in (False, True):
@@ -66,21 +66,21 @@ def test_value_and_gradients_are_those_of_the_written_out_softmax(count):
 
 def test_loss_is_the_mean_over_both_directions():
     torch.manual_seed(2)
-    model = NeighbourModel(1_050, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
+    model = PretrainingModel(1_050, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
     tokens = torch.tensor([[4], [1_020], [7], [999]])
     with torch.no_grad():
         forward, backward = (probabilities(model, tokens, direction) for direction in (0, 1))
-        told = [forward[t, tokens[t + 1, 0]] for t in range(3)] + [backward[t, tokens[t - 1, 0]] for t in range(1, 4)]
+        wanted = [forward[t, tokens[t + 1, 0]] for t in range(3)] + [backward[t, tokens[t - 1, 0]] for t in range(1, 4)]
         loss, count = model(tokens, torch.tensor([4]))
     assert count == 6
-    assert loss.item() == pytest.approx(-torch.stack(told).log().mean().item(), rel=1e-5)
+    assert loss.item() == pytest.approx(-torch.stack(wanted).log().mean().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "mingru"])
 def test_no_direction_sees_the_word_that_it_tells(cell):
     """Another word at place t changes neither the forward states before t nor the backward states after t."""
     torch.manual_seed(3)
-    model = NeighbourModel(30, cell=cell, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0).eval()
+    model = PretrainingModel(30, cell=cell, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0).eval()
     tokens = torch.randint(2, 30, (7, 1))
     other = tokens.clone()
     other[3] = (tokens[3] - 1) % 28 + 2
@@ -91,9 +91,9 @@ def test_no_direction_sees_the_word_that_it_tells(cell):
     assert not torch.equal(first[3:, :, :5], second[3:, :, :5])
 
 
-def test_padding_is_neither_read_nor_told():
+def test_padding_is_neither_read_nor_predicted():
     torch.manual_seed(4)
-    model = NeighbourModel(30, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
+    model = PretrainingModel(30, hidden_size=5, embedding_size=4, bidirectional=True, dropout=0.0)
     alone = [
         model(torch.tensor([[4], [9], [6]]), torch.tensor([3])),
         model(torch.tensor([[7], [8]]), torch.tensor([2])),
@@ -127,6 +127,6 @@ def test_windows_differ_between_epochs_and_depend_on_the_seed_alone():
 
 def test_texts_of_single_words_are_refused():
     single = Ragged.join([np.array([4], dtype=np.int32)] * 3)
-    model = NeighbourModel(10, hidden_size=4, embedding_size=4)
+    model = PretrainingModel(10, hidden_size=4, embedding_size=4)
     with pytest.raises(DataError, match="no text of the training part has two words"):
         PretrainingProblem(model, single, single, batch_size=2, steps=8, seed=0)

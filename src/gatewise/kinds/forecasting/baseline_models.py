@@ -1,4 +1,4 @@
-"""The honest neighbours of every forecasting network: persistence, seasonal naive, drift, ridge on the window."""
+"""The models behind the baselines: persistence, seasonal naive, drift, ridge on the window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def persistence(dataset: SeriesDataset, windows: Windows) -> Array:
 def seasonal_naive(dataset: SeriesDataset, windows: Windows) -> Array:
     """The value one season before, of the last season that is wholly known: (N, H, K).
 
-    It reads the series' own past, where need be beyond the look-back; where there is none yet, the last value.
+    It reads the series' own past, beyond the look-back if necessary; the last value where there is none yet.
     """
     targets = len(dataset.targets)
     steps = np.arange(dataset.horizon) % dataset.season + 1 - dataset.season
@@ -48,9 +48,9 @@ def drift(dataset: SeriesDataset, windows: Windows) -> Array:
 class RidgeOnWindow:
     """A linear map from the window to the horizon, the same for all series and targets.
 
-    Each target's window (and the features') is scaled by the training part and has its last value taken away; the
-    horizon is forecast as a linear function of it, with squared weights held down (ridge regression; Hoerl and
-    Kennard, 1970). How much they are held down is chosen on the validation part.
+    Each target's window (and the features') is scaled by the training part and has its last value subtracted; the
+    horizon is forecast as a linear function of it by ridge regression (Hoerl and Kennard, 1970), whose penalty is
+    chosen on the validation part.
 
     Args:
         penalties: the penalties to choose from, per window.
@@ -64,7 +64,7 @@ class RidgeOnWindow:
         self.penalties = tuple(penalties)
 
     def fit(self, dataset: SeriesDataset, scalings: Sequence[Scaling]) -> RidgeOnWindow:
-        """Learn from the training windows.
+        """Fit on the training windows.
 
         Args:
             dataset: the series.
@@ -114,7 +114,7 @@ class RidgeOnWindow:
         return found
 
     def _batches(self, dataset: SeriesDataset, windows: Windows) -> Iterator[tuple[Array, Array]]:
-        """What is read and what should be said, a few hundred windows at a time."""
+        """Inputs and targets, a few hundred windows at a time."""
         for start in range(0, len(windows.origins), 512):
             part = Windows(windows.series[start : start + 512], windows.origins[start : start + 512])
             past, truth = dataset.past(part), dataset.truth(part)
@@ -130,7 +130,7 @@ class RidgeOnWindow:
         targets = self._scalings[0].target_mean.size
         deviation = self._of(windows, "target_deviation")[:, place, None]
         parts = [(past[:, :, place] - past[:, -1:, place]) / deviation]
-        beside = self._of(windows, "deviation")
+        deviations = self._of(windows, "deviation")
         for feature in range(targets, past.shape[2]):
-            parts.append((past[:, :, feature] - past[:, -1:, feature]) / beside[:, feature, None])
+            parts.append((past[:, :, feature] - past[:, -1:, feature]) / deviations[:, feature, None])
         return np.concatenate([*parts, np.ones((len(past), 1))], axis=1)

@@ -1,7 +1,7 @@
-"""A classifier's embedding and recurrent layers as a language model of the texts it will learn from.
+"""A classifier's embedding and recurrent layers as a language model of its training texts.
 
-The forward direction tells each word from the words before it, the backward direction from the words after it (Peters
-et al., 2018). What the layers learn of the language that way is where the classifier then starts (Dai and Le, 2015).
+The forward direction predicts each word from the words before it, the backward direction from the words after it
+(Peters et al., 2018). The classifier then starts from these weights (Dai and Le, 2015).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gatewise.nn.softmax.loss import chunked_cross_entropy
 from gatewise.statistics.measure import Mean, Measure
 from gatewise.training.problem import Problem, StepLoss
 
-__all__ = ["PERPLEXITY", "NeighbourModel", "PretrainingProblem", "cut_texts"]
+__all__ = ["PERPLEXITY", "PretrainingModel", "PretrainingProblem", "cut_texts"]
 
 PERPLEXITY = Mean(
     "perplexity",
@@ -41,8 +41,8 @@ _CHUNK = 1 << 20
 """Scores held at once, about."""
 
 
-class NeighbourModel(nn.Module):
-    r"""Tells every word from its neighbours; embedding and recurrent layers are named as in the classifier.
+class PretrainingModel(nn.Module):
+    r"""Predicts every word from its neighbours; embedding and recurrent layers are named as in the classifier.
 
     ::
 
@@ -52,25 +52,25 @@ class NeighbourModel(nn.Module):
         p(token_{t+1} = w | tokens up to t) = adaptive softmax of (E q_t + b);  with h<-: of token_{t-1}
 
     The output layer uses the embedding's own weights (Press and Wolf, 2017) in clusters by frequency (Grave et al.,
-    2017): frequent words and one entry per cluster of rarer words make up the first softmax, and the words of a
-    cluster are only told apart where one of them is the answer. So a step costs about as much as a vocabulary of two
-    thousand words.
+    2017): frequent words and one entry per cluster of rarer words make up the first softmax, and a
+    cluster's words are scored only where one of them is the target. So a step costs about as much as a vocabulary of
+    two thousand words.
 
     Args:
-        vocabulary_size: V, words by falling frequency; entry 0 is padding and never an answer.
+        vocabulary_size: V, words by falling frequency; entry 0 is padding and never a target.
         cell: a registered recurrent cell.
         hidden_size: H.
         embedding_size: numbers per word.
         num_layers: L.
-        bidirectional: tell words from what follows, too; with one layer only.
+        bidirectional: predict words from what follows, too; with one layer only.
         dropout: p on the embedded words and on the layers' outputs, one mask per sequence.
 
     Raises:
-        OptionError: several bidirectional layers: from the second on a layer has seen the word that it should tell.
+        OptionError: several bidirectional layers: from the second on a layer has seen the word that it should predict.
 
     Example:
         >>> _ = torch.manual_seed(0)
-        >>> model = NeighbourModel(50, cell="gru", hidden_size=8, embedding_size=4)
+        >>> model = PretrainingModel(50, cell="gru", hidden_size=8, embedding_size=4)
         >>> loss, count = model(torch.tensor([[4, 5], [7, 6], [9, 0]]), torch.tensor([3, 2]))
         >>> count, bool(loss > 0)
         (3, True)
@@ -93,10 +93,10 @@ class NeighbourModel(nn.Module):
         if bidirectional and num_layers > 1:
             raise OptionError(
                 "several bidirectional layers cannot be pre-trained: from the second layer on, each direction has "
-                "already seen the word that it should tell",
+                "already seen the word that it should predict",
                 expected="one bidirectional layer, or layers of one direction",
                 got=f"{num_layers} bidirectional layers",
-                fix="--num-layers 1, or leave --bidirectional or --pretrain away",
+                fix="--num-layers 1, or omit --bidirectional or --pretrain",
             )
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=0)
         self.recurrent = Recurrent(
@@ -128,24 +128,24 @@ class NeighbourModel(nn.Module):
             lengths: (B,) int64, on the CPU, each 1 to T, one of them at least 2.
 
         Returns:
-            (mean in nats, number of words told); with two directions each word with neighbours counts twice.
+            (mean in nats, number of words predicted); with two directions each word with neighbours counts twice.
         """
         embedded = self.embedding(tokens)
         output, _ = self.recurrent(embedded * self._mask(embedded), lengths=lengths)
         output = output * self._mask(output)
         both = torch.arange(1, len(tokens), device=tokens.device)[:, None] < lengths.to(tokens.device)
-        states, answers = [self.projections[0](output[:-1, :, : self.hidden_size][both])], [tokens[1:][both]]
+        states, targets = [self.projections[0](output[:-1, :, : self.hidden_size][both])], [tokens[1:][both]]
         if len(self.projections) > 1:
             states.append(self.projections[1](output[1:, :, self.hidden_size :][both]))
-            answers.append(tokens[:-1][both])
-        wanted = torch.cat(answers)
-        return self._negative_log_likelihood(torch.cat(states), wanted), len(wanted)
+            targets.append(tokens[:-1][both])
+        joined = torch.cat(targets)
+        return self._negative_log_likelihood(torch.cat(states), joined), len(joined)
 
-    def _negative_log_likelihood(self, states: Tensor, answers: Tensor) -> Tensor:
-        """Of N answers (N,) given projected states (N, embedding_size): the mean, in nats."""
+    def _negative_log_likelihood(self, states: Tensor, targets: Tensor) -> Tensor:
+        """Mean over N targets (N,) given projected states (N, embedding_size), in nats."""
         words, biases = self.embedding.weight.split(self.sizes), self.word_bias.split(self.sizes)
-        cluster = torch.bucketize(answers, self.cutoffs, right=True)  # 0: a frequent word
-        first = torch.where(cluster == 0, answers, self.sizes[0] + cluster - 1)
+        cluster = torch.bucketize(targets, self.cutoffs, right=True)  # 0: a frequent word
+        first = torch.where(cluster == 0, targets, self.sizes[0] + cluster - 1)
         heads = torch.cat([words[0], self.clusters]), torch.cat([biases[0], self.cluster_bias])
         total = _summed(states, *heads, first)
         start = 0
@@ -153,8 +153,8 @@ class NeighbourModel(nn.Module):
             start += self.sizes[number - 1]
             rows = (cluster == number).nonzero()[:, 0]
             if len(rows):
-                total = total + _summed(states[rows], words[number], biases[number], answers[rows] - start)
-        return total / len(answers)
+                total = total + _summed(states[rows], words[number], biases[number], targets[rows] - start)
+        return total / len(targets)
 
     def _mask(self, values: Tensor) -> Tensor:
         """One dropout mask for all steps of a sequence: (B, features)."""
@@ -162,29 +162,29 @@ class NeighbourModel(nn.Module):
         return mask
 
 
-def _summed(states: Tensor, weight: Tensor, bias: Tensor, answers: Tensor) -> Tensor:
-    """Cross-entropy of N answers, summed, in products of few shapes: oneDNN keeps code and memory for each one."""
-    whole = len(answers) // _ROWS * _ROWS
+def _summed(states: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of N targets, summed, in products of few shapes: oneDNN keeps code and memory for each one."""
+    whole = len(targets) // _ROWS * _ROWS
     size = max(_ROWS, _CHUNK // len(weight) // _ROWS * _ROWS)
     rest = nn.functional.linear(states[whole:], weight, bias)
-    total = nn.functional.cross_entropy(rest, answers[whole:], reduction="sum")
+    total = nn.functional.cross_entropy(rest, targets[whole:], reduction="sum")
     if whole:
-        mean = chunked_cross_entropy(states[:whole], weight, bias, answers[:whole], chunk_rows=size)
+        mean = chunked_cross_entropy(states[:whole], weight, bias, targets[:whole], chunk_rows=size)
         total = total + mean * whole
     return total
 
 
 def cut_texts(texts: Ragged, steps: int, seed: int, epoch: int) -> Ragged:
-    """Cut texts into windows of about ``steps`` words, at other places in every epoch, as many in each.
+    """Cut texts into windows of about ``steps`` words, at different places in every epoch.
 
-    A text of n words gives ceil(n / steps) windows; the places between them move together by at most half a window,
+    A text of n words gives ceil(n / steps) windows; the borders between them shift together by at most half a window,
     so none is longer than one and a half times ``steps``. Texts of a single word have no neighbours and are left out.
 
     Args:
         texts: whole texts.
         steps: words per window, at least 8.
-        seed: of the places.
-        epoch: of the places; 0 leaves windows of equal length.
+        seed: of the borders.
+        epoch: of the borders; 0 gives windows of equal length.
 
     Example:
         >>> texts = Ragged.join([np.arange(30, dtype=np.int32), np.arange(1, dtype=np.int32)])
@@ -213,16 +213,16 @@ def cut_texts(texts: Ragged, steps: int, seed: int, epoch: int) -> Ragged:
 
 
 class PretrainingProblem(Problem):
-    """A language model of texts, whose layers a classifier will take over.
+    """A language model of texts, whose layers initialise a classifier.
 
     Args:
         model: the network, on its device.
-        train: whole encoded texts to learn from.
-        validation: whole encoded texts that decide which weights are kept; their classes are not looked at.
+        train: whole encoded training texts.
+        validation: whole encoded texts that decide which weights are kept; their classes are not used.
         batch_size: windows per step.
         steps: words per window, at least 8; see `cut_texts`.
         seed: of the windows and of their order.
-        device: where the model lies.
+        device: of the model.
 
     Raises:
         OptionError: windows of fewer than 8 words.
@@ -231,11 +231,11 @@ class PretrainingProblem(Problem):
 
     unit: ClassVar[str] = "words"
     metric: ClassVar[Measure] = PERPLEXITY
-    model: NeighbourModel
+    model: PretrainingModel
 
     def __init__(
         self,
-        model: NeighbourModel,
+        model: PretrainingModel,
         train: Ragged,
         validation: Ragged,
         *,
@@ -257,13 +257,13 @@ class PretrainingProblem(Problem):
         self._order: list[npt.NDArray[np.int64]] = []
 
     def begin_epoch(self, epoch: int, step: int = 0) -> None:
-        """Cut the texts anew and shuffle the windows."""
+        """Cut the texts into new windows and shuffle them."""
         self.windows = cut_texts(self.texts, self.steps, self.seed, epoch)
         self._order = shuffled_batches(self.windows, self.batch_size, self.seed, epoch)
 
     def loss(self, step: int) -> StepLoss:
         """Mean negative log-likelihood of the words of a batch, in nats."""
-        loss, count = self._told(self.windows, self._order[step], None)
+        loss, count = self._mean_loss(self.windows, self._order[step], None)
         return StepLoss(loss, loss, count)
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
@@ -273,12 +273,12 @@ class PretrainingProblem(Problem):
         order = np.argsort(-self.validation.lengths, kind="stable")
         with torch.inference_mode():
             for start in range(0, len(order), self.batch_size):
-                loss, count = self._told(self.validation, order[start : start + self.batch_size], weights)
+                loss, count = self._mean_loss(self.validation, order[start : start + self.batch_size], weights)
                 total, words = total + float(loss) * count, words + count
         mean = total / words
         return {"loss": mean, PERPLEXITY.name: float(PERPLEXITY.figure(mean))}
 
-    def _told(
+    def _mean_loss(
         self, windows: Ragged, rows: npt.NDArray[np.int64], weights: Mapping[str, Tensor] | None
     ) -> tuple[Tensor, int]:
         batch = windows.batch(rows)
@@ -296,8 +296,8 @@ class PretrainingProblem(Problem):
 
     def probe(self) -> None:
         """Run the first windows."""
-        self._told(self.windows, np.arange(min(self.batch_size, len(self.windows))), None)
+        self._mean_loss(self.windows, np.arange(min(self.batch_size, len(self.windows))), None)
 
     def files(self) -> dict[str, dict[str, Any]]:
-        """Nothing: words and classes lie beside the classifier."""
+        """None: the classifier's run has words and classes."""
         return {}

@@ -1,0 +1,53 @@
+"""The default amount of training: enough steps for small data, few epochs for large. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from gatewise.training.spec import TrainingSpec
+
+__all__ = ["Amount", "resolved"]
+
+_PATIENCE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How long a kind of problem is trained by default, the same for every cell.
+
+    .. math:: epochs = \\min(most, \\max(least, \\lceil steps / steps\\ per\\ epoch \\rceil))
+
+    Attributes:
+        steps: optimizer steps to reach.
+        least: epochs at least, whatever the size of the data.
+        most: epochs at most, where the data are few.
+        patience: epochs without a better validation figure before stopping, at least; a third of derived epochs.
+    """
+
+    steps: int = 1_100
+    least: int = 2
+    most: int = 100
+    patience: int = 2
+
+
+def resolved(training: TrainingSpec, amount: Amount, steps_per_epoch: int) -> TrainingSpec:
+    """The training with its epochs and its patience as numbers.
+
+    Args:
+        training: as the spec says; what is given there rules.
+        amount: of the kind.
+        steps_per_epoch: of the training part.
+
+    Example:
+        >>> small, large = (resolved(TrainingSpec(), Amount(), steps) for steps in (44, 560))
+        >>> (small.epochs, small.patience), (large.epochs, large.patience)
+        ((25, 9), (2, 2))
+        >>> resolved(TrainingSpec(epochs=7), Amount(), 44).epochs
+        7
+    """
+    epochs, patience = training.epochs, training.patience
+    derived = max(amount.least, min(amount.most, -(-amount.steps // max(1, steps_per_epoch))))
+    if patience is None:
+        patience = amount.patience if epochs is not None else max(amount.patience, round(derived * _PATIENCE + 0.5))
+    return dataclasses.replace(training, epochs=derived if epochs is None else epochs, patience=patience)
