@@ -139,6 +139,7 @@ def test_missing_values_are_filled_and_long_runs_left_out(tmp_path: Path) -> Non
     each = load(tmp_path / "sales.csv").series[0]
     assert np.isfinite(each.values).all() and len(each.values) == 110 and each.breaks == (60,)
     assert each.values[31, 0] == each.values[29, 0]
+    assert "3 missing values were filled with the last value before them" in load(tmp_path / "sales.csv").notes
 
 
 def test_the_share_of_the_test_part_that_is_carried_forward_is_reported(tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_uneven_times_are_taken_row_by_row(tmp_path: Path) -> None:
 
 
 def test_rows_without_times(tmp_path: Path) -> None:
-    wave(tmp_path / "sales.csv")
+    wave(tmp_path / "sales.csv").drop(columns="date").to_csv(tmp_path / "sales.csv", index=False)
     dataset = load(tmp_path / "sales.csv", time=None)
     assert dataset.spacing.rule == "rows" and dataset.series[0].borders == (84, 96, 120)
 

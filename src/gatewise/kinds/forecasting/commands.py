@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from gatewise import files
 from gatewise.errors import OptionError
@@ -17,10 +16,22 @@ from gatewise.kinds.forecasting.series.table import read_series_table
 
 if TYPE_CHECKING:
     from gatewise.kinds.forecasting.series.building import Future
+    from gatewise.kinds.forecasting.series.forms import TimeForm
     from gatewise.kinds.forecasting.trained import TrainedForecaster
     from gatewise.training.kind import Request
 
-__all__ = ["predict"]
+__all__ = ["evaluate", "predict"]
+
+_NOT_SAID = "a row is a step"
+_FIGURES = {
+    "mean_squared_error": "mean squared error",
+    "root_mean_squared_error": "root mean squared error",
+    "mean_absolute_error": "mean absolute error",
+    "mean_absolute_scaled_error": "mean absolute scaled error",
+    "symmetric_mean_absolute_percentage_error": "symmetric mean absolute percentage error",
+    "directional_accuracy": "directional accuracy",
+    "interval_coverage": "coverage of the outer quantiles",
+}
 
 
 def predict(trained: TrainedForecaster, request: Request) -> None:
@@ -30,7 +41,7 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
     per target and quantile, such as ``close_0.1``.
 
     Raises:
-        OptionError: no file.
+        OptionError: no file, or the forecast would be written over it.
         DataError: the file cannot be used, or every series is too short.
         StorageError: the forecast cannot be written.
     """
@@ -42,15 +53,28 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
             got="texts" if request.inputs else "nothing",
             fix="gatewise predict RUN --file new.csv",
         )
+    if out is not None and out.exists() and file.exists() and out.samefile(file):
+        raise OptionError(
+            "--out is the file that is read",
+            expected="another file for the forecast",
+            got=str(out),
+            fix=f"--out {out.with_name(f'{out.stem}-forecast.csv')}",
+        )
     data = trained.data_spec
-    time, _, group = known_columns(data.data, data.time, data.target, data.group)
-    table = read_series_table(file, time, (*trained.targets, *trained.features), group)
+    time, (_, _, group) = trained.time, known_columns(data.data, data.time, data.target, data.group)
+    rules = trained.rules(request.settings)
+    columns, decimal = (*trained.targets, *trained.features), _decimal(trained, request)
+    table = read_series_table(file, time, columns, group, rules, decimal)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        futures = trained.future(table)
+        notes = list(table.notes)
+        futures = trained.future(table, notes=notes)
+    for note in dict.fromkeys(notes):
+        if not note.endswith(_NOT_SAID):
+            print(f"note: {note}", file=sys.stderr)
     for warning in said:
         print(f"warning: {warning.message}", file=sys.stderr)
-    text = _as_csv(futures, trained.targets, time, group)
+    text = _as_csv(futures, trained.targets, time, group, table.form, decimal)
     if out is None:
         print(text, end="")
     else:
@@ -58,26 +82,59 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
         print(f"{text.count(chr(10)) - 1} rows written to {out}", file=sys.stderr)
 
 
-def _as_csv(futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None) -> str:
+def evaluate(trained: TrainedForecaster, request: Request) -> None:
+    """Print figures on the last windows of a file, beside persistence's.
+
+    Raises:
+        DataError: the file cannot be used, or is too short.
+    """
+    from gatewise.kinds.forecasting.evaluating import backtest
+
+    assert request.file is not None
+    data = trained.data_spec
+    _, _, group = known_columns(data.data, data.time, data.target, data.group)
+    columns = (*trained.targets, *trained.features)
+    rules = trained.rules(request.settings)
+    table = read_series_table(request.file, trained.time, columns, group, rules, _decimal(trained, request))
+    found = backtest(trained, table, request.file.name)
+    if request.as_json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    for note in dict.fromkeys(found.notes):
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{found.windows:,} windows, from {found.first} to {found.last}")
+    print(f"{'':<42}{'network':>12}{'persistence':>14}")
+    for name, title in _FIGURES.items():
+        values = [each.get(name) for each in (found.metrics, found.persistence)]
+        if all(value is None for value in values):
+            continue
+        words = ["–" if value is None else f"{value:.4g}" for value in values]
+        print(f"{title:<42}{words[0]:>12}{words[1]:>14}")
+    if found.skill is not None:
+        print(f"{'of the error of persistence, saved':<42}{100 * found.skill:>10.1f} %")
+
+
+def _decimal(trained: TrainedForecaster, request: Request) -> str:
+    """The decimal mark of the file."""
+    return str(request.settings.get("decimal", trained.data_spec.decimal))
+
+
+def _as_csv(
+    futures: list[Future], targets: tuple[str, ...], time: str | None, group: str | None, form: TimeForm, decimal: str
+) -> str:
     content = io.StringIO()
-    writer = csv.writer(content, lineterminator="\n")
+    writer = csv.writer(content, lineterminator="\n", delimiter=";" if decimal == "," else ",")
     levels = sorted(futures[0].quantiles)
     names = [*targets, *(f"{target}_{level:g}" for target in targets for level in levels)]
-    writer.writerow([*([group] if group else []), time or "step", *names])
+    writer.writerow([*([group] if group else []), "step" if time is None else time, *names])
     for future in futures:
+        written = form.written(future.times)
         for step in range(len(future.times)):
-            when: Any = step + 1 if time is None else _written(future.times[step])
+            when: Any = step + 1 if time is None else written[step]
             central = [f"{value:.8g}" for value in future.values[step]]
             spread = [
                 f"{future.quantiles[level][step, place]:.8g}" for place in range(len(targets)) for level in levels
             ]
-            writer.writerow([*([future.name] if group else []), when, *central, *spread])
+            numbers = [word.replace(".", decimal) for word in (*central, *spread)]
+            writer.writerow([*([future.name] if group else []), when, *numbers])
     return content.getvalue()
-
-
-def _written(time: Any) -> str:
-    """Dates without a time of day stay dates."""
-    if not isinstance(time, np.datetime64):
-        return f"{time:g}"
-    words = str(time.astype("datetime64[s]")).replace("T", " ")
-    return words.removesuffix(" 00:00:00")

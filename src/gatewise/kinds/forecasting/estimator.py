@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +13,13 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from gatewise.errors import DataError, OptionError
+from gatewise.kinds.forecasting.frames import read_rows
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.loading import series_from_table
+from gatewise.kinds.forecasting.series.noticed import notice_time
+from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names
+from gatewise.kinds.forecasting.until import seen_rows
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
 from gatewise.training.kind import Trained
@@ -39,6 +45,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
 
     Attributes:
         result_: the `gatewise.training.RunResult` of the fit: curves, kernel, time.
+        notes_: what was found in the rows of the fit: times, missing steps, series left out.
 
     Example:
         >>> days = pd.date_range("2026-01-01", periods=60, freq="D")
@@ -63,19 +70,21 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             DataError: columns, times or numbers that cannot be used, or too few rows.
             OptionError: an argument of the constructor is out of range.
         """
-        spec, table, targets = self._read(frame)
+        spec, table, targets, features = self._read(frame)
         horizon, lookback = int(self.horizon), int(self.lookback)
         dataset = series_from_table(
             table,
             spec.data.data,
             "series given to Forecaster.fit",
             targets,
-            column_names(self.features),
+            features,
             horizon=horizon,
             lookback=lookback,
             shares=_SHARES,
+            time=spec.data.time,
         )
         self._train(spec, dataset, on_event)
+        self.notes_ = dataset.notes
         self._table, self._single = table, isinstance(frame, pd.Series)
         return self
 
@@ -106,6 +115,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             raise DataError(
                 "a forecaster that was opened has no series of its own", fix="give the series to continue: frame=..."
             )
+        group, time = self._trained.data_spec.group, self._trained.time
         single = self._single if frame is None else isinstance(frame, pd.Series)
         parts = []
         for future in self._trained.future(table, None if horizon is None else int(horizon)):
@@ -113,31 +123,39 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             for level in sorted(future.quantiles):
                 for place, name in enumerate(self._trained.targets):
                     columns[f"{name}_{level:g}"] = future.quantiles[level][:, place]
-            part = pd.DataFrame(columns, index=pd.Index(future.times, name=self.time or _INDEX))
-            parts.append(part if self.group is None else pd.concat({future.name: part}, names=[self.group]))
+            part = pd.DataFrame(columns, index=table.form.index(future.times).rename(time or _INDEX))
+            parts.append(part if group is None else pd.concat({future.name: part}, names=[group]))
         found = pd.concat(parts)
         return found.iloc[:, 0] if single and found.shape[1] == 1 else found
 
-    def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3) -> pd.DataFrame:
+    def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3, *, refit: bool = True) -> pd.DataFrame:
         """Rolling origin: fit on the past, forecast the next steps, advance (Tashman, 2000).
 
         The last ``folds`` times ``horizon`` times of the frame are forecast, one horizon after the other, each by a
-        network trained only on the times before. Where rows are missing, each forecast is compared with the row of its
-        own time; rows beyond the horizon are not measured. Without times, the rows of each series
-        are numbered from its first.
+        network trained only on the times before; or, with ``refit=False``, all by this fitted one. Where rows are
+        missing, each forecast is compared with the row of its own time; rows beyond the horizon are not measured.
+        Without times, the rows of each series are numbered from its first.
 
         Args:
             frame: as for `fit`.
             folds: horizons to forecast.
+            refit: whether a network is trained for each fold.
 
         Returns:
             One row per fold and target: ``origin`` (last time known), ``mean_absolute_error``,
-            ``root_mean_squared_error``, and the same of persistence, in the target's unit, over all series.
+            ``root_mean_squared_error``, and the same of persistence, in the target's unit, over all series; and
+            ``in_training``, whether steps were measured that the network was trained on or chosen by, which a warning
+            says too. Without times, rows are compared by their numbers.
 
         Raises:
             DataError: too few rows.
+            OptionError: ``folds`` is not a whole number of at least 1.
         """
-        _, table, targets = self._read(frame)
+        if not isinstance(folds, (int, np.integer)) or isinstance(folds, bool) or folds < 1:
+            raise OptionError("folds is out of range", expected="a whole number of at least 1", got=repr(folds))
+        if not refit:
+            check_is_fitted(self)
+        _, table, targets, _ = self._read(frame)
         times = _numbered(table.groups) if table.times is None else table.times
         every = np.unique(times)
         rows = []
@@ -147,39 +165,65 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
                 raise DataError("the series are too short for so many folds", got=f"{len(every)} times, {folds} folds")
             known = times <= every[end - 1]
             ahead = ~known & (times <= every[min(end + int(self.horizon), len(every)) - 1])
-            model: Forecaster = clone(self)
-            model.fit(_rows(frame, known))
-            rows += _errors(model, table, times, known, ahead, targets, every[end - 1])
-        return pd.DataFrame(rows)
+            model: Forecaster = clone(self).fit(_rows(frame, known)) if refit else self
+            origin = table.form.index(every[end - 1 : end])[0]
+            seen = _seen(model, table, times) & ahead
+            found = _errors(model, table, times, known, ahead, targets, origin)
+            rows += [{**row, "in_training": bool(seen.any())} for row in found]
+        result = pd.DataFrame(rows)
+        if result["in_training"].any():
+            warnings.warn(
+                "the backtest measures rows that the network was trained on, so its figures flatter it: give later "
+                "rows, or refit=True (see the column in_training)",
+                stacklevel=2,
+            )
+        return result
 
     def _keep(self, run: RunFolder, trained: Trained, result: RunResult) -> None:
         super()._keep(run, trained, result)
         self._table = None
         self._single = False
 
-    def _read(self, frame: pd.DataFrame | pd.Series[Any]) -> tuple[RunSpec, SeriesTable, tuple[str, ...]]:
-        """Check arguments and rows."""
-        if not isinstance(frame, (pd.DataFrame, pd.Series)):
-            raise DataError("this is not a pandas object", expected="a DataFrame or a Series", got=type(frame).__name__)
-        rows = frame.to_frame(str(frame.name or "value")) if isinstance(frame, pd.Series) else frame
-        time = self.time
-        if time is None and isinstance(rows.index, (pd.DatetimeIndex, pd.PeriodIndex)):
-            index = rows.index.to_timestamp() if isinstance(rows.index, pd.PeriodIndex) else rows.index
-            time, rows = _INDEX, rows.assign(**{_INDEX: index})
-        rows = rows.rename(columns=str).reset_index(drop=True)
-        taken = {time, self.group, *column_names(self.features)}
-        numbers = [name for name in rows.columns if name not in taken and rows[name].dtype.kind in "fiu"]
-        targets = column_names(self.target) or tuple(numbers)
-        if not targets:
-            raise DataError("there is no column of numbers to forecast", got=", ".join(rows.columns))
-        spec = self._spec("series in memory", target=",".join(targets), time=time)
+    def _read(
+        self, frame: pd.DataFrame | pd.Series[Any]
+    ) -> tuple[RunSpec, SeriesTable, tuple[str, ...], tuple[str, ...]]:
+        """Check arguments and rows: (spec, table, targets, features)."""
+        rows, time, group, targets = read_rows(frame, self.time, self.group, self.target, self.features)
+        features = column_names(self.features)
+        rules = TimeRules(self.date_format, self.timezone)
+        notes: list[str] = []
         places = [f"row {number}" for number in range(len(rows))]
-        table = check_columns(rows, places, "the frame", time, (*targets, *column_names(self.features)), self.group)
-        return spec, table, targets
+        if time is None:
+            time, notes = notice_time(rows, places, (*targets, *features), group, rules)
+        given = {"target": ",".join(targets), "features": ",".join(features) or None, "time": time, "group": group}
+        spec = self._spec("series in memory", **given)
+        table = check_columns(rows, places, "the frame", time, (*targets, *features), group, rules, self.decimal)
+        return spec, replace(table, notes=[*notes, *table.notes]), targets, features
 
 
 def _rows(frame: pd.DataFrame | pd.Series[Any], chosen: np.ndarray[Any, Any]) -> pd.DataFrame | pd.Series[Any]:
     return frame.loc[chosen] if isinstance(frame, pd.DataFrame) else frame[chosen]
+
+
+def _part(table: SeriesTable, chosen: np.ndarray[Any, Any]) -> SeriesTable:
+    """Some rows of a table."""
+    rows = np.flatnonzero(chosen)
+    return replace(
+        table,
+        groups=[table.groups[row] for row in rows],
+        times=None if table.times is None else table.times[rows],
+        values=table.values[rows],
+        places=[table.places[row] for row in rows],
+    )
+
+
+def _seen(model: Forecaster, table: SeriesTable, times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(N,) whether the network was trained on each row, or chosen by it."""
+    names = np.array(table.groups, dtype=object)
+    found = np.zeros(len(times), dtype=bool)
+    for name in dict.fromkeys(table.groups):
+        found[names == name] = seen_rows(model._trained.until, name, times[names == name], table.form)
+    return found
 
 
 def _numbered(groups: Sequence[str]) -> np.ndarray[Any, Any]:
@@ -202,8 +246,7 @@ def _errors(
     found: list[np.ndarray[Any, Any]] = []
     last: list[np.ndarray[Any, Any]] = []
     names = np.array(table.groups, dtype=object)
-    assert model._table is not None
-    for future in model._trained.future(model._table):
+    for future in model._trained.future(_part(table, known)):
         mine = names == future.name
         rows = np.flatnonzero(mine & ahead)
         rows = rows[np.argsort(times[rows], kind="stable")]

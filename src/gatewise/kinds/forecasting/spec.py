@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatewise.errors import OptionError
+from gatewise.kinds.forecasting.series.checks import check_times
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
+__all__ = ["DECIMALS", "DECODINGS", "LOSSES", "NORMALISATIONS", "TRANSFORMS", "ForecastModelSpec", "SeriesSpec"]
 
 TRANSFORMS = ("value", "difference", "log-return")
 DECODINGS = ("direct", "recursive", "segments")
 NORMALISATIONS = ("none", "last", "standard")
+DECIMALS = (".", ",")
 LOSSES = ("squared", "absolute")
 
 
@@ -30,14 +32,27 @@ class SeriesSpec(Spec):
     data: str = setting(
         "stocks", "Registry name (stocks, sp500, nasdaq, etth1, etth2) or the path of a table.", is_path=True
     )
-    time: str | None = setting(None, "Column with the time of each row; rows follow each other if not given.")
+    time: str | None = setting(
+        None, "Column with the time of each row; if not given, the only one that holds times in order."
+    )
     target: str | None = setting(None, "Column to forecast; several separated by commas.")
     features: str | None = setting(None, "Further columns to read, separated by commas.")
     group: str | None = setting(None, "Column that separates the series.")
+    date_format: str | None = setting(
+        None, "How times are written, as strptime has it: '%d/%m/%Y'; found if not given.", reads=True
+    )
+    timezone: str | None = setting(
+        None, "Time zone in which times without an offset were written: Europe/Berlin.", reads=True
+    )
+    decimal: str = setting(".", "The decimal mark of numbers: '.' or ','.", choices=DECIMALS, reads=True)
     horizon: int = setting(1, "Steps to forecast.", minimum=1)
     lookback: int = setting(60, "Steps to forecast from.", minimum=1)
     transform: str = setting("value", "What is modelled: value, difference or log-return.", choices=TRANSFORMS)
     download: bool = common.download()
+
+    def check_together(self) -> None:
+        """Refuse a form of dates that cannot be read back, and an unknown time zone."""
+        check_times(self.date_format, self.timezone)
 
 
 @dataclass(frozen=True)

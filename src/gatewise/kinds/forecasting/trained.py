@@ -17,10 +17,14 @@ from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import Future, raw_series, whole
+from gatewise.kinds.forecasting.series.forms import TimeForm
+from gatewise.kinds.forecasting.series.loading import known_columns
+from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
 from gatewise.kinds.forecasting.series.table import SeriesTable
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
@@ -43,6 +47,9 @@ class TrainedForecaster(Trained):
         spacing: what a step is.
         scalings: by name of the series.
         model: the network, with its best weights.
+        form: how the times of the training were written; None: not known.
+        time: the column of the times; None: rows follow each other.
+        until: by name of the series, the last time that was learnt from or chosen by, in UTC where that is known.
     """
 
     def __init__(
@@ -53,11 +60,15 @@ class TrainedForecaster(Trained):
         spacing: Spacing,
         scalings: Mapping[str, Scaling],
         model: Forecaster,
+        form: TimeForm | None = None,
+        time: str | None = None,
+        until: Mapping[str, Any] | None = None,
     ) -> None:
         self.spec = spec
         self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
         self.scalings = dict(scalings)
         self.model = model.eval()
+        self.form, self.time, self.until = form, time, dict(until or {})
 
     @property
     def data_spec(self) -> SeriesSpec:
@@ -69,7 +80,17 @@ class TrainedForecaster(Trained):
         """The quantiles that are forecast besides the central value."""
         return _model_spec(self.spec).quantile_levels()
 
-    def future(self, table: SeriesTable, steps: int | None = None) -> list[Future]:
+    def rules(self, settings: Mapping[str, Any] | None = None) -> TimeRules:
+        """How the times of another file are read: as those of the training, unless settings say otherwise."""
+        data, given = self.data_spec, settings or {}
+        return TimeRules(
+            given.get("date_format", data.date_format),
+            given.get("timezone", data.timezone),
+            self.form,
+            None if self.spacing.rule in ("rows", "uneven") else self.spacing.step,
+        )
+
+    def future(self, table: SeriesTable, steps: int | None = None, notes: list[str] | None = None) -> list[Future]:
         """Continue every series of a table from its last row.
 
         A series that was not trained on is scaled by its own rows, all before the forecast. Beyond the
@@ -79,6 +100,7 @@ class TrainedForecaster(Trained):
         Args:
             table: rows with the columns of the training; of each series at least as many as the look-back.
             steps: steps to forecast; None: the horizon of the training.
+            notes: a list to which findings about the rows are added.
 
         Raises:
             DataError: every series is too short, or has a gap in its look-back.
@@ -93,7 +115,9 @@ class TrainedForecaster(Trained):
                 got=f"{count}",
                 fix="train with a longer horizon, or without quantiles",
             )
-        raw, _, _ = raw_series(table, (*self.targets, *self.features), self.spacing)
+        raw, _, found = raw_series(table, (*self.targets, *self.features), self.spacing)
+        if notes is not None:
+            notes += found
         known, refused = [], []
         for each in raw:
             try:
@@ -146,6 +170,12 @@ class TrainedForecaster(Trained):
 
         return predict
 
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on the last windows of a file; see `gatewise.kinds.forecasting.commands.evaluate`."""
+        from gatewise.kinds.forecasting import commands
+
+        commands.evaluate(self, request)
+
     def predict_command(self, request: Request) -> None:
         """Continue the series of a file; see `gatewise.kinds.forecasting.commands.predict`."""
         from gatewise.kinds.forecasting import commands
@@ -178,6 +208,10 @@ class TrainedForecaster(Trained):
             lookback=data.lookback,
             horizon=data.horizon,
         )
+
+    def scalings_of(self, series: Sequence[Series]) -> list[Scaling]:
+        """Of the training; of a series that was not trained on, by its own rows before its first border."""
+        return self._scalings(series)
 
     def _scalings(self, series: Sequence[Series]) -> list[Scaling]:
         transform = self.data_spec.transform
@@ -215,6 +249,9 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 "targets": list(dataset.targets),
                 "features": list(dataset.features),
                 "spacing": dataset.spacing.to_dict(),
+                "time": dataset.time,
+                "form": dataset.form.to_dict(),
+                "until": until_words(dataset),
                 "series": {name: scaling.to_dict() for name, scaling in zip(names, scalings, strict=True)},
             }
         },
@@ -230,10 +267,13 @@ def open_run(run: RunFolder) -> TrainedForecaster:
         raise RunError(f"{place} is damaged", expected="targets, features and series")
     scalings = {str(name): Scaling.from_dict(entry, place) for name, entry in series.items()}
     spacing = Spacing.from_dict(record.get("spacing"), place)
+    data = _data_spec(spec)
     with torch.random.fork_rng():
-        model = _network(_data_spec(spec), _model_spec(spec), len(targets), len(features))
+        model = _network(data, _model_spec(spec), len(targets), len(features))
     run.load_weights_into(model)
-    return TrainedForecaster(spec, targets, features, spacing, scalings, model)
+    form = None if record.get("form") is None else TimeForm.from_dict(record["form"], place)
+    time = record.get("time", known_columns(data.data, data.time, None, None)[0])
+    return TrainedForecaster(spec, targets, features, spacing, scalings, model, form, time, until_times(record, place))
 
 
 def _data_spec(spec: RunSpec) -> SeriesSpec:

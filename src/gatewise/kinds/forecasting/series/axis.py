@@ -1,9 +1,8 @@
-"""The time axis of series: reading it, finding its spacing, continuing it. Every error names the line."""
+"""The time axis of series: finding its spacing, continuing it."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gatewise.errors import DataError, RunError
+from gatewise.errors import RunError
 
-__all__ = ["Spacing", "find_spacing", "read_times"]
+__all__ = ["Spacing", "find_spacing", "share_of_equal_steps", "steps_between"]
 
 Times = npt.NDArray[Any]
 _SEASONS = {60: 60, 900: 96, 1_800: 48, 3_600: 24, 86_400: 7, 604_800: 52}
 _CALENDAR_SEASONS = {"M": 12, "Q": 4, "B": 5, "W": 52, "D": 7, "h": 24}
+_MONTH_SEASONS = {1: 12, 2: 6, 3: 4, 4: 3, 6: 2}
+_MONTH_NAMES = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Spacing:
             row is a step, whatever time lies between).
         step: seconds (or units of a numeric time column) of a step; of uneven ones, the middle difference.
         alias: pandas' name of a calendar step, such as ``MS``.
+        months: of a calendar step that is whole months; 0: it is none.
+        day: the day of those months, 31 for their last.
 
     Example:
         >>> Spacing("even", 3600.0).season, Spacing("even", 3600.0).title
@@ -39,12 +42,16 @@ class Spacing:
     rule: Literal["rows", "even", "calendar", "business", "uneven"]
     step: float = 1.0
     alias: str = ""
+    months: int = 0
+    day: int = 0
 
     @property
     def title(self) -> str:
         """As text."""
         if self.rule in ("rows", "business"):
             return {"rows": "row by row", "business": "every business day"}[self.rule]
+        if self.months:
+            return f"every {_MONTH_NAMES.get(self.months, f'{self.months} months')}"
         if self.rule == "calendar":
             return f"by the calendar ({self.alias})"
         names = {1: "second", 60: "minute", 3_600: "hour", 86_400: "day", 604_800: "week"}
@@ -57,6 +64,8 @@ class Spacing:
         """Steps of the season that such a spacing typically has; None: no typical one."""
         if self.rule == "business":
             return 5
+        if self.months:
+            return _MONTH_SEASONS.get(self.months)
         if self.rule == "calendar":
             return next((season for name, season in _CALENDAR_SEASONS.items() if self.alias.startswith(name)), None)
         return _SEASONS.get(int(self.step)) if self.rule == "even" else None
@@ -74,6 +83,8 @@ class Spacing:
         """
         if not isinstance(last, np.datetime64):
             return np.asarray(last + self.step * np.arange(1, count + 1))
+        if self.months:
+            return _after_months(last, self.months * np.arange(1, count + 1), self.day)
         if self.rule in ("calendar", "business"):
             start = pd.Timestamp(last)
             dates = pd.date_range(start, periods=count + 1, freq=self.alias or "B")
@@ -86,7 +97,8 @@ class Spacing:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
-        return {"rule": self.rule, "step": self.step, "alias": self.alias}
+        found = {"rule": self.rule, "step": self.step, "alias": self.alias}
+        return found | ({"months": self.months, "day": self.day} if self.months else {})
 
     @classmethod
     def from_dict(cls, record: Any, place: str) -> Spacing:
@@ -100,91 +112,13 @@ class Spacing:
             'business'
         """
         try:
-            found = cls(record["rule"], float(record["step"]), str(record["alias"]))
-        except (KeyError, TypeError, ValueError) as error:
+            more = {name: int(record.get(name, 0)) for name in ("months", "day")}
+            found = cls(record["rule"], float(record["step"]), str(record["alias"]), **more)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{place} is damaged", expected="the spacing of the series") from error
         if found.rule not in ("rows", "even", "calendar", "business", "uneven"):
             raise RunError(f"{place} is damaged", expected="a known spacing", got=repr(found.rule))
         return found
-
-
-def read_times(values: Sequence[Any], places: Sequence[str], column: str) -> tuple[Times, list[str]]:
-    """Times from a column: numbers stay numbers, all else is read as dates.
-
-    Times with an offset are converted to UTC.
-
-    Args:
-        values: as written, or timestamps.
-        places: of each value, for messages: ``prices.csv, line 3``.
-        column: the column's name.
-
-    Returns:
-        (times: datetime64[us] or float64, notes)
-
-    Raises:
-        DataError: a time is missing or cannot be read, or some have an offset and others not.
-
-    Example:
-        >>> read_times(["2026-01-01", "2026-01-02"], ["line 2", "line 3"], "date")[0].dtype
-        dtype('<M8[us]')
-        >>> read_times(["2026-01-01", "soon"], ["line 2", "line 3"], "date")
-        Traceback (most recent call last):
-        gatewise.errors.DataError: line 3: 'soon' in the column 'date' is not a time; expected: ...
-    """
-    given = pd.Series(list(values), dtype=object)
-    blank = given.isna() | given.map(lambda value: isinstance(value, str) and not value.strip())
-    if blank.any():
-        raise DataError(
-            f"{places[int(blank.to_numpy().argmax())]}: the time in the column {column!r} is missing",
-            fix="fill it, or delete the row",
-        )
-    numbers = pd.to_numeric(given, errors="coerce")
-    if numbers.notna().all() and not given.map(lambda value: isinstance(value, bool)).any() and not _dates(given):
-        found = numbers.to_numpy(dtype=np.float64)
-        if not np.isfinite(found).all():
-            raise DataError(f"{places[int((~np.isfinite(found)).argmax())]}: the time is not finite")
-        return found, []
-    return _read_dates(given, places, column)
-
-
-def _dates(given: pd.Series[Any]) -> bool:
-    """Whether numbers are meant as dates: eight digits, year first, or timestamps."""
-    if given.map(lambda value: isinstance(value, (pd.Timestamp, np.datetime64))).any():
-        return True
-    words = given.map(str)
-    return bool(words.str.fullmatch(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])").all())
-
-
-def _read_dates(given: pd.Series[Any], places: Sequence[str], column: str) -> tuple[Times, list[str]]:
-    words = given.map(str).str.strip()
-    aware = words.str.contains(r"(?:Z|[+-]\d{2}:?\d{2}|UTC|GMT)$", regex=True) & words.str.contains(":")
-    if aware.any() and not aware.all():
-        other = int((~aware if aware.iloc[0] else aware).to_numpy().argmax())
-        raise DataError(
-            f"{places[other]}: the times in the column {column!r} are written with and without a time zone",
-            expected=f"all like {words.iloc[0]!r}",
-            got=repr(words.iloc[other]),
-            fix="write the offset everywhere, or nowhere",
-        )
-    read = pd.to_datetime(words, errors="coerce", utc=bool(aware.any()), format=_form(words))
-    if read.isna().any():
-        row = int(read.isna().to_numpy().argmax())
-        raise DataError(
-            f"{places[row]}: {words.iloc[row]!r} in the column {column!r} is not a time",
-            expected=f"a date or time, written as in the first row: {words.iloc[0]!r}",
-            fix="correct it; 2026-01-31 and 2026-01-31 18:00 are always understood",
-        )
-    notes = []
-    if aware.any():
-        read = read.dt.tz_localize(None)
-        offsets = words.str.extract(r"(Z|[+-]\d{2}:?\d{2}|UTC|GMT)$")[0].nunique()
-        notes = ["times were converted to UTC" + (f" from {offsets} different offsets" if offsets > 1 else "")]
-    return read.to_numpy().astype("datetime64[us]"), notes
-
-
-def _form(words: pd.Series[Any]) -> str | None:
-    """ISO 8601 is read in any of its lengths; other forms as the first row shows."""
-    return "ISO8601" if words.str.match(r"\d{4}-\d{2}(-\d{2})?([T ].*)?$").all() else None
 
 
 def find_spacing(times: Times) -> Spacing:
@@ -194,21 +128,24 @@ def find_spacing(times: Times) -> Spacing:
         times: (T,), rising.
 
     Example:
-        >>> find_spacing(np.array([0.0, 1.0, 2.0, 4.0, 5.0]))
-        Spacing(rule='even', step=1.0, alias='')
+        >>> find_spacing(np.array([0.0, 1.0, 2.0, 4.0, 5.0])).title
+        'every second'
     """
     if len(times) < 3:
         return Spacing("uneven", float(_seconds(np.diff(times))[0]) if len(times) == 2 else 1.0)
     differences = _seconds(np.diff(times))
     lengths, counts = np.unique(differences, return_counts=True)
     usual = float(lengths[counts.argmax()])
+    months = _find_months(times)
+    if months is not None:
+        return months
     if times.dtype.kind == "M" and len(lengths) > 1:
         dates = pd.DatetimeIndex(times)
         if (
             usual == 86_400
             and (dates.day_of_week < 5).all()
             and len(times) >= 10
-            and (dates == dates.normalize()).all()
+            and len(np.unique(dates - dates.normalize())) == 1
         ):
             return Spacing("business", usual, "B")
         alias = _calendar(dates)
@@ -233,3 +170,85 @@ def _seconds(differences: Times) -> npt.NDArray[np.float64]:
     if differences.dtype.kind == "m":
         return np.asarray(differences / np.timedelta64(1, "s"), dtype=np.float64)
     return np.asarray(differences, dtype=np.float64)
+
+
+def _find_months(times: Times) -> Spacing | None:
+    """Steps of whole months, with or without some that are missing; None where a step is something else."""
+    if times.dtype.kind != "M" or (np.diff(times) < np.timedelta64(28, "D")).any():
+        return None
+    dates = pd.DatetimeIndex(times)
+    if len(np.unique(dates - dates.normalize())) > 1:
+        return None
+    last = dates.days_in_month.to_numpy()
+    days = dates.day.to_numpy()
+    day = 31 if (days == last).all() else int(days.max())
+    if (days != np.minimum(day, last)).any():
+        return None
+    gaps = np.diff(dates.year.to_numpy() * 12 + dates.month.to_numpy())
+    lengths, counts = np.unique(gaps, return_counts=True)
+    usual = int(lengths[counts.argmax()])
+    if usual < 1 or (gaps % usual).any() or (gaps == usual).mean() < 0.5:
+        return None
+    alias = ("Y" if usual % 12 == 0 else "Q" if usual == 3 else "M") + ("E" if day == 31 else "S" if day == 1 else "")
+    return Spacing("calendar", float(np.median(_seconds(np.diff(times)))), alias, usual, day)
+
+
+def _after_months(start: Any, months: npt.NDArray[np.int64], day: int) -> Times:
+    """Times so many months after another, on a day of the month or, where it has none, on its last."""
+    first = np.datetime64(start, "us")
+    clock = first - first.astype("datetime64[D]")
+    begun = first.astype("datetime64[M]") + months
+    if first.astype("datetime64[D]") != _on_day(first.astype("datetime64[M]"), day):
+        day = int(str(first)[8:10])
+    return np.asarray(_on_day(begun, day).astype("datetime64[us]") + clock)
+
+
+def _on_day(months: Any, day: int) -> Any:
+    """A day of each month, its last where it has none such."""
+    length = (months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")
+    return months.astype("datetime64[D]") + np.minimum(np.timedelta64(day, "D"), length) - np.timedelta64(1, "D")
+
+
+def steps_between(times: Times, spacing: Spacing) -> npt.NDArray[np.int64] | None:
+    """Steps between rows that follow each other; None where a row is a step, whatever lies between.
+
+    Args:
+        times: (T,), rising.
+        spacing: what a step is.
+
+    Example:
+        >>> months = np.array(["2026-01-31", "2026-02-28", "2026-04-30"], dtype="datetime64[us]")
+        >>> steps_between(months, Spacing("calendar", 86_400.0 * 30, "ME", 1, 31)).tolist()
+        [1, 2]
+    """
+    if spacing.months:
+        counted: Any = times.astype("datetime64[M]").astype(np.int64)
+        gaps = counted[1:] - counted[:-1]
+        return np.asarray(np.round(gaps / spacing.months), dtype=np.int64)
+    if spacing.rule != "even":
+        return None
+    unit = np.timedelta64(round(spacing.step * 1e6), "us") if times.dtype.kind == "M" else spacing.step
+    differences: Any = np.diff(times)
+    return np.asarray(np.round(differences / unit), dtype=np.int64)
+
+
+def share_of_equal_steps(times: Times) -> float:
+    """Which share of the steps has the usual length; 0 where there is none, or a time is missing or comes twice.
+
+    Args:
+        times: (T,) in any order.
+
+    Example:
+        >>> share_of_equal_steps(np.array(["2026-01-01", "2026-02-01", "2026-03-01"], dtype="datetime64[us]"))
+        1.0
+    """
+    if np.isnat(times).any() or len(times) < 3:
+        return 0.0
+    ordered = np.sort(times)
+    if (ordered[1:] == ordered[:-1]).any():
+        return 0.0
+    spacing = find_spacing(ordered)
+    steps = steps_between(ordered, spacing)
+    if steps is None:
+        return 0.0 if spacing.rule == "uneven" else 1.0
+    return float((steps == 1).mean())

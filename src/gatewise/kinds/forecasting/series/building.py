@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from gatewise.errors import DataError
-from gatewise.kinds.forecasting.series.axis import Spacing, find_spacing
+from gatewise.kinds.forecasting.series.axis import Spacing, find_spacing, steps_between
+from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.records import Series
 from gatewise.kinds.forecasting.series.table import SeriesTable
 
@@ -18,6 +20,10 @@ __all__ = ["GAP", "SHARES", "Future", "RawSeries", "build_series", "raw_series",
 
 GAP = 5
 """Missing steps or values in a row that are filled with the last value before them; longer gaps cut the series."""
+_ZONE_FIX = (
+    "where clocks were set back in this hour, name the time zone with --timezone, such as Europe/Berlin, and keep the "
+    "rows in order of time; else keep one row a time, or name the column of the series with --group"
+)
 SHARES = (0.7, 0.8)
 """Of all times: the training part, and training with validation part."""
 
@@ -90,7 +96,7 @@ def raw_series(
             notes.append("rows were sorted by time")
         members = {name: rows[np.argsort(times[rows], kind="stable")] for name, rows in members.items()}
         for name, rows in members.items():
-            _check_twice(times[rows], [table.places[row] for row in rows], name)
+            _check_twice(times[rows], [table.places[row] for row in rows], name, table.form)
         spacing = known or find_spacing(times[members[longest]])
         if spacing.rule in ("uneven", "business"):
             notes.append(f"times follow each other {spacing.title}: a row is a step")
@@ -110,16 +116,29 @@ def raw_series(
     return [each for each in found if len(each.values)], spacing, notes
 
 
-def _check_twice(times: npt.NDArray[Any], places: Sequence[str], name: str) -> None:
+def _check_twice(times: npt.NDArray[Any], places: Sequence[str], name: str, form: TimeForm) -> None:
     same = np.flatnonzero(times[1:] == times[:-1])
     if len(same):
         row = int(same[0])
-        time = str(times[row]).removesuffix("T00:00:00.000000").removesuffix(".000000")
+        time = form.written(times[row : row + 1])[0]
         raise DataError(
             f"{places[row + 1]}: the time {time} comes twice" + (f" in the series {name!r}" if name else ""),
             got=f"also in {places[row]}; {len(same)} such row{'s' if len(same) > 1 else ''}",
-            fix="keep one row a time" if name else "name the column of the series with --group, or keep one row a time",
+            fix=_ZONE_FIX
+            if _in_autumn(times, form)
+            else "keep one row a time"
+            if name
+            else "name the column of the series with --group, or keep one row a time",
         )
+
+
+def _in_autumn(times: npt.NDArray[Any], form: TimeForm) -> bool:
+    """Whether times come twice as they do in a night in which clocks are set back: within three hours, after 0:00."""
+    if times.dtype.kind != "M" or form.aware:
+        return False
+    twice = pd.DatetimeIndex(times[1:][times[1:] == times[:-1]])
+    nights = bool(((twice.hour < 4) & (twice.day_of_week >= 5)).all())
+    return nights and bool(np.unique(times.astype("datetime64[D]")).size * 2 <= times.size)
 
 
 def _whole(
@@ -127,26 +146,32 @@ def _whole(
 ) -> RawSeries:
     values = table.values[rows]
     times = np.arange(len(rows), dtype=np.float64) if table.times is None else table.times[rows]
-    if spacing.rule == "even" and len(times) > 1:
-        times, values = _every_step(times, values, spacing, counts)
+    inserted = np.zeros(len(times), dtype=bool)
+    if (spacing.rule == "even" or spacing.months) and len(times) > 1:
+        times, values, inserted = _every_step(times, values, spacing)
     breaks = _long_pauses(times) if spacing.rule in ("uneven", "business") else []
-    return _filled(name, times, values, breaks, counts)
+    return _filled(name, times, values, breaks, counts, inserted)
 
 
 def _every_step(
-    times: npt.NDArray[Any], values: npt.NDArray[np.float64], spacing: Spacing, counts: dict[str, int]
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """Insert the steps that are missing, without values."""
-    unit = np.timedelta64(round(spacing.step * 1e6), "us") if times.dtype.kind == "M" else spacing.step
-    steps = np.round(np.diff(times) / unit).astype(np.int64)
+    times: npt.NDArray[Any], values: npt.NDArray[np.float64], spacing: Spacing
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Insert the steps that are missing, without values, and say which they are."""
+    steps = steps_between(times, spacing)
+    assert steps is not None
     if (steps == 1).all() or (steps < 1).any() or steps.sum() > 20 * len(times):
-        return times, values
+        return times, values, np.zeros(len(times), dtype=bool)
     places = np.concatenate([[0], np.cumsum(steps)])
-    every = times[0] + np.arange(places[-1] + 1) * unit
+    if spacing.months:
+        every = np.concatenate([times[:1], spacing.after(times[0], int(places[-1]))])
+    else:
+        unit = np.timedelta64(round(spacing.step * 1e6), "us") if times.dtype.kind == "M" else spacing.step
+        every = times[0] + np.arange(places[-1] + 1) * unit
     whole = np.full((len(every), values.shape[1]), np.nan)
     whole[places] = values
-    counts["steps"] += int(np.minimum(steps - 1, GAP + 1)[steps - 1 <= GAP].sum())
-    return every, whole
+    inserted = np.ones(len(every), dtype=bool)
+    inserted[places] = False
+    return every, whole, inserted
 
 
 def _long_pauses(times: npt.NDArray[Any]) -> list[int]:
@@ -159,7 +184,12 @@ def _long_pauses(times: npt.NDArray[Any]) -> list[int]:
 
 
 def _filled(
-    name: str, times: npt.NDArray[Any], values: npt.NDArray[np.float64], breaks: list[int], counts: dict[str, int]
+    name: str,
+    times: npt.NDArray[Any],
+    values: npt.NDArray[np.float64],
+    breaks: list[int],
+    counts: dict[str, int],
+    inserted: npt.NDArray[np.bool_],
 ) -> RawSeries:
     """Carry values forward over short gaps, drop long ones and all rows before the first value."""
     missing = np.isnan(values)
@@ -180,8 +210,8 @@ def _filled(
         while begun >= 0 and some[begun]:
             kept[begun] = False
             begun -= 1
-    whole = missing.all(axis=1)
-    counts["values"] += int(missing[kept & ~whole].sum())
+    counts["steps"] += int((kept & inserted).sum())
+    counts["values"] += int(missing[kept & ~inserted].sum())
     rows = np.flatnonzero(kept)
     cuts = (np.flatnonzero(np.diff(rows) > 1) + 1).tolist()
     counts["cuts"] += len(cuts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import SHARES, RawSeries, build_series, raw_series, split_series
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
+from gatewise.kinds.forecasting.series.noticed import notice_time
+from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
 
@@ -40,6 +43,9 @@ def load_series(
     target: str | None = None,
     features: str | None = None,
     group: str | None = None,
+    date_format: str | None = None,
+    timezone: str | None = None,
+    decimal: str = ".",
     horizon: int = 1,
     lookback: int = 60,
     download: bool = False,
@@ -50,10 +56,14 @@ def load_series(
     Args:
         data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a CSV, TSV, JSONL or
             Parquet file.
-        time: column with the time of each row; None: the known set's; in a file of one's own, rows follow each other.
+        time: column with the time of each row; None: the known set's; in a file of one's own, the only column that
+            holds times in order, else rows follow each other.
         target: column to forecast, several separated by commas; None: the known set's.
         features: further columns to read, separated by commas; known up to the present only.
         group: column of the series' names.
+        date_format: how times are written, as for ``strptime``; None: derived from the column.
+        timezone: name of the zone of times without an offset.
+        decimal: the decimal mark of numbers.
         horizon: H, steps to forecast.
         lookback: steps to forecast from.
         download: whether a known set may be fetched from the network.
@@ -90,7 +100,12 @@ def load_series(
         path, source = find_known(name, download, cache)
     frame, places = read_frame(path)
     targets, others = column_names(target), column_names(features)
-    table = check_columns(frame, places, path.name, time, (*targets, *others), group)
+    rules = TimeRules(date_format, timezone)
+    said: list[str] = []
+    if time is None:
+        time, said = notice_time(frame, places, (*targets, *others), group, rules)
+    table = check_columns(frame, places, path.name, time, (*targets, *others), group, rules, decimal)
+    table = replace(table, notes=[*said, *table.notes])
     return series_from_table(
         table,
         path.name if known is None else name,
@@ -100,6 +115,7 @@ def load_series(
         horizon=horizon,
         lookback=lookback,
         borders=None if known is None else known.borders,
+        time=time,
     )
 
 
@@ -122,6 +138,7 @@ def series_from_table(
     lookback: int,
     borders: tuple[int, int, int] | None = None,
     shares: tuple[float, float] = SHARES,
+    time: str | None = None,
 ) -> SeriesDataset:
     """Series of a checked table, split in order of time.
 
@@ -135,6 +152,7 @@ def series_from_table(
         lookback: steps to forecast from.
         borders: rows at which validation and test begin and the test ends; None: by `shares`.
         shares: of all times, before the validation and before the test part; 1 for the second: no test part.
+        time: the column of the times.
 
     Raises:
         DataError: see `gatewise.kinds.forecasting.series.building`.
@@ -163,6 +181,8 @@ def series_from_table(
         lookback=lookback,
         spacing=spacing,
         season=spacing.season or 1,
+        form=table.form,
+        time=time,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.kinds.forecasting.series.axis import Spacing
+from gatewise.kinds.forecasting.series.forms import TimeForm
 
 __all__ = ["PARTS", "Series", "SeriesDataset", "Windows", "series_fingerprint"]
 
@@ -89,6 +90,8 @@ class SeriesDataset:
         lookback: steps to forecast from.
         spacing: of the steps.
         season: steps of a season, for the seasonal naive forecast.
+        form: how times were written.
+        time: the column of the times; None: rows follow each other.
     """
 
     name: str
@@ -103,6 +106,8 @@ class SeriesDataset:
     lookback: int
     spacing: Spacing
     season: int
+    form: TimeForm = field(default_factory=lambda: TimeForm("number"))
+    time: str | None = None
 
     @cached_property
     def _windows(self) -> dict[str, Windows]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import pandas as pd
 
 from gatewise.data.text_files import decode, read_text_file
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.forecasting.series.axis import read_times
+from gatewise.kinds.forecasting.series.forms import TimeForm
+from gatewise.kinds.forecasting.series.reading import TimeColumn, TimeRules, read_times
 
 __all__ = ["SeriesTable", "check_columns", "column_names", "read_frame", "read_series_table"]
 
@@ -34,6 +36,7 @@ class SeriesTable:
         values: (N, C) float64; NaN where the file has nothing.
         places: (N,) of each row, for messages.
         notes: what was changed while reading.
+        form: how the times were written.
     """
 
     groups: list[str]
@@ -41,20 +44,28 @@ class SeriesTable:
     values: npt.NDArray[np.float64]
     places: list[str]
     notes: list[str]
+    form: TimeForm = field(default_factory=lambda: TimeForm("number"))
 
 
-def column_names(words: str | None) -> tuple[str, ...]:
-    """Names separated by commas.
+def column_names(words: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Names separated by commas, or given one by one.
 
     Example:
         >>> column_names("open, volume")
         ('open', 'volume')
     """
+    if words is not None and not isinstance(words, str):
+        return tuple(str(name) for name in words)
     return tuple(name.strip() for name in (words or "").split(",") if name.strip())
 
 
 def read_series_table(
-    path: str | Path, time: str | None, columns: Sequence[str], group: str | None = None
+    path: str | Path,
+    time: str | None,
+    columns: Sequence[str],
+    group: str | None = None,
+    rules: TimeRules | None = None,
+    decimal: str = ".",
 ) -> SeriesTable:
     """Read the columns of a file.
 
@@ -63,6 +74,8 @@ def read_series_table(
         time: column with the time of each row; None: rows follow each other.
         columns: the C columns with numbers, targets first.
         group: column of the series' names.
+        rules: how its times are read.
+        decimal: the decimal mark of numbers; with a comma, points between digits separate thousands.
 
     Raises:
         DataError: the file, a column, a time or a number cannot be used; the message names the line and the fix.
@@ -75,7 +88,7 @@ def read_series_table(
         [10.0, 11.5]
     """
     frame, places = read_frame(path)
-    return check_columns(frame, places, Path(path).name, time, columns, group)
+    return check_columns(frame, places, Path(path).name, time, columns, group, rules, decimal)
 
 
 def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
@@ -177,7 +190,14 @@ def _once(path: Path, header: list[str]) -> list[str]:
 
 
 def check_columns(
-    frame: pd.DataFrame, places: Sequence[str], name: str, time: str | None, columns: Sequence[str], group: str | None
+    frame: pd.DataFrame,
+    places: Sequence[str],
+    name: str,
+    time: str | None,
+    columns: Sequence[str],
+    group: str | None,
+    rules: TimeRules | None = None,
+    decimal: str = ".",
 ) -> SeriesTable:
     """Select the columns of a frame and convert them to times and numbers.
 
@@ -188,6 +208,8 @@ def check_columns(
         time: as in `read_series_table`.
         columns: as in `read_series_table`.
         group: as in `read_series_table`.
+        rules: as in `read_series_table`.
+        decimal: as in `read_series_table`.
 
     Raises:
         DataError: see `read_series_table`.
@@ -209,10 +231,12 @@ def check_columns(
         )
     if len(frame) == 0:
         raise DataError(f"{name} has a header but no rows", fix="name a file that has records")
-    values = np.column_stack([_numbers(frame[column], places, column) for column in columns])
-    times, notes = (None, []) if time is None else read_times(frame[time].tolist(), places, time)
+    values = np.column_stack([_numbers(frame[column], places, column, decimal) for column in columns])
     groups = [""] * len(frame) if group is None else _groups(frame[group], places, group)
-    return SeriesTable(groups, times, values, places, notes)
+    if time is None:
+        return SeriesTable(groups, None, values, places, [])
+    found: TimeColumn = read_times(frame[time].tolist(), places, time, rules, groups)
+    return SeriesTable(groups, found.times, values, places, found.notes, found.form)
 
 
 def _groups(column: pd.Series[Any], places: list[str], name: str) -> list[str]:
@@ -222,22 +246,36 @@ def _groups(column: pd.Series[Any], places: list[str], name: str) -> list[str]:
     return [str(value).strip() for value in column]
 
 
-def _numbers(column: pd.Series[Any], places: list[str], name: str) -> npt.NDArray[np.float64]:
+def _mark_fix(written: str, decimal: str) -> str:
+    if decimal == "." and re.fullmatch(r"[+-]?[\d.]*,\d+", written.strip()):
+        return "for numbers with a decimal comma: --decimal ,"
+    return "write a decimal point and no thousands mark" if decimal == "." else "leave --decimal away for points"
+
+
+def _pointed(value: Any) -> Any:
+    """A number with a decimal comma as one with a point; anything else as it is."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?([eE][+-]?\d+)?\s*", value):
+        return value.replace(".", "").replace(",", ".")
+    return "no number" if isinstance(value, str) else value
+
+
+def _numbers(column: pd.Series[Any], places: list[str], name: str, decimal: str = ".") -> npt.NDArray[np.float64]:
     """Numbers of a column; NaN where there is nothing."""
     if column.dtype.kind in "fiu":
         found = column.to_numpy(dtype=np.float64)
     else:
         blank = column.isna() | column.map(lambda value: isinstance(value, str) and value.strip().lower() in _MISSING)
         text = column.map(lambda value: isinstance(value, bool)) & ~blank
-        read = pd.to_numeric(column.where(~blank, None), errors="coerce")
+        plain = column.map(_pointed) if decimal == "," else column
+        read = pd.to_numeric(plain.where(~blank, None), errors="coerce")
         text |= read.isna() & ~blank
         if text.any():
             row = int(text.to_numpy().argmax())
             written = str(column.iloc[row])
             raise DataError(
                 f"{places[row]}: {written!r} in the column {name!r} is not a number",
-                expected="a number such as 1234.5",
-                fix="write a decimal point and no thousands mark"
+                expected=f"a number such as 1234{decimal}5",
+                fix=_mark_fix(written, decimal)
                 if any(sign.isdigit() for sign in written)
                 else "name a column of numbers; text cannot be forecast",
             )

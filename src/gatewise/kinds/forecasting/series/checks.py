@@ -1,0 +1,66 @@
+"""Checks of settings about times, before any file is read. Imports no torch, and pandas neither."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gatewise.errors import OptionError, did_you_mean
+
+__all__ = ["check_times"]
+
+_SAMPLE = datetime(2021, 3, 1)
+
+
+def check_times(date_format: str | None, timezone: str | None) -> None:
+    """Refuse a form of dates that cannot be read back, and a time zone that nobody knows.
+
+    Args:
+        date_format: as for ``strptime``; None: found in the file.
+        timezone: name of a time zone; None: none.
+
+    Raises:
+        OptionError: one of them cannot be used.
+
+    Example:
+        >>> check_times("%d/%m/%Y", "Europe/Berlin")
+        >>> check_times("%d/%m", None)
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: date_format has no year; ...
+    """
+    if date_format is not None:
+        try:
+            read = datetime.strptime(_SAMPLE.strftime(date_format.replace("%z", "+0000")), date_format)
+        except ValueError as error:
+            raise OptionError(
+                "date_format cannot be read",
+                expected="directives of strptime, such as '%d/%m/%Y' or '%Y-%m-%d %H:%M'",
+                got=repr(date_format),
+                fix="write it as in Python's datetime.strptime",
+            ) from error
+        if (read.year, read.month) not in ((2021, 3), (2021, 1)):
+            raise OptionError(
+                "date_format has no year", expected="%Y or %y, as in '%d/%m/%Y'", got=repr(date_format), fix="add it"
+            )
+    if timezone is not None:
+        from zoneinfo import available_timezones
+
+        names = available_timezones()
+        if timezone not in names:
+            raise OptionError(
+                "timezone is not known",
+                expected="a name such as Europe/Berlin, America/New_York or UTC",
+                got=repr(timezone),
+                fix=_near(timezone, sorted(names)),
+            )
+
+
+def _near(name: str, names: list[str]) -> str:
+    """The nearest name, by its last part too; all of them would fill the screen."""
+    found = did_you_mean(name, names)
+    if found.startswith("did"):
+        return found
+    cities = {each.rpartition("/")[2]: each for each in names}
+    by_city = did_you_mean(name.rpartition("/")[2].replace(" ", "_"), cities)
+    if by_city.startswith("did"):
+        return f"did you mean {cities[by_city.split(chr(39))[1]]!r}?"
+    return "use a name of the IANA list, which begins with the continent"

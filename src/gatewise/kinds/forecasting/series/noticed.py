@@ -1,0 +1,78 @@
+"""A column of times that nobody named: used where it is beyond doubt, else said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gatewise.errors import DataError
+from gatewise.kinds.forecasting.series.patterns import PATTERNS
+from gatewise.kinds.forecasting.series.reading import TimeRules, read_times
+
+__all__ = ["notice_time"]
+
+_SAMPLE = 50
+_NAMED_MONTH = re.compile(r"^(\d{1,2}[ ./-])?[A-Z][a-z]{2,8}\.?[ ./-](\d{1,2}, ?)?\d{2,4}( \d{1,2}:\d{2}(:\d{2})?)?$")
+
+
+def notice_time(
+    frame: pd.DataFrame, places: Sequence[str], taken: Collection[str], group: str | None, rules: TimeRules
+) -> tuple[str | None, list[str]]:
+    """The column that holds the time of each row, though it was not named.
+
+    It is used when it is the only one that holds times, and in every series each time lies behind the one before (or,
+    with the newest row first, before it).
+
+    Args:
+        frame: all columns.
+        places: where each row stands.
+        taken: columns that are used for something else.
+        group: column that tells series apart.
+        rules: how times are read.
+
+    Returns:
+        (its name, or None; notes)
+
+    Example:
+        >>> frame = pd.DataFrame({"day": ["2026-01-01", "2026-01-02"], "sales": ["5", "6"]})
+        >>> notice_time(frame, ["line 2", "line 3"], ["sales"], None, TimeRules())[0]
+        'day'
+    """
+    others = [str(name) for name in frame.columns if str(name) not in taken and str(name) != group]
+    found = [name for name in others if len(frame) > 1 and _holds_times(frame[name])]
+    if len(found) != 1:
+        if not found:
+            return None, []
+        words = " and ".join(repr(name) for name in found)
+        return None, [f"the columns {words} hold times and none was used: name one with --time"]
+    name = found[0]
+    groups = None if group is None or group not in frame else [str(value).strip() for value in frame[group]]
+    try:
+        times = read_times(frame[name].tolist(), places, name, rules, groups).times
+    except DataError as error:
+        return None, [f"the column {name!r} holds times and was not used: {error.message}; name it with --time"]
+    names = np.array(groups if groups is not None else [""] * len(frame), dtype=object)
+    for each in dict.fromkeys(names.tolist()):
+        ordered = times[names == each]
+        if not ((ordered[1:] > ordered[:-1]).all() or (ordered[1:] < ordered[:-1]).all()):
+            twice = len(np.unique(ordered)) < len(ordered)
+            why = "a time comes twice" if twice else "its rows are in no order"
+            more = " (and the column that tells series apart with --group)" if twice and group is None else ""
+            return None, [f"the column {name!r} holds times and was not used: {why}; name it with --time{more}"]
+    which = f"the column {name!r}" if name else "the column without a name"
+    return name, [f"{which} was used as the time of each row; --time names another"]
+
+
+def _holds_times(column: pd.Series[Any]) -> bool:
+    """Whether a column holds dates; numbers alone are not taken for such."""
+    if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
+        return bool(column.notna().all())
+    if column.dtype.kind in "fiub":
+        return False
+    words = [str(value).strip() for value in column.dropna()[:_SAMPLE]]
+    known = [re.compile(pattern.regex) for pattern in PATTERNS]
+    return bool(words) and all(any(each.match(word) for each in known) or _NAMED_MONTH.match(word) for word in words)
