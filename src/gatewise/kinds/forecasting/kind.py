@@ -37,6 +37,7 @@ class ForecastingKind(Kind):
     amount: ClassVar[Amount] = Amount(least=20, patience=5)
     known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
     files: ClassVar[tuple[str, ...]] = ("scaler.json",)
+    prediction_settings: ClassVar[tuple[str, ...]] = ("date_format", "timezone", "decimal")
     estimators: ClassVar[Mapping[str, str]] = {"Forecaster": "gatewise.kinds.forecasting.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.forecasting.report"
 
