@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gatewise.errors import DataError, OptionError
+from gatewise.files import write_text
 from gatewise.nn import Recurrent
 from gatewise.statistics.measure import Measure
 from gatewise.training.arrays import SIZES_FILE, ArrayDataset, ArrayKind, checked_inputs
@@ -126,10 +127,16 @@ class TrainedArrays(Trained):
         return {"recurrent": RecurrentInputs(layers, inputs, None)}
 
     def predict_command(self, request: Request) -> None:
-        """Print the prediction for every sequence of a file, one JSON list a line."""
+        """Print the prediction for every sequence of a file, one JSON list a line, or write them to ``--out``."""
         inputs, _ = self._file(request)
-        for row in _predictions(self.model, inputs):
-            print(json.dumps([round(float(value), 6) for value in row]))
+        rows = _predictions(self.model, inputs)
+        lines = "".join(json.dumps([round(float(value), 6) for value in row]) + "\n" for row in rows)
+        if request.out is None:
+            print(lines, end="")
+            return
+        if request.file is not None and request.out.resolve() == request.file.resolve():
+            raise OptionError("--out is the file itself", fix="choose another name")
+        write_text(request.out, lines)
 
     def evaluate_command(self, request: Request) -> None:
         """Print the figures on all sequences of a file as one JSON object."""
@@ -144,9 +151,9 @@ class TrainedArrays(Trained):
     def _file(self, request: Request) -> tuple[Array, Array | None]:
         if request.file is None:
             raise OptionError("there is no file to predict", fix=f"gatewise predict {request.run} --file FILE")
-        if not request.file.is_file():
-            raise DataError(f"there is no file {request.file}", fix="check the path")
-        found, targets = self.kind.read(dataclasses.replace(self.spec.data, data=str(request.file), **request.settings))
+        found, targets = self.kind.read_file(
+            dataclasses.replace(self.spec.data, data=str(request.file), **request.settings)
+        )
         inputs = checked_inputs(str(request.file), found)
         trained = int(RunFolder(request.run).content(SIZES_FILE)["features"])
         if inputs.shape[2] != trained:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.errors import DataError
+from gatewise.errors import DataError, GatewiseError
 from gatewise.training.kind import Baseline, Kind, Trained
 from gatewise.training.problem import Evaluation, Problem
 from gatewise.training.settings import settings_of
@@ -180,9 +180,28 @@ class ArrayKind(Kind):
     def read(self, data: Any) -> tuple[Array, Array | None]:
         """Read the file of a data spec: (N, T, I) or (N, T) inputs; (N, ...) targets, None if there are none."""
 
+    def read_file(self, data: Any) -> tuple[Array, Array | None]:
+        """`read`, with an error that names the file where it is missing or holds something else.
+
+        Raises:
+            DataError: there is no such file, or `read` failed.
+        """
+        path = Path(data.data).expanduser()
+        if settings_of(type(data))["data"].is_path and not path.exists():
+            raise DataError(f"there is no file {path}", fix="check the path")
+        try:
+            return self.read(data)
+        except GatewiseError:
+            raise
+        except KeyError as error:
+            fix = f"write the file as the kind of problem {self.name!r} reads it"
+            raise DataError(f"{path} has no {error}", fix=fix) from error
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read: {error}", expected=f"a file of the kind {self.name}") from error
+
     def load(self, data: Any) -> ArrayDataset:
         """Read and split; see `ArrayDataset.split`."""
-        inputs, targets = self.read(data)
+        inputs, targets = self.read_file(data)
         if targets is None:
             raise DataError(f"{data.data} has no targets to train on", fix="name a file with targets")
         return ArrayDataset.split(str(data.data), inputs, targets)

@@ -187,7 +187,7 @@ def test_the_estimator_works_as_scikit_learn_expects(tmp_path: Path) -> None:
     [
         ("Anna B-PER\nwohnt O\n" * 30, "one sentence of 60 words.*blank line"),
         ("Anna B-PER O\nwohnt O\n\n" * 30, "line"),
-        ("".join(f"Anna{n} B-PER\n\nUlm{n} Q-LOC\n\n" for n in range(30)), "line 7: tag 'Q-LOC'"),
+        ("".join(f"Anna{n} B-PER\n\nUlm{n} Q-LOC\n\n" for n in range(30)), "line 3: tag 'Q-LOC'"),
         ("", "is empty"),
         ("Anna\n\nUlm\n\n" * 30, "column"),
     ],
@@ -283,3 +283,36 @@ def test_an_embedding_size_that_contradicts_the_vectors_is_refused(file: Path, t
     spec = make_spec("tagging", str(file), settings)
     with pytest.raises(OptionError, match="--embedding-size 8 does not go with word vectors of 3 numbers"):
         train_run(spec, load_tagging(spec.data), tmp_path / "run")
+
+
+def test_a_first_line_that_may_be_a_header_is_named(tmp_path: Path) -> None:
+    plain = "\n\n".join(f"{number}\tZAHL\nist\tVERB" for number in range(30))
+    (tmp_path / "a.tsv").write_text("Wort\tWortart\n" + plain + "\n")
+    dataset = load_tagging(TaggingDataSpec(str(tmp_path / "a.tsv")))
+    assert any("if it is a header, give --tags Wortart" in note for note in dataset.notes)
+    named = load_tagging(TaggingDataSpec(str(tmp_path / "a.tsv"), tags="Wortart"))
+    assert named.tag_set.names == ("VERB", "ZAHL") and not any("if it is" in note for note in named.notes)
+    (tmp_path / "b.tsv").write_text("Wort\tEtikett\n" + plain.replace("ZAHL", "B-ZAHL").replace("VERB", "O") + "\n")
+    with pytest.raises(DataError, match="--tags Etikett"):
+        load_tagging(TaggingDataSpec(str(tmp_path / "b.tsv")))
+
+
+def test_json_lines_of_words_or_entities_are_tagged_without_being_asked(tmp_path: Path) -> None:
+    rows = {
+        "tokens.jsonl": {"tokens": ["a"], "tags": ["O"]},
+        "entities.jsonl": {"text": "a", "entities": []},
+        "texts.jsonl": {"text": "a", "label": "b"},
+    }
+    for name, row in rows.items():
+        (tmp_path / name).write_text(json.dumps(row) + "\n")
+    found = [task_of(str(tmp_path / name)) for name in rows]
+    assert found == ["tagging", "tagging", "classification"]
+
+
+def test_wrong_files_and_arguments_are_named(file: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DataError, match=r"every sentence of .* is in the test or validation file too"):
+        load_tagging(TaggingDataSpec(str(file), test=str(file)))
+    (file.parent / "empty.txt").write_text("")
+    assert "a text a line" in called(["predict", run, "--file", file.parent / "empty.txt"], capsys, code=2)
+    with pytest.raises(DataError, match="one text was given"):
+        load_run(run).tag_texts("Jürgen")

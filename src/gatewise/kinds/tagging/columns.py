@@ -23,6 +23,7 @@ _DOCUMENT = "-DOCSTART-"
 _SPACES = re.compile(r"[ \t]+")
 _LONG_SENTENCE = 500
 _MANY_TAGS = 500
+_ENOUGH = 20
 
 Column = int | str
 
@@ -84,7 +85,7 @@ def read_columns(
     word_column = _word_column(rows, place, words, count)
     tag_column = _tag_column(rows, place, tags, count, word_column) if tags_needed else None
     sentences = tuple(_sentence(sentence, place, word_column, tag_column) for sentence in rows.sentences)
-    notes = [*rows.notes, *_count_notes(rows, sentences, place)]
+    notes = [*rows.notes, *_count_notes(rows, sentences, place), *_header_notes(rows, sentences, place)]
     numbers = ColumnsRead(
         (word_column if word_column >= 0 else count + word_column) + 1,
         None if tag_column is None else (tag_column if tag_column >= 0 else count + tag_column) + 1,
@@ -92,6 +93,19 @@ def read_columns(
         rows.names,
     )
     return TaggedSentences(sentences, place, tuple(notes), numbers)
+
+
+def _header_notes(rows: _Rows, sentences: Sequence[Sentence], place: str) -> list[str]:
+    """A note on a first line whose tag, unlike all others, no other line has: it may be a header."""
+    first = sentences[0]
+    counts = Counter(tag for sentence in sentences for tag in sentence.tags)
+    once = [tag for tag, count in counts.items() if count == 1]
+    if rows.names or not first.tags or sum(counts.values()) < _ENOUGH or once != [first.tags[0]]:
+        return []
+    return [
+        f"line {first.line_of(0)} of {place} is read as the word {first.words[0]!r} with the tag {first.tags[0]!r}, "
+        f"which no other line has: if it is a header, give --tags {first.tags[0]}"
+    ]
 
 
 def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column | None]) -> _Rows:

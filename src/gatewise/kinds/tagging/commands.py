@@ -86,7 +86,7 @@ def _texts(request: Request) -> Iterator[str]:
             yield text
         return
     if request.file is not None and str(request.file) != "-":
-        lines: Any = read_lines(request.file)
+        lines: Any = read_lines(request.file, "a text a line")
     else:
         lines = sys.stdin
     for line in lines:

@@ -156,6 +156,12 @@ def load_tagging(data: TaggingDataSpec, cache: str | Path | None = None) -> Tagg
                 fix="omit --validation: a part of the training file is held out instead",
             )
     rest = _without(whole, parts.values(), notes)
+    if not len(rest):
+        raise DataError(
+            f"every sentence of {path} is in the test or validation file too",
+            expected="other sentences to train on",
+            fix="omit --test and --validation: parts of the file are held out instead",
+        )
     test_note = "" if data.test is None else f"the {many(len(parts['test']), 'sentence')} of {Path(data.test).name}"
     if "test" not in parts:
         parts["test"], rest = hold_out(rest, _TEST_SHARE, "test")

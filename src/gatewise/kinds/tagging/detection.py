@@ -52,7 +52,9 @@ def detect_scheme(read: TaggedSentences) -> tuple[str, list[str]]:
             f"{min(marked)!r} mark spans",
             expected="O, or B-, I-, E-, S-, L-, U- and a type",
             got=", ".join(sorted(others)[:_SHOWN]),
-            fix="correct the line, or choose another tag column",
+            fix=f"if the line is a header, give --tags {others[0]}"
+            if others[0] == read.sentences[0].tags[0]
+            else "correct the line, or choose another tag column",
         )
     letters = {split_tag(tag)[0] for tag in marked}
     if letters & set("ES") and letters & set("LU"):

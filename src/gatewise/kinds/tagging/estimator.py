@@ -84,7 +84,7 @@ class SequenceTagger(RunEstimator, task="tagging", first=("cell",), omit=("words
     def predict_texts(self, texts: Iterable[str]) -> list[TaggedText]:
         """Cut raw texts into words and tag them; entities come with their character offsets."""
         check_is_fitted(self)
-        return self._trained.tag_texts(list(texts))
+        return self._trained.tag_texts(texts if isinstance(texts, str) else list(texts))
 
     def score(self, sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]]) -> float:
         """Strict span F1, or the accuracy of plain tags."""

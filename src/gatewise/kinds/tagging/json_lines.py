@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences, many
 from gatewise.kinds.tagging.tokenisation import tokenise
 
-__all__ = ["read_json_lines"]
+__all__ = ["holds_tags", "read_json_lines"]
 
 _FORMS = '{"tokens": [...], "tags": [...]} or {"text": "...", "entities": [{"start": 0, "end": 2, "label": "ORG"}]}'
+
+
+def holds_tags(path: Path) -> bool:
+    """Whether the first line of a file is an object with lists called tokens and tags, or a text and its entities."""
+    try:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as file:
+            first = json.loads(next((line for line in file if line.strip()), "null"))
+    except (OSError, ValueError, EOFError):
+        return False
+    if not isinstance(first, dict):
+        return False
+    pairs = (("tokens", "tags"), ("entities", "entities"))
+    return any(all(isinstance(first.get(key), list) for key in pair) for pair in pairs)
 
 
 @dataclass

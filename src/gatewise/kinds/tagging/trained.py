@@ -89,7 +89,9 @@ class TrainedTagger(Trained):
         for place, words in enumerate(sentences):
             if isinstance(words, str):
                 raise DataError(
-                    f"sentence {place} is a string", expected="a list of words", fix="use tag_texts for texts"
+                    f"sentence {place} is a string",
+                    expected="a list of words",
+                    fix="use predict_texts or tag_texts",
                 )
             if not len(words):
                 raise DataError(f"sentence {place} has no word", expected="at least one", fix="omit it")
