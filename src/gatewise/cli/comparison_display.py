@@ -240,7 +240,9 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     if ready.epochs is not None:
         epochs = _plural(ready.epochs, "epoch")
         lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
-    took = "nothing left to train" if ready.seconds is None else f"about {words.duration(ready.seconds)} at most"
+    took = "nothing left to train"
+    if ready.seconds is not None:
+        took = f"about {words.duration(ready.seconds)} of training if none stops early"
     threads = _plural(ready.threads, "thread")
     lines.append(f"  {_plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
     return lines

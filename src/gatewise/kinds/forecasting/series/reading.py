@@ -86,7 +86,7 @@ def read_times(
         groups: the series to which each belongs.
 
     Raises:
-        DataError: a time is missing or cannot be read, days and months cannot be told apart, or some times have an
+        DataError: a time is missing or cannot be read, days and months cannot be distinguished, or some times have an
             offset and others not.
 
     Example:
