@@ -140,6 +140,7 @@ def test_report_draws_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert (tmp_path / "report.html").exists() and (tmp_path / "curves.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["compare", "train"])
 def test_ctrl_c_names_the_command_that_goes_on(command: str, tmp_path: Path) -> None:
     """Stopped in the middle of training, with exit code 130; the command it prints finishes the work."""

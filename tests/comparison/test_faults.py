@@ -128,6 +128,7 @@ def test_killing_the_comparison_changes_nothing(
     assert len(names) == len(set(names)) == 9
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_bits(reviews: Path, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "result"
     compare(reviews, out, **BOTH, jobs=2)

@@ -58,6 +58,7 @@ def test_it_is_found_and_its_settings_are_flags(place: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_train_predict_evaluate_inspect(place: Path) -> None:
     flags = ("--cell", "lstm", "--hidden", "12", "--epochs", "3", "--threads", "1", "--out", "run")
     output = gatewise(place, "train", "walks.npz", *flags)
@@ -74,6 +75,7 @@ def test_train_predict_evaluate_inspect(place: Path) -> None:
     assert "another width" in error and "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_compare_and_report_in_processes(place: Path) -> None:
     flags = ("--cells", "rnn,gru", "--seeds", "2", "--jobs", "2", "--epochs", "2", "--hidden", "8", "--threads", "1")
     output = gatewise(place, "compare", "walks.npz", *flags, "--out", "study")
