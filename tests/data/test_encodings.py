@@ -15,12 +15,14 @@ WESTERN = {
     "Portuguese": "Não, a lição foi ótima e você é bom",
     "Danish": "smørrebrød på æble",
     "Icelandic": "það er gott að þú ert hér",
-    "signs": "2 m², 5°, 100 ± 3 %, © 2020",
+    "signs": "2 m², 30 km², 4 cm³, 5°, 100 ± 3 %, £5, © 2020",
 }
 OTHERS = [
     ("Příliš žluťoučký kůň", "cp1250"),
     ("Dobrý den, děkuji", "cp1250"),
     ("Zażółć gęślą jaźń", "cp1250"),
+    ("Wczoraj zła kawa z rodziną, miła obsługa", "cp1250"),
+    ("była brudno i drogo, łódka", "cp1250"),
     ("árvíztűrő tükörfúrógép", "cp1250"),
     ("очень хорошо", "cp1251"),
     ("спасибо большое", "koi8-r"),
@@ -51,6 +53,14 @@ def test_no_other_encoding_is_taken_for_windows_1252(text, encoding):
     with pytest.raises(DataError, match="--encoding"):
         decode_as(content, "a.csv")
     assert decode_as(content, "a.csv", encoding) == (text, [])
+
+
+def test_the_fallback_reads_what_is_not_utf_8():
+    found, (note,) = decode_as("zła kawa".encode("cp1250"), "a.csv", fallback="cp1250")
+    assert found == "zła kawa" and "as the training file was" in note
+    assert decode_as("zła kawa".encode(), "a.csv", fallback="cp1250") == ("zła kawa", [])
+    with pytest.raises(DataError, match="is not utf-8"):
+        decode_as("zła".encode("cp1250"), "a.csv", "utf-8", fallback="cp1250")
 
 
 def test_utf_8_is_never_anything_else():

@@ -61,15 +61,19 @@ def check_encoding(name: str) -> str:
     return found
 
 
-def decode_as(content: bytes, place: str, encoding: str | None = None) -> tuple[str, list[str]]:
+def decode_as(
+    content: bytes, place: str, encoding: str | None = None, fallback: str | None = None
+) -> tuple[str, list[str]]:
     r"""Decode a file's content.
 
-    Without a name it is UTF-8, or what its byte order mark says, or Windows-1252 if `is_windows_1252` is sure.
+    Without a name it is UTF-8, or what its byte order mark says, else the fallback, or Windows-1252 if
+    `is_windows_1252` is sure.
 
     Args:
         content: the bytes.
         place: where they came from, for messages.
         encoding: its name; None: detected.
+        fallback: the name of the encoding of files that are not UTF-8, as that of the training file; None: detected.
 
     Returns:
         The text without a byte order mark, and notes for the user on what was detected.
@@ -95,6 +99,9 @@ def decode_as(content: bytes, place: str, encoding: str | None = None) -> tuple[
         if b"\0" in content:
             fix = f"name its encoding, for example --encoding utf-16-le; or {error.fix}"
             raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
+        if fallback is not None:
+            text = _decode_named(content, place, check_encoding(fallback))
+            return text, [f"{place} is not UTF-8 and was read as {fallback}, as the training file was"]
         if not is_windows_1252(content):
             raise DataError(
                 error.message,
@@ -112,8 +119,9 @@ def is_windows_1252(content: bytes) -> bool:
     """Whether bytes that are not UTF-8 are safely Windows-1252, of which Latin-1 is a part.
 
     Any bytes decode as something, so this asks whether the outcome is a text: the letters outside ASCII have to be
-    those of one Western European language (98 % of them), no capital may follow a small letter, and no sign may stand
-    inside a word. Cyrillic, Greek, Central European and Asian encodings fail this.
+    those of one Western European language (98 % of them), no capital may follow a small letter, no sign may stand
+    inside a word, and no raised digit before or after one. Cyrillic, Greek, Central European and Asian encodings fail
+    this.
 
     Example:
         >>> is_windows_1252("déjà vu, élève".encode("cp1252")), is_windows_1252("очень хорошо".encode("cp1251"))
@@ -134,8 +142,10 @@ def is_windows_1252(content: bytes) -> bool:
             letters[letter.lower()] += count
         elif letter not in _SIGNS:
             return False
-    signs = re.escape("".join(_SIGNS - _INSIDE_WORDS - set("²³ªº")))
-    odd = len(re.findall(rf"[^\W\d_][{signs}](?=[^\W\d_])|[a-zß-öø-ÿ][À-ÖØ-ÞŠŒŽŸ]", text))
+    signs = re.escape("".join(_SIGNS - _INSIDE_WORDS - set("ªº")))
+    inside = rf"[^\W\d_][{signs}](?=[^\W\d_])|[a-zß-öø-ÿ][À-ÖØ-ÞŠŒŽŸ]"
+    beside = r"(?<!\w)[£¥¹²³](?=[^\W\d_])|[^\W\d_]{3}[¹²³](?!\w)"  # what Polish letters become; km² and m³ stay
+    odd = len(re.findall(f"{inside}|{beside}", text))
     total = sum(high.values())
     if odd > (1 - _SOUND) * total:
         return False

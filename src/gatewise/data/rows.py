@@ -76,7 +76,9 @@ def is_table(path: Path) -> bool:
     return table_suffix(path) in TABLE_SUFFIXES
 
 
-def read_text(path: Path, encoding: str | None, expected: str = "a header line and rows") -> tuple[str, list[str]]:
+def read_text(
+    path: Path, encoding: str | None, expected: str = "a header line and rows", fallback: str | None = None
+) -> tuple[str, list[str]]:
     """A text file's content, and notes on its encoding; see `gatewise.data.encodings.decode_as`.
 
     Raises:
@@ -85,13 +87,14 @@ def read_text(path: Path, encoding: str | None, expected: str = "a header line a
     """
     if encoding is not None:
         check_encoding(encoding)
-    return decode_as(read_content(path, expected), str(path), encoding)
+    return decode_as(read_content(path, expected), str(path), encoding, fallback)
 
 
 def read_rows(
     path: str | Path,
     *,
     encoding: str | None = None,
+    fallback: str | None = None,
     choose: Callable[[Sequence[str]], Sequence[int]] | None = None,
 ) -> Rows:
     """Read all rows of a table.
@@ -99,6 +102,7 @@ def read_rows(
     Args:
         path: the file; its suffix says the format.
         encoding: of a text format; None: detected, see `gatewise.data.encodings.decode_as`.
+        fallback: the encoding of a text format that is not UTF-8 where none is given.
         choose: from the column names to the places of the columns that are needed; a Parquet file is then read in
             these alone, and the other values are None. None: all.
 
@@ -131,7 +135,7 @@ def read_rows(
         from gatewise.data import binary_tables
 
         return binary_tables.read_parquet(path, choose) if suffix == ".parquet" else binary_tables.read_excel(path)
-    content, notes = read_text(path, encoding)
+    content, notes = read_text(path, encoding, fallback=fallback)
     if suffix in (".jsonl", ".ndjson"):
         from gatewise.data.json_tables import read_json_lines
 

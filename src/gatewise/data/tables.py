@@ -38,7 +38,11 @@ class Table:
 
 
 def read_table(
-    path: str | Path, text: str | None = None, label: str | None = None, encoding: str | None = None
+    path: str | Path,
+    text: str | None = None,
+    label: str | None = None,
+    encoding: str | None = None,
+    fallback: str | None = None,
 ) -> Table:
     """Read texts and labels of a CSV, TSV, JSONL, JSON, Parquet or Excel file.
 
@@ -47,6 +51,7 @@ def read_table(
         text: the column that holds the texts, or several, separated by commas; None: ``text``.
         label: the column that holds the labels; None: ``label``.
         encoding: of a text format; None: detected.
+        fallback: the encoding of a text format that is not UTF-8 where none is given.
 
     Returns:
         The checked table; texts unchanged, labels stripped of surrounding space.
@@ -66,7 +71,7 @@ def read_table(
     def choose(names: Sequence[str]) -> list[int]:
         return [*(found := _find_columns(path, names, text, label))[0], found[1]]
 
-    rows = read_rows(path, encoding=encoding, choose=choose)
+    rows = read_rows(path, encoding=encoding, fallback=fallback, choose=choose)
     _refuse_no_rows(rows)
     places, answer = _find_columns(path, rows.columns, text, label)
     texts = texts_of(rows, places, complete=True)

@@ -43,7 +43,11 @@ def evaluate(classifier: TrainedClassifier, request: Request) -> None:
     assert request.file is not None
     given, trained = request.settings, classifier.spec.data
     table = read_table(
-        request.file, given.get("text") or trained.text, given.get("label") or trained.label, given.get("encoding")
+        request.file,
+        given.get("text") or trained.text,
+        given.get("label") or trained.label,
+        given.get("encoding"),
+        trained.encoding,
     )
     for note in table.notes:
         typer.echo(f"Note: {note}", err=True)

@@ -102,14 +102,14 @@ def read_request(classifier: TrainedClassifier, request: Request) -> Texts:
     """
     if request.inputs:
         return Texts(list(request.inputs))
-    path, encoding = _file(request), request.settings.get("encoding")
+    path, encoding, fallback = _file(request), request.settings.get("encoding"), classifier.spec.data.encoding
     if not is_table(path):
-        content, notes = read_text(path, encoding, "one text a line")
+        content, notes = read_text(path, encoding, "one text a line", fallback)
         texts = [text for line in content.split("\n") if (text := line.strip())]
         if not texts:
             raise _no_text()
         return Texts(texts, notes=notes)
-    rows = read_rows(path, encoding=encoding)
+    rows = read_rows(path, encoding=encoding, fallback=fallback)
     if not rows.values:
         raise DataError(f"{path} has a header but no rows", fix="name a file that has records")
     places = find_text_columns(path, rows.columns, request.settings.get("text"), classifier.spec.data.text)
