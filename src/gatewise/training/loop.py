@@ -239,6 +239,7 @@ class _Run:
                 self.problem.unit,
                 self.phase.name,
                 self.phase.title,
+                self.problem.notes,
             )
         )
         stopped = self._stopped()

@@ -72,6 +72,7 @@ class Problem(ABC):
         model: the network, on its device.
         steps_per_epoch: steps of one epoch.
         examples_per_epoch: examples of one epoch, in `unit`.
+        notes: what a user should know of how it was prepared, a sentence each.
     """
 
     unit: ClassVar[str]
@@ -79,6 +80,7 @@ class Problem(ABC):
     model: nn.Module
     steps_per_epoch: int
     examples_per_epoch: int
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def begin_epoch(self, epoch: int, step: int = 0) -> None:

@@ -14,7 +14,7 @@ __all__ = ["CLASS_WEIGHTS", "DEFAULTS_WITH_PRETRAINING", "POOLINGS", "DataSpec",
 CLASS_WEIGHTS = ("balanced", "none")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
-    "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400},
+    "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400, "embeddings": "random"},
     "training": {"warm_up": 0.1},
 }
 """Settings of the classifier whose default differs with pre-training."""
@@ -64,6 +64,7 @@ class ModelSpec(Spec):
     cell: str = common.cell()
     hidden_size: int = common.hidden_size()
     embedding_size: int = common.embedding_size()
+    embeddings: str = common.embeddings()
     num_layers: int = common.num_layers()
     bidirectional: bool = common.bidirectional()
     pooling: str = setting(
