@@ -1,4 +1,4 @@
-"""What a classifier's embedding starts from: fitted on the training part alone, kept in the run, part of its identity."""
+"""What an embedding starts from: fitted on the training part alone, kept in the run, part of its identity."""
 
 from __future__ import annotations
 
