@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
 from gatewise.data import Ragged, cooccurrence
-from gatewise.data.cooccurrence import cooccurrence_vectors, random_vectors
+from gatewise.data.cooccurrence import cooccurrence_vectors
 from gatewise.data.word_vectors import read_vectors
 from gatewise.errors import DataError
 
-WORDS = {"film": 2, "fine": 3, "don't": 4}
+WORDS = ["the", "cat", "fine"]
 
 
 def texts(count=60, words=30, seed=0, longest=25):
@@ -81,40 +83,36 @@ def test_hardly_any_neighbours_still_give_a_start(rows):
     assert np.abs(vectors[1:]).sum(axis=1).min() > 0
 
 
-def test_a_file_of_vectors(tmp_path):
-    content = "4 2\nFilm 1 0\nfilm 9 9\n. . . 5 5\nother 3 3\ndon't 0 1\n"
-    (tmp_path / "a.txt").write_text(content, encoding="utf-8")
-    with gzip.open(tmp_path / "b.txt.gz", "wb") as stream:
-        stream.write(content.encode())
-    found = read_vectors(tmp_path / "a.txt", WORDS, 5, 2)
-    assert found.known == 2
-    np.testing.assert_allclose(found.vectors[[2, 4]], np.array([[1, 0], [0, 1]]) * 0.1 * np.sqrt(2), rtol=1e-6)
-    assert found.vectors[3].tolist() == random_vectors(5, 2)[3].tolist()
-    assert read_vectors(tmp_path / "b.txt.gz", WORDS, 5, 2).vectors.tobytes() == found.vectors.tobytes()
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("header", ["", "6 3\n"])
+def test_vectors_are_read_for_the_known_words_only(tmp_path: Path, header: str, packed: bool) -> None:
+    content = f"{header}The 1 2 3\n1996 4 5 6\n0000 7 8 9\n2003 0 0 0\ndog 1 1 1 \n. . 2 2 2\nthe 3 3 3\nTHE 9 9 9\n"
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
+    known = ["the", "cat", "sat", "0000"]
+    read = read_vectors(path, known, lambda word: re.sub(r"\d", "0", word.lower()))
+    assert read.numbers.tolist() == [2, 5]
+    assert read.vectors.tolist() == [[3, 3, 3], [7, 8, 9]] and read.vectors.dtype == np.float32
+    assert "3 numbers for 2 of 4 words (50.0%)" in read.note
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (
-            b"film 1 2 3\n",
-            "line 1: the vector does not fit .* a word and 2 numbers; got: a word and 3 .*--embedding-size 3",
-        ),
-        (b"film 1 2\nfine 1 x\n", "line 2: not the numbers of a word"),
-        (b"film 1 2\nfine 1 nan\n", "line 2: not the numbers of a word"),
-        (b"autre 1 2\n", "has none of the words"),
-        (b"", "has none of the words"),
-        (b"film 1 2\n\xff\xfe\n", "cannot be read as word vectors"),
-        (b"just text\n", "line 1: the vector does not fit"),
+        ("the 1 2\ncat 1\n", "line 2 has 1 numbers; expected: a word and 2 numbers"),
+        ("1 3\nthe 1 2\n", "line 2 has 2 numbers"),
+        ("the 1 2\ncat 1 x\n", "line 2 holds a value that is not a number"),
+        ("the 1 2\ncat 1 nan\n", "line 2 holds a number that is not finite"),
+        ("der 1 2\n", "no vector for any of the 3 words"),
+        ("", "is empty"),
+        ("the\t1\t2\n", "line 1 has 0 numbers"),
+        ("the 1 2\nK\u00f6ln 1 2\n".encode("cp1252"), "not UTF-8 text: line 2"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused(content, message, tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_bytes(content)
+def test_unusable_vectors_are_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=message):
-        read_vectors(path, WORDS, 5, 2)
-
-
-def test_a_missing_file_names_the_choices(tmp_path):
-    with pytest.raises(DataError, match="expected: cooccurrence, random, or a file"):
-        read_vectors(tmp_path / "coocurrence", WORDS, 5, 2)
+        read_vectors(path, WORDS)
+    with pytest.raises(DataError, match="does not exist"):
+        read_vectors(tmp_path / "none", WORDS)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from gatewise.data.batches import Ragged
 
-__all__ = ["START_SCALE", "cooccurrence_vectors", "random_vectors"]
+__all__ = ["START_SCALE", "cooccurrence_vectors", "random_vectors", "scaled"]
 
 START_SCALE = 0.1
 """Standard deviation of the entries of an embedding at the start of training."""
@@ -70,8 +70,7 @@ def cooccurrence_vectors(texts: Ragged, vocabulary_size: int, width: int) -> npt
     without = information.getnnz(axis=1) == 0
     vectors[without] = random_vectors(vocabulary_size, width)[without]
     counted = vectors[~without]
-    if len(counted):
-        vectors[~without] *= START_SCALE / np.sqrt(np.square(counted, dtype=np.float64).mean())
+    vectors[~without] = scaled(counted)
     vectors[0] = 0
     return vectors
 
@@ -80,6 +79,12 @@ def random_vectors(rows: int, width: int) -> npt.NDArray[np.float32]:
     """Independent normal numbers with a standard deviation of 0.1: (rows, width), always the same."""
     drawn = np.random.default_rng(0).normal(scale=START_SCALE, size=(rows, width))
     return drawn.astype(np.float32)
+
+
+def scaled(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Vectors times one number, so that the root mean square of their entries is that of a start; zeros stay."""
+    square = float(np.square(vectors, dtype=np.float64).mean()) if len(vectors) else 0.0
+    return vectors * np.float32(START_SCALE / np.sqrt(square)) if square > 0 else vectors
 
 
 def _counts(texts: Ragged, size: int) -> Any:

@@ -1,131 +1,152 @@
-"""Files of word vectors: a word and its numbers on each line, as word2vec, GloVe and fastText write them as text."""
+"""Word vectors from a text file of GloVe or word2vec, for the words of a vocabulary."""
 
 from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.data.cooccurrence import START_SCALE, random_vectors
 from gatewise.errors import DataError
 
-__all__ = ["FileVectors", "read_vectors"]
+__all__ = ["WordVectors", "read_vectors"]
 
 
-class FileVectors(NamedTuple):
-    """Vectors of a vocabulary from a file.
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """Vectors for some words of a vocabulary.
 
     Attributes:
-        vectors: (V, I) float32; words that the file lacks have random ones.
-        known: how many words the file has.
+        numbers: (K,) int64, the words' numbers, rising.
+        vectors: (K, size) float32.
+        words: words of the vocabulary, without padding and the unknown one.
+        place: the file.
     """
 
+    numbers: npt.NDArray[np.int64]
     vectors: npt.NDArray[np.float32]
-    known: int
+    words: int
+    place: str
+
+    @property
+    def coverage(self) -> float:
+        """Share of the vocabulary's words that have a vector."""
+        return len(self.numbers) / self.words if self.words else 0.0
+
+    @property
+    def note(self) -> str:
+        """The coverage in a sentence."""
+        return (
+            f"{self.place} has vectors of {self.vectors.shape[1]} numbers for {len(self.numbers):,} of {self.words:,} "
+            f"words ({self.coverage:.1%})"
+        )
 
 
-def read_vectors(path: Path, numbers: Mapping[str, int], size: int, width: int) -> FileVectors:
-    """Read the vectors of some words.
+def read_vectors(path: str | Path, words: Sequence[str], normalise: Callable[[str], str] = str.lower) -> WordVectors:
+    r"""Read a line per word: the word, then its numbers, separated by spaces; word2vec's header line may come first.
 
-    A first line of two whole numbers is a header. A word that occurs several times, in capitals and not, has the vector
-    of its first line. The vectors are scaled together to a standard deviation of 0.1.
+    A line belongs to the word that its own normalises to. Of several for one word, the one written as the normalised
+    word is used, else the first. Rows of other words are checked for their number of
+    columns and left out. Plain or gzip.
 
     Args:
-        path: a text file in UTF-8, also compressed with gzip.
-        numbers: the row of each word.
-        size: V, rows of the result; those without a word in ``numbers`` are random.
-        width: I, numbers per word.
+        path: the file.
+        words: those of a vocabulary, normalised, in the order of their numbers, which begin at 2.
+        normalise: what turns a word into one of the vocabulary's.
 
     Raises:
-        DataError: the file is missing, is no such file, has another number of columns, or has none of the words.
+        DataError: a line with another number of columns or a value that is not a finite number; no line; none
+            of the vocabulary's words.
 
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "vectors.txt"
-        >>> _ = path.write_text("3 2\\nfilm 0.3 -0.1\\nFine 0.1 0.1\\nother 9 9\\n")
-        >>> read_vectors(path, {"film": 2, "fine": 3}, 4, 2).known
-        2
+        >>> _ = path.write_text("2 3\nthe 1 2 3\nCat 4 5 6\n")
+        >>> vectors = read_vectors(path, ["the", "cat", "hat"])
+        >>> vectors.numbers.tolist(), vectors.vectors[1].tolist(), round(vectors.coverage, 2)
+        ([2, 3], [4.0, 5.0, 6.0], 0.67)
     """
-    vectors = random_vectors(size, width)
+    wanted = {word: number for number, word in enumerate(words, start=2)}
     found: dict[int, npt.NDArray[np.float32]] = {}
-    for line, content in _lines(path, width):
-        # some words of published files contain spaces
-        word, *texts = content.rsplit(" ", width)
-        number = numbers.get(word, numbers.get(word.lower()))
-        if number is not None and number not in found:
-            found[number] = _numbers(path, line, texts)
+    spelt: set[int] = set()
+    size = 0
+    for line, text in _lines(Path(path)):
+        text = text.rstrip(" \r\n")
+        if line == 1 and (size := _header(text)):
+            continue
+        if not text:
+            continue
+        size = size or text.count(" ")
+        word, *numbers = text.rsplit(" ", size)
+        if len(numbers) != size or size < 2:
+            raise DataError(
+                f"{path}: line {line} has {len(numbers)} numbers",
+                expected=f"a word and {size} numbers" if size > 1 else "a word and its numbers, separated by spaces",
+                got=repr(text[:60]),
+                fix="correct or remove the line",
+            )
+        key = normalise(word)
+        number = wanted.get(key)
+        exact = word == key
+        if number is None or (number in found and not (exact and number not in spelt)):
+            continue
+        found[number] = _vector(numbers, f"{path}: line {line}")
+        if exact:
+            spelt.add(number)
     if not found:
         raise DataError(
-            f"{path} has none of the words of the training texts",
-            expected="a word and its numbers on each line, separated by spaces",
-            fix="name another file, or use --embeddings cooccurrence",
+            f"{path} has no vector for any of the {len(wanted):,} words of the training part",
+            expected="a text file of GloVe or word2vec in the texts' language",
+            fix="name another file, or omit it",
         )
-    rows = np.array(sorted(found))
-    values = np.stack([found[row] for row in rows])
-    scale = float(np.sqrt(np.square(values, dtype=np.float64).mean()))
-    vectors[rows] = values * (START_SCALE / scale if scale > 0 else 1.0)
-    return FileVectors(vectors, len(rows))
+    order = sorted(found)
+    return WordVectors(np.array(order, dtype=np.int64), np.stack([found[n] for n in order]), len(wanted), str(path))
 
 
-def _lines(path: Path, width: int) -> Iterator[tuple[int, str]]:
-    """Numbers of the lines and their content, without a header; the first line's numbers are counted."""
-    columns = None
+def _header(text: str) -> int:
+    """The size that word2vec's header line gives; 0 where the first line is none."""
+    fields = text.split(" ")
+    return int(fields[1]) if len(fields) == 2 and all(field.isdigit() for field in fields) else 0
+
+
+def _vector(numbers: list[str], where: str) -> npt.NDArray[np.float32]:
     try:
-        with _opened(path) as stream:
-            for line, content in enumerate(stream, start=1):
-                pieces = content.split() if columns is None else []
-                if not content.strip() or (line == 1 and len(pieces) == 2 and all(map(str.isdigit, pieces))):
-                    continue
-                if columns is None:
-                    columns = len(pieces) - 1
-                    _check_width(path, line, columns, width)
-                yield line, content.rstrip()
+        vector = np.array([float(each) for each in numbers], dtype=np.float32)
+    except ValueError as error:
+        raise DataError(f"{where} holds a value that is not a number ({error})", fix="correct the line") from error
+    if not np.isfinite(vector).all():
+        raise DataError(f"{where} holds a number that is not finite", fix="correct or remove the line")
+    return vector
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line by line: such files are larger than memory."""
+    try:
+        with path.open("rb") as plain:
+            packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            stream = gzip.GzipFile(fileobj=plain) if packed else plain
+            # read as bytes and decoded one by one, so that the line of a wrong byte can be named
+            number = 0
+            for number, line in enumerate(io.BufferedReader(stream), start=1):  # type: ignore[arg-type]
+                try:
+                    yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    raise DataError(
+                        f"{path} is not UTF-8 text: line {number}",
+                        expected="the text format of GloVe or word2vec, not the binary one",
+                        fix="convert it to text, or to UTF-8",
+                    ) from error
+            if number == 0:
+                raise DataError(f"{path} is empty", expected="a word and its numbers a line")
     except FileNotFoundError as error:
-        raise DataError(
-            f"there is no file {path} of word vectors",
-            expected="cooccurrence, random, or a file of word vectors",
-            fix="correct --embeddings",
-        ) from error
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read as word vectors",
-            expected="a text file in UTF-8: a word and its numbers on each line",
-            got=str(error),
-            fix="save binary vectors as text first",
-        ) from error
-
-
-def _opened(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8")
-    return path.open(encoding="utf-8")
-
-
-def _check_width(path: Path, line: int, columns: int, width: int) -> None:
-    if columns != width:
-        raise DataError(
-            f"{path}, line {line}: the vector does not fit the network",
-            expected=f"a word and {width} numbers",
-            got=f"a word and {columns} numbers" if columns > 0 else "a word alone",
-            fix=f"--embedding-size {columns}" if columns > 1 else "name a file of word vectors",
-        )
-
-
-def _numbers(path: Path, line: int, texts: list[str]) -> npt.NDArray[np.float32]:
-    try:
-        values = np.array(texts, dtype=np.float32)
-    except ValueError:
-        values = np.array([np.nan])
-    if not np.isfinite(values).all():
-        raise DataError(
-            f"{path}, line {line}: not the numbers of a word",
-            expected="finite numbers, separated by spaces",
-            got=" ".join(texts)[:60],
-            fix="correct or omit that line",
-        )
-    return values
+        raise DataError(f"{path} does not exist", fix="check the path") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path} is a folder", expected="a file", fix="name a file in it") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read", got=str(error), fix="copy or download the file again") from error

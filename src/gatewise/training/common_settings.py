@@ -8,6 +8,7 @@ from gatewise.training.checks import known_cells
 from gatewise.training.settings import setting
 
 __all__ = [
+    "EMBEDDINGS",
     "bidirectional",
     "cell",
     "download",
@@ -18,6 +19,10 @@ __all__ = [
     "num_layers",
     "vocabulary_size",
 ]
+
+
+EMBEDDINGS = ("cooccurrence", "random")
+"""What embeddings start from, besides files of vectors."""
 
 
 def cell() -> Any:

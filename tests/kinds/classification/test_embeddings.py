@@ -10,7 +10,7 @@ import pytest
 
 from gatewise.comparison.run.trials import trial_key
 from gatewise.data import Split
-from gatewise.errors import GatewiseError
+from gatewise.errors import GatewiseError, OptionError
 from gatewise.kinds.classification.kind import ClassificationKind
 from gatewise.kinds.classification.preparation import prepare_texts, starting_vectors
 from gatewise.kinds.classification.spec import DataSpec
@@ -63,7 +63,7 @@ def test_a_run_needs_its_file_of_vectors_only_to_train(table, tmp_path):
     dataset = ClassificationKind().load(spec.data)
     events = []
     result = train_run(spec, dataset, tmp_path / "run", on_event=events.append)
-    assert any("vectors of" in note and "of the" in note for note in events[0].notes)
+    assert any("for 3 of" in note and "the others start random" in note for note in events[0].notes)
     path.unlink()
     assert load_run(result.folder).predict_proba(["a good film"]).shape == (1, 2)
     with pytest.raises(GatewiseError, match="there is no file"):
@@ -97,3 +97,13 @@ def test_pretraining_starts_from_random_vectors_unless_given(table):
     first = ClassificationKind().phases(chosen, dataset)[0]
     weight = first.problem().model.embedding.weight.detach().numpy()
     assert weight.tobytes() == start(dataset).values.tobytes()
+
+
+def test_vectors_of_another_width_and_misspelt_choices_are_refused(table, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("film 1 2 3\n")
+    dataset = ClassificationKind().load(DataSpec(str(table)))
+    with pytest.raises(OptionError, match=r"got: 3 numbers; fix: --embedding-size 3"):
+        start(dataset, str(path))
+    with pytest.raises(OptionError, match="did you mean 'cooccurrence'"):
+        start(dataset, "coocurrence")

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from gatewise import words
 from gatewise.data import Labels, Ragged, TextDataset, Vocabulary
-from gatewise.data.cooccurrence import cooccurrence_vectors
+from gatewise.data.cooccurrence import cooccurrence_vectors, random_vectors, scaled
 from gatewise.data.scripts import spaceless_script
 from gatewise.data.word_vectors import read_vectors
+from gatewise.errors import OptionError, did_you_mean
+from gatewise.training.common_settings import EMBEDDINGS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -150,7 +152,8 @@ def starting_vectors(dataset: TextDataset, vocabulary: Vocabulary, embeddings: s
         width: numbers per word.
 
     Raises:
-        DataError: the file is missing or does not fit.
+        OptionError: there is no such file, or its vectors have another width.
+        DataError: the file is damaged, or has none of the words.
     """
     if embeddings == "random":
         return StartingVectors(None)
@@ -161,12 +164,24 @@ def starting_vectors(dataset: TextDataset, vocabulary: Vocabulary, embeddings: s
             _latest_vectors.clear()
             _latest_vectors[key] = found
         return StartingVectors(_latest_vectors[key])
-    numbers = {word: number for number, word in enumerate(vocabulary.words, start=2)}
-    read = read_vectors(Path(embeddings), numbers, len(vocabulary), width)
-    share = words.percent(read.known / max(1, len(numbers)))
-    return StartingVectors(
-        read.vectors, (f"{embeddings} has vectors of {share} of the {len(numbers):,} words; the others start random",)
-    )
+    path = Path(embeddings).expanduser()
+    if not path.exists():
+        raise OptionError(
+            f"there is no file {embeddings} of word vectors",
+            expected="cooccurrence, random, or a text file of word vectors",
+            fix=did_you_mean(embeddings, EMBEDDINGS) or "correct --embeddings",
+        )
+    read = read_vectors(path, vocabulary.words)
+    if read.vectors.shape[1] != width:
+        raise OptionError(
+            f"the vectors of {embeddings} do not fit the network",
+            expected=f"{width} numbers per word, as embedding_size says",
+            got=f"{read.vectors.shape[1]} numbers",
+            fix=f"--embedding-size {read.vectors.shape[1]}",
+        )
+    values = random_vectors(len(vocabulary), width)
+    values[read.numbers] = scaled(read.vectors)
+    return StartingVectors(values, (f"{read.note}; the others start random",))
 
 
 _latest_vectors: dict[tuple[str, int, int], npt.NDArray[np.float32]] = {}
