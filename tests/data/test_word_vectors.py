@@ -55,7 +55,7 @@ def test_vectors_are_the_truncated_factors_of_the_positive_information():
     found = (vectors @ vectors.T)[known][:, known]
     wanted = wanted[known][:, known]
     np.testing.assert_allclose(found / np.trace(found), wanted / np.trace(wanted), atol=2e-3)
-    assert np.sqrt(np.square(vectors[known]).mean()) == pytest.approx(0.1)
+    assert np.sqrt(np.square(vectors[known]).mean()) == pytest.approx(0.2)
 
 
 def test_the_bits_depend_neither_on_threads_nor_on_pieces(monkeypatch):

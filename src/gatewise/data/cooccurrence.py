@@ -5,7 +5,7 @@ r"""Word vectors from how often words stand near each other, to start an embeddi
     N_ij = sum of 1 / distance over all places of i and j in one text, at most 5 words apart, either one first
     P_ij = max(0, log(N_ij * sum_k c_k / (n_i * c_j)))       n_i = sum_j N_ij,  c_j = n_j^0.75
     P   ~= U diag(s) V'                                      its I largest singular values
-    E    = U diag(s)^(1/2), scaled to a standard deviation of 0.1
+    E    = U diag(s)^(1/2), scaled to a root mean square of 0.2
 
 Positive pointwise mutual information with context smoothing, and its truncated singular value decomposition (Levy,
 Goldberg and Dagan, 2015, "Improving Distributional Similarity with Lessons Learned from Word Embeddings"), computed by
@@ -24,8 +24,8 @@ from gatewise.data.batches import Ragged
 
 __all__ = ["START_SCALE", "cooccurrence_vectors", "random_vectors", "scaled"]
 
-START_SCALE = 0.1
-"""Standard deviation of the entries of an embedding at the start of training."""
+START_SCALE = 0.2
+"""Root mean square of the entries of word vectors at the start of training."""
 
 _WINDOW = 5
 _SMOOTHING = 0.75
@@ -76,7 +76,7 @@ def cooccurrence_vectors(texts: Ragged, vocabulary_size: int, width: int) -> npt
 
 
 def random_vectors(rows: int, width: int) -> npt.NDArray[np.float32]:
-    """Independent normal numbers with a standard deviation of 0.1: (rows, width), always the same."""
+    """Independent normal numbers with a standard deviation of 0.2: (rows, width), always the same."""
     drawn = np.random.default_rng(0).normal(scale=START_SCALE, size=(rows, width))
     return drawn.astype(np.float32)
 
