@@ -99,6 +99,14 @@ class Problem(ABC):
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Figures on the validation part with the given weights; ``loss`` and the metric's name are among them."""
 
+    def validation_error(self, figure: float) -> float:
+        """Standard error of a figure of the metric on the validation part; 0 where it is not known.
+
+        Of the epochs within one standard error of the best, the weights of the last one are kept: a small validation
+        part chooses no early epoch by chance (after the one-standard-error rule of Breiman et al., 1984).
+        """
+        return 0.0
+
     @property
     @abstractmethod
     def kernel(self) -> dict[str, str]:
