@@ -33,7 +33,7 @@ $(VENV)/installed-dev: $(VENV)/ready pyproject.toml setup.py $(CONSTRAINTS) $(NA
 	@touch $@
 
 demo: $(VENV)/installed-demo
-	$(BIN)/gatewise compare imdb --out demo
+	$(BIN)/gatewise compare imdb --seeds 3 --jobs 2 --out demo
 
 test: $(VENV)/installed-dev
 	VENV="$(abspath $(VENV))" bash checks.sh

@@ -111,7 +111,7 @@ def test_events_tell_the_whole_story(done: tuple[Any, list[ComparisonEvent]]) ->
     assert isinstance(events[1], PlanReady)
     assert events[1].trainings == 4 and events[1].seconds is not None and events[1].seconds > 0
     finished = [event for event in events if isinstance(event, TrialDone)]
-    names = [BASELINE, "rnn-seed0", "rnn-seed1", "gru-seed0", "gru-seed1"]
+    names = [BASELINE, "rnn-seed0", "gru-seed0", "rnn-seed1", "gru-seed1"]
     assert [event.trial.name for event in finished] == names
     assert [(event.number, event.total) for event in finished] == [(number, 5) for number in range(1, 6)]
     assert all(event.test is not None and event.error is None for event in finished)

@@ -57,3 +57,24 @@ def test_a_table_for_a_terminal() -> None:
         assert words in text, words
     # one under way says 90 s, six to come take 60 s each as the finished one did, two at a time
     assert "about 3:45 left" in text
+
+
+def test_figures_after_the_first_seed() -> None:
+    plan = make_plan("imdb", cells=["gru", "rnn"], seeds=2)
+    out = io.StringIO()
+    with ComparisonDisplay(Console(file=out, width=120, no_color=True)) as display:
+        display(DataReady(plan, made_up_dataset(), Path("runs/imdb"), False, ACCURACY))
+        baseline = Trial("tfidf", "tfidf", None, "baseline", plan.spec("gru", 0), "a" * 64)
+        display(TrialDone(baseline, 1, 5, False, None, 0.8, 0.81, 2.0))
+        for number, (cell, seed) in enumerate([("gru", 0), ("gru", 1), ("rnn", 0), ("rnn", 1)], start=2):
+            assert "After one seed" not in out.getvalue() or cell == "rnn"
+            trial = Trial(f"{cell}-seed{seed}", cell, seed, "final", plan.spec(cell, seed), "b" * 64)
+            display(TrialDone(trial, number, 5, False, None, 0.9, 0.89 - 0.01 * seed, 60.0))
+    lines = out.getvalue().splitlines()
+    at = lines.index("After one seed of 2 (accuracy on the test part; too early for a judgement):")
+    assert lines[at + 1 : at + 4] == [
+        "  tfidf: 81.0 %, trained in 2.0 s",
+        "  GRU: 89.0 %, trained in 60 s",
+        "  RNN: 89.0 %, trained in 60 s",
+    ]
+    assert sum("After one seed" in line for line in lines) == 1

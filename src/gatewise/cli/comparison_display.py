@@ -51,6 +51,8 @@ class ComparisonDisplay:
         self.finished: dict[str, int] = {}
         self.done, self.total, self.jobs = 0, 0, 1
         self.seconds: list[float] = []
+        self.first: dict[str, TrialDone] = {}
+        self.first_shown = False
         self.begun = self.spoke = time.monotonic()
         self.estimate: float | None = None
         self._turn = threading.Lock()
@@ -92,6 +94,7 @@ class ComparisonDisplay:
         self.plan, self.metric = event.plan, event.metric
         self.running, self.best, self.finished, self.seconds = {}, {}, {}, []
         self.done = self.total = 0
+        self.first, self.first_shown = {}, False
         self.begun = time.monotonic()
         dataset = event.dataset
         self.say(f"Data: {dataset.source}")
@@ -138,6 +141,29 @@ class ComparisonDisplay:
             if held is None or self.metric.better(event.validation, held):
                 self.best[trial.cell] = event.validation
         self.say(self._line(event), "red" if event.error else "")
+        self._first_seed(event)
+
+    def _first_seed(self, event: TrialDone) -> None:
+        """After the last cell's first seed, where more follow: its figures, without a judgement."""
+        plan, trial = self.plan, event.trial
+        if plan is None or plan.axis is not None or len(plan.seeds) == 1 or trial.phase == "tuning":
+            return
+        if trial.phase == "baseline" or trial.seed == plan.seeds[0]:
+            self.first[trial.cell] = event
+        if trial.phase == "baseline" or not set(plan.cells) <= set(self.first) or self.first_shown:
+            return
+        self.first_shown = True
+        if all(each.reused for each in self.first.values()):
+            return
+        self.say(
+            f"After one seed of {len(plan.seeds)} ({self._title()} on the test part; too early for a judgement):",
+            "bold",
+        )
+        for cell, each in self.first.items():
+            figure = "failed" if each.test is None else self._figure(each.test)
+            seconds = each.training_seconds
+            took = "" if seconds is None else f", trained in {words.duration(seconds)}"
+            self.say(f"  {title_of(cell) if each.trial.phase != 'baseline' else cell}: {figure}{took}")
 
     def _line(self, event: TrialDone) -> str:
         name = f"[{event.number}/{event.total}] {event.trial.name}"

@@ -101,6 +101,8 @@ class TrainingDisplay:
         if event.resumed_from_epoch is not None:
             line += f", resumed in epoch {event.resumed_from_epoch}"
         self.say(line)
+        for note in event.notes:
+            self.say(f"Note: {note}", "dim")
 
     def _step(self, event: StepDone) -> None:
         speed = f"{event.examples_per_second:,.0f} {self.unit}/s"

@@ -98,7 +98,7 @@ def _train(spec: RunSpec, folder: Path) -> None:
     scale = words.Scale.of(metric.to_dict(), tested)
     screen.print()
     screen.print(
-        f"Best epoch {result.best_epoch}: validation {metric.title} "
+        f"Epoch {result.best_epoch} kept: validation {metric.title} "
         f"{scale.value(result.best.validation[metric.name])}, test {metric.title} {scale.value(tested)} "
         f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.seconds)}.",
         style="bold",

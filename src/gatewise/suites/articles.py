@@ -72,7 +72,8 @@ def articles_parts() -> tuple[Part, ...]:
         Part(
             "imdb",
             "Sentiment of film reviews (IMDB)",
-            {"hidden_size": 128},
+            # as in the articles, the words' vectors start at random
+            {"hidden_size": 128, "embeddings": "random", "max_tokens": 256, "learning_rate": 2e-3},
             {"epochs": 1},
             {"accuracy": "accuracy"},
         ),

@@ -88,7 +88,7 @@ def aliases() -> Mapping[str, str]:
 
 def path_settings() -> frozenset[str]:
     """Names of all settings that name a file."""
-    every = [entry for kind in kinds() for entry in settings_in(kind, "data").values()]
+    every = [entry for kind in kinds() for part in ("data", "model") for entry in settings_in(kind, part).values()]
     return frozenset(entry.name for entry in every if entry.is_path)
 
 

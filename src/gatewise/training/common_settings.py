@@ -8,15 +8,21 @@ from gatewise.training.checks import known_cells
 from gatewise.training.settings import setting
 
 __all__ = [
+    "EMBEDDINGS",
     "bidirectional",
     "cell",
     "download",
     "dropout",
     "embedding_size",
+    "embeddings",
     "hidden_size",
     "num_layers",
     "vocabulary_size",
 ]
+
+
+EMBEDDINGS = ("cooccurrence", "random")
+"""What embeddings start from, besides files of vectors."""
 
 
 def cell() -> Any:
@@ -47,6 +53,16 @@ def dropout(default: float, help: str = "Probability of zeroing an input or feat
 def embedding_size(default: int = 128) -> Any:
     """The embedding size of words or tokens."""
     return setting(default, "Numbers per word or token.", minimum=1)
+
+
+def embeddings() -> Any:
+    """What an embedding starts from."""
+    return setting(
+        "cooccurrence",
+        "What the words' vectors start from: cooccurrence (in the training texts), random, or a file of vectors.",
+        is_path=True,
+        earlier="random",
+    )
 
 
 def vocabulary_size(default: int) -> Any:

@@ -88,7 +88,7 @@ class RunStarted:
     """The first step is about to be taken; ``resumed_from_epoch`` is None for a fresh run.
 
     ``unit`` is what the rates count: ``texts``, ``windows``, ``tokens``; ``phase`` is ``training``
-    or the name of an earlier phase, whose ``title`` completes the model's name.
+    or the name of an earlier phase, whose ``title`` completes the model's name; ``notes`` are those of the problem.
     """
 
     parameters: int
@@ -99,6 +99,7 @@ class RunStarted:
     unit: str = "examples"
     phase: str = "training"
     title: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -239,6 +239,7 @@ class _Run:
                 self.problem.unit,
                 self.phase.name,
                 self.phase.title,
+                self.problem.notes,
             )
         )
         stopped = self._stopped()
@@ -319,7 +320,7 @@ class _Run:
             self._save()
 
     def _close_epoch(self) -> None:
-        """Validate, keep the weights if they are the best so far, write the epoch's line, checkpoint."""
+        """Validate, keep the weights if none so far is clearly better, write the epoch's line, checkpoint."""
         progress = self.progress
         weights = self.optimisation.weights_to_keep()
         validation = self.problem.validate(weights)
@@ -335,8 +336,7 @@ class _Run:
             phase=self.phase.name,
         )
         progress.records.append(record)
-        best = progress.records[progress.best_epoch - 1] if progress.best_epoch else None
-        if best is None or self._rank(record) > self._rank(best):
+        if self._to_keep(record):
             progress.best_epoch = progress.epoch
             self.folder.save_weights(weights)
         self.folder.append_metrics(record)
@@ -346,6 +346,17 @@ class _Run:
         self.emit(EpochDone(record))
         if self.stop.asked and self._stopped() is None:
             raise Interrupted(self.context.out, progress.epoch, 0)
+
+    def _to_keep(self, record: EpochRecord) -> bool:
+        """Whether an epoch is the best so far, or not worse by more than the standard error of the best one."""
+        best = self._best()
+        name = self.problem.metric.name
+        error = self.problem.validation_error(best.validation[name])
+        return record is best or (error > 0 and abs(best.validation[name] - record.validation[name]) <= error)
+
+    def _best(self) -> EpochRecord:
+        """The first epoch with the best figure, of equal ones that with the least loss."""
+        return max(self.progress.records, key=self._rank)
 
     def _rank(self, record: EpochRecord) -> tuple[float, float]:
         metric = self.problem.metric
@@ -357,7 +368,7 @@ class _Run:
         done = len(self.progress.records)
         if done >= self.epochs:
             return "epochs"
-        if done and done - self.progress.best_epoch >= (self.training.patience or done + 1):
+        if done and done - self._best().epoch >= (self.training.patience or done + 1):
             return "patience"
         return None
 

@@ -72,6 +72,7 @@ class Problem(ABC):
         model: the network, on its device.
         steps_per_epoch: steps of one epoch.
         examples_per_epoch: examples of one epoch, in `unit`.
+        notes: what a user should know of how it was prepared, a sentence each.
     """
 
     unit: ClassVar[str]
@@ -79,6 +80,7 @@ class Problem(ABC):
     model: nn.Module
     steps_per_epoch: int
     examples_per_epoch: int
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def begin_epoch(self, epoch: int, step: int = 0) -> None:
@@ -96,6 +98,14 @@ class Problem(ABC):
     @abstractmethod
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Figures on the validation part with the given weights; ``loss`` and the metric's name are among them."""
+
+    def validation_error(self, figure: float) -> float:
+        """Standard error of a figure of the metric on the validation part; 0 where it is not known.
+
+        Of the epochs within one standard error of the best, the weights of the last one are kept: a small validation
+        part chooses no early epoch by chance (after the one-standard-error rule of Breiman et al., 1984).
+        """
+        return 0.0
 
     @property
     @abstractmethod

@@ -11,6 +11,7 @@ from gatewise.errors import OptionError, RunError
 from gatewise.training.checks import check_choice, refuse_unknown
 from gatewise.training.kind import Kind
 from gatewise.training.registry import kind_names, kind_of, kinds
+from gatewise.training.settings import settings_of
 from gatewise.training.spec import TrainingSpec
 
 __all__ = ["FORMAT_VERSION", "RunSpec"]
@@ -128,7 +129,9 @@ def _part(spec: type[Any], record: Mapping[str, Any], name: str, place: str) -> 
     if not isinstance(values, Mapping):
         raise RunError(f"{place} is damaged at {name!r}", expected="a JSON object", got=type(values).__name__)
     refuse_unknown(values, [entry.name for entry in dataclasses.fields(spec)], f"{place}, {name}")
-    return spec(**values)
+    known = settings_of(spec).items()
+    earlier = {name: entry.earlier for name, entry in known if entry.earlier is not ...}
+    return spec(**{**earlier, **values})
 
 
 def _pretraining(kind: Kind, record: Mapping[str, Any], place: str) -> Any:

@@ -52,6 +52,7 @@ class Setting:
         is_path: it names a file, so that plans and other processes make it absolute.
         reads: it describes how a file is read; `gatewise evaluate` has it too.
         aliases: further names on the command line.
+        earlier: its value in records of before the setting existed; the default where not given.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Setting:
     is_path: bool = False
     reads: bool = False
     aliases: tuple[str, ...] = ()
+    earlier: Any = ...
 
     @property
     def kind(self) -> type[Any]:
@@ -117,6 +119,7 @@ def setting(
     is_path: bool = False,
     reads: bool = False,
     aliases: tuple[str, ...] = (),
+    earlier: Any = ...,
 ) -> Any:
     """A field of a spec with its metadata; the arguments are those of `Setting`.
 
@@ -137,6 +140,7 @@ def setting(
         "is_path": is_path,
         "reads": reads,
         "aliases": aliases,
+        "earlier": earlier,
     }
     return dataclasses.field(default=default, metadata={_KEY: MappingProxyType(said)})
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewise.errors import DataError, RunError, ShapeError
-from gatewise.kinds.tagging.embeddings import read_embeddings
+from gatewise.errors import RunError, ShapeError
 from gatewise.kinds.tagging.encoding import encode
 from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences
 from gatewise.kinds.tagging.vocabulary import PADDING, SHAPES, UNKNOWN, WordVocabulary, shape_of
@@ -108,41 +104,6 @@ def test_a_vocabulary_is_saved_and_read() -> None:
             WordVocabulary.from_dict(record)  # type: ignore[arg-type]
     with pytest.raises(RunError, match="newer"):
         WordVocabulary.from_dict({"format_version": 2})
-
-
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("header", ["", "6 3\n"])
-def test_vectors_are_read_for_the_known_words_only(tmp_path: Path, header: str, packed: bool) -> None:
-    content = f"{header}The 1 2 3\n1996 4 5 6\n0000 7 8 9\n2003 0 0 0\ndog 1 1 1 \n. . 2 2 2\nthe 3 3 3\nTHE 9 9 9\n"
-    path = tmp_path / "vectors.txt"
-    path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
-    known = vocabulary(*ROWS)
-    read = read_embeddings(path, known)
-    assert read.numbers.tolist() == [known.number("the"), known.number("0000")]
-    assert read.vectors.tolist() == [[3, 3, 3], [7, 8, 9]] and read.vectors.dtype == np.float32
-    assert "3 numbers for 2 of 7 words (28.6%)" in read.note
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("the 1 2\ncat 1\n", "line 2 has 1 numbers; expected: a word and 2 numbers"),
-        ("1 3\nthe 1 2\n", "line 2 has 2 numbers"),
-        ("the 1 2\ncat 1 x\n", "line 2 holds a value that is not a number"),
-        ("the 1 2\ncat 1 nan\n", "line 2 holds a number that is not finite"),
-        ("der 1 2\n", "no vector for any of the 7 words"),
-        ("", "is empty"),
-        ("the\t1\t2\n", "line 1 has 0 numbers"),
-        ("the 1 2\nK\u00f6ln 1 2\n".encode("cp1252"), "not UTF-8 text: line 2"),
-    ],
-)
-def test_unusable_vectors_are_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
-    path = tmp_path / "vectors.txt"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataError, match=message):
-        read_embeddings(path, vocabulary(*ROWS))
-    with pytest.raises(DataError, match="does not exist"):
-        read_embeddings(tmp_path / "none", vocabulary(*ROWS))
 
 
 def test_constants_match_torch() -> None:

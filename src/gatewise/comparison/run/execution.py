@@ -99,7 +99,8 @@ class _Execution:
         if self.plan.search is not None:
             self._tune()
         finals = [self._final(cell, point, seed) for cell, point in self._places() for seed in self.plan.seeds]
-        results |= self._run(finals)
+        # every cell with the first seed comes first: a whole comparison stands early
+        results |= self._run(sorted(finals, key=lambda trial: self.plan.seeds.index(trial.seed or 0)))
         for trial in (*baselines, *finals):
             self._keep(trial, results[trial.folder])
         failures = [entry for trial in finals if isinstance(entry := results[trial.folder], Failure)]

@@ -17,6 +17,7 @@ from typing import Any
 
 from gatewise.training.registry import foreign_module
 from gatewise.training.run_spec import RunSpec
+from gatewise.training.settings import settings_of
 
 __all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
 
@@ -85,6 +86,11 @@ def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None =
     """
     record = spec.to_dict()
     record["data"].pop("download", None)
+    for name, entry in settings_of(type(spec.model)).items():
+        if entry.is_path and Path(record["model"][name]).is_file():
+            # the content counts, wherever the file is
+            with Path(record["model"][name]).open("rb") as stream:
+                record["model"][name] = hashlib.file_digest(stream, "sha256").hexdigest()
     if baseline is not None:
         record = {"task": record["task"], "data": record["data"], "baseline": baseline}
     content = {"spec": record, "fingerprint": fingerprint, "code": code}

@@ -32,6 +32,7 @@ class ClassificationKind(Kind):
     unit: ClassVar[str] = "texts"
     data_spec: ClassVar[type[Spec]] = DataSpec
     model_spec: ClassVar[type[Spec]] = ModelSpec
+    default_training: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3}
     pretraining_spec: ClassVar[type[Spec] | None] = PretrainingSpec
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from gatewise import words
 from gatewise.data import Labels, Ragged, TextDataset, Vocabulary
+from gatewise.data.cooccurrence import cooccurrence_vectors, random_vectors, scaled
 from gatewise.data.scripts import spaceless_script
+from gatewise.data.word_vectors import read_vectors
+from gatewise.errors import OptionError, did_you_mean
+from gatewise.training.common_settings import EMBEDDINGS
 
-__all__ = ["PreparedTexts", "encode_whole", "prepare_texts", "with_vocabulary_notes"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = [
+    "PreparedTexts",
+    "StartingVectors",
+    "encode_whole",
+    "prepare_texts",
+    "starting_vectors",
+    "with_vocabulary_notes",
+]
 
 
 @dataclass(frozen=True)
@@ -21,6 +40,27 @@ class PreparedTexts:
     train_labels: Labels
     validation: Ragged
     validation_labels: Labels
+
+
+@dataclass(frozen=True, eq=False)
+class StartingVectors:
+    """What an embedding starts from.
+
+    Attributes:
+        values: (V, I) float32; None: as it was drawn.
+        notes: what a user should know of them, a sentence each.
+    """
+
+    values: npt.NDArray[np.float32] | None
+    notes: tuple[str, ...] = ()
+
+    def give_to(self, embedding: nn.Embedding) -> None:
+        """Overwrite the vectors of all words; padding stays zero."""
+        if self.values is not None:
+            import torch
+
+            with torch.no_grad():
+                embedding.weight[1:].copy_(torch.from_numpy(self.values[1:]))
 
 
 _latest: dict[tuple[str, int, int], PreparedTexts] = {}
@@ -41,7 +81,7 @@ def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -
         vocabulary = _vocabulary(dataset, vocabulary_size)
         prepared = PreparedTexts(
             vocabulary,
-            vocabulary.encode(dataset.train.texts, max_tokens),
+            _shortened(_whole(dataset, vocabulary), len(dataset.train.texts), max_tokens),
             dataset.train.labels,
             vocabulary.encode(dataset.validation.texts, max_tokens),
             dataset.validation.labels,
@@ -62,8 +102,7 @@ def encode_whole(dataset: TextDataset, vocabulary_size: int) -> tuple[Vocabulary
         (vocabulary as `prepare_texts` fits it, training and unlabelled texts, validation texts)
     """
     vocabulary = _vocabulary(dataset, vocabulary_size)
-    train = vocabulary.encode((*dataset.train.texts, *dataset.unlabelled), sys.maxsize)
-    return vocabulary, train, vocabulary.encode(dataset.validation.texts, sys.maxsize)
+    return vocabulary, _whole(dataset, vocabulary), vocabulary.encode(dataset.validation.texts, sys.maxsize)
 
 
 def with_vocabulary_notes(dataset: TextDataset, size: int) -> TextDataset:
@@ -101,6 +140,73 @@ def with_vocabulary_notes(dataset: TextDataset, size: int) -> TextDataset:
             why = f"not in {where}" + (" at least twice" if _minimum_count(dataset) == 2 else "")
         notes.append(f"{about}{percent} of the {unit} of the test part are unknown: {why}")
     return replace(dataset, notes=(*dataset.notes, *notes))
+
+
+def starting_vectors(dataset: TextDataset, vocabulary: Vocabulary, embeddings: str, width: int) -> StartingVectors:
+    """What an embedding of the words starts from; the latest result is cached in memory.
+
+    Args:
+        dataset: the texts; the training part and the unlabelled ones are counted.
+        vocabulary: fitted on them.
+        embeddings: ``cooccurrence``, ``random``, or the path of a file of word vectors.
+        width: numbers per word.
+
+    Raises:
+        OptionError: there is no such file, or its vectors have another width.
+        DataError: the file is damaged, or has none of the words.
+    """
+    if embeddings == "random":
+        return StartingVectors(None)
+    if embeddings == "cooccurrence":
+        key = (dataset.fingerprint, len(vocabulary), width)
+        if key not in _latest_vectors:
+            found = cooccurrence_vectors(_whole(dataset, vocabulary), len(vocabulary), width)
+            _latest_vectors.clear()
+            _latest_vectors[key] = found
+        return StartingVectors(_latest_vectors[key])
+    path = Path(embeddings).expanduser()
+    if not path.exists():
+        raise OptionError(
+            f"there is no file {embeddings} of word vectors",
+            expected="cooccurrence, random, or a text file of word vectors",
+            fix=did_you_mean(embeddings, EMBEDDINGS) or "correct --embeddings",
+        )
+    read = read_vectors(path, vocabulary.words)
+    if read.vectors.shape[1] != width:
+        raise OptionError(
+            f"the vectors of {embeddings} do not fit the network",
+            expected=f"{width} numbers per word, as embedding_size says",
+            got=f"{read.vectors.shape[1]} numbers",
+            fix=f"--embedding-size {read.vectors.shape[1]}",
+        )
+    values = random_vectors(len(vocabulary), width)
+    values[read.numbers] = scaled(read.vectors)
+    return StartingVectors(values, (f"{read.note}; the others start random",))
+
+
+_latest_vectors: dict[tuple[str, int, int], npt.NDArray[np.float32]] = {}
+
+
+def _whole(dataset: TextDataset, vocabulary: Vocabulary) -> Ragged:
+    """Training and unlabelled texts as numbers, from beginning to end; the latest result is cached in memory."""
+    key = (dataset.fingerprint, len(vocabulary))
+    if key not in _latest_whole:
+        found = vocabulary.encode((*dataset.train.texts, *dataset.unlabelled), sys.maxsize)
+        _latest_whole.clear()
+        _latest_whole[key] = found
+    return _latest_whole[key]
+
+
+_latest_whole: dict[tuple[str, int], Ragged] = {}
+
+
+def _shortened(texts: Ragged, count: int, max_tokens: int) -> Ragged:
+    """The first texts; of those longer than ``max_tokens``, the first and last halves."""
+    first, last = max_tokens - max_tokens // 2, max_tokens // 2
+    rows = [texts.row(number) for number in range(count)]
+    return Ragged.join(
+        [row if len(row) <= max_tokens else np.concatenate([row[:first], row[len(row) - last :]]) for row in rows]
+    )
 
 
 _COUNTED = 2_000

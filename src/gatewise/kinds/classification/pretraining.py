@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gatewise.data import TextDataset
 from gatewise.errors import OptionError, RunError
-from gatewise.kinds.classification.preparation import encode_whole
+from gatewise.kinds.classification.preparation import encode_whole, starting_vectors
 from gatewise.kinds.classification.pretraining_model import PretrainingModel, PretrainingProblem
 from gatewise.kinds.classification.problem import ClassificationProblem
 from gatewise.kinds.classification.spec import ModelSpec, PretrainingSpec
@@ -24,7 +24,7 @@ __all__ = ["LayerRates", "initialise_from", "phases", "pretraining_problem", "pr
 
 _WARM_UP = 0.02
 _CLIP_NORM = 0.5
-_SHAPE = ("cell", "hidden_size", "embedding_size", "num_layers", "bidirectional", "vocabulary_size")
+_SHAPE = ("cell", "hidden_size", "embedding_size", "num_layers", "bidirectional", "vocabulary_size", "embeddings")
 _LAYER = re.compile(r"_l(\d+)(?:_reverse)?$")
 
 
@@ -97,7 +97,9 @@ def pretraining_problem(spec: RunSpec, dataset: TextDataset) -> PretrainingProbl
         bidirectional=model.bidirectional,
         dropout=pretraining.pretraining_dropout,
     )
-    return PretrainingProblem(
+    start = starting_vectors(dataset, vocabulary, model.embeddings, model.embedding_size)
+    start.give_to(network.embedding)
+    problem = PretrainingProblem(
         network.to(training.device),
         train,
         validation,
@@ -106,6 +108,8 @@ def pretraining_problem(spec: RunSpec, dataset: TextDataset) -> PretrainingProbl
         seed=training.seed,
         device=training.device,
     )
+    problem.notes = start.notes
+    return problem
 
 
 def initialise_from(weights: Mapping[str, Tensor], model: nn.Module, place: Path) -> None:

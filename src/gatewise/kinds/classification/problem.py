@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -90,6 +91,12 @@ class ClassificationProblem(Problem):
         chances = predict_probabilities(self.model, self.validation, weights, self.device)
         figures = classification_metrics(chances, self.validation_labels, self.label_names)
         return {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+
+    def validation_error(self, figure: float) -> float:
+        """That of a share of the validation texts; a share of 0 or 1 counts as one text away from it."""
+        count = len(self.validation)
+        share = min(max(figure, 1 / count), 1 - 1 / count)
+        return math.sqrt(max(0.0, share * (1 - share)) / count)
 
     @property
     def kernel(self) -> dict[str, str]:

@@ -14,8 +14,8 @@ __all__ = ["CLASS_WEIGHTS", "DEFAULTS_WITH_PRETRAINING", "POOLINGS", "DataSpec",
 CLASS_WEIGHTS = ("balanced", "none")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
-    "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400},
-    "training": {"warm_up": 0.1},
+    "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400, "embeddings": "random"},
+    "training": {"warm_up": 0.1, "learning_rate": 2e-3},
 }
 """Settings of the classifier whose default differs with pre-training."""
 
@@ -64,6 +64,7 @@ class ModelSpec(Spec):
     cell: str = common.cell()
     hidden_size: int = common.hidden_size()
     embedding_size: int = common.embedding_size()
+    embeddings: str = common.embeddings()
     num_layers: int = common.num_layers()
     bidirectional: bool = common.bidirectional()
     pooling: str = setting(
@@ -74,7 +75,7 @@ class ModelSpec(Spec):
     dropout: float = common.dropout(0.5)
     word_dropout: float = common.dropout(0.1, "Probability of zeroing a whole word while training.")
     vocabulary_size: int = common.vocabulary_size(20_000)
-    max_tokens: int = setting(256, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
+    max_tokens: int = setting(400, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
     class_weight: str | None = setting(
         "none",
         "Weights of the classes in the training loss: balanced (rare ones count more) or none.",

@@ -13,7 +13,7 @@ from gatewise.data import TextDataset, Vocabulary
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.classification.figures import ClassificationMetrics, classification_metrics
 from gatewise.kinds.classification.network import SequenceClassifier
-from gatewise.kinds.classification.preparation import prepare_texts
+from gatewise.kinds.classification.preparation import prepare_texts, starting_vectors
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
 from gatewise.kinds.classification.weighting import training_weights
@@ -133,7 +133,12 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
     model = _model_spec(spec)
     texts = prepare_texts(dataset, model.vocabulary_size, model.max_tokens)
     network = _network(model, len(texts.vocabulary), len(dataset.label_names))
-    return ClassificationProblem(
+    notes: tuple[str, ...] = ()
+    if spec.pretraining is None:
+        start = starting_vectors(dataset, texts.vocabulary, model.embeddings, model.embedding_size)
+        start.give_to(network.embedding)
+        notes = start.notes
+    problem = ClassificationProblem(
         network.to(spec.training.device),
         texts.vocabulary,
         texts.train,
@@ -146,6 +151,8 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         device=spec.training.device,
         weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
     )
+    problem.notes = notes
+    return problem
 
 
 def open_run(run: RunFolder) -> TrainedClassifier:

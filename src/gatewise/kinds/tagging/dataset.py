@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from gatewise.data.cache import Remote, cache_folder, check_file
 from gatewise.data.records import DatasetInfo
+from gatewise.data.word_vectors import WordVectors, read_vectors
 from gatewise.errors import DataError
-from gatewise.kinds.tagging.embeddings import WordVectors, read_embeddings
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences, many
 from gatewise.kinds.tagging.spec import TaggingDataSpec, column
 from gatewise.kinds.tagging.tag_set import TagSet
-from gatewise.kinds.tagging.vocabulary import WordVocabulary
+from gatewise.kinds.tagging.vocabulary import WordVocabulary, normalise
 
 __all__ = ["TaggingDataset", "TaggingPart", "hold_out", "load_tagging", "tagging_dataset", "tagging_infos"]
 
@@ -222,7 +222,7 @@ def tagging_dataset(
         digest.update(b"\2")
     vectors = None
     if data.embeddings is not None:
-        vectors = read_embeddings(Path(data.embeddings).expanduser(), vocabulary)
+        vectors = read_vectors(Path(data.embeddings).expanduser(), vocabulary.words, normalise)
         said.append(vectors.note)
         digest.update(vectors.numbers.tobytes() + vectors.vectors.tobytes())
     dataset = TaggingDataset(

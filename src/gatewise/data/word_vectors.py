@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import DataError
-from gatewise.kinds.tagging.vocabulary import WordVocabulary, normalise
 
-__all__ = ["WordVectors", "read_embeddings"]
+__all__ = ["WordVectors", "read_vectors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +47,17 @@ class WordVectors:
         )
 
 
-def read_embeddings(path: str | Path, vocabulary: WordVocabulary) -> WordVectors:
+def read_vectors(path: str | Path, words: Sequence[str], normalise: Callable[[str], str] = str.lower) -> WordVectors:
     r"""Read a line per word: the word, then its numbers, separated by spaces; word2vec's header line may come first.
 
-    A line belongs to the word that its own normalises to (lower-cased, digits as 0). Of several for one word, the
-    one written as the normalised word is used, else the first. Rows of other words are checked for their number of
+    A line belongs to the word that its own normalises to. Of several for one word, the one written as the normalised
+    word is used, else the first. Rows of other words are checked for their number of
     columns and left out. Plain or gzip.
 
     Args:
         path: the file.
-        vocabulary: whose words are looked for.
+        words: those of a vocabulary, normalised, in the order of their numbers, which begin at 2.
+        normalise: what turns a word into one of the vocabulary's.
 
     Raises:
         DataError: a line with another number of columns or a value that is not a finite number; no line; none
@@ -67,11 +67,11 @@ def read_embeddings(path: str | Path, vocabulary: WordVocabulary) -> WordVectors
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "vectors.txt"
         >>> _ = path.write_text("2 3\nthe 1 2 3\nCat 4 5 6\n")
-        >>> vectors = read_embeddings(path, WordVocabulary(["the", "cat", "hat"], [], 3))
+        >>> vectors = read_vectors(path, ["the", "cat", "hat"])
         >>> vectors.numbers.tolist(), vectors.vectors[1].tolist(), round(vectors.coverage, 2)
         ([2, 3], [4.0, 5.0, 6.0], 0.67)
     """
-    wanted = {word: number for number, word in enumerate(vocabulary.words, start=2)}
+    wanted = {word: number for number, word in enumerate(words, start=2)}
     found: dict[int, npt.NDArray[np.float32]] = {}
     spelt: set[int] = set()
     size = 0
