@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from gatewise import words
-from gatewise.drawing.pictures import BASELINE, COLOURS, MUTED, drawn, escaped, finish, new_figure
+from gatewise.drawing.pictures import BASELINE, COLOURS, MUTED, drawn, escaped, finish, keep_shares, new_figure
+from gatewise.drawing.styles import series_style
 from gatewise.drawing.templates import render, shared_css
 from gatewise.files import write_bytes, write_text
 from gatewise.record import Column, Finding, Suite, SuitePart, read_suite
@@ -171,8 +172,9 @@ def _panel(axes: Axes, part: SuitePart) -> None:
     metric = part.metric
     size = 100.0 if metric.percent else 1.0
     cells = [row for row in part.rows if row.kind != "baseline"]
+    styles = series_style([row.name for row in cells], ())
     for place, row in enumerate(cells):
-        colour = COLOURS[place % len(COLOURS)]
+        colour = COLOURS[styles[row.name]]
         value, low, high = size * row.figure.estimate, size * row.figure.low, size * row.figure.high
         axes.plot([low, high], [place, place], color=colour, linewidth=5, alpha=0.35, solid_capstyle="round")
         axes.plot([value], [place], "o", color=colour, markersize=9)
@@ -184,6 +186,8 @@ def _panel(axes: Axes, part: SuitePart) -> None:
         at = size * row.figure.estimate
         axes.axvline(at, color=BASELINE, linestyle=(0, (4, 3)), linewidth=1.2)
         axes.text(at, -0.62, f" {escaped(row.title)}", color=MUTED, fontsize=8, va="center", ha=_side(axes, at))
+    if metric.percent:
+        keep_shares(axes, "x")
     axes.set_yticks(range(len(cells)), [escaped(row.title) for row in cells])
     axes.set_ylim(len(cells) - 0.5, -0.85)
     axes.set_facecolor("none")
