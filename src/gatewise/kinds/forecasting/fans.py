@@ -15,6 +15,7 @@ __all__ = ["Fan", "fan_chart", "fan_title", "time_words"]
 _RIGHT = WIDTH - 16
 _PAST_PER_STEP = 3
 _LEAST_PAST = 20
+_MOST_TIMES = 4
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,14 @@ def fan_chart(fan: Fan, style: int) -> Markup:
     down = axis_for(values, HEIGHT - BOTTOM, TOP)
     first = 1 - len(past)
     known = {int(step): time for step, time in fan.times.items() if first <= int(step) <= steps}
-    ticks = sorted(known) if known else None
+    ticks = _few(sorted(known)) if known else None
     along = axis_for([float(first), float(steps)], left_edge(down, tick_words), _RIGHT, tight=True, ticks=ticks)
     if known:
         words = _dates([known[int(tick)] for tick in along.ticks])
         parts = [frame(down, along, tick_words, lambda _: words, "")]
     else:
         parts = [frame(down, along, tick_words, tick_words, "steps after the last known one")]
+    parts.append(f'<path class="grid" d="M{along(0):.1f} {TOP:.1f}V{HEIGHT - BOTTOM:.1f}"/>')
     if len(quantiles) > 1:
         outline = [*_points(quantiles[0], 1, along, down), *reversed(_points(quantiles[-1], 1, along, down))]
         parts.append(f'<polygon class="band s{style}" points="{" ".join(outline)}"/>')
@@ -98,6 +100,18 @@ def _points(values: Sequence[float], start: int, along: Axis, down: Axis) -> lis
 
 def _line(values: Sequence[float], start: int, along: Axis, down: Axis, style: str) -> str:
     return f'<polyline class="{style}" points="{" ".join(_points(values, start, along, down))}"/>'
+
+
+def _few(steps: Sequence[int]) -> list[int]:
+    """So many steps as have room for their times, equally far apart, the last known one among them.
+
+    Example:
+        >>> _few([-27, -18, -9, 0, 9]), _few(list(range(-8, 3)))
+        ([-18, 0], [-6, -3, 0])
+    """
+    apart = -(-len(steps) // _MOST_TIMES)
+    start = steps.index(0) % apart if 0 in steps else 0
+    return list(steps[start::apart])
 
 
 def _dates(times: Sequence[str]) -> list[str]:
