@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,7 +22,9 @@ __all__ = [
     "ratio",
     "sentence",
     "size",
+    "unbroken",
 ]
+_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ns|µs|ms|s|min|h|B|kB|MB|GB|k|M|points?)(?![A-Za-z]))")
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -128,6 +131,16 @@ def sentence(words: str) -> str:
     """
     words = words.strip()
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+
+
+def unbroken(words: object) -> str:
+    """Words in which no line begins with the unit of a number.
+
+    Example:
+        >>> unbroken("95 % of 3 points").count("\\u00a0")
+        2
+    """
+    return _UNIT.sub("\u00a0", str(words))
 
 
 _MOST_DECIMALS = 7

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from gatewise.cli.app import app
@@ -66,3 +67,14 @@ def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: 
         warnings.simplefilter("always")
         shell.main([])
     assert capsys.readouterr().err == "Warning: the fast way is not there\n"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("command", ["compare", "train", "bench", "generate"])
+def test_help_cuts_no_name_and_fits_the_terminal(command: str, width: int) -> None:
+    text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": str(width)}).output
+    assert "…" not in text and all(len(line.rstrip()) <= width for line in text.splitlines())
+    written = {word.rstrip(",") for line in text.splitlines() for word in line.split()}
+    for parameter in get_command(app).commands[command].params:  # type: ignore[attr-defined]
+        if parameter.param_type_name == "option":
+            assert {*parameter.opts, *parameter.secondary_opts} <= written

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from gatewise.comparison.verdict.changes import changes
-from gatewise.drawing.svg import nice_ticks
+from gatewise.drawing.styles import series_style
+from gatewise.drawing.ticks import nice_ticks
 from gatewise.errors import RunError
 from gatewise.record import Comparison, compact_json, comparison_from
 from gatewise.reports import read_comparison, render_page, write_report
 from gatewise.reports.kind_report import checked
-from gatewise.reports.page import series_style
 from gatewise.training.registry import kind_of
 from made_up_comparison import (
     made_up_dataset,
@@ -228,7 +228,7 @@ def test_the_curves_are_those_of_the_runs(seeds: int) -> None:
     page = render_page(made_up_record({"baseline": 0.8, "lstm": 0.85, "gru": 0.86}, seeds=seeds))
     thin = len(re.findall(r'class="line thin s\d"', page))
     assert thin == (0 if seeds == 1 else 2 * 2 * seeds)
-    assert len(re.findall(r'<polyline class="line s[12]"', page)) == 2 * 2 + 2
+    assert len(re.findall(r'<polyline class="line s[23]"', page)) == 2 * 2 + 2
     assert ("Thin lines are single seeds" in page) == (seeds > 1)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+import browser
 from gatewise.errors import OptionError, RunError
 from gatewise.record import compact_json, read_suite
 from gatewise.reports.suite import suite_figure, suite_markdown, suite_page, table_rows, write_suite_report
@@ -108,6 +110,39 @@ def test_page_picture_and_markdown(suite, tmp_path):
     markdown = (tmp_path / "suite.md").read_text()
     assert "| GRU | " in markdown and "holds" in markdown
     assert suite_markdown(read_suite(tmp_path)) == markdown and suite_page(read_suite(tmp_path)) == text
+
+
+def test_the_page_is_made_for_narrow_screens_too(suite):
+    """Two pictures, of which the page shows one; their parts have names of their own, and tables become blocks."""
+    page = suite_page(suite)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) and page.count("<svg") == 2
+    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', page)
+    assert used and set(used) <= set(ids)
+    assert page.count('class="figures cards"') == 3 and 'class="key k3"' in page
+    assert len(suite_figure(suite, stacked=True).axes) == 3
+
+
+def test_a_figure_and_its_interval_have_as_many_decimals(suite):
+    for part in suite.parts:
+        names = [column.name for column in part.columns]
+        for row in table_rows(part):
+            shown = row.figures[names.index(part.metric.name)]
+            decimals = {len(number.partition(".")[2]) for number in re.findall(r"[\d.]+", shown)}
+            assert len(decimals) == 1, shown
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browser.PROGRAM is None, reason="needs chromium")
+def test_the_page_fits_every_width(suite, tmp_path):
+    page = tmp_path / "suite.html"
+    page.write_text(suite_page(suite), encoding="utf-8")
+    scrolls = "[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth + 1).length"
+    with browser.Browser() as window:
+        for width in (390, 768, 1280):
+            window.open(page, width=width)
+            assert window.value("document.documentElement.scrollWidth <= innerWidth"), width
+            assert window.value(scrolls) == 0, width
 
 
 def test_each_panel_shows_every_cell(suite):

@@ -15,6 +15,7 @@ from gatewise.cli.compare import compare
 from gatewise.cli.datasets import datasets
 from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
+from gatewise.cli.help import Command
 from gatewise.cli.inspect import inspect
 from gatewise.cli.predict import predict
 from gatewise.cli.recipes import recipes
@@ -50,11 +51,11 @@ def _root(
 
 
 for _command in (compare, train, predict, evaluate, report, inspect, suite, datasets, recipes, doctor, bench):
-    app.command(no_args_is_help=_command in (predict, evaluate, report, inspect))(_command)
+    app.command(cls=Command, no_args_is_help=_command in (predict, evaluate, report, inspect))(_command)
 for _kind in kinds():
     for _name, _home in _kind.commands.items():
         _module, _, _function = _home.partition(":")
-        app.command(_name, no_args_is_help=True)(getattr(importlib.import_module(_module), _function))
+        app.command(_name, cls=Command, no_args_is_help=True)(getattr(importlib.import_module(_module), _function))
 
 
 def main(arguments: list[str] | None = None) -> None:

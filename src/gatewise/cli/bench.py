@@ -85,6 +85,7 @@ def _print_summary(console: Console, record: dict[str, Any]) -> None:
         console.print(
             f"{busy} of {len(parts)} timings were taken while the machine was busy: repeat them when it is idle"
         )
-    for goal in record["goals"]:
-        mark = "met   " if goal["met"] else "missed"
-        console.print(f"{mark} {goal['name']:<46} {goal['measured']:>8.2f}  (goal {goal['relation']} {goal['goal']:g})")
+    if record["goals"]:
+        console.print("\nSummary (speeds and shares: geometric means over the shapes)")
+    for row in record["goals"]:
+        console.print(f"  {row['name']:<48} {row['measured']:>8.2f}")

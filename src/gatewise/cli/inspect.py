@@ -81,8 +81,8 @@ def _print(titles: dict[str, str], curves: dict[str, dict[str, Any]], screen: An
     table.add_column("steps back")
     for lag in lags:
         table.add_column(str(lag), justify="right")
-    table.add_column("half-life", justify="right")
-    table.add_column("1 % at", justify="right")
+    table.add_column("halves\nevery", justify="right")
+    table.add_column("below 1 %\nafter", justify="right")
     for name, curve in curves.items():
         for part, words in (("initialisation", "before"), ("trained", "trained")):
             norms = curve[part]["norms"]

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
+from gatewise.drawing.labels import LABEL_LINE, Box, free_label, label_lines, spread, text_width
 from gatewise.drawing.svg import (
     BOTTOM,
     HEIGHT,
-    LEFT,
     RIGHT,
     TOP,
     WIDTH,
     Axis,
-    Box,
+    TickWords,
     axis_for,
     drawing,
     frame,
-    free_label,
+    left_edge,
     marker,
-    spread,
     text,
 )
+from gatewise.drawing.ticks import tick_words
 
 __all__ = ["Mark", "Series", "front", "line_chart", "scatter_chart"]
 
 _MOST_MARKERS = 20
+_WIDEST_LABEL = 150.0
+_LABEL_SPACE = 20.0
+_TICK_SPACE = 56.0
 _ROUND_TIMES = (
-    *(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600, 7200),
-    *(18000, 36000, 86400),
+    *(float(f"{factor}e{power}") for power in range(-7, 1) for factor in (1, 2, 5)),
+    *(10, 20, 30, 60, 120, 300, 600, 1200, 3600, 7200, 18000, 36000, 86400),
 )
+_ROUNDEST = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 36000)
 
 
 @dataclass(frozen=True)
@@ -80,36 +85,41 @@ def line_chart(
     series: Sequence[Series],
     *,
     title: str,
-    unit: Callable[[float], str],
+    unit: TickWords,
     x_title: str,
     x_values: Sequence[float] | None = None,
     logarithmic: bool = False,
     x_logarithmic: bool = False,
     floor: float = 0.0,
+    limits: tuple[float, float] | None = None,
 ) -> Markup:
-    """Curves over epochs 1, 2, ... or over given values.
+    """Curves over epochs 1, 2, ... or over given values, each named at the right edge.
 
     Args:
         series: the models.
         title: what is shown, for those who hear the page.
-        unit: writes a value of the vertical axis.
+        unit: writes the ticks of the vertical axis.
         x_title: name of the horizontal axis.
         x_values: the places along it; None: 1, 2, ...
         logarithmic: of the vertical axis.
         x_logarithmic: of the horizontal axis, whose ticks are then the values themselves.
         floor: on a logarithmic axis, smaller values are drawn at this one.
+        limits: between which all values lie: the vertical axis goes no further.
 
     Example:
-        >>> chart = line_chart([Series("GRU", 1, ((0.5, 0.3),))], title="Loss", unit=str, x_title="epoch")
+        >>> chart = line_chart([Series("GRU", 1, ((0.5, 0.3),))], title="Loss", unit=tick_words, x_title="epoch")
         >>> chart.startswith("<svg"), "GRU" in chart
         (True, True)
     """
     values = [max(value, floor) for one in series for line in one.lines for value in line if math.isfinite(value)]
     longest = max(len(line) for one in series for line in one.lines)
-    places = [float(place) for place in (x_values or range(1, longest + 1))]
-    down = axis_for(values, HEIGHT - BOTTOM, TOP, logarithmic=logarithmic)
-    along = _across(places, epochs=x_values is None, logarithmic=x_logarithmic)
-    parts = [frame(down, along, unit, lambda value: f"{value:,g}", x_title)]
+    places = [float(place) for place in (x_values or range(1, longest + 1))][:longest]
+    down = axis_for(values, HEIGHT - BOTTOM, TOP, logarithmic=logarithmic, limits=limits)
+    names = {one.title: label_lines(one.title, _WIDEST_LABEL) for one in series}
+    widest = max(text_width(line) for lines in names.values() for line in lines)
+    right = WIDTH - max(RIGHT, widest + _LABEL_SPACE)
+    along = _across(places, left_edge(down, unit), right, epochs=x_values is None, logarithmic=x_logarithmic)
+    parts = [frame(down, along, unit, tick_words if not x_logarithmic else _each, x_title)]
     ends = []
     for one in series:
         dashed = " dashed" if one.dashed else ""
@@ -121,20 +131,34 @@ def line_chart(
             continue
         if longest <= _MOST_MARKERS:
             parts += [marker(along(x), down(y), one.style) for x, y in zip(places, mean, strict=False)]
-        ends.append((down(mean[-1]), along(places[len(mean) - 1]), one))
-    for height, (_, right, one) in zip(spread([end[0] for end in ends]), ends, strict=True):
-        parts.append(text(right + 10, height + 4, one.title, f"label s{one.style}"))
-    return drawing(title, parts)
+        ends.append((along(places[len(mean) - 1]), down(mean[-1]), one))
+    return drawing(title, [*parts, *_names(ends, names, right)])
+
+
+def _names(ends: Sequence[tuple[float, float, Series]], names: dict[str, list[str]], right: float) -> list[str]:
+    """The names beside the ends of their lines; a dotted line leads to one that stands apart from it."""
+    heights = [LABEL_LINE * len(names[one.title]) for _, _, one in ends]
+    middles = spread([y for _, y, _ in ends], heights, TOP - 8, HEIGHT - BOTTOM + 4)
+    parts = []
+    for middle, (x, y, one) in zip(middles, ends, strict=True):
+        if abs(middle - y) > 5 or right - x > 8:
+            parts.append(f'<path class="leader s{one.style}" d="M{x + 6:.1f} {y:.1f}L{right + 11:.1f} {middle:.1f}"/>')
+        lines = names[one.title]
+        first = middle + 4.5 - LABEL_LINE * (len(lines) - 1) / 2
+        for number, line in enumerate(lines):
+            parts.append(text(right + 13, first + LABEL_LINE * number, line, f"label s{one.style}"))
+    return parts
 
 
 def scatter_chart(
     marks: Sequence[Mark],
     *,
     title: str,
-    unit: Callable[[float], str],
-    x_unit: Callable[[float], str],
+    unit: TickWords,
+    x_unit: TickWords,
     x_title: str,
     higher_is_better: bool,
+    limits: tuple[float, float] | None = None,
 ) -> Markup:
     """Points with vertical intervals and the line of those that no other beats in both ways.
 
@@ -143,40 +167,71 @@ def scatter_chart(
     Args:
         marks: one per model, ``x`` positive.
         title: what is shown, for those who hear the page.
-        unit: writes a value of the vertical axis.
-        x_unit: writes a value of the horizontal axis.
+        unit: writes the ticks of the vertical axis.
+        x_unit: writes those of the horizontal axis.
         x_title: name of the horizontal axis.
         higher_is_better: direction of the vertical axis.
+        limits: between which all values lie: the vertical axis goes no further.
 
     Example:
         >>> marks = [Mark("GRU", 1, 90.0, 0.88, 0.87, 0.89), Mark("LSTM", 2, 120.0, 0.89, 0.88, 0.9)]
         >>> chart = scatter_chart(
-        ...     marks, title="-", unit=str, x_unit=lambda s: f"{s:g} s", x_title="time", higher_is_better=True
+        ...     marks, title="-", unit=tick_words, x_unit=tick_words, x_title="time", higher_is_better=True
         ... )
-        >>> ">60 s<" in chart
+        >>> ">60<" in chart
         True
     """
-    right = WIDTH - 16
-    down = axis_for([value for mark in marks for value in (mark.low, mark.high)], HEIGHT - BOTTOM, TOP)
-    along = _costs([mark.x for mark in marks], right)
-    parts = [frame(down, along, unit, x_unit, x_title, right)]
+    down = axis_for([value for mark in marks for value in (mark.low, mark.high)], HEIGHT - BOTTOM, TOP, limits=limits)
+    left, right = left_edge(down, unit), WIDTH - 16
+    along = _costs([mark.x for mark in marks], left, right)
+    parts = [frame(down, along, unit, x_unit, x_title)]
     places = {mark: (along(mark.x), down(mark.y)) for mark in marks}
     best = [places[mark] for mark in front(marks, higher_is_better=higher_is_better)]
     if len(best) > 1:
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in best)
         parts.append(f'<polyline class="front" points="{points}"/>')
-    taken = [
-        Box(x - 8, min(down(mark.high), y - 8), x + 8, max(down(mark.low), y + 8)) for mark, (x, y) in places.items()
-    ]
+    covered = {
+        mark: Box(x - 8, min(down(mark.high), y - 8), x + 8, max(down(mark.low), y + 8))
+        for mark, (x, y) in places.items()
+    }
     for mark, (x, y) in places.items():
         parts.append(f'<path class="line s{mark.style}" d="M{x:.1f} {down(mark.low):.1f}V{down(mark.high):.1f}"/>')
         parts.append(marker(x, y, mark.style, size=6.0))
+    taken = [*covered.values(), *_along(best)]
+    room = Box(left, TOP - 12, WIDTH, HEIGHT - BOTTOM - 1)
     for mark, (x, y) in places.items():
-        box, anchor = free_label(mark.title, x, y, taken)
+        others = [box for box in taken if box is not covered[mark]]
+        (words, *_) = label_lines(mark.title, WIDTH - left - 40)
+        box = free_label(text_width(words), x, y, covered[mark], others, room)
         taken.append(box)
-        where, style = (box.left, "label") if anchor == "start" else (box.right, "label end")
-        parts.append(text(where, box.bottom - 4, mark.title, f"{style} s{mark.style}"))
+        parts += _name_of(mark, words, (x, y), box)
     return drawing(title, parts)
+
+
+def _along(points: Sequence[tuple[float, float]]) -> list[Box]:
+    """Small boxes along a line, which names had better not cover."""
+    found = []
+    for (x, y), (next_x, next_y) in pairwise(points):
+        count = max(1, int(math.hypot(next_x - x, next_y - y) / 8))
+        middles = [(x + (next_x - x) * step / count, y + (next_y - y) * step / count) for step in range(count)]
+        found += [Box(across - 4, down - 3, across + 4, down + 3) for across, down in middles]
+    return found
+
+
+def _name_of(mark: Mark, words: str, point: tuple[float, float], box: Box) -> list[str]:
+    """The name of a point; a dotted line leads to one that stands apart from it."""
+    x, y = point
+    height = (box.top + box.bottom) / 2
+    if box.left > x:
+        where, style, near = box.left, "label", box.left - 2
+    elif box.right < x:
+        where, style, near = box.right, "label end", box.right + 2
+    else:
+        where, style, near = (box.left + box.right) / 2, "label middle", None
+    lead = ""
+    if near is not None and abs(height - y) > 14:
+        lead = f'<path class="leader s{mark.style}" d="M{x:.1f} {y:.1f}L{near:.1f} {height:.1f}"/>'
+    return [part for part in (lead, text(where, box.bottom - 4.5, words, f"{style} s{mark.style}")) if part]
 
 
 def front(marks: Sequence[Mark], *, higher_is_better: bool) -> list[Mark]:
@@ -195,31 +250,39 @@ def front(marks: Sequence[Mark], *, higher_is_better: bool) -> list[Mark]:
     return found
 
 
-def _across(places: Sequence[float], *, epochs: bool, logarithmic: bool) -> Axis:
+def _across(places: Sequence[float], left: float, right: float, *, epochs: bool, logarithmic: bool) -> Axis:
     """The horizontal axis of curves."""
-    right = WIDTH - RIGHT
     if logarithmic:
-        return axis_for(places, LEFT, right, logarithmic=True, tight=True, ticks=places)
+        return Axis(tuple(places), places[0] / 1.15, places[-1], left, right, logarithmic=True)
     if not epochs:
-        return axis_for(places, LEFT, right, tight=True)
+        return axis_for(places, left, right, tight=True)
     last = len(places)
     ticks = [float(place) for place in range(1, last + 1, max(1, math.ceil(last / 10)))]
     low, high = (0.8, float(last)) if last > 1 else (0.5, 1.5)
-    return Axis(tuple(ticks), low, high, LEFT, right)
+    return Axis(tuple(ticks), low, high, left, right)
 
 
-def _costs(values: Sequence[float], right: float) -> Axis:
+def _costs(values: Sequence[float], left: float, right: float) -> Axis:
     """The horizontal axis of times: logarithmic where they span much."""
     low, high = min(values), max(values)
     if high > 4 * low > 0:
-        inside = [tick for tick in _ROUND_TIMES if low / 1.5 <= tick <= high * 1.5]
-        ticks = inside[:: max(1, math.ceil(len(inside) / 6))]
-        return axis_for(values, LEFT, right, logarithmic=True, tight=True, ticks=ticks)
+        axis = axis_for(values, left, right, logarithmic=True, tight=True, ticks=_ROUND_TIMES)
+        kept: list[float] = []
+        # the roundest first; the others where they leave room
+        for tick in sorted(axis.ticks, key=lambda tick: (tick not in _ROUNDEST, tick)):
+            if all(abs(axis(tick) - axis(other)) >= _TICK_SPACE for other in kept):
+                kept.append(tick)
+        return axis_for(values, left, right, logarithmic=True, tight=True, ticks=sorted(kept))
     power = 10.0 ** math.floor(math.log10(high)) if 0 < high < 1 else 0.0
     steps = [power / 5, power / 2, power, 2 * power] if power else _ROUND_TIMES
     step = next((time for time in steps if 5 * time >= high), _ROUND_TIMES[-1])
     ticks = [step * index for index in range(math.ceil(high / step) + 1)]
-    return Axis(tuple(ticks), 0.0, max(high * 1.1, ticks[-1]), LEFT, right)
+    return Axis(tuple(ticks), 0.0, max(high * 1.1, ticks[-1]), left, right)
+
+
+def _each(values: Sequence[float]) -> list[str]:
+    """Values of an axis that have to stay as they are."""
+    return [f"{value:,g}" for value in values]
 
 
 def _polyline(values: Sequence[float], places: Sequence[float], along: Axis, down: Axis, style: str) -> str:

@@ -14,12 +14,37 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BASELINE", "COLOURS", "INK", "MARKERS", "MUTED", "RULE", "drawn", "escaped", "finish", "new_figure", "save"]
+__all__ = [
+    "BASELINE",
+    "COLOURS",
+    "INK",
+    "MARKERS",
+    "MUTED",
+    "RULE",
+    "drawn",
+    "escaped",
+    "finish",
+    "keep_shares",
+    "new_figure",
+    "save",
+]
 
-COLOURS = ("#0b6e99", "#c8501c", "#00805f", "#8a4f9e", "#9a6b00", "#b0306a")
-"""Of the models, in their order: the page's own."""
-MARKERS = ("o", "s", "^", "D", "v", "P")
-BASELINE = "#6b665d"
+COLOURS = (
+    *("#6b665d", "#0b6e99", "#bd4a16", "#00805f", "#8a4f9e", "#8f6400", "#b0306a"),
+    *("#4453b8", "#5f7300", "#8c4a3c", "#007a87", "#c22f2f", "#5a6b7b"),
+)
+"""By the number of `gatewise.drawing.styles.series_style`: the page's own."""
+MARKERS = {
+    "ring": "o",
+    "circle": "o",
+    "square": "s",
+    "triangle": "^",
+    "diamond": "D",
+    "triangle-down": "v",
+    "plus": "P",
+}
+"""By `gatewise.drawing.styles.shape`."""
+BASELINE = COLOURS[0]
 INK, MUTED, RULE = "#1c1b19", "#625d54", "#ddd8cd"
 _PAPER = "white"
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "gatewise", "font.size": 10}
@@ -51,6 +76,13 @@ def finish(axes: Axes, title: str, x_title: str, *, grid: Literal["x", "y", "bot
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
+
+
+def keep_shares(axes: Axes, along: Literal["x", "y"] = "y") -> None:
+    """End an axis in percent at 0 and 100, with a little room for markers that stand there."""
+    get, change = (axes.get_xlim, axes.set_xlim) if along == "x" else (axes.get_ylim, axes.set_ylim)
+    low, high = get()
+    change(max(low, -1.0), min(high, 101.0))
 
 
 def escaped(words: object) -> str:

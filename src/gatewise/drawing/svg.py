@@ -9,16 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-__all__ = ["Axis", "Box", "axis_for", "drawing", "frame", "free_label", "marker", "nice_ticks", "spread", "text"]
+from gatewise.drawing.labels import text_width
+from gatewise.drawing.styles import shape
+from gatewise.drawing.ticks import nice_ticks
+
+__all__ = ["Axis", "TickWords", "axis_for", "drawing", "frame", "left_edge", "marker", "text"]
 
 WIDTH, HEIGHT = 480.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 64.0, 14.0, 42.0
-_LABEL_GAP = 16.0
+TickWords = Callable[[Sequence[float]], Sequence[str]]
+"""Writes the ticks of one axis, all in the same way."""
+_TICK_GAP = 8.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def axis_for(
     logarithmic: bool = False,
     tight: bool = False,
     ticks: Sequence[float] | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> Axis:
     """An axis for some values.
 
@@ -69,6 +74,7 @@ def axis_for(
         logarithmic: equal ratios equally far apart.
         tight: the axis ends at the values, not at the next tick.
         ticks: marks to choose from, instead of round numbers.
+        limits: between which all values lie, such as 0 and 1 for a share: the axis goes no further.
 
     Example:
         >>> axis = axis_for([0.0, 10.0], 0.0, 100.0)
@@ -83,32 +89,12 @@ def axis_for(
         low, high = (low / 1.5, high * 1.5) if tight else _decades(low, high)
         marks = list(ticks) if ticks is not None else _powers(low, high)
     else:
-        marks = list(ticks) if ticks is not None else nice_ticks(min(values), max(values))
+        marks = list(ticks) if ticks is not None else nice_ticks(min(values), max(values), limits=limits)
         low, high = (min(values), max(values)) if tight else (marks[0], marks[-1])
         if high <= low:
             low, high = low - 0.5, high + 0.5
     inside = tuple(tick for tick in marks if low * (1 - 1e-9) - 1e-12 <= tick <= high * (1 + 1e-9) + 1e-12)
     return Axis(inside, low, high, start, end, logarithmic)
-
-
-def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Round numbers that enclose a range.
-
-    Example:
-        >>> nice_ticks(0.83, 0.891)
-        [0.82, 0.84, 0.86, 0.88, 0.9]
-        >>> nice_ticks(2.0, 2.0)
-        [1.8, 1.9, 2.0, 2.1, 2.2]
-    """
-    if high <= low:
-        span = abs(low) / 10 or 0.1
-        low, high = low - span, high + span
-    raw = (high - low) / max(1, wanted - 1)
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * size for factor in (1, 2, 2.5, 5, 10) if factor * size >= raw * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    digits = max(0, 2 - math.floor(math.log10(step)))
-    return [round(index * step, digits) for index in range(first, last + 1)]
 
 
 def _decades(low: float, high: float) -> tuple[float, float]:
@@ -123,87 +109,56 @@ def _powers(low: float, high: float) -> list[float]:
     return [float(f"1e{power}") for power in range(first, last + 1, step)]
 
 
-class Box(NamedTuple):
-    """A rectangle of the drawing; the vertical axis points down."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def overlap(self, other: Box) -> float:
-        """Area that both cover."""
-        wide = min(self.right, other.right) - max(self.left, other.left)
-        high = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(0.0, wide) * max(0.0, high)
-
-
-def free_label(words: str, x: float, y: float, taken: Sequence[Box]) -> tuple[Box, str]:
-    """The place beside a point where a label covers least of what is there already.
-
-    Returns:
-        The label's box, and whether its text starts or ends there: ``start`` or ``end``.
-    """
-    width, height = 7.6 * len(words), 17.0
-    candidates = []
-    for shift in (0.0, -18.0, 18.0, -36.0, 36.0):
-        top = y - height / 2 + shift
-        candidates.append((Box(x + 11, top, x + 11 + width, top + height), "start"))
-        candidates.append((Box(x - 11 - width, top, x - 11, top + height), "end"))
-
-    def cost(candidate: tuple[Box, str]) -> float:
-        box = candidate[0]
-        outside = max(0.0, LEFT - box.left) + max(0.0, box.right - WIDTH)
-        outside += max(0.0, TOP - box.top) + max(0.0, box.bottom - (HEIGHT - BOTTOM))
-        return sum(box.overlap(other) for other in taken) + 20 * outside
-
-    return min(candidates, key=cost)
-
-
-def spread(heights: Sequence[float]) -> list[float]:
-    """Move labels apart that would cover each other, keeping their order.
+def left_edge(down: Axis, y_words: TickWords) -> float:
+    """Where the plot begins, so that the numbers of the vertical axis have room before it.
 
     Example:
-        >>> spread([100.0, 104.0, 200.0])
-        [100.0, 116.0, 200.0]
+        >>> axis = axis_for([0.0, 10.0], 250.0, 14.0)
+        >>> left_edge(axis, lambda ticks: ["1,234,567" for _ in ticks]) > LEFT == left_edge(axis, lambda ticks: [])
+        True
     """
-    order = sorted(range(len(heights)), key=lambda index: heights[index])
-    placed = list(heights)
-    for above, below in pairwise(order):
-        placed[below] = max(placed[below], placed[above] + _LABEL_GAP)
-    overflow = max([0.0, *(placed[index] - (HEIGHT - BOTTOM) for index in order)])
-    return [height - overflow for height in placed]
+    return max([LEFT, *(14 + text_width(words) for words in y_words(down.ticks))])
 
 
-def frame(
-    down: Axis,
-    along: Axis,
-    y_unit: Callable[[float], str],
-    x_unit: Callable[[float], str],
-    x_title: str,
-    right: float = WIDTH - RIGHT,
-) -> str:
-    """Grid lines, ticks and the title below."""
-    lines = [f'<path class="grid" d="M{LEFT:.0f} {down(tick):.1f}H{right:.0f}"/>' for tick in down.ticks]
-    lines.append(f'<path class="axis" d="M{LEFT:.0f} {HEIGHT - BOTTOM:.1f}H{right:.0f}"/>')
-    lines += [text(LEFT - 8, down(tick) + 4, y_unit(tick), "tick end") for tick in down.ticks]
-    lines += [text(along(tick), HEIGHT - BOTTOM + 18, x_unit(tick), "tick middle") for tick in along.ticks]
-    lines.append(text((LEFT + right) / 2, HEIGHT - 6, x_title, "tick middle"))
+def frame(down: Axis, along: Axis, y_words: TickWords, x_words: TickWords, x_title: str) -> str:
+    """Grid lines, ticks and the title below. Of ticks that would cover each other only some have words."""
+    left, right = along.start, along.end
+    lines = [f'<path class="grid" d="M{left:.0f} {down(tick):.1f}H{right:.0f}"/>' for tick in down.ticks]
+    lines.append(f'<path class="axis" d="M{left:.0f} {HEIGHT - BOTTOM:.1f}H{right:.0f}"/>')
+    for tick, words in zip(down.ticks, y_words(down.ticks), strict=True):
+        lines.append(text(left - 8, down(tick) + 4, words, "tick end"))
+    end = -math.inf
+    for tick, words in zip(along.ticks, x_words(along.ticks), strict=True):
+        half = text_width(words) / 2
+        middle = min(along(tick), WIDTH - half)
+        if middle - half >= end + _TICK_GAP:
+            lines.append(text(middle, HEIGHT - BOTTOM + 18, words, "tick middle"))
+            end = middle + half
+    lines.append(text((left + right) / 2, HEIGHT - 6, x_title, "tick middle"))
     return "".join(lines)
 
 
 def marker(x: float, y: float, style: int, size: float = 4.0) -> str:
-    """Circle, square, triangle, diamond; a baseline (style 0) is a ring."""
+    """The sign of a style: circle, square, triangle, diamond ...; a baseline (style 0) is a ring."""
     kind = f'class="mark s{style}"'
-    if style == 0:
+    name = shape(style)
+    if name == "ring":
         return f'<circle class="mark hollow s0" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}"/>'
-    if style % 4 == 1:
+    if name == "circle":
         return f'<circle {kind} cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}"/>'
-    if style % 4 == 2:
+    if name == "square":
         side = 0.9 * size
         return f'<rect {kind} x="{x - side:.1f}" y="{y - side:.1f}" width="{2 * side:.1f}" height="{2 * side:.1f}"/>'
-    if style % 4 == 3:
+    if name == "triangle":
         return f'<path {kind} d="M{x:.1f} {y - 1.25 * size:.1f}l{1.2 * size:.1f} {2.1 * size:.1f}h{-2.4 * size:.1f}z"/>'
+    if name == "triangle-down":
+        return (
+            f'<path {kind} d="M{x:.1f} {y + 1.25 * size:.1f}l{1.2 * size:.1f} {-2.1 * size:.1f}h{-2.4 * size:.1f}z"/>'
+        )
+    if name == "plus":
+        a, b = 0.45 * size, 0.75 * size
+        arms = f"h{b:.1f}v{2 * a:.1f}h{-b:.1f}v{b:.1f}h{-2 * a:.1f}v{-b:.1f}h{-b:.1f}v{-2 * a:.1f}h{b:.1f}v{-b:.1f}z"
+        return f'<path {kind} d="M{x - a:.1f} {y - a - b:.1f}h{2 * a:.1f}v{b:.1f}{arms}"/>'
     d = 1.3 * size
     return f'<path {kind} d="M{x:.1f} {y - d:.1f}l{d:.1f} {d:.1f}l{-d:.1f} {d:.1f}l{-d:.1f} {-d:.1f}z"/>'
 

@@ -21,7 +21,8 @@ _SHARED = Path(__file__).parent / "templates"
 def render(folder: str | Path, name: str, **values: Any) -> Markup:
     """Fill in a template; every text is escaped, and a name that is not given is an error.
 
-    ``{% from "macros.html" import key %}`` gives `key`, the sign of a model's colour.
+    ``{% from "macros.html" import key %}`` gives `key`, the sign of a model's colour; `model_table` a table with a
+    row per model.
 
     Args:
         folder: where the template lies.
@@ -55,5 +56,6 @@ def _environment(folder: Path) -> jinja2.Environment:
         p_value=words.p_value,
         sentence=words.sentence,
         number=words.number,
+        unbroken=words.unbroken,
     )
     return environment

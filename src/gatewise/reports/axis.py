@@ -27,6 +27,16 @@ class AxisTable:
     rows: tuple[tuple[str, tuple[str, ...], str], ...]
     reaches: bool
 
+    @property
+    def heads(self) -> list[tuple[str, bool]]:
+        """The heads of the columns after the model's."""
+        return [(point, False) for point in (*self.points, *(["Learnt up to"] if self.reaches else []))]
+
+    @property
+    def cells(self) -> list[tuple[str, list[str]]]:
+        """The name of each model and the cells after it."""
+        return [(name, [*cells, *([reach] if self.reaches else [])]) for name, cells, reach in self.rows]
+
 
 def axis_table(record: Comparison, models: Sequence[ModelEntry], scale: words.Scale) -> AxisTable | None:
     """The figure of every model at every point of the axis, and how far each cell reaches; None: there is no axis."""

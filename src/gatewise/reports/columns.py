@@ -33,12 +33,13 @@ _MINOR = (
     "file_bytes",
     "energy_joules",
 )
+_USE = ("step_p50", "step_p99", "one_example", "per_example_in_batch", "file_bytes")
 _COSTS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("parameters", "parameters", words.count),
     ("multiply_adds_per_step", "multiply-adds per step", words.count),
     ("seconds_per_epoch", "per epoch", words.duration),
     ("training_seconds", "training time", words.duration),
-    ("time_to_target", "to target", lambda value: "–" if value is None else words.duration(value.seconds)),
+    ("time_to_target", "time to target", lambda value: "–" if value is None else words.duration(value.seconds)),
     ("training_memory_bytes", "training memory", words.size),
     ("step_p50", "one step, p50", words.duration),
     ("step_p99", "one step, p99", words.duration),
@@ -58,12 +59,14 @@ class Column:
         make: writes a model's cell.
         left: whether it is set to the left, as words are.
         minor: left out where there is little room.
+        group: what it belongs to, where a table is divided: ``training`` or ``use``.
     """
 
     head: str
     make: Callable[[ModelEntry], str]
     left: bool = False
     minor: bool = False
+    group: str = ""
 
 
 def scale_of(record: Comparison) -> words.Scale:
@@ -124,13 +127,19 @@ def cost_columns(record: Comparison) -> list[Column]:
     streamed = any(model.cost.step_p50 is not None for model in models)
     minor = (*_MINOR, "one_example") if streamed else _MINOR
     known = [
-        Column(_head(name, head, record), _cost(name, write), minor=name in minor)
+        Column(
+            _head(name, head, record),
+            _cost(name, write),
+            minor=name in minor,
+            group="use" if name in _USE else "training",
+        )
         for name, head, write in _COSTS
         if any(getattr(model.cost, name) is not None for model in models)
     ]
     if any(model.memory is not None for model in models):
-        known.append(Column("memory half-life", _half_life))
-    return [*known, Column("kernel", lambda model: model.kernel.implementation, left=True)]
+        known.append(Column("memory half-life", _half_life, group="use"))
+    kernel = Column("kernel", lambda model: model.kernel.implementation, left=True, group="training")
+    return [*known, kernel]
 
 
 def fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[list[int]]:
@@ -177,7 +186,7 @@ def _head(name: str, head: str, record: Comparison) -> str:
         return head
     targets = {found.target for model in record.models if (found := model.cost.time_to_target) is not None}
     target = targets.pop() if len(targets) == 1 else None
-    return head if target is None else f"to {scale_of(record).value(target)} validated"
+    return head if target is None else f"time to {scale_of(record).value(target)} on validation"
 
 
 def _further_names(record: Comparison) -> list[str]:

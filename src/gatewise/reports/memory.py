@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.drawing.pictures import COLOURS, MUTED, escaped, finish, new_figure, save
+from gatewise.drawing.styles import series_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,8 +44,15 @@ def save_memory_picture(curves: Mapping[str, Mapping[str, Any]], path: str | Pat
 def _figure(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
     figure = new_figure(8.0, 4.5)
     axes = figure.add_subplot()
-    for place, (title, curve) in enumerate(curves.items()):
-        colour = COLOURS[place % len(COLOURS)]
+    cells = [str(curve.get("cell", title)) for title, curve in curves.items()]
+    # of two networks with one cell the first has the cell's colour, the other one of its own
+    names = {
+        title: cell if cells.index(cell) == place else title
+        for place, (title, cell) in enumerate(zip(curves, cells, strict=True))
+    }
+    styles = series_style(names.values(), ())
+    for title, curve in curves.items():
+        colour = COLOURS[styles[names[title]]]
         for part, style, words in (("trained", "-", ""), ("initialisation", "--", ", before training")):
             norms = [float(norm) if norm > _FLOOR else math.nan for norm in curve[part]["norms"]]
             axes.plot(curve["lags"], norms, style, color=colour, label=escaped(title + words), linewidth=1.8)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
+from gatewise import words
 from gatewise.drawing.page import Page
+from gatewise.drawing.styles import series_style
 from gatewise.drawing.templates import render, shared_css
 from gatewise.files import write_text
 from gatewise.record import Changes, Comparison, ModelEntry
 from gatewise.reports import sections
 from gatewise.reports.axis import axis_models, axis_table
-from gatewise.reports.columns import abbreviations, cost_columns, quality_columns, scale_of, sorted_models
+from gatewise.reports.columns import Column, abbreviations, cost_columns, quality_columns, scale_of, sorted_models
 from gatewise.reports.kind_report import kind_report, read_comparison
 from gatewise.reports.method import method_paragraphs
 from gatewise.reports.pictures import charts
 from gatewise.reports.plots import write_curves
 from gatewise.reports.text_tables import write_tables
 
-__all__ = ["render_page", "series_style", "write_page", "write_report"]
+__all__ = ["render_page", "write_page", "write_report"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_COLOURS = 6
 
 
 def write_report(folder: str | Path, *, changes: Changes | None = None) -> Path:
@@ -91,23 +94,14 @@ def render_page(record: Comparison, *, changes: Changes | None = None) -> str:
         method=method_paragraphs(record),
         settings=settings,
         environment=environment,
+        kernels=sections.kernels(models),
         seeds=seeds,
         cells=len(planned) if isinstance(planned, list) else len(record.cells),
         changes=changes,
+        change_heads=[(head, head == "Reading") for head in _CHANGE_HEADS],
+        change_rows=[] if changes is None else _change_rows(changes, record, scale),
         css=shared_css(),
     )
-
-
-def series_style(names: Iterable[str], baselines: Collection[str]) -> dict[str, int]:
-    """The number of each model's colour and marker: 0 for the baselines, 1, 2, ... for the cells in their order.
-
-    Example:
-        >>> series_style(["tfidf", "lstm", "gru"], ["tfidf"])
-        {'tfidf': 0, 'lstm': 1, 'gru': 2}
-    """
-    names = list(names)
-    cells = [name for name in names if name not in baselines]
-    return {name: 0 if name in baselines else 1 + cells.index(name) % _COLOURS for name in names}
 
 
 def _opening(record: Comparison) -> list[str]:
@@ -117,16 +111,59 @@ def _opening(record: Comparison) -> list[str]:
 
 
 def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, Any]]:
-    """Quality and cost as heads and rows."""
-    found = []
-    for name, title, columns in (
-        ("figures", "All figures", quality_columns(record)),
-        ("costs", "What each costs", cost_columns(record)),
-    ):
-        rows = [(model.name, [(column.make(model), column.left) for column in columns]) for model in models]
-        heads = [(_capital(column.head), column.left) for column in columns]
-        found.append({"name": name, "title": title, "heads": heads, "rows": rows})
-    return found
+    """Quality and cost as sections of tables; what training and what use costs have one each, so that both fit."""
+    costs = cost_columns(record)
+    training = [column for column in costs if column.group == "training"]
+    using = [column for column in costs if column.group == "use"]
+    parts = (
+        ("figures", "All figures", [(None, quality_columns(record))]),
+        ("costs", "What each costs", [("To train", training), ("To use", using)]),
+    )
+    return [
+        {
+            "name": name,
+            "title": title,
+            "tables": [_table(caption, columns, models) for caption, columns in tables if columns],
+        }
+        for name, title, tables in parts
+    ]
+
+
+def _table(caption: str | None, columns: Sequence[Column], models: Sequence[ModelEntry]) -> dict[str, Any]:
+    heads = [(_capital(column.head), column.left) for column in columns]
+    return {"caption": caption, "heads": heads, "rows": [(model.name, _cells(model, columns)) for model in models]}
+
+
+def _cells(model: ModelEntry, columns: Sequence[Column]) -> list[str]:
+    return [column.make(model) for column in columns]
+
+
+_CHANGE_HEADS = (
+    *("Before", "Now", "Difference", "Explained by chance within"),
+    *("Reading", "Per epoch before", "Per epoch now"),
+)
+
+
+def _change_rows(changes: Changes, record: Comparison, scale: words.Scale) -> list[tuple[str, list[str]]]:
+    """What an older comparison had, and what this one has, a row per model."""
+    names = {model.title: model.name for model in record.models}
+    return [
+        (
+            names.get(model.title, model.title),
+            [
+                scale.value(model.old),
+                scale.value(model.new),
+                scale.signed(model.difference),
+                scale.gap(model.reach),
+                Markup('<span class="{}">{}</span>').format(
+                    model.reading, "no change beyond the intervals" if model.reading == "same" else model.reading
+                ),
+                words.duration(model.old_seconds_per_epoch),
+                words.duration(model.new_seconds_per_epoch),
+            ],
+        )
+        for model in changes.models
+    ]
 
 
 def _capital(head: str) -> str:

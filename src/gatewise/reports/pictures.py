@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from markupsafe import Markup
 
 from gatewise import words
 from gatewise.drawing.charts import Mark, Series, line_chart, scatter_chart
+from gatewise.drawing.svg import TickWords
+from gatewise.drawing.ticks import percent_words, tick_words, time_words
 from gatewise.record import Comparison, Epoch, ModelEntry, Run
 
-__all__ = ["charts"]
+__all__ = ["charts", "limits_of"]
 
 _FLOOR = 1e-6
 
@@ -29,8 +31,10 @@ def charts(record: Comparison, styles: Mapping[str, int], scale: words.Scale) ->
     lossy = [model for model in cells if all(epoch.training.get("loss") is not None for epoch in _epochs(model))]
     learnt = [model for model in cells if all(epoch.validation.get(metric) is not None for epoch in _epochs(model))]
     return {
-        "loss": _per_epoch(lossy, styles, "training", "loss", "Training loss", lambda value: f"{value:g}"),
-        "validation": _per_epoch(learnt, styles, "validation", metric, f"Validation {scale.title}", _ticks(scale)),
+        "loss": _per_epoch(lossy, styles, "training", "loss", "Training loss", tick_words),
+        "validation": _per_epoch(
+            learnt, styles, "validation", metric, f"Validation {scale.title}", _ticks(scale), limits_of(scale)
+        ),
         "costs": [
             picture
             for key, name in (
@@ -50,7 +54,8 @@ def _per_epoch(
     part: Literal["training", "validation"],
     name: str,
     title: str,
-    unit: Callable[[float], str],
+    unit: TickWords,
+    limits: tuple[float, float] | None = None,
 ) -> Markup | None:
     if not models:
         return None
@@ -62,7 +67,7 @@ def _per_epoch(
         )
         for model in models
     ]
-    return line_chart(series, title=f"{title} per epoch, a line per cell", unit=unit, x_title="epoch")
+    return line_chart(series, title=f"{title} per epoch, a line per cell", unit=unit, x_title="epoch", limits=limits)
 
 
 def _cost(
@@ -88,9 +93,10 @@ def _cost(
         marks,
         title=f"{title}, a point per model",
         unit=_ticks(scale),
-        x_unit=_time,
+        x_unit=time_words,
         x_title=name,
         higher_is_better=scale.higher_is_better,
+        limits=limits_of(scale),
     )
     return {"title": title, "picture": picture}
 
@@ -110,7 +116,7 @@ def _memory(models: Sequence[ModelEntry], styles: Mapping[str, int]) -> Markup |
     return line_chart(
         series,
         title="Norm of the gradient of the last state with respect to the input k steps back, a line per cell",
-        unit=_power,
+        unit=lambda ticks: [_power(tick) for tick in ticks],
         x_title="steps back",
         x_values=lags,
         logarithmic=True,
@@ -153,6 +159,7 @@ def _axis(record: Comparison, styles: Mapping[str, int], scale: words.Scale) -> 
         x_title=axis.title,
         x_values=values,
         x_logarithmic=True,
+        limits=limits_of(scale),
     )
 
 
@@ -169,15 +176,13 @@ def _line(run: Run, part: Literal["training", "validation"], name: str) -> tuple
     return tuple((epoch.training if part == "training" else epoch.validation)[name] or 0.0 for epoch in run.epochs)
 
 
-def _ticks(scale: words.Scale) -> Callable[[float], str]:
-    return (lambda value: f"{100 * value:g} %") if scale.percent else (lambda value: f"{value:,g}")
+def limits_of(scale: words.Scale) -> tuple[float, float] | None:
+    """Between which a metric's values lie, where that is known: a share is never above 100 %."""
+    return (0.0, 1.0) if scale.percent else None
 
 
-def _time(seconds: float) -> str:
-    for limit, unit, size in ((1e-3, "µs", 1e-6), (1.0, "ms", 1e-3), (60.0, "s", 1.0), (3600.0, "min", 60.0)):
-        if seconds < limit:
-            return f"{seconds / size:g} {unit}" if seconds else "0"
-    return f"{seconds / 3600:g} h"
+def _ticks(scale: words.Scale) -> TickWords:
+    return percent_words if scale.percent else tick_words
 
 
 def _power(value: float) -> str:

@@ -6,7 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatewise.drawing.pictures import COLOURS, MARKERS, escaped, finish, new_figure, save
+from gatewise.drawing.pictures import COLOURS, MARKERS, escaped, finish, keep_shares, new_figure, save
+from gatewise.drawing.styles import series_style, shape
 from gatewise.record import Comparison, ModelEntry
 
 if TYPE_CHECKING:
@@ -41,13 +42,17 @@ def curves_figure(record: Comparison) -> Figure:
     metric = record.metric
     scale = 100.0 if metric.percent else 1.0
     cells = [model for model in record.models if any(run.epochs for run in model.runs)]
-    for place, model in enumerate(cells):
+    baselines = [model.name for model in record.models if model.is_baseline]
+    styles = series_style([model.name for model in record.models], baselines)
+    for model in cells:
         losses = [[epoch.training.get("loss") for epoch in run.epochs] for run in model.runs]
         figures = [[epoch.validation.get(metric.name) for epoch in run.epochs] for run in model.runs]
-        _draw(loss, model, losses, 1.0, place)
-        _draw(validation, model, figures, scale, place)
+        _draw(loss, model, losses, 1.0, styles[model.name])
+        _draw(validation, model, figures, scale, styles[model.name])
     finish(loss, "Training loss", "epoch")
     finish(validation, f"Validation {metric.title}{' (%)' if metric.percent else ''}", "epoch")
+    if metric.percent:
+        keep_shares(validation)
     for axes in (loss, validation):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, titles = validation.get_legend_handles_labels()
@@ -56,11 +61,11 @@ def curves_figure(record: Comparison) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, model: ModelEntry, values: list[list[float | None]], scale: float, place: int) -> None:
+def _draw(axes: Axes, model: ModelEntry, values: list[list[float | None]], scale: float, style: int) -> None:
     """The lines of one model; an epoch without the figure leaves a gap."""
     lines = [[math.nan if value is None else scale * value for value in line] for line in values if line]
     longest = max(len(line) for line in lines)
-    colour = COLOURS[place % len(COLOURS)]
+    colour = COLOURS[style]
     if len(lines) > 1:
         for line in lines:
             axes.plot(range(1, len(line) + 1), line, color=colour, linewidth=0.8, alpha=0.35)
@@ -70,7 +75,7 @@ def _draw(axes: Axes, model: ModelEntry, values: list[list[float | None]], scale
         range(1, longest + 1),
         mean,
         color=colour,
-        marker=MARKERS[place % len(MARKERS)] if longest <= _MOST_MARKERS else "",
+        marker=MARKERS[shape(style)] if longest <= _MOST_MARKERS else "",
         markersize=5,
         linewidth=2,
         label=escaped(model.title),

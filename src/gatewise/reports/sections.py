@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gatewise import words
-from gatewise.drawing.svg import nice_ticks
+from gatewise.drawing.ticks import nice_ticks, tick_words
 from gatewise.record import Comparison, Difference, Interval, ModelEntry, Tuning
+from gatewise.reports.pictures import limits_of
 
-__all__ = ["PairRow", "differences", "settings", "strip", "tiles", "tuning"]
+__all__ = ["PairRow", "differences", "kernels", "settings", "strip", "tiles", "tuning"]
 
 _MOST_TRIALS = 200
 _MOST_PAIRS = 21
@@ -78,13 +79,14 @@ def _quality_beside(model: ModelEntry, record: Comparison, leaders: Sequence[Mod
 
 def strip(models: Sequence[ModelEntry], scale: words.Scale) -> dict[str, Any]:
     """Places, in percent of the width, of each figure and its interval on one common axis."""
-    ticks = nice_ticks(min(model.figure.low for model in models), max(model.figure.high for model in models), 4)
+    low, high = min(model.figure.low for model in models), max(model.figure.high for model in models)
+    ticks = nice_ticks(low, high, 4, limits_of(scale))
 
     def place(value: float) -> float:
         return round(100 * (value - ticks[0]) / (ticks[-1] - ticks[0]), 2)
 
     return {
-        "ticks": [(_tick(tick, scale), place(tick)) for tick in ticks],
+        "ticks": list(zip(_ticks(ticks, scale), map(place, ticks), strict=True)),
         "places": {model.name: _bar(model.figure, place) for model in models},
     }
 
@@ -147,7 +149,7 @@ def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
     return {
         "rows": [row for row in rows if row in first],
         "others": [row for row in rows if row not in first],
-        "ticks": [(scale.signed(tick) if tick else "0", place(tick)) for tick in ticks],
+        "ticks": list(zip(_ticks(ticks, scale, signed=True), map(place, ticks), strict=True)),
         "margin": {"left": place(-margin), "width": round(place(margin) - place(-margin), 2)},
         "margin_words": scale.gap(margin),
     }
@@ -220,6 +222,14 @@ def settings(record: Comparison) -> tuple[list[tuple[str, str]], list[tuple[str,
     return _flat(plan), _flat(record.environment)
 
 
+def kernels(models: Sequence[ModelEntry]) -> list[tuple[str, str]]:
+    """Which kernel ran which models, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for model in models:
+        found.setdefault((model.kernel.implementation, model.kernel.reason or ""), []).append(model.title)
+    return [(name, words.join(titles) + (f": {reason}" if reason else "")) for (name, reason), titles in found.items()]
+
+
 def _flat(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Nested settings as pairs of words."""
     pairs: list[tuple[str, str]] = []
@@ -233,8 +243,8 @@ def _bar(interval: Interval, place: Callable[[float], float]) -> dict[str, float
     return {"left": left, "width": round(right - left, 2), "dot": place(interval.estimate)}
 
 
-def _tick(tick: float, scale: words.Scale) -> str:
-    return f"{100 * tick:g}" if scale.percent else f"{tick:g}"
+def _ticks(ticks: Sequence[float], scale: words.Scale, *, signed: bool = False) -> list[str]:
+    return tick_words([round(100 * tick, 9) for tick in ticks] if scale.percent else ticks, signed=signed)
 
 
 def _spaced(name: object) -> str:

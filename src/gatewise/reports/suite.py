@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from gatewise import words
-from gatewise.drawing.pictures import BASELINE, COLOURS, MUTED, drawn, escaped, finish, new_figure
+from gatewise.drawing.pictures import BASELINE, COLOURS, MUTED, drawn, escaped, finish, keep_shares, new_figure
+from gatewise.drawing.styles import series_style
 from gatewise.drawing.templates import render, shared_css
 from gatewise.files import write_bytes, write_text
 from gatewise.record import Column, Finding, Suite, SuitePart, read_suite
@@ -93,19 +94,49 @@ def suite_markdown(record: Suite) -> str:
 def suite_page(record: Suite) -> str:
     """The page as HTML; nothing in it comes from anywhere else."""
     groups = [(name, [claim for claim in record.claims if claim.finding == name]) for name in FINDINGS]
-    picture = drawn(lambda: suite_figure(record), "svg", paper=_PAPER).decode("utf-8")
-    # the picture's own description of itself only names addresses that a page without network does not need
-    picture = re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
     return render(
         _TEMPLATES,
         "suite.html",
         record=record,
-        parts=[(part, table_rows(part)) for part in record.parts],
+        parts=record.parts,
+        heads={part.name: _heads(part) for part in record.parts},
+        cells={part.name: _cells(part) for part in record.parts},
+        titles={part.name: {row.name: row.title for row in part.rows} for part in record.parts},
+        styles=_styles(record),
         summary=suite_summary(record.claims),
         groups=[(FINDINGS[name], claims) for name, claims in groups if claims],
-        picture=Markup(picture[picture.index("<svg") :]),
+        pictures=[_picture(record, stacked=stacked) for stacked in (False, True)],
         css=shared_css(),
     )
+
+
+def _picture(record: Suite, *, stacked: bool) -> Markup:
+    """The picture as a part of the page."""
+    picture = drawn(lambda: suite_figure(record, stacked=stacked), "svg", paper=_PAPER).decode("utf-8")
+    # the picture's own description of itself only names addresses that a page without network does not need
+    picture = re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
+    if stacked:
+        # the two pictures stand on one page: their parts need names of their own
+        picture = re.sub(r'(id="|"#|url\(#)', r"\1stacked-", picture)
+    return Markup(picture[picture.index("<svg") :])
+
+
+def _heads(part: SuitePart) -> list[tuple[str, bool]]:
+    names = [*(column.title for column in part.columns), "in the articles", "parameters", "minutes"]
+    return [(name[:1].upper() + name[1:] if name[1:2].islower() else name, False) for name in names]
+
+
+def _cells(part: SuitePart) -> list[tuple[str, list[str]]]:
+    """The name of each model, and its cells."""
+    return [
+        (row.name, [*made.figures, made.published, made.parameters, made.minutes])
+        for row, made in zip(part.rows, table_rows(part), strict=True)
+    ]
+
+
+def _styles(record: Suite) -> dict[str, int]:
+    rows = [row for part in record.parts for row in part.rows]
+    return series_style([row.name for row in rows], {row.name for row in rows if row.kind == "baseline"})
 
 
 def suite_summary(claims: Iterable[Finding]) -> str:
@@ -125,6 +156,7 @@ def suite_summary(claims: Iterable[Finding]) -> str:
 def table_rows(part: SuitePart) -> list[TableRow]:
     """The rows of a part's table in words."""
     rows = []
+    scale = words.Scale.of(part.metric, max((abs(row.figure.estimate) for row in part.rows), default=0.0))
     for row in part.rows:
         known = row.published or {}
         published = [_figure(column, known[column.name]) for column in part.columns if column.name in known]
@@ -134,8 +166,7 @@ def table_rows(part: SuitePart) -> list[TableRow]:
         for column in part.columns:
             text = _figure(column, row.figures[column.name])
             if column.name == part.metric.name:
-                scale = words.Scale.of(part.metric, row.figure.estimate)
-                text += f" ({scale.interval(row.figure.low, row.figure.high)})"
+                text = f"{scale.value(row.figure.estimate)} ({scale.interval(row.figure.low, row.figure.high)})"
             figures.append(text)
         rows.append(
             TableRow(
@@ -158,10 +189,17 @@ def _figure(column: Column, value: float | None) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2g}"
 
 
-def suite_figure(record: Suite) -> Figure:
-    """One panel per comparison: each cell's figure with its interval, the published one hollow, baselines as lines."""
-    figure = new_figure(10.0, 3.4)
-    panels = figure.subplots(1, len(record.parts), squeeze=False)[0]
+def suite_figure(record: Suite, *, stacked: bool = False) -> Figure:
+    """One panel per comparison: each cell's figure with its interval, the published one hollow, baselines as lines.
+
+    Args:
+        record: of the experiment.
+        stacked: the panels below each other, for a narrow screen.
+    """
+    count = len(record.parts)
+    figure = new_figure(4.4, 2.9 * count) if stacked else new_figure(10.0, 3.4)
+    rows, columns = (count, 1) if stacked else (1, count)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, part in zip(panels, record.parts, strict=True):
         _panel(axes, part)
     return figure
@@ -171,8 +209,9 @@ def _panel(axes: Axes, part: SuitePart) -> None:
     metric = part.metric
     size = 100.0 if metric.percent else 1.0
     cells = [row for row in part.rows if row.kind != "baseline"]
+    styles = series_style([row.name for row in cells], ())
     for place, row in enumerate(cells):
-        colour = COLOURS[place % len(COLOURS)]
+        colour = COLOURS[styles[row.name]]
         value, low, high = size * row.figure.estimate, size * row.figure.low, size * row.figure.high
         axes.plot([low, high], [place, place], color=colour, linewidth=5, alpha=0.35, solid_capstyle="round")
         axes.plot([value], [place], "o", color=colour, markersize=9)
@@ -183,7 +222,19 @@ def _panel(axes: Axes, part: SuitePart) -> None:
     for row in baselines[:1]:
         at = size * row.figure.estimate
         axes.axvline(at, color=BASELINE, linestyle=(0, (4, 3)), linewidth=1.2)
-        axes.text(at, -0.62, f" {escaped(row.title)}", color=MUTED, fontsize=8, va="center", ha=_side(axes, at))
+        side = _side(axes, at)
+        axes.annotate(
+            escaped(row.title),
+            (at, -0.62),
+            xytext=(-4 if side == "right" else 4, 0),
+            textcoords="offset points",
+            color=MUTED,
+            fontsize=8,
+            va="center",
+            ha=side,
+        )
+    if metric.percent:
+        keep_shares(axes, "x")
     axes.set_yticks(range(len(cells)), [escaped(row.title) for row in cells])
     axes.set_ylim(len(cells) - 0.5, -0.85)
     axes.set_facecolor("none")

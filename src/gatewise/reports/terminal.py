@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["print_changes", "print_comparison"]
 
-_NAME_WIDTH = 24
+_NAME_WIDTH = 28
 _FAILURES = 5
 
 

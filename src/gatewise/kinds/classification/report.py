@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gatewise import words
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
 from gatewise.errors import RunError
@@ -17,6 +18,8 @@ from gatewise.record import Comparison, ModelEntry, Run, part_from
 __all__ = ["check", "figures", "notes", "sections"]
 
 _WIDEST_MATRIX = 12
+_ROOMY_MATRIX = 4
+_FIRST_MATRICES = 3
 _FIRST_EXAMPLES = 5
 _HOME = Path(__file__).parent
 
@@ -104,9 +107,17 @@ def sections(page: Page) -> Sequence[Markup]:
     """What gets mistaken for what, and the examples that are confidently wrong."""
     labels = _data(page).label_names
     examples = _examples(page, labels)
+    matrices = _matrices(page, labels)
+    # a model that makes no mistake needs no table of them
+    wrong = [matrix for matrix in matrices if matrix["mistakes"]]
+    dense = len(labels) > _ROOMY_MATRIX
     values = {
         "page": page,
-        "matrices": _matrices(page, labels),
+        "labels": labels,
+        "matrices": wrong,
+        "flawless": words.join([matrix["title"] for matrix in matrices if not matrix["mistakes"]] or [""]),
+        "dense": dense and len(labels) <= _WIDEST_MATRIX,
+        "shown": _FIRST_MATRICES if dense else len(wrong),
         "first_examples": examples[:_FIRST_EXAMPLES],
         "other_examples": examples[_FIRST_EXAMPLES:],
     }
@@ -156,7 +167,6 @@ def _matrix(
     return {
         "title": model.title,
         "style": style,
-        "labels": labels,
         "rows": rows if size <= _WIDEST_MATRIX else None,
         "mistakes": [mistake for mistake in reversed(mistakes) if mistake[0]][:10],
     }

@@ -15,6 +15,7 @@ __all__ = ["fans"]
 _FANS = 3
 _PAST = 96
 _FUTURE = 192
+_TIMES = 12
 
 
 def fans(
@@ -33,7 +34,8 @@ def fans(
 
     Returns:
         Entries with ``series``, ``target``, ``origin`` (time of the last known step), ``past``, ``truth``,
-        ``forecast`` and ``quantiles`` (by probability).
+        ``forecast``, ``quantiles`` (by probability) and, where rows have times, ``times`` of some steps, by their
+        number after the last known one.
     """
     count = len(windows.origins)
     shown = min(_FANS, count)
@@ -53,9 +55,20 @@ def fans(
                 "truth": _short(truth[place, :_FUTURE, 0]),
                 "forecast": _short(forecasts[row, :_FUTURE, 0]),
                 "quantiles": {f"{level:g}": _short(each[row, :_FUTURE, 0]) for level, each in quantiles.items()},
+                "times": _times(series.times, int(picked.origins[place]), past.shape[1], truth.shape[1]),
             }
         )
     return found
+
+
+def _times(times: npt.NDArray[Any], origin: int, lookback: int, horizon: int) -> dict[str, str]:
+    """The times of some steps about a row, equally far apart, for the axis of a picture."""
+    if not np.issubdtype(times.dtype, np.datetime64):
+        return {}
+    first, last = 1 - min(_PAST, lookback), min(_FUTURE, horizon)
+    apart = max(1, (last - first) // _TIMES)
+    steps = [step for step in range(first - first % -apart, last + 1, apart) if 0 <= origin + step < len(times)]
+    return {str(step): str(times[origin + step]) for step in steps}
 
 
 def _short(values: npt.NDArray[np.float64]) -> list[float]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gatewise import words
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
-from gatewise.kinds.forecasting.fans import Fan, fan_chart, time_words
+from gatewise.kinds.forecasting.fans import Fan, fan_chart, fan_title
 from gatewise.record import Comparison, Run, part_from
 
 __all__ = ["check", "figures", "sections"]
@@ -72,7 +72,7 @@ def sections(page: Page) -> Sequence[Markup]:
         "page": page,
         "fans": _fans(page),
         "horizon": _horizon(page, tests),
-        "levels": [words.percent(float(level), 0) for level in levels],
+        "levels": [(f"should be {words.percent(float(level), 0)}", False) for level in levels],
         "coverage": _coverage(tests, levels),
     }
     return [render(Path(__file__).parent, "section.html", **values)]
@@ -89,23 +89,25 @@ def _fans(page: Page) -> dict[str, Any] | None:
         if model.is_baseline or not kept.fans:
             continue
         style = page.styles[model.name]
-        pictures = [
-            (f"{fan.series}, {fan.target}, from {time_words(fan.origin)}", fan_chart(fan, style)) for fan in kept.fans
-        ]
-        return {"title": model.title, "pictures": pictures}
+        pictures = [(fan_title(fan), fan_chart(fan, style)) for fan in kept.fans]
+        begin = "the beginning of the forecast" if kept.fans[0].times else "step 0"
+        return {"title": model.title, "pictures": pictures, "begin": begin}
     return None
 
 
 def _horizon(page: Page, tests: Mapping[str, Sequence[_Test]]) -> dict[str, Any]:
-    """The error at every step of the horizon, mean over seeds."""
+    """The error at every step of a horizon of several, mean over seeds."""
     by_step = {name: _mean_rows([test.by_horizon for test in found]) for name, found in tests.items()}
     known = {name: row for name, row in by_step.items() if row}
-    shown = _chosen(max((len(row) for row in known.values()), default=0))
+    horizon = max((len(row) for row in known.values()), default=0)
+    shown = _chosen(horizon)
     return {
-        "steps": [step + 1 for step in shown],
+        "caption": f"Test {page.scale.title} at each step of the horizon",
+        "heads": [(f"{step + 1:,}", False) for step in shown],
         "rows": [
             (name, [page.scale.value(row[step]) if step < len(row) else "–" for step in shown])
             for name, row in known.items()
+            if horizon > 1
         ],
     }
 

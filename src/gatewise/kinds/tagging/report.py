@@ -116,10 +116,13 @@ def sections(page: Page) -> Sequence[Markup]:
     data = part_from(page.comparison.data.details, _Data, place="the record", at="data.details")
     tests = {model.name: [_part(run, "test", _Test) for run in model.runs] for model in page.models}
     sentences = _sentences(page, data.scheme)
+    mistakes = [(model, _mistakes(tests[model.name])) for model in page.models]
+    counted = any(test.mistakes for found in tests.values() for test in found)
     values = {
         "page": page,
         "types": _types(data, tests),
-        "mistakes": [(model, _mistakes(tests[model.name])) for model in page.models],
+        "mistakes": [(model, rows) for model, rows in mistakes if rows],
+        "flawless": words.join([model.title for model, rows in mistakes if not rows and counted] or [""]),
         "first": sentences[:_FIRST],
         "others": sentences[_FIRST:],
     }
@@ -151,7 +154,8 @@ def _types(data: _Data, tests: Mapping[str, Sequence[_Test]]) -> dict[str, Any] 
         rows.append((name, cells))
     first = next((test for found in tests.values() for test in found), None)
     counts = [first.types[kind].true if first is not None and kind in first.types else 0 for kind in data.types]
-    return {"names": data.types, "counts": counts, "rows": rows}
+    rows.append(("spans in the test part", [f"{count:,}" for count in counts]))
+    return {"heads": [(name, False) for name in data.types], "rows": rows}
 
 
 def _mistakes(tests: Sequence[_Test]) -> list[tuple[str, str, str, int]]:
