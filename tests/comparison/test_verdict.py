@@ -191,9 +191,11 @@ def test_few_seeds_are_said(seeds: int, words: str | None) -> None:
     ("needed", "seeds", "words"),
     [
         (12, 3, "(about 12 seeds would detect"),
-        (2, 3, "(a few more seeds would detect"),
+        (2, 3, "(more than 3 seeds would detect"),
+        (170, 3, "(more than 100 seeds would detect"),
         (None, 3, "(more test examples would decide it, more seeds alone would not)"),
-        (None, 1, "how many seeds would decide it is not known from one"),
+        (12, 2, "how many seeds would decide it cannot be said from two"),
+        (None, 1, "how many seeds would decide it cannot be said from one"),
     ],
 )
 def test_what_would_decide_is_said(needed: int | None, seeds: int, words: str) -> None:

@@ -149,7 +149,7 @@ def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
         "others": [row for row in rows if row not in first],
         "ticks": [(scale.signed(tick) if tick else "0", place(tick)) for tick in ticks],
         "margin": {"left": place(-margin), "width": round(place(margin) - place(-margin), 2)},
-        "margin_words": scale.gap(margin),
+        "margin_words": scale.margin(margin),
     }
 
 
