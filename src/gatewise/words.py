@@ -21,6 +21,7 @@ __all__ = [
     "points",
     "ratio",
     "sentence",
+    "share",
     "singular",
     "size",
     "units",
@@ -35,6 +36,16 @@ def percent(share: float, digits: int = 1) -> str:
         ('88.6 %', '50 %')
     """
     return f"{100 * share:.{digits}f} %"
+
+
+def share(value: float) -> str:
+    """A share that is above zero, and so never written as zero.
+
+    Example:
+        >>> share(0.168), share(0.0004)
+        ('16.8 %', 'less than 0.1 %')
+    """
+    return percent(value) if value >= 0.001 else "less than 0.1 %"
 
 
 def confidence(probability: float) -> str:

@@ -48,8 +48,8 @@ class Verdict:
         headline: who won, in one line.
         rule: id of the rule that the outcome follows, in docs/verdict.md; without a reach, the headline too.
         inputs: what that rule was applied to.
-        answers: by question: ``training``, ``reach``, ``quality``, ``baseline``, ``speed``, ``size``, ``undecided``, each
-            where it applies.
+        answers: by question: ``training``, ``reach``, ``quality``, ``baseline``, ``speed``, ``size``, ``undecided``,
+            each where it applies.
         caveats: what they cannot say.
         leaders: the cells that lead: one, or those that do not differ from the best.
         recommended: name of the model to take; None: none.

@@ -177,7 +177,7 @@ def _head(name: str, head: str, record: Comparison) -> str:
         return head
     targets = {found.target for model in record.models if (found := model.cost.time_to_target) is not None}
     target = targets.pop() if len(targets) == 1 else None
-    return head if target is None else f"to {scale_of(record).value(target)} validated"
+    return head if target is None else f"until {scale_of(record).value(target)} on validation"
 
 
 def _further_names(record: Comparison) -> list[str]:

@@ -270,7 +270,7 @@ def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: b
 
 def _chance(found: Range, facts: Facts) -> str:
     """Why a difference whose interval leaves out zero is not called one: only p values are corrected for all pairs."""
-    return f", no more than chance gives among {facts.pairs} pairs" if found.low > 0 or found.high < 0 else ""
+    return f", no more than chance gives among {plural(facts.pairs, 'pair')}" if found.low > 0 or found.high < 0 else ""
 
 
 def _time_beside(best: ModelFigures, other: ModelFigures) -> str:
@@ -308,7 +308,7 @@ def _each_gives_up(facts: Facts, models: Sequence[ModelFigures]) -> list[str]:
 
 
 def _worse(facts: Facts, model: ModelFigures) -> str:
-    return f"{facts.scale.gap(facts.gain(facts.cells[0], model))} worse"
+    return f"{facts.scale.margin(abs(facts.gain(facts.cells[0], model)))} worse"
 
 
 def _doubt(facts: Facts, model: ModelFigures) -> str:
@@ -321,7 +321,7 @@ def _none_found(facts: Facts, model: ModelFigures) -> bool:
 
 
 def _size(model: ModelFigures) -> str:
-    words = f"{count(model.parameters)} parameters"
+    words = f"{count(model.parameters)} parameter{'' if model.parameters == 1 else 's'}"
     return words if model.file_bytes is None else f"{words}, {bytes_in_words(model.file_bytes)} on disk"
 
 

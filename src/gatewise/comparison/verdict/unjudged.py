@@ -49,7 +49,8 @@ def unlearned(facts: Facts, words: str, value: float) -> str:
     reached = f"{scale.value(best.figure.estimate)} ({_interval(best.figure, scale)})"
     which = f"the best, {best.title}, reaches {reached}" if len(facts.cells) > 1 else f"{best.title} reaches {reached}"
     advice = f"Train longer, for example with --epochs {_more(epochs)}, or on more data" if epochs else "Train longer"
-    return f"Not judged: no cell is shown to be better than {words}, which reaches {scale.value(value)}; {which}. {advice}."
+    start = f"Not judged: no cell is shown to be better than {words}, which reaches {scale.value(value)}"
+    return f"{start}; {which}. {advice}."
 
 
 def baseline_so_far(facts: Facts) -> str:
