@@ -106,7 +106,8 @@ class ComparisonDisplay:
         self.say(f"Data: {dataset.source}")
         sizes = dataset.sizes
         self.say(
-            f"{words.plural(sizes['train'], 'example')} to learn from, {sizes['validation']:,} to validate, {sizes['test']:,} to test"
+            f"{words.plural(sizes['train'], 'example')} to learn from, "
+            f"{sizes['validation']:,} to validate, {sizes['test']:,} to test"
         )
         self.say(f"Test part: {dataset.split_note}")
         for note in dataset.notes:
