@@ -267,7 +267,7 @@ def test_seeds_needed_are_those_of_the_corrected_test() -> None:
     """No pair that was not found different is said to need as few seeds as it had, or fewer than at its own level."""
     generator = np.random.default_rng(4)
     seen = 0
-    for _ in range(25):
+    for _ in range(3):
         hard = generator.random(400)
         tables = {
             f"cell{number}": (hard + generator.normal(0, 0.02, (3, 1)) + 0.006 * number < 0.8).astype(float)
@@ -286,4 +286,4 @@ def test_seeds_needed_are_those_of_the_corrected_test() -> None:
             assert entry["seeds_needed"] > 3
             assert alone is not None and entry["seeds_needed"] >= alone
             assert entry["seeds_needed"] == max(4, found.seeds_needed(significance=0.05 / open_pairs) or 0)
-    assert seen > 50
+    assert seen > 5

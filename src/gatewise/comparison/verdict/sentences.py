@@ -222,7 +222,7 @@ def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
     """No model is clearly better than knowing nothing."""
     return (
         f"No model is clearly better than {words}, which reaches {scale.value(value)}; the best, {best.title}, "
-        f"reaches {_value(best, scale)} ({_interval(best.figure, scale)}). Longer training or more data might change that."
+        f"reaches {_value(best, scale)} ({_interval(best.figure, scale)}). Train longer or on more data."
     )
 
 
