@@ -1,6 +1,6 @@
 """Whether the defaults fit small data: a GRU on few and many texts, for several amounts, rates and sizes.
 
-    python benchmarks/amount.py --seeds 3 --rates 0.001 0.003 0.006 --hidden 32 128        # the table of docs/training.md
+    python benchmarks/amount.py --seeds 3 --rates 0.001 0.003 0.006 --hidden 32 128      # the table of docs/training.md
     python benchmarks/amount.py --seeds 2 --steps 300 1100 2500 --embeddings random
 
 Texts: film verdicts (``rotten-tomatoes``), and German captions of Multi30k (``multi30k`` in the cache folder), labelled

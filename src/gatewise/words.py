@@ -18,11 +18,15 @@ __all__ = [
     "number",
     "p_value",
     "percent",
+    "plural",
     "points",
     "ratio",
     "sentence",
+    "share",
+    "singular",
     "size",
     "unbroken",
+    "units",
 ]
 _UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ns|µs|ms|s|min|h|B|kB|MB|GB|k|M|points?)(?![A-Za-z]))")
 
@@ -35,6 +39,16 @@ def percent(share: float, digits: int = 1) -> str:
         ('88.6 %', '50 %')
     """
     return f"{100 * share:.{digits}f} %"
+
+
+def share(value: float) -> str:
+    """A share that is above zero, and so never written as zero.
+
+    Example:
+        >>> share(0.168), share(0.0004)
+        ('16.8 %', 'less than 0.1 %')
+    """
+    return percent(value) if value >= 0.001 else "less than 0.1 %"
 
 
 def confidence(probability: float) -> str:
@@ -237,6 +251,17 @@ class Scale:
         """The size of a difference, with its unit."""
         return self.plain(abs(value)) + (" points" if self.percent else "")
 
+    def margin(self, value: float) -> str:
+        """A margin with its unit, never written as zero.
+
+        Example:
+            >>> Scale("error", False, False, 3).margin(0.00012), Scale("accuracy", True, True, 1).margin(0.005)
+            ('0.00012', '0.5 points')
+        """
+        if value and not self.plain(value).strip("0.,"):
+            return f"{100 * value if self.percent else value:.2g}" + (" points" if self.percent else "")
+        return self.gap(value)
+
     def signed(self, value: float) -> str:
         """A difference with its sign."""
         text = self.plain(value)
@@ -247,6 +272,58 @@ class Scale:
         if signed:
             return f"{self.signed(low)} to {self.signed(high)}"
         return f"{self.plain(low)}–{self.plain(high)}"
+
+
+_IRREGULAR = {"epoch": "epochs", "series": "series"}
+
+
+def plural(number: float, word: str, several: str | None = None) -> str:
+    """A number with its noun, in the singular for one.
+
+    Args:
+        number: how many.
+        word: the noun in the singular.
+        several: its plural; None: with an s, or as grammar has it.
+
+    Example:
+        >>> plural(1, "seed"), plural(3, "seed"), plural(12_000, "step"), plural(2, "class"), plural(1, "series")
+        ('1 seed', '3 seeds', '12,000 steps', '2 classes', '1 series')
+        >>> plural(0, "query"), plural(1, "example of it", "examples of it")
+        ('0 queries', '1 example of it')
+    """
+    return f"{number:,} {word if number == 1 else several or _plural(word)}"
+
+
+def singular(word: str) -> str:
+    """The singular of a unit that is known in the plural, as ``texts`` of a kind of problem.
+
+    Example:
+        >>> singular("texts"), singular("series"), singular("classes"), singular("queries"), singular("glass")
+        ('text', 'series', 'class', 'query', 'glass')
+    """
+    if word in _IRREGULAR.values() or not word.endswith("s") or word.endswith("ss"):
+        return word
+    if word.endswith("ies"):
+        return f"{word[:-3]}y"
+    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
+
+
+def units(number: float, word: str) -> str:
+    """A number with its unit, which is known in the plural.
+
+    Example:
+        >>> units(1, "sentences"), units(2, "sentences")
+        ('1 sentence', '2 sentences')
+    """
+    return f"{number:,} {singular(word) if number == 1 else word}"
+
+
+def _plural(word: str) -> str:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
 
 
 def join(parts: Sequence[str], last: str = "and") -> str:

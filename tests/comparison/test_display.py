@@ -38,7 +38,7 @@ def test_plain_lines_for_a_pipe() -> None:
     for line in (
         "Plan: GRU, Bi-LSTM; 2 seeds each",
         "grid search, 2 trials per cell: hidden_size 64, 128",
-        "8 trainings in 2 processes, 1 thread each: about 2.0 h of training if none stops early",
+        "8 trainings in 2 processes, 1 thread each: about 2.0 h of training and validation if none stops early",
         "GRU: chosen among 2 trials: hidden_size 128",
         "bilstm-seed1: 31 k parameters, kernel fused",
         "[1/9] gru-seed0: validation accuracy 91.0 %, test accuracy 89.0 %, trained in 60 s",

@@ -18,6 +18,7 @@ COLUMNS: dict[str, Any] = {"text": "review", "label": "mood"}
 
 
 def budget(tmp_path: Path, **settings: Any) -> Budget:
+    tmp_path.mkdir(exist_ok=True)
     reviews = write_reviews(tmp_path / "reviews.csv")
     plan = make_plan(str(reviews), **{**COLUMNS, **SETTINGS, **settings})
     return Budget(plan, {None: kind_of(plan.task).load(plan.base().data)}, tmp_path, threads=1)
@@ -48,6 +49,27 @@ def test_epochs_take_the_same_time_and_are_decided_once(tmp_path: Path, monkeypa
     assert again.chosen("lstm", None, {})["epochs"] == 4
     (tmp_path / BUDGET_FILE).write_text("{")
     assert Budget(found.plan, found.datasets, tmp_path, threads=1).known["epoch_seconds"] == {}
+
+
+def test_a_search_leaves_the_sizes_equal(tmp_path: Path) -> None:
+    """Each cell chose its own width, and networks of 639 k and 755 k parameters were called matched."""
+    reviews = str(write_reviews(tmp_path / "reviews.csv"))
+    match: dict[str, Any] = {"match": "parameters", "search": "tpe", "trials": 2, **COLUMNS}
+    space = make_plan(reviews, cells=["gru", "rnn"], **match).search
+    assert space is not None and set(space.space) == {"learning_rate", "dropout"}
+    with pytest.raises(OptionError, match=r"decides the hidden sizes itself.*omit hidden_size in --grid"):
+        make_plan(reviews, cells=["gru", "rnn"], grid={"hidden_size": [8, 16]}, match="parameters", **COLUMNS)
+    found = budget(tmp_path, cells=["gru", "rnn"], match="parameters", hidden_size=24, grid={"dropout": [0.0, 0.2]})
+    found.check_search()
+    sizes = set()
+    for cell in ("gru", "rnn"):
+        for dropout in (0.0, 0.2):
+            chosen = found.chosen(cell, None, {"dropout": dropout})
+            sizes.add(found.parameters(found.plan.spec(cell, 0, chosen), None))
+    assert max(sizes) <= 1.02 * min(sizes)
+    found = budget(tmp_path / "layers", cells=["gru", "rnn"], match="parameters", grid={"num_layers": [1, 2]})
+    with pytest.raises(OptionError, match=r"does not go with a search over num_layers.*omit num_layers in --grid"):
+        found.check_search()
 
 
 def test_a_matched_comparison_is_carried_out(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from gatewise.comparison.verdict.changes import changes
+from gatewise.comparison.verdict.figures import difference_entries
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import RunError
 from gatewise.record import Comparison, Run, compact_json, comparison_from, plain
+from gatewise.statistics import Mean, paired_difference
 from made_up_comparison import (
     BASELINE,
     ENVIRONMENT,
@@ -259,3 +261,29 @@ def _build(
         created="2026-11-21T12:00:00+00:00",
         **further,
     )
+
+
+def test_seeds_needed_are_those_of_the_corrected_test() -> None:
+    """No pair that was not found different is said to need as few seeds as it had, or fewer than at its own level."""
+    generator = np.random.default_rng(4)
+    seen = 0
+    for _ in range(3):
+        hard = generator.random(400)
+        tables = {
+            f"cell{number}": (hard + generator.normal(0, 0.02, (3, 1)) + 0.006 * number < 0.8).astype(float)
+            for number in range(5)
+        }
+        accuracy = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
+        entries = difference_entries(tables, accuracy, [], margin=0.005)
+        for entry in entries:
+            if entry["differs"] or entry["seeds_needed"] is None:
+                continue
+            seen += 1
+            found = paired_difference(
+                tables[entry["first"]], tables[entry["second"]], np.random.default_rng(0), measure=accuracy
+            )
+            alone, open_pairs = found.seeds_needed(), sum(not each["differs"] for each in entries)
+            assert entry["seeds_needed"] > 3
+            assert alone is not None and entry["seeds_needed"] >= alone
+            assert entry["seeds_needed"] == max(4, found.seeds_needed(significance=0.05 / open_pairs) or 0)
+    assert seen > 5

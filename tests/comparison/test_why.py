@@ -36,6 +36,9 @@ WORLDS: dict[str, Callable[[], Comparison]] = {
     "a baseline alone": lambda: made_up_record({"baseline": 0.8}),
     "all failed": lambda: made_up_record({}, failed=["gru-seed0"]),
     "nothing learned": lambda: made_up_record({"baseline": 0.503, "gru": 0.501}, seeds=2),
+    "still improving": lambda: made_up_record(CELLS, seeds=3, rising=["lstm", "gru"]),
+    "no cell learned": lambda: made_up_record({"baseline": 0.8, "rnn": 0.5, "gru": 0.51}, seeds=3),
+    "one cell did not learn": lambda: made_up_record({"baseline": 0.6, "rnn": 0.5, "gru": 0.9}, seeds=3),
     "a forecast": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.02, "gru": 0.018}, windows=300),
     "no skill": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.03, "gru": 0.04}, windows=300),
     "a language model": lambda: made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 140.0}, tokens=400),
@@ -152,6 +155,18 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     tied = [others[cell["name"]] for cell in cells if cell is not best and not differs.get(cell["name"], True)]
     trivial = inputs.get("trivial")
     ends = [model["low"] if sign > 0 else -model["high"] for model in inputs["models"]]
+    low = [
+        cell for cell in cells if trivial is not None and (cell["low"] if sign > 0 else -cell["high"]) <= sign * trivial
+    ]
+    stopped = any(_stopped_early(runs, inputs) for runs in inputs.get("learning", {}).values())
+    if question == "training":
+        return "training-unfinished" if stopped else "training-unlearned" if low == cells else None
+    if question == "cell":
+        return rule if 0 < len(low) < len(cells) else None
+    if question == "outcome" and stopped:
+        return "outcome-unfinished"
+    if question == "baseline" and not inputs["judged"]:
+        return "baseline-so-far"
     nothing = trivial is not None and all(end <= sign * trivial for end in ends)
     if question == "nothing":
         return rule if nothing else None
@@ -169,11 +184,27 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         return "baseline-undecided" if not decided else "baseline-beaten" if ahead else "baseline-better"
     if nothing:
         return "outcome-nothing"
+    if low == cells:
+        return "outcome-unlearned"
     if baselines and not decided:
         return "outcome-undecided"
     if baselines and not ahead:
         return "outcome-baseline"
     return "outcome-tie" if tied else "outcome-cell"
+
+
+def _stopped_early(runs: list[dict[str, Any]], inputs: Mapping[str, Any]) -> bool:
+    """Whether at least half of a cell's runs were ended by their budget while they rose."""
+    rose = [
+        run
+        for run in runs
+        if run["stopped"] == "epochs"
+        and run["best_epoch"] > run["first_epoch"]
+        and run["gain"] > inputs["margin"]
+        and run["gain"] > 2 * run["noise"]
+        and run["share"] > 0.1
+    ]
+    return bool(runs) and len(rose) >= len(runs) / 2
 
 
 def _reaches(inputs: Mapping[str, Any]) -> bool:

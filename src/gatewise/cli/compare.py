@@ -130,4 +130,5 @@ def _compare(plan: Any, folder: Path, options: dict[str, Any], against: Path | N
     page = write_report(folder, changes=changed)
     screen.print()
     screen.print(f"Report: {page}", style="bold", soft_wrap=True, highlight=False)
+    screen.print(display.elapsed(), highlight=False)
     screen.print(f"Figures: {folder / 'comparison.json'}   Runs: {folder / 'runs'}", soft_wrap=True, highlight=False)

@@ -55,6 +55,7 @@ class ComparisonDisplay:
         self.first_shown = False
         self.begun = self.spoke = time.monotonic()
         self.estimate: float | None = None
+        self.planned = 0.0
         self._turn = threading.Lock()
 
     def __enter__(self) -> ComparisonDisplay:
@@ -71,6 +72,14 @@ class ComparisonDisplay:
         self.screen.print(line, style=style, markup=False, soft_wrap=self.live is None)
         self.spoke = time.monotonic()
 
+    def elapsed(self) -> str:
+        """How long it took since the data were read, and how often that is the plan's estimate."""
+        took = time.monotonic() - self.begun
+        said = f"Took {words.duration(took)} in all"
+        if not self.planned:
+            return f"{said}."
+        return f"{said}, {words.ratio(took / self.planned)} the plan's {words.duration(self.planned)}."
+
     def __call__(self, event: ComparisonEvent) -> None:
         """Show an event of the comparison; several threads may call this at the same time."""
         with self._turn:
@@ -86,7 +95,7 @@ class ComparisonDisplay:
                 self._tuned(event)
             elif isinstance(event, Measuring):
                 self.running.clear()
-                self.say(f"Measuring time, memory and reach of {_plural(event.runs, 'cell')}, each alone ...")
+                self.say(f"Measuring time, memory and reach of {words.plural(event.runs, 'cell')}, each alone ...")
             if self.live is not None:
                 self.live.update(self._table(), refresh=True)
 
@@ -100,7 +109,8 @@ class ComparisonDisplay:
         self.say(f"Data: {dataset.source}")
         sizes = dataset.sizes
         self.say(
-            f"{sizes['train']:,} examples to learn from, {sizes['validation']:,} to validate, {sizes['test']:,} to test"
+            f"{words.plural(sizes['train'], 'example')} to learn from, "
+            f"{sizes['validation']:,} to validate, {sizes['test']:,} to test"
         )
         self.say(f"Test part: {dataset.split_note}")
         for note in dataset.notes:
@@ -111,6 +121,7 @@ class ComparisonDisplay:
     def _planned(self, event: PlanReady) -> None:
         plan = event.plan
         self.jobs, self.estimate = event.jobs, event.seconds
+        self.planned = (event.seconds or 0.0) + event.measuring
         for line in plan_lines(plan, event):
             self.say(line)
         if len(plan.seeds) == 1:
@@ -180,7 +191,7 @@ class ComparisonDisplay:
     def _tuned(self, event: TuningDone) -> None:
         at = "" if event.point is None or self.plan is None or self.plan.axis is None else f" at {event.point}"
         chosen = ", ".join(f"{name} {_value(value)}" for name, value in event.settings.items())
-        self.say(f"{title_of(event.cell)}{at}: chosen among {_plural(event.trials, 'trial')}: {chosen}", "bold")
+        self.say(f"{title_of(event.cell)}{at}: chosen among {words.plural(event.trials, 'trial')}: {chosen}", "bold")
 
     def _table(self) -> RenderableType:
         from rich.console import Group
@@ -246,7 +257,7 @@ class ComparisonDisplay:
 def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     """The frozen plan as text: cells, search, seeds, and how long it takes."""
     cells = ", ".join(title_of(cell) for cell in plan.cells)
-    lines = [f"Plan: {cells}; {_plural(len(plan.seeds), 'seed')} each"]
+    lines = [f"Plan: {cells}; {words.plural(len(plan.seeds), 'seed')} each"]
     if plan.axis is not None:
         lines.append(f"  at {plan.axis.name} {', '.join(map(str, plan.axis.values))}")
     if plan.search is not None:
@@ -254,7 +265,7 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
             f"{name} {', '.join(map(_value, values)) if isinstance(values, tuple) else values}"
             for name, values in plan.search.space.items()
         )
-        tried = _plural(plan.search.trials, "trial")
+        tried = words.plural(plan.search.trials, "trial")
         lines.append(
             f"  settings chosen on the validation part, {plan.search.method} search, {tried} per cell: {space}"
         )
@@ -264,13 +275,16 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     elif plan.match == "time":
         lines.append("  the same training time, by number of epochs")
     if ready.epochs is not None:
-        epochs = _plural(ready.epochs, "epoch")
+        epochs = words.plural(ready.epochs, "epoch")
         lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train"
     if ready.seconds is not None:
-        took = f"about {words.duration(ready.seconds)} of training if none stops early"
-    threads = _plural(ready.threads, "thread")
-    lines.append(f"  {_plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
+        took = f"about {words.duration(ready.seconds)} of training and validation if none stops early"
+    threads = words.plural(ready.threads, "thread")
+    lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
+    if ready.measuring:
+        alone = f"about {words.duration(ready.measuring)} to measure each cell alone (--no-cost omits that)"
+        lines.append(f"  on top of that: {alone}; fitting the baselines, the test part and the report, not estimated")
     return lines
 
 
@@ -286,7 +300,3 @@ def _speed(status: TrialStatus) -> str:
 
 def _value(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from gatewise.words import plural
+
 __all__ = ["inspect"]
 
 _SHOWN = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -95,7 +97,8 @@ def _print(titles: dict[str, str], curves: dict[str, dict[str, Any]], screen: An
             )
     screen.print(table)
     first = next(iter(curves.values()))
+    read = plural(first["sequences"], "test sequence")
     screen.print(
-        f"Norm of d(last state)/d(input k steps back), {first['sequences']} test sequences, {first['estimator']}.",
+        f"Norm of d(last state)/d(input k steps back), {read}, {first['estimator']}.",
         highlight=False,
     )

@@ -68,7 +68,8 @@ class TrainingDisplay:
         self.say(f"Data: {dataset.source}")
         sizes = dataset.sizes
         self.say(
-            f"{sizes['train']:,} examples to learn from, {sizes['validation']:,} to validate, {sizes['test']:,} to test"
+            f"{words.plural(sizes['train'], 'example')} to learn from, "
+            f"{sizes['validation']:,} to validate, {sizes['test']:,} to test"
         )
         self.say(f"Test part: {dataset.split_note}")
         for note in dataset.notes:
@@ -96,7 +97,7 @@ class TrainingDisplay:
     def _started(self, event: RunStarted) -> None:
         self.epochs, self.unit, self.phase = event.epochs, event.unit, event.title
         kernel = event.kernel.get("implementation", "")
-        size = f"{words.count(event.parameters)} parameters, {event.steps_per_epoch} steps per epoch"
+        size = f"{words.count(event.parameters)} parameters, {words.plural(event.steps_per_epoch, 'step')} per epoch"
         line = f"{self.title}{self.phase}: {size}, kernel {kernel}"
         if event.resumed_from_epoch is not None:
             line += f", resumed in epoch {event.resumed_from_epoch}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gatewise.record.figures import Difference, Figure, Metric, Skill
-from gatewise.record.run import Cost, Failure, Kernel, Memory, Run
+from gatewise.record.run import Cost, Failure, Kernel, Learning, Memory, Run
 from gatewise.record.verdict import Verdict
 
 __all__ = [
@@ -78,6 +78,7 @@ class ModelEntry:
         skill: the fraction of a baseline's error that it saves, where the kind of problem asks for skill.
         memory: how far back the gradient reaches.
         details: what the kind of problem shows besides.
+        learning: how the training of each run ended, by its validation curve; empty for a baseline.
         runs: one per seed.
     """
 
@@ -95,6 +96,7 @@ class ModelEntry:
     skill: Skill | None = None
     memory: Memory | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    learning: tuple[Learning, ...] = ()
 
     @property
     def is_baseline(self) -> bool:

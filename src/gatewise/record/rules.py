@@ -11,6 +11,14 @@ RULES = {
         "No model's interval lies wholly on the better side of knowing nothing (always giving the most frequent "
         "answer of the training part)."
     ),
+    "outcome-unfinished": (
+        "At least one cell was still improving when its training was stopped: no cell is judged, and none is "
+        "recommended."
+    ),
+    "outcome-unlearned": (
+        "No cell's interval lies wholly on the better side of knowing nothing, though the best baseline's does: no "
+        "cell is judged, and none is recommended."
+    ),
     "outcome-baseline": (
         "The best baseline differs from the best cell and is better: the baseline is the model to take."
     ),
@@ -24,6 +32,15 @@ RULES = {
         "one."
     ),
     "outcome-cell": "One cell differs from all others: it is the model to take.",
+    "training-unfinished": (
+        "The cells that were still improving when their training was stopped: at least half of their runs (1) were "
+        "ended by their budget, not by patience; (2) have their best epoch in the last quarter of their learning; and "
+        "(3) became better in it on the validation part by more than the margin, by more than twice the noise of "
+        "that gain, and by more than a tenth of all that they learned."
+    ),
+    "training-unlearned": (
+        "No cell is still improving, and none has an interval that lies wholly on the better side of knowing nothing."
+    ),
     "reach": (
         "A cell reaches a point of the axis if there, and at every smaller one, it differs from the best baseline and "
         "has come at least half of the way from it to a perfect figure."
@@ -45,6 +62,10 @@ RULES = {
     "baseline-beaten": "The best cell differs from the best baseline and is better.",
     "baseline-better": "The best baseline differs from the best cell and is better.",
     "baseline-undecided": "The best cell and the best baseline do not differ.",
+    "baseline-so-far": (
+        "The cells are not judged: the sentence says how far the best one is from the best baseline, and draws no "
+        "conclusion."
+    ),
     "speed-fastest": "The cells with the least time per epoch; up to 5 % more counts as the same.",
     "speed-alike": (
         "All cells' times per epoch lie within 5 % of the least; the cells with the quickest streaming step are named, "
@@ -58,6 +79,9 @@ RULES = {
     ),
     "one-seed": "Each cell was trained with one seed: intervals are over test examples only.",
     "two-seeds": "Each cell was trained with two seeds, which say little about the spread between seeds.",
+    "cell-unlearned": (
+        "Some cells, but not all, have an interval that does not lie wholly on the better side of knowing nothing."
+    ),
     "different-kernels": "Cells, or the runs of one cell, ran on different kernels.",
 }
 """By the id that a record's sentence has as its ``rule``."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Cost", "Epoch", "Failure", "GradientNorms", "Kernel", "Memory", "Run", "TimeToTarget"]
+__all__ = ["Cost", "Epoch", "Failure", "GradientNorms", "Kernel", "Learning", "Memory", "Run", "TimeToTarget"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +132,34 @@ class Memory:
     estimator: str | None = None
     kernel: str | None = None
     stacks: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """How one training ended: what the last quarter of its learning brought on the validation part.
+
+    Attributes:
+        run: name of the run.
+        epochs: that were trained.
+        best_epoch: whose weights were kept.
+        stopped: ``epochs`` (all done) or ``patience`` (stopped early).
+        left: how far the best validation figure is from a perfect one.
+        first_epoch: the epoch after which the last quarter begins, counted by the sum of the learning rates; None after
+            a single epoch, as are the following.
+        gain: by how much the figure became better in it, in the metric's unit; negative where it became worse.
+        noise: standard error of the gain.
+        share: the gain as a fraction of all that was learned.
+    """
+
+    run: str
+    epochs: int
+    best_epoch: int
+    stopped: str
+    left: float
+    first_epoch: int | None = None
+    gain: float | None = None
+    noise: float | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

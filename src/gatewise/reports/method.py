@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gatewise import words
 from gatewise.record import Comparison
 from gatewise.reports.columns import scale_of
 
@@ -38,8 +39,9 @@ def _budget(record: Comparison) -> str:
     text += f"validation {record.metric.title} are kept."
     if record.tuning:
         cells = len({trial.cell for trial in record.tuning})
-        text += f" Settings were tuned for each cell on the validation part, {len(record.tuning)} trials for "
-        text += f"{cells} cell{'s' if cells > 1 else ''} in all, the same number for each; the best of each cell were "
+        trials = words.plural(len(record.tuning), "trial")
+        text += f" Settings were tuned for each cell on the validation part, {trials} for "
+        text += f"{words.plural(cells, 'cell')} in all, the same number for each; the best of each cell were "
         text += "then trained anew with fresh seeds."
     text += " The test part is looked at once, at the end."
     reasons = [(model.title, model.reason) for model in record.models if model.reason]

@@ -107,7 +107,7 @@ def render_page(record: Comparison, *, changes: Changes | None = None) -> str:
 def _opening(record: Comparison) -> list[str]:
     """The sentences under the headline: reach and quality, and the baseline's."""
     answers = record.verdict.answers
-    return [answers[name].sentence for name in ("reach", "quality", "baseline") if name in answers]
+    return [answers[name].sentence for name in ("training", "reach", "quality", "baseline") if name in answers]
 
 
 def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, Any]]:

@@ -151,7 +151,7 @@ def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
         "others": [row for row in rows if row not in first],
         "ticks": list(zip(_ticks(ticks, scale, signed=True), map(place, ticks), strict=True)),
         "margin": {"left": place(-margin), "width": round(place(margin) - place(-margin), 2)},
-        "margin_words": scale.gap(margin),
+        "margin_words": scale.margin(margin),
     }
 
 

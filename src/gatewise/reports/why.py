@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gatewise import words
@@ -78,8 +78,9 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
     if inputs.get("trivial") is not None:
         yield f"Knowing nothing reaches {scale.value(inputs['trivial'])}"
     if inputs.get("pairs"):
-        margin = scale.gap(inputs["margin"]) if scale.percent else f"{inputs['margin']:.3g}"
-        yield f"Margin {margin}; significance {inputs['significance']:g}"
+        yield f"Margin {scale.margin(inputs['margin'])}; significance {inputs['significance']:g}"
+    for cell, runs in inputs.get("learning", {}).items():
+        yield from _learning(titles.get(cell, cell), runs, scale)
     if "seeds" in inputs:
         yield f"Seeds: {inputs['seeds']}"
     for cell, kernels in inputs.get("kernels", {}).items():
@@ -91,10 +92,34 @@ def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str]
     found = "different" if pair["adjusted_p_value"] < significance else "not shown to be different"
     if pair["equivalent"]:
         found += ", shown to be the same within the margin"
-    interval = scale.interval(pair["low"], pair["high"], signed=True)
-    return (
-        f"{first} minus {second}: {scale.signed(pair['estimate'])} ({_level(pair)} {interval}), "
-        f"corrected p {words.p_value(pair['adjusted_p_value'])}: {found}"
+    low, high = pair["low"], pair["high"]
+    if scale.gain(pair["estimate"], 0.0) < 0:
+        first, second = second, first
+    if pair["estimate"] < 0:
+        low, high = -high, -low
+    lead = f"{first} ahead of {second} by {scale.gap(pair['estimate'])}"
+    interval = scale.interval(low, high, signed=low < 0)
+    p_value = words.p_value(pair["adjusted_p_value"])
+    return f"{lead} ({_level(pair)} {interval}), corrected p {p_value}: {found}"
+
+
+def _learning(title: str, runs: Sequence[Mapping[str, Any]], scale: words.Scale) -> Iterator[str]:
+    """How the training of a cell's runs ended, in a line; nothing where the record does not know."""
+    if not runs:
+        return
+    by_budget = sum(run["stopped"] == "epochs" for run in runs)
+    ended = f"{by_budget} of {words.plural(len(runs), 'run')} ended by the budget"
+    late = [run for run in runs if run["gain"] is not None]
+    if not late:
+        yield f"{title}: {ended}, after a single epoch"
+        return
+    gain, noise, share = (sum(run[name] for run in late) / len(late) for name in ("gain", "noise", "share"))
+    moved = f"{scale.gap(gain)} {'better' if gain >= 0 else 'worse'}"
+    best = words.join([str(run["best_epoch"]) for run in runs])
+    longest = max(run["epochs"] for run in runs)
+    yield (
+        f"{title}: {ended}, best epoch {best} of {longest}; in the last quarter of the learning "
+        f"{moved} on the validation part (noise {scale.gap(noise)}), {words.percent(share, 0)} of what was learned"
     )
 
 

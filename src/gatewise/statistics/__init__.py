@@ -19,6 +19,7 @@ from gatewise.statistics.differences import Difference, Equivalence, default_mar
 from gatewise.statistics.estimates import MEAN, Estimate, estimate_figure
 from gatewise.statistics.intervals import Interval, wilson_interval
 from gatewise.statistics.measure import Mean, Measure
+from gatewise.statistics.progress import Progress, late_progress, paired_error
 from gatewise.statistics.ratios import Ratio, SpanF1
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
 
@@ -33,6 +34,7 @@ __all__ = [
     "Interval",
     "Mean",
     "Measure",
+    "Progress",
     "Ratio",
     "SpanF1",
     "bca_reach",
@@ -40,9 +42,11 @@ __all__ = [
     "default_margin",
     "estimate_figure",
     "holm",
+    "late_progress",
     "long_run_variance",
     "mcnemar",
     "paired_difference",
+    "paired_error",
     "variance_components",
     "wilson_interval",
 ]

@@ -108,7 +108,7 @@ class Difference:
         """Seeds of each model with which a difference of this size would be found with the given probability.
 
         The examples stay the same; what differs between them stays too. A plain estimate from the present variance
-        components, which few seeds tell roughly.
+        components, which few seeds tell roughly. Where several pairs are tested, the level is that of the correction.
 
         Args:
             power: probability of finding it.
@@ -140,11 +140,20 @@ class Difference:
             low, high = (low, middle) if found(middle) else (middle, high)
         return high
 
-    def to_dict(self) -> dict[str, Any]:
-        """A flat dictionary, ready for JSON: the interval's parts and the fields, without the variance components."""
+    def to_dict(self, *, significance: float = 0.05) -> dict[str, Any]:
+        """A flat dictionary, ready for JSON: the interval's parts and the fields, without the variance components.
+
+        Args:
+            significance: of `seeds_needed`.
+        """
         fields = {name: value for name, value in asdict(self).items() if name not in ("interval", "components")}
         finite = self.degrees if math.isfinite(self.degrees) else None
-        return {**asdict(self.interval), **fields, "degrees": finite, "seeds_needed": self.seeds_needed()}
+        return {
+            **asdict(self.interval),
+            **fields,
+            "degrees": finite,
+            "seeds_needed": self.seeds_needed(significance=significance),
+        }
 
     def _error(self, side: str) -> float:
         """Standard error towards one side, from the interval's reach there."""

@@ -13,6 +13,11 @@ from gatewise.suites.articles import PUBLISHED, Claim, Part, articles_claims
 __all__ = ["judge", "suite_record"]
 
 _TIME_MARGIN = 0.05
+_NOT_JUDGED = {
+    "unfinished": "not judged: cells were still improving when training stopped",
+    "unlearned": "not judged: no cell is shown to be better than knowing nothing",
+    "nothing": "not judged: no model is shown to be better than knowing nothing",
+}
 
 
 def suite_record(parts: Mapping[str, tuple[Part, Comparison]], *, command: str, quick: bool) -> Suite:
@@ -73,7 +78,8 @@ def judge(claim: Claim, record: Comparison) -> Finding:
 
     Quality: by the comparison's paired difference, at its significance after correction for the number of pairs.
     Time: by the seconds of each cell's fastest epoch, which other programs disturb least; less than 5 % is undecided.
-    Size: by the number of parameters.
+    Size: by the number of parameters. Where the comparison does not judge its cells because they were not trained long
+    enough, claims on quality and time are ``untested``.
 
     Args:
         claim: what is said.
@@ -90,6 +96,8 @@ def judge(claim: Claim, record: Comparison) -> Finding:
     models = {model.name: model for model in record.models}
     if claim.better not in models or claim.worse not in models:
         return Finding(**entry, finding="untested", evidence="one of the two was not trained to the end")
+    if claim.about != "size" and record.verdict.outcome in _NOT_JUDGED:
+        return Finding(**entry, finding="untested", evidence=_NOT_JUDGED[record.verdict.outcome])
     if claim.about == "quality":
         return Finding(**entry, **_quality(claim, record))
     name = "seconds_per_epoch" if claim.about == "time" else "parameters"

@@ -206,7 +206,13 @@ def make_plan(
         for point in plan.points:
             plan.spec(cell, seed=0, point=point)
     first = plan.base().training.seed
-    chosen = _search(found, str(data), fixed, grid, search, trials, metric, tuning_seed=first + _TUNING_SEED)
+    chosen = _search(found, str(data), fixed, grid, search, trials, metric, match, tuning_seed=first + _TUNING_SEED)
+    if match == "parameters" and chosen is not None and "hidden_size" in chosen.space:
+        raise OptionError(
+            "--match parameters decides the hidden sizes itself, by the first cell's",
+            got="a search over hidden_size, after which every cell would have another number of parameters",
+            fix="omit hidden_size in --grid, and set the first cell's with --hidden-size",
+        )
     if match == "time" and (chosen is not None and "epochs" in chosen.space):
         raise OptionError("--match time decides the epochs itself", got="a grid of epochs", fix="omit epochs in --grid")
     _check_variants(names, found, chosen)
@@ -281,6 +287,7 @@ def _search(
     method: str | None,
     trials: int | None,
     metric: str | None,
+    match: str,
     *,
     tuning_seed: int,
 ) -> Search | None:
@@ -298,7 +305,8 @@ def _search(
     method = method or ("grid" if trials is None else "random")
     if given is None:
         known = setting_fields(task, "model") | setting_fields(task, "training")
-        given = {name: values for name, values in _DEFAULT_SPACE.items() if name in known and name not in settings}
+        fixed = {*settings, *(("hidden_size",) if match == "parameters" else ())}
+        given = {name: values for name, values in _DEFAULT_SPACE.items() if name in known and name not in fixed}
     space = read_space(task, data, given, settings)
     size = count_combinations(space)
     if method == "grid":

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gatewise.comparison.plan.grid import Range
 from gatewise.comparison.plan.plan import Plan, import_modules
 from gatewise.comparison.run.processes import processes
 from gatewise.comparison.run.worker import limited_threads, load_dataset
@@ -125,6 +126,27 @@ class Budget:
     def parameters(self, spec: RunSpec, point: Any) -> int:
         """Number of parameters of a network."""
         return int(self._cached("parameters", spec, point, lambda: _parameters(spec, self.datasets[point])))
+
+    def check_search(self) -> None:
+        """Refuse a search over what changes a network's size where the sizes are to be equal.
+
+        Each cell would choose another value of it, and the chosen networks would differ in size.
+
+        Raises:
+            OptionError: naming the setting.
+        """
+        search, point = self.plan.search, self.plan.points[-1]
+        if search is None or self.plan.match != "parameters":
+            return
+        for name, values in search.space.items():
+            ends = (values.low, values.high) if isinstance(values, Range) else values
+            sizes = {self.parameters(self.plan.spec(self.plan.cells[0], 0, {name: end}, point), point) for end in ends}
+            if len(sizes) > 1:
+                raise OptionError(
+                    f"--match parameters does not go with a search over {name}, which changes the size of the networks",
+                    got=f"{min(sizes):,} to {max(sizes):,} parameters",
+                    fix=f"omit {name} in --grid and give it one value, or use --match hidden",
+                )
 
     def _width(self, cell: str, point: Any, settings: Mapping[str, Any]) -> int:
         """The hidden size at which a cell comes nearest to the first cell's number of parameters."""

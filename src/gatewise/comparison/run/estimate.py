@@ -14,11 +14,17 @@ from gatewise.errors import TrainingError
 if TYPE_CHECKING:
     from gatewise.comparison.run.execution import ExecutionContext
 
-__all__ = ["estimate_seconds"]
+__all__ = ["estimate_seconds", "measuring_seconds"]
+
+_FORWARD = 1 / 3
+_MEASURED_ALONE = 12.0
 
 
 def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float | None:
-    """Seconds until all trials are trained, every one to its last epoch; None if nothing is left to train.
+    """Seconds until all trials are trained and validated, every one to its last epoch; None if nothing is left.
+
+    An example of the validation part counts as a third of one of the training part: a training step is a
+    forward pass and a backward one, which costs about two. Baselines, the test part and the report are not counted.
 
     A search is estimated from the cheapest and the dearest of its settings. Finished trials are left
     out, except those of a search, whose settings are not known beforehand.
@@ -53,6 +59,16 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
     return whole / jobs if whole else None
 
 
+def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
+    """Seconds to measure what every cell costs, each alone in a fresh process; of those not measured before.
+
+    Most of it is bounded by the clock: 3 s of streaming steps, 5 s of single examples, at most, and a process start.
+    """
+    kept = {place.name.split("-seed")[0] for place in (context.folder / "measurements").glob("*.cost.json")}
+    at = "" if plan.axis is None else f"-{plan.axis.name}{plan.points[-1]}"
+    return _MEASURED_ALONE * sum(f"{cell}{at}" not in kept for cell in plan.cells)
+
+
 def _end(plan: Plan, cell: str, point: Any, context: ExecutionContext, *, last: bool) -> dict[str, float]:
     """A training with the first or the last value of every setting of the search."""
     assert plan.search is not None
@@ -67,7 +83,10 @@ def _end(plan: Plan, cell: str, point: Any, context: ExecutionContext, *, last: 
 def _training(spec: Any, point: Any, context: ExecutionContext) -> dict[str, float]:
     """Seconds of each phase, the last one last."""
     try:
-        return context.budget.phase_seconds(spec, point)
+        phases = context.budget.phase_seconds(spec, point)
+        sizes = context.datasets[point].sizes
+        factor = 1 + _FORWARD * sizes["validation"] / max(1, sizes["train"])
+        return {name: factor * seconds for name, seconds in phases.items()}
     except TrainingError:
         # the trial itself will report the error
         return {}

@@ -44,12 +44,14 @@ class PlanReady:
     Attributes:
         plan: the plan.
         trainings: number of networks to train, at most.
-        seconds: how long it will take, estimated from a few measured steps of each cell; None: nothing left to train.
+        seconds: of training and validation if none stops early, estimated from a few measured steps of each cell; None:
+            nothing left to train.
         jobs: trials at the same time.
         threads: CPU threads of each.
         where: ``this process``, ``2 processes`` or the cluster's address.
         widths: the hidden size of each cell where the plan matches parameters; else empty.
         epochs: of each training, at most, where they are derived from the size of the data; else None.
+        measuring: seconds to measure what each cell costs, after the trials; 0 where that is omitted or done.
     """
 
     plan: Plan
@@ -60,6 +62,7 @@ class PlanReady:
     where: str
     widths: dict[str, int]
     epochs: int | None = None
+    measuring: float = 0.0
 
 
 @dataclass(frozen=True)

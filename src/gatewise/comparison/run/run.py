@@ -97,7 +97,8 @@ def run_plan(
         context = _execution_context(
             plan, kind, datasets, folder, code, threads, listener, metric, jobs=jobs, cluster=cluster, storage=storage
         )
-        listener(_ready(plan, context, jobs, cluster, yes=yes))
+        context.budget.check_search()
+        listener(_ready(plan, context, jobs, cluster, yes=yes, cost=cost))
         outcome = execute(plan, context)
         if cost:
             listener(Measuring(len(plan.cells)))
@@ -208,9 +209,11 @@ def _continued(
     return dataclasses.replace(plan, settings={**plan.settings, "threads": threads}), int(threads), code
 
 
-def _ready(plan: Plan, context: ExecutionContext, jobs: int, cluster: str | None, *, yes: bool) -> PlanReady:
+def _ready(
+    plan: Plan, context: ExecutionContext, jobs: int, cluster: str | None, *, yes: bool, cost: bool
+) -> PlanReady:
     """Freeze the plan and estimate its time."""
-    from gatewise.comparison.run.estimate import estimate_seconds
+    from gatewise.comparison.run.estimate import estimate_seconds, measuring_seconds
 
     point = plan.points[-1]
     keep_dataset(plan.task, plan.spec(plan.cells[0], 0, None, point).data, context.datasets[point])
@@ -232,7 +235,8 @@ def _ready(plan: Plan, context: ExecutionContext, jobs: int, cluster: str | None
         with contextlib.suppress(TrainingError):
             epochs = context.budget.epochs(plan.spec(plan.cells[0], plan.seeds[0], None, point), point)
     where = describe_place(jobs, cluster)
-    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs)
+    measuring = measuring_seconds(plan, context) if cost else 0.0
+    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs, measuring)
 
 
 def _record(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gatewise.comparison.verdict.training import unfinished
+from gatewise.record import Learning
 from gatewise.words import Scale
 
 __all__ = ["SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range"]
@@ -48,6 +50,8 @@ class ModelFigures:
         file_bytes: size of the model's files; None where it was not measured.
         kernels: what ran its recurrent layers.
         baseline: it is no recurrent network.
+        streams: whether it can run step by step; a network that reads from both ends cannot.
+        learning: how the training of each run ended.
     """
 
     name: str
@@ -60,6 +64,8 @@ class ModelFigures:
     file_bytes: float | None = None
     kernels: tuple[str, ...] = ()
     baseline: bool = False
+    streams: bool = True
+    learning: tuple[Learning, ...] = ()
 
     @property
     def time(self) -> float:
@@ -157,6 +163,21 @@ class Facts:
         return difference if self.scale.higher_is_better else difference.turned
 
     @property
+    def unfinished(self) -> tuple[ModelFigures, ...]:
+        """The cells whose training was stopped while they were still improving, the best first."""
+        return tuple(cell for cell in self.cells if unfinished(cell.learning, self.margin))
+
+    @property
+    def everyone(self) -> tuple[ModelFigures, ...]:
+        """The cells, and the best baseline if there is one."""
+        return self.cells if self.baseline is None else (*self.cells, self.baseline)
+
+    def beats(self, model: ModelFigures, trivial: float) -> bool:
+        """Whether a model's interval lies wholly on the better side of knowing nothing."""
+        worst = model.figure.low if self.scale.higher_is_better else model.figure.high
+        return self.scale.gain(worst, trivial) > 0
+
+    @property
     def pairs(self) -> int:
         """How many pairs were looked at."""
         return len(self.table) // 2
@@ -217,5 +238,4 @@ class Facts:
 
     def title(self, name: str) -> str:
         """A model's title inside a sentence, by its name."""
-        everyone = self.cells if self.baseline is None else (*self.cells, self.baseline)
-        return next((model.inside for model in everyone if model.name == name), name)
+        return next((model.inside for model in self.everyone if model.name == name), name)

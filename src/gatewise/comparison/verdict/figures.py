@@ -77,14 +77,19 @@ def difference_entries(
         paired_difference(tables[one], tables[two], _generator(f"{one} {two}"), measure=metric) for one, two in pairs
     ]
     adjusted = holm([difference.p_value for difference in found])
+    levels = _levels([difference.p_value for difference in found], adjusted)
     entries = []
-    for (one, two), difference, p_value in zip(pairs, found, adjusted, strict=True):
+    for (one, two), difference, p_value, level in zip(pairs, found, adjusted, levels, strict=True):
+        seeds = max(len(tables[one]), len(tables[two]))
+        entry = difference.to_dict(significance=level)
+        if entry["seeds_needed"] is not None and p_value >= SIGNIFICANCE:
+            entry["seeds_needed"] = max(entry["seeds_needed"], seeds + 1)
         equivalence = difference.equivalence(margin)
         entries.append(
             {
                 "first": one,
                 "second": two,
-                **difference.to_dict(),
+                **entry,
                 "adjusted_p_value": p_value,
                 "significance": SIGNIFICANCE,
                 "differs": p_value < SIGNIFICANCE,
@@ -94,6 +99,24 @@ def difference_entries(
             }
         )
     return entries
+
+
+def _levels(p_values: Sequence[float], adjusted: Sequence[float]) -> list[float]:
+    """The level at which Holm's correction tests each pair.
+
+    The k-th smallest p value of m is tested at 0.05 / (m - k + 1), the first that fails and all after it at the level
+    of that first one: with more seeds, too, each of them would have to be found before the others.
+
+    Example:
+        >>> [round(level, 3) for level in _levels([0.001, 0.04, 0.5], [0.003, 0.08, 0.5])]
+        [0.017, 0.025, 0.025]
+    """
+    open_pairs = sum(p_value >= SIGNIFICANCE for p_value in adjusted)
+    ranks = np.argsort(np.argsort(p_values, kind="stable"), kind="stable")
+    return [
+        SIGNIFICANCE / (open_pairs if corrected >= SIGNIFICANCE else len(p_values) - int(rank))
+        for rank, corrected in zip(ranks, adjusted, strict=True)
+    ]
 
 
 def _generator(words: str) -> np.random.Generator:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gatewise.comparison.verdict.facts import SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
+from gatewise.comparison.verdict.training import LEAST_NOISE, LEAST_SHARE
+from gatewise.record import Learning, part_from, plain
 from gatewise.words import Scale
 
-__all__ = ["facts_from", "inputs_of"]
+__all__ = ["facts_from", "inputs_of", "with_learning"]
 
 _INTERVAL = ("estimate", "low", "high", "level")
 
@@ -38,7 +40,7 @@ def inputs_of(
                 "title": model.title,
                 "baseline": model.baseline,
                 **{name: getattr(model.figure, name) for name in _INTERVAL},
-                **{name: getattr(model, name) for name in also},
+                **{name: plain(getattr(model, name)) for name in also},
             }
             for model in models
         ],
@@ -59,6 +61,12 @@ def inputs_of(
     }
 
 
+def with_learning(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and beside them how the training of every cell ended, with the limits that this is held against."""
+    learning = {cell.name: plain(cell.learning) for cell in facts.cells}
+    return {**inputs, "learning": learning, "late_share": LEAST_SHARE, "late_noise": LEAST_NOISE}
+
+
 def facts_from(inputs: Mapping[str, Any]) -> Facts:
     """The facts out of what `inputs_of` recorded of them."""
     models = [
@@ -72,6 +80,7 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
             parameters=entry.get("parameters"),
             kernels=tuple(entry.get("kernels", ())),
             baseline=entry["baseline"],
+            learning=_learning(inputs, entry["name"]),
         )
         for entry in inputs["models"]
     ]
@@ -88,6 +97,11 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
     ]
     scale = Scale(inputs["metric"], inputs["higher_is_better"], inputs["percent"], 1)
     return Facts.of(models, pairs, scale, inputs["margin"])
+
+
+def _learning(inputs: Mapping[str, Any], cell: str) -> tuple[Learning, ...]:
+    kept = inputs.get("learning", {}).get(cell, [])
+    return part_from(kept, tuple[Learning, ...], place="the verdict's inputs", at=f"learning.{cell}")
 
 
 def _range(entry: Mapping[str, Any]) -> Range:

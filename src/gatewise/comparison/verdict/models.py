@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 
 from gatewise.comparison.plan.titles import title_of
-from gatewise.record import Cost, Figure, ModelEntry, Run, Skill, TimeToTarget
+from gatewise.record import Cost, Figure, Learning, ModelEntry, Run, Skill, TimeToTarget
 
 __all__ = ["mean_cost", "mean_of", "model_entry", "with_skill"]
 
 
-def model_entry(name: str, runs: Sequence[Run], figure: Figure) -> ModelEntry:
+def model_entry(
+    name: str, runs: Sequence[Run], figure: Figure, learning: Mapping[str, Learning] | None = None
+) -> ModelEntry:
     """Bring the finished runs of one model together.
 
     Args:
         name: of the cell, its variant, or the baseline.
         runs: its finished runs, one per seed.
         figure: the metric on the test part with its interval.
+        learning: how the training of each run ended, by its name.
     """
     first = runs[0]
     per_epoch = [run.seconds_per_epoch for run in runs if run.seconds_per_epoch is not None]
@@ -43,6 +46,7 @@ def model_entry(name: str, runs: Sequence[Run], figure: Figure) -> ModelEntry:
         memory=next((run.memory for run in runs if run.memory is not None), None),
         details=next((run.details for run in runs if run.details), {}),
         kernel=first.kernel,
+        learning=tuple(learning[run.name] for run in runs if run.name in learning) if learning else (),
         runs=tuple(runs),
     )
 

@@ -14,6 +14,7 @@ from gatewise.comparison.verdict.axis import axis_entry
 from gatewise.comparison.verdict.facts import Range
 from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entry
 from gatewise.comparison.verdict.models import model_entry, with_skill
+from gatewise.comparison.verdict.training import learning_of
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide, with_reach
 from gatewise.errors import RunError
 from gatewise.record import (
@@ -93,8 +94,11 @@ def build_record(
     points = _points(plan, finished) if axis is not None else []
     shown = [run for run in finished if axis is None or run.point == points[-1]]
     tables = _tables(shown, contributions)
+    learning = learning_of(shown, contributions, measured, judgement, dataset.sizes["validation"])
     models = [
-        model_entry(cell, runs, part_from(plain(figure_entry(cell, tables[cell], measured)), Figure, place=_NEW))
+        model_entry(
+            cell, runs, part_from(plain(figure_entry(cell, tables[cell], measured)), Figure, place=_NEW), learning
+        )
         for cell, runs in _by_cell(shown).items()
     ]
     if judgement.skill:
@@ -245,6 +249,8 @@ def _figures(model: ModelEntry) -> ModelFigures:
         file_bytes=cost.file_bytes,
         kernels=tuple(sorted({run.kernel.implementation for run in model.runs})),
         baseline=model.is_baseline,
+        streams=cost.step_p50 is not None or cost.step_reason is None,
+        learning=model.learning,
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts, ModelFigures
-from gatewise.comparison.verdict.inputs import facts_from, inputs_of
+from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts
+from gatewise.comparison.verdict.inputs import facts_from, inputs_of, with_learning
 
 __all__ = ["Ruling", "Trivial", "apply_again", "reached"]
 
@@ -44,14 +44,18 @@ class Ruling:
 
 def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
     """What the comparison found, who leads, and which model to take."""
-    everyone = (*facts.cells, *(() if facts.baseline is None else (facts.baseline,)))
     among = [*facts.against_best, *facts.against_baseline]
-    inputs = inputs_of(facts, everyone, among, ("training_seconds", "seconds_per_epoch"))
+    inputs = inputs_of(facts, facts.everyone, among, ("training_seconds", "seconds_per_epoch"))
+    inputs = with_learning(facts, inputs)
     inputs["trivial"] = None if trivial is None else trivial.value
     if not facts.cells:
         return Ruling("outcome-failed", (), inputs)
-    if trivial is not None and all(_within(model, trivial.value, facts) for model in everyone):
+    if facts.unfinished:
+        return Ruling("outcome-unfinished", (), inputs)
+    if trivial is not None and all(not facts.beats(model, trivial.value) for model in facts.everyone):
         return Ruling("outcome-nothing", (), inputs)
+    if _unlearned(facts, trivial):
+        return Ruling("outcome-unlearned", (), inputs)
     best, baseline, leaders = facts.cells[0], facts.baseline, _names(facts.tied)
     if baseline is not None and not facts.between(best, baseline).differs:
         return Ruling("outcome-undecided", leaders, inputs, baseline.name)
@@ -61,11 +65,19 @@ def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
     return Ruling(rule, leaders, inputs, facts.cheapest(facts.tied).name)
 
 
+def training(facts: Facts, trivial: Trivial | None) -> Ruling | None:
+    """Which cells were not trained long enough to be judged. None: all were."""
+    inputs = with_learning(facts, inputs_of(facts, facts.cells))
+    inputs["trivial"] = None if trivial is None else trivial.value
+    if facts.unfinished:
+        return Ruling("training-unfinished", _names(facts.unfinished), inputs)
+    return Ruling("training-unlearned", _names(facts.cells), inputs) if _unlearned(facts, trivial) else None
+
+
 def nothing(facts: Facts, trivial: Trivial) -> Ruling:
     """No model is shown to be better than knowing nothing."""
-    everyone = (*facts.cells, *(() if facts.baseline is None else (facts.baseline,)))
-    inputs = {**inputs_of(facts, everyone), "trivial": trivial.value}
-    shown = [model.name for model in everyone if not _within(model, trivial.value, facts)]
+    inputs = {**inputs_of(facts, facts.everyone), "trivial": trivial.value}
+    shown = [model.name for model in facts.everyone if facts.beats(model, trivial.value)]
     return Ruling("nothing" if not shown else "", (facts.cells[0].name,), inputs)
 
 
@@ -81,12 +93,14 @@ def quality(facts: Facts) -> Ruling:
     return Ruling("quality-same" if same else "quality-tie", _names(tied), inputs)
 
 
-def baseline(facts: Facts) -> Ruling:
-    """Whether the best cell is better than the best baseline."""
+def baseline(facts: Facts, *, judged: bool = True) -> Ruling:
+    """Whether the best cell is better than the best baseline; of cells that are not judged, only how far it is."""
     best, other = facts.cells[0], facts.baseline
     assert other is not None
     pair = facts.between(best, other)
-    inputs = inputs_of(facts, (best, other), (pair,), ("training_seconds",))
+    inputs = {**inputs_of(facts, (best, other), (pair,), ("training_seconds",)), "judged": judged}
+    if not judged:
+        return Ruling("baseline-so-far", (other.name,), inputs)
     if not pair.differs:
         return Ruling("baseline-undecided", (other.name,), inputs)
     if facts.gain(best, other) < 0:
@@ -98,7 +112,7 @@ def speed(facts: Facts) -> Ruling | None:
     """Which cells train fastest; where all train alike, which have the quickest step. None: one cell alone."""
     if len(facts.cells) < 2:
         return None
-    also = ("seconds_per_epoch", "training_seconds", "step_seconds")
+    also = ("seconds_per_epoch", "training_seconds", "step_seconds", "streams")
     fastest, others = facts.least(lambda cell: cell.time)
     inputs = inputs_of(facts, facts.cells, facts.against_best if others else (), also)
     if others:
@@ -121,8 +135,7 @@ def undecided(facts: Facts) -> Ruling | None:
     pairs = facts.undecided()
     if not pairs:
         return None
-    everyone = (*facts.cells, *(() if facts.baseline is None else (facts.baseline,)))
-    inputs = inputs_of(facts, everyone, facts.decisive)
+    inputs = inputs_of(facts, facts.everyone, facts.decisive)
     return Ruling(
         "undecided", tuple(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second))), inputs
     )
@@ -158,7 +171,7 @@ def reached(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def caveats(facts: Facts, seeds: int) -> list[Ruling]:
+def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None) -> list[Ruling]:
     """What the figures cannot say."""
     found = []
     counted = {"seeds": seeds, "cells": [cell.name for cell in facts.cells]}
@@ -166,6 +179,10 @@ def caveats(facts: Facts, seeds: int) -> list[Ruling]:
         found.append(Ruling("one-seed", (), counted))
     if seeds == 2:
         found.append(Ruling("two-seeds", (), counted))
+    low = _not_above(facts, trivial)
+    if trivial is not None and low and len(low) < len(facts.cells):
+        inputs = {**inputs_of(facts, facts.cells), "trivial": trivial.value}
+        found.append(Ruling("cell-unlearned", low, inputs))
     kernels = {"kernels": {cell.name: list(cell.kernels) for cell in facts.cells}}
     if _kernels_differ(kernels):
         found.append(Ruling("different-kernels", (), kernels))
@@ -191,18 +208,24 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
     question = rule.split("-")[0]
     simple: dict[str, Callable[[Facts], Ruling | None]] = {
         "quality": quality,
-        "baseline": baseline,
         "speed": speed,
         "size": size,
         "undecided": undecided,
     }
     if question in simple:
         return simple[question](facts_from(inputs))
+    if question == "baseline":
+        return baseline(facts_from(inputs), judged=inputs.get("judged", True))
     if rule == "reach":
         return reach(inputs)
-    if question in ("outcome", "nothing"):
+    if question in ("outcome", "nothing", "training", "cell"):
         trivial = None if inputs["trivial"] is None else Trivial("", inputs["trivial"])
         facts = facts_from(inputs)
+        if question == "training":
+            return training(facts, trivial)
+        if question == "cell":
+            low = _not_above(facts, trivial)
+            return Ruling(rule, low, inputs) if 0 < len(low) < len(facts.cells) else None
         return outcome(facts, trivial) if question == "outcome" or trivial is None else nothing(facts, trivial)
     holds = {
         "one-seed": lambda: inputs["seeds"] == 1 and bool(inputs["cells"]),
@@ -231,10 +254,14 @@ def _kernels_differ(inputs: Mapping[str, Any]) -> bool:
     return len(set(used)) > 1 or any(len(each) > 1 for each in used)
 
 
-def _within(model: ModelFigures, trivial: float, facts: Facts) -> bool:
-    """Whether a model's interval does not lie wholly on the better side of knowing nothing."""
-    worst = model.figure.low if facts.scale.higher_is_better else model.figure.high
-    return facts.scale.gain(worst, trivial) <= 0
+def _not_above(facts: Facts, trivial: Trivial | None) -> tuple[str, ...]:
+    """The cells that are not shown to be better than knowing nothing."""
+    return () if trivial is None else _names(cell for cell in facts.cells if not facts.beats(cell, trivial.value))
+
+
+def _unlearned(facts: Facts, trivial: Trivial | None) -> bool:
+    """Whether that is true of every cell."""
+    return bool(facts.cells) and len(_not_above(facts, trivial)) == len(facts.cells)
 
 
 def _names(models: Any) -> tuple[str, ...]:

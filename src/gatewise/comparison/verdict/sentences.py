@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gatewise.comparison.verdict.facts import SAME_COST, Facts, ModelFigures, Range
-from gatewise.words import Scale, count, duration, join, ratio
+from gatewise.words import Scale, count, duration, join, plural, ratio
 from gatewise.words import size as bytes_in_words
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 _NAMED = 3
+_SEEDS_THAT_TELL = 3
+_MOST_SEEDS = 100
 
 
 def headline(facts: Facts) -> str:
@@ -37,7 +39,7 @@ def headline(facts: Facts) -> str:
         return f"{best.title} has the {scale.best} {scale.title}: {value}, {_gap(facts, best, second)} {second.title}"
     names = join([model.title for model in tied]) if len(tied) <= _NAMED else f"The best {len(tied)} cells"
     if all(facts.between(best, cell).equivalent for cell in tied[1:]):
-        return f"{names}: the same {scale.title} within {scale.gap(facts.margin)}"
+        return f"{names}: the same {scale.title} within {scale.margin(facts.margin)}"
     return f"{names}: no difference found in {scale.title}"
 
 
@@ -53,7 +55,8 @@ def quality(facts: Facts, rule: str, *, advise: bool) -> str:
 def _leader(facts: Facts) -> str:
     scale, best, behind = facts.scale, facts.cells[0], facts.behind
     start = f"{best.title} has the {scale.best} {scale.title}, {_value(best, scale)} ({_interval(best.figure, scale)})"
-    ahead = [f"{_gap(facts, best, cell)} {cell.title} ({_gain(facts, best, cell)})" for cell in behind[:_NAMED]]
+    ahead = [f"{_gap(facts, best, cell)} {cell.title}" for cell in behind[:_NAMED]]
+    ahead[0] += f" ({_gain(facts, best, behind[0])})"
     if len(behind) > _NAMED:
         ahead.append(f"more ahead of {len(behind) - _NAMED} others")
     return f"{start}: {join(ahead)}{_time_beside(best, behind[0])}."
@@ -72,7 +75,7 @@ def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
     apart += _chance(found, facts)
     start = f"No difference found between {join(names)}: {apart}"
     if rule == "quality-same":
-        start = f"{join(names)} are the same within {scale.gap(facts.margin)}: {apart}"
+        start = f"{join(names)} are the same within {scale.margin(facts.margin)}: {apart}"
     if behind:
         verb = "are" if len(behind) > 1 else "is"
         start += f"; {join([cell.title for cell in behind])} {verb} behind {best.title}"
@@ -96,9 +99,10 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
     start = f"{other.title}, trained in {duration(other.training_seconds)}, reaches {_value(other, scale)}"
     if skill:
         start = f"{other.title} reaches {_of_metric(_value(other, scale), scale)}"
-    apart = f"({scale.signed(found.estimate)}{' points' if scale.percent else ''}, "
-    apart += f"{_interval(found, scale, signed=True)}{_chance(found, facts)})"
     if rule == "baseline-undecided":
+        lead, ahead = (found, best) if found.estimate > 0 else (found.turned, other)
+        apart = f"({ahead.inside} is {scale.gap(lead.estimate)} better, "
+        apart += f"{_interval(lead, scale, signed=True)}{_chance(found, facts)})"
         so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
         return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")
     gap = f"{scale.gap(found.estimate)} ({_gain(facts, best, other)})"
@@ -113,8 +117,8 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
     return _capital(sentence + ".")
 
 
-def speed(facts: Facts, rule: str) -> str:
-    """Which cell trains fastest and which answers fastest, and what that costs in quality."""
+def speed(facts: Facts, rule: str, *, judged: bool = True) -> str:
+    """Which cell trains fastest and which answers fastest, and what that costs in quality, if that is judged."""
     fastest, _ = facts.least(lambda cell: cell.time)
     slowest = max(facts.cells, key=lambda cell: cell.time)
     if rule == "speed-alike":
@@ -123,8 +127,9 @@ def speed(facts: Facts, rule: str) -> str:
         names = join([cell.title for cell in fastest])
         verb = "trains" if len(fastest) == 1 else "train"
         times = ratio(fastest[0].time / slowest.time)
-        start = f"{names} {verb} fastest, {duration(fastest[0].time)} per epoch, "
-        start += f"{times} {_possessive(slowest.title)} time{_gives_up(facts, fastest[0])}"
+        about = "" if len(fastest) == 1 else "about "
+        start = f"{names} {verb} fastest, {about}{duration(fastest[0].time)} per epoch, "
+        start += f"{times} {_possessive(slowest.title)} time{_gives_up(facts, fastest) if judged else ''}"
     steps, slower = facts.least(lambda cell: cell.step_seconds)
     if steps and slower:
         quickest = duration(steps[0].step_seconds)
@@ -132,13 +137,19 @@ def speed(facts: Facts, rule: str) -> str:
         names = join([cell.title for cell in steps])
         start += f"; a streaming step is quickest with {names} ({quickest}, {longest.title} "
         start += f"{duration(longest.step_seconds)})"
-    elif steps:
+    elif len(steps) == len(facts.cells):
         start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with each"
+    elif steps:
+        names = join([cell.title for cell in steps])
+        start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with {names}"
+    none = [cell.title for cell in facts.cells if not cell.streams]
+    if none:
+        start += f"; {join(none)}, which read{'s' if len(none) == 1 else ''} from both ends, cannot run step by step"
     return start + "."
 
 
-def size(facts: Facts, rule: str) -> str:
-    """Which cell is smallest, and what that costs in quality."""
+def size(facts: Facts, rule: str, *, judged: bool = True) -> str:
+    """Which cell is smallest, and what that costs in quality, if that is judged."""
     smallest, others = facts.least(lambda cell: cell.parameters)
     words = _size(min(smallest, key=lambda cell: cell.parameters or 0))
     if rule == "size-alike":
@@ -148,7 +159,7 @@ def size(facts: Facts, rule: str) -> str:
     if len(smallest) > 1:
         return f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)})."
     times = ratio((smallest[0].parameters or 0) / (largest.parameters or 1))
-    end = _gives_up(facts, smallest[0])
+    end = _gives_up(facts, smallest) if judged else ""
     return f"{names} {verb} smallest, {words}, {times} {_possessive(largest.title)} size{end}."
 
 
@@ -158,17 +169,23 @@ def undecided(facts: Facts, seeds: int) -> str:
     parts = []
     for pair in pairs[:_NAMED]:
         words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
-        if pair.seeds_needed is not None:
-            needed = f"about {pair.seeds_needed:,}" if pair.seeds_needed > seeds else "a few more"
-            words += f" ({needed} seeds would detect a difference of this size)"
-        elif seeds > 1:
+        if pair.seeds_needed is None and seeds >= _SEEDS_THAT_TELL:
             words += " (more test examples would decide it, more seeds alone would not)"
+        elif pair.seeds_needed is not None and seeds >= _SEEDS_THAT_TELL:
+            words += f" ({_needed(pair.seeds_needed, seeds)} would detect a difference of this size)"
         parts.append(words)
     if len(pairs) > _NAMED:
-        more = len(pairs) - _NAMED
-        parts.append(f"{more} more pair{'s' if more > 1 else ''}")
-    end = "" if seeds > 1 else "; how many seeds would decide it is not known from one"
+        parts.append(plural(len(pairs) - _NAMED, "more pair"))
+    known = {1: "one", 2: "two"}.get(seeds)
+    end = "" if known is None else f"; how many seeds would decide it cannot be said from {known}"
     return f"Undecided: {'; '.join(parts)}{end}."
+
+
+def _needed(seeds_needed: int, seeds: int) -> str:
+    """How many seeds a pair needs: never as few as it had, and no number where it would be a mere guess."""
+    if seeds_needed > _MOST_SEEDS:
+        return f"more than {_MOST_SEEDS} seeds"
+    return f"about {seeds_needed} seeds" if seeds_needed > seeds else f"more than {seeds} seeds"
 
 
 def reach(points: Mapping[str, float | None], titles: Mapping[str, str], axis: str) -> tuple[str, str]:
@@ -205,7 +222,7 @@ def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
     """No model is clearly better than knowing nothing."""
     return (
         f"No model is clearly better than {words}, which reaches {scale.value(value)}; the best, {best.title}, "
-        f"reaches {_value(best, scale)} ({_interval(best.figure, scale)})."
+        f"reaches {_value(best, scale)} ({_interval(best.figure, scale)}). Train longer or on more data."
     )
 
 
@@ -253,7 +270,7 @@ def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: b
 
 def _chance(found: Range, facts: Facts) -> str:
     """Why a difference whose interval leaves out zero is not called one: only p values are corrected for all pairs."""
-    return f", no more than chance gives among {facts.pairs} pairs" if found.low > 0 or found.high < 0 else ""
+    return f", no more than chance gives among {plural(facts.pairs, 'pair')}" if found.low > 0 or found.high < 0 else ""
 
 
 def _time_beside(best: ModelFigures, other: ModelFigures) -> str:
@@ -263,19 +280,48 @@ def _time_beside(best: ModelFigures, other: ModelFigures) -> str:
     return f"; it takes {ratio(times)} {_possessive(other.title)} time per epoch"
 
 
-def _gives_up(facts: Facts, model: ModelFigures) -> str:
-    """What a cheap model costs in quality: nothing, where it leads or no difference was found."""
-    best = facts.cells[0]
+def _gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
+    """What cheap models cost in quality, each of them: nothing, where one leads or no difference was found."""
+    best, scale = facts.cells[0], facts.scale
+    if len(models) > 1:
+        return f"; {join(_each_gives_up(facts, models))}"
+    (model,) = models
     if model is best:
         return ", and has the best figure too"
-    if not facts.between(best, model).differs and facts.gain(best, model) <= facts.margin:
-        return f", with no difference in {facts.scale.title} from {best.title} found"
-    doubt = "" if facts.between(best, model).differs else " (which may be chance)"
-    return f", but is {facts.scale.gap(facts.gain(best, model))} worse than {best.title}{doubt}"
+    if _none_found(facts, model):
+        return f", with no difference in {scale.title} from {best.title} found"
+    return f", but is {_worse(facts, model)} than {best.title}{_doubt(facts, model)}"
+
+
+def _each_gives_up(facts: Facts, models: Sequence[ModelFigures]) -> list[str]:
+    """The same of several models, each of which is named with what is true of it."""
+    best = facts.cells[0]
+    others = [model for model in models if model is not best]
+    close = [model.title for model in others if _none_found(facts, model)]
+    parts = [f"{best.title} has the best figure too"] if best in models else []
+    if close:
+        verb = "shows" if len(close) == 1 else "show"
+        parts.append(f"{join(close)} {verb} no difference in {facts.scale.title} from {best.title}")
+    for model in (model for model in others if not _none_found(facts, model)):
+        parts.append(f"{model.title} is {_worse(facts, model)} than {best.title}{_doubt(facts, model)}")
+    return parts
+
+
+def _worse(facts: Facts, model: ModelFigures) -> str:
+    return f"{facts.scale.margin(abs(facts.gain(facts.cells[0], model)))} worse"
+
+
+def _doubt(facts: Facts, model: ModelFigures) -> str:
+    return "" if facts.between(facts.cells[0], model).differs else " (which may be chance)"
+
+
+def _none_found(facts: Facts, model: ModelFigures) -> bool:
+    best = facts.cells[0]
+    return not facts.between(best, model).differs and facts.gain(best, model) <= facts.margin
 
 
 def _size(model: ModelFigures) -> str:
-    words = f"{count(model.parameters)} parameters"
+    words = f"{count(model.parameters)} parameter{'' if model.parameters == 1 else 's'}"
     return words if model.file_bytes is None else f"{words}, {bytes_in_words(model.file_bytes)} on disk"
 
 

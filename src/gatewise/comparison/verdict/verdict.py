@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gatewise.comparison.verdict import rules
+from gatewise.comparison.verdict import rules, unjudged
 from gatewise.comparison.verdict import sentences as say
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts, ModelFigures, Pair
 from gatewise.comparison.verdict.rules import Ruling, Trivial
@@ -25,7 +25,7 @@ def decide(
     trivial: Trivial | None = None,
     skill: bool = False,
 ) -> Verdict:
-    """Draw the verdict.
+    """Draw the verdict; cells that were not trained long enough are not judged.
 
     Args:
         models: all that were compared, the baselines among them.
@@ -58,8 +58,8 @@ def decide(
         rule=found.rule,
         inputs=found.inputs,
         caveats=tuple(
-            Caveat(sentence=say.caveat(facts, ruling.rule), rule=ruling.rule, inputs=ruling.inputs)
-            for ruling in rules.caveats(facts, seeds)
+            Caveat(sentence=_caveat(facts, ruling, trivial), rule=ruling.rule, inputs=ruling.inputs)
+            for ruling in rules.caveats(facts, seeds, trivial)
         ),
         leaders=found.models,
         recommended=found.recommended,
@@ -69,6 +69,9 @@ def decide(
     if verdict.outcome == "nothing" and trivial is not None:
         sentence = say.nothing(facts.cells[0], trivial.words, trivial.value, scale)
         return replace(verdict, answers={"quality": _answer(rules.nothing(facts, trivial), sentence)})
+    training = rules.training(facts, trivial)
+    if training is not None:
+        return replace(verdict, answers=_answers_so_far(facts, training, trivial))
     pairs_left = tuple((pair.first, pair.second) for pair in facts.undecided())
     return replace(verdict, undecided=pairs_left, answers=_answers(facts, verdict, skill=skill, seeds=seeds))
 
@@ -90,6 +93,27 @@ def _answers(facts: Facts, verdict: Verdict, *, skill: bool, seeds: int) -> dict
     return answers
 
 
+def _answers_so_far(facts: Facts, training: Ruling, trivial: Trivial | None) -> dict[str, Answer]:
+    """What can be said of cells that are not judged: why not, how far they got, what they cost."""
+    if training.rule == "training-unfinished" or trivial is None:
+        sentence = unjudged.unfinished(facts)
+    else:
+        sentence = unjudged.unlearned(facts, trivial.words, trivial.value)
+    answers = {"training": _answer(training, sentence)}
+    if facts.baseline is not None:
+        answers["baseline"] = _answer(rules.baseline(facts, judged=False), unjudged.baseline_so_far(facts))
+    for name, found, say_it in (("speed", rules.speed(facts), say.speed), ("size", rules.size(facts), say.size)):
+        if found is not None:
+            answers[name] = _answer(found, say_it(facts, found.rule, judged=False))
+    return answers
+
+
+def _caveat(facts: Facts, ruling: Ruling, trivial: Trivial | None) -> str:
+    if ruling.rule == "cell-unlearned" and trivial is not None:
+        return unjudged.cells_unlearned(facts, ruling.models, trivial.words)
+    return say.caveat(facts, ruling.rule)
+
+
 def with_reach(verdict: Verdict, axis: Axis, models: Iterable[ModelEntry], metric: Metric) -> Verdict:
     """The verdict of a comparison along an axis: where it was drawn, and first of all how far each cell gets.
 
@@ -102,9 +126,12 @@ def with_reach(verdict: Verdict, axis: Axis, models: Iterable[ModelEntry], metri
     titles = {model.name: model.title for model in models}
     last = axis.points[-1].value if axis.points else None
     answers = dict(verdict.answers)
-    if "quality" in answers:
-        sentence = f"At {axis.title} {number(last)}: {answers['quality'].sentence}"
-        answers["quality"] = replace(answers["quality"], sentence=sentence)
+    for question in ("quality", "training"):
+        if question in answers:
+            sentence = f"At {axis.title} {number(last)}: {answers[question].sentence}"
+            answers[question] = replace(answers[question], sentence=sentence)
+    if verdict.outcome == "unfinished":
+        return replace(verdict, answers=answers)
     ruling = rules.reach(rules.reach_inputs(axis, higher_is_better=metric.higher_is_better)) if axis.reach else None
     if ruling is None:
         return replace(verdict, answers=answers)
@@ -117,6 +144,8 @@ def _headline(facts: Facts, found: Ruling, trivial: Trivial | None, *, skill: bo
         return "No recurrent model finished training"
     if found.rule == "outcome-nothing" and trivial is not None:
         return f"No model beats {trivial.words}"
+    if found.rule in ("outcome-unfinished", "outcome-unlearned"):
+        return unjudged.headline(facts, found.rule, "" if trivial is None else trivial.words)
     best, baseline = facts.cells[0], facts.baseline
     if baseline is not None and found.rule == "outcome-undecided":
         if skill:

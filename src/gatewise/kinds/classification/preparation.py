@@ -129,16 +129,15 @@ def with_vocabulary_notes(dataset: TextDataset, size: int) -> TextDataset:
         notes.append(f"{script} texts have no spaces between words: each of their characters is a token of its own")
     texts = dataset.test.texts[:: -(-len(dataset.test.texts) // _COUNTED) or 1]
     tokens = vocabulary.encode(texts, sys.maxsize).values
-    share = float((tokens == 1).mean()) if len(tokens) else 0.0
-    if share > 0:
+    unknown = float((tokens == 1).mean()) if len(tokens) else 0.0
+    if unknown > 0:
         about = "" if len(texts) == len(dataset.test.texts) else "about "
-        percent = words.percent(share) if share >= 0.001 else "less than 0.1 %"
         where = "the training part" if not dataset.unlabelled else "the training part and the texts without labels"
         if len(vocabulary) == size:
             why = f"not among the {len(vocabulary.words):,} most frequent of {where}"
         else:
             why = f"not in {where}" + (" at least twice" if _minimum_count(dataset) == 2 else "")
-        notes.append(f"{about}{percent} of the {unit} of the test part are unknown: {why}")
+        notes.append(f"{about}{words.share(unknown)} of the {unit} of the test part are unknown: {why}")
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 

@@ -13,6 +13,7 @@ from gatewise import files
 from gatewise.errors import OptionError
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.table import read_series_table
+from gatewise.words import plural
 
 if TYPE_CHECKING:
     from gatewise.kinds.forecasting.series.building import Future
@@ -79,7 +80,7 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
         print(text, end="")
     else:
         files.write_text(out, text)
-        print(f"{text.count(chr(10)) - 1} rows written to {out}", file=sys.stderr)
+        print(f"{plural(text.count(chr(10)) - 1, 'row')} written to {out}", file=sys.stderr)
 
 
 def evaluate(trained: TrainedForecaster, request: Request) -> None:
@@ -102,7 +103,7 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
         return
     for note in dict.fromkeys(found.notes):
         print(f"note: {note}", file=sys.stderr)
-    print(f"{found.windows:,} windows, from {found.first} to {found.last}")
+    print(f"{plural(found.windows, 'window')}, from {found.first} to {found.last}")
     print(f"{'':<42}{'network':>12}{'persistence':>14}")
     for name, title in _FIGURES.items():
         values = [each.get(name) for each in (found.metrics, found.persistence)]

@@ -21,6 +21,7 @@ from gatewise.data.records import DatasetInfo
 from gatewise.data.text_files import read_text_file
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
+from gatewise.words import share
 
 __all__ = ["CORPORA", "Corpus", "corpus_from_text", "corpus_infos", "load_corpus"]
 
@@ -283,5 +284,5 @@ def _corpus(
     unknown = corpus.unknown_share() if len(corpus.test) else 0.0
     if unknown == 0:
         return corpus
-    note = f"{unknown:.1%} of the test tokens are unknown words, counted as one token like any other"
+    note = f"{share(unknown)} of the test tokens are unknown words, counted as one token like any other"
     return Corpus(**{**corpus.__dict__, "notes": (*notes, note)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.language_modelling.spec import CorpusSpec, LanguageModelSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Kind, Trained
+from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -81,6 +81,14 @@ class LanguageModellingKind(Kind):
         from gatewise.kinds.language_modelling.problem import PERPLEXITY
 
         return PERPLEXITY
+
+    def judgement(self, dataset: Any) -> Judgement:
+        """Trivial: each token by its frequency alone."""
+        from gatewise.kinds.language_modelling.baselines import UnigramBaseline
+
+        unigram = UnigramBaseline()
+        unigram.fit(dataset)
+        return Judgement(trivial=("the frequency of each token alone", unigram.test(dataset).metrics["perplexity"]))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
         """Token counts, the vocabulary's size, and the share of unknown words."""

@@ -62,19 +62,23 @@ class ProbeKind(Kind):
         return PROBE_METRICS[dataset.probe]
 
     def judgement(self, dataset: Any) -> Judgement:
-        """Longer sequences are harder."""
-        return Judgement(harder_with=frozenset({"length"}))
+        """Trivial: the same answer to every sequence. Longer sequences are harder."""
+        trivial = ("the same answer to every sequence", self._constant(dataset))
+        return Judgement(trivial=trivial, harder_with=frozenset({"length"}))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
         """Length, seed, and the figure of the constant prediction on the test part."""
-        from gatewise.kinds.probe.baselines import ConstantBaseline
-
-        constant = ConstantBaseline()
-        constant.fit(dataset)
-        metric = self.measure(dataset)
         return {
             "probe": dataset.probe,
             "length": dataset.length,
             "seed": dataset.seed,
-            "chance": {metric.name: constant.test(dataset).metrics[metric.name]},
+            "chance": {self.measure(dataset).name: self._constant(dataset)},
         }
+
+    def _constant(self, dataset: Any) -> float:
+        """Figure of the constant answer on the test part."""
+        from gatewise.kinds.probe.baselines import ConstantBaseline
+
+        constant = ConstantBaseline()
+        constant.fit(dataset)
+        return float(constant.test(dataset).metrics[self.measure(dataset).name])

@@ -134,7 +134,8 @@ def _print(figures: dict[str, Any], sentences: int) -> None:
     from rich.text import Text
 
     screen = console()
-    first = f"accuracy {words.percent(figures['accuracy'])}   {sentences:,} sentences   {figures['words']:,} words"
+    counted = f"{words.plural(sentences, 'sentence')}   {words.plural(figures['words'], 'word')}"
+    first = f"accuracy {words.percent(figures['accuracy'])}   {counted}"
     if "span_f1" not in figures:
         screen.print(first, style="bold")
         return

@@ -19,6 +19,7 @@ from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSenten
 from gatewise.kinds.tagging.spec import TaggingDataSpec, column
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary, normalise
+from gatewise.words import share
 
 __all__ = ["TaggingDataset", "TaggingPart", "hold_out", "load_tagging", "tagging_dataset", "tagging_infos"]
 
@@ -242,7 +243,7 @@ def tagging_dataset(
     unknown = dataset.unknown_share()
     if not unknown:
         return dataset
-    words = f"{unknown:.1%} of the test words are not among the training words"
+    words = f"{share(unknown)} of the test words are not among the training words"
     return replace(dataset, notes=(*dataset.notes, f"{words}; their characters and shapes are read all the same"))
 
 

@@ -1,0 +1,111 @@
+"""The sentences of a verdict on cells that were not trained long enough to be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gatewise.comparison.verdict.facts import Facts, ModelFigures, Range
+from gatewise.words import Scale, duration, join, plural
+
+__all__ = ["baseline_so_far", "cells_unlearned", "headline", "unfinished", "unlearned"]
+
+_NAMED = 4
+_FEW = 4
+
+
+def headline(facts: Facts, rule: str, trivial: str) -> str:
+    """Why nothing is judged, in one line."""
+    if rule == "outcome-unlearned":
+        return f"Not judged: no cell is shown to be better than {trivial}"
+    verb = "was" if len(facts.unfinished) == 1 else "were"
+    if _epochs(facts.unfinished) == 1:
+        return f"Not judged: {_named(facts.unfinished)} {verb} trained for a single epoch"
+    return f"Not judged: {_named(facts.unfinished)} {verb} still improving when training stopped"
+
+
+def unfinished(facts: Facts) -> str:
+    """Which cells were still improving, by how much the best of them, and what to do."""
+    cells = facts.unfinished
+    epochs = _epochs(cells)
+    verb = "was" if len(cells) == 1 else "were"
+    so = "so the figures say how far the networks got, not what the cells can do"
+    advice = f"Train longer, for example with --epochs {_more(epochs)}."
+    if epochs == 1:
+        start = f"Not judged: {_named(cells)} {verb} trained for a single epoch, which cannot show whether learning had"
+        return f"{start} come to its end, {so}. {advice}"
+    stopped = f"stopped after {plural(epochs, 'epoch')}"
+    start = f"Not judged: {_named(cells)} {verb} still improving when training {stopped}"
+    steepest = max(cells, key=_gain)
+    whose = "its" if len(cells) == 1 else _possessive(steepest.title)
+    moved = f"{'rose' if facts.scale.higher_is_better else 'fell'} by {facts.scale.gap(_gain(steepest))}"
+    why = f"{whose} validation {facts.scale.title} {moved} in the last quarter of the learning"
+    return f"{start} ({why}), {so}. {advice}"
+
+
+def unlearned(facts: Facts, words: str, value: float) -> str:
+    """No cell is better than knowing nothing, and what to do."""
+    scale, best = facts.scale, facts.cells[0]
+    epochs = _epochs(facts.cells)
+    reached = f"{scale.value(best.figure.estimate)} ({_interval(best.figure, scale)})"
+    which = f"the best, {best.title}, reaches {reached}" if len(facts.cells) > 1 else f"{best.title} reaches {reached}"
+    advice = f"Train longer, for example with --epochs {_more(epochs)}, or on more data" if epochs else "Train longer"
+    start = f"Not judged: no cell is shown to be better than {words}, which reaches {scale.value(value)}"
+    return f"{start}; {which}. {advice}."
+
+
+def baseline_so_far(facts: Facts) -> str:
+    """How far the best cell is from the best baseline, without a conclusion."""
+    scale, best, other = facts.scale, facts.cells[0], facts.baseline
+    assert other is not None
+    found = facts.gain_range(best, other)
+    side = "above" if (found.estimate > 0) == scale.higher_is_better else "below"
+    lead = found if found.estimate > 0 else found.turned
+    start = (
+        f"{other.title}, trained in {duration(other.training_seconds)}, reaches {scale.value(other.figure.estimate)}"
+    )
+    apart = f"{scale.gap(found.estimate)} {side} it ({_lead(lead, scale)})"
+    return f"{start}; so far {best.title}, with {scale.value(best.figure.estimate)}, is {apart}."
+
+
+def cells_unlearned(facts: Facts, names: tuple[str, ...], words: str) -> str:
+    """Which cells, but not all, are not better than knowing nothing."""
+    cells = [cell for cell in facts.cells if cell.name in names]
+    verb = "is" if len(cells) == 1 else "are"
+    return f"{_named(tuple(cells))} {verb} not shown to be better than {words}; longer training might change that."
+
+
+def _gain(cell: ModelFigures) -> float:
+    """The mean gain of a cell's runs in the last quarter of their learning."""
+    gains = [run.gain for run in cell.learning if run.gain is not None]
+    return sum(gains) / len(gains) if gains else 0.0
+
+
+def _epochs(cells: Sequence[ModelFigures]) -> int:
+    """How many epochs the longest of their runs was trained."""
+    return max((run.epochs for cell in cells for run in cell.learning), default=0)
+
+
+def _more(epochs: int) -> int:
+    """How many epochs to try: four times as many of a few, else twice as many."""
+    return epochs * (4 if epochs < _FEW else 2)
+
+
+def _named(cells: tuple[ModelFigures, ...]) -> str:
+    titles = [cell.title for cell in cells]
+    return join(titles) if len(titles) <= _NAMED else f"{titles[0]} and {len(titles) - 1} other cells"
+
+
+def _possessive(title: str) -> str:
+    return f"{title}'s"
+
+
+def _interval(found: Range, scale: Scale) -> str:
+    return f"{100 * found.level:.0f} % interval {scale.plain(found.low)} to {scale.value(found.high)}"
+
+
+def _lead(found: Range, scale: Scale) -> str:
+    """The interval of how far the better one is ahead: with signs where it holds zero."""
+    level = f"{100 * found.level:.0f} % interval"
+    if found.low < 0:
+        return f"{level} {scale.interval(found.low, found.high, signed=True)}"
+    return f"{level} {scale.plain(found.low)} to {scale.plain(found.high)}"
