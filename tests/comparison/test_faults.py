@@ -247,7 +247,7 @@ def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monk
         "gatewise.comparison.run.budget.Budget.phase_seconds",
         lambda self, spec, point: {"a": 4e5 * spec.training.epochs},
     )
-    with pytest.raises(OptionError, match=r"would take more than a week.*2 trainings, about 9 days.*--yes"):
+    with pytest.raises(OptionError, match=r"would take more than a week.*2 trainings, about 10 days.*--yes"):
         compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2)
     assert compare(reviews, tmp_path / "out", cells=["rnn"], seeds=2, yes=True).folder.exists()
 
