@@ -76,7 +76,7 @@ def test_the_python_object_gives_table_verdict_and_best(done: tuple[Any, list[Co
 
 
 def test_the_report_can_be_drawn_from_it(done: tuple[Any, list[ComparisonEvent]]) -> None:
-    page = render_page(done[0].record).replace("&#39;", "'").replace("\N{NO-BREAK SPACE}", " ")
+    page = str(render_page(done[0].record)).replace("&#39;", "'").replace("\N{NO-BREAK SPACE}", " ")
     assert done[0].headline in page
 
 
