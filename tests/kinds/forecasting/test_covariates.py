@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gatewise import Forecaster as Estimator
 from gatewise import load_run
 from gatewise.cli import main
 from gatewise.errors import DataError, GatewiseError, OptionError
+from gatewise.kinds.forecasting import report
 from gatewise.kinds.forecasting.baseline_models import RidgeOnWindow
 from gatewise.kinds.forecasting.kind import ForecastingKind
 from gatewise.kinds.forecasting.network import Forecaster
@@ -361,3 +363,15 @@ def test_a_future_is_for_predictions(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert code(["train", str(data), "--target", "sales", "--group", "shop", *FLAGS, "--out", str(run)]) == 0
     assert code(["predict", str(run), "--file", str(data), "--future", str(data)]) == 2
     assert "this network reads none" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_report_names_them() -> None:
+    def said(**details: list[str]) -> list[str]:
+        data = SimpleNamespace(details=details)
+        return list(report.notes(SimpleNamespace(comparison=SimpleNamespace(data=data))))  # type: ignore[arg-type]
+
+    assert said(features=["visitors"]) == []
+    assert said(features=[], known=["promotion", "price"], static=["city"]) == [
+        "Cells and ridge also read promotion, price (up to the last step that is forecast); city (constant in a "
+        "series). Persistence, seasonal naive and drift do not."
+    ]

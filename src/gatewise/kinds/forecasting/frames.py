@@ -89,10 +89,10 @@ def read_rows(
         frame = frame.assign(**{time: _stamps(index)})
     elif time is not None and time == index.name and time not in frame:
         frame = frame.assign(**{time: _stamps(index)})
-    kind = frame[time].dtype if time is not None and time in frame else None
-    if time is not None and isinstance(kind, pd.PeriodDtype):
-        shape = shape._replace(period=str(kind.freq.freqstr))
-        frame = frame.assign(**{time: frame[time].dt.to_timestamp()})
+    if time is not None and time in frame and isinstance(frame[time].dtype, pd.PeriodDtype):
+        periods = pd.PeriodIndex(frame[time])
+        shape = shape._replace(period=str(periods.freqstr))
+        frame = frame.assign(**{time: periods.to_timestamp()})
     taken = {time, group, *column_names(features), *covariates}
     numbers = [name for name in frame.columns if name not in taken and _is_number(frame[name])]
     targets = column_names(target) or tuple(numbers)
