@@ -330,6 +330,9 @@ def test_the_estimator_takes_the_future_and_backtests_with_it(tmp_path: Path) ->
     np.testing.assert_allclose(short["sales"], expected["sales"].groupby("shop").head(1))
     back = model.backtest(frame, folds=2, refit=False)
     assert len(back) == 2 and back["in_training"].all()
+    # a series that ends before the others is measured as far as its known columns reach
+    ended = frame.drop(index=frame.index[(frame["shop"] == "b") & (frame["day"] > "2026-02-26")])
+    assert len(model.backtest(ended, folds=2, refit=False)) == 2
     again = Estimator.load(model.save(tmp_path / "run"))
     pd.testing.assert_frame_equal(again.predict(frame=frame), expected)
     assert again.known == "promotion" and again.static == ["city"]

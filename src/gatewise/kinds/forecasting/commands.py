@@ -126,8 +126,8 @@ def _table(trained: TrainedForecaster, request: Request, file: Path) -> SeriesTa
     frame, places = read_frame(file)
     columns = (*trained.targets, *trained.features)
     rules, asked = trained.rules(request.settings, file), Asked.as_trained(trained.covariates)
-    given = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
-    return read_table(frame, places, file.name, columns, *given, notice=False)[0]
+    how = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
+    return read_table(frame, places, file.name, columns, *how, notice=False)[0]
 
 
 def _future(trained: TrainedForecaster, request: Request, table: SeriesTable) -> SeriesTable | None:
@@ -149,8 +149,8 @@ def _future(trained: TrainedForecaster, request: Request, table: SeriesTable) ->
     frame, places = read_frame(file)
     rules = replace(trained.rules(request.settings, file), form=table.form)
     asked = Asked.as_trained(Covariates(trained.covariates.known))
-    given = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
-    return read_table(frame, places, file.name, (), *given, notice=False)[0]
+    how = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
+    return read_table(frame, places, file.name, (), *how, notice=False)[0]
 
 
 def _decimal(trained: TrainedForecaster, request: Request) -> str:

@@ -293,7 +293,7 @@ def _errors(
     last: list[np.ndarray[Any, Any]] = []
     names = np.array(table.groups, dtype=object)
     past, later = (some_rows(table, np.flatnonzero(rows)) for rows in (known, ~known))
-    for future in model._trained.future(past, ahead=[later]):
+    for future in model._trained.future(past, ahead=[later], partial=True):
         mine = names == future.name
         rows = np.flatnonzero(mine & ahead)
         rows = rows[np.argsort(times[rows], kind="stable")]

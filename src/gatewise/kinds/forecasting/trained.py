@@ -103,6 +103,8 @@ class TrainedForecaster(Trained):
         steps: int | None = None,
         notes: list[str] | None = None,
         ahead: Sequence[SeriesTable] = (),
+        *,
+        partial: bool = False,
     ) -> list[Future]:
         """Continue every series of a table from its last row.
 
@@ -115,6 +117,7 @@ class TrainedForecaster(Trained):
             steps: steps to forecast; None: the horizon of the training.
             notes: a list to which findings about the rows are added.
             ahead: rows with the known columns of the steps to forecast; an earlier table goes before a later one.
+            partial: whether series whose known columns end too soon are left out, unless all do.
 
         Raises:
             DataError: every series is too short, has a gap in its look-back, or a known column ends too soon.
@@ -144,7 +147,14 @@ class TrainedForecaster(Trained):
             names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
             words = f"left out, with fewer than {data.lookback} steps without gaps at their end: {names}"
             warnings.warn(words, stacklevel=3)
-        return [self._continued(each, count, table.form, ahead) for each in known]
+        futures: list[Future] = []
+        for each in known:
+            try:
+                futures.append(self._continued(each, count, table.form, ahead))
+            except DataError:
+                if not partial or (each is known[-1] and not futures):
+                    raise
+        return futures
 
     def _continued(self, series: Series, count: int, form: TimeForm, ahead: Sequence[SeriesTable]) -> Future:
         """Forecast repeatedly until there are enough steps."""
