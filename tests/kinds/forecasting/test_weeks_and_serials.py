@@ -153,3 +153,17 @@ def test_periods_and_names_in_an_index() -> None:
     months = pd.period_range("2021-01", periods=3, freq="M")
     assert found.index.tolist() == [(month, shop) for month in months for shop in ("b", "a")]
     assert found.index.names == ["month", "shop"]
+
+
+def test_serial_dates_have_the_decimal_mark_of_the_other_numbers(tmp_path: Path) -> None:
+    data, run = tmp_path / "x.csv", tmp_path / "run"
+    when = [word.replace(".", ",") for word in serials(pd.date_range("2023-03-15", periods=75, freq="12h"))]
+    frame = pd.DataFrame({"when": when, "y": [f"{value:.3f}".replace(".", ",") for value in values(75)]})
+    frame.to_csv(data, index=False, sep=";")
+    more = ["--decimal", ",", "--date-format", "excel"]
+    assert code(["train", str(data), *more, *FLAGS, "--out", str(run)]) == 0
+    assert code(["predict", str(run), "--file", str(data), "--out", str(tmp_path / "next.csv")]) == 0
+    found = pd.read_csv(tmp_path / "next.csv", sep=";", decimal=",")["when"]
+    assert pd.to_datetime(found, unit="D", origin="1899-12-30").tolist() == list(
+        pd.date_range("2023-04-21 12:00", periods=3, freq="12h")
+    )

@@ -170,6 +170,8 @@ def _as_csv(
         written = form.written(future.times)
         for step in range(len(future.times)):
             when: Any = step + 1 if time is None else written[step]
+            if time is not None and form.kind != "date":
+                when = when.replace(".", decimal)
             central = [f"{value:.8g}" for value in future.values[step]]
             spread = [
                 f"{future.quantiles[level][step, place]:.8g}" for place in range(len(targets)) for level in levels
