@@ -72,7 +72,7 @@ def notice_time(
 def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
     """Whether a column holds dates; numbers alone are not taken for such, unless they are said to be Excel's."""
     if rules.date_format == EXCEL:
-        numbers = pd.to_numeric(column, errors="coerce")
+        numbers = pd.to_numeric(column.astype(str).str.replace(",", ".", regex=False), errors="coerce")
         return bool(numbers.between(20_000, 100_000).all())
     if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
         return bool(column.notna().all())
