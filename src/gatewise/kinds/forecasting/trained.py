@@ -148,11 +148,11 @@ class TrainedForecaster(Trained):
             words = f"left out, with fewer than {data.lookback} steps without gaps at their end: {names}"
             warnings.warn(words, stacklevel=3)
         futures: list[Future] = []
-        for each in known:
+        for series in known:
             try:
-                futures.append(self._continued(each, count, table.form, ahead))
+                futures.append(self._continued(series, count, table.form, ahead))
             except DataError:
-                if not partial or (each is known[-1] and not futures):
+                if not partial or (series is known[-1] and not futures):
                     raise
         return futures
 
