@@ -117,8 +117,11 @@ def test_an_index_of_group_and_time_is_groups(names: list[str | None]) -> None:
     assert found.index.names == [names[0] or "series", names[1] or "time"]
     np.testing.assert_array_equal(found.to_numpy(), plain.predict().to_numpy())
     assert found.index.tolist() == plain.predict().index.tolist()
-    swapped = indexed["y"].swaplevel()
-    np.testing.assert_array_equal(Forecaster(**SMALL).fit(swapped).predict().to_numpy(), found["y"].to_numpy())
+    swapped = Forecaster(**SMALL).fit(indexed["y"].swaplevel()).predict()
+    # the times stand first, as they do in what was given
+    assert swapped.index.names == found.index.names[::-1] and swapped.index.is_monotonic_increasing
+    assert swapped.index.tolist()[:2] == [(found.index[0][1], "a"), (found.index[0][1], "b")]
+    np.testing.assert_array_equal(swapped.swaplevel().loc[found.index].to_numpy(), found["y"].to_numpy())
     assert len(model.backtest(indexed, folds=1)) == 1
 
 

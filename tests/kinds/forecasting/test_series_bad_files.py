@@ -77,9 +77,9 @@ def test_unknown_name_and_missing_file(tmp_path: Path) -> None:
         load_series("stoks")
     with pytest.raises(DataError, match="does not exist"):
         load_series(tmp_path / "nothing.csv", target="x")
-    (tmp_path / "prices.xlsx").write_bytes(b"PK")
+    (tmp_path / "prices.ods").write_bytes(b"PK")
     with pytest.raises(DataError, match="suffix that is not known"):
-        load_series(tmp_path / "prices.xlsx", target="x")
+        load_series(tmp_path / "prices.ods", target="x")
     with pytest.raises(DataError, match=r"not available.*--download"):
         load_series("etth1", cache=tmp_path)
 

@@ -50,7 +50,8 @@ class RidgeOnWindow:
 
     Each target's window (and the features') is scaled by the training part and has its last value subtracted; the
     horizon is forecast as a linear function of it by ridge regression (Hoerl and Kennard, 1970), whose penalty is
-    chosen on the validation part.
+    chosen on the validation part. Columns known for the future are read of the window and of the horizon, as the
+    network reads them, and so are constant ones.
 
     Args:
         penalties: the penalties to choose from, per window.
@@ -71,7 +72,9 @@ class RidgeOnWindow:
             scalings: one per series, fitted on its training part.
         """
         self._scalings = tuple(scalings)
-        width = dataset.lookback * (1 + len(dataset.features)) + 1
+        known = len(dataset.covariates.known_names)
+        width = dataset.lookback * (1 + len(dataset.features) + known) + 1
+        width += dataset.horizon * known + len(dataset.covariates.static_names)
         products, answers, count = np.zeros((width, width)), np.zeros((width, dataset.horizon)), 0
         for rows, future in self._batches(dataset, dataset.windows("train")):
             products += rows.T @ rows
@@ -109,7 +112,7 @@ class RidgeOnWindow:
             past = dataset.past(part)
             for place in range(targets):
                 deviation = self._of(part, "target_deviation")[:, place, None]
-                written = self._rows(past, part, place) @ self.weights
+                written = self._rows(dataset, past, part, place) @ self.weights
                 found[start : start + 512, :, place] = written * deviation + past[:, -1, place, None]
         return found
 
@@ -120,17 +123,24 @@ class RidgeOnWindow:
             past, truth = dataset.past(part), dataset.truth(part)
             for place in range(len(dataset.targets)):
                 deviation = self._of(part, "target_deviation")[:, place, None]
-                yield self._rows(past, part, place), (truth[:, :, place] - past[:, -1, place, None]) / deviation
+                yield (
+                    self._rows(dataset, past, part, place),
+                    (truth[:, :, place] - past[:, -1, place, None]) / deviation,
+                )
 
     def _of(self, windows: Windows, name: str) -> Array:
         return np.stack([getattr(scaling, name) for scaling in self._scalings])[windows.series]
 
-    def _rows(self, past: Array, windows: Windows, place: int) -> Array:
-        """(N, T * (1 + F) + 1) what the linear map reads for one target."""
-        targets = self._scalings[0].target_mean.size
+    def _rows(self, dataset: SeriesDataset, past: Array, windows: Windows, place: int) -> Array:
+        """(N, columns) what the linear map reads for one target, the constant 1 last."""
+        targets, read = self._scalings[0].target_mean.size, len(dataset.targets) + len(dataset.features)
         deviation = self._of(windows, "target_deviation")[:, place, None]
         parts = [(past[:, :, place] - past[:, -1:, place]) / deviation]
         deviations = self._of(windows, "deviation")
-        for feature in range(targets, past.shape[2]):
+        for feature in range(targets, read):
             parts.append((past[:, :, feature] - past[:, -1:, feature]) / deviations[:, feature, None])
-        return np.concatenate([*parts, np.ones((len(past), 1))], axis=1)
+        if past.shape[2] > read:
+            mean, scale = self._of(windows, "mean")[:, None, read:], deviations[:, None, read:]
+            for known in (past[:, :, read:], dataset.ahead(windows)):
+                parts.append(((known - mean) / scale).reshape(len(past), -1))
+        return np.concatenate([*parts, dataset.static(windows), np.ones((len(past), 1))], axis=1)

@@ -7,12 +7,17 @@ import io
 import json
 import sys
 import warnings
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise import files
 from gatewise.errors import OptionError
-from gatewise.kinds.forecasting.series.loading import known_columns
-from gatewise.kinds.forecasting.series.table import read_series_table
+from gatewise.kinds.forecasting.series.ahead import cut_ahead
+from gatewise.kinds.forecasting.series.covariate_columns import Asked
+from gatewise.kinds.forecasting.series.covariates import Covariates
+from gatewise.kinds.forecasting.series.loading import known_columns, read_table
+from gatewise.kinds.forecasting.series.table import SeriesTable, read_frame
 from gatewise.words import plural
 
 if TYPE_CHECKING:
@@ -38,6 +43,8 @@ _FIGURES = {
 def predict(trained: TrainedForecaster, request: Request) -> None:
     """Forecast the next steps of every series in a file; a series that is too short is named on standard error.
 
+    Columns that are known for the future are read of the rows after the last target, and of ``--future``.
+
     The CSV has the columns of group and time as in the file (``step`` where there is no time), one per target, and one
     per target and quantile, such as ``close_0.1``.
 
@@ -61,15 +68,13 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
             got=str(out),
             fix=f"--out {out.with_name(f'{out.stem}-forecast.csv')}",
         )
-    data = trained.data_spec
-    time, (_, _, group) = trained.time, known_columns(data.data, data.time, data.target, data.group)
-    rules = trained.rules(request.settings)
-    columns, decimal = (*trained.targets, *trained.features), _decimal(trained, request)
-    table = read_series_table(file, time, columns, group, rules, decimal)
+    time, group, decimal = trained.time, _group(trained), _decimal(trained, request)
+    table, inside = cut_ahead(_table(trained, request, file), len(trained.targets))
+    ahead = [each for each in (_future(trained, request, table), inside) if each is not None]
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         notes = list(table.notes)
-        futures = trained.future(table, notes=notes)
+        futures = trained.future(table, notes=notes, ahead=ahead)
     for note in dict.fromkeys(notes):
         if not note.endswith(_NOT_SAID):
             print(f"note: {note}", file=sys.stderr)
@@ -92,11 +97,7 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
     from gatewise.kinds.forecasting.evaluating import backtest
 
     assert request.file is not None
-    data = trained.data_spec
-    _, _, group = known_columns(data.data, data.time, data.target, data.group)
-    columns = (*trained.targets, *trained.features)
-    rules = trained.rules(request.settings)
-    table = read_series_table(request.file, trained.time, columns, group, rules, _decimal(trained, request))
+    table = _table(trained, request, request.file)
     found = backtest(trained, table, request.file.name)
     if request.as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
@@ -113,6 +114,44 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
         print(f"{title:<42}{words[0]:>12}{words[1]:>14}")
     if found.skill is not None:
         print(f"{'of the error of persistence, saved':<42}{100 * found.skill:>10.1f} %")
+
+
+def _group(trained: TrainedForecaster) -> str | None:
+    """The column that distinguishes series."""
+    data = trained.data_spec
+    return known_columns(data.data, data.time, data.target, data.group)[2]
+
+
+def _table(trained: TrainedForecaster, request: Request, file: Path) -> SeriesTable:
+    """All columns of a file, its known and static ones too."""
+    frame, places = read_frame(file)
+    columns = (*trained.targets, *trained.features)
+    rules, asked = trained.rules(request.settings, file), Asked.as_trained(trained.covariates)
+    how = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
+    return read_table(frame, places, file.name, columns, *how, notice=False)[0]
+
+
+def _future(trained: TrainedForecaster, request: Request, table: SeriesTable) -> SeriesTable | None:
+    """The known columns of ``--future``.
+
+    Raises:
+        OptionError: the network reads none.
+    """
+    given = request.settings.get("future")
+    if given is None:
+        return None
+    if not trained.covariates.known:
+        raise OptionError(
+            "--future is for columns that are known for the future, and this network reads none",
+            got=str(given),
+            fix="omit --future, or train with --known COLUMNS",
+        )
+    file = Path(given).expanduser()
+    frame, places = read_frame(file)
+    rules = replace(trained.rules(request.settings, file), form=table.form)
+    asked = Asked.as_trained(Covariates(trained.covariates.known))
+    how = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
+    return read_table(frame, places, file.name, (), *how, notice=False)[0]
 
 
 def _decimal(trained: TrainedForecaster, request: Request) -> str:
@@ -132,6 +171,8 @@ def _as_csv(
         written = form.written(future.times)
         for step in range(len(future.times)):
             when: Any = step + 1 if time is None else written[step]
+            if time is not None and form.kind != "date":
+                when = when.replace(".", decimal)
             central = [f"{value:.8g}" for value in future.values[step]]
             spread = [
                 f"{future.quantiles[level][step, place]:.8g}" for place in range(len(targets)) for level in levels

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +12,15 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from gatewise.errors import DataError, OptionError
-from gatewise.kinds.forecasting.frames import read_rows
+from gatewise.kinds.forecasting.frames import Shape, read_rows
+from gatewise.kinds.forecasting.series.ahead import cut_ahead, some_rows
 from gatewise.kinds.forecasting.series.axis import Spacing
-from gatewise.kinds.forecasting.series.loading import series_from_table
-from gatewise.kinds.forecasting.series.noticed import notice_time
+from gatewise.kinds.forecasting.series.building import Future
+from gatewise.kinds.forecasting.series.covariate_columns import Asked
+from gatewise.kinds.forecasting.series.covariates import Covariates
+from gatewise.kinds.forecasting.series.loading import read_table, series_from_table
 from gatewise.kinds.forecasting.series.reading import TimeRules
-from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names
+from gatewise.kinds.forecasting.series.table import SeriesTable, column_names
 from gatewise.kinds.forecasting.until import seen_rows
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
@@ -35,7 +37,7 @@ _INDEX = "time"
 _SHARES = (0.85, 1.0)
 
 
-class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")):
+class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback"), omit=("future",)):
     """Forecast series with a recurrent network; works in ``clone`` and with ``get_params`` and ``set_params``.
 
     The last 15 % of all times are the validation part. Without ``time`` the index is read, if it holds times;
@@ -57,20 +59,23 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
 
     _trained: TrainedForecaster
     _table: SeriesTable | None
-    _single: bool
+    _ahead: SeriesTable | None
+    _shape: Shape
 
     def fit(self, frame: pd.DataFrame | pd.Series[Any], *, on_event: Listener | None = None) -> Forecaster:
         """Fit on series.
 
         Args:
-            frame: a row per time (and series); or one series, indexed by time.
+            frame: a row per time (and series); or one series, indexed by time. Rows after the last target are read for
+                the known columns alone.
             on_event: called with each training event.
 
         Raises:
             DataError: columns, times or numbers that cannot be used, or too few rows.
             OptionError: an argument of the constructor is out of range.
         """
-        spec, table, targets, features = self._read(frame)
+        spec, whole, targets, features, shape = self._read(frame)
+        table, ahead = cut_ahead(whole, len(targets))
         horizon, lookback = int(self.horizon), int(self.lookback)
         dataset = series_from_table(
             table,
@@ -85,11 +90,14 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         )
         self._train(spec, dataset, on_event)
         self.notes_ = dataset.notes
-        self._table, self._single = table, isinstance(frame, pd.Series)
+        self._table, self._ahead, self._shape = table, ahead, shape
         return self
 
     def predict(
-        self, horizon: int | None = None, frame: pd.DataFrame | pd.Series[Any] | None = None
+        self,
+        horizon: int | None = None,
+        frame: pd.DataFrame | pd.Series[Any] | None = None,
+        future: pd.DataFrame | None = None,
     ) -> pd.DataFrame | pd.Series[Any]:
         """Forecast what follows.
 
@@ -97,36 +105,50 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
 
         Args:
             horizon: steps; None: those trained for. Further steps are forecast from the forecasts before them.
-            frame: series to continue, with the columns of the training; None: those of the training.
+            frame: series to continue, with the columns of the training; None: those of the training. The known columns
+                of the steps to forecast are read of its rows after the last target.
+            future: the known columns of the steps to forecast, with the times (and series) as in the frame.
 
         Returns:
-            One row a step, indexed by time, with several series by group and time; one column per target, and one per
-            target and quantile, such as ``close_0.1``. A Series where a Series was fitted without quantiles.
+            One row a step, indexed as the frame was: by time or period, with several series by group and time, in the
+            order of the frame's levels; one column per target, and one per target and quantile, such as ``close_0.1``.
+            A Series where a Series was fitted without quantiles.
 
         Raises:
-            DataError: every series is too short.
+            DataError: every series is too short, or a known column ends too soon.
             OptionError: the horizon is not a whole number of at least 1, or quantiles beyond the trained one.
         """
         check_is_fitted(self)
         if horizon is not None and (not isinstance(horizon, (int, np.integer)) or horizon < 1):
             raise OptionError("horizon is out of range", expected="a whole number of at least 1", got=repr(horizon))
-        table = self._table if frame is None else self._read(frame)[1]
+        if frame is None:
+            table, ahead, shape = self._table, self._ahead, self._shape
+        else:
+            whole, *_, shape = self._read(frame, Asked.as_trained(self._trained.covariates))[1:]
+            table, ahead = cut_ahead(whole, len(self._trained.targets))
         if table is None:
             raise DataError(
                 "a forecaster that was opened has no series of its own", fix="give the series to continue: frame=..."
             )
+        known = [*([] if future is None else [self._future(future, table)]), *([] if ahead is None else [ahead])]
+        found = self._trained.future(table, None if horizon is None else int(horizon), ahead=known)
+        return self._as_frame(found, table, shape)
+
+    def _as_frame(self, futures: list[Future], table: SeriesTable, shape: Shape) -> pd.DataFrame | pd.Series[Any]:
+        """Forecasts as pandas has them."""
         group, time = self._trained.data_spec.group, self._trained.time
-        single = self._single if frame is None else isinstance(frame, pd.Series)
         parts = []
-        for future in self._trained.future(table, None if horizon is None else int(horizon)):
+        for future in futures:
             columns = {name: future.values[:, place] for place, name in enumerate(self._trained.targets)}
             for level in sorted(future.quantiles):
                 for place, name in enumerate(self._trained.targets):
                     columns[f"{name}_{level:g}"] = future.quantiles[level][:, place]
-            part = pd.DataFrame(columns, index=table.form.index(future.times).rename(time or _INDEX))
+            part = pd.DataFrame(columns, index=shape.times(table.form.index(future.times)).rename(time or _INDEX))
             parts.append(part if group is None else pd.concat({future.name: part}, names=[group]))
         found = pd.concat(parts)
-        return found.iloc[:, 0] if single and found.shape[1] == 1 else found
+        if shape.time_first and group is not None:
+            found = found.swaplevel().sort_index(level=0, sort_remaining=False, kind="stable")
+        return found.iloc[:, 0] if shape.single and found.shape[1] == 1 else found
 
     def backtest(self, frame: pd.DataFrame | pd.Series[Any], folds: int = 3, *, refit: bool = True) -> pd.DataFrame:
         """Rolling origin: fit on the past, forecast the next steps, advance (Tashman, 2000).
@@ -155,7 +177,9 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             raise OptionError("folds is out of range", expected="a whole number of at least 1", got=repr(folds))
         if not refit:
             check_is_fitted(self)
-        _, table, targets, _ = self._read(frame)
+        _, whole, targets, _, shape = self._read(frame, None if refit else Asked.as_trained(self._trained.covariates))
+        table, _ = cut_ahead(whole, len(targets))
+        frame = frame.iloc[_kept(whole, table)]
         times = _numbered(table.groups) if table.times is None else table.times
         every = np.unique(times)
         rows = []
@@ -166,7 +190,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             known = times <= every[end - 1]
             ahead = ~known & (times <= every[min(end + int(self.horizon), len(every)) - 1])
             model: Forecaster = clone(self).fit(_rows(frame, known)) if refit else self
-            origin = table.form.index(every[end - 1 : end])[0]
+            origin = shape.times(table.form.index(every[end - 1 : end]))[0]
             seen = _seen(model, table, times) & ahead
             found = _errors(model, table, times, known, ahead, targets, origin)
             rows += [{**row, "in_training": bool(seen.any())} for row in found]
@@ -181,40 +205,62 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
 
     def _keep(self, run: RunFolder, trained: Trained, result: RunResult) -> None:
         super()._keep(run, trained, result)
-        self._table = None
-        self._single = False
+        self._table, self._ahead, self._shape = None, None, Shape()
 
     def _read(
-        self, frame: pd.DataFrame | pd.Series[Any]
-    ) -> tuple[RunSpec, SeriesTable, tuple[str, ...], tuple[str, ...]]:
-        """Check arguments and rows: (spec, table, targets, features)."""
-        rows, time, group, targets = read_rows(frame, self.time, self.group, self.target, self.features)
+        self, frame: pd.DataFrame | pd.Series[Any], asked: Asked | None = None
+    ) -> tuple[RunSpec, SeriesTable, tuple[str, ...], tuple[str, ...], Shape]:
+        """Check arguments and rows: (spec, table, targets, features, shape)."""
+        known, static = column_names(self.known), column_names(self.static)
+        covariates = (*known, *static)
+        rows, time, group, targets, shape = read_rows(
+            frame, self.time, self.group, self.target, self.features, covariates
+        )
         features = column_names(self.features)
-        rules = TimeRules(self.date_format, self.timezone)
-        notes: list[str] = []
+        asked = asked or Asked.named(known, static, group)
         places = [f"row {number}" for number in range(len(rows))]
-        if time is None:
-            time, notes = notice_time(rows, places, (*targets, *features), group, rules)
-        given = {"target": ",".join(targets), "features": ",".join(features) or None, "time": time, "group": group}
-        spec = self._spec("series in memory", **given)
-        table = check_columns(rows, places, "the frame", time, (*targets, *features), group, rules, self.decimal)
-        return spec, replace(table, notes=[*notes, *table.notes]), targets, features
+        rules = TimeRules(self.date_format, self.timezone)
+        columns = (*targets, *features)
+        table, time = read_table(rows, places, "the frame", columns, time, group, rules, asked, self.decimal)
+        given = {
+            "target": ",".join(targets),
+            "features": ",".join(features) or None,
+            "known": ",".join(known) or None,
+            "static": ",".join(static) or None,
+            "time": time,
+            "group": group,
+        }
+        return self._spec("series in memory", **given), table, targets, features, shape
+
+    def _future(self, frame: pd.DataFrame, table: SeriesTable) -> SeriesTable:
+        """The known columns of the steps to forecast."""
+        covariates = self._trained.covariates
+        if not covariates.known:
+            raise OptionError(
+                "the forecaster reads no column that is known for the future",
+                got="future=...",
+                fix="omit it, or fit with known='column'",
+            )
+        data = self._trained.data_spec
+        names = covariates.columns("known")
+        rows = read_rows(frame, self.time, self.group, list(names), None)
+        frame = rows.frame.rename(columns={rows.time: data.time} if rows.time and data.time else {})
+        if rows.group is not None and data.group is not None:
+            frame = frame.rename(columns={rows.group: data.group})
+        places = [f"row {number} of the future" for number in range(len(frame))]
+        rules = TimeRules(self.date_format, self.timezone, table.form)
+        asked = Asked.as_trained(Covariates(covariates.known))
+        return read_table(frame, places, "the future", (), data.time, data.group, rules, asked, self.decimal)[0]
+
+
+def _kept(whole: SeriesTable, past: SeriesTable) -> list[int]:
+    """The rows of a table that its past has."""
+    places = {place: row for row, place in enumerate(whole.places)}
+    return [places[place] for place in past.places]
 
 
 def _rows(frame: pd.DataFrame | pd.Series[Any], chosen: np.ndarray[Any, Any]) -> pd.DataFrame | pd.Series[Any]:
     return frame.loc[chosen] if isinstance(frame, pd.DataFrame) else frame[chosen]
-
-
-def _part(table: SeriesTable, chosen: np.ndarray[Any, Any]) -> SeriesTable:
-    """Some rows of a table."""
-    rows = np.flatnonzero(chosen)
-    return replace(
-        table,
-        groups=[table.groups[row] for row in rows],
-        times=None if table.times is None else table.times[rows],
-        values=table.values[rows],
-        places=[table.places[row] for row in rows],
-    )
 
 
 def _seen(model: Forecaster, table: SeriesTable, times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -246,7 +292,8 @@ def _errors(
     found: list[np.ndarray[Any, Any]] = []
     last: list[np.ndarray[Any, Any]] = []
     names = np.array(table.groups, dtype=object)
-    for future in model._trained.future(_part(table, known)):
+    past, later = (some_rows(table, np.flatnonzero(rows)) for rows in (known, ~known))
+    for future in model._trained.future(past, ahead=[later], partial=True):
         mine = names == future.name
         rows = np.flatnonzero(mine & ahead)
         rows = rows[np.argsort(times[rows], kind="stable")]

@@ -12,6 +12,7 @@ import numpy as np
 from gatewise.errors import DataError
 from gatewise.kinds.forecasting import baseline_models
 from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR, evaluate_forecasts
+from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.building import RawSeries, raw_series, split_series
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.table import SeriesTable
@@ -84,6 +85,7 @@ def backtest(trained: TrainedForecaster, table: SeriesTable, name: str) -> Backt
     Raises:
         DataError: no window fits in.
     """
+    table, _ = cut_ahead(table, len(trained.targets))
     raw, _, notes = raw_series(table, (*trained.targets, *trained.features), trained.spacing)
     series, in_training = _cut(trained, table, raw)
     data = trained.data_spec
@@ -102,6 +104,7 @@ def backtest(trained: TrainedForecaster, table: SeriesTable, name: str) -> Backt
         season=trained.spacing.season or 1,
         form=table.form,
         time=trained.time,
+        covariates=trained.covariates,
     )
     windows = dataset.windows("test")
     if not len(windows.origins):
@@ -147,7 +150,7 @@ def _cut(trained: TrainedForecaster, table: SeriesTable, raw: list[RawSeries]) -
 def _from(series: RawSeries, start: int) -> Series:
     rows = len(series.times)
     start = min(start, rows)
-    return Series(series.name, series.times, series.values, (start, start, rows), series.breaks)
+    return series.split((start, start, rows))
 
 
 def _finite(value: Any) -> Any:

@@ -9,23 +9,47 @@ import pandas as pd
 from gatewise.errors import DataError
 from gatewise.kinds.forecasting.series.table import column_names
 
-__all__ = ["Rows", "read_rows"]
+__all__ = ["Rows", "Shape", "read_rows"]
 
 _INDEX = "time"
 _GROUP = "series"
 
 
+class Shape(NamedTuple):
+    """What the index of a forecast is, beside its times.
+
+    Args:
+        period: frequency of the periods that were given as times; empty: they were none.
+        time_first: whether the times stand before the series' names.
+        single: whether one series of pandas was given.
+    """
+
+    period: str = ""
+    time_first: bool = False
+    single: bool = False
+
+    def times(self, index: pd.Index[Any]) -> pd.Index[Any]:
+        """Times as they were given: as periods, if they were such."""
+        return index.to_period(self.period) if self.period and isinstance(index, pd.DatetimeIndex) else index
+
+
 class Rows(NamedTuple):
-    """A frame without an index, and what its columns are."""
+    """A frame without an index, what its columns are, and what a forecast of it looks like."""
 
     frame: pd.DataFrame
     time: str | None
     group: str | None
     targets: tuple[str, ...]
+    shape: Shape
 
 
 def read_rows(
-    given: pd.DataFrame | pd.Series[Any], time: str | None, group: str | None, target: Any, features: Any
+    given: pd.DataFrame | pd.Series[Any],
+    time: str | None,
+    group: str | None,
+    target: Any,
+    features: Any,
+    covariates: Any = (),
 ) -> Rows:
     """Turn the index into columns and find the targets.
 
@@ -37,6 +61,7 @@ def read_rows(
         group: column that tells series apart; None: the other level of an index with two.
         target: columns to forecast; None: all columns of numbers that are nothing else.
         features: further columns to read.
+        covariates: columns that are neither targets nor features.
 
     Raises:
         DataError: it is not a pandas object, has no column of numbers, or an index with too many levels.
@@ -53,20 +78,27 @@ def read_rows(
     frame = frame.rename(columns=str)
     index = frame.index
     frame = frame.reset_index(drop=True)
+    shape = Shape(_period(index), False, isinstance(given, pd.Series))
     if isinstance(index, pd.MultiIndex):
         time, group, levels = _levels(index, time, group, list(frame.columns))
         frame = frame.assign(**levels)
+        first = next((name for name in levels if name in (time, group)), None)
+        shape = shape._replace(time_first=time is not None and first == time and group in levels)
     elif time is None and isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
         time = _free(str(index.name or _INDEX), list(frame.columns))
         frame = frame.assign(**{time: _stamps(index)})
     elif time is not None and time == index.name and time not in frame:
         frame = frame.assign(**{time: _stamps(index)})
-    taken = {time, group, *column_names(features)}
+    if time is not None and time in frame and isinstance(frame[time].dtype, pd.PeriodDtype):
+        periods = pd.PeriodIndex(frame[time])
+        shape = shape._replace(period=str(periods.freqstr))
+        frame = frame.assign(**{time: periods.to_timestamp()})
+    taken = {time, group, *column_names(features), *covariates}
     numbers = [name for name in frame.columns if name not in taken and _is_number(frame[name])]
     targets = column_names(target) or tuple(numbers)
     if not targets:
         raise DataError("there is no column of numbers to forecast", got=", ".join(frame.columns))
-    return Rows(frame, time, group, targets)
+    return Rows(frame, time, group, targets, shape)
 
 
 def _levels(
@@ -97,6 +129,12 @@ def _levels(
         group = others[0]
     levels = zip(names, values, strict=True)
     return time, group, {name: _stamps(level) for name, level in levels if name not in columns}
+
+
+def _period(index: pd.Index[Any]) -> str:
+    """The frequency of the periods in an index, one of its levels; empty where there are none."""
+    levels = index.levels if isinstance(index, pd.MultiIndex) else [index]
+    return next((str(level.freqstr) for level in levels if isinstance(level, pd.PeriodIndex)), "")
 
 
 def _free(name: str, columns: list[str]) -> str:

@@ -37,7 +37,7 @@ class ForecastingKind(Kind):
     amount: ClassVar[Amount] = Amount(least=20, patience=5)
     known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
     files: ClassVar[tuple[str, ...]] = ("scaler.json",)
-    prediction_settings: ClassVar[tuple[str, ...]] = ("date_format", "timezone", "decimal")
+    prediction_settings: ClassVar[tuple[str, ...]] = ("date_format", "timezone", "decimal", "future")
     estimators: ClassVar[Mapping[str, str]] = {"Forecaster": "gatewise.kinds.forecasting.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.forecasting.report"
 
@@ -56,6 +56,8 @@ class ForecastingKind(Kind):
             time=data.time,
             target=data.target,
             features=data.features,
+            known=data.known,
+            static=data.static,
             group=data.group,
             date_format=data.date_format,
             timezone=data.timezone,
@@ -100,7 +102,10 @@ class ForecastingKind(Kind):
 
     def describe(self, dataset: Any) -> dict[str, Any]:
         """Columns, series, spacing, season, horizon and look-back."""
-        return {
+        found: dict[str, Any] = {
+            which: list(names) for which in ("known", "static") if (names := dataset.covariates.columns(which))
+        }
+        return found | {
             "targets": list(dataset.targets),
             "features": list(dataset.features),
             "series": [each.name for each in dataset.series],

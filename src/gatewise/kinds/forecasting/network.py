@@ -17,7 +17,8 @@ __all__ = ["Forecaster", "spread_states"]
 class Forecaster(nn.Module):
     """Windows of scaled values in, forecasts in the same scale out.
 
-    Axis letters: T look-back, B windows, C columns (K targets first, then F features), H horizon, Q quantiles.
+    Axis letters: T look-back, B windows, C columns (K targets first, then F features, N columns x that are known for
+    the future too, S constant ones), H horizon, Q quantiles.
 
     ::
 
@@ -28,6 +29,14 @@ class Forecaster(nn.Module):
     ``segments`` reads w values as one step, and decodes all segments of the future at once, each from the same state
     and an embedding p_m of its place (SegRNN; Lin et al., 2023). The recursive way feeds forecasts back; the features,
     whose future is unknown, keep their last value.
+
+    Where columns k are known for the future too::
+
+        direct:     r_(1..H) = recurrent'(k_(T+1)..k_(T+H), s);  y_h += V r_h   (encoder and decoder: Cho et al., 2014)
+        recursive:  x_t holds k_(t+1), that of the step to forecast             (DeepAR; Salinas et al., 2020)
+        segments:   p_m + U [k of segment m] in place of p_m
+
+    Known and constant columns are read as they are scaled, not relative to the window.
 
     Args:
         targets: K.
@@ -45,6 +54,8 @@ class Forecaster(nn.Module):
             of the window; Kim et al., 2022); forecasts are scaled back.
         channel_independent: every target is read separately, with the features, by the same weights.
         quantiles: Q quantile forecasts besides the central one.
+        known: N.
+        static: S.
 
     Raises:
         OptionError: the look-back is shorter than a segment, or options exclude each other.
@@ -72,6 +83,8 @@ class Forecaster(nn.Module):
         normalisation: str = "last",
         channel_independent: bool = False,
         quantiles: int = 0,
+        known: int = 0,
+        static: int = 0,
     ) -> None:
         super().__init__()
         if decoding == "segments" and lookback < segment_length:
@@ -83,11 +96,12 @@ class Forecaster(nn.Module):
         if decoding == "recursive" and bidirectional:
             raise OptionError("recursive forecasts only go forward", fix="omit --bidirectional")
         self.targets, self.features, self.lookback, self.horizon = targets, features, lookback, horizon
+        self.known, self.static = known, static
         self.decoding, self.normalisation, self.channel_independent = decoding, normalisation, channel_independent
         self.written = 1 + quantiles
         self.alone = 1 if channel_independent else targets
         self.segment = segment_length if decoding == "segments" else 1
-        read = self.alone + features
+        read = self.alone + features + known + static
         self.recurrent = Recurrent(
             cell,
             hidden_size if decoding == "segments" else read,
@@ -104,34 +118,61 @@ class Forecaster(nn.Module):
             channels = hidden_size // 2 if channel_independent and targets > 1 else 0
             self.place = nn.Parameter(torch.randn(-(-horizon // segment_length), hidden_size - channels))
             self.channel = nn.Parameter(torch.randn(targets, channels))
+        if known and decoding == "segments":
+            self.read_known = nn.Linear(segment_length * known, hidden_size)
+        elif known and decoding == "direct":
+            self.decoder = Recurrent(
+                cell,
+                known,
+                hidden_size,
+                num_layers=num_layers,
+                bidirectional=bidirectional,
+                dropout=dropout if num_layers > 1 else 0.0,
+            )
+            self.decoded = nn.Linear(width, self.alone * self.written, bias=False)
 
     def _steps_of_head(self) -> int:
         return {"direct": self.horizon, "recursive": 1}.get(self.decoding, self.segment)
 
-    def forward(self, past: Tensor) -> Tensor:
+    def forward(self, past: Tensor, ahead: Tensor | None = None) -> Tensor:
         """Forecast.
 
         Args:
             past: (T, B, C) scaled values, the last known step last.
+            ahead: (H, B, N) scaled values of the known columns at the steps to forecast; None where N is 0.
 
         Returns:
             (H, B, K, 1 + Q): the central forecast, then the quantiles.
         """
-        windows, level, scale = self._normalised(self._apart(past))
+        windows, level, scale, future = self._read(past, ahead)
         if self.decoding == "direct":
-            found = self._direct(windows)
+            found = self._direct(windows, future)
         elif self.decoding == "recursive":
-            found = self._recursive(windows)
+            found = self._recursive(windows, future)
         else:
-            found = self._segments(windows)
+            found = self._segments(windows, future)
         restored = found * scale[..., None] + level[..., None]
         batch = past.shape[1]
         return restored.reshape(self.horizon, batch, self.targets, self.written)
 
-    def encoded(self, past: Tensor) -> Tensor:
+    def encoded(self, past: Tensor, ahead: Tensor | None = None) -> Tensor:
         """What the recurrent layers read of (T, B, C) windows: (steps, sequences, I)."""
-        windows, _, _ = self._normalised(self._apart(past))
+        windows, _, _, future = self._read(past, ahead)
+        if self.decoding == "recursive":
+            return self._shifted(windows, future)
         return self._read_segments(windows) if self.decoding == "segments" else windows
+
+    def _read(self, past: Tensor, ahead: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Normalised windows with their level and scale, and the known columns of the future, one per sequence."""
+        if (ahead is None) != (self.known == 0):
+            raise OptionError(
+                "the known columns of the future do not fit the network",
+                expected=f"{self.known} known columns",
+                got="none" if ahead is None else f"{ahead.shape[2]}",
+            )
+        if ahead is not None and self.channel_independent and self.targets > 1:
+            ahead = ahead.repeat_interleave(self.targets, dim=1)
+        return (*self._normalised(self._apart(past)), ahead)
 
     @property
     def kernel(self) -> dict[str, str]:
@@ -145,13 +186,15 @@ class Forecaster(nn.Module):
             return past
         steps, batch, _ = past.shape
         alone = past[:, :, : self.targets].reshape(steps, batch * self.targets, 1)
-        if not self.features:
+        if past.shape[2] == self.targets:
             return alone
         features = past[:, :, self.targets :].repeat_interleave(self.targets, dim=1)
         return torch.cat([alone, features], dim=2)
 
     def _normalised(self, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Windows without their own level and scale, and both of the targets: (1, sequences, K or 1)."""
+        fixed = past[:, :, self.alone + self.features :]
+        past = past[:, :, : self.alone + self.features]
         level = past.new_zeros(1, 1, past.shape[2])
         scale = torch.ones_like(level)
         if self.normalisation == "last":
@@ -160,24 +203,42 @@ class Forecaster(nn.Module):
             level = past.mean(dim=0, keepdim=True)
             scale = (past.var(dim=0, unbiased=False, keepdim=True) + 1e-5).sqrt()
         windows = past if self.normalisation == "none" else (past - level) / scale
+        if fixed.shape[2]:
+            windows = torch.cat([windows, fixed], dim=2)
         return windows, level[:, :, : self.alone], scale[:, :, : self.alone]
 
-    def _direct(self, windows: Tensor) -> Tensor:
-        output, _ = self.recurrent(windows)
-        summary = output[-1] if not self.recurrent.bidirectional else _last_of_both(output)
-        written: Tensor = self.head(self.dropout(summary))
-        return written.view(-1, self.horizon, self.alone, self.written).transpose(0, 1)
-
-    def _recursive(self, windows: Tensor) -> Tensor:
+    def _direct(self, windows: Tensor, future: Tensor | None) -> Tensor:
         output, state = self.recurrent(windows)
-        features = windows[-1:, :, self.alone :]
+        summary = output[-1] if not self.recurrent.bidirectional else _last_of_both(output)
+        head: Tensor = self.head(self.dropout(summary))
+        written = head.view(-1, self.horizon, self.alone, self.written).transpose(0, 1)
+        if future is None:
+            return written
+        read, _ = self.decoder(future, state)
+        more: Tensor = self.decoded(self.dropout(read))
+        return written + more.view(self.horizon, -1, self.alone, self.written)
+
+    def _shifted(self, windows: Tensor, future: Tensor | None) -> Tensor:
+        """Windows in which the known columns are those of the step that follows, as far as it is known."""
+        if future is None:
+            return windows
+        start = self.alone + self.features
+        end = start + self.known
+        following = torch.cat([windows[1:, :, start:end], future[:1]])
+        return torch.cat([windows[:, :, :start], following, windows[:, :, end:]], dim=2)
+
+    def _recursive(self, windows: Tensor, future: Tensor | None) -> Tensor:
+        output, state = self.recurrent(self._shifted(windows, future))
+        start = self.alone + self.features
+        features, static = windows[-1:, :, self.alone : start], windows[-1:, :, start + self.known :]
         steps: list[Tensor] = []
         while True:
             written = self.head(self.dropout(output[-1])).view(1, -1, self.alone, self.written)
             steps.append(written)
             if len(steps) == self.horizon:
                 return torch.cat(steps)
-            output, state = self.recurrent(torch.cat([written[..., 0], features], dim=2), state)
+            known = [] if future is None else [future[len(steps) : len(steps) + 1]]
+            output, state = self.recurrent(torch.cat([written[..., 0], features, *known, static], dim=2), state)
 
     def _read_segments(self, windows: Tensor) -> Tensor:
         count = self.lookback // self.segment
@@ -185,13 +246,18 @@ class Forecaster(nn.Module):
         cut = recent.view(count, self.segment, *recent.shape[1:]).transpose(1, 2)
         return torch.relu(self.read_segment(cut.reshape(count, recent.shape[1], -1)))
 
-    def _segments(self, windows: Tensor) -> Tensor:
+    def _segments(self, windows: Tensor, future: Tensor | None) -> Tensor:
         _, state = self.recurrent(self._read_segments(windows))
         sequences, places = windows.shape[1], self.place.shape[0]
         asked = self.place[:, None].expand(places, sequences, -1)
         if self.channel.shape[1]:
             channel = self.channel.repeat(sequences // self.targets, 1)
             asked = torch.cat([asked, channel.expand(places, -1, -1)], dim=2)
+        if future is not None:
+            # what lies beyond the horizon is not known, and counts as the mean
+            beyond = future.new_zeros(places * self.segment - self.horizon, *future.shape[1:])
+            cut = torch.cat([future, beyond]).view(places, self.segment, sequences, self.known).transpose(1, 2)
+            asked = asked + self.read_known(cut.reshape(places, sequences, -1))
         output, _ = self.recurrent(asked.reshape(1, places * sequences, -1), spread_states(state, places))
         written: Tensor = self.head(self.dropout(output[0]))
         written = written.view(places, sequences, self.segment, self.alone, self.written)

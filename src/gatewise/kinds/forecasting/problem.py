@@ -72,7 +72,7 @@ class ForecastingProblem(Problem):
         """Error of a batch in the scale of the training part, mean over horizon and targets."""
         chosen = self._order[step * self.batch_size : (step + 1) * self.batch_size]
         past, future = self.scaled.gather(self._train, chosen)
-        found = self.model(past)
+        found = self.model(past, self.scaled.ahead(self._train, chosen))
         errors = found[..., 0] - future
         value = errors.square().mean() if self.error == "squared" else errors.abs().mean()
         loss = value
@@ -101,7 +101,8 @@ class ForecastingProblem(Problem):
 
     def probe(self) -> None:
         """Run the first batch."""
-        self.model(self.scaled.past(self._train, np.arange(min(self.batch_size, self.examples_per_epoch))))
+        chosen = np.arange(min(self.batch_size, self.examples_per_epoch))
+        self.model(self.scaled.past(self._train, chosen), self.scaled.ahead(self._train, chosen))
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Columns and scalings."""
@@ -145,8 +146,8 @@ def forecast_windows(
     with torch.inference_mode():
         for start in range(0, count, _BATCH):
             chosen = np.arange(start, min(start + _BATCH, count))
-            past = scaled.past(windows, chosen)
-            found = model(past) if weights is None else functional_call(model, dict(weights), (past,))
+            read = (scaled.past(windows, chosen), scaled.ahead(windows, chosen))
+            found = model(*read) if weights is None else functional_call(model, dict(weights), read)
             result[chosen] = found.transpose(0, 1).double().cpu().numpy()
     result[..., 1:].sort(axis=-1)
     return result

@@ -16,7 +16,7 @@ from gatewise.drawing.templates import render
 from gatewise.kinds.forecasting.fans import Fan, fan_chart, fan_title
 from gatewise.record import Comparison, Run, part_from
 
-__all__ = ["check", "figures", "sections"]
+__all__ = ["check", "figures", "notes", "sections"]
 
 _MOST_STEPS = 12
 
@@ -62,6 +62,23 @@ def check(comparison: Comparison, place: object) -> None:
             at = f"models[{number}].runs[{seed}]"
             part_from(run.test, _Test, place=place, at=f"{at}.test")
             part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
+
+
+def notes(page: Page) -> Sequence[str]:
+    """Which columns the networks and ridge read besides the targets' past."""
+    names = {
+        which: ", ".join(map(str, page.comparison.data.details.get(which) or ()))
+        for which in ("features", "known", "static")
+    }
+    read = {
+        "features": "up to the present",
+        "known": "up to the last step that is forecast",
+        "static": "constant in a series",
+    }
+    parts = [f"{names[which]} ({meaning})" for which, meaning in read.items() if names[which]]
+    if not names["known"] and not names["static"]:
+        return []
+    return [f"Cells and ridge also read {'; '.join(parts)}. Persistence, seasonal naive and drift do not."]
 
 
 def sections(page: Page) -> Sequence[Markup]:

@@ -22,7 +22,7 @@ LOSSES = ("squared", "absolute")
 class SeriesSpec(Spec):
     """Which series are forecast, how far, and from how much of their past; forecasts are always given as values.
 
-    Features are known up to the present only; windows never mix two groups.
+    Features are known up to the present only, ``known`` columns up to the horizon; windows never mix two groups.
 
     Example:
         >>> SeriesSpec("prices.csv", time="date", target="close", horizon=5).lookback
@@ -37,9 +37,12 @@ class SeriesSpec(Spec):
     )
     target: str | None = setting(None, "Column to forecast; several separated by commas.")
     features: str | None = setting(None, "Further columns to read, separated by commas.")
+    known: str | None = setting(None, "Columns known for the future too (price, holiday), separated by commas.")
+    static: str | None = setting(None, "Columns that are constant in a series, separated by commas.")
+    future: str | None = setting(None, "File with the known columns of the steps to forecast.", is_path=True)
     group: str | None = setting(None, "Column that separates the series.")
     date_format: str | None = setting(
-        None, "How times are written, as strptime has it: '%d/%m/%Y'; found if not given.", reads=True
+        None, "How times are written, as strptime has it: '%d/%m/%Y', or excel; found if not given.", reads=True
     )
     timezone: str | None = setting(
         None, "Time zone in which times without an offset were written: Europe/Berlin.", reads=True
@@ -51,8 +54,10 @@ class SeriesSpec(Spec):
     download: bool = common.download()
 
     def check_together(self) -> None:
-        """Refuse a form of dates that cannot be read back, and an unknown time zone."""
+        """Refuse a form of dates that cannot be read back, an unknown time zone, and a future in training."""
         check_times(self.date_format, self.timezone)
+        if self.future is not None:
+            raise OptionError("--future is read by predictions alone", fix="omit it; give it to `gatewise predict`")
 
 
 @dataclass(frozen=True)

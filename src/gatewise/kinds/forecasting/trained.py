@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
+from gatewise.kinds.forecasting.series.ahead import known_ahead
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import Future, raw_series, whole
+from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.reading import TimeRules
@@ -50,6 +53,7 @@ class TrainedForecaster(Trained):
         form: how the times of the training were written; None: not known.
         time: the column of the times; None: rows follow each other.
         until: by name of the series, the last time that was learnt from or chosen by, in UTC where that is known.
+        covariates: the columns known for the future too, and the constant ones.
     """
 
     def __init__(
@@ -63,12 +67,14 @@ class TrainedForecaster(Trained):
         form: TimeForm | None = None,
         time: str | None = None,
         until: Mapping[str, Any] | None = None,
+        covariates: Covariates | None = None,
     ) -> None:
         self.spec = spec
         self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
         self.scalings = dict(scalings)
         self.model = model.eval()
         self.form, self.time, self.until = form, time, dict(until or {})
+        self.covariates = covariates or Covariates()
 
     @property
     def data_spec(self) -> SeriesSpec:
@@ -80,7 +86,7 @@ class TrainedForecaster(Trained):
         """The quantiles that are forecast besides the central value."""
         return _model_spec(self.spec).quantile_levels()
 
-    def rules(self, settings: Mapping[str, Any] | None = None) -> TimeRules:
+    def rules(self, settings: Mapping[str, Any] | None = None, file: Path | None = None) -> TimeRules:
         """How the times of another file are read: as those of the training, unless settings say otherwise."""
         data, given = self.data_spec, settings or {}
         return TimeRules(
@@ -88,9 +94,18 @@ class TrainedForecaster(Trained):
             given.get("timezone", data.timezone),
             self.form,
             None if self.spacing.rule in ("rows", "uneven") else self.spacing.step,
+            file is not None and file.suffix.lower() == ".xlsx",
         )
 
-    def future(self, table: SeriesTable, steps: int | None = None, notes: list[str] | None = None) -> list[Future]:
+    def future(
+        self,
+        table: SeriesTable,
+        steps: int | None = None,
+        notes: list[str] | None = None,
+        ahead: Sequence[SeriesTable] = (),
+        *,
+        partial: bool = False,
+    ) -> list[Future]:
         """Continue every series of a table from its last row.
 
         A series that was not trained on is scaled by its own rows, all before the forecast. Beyond the
@@ -101,9 +116,11 @@ class TrainedForecaster(Trained):
             table: rows with the columns of the training; of each series at least as many as the look-back.
             steps: steps to forecast; None: the horizon of the training.
             notes: a list to which findings about the rows are added.
+            ahead: rows with the known columns of the steps to forecast; an earlier table goes before a later one.
+            partial: whether series whose known columns end too soon are left out, unless all do.
 
         Raises:
-            DataError: every series is too short, or has a gap in its look-back.
+            DataError: every series is too short, has a gap in its look-back, or a known column ends too soon.
             OptionError: quantiles beyond the horizon of the training.
         """
         data = self.data_spec
@@ -130,24 +147,43 @@ class TrainedForecaster(Trained):
             names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
             words = f"left out, with fewer than {data.lookback} steps without gaps at their end: {names}"
             warnings.warn(words, stacklevel=3)
-        return [self._continued(each, count) for each in known]
+        futures: list[Future] = []
+        for series in known:
+            try:
+                futures.append(self._continued(series, count, table.form, ahead))
+            except DataError:
+                if not partial or (series is known[-1] and not futures):
+                    raise
+        return futures
 
-    def _continued(self, series: Series, count: int) -> Future:
+    def _continued(self, series: Series, count: int, form: TimeForm, ahead: Sequence[SeriesTable]) -> Future:
         """Forecast repeatedly until there are enough steps."""
-        targets, horizon = len(self.targets), self.data_spec.horizon
+        targets, horizon, read = len(self.targets), self.data_spec.horizon, len(self.targets) + len(self.features)
+        times = self.spacing.after(series.times[-1], count)
+        rounds = -(-count // horizon)
+        known = np.zeros((rounds * horizon, 0))
+        if self.covariates.known:
+            columns = self.covariates.columns("known")
+            times, found = known_ahead(ahead, columns, series.name, series.times[-1], count, self.spacing, form)
+            # steps that are not asked for are not known: they get the last values, and are dropped again
+            known = np.concatenate([found, np.repeat(found[-1:], rounds * horizon - count, axis=0)])
         scalings = self._scalings([series])
         values = series.values
         quantiles: dict[float, Array] = {}
-        for _ in range(-(-count // horizon)):
-            grown = replace(series, values=values, times=np.arange(len(values), dtype=np.float64))
+        for turn in range(rounds):
+            following = np.full((horizon, values.shape[1]), np.nan)
+            following[:, targets:read] = values[-1, targets:read]
+            following[:, read:] = known[turn * horizon : (turn + 1) * horizon]
+            grown = np.concatenate([values, following])
+            whole = replace(series, values=grown, times=np.arange(len(grown), dtype=np.float64))
             windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(values) - 1]))
-            found, quantiles = self._values([grown], windows, scalings)
-            features = np.repeat(values[-1:, targets:], horizon, axis=0)
-            values = np.concatenate([values, np.concatenate([found[0], features], axis=1)])
+            central, quantiles = self._values([whole], windows, scalings)
+            grown[len(values) :, :targets] = central[0]
+            values = grown
         start = len(series.values)
         return Future(
             series.name,
-            self.spacing.after(series.times[-1], count),
+            times,
             values[start : start + count, :targets],
             {level: found[0, :count] for level, found in quantiles.items()},
         )
@@ -187,8 +223,13 @@ class TrainedForecaster(Trained):
         windows = dataset.windows("test")
         chosen = np.arange(min(count, len(windows.origins)))
         with torch.no_grad():
-            inputs = self.model.encoded(self._scaled(dataset.series).past(windows, chosen))
-        return {"recurrent": RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)}
+            scaled = self._scaled(dataset.series)
+            ahead = scaled.ahead(windows, chosen)
+            inputs = self.model.encoded(scaled.past(windows, chosen), ahead)
+        found = {"recurrent": RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)}
+        if ahead is not None and self.model.decoding == "direct":
+            found["decoder"] = RecurrentInputs(self.model.decoder, ahead[:steps, :count].clone(), None)
+        return found
 
     def _values(
         self, series: Sequence[Series], windows: Windows, scalings: Sequence[Scaling] | None = None
@@ -232,7 +273,7 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
         horizon=data.horizon,
         device=spec.training.device,
     )
-    network = _network(data, model, targets, len(dataset.features))
+    network = _network(data, model, targets, len(dataset.features), dataset.covariates)
     names = [each.name for each in dataset.series]
     return ForecastingProblem(
         network.to(spec.training.device),
@@ -248,6 +289,7 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 "format_version": 1,
                 "targets": list(dataset.targets),
                 "features": list(dataset.features),
+                **dataset.covariates.to_dict(),
                 "spacing": dataset.spacing.to_dict(),
                 "time": dataset.time,
                 "form": dataset.form.to_dict(),
@@ -268,12 +310,14 @@ def open_run(run: RunFolder) -> TrainedForecaster:
     scalings = {str(name): Scaling.from_dict(entry, place) for name, entry in series.items()}
     spacing = Spacing.from_dict(record.get("spacing"), place)
     data = _data_spec(spec)
+    covariates = Covariates.from_dict(record, place)
     with torch.random.fork_rng():
-        model = _network(data, _model_spec(spec), len(targets), len(features))
+        model = _network(data, _model_spec(spec), len(targets), len(features), covariates)
     run.load_weights_into(model)
     form = None if record.get("form") is None else TimeForm.from_dict(record["form"], place)
     time = record.get("time", known_columns(data.data, data.time, None, None)[0])
-    return TrainedForecaster(spec, targets, features, spacing, scalings, model, form, time, until_times(record, place))
+    until = until_times(record, place)
+    return TrainedForecaster(spec, targets, features, spacing, scalings, model, form, time, until, covariates)
 
 
 def _data_spec(spec: RunSpec) -> SeriesSpec:
@@ -288,7 +332,9 @@ def _model_spec(spec: RunSpec) -> ForecastModelSpec:
     return spec.model
 
 
-def _network(data: SeriesSpec, model: ForecastModelSpec, targets: int, features: int) -> Forecaster:
+def _network(
+    data: SeriesSpec, model: ForecastModelSpec, targets: int, features: int, covariates: Covariates
+) -> Forecaster:
     """The network that the specs describe, with weights drawn from torch's present random state."""
     # differences and returns are relative to the last value already
     relative = data.transform != "value" and model.normalisation == "last"
@@ -307,4 +353,6 @@ def _network(data: SeriesSpec, model: ForecastModelSpec, targets: int, features:
         normalisation="none" if relative else model.normalisation,
         channel_independent=model.channel_independent,
         quantiles=len(model.quantile_levels()),
+        known=len(covariates.known_names),
+        static=len(covariates.static_names),
     )

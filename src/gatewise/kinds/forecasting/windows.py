@@ -59,6 +59,8 @@ class ScaledSeries:
         self._values = torch.from_numpy(np.concatenate(read).astype(np.float32)).to(device)
         self._steps = torch.arange(1 - lookback, horizon + 1, device=device)
         self._series = series
+        self.known = series[0].known
+        self._static = torch.from_numpy(np.stack([each.static for each in series]).astype(np.float32)).to(device)
         self._mean = np.stack([scaling.mean[:targets] for scaling in scalings])
         self._deviation = np.stack([scaling.deviation[:targets] for scaling in scalings])
 
@@ -74,14 +76,28 @@ class ScaledSeries:
             chosen: (B,) which of them.
 
         Returns:
-            (T, B, C) inputs and (H, B, K) targets.
+            (T, B, C + S) inputs and (H, B, K) targets.
         """
         found = self._values[self._rows(windows, chosen)[None] + self._steps[:, None]]
-        return found[: self.lookback], found[self.lookback :, :, : self.targets]
+        return self._with_static(found[: self.lookback], windows, chosen), found[self.lookback :, :, : self.targets]
 
     def past(self, windows: Windows, chosen: npt.NDArray[np.int64]) -> Tensor:
-        """(T, B, C) of some windows; what comes after them is not read."""
-        return self._values[self._rows(windows, chosen)[None] + self._steps[: self.lookback, None]]
+        """(T, B, C + S) of some windows; what comes after them is not read."""
+        found = self._values[self._rows(windows, chosen)[None] + self._steps[: self.lookback, None]]
+        return self._with_static(found, windows, chosen)
+
+    def ahead(self, windows: Windows, chosen: npt.NDArray[np.int64]) -> Tensor | None:
+        """(H, B, known columns) of the steps after some windows; None where nothing is known of them."""
+        if not self.known:
+            return None
+        rows = self._rows(windows, chosen)[None] + self._steps[self.lookback :, None]
+        return self._values[:, -self.known :][rows]
+
+    def _with_static(self, past: Tensor, windows: Windows, chosen: npt.NDArray[np.int64]) -> Tensor:
+        if not self._static.shape[1]:
+            return past
+        static = self._static[torch.from_numpy(windows.series[chosen]).to(past.device)]
+        return torch.cat([past, static.expand(len(past), -1, -1)], dim=2)
 
     def last(self, windows: Windows) -> Array:
         """(N, K) the last known values, not transformed."""

@@ -1,8 +1,9 @@
-"""``gatewise generate``: text from a language model."""
+"""``gatewise generate``, text from a language model, and ``gatewise evaluate``, its figures on another text."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,9 @@ import typer
 
 if TYPE_CHECKING:
     from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
+    from gatewise.training.kind import Request
 
-__all__ = ["generate"]
+__all__ = ["evaluate", "generate"]
 
 _BAR = 40
 
@@ -67,6 +69,39 @@ def generate(
     for piece in pieces:
         typer.echo(piece, nl=False)
     typer.echo()
+
+
+def evaluate(model: TrainedLanguageModel, request: Request) -> None:
+    """Print perplexity, bits per character and the share of unknown words of a file.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    from gatewise.data.text_files import read_text_file
+
+    assert request.file is not None
+    found = model.evaluate(read_text_file(request.file, "running text"))
+    if request.as_json:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    for note in found.notes:
+        typer.echo(f"Note: {note}", err=True)
+    rows = [
+        ("perplexity", found.perplexity, found.perplexity_interval, "{:,.4g}"),
+        ("bits per character", found.bits_per_character, found.bits_per_character_interval, "{:.4g}"),
+        ("bits per token", found.bits_per_token, None, "{:.4g}"),
+    ]
+    for name, value, interval, form in rows:
+        ends = "" if interval is None else f"  ({form.format(interval[0])} to {form.format(interval[1])})"
+        typer.echo(f"{name:<20}{form.format(value):>10}{ends}")
+    typer.echo(f"{'unknown tokens':<20}{100 * found.unknown_share:>8.2f} %{_named(found.unknown)}")
+    what = found.document + ("s" if found.documents != 1 else "")
+    typer.echo(f"{found.tokens:,} tokens, {found.characters:,} characters, {found.documents:,} {what}")
+
+
+def _named(tokens: Sequence[str]) -> str:
+    """The most frequent unknown tokens."""
+    return "  such as " + ", ".join(repr(token) for token in tokens) if tokens else ""
 
 
 def _language_model(run: Path) -> TrainedLanguageModel:

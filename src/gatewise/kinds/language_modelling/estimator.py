@@ -16,6 +16,7 @@ from gatewise.training.kind import Trained
 from gatewise.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from gatewise.kinds.language_modelling.evaluating import TextEvaluation
     from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
 
 __all__ = ["LanguageModel"]
@@ -62,6 +63,18 @@ class LanguageModel(RunEstimator, task="language-modelling", first=("cell",)):
         """How many equally likely tokens the model chooses among at each place of a text, on average."""
         check_is_fitted(self)
         return self._trained.perplexity(text)
+
+    def evaluate(self, text: str | Path) -> TextEvaluation:
+        """Perplexity, bits per character and unknown words of a text, with 95 % intervals over its documents.
+
+        Args:
+            text: the text itself, or the `pathlib.Path` of a UTF-8 file.
+
+        Raises:
+            DataError: the text has no token, or the file is not text.
+        """
+        check_is_fitted(self)
+        return self._trained.evaluate(read_text_file(text, "running text") if isinstance(text, Path) else text)
 
     def score(self, text: str, y: None = None) -> float:
         """The mean log-likelihood of a text's tokens, in nats: higher is better, as in scikit-learn."""

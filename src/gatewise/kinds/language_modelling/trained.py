@@ -11,12 +11,13 @@ import torch
 
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.language_modelling.corpora import Corpus
+from gatewise.kinds.language_modelling.evaluating import TextEvaluation, evaluate_text
 from gatewise.kinds.language_modelling.generation import Generator, Sampling, next_tokens
 from gatewise.kinds.language_modelling.model import LanguageModel
 from gatewise.kinds.language_modelling.problem import PERPLEXITY, LanguageModellingProblem, read_losses
 from gatewise.kinds.language_modelling.spec import LanguageModelSpec
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
-from gatewise.training.kind import RecurrentInputs, Trained
+from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
@@ -58,6 +59,20 @@ class TrainedLanguageModel(Trained):
         if len(tokens) == 0:
             raise DataError("the text has no token", expected="at least one word", fix="give a longer text")
         return PERPLEXITY.of(self.losses(tokens))
+
+    def evaluate(self, text: str) -> TextEvaluation:
+        """Perplexity, bits per character and unknown words of a text, with intervals over its documents.
+
+        Raises:
+            DataError: the text has no token.
+        """
+        return evaluate_text(self, text)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on a file; see `gatewise.kinds.language_modelling.commands.evaluate`."""
+        from gatewise.kinds.language_modelling import commands
+
+        commands.evaluate(self, request)
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part; contributions are each token's negative log-likelihood in nats, in the text's order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class RawSeries:
         values: (T, C).
         breaks: rows after a long gap.
         carried: (T, C) which values were filled with the one before them; None: none.
+        known: how many of the last columns are known for the future too.
+        static: (S,) what is constant, encoded.
     """
 
     name: str
@@ -45,6 +47,13 @@ class RawSeries:
     values: npt.NDArray[np.float64]
     breaks: tuple[int, ...] = ()
     carried: npt.NDArray[np.bool_] | None = None
+    known: int = 0
+    static: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def split(self, borders: tuple[int, int, int]) -> Series:
+        """The series with its parts, up to the end of the test part."""
+        rows = slice(0, borders[2])
+        return Series(self.name, self.times[rows], self.values[rows], borders, self.breaks, self.known, self.static)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +111,8 @@ def raw_series(
             notes.append(f"times follow each other {spacing.title}: a row is a step")
     counts = {"steps": 0, "values": 0, "cuts": 0}
     found = [_whole(table, name, rows, spacing, counts) for name, rows in members.items()]
+    width = len(table.covariates.known_names)
+    found = [replace(each, known=width, static=table.static.get(each.name, each.static)) for each in found]
     words = {
         "steps": "missing steps were filled with the last value before them",
         "values": "missing values were filled with the last value before them",
@@ -240,10 +251,7 @@ def split_series(series: Sequence[RawSeries], timed: bool, shares: tuple[float, 
         every = np.unique(np.concatenate([each.times for each in series]))
         counts = [int(share * len(every) + 1e-9) for share in shares]
         cuts = [[_rows_before(each.times, every, count) for count in counts] for each in series]
-    return [
-        Series(each.name, each.times, each.values, (first, second, len(each.times)), each.breaks)
-        for each, (first, second) in zip(series, cuts, strict=True)
-    ]
+    return [each.split((first, second, len(each.times))) for each, (first, second) in zip(series, cuts, strict=True)]
 
 
 def _rows_before(times: npt.NDArray[Any], every: npt.NDArray[Any], count: int) -> int:
@@ -347,4 +355,4 @@ def whole(series: RawSeries, lookback: int) -> Series:
             got=f"{rows - start}",
             fix="give more of its past",
         )
-    return Series(series.name, series.times, series.values, (rows, rows, rows), series.breaks)
+    return series.split((rows, rows, rows))

@@ -6,16 +6,29 @@ from datetime import datetime
 
 from gatewise.errors import OptionError, did_you_mean
 
-__all__ = ["check_times"]
+__all__ = ["EXCEL", "check_times", "with_weekday"]
 
+EXCEL = "excel"
+"""The ``date_format`` of numbers that count days as Excel does: 45000.5."""
 _SAMPLE = datetime(2021, 3, 1)
+
+
+def with_weekday(date_format: str) -> str:
+    """A form of ISO weeks with the day that ``strptime`` wants beside them; any other form as it is.
+
+    Example:
+        >>> with_weekday("%G-W%V"), with_weekday("%Y-%m-%d")
+        ('%G-W%V-%u', '%Y-%m-%d')
+    """
+    named = any(day in date_format for day in ("%u", "%a", "%A", "%w"))
+    return f"{date_format}-%u" if "%V" in date_format and not named else date_format
 
 
 def check_times(date_format: str | None, timezone: str | None) -> None:
     """Refuse a form of dates that cannot be read back, and a time zone that nobody knows.
 
     Args:
-        date_format: as for ``strptime``; None: found in the file.
+        date_format: as for ``strptime``, or ``excel``; None: found in the file.
         timezone: name of a time zone; None: none.
 
     Raises:
@@ -27,13 +40,14 @@ def check_times(date_format: str | None, timezone: str | None) -> None:
         Traceback (most recent call last):
         gatewise.errors.OptionError: date_format has no year; ...
     """
-    if date_format is not None:
+    if date_format is not None and date_format != EXCEL:
         try:
-            read = datetime.strptime(_SAMPLE.strftime(date_format.replace("%z", "+0000")), date_format)
+            form = with_weekday(date_format)
+            read = datetime.strptime(_SAMPLE.strftime(form.replace("%z", "+0000")), form)
         except ValueError as error:
             raise OptionError(
                 "date_format cannot be read",
-                expected="directives of strptime, such as '%d/%m/%Y' or '%Y-%m-%d %H:%M'",
+                expected="directives of strptime, such as '%d/%m/%Y' or '%Y-%m-%d %H:%M'; or excel",
                 got=repr(date_format),
                 fix="write it as in Python's datetime.strptime",
             ) from error

@@ -13,11 +13,13 @@ import pandas as pd
 
 from gatewise.errors import DataError, RunError
 
-__all__ = ["EPOCHS", "TimeForm", "render"]
+__all__ = ["EPOCHS", "SERIAL_START", "TimeForm", "render"]
 
 Times = npt.NDArray[Any]
 EPOCHS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
 """Units of numbers that count from 1970, by how many of them are a second."""
+SERIAL_START = np.datetime64("1899-12-30", "us")
+"""The day 0 of Excel, right for every day from March 1900 on."""
 _UTC_STYLES = ("Z", "UTC", "GMT")
 _TOKEN = re.compile(r"%(-?)([a-zA-Z%])")
 _END = np.datetime64("10000-01-01", "us")
@@ -30,7 +32,8 @@ class TimeForm:
     """The form of a column of times.
 
     Args:
-        kind: ``number`` (plain numbers), ``epoch`` (numbers that count from 1970, UTC) or ``date``.
+        kind: ``number`` (plain numbers), ``epoch`` (numbers that count from 1970, UTC), ``excel`` (days as Excel counts
+            them) or ``date``.
         format: of dates, as for ``strptime``; ``%-d`` is a day without a leading zero, ``%q`` a quarter, ``%P`` am or
             pm in small letters.
         digits: behind the point of seconds or numbers; None: as many as a number needs.
@@ -48,7 +51,7 @@ class TimeForm:
         ['1629680000']
     """
 
-    kind: Literal["number", "epoch", "date"] = "date"
+    kind: Literal["number", "epoch", "excel", "date"] = "date"
     format: str = "%Y-%m-%d"
     digits: int | None = 0
     unit: str = "seconds"
@@ -96,6 +99,8 @@ class TimeForm:
             return [_number(float(value), self.digits) for value in times]
         if self.kind == "epoch":
             return [_number(value, self.digits) for value in self._epochs(times)]
+        if self.kind == "excel":
+            return [_serial(value, self.digits) for value in self._serials(times)]
         style = self.offset.strip()
         instants = self.instants(times)
         shown = instants if style in _UTC_STYLES else self.shown(times)
@@ -118,6 +123,11 @@ class TimeForm:
         if self.kind == "epoch":
             epochs: pd.Index[Any] = pd.Index(self._epochs(times))
             return epochs
+        if self.kind == "excel":
+            serials: pd.Index[Any] = pd.Index(
+                [float(word) if "." in word else int(word) for word in self.written(times)]
+            )
+            return serials
         if not self.offset:
             return pd.DatetimeIndex(self.shown(times))
         zone: Any = self.zone or (timezone(timedelta(minutes=self.minutes)) if self.minutes else "UTC")
@@ -129,6 +139,11 @@ class TimeForm:
         if self.digits == 0:
             return [(int(value) * each + 500_000) // 1_000_000 for value in micro]
         return list((micro / (1_000_000 / each)).tolist())
+
+    def _serials(self, times: Times) -> list[float]:
+        """Days since the end of 1899 by the clock on the wall."""
+        found: list[float] = ((self.shown(times) - SERIAL_START) / np.timedelta64(1, "D")).tolist()
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
@@ -149,7 +164,7 @@ class TimeForm:
             found = cls(**record)
         except TypeError as error:
             raise RunError(f"{place} is damaged", expected="the form of the times") from error
-        if found.kind not in ("number", "epoch", "date") or found.unit not in EPOCHS:
+        if found.kind not in ("number", "epoch", "excel", "date") or found.unit not in EPOCHS:
             raise RunError(f"{place} is damaged", expected="a known form of the times", got=repr(found.kind))
         return found
 
@@ -214,6 +229,12 @@ def _number(value: float, digits: int | None) -> str:
         if abs(float(words) - value) <= 1e-9 * max(1.0, abs(value)):
             return words
     return f"{value:.15g}"
+
+
+def _serial(value: float, digits: int | None) -> str:
+    """A number of days with at most the digits of its column."""
+    words = f"{value:.{digits or 0}f}"
+    return words.rstrip("0").rstrip(".") if "." in words else words
 
 
 def _offset(style: str, minutes: int) -> str:

@@ -7,17 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import SHARES, RawSeries, build_series, raw_series, split_series
+from gatewise.kinds.forecasting.series.covariate_columns import Asked, drop_unseen, with_covariates
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
 from gatewise.kinds.forecasting.series.noticed import notice_time
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
 
-__all__ = ["known_columns", "load_series", "series_from_table"]
+__all__ = ["known_columns", "load_series", "read_table", "series_from_table"]
 
 
 def known_columns(
@@ -42,6 +45,8 @@ def load_series(
     time: str | None = None,
     target: str | None = None,
     features: str | None = None,
+    known: str | None = None,
+    static: str | None = None,
     group: str | None = None,
     date_format: str | None = None,
     timezone: str | None = None,
@@ -60,6 +65,8 @@ def load_series(
             holds times in order, else rows follow each other.
         target: column to forecast, several separated by commas; None: the known set's.
         features: further columns to read, separated by commas; known up to the present only.
+        known: columns that are known for the future too.
+        static: columns that are constant in a series.
         group: column of the series' names.
         date_format: how times are written, as for ``strptime``; None: derived from the column.
         timezone: name of the zone of times without an offset.
@@ -86,37 +93,77 @@ def load_series(
         {'train': 15, 'validation': 2, 'test': 5}
     """
     name = known_name(data) or str(data)
-    known = None if known_name(data) is None else KNOWN_SERIES[name]
+    listed = None if known_name(data) is None else KNOWN_SERIES[name]
     time, target, group = known_columns(str(data), time, target, group)
-    if known is None and Path(name).suffix == "" and not Path(name).expanduser().exists():
+    if listed is None and Path(name).suffix == "" and not Path(name).expanduser().exists():
         raise _unknown(name)
     if not column_names(target):
         raise OptionError(
             "there is no column to forecast", expected="the name of a column", fix="name it with --target COLUMN"
         )
-    if known is None:
+    if listed is None:
         path, source = Path(name).expanduser(), f"the file {name}"
     else:
         path, source = find_known(name, download, cache)
     frame, places = read_frame(path)
     targets, others = column_names(target), column_names(features)
-    rules = TimeRules(date_format, timezone)
-    said: list[str] = []
-    if time is None:
-        time, said = notice_time(frame, places, (*targets, *others), group, rules)
-    table = check_columns(frame, places, path.name, time, (*targets, *others), group, rules, decimal)
-    table = replace(table, notes=[*said, *table.notes])
+    asked = Asked.named(known, static, group)
+    rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
+    table, time = read_table(frame, places, path.name, (*targets, *others), time, group, rules, asked, decimal)
+    table, _ = cut_ahead(table, len(targets))
     return series_from_table(
         table,
-        path.name if known is None else name,
+        path.name if listed is None else name,
         source,
         targets,
         others,
         horizon=horizon,
         lookback=lookback,
-        borders=None if known is None else known.borders,
+        borders=None if listed is None else listed.borders,
         time=time,
     )
+
+
+def read_table(
+    frame: pd.DataFrame,
+    places: Sequence[str],
+    name: str,
+    columns: Sequence[str],
+    time: str | None,
+    group: str | None,
+    rules: TimeRules,
+    asked: Asked,
+    decimal: str = ".",
+    *,
+    notice: bool = True,
+) -> tuple[SeriesTable, str | None]:
+    """Check and convert all columns of a frame.
+
+    Args:
+        frame: all columns as written.
+        places: of each row, for messages.
+        name: of the whole, for messages.
+        columns: targets, then features.
+        time: column of the times.
+        group: column of the series' names.
+        rules: how times are read.
+        asked: which columns are covariates.
+        decimal: the decimal mark of numbers.
+        notice: whether the column of times is looked for where none is named.
+
+    Returns:
+        (the table, the column of its times)
+
+    Raises:
+        DataError: a column, a time or a number cannot be used.
+    """
+    said: list[str] = []
+    if time is None and notice:
+        taken = (*columns, *asked.known, *asked.static)
+        time, said = notice_time(frame, places, taken, group, rules)
+    table = check_columns(frame, places, name, time, columns, group, rules, decimal)
+    table = with_covariates(table, frame, name, (time, group, *columns), asked, decimal)
+    return replace(table, notes=[*said, *table.notes]), time
 
 
 def _unknown(name: str) -> DataError:
@@ -163,17 +210,22 @@ def series_from_table(
         note = f"the last {100 * (1 - shares[1]):.0f} % of all times"
     else:
         end = borders[2]
-        split = [Series(each.name, each.times[:end], each.values[:end], borders, each.breaks) for each in raw]
+        split = [each.split(borders) for each in raw]
         sizes = (borders[0], borders[1] - borders[0], end - borders[1])
         note = "the standard split: {:,} steps for training, then {:,} and {:,}".format(*sizes)
-    kept, more = build_series(split, targets, features, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
+    whole, covariates, unseen = drop_unseen(split, table.covariates)
+    others = (*features, *covariates.known_names)
+    kept, more = build_series(whole, targets, others, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
+    # what only series have that were left out is not learnt either
+    kept, covariates, left = drop_unseen(kept, covariates)
+    columns = (*targets, *features, *covariates.known_names)
     measured = f"{_since(kept, spacing)}{_carried(raw, kept, len(targets))}; {WINDOW_RULE}"
     return SeriesDataset(
         name=name,
         source=source,
         split_note=f"{note}{measured}" if shares[1] < 1 else "there is no test part",
-        fingerprint=series_fingerprint(kept, (*targets, *features), horizon, lookback),
-        notes=(*notes, *more),
+        fingerprint=series_fingerprint(kept, (*columns, *covariates.static_names), horizon, lookback),
+        notes=(*notes, *unseen, *more, *left),
         targets=tuple(targets),
         features=tuple(features),
         series=kept,
@@ -183,6 +235,7 @@ def series_from_table(
         season=spacing.season or 1,
         form=table.form,
         time=time,
+        covariates=covariates,
     )
 
 

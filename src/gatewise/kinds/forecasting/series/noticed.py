@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gatewise.errors import DataError
+from gatewise.kinds.forecasting.series.checks import EXCEL
 from gatewise.kinds.forecasting.series.patterns import PATTERNS
 from gatewise.kinds.forecasting.series.reading import TimeRules, read_times
 
@@ -43,7 +45,7 @@ def notice_time(
         'day'
     """
     others = [str(name) for name in frame.columns if str(name) not in taken and str(name) != group]
-    found = [name for name in others if len(frame) > 1 and _holds_times(frame[name])]
+    found = [name for name in others if len(frame) > 1 and _holds_times(frame[name], rules)]
     if len(found) != 1:
         if not found:
             return None, []
@@ -67,12 +69,17 @@ def notice_time(
     return name, [f"{which} was used as the time of each row; --time names another"]
 
 
-def _holds_times(column: pd.Series[Any]) -> bool:
-    """Whether a column holds dates; numbers alone are not taken for such."""
+def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
+    """Whether a column holds dates; numbers alone are not taken for such, unless they are said to be Excel's."""
+    if rules.date_format == EXCEL:
+        numbers = pd.to_numeric(column.astype(str).str.replace(",", ".", regex=False), errors="coerce")
+        return bool(numbers.between(20_000, 100_000).all())
     if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
         return bool(column.notna().all())
     if column.dtype.kind in "fiub":
         return False
+    if column.dropna().map(lambda value: isinstance(value, datetime)).all() and column.notna().any():
+        return bool(column.notna().all())
     words = [str(value).strip() for value in column.dropna()[:_SAMPLE]]
     known = [re.compile(pattern.regex) for pattern in PATTERNS]
     return bool(words) and all(any(each.match(word) for each in known) or _NAMED_MONTH.match(word) for word in words)

@@ -37,6 +37,8 @@ class Order:
 
     def read(self, parts: pd.DataFrame) -> Times:
         """(N,) datetime64[us]; NaT where there is no such time."""
+        if "week" in parts:
+            return _weeks(parts)
         year = pd.to_numeric(parts["year"])
         short = parts["year"].str.len() == 2
         year = year.where(~short, year + np.where(year < 69, 2000, 1900))
@@ -96,7 +98,23 @@ PATTERNS = (
     Pattern(r"^(?P<month>\d{1,2})(?P<separator>[-./])(?P<year>\d{4})$", Order("month", ""), "%m{}%Y"),
     Pattern(r"^(?P<year>\d{4})(?P<separator>[- ]?Q)(?P<quarter>[1-4])$", Order("", ""), "%Y{}%q"),
     Pattern(r"^Q(?P<quarter>[1-4])(?P<separator>[-/ ]?)(?P<year>\d{4})$", Order("", ""), "Q%q{}%Y"),
+    Pattern(
+        r"^(?P<year>\d{4})(?P<separator>-?W)(?P<week>\d{2})(?P<dash>-?)(?P<weekday>[1-7])?$", Order("", ""), "%G{}%V"
+    ),
 )
+
+
+def _weeks(parts: pd.DataFrame) -> Times:
+    """(N,) days of ISO 8601 weeks, Mondays where none is named; NaT where the year has no such week."""
+    year, week = (pd.to_numeric(parts[name]) for name in ("year", "week"))
+    day = pd.to_numeric(parts["weekday"]).fillna(1)
+    # the fourth of January is in the first week
+    fourth = pd.to_datetime(pd.DataFrame({"year": year.where(year > 0), "month": 1, "day": 4}), errors="coerce")
+    monday = fourth - pd.to_timedelta(fourth.dt.dayofweek, unit="D")
+    found = monday + pd.to_timedelta(7 * (week - 1) + day - 1, unit="D")
+    said = (monday + pd.to_timedelta(7 * (week - 1), unit="D")).dt.isocalendar()
+    wrong = (said["week"] != week) | (said["year"] != year) | ((parts["dash"] != "") & parts["weekday"].isna())
+    return np.asarray(found.mask(wrong.fillna(True).astype(bool)).to_numpy().astype("datetime64[us]"))
 
 
 def form_of(parts: pd.DataFrame, pattern: Pattern, order: Order, separator: str) -> TimeForm:
@@ -109,6 +127,8 @@ def form_of(parts: pd.DataFrame, pattern: Pattern, order: Order, separator: str)
         separator: between the parts.
     """
     form = pattern.format.format(separator)
+    if "week" in parts and parts["weekday"].notna().any():
+        form += f"{parts['dash'].mode()[0]}%u"
     if pattern.order is None:
         year = "%Y" if (parts["year"].str.len() == 4).all() else "%y"
         form = separator.join(("%d", "%m", year) if order == DAY_FIRST else ("%m", "%d", year))

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import available_timezones
 
@@ -15,8 +16,8 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from gatewise.errors import DataError
-from gatewise.kinds.forecasting.series.checks import check_times
-from gatewise.kinds.forecasting.series.forms import EPOCHS, TimeForm
+from gatewise.kinds.forecasting.series.checks import EXCEL, check_times, with_weekday
+from gatewise.kinds.forecasting.series.forms import EPOCHS, SERIAL_START, TimeForm
 from gatewise.kinds.forecasting.series.patterns import DAY_FIRST, PATTERNS, Pattern, form_of, order_of
 from gatewise.kinds.forecasting.series.zones import as_instants, by_clock
 
@@ -25,6 +26,7 @@ __all__ = ["TimeColumn", "TimeRules", "read_times"]
 Times = npt.NDArray[Any]
 _ZONE = r"\s?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 _NAMED = ("%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%Y %b", "%d-%b-%y", "%d-%b-%Y", "%d/%b/%Y", "%d.%b.%Y", "%Y-%b-%d")
+_SERIALS = (20_000, 100_000)
 _ALWAYS = "2026-01-31 and 2026-01-31 18:00 are always understood"
 
 
@@ -33,10 +35,11 @@ class TimeRules:
     """What is known of a column of times before it is read.
 
     Args:
-        date_format: as for ``strptime``; None: found.
+        date_format: as for ``strptime``, or ``excel``; None: found.
         timezone: name of the zone in which times without an offset were written; None: none.
         form: of the times that a network was trained on, which decides between readings that are equally good.
         step: seconds of a step, where they are known.
+        workbook: whether the column stands in an Excel workbook, where numbers may be dates.
 
     Raises:
         OptionError: the format cannot be read back, or the zone is not known.
@@ -46,6 +49,7 @@ class TimeRules:
     timezone: str | None = None
     form: TimeForm | None = None
     step: float | None = None
+    workbook: bool = False
 
     def __post_init__(self) -> None:
         check_times(self.date_format, self.timezone)
@@ -105,14 +109,16 @@ def read_times(
             fix="fill it, or delete the row",
         )
     names = np.array(groups if groups is not None else [""] * len(given), dtype=object)
-    if given.map(lambda value: isinstance(value, (pd.Timestamp, np.datetime64))).any():
+    if given.map(lambda value: isinstance(value, (datetime, np.datetime64))).any():
         found = _stamps(given, places, column)
     else:
         words = given.map(_word)
-        if rules.date_format is not None:
+        if rules.date_format == EXCEL:
+            found = _serial_dates(words, places, column)
+        elif rules.date_format is not None:
             found = _by_format(words, places, column, rules.date_format)
         else:
-            numbers = _numbers(given, words, places, column)
+            numbers = _numbers(given, words, places, column, rules)
             if isinstance(numbers, TimeColumn):
                 return numbers
             found = numbers or _by_pattern(words, places, column, rules, names)
@@ -131,7 +137,7 @@ def _word(value: Any) -> str:
 
 
 def _numbers(
-    given: pd.Series[Any], words: pd.Series[str], places: Sequence[str], column: str
+    given: pd.Series[Any], words: pd.Series[str], places: Sequence[str], column: str, rules: TimeRules
 ) -> TimeColumn | Found | None:
     """Numbers: plain ones, since 1970, or dates such as 20260131 and 202601."""
     numbers = pd.to_numeric(given, errors="coerce")
@@ -156,7 +162,36 @@ def _numbers(
             form = TimeForm("epoch", digits=decimals or 0, unit=unit, clock="utc")
             note = f"the numbers in the column {column!r} were read as {unit} since 1970"
             return Found(micro, form, micro, [note])
-    return TimeColumn(found, TimeForm("number", digits=decimals), [])
+    serial = bool(len(found) > 1 and found.min() >= _SERIALS[0] and found.max() <= _SERIALS[1])
+    if serial and (rules.workbook or (rules.form is not None and rules.form.kind == "excel")):
+        dates = _serial_dates(words, places, column)
+        return replace(dates, notes=[f"the numbers in the column {column!r} were read as dates of Excel"])
+    hint = f"the numbers in the column {column!r} count by themselves; if they are dates of Excel: --date-format excel"
+    return TimeColumn(found, TimeForm("number", digits=decimals), [hint] if serial else [])
+
+
+def _serial_dates(words: pd.Series[str], places: Sequence[str], column: str) -> Found:
+    """Days since the end of 1899, rounded to the coarsest of hour, minute and second that their digits allow.
+
+    Raises:
+        DataError: one is no number, or none of the years 1954 to 2173.
+    """
+    days = pd.to_numeric(words.str.replace(",", ".", regex=False), errors="coerce")
+    days = days.where((days >= _SERIALS[0]) & (days <= _SERIALS[1]))
+    fix = "correct it, or omit --date-format excel"
+    expected = "a number of days as Excel counts them, such as 45000 or 45000.5"
+    _refuse_unread(days, words, places, column, expected, fix)
+    digits = int(words.str.extract(r"[.,](\d+)$")[0].fillna("").str.len().max())
+    seconds = days.to_numpy(dtype=np.float64) * 86_400
+    slack = 43_200 * 10.0**-digits + 1e-3
+    rounded = np.round(seconds, 3)
+    for unit in (86_400, 3_600, 60, 1):
+        nearest = np.round(seconds / unit) * unit
+        if slack < unit / 4 and (np.abs(nearest - seconds) <= slack).all():
+            rounded = nearest
+            break
+    micro = np.round(rounded * 1e6).astype(np.int64).astype("timedelta64[us]")
+    return Found(SERIAL_START + micro, TimeForm("excel", digits=min(digits, 10)))
 
 
 def _microseconds(words: pd.Series[str], found: npt.NDArray[np.float64], each: int) -> Times:
@@ -189,7 +224,9 @@ def _stamps(given: pd.Series[Any], places: Sequence[str], column: str) -> Found:
 
 def _by_format(words: pd.Series[str], places: Sequence[str], column: str, date_format: str) -> Found:
     """Dates in a form that a person named."""
-    read = pd.to_datetime(words, format=date_format, errors="coerce", utc="%z" in date_format)
+    weekly = with_weekday(date_format) != date_format
+    dated = words + "-1" if weekly else words
+    read = pd.to_datetime(dated, format=with_weekday(date_format), errors="coerce", utc="%z" in date_format)
     _refuse_unread(read, words, places, column, f"a time written as {date_format!r}", "another --date-format, or none")
     shape = re.sub(r"\s?%[zZ]", "", date_format)
     instants = None

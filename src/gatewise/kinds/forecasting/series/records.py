@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.kinds.forecasting.series.axis import Spacing
+from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 
 __all__ = ["PARTS", "Series", "SeriesDataset", "Windows", "series_fingerprint"]
@@ -31,9 +32,11 @@ class Series:
     Attributes:
         name: of the series; empty if it is the only one.
         times: (T,) datetime64[us] or numbers, rising.
-        values: (T, C) float64, the K targets first, then the features.
+        values: (T, C) float64, the K targets first, then the features, then the columns known for the future too.
         borders: rows at which validation and test begin; the end of the test part.
         breaks: rows after a long gap: no window crosses them.
+        known: how many of the last columns are known for the future too.
+        static: (S,) what is constant, encoded.
 
     Example:
         >>> Series("", np.arange(4.0), np.ones((4, 1)), (2, 3, 4)).rows("train")
@@ -45,6 +48,8 @@ class Series:
     values: npt.NDArray[np.float64]
     borders: tuple[int, int, int]
     breaks: tuple[int, ...] = ()
+    known: int = 0
+    static: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def rows(self, part: str) -> tuple[int, int]:
         """First row of a part and the row after its last."""
@@ -92,6 +97,7 @@ class SeriesDataset:
         season: steps of a season, for the seasonal naive forecast.
         form: how times were written.
         time: the column of the times; None: rows follow each other.
+        covariates: the columns that are known for the future too, and the constant ones.
     """
 
     name: str
@@ -108,6 +114,7 @@ class SeriesDataset:
     season: int
     form: TimeForm = field(default_factory=lambda: TimeForm("number"))
     time: str | None = None
+    covariates: Covariates = field(default_factory=Covariates)
 
     @cached_property
     def _windows(self) -> dict[str, Windows]:
@@ -143,9 +150,17 @@ class SeriesDataset:
         """The inputs of each window: (N, lookback, C)."""
         return self._cut(windows, np.arange(1 - self.lookback, 1))
 
+    def ahead(self, windows: Windows) -> npt.NDArray[np.float64]:
+        """What is known of the steps after each window: (N, H, columns known for the future)."""
+        start = len(self.targets) + len(self.features)
+        return self._cut(windows, np.arange(1, self.horizon + 1))[:, :, start:]
+
+    def static(self, windows: Windows) -> npt.NDArray[np.float64]:
+        """What is constant in the series of each window: (N, S)."""
+        return np.stack([each.static for each in self.series])[windows.series]
+
     def _cut(self, windows: Windows, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        width = len(self.targets) + len(self.features)
-        found = np.empty((len(windows.origins), len(steps), width))
+        found = np.empty((len(windows.origins), len(steps), self.series[0].values.shape[1]))
         for place, each in enumerate(self.series):
             chosen = windows.series == place
             found[chosen] = each.values[windows.origins[chosen][:, None] + steps]
@@ -166,4 +181,6 @@ def series_fingerprint(series: Sequence[Series], columns: Sequence[str], horizon
         digest.update(json.dumps(head).encode())
         digest.update(np.ascontiguousarray(each.times).tobytes())
         digest.update(np.ascontiguousarray(each.values).tobytes())
+        if each.known or each.static.size:
+            digest.update(json.dumps([each.known, each.static.tolist()]).encode())
     return digest.hexdigest()

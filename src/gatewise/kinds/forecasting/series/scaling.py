@@ -22,8 +22,9 @@ class Scaling:
     """Numbers fitted on the training part of one series.
 
     Attributes:
-        mean: (C,) of what the network reads: transformed targets, then features.
-        deviation: (C,) standard deviation of the same; 1 where it is 0.
+        mean: (C,) of what the network reads: transformed targets, then features, then the columns known for the
+            future; 0 for those of the last that hold zeros and ones.
+        deviation: (C,) standard deviation of the same; 1 where it is 0, and where the mean is 0 by rule.
         target_mean: (K,) of the targets' values.
         target_deviation: (K,) of the targets' values; 1 where it is 0.
         low: (K,) least value of each target.
@@ -155,9 +156,13 @@ def fit_scaling(series: Series, targets: int, transform: str) -> Scaling:
     inner = values[:, :targets]
     moves = np.delete(np.abs(np.diff(inner, axis=0)), [row - 1 for row in gaps], axis=0)
     naive = moves.mean(axis=0) if len(moves) else np.zeros(targets)
+    mean, deviation = read.mean(axis=0), _not_zero(read.std(axis=0))
+    flags = np.arange(values.shape[1]) >= values.shape[1] - series.known
+    flags &= np.isin(values, (0.0, 1.0)).all(axis=0)
+    mean[flags], deviation[flags] = 0.0, 1.0
     return Scaling(
-        mean=read.mean(axis=0),
-        deviation=_not_zero(read.std(axis=0)),
+        mean=mean,
+        deviation=deviation,
         target_mean=inner.mean(axis=0),
         target_deviation=_not_zero(inner.std(axis=0)),
         low=inner.min(axis=0),

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ import pandas as pd
 
 from gatewise.data.text_files import decode, read_text_file
 from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.reading import TimeColumn, TimeRules, read_times
 
-__all__ = ["SeriesTable", "check_columns", "column_names", "read_frame", "read_series_table"]
+__all__ = ["SeriesTable", "check_columns", "column_names", "numbers_of", "read_frame", "read_series_table"]
 
-_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".csv.gz")
+_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".csv.gz")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
 
 
@@ -37,6 +38,8 @@ class SeriesTable:
         places: (N,) of each row, for messages.
         notes: what was changed while reading.
         form: how the times were written.
+        covariates: the columns known for the future too, which are the last of `values`, and the constant ones.
+        static: by name of the series, (S,) what is constant, encoded.
     """
 
     groups: list[str]
@@ -45,6 +48,8 @@ class SeriesTable:
     places: list[str]
     notes: list[str]
     form: TimeForm = field(default_factory=lambda: TimeForm("number"))
+    covariates: Covariates = field(default_factory=Covariates)
+    static: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 def column_names(words: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -70,7 +75,7 @@ def read_series_table(
     """Read the columns of a file.
 
     Args:
-        path: CSV, TSV, JSONL or Parquet.
+        path: CSV, TSV, JSONL, Parquet or Excel.
         time: column with the time of each row; None: rows follow each other.
         columns: the C columns with numbers, targets first.
         group: column of the series' names.
@@ -108,6 +113,8 @@ def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
         )
     if name.endswith(".parquet"):
         return _parquet(path)
+    if name.endswith(".xlsx"):
+        return _workbook(path)
     if name.endswith((".jsonl", ".ndjson")):
         return _json_lines(path, read_text_file(path))
     content = _gunzip(path) if name.endswith(".gz") and path.is_file() else read_text_file(path)
@@ -182,6 +189,17 @@ def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     return frame.reset_index(drop=True), [f"{path.name}, row {number}" for number in range(1, len(frame) + 1)]
 
 
+def _workbook(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The first sheet that has rows; blank rows are left out."""
+    from gatewise.data.rows import read_rows
+
+    rows = read_rows(path)
+    kept = [place for place, row in enumerate(rows.values) if any(value is not None for value in row)]
+    places = [f"{path.name}, row {rows.numbers[place]}" for place in kept]
+    header = _once(path, list(rows.columns))
+    return pd.DataFrame([rows.values[place] for place in kept], columns=header, dtype=object), places
+
+
 def _once(path: Path, header: list[str]) -> list[str]:
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
@@ -231,7 +249,8 @@ def check_columns(
         )
     if len(frame) == 0:
         raise DataError(f"{name} has a header but no rows", fix="name a file that has records")
-    values = np.column_stack([_numbers(frame[column], places, column, decimal) for column in columns])
+    read = [numbers_of(frame[column], places, column, decimal) for column in columns]
+    values = np.column_stack(read) if read else np.zeros((len(frame), 0))
     groups = [""] * len(frame) if group is None else _groups(frame[group], places, group)
     if time is None:
         return SeriesTable(groups, None, values, places, [])
@@ -259,7 +278,7 @@ def _pointed(value: Any) -> Any:
     return "no number" if isinstance(value, str) else value
 
 
-def _numbers(column: pd.Series[Any], places: list[str], name: str, decimal: str = ".") -> npt.NDArray[np.float64]:
+def numbers_of(column: pd.Series[Any], places: list[str], name: str, decimal: str = ".") -> npt.NDArray[np.float64]:
     """Numbers of a column; NaN where there is nothing."""
     if column.dtype.kind in "fiu":
         found = column.to_numpy(dtype=np.float64)
