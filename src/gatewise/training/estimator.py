@@ -25,6 +25,7 @@ from gatewise.training.spec import TrainingSpec
 __all__ = ["RunEstimator", "plain"]
 
 _PARAMETERS = "estimator.json"
+_FORMAT_VERSION = 1
 _PRETRAINING = "pretraining"
 _NOT_DATA = ("data", "download", "test", "examples")
 
@@ -111,7 +112,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
     def _own_files(self) -> dict[str, dict[str, Any]]:
         """Files of the estimator besides those of its kind."""
         values = {name: _written(value) for name, value in self.get_params(deep=False).items()}
-        return {_PARAMETERS: {"format_version": 1, "parameters": values}}
+        return {_PARAMETERS: {"format_version": _FORMAT_VERSION, "parameters": values}}
 
     def _spec(self, data: str, **given: Any) -> RunSpec:
         """The run that the arguments describe.
@@ -197,7 +198,9 @@ def _parameters(cls: type[RunEstimator], run: RunFolder, spec: RunSpec) -> dict[
     found = {name: known[name] for name in cls._defaults}
     if not (run.path / _PARAMETERS).is_file():
         return found
-    written = run.content(_PARAMETERS).get("parameters")
+    record = run.content(_PARAMETERS)
+    files.refuse_newer(record, _FORMAT_VERSION, run.path / _PARAMETERS)
+    written = record.get("parameters")
     if not isinstance(written, dict) or set(written) - set(found):
         raise RunError(f"{run.path / _PARAMETERS} is damaged", expected="parameters by name", fix="delete it")
     return {**found, **{name: value for name, value in written.items() if name != _PRETRAINING}}

@@ -64,7 +64,7 @@ class TaggingKind(Kind):
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training, and options of files with a known data set."""
         super().check(spec)
-        if spec.data.data in self.known and not Path(spec.data.data).is_file():
+        if spec.data.data in self.known:
             for name in ("words", "tags", "scheme", "test", "validation"):
                 if getattr(spec.data, name) is not None:
                     raise OptionError(

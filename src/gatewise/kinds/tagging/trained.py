@@ -101,6 +101,10 @@ class TrainedTagger(Trained):
         encoded = encode(read, self.vocabulary, max_characters=_model_spec(self.spec).max_characters)
         return [self.tag_set.decode(row) for row in decode_sentences(self.model, encoded)]
 
+    def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """As `tag`."""
+        return self.tag(sentences)
+
     def tag_texts(self, texts: Sequence[str]) -> list[TaggedText]:
         """Cut texts into words (see `gatewise.kinds.tagging.tokenisation.tokenise`) and tag them.
 
