@@ -1,4 +1,4 @@
-"""A run folder is refused where it was changed, holds NaN, is trained in twice, or asks for more than the machine has."""
+"""A run is refused where it was changed, holds NaN, is trained in twice, or needs more than the machine has."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_weights_that_are_no_numbers_are_refused(value: float, run: Path) -> Non
     record = json.loads((run / "result.json").read_text())
     del record["checksums"]
     (run / "result.json").write_text(json.dumps(record))
-    with pytest.raises(RunError, match="no numbers.*NaN or infinity in"):
+    with pytest.raises(RunError, match=r"no numbers.*NaN or infinity in"):
         load_run(run)
 
 
@@ -90,7 +90,7 @@ def test_two_trainings_in_one_folder_are_refused(tmp_path: Path) -> None:
     spec = _spec(tmp_path)
     data, folder = kind_of(spec.task).load(spec.data), tmp_path / "run"
     folder.mkdir()
-    with hold_training(folder), pytest.raises(RunError, match="another training is running in .*run.*process"):
+    with hold_training(folder), pytest.raises(RunError, match=r"another training is running in .*run.*process"):
         train_run(spec, data, folder)
     assert train_run(spec, data, folder).stopped == "epochs"
     assert not list(folder.glob(RUN_LOCK + "*"))
@@ -137,5 +137,5 @@ def test_a_kind_that_is_not_installed_is_named(run: Path) -> None:
     record = json.loads((run / "spec.json").read_text())
     record["task"] = "regression-of-walks"
     (run / "spec.json").write_text(json.dumps(record))
-    with pytest.raises(RunError, match="'regression-of-walks', which is not installed here.*--import"):
+    with pytest.raises(RunError, match=r"'regression-of-walks', which is not installed here.*--import"):
         RunFolder(run).spec()

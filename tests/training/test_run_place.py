@@ -57,7 +57,7 @@ def test_a_run_is_named_without_its_hash(folder: Path, record: Comparison) -> No
 
 
 def test_what_is_not_there_is_corrected(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="has no run 'gur'.*did you mean 'gru'"):
+    with pytest.raises(RunError, match=r"has no run 'gur'.*did you mean 'gru'"):
         find_run(folder / "gur")
     with pytest.raises(RunError, match="there is no run folder"):
         find_run(tmp_path / "nowhere")
@@ -74,5 +74,5 @@ def test_of_an_unfinished_comparison_a_run_can_be_named(folder: Path) -> None:
     run.mkdir()
     (run / "result.json").write_text("{}")
     assert find_run(folder / "gru-seed0") == run
-    with pytest.raises(RunError, match="is not finished.*gru-seed0"):
+    with pytest.raises(RunError, match=r"is not finished.*gru-seed0"):
         find_run(folder)

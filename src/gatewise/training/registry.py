@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import sys
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -159,6 +160,8 @@ def import_modules(modules: Iterable[str]) -> tuple[str, ...]:
         gatewise.errors.OptionError: the module 'no_such_cells' cannot be imported; got: No module named 'no_such_cells'; ...
     """  # noqa: E501
     names = tuple(dict.fromkeys(modules))
+    if names and "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # which an installed command leaves out
     for name in names:
         try:
             importlib.import_module(name)
