@@ -21,7 +21,8 @@ SUBSTITUTES = {
 """Known data sets take long: their commands run on small files instead."""
 NOT_CARRIED_OUT = ("suite", "bench", "plan.toml", "--recipe", "[", "...", "FILE", "DIR", "TEXT", "NAME", "URL")
 """Commands with one of these words are parsed only: hours long, or placeholders."""
-_FENCED = re.compile(r"^```(?:bash|sh|console|text)?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_FENCED = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_SHELL = ("", "bash", "sh", "console")
 _INDENTED = re.compile(r"^    (gatewise .*)$", re.MULTILINE)
 _INLINE = re.compile(r"`(gatewise [a-z]+ [^`]+)`")
 
@@ -45,7 +46,8 @@ def _of_page(page: Path, inline: bool) -> Iterator[Shown]:
     if inline:
         lines = [" ".join(found.split()) for found in _INLINE.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL))]
     else:
-        lines = [line for block in _FENCED.findall(text) for line in block.splitlines()] + _INDENTED.findall(text)
+        lines = [line for kind, block in _FENCED.findall(text) if kind in _SHELL for line in block.splitlines()]
+        lines += _INDENTED.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     for line in lines:
         piped = re.match(r"cat (\S+) \| (gatewise .*)", line)
         command = piped[2] if piped else line
