@@ -20,7 +20,7 @@ __all__ = ["Study", "compare", "load_study"]
 class Study(Comparison):
     """A finished comparison with its report and pictures.
 
-    `table`, `differences`, `verdict`, `headline`, `best` and `record` are those of
+    `table`, `differences`, `verdict`, `headline`, `best`, `best_estimator` and `record` are those of
     `gatewise.comparison.Comparison`.
     """
 

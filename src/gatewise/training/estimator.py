@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from gatewise import files
 from gatewise.errors import OptionError, RunError, did_you_mean
 from gatewise.training.assembly import setting_fields, settings_in
+from gatewise.training.checks import check_threads
 from gatewise.training.events import Listener, RunResult
 from gatewise.training.kind import Kind, Trained
 from gatewise.training.registry import kind_of
@@ -123,6 +124,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
         """
         kind = kind_of(self.task)
         values = {name: plain(getattr(self, name)) for name in self._defaults} | given
+        check_threads(values["threads"])
         of_data = settings_in(kind, "data")
         return RunSpec(
             data=kind.data_spec(data, **{name: values[name] for name in of_data if name in values}),  # type: ignore[call-arg]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from gatewise.training.kind import Trained
 from gatewise.training.registry import kind_of
-from gatewise.training.run_place import checked_run, find_run
+from gatewise.training.run_place import checked_run
 
 if TYPE_CHECKING:
     from gatewise.training.kind import Dataset
     from gatewise.training.run_spec import RunSpec
 
-__all__ = ["load_data", "load_run", "open_run"]
+__all__ = ["load_data", "load_run"]
 
 
 def load_run(folder: str | Path) -> Trained:
@@ -35,15 +35,6 @@ def load_run(folder: str | Path) -> Trained:
     """
     run, spec = checked_run(folder)
     return kind_of(spec.task).open(run)
-
-
-def open_run(folder: Path) -> Trained:
-    """As `load_run`, of a folder that a person named; see `gatewise.training.run_place.find_run`.
-
-    Raises:
-        RunError: there is no such run, it is unfinished, damaged or too new.
-    """
-    return load_run(find_run(folder))
 
 
 def load_data(folder: str | Path, spec: RunSpec) -> Dataset:
