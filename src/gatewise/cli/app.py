@@ -26,7 +26,7 @@ from gatewise.cli.train import train
 from gatewise.errors import GatewiseError, OptionError
 from gatewise.training.registry import kinds
 
-_UsageError = typer.BadParameter.__mro__[1]
+_UsageError: Any = typer.BadParameter.__mro__[1]
 """The base of typer's errors of usage, which has no public name in every version."""
 
 app = typer.Typer(

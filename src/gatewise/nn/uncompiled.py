@@ -5,7 +5,8 @@ Imported only while it traces: its decorators load ``torch._dynamo``, which take
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,14 +18,21 @@ from gatewise.nn.time_loop import Direction
 
 __all__ = ["direction_outside_the_graph", "stack_outside_the_graph"]
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+
+def _never_compiled(function: _Function) -> _Function:
+    disabled: _Function = torch.compiler.disable(function)
+    return disabled
+
+
+@_never_compiled
 def direction_outside_the_graph(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
     """One direction of one layer."""
     return IMPLEMENTATIONS[choice.family](choice, direction)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@_never_compiled
 def stack_outside_the_graph(*arguments: Any, **options: Any) -> tuple[Tensor, list[Tensor]]:
     """As `gatewise.nn.implementations.torch_stack`."""
     return torch_stack(*arguments, **options)
