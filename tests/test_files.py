@@ -1,11 +1,13 @@
 import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
+import gatewise
 from gatewise.errors import RunError, StorageError
-from gatewise.files import append_line, make_folder, read_json, write_bytes, write_json, write_text
+from gatewise.files import append_line, make_folder, read_json, refuse_newer, write_bytes, write_json, write_text
 
 
 def names_in(folder):
@@ -90,3 +92,17 @@ def test_lines_are_appended_one_by_one(tmp_path):
     append_line(path, '{"epoch": 1}')
     append_line(path, '{"epoch": 2}\n')
     assert path.read_text() == '{"epoch": 1}\n{"epoch": 2}\n'
+
+
+def test_a_newer_record_is_refused_and_only_that():
+    for record in ({"format_version": 3}, {"format_version": 2}, {}, [], None, {"format_version": "9"}):
+        refuse_newer(record, 3, "a.json")
+    with pytest.raises(RunError, match=r"a\.json is from a newer Gatewise; expected: format 3 or older; got: format 4"):
+        refuse_newer({"format_version": 4}, 3, "a.json")
+
+
+def test_the_sentence_about_newer_versions_is_written_once():
+    """Every reader asks `refuse_newer`, so that all say the same."""
+    source = Path(gatewise.__file__).parent
+    places = [path.name for path in source.rglob("*.py") if 'from a newer Gatewise"' in path.read_text("utf-8")]
+    assert places == ["files.py"]

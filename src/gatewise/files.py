@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gatewise.errors import RunError, StorageError
 
-__all__ = ["append_line", "make_folder", "read_json", "write_bytes", "write_json", "write_text"]
+__all__ = ["append_line", "make_folder", "read_json", "refuse_newer", "write_bytes", "write_json", "write_text"]
+
+UPDATE = "update Gatewise: pip install --upgrade gatewise"
 
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
@@ -96,6 +99,33 @@ def read_json(path: str | Path) -> Any:
         raise RunError(f"{path} is missing", fix="name the folder of a finished run or comparison") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunError(f"{path} is damaged ({error})", expected="JSON as Gatewise writes it") from error
+
+
+def refuse_newer(record: object, newest: int, place: object) -> None:
+    """Refuse a record that a newer version of Gatewise wrote; anything else about it is not checked here.
+
+    Args:
+        record: as JSON gives it, with its ``format_version``.
+        newest: the newest format that this version reads.
+        place: the file or object, for the message; a singular.
+
+    Raises:
+        RunError: the record's version is above ``newest``.
+
+    Example:
+        >>> refuse_newer({"format_version": 1}, 1, "scaler.json")
+        >>> refuse_newer({"format_version": 2}, 1, "scaler.json")
+        Traceback (most recent call last):
+        gatewise.errors.RunError: scaler.json is from a newer Gatewise; expected: format 1 or older; got: format 2; ...
+    """
+    version = record.get("format_version") if isinstance(record, Mapping) else None
+    if isinstance(version, int) and version > newest:
+        raise RunError(
+            f"{place} is from a newer Gatewise",
+            expected=f"format {newest} or older",
+            got=f"format {version}",
+            fix=UPDATE,
+        )
 
 
 def make_folder(path: str | Path) -> Path:

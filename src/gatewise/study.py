@@ -20,7 +20,7 @@ __all__ = ["Study", "compare", "load_study"]
 class Study(Comparison):
     """A finished comparison with its report and pictures.
 
-    `table`, `differences`, `verdict`, `headline`, `best` and `record` are those of
+    `table`, `differences`, `verdict`, `headline`, `best`, `best_estimator` and `record` are those of
     `gatewise.comparison.Comparison`.
     """
 
@@ -111,7 +111,7 @@ def compare(
     from gatewise.reports import write_report
 
     plan = make_plan(
-        str(data),
+        _data_name(data),
         cells=cells,
         seeds=seeds,
         task=task,
@@ -125,7 +125,7 @@ def compare(
     )
     done = run_plan(
         plan,
-        Path(out) if out is not None else default_folder(str(data)),
+        Path(out) if out is not None else default_folder(_data_name(data)),
         jobs=jobs,
         cluster=cluster,
         storage=storage,
@@ -137,6 +137,13 @@ def compare(
     )
     write_report(done.folder)
     return Study(done.folder, done.record)
+
+
+def _data_name(data: str | Path) -> str:
+    """The name of the data as the command line has it; a `Path` always means a file or folder."""
+    from gatewise.training.registry import known_names
+
+    return f"./{data}" if isinstance(data, Path) and str(data) in known_names() else str(data)
 
 
 def load_study(folder: str | Path) -> Study:

@@ -65,7 +65,8 @@ def test_a_warning_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: 
     monkeypatch.setattr(shell, "app", lambda *_, **__: warnings.warn("the fast way is not there", stacklevel=1))
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        shell.main([])
+        with pytest.raises(SystemExit):
+            shell.main([])
     assert capsys.readouterr().err == "Warning: the fast way is not there\n"
 
 

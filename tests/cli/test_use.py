@@ -95,7 +95,7 @@ def test_evaluate_as_a_table(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(["datasets"], capsys)
     assert code == 0
-    assert "imdb" in out and "rotten-tomatoes" in out and "available" in out
+    assert "imdb" in out and "rotten-tomatoes" in out and "available" in out and "adding  (probe)" in out
     lines = _run(["datasets", "--json"], capsys)[1].splitlines()
     assert {json.loads(line)["name"] for line in lines} >= {"imdb", "rotten-tomatoes"}
 
@@ -127,9 +127,11 @@ def test_compare_prints_and_leaves_everything(
     assert (best / "result.json").stat().st_size > 0
     code, text, _ = _run(shlex.split(record["command"])[1:], capsys)
     assert code == 0 and text.count("reused)") == 3
-    code, _, err = _run(["predict", out, "a text"], capsys)
-    assert code == 2 and "holds a comparison" in err and "gru-seed0" in err
-    assert _run(["predict", best, "a text"], capsys)[0] == 0
+    code, text, err = _run(["predict", out, "a text"], capsys)
+    assert code == 0 and text.endswith("a text\n") and "the best of all runs on the validation part" in err
+    given = _run(["predict", best, "a text"], capsys)[1]
+    for name in ("gru", "gru-seed0", "runs/gru-seed0"):
+        assert _run(["predict", out / name, "a text"], capsys)[:2] == (0, given)
 
 
 def test_report_draws_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

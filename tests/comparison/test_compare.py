@@ -70,6 +70,8 @@ def test_the_python_object_gives_table_verdict_and_best(done: tuple[Any, list[Co
     assert best.spec.model.cell == "gru"
     assert best.predict_proba(["a wonderful film"]).shape == (1, 2)
     assert result.best().spec.model.cell in ("rnn", "gru")
+    answers = result.best("gru").predict(["a wonderful film"])
+    assert answers == list(result.best_estimator("gru").predict(["a wonderful film"]))
     with pytest.raises(OptionError, match="was not compared"):
         result.best("lstm")
     assert load_comparison(result.folder).record == result.record

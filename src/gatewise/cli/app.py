@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,8 +24,11 @@ from gatewise.cli.recipes import recipes
 from gatewise.cli.report import report
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
-from gatewise.errors import GatewiseError
+from gatewise.errors import GatewiseError, OptionError
 from gatewise.training.registry import kinds
+
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""The base of typer's errors of usage, which has no public name in every version."""
 
 app = typer.Typer(
     name="gatewise",
@@ -67,11 +72,28 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 0 done; 1 an internal error; 2 the input or an option is wrong; 130 stopped by Ctrl-C.
     """
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    atexit.register(gc.freeze)  # else the interpreter searches all that torch made for garbage once more as it ends
     try:
-        app(arguments, prog_name="gatewise")
+        code = app(arguments, prog_name="gatewise", standalone_mode=False)
     except GatewiseError as error:
         print(render_error(error), file=sys.stderr)
-        raise SystemExit(2) from None
+        code = 2
+    except _UsageError as error:
+        code = _show_usage_error(error)
+    except typer.Abort:
+        code = 1
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _show_usage_error(error: Any) -> int:
+    """Print what is wrong with the words of a command as any other error; the help where there are none."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+    else:
+        path = "gatewise" if error.ctx is None else error.ctx.command_path
+        message = " ".join(error.format_message().split()).rstrip(".")
+        print(render_error(OptionError(message, fix=f"see `{path} --help`")), file=sys.stderr)
+    return int(error.exit_code)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

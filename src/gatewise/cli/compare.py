@@ -11,7 +11,6 @@ from gatewise.cli.compare_options import (
     ClusterOption,
     CostOption,
     GridOption,
-    ImportsOption,
     JobsOption,
     MarginOption,
     MatchOption,
@@ -24,7 +23,7 @@ from gatewise.cli.compare_options import (
     TrialsOption,
     YesOption,
 )
-from gatewise.cli.options import DataArgument, TaskOption, typed_settings, with_settings
+from gatewise.cli.options import DataArgument, ImportsOption, TaskOption, typed_settings, with_settings
 
 __all__ = ["compare"]
 
@@ -90,12 +89,13 @@ def _start(data: str, asked: dict[str, Any]) -> None:
     from gatewise.cli.interruption import resumable
     from gatewise.comparison.plan.command import compare_command
     from gatewise.comparison.plan.plan import default_folder, make_plan
-    from gatewise.training.registry import task_of
+    from gatewise.training.registry import import_modules, task_of
 
     own = {name: asked[name] for name in _OWN if name in asked}
     settings = {name: value for name, value in asked.items() if name not in own}
     out, against = own.pop("out", None), own.pop("against", None)
     options = {name: own.pop(name) for name in _WHERE if name in own}
+    import_modules(own.get("imports", ()))  # kinds of problems may be among what they register
     own["task"] = task_of(data, task=own.get("task"), given=tuple(settings))
     plan = make_plan(data, **own, **typed_settings(own["task"], settings, several=True))
     folder = Path(out) if out is not None else default_folder(data)

@@ -13,7 +13,6 @@ __all__ = [
     "ClusterOption",
     "CostOption",
     "GridOption",
-    "ImportsOption",
     "JobsOption",
     "MarginOption",
     "MatchOption",
@@ -106,10 +105,6 @@ StorageOption = Annotated[
         help="Database that keeps the search's trials. (default a journal in DIR)",
         rich_help_panel=_WHERE,
     ),
-]
-ImportsOption = Annotated[
-    list[str] | None,
-    typer.Option("--import", metavar="MODULE", help="Module that registers cells of your own.", rich_help_panel=_WHERE),
 ]
 AgainstOption = Annotated[
     Path | None,

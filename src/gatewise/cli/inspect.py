@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gatewise.cli.options import ImportsOption
 from gatewise.words import plural
 
 __all__ = ["inspect"]
@@ -16,7 +17,10 @@ _SHOWN = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def inspect(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of trained networks.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders, or a comparison: its best run; DIR/gru: its best GRU."),
+    ],
     sequences: Annotated[int, typer.Option("--sequences", min=1, help="Test sequences to look at.")] = 32,
     steps: Annotated[int, typer.Option("--steps", min=2, help="Steps of each sequence.")] = 101,
     out: Annotated[
@@ -24,6 +28,7 @@ def inspect(
         typer.Option("--out", metavar="FILE", help="Picture (default memory.png in the first run's folder)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, a key per run.")] = False,
+    imports: ImportsOption = None,
 ) -> None:
     """Show how strongly the last state depends on the input k steps back, before and after training.
 
@@ -33,7 +38,13 @@ def inspect(
 
         gatewise inspect runs/imdb-rnn runs/imdb-lstm runs/imdb-gru
     """
-    curves = {str(folder): _curve(folder, sequences, steps) for folder in runs}
+    from gatewise.cli.opening import note
+    from gatewise.training.registry import import_modules
+    from gatewise.training.run_place import find_run
+
+    import_modules(imports or ())
+    places = [find_run(run, say=note) for run in runs]
+    curves = {str(folder): _curve(folder, sequences, steps) for folder in places}
     if as_json:
         typer.echo(json.dumps(curves, ensure_ascii=False, allow_nan=False))
         return
@@ -46,7 +57,7 @@ def inspect(
             curves[f"{folder}, {name}"] = other
             titles[f"{folder}, {name}"] = f"{titles[folder]}, {name}"
     picture = save_memory_picture(
-        {titles[name]: curve for name, curve in curves.items()}, out or runs[0] / "memory.png"
+        {titles[name]: curve for name, curve in curves.items()}, out or places[0] / "memory.png"
     )
     screen = console()
     _print(titles, curves, screen)
@@ -54,12 +65,13 @@ def inspect(
 
 
 def _curve(folder: Path, sequences: int, steps: int) -> dict[str, Any]:
-    from gatewise.inspection import memory_of
-    from gatewise.training import kind_of
-    from gatewise.training.trained import open_run
+    from gatewise.training.run_place import checked_run
+    from gatewise.training.trained import load_data, load_run
 
-    trained = open_run(folder)
-    dataset = kind_of(trained.spec.task).load(trained.spec.data)
+    dataset = load_data(folder, checked_run(folder)[1])
+    trained = load_run(folder)
+    from gatewise.inspection import memory_of
+
     return {"cell": trained.spec.model.cell, **memory_of(trained, dataset, count=sequences, steps=steps)}
 
 

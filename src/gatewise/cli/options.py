@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,9 @@ from gatewise.training.settings import Setting
 
 __all__ = [
     "DataArgument",
+    "ImportsOption",
     "RecipeOption",
+    "RunArgument",
     "TaskOption",
     "typed_settings",
     "with_prediction_settings",
@@ -25,9 +28,20 @@ __all__ = [
     "with_settings",
 ]
 
-_METAVARS = {int: "N[,N]", float: "X[,X]"}
+_METAVARS = {False: {int: "N", float: "X"}, True: {int: "N[,N]", float: "X[,X]"}}
 _PANELS = {"data": "Data", "model": "Model", "training": "Training", "pretraining": "Pre-training"}
 
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder, or a comparison: its best run; DIR/gru: its best GRU.")
+]
+ImportsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        help="Module that registers cells or kinds of problems of your own (register_cell, register_kind).",
+    ),
+]
 DataArgument = Annotated[
     str | None,
     typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file. (default imdb)"),
@@ -48,7 +62,9 @@ def with_settings(*, several: bool = False) -> Callable[[Callable[..., Any]], Ca
     """Give a command one flag per setting of any kind of problem; it receives those that were given as ``settings``.
 
     Args:
-        several: a number may be several, separated by commas; the values then are words for `typed_settings`.
+        several: a number may be several, separated by commas.
+
+    Numbers are words for `typed_settings`, whose errors name the setting, the value and what is expected.
     """
     return _with(_parameters(several=several))
 
@@ -96,7 +112,7 @@ def _with(parameters: list[inspect.Parameter]) -> Callable[[Callable[..., Any]],
 
 
 def typed_settings(task: str, settings: Mapping[str, Any], *, several: bool = False) -> dict[str, Any]:
-    """Settings as the kind has them: a flag whose type differs between kinds, or which may be several, is a word.
+    """Settings as the kind has them: numbers, and flags whose type differs between kinds, are words.
 
     Args:
         task: name of the kind.
@@ -143,11 +159,11 @@ def _mixed(entries: Sequence[tuple[Kind, Setting]]) -> bool:
 
 
 def _parameter(
-    name: str, entries: Sequence[tuple[Kind, Setting]], part: str, *, several: bool = False
+    name: str, entries: Sequence[tuple[Kind, Setting]], part: str, *, several: bool | None = None
 ) -> inspect.Parameter:
     """A flag whose value is None where it was not given; the help shows the defaults."""
     first = entries[0][1]
-    number = several and first.kind in (int, float)
+    number = several is not None and first.kind in (int, float)
     wanted = str if _mixed(entries) or number else first.kind
     # some are true by default, so each can be switched off, too
     switch = wanted is bool and name != PRETRAIN.name
@@ -156,7 +172,7 @@ def _parameter(
     option = typer.Option(
         *flags,
         help=_help(entries) + _default(name),
-        metavar=_METAVARS.get(first.kind) if number else None,
+        metavar=_METAVARS[bool(several)].get(first.kind) if number else None,
         show_default=False,
         rich_help_panel=_PANELS[part],
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewise.cli.options import with_prediction_settings
+from gatewise.cli.options import ImportsOption, RunArgument, with_prediction_settings
 from gatewise.errors import OptionError
 
 __all__ = ["predict"]
@@ -15,7 +15,7 @@ __all__ = ["predict"]
 
 @with_prediction_settings
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a trained network.")],
+    run: RunArgument,
     texts: Annotated[
         list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard input.")
     ] = None,
@@ -30,6 +30,7 @@ def predict(
         typer.Option("--out", metavar="FILE", help="Write predictions here (CSV); standard output if not given."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    imports: ImportsOption = None,
     *,
     settings: dict[str, Any],
 ) -> None:
@@ -43,17 +44,15 @@ def predict(
 
         gatewise predict my-run --file reviews.csv --text review --out labels.csv
 
+        gatewise predict result/gru "A film that I would see again"
+
         gatewise predict my-forecaster --file new.csv --out forecast.csv
     """
     if texts and file is not None:
         raise OptionError("texts and --file exclude each other", fix="give the texts either way, not both")
-    from gatewise.cli.evaluate import unfitting
+    from gatewise.cli.opening import opened
     from gatewise.training.kind import Request
-    from gatewise.training.registry import kind_of
-    from gatewise.training.trained import open_run
 
-    trained = open_run(run)
-    for name in settings:
-        if name not in kind_of(trained.spec.task).prediction_settings:
-            raise unfitting(name, trained.spec.task)
-    trained.predict_command(Request(run, tuple(texts or ()), file, out, as_json, settings))
+    request = Request(run, tuple(texts or ()), file, out, as_json, settings)
+    trained, request = opened("predict", request, imports or ())
+    trained.predict_command(request)

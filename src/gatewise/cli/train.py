@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.options import RecipeOption, TaskOption, typed_settings, with_settings
+from gatewise.cli.options import ImportsOption, RecipeOption, TaskOption, typed_settings, with_settings
 
 if TYPE_CHECKING:
     from gatewise.statistics import Measure
@@ -33,6 +33,7 @@ def train(
     ] = None,
     task: TaskOption = None,
     recipe: RecipeOption = None,
+    imports: ImportsOption = None,
     *,
     settings: dict[str, Any],
 ) -> None:
@@ -60,7 +61,9 @@ def train(
     from gatewise.comparison.plan.plan import default_folder
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
+    from gatewise.training.registry import import_modules
 
+    import_modules(imports or ())
     if recipe is not None:
         from gatewise.training.recipes import load_recipe
 
@@ -85,11 +88,13 @@ def _train(spec: RunSpec, folder: Path) -> None:
     screen = console()
     with TrainingDisplay(screen) as display:
         display.say(f"Reading {spec.data.data} ...")
-        from gatewise.training import kind_of, load_run, train_run
+        from gatewise.training.registry import kind_of
 
         kind = kind_of(spec.task)
         dataset = kind.load(spec.data)
         display.data(dataset)
+        from gatewise.training import load_run, train_run
+
         display.begin(spec.model.cell.upper(), metric=kind.measure(dataset))
         result = train_run(spec, dataset, folder, on_event=display.training)
         test = load_run(folder).test(dataset)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import importlib
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatewise import record as records
 from gatewise.errors import OptionError, RunError, did_you_mean
@@ -89,25 +89,40 @@ class Comparison:
             OptionError: the cell was not compared.
             RunError: its run folder is missing or damaged.
         """
-        from gatewise.training import load_run
+        from gatewise.training.trained import load_run
+
+        return load_run(self.folder / str(self._best(cell).folder))
+
+    def _best(self, cell: str | None) -> records.Run:
+        from gatewise.training.run_place import best_run
 
         recurrent = {model.name: model for model in self.record.cells}
         if cell is not None and cell not in recurrent:
             raise OptionError(f"the cell {cell!r} was not compared", fix=did_you_mean(cell, recurrent))
-        runs = [run for name, model in recurrent.items() if cell in (None, name) for run in model.runs]
-        if not runs:
+        chosen = best_run(self.record, cell)
+        if chosen is None:
             raise RunError(
                 f"no run of {cell or 'any cell'} was finished", fix="see the record's `failed` for the reasons"
             )
-        metric = self.record.metric
-        sign = 1.0 if metric.higher_is_better else -1.0
+        return chosen
 
-        def quality(run: records.Run) -> float:
-            figure = run.validation.get(metric.name)
-            return -math.inf if figure is None else sign * figure
+    def best_estimator(self, cell: str | None = None) -> Any:
+        """The model of `best` as an estimator in scikit-learn's manner: `TextClassifier`, `Forecaster`, ...
 
-        chosen = max(runs, key=quality)
-        return load_run(self.folder / str(chosen.folder))
+        Args:
+            cell: choose among the runs of this cell only.
+
+        Raises:
+            OptionError: the cell was not compared, or the kind of problem has no estimator.
+            RunError: its run folder is missing or damaged.
+        """
+        from gatewise.training.registry import kind_of
+
+        homes = kind_of(self.record.task).estimators
+        if not homes:
+            raise OptionError(f"{self.record.task} has no estimator", fix="use best(), the trained network itself")
+        name, home = next(iter(homes.items()))
+        return getattr(importlib.import_module(home), name).load(self.folder / str(self._best(cell).folder))
 
     def __repr__(self) -> str:
         return f"<Comparison in {self.folder}: {self.headline}>"

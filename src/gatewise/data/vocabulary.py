@@ -26,6 +26,7 @@ import numpy.typing as npt
 from gatewise.data.batches import Ragged
 from gatewise.data.scripts import SPACELESS, spaceless_script
 from gatewise.errors import RunError
+from gatewise.files import refuse_newer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -139,13 +140,7 @@ class Vocabulary:
             ('film',)
         """
         version = record.get("format_version") if isinstance(record, Mapping) else None
-        if isinstance(version, int) and version > _FORMAT_VERSION:
-            raise RunError(
-                f"{place} is from a newer Gatewise",
-                expected=f"format {_FORMAT_VERSION}",
-                got=f"format {version}",
-                fix="update Gatewise: pip install --upgrade gatewise",
-            )
+        refuse_newer(record, _FORMAT_VERSION, place)
         words: Any = record.get("words") if isinstance(record, Mapping) else None
         tokenisation: Any = record.get("tokenisation") if isinstance(record, Mapping) else None
         known = isinstance(tokenisation, str) and version == _FORMAT_VERSIONS.get(tokenisation)

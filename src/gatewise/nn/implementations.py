@@ -7,7 +7,7 @@ the semantics of :mod:`gatewise.nn.time_loop`, and a candidate in :mod:`gatewise
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import _VF, Tensor
@@ -20,7 +20,6 @@ from gatewise.nn.time_loop import Direction, active_steps, last_rows, reverse_ro
 
 __all__ = ["IMPLEMENTATIONS", "Implementation", "run_direction", "run_stack", "torch_stack"]
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 Implementation = Callable[[Choice, Direction], tuple[Tensor, State]]
 
 _TORCH_ORDER = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
@@ -125,21 +124,6 @@ IMPLEMENTATIONS: dict[str, Implementation] = {"reference": _run_reference, "torc
 """Kernel family to the function that runs it."""
 
 
-def _never_compiled(function: _Function) -> _Function:
-    disabled: _Function = torch.compiler.disable(function)
-    return disabled
-
-
-@_never_compiled
-def _outside_the_graph(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
-    return IMPLEMENTATIONS[choice.family](choice, direction)
-
-
-@_never_compiled
-def _stack_outside_the_graph(*arguments: Any, **options: Any) -> tuple[Tensor, list[Tensor]]:
-    return torch_stack(*arguments, **options)
-
-
 def compiling() -> bool:
     """Inside ``torch.compile`` proper; False while exporting, which keeps everything in one graph."""
     return torch.compiler.is_compiling() and not torch.compiler.is_exporting()
@@ -147,7 +131,11 @@ def compiling() -> bool:
 
 def run_stack(*arguments: Any, **options: Any) -> tuple[Tensor, list[Tensor]]:
     """:func:`torch_stack`, which ``torch.compile`` leaves as it is (one graph break, as for torch.nn's own layers)."""
-    return (_stack_outside_the_graph if compiling() else torch_stack)(*arguments, **options)
+    if compiling():
+        from gatewise.nn.uncompiled import stack_outside_the_graph
+
+        return stack_outside_the_graph(*arguments, **options)
+    return torch_stack(*arguments, **options)
 
 
 def run_direction(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
@@ -164,5 +152,7 @@ def run_direction(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
     """
     loops = choice.family == "torch" or (choice.family == "reference" and not scans(direction))
     if loops and compiling():
-        return _outside_the_graph(choice, direction)
+        from gatewise.nn.uncompiled import direction_outside_the_graph
+
+        return direction_outside_the_graph(choice, direction)
     return IMPLEMENTATIONS[choice.family](choice, direction)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gatewise.errors import RunError
-from gatewise.files import read_json
+from gatewise.files import read_json, refuse_newer
 from gatewise.record.comparison import FORMAT, FORMAT_VERSION, Comparison
 from gatewise.record.run import Failure, Run
 from gatewise.record.suite import SUITE_FORMAT, SUITE_VERSION, Suite
@@ -82,7 +82,7 @@ def comparison_from(content: object, place: object = RECORD_FILE) -> Comparison:
     Example:
         >>> comparison_from({"format": "gatewise.comparison", "format_version": 9}, "a.json")
         Traceback (most recent call last):
-        gatewise.errors.RunError: a.json is from a newer Gatewise; expected: format 3; got: format 9; fix: ...
+        gatewise.errors.RunError: a.json is from a newer Gatewise; expected: format 3 or older; got: ...
     """
     check_version(
         content, FORMAT, FORMAT_VERSION, place, older="compare again into a new folder; the file's `command` says how"
@@ -141,13 +141,10 @@ def check_version(content: object, name: str, version: int, place: object, *, ol
             expected=f"format {name}, version {version}",
             got=repr(found) if not other else repr(content.get("format")),  # type: ignore[attr-defined]
         )
-    if found != version:
-        age, fix = ("newer", "update Gatewise: pip install --upgrade gatewise") if found > version else ("older", older)
+    refuse_newer(content, version, place)
+    if found < version:
         raise RunError(
-            f"{place} is from {'a newer' if age == 'newer' else 'an older'} Gatewise",
-            expected=f"format {version}",
-            got=f"format {found}",
-            fix=fix,
+            f"{place} is from an older Gatewise", expected=f"format {version}", got=f"format {found}", fix=older
         )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gatewise.errors import DataError, OptionError
-from gatewise.files import write_text
+from gatewise.files import refuse_newer, write_text
 from gatewise.nn import Recurrent
 from gatewise.statistics.measure import Measure
 from gatewise.training.arrays import SIZES_FILE, ArrayDataset, ArrayKind, checked_inputs
@@ -27,6 +27,7 @@ __all__ = ["ArrayProblem", "LastStep", "TrainedArrays", "open_arrays"]
 
 Array = npt.NDArray[Any]
 _BATCH = 256
+_FORMAT_VERSION = 1
 
 
 class LastStep(nn.Module):
@@ -101,7 +102,7 @@ class ArrayProblem(Problem):
     def files(self) -> dict[str, dict[str, Any]]:
         """Sizes of the network."""
         sizes = {"features": self.dataset.inputs.shape[2], "outputs": self.kind.outputs(self.dataset)}
-        return {SIZES_FILE: {"format_version": 1, **sizes}}
+        return {SIZES_FILE: {"format_version": _FORMAT_VERSION, **sizes}}
 
 
 class TrainedArrays(Trained):
@@ -172,6 +173,7 @@ def open_arrays(kind: ArrayKind, run: RunFolder) -> TrainedArrays:
         RunError: the folder is damaged.
     """
     spec, sizes = run.spec(), run.content(SIZES_FILE)
+    refuse_newer(sizes, _FORMAT_VERSION, run.path / SIZES_FILE)
     with torch.random.fork_rng():
         network = kind.network(spec.model, int(sizes["features"]), int(sizes["outputs"]))
     run.load_weights_into(network)

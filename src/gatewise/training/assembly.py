@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from gatewise.errors import OptionError, did_you_mean
-from gatewise.training.checks import flag
+from gatewise.training.checks import check_threads, flag
 from gatewise.training.kind import Kind
 from gatewise.training.registry import kind_names, kind_of, kinds
 from gatewise.training.run_spec import RunSpec
@@ -148,6 +148,7 @@ def make_spec(task: str, data: str, settings: Mapping[str, Any]) -> RunSpec:
     if pretrain is not True and parts["pretraining"]:
         name = next(iter(parts["pretraining"]))
         raise OptionError(f"{flag(name)} is for pre-training only", fix=f"add --pretrain, or omit {flag(name)}")
+    check_threads(parts["training"].get("threads"))
     usual = {part: setting_fields(task, part, pretrain=pretrain is True) for part in ("model", "training")}
     return RunSpec(
         data=kind.data_spec(**parts["data"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,14 +16,20 @@ __all__ = [
     "check_optional_string",
     "check_real",
     "check_string",
+    "check_threads",
     "check_whole",
     "flag",
     "known_cells",
     "out_of_range",
     "refuse_unknown",
+    "usable_cores",
 ]
 
 _BUILT_IN_CELLS = ("rnn", "lstm", "gru", "mingru", "minlstm")
+
+
+MANY_THREADS = 64
+"""More threads than this are a mistake on a machine with fewer cores."""
 
 
 def refuse_unknown(record: Mapping[str, Any], known: Iterable[str], place: str) -> None:
@@ -57,6 +64,29 @@ def check_whole(name: str, value: object, minimum: int) -> None:
     """Refuse anything but a whole number of at least ``minimum``."""
     if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
         raise out_of_range(name, f"a whole number of at least {minimum}", value)
+
+
+def check_threads(value: object) -> None:
+    """Refuse numbers of threads that only slow down: above the machine's cores, and above what other machines have.
+
+    A few more than there are cores are allowed, because only the same number of threads repeats another machine's run
+    bit for bit. A spec is not checked: a run of a larger machine opens everywhere.
+    """
+    cores = usable_cores()
+    if isinstance(value, int) and value > max(cores, MANY_THREADS):
+        raise OptionError(
+            f"threads is {value:,}, but this machine has {cores} core{'' if cores == 1 else 's'}",
+            expected=f"at most {max(cores, MANY_THREADS)}",
+            got=value,
+            fix=f"--threads {cores}, or omit it: all cores are used",
+        )
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
 
 
 def check_real(

@@ -5,21 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 from gatewise import __version__
+from gatewise.training.checks import usable_cores as usable_cores
 from gatewise.training.kind import Dataset
 
 __all__ = ["describe_environment", "usable_cores"]
 
 _PACKAGES = ("torch", "numpy", "tokenizers", "safetensors")
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def describe_environment(dataset: Dataset, *, threads: int, device: str, kernel: dict[str, str]) -> dict[str, Any]:
@@ -36,6 +31,7 @@ def describe_environment(dataset: Dataset, *, threads: int, device: str, kernel:
         "data": {
             "name": dataset.name,
             "source": dataset.source,
+            "directory": str(Path.cwd()),
             "split_note": dataset.split_note,
             "fingerprint": dataset.fingerprint,
             "notes": list(dataset.notes),

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from gatewise import files
 from gatewise.errors import OptionError, RunError, did_you_mean
 from gatewise.training.assembly import setting_fields, settings_in
+from gatewise.training.checks import check_threads
 from gatewise.training.events import Listener, RunResult
 from gatewise.training.kind import Kind, Trained
 from gatewise.training.registry import kind_of
@@ -25,6 +26,7 @@ from gatewise.training.spec import TrainingSpec
 __all__ = ["RunEstimator", "plain"]
 
 _PARAMETERS = "estimator.json"
+_FORMAT_VERSION = 1
 _PRETRAINING = "pretraining"
 _NOT_DATA = ("data", "download", "test", "examples")
 
@@ -111,7 +113,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
     def _own_files(self) -> dict[str, dict[str, Any]]:
         """Files of the estimator besides those of its kind."""
         values = {name: _written(value) for name, value in self.get_params(deep=False).items()}
-        return {_PARAMETERS: {"format_version": 1, "parameters": values}}
+        return {_PARAMETERS: {"format_version": _FORMAT_VERSION, "parameters": values}}
 
     def _spec(self, data: str, **given: Any) -> RunSpec:
         """The run that the arguments describe.
@@ -122,6 +124,7 @@ class RunEstimator(BaseEstimator):  # type: ignore[misc]
         """
         kind = kind_of(self.task)
         values = {name: plain(getattr(self, name)) for name in self._defaults} | given
+        check_threads(values["threads"])
         of_data = settings_in(kind, "data")
         return RunSpec(
             data=kind.data_spec(data, **{name: values[name] for name in of_data if name in values}),  # type: ignore[call-arg]
@@ -197,7 +200,9 @@ def _parameters(cls: type[RunEstimator], run: RunFolder, spec: RunSpec) -> dict[
     found = {name: known[name] for name in cls._defaults}
     if not (run.path / _PARAMETERS).is_file():
         return found
-    written = run.content(_PARAMETERS).get("parameters")
+    record = run.content(_PARAMETERS)
+    files.refuse_newer(record, _FORMAT_VERSION, run.path / _PARAMETERS)
+    written = record.get("parameters")
     if not isinstance(written, dict) or set(written) - set(found):
         raise RunError(f"{run.path / _PARAMETERS} is damaged", expected="parameters by name", fix="delete it")
     return {**found, **{name: value for name, value in written.items() if name != _PRETRAINING}}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-from gatewise.errors import OptionError, RunError
+from gatewise.errors import DataError, OptionError, RunError
 from gatewise.training.amount import Amount
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.settings import Spec
 
-__all__ = ["Baseline", "Dataset", "Judgement", "Kind", "RecurrentInputs", "Request", "Trained"]
+__all__ = ["Baseline", "Dataset", "Judgement", "Kind", "RecurrentInputs", "Request", "Trained", "check_file"]
 
 
 class Dataset(Protocol):
@@ -199,6 +199,26 @@ class Baseline(ABC):
         """A function that predicts the first n test examples from raw data, for measuring latency."""
 
 
+def check_file(file: Path | None) -> None:
+    """Refuse a file that does not exist, or is a folder; None passes, and ``-``, which is standard input.
+
+    Raises:
+        DataError: naming it.
+
+    Example:
+        >>> check_file(Path("nowhere.csv"))
+        Traceback (most recent call last):
+        gatewise.errors.DataError: nowhere.csv does not exist; fix: check the path
+    """
+    if file is None or str(file) == "-":
+        return
+    place = file.expanduser()
+    if place.is_dir():
+        raise DataError(f"{file} is a folder", expected="a file", fix="name the file in it")
+    if not place.exists():
+        raise DataError(f"{file} does not exist", fix="check the path")
+
+
 class Kind(ABC):
     """One kind of problem. Making an instance imports no torch; the methods that need it import it.
 
@@ -272,6 +292,19 @@ class Kind(ABC):
         from gatewise.training.phase import Phase
 
         return [Phase("training", spec, lambda: self.problem(spec, dataset))]
+
+    def check_request(self, command: str, spec: RunSpec, request: Request) -> None:
+        """Refuse a request that cannot be executed, before torch and the network are loaded. Imports no torch.
+
+        Args:
+            command: ``predict`` or ``evaluate``.
+            spec: the run.
+            request: its arguments.
+
+        Raises:
+            DataError: the file does not exist or is a folder.
+        """
+        check_file(request.file)
 
     @abstractmethod
     def open(self, run: RunFolder) -> Trained:

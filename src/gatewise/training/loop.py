@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ from gatewise.training.events import (
 )
 from gatewise.training.interruption import Interrupted, StopSignal
 from gatewise.training.kind import Dataset
+from gatewise.training.locking import hold_training
+from gatewise.training.memory import build, memory_errors
 from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
 from gatewise.training.phase import Phase, Rates, phase_key
 from gatewise.training.problem import Problem
@@ -66,7 +69,8 @@ def train_run(
         The finished run; its best weights are those with the best figure on the validation part (then the lowest loss).
 
     Raises:
-        RunError: the folder holds another run, or is damaged.
+        RunError: the folder holds another run, is damaged, or another process trains in it.
+        OptionError: the network is too large for this machine's memory.
         StorageError: the folder cannot be written, or the disk is full.
         DivergenceError: loss or gradient became NaN or infinite; weights that diverged are never saved as best.
         Interrupted: Ctrl-C; the state is saved.
@@ -89,10 +93,28 @@ def train_run(
     """
     folder = RunFolder(out)
     folder.claim(spec, dataset.fingerprint)
-    finished = folder.result()
-    if finished is not None:
+    if (finished := folder.result()) is not None:
         return finished
     threads = spec.training.threads or usable_cores()
+    try:
+        with hold_training(folder.path):
+            # another process may have finished it meanwhile
+            return folder.result() or _train(spec, dataset, folder, threads, on_event, pretrained)
+    except OptionError:
+        with contextlib.suppress(OSError):  # only an empty folder goes
+            folder.path.rmdir()
+        raise
+
+
+def _train(
+    spec: RunSpec,
+    dataset: Dataset,
+    folder: RunFolder,
+    threads: int,
+    on_event: Listener | None,
+    pretrained: str | Path | None,
+) -> RunResult:
+    """Train the phases that are not finished."""
     with _machine(spec.training.device, threads), StopSignal() as stop:
         context = _Context(dataset, folder.path, threads, on_event or (lambda event: None), stop)
         *earlier, last = kind_of(spec.task).phases(spec, dataset)
@@ -124,6 +146,8 @@ def _earlier(phase: Phase, start: RunFolder | None, context: _Context, shared: s
     folder.claim(phase.spec, context.dataset.fingerprint)
     if folder.result() is None:
         _begin(phase, start, folder, context).run()
+    else:
+        folder.verify()
     return folder
 
 
@@ -132,7 +156,7 @@ def _begin(
 ) -> _Run:
     """Draw a phase's network and give it the weights that it starts from."""
     seed_step(phase.spec.training.seed, 0, 0)
-    problem = phase.problem()
+    problem = build(phase.spec, phase.problem)
     if phase.start is not None and start is not None:
         phase.start(start.weights(), problem.model, start.path)
     rates = None if phase.rates is None else phase.rates(dict(problem.model.named_parameters()))
@@ -221,6 +245,11 @@ class _Run:
         self.saved_at = time.monotonic()
 
     def run(self) -> RunResult:
+        """Train to the end, and finish the folder."""
+        with memory_errors(lambda: f"epoch {self.progress.epoch}, step {self.progress.step + 1}"):
+            return self._run()
+
+    def _run(self) -> RunResult:
         resumed = self._resume()
         kernel = self._kernel()
         if resumed is None:

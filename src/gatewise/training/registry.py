@@ -10,6 +10,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import sys
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -29,10 +30,12 @@ __all__ = [
     "GROUP",
     "datasets",
     "foreign_module",
+    "import_modules",
     "is_derived",
     "kind_names",
     "kind_of",
     "kinds",
+    "known_names",
     "register_kind",
     "task_of",
 ]
@@ -145,6 +148,32 @@ def foreign_module(task: str) -> str | None:
     return None if module.split(".")[0] == "gatewise" else module
 
 
+def import_modules(modules: Iterable[str]) -> tuple[str, ...]:
+    """Import the modules that register cells or kinds of problems of one's own.
+
+    Raises:
+        OptionError: one is missing, or its import fails.
+
+    Example:
+        >>> import_modules(["no_such_cells"])
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: the module 'no_such_cells' cannot be imported; got: No module named 'no_such_cells'; ...
+    """  # noqa: E501
+    names = tuple(dict.fromkeys(modules))
+    if names and "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # which an installed command leaves out
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise OptionError(
+                f"the module {name!r} cannot be imported",
+                got=str(error),
+                fix="name a module that Python finds: of an installed package, or a file in the folder of the command",
+            ) from error
+    return names
+
+
 def kinds() -> tuple[Kind, ...]:
     """All kinds; one of another package that cannot be loaded is left out, with a warning."""
     found = []
@@ -177,8 +206,8 @@ def datasets(cache: str | Path | None = None) -> list[DatasetInfo]:
 def task_of(data: str, *, task: str | None = None, given: Iterable[str] = ()) -> str:
     """Which kind of problem a data set is for.
 
-    A known name decides; else the settings of the data that were given (``target`` is for series alone), then the
-    file's ending.
+    A known name decides, also where a file or folder is called so; else the settings of the data that were given
+    (``target`` is for series alone), then the file's ending.
 
     Args:
         data: registry name or path.
@@ -195,7 +224,7 @@ def task_of(data: str, *, task: str | None = None, given: Iterable[str] = ()) ->
     """
     if not data.strip():
         check_string("data", "")
-    known = None if Path(data).expanduser().is_file() else _known_names().get(data)
+    known = known_names().get(data)
     if task is not None:
         check_choice("task", task, kind_names())
         if known is not None and known != task:
@@ -217,7 +246,15 @@ def is_derived(task: str, data: str, given: Iterable[str] = ()) -> bool:
         return False
 
 
-def _known_names() -> dict[str, str]:
+def known_names() -> dict[str, str]:
+    """The task of each data set that is known by name.
+
+    Such a name means the data set wherever one stands; ``./imdb`` means a file or folder that is called so.
+
+    Example:
+        >>> known_names()["imdb"], "./imdb" in known_names()
+        ('classification', False)
+    """
     return {name: kind.name for kind in kinds() for name in kind.known}
 
 
@@ -231,7 +268,7 @@ def _derived(data: str, given: frozenset[str]) -> str:
     claims = {kind.name: kind.claims(path) for kind in fitting}
     best = max(claims.values(), default=0)
     if best == 0 and path.suffix == "" and not path.exists():
-        names = tuple(_known_names())
+        names = tuple(known_names())
         raise DataError(
             f"there is neither a known data set nor a file called {data!r}",
             expected=f"{', '.join(names)}, or the path of a file",

@@ -9,35 +9,41 @@
     best.safetensors        weights of the best epoch on the validation part (see `Problem.validation_error`)
     checkpoint.safetensors  state of an unfinished run; removed at the end
     .../                    an earlier phase of training that the run starts from: a run folder of its own
-    result.json             written last: the run is finished
+    result.json             written last: the run is finished; with the SHA-256 of every other file
+
+Imports torch only where tensors are read or written.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import safetensors.torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from gatewise import files
 from gatewise.errors import RunError
 from gatewise.training.events import EpochRecord, RunResult
+from gatewise.training.locking import RUN_LOCK
 from gatewise.training.registry import kind_of
 from gatewise.training.run_spec import FORMAT_VERSION, RunSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 __all__ = ["RunFolder"]
 
 _CHECKPOINT = "checkpoint.safetensors"
+_RESULT = "result.json"
+_RESTORE = "restore the folder from a copy, or train again"
 _NAMES = {
     "spec.json",
     "environment.json",
     "metrics.jsonl",
     "best.safetensors",
     _CHECKPOINT,
-    "result.json",
+    _RESULT,
     "estimator.json",
 }
 
@@ -61,6 +67,7 @@ class RunFolder:
         """
         files.make_folder(self.path)
         names = {entry.name for entry in self.path.iterdir() if not entry.name.endswith(".part")}
+        names = {name for name in names if not name.startswith(RUN_LOCK)}
         if "spec.json" not in names:
             phases = {name for name in names if any((self.path / name / file).exists() for file in _NAMES)}
             if strange := names - _NAMES - set(kind_of(spec.task).files) - phases:
@@ -115,7 +122,7 @@ class RunFolder:
         """
         place = self.path / name
         if not place.exists():
-            raise RunError(f"{place} is missing", fix="restore the folder from a copy, or train again")
+            raise RunError(f"{place} is missing", fix=_RESTORE)
         record = files.read_json(place)
         if not isinstance(record, dict):
             raise RunError(f"{place} is damaged", expected="a JSON object", got=type(record).__name__)
@@ -123,14 +130,29 @@ class RunFolder:
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Write the best weights."""
+        import safetensors.torch
+
         files.write_bytes(
             self.path / "best.safetensors",
             safetensors.torch.save({name: value.cpu().contiguous() for name, value in weights.items()}),
         )
 
     def weights(self) -> dict[str, Tensor]:
-        """The best weights."""
-        return self._tensors("best.safetensors")
+        """The best weights.
+
+        Raises:
+            RunError: they are missing, damaged, or hold NaN or infinity.
+        """
+        found = self._tensors("best.safetensors")
+        for name, value in found.items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise RunError(
+                    f"{self.path / 'best.safetensors'} holds weights that are no numbers",
+                    expected="finite numbers",
+                    got=f"NaN or infinity in {name!r}",
+                    fix=_RESTORE,
+                )
+        return found
 
     def load_weights_into(self, model: nn.Module) -> None:
         """Give a network the best weights.
@@ -144,11 +166,13 @@ class RunFolder:
             raise RunError(
                 f"{self.path / 'best.safetensors'} does not fit {_named_files(self.spec().task)}",
                 got=str(error).splitlines()[-1].strip(),
-                fix="restore the folder from a copy, or train again",
+                fix=_RESTORE,
             ) from error
 
     def save_checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Write tensors and counters together: one file, so that they always match."""
+        import safetensors.torch
+
         content = safetensors.torch.save(tensors, metadata={"state": json.dumps(state, allow_nan=False)})
         files.write_bytes(self.path / _CHECKPOINT, content)
 
@@ -156,6 +180,8 @@ class RunFolder:
         """The state of an unfinished run; None if nothing was saved yet."""
         if not (self.path / _CHECKPOINT).exists():
             return None
+        import safetensors
+
         tensors = self._tensors(_CHECKPOINT)
         try:
             with safetensors.safe_open(self.path / _CHECKPOINT, framework="pt") as opened:
@@ -192,25 +218,48 @@ class RunFolder:
             "pretraining_seconds": result.pretraining_seconds,
             "kernel": result.kernel,
             "stopped": result.stopped,
+            "checksums": {name: _checksum(self.path / name) for name in self._own_files()},
         }
-        files.write_json(self.path / "result.json", record)
+        files.write_json(self.path / _RESULT, record)
         (self.path / _CHECKPOINT).unlink(missing_ok=True)
+
+    def verify(self) -> None:
+        """Check that the files of a finished run are those that its training left.
+
+        A run of an older version, which has no checksums, passes.
+
+        Raises:
+            RunError: a file is missing or was changed; the message names it.
+        """
+        sums = files.read_json(self.path / _RESULT).get("checksums", {})
+        if not isinstance(sums, dict):
+            raise RunError(f"{self.path / _RESULT} is damaged", expected="checksums by file", got=repr(sums))
+        for name, expected in sums.items():
+            place = self.path / name
+            if not place.is_file():
+                raise RunError(f"{place} is missing", fix=_RESTORE)
+            if (found := _checksum(place)) != expected:
+                raise RunError(
+                    f"{place} was changed after the training",
+                    expected=f"the SHA-256 in result.json, {str(expected)[:12]}...",
+                    got=f"{found[:12]}...",
+                    fix=_RESTORE,
+                )
+
+    def _own_files(self) -> list[str]:
+        """The files that a finished run consists of, besides `result.json`."""
+        names = sorted((_NAMES | set(kind_of(self.spec().task).files)) - {_RESULT, _CHECKPOINT})
+        return [name for name in names if (self.path / name).is_file()]
 
     def result(self) -> RunResult | None:
         """The finished run, or None."""
-        place = self.path / "result.json"
+        place = self.path / _RESULT
         if not place.exists():
             return None
         record = files.read_json(place)
+        files.refuse_newer(record, FORMAT_VERSION, place)
         epochs = self.metrics()
         try:
-            if record["format_version"] > FORMAT_VERSION:
-                raise RunError(
-                    f"{place} is from a newer Gatewise",
-                    expected=f"format {FORMAT_VERSION}",
-                    got=f"format {record['format_version']}",
-                    fix="update Gatewise: pip install --upgrade gatewise",
-                )
             best = record["best_epoch"]
             if not 1 <= best <= len(epochs):
                 raise RunError(f"{place} is damaged", expected=f"best_epoch of 1 to {len(epochs)}", got=best)
@@ -229,6 +278,8 @@ class RunFolder:
             raise self._damaged("result.json", error) from error
 
     def _tensors(self, name: str) -> dict[str, Tensor]:
+        import safetensors.torch
+
         try:
             return safetensors.torch.load_file(self.path / name)
         except FileNotFoundError as error:
@@ -241,6 +292,11 @@ class RunFolder:
             f"{self.path / name} is damaged ({type(error).__name__}: {error})",
             fix="delete the folder and train again",
         )
+
+
+def _checksum(place: Path) -> str:
+    with place.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _named_files(task: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gatewise.errors import OptionError, RunError
+from gatewise.files import refuse_newer
 from gatewise.training.checks import check_choice, refuse_unknown
 from gatewise.training.kind import Kind
 from gatewise.training.registry import kind_names, kind_of, kinds
@@ -86,16 +87,17 @@ class RunSpec:
         version = record.get("format_version", 0)
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise RunError(f"{place} is damaged", expected="a format_version of at least 1", got=repr(version))
-        if version > FORMAT_VERSION:
-            raise RunError(
-                f"{place} is from a newer Gatewise",
-                expected=f"format {FORMAT_VERSION} or older",
-                got=f"format {version}",
-                fix="update Gatewise: pip install --upgrade gatewise",
-            )
+        refuse_newer(record, FORMAT_VERSION, place)
         refuse_unknown(record, [entry.name for entry in dataclasses.fields(cls)], place)
         try:
             task = record.get("task")
+            if isinstance(task, str) and task not in kind_names():
+                raise RunError(
+                    f"{place} is of the kind of problem {task!r}, which is not installed here",
+                    expected=", ".join(kind_names()),
+                    fix="install the package that offers this kind, or name the module that registers it: "
+                    "--import MODULE",
+                )
             check_choice("task", task, kind_names())
             kind = kind_of(str(task))
             return cls(

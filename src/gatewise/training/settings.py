@@ -210,6 +210,8 @@ def setting_value(entry: Setting, word: str) -> Any:
             f"{entry.name} has the wrong type",
             expected=words[entry.kind],
             got=repr(word),
-            fix=f"give {flag(entry.name)} one",
+            fix=f"give {flag(entry.name)} one value; `gatewise compare` takes several numbers"
+            if "," in word
+            else f"give {flag(entry.name)} one",
         ) from error
     return text

@@ -1,15 +1,19 @@
-"""Opens a finished run, whatever its kind."""
+"""Opens a finished run, whatever its kind. Imports no torch; opening does."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from gatewise.errors import RunError
 from gatewise.training.kind import Trained
 from gatewise.training.registry import kind_of
-from gatewise.training.run_folder import RunFolder
+from gatewise.training.run_place import checked_run
 
-__all__ = ["load_run", "open_run"]
+if TYPE_CHECKING:
+    from gatewise.training.kind import Dataset
+    from gatewise.training.run_spec import RunSpec
+
+__all__ = ["load_data", "load_run"]
 
 
 def load_run(folder: str | Path) -> Trained:
@@ -22,36 +26,44 @@ def load_run(folder: str | Path) -> Trained:
         The trained network of its kind, each with its own methods.
 
     Raises:
-        RunError: no run, an unfinished one, a damaged one, or one from a newer version.
+        RunError: no run, an unfinished one, one that is damaged or was changed since, or one from a newer version.
 
     Example:
         >>> load_run("nowhere")
         Traceback (most recent call last):
         gatewise.errors.RunError: nowhere is not a run folder; fix: name the folder given to --out when training
     """
-    path = Path(folder)
-    if not path.is_dir():
-        raise RunError(f"{path} is not a run folder", fix="name the folder given to --out when training")
-    run = RunFolder(path)
-    spec = run.spec()
-    if run.result() is None:
-        raise RunError(f"the run in {path} is not finished", fix="run its training command again to resume it")
+    run, spec = checked_run(folder)
     return kind_of(spec.task).open(run)
 
 
-def open_run(folder: Path) -> Trained:
-    """Load the trained network of a run folder that the user named; the error explains what else a folder may be.
+def load_data(folder: str | Path, spec: RunSpec) -> Dataset:
+    """The data that a run was trained on, also from another working directory than the one of its training.
+
+    A path that does not exist from here is looked for from where the training was started.
+
+    Args:
+        folder: the run folder.
+        spec: the run.
 
     Raises:
-        RunError: there is no such folder, it is a comparison's, unfinished, damaged or too new.
+        DataError: the data are not there any more, or cannot be used.
     """
-    if not folder.exists():
-        raise RunError(f"there is no run folder {folder}", fix="train one: gatewise train imdb --out " + str(folder))
-    if (folder / "plan.json").exists():
-        runs = sorted(path.name for path in (folder / "runs").glob("*") if (path / "result.json").exists())
-        raise RunError(
-            f"{folder} holds a comparison, which has several networks",
-            got=", ".join(runs) or "none finished yet",
-            fix=f"name one of them, for example: {folder / 'runs' / (runs[0] if runs else 'gru-seed0')}",
-        )
-    return load_run(folder)
+    import dataclasses
+
+    from gatewise.files import read_json
+    from gatewise.training.registry import known_names
+    from gatewise.training.settings import settings_of
+
+    data: Any = spec.data
+    environment = read_json(Path(folder) / "environment.json")
+    found = environment.get("data", {}) if isinstance(environment, dict) else {}
+    home = found.get("directory") if isinstance(found, dict) else None
+    changes = {}
+    for name in (entry.name for entry in settings_of(type(data)).values() if entry.is_path):
+        value = getattr(data, name)
+        if not isinstance(value, str) or not isinstance(home, str) or (name == "data" and value in known_names()):
+            continue
+        if not Path(value).expanduser().exists() and (Path(home) / value).exists():
+            changes[name] = str(Path(home) / value)
+    return kind_of(spec.task).load(dataclasses.replace(data, **changes))

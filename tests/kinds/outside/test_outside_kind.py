@@ -94,3 +94,35 @@ def test_compare_and_report_in_processes(place: Path) -> None:
 def test_another_settings_of_a_kind_is_refused(place: Path) -> None:
     error = gatewise(place, "train", "walks.npz", "--pooling", "mean", "--out", "x", fails=True)
     assert "--pooling does not go with regression" in error
+
+
+@pytest.mark.slow
+def test_a_kind_that_is_not_installed_comes_with_an_import(place: Path, tmp_path: Path) -> None:
+    """Registered by a module in the present folder: with `--import` everything works, without it the error says so."""
+    shutil.copy(place / "walks.npz", tmp_path / "walks.npz")
+    shutil.copy(place / "new.npz", tmp_path / "new.npz")
+    code = (HERE / "crossings.py").read_text().replace('= "regression", ', '= "walking", ')
+    assert "walking" in code
+    (tmp_path / "walking_kind.py").write_text(
+        code + "\nfrom gatewise.training import register_kind\n\nregister_kind(KIND)\n"
+    )
+
+    def called(*words: str, code: int = 0) -> str:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "gatewise", *words], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    flags = ("--cell", "gru", "--hidden", "8", "--epochs", "1", "--threads", "1", "--out", "run")
+    called("train", "walks.npz", "--import", "walking_kind", *flags)
+    assert len(called("predict", "run", "--file", "new.npz", "--import", "walking_kind").splitlines()) == 20
+    error = called("predict", "run", "--file", "new.npz", code=2)
+    assert "'walking', which is not installed here" in error and "--import MODULE" in error
+    sizes = json.loads((tmp_path / "run" / "sizes.json").read_text())
+    (tmp_path / "run" / "sizes.json").write_text(json.dumps({**sizes, "format_version": 9}))
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    (tmp_path / "run" / "result.json").write_text(json.dumps({**result, "checksums": {}}))
+    error = called("predict", "run", "--file", "new.npz", "--import", "walking_kind", code=2)
+    assert "sizes.json is from a newer Gatewise" in error and "format 1 or older" in error

@@ -166,6 +166,42 @@ def test_plain_tags_are_judged_by_accuracy(tmp_path: Path, capsys: pytest.Captur
     assert words == "always predicting 'REST'" and 0.4 < share < 0.8
 
 
+def test_predictions_are_written_to_a_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "letters.txt").write_text("Anna wohnt in Graz .\nPiotr wohnt in Ulm .\n")
+    words: list[object] = ["predict", run, "--file", tmp_path / "letters.txt", "--out"]
+    assert called([*words, tmp_path / "letters.conll"], capsys) == ""
+    blocks = (tmp_path / "letters.conll").read_text().strip().split("\n\n")
+    assert [[line.split()[0] for line in block.split("\n")] for block in blocks] == [
+        ["Anna", "wohnt", "in", "Graz", "."],
+        ["Piotr", "wohnt", "in", "Ulm", "."],
+    ]
+    assert all(len(line.split()) == 2 for block in blocks for line in block.split("\n"))
+    called([*words, tmp_path / "letters.jsonl"], capsys)
+    answers = [json.loads(line) for line in (tmp_path / "letters.jsonl").read_text().splitlines()]
+    assert [answer["text"] for answer in answers] == ["Anna wohnt in Graz .", "Piotr wohnt in Ulm ."]
+    called([*words, tmp_path / "letters.txt"], capsys, code=2)
+    assert (tmp_path / "letters.txt").read_text().startswith("Anna wohnt")
+
+
+def test_a_file_of_columns_is_read_as_such(
+    run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", str(run), "--file", str(file), "--json"])
+    captured = capsys.readouterr()
+    answers = [json.loads(line) for line in captured.out.splitlines()]
+    assert "has a word and its tag a line" in captured.err
+    assert [answer["words"] for answer in answers] == [[word for word, _ in row] for row in sentences()]
+    assert answers[0]["text"] == " ".join(word for word, _ in sentences()[0])
+    for answer in answers:
+        for (start, end), word in zip(answer["offsets"], answer["words"], strict=True):
+            assert answer["text"][start:end] == word
+    called(["predict", run, "--file", file, "--out", tmp_path / "tagged.conll"], capsys)
+    assert [line.split(" ")[0] for line in (tmp_path / "tagged.conll").read_text().splitlines() if line] == [
+        word for row in sentences() for word, _ in row
+    ]
+
+
 def test_the_estimator_works_as_scikit_learn_expects(tmp_path: Path) -> None:
     rows = sentences()
     words, tags = [[word for word, _ in row] for row in rows], [[tag for _, tag in row] for row in rows]

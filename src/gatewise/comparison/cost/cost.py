@@ -26,6 +26,7 @@ from gatewise.training import load_run
 from gatewise.training.amount import resolved
 from gatewise.training.environment import usable_cores
 from gatewise.training.kind import Dataset, RecurrentInputs, Trained
+from gatewise.training.memory import build
 from gatewise.training.optimisation import Optimisation, seed_step
 from gatewise.training.phase import Phase
 from gatewise.training.registry import kind_of
@@ -203,7 +204,7 @@ def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[s
 def _phase_energy(phase: Phase, epochs: int | None) -> tuple[float | None, str]:
     """Energy of a phase of so many epochs, extrapolated from a few steps, and the kernel that ran."""
     seed_step(phase.spec.training.seed, 0, 0)
-    problem = phase.problem()
+    problem = build(phase.spec, phase.problem)
     training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
     planned = training.epochs or 1
     epochs = planned if epochs is None else epochs

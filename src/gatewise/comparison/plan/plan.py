@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from gatewise.comparison.plan.variants import checked_variants, variant_settings
 from gatewise.errors import OptionError
 from gatewise.training.assembly import PARTS, aliases, make_spec, setting_fields
 from gatewise.training.checks import check_choice, check_whole
-from gatewise.training.registry import task_of
+from gatewise.training.registry import import_modules, task_of
 from gatewise.training.run_spec import RunSpec
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "Plan",
     "Search",
     "default_folder",
-    "import_modules",
     "make_plan",
 ]
 
@@ -218,30 +216,6 @@ def make_plan(
     _check_variants(names, found, chosen)
     fixed = {name: value for name, value in fixed.items() if name != "seed"}
     return dataclasses.replace(plan, seeds=tuple(range(first, first + seeds)), settings=fixed, search=chosen)
-
-
-def import_modules(modules: Iterable[str]) -> tuple[str, ...]:
-    """Import the modules that register cells of one's own.
-
-    Raises:
-        OptionError: one is missing, or its import fails.
-
-    Example:
-        >>> import_modules(["no_such_cells"])
-        Traceback (most recent call last):
-        gatewise.errors.OptionError: the module 'no_such_cells' cannot be imported; got: No module named 'no_such_cells'; ...
-    """  # noqa: E501
-    names = tuple(dict.fromkeys(modules))
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            raise OptionError(
-                f"the module {name!r} cannot be imported",
-                got=str(error),
-                fix="name a module that Python finds: of an installed package, or a file in the folder of the command",
-            ) from error
-    return names
 
 
 def default_folder(data: str, suffix: str = "") -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.assembly import PARTS, aliases, path_settings, settings_in
-from gatewise.training.registry import kinds
+from gatewise.training.registry import kinds, known_names
 
 __all__ = ["read_plan_file"]
 
@@ -76,4 +76,4 @@ def read_plan_file(path: Path, asked: Mapping[str, Any]) -> tuple[str, dict[str,
 def _resolved(path: Path, name: str, *, output: bool) -> str:
     """A file's path, relative to the plan's folder if it exists there."""
     place = path.parent / name
-    return str(place) if output or place.exists() else name
+    return str(place) if output or (name not in known_names() and place.exists()) else name

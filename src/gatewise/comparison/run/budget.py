@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan.grid import Range
-from gatewise.comparison.plan.plan import Plan, import_modules
+from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.processes import processes
 from gatewise.comparison.run.worker import limited_threads, load_dataset
 from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import read_json, write_json
 from gatewise.training.amount import resolved
 from gatewise.training.phase import Phase, phase_key
-from gatewise.training.registry import kind_of
+from gatewise.training.registry import import_modules, kind_of
 from gatewise.training.run_spec import RunSpec
 
 __all__ = ["BUDGET_FILE", "Budget"]
@@ -213,8 +213,10 @@ def _cache_key(spec: RunSpec, threads: int, fingerprint: str, phase: str) -> str
 def _parameters(spec: RunSpec, dataset: Any) -> int:
     import torch
 
+    from gatewise.training.memory import build
+
     with torch.random.fork_rng():
-        problem = kind_of(spec.task).problem(spec, dataset)
+        problem = build(spec, lambda: kind_of(spec.task).problem(spec, dataset))
     return sum(value.numel() for value in problem.model.parameters())
 
 
@@ -227,12 +229,13 @@ def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> tu
     """Seconds and steps of an epoch of a run's phase, by its number."""
     import torch
 
+    from gatewise.training.memory import build
     from gatewise.training.optimisation import Optimisation
 
     with torch.random.fork_rng(), limited_threads(threads):
         torch.manual_seed(0)
         phase = kind_of(spec.task).phases(spec, dataset)[number]
-        problem = phase.problem()
+        problem = build(phase.spec, phase.problem)
         steps = problem.steps_per_epoch
         optimisation = Optimisation(problem.model, phase.spec.training, max(1, steps))
         problem.begin_epoch(1)

@@ -9,7 +9,7 @@ from typing import Any
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.locking import LOCK_FILE
 from gatewise.errors import RunError
-from gatewise.files import make_folder, read_json, write_json
+from gatewise.files import make_folder, read_json, refuse_newer, write_json
 
 __all__ = ["FORMAT_VERSION", "PLAN_FILE", "claim_folder", "held_plan"]
 
@@ -79,13 +79,7 @@ def _read_plan(path: Path) -> dict[str, Any]:
     version = present.get("format_version") if isinstance(present, dict) else None
     if not isinstance(version, int):
         raise RunError(f"{path} is damaged", expected="a format_version", fix="choose another folder with --out")
-    if version > FORMAT_VERSION:
-        raise RunError(
-            f"{path} is from a newer Gatewise",
-            expected=f"format {FORMAT_VERSION} or older",
-            got=f"format {version}",
-            fix="update Gatewise: pip install --upgrade gatewise",
-        )
+    refuse_newer(present, FORMAT_VERSION, path)
     if version < FORMAT_VERSION:
         raise RunError(
             f"{path} is from an older Gatewise, whose comparisons cannot be continued",

@@ -23,6 +23,7 @@ from gatewise.comparison.run.worker import Task
 from gatewise.errors import TrainingError
 from gatewise.record import Failure, Run, Tuning
 from gatewise.statistics.measure import Measure
+from gatewise.training.registry import known_names
 from gatewise.training.settings import settings_of
 
 __all__ = ["ExecutionContext", "Outcome", "execute"]
@@ -217,8 +218,9 @@ class _Execution:
         changes = {}
         for name in (entry.name for entry in settings_of(type(data)).values() if entry.is_path):
             value = getattr(data, name)
-            if isinstance(value, str) and Path(value).exists():
-                changes[name] = str(Path(value).resolve())
+            known = name == "data" and value in known_names()
+            if isinstance(value, str) and not known and Path(value).expanduser().exists():
+                changes[name] = str(Path(value).expanduser().resolve())
         return Task(
             trial,
             dataclasses.replace(data, **changes),

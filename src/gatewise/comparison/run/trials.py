@@ -150,11 +150,15 @@ def _foreign_class(cell: str) -> type[Any] | None:
 def _foreign_kind(task: str) -> str:
     """A hash of the sources of a kind that is not part of Gatewise."""
     module = foreign_module(task)
-    place = None if module is None else getattr(sys.modules.get(module), "__file__", None)
-    if module is None or place is None:
+    if module is None:
+        return ""
+    # the whole package: a kind may import from any part of it
+    top = sys.modules.get(module.partition(".")[0])
+    place = getattr(top, "__file__", None) or getattr(sys.modules.get(module), "__file__", None)
+    if place is None:
         return ""
     home = Path(place).resolve()
-    alone = "." not in module and home.name != "__init__.py"
+    alone = home.name != "__init__.py" and "." not in module
     return _sources_of(home.parent, [home] if alone else sorted(home.parent.rglob("*")))
 
 

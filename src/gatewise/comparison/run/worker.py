@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gatewise.comparison.plan.plan import import_modules
 from gatewise.comparison.run.cache import save_measurement, saved_measurement
 from gatewise.comparison.run.events import TrialStatus
 from gatewise.comparison.run.locking import hold_run
@@ -22,6 +21,7 @@ from gatewise.comparison.run.trials import Trial
 from gatewise.errors import DataError, RunError, StorageError, TrainingError
 from gatewise.record import Failure, Kernel, Run, plain, run_from
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
+from gatewise.training.registry import import_modules
 
 __all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "load_dataset", "run_trial"]
 

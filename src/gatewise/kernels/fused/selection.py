@@ -8,7 +8,7 @@ from gatewise.kernels import dispatch
 from gatewise.kernels.dispatch import Choice, Request
 from gatewise.kernels.fused import checks, library
 
-__all__ = ["offer", "supports"]
+__all__ = ["chosen_library", "offer", "supports"]
 
 
 def supports(request: Request) -> tuple[bool, str]:
@@ -23,9 +23,13 @@ def supports(request: Request) -> tuple[bool, str]:
     return checks.supports(request)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _library() -> tuple[str | None, str]:
-    """The chosen library's implementation name, or None, and why; a constant to torch.compile."""
+def chosen_library() -> tuple[str | None, str]:
+    """The chosen library's implementation name, or None, and why.
+
+    Example:
+        >>> isinstance(chosen_library()[1], str)
+        True
+    """
     found, reason = library.load()
     if found is None:
         library.warn_once_if_missing()
@@ -43,7 +47,12 @@ def offer(request: Request) -> tuple[Choice | None, str]:
     supported, reason = supports(request)
     if not supported:
         return None, reason
-    implementation, loaded = _library()
+    if torch.compiler.is_compiling():
+        from gatewise.kernels.fused.constant import constant_library
+
+        implementation, loaded = constant_library()
+    else:
+        implementation, loaded = chosen_library()
     if implementation is None:
         return None, loaded
     if request.precision == "bf16":

@@ -14,13 +14,13 @@ import typer
 from gatewise import words
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
-from gatewise.kinds.classification.labelling import label
+from gatewise.kinds.classification.labelling import check_out, label
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.trained import TrainedClassifier
     from gatewise.training.kind import Request
 
-__all__ = ["evaluate", "predict"]
+__all__ = ["check_predict", "evaluate", "predict"]
 
 
 def predict(classifier: TrainedClassifier, request: Request) -> None:
@@ -30,7 +30,6 @@ def predict(classifier: TrainedClassifier, request: Request) -> None:
         DataError: there is no text, or the file cannot be used.
         OptionError: options that do not go together, or a run folder where a text is meant.
     """
-    _check_texts(request.inputs)
     label(classifier, request)
 
 
@@ -57,6 +56,19 @@ def evaluate(classifier: TrainedClassifier, request: Request) -> None:
         typer.echo(json.dumps({**metrics, "label_names": list(names)}, ensure_ascii=False))
     else:
         _print(metrics, names)
+
+
+def check_predict(request: Request) -> None:
+    """Refuse what can be refused before the network is loaded.
+
+    Raises:
+        DataError: a text is empty.
+        OptionError: a run folder where a text is meant, or ``--out`` is the input.
+        StorageError: ``--out`` cannot be written.
+    """
+    _check_texts(request.inputs)
+    if request.out is not None:
+        check_out(request.out, request.file)
 
 
 def _check_texts(texts: Sequence[str]) -> None:

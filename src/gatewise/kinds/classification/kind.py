@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
 from gatewise.kinds.classification.spec import DEFAULTS_WITH_PRETRAINING, DataSpec, ModelSpec, PretrainingSpec
-from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -100,6 +100,14 @@ class ClassificationKind(Kind):
         from gatewise.kinds.classification.pretraining import phases
 
         return phases(spec, dataset, lambda: self.problem(spec, dataset))
+
+    def check_request(self, command: str, spec: RunSpec, request: Request) -> None:
+        """Also refuse empty texts, and an output that cannot be written or is the input."""
+        super().check_request(command, spec, request)
+        if command == "predict":
+            from gatewise.kinds.classification.commands import check_predict
+
+            check_predict(request)
 
     def open(self, run: RunFolder) -> Trained:
         """The classifier of a finished run."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gatewise.kinds.classification.trained import TrainedClassifier
     from gatewise.training.kind import Request
 
-__all__ = ["label", "read_request"]
+__all__ = ["check_out", "label", "read_request"]
 
 _BATCH = 256
 _BURST = 1 << 16
@@ -71,8 +71,6 @@ def label(classifier: TrainedClassifier, request: Request) -> None:
             got="standard input" if piped else "texts" if request.inputs else str(request.file),
             fix="omit --text, or give the table with --file",
         )
-    if request.out is not None:
-        _check_out(request.out, None if piped else request.file)
     count = 0
     if piped:
         arriving = _arriving(request.settings.get("encoding"))
@@ -281,7 +279,7 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _check_out(out: Path, file: Path | None) -> None:
+def check_out(out: Path, file: Path | None) -> None:
     """Refuse an output that would overwrite the input or cannot be written, before anything is computed."""
     if file is not None and out.exists() and file.exists() and out.samefile(file):
         raise OptionError(

@@ -61,7 +61,7 @@ def load_text(
         (('glad', 'sad'), 14, 2, 4)
     """
     name = str(data)
-    if name in _REGISTRY and not (Path(name).is_file()):
+    if name in _REGISTRY:
         for option, value in (("text", text), ("label", label), ("encoding", encoding), ("test", test)):
             if value is not None:
                 raise OptionError(

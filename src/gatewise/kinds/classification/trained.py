@@ -56,6 +56,14 @@ class TrainedClassifier(Trained):
         """
         return predict_probabilities(self.model, self.vocabulary.encode(_texts(texts), self.max_tokens))
 
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """The most probable class of each text.
+
+        Raises:
+            DataError: one string instead of several, or something that is not a string.
+        """
+        return [self.label_names[index] for index in self.predict_proba(texts).argmax(axis=1)]
+
     def evaluate(self, texts: Sequence[str], labels: Sequence[str | int] | npt.ArrayLike) -> ClassificationMetrics:
         """Measure on labelled texts.
 

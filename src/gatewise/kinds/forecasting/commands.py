@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gatewise.kinds.forecasting.trained import TrainedForecaster
     from gatewise.training.kind import Request
 
-__all__ = ["evaluate", "predict"]
+__all__ = ["check_predict", "evaluate", "predict"]
 
 _NOT_SAID = "a row is a step"
 _FIGURES = {
@@ -53,21 +53,7 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
         DataError: the file cannot be used, or every series is too short.
         StorageError: the forecast cannot be written.
     """
-    file, out = request.file, request.out
-    if request.inputs or file is None:
-        raise OptionError(
-            "a forecast continues a table of series",
-            expected="--file with the same columns as the training data",
-            got="texts" if request.inputs else "nothing",
-            fix="gatewise predict RUN --file new.csv",
-        )
-    if out is not None and out.exists() and file.exists() and out.samefile(file):
-        raise OptionError(
-            "--out is the file that is read",
-            expected="another file for the forecast",
-            got=str(out),
-            fix=f"--out {out.with_name(f'{out.stem}-forecast.csv')}",
-        )
+    file, out = check_predict(request), request.out
     time, group, decimal = trained.time, _group(trained), _decimal(trained, request)
     table, inside = cut_ahead(_table(trained, request, file), len(trained.targets))
     ahead = [each for each in (_future(trained, request, table), inside) if each is not None]
@@ -86,6 +72,30 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
     else:
         files.write_text(out, text)
         print(f"{plural(text.count(chr(10)) - 1, 'row')} written to {out}", file=sys.stderr)
+
+
+def check_predict(request: Request) -> Path:
+    """The file of a forecast; refuses what can be refused before the network is loaded.
+
+    Raises:
+        OptionError: no file, or the forecast would be written over it.
+    """
+    file, out = request.file, request.out
+    if request.inputs or file is None:
+        raise OptionError(
+            "a forecast continues a table of series",
+            expected="--file with the same columns as the training data",
+            got="texts" if request.inputs else "nothing",
+            fix="gatewise predict RUN --file new.csv",
+        )
+    if out is not None and out.exists() and file.exists() and out.samefile(file):
+        raise OptionError(
+            "--out is the file that is read",
+            expected="another file for the forecast",
+            got=str(out),
+            fix=f"--out {out.with_name(f'{out.stem}-forecast.csv')}",
+        )
+    return file
 
 
 def evaluate(trained: TrainedForecaster, request: Request) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -72,6 +72,14 @@ class ForecastingKind(Kind):
         from gatewise.kinds.forecasting.trained import problem_of
 
         return problem_of(spec, dataset)
+
+    def check_request(self, command: str, spec: RunSpec, request: Request) -> None:
+        """Also refuse texts, no file, and a forecast that would be written over its input."""
+        super().check_request(command, spec, request)
+        if command == "predict":
+            from gatewise.kinds.forecasting.commands import check_predict
+
+            check_predict(request)
 
     def open(self, run: RunFolder) -> Trained:
         """The network of a finished run."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from gatewise.errors import DataError, OptionError, RunError
+from gatewise.files import refuse_newer
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
@@ -38,6 +39,7 @@ __all__ = ["TrainedForecaster", "open_run", "problem_of"]
 
 Array = npt.NDArray[np.float64]
 _FILE = "scaler.json"
+_FORMAT_VERSION = 1
 
 
 class TrainedForecaster(Trained):
@@ -286,7 +288,7 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
         seed=spec.training.seed,
         files={
             _FILE: {
-                "format_version": 1,
+                "format_version": _FORMAT_VERSION,
                 "targets": list(dataset.targets),
                 "features": list(dataset.features),
                 **dataset.covariates.to_dict(),
@@ -304,6 +306,7 @@ def open_run(run: RunFolder) -> TrainedForecaster:
     """The network of a finished run."""
     spec = run.spec()
     record, place = run.content(_FILE), str(run.path / _FILE)
+    refuse_newer(record, _FORMAT_VERSION, place)
     targets, features, series = (record.get(name) for name in ("targets", "features", "series"))
     if not isinstance(targets, list) or not isinstance(features, list) or not isinstance(series, dict):
         raise RunError(f"{place} is damaged", expected="targets, features and series")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -19,7 +19,13 @@ _BAR = 40
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of a trained language model.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folder of a language model, or a comparison of some: its best run; DIR/gru: its best GRU.",
+        ),
+    ],
     prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="Beginning of the text.")] = "",
     tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="How many tokens to write.")] = 50,
     temperature: Annotated[
@@ -52,7 +58,7 @@ def generate(
         raise OptionError("--json is for the table of next tokens", fix="add --next 10")
     if next_only is not None and next_only < 1:
         raise OptionError("next is out of range", expected="a whole number of at least 1", got=next_only)
-    from gatewise.kinds.language_modelling.generation import Sampling
+    from gatewise.kinds.language_modelling.sampling import Sampling
 
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, unknown=unknown)
     model = _language_model(run)
@@ -107,18 +113,20 @@ def _named(tokens: Sequence[str]) -> str:
 def _language_model(run: Path) -> TrainedLanguageModel:
     """The network of a run folder, if it is a language model."""
     from gatewise.errors import RunError
-    from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
-    from gatewise.training.trained import open_run
+    from gatewise.training.run_place import checked_run, find_run
 
-    trained = open_run(run)
-    if not isinstance(trained, TrainedLanguageModel):
+    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
+    _, spec = checked_run(place)
+    if spec.task != "language-modelling":
         raise RunError(
             "`gatewise generate` needs a language model",
             expected="a run of the task language-modelling",
-            got=trained.spec.task,
+            got=spec.task,
             fix="train one: gatewise train novel.txt",
         )
-    return trained
+    from gatewise.training.trained import load_run
+
+    return cast("TrainedLanguageModel", load_run(place))
 
 
 def _table(model: TrainedLanguageModel, prompt: str, count: int, as_json: bool) -> None:

@@ -109,9 +109,9 @@ def load_corpus(
         (7, 280)
     """
     name = str(data)
-    if name == "ptb" and not Path(name).is_file():
+    if name == "ptb":
         return _load_penn_treebank(tokens, vocabulary_size, download, cache)
-    if name == "reviews" and not Path(name).is_file():
+    if name == "reviews":
         return _load_reviews(tokens, vocabulary_size)
     path = Path(data).expanduser()
     if not path.exists() and path.suffix == "" and path.parent == Path():

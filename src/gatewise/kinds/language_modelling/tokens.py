@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import DataError, OptionError, RunError, did_you_mean
+from gatewise.files import refuse_newer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -243,13 +244,7 @@ class TokenVocabulary:
             ('a', 'b')
         """
         version = record.get("format_version")
-        if isinstance(version, int) and version > _FORMAT_VERSION:
-            raise RunError(
-                f"{place} is from a newer Gatewise",
-                expected=f"format {_FORMAT_VERSION}",
-                got=f"format {version}",
-                fix="update Gatewise: pip install --upgrade gatewise",
-            )
+        refuse_newer(record, _FORMAT_VERSION, place)
         kind, tokens, pieces = record.get("tokenisation"), record.get("tokens"), record.get("tokenizer")
         usable = isinstance(tokens, list) and len(tokens) > 1 and all(isinstance(token, str) for token in tokens)
         if (

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from gatewise.errors import OptionError, did_you_mean
 
-__all__ = ["COPIED", "ProbeDataset", "ProbePart", "make_probe"]
+__all__ = ["COPIED", "DESCRIPTIONS", "ProbeDataset", "ProbePart", "make_probe"]
 
 COPIED = 10
 """Symbols to remember in the copy problem."""
 _COPY_SYMBOLS = 8
-_NOTES = {
+DESCRIPTIONS = {
     "adding": "two of the values are marked, one in each half; the answer is their sum",
     "temporal-order": "an X or Y in the second tenth, one in the sixth, distractors between; the answer is their order",
     "copy": "ten symbols, a delay, a call; the answer is the ten symbols",
@@ -76,7 +76,7 @@ class ProbeDataset:
     @property
     def source(self) -> str:
         """Where the sequences came from."""
-        return f"generated from seed {self.seed}, {self.length} steps: {_NOTES[self.probe]}"
+        return f"generated from seed {self.seed}, {self.length} steps: {DESCRIPTIONS[self.probe]}"
 
     @property
     def split_note(self) -> str:

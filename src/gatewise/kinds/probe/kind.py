@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.probe.spec import PROBES, ProbeModelSpec, ProbeSpec
@@ -11,6 +12,7 @@ from gatewise.training.kind import Baseline, Judgement, Kind, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
+    from gatewise.data.records import DatasetInfo
     from gatewise.kinds.probe.generation import ProbeDataset
     from gatewise.kinds.probe.problem import ProbeProblem
     from gatewise.statistics.measure import Measure
@@ -30,6 +32,14 @@ class ProbeKind(Kind):
     default_training: ClassVar[Mapping[str, Any]] = {"batch_size": 50}
     amount: ClassVar[Amount] = Amount(steps=4_000, least=20, most=60, patience=20)
     known: ClassVar[tuple[str, ...]] = PROBES
+
+    def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
+        """The made-up sequences; they are drawn when they are needed."""
+        from gatewise.data.records import DatasetInfo
+        from gatewise.kinds.probe.generation import DESCRIPTIONS
+
+        found = DESCRIPTIONS.items()
+        return [DatasetInfo(name, self.name, words, True, "drawn from a seed", "") for name, words in found]
 
     def load(self, data: Any) -> ProbeDataset:
         """Draw the sequences; see `gatewise.kinds.probe.generation.make_probe`."""

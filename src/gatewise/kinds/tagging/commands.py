@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from gatewise import words
-from gatewise.errors import DataError, OptionError
+from gatewise import files, words
+from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.tagging.dataset import TaggingPart
 from gatewise.kinds.tagging.opening import read_lines
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.spec import column
-from gatewise.kinds.tagging.trained import evaluation
 from gatewise.screen import console
 
 if TYPE_CHECKING:
     from gatewise.kinds.tagging.trained import TaggedText, TrainedTagger
     from gatewise.training.kind import Request
 
-__all__ = ["evaluate", "predict"]
+__all__ = ["check_predict", "evaluate", "predict"]
 
 _BATCH = 64
+_LOOKED_AT = 400
+_COLUMNS_SHARE = 0.9
 _COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 
 
@@ -37,23 +38,89 @@ def predict(tagger: TrainedTagger, request: Request) -> None:
 
     Raises:
         DataError: there is no text, or one has no word.
-        OptionError: ``--out``.
+        OptionError: ``--out`` is the input.
+        StorageError: ``--out`` cannot be written.
     """
-    if request.out is not None:
-        raise OptionError("--out is for forecasts", fix="redirect standard output instead: > FILE")
+    check_predict(request)
     typed = not request.inputs and request.file is None
     if typed and sys.stdin.isatty():
         typer.echo("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
-    count = 0
-    for batch in _batches(_texts(request), 1 if typed else _BATCH):
-        for tagged in tagger.tag_texts(batch):
-            if request.as_json:
-                typer.echo(json.dumps(tagged.to_dict(), ensure_ascii=False))
-            else:
-                _show(tagged, tagger.tag_set.names, spans=tagger.tag_set.marks_spans)
-        count += len(batch)
+    columns = _words_of_columns(tagger, request)
+    if columns is not None:
+        typer.echo(
+            f"Note: {request.file} has a word and its tag a line: its words are tagged, its own tags are not used",
+            err=True,
+        )
+    count, written = 0, []
+    for tagged in _answers(tagger, request, columns, 1 if typed else _BATCH):
+        count += 1
+        if request.out is not None:
+            written.append(_line(tagged) if _as_json(request) else _column_lines(tagged))
+        elif request.as_json:
+            typer.echo(_line(tagged))
+        else:
+            _show(tagged, tagger.tag_set.names, spans=tagger.tag_set.marks_spans)
     if count == 0:
         raise DataError("there is no text to tag", fix="give texts after the run folder, --file, or standard input")
+    if request.out is not None:
+        files.write_text(request.out, ("\n" if _as_json(request) else "\n\n").join(written) + "\n")
+        typer.echo(f"{count:,} texts tagged in {request.out}", err=True)
+
+
+def check_predict(request: Request) -> None:
+    """Refuse what can be refused before the network is loaded.
+
+    Raises:
+        OptionError: ``--out`` is the input.
+        StorageError: ``--out`` cannot be written.
+    """
+    out, file = request.out, request.file
+    if out is None:
+        return
+    if file is not None and out.exists() and file.exists() and out.samefile(file):
+        raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
+    if out.is_dir() or not out.parent.is_dir():
+        raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
+
+
+def _as_json(request: Request) -> bool:
+    """Whether ``--out`` gets JSON lines; else a word and its tag a line."""
+    return request.as_json or (request.out is not None and request.out.suffix.lower() in (".json", ".jsonl", ".ndjson"))
+
+
+def _line(tagged: TaggedText) -> str:
+    return json.dumps(tagged.to_dict(), ensure_ascii=False)
+
+
+def _column_lines(tagged: TaggedText) -> str:
+    return "\n".join(f"{word} {tag}" for word, tag in zip(tagged.words, tagged.tags, strict=True))
+
+
+def _answers(
+    tagger: TrainedTagger, request: Request, columns: list[list[str]] | None, size: int
+) -> Iterator[TaggedText]:
+    """The texts of a request, or the sentences of a file of columns, tagged in order."""
+    if columns is None:
+        for batch in _batches(_texts(request), size):
+            yield from tagger.tag_texts(batch)
+        return
+    for start in range(0, len(columns), size):
+        yield from tagger.tag_words(columns[start : start + size])
+
+
+def _words_of_columns(tagger: TrainedTagger, request: Request) -> list[list[str]] | None:
+    """The words of a file whose lines end with tags that the network knows; None: it holds a text a line."""
+    if request.inputs or request.file is None or str(request.file) == "-":
+        return None
+    lines = [line.split() for line in read_lines(request.file, "a text a line")[:_LOOKED_AT] if line.strip()]
+    names = tagger.tag_set.names
+    known = {"O", *names, *(f"{mark}-{name}" for mark in "BIESLU" for name in names)}
+    ending = [line for line in lines if len(line) > 1 and line[-1] in known]
+    if not lines or len(ending) < _COLUMNS_SHARE * len(lines):
+        return None
+    data = tagger.spec.data
+    read = read_tagged(request.file, words=column(data.words), tags=column(data.tags), like=tagger.columns)
+    return [list(sentence.words) for sentence in read.sentences]
 
 
 def evaluate(tagger: TrainedTagger, request: Request) -> None:
@@ -62,6 +129,8 @@ def evaluate(tagger: TrainedTagger, request: Request) -> None:
     Raises:
         DataError: the file cannot be used, or has an unknown tag.
     """
+    from gatewise.kinds.tagging.trained import evaluation
+
     assert request.file is not None
     given: dict[str, Any] = {
         name: request.settings.get(name) or getattr(tagger.spec.data, name) for name in ("words", "tags")

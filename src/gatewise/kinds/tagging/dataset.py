@@ -138,7 +138,7 @@ def load_tagging(data: TaggingDataSpec, cache: str | Path | None = None) -> Tagg
         >>> dataset.tag_set.scheme, sum(dataset.sizes.values())
         ('iob2', 40)
     """
-    if data.data == "conll2003" and not Path(data.data).is_file():
+    if data.data == "conll2003":
         return _load_conll(data, cache)
     path = Path(data.data).expanduser()
     whole = _read(path, data)

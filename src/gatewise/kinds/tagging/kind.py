@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gatewise.errors import OptionError
 from gatewise.kinds.tagging.spec import TaggerSpec, TaggingDataSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TaggingKind(Kind):
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training, and options of files with a known data set."""
         super().check(spec)
-        if spec.data.data in self.known and not Path(spec.data.data).is_file():
+        if spec.data.data in self.known:
             for name in ("words", "tags", "scheme", "test", "validation"):
                 if getattr(spec.data, name) is not None:
                     raise OptionError(
@@ -84,6 +84,14 @@ class TaggingKind(Kind):
         from gatewise.kinds.tagging.trained import problem_of
 
         return problem_of(spec, dataset)
+
+    def check_request(self, command: str, spec: RunSpec, request: Request) -> None:
+        """Also refuse an output that cannot be written or is the input."""
+        super().check_request(command, spec, request)
+        if command == "predict":
+            from gatewise.kinds.tagging.commands import check_predict
+
+            check_predict(request)
 
     def open(self, run: RunFolder) -> Trained:
         """The tagger of a finished run."""

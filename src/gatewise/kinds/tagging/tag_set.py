@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import DataError, OptionError, RunError, did_you_mean
+from gatewise.files import refuse_newer
 from gatewise.kinds.tagging.detection import detect_scheme, repaired
 from gatewise.kinds.tagging.schemes import (
     SCHEMES,
@@ -126,7 +127,7 @@ class TagSet:
         return {"format_version": _FORMAT_VERSION, "scheme": self.scheme, "names": list(self.names), "inside": inside}
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any], place: str = "the tags") -> TagSet:
+    def from_dict(cls, record: Mapping[str, Any], place: str = "the tag set") -> TagSet:
         """Read what `to_dict` gave.
 
         Raises:
@@ -136,18 +137,11 @@ class TagSet:
             >>> TagSet.from_dict(TagSet("plain", ["NN", "VB"]).to_dict()).tags
             ('NN', 'VB')
         """
-        version = record.get("format_version") if isinstance(record, Mapping) else None
-        if isinstance(version, int) and version > _FORMAT_VERSION:
-            raise RunError(
-                f"{place} are from a newer Gatewise",
-                expected=f"format {_FORMAT_VERSION}",
-                got=f"format {version}",
-                fix="update Gatewise: pip install --upgrade gatewise",
-            )
+        refuse_newer(record, _FORMAT_VERSION, place)
         try:
             return cls(record["scheme"], [str(name) for name in record["names"]], record["inside"])
         except (KeyError, TypeError, OptionError) as error:
-            raise RunError(f"{place} are damaged", expected="format_version, scheme, names, inside") from error
+            raise RunError(f"{place} is damaged", expected="format_version, scheme, names, inside") from error
 
     def _within(self, tags: Sequence[str]) -> Sequence[str]:
         if not self.marks_spans or self.scheme == self.inside:

@@ -101,6 +101,10 @@ class TrainedTagger(Trained):
         encoded = encode(read, self.vocabulary, max_characters=_model_spec(self.spec).max_characters)
         return [self.tag_set.decode(row) for row in decode_sentences(self.model, encoded)]
 
+    def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """As `tag`."""
+        return self.tag(sentences)
+
     def tag_texts(self, texts: Sequence[str]) -> list[TaggedText]:
         """Cut texts into words (see `gatewise.kinds.tagging.tokenisation.tokenise`) and tag them.
 
@@ -113,15 +117,31 @@ class TrainedTagger(Trained):
         for place, words in enumerate(cut):
             if not words:
                 raise DataError(f"text {place} has no word", got=repr(texts[place]), fix="omit it")
+        return self._tagged(texts, cut)
+
+    def tag_words(self, sentences: Sequence[Sequence[str]]) -> list[TaggedText]:
+        """Tag sentences that are cut into words; their text is the words with a space between.
+
+        Raises:
+            DataError: a sentence has no word.
+        """
+        cut = []
+        for words in sentences:
+            start, found = 0, []
+            for word in words:
+                found.append((word, start, start + len(word)))
+                start += len(word) + 1
+            cut.append(found)
+        return self._tagged([" ".join(words) for words in sentences], cut)
+
+    def _tagged(self, texts: Sequence[str], cut: Sequence[Sequence[tuple[str, int, int]]]) -> list[TaggedText]:
+        """The words of each text, with their offsets, and what the network says of them."""
         predictions = self.tag([[word for word, _, _ in words] for words in cut])
         found = []
         for text, words, tags in zip(texts, cut, predictions, strict=True):
             offsets = tuple((start, end) for _, start, end in words)
-            found.append(
-                TaggedText(
-                    text, tuple(word for word, _, _ in words), offsets, tuple(tags), self._entities(text, offsets, tags)
-                )
-            )
+            names = tuple(word for word, _, _ in words)
+            found.append(TaggedText(text, names, offsets, tuple(tags), self._entities(text, offsets, tags)))
         return found
 
     def _entities(self, text: str, offsets: Sequence[tuple[int, int]], tags: Sequence[str]) -> tuple[Entity, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatewise.errors import RunError
+from gatewise.files import refuse_newer
 from gatewise.kinds.tagging.sentences import TaggedSentences
 
 __all__ = ["PADDING", "SHAPES", "UNKNOWN", "WordVocabulary", "normalise", "shape_of"]
@@ -135,13 +136,7 @@ class WordVocabulary:
             ('the',)
         """
         version = record.get("format_version") if isinstance(record, Mapping) else None
-        if isinstance(version, int) and version > _FORMAT_VERSION:
-            raise RunError(
-                f"{place} is from a newer Gatewise",
-                expected=f"format {_FORMAT_VERSION}",
-                got=f"format {version}",
-                fix="update Gatewise: pip install --upgrade gatewise",
-            )
+        refuse_newer(record, _FORMAT_VERSION, place)
         lists = [record.get(name) if isinstance(record, Mapping) else None for name in ("words", "characters")]
         sound = version == _FORMAT_VERSION and isinstance(record.get("first_rare"), int)
         for each in lists:

@@ -94,14 +94,14 @@ def known_name(data: str | Path) -> str | None:
     """The key in `KNOWN_SERIES` of a name; None: a file of one's own, or unknown.
 
     Args:
-        data: a key, ``ett`` for the first transformer, or a path; a file of that name comes first.
+        data: a key, ``ett`` for the first transformer, or a path; ``./stocks`` means a file of that name.
 
     Example:
         >>> known_name("stocks"), known_name("ett"), known_name("prices.csv")
         ('stocks', 'etth1', None)
     """
     name = _ALIASES.get(str(data), str(data))
-    return name if name in KNOWN_SERIES and not Path(data).expanduser().is_file() else None
+    return name if name in KNOWN_SERIES else None
 
 
 def find_known(name: str, download: bool, cache: str | Path | None = None) -> tuple[Path, str]:

@@ -1,0 +1,29 @@
+"""What is a constant to ``torch.compile``.
+
+Imported only while it traces: its decorators load ``torch._dynamo``, which takes a second that other programs save.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+
+from gatewise.kernels.fused.selection import chosen_library
+
+__all__ = ["constant_library"]
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _library() -> tuple[str | None, str]:
+    return chosen_library()
+
+
+def constant_library() -> tuple[str | None, str]:
+    """As `gatewise.kernels.fused.selection.chosen_library`, computed once per graph.
+
+    Example:
+        >>> constant_library() == chosen_library()
+        True
+    """
+    return cast(tuple[str | None, str], _library())
