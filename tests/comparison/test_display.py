@@ -70,6 +70,8 @@ def test_figures_after_the_first_seed() -> None:
             assert "After one seed" not in out.getvalue() or cell == "rnn"
             trial = Trial(f"{cell}-seed{seed}", cell, seed, "final", plan.spec(cell, seed), "b" * 64)
             display(TrialDone(trial, number, 5, False, None, 0.9, 0.89 - 0.01 * seed, 60.0))
+    # the baseline's two seconds say nothing about trainings
+    assert display.seconds == [60.0] * 4
     lines = out.getvalue().splitlines()
     at = lines.index("After one seed of 2 (accuracy on the test part; too early for a judgement):")
     assert lines[at + 1 : at + 4] == [

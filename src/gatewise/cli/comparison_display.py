@@ -145,7 +145,7 @@ class ComparisonDisplay:
         self.running.pop(trial.name, None)
         self.done, self.total = event.number, event.total
         self.finished[trial.cell] = self.finished.get(trial.cell, 0) + 1
-        if not event.reused and event.training_seconds is not None:
+        if not event.reused and event.training_seconds is not None and trial.phase != "baseline":
             self.seconds.append(event.training_seconds)
         if event.validation is not None and self.metric is not None:
             held = self.best.get(trial.cell)
