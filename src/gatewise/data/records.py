@@ -41,6 +41,7 @@ class TextDataset:
         notes: what was dropped or repaired, a sentence each.
         unlabelled: further texts without labels, to pre-train on.
         weights: of the training texts in the training loss, (N,); None: all the same.
+        metric: the figure by which models are chosen and compared, as ``--metric`` has it; None: the usual one.
     """
 
     name: str
@@ -54,6 +55,7 @@ class TextDataset:
     notes: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     weights: npt.NDArray[np.float64] | None = None
+    metric: str | None = None
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import typer
 from gatewise import words
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.kinds.classification.calibration import calibration_sentence
 from gatewise.kinds.classification.labelling import label
 
 if TYPE_CHECKING:
@@ -52,11 +52,13 @@ def evaluate(classifier: TrainedClassifier, request: Request) -> None:
     for note in table.notes:
         typer.echo(f"Note: {note}", err=True)
     names = classifier.label_names
-    metrics = asdict(classifier.evaluate(table.texts, _known_labels(table, names)))
+    found = classifier.evaluate(table.texts, _known_labels(table, names))
+    metrics = found.to_dict()
     if request.as_json:
         typer.echo(json.dumps({**metrics, "label_names": list(names)}, ensure_ascii=False))
     else:
         _print(metrics, names)
+        typer.echo(calibration_sentence(found.reliability, what="The network"))
 
 
 def _check_texts(texts: Sequence[str]) -> None:
@@ -90,8 +92,12 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
     screen = console()
     screen.print(
         f"accuracy {words.percent(metrics['accuracy'])}   loss {metrics['loss']:.4f}   "
-        f"macro F1 {words.percent(metrics['macro_f1'])}   n {metrics['n']:,}",
+        f"macro-F1 {words.percent(metrics['macro_f1'])}   AUROC {metrics['auroc']:.4f}   n {metrics['n']:,}",
         style="bold",
+    )
+    screen.print(
+        f"expected calibration error {words.percent(metrics['expected_calibration_error'])}   "
+        f"Brier score {metrics['brier_score']:.4f}"
     )
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
     table.add_column(Text("true ↓ predicted →"))

@@ -87,6 +87,7 @@ class TextClassifier(  # type: ignore[misc]
         spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY)
         given = _as_texts(texts)
         classes, dataset = _dataset(given, labels, validation_data)
+        dataset = replace(dataset, metric=spec.data.metric)
         dataset = _weighted(dataset, kept_weights(sample_weight, given, dataset.train.texts))
         if unlabelled is not None:
             dataset = with_unlabelled(dataset, _as_texts(unlabelled), "the texts given")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,7 +55,11 @@ class ClassificationKind(Kind):
 
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training that this network does not support, and unlabelled texts without pre-training."""
+        from gatewise.kinds.classification.measures import measure_of
+
         data, model = spec.data, spec.model
+        if data.metric is not None:
+            measure_of(data.metric, 2)
         if spec.pretraining is None and data.unlabelled is not None:
             raise OptionError(
                 "texts without labels are for pre-training only",
@@ -80,6 +85,7 @@ class ClassificationKind(Kind):
         dataset = load_text(
             data.data, text=data.text, label=data.label, encoding=data.encoding, test=data.test, download=data.download
         )
+        dataset = replace(dataset, metric=data.metric)
         if data.examples is not None:
             dataset = limit_training(dataset, data.examples)
         if data.unlabelled is not None:
@@ -113,24 +119,29 @@ class ClassificationKind(Kind):
         return [TfidfBaseline()]
 
     def measure(self, dataset: Any) -> Measure:
-        """Accuracy."""
-        from gatewise.kinds.classification.figures import ACCURACY
+        """Accuracy, or what ``metric`` names."""
+        from gatewise.kinds.classification.measures import measure_of
 
-        return ACCURACY
+        return measure_of(dataset.metric, len(dataset.label_names))
 
     def judgement(self, dataset: Any) -> Judgement:
-        """Trivial: always predicting the most frequent class of the training part."""
-        from gatewise.kinds.classification.figures import majority
+        """Trivial: always predicting the most frequent class of the training part, or one score for all texts."""
+        from gatewise.kinds.classification.measures import trivial_answer
 
-        label, share = majority(dataset)
-        return Judgement(trivial=None if share is None else (f"always predicting '{label}'", share))
+        return Judgement(trivial=trivial_answer(self.measure(dataset), dataset))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
-        """Class names, and the accuracy of the most frequent training class on the test part."""
+        """Class names, the accuracy of the most frequent training class on the test part, and the trivial answer."""
         from gatewise.kinds.classification.figures import majority
+        from gatewise.kinds.classification.measures import trivial_answer
 
         label, share = majority(dataset)
-        return {"label_names": list(dataset.label_names), "majority": {"label": label, "accuracy": share}}
+        trivial = trivial_answer(self.measure(dataset), dataset)
+        return {
+            "label_names": list(dataset.label_names),
+            "majority": {"label": label, "accuracy": share},
+            "trivial": None if trivial is None else {"words": trivial[0], "value": trivial[1]},
+        }
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
         """The true classes, and the texts that models misclassify with the greatest confidence."""

@@ -13,7 +13,8 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from gatewise.data import Labels, Ragged, Vocabulary, ordered_batches, shuffled_batches
-from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
+from gatewise.kinds.classification.figures import classification_metrics
+from gatewise.kinds.classification.measures import ACCURACY, contributions_of
 from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
 from gatewise.statistics.measure import Measure
 from gatewise.training.problem import Problem, StepLoss
@@ -38,10 +39,11 @@ class ClassificationProblem(Problem):
         seed: of the order of the batches.
         device: of the model.
         weights: (N,) factors of the training texts' losses, with mean 1; None: all 1.
+        metric: by which the best weights are chosen.
     """
 
     unit: ClassVar[str] = "texts"
-    metric: ClassVar[Measure] = ACCURACY
+    metric: Measure
     model: SequenceClassifier
 
     def __init__(
@@ -58,7 +60,9 @@ class ClassificationProblem(Problem):
         seed: int,
         device: str = "cpu",
         weights: npt.NDArray[np.float64] | None = None,
+        metric: Measure = ACCURACY,
     ) -> None:
+        self.metric = metric
         self.weights = None if weights is None else torch.from_numpy(weights)
         self.model, self.vocabulary, self.label_names = model, vocabulary, tuple(label_names)
         self.train, self.train_labels = train, torch.from_numpy(train_labels)
@@ -86,10 +90,13 @@ class ClassificationProblem(Problem):
         return StepLoss((factors * losses).mean(), loss.detach(), len(labels), {ACCURACY.name: right})
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """Loss, accuracy and macro F1 on the validation part."""
+        """Loss, accuracy, macro-F1 and the metric on the validation part."""
         chances = predict_probabilities(self.model, self.validation, weights, self.device)
         figures = classification_metrics(chances, self.validation_labels, self.label_names)
-        return {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+        found = {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+        if self.metric.name not in found:
+            found[self.metric.name] = self.metric.of(contributions_of(self.metric, chances, self.validation_labels))
+        return found
 
     @property
     def kernel(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
 from gatewise.errors import RunError
+from gatewise.kinds.classification.reliability import ReliabilityBin, calibrations, reliability_chart
 from gatewise.record import Comparison, ModelEntry, Run, part_from
 
 __all__ = ["check", "figures", "notes", "sections"]
@@ -30,15 +31,25 @@ class _Majority:
 
 
 @dataclass(frozen=True)
+class _Trivial:
+    """What knowing nothing reaches in the metric."""
+
+    words: str
+    value: float
+
+
+@dataclass(frozen=True)
 class _Data:
     label_names: tuple[str, ...] = ()
     majority: _Majority | None = None
+    trivial: _Trivial | None = None
 
 
 @dataclass(frozen=True)
 class _Test:
-    """The confusion table: rows are the true classes, columns the answers."""
+    """The confusion table: rows are the true classes, columns the answers; and the calibration."""
 
+    reliability: tuple[ReliabilityBin, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
 
 
@@ -66,7 +77,18 @@ class _Details:
 
 def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
     """The words for the figures of classifiers."""
-    return {"accuracy": FigureWords("accuracy", percent=True), "macro_f1": FigureWords("macro F1", percent=True)}
+    return {
+        "accuracy": FigureWords("accuracy", percent=True),
+        "macro_f1": FigureWords("macro-F1", percent=True, meaning="mean of the classes' F1, each counting the same"),
+        "auroc": FigureWords("AUROC", meaning="area under the ROC curve"),
+        "loss": FigureWords("log loss", meaning="mean -ln p(true class), in nats"),
+        "expected_calibration_error": FigureWords(
+            "ECE", percent=True, meaning="expected calibration error: confidence against right answers"
+        ),
+        "brier_score": FigureWords(
+            "Brier", meaning="mean squared distance of probabilities from the truth"
+        ),
+    }
 
 
 def check(comparison: Comparison, place: object) -> None:
@@ -93,19 +115,31 @@ def check(comparison: Comparison, place: object) -> None:
 
 
 def notes(page: Page) -> Sequence[str]:
-    """Below the figures: what always naming the most frequent class would reach."""
-    majority = _data(page).majority
-    if majority is None or majority.accuracy is None:
-        return []
-    return [render(_HOME, "note.html", majority=majority)]
+    """Below the figures: what always naming the most frequent class reaches, and the metric's trivial answer."""
+    data = _data(page)
+    metric, trivial = page.comparison.metric, data.trivial
+    found = []
+    if trivial is not None and metric.name != "accuracy":
+        found.append(f"{trivial.words[0].upper()}{trivial.words[1:]} reaches {page.scale.value(trivial.value)}.")
+    if data.majority is not None and data.majority.accuracy is not None:
+        found.append(render(_HOME, "note.html", majority=data.majority, accuracy=metric.name != "accuracy"))
+    return found
 
 
 def sections(page: Page) -> Sequence[Markup]:
-    """What gets mistaken for what, and the examples that are confidently wrong."""
+    """What gets mistaken for what, how far confidence can be trusted, and the examples that are confidently wrong."""
     labels = _data(page).label_names
     examples = _examples(page, labels)
+    tests = {
+        model.name: [part_from(run.test, _Test, place="the record", at=f"{run.name}.test") for run in model.runs]
+        for model in page.models
+    }
+    found = calibrations(page, {name: [test.reliability for test in each] for name, each in tests.items()})
     values = {
         "page": page,
+        "calibrations": found,
+        "unit": "answers",
+        "reliability": reliability_chart(found) if found else None,
         "matrices": _matrices(page, labels),
         "first_examples": examples[:_FIRST_EXAMPLES],
         "other_examples": examples[_FIRST_EXAMPLES:],

@@ -12,6 +12,7 @@ import torch
 from gatewise.data import TextDataset, Vocabulary
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.classification.figures import ClassificationMetrics, classification_metrics
+from gatewise.kinds.classification.measures import contributions_of, measure_of
 from gatewise.kinds.classification.network import SequenceClassifier
 from gatewise.kinds.classification.preparation import prepare_texts
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
@@ -94,9 +95,9 @@ class TrainedClassifier(Trained):
         return indices
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
-        """Measure on a part; contributions are 1 for each text whose class was predicted correctly."""
+        """Measure on a part; contributions are those to the data's metric, for accuracy 1 for each right text."""
         split = getattr(dataset, part)
-        return evaluation(self.predict_proba(list(split.texts)), split.labels, self.label_names)
+        return evaluation(self.predict_proba(list(split.texts)), split.labels, self.label_names, dataset.metric)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""
@@ -145,6 +146,7 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         seed=spec.training.seed,
         device=spec.training.device,
         weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
+        metric=measure_of(dataset.metric, len(dataset.label_names)),
     )
 
 
@@ -196,16 +198,20 @@ def _network(spec: ModelSpec, vocabulary_size: int, classes: int) -> SequenceCla
 
 
 def evaluation(
-    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], label_names: Sequence[str]
+    probabilities: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.int64],
+    label_names: Sequence[str],
+    metric: str | None = None,
 ) -> Evaluation:
     """Figures, and per text: predicted class, its probability, and that of the true class, to four decimals."""
+    measure = measure_of(metric, len(label_names))
+    contributions = contributions_of(measure, probabilities, labels)
     figures: Mapping[str, Any] = classification_metrics(probabilities, labels, label_names).to_dict()
-    predicted = probabilities.argmax(axis=1)
     return Evaluation(
-        dict(figures),
-        (predicted == labels).astype(np.float64),
+        {**figures, measure.name: measure.of(contributions)},
+        contributions,
         {
-            "predicted": predicted.tolist(),
+            "predicted": probabilities.argmax(axis=1).tolist(),
             "confidence": np.round(probabilities.max(axis=1), 4).tolist(),
             "truth_probability": np.round(probabilities[np.arange(len(labels)), labels], 4).tolist(),
         },
