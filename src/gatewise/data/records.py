@@ -16,6 +16,8 @@ Labels = npt.NDArray[np.int64]
 class Split(NamedTuple):
     """Texts and, at the same places, their labels as indices into ``label_names``: (N,) int64.
 
+    Where a text may have several labels, or none: (N, C) int64 of zeros and ones.
+
     Example:
         >>> Split(("good", "bad"), np.array([1, 0])).texts[0]
         'good'
@@ -56,6 +58,11 @@ class TextDataset:
     unlabelled: tuple[str, ...] = ()
     weights: npt.NDArray[np.float64] | None = None
     metric: str | None = None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.train.labels.ndim == 2
 
     @property
     def sizes(self) -> dict[str, int]:

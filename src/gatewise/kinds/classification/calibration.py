@@ -98,6 +98,8 @@ def calibration_sentence(bins: list[Bin], *, what: str = "it", of: str = "answer
         'GRU says 89.0 % on average and is right in 80.0 %: too sure; of its surest 500 answers it says 98.0 %, and 90.0 % are right.'
     """  # noqa: E501
     total = sum(each.count for each in bins)
+    if of == "labels":
+        return _of_labels(bins, what, total)
     said = sum(each.count * each.confidence for each in bins) / total
     right = sum(each.count * each.right for each in bins) / total
     error = (right * (1 - right) / total) ** 0.5
@@ -111,3 +113,16 @@ def calibration_sentence(bins: list[Bin], *, what: str = "it", of: str = "answer
             f"and {words.percent(last.right)} are right"
         )
     return f"{what} says {words.percent(said)} on average and is right in {words.percent(right)}: {judged}{surest}."
+
+
+def _of_labels(bins: list[Bin], what: str, total: int) -> str:
+    """Of yes and no of every label most are surely no, so that the mean says little: the surest bin alone."""
+    last = bins[-1]
+    error = (last.right * (1 - last.right) / last.count) ** 0.5
+    judged = "too sure" if last.confidence > last.right else "not sure enough"
+    if abs(last.confidence - last.right) <= _DEVIATIONS * error:
+        judged = "about as sure as it is right"
+    return (
+        f"{what} is surest of {last.count:,} of {total:,} labels: of these it says {words.percent(last.confidence)}, "
+        f"and {words.percent(last.right)} are there: {judged}."
+    )

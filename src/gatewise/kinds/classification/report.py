@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from gatewise import words
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
 from gatewise.errors import RunError
@@ -18,6 +19,7 @@ from gatewise.record import Comparison, ModelEntry, Run, part_from
 __all__ = ["check", "figures", "notes", "sections"]
 
 _WIDEST_MATRIX = 12
+_MOST_LABELS = 60
 _FIRST_EXAMPLES = 5
 _HOME = Path(__file__).parent
 
@@ -43,6 +45,15 @@ class _Data:
     label_names: tuple[str, ...] = ()
     majority: _Majority | None = None
     trivial: _Trivial | None = None
+    multi_label: bool = False
+
+
+@dataclass(frozen=True)
+class _Label:
+    """One label of several: F1, and texts that have it."""
+
+    f1: float = 0.0
+    true: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class _Test:
 
     reliability: tuple[ReliabilityBin, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
+    per_label: Mapping[str, _Label] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,13 +93,15 @@ def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
         "accuracy": FigureWords("accuracy", percent=True),
         "macro_f1": FigureWords("macro-F1", percent=True, meaning="mean of the classes' F1, each counting the same"),
         "auroc": FigureWords("AUROC", meaning="area under the ROC curve"),
+        "micro_f1": FigureWords("micro-F1", percent=True, meaning="F1 of all labels of all texts together"),
+        "exact_match": FigureWords("exact match", percent=True, meaning="texts all of whose labels are right"),
+        "precision": FigureWords("precision", percent=True),
+        "recall": FigureWords("recall", percent=True),
         "loss": FigureWords("log loss", meaning="mean -ln p(true class), in nats"),
         "expected_calibration_error": FigureWords(
             "ECE", percent=True, meaning="expected calibration error: confidence against right answers"
         ),
-        "brier_score": FigureWords(
-            "Brier", meaning="mean squared distance of probabilities from the truth"
-        ),
+        "brier_score": FigureWords("Brier", meaning="mean squared distance of probabilities from the truth"),
     }
 
 
@@ -134,17 +148,36 @@ def sections(page: Page) -> Sequence[Markup]:
         model.name: [part_from(run.test, _Test, place="the record", at=f"{run.name}.test") for run in model.runs]
         for model in page.models
     }
-    found = calibrations(page, {name: [test.reliability for test in each] for name, each in tests.items()})
+    several = _data(page).multi_label
+    of = "labels" if several else "answers"
+    found = calibrations(page, of=of, kept={name: [test.reliability for test in each] for name, each in tests.items()})
     values = {
         "page": page,
         "calibrations": found,
-        "unit": "answers",
+        "unit": of,
+        "per_label": _per_label(page, labels, tests) if several else [],
         "reliability": reliability_chart(found) if found else None,
         "matrices": _matrices(page, labels),
         "first_examples": examples[:_FIRST_EXAMPLES],
         "other_examples": examples[_FIRST_EXAMPLES:],
     }
     return [render(_HOME, "section.html", **values)]
+
+
+def _per_label(
+    page: Page, labels: Sequence[str], tests: Mapping[str, Sequence[_Test]]
+) -> list[tuple[str, str, list[str]]]:
+    """Each label, the most frequent first: texts that have it, and its F1 with every model, mean over seeds."""
+    first = next(iter(tests.values()))[0].per_label
+    known = [label for label in labels if all(label in test.per_label for each in tests.values() for test in each)]
+    rows = []
+    for label in sorted(known, key=lambda name: -first[name].true)[:_MOST_LABELS]:
+        values = [
+            sum(test.per_label[label].f1 for test in tests[model.name]) / len(tests[model.name])
+            for model in page.models
+        ]
+        rows.append((label, f"{first[label].true:,}", [words.percent(value) for value in values]))
+    return rows
 
 
 def _damaged(place: object, at: str, expected: str) -> RunError:
