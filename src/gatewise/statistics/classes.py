@@ -71,7 +71,8 @@ class MacroF1(_OfClasses):
         """The mean of 2 m_c / (t_c + p_c)."""
         values = np.asarray(means, dtype=np.float64)
         matches, both = values[..., : self.classes], values[..., self.classes :]
-        return np.mean(_quotient(2 * matches, both), axis=-1)[()]
+        found: Array = np.mean(_quotient(2 * matches, both), axis=-1)[()]
+        return found
 
     def gradient(self, means: npt.ArrayLike) -> Array:
         """(2, -F1 of the class) by t_c + p_c and by C."""

@@ -132,8 +132,8 @@ def test_compare_predict_and_evaluate(tmp_path):
 
 
 def test_the_classifier_takes_lists(tmp_path):
-    texts, labels = zip(*texts_with_labels(120), strict=True)
-    model = TextClassifier(hidden_size=8, embedding_size=8, epochs=25, patience=25, batch_size=8, learning_rate=0.03)
+    texts, labels = zip(*texts_with_labels(80), strict=True)
+    model = TextClassifier(hidden_size=8, embedding_size=8, epochs=10, patience=10, batch_size=8, learning_rate=0.05)
     model.fit(texts, labels)
     assert model.predict_proba(texts[:4]).shape == (4, 3)
     assert model.score(texts, labels) > 0.8

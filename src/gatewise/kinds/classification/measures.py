@@ -121,15 +121,17 @@ def contributions_of(measure: Measure, chances: Array, labels: npt.ArrayLike) ->
     if measure.name == "log_loss":
         least = np.finfo(np.float32).tiny
         if not several:
-            return -np.log(np.maximum(chances[np.arange(len(truth)), np.asarray(labels)], least))
-        found: Array = -np.log(np.maximum(np.where(truth > 0, chances, 1 - chances), least)).mean(axis=1)
+            found: Array = -np.log(np.maximum(chances[np.arange(len(truth)), np.asarray(labels)], least))
+        else:
+            found = -np.log(np.maximum(np.where(truth > 0, chances, 1 - chances), least)).mean(axis=1)
         return found
     answers = answers_of(chances, multi_label=several)
     if measure.name == "macro_f1":
         return f1_contributions(truth, answers)
     if measure.name == "micro_f1":
         return np.stack([truth.sum(axis=1), answers.sum(axis=1), (truth * answers).sum(axis=1)], axis=1)
-    return (truth == answers).all(axis=1).astype(np.float64)
+    right: Array = (truth == answers).all(axis=1).astype(np.float64)
+    return right
 
 
 def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] | None:

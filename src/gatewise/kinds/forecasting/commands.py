@@ -63,8 +63,8 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
     data = trained.data_spec
     time, (_, _, group) = trained.time, known_columns(data.data, data.time, data.target, data.group)
     rules = trained.rules(request.settings)
-    columns, decimal = (*trained.targets, *trained.features), _decimal(trained, request)
-    table = read_series_table(file, time, columns, group, rules, decimal)
+    columns = (*trained.targets, *trained.features)
+    table = read_series_table(file, time, columns, group, rules, _decimal(trained, request))
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         notes = list(table.notes)
@@ -74,7 +74,7 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
             print(f"note: {note}", file=sys.stderr)
     for warning in said:
         print(f"warning: {warning.message}", file=sys.stderr)
-    text = _as_csv(futures, trained.targets, time, group, table.form, decimal)
+    text = _as_csv(futures, trained.targets, time, group, table.form, table.decimal)
     if out is None:
         print(text, end="")
     else:
