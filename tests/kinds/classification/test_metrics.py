@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatewise.comparison.plan.command import compare_command
+from gatewise.comparison.plan.plan import make_plan
+from gatewise.comparison.run.run import run_plan
 from gatewise.data.records import Split, TextDataset
 from gatewise.errors import OptionError
 from gatewise.kinds.classification.calibration import (
@@ -20,6 +23,7 @@ from gatewise.kinds.classification.calibration import (
 )
 from gatewise.kinds.classification.label_figures import multi_label_metrics
 from gatewise.kinds.classification.measures import contributions_of, measure_of, memberships, trivial_answer
+from gatewise.reports.page import render_page
 from gatewise.statistics import estimate_figure
 from gatewise.training.assembly import make_spec
 
@@ -162,3 +166,37 @@ def test_calibration_by_hand():
 )
 def test_calibration_in_words(right, judged):
     assert f": {judged}" in calibration_sentence([Bin(0.9, right, 400)], what="GRU")
+
+
+def test_a_metric_goes_to_the_data_and_back_into_the_command(tmp_path):
+    plan = make_plan("reviews.csv", cells=["gru"], task="classification", metric="macro-f1")
+    assert plan.settings["metric"] == "macro-f1" and plan.search is None
+    assert "--metric macro-f1" in compare_command(plan, tmp_path)
+    searched = make_plan("imdb", cells=["gru"], grid={"dropout": [0.0, 0.5]}, metric="auroc")
+    assert searched.settings["metric"] == "auroc" and searched.search.metric is None
+    by_loss = make_plan("imdb", cells=["gru"], grid={"dropout": [0.0, 0.5]}, metric="loss")
+    assert "metric" not in by_loss.settings and by_loss.search.metric == "loss"
+
+
+def test_the_metric_chooses_the_epoch_and_is_compared(tmp_path):
+    generator = np.random.default_rng(0)
+    lines = ["text,label"]
+    for number in range(160):
+        bad = number % 8 == 0
+        word = generator.choice(["poor", "dull"] if bad or generator.random() < 0.2 else ["fine", "good"])
+        lines.append(f"a {word} film {number},{'bad' if bad else 'usual'}")
+    (tmp_path / "rare.csv").write_text("\n".join(lines) + "\n")
+    small = {"hidden_size": 4, "embedding_size": 4, "epochs": 4, "patience": 4, "batch_size": 16, "threads": 1}
+    plan = make_plan(str(tmp_path / "rare.csv"), cells=["rnn"], metric="auroc", learning_rate=0.02, **small)
+    record = run_plan(plan, tmp_path / "out", cost=False).record
+    assert record.metric.name == "auroc" and not record.metric.percent
+    assert record.margin == 0.005
+    assert record.data.details["trivial"] == {"words": "giving all texts the same score", "value": 0.5}
+    for model in record.models:
+        assert model.figure.estimate == pytest.approx(model.figures["auroc"])
+    cell = next(model for model in record.models if not model.is_baseline)
+    ranks = [(epoch.validation["auroc"], -epoch.validation["loss"]) for epoch in cell.runs[0].epochs]
+    assert cell.runs[0].best_epoch == 1 + ranks.index(max(ranks))
+    page = render_page(record)
+    assert "test AUROC" in page
+    assert "Giving all texts the same score reaches 0.5" in page and "How far confidence can be trusted" in page
