@@ -87,7 +87,9 @@ class TextClassifier(  # type: ignore[misc]
             DataError: no texts, empty texts, one class only, a class with one text, or sizes that differ.
             OptionError: an argument of the constructor is out of range.
         """
-        spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY)
+        labels = labels if hasattr(labels, "__array__") else list(labels)
+        separator = _SEPARATOR if _are_sets(labels) else None
+        spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY, separator=separator)
         given = _as_texts(texts)
         classes, dataset = _dataset(given, labels, validation_data)
         dataset = replace(dataset, metric=spec.data.metric)
@@ -149,13 +151,13 @@ def _weighted(dataset: TextDataset, weights: npt.NDArray[np.float64] | None) -> 
 
 _CLASSES = "classes.json"
 _MEMORY = "texts in memory"
+_SEPARATOR = "|"
 
 
 def _dataset(
     texts: Iterable[str], labels: Iterable[Any], validation_data: tuple[Iterable[str], Iterable[Any]] | None
 ) -> tuple[npt.NDArray[Any], TextDataset]:
     """Check texts and labels and hold the validation part out."""
-    labels = labels if hasattr(labels, "__array__") else list(labels)
     if _are_sets(labels):
         return _sets_dataset(_as_texts(texts), labels, validation_data)
     given, given_labels = _as_texts(texts), _as_labels(labels)
