@@ -75,7 +75,7 @@ class Problem(ABC):
     """
 
     unit: ClassVar[str]
-    metric: Measure
+    metric: ClassVar[Measure]
     model: nn.Module
     steps_per_epoch: int
     examples_per_epoch: int

@@ -201,8 +201,8 @@ def make_plan(
     names = checked_variants(cells, found)
     check_whole("seeds", seeds, minimum=1)
     check_choice("match", match, MATCHES)
-    metric, named = _measured_by(found, metric, named)
-    fixed, axis = _axis(found, named)
+    metric, measured = _measured_by(found, metric, named)
+    fixed, axis = _axis(found, measured)
     plan = Plan(found, str(data), names, (0,), fixed, axis=axis, match=match, imports=modules)
     for cell in names:
         for point in plan.points:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ _BINS, _LEAST = 10, 20
 _DEVIATIONS = 1.96
 
 
-class Bin(NamedTuple):
+@dataclass(frozen=True)
+class Bin:
     """Predictions of about the same confidence.
 
     Attributes:
@@ -44,7 +45,10 @@ def reliability(confidence: npt.ArrayLike, right: npt.ArrayLike) -> list[Bin]:
     sure, true = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
     order = np.argsort(sure, kind="stable")
     count = max(1, min(_BINS, len(order) // _LEAST))
-    return [Bin(float(sure[rows].mean()), float(true[rows].mean()), len(rows)) for rows in np.array_split(order, count)]
+    return [
+        Bin(round(float(sure[rows].mean()), 12), round(float(true[rows].mean()), 12), len(rows))
+        for rows in np.array_split(order, count)
+    ]
 
 
 def calibration_error(bins: list[Bin]) -> float:

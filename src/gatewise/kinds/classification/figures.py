@@ -47,7 +47,7 @@ class ClassificationMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
-        return {**asdict(self), "reliability": [each._asdict() for each in self.reliability]}
+        return asdict(self)
 
 
 def classification_metrics(

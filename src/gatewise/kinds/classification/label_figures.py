@@ -69,7 +69,7 @@ class MultiLabelMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
-        return {**asdict(self), "reliability": [each._asdict() for each in self.reliability]}
+        return asdict(self)
 
 
 def multi_label_metrics(

@@ -45,7 +45,6 @@ class ClassificationProblem(Problem):
     """
 
     unit: ClassVar[str] = "texts"
-    metric: Measure
     model: SequenceClassifier
 
     def __init__(
@@ -65,7 +64,7 @@ class ClassificationProblem(Problem):
         metric: Measure = ACCURACY,
         positive_weights: npt.NDArray[np.float64] | None = None,
     ) -> None:
-        self.metric = metric
+        self._metric = metric
         self.multi_label = train_labels.ndim == 2
         self.positive_weights = None if positive_weights is None else torch.from_numpy(positive_weights)
         self.weights = None if weights is None else torch.from_numpy(weights)
@@ -76,6 +75,11 @@ class ClassificationProblem(Problem):
         self.examples_per_epoch = len(train)
         self.steps_per_epoch = -(-len(train) // batch_size)
         self._order: list[npt.NDArray[np.int64]] = []
+
+    @property
+    def metric(self) -> Measure:  # type: ignore[override]
+        """By which the best weights are chosen."""
+        return self._metric
 
     def begin_epoch(self, epoch: int, step: int = 0) -> None:
         """Shuffle; see `gatewise.data.shuffled_batches`."""

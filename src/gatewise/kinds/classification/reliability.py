@@ -97,10 +97,10 @@ def reliability_chart(found: Sequence[Calibration]) -> Markup:
     """
     values = [value for each in found for one in each.bins for value in (one.confidence, one.right)]
     lowest = min(values)
-    low = next(start for start in (0.9, 0.8, 0.5, 0.0) if start <= lowest)
+    low = next(start for start in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.2, 0.0) if start <= lowest)
     along = axis_for([low, 1.0], LEFT, WIDTH - RIGHT / 2, tight=True)
     down = axis_for([low, 1.0], HEIGHT - BOTTOM, TOP, tight=True)
-    parts = [frame(down, along, _share, _share, "says", WIDTH - RIGHT / 2)]
+    parts = [frame(down, along, _share, _share, "confidence", WIDTH - RIGHT / 2)]
     parts.append(_line([(low, low), (1.0, 1.0)], along, down, "line truth-line"))
     for each in found:
         places = [(one.confidence, one.right) for one in each.bins]
