@@ -94,7 +94,7 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
     assert record.command in text
     assert "600 texts held out of reviews.csv" in text
     reader = _read(page)
-    assert reader.tags.count("svg") == 5
+    assert reader.tags.count("svg") == 6
     assert reader.tags.count("h1") == 1
     assert text.count("Labelled") >= 5
     for heading in ("Best quality", "Fastest to train", "Smallest", "What each costs", "Who beats whom"):
