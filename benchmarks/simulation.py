@@ -10,7 +10,19 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.statistics import Bleu, Mean, Measure, Ratio, SpanF1, estimate_figure, paired_difference
+from gatewise.statistics import (
+    Auroc,
+    Bleu,
+    MacroF1,
+    Mean,
+    Measure,
+    Ratio,
+    SpanF1,
+    auroc_contributions,
+    estimate_figure,
+    f1_contributions,
+    paired_difference,
+)
 
 __all__ = ["COUNTS", "WORLDS", "Coverage", "World", "simulate"]
 
@@ -239,11 +251,72 @@ class _Translations:
         return np.array([*matches, *totals, totals[0], float(shares @ wanted)])
 
 
+class _Classifier:
+    """A score for every text of two classes; what one run scores high, others score high too.
+
+    As a held-out part is stratified, the share of positives is the same in every draw.
+    """
+
+    # deviations: of a text's score for all, of chance in one run
+    shared, own = 0.8, 0.6
+
+    def __init__(self, positive: float, apart: float, threshold: float = 0.0) -> None:
+        self.positive, self.apart, self.threshold = positive, apart, threshold
+
+    def scores(
+        self, seeds: int, examples: int, spread: float, gap: float, generator: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """(2, S, N) scores and (N,) truth."""
+        truth = np.zeros(examples)
+        truth[: round(self.positive * examples)] = 1.0
+        generator.shuffle(truth)
+        shared = self.shared * generator.normal(size=examples)
+        quality = self.apart + _qualities(seeds, spread, gap, generator)
+        return shared + truth * quality + self.own * generator.normal(size=(2, seeds, examples)), truth
+
+
+class _Ranking(_Classifier):
+    """The area under the curve of such scores."""
+
+    def draw(self, seeds: int, examples: int, spread: float, gap: float, generator: np.random.Generator) -> Array:
+        """Placements and sides."""
+        scores, truth = self.scores(seeds, examples, spread, gap, generator)
+        found = [[auroc_contributions(run[:, None], truth[:, None]) for run in model] for model in scores]
+        return np.array(found)
+
+    def truth(self, spread: float, gap: float) -> Array:
+        """Their expectations."""
+        area = _PHI((self.apart + gap) / math.sqrt(2 * (self.shared**2 + self.own**2) + spread**2))
+        side = np.array([self.positive, 1 - self.positive])
+        return np.array([area * side[0], side[0], area * side[1], side[1]])
+
+
+class _Deciding(_Classifier):
+    """The answers of such scores above a threshold."""
+
+    def draw(self, seeds: int, examples: int, spread: float, gap: float, generator: np.random.Generator) -> Array:
+        """Matches, true and predicted classes."""
+        scores, truth = self.scores(seeds, examples, spread, gap, generator)
+        sides = np.stack([1 - truth, truth], axis=-1)
+        answers = np.stack([scores <= self.threshold, scores > self.threshold], axis=-1)
+        return np.array([[f1_contributions(sides, run) for run in model] for model in answers])
+
+    def truth(self, spread: float, gap: float) -> Array:
+        """Their expectations."""
+        deviation = math.hypot(self.shared, self.own)
+        found = self.positive * _PHI((self.apart + gap - self.threshold) / math.hypot(deviation, spread))
+        false = (1 - self.positive) * _PHI(-self.threshold / deviation)
+        right = (1 - self.positive) - false
+        others = right + self.positive - found
+        return np.array([right, found, 1 - self.positive + others, self.positive + found + false])
+
+
 _ACCURACY = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
 _ERROR = Mean("mean_squared_error", "mean squared error", higher_is_better=False)
 _PERPLEXITY = Mean("perplexity", "perplexity", higher_is_better=False, transform="exp", dependence="serial")
 _WORD_ERRORS = Ratio("word_error_rate", "word error rate", higher_is_better=False, percent=True)
 _SPANS, _MOST_SPANS, _WORDS, _TRANSLATIONS = _Spans(1.5, 2.2), _Spans(3.4, 4.0), _Words(), _Translations()
+_RARE, _RANKED, _NEARLY = _Deciding(0.05, 2.5, 1.6), _Ranking(0.05, 1.7), _Ranking(0.2, 3.6)
 
 WORLDS: dict[str, World] = {
     "accuracy": World(_ACCURACY, _right_and_wrong, lambda spread, gap: _PHI((1.2 + gap) / math.sqrt(1.36 + spread**2))),
@@ -258,5 +331,8 @@ COUNTS: dict[str, World] = {
     "span F1, nearly all found": World(SpanF1(), _MOST_SPANS.draw, _MOST_SPANS.truth),
     "word error rate": World(_WORD_ERRORS, _WORDS.draw, _WORDS.truth),
     "BLEU": World(Bleu(), _TRANSLATIONS.draw, _TRANSLATIONS.truth),
+    "macro-F1, 5 % positive": World(MacroF1(), _RARE.draw, _RARE.truth),
+    "AUROC, 5 % positive": World(Auroc(), _RANKED.draw, _RANKED.truth),
+    "AUROC, nearly perfect": World(Auroc(), _NEARLY.draw, _NEARLY.truth),
 }
-"""Several counts per example, as taggers, recognisers of speech and translators give them."""
+"""Several numbers per example, as taggers, recognisers of speech, translators and classifiers give them."""

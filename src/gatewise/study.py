@@ -79,7 +79,8 @@ def compare(
             ``{"hidden_size": [64, 128], "learning_rate": "1e-4..1e-2"}``.
         search: ``grid``, ``random`` or ``tpe``.
         trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
-        metric: figure on the validation part by which settings are chosen; None: the task's own.
+        metric: figure by which is chosen and compared: for classification ``accuracy``, ``macro-f1``, ``auroc``,
+            ``log-loss``; or ``loss``, by which only settings are chosen; None: the task's own.
         match: what the cells have in common: ``hidden`` width, number of ``parameters`` or training ``time``.
         imports: modules that register cells of one's own, for the other processes; a cell defined in an imported module
             is found without.

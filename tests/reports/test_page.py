@@ -94,7 +94,7 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
     assert record.command in text
     assert "600 texts held out of reviews.csv" in text
     reader = _read(page)
-    assert reader.tags.count("svg") == 5
+    assert reader.tags.count("svg") == 6
     assert reader.tags.count("h1") == 1
     assert text.count("Labelled") >= 5
     for heading in ("Best quality", "Fastest to train", "Smallest", "What each costs", "Who beats whom"):
@@ -228,7 +228,7 @@ def test_the_curves_are_those_of_the_runs(seeds: int) -> None:
     page = render_page(made_up_record({"baseline": 0.8, "lstm": 0.85, "gru": 0.86}, seeds=seeds))
     thin = len(re.findall(r'class="line thin s\d"', page))
     assert thin == (0 if seeds == 1 else 2 * 2 * seeds)
-    assert len(re.findall(r'<polyline class="line s[23]"', page)) == 2 * 2 + 2
+    assert len(re.findall(r'<polyline class="line s[23]"', page)) == 2 * 2 + 2 + 2
     assert ("Thin lines are single seeds" in page) == (seeds > 1)
 
 

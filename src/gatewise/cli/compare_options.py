@@ -67,7 +67,11 @@ TrialsOption = Annotated[
 MetricOption = Annotated[
     str | None,
     typer.Option(
-        "--metric", metavar="NAME", help="Choose by this figure: the task's own, or loss.", rich_help_panel=_SEARCH
+        "--metric",
+        metavar="NAME",
+        help="Choose and compare by this figure (classification: accuracy, macro-f1, auroc, log-loss, ...); with loss "
+        "only the search chooses by it.",
+        rich_help_panel=_SEARCH,
     ),
 ]
 MatchOption = Annotated[

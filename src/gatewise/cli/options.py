@@ -89,10 +89,12 @@ def with_prediction_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with(parameters: list[inspect.Parameter]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add flags to a command; it receives those that were given as ``settings``."""
+    """Add flags to a command, but for those it has itself; it receives those that were given as ``settings``."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        names = {entry.name for entry in parameters}
+        taken = set(inspect.signature(command).parameters)
+        added = [entry for entry in parameters if entry.name not in taken]
+        names = {entry.name for entry in added}
 
         @wraps(command)
         def called(**given: Any) -> Any:
@@ -103,8 +105,8 @@ def _with(parameters: list[inspect.Parameter]) -> Callable[[Callable[..., Any]],
             entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "settings"
         ]
         # typer reads the signature and the annotations to learn a command's options.
-        called.__signature__ = inspect.Signature([*own, *parameters])  # type: ignore[attr-defined]
-        called.__annotations__ = {entry.name: entry.annotation for entry in (*own, *parameters)}
+        called.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+        called.__annotations__ = {entry.name: entry.annotation for entry in (*own, *added)}
         del called.__wrapped__  # type: ignore[attr-defined]
         return called
 

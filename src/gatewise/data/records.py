@@ -16,6 +16,8 @@ Labels = npt.NDArray[np.int64]
 class Split(NamedTuple):
     """Texts and, at the same places, their labels as indices into ``label_names``: (N,) int64.
 
+    Where a text may have several labels, or none: (N, C) int64 of zeros and ones.
+
     Example:
         >>> Split(("good", "bad"), np.array([1, 0])).texts[0]
         'good'
@@ -41,6 +43,7 @@ class TextDataset:
         notes: what was dropped or repaired, a sentence each.
         unlabelled: further texts without labels, to pre-train on.
         weights: of the training texts in the training loss, (N,); None: all the same.
+        metric: the figure by which models are chosen and compared, as ``--metric`` has it; None: the usual one.
     """
 
     name: str
@@ -54,6 +57,12 @@ class TextDataset:
     notes: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     weights: npt.NDArray[np.float64] | None = None
+    metric: str | None = None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.train.labels.ndim == 2
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -164,7 +164,7 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
 def limit_training(dataset: TextDataset, examples: int) -> TextDataset:
     """Keep at most so many training texts, chosen by content, each class in proportion.
 
-    Validation and test part stay whole, so that figures stay comparable.
+    Validation and test part stay whole, so that figures stay comparable. Texts of several labels are one class here.
 
     Args:
         dataset: checked, split texts.
@@ -180,11 +180,13 @@ def limit_training(dataset: TextDataset, examples: int) -> TextDataset:
     labels = dataset.train.labels
     if examples >= len(labels):
         return dataset
+    if dataset.multi_label:
+        labels = np.zeros(len(labels), dtype=np.int64)
     counts = np.bincount(labels, minlength=len(dataset.label_names))
     chosen: list[int] = []
     for index, count in enumerate(counts):
         ranked = sorted(np.flatnonzero(labels == index).tolist(), key=lambda row: _digest(dataset.train.texts[row]))
-        chosen += ranked[: max(1, round(examples * count / len(labels)))]
+        chosen += ranked[: max(1, round(examples * count / len(labels)))] if ranked else []
     train = take(dataset.train, sorted(chosen))
     note = f"{len(train.texts):,} of the {_count(len(labels), 'training text')} were kept, as asked"
     parts = [train, dataset.validation, dataset.test]

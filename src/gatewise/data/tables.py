@@ -43,6 +43,7 @@ def read_table(
     label: str | None = None,
     encoding: str | None = None,
     fallback: str | None = None,
+    separator: str | None = None,
 ) -> Table:
     """Read texts and labels of a CSV, TSV, JSONL, JSON, Parquet or Excel file.
 
@@ -52,6 +53,7 @@ def read_table(
         label: the column that holds the labels; None: ``label``.
         encoding: of a text format; None: detected.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
+        separator: of the labels, where a text may have several or none: a label may then be empty, and in JSON a list.
 
     Returns:
         The checked table; texts unchanged, labels stripped of surrounding space.
@@ -82,9 +84,9 @@ def read_table(
         if values[answer] is MISSING:
             raise _missing_key(rows, index, answer)
         table.texts.append(words)
-        table.labels.append(_label_name(values[answer], rows.place(index)).strip())
+        table.labels.append(_label_name(values[answer], rows.place(index), separator).strip())
         table.lines.append(rows.numbers[index])
-    _check(table)
+    _check(table, empty_labels=separator is not None)
     return table
 
 
@@ -169,9 +171,9 @@ def _refuse_no_rows(rows: Rows) -> None:
         raise DataError(f"{rows.path} has a header but no rows", fix="name a file that has records")
 
 
-def _check(table: Table) -> None:
+def _check(table: Table, *, empty_labels: bool = False) -> None:
     """Refuse unusable tables: no rows, empty texts or labels, texts of many megabytes."""
-    for what, values in (("text", table.texts), ("label", table.labels)):
+    for what, values in (("text", table.texts), *([] if empty_labels else [("label", table.labels)])):
         empty = [line for line, value in zip(table.lines, values, strict=True) if not value.strip()]
         if empty:
             where = ", ".join(map(str, empty[:5])) + (" ..." if len(empty) > 5 else "")
@@ -194,7 +196,9 @@ def check_lengths(path: Path, texts: Sequence[str], lines: Sequence[int], unit: 
             )
 
 
-def _label_name(value: Any, place: str) -> str:
+def _label_name(value: Any, place: str, separator: str | None = None) -> str:
+    if separator is not None and isinstance(value, (list, tuple)):
+        return separator.join(_label_name(each, place) for each in value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():  # whole numbers, in a column that has missing ones too

@@ -8,6 +8,7 @@ log-likelihood; or, with K > 1, counts such as true, predicted and matching span
 from __future__ import annotations
 
 from gatewise.statistics.bleu import Bleu
+from gatewise.statistics.classes import Auroc, MacroF1, MicroF1, auroc_contributions, f1_contributions
 from gatewise.statistics.classical import holm, mcnemar
 from gatewise.statistics.components import (
     Components,
@@ -26,21 +27,26 @@ from gatewise.statistics.resampling import RESAMPLES, bca_reach
 __all__ = [
     "MEAN",
     "RESAMPLES",
+    "Auroc",
     "Bleu",
     "Components",
     "Difference",
     "Equivalence",
     "Estimate",
     "Interval",
+    "MacroF1",
     "Mean",
     "Measure",
+    "MicroF1",
     "Progress",
     "Ratio",
     "SpanF1",
+    "auroc_contributions",
     "bca_reach",
     "block_length",
     "default_margin",
     "estimate_figure",
+    "f1_contributions",
     "holm",
     "late_progress",
     "long_run_variance",

@@ -258,13 +258,13 @@ def paired_difference(
 
 
 def default_margin(measure: Measure, best: float) -> float:
-    """The difference that makes none in practice, where nobody says: 0.5 points, or 1 % of the best figure.
+    """The difference that makes none in practice, where nobody says: 0.5 points of a share, or 1 % of the best.
 
     Example:
         >>> default_margin(Mean("accuracy", "accuracy", True, percent=True), 0.9)
         0.005
     """
-    return 0.005 if measure.percent else max(abs(best) / 100, math.ulp(1.0))
+    return 0.005 if measure.percent or measure.bounds == (0.0, 1.0) else max(abs(best) / 100, math.ulp(1.0))
 
 
 def _components(one: Array, two: Array, serial: bool, overlap: int) -> Components:

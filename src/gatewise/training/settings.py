@@ -29,7 +29,7 @@ Choices = Iterable[str] | Callable[[], Iterable[str]]
 _KEY = "gatewise"
 # fmt: off
 RESERVED = frozenset((
-    "cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "margin", "jobs", "cluster",
+    "cells", "seeds", "out", "task", "grid", "search", "trials", "match", "margin", "jobs", "cluster",
     "storage", "imports", "against", "cost", "yes", "old_code", "recipe", "run", "file", "texts", "as_json", "json",
     "settings", "hidden", "lr", "pretrain",
 ))

@@ -150,7 +150,7 @@ def test_not_fitted(tmp_path):
         (["a", None], ["x", "y"], "not a string"),
         ([["a"], ["b"]], ["x", "y"], "not a string"),
         (np.array([["a"], ["b"]]), ["x", "y"], "more than one column"),
-        (["a", "b"], [["x"], ["y"]], "more than one column"),
+        (["a", "b"], [["x"], ["y"]], "the label 'x' has 1 text"),
         (["a", "b"], [1.0, np.nan], "missing"),
         (["a", "b"], np.array(["x", 1], dtype=object), "several types"),
     ],

@@ -239,15 +239,20 @@ def test_decimal_commas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     words = ["1." + f"{value + 234.5:07.3f}".replace(".", ",") for value in frame()["y"]]
     assert words[0].startswith("1.234,5")
     frame(day=[f"{day:%d.%m.%Y}" for day in DAYS], y=words).to_csv(data, index=False, sep=";")
-    assert code(["train", str(data), *FLAGS, "--out", str(run)]) == 2
-    assert "--decimal ," in " ".join(capsys.readouterr().err.split())
-    assert code(["train", str(data), *FLAGS, "--decimal", ",", "--out", str(run)]) == 0
+    assert code(["train", str(data), *FLAGS, "--out", str(run)]) == 0
+    assert "numbers with a decimal comma in y" in " ".join(capsys.readouterr().out.split())
+    series = load_series(data, target="y", horizon=3, lookback=6)
+    assert "numbers with a decimal comma in y" in series.notes
     read = load_series(data, target="y", decimal=",", horizon=3, lookback=6).series[0].values
+    np.testing.assert_array_equal(read, series.series[0].values)
     np.testing.assert_allclose(read[:, 0], pd.read_csv(tmp_path / "points.csv")["y"], atol=6e-4)
     assert code(["predict", str(run), "--file", str(data), "--out", str(tmp_path / "next.csv")]) == 0
     found = pd.read_csv(tmp_path / "next.csv", sep=";", decimal=",")
     assert found["day"].tolist() == ["22.03.2026", "23.03.2026", "24.03.2026"]
     assert found["y"].between(1000, 1500).all()
+    (tmp_path / "either.csv").write_text("day;y\n2026-01-01;1,500\n2026-01-02;2,500\n")
+    with pytest.raises(DataError, match=r"'1,500' .* is not a number.*--decimal ,"):
+        load_series(tmp_path / "either.csv", target="y")
     (tmp_path / "bad.csv").write_text("day;y\n2026-01-01;1,5\n2026-01-02;2.5\n")
     with pytest.raises(DataError, match=r"line 3: '2.5' .* is not a number; expected: a number such as 1234,5"):
         load_series(tmp_path / "bad.csv", target="y", decimal=",")

@@ -11,9 +11,9 @@ from typing import Any
 from gatewise.comparison.plan.grid import Space, count_combinations, parse_grid, read_space, space_record
 from gatewise.comparison.plan.variants import checked_variants, variant_settings
 from gatewise.errors import OptionError
-from gatewise.training.assembly import PARTS, aliases, make_spec, setting_fields
+from gatewise.training.assembly import PARTS, aliases, make_spec, setting_fields, settings_in
 from gatewise.training.checks import check_choice, check_whole
-from gatewise.training.registry import import_modules, task_of
+from gatewise.training.registry import import_modules, kind_of, task_of
 from gatewise.training.run_spec import RunSpec
 
 __all__ = [
@@ -176,7 +176,8 @@ def make_plan(
         grid: values of settings to choose from, by name: ``{"hidden_size": [64, 128]}``; or words ``hidden=64,128``.
         search: ``grid``, ``random`` or ``tpe``; None: ``grid`` where there is one.
         trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
-        metric: figure on the validation part by which settings are chosen; None: the task's own.
+        metric: figure by which is chosen and compared, where the task has several; or ``loss``, by which only settings
+            are chosen; None: the task's own.
         match: ``hidden``, ``parameters`` or ``time``.
         imports: modules that register cells.
         **settings: any setting of the task's data, model and training by its name. One of them may be a list: then
@@ -198,7 +199,8 @@ def make_plan(
     names = checked_variants(cells, found)
     check_whole("seeds", seeds, minimum=1)
     check_choice("match", match, MATCHES)
-    fixed, axis = _axis(found, named)
+    metric, measured = _measured_by(found, metric, named)
+    fixed, axis = _axis(found, measured)
     plan = Plan(found, str(data), names, (0,), fixed, axis=axis, match=match, imports=modules)
     for cell in names:
         for point in plan.points:
@@ -230,6 +232,13 @@ def default_folder(data: str, suffix: str = "") -> Path:
         name = name.removesuffix(ending)
     words = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-.")
     return Path("runs") / f"{words or 'data'}{suffix}"
+
+
+def _measured_by(task: str, metric: str | None, settings: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
+    """A metric that is a setting of the task goes to the settings; any other one is for the search alone."""
+    known = settings_in(kind_of(task), "data").get("metric")
+    choices = () if known is None else known.known_choices()
+    return (None, {**settings, "metric": metric}) if metric in choices else (metric, settings)
 
 
 def _axis(task: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], Axis | None]:

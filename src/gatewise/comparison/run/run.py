@@ -30,8 +30,9 @@ from gatewise.files import make_folder, read_json, write_text
 from gatewise.record import RECORD_FILE, compact_json
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
+from gatewise.training.assembly import settings_in
 from gatewise.training.checks import check_real, check_whole
-from gatewise.training.registry import foreign_module
+from gatewise.training.registry import foreign_module, kind_of
 
 __all__ = ["run_plan"]
 
@@ -72,8 +73,6 @@ def run_plan(
         DataError: the data cannot be used.
         StorageError: the folder cannot be written.
     """
-    from gatewise.training.registry import kind_of
-
     listener = on_event or _ignore
     _check(plan, jobs, margin)
     plan = _with_own_cells(plan, jobs, cluster)
@@ -175,9 +174,15 @@ def _check_metric(plan: Plan, metric: Measure) -> None:
     if asked is not None and asked not in (metric.name, "loss"):
         raise OptionError(
             f"{plan.task} has no metric {asked!r} to choose settings by",
-            expected=f"{metric.name} or loss",
-            fix=f"omit --metric, or use --metric {metric.name}",
+            expected=", ".join([*(_metrics(plan) or [metric.name]), "loss"]),
+            fix=f"omit --metric, or use --metric {metric.name.replace('_', '-') if _metrics(plan) else metric.name}",
         )
+
+
+def _metrics(plan: Plan) -> tuple[str, ...]:
+    """The metrics among which the task lets one choose."""
+    known = settings_in(kind_of(plan.task), "data").get("metric")
+    return () if known is None else known.known_choices()
 
 
 def _load(plan: Plan, kind: Any) -> dict[Any, Any]:

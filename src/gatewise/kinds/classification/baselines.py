@@ -32,7 +32,9 @@ class TfidfBaseline(Baseline):
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""
         split = getattr(dataset, part)
-        return evaluation(self._model.predict_proba(list(split.texts)), split.labels, dataset.label_names)
+        return evaluation(
+            self._model.predict_proba(list(split.texts)), split.labels, dataset.label_names, dataset.metric
+        )
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ import typer
 from gatewise import words
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.kinds.classification.calibration import calibration_sentence
+from gatewise.kinds.classification.label_sets import label_table, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
 
 if TYPE_CHECKING:
@@ -34,28 +35,40 @@ def predict(classifier: TrainedClassifier, request: Request) -> None:
 
 
 def evaluate(classifier: TrainedClassifier, request: Request) -> None:
-    """Print accuracy, loss, F1 and confusion on a labelled file.
+    """Print accuracy, loss, F1, calibration and confusion on a labelled file; of several labels F1 of each.
 
     Raises:
         DataError: the file cannot be used, or has a label that the network does not know.
     """
     assert request.file is not None
     given, trained = request.settings, classifier.spec.data
+    separator = given.get("separator") or (classifier.separator if classifier.multi_label else None)
+    if separator is not None and not classifier.multi_label:
+        raise OptionError(
+            "the network gives one label a text",
+            got=f"--separator {separator}",
+            fix="omit --separator, or train with it",
+        )
     table = read_table(
         request.file,
         given.get("text") or trained.text,
         given.get("label") or trained.label,
         given.get("encoding"),
         trained.encoding,
+        separator,
     )
     for note in table.notes:
         typer.echo(f"Note: {note}", err=True)
     names = classifier.label_names
-    metrics = asdict(classifier.evaluate(table.texts, _known_labels(table, names)))
+    labels = _known_labels(table, names) if separator is None else _known_sets(table, names, separator)
+    found = classifier.evaluate(table.texts, labels)
+    metrics = found.to_dict()
     if request.as_json:
         typer.echo(json.dumps({**metrics, "label_names": list(names)}, ensure_ascii=False))
-    else:
-        _print(metrics, names)
+        return
+    (_print_labels if classifier.multi_label else _print)(metrics, names)
+    of = "labels" if classifier.multi_label else "answers"
+    typer.echo(calibration_sentence(found.reliability, what="The network", of=of))
 
 
 def check_predict(request: Request) -> None:
@@ -92,6 +105,45 @@ def _known_labels(table: Table, names: tuple[str, ...]) -> Any:
     return np.array([place_of[name] for name in table.labels], dtype=np.int64)
 
 
+def _known_sets(table: Table, names: tuple[str, ...], separator: str) -> Any:
+    sets = [parse_labels(written, separator) for written in table.labels]
+    places = [f"{table.path}, {table.unit} {line}" for line in table.lines]
+    return label_table(sets, names, places, known_by="the network's labels")
+
+
+def _print_labels(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    from gatewise.screen import console
+
+    screen = console()
+    screen.print(
+        f"micro-F1 {words.percent(metrics['micro_f1'])}   macro-F1 {words.percent(metrics['macro_f1'])}   "
+        f"exact match {words.percent(metrics['exact_match'])}   AUROC {metrics['auroc']:.4f}   "
+        f"loss {metrics['loss']:.4f}   n {metrics['n']:,}",
+        style="bold",
+    )
+    _print_calibration(screen, metrics)
+    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
+    table.add_column("label")
+    for head in ("texts", "predicted", "precision", "recall", "F1"):
+        table.add_column(head, justify="right")
+    for name in names:
+        each = metrics["per_label"][name]
+        shares = (words.percent(each[key]) for key in ("precision", "recall", "f1"))
+        table.add_row(Text(name), f"{each['true']:,}", f"{each['predicted']:,}", *shares)
+    screen.print(table)
+
+
+def _print_calibration(screen: Any, metrics: dict[str, Any]) -> None:
+    screen.print(
+        f"expected calibration error {words.percent(metrics['expected_calibration_error'])}   "
+        f"Brier score {metrics['brier_score']:.4f}"
+    )
+
+
 def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
     from rich import box
     from rich.table import Table as Grid
@@ -102,9 +154,10 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
     screen = console()
     screen.print(
         f"accuracy {words.percent(metrics['accuracy'])}   loss {metrics['loss']:.4f}   "
-        f"macro F1 {words.percent(metrics['macro_f1'])}   n {metrics['n']:,}",
+        f"macro-F1 {words.percent(metrics['macro_f1'])}   AUROC {metrics['auroc']:.4f}   n {metrics['n']:,}",
         style="bold",
     )
+    _print_calibration(screen, metrics)
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
     table.add_column(Text("true ↓ predicted →"))
     for name in (*names, "F1"):

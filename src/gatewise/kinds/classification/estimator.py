@@ -17,6 +17,8 @@ from gatewise import files
 from gatewise.data import Split, TextDataset
 from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, take
 from gatewise.errors import DataError, RunError
+from gatewise.kinds.classification.label_sets import distinct_sets, label_table, split_sets
+from gatewise.kinds.classification.measures import answers_of
 from gatewise.kinds.classification.unlabelled import with_unlabelled
 from gatewise.kinds.classification.weighting import kept_weights
 from gatewise.training.estimator import RunEstimator, plain
@@ -37,9 +39,9 @@ class TextClassifier(  # type: ignore[misc]
     RunEstimator,
     task="classification",
     first=("cell",),
-    omit=("text", "label", "encoding", "unlabelled"),
+    omit=("text", "label", "encoding", "separator", "unlabelled"),
 ):
-    """Classify texts with a recurrent network; texts in, labels of any type out.
+    """Classify texts with a recurrent network; texts in, labels of any type out, or a list of strings for each text.
 
     Works in ``clone``, ``Pipeline``, ``cross_val_score`` and ``GridSearchCV``; `fit` checks the arguments.
 
@@ -73,7 +75,8 @@ class TextClassifier(  # type: ignore[misc]
 
         Args:
             texts: N texts; repeated texts count once.
-            labels: N labels: strings, whole numbers, booleans.
+            labels: N labels: strings, whole numbers, booleans. Or N lists (tuples, sets) of strings, empty ones too:
+                then a text may have several labels.
             validation_data: texts and labels for early stopping; None: a tenth of the texts, chosen by content.
             sample_weight: N factors of the texts' training losses, relative to their mean; those of a text that
                 comes several times are added. None: all the same.
@@ -84,9 +87,12 @@ class TextClassifier(  # type: ignore[misc]
             DataError: no texts, empty texts, one class only, a class with one text, or sizes that differ.
             OptionError: an argument of the constructor is out of range.
         """
-        spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY)
+        labels = labels if hasattr(labels, "__array__") else list(labels)
+        separator = _SEPARATOR if _are_sets(labels) else None
+        spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY, separator=separator)
         given = _as_texts(texts)
         classes, dataset = _dataset(given, labels, validation_data)
+        dataset = replace(dataset, metric=spec.data.metric)
         dataset = _weighted(dataset, kept_weights(sample_weight, given, dataset.train.texts))
         if unlabelled is not None:
             dataset = with_unlabelled(dataset, _as_texts(unlabelled), "the texts given")
@@ -99,11 +105,22 @@ class TextClassifier(  # type: ignore[misc]
         check_is_fitted(self)
         return self._trained.predict_proba(_as_texts(texts))
 
-    def predict(self, texts: Iterable[str]) -> npt.NDArray[Any]:
-        """The most probable label of each text: (N,)."""
+    def predict(self, texts: Iterable[str]) -> npt.NDArray[Any] | list[list[str]]:
+        """The most probable label of each text: (N,); of several labels those with a probability of at least 0.5."""
         chances = self.predict_proba(texts)
+        if self._trained.multi_label:
+            answers = answers_of(chances, multi_label=True)
+            return [[str(self.classes_[place]) for place in np.flatnonzero(row)] for row in answers]
         chosen: npt.NDArray[Any] = self.classes_[chances.argmax(axis=1)]
         return chosen
+
+    def score(self, texts: Iterable[str], labels: Iterable[Any], sample_weight: Iterable[float] | None = None) -> float:
+        """Accuracy; of several labels the share of texts all of whose labels are right."""
+        given = _as_texts(texts)
+        if not self._trained.multi_label:
+            return float(super().score(given, labels, sample_weight))
+        right = [set(one) == set(two) for one, two in zip(self.predict(given), labels, strict=True)]
+        return float(np.average(right, weights=None if sample_weight is None else list(sample_weight)))
 
     def __sklearn_tags__(self) -> Any:
         """Declare to scikit-learn that inputs are texts."""
@@ -134,12 +151,15 @@ def _weighted(dataset: TextDataset, weights: npt.NDArray[np.float64] | None) -> 
 
 _CLASSES = "classes.json"
 _MEMORY = "texts in memory"
+_SEPARATOR = "|"
 
 
 def _dataset(
     texts: Iterable[str], labels: Iterable[Any], validation_data: tuple[Iterable[str], Iterable[Any]] | None
 ) -> tuple[npt.NDArray[Any], TextDataset]:
     """Check texts and labels and hold the validation part out."""
+    if _are_sets(labels):
+        return _sets_dataset(_as_texts(texts), labels, validation_data)
     given, given_labels = _as_texts(texts), _as_labels(labels)
     _check_sizes(given, given_labels, "training")
     classes, indices = np.unique(given_labels, return_inverse=True)
@@ -158,6 +178,57 @@ def _dataset(
         note = "the validation data given decided when to stop; there is no test part"
     parts = [train, validation, take(whole, [])]
     return classes, TextDataset(
+        name=_MEMORY,
+        source="texts given to TextClassifier.fit",
+        split_note=note,
+        label_names=names,
+        train=train,
+        validation=validation,
+        test=parts[2],
+        fingerprint=fingerprint(names, parts),
+        notes=tuple(notes),
+    )
+
+
+def _are_sets(labels: Any) -> bool:
+    """Whether labels are lists of labels."""
+    return any(isinstance(each, (list, tuple, set, frozenset)) for each in labels)
+
+
+def _label_sets(labels: Iterable[Any], texts: Sequence[str], part: str) -> list[tuple[str, ...]]:
+    found = []
+    for place, each in enumerate(labels):
+        if not isinstance(each, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in each):
+            raise DataError(
+                f"the {part} labels of text {place} are not a list of strings", got=repr(each), fix="give [] for none"
+            )
+        found.append(tuple(sorted(set(each))))
+    _check_sizes(texts, found, part)
+    return found
+
+
+def _sets_dataset(
+    texts: list[str], labels: Iterable[Any], validation_data: tuple[Iterable[str], Iterable[Any]] | None
+) -> tuple[npt.NDArray[Any], TextDataset]:
+    """The same where a text may have several labels, or none."""
+    sets = _label_sets(labels, texts, "training")
+    names = tuple(sorted({name for each in sets for name in each}))
+    if not names:
+        raise DataError("no text has a label", expected="at least one label")
+    table = label_table(sets, names)
+    rows, notes = distinct_sets(texts, table)
+    whole = Split(tuple(texts[row] for row in rows), table[rows])
+    note = "a tenth of the texts decided when to stop; there is no test part"
+    if validation_data is None:
+        train, validation, _ = split_sets(whole, names, "the training data", with_test=False)
+    else:
+        held = _as_texts(validation_data[0])
+        validation = Split(tuple(held), label_table(_label_sets(validation_data[1], held, "validation"), names))
+        train, removed = drop_shared(whole, validation)
+        notes += removed
+        note = "the validation data given decided when to stop; there is no test part"
+    parts = [train, validation, take(whole, [])]
+    return np.array(names), TextDataset(
         name=_MEMORY,
         source="texts given to TextClassifier.fit",
         split_note=note,
@@ -207,7 +278,7 @@ def _as_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
     return values
 
 
-def _check_sizes(texts: Sequence[str], labels: npt.NDArray[Any], part: str) -> None:
+def _check_sizes(texts: Sequence[str], labels: npt.NDArray[Any] | Sequence[Any], part: str) -> None:
     if len(texts) != len(labels) or not texts:
         raise DataError(
             f"{part} texts and labels do not fit",

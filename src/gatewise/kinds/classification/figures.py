@@ -11,17 +11,10 @@ import numpy.typing as npt
 
 from gatewise.data.records import TextDataset
 from gatewise.errors import ShapeError
-from gatewise.statistics.measure import Mean
+from gatewise.kinds.classification.calibration import Bin, brier_score, calibration_error, reliability
+from gatewise.kinds.classification.measures import ACCURACY, contributions_of, measure_of, memberships
 
 __all__ = ["ACCURACY", "ClassificationMetrics", "classification_metrics", "majority"]
-
-ACCURACY = Mean(
-    "accuracy",
-    "accuracy",
-    higher_is_better=True,
-    percent=True,
-    contribution="1 if the predicted class is right, else 0",
-)
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,11 @@ class ClassificationMetrics:
         accuracy: fraction of texts whose most probable class is the true one.
         loss: mean cross-entropy -ln p(true class), in nats.
         macro_f1: mean of the classes' F1, each class counting the same.
+        auroc: area under the ROC curve, of more than two classes the mean of each against the rest; 0.5 with one class.
         f1_per_class: 2 TP / (2 TP + FP + FN) by class name; 0 for a class neither present nor predicted.
+        expected_calibration_error: see `gatewise.kinds.classification.calibration.calibration_error`.
+        brier_score: mean squared distance of the probabilities from the truth.
+        reliability: texts of about the same confidence, with the share that is right.
         confusion: row: true class, column: predicted class.
         n: texts.
     """
@@ -40,6 +37,10 @@ class ClassificationMetrics:
     accuracy: float
     loss: float
     macro_f1: float
+    auroc: float
+    expected_calibration_error: float
+    brier_score: float
+    reliability: list[Bin]
     f1_per_class: dict[str, float]
     confusion: list[list[int]]
     n: int
@@ -86,11 +87,17 @@ def classification_metrics(
     true_positives = np.diag(confusion)
     involved = confusion.sum(axis=0) + confusion.sum(axis=1)
     f1 = np.divide(2 * true_positives, involved, out=np.zeros(classes), where=involved > 0)
+    ranking = measure_of("auroc", classes)
+    bins = reliability(chances.max(axis=1), predicted == truth)
     chosen = chances[np.arange(len(truth)), truth]
     return ClassificationMetrics(
         accuracy=float((predicted == truth).mean()),
         loss=float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean()),
         macro_f1=float(f1.mean()),
+        auroc=ranking.of(contributions_of(ranking, chances, truth)),
+        expected_calibration_error=calibration_error(bins),
+        brier_score=brier_score(chances, memberships(truth, classes)),
+        reliability=bins,
         f1_per_class={name: float(value) for name, value in zip(label_names, f1, strict=True)},
         confusion=confusion.tolist(),
         n=len(truth),

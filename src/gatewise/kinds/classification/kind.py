@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,7 +27,7 @@ _ARCHIVES = (".gz", ".tgz", ".tar")
 
 
 class ClassificationKind(Kind):
-    """Texts in, one of several classes out."""
+    """Texts in, one of several classes out; or any number of labels."""
 
     name: ClassVar[str] = "classification"
     unit: ClassVar[str] = "texts"
@@ -55,7 +56,11 @@ class ClassificationKind(Kind):
 
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training that this network does not support, and unlabelled texts without pre-training."""
+        from gatewise.kinds.classification.measures import measure_of
+
         data, model = spec.data, spec.model
+        if data.metric is not None:
+            measure_of(data.metric, 2, multi_label=data.separator is not None)
         if spec.pretraining is None and data.unlabelled is not None:
             raise OptionError(
                 "texts without labels are for pre-training only",
@@ -79,8 +84,15 @@ class ClassificationKind(Kind):
         from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
 
         dataset = load_text(
-            data.data, text=data.text, label=data.label, encoding=data.encoding, test=data.test, download=data.download
+            data.data,
+            text=data.text,
+            label=data.label,
+            encoding=data.encoding,
+            test=data.test,
+            separator=data.separator,
+            download=data.download,
         )
+        dataset = replace(dataset, metric=data.metric)
         if data.examples is not None:
             dataset = limit_training(dataset, data.examples)
         if data.unlabelled is not None:
@@ -116,33 +128,42 @@ class ClassificationKind(Kind):
         return open_run(run)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
-        """TF-IDF with logistic regression."""
+        """TF-IDF with logistic regression, of several labels one for each."""
         from gatewise.kinds.classification.baselines import TfidfBaseline
 
         return [TfidfBaseline()]
 
     def measure(self, dataset: Any) -> Measure:
-        """Accuracy."""
-        from gatewise.kinds.classification.figures import ACCURACY
+        """Accuracy, or what ``metric`` names."""
+        from gatewise.kinds.classification.measures import measure_of
 
-        return ACCURACY
+        return measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
 
     def judgement(self, dataset: Any) -> Judgement:
-        """Trivial: always predicting the most frequent class of the training part."""
-        from gatewise.kinds.classification.figures import majority
+        """Trivial: always predicting the most frequent class of the training part, or one score for all texts."""
+        from gatewise.kinds.classification.measures import trivial_answer
 
-        label, share = majority(dataset)
-        return Judgement(trivial=None if share is None else (f"always predicting '{label}'", share))
+        return Judgement(trivial=trivial_answer(self.measure(dataset), dataset))
 
     def describe(self, dataset: Any) -> dict[str, Any]:
-        """Class names, and the accuracy of the most frequent training class on the test part."""
+        """Class names, the accuracy of the most frequent training class on the test part, and the trivial answer."""
         from gatewise.kinds.classification.figures import majority
+        from gatewise.kinds.classification.measures import trivial_answer
 
+        trivial = trivial_answer(self.measure(dataset), dataset)
+        found: dict[str, Any] = {
+            "label_names": list(dataset.label_names),
+            "trivial": None if trivial is None else {"words": trivial[0], "value": trivial[1]},
+        }
+        if dataset.multi_label:
+            return {**found, "multi_label": True}
         label, share = majority(dataset)
-        return {"label_names": list(dataset.label_names), "majority": {"label": label, "accuracy": share}}
+        return {**found, "majority": {"label": label, "accuracy": share}}
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
         """The true classes, and the texts that models misclassify with the greatest confidence."""
+        if dataset.multi_label:
+            return {}
         from gatewise.kinds.classification.examples import wrong_examples
 
         return wrong_examples(models, dataset)

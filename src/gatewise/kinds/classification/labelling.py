@@ -21,6 +21,7 @@ from gatewise.data.encodings import check_encoding
 from gatewise.data.rows import MISSING, TABLE_SUFFIXES, Rows, is_table, read_rows, read_text
 from gatewise.data.tables import check_lengths, find_text_columns, joined_note, texts_of
 from gatewise.errors import DataError, OptionError, StorageError
+from gatewise.kinds.classification.measures import THRESHOLD
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.trained import TrainedClassifier
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_out", "label", "read_request"]
 
+_KEYS = ("label", "probability", "probabilities")
 _BATCH = 256
 _BURST = 1 << 16
 _OUT = {".csv": ",", ".txt": ",", "": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": "", ".ndjson": "", ".json": ""}
@@ -175,12 +177,28 @@ def _answers(classifier: TrainedClassifier, texts: Sequence[str]) -> Iterator[An
             yield Answer(text, next(found) if text.strip() else None)
 
 
-def _record(answer: Answer, names: Sequence[str]) -> dict[str, Any]:
+def chosen(row: npt.NDArray[np.float64]) -> list[int]:
+    """The labels of a text that may have several: those from the threshold on, in the order of the names."""
+    return np.flatnonzero(row >= THRESHOLD).tolist()
+
+
+def _joined(classifier: TrainedClassifier, row: npt.NDArray[np.float64]) -> tuple[str, str]:
+    """The labels of a text and their probabilities, separated as in the training file."""
+    sign, found = classifier.separator, chosen(row)
+    return sign.join(classifier.label_names[index] for index in found), sign.join(
+        f"{row[index]:.6f}" for index in found
+    )
+
+
+def _record(answer: Answer, classifier: TrainedClassifier) -> dict[str, Any]:
     """An answer for JSON."""
+    names, several = classifier.label_names, classifier.multi_label
     if answer.probabilities is None:
-        return {"label": None, "probability": None, "probabilities": None}
-    best = int(answer.probabilities.argmax())
+        return {"labels": None, "probabilities": None} if several else dict.fromkeys(_KEYS)
     shares = {name: float(share) for name, share in zip(names, answer.probabilities, strict=True)}
+    if several:
+        return {"labels": [names[index] for index in chosen(answer.probabilities)], "probabilities": shares}
+    best = int(answer.probabilities.argmax())
     return {"label": names[best], "probability": float(answer.probabilities[best]), "probabilities": shares}
 
 
@@ -188,7 +206,7 @@ def _json_records(classifier: TrainedClassifier, given: Texts) -> Iterator[str]:
     """One JSON object per text; of a table with its columns under ``row``."""
     columns = [] if given.rows is None else _distinct(given.rows.columns)
     for index, answer in enumerate(_answers(classifier, given.texts)):
-        record = _record(answer, classifier.label_names)
+        record = _record(answer, classifier)
         if given.rows is not None:
             values = zip(columns, given.rows.values[index], strict=True)
             record["row"] = {name: _plain(value) for name, value in values if value is not MISSING}
@@ -206,6 +224,9 @@ def _show(classifier: TrainedClassifier, given: Texts, request: Request) -> None
     for text, row in _answers(classifier, given.texts):
         if row is None:
             typer.echo(f"{'':<{width}}      –    (blank)")
+        elif classifier.multi_label:
+            found = ", ".join(f"{names[index]} {100 * row[index]:.1f} %" for index in chosen(row))
+            typer.echo(f"{found or '(no label)'}  {_short(text)}")
         else:
             best = int(row.argmax())
             typer.echo(f"{names[best]:<{width}}  {100 * row[best]:5.1f} %  {_short(text)}")
@@ -231,7 +252,7 @@ def _separated(classifier: TrainedClassifier, given: Texts, separator: str) -> s
     """The rows with the columns ``predicted`` and ``probability``."""
     columns = ("text",) if given.rows is None else given.rows.columns
     own: list[str] = []
-    for name in ("predicted", "probability"):
+    for name in ("predicted", "probabilities" if classifier.multi_label else "probability"):
         own.append(_free(name, [*columns, *own]))
     content = io.StringIO(newline="")
     writer = csv.writer(content, delimiter=separator, lineterminator="\n")
@@ -239,7 +260,12 @@ def _separated(classifier: TrainedClassifier, given: Texts, separator: str) -> s
     names = classifier.label_names
     for index, (text, row) in enumerate(_answers(classifier, given.texts)):
         values = [text] if given.rows is None else [_cell(value) for value in given.rows.values[index]]
-        answer = ("", "") if row is None else (names[int(row.argmax())], f"{row.max():.6f}")
+        if row is None:
+            answer = ("", "")
+        elif classifier.multi_label:
+            answer = _joined(classifier, row)
+        else:
+            answer = (names[int(row.argmax())], f"{row.max():.6f}")
         writer.writerow([*values, *answer])
     return content.getvalue()
 

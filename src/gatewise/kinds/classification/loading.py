@@ -13,6 +13,15 @@ from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_o
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
+from gatewise.kinds.classification.label_sets import (
+    check_separator,
+    distinct_sets,
+    label_table,
+    looks_multi_label,
+    parse_labels,
+    split_sets,
+)
+from gatewise.kinds.classification.measures import THRESHOLD
 
 __all__ = ["load_text", "text_infos"]
 
@@ -26,6 +35,7 @@ def load_text(
     label: str | None = None,
     encoding: str | None = None,
     test: str | Path | None = None,
+    separator: str | None = None,
     download: bool = False,
     cache: str | Path | None = None,
 ) -> TextDataset:
@@ -41,6 +51,7 @@ def load_text(
         label: the column with the labels; None: ``label``.
         encoding: of the files; None: detected, see `gatewise.data.encodings.decode_as`.
         test: a second file, used only for testing; None: a fifth of the first one is held out.
+        separator: of the labels, where a text may have several or none; None: each text has one.
         download: whether the official archive may be fetched from the network into the cache folder.
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
@@ -62,7 +73,8 @@ def load_text(
     """
     name = str(data)
     if name in _REGISTRY:
-        for option, value in (("text", text), ("label", label), ("encoding", encoding), ("test", test)):
+        given = {"text": text, "label": label, "encoding": encoding, "test": test, "separator": separator}
+        for option, value in given.items():
             if value is not None:
                 raise OptionError(
                     f"--{option} does not go with the known data set {name!r}",
@@ -79,7 +91,10 @@ def load_text(
             expected="imdb, rotten-tomatoes, or the path of a CSV, TSV, JSONL, JSON, Parquet or Excel file",
             fix=did_you_mean(name, _REGISTRY),
         )
-    return _load_own(path, text, label, None if test is None else Path(test).expanduser(), encoding)
+    second = None if test is None else Path(test).expanduser()
+    if separator is not None:
+        return _load_sets(path, text, label, second, encoding, check_separator(separator))
+    return _load_own(path, text, label, second, encoding)
 
 
 def text_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
@@ -151,11 +166,20 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
 def _load_own(path: Path, text: str | None, label: str | None, test: Path | None, encoding: str | None) -> TextDataset:
     table = read_table(path, text, label, encoding)
     names, labels = name_labels(table.labels, str(path))
+    several = looks_multi_label(table.labels)
     rows, chosen, dropped = distinct_rows(table.texts, labels)
     notes = [*table.notes, *dropped]
+    if several is not None:
+        notes.append(_several_note(several, len(table.labels)))
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
     if test is None:
-        parts = hold_out(whole, names, path.name, with_test=True)
+        try:
+            parts = hold_out(whole, names, path.name, with_test=True)
+        except DataError as error:
+            if several is None:
+                raise
+            fix = f"labels look like several per text: add --separator '{several[0]}'; else {error.fix}"
+            raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
         split_note = f"{len(parts[2].texts):,} texts held out of {path.name}, the same ones every time"
         source = f"the file {path}"
     else:
@@ -175,6 +199,65 @@ def _load_own(path: Path, text: str | None, label: str | None, test: Path | None
         train=train,
         validation=validation,
         test=tested,
+        fingerprint=fingerprint(names, parts),
+        notes=tuple(notes),
+    )
+
+
+def _several_note(found: tuple[str, int], labels: int) -> str:
+    sign, many = found
+    return (
+        f"{many:,} of {labels:,} labels hold '{sign}' and are taken for classes of their own; "
+        f"if a text has several labels, add --separator '{sign}'"
+    )
+
+
+def _load_sets(
+    path: Path, text: str | None, label: str | None, test: Path | None, encoding: str | None, separator: str
+) -> TextDataset:
+    """A file whose texts have several labels, or none."""
+    table = read_table(path, text, label, encoding, separator=separator)
+    sets = [parse_labels(written, separator) for written in table.labels]
+    names = tuple(sorted({name for labels in sets for name in labels}))
+    if not names:
+        raise DataError(f"no text in {path} has a label", fix="name the column of the labels with --label")
+    labels = label_table(sets, names)
+    rows, dropped = distinct_sets(table.texts, labels)
+    whole = Split(tuple(table.texts[row] for row in rows), labels[rows])
+    sizes = labels.sum(axis=1)
+    notes = [
+        *table.notes,
+        *dropped,
+        f"{len(names):,} labels, separated by '{separator}': {sizes.mean():.2f} a text, {int((sizes == 0).sum()):,} "
+        f"texts without any; predicted are those with a probability of at least {THRESHOLD}",
+    ]
+    if test is None:
+        parts = split_sets(whole, names, path.name, with_test=True)
+        split_note = f"{len(parts[2].texts):,} texts held out of {path.name}, the same ones every time"
+        source = f"the file {path}"
+    else:
+        tested_on = read_table(test, text, label, encoding, separator=separator)
+        places = [f"{tested_on.path}, {tested_on.unit} {line}" for line in tested_on.lines]
+        tested = label_table(
+            [parse_labels(written, separator) for written in tested_on.labels],
+            names,
+            places,
+            known_by="the training file",
+        )
+        given = Split(tuple(tested_on.texts), tested)
+        whole, removed = drop_shared(whole, given)
+        notes += [*(note for note in tested_on.notes if note not in notes), *removed]
+        parts = [*split_sets(whole, names, path.name, with_test=False)[:2], given]
+        split_note = f"the {len(given.texts):,} texts of {test.name}"
+        source = f"the files {path} and {test}"
+    return TextDataset(
+        name=path.name,
+        source=source,
+        split_note=split_note,
+        label_names=names,
+        train=parts[0],
+        validation=parts[1],
+        test=parts[2],
         fingerprint=fingerprint(names, parts),
         notes=tuple(notes),
     )

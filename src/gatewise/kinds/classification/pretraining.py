@@ -45,7 +45,7 @@ def pretraining_run(spec: RunSpec) -> RunSpec:
     """
     model, pretraining = _model(spec), _pretraining(spec)
     return RunSpec(
-        data=spec.data,
+        data=replace(spec.data, metric=None),
         model=ModelSpec(**{name: getattr(model, name) for name in _SHAPE}),
         training=TrainingSpec(
             epochs=pretraining.pretraining_epochs,

@@ -14,7 +14,9 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from gatewise.data import Labels, Ragged, Vocabulary, ordered_batches, shuffled_batches
-from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
+from gatewise.kinds.classification.figures import classification_metrics
+from gatewise.kinds.classification.label_figures import multi_label_metrics
+from gatewise.kinds.classification.measures import ACCURACY, THRESHOLD, contributions_of
 from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
 from gatewise.statistics.measure import Measure
 from gatewise.training.problem import Problem, StepLoss
@@ -31,18 +33,19 @@ class ClassificationProblem(Problem):
         model: the network, on its device.
         vocabulary: its words.
         train: encoded training texts.
-        train_labels: (N,) their classes.
+        train_labels: (N,) their classes, or (N, C) their labels: then each is a yes or no of its own.
         validation: encoded texts that decide which weights are kept.
-        validation_labels: (M,) their classes.
+        validation_labels: (M,) their classes, or (M, C) their labels.
         label_names: the classes.
         batch_size: texts per step.
         seed: of the order of the batches.
         device: of the model.
         weights: (N,) factors of the training texts' losses, with mean 1; None: all 1.
+        metric: by which the best weights are chosen.
+        positive_weights: (C,) factors of the loss where a label is there; None: all 1.
     """
 
     unit: ClassVar[str] = "texts"
-    metric: ClassVar[Measure] = ACCURACY
     model: SequenceClassifier
 
     def __init__(
@@ -59,7 +62,12 @@ class ClassificationProblem(Problem):
         seed: int,
         device: str = "cpu",
         weights: npt.NDArray[np.float64] | None = None,
+        metric: Measure = ACCURACY,
+        positive_weights: npt.NDArray[np.float64] | None = None,
     ) -> None:
+        self._metric = metric
+        self.multi_label = train_labels.ndim == 2
+        self.positive_weights = None if positive_weights is None else torch.from_numpy(positive_weights)
         self.weights = None if weights is None else torch.from_numpy(weights)
         self.model, self.vocabulary, self.label_names = model, vocabulary, tuple(label_names)
         self.train, self.train_labels = train, torch.from_numpy(train_labels)
@@ -68,6 +76,11 @@ class ClassificationProblem(Problem):
         self.examples_per_epoch = len(train)
         self.steps_per_epoch = -(-len(train) // batch_size)
         self._order: list[npt.NDArray[np.int64]] = []
+
+    @property
+    def metric(self) -> Measure:  # type: ignore[override]
+        """By which the best weights are chosen."""
+        return self._metric
 
     def begin_epoch(self, epoch: int, step: int = 0) -> None:
         """Shuffle; see `gatewise.data.shuffled_batches`."""
@@ -78,6 +91,8 @@ class ClassificationProblem(Problem):
         batch = self.train.batch(self._order[step])
         labels = self.train_labels[torch.from_numpy(batch.rows)].to(self.device)
         scores = self.model(torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths))
+        if self.multi_label:
+            return self._labels_loss(scores, labels.to(scores.dtype), batch.rows)
         loss = classification_loss(scores, labels)
         right = (scores.detach().argmax(dim=1) == labels).sum()
         if self.weights is None:
@@ -86,14 +101,40 @@ class ClassificationProblem(Problem):
         losses = functional.cross_entropy(scores, labels, reduction="none")
         return StepLoss((factors * losses).mean(), loss.detach(), len(labels), {ACCURACY.name: right})
 
+    def _labels_loss(self, scores: Tensor, labels: Tensor, rows: npt.NDArray[np.int64]) -> StepLoss:
+        """Mean binary cross-entropy of the labels (B, C), in nats."""
+        plain = functional.binary_cross_entropy_with_logits(scores, labels)
+        right = ((scores.detach().sigmoid() >= THRESHOLD) == (labels > 0)).all(dim=1).sum()
+        sums = {"exact_match": right}
+        if self.weights is None and self.positive_weights is None:
+            return StepLoss(plain, plain, len(labels), sums)
+        factors = None if self.positive_weights is None else self.positive_weights.to(scores.device, scores.dtype)
+        each = functional.binary_cross_entropy_with_logits(scores, labels, pos_weight=factors, reduction="none")
+        losses = each.mean(dim=1)
+        if self.weights is not None:
+            losses = losses * self.weights[torch.from_numpy(rows)].to(scores.device, scores.dtype)
+        return StepLoss(losses.mean(), plain.detach(), len(labels), sums)
+
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """Loss, accuracy and macro F1 on the validation part."""
-        chances = predict_probabilities(self.model, self.validation, weights, self.device)
+        """Loss, accuracy, macro-F1 and the metric on the validation part."""
+        chances = predict_probabilities(self.model, self.validation, weights, self.device, multi_label=self.multi_label)
+        if self.multi_label:
+            labelled = multi_label_metrics(chances, self.validation_labels, self.label_names)
+            names = ("loss", "micro_f1", "macro_f1", "exact_match", "auroc")
+            return {**{name: getattr(labelled, name) for name in names}, "log_loss": labelled.loss}
         figures = classification_metrics(chances, self.validation_labels, self.label_names)
-        return {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+        found = {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+        if self.metric.name not in found:
+            found[self.metric.name] = self.metric.of(contributions_of(self.metric, chances, self.validation_labels))
+        return found
 
     def validation_error(self, figure: float) -> float:
-        """That of a share of the validation texts; a share of 0 or 1 counts as one text away from it."""
+        """That of a share of the validation texts; a share of 0 or 1 counts as one text away from it.
+
+        0 for figures that are no share of texts: macro-F1, AUROC, log loss.
+        """
+        if self.metric.name not in ("accuracy", "exact_match"):
+            return 0.0
         count = len(self.validation)
         share = min(max(figure, 1 / count), 1 - 1 / count)
         return math.sqrt(max(0.0, share * (1 - share)) / count)
@@ -110,11 +151,17 @@ class ClassificationProblem(Problem):
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Words and class names."""
-        return {"vocabulary.json": {**self.vocabulary.to_dict(), "label_names": list(self.label_names)}}
+        several = {"multi_label": True} if self.multi_label else {}
+        return {"vocabulary.json": {**self.vocabulary.to_dict(), "label_names": list(self.label_names), **several}}
 
 
 def predict_probabilities(
-    model: SequenceClassifier, texts: Ragged, weights: Mapping[str, Tensor] | None = None, device: str = "cpu"
+    model: SequenceClassifier,
+    texts: Ragged,
+    weights: Mapping[str, Tensor] | None = None,
+    device: str = "cpu",
+    *,
+    multi_label: bool = False,
 ) -> npt.NDArray[np.float64]:
     """Probabilities of each class for each text: (N, C).
 
@@ -123,6 +170,7 @@ def predict_probabilities(
         texts: encoded texts.
         weights: other weights to use instead of the model's own.
         device: of the model.
+        multi_label: whether each class is a yes or no of its own.
     """
     result = np.empty((len(texts), model.head.out_features), dtype=np.float64)
     model.eval()
@@ -130,5 +178,6 @@ def predict_probabilities(
         for batch in ordered_batches(texts, _BATCH):
             arguments: tuple[Any, ...] = (torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.lengths))
             scores = model(*arguments) if weights is None else functional_call(model, dict(weights), arguments)
-            result[batch.rows] = scores.double().softmax(dim=1).cpu().numpy()
+            chances = scores.double().sigmoid() if multi_label else scores.double().softmax(dim=1)
+            result[batch.rows] = chances.cpu().numpy()
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gatewise import words
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
 from gatewise.errors import RunError
+from gatewise.kinds.classification.reliability import ReliabilityBin, calibrations, reliability_chart
 from gatewise.record import Comparison, ModelEntry, Run, part_from
 
 __all__ = ["check", "figures", "notes", "sections"]
@@ -20,6 +21,7 @@ __all__ = ["check", "figures", "notes", "sections"]
 _WIDEST_MATRIX = 12
 _ROOMY_MATRIX = 4
 _FIRST_MATRICES = 3
+_MOST_LABELS = 60
 _FIRST_EXAMPLES = 5
 _HOME = Path(__file__).parent
 
@@ -33,16 +35,36 @@ class _Majority:
 
 
 @dataclass(frozen=True)
+class _Trivial:
+    """What knowing nothing reaches in the metric."""
+
+    words: str
+    value: float
+
+
+@dataclass(frozen=True)
 class _Data:
     label_names: tuple[str, ...] = ()
     majority: _Majority | None = None
+    trivial: _Trivial | None = None
+    multi_label: bool = False
+
+
+@dataclass(frozen=True)
+class _Label:
+    """One label of several: F1, and texts that have it."""
+
+    f1: float = 0.0
+    true: int = 0
 
 
 @dataclass(frozen=True)
 class _Test:
-    """The confusion table: rows are the true classes, columns the answers."""
+    """The confusion table: rows are the true classes, columns the answers; and the calibration."""
 
+    reliability: tuple[ReliabilityBin, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
+    per_label: Mapping[str, _Label] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,7 +91,20 @@ class _Details:
 
 def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
     """The words for the figures of classifiers."""
-    return {"accuracy": FigureWords("accuracy", percent=True), "macro_f1": FigureWords("macro F1", percent=True)}
+    return {
+        "accuracy": FigureWords("accuracy", percent=True),
+        "macro_f1": FigureWords("macro-F1", percent=True, meaning="mean of the classes' F1, each counting the same"),
+        "auroc": FigureWords("AUROC", meaning="area under the ROC curve"),
+        "micro_f1": FigureWords("micro-F1", percent=True, meaning="F1 of all labels of all texts together"),
+        "exact_match": FigureWords("exact match", percent=True, meaning="texts all of whose labels are right"),
+        "precision": FigureWords("precision", percent=True),
+        "recall": FigureWords("recall", percent=True),
+        "loss": FigureWords("log loss", meaning="mean -ln p(true class), in nats"),
+        "expected_calibration_error": FigureWords(
+            "ECE", percent=True, meaning="expected calibration error: confidence against right answers"
+        ),
+        "brier_score": FigureWords("Brier", meaning="mean squared distance of probabilities from the truth"),
+    }
 
 
 def check(comparison: Comparison, place: object) -> None:
@@ -96,23 +131,38 @@ def check(comparison: Comparison, place: object) -> None:
 
 
 def notes(page: Page) -> Sequence[str]:
-    """Below the figures: what always naming the most frequent class would reach."""
-    majority = _data(page).majority
-    if majority is None or majority.accuracy is None:
-        return []
-    return [render(_HOME, "note.html", majority=majority)]
+    """Below the figures: what always naming the most frequent class reaches, and the metric's trivial answer."""
+    data = _data(page)
+    metric, trivial = page.comparison.metric, data.trivial
+    found = []
+    if trivial is not None and metric.name != "accuracy":
+        found.append(f"{trivial.words[0].upper()}{trivial.words[1:]} reaches {page.scale.value(trivial.value)}.")
+    if data.majority is not None and data.majority.accuracy is not None:
+        found.append(render(_HOME, "note.html", majority=data.majority, accuracy=metric.name != "accuracy"))
+    return found
 
 
 def sections(page: Page) -> Sequence[Markup]:
-    """What gets mistaken for what, and the examples that are confidently wrong."""
+    """What gets mistaken for what, how far confidence can be trusted, and the examples that are confidently wrong."""
     labels = _data(page).label_names
     examples = _examples(page, labels)
     matrices = _matrices(page, labels)
     # a model that makes no mistake needs no table of them
     wrong = [matrix for matrix in matrices if matrix["mistakes"]]
     dense = len(labels) > _ROOMY_MATRIX
+    tests = {
+        model.name: [part_from(run.test, _Test, place="the record", at=f"{run.name}.test") for run in model.runs]
+        for model in page.models
+    }
+    several = _data(page).multi_label
+    of = "labels" if several else "answers"
+    found = calibrations(page, of=of, kept={name: [test.reliability for test in each] for name, each in tests.items()})
     values = {
         "page": page,
+        "calibrations": found,
+        "unit": of,
+        "per_label": _per_label(page, labels, tests) if several else [],
+        "reliability": reliability_chart(found) if found else None,
         "labels": labels,
         "matrices": wrong,
         "flawless": words.join([matrix["title"] for matrix in matrices if not matrix["mistakes"]] or [""]),
@@ -122,6 +172,22 @@ def sections(page: Page) -> Sequence[Markup]:
         "other_examples": examples[_FIRST_EXAMPLES:],
     }
     return [render(_HOME, "section.html", **values)]
+
+
+def _per_label(
+    page: Page, labels: Sequence[str], tests: Mapping[str, Sequence[_Test]]
+) -> list[tuple[str, str, list[str]]]:
+    """Each label, the most frequent first: texts that have it, and its F1 with every model, mean over seeds."""
+    first = next(iter(tests.values()))[0].per_label
+    known = [label for label in labels if all(label in test.per_label for each in tests.values() for test in each)]
+    rows = []
+    for label in sorted(known, key=lambda name: -first[name].true)[:_MOST_LABELS]:
+        values = [
+            sum(test.per_label[label].f1 for test in tests[model.name]) / len(tests[model.name])
+            for model in page.models
+        ]
+        rows.append((label, f"{first[label].true:,}", [words.percent(value) for value in values]))
+    return rows
 
 
 def _damaged(place: object, at: str, expected: str) -> RunError:

@@ -9,9 +9,18 @@ from typing import Any
 from gatewise.training import common_settings as common
 from gatewise.training.settings import Spec, setting
 
-__all__ = ["CLASS_WEIGHTS", "DEFAULTS_WITH_PRETRAINING", "POOLINGS", "DataSpec", "ModelSpec", "PretrainingSpec"]
+__all__ = [
+    "CLASS_WEIGHTS",
+    "DEFAULTS_WITH_PRETRAINING",
+    "METRICS",
+    "POOLINGS",
+    "DataSpec",
+    "ModelSpec",
+    "PretrainingSpec",
+]
 
 CLASS_WEIGHTS = ("balanced", "none")
+METRICS = ("accuracy", "macro-f1", "auroc", "log-loss", "micro-f1", "exact-match")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400, "embeddings": "random"},
@@ -36,6 +45,11 @@ class DataSpec(Spec):
         None, "Column of the texts, or several: title,body; the column called text if not given.", reads=True
     )
     label: str | None = setting(None, "Column of the labels; the column called label if not given.", reads=True)
+    separator: str | None = setting(
+        None,
+        "What separates labels where a text may have several: | for a|b; omit it for one label a text.",
+        reads=True,
+    )
     encoding: str | None = setting(
         None, "Encoding of the file: cp1252, shift_jis, gb18030 ...; detected if not given.", reads=True
     )
@@ -44,6 +58,12 @@ class DataSpec(Spec):
         None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )
     unlabelled: str | None = setting(None, "File with further texts, one a line, for --pretrain.", is_path=True)
+    metric: str | None = setting(
+        None,
+        "Figure by which is chosen (epoch, settings) and compared: accuracy (usual), macro-f1, auroc, log-loss; with "
+        "--separator micro-f1 (usual), macro-f1, exact-match, auroc, log-loss.",
+        choices=METRICS,
+    )
     download: bool = common.download()
 
 

@@ -34,9 +34,10 @@ class TfidfLogisticRegression:
         self.inverse_regularisation = inverse_regularisation
 
     def fit(self, texts: Sequence[str], labels: npt.ArrayLike) -> TfidfLogisticRegression:
-        """Fit on texts and labels (N,), indices 0 to C-1."""
+        """Fit on texts and labels (N,), indices 0 to C-1; or (N, C) zeros and ones, then one model for each label."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
+        from sklearn.multiclass import OneVsRestClassifier
 
         pattern, longest = r"\w+|[^\w\s]", 2
         if spaceless_script(texts) is not None:
@@ -47,14 +48,16 @@ class TfidfLogisticRegression:
             ngram_range=(1, longest), sublinear_tf=True, min_df=rare, token_pattern=pattern, dtype=np.float32
         )
         features = self._vectoriser.fit_transform(texts)
-        self._model: Any = LogisticRegression(C=self.inverse_regularisation, max_iter=200)
+        linear = LogisticRegression(C=self.inverse_regularisation, max_iter=200)
+        self._model: Any = OneVsRestClassifier(linear) if np.ndim(labels) == 2 else linear
         self._model.fit(features, np.asarray(labels))
         return self
 
     @property
     def parameters(self) -> int:
         """Weights and biases of the fitted linear model."""
-        return int(self._model.coef_.size + self._model.intercept_.size)
+        models = getattr(self._model, "estimators_", [self._model])
+        return sum(int(each.coef_.size + each.intercept_.size) for each in models if hasattr(each, "coef_"))
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Probabilities (N, C)."""

@@ -12,11 +12,14 @@ import torch
 from gatewise.data import TextDataset, Vocabulary
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.classification.figures import ClassificationMetrics, classification_metrics
+from gatewise.kinds.classification.label_figures import MultiLabelMetrics, multi_label_metrics
+from gatewise.kinds.classification.label_sets import label_table
+from gatewise.kinds.classification.measures import THRESHOLD, answers_of, contributions_of, measure_of
 from gatewise.kinds.classification.network import SequenceClassifier
 from gatewise.kinds.classification.preparation import prepare_texts, starting_vectors
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
-from gatewise.kinds.classification.weighting import training_weights
+from gatewise.kinds.classification.weighting import positive_weights, training_weights
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
@@ -33,15 +36,28 @@ class TrainedClassifier(Trained):
         label_names: the classes.
         vocabulary: its words.
         model: the network, with its best weights.
+        multi_label: whether a text may have several of the classes, or none.
     """
 
     def __init__(
-        self, spec: RunSpec, label_names: Sequence[str], vocabulary: Vocabulary, model: SequenceClassifier
+        self,
+        spec: RunSpec,
+        label_names: Sequence[str],
+        vocabulary: Vocabulary,
+        model: SequenceClassifier,
+        *,
+        multi_label: bool = False,
     ) -> None:
+        self.multi_label = multi_label
         self.spec = spec
         self.label_names = tuple(label_names)
         self.vocabulary = vocabulary
         self.model = model.eval()
+
+    @property
+    def separator(self) -> str:
+        """Of the labels, where a text may have several; that of the training file, else ``|``."""
+        return self.spec.data.separator or "|"
 
     @property
     def max_tokens(self) -> int:
@@ -51,29 +67,43 @@ class TrainedClassifier(Trained):
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Probabilities of each class: (N, C), columns as ``label_names``; independent of the other texts.
 
-        Raises:
-            DataError: one string instead of several, or something that is not a string.
-        """
-        return predict_probabilities(self.model, self.vocabulary.encode(_texts(texts), self.max_tokens))
-
-    def predict(self, texts: Sequence[str]) -> list[str]:
-        """The most probable class of each text.
+        The rows sum to 1, unless a text may have several labels: then each is a probability of its own.
 
         Raises:
             DataError: one string instead of several, or something that is not a string.
         """
-        return [self.label_names[index] for index in self.predict_proba(texts).argmax(axis=1)]
+        encoded = self.vocabulary.encode(_texts(texts), self.max_tokens)
+        return predict_probabilities(self.model, encoded, multi_label=self.multi_label)
 
-    def evaluate(self, texts: Sequence[str], labels: Sequence[str | int] | npt.ArrayLike) -> ClassificationMetrics:
+    def predict(self, texts: Sequence[str]) -> list[str] | list[list[str]]:
+        """The most probable class of each text; where texts have several labels, those of a probability of 0.5 or more.
+
+        Raises:
+            DataError: one string instead of several, or something that is not a string.
+        """
+        found = self.predict_proba(texts)
+        if self.multi_label:
+            return [[self.label_names[place] for place in np.flatnonzero(row >= THRESHOLD)] for row in found]
+        return [self.label_names[index] for index in found.argmax(axis=1)]
+
+    def evaluate(
+        self, texts: Sequence[str], labels: Sequence[Any] | npt.ArrayLike
+    ) -> ClassificationMetrics | MultiLabelMetrics:
         """Measure on labelled texts.
 
         Args:
             texts: N texts.
-            labels: N class names, or N indices into ``label_names``.
+            labels: N class names, or N indices into ``label_names``; where a text may have several, N lists of names or
+                (N, C) zeros and ones.
 
         Raises:
             DataError: a label is not a class of this run, or the numbers differ.
         """
+        if self.multi_label:
+            if len(texts) != len(labels) or not len(texts):  # type: ignore[arg-type]
+                raise DataError("texts and labels do not fit", expected="as many label sets as texts, at least one")
+            table = labels if isinstance(labels, np.ndarray) else label_table(labels, self.label_names)  # type: ignore[arg-type]
+            return multi_label_metrics(self.predict_proba(texts), table, self.label_names)
         given = [label.item() if isinstance(label, np.generic) else label for label in np.asarray(labels, dtype=object)]
         if len(given) != len(texts) or not given:
             raise DataError(
@@ -102,9 +132,9 @@ class TrainedClassifier(Trained):
         return indices
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
-        """Measure on a part; contributions are 1 for each text whose class was predicted correctly."""
+        """Measure on a part; contributions are those to the data's metric, for accuracy 1 for each right text."""
         split = getattr(dataset, part)
-        return evaluation(self.predict_proba(list(split.texts)), split.labels, self.label_names)
+        return evaluation(self.predict_proba(list(split.texts)), split.labels, self.label_names, dataset.metric)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""
@@ -158,6 +188,8 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         seed=spec.training.seed,
         device=spec.training.device,
         weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
+        metric=measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label),
+        positive_weights=positive_weights(texts.train_labels, model.class_weight) if dataset.multi_label else None,
     )
     problem.notes = notes
     return problem
@@ -170,7 +202,8 @@ def open_run(run: RunFolder) -> TrainedClassifier:
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), len(vocabulary), len(label_names))
     run.load_weights_into(model)
-    return TrainedClassifier(spec, label_names, vocabulary, model)
+    several = run.content("vocabulary.json").get("multi_label") is True
+    return TrainedClassifier(spec, label_names, vocabulary, model, multi_label=several)
 
 
 def read_vocabulary(run: RunFolder) -> tuple[Vocabulary, tuple[str, ...]]:
@@ -183,8 +216,9 @@ def read_vocabulary(run: RunFolder) -> tuple[Vocabulary, tuple[str, ...]]:
     place = run.path / "vocabulary.json"
     vocabulary = Vocabulary.from_dict(record, str(place))
     names = record.get("label_names")
-    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
-        raise RunError(f"{place} is damaged", expected="label_names: a list of at least two strings")
+    least = 1 if record.get("multi_label") is True else 2
+    if not isinstance(names, list) or len(names) < least or not all(isinstance(name, str) for name in names):
+        raise RunError(f"{place} is damaged", expected=f"label_names: a list of at least {least} strings")
     return vocabulary, tuple(names)
 
 
@@ -211,16 +245,32 @@ def _network(spec: ModelSpec, vocabulary_size: int, classes: int) -> SequenceCla
 
 
 def evaluation(
-    probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], label_names: Sequence[str]
+    probabilities: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.int64],
+    label_names: Sequence[str],
+    metric: str | None = None,
 ) -> Evaluation:
-    """Figures, and per text: predicted class, its probability, and that of the true class, to four decimals."""
+    """Figures, and per text: predicted class, its probability, and that of the true class, to four decimals.
+
+    Of several labels per text: the numbers of the labels predicted.
+    """
+    several = labels.ndim == 2
+    measure = measure_of(metric, len(label_names), multi_label=several)
+    contributions = contributions_of(measure, probabilities, labels)
+    if several:
+        found = multi_label_metrics(probabilities, labels, label_names).to_dict()
+        answers = answers_of(probabilities, multi_label=True)
+        return Evaluation(
+            {**found, measure.name: measure.of(contributions)},
+            contributions,
+            {"labels": [np.flatnonzero(row).tolist() for row in answers]},
+        )
     figures: Mapping[str, Any] = classification_metrics(probabilities, labels, label_names).to_dict()
-    predicted = probabilities.argmax(axis=1)
     return Evaluation(
-        dict(figures),
-        (predicted == labels).astype(np.float64),
+        {**figures, measure.name: measure.of(contributions)},
+        contributions,
         {
-            "predicted": predicted.tolist(),
+            "predicted": probabilities.argmax(axis=1).tolist(),
             "confidence": np.round(probabilities.max(axis=1), 4).tolist(),
             "truth_probability": np.round(probabilities[np.arange(len(labels)), labels], 4).tolist(),
         },

@@ -11,9 +11,10 @@ from gatewise.data import Labels
 from gatewise.data.splits import content_key
 from gatewise.errors import DataError
 
-__all__ = ["kept_weights", "training_weights"]
+__all__ = ["kept_weights", "positive_weights", "training_weights"]
 
 Weights = npt.NDArray[np.float64]
+_MOST_POSITIVE = 100.0
 
 
 def training_weights(
@@ -26,7 +27,7 @@ def training_weights(
     with the text's own weight s and, if balanced, the number n of texts of its class (each weighted with s).
 
     Args:
-        labels: (N,) classes of the training texts.
+        labels: (N,) classes of the training texts; of (N, C) labels only the texts' own weights count here.
         classes: how many there are.
         class_weight: ``balanced``; ``none`` or None: the classes count as often as they come.
         weights: (N,) of the texts; None: all the same.
@@ -41,11 +42,34 @@ def training_weights(
     balanced = class_weight == "balanced"
     if weights is None and not balanced:
         return None
+    if labels.ndim == 2 and weights is None:
+        return None
     found: Weights = np.ones(len(labels)) if weights is None else np.array(weights, dtype=np.float64)
-    if balanced:
+    if balanced and labels.ndim == 1:
         sizes = np.bincount(labels, weights=found, minlength=classes)
         found = found / np.where(sizes > 0, sizes, 1.0)[labels]
     found /= found.mean()
+    return found
+
+
+def positive_weights(labels: Labels, class_weight: str | None = None) -> Weights | None:
+    """The factor of each label's loss where it is there: texts without it by texts with it, at most 100.
+
+    Args:
+        labels: (N, C) of the training texts.
+        class_weight: ``balanced``; ``none`` or None: 1.
+
+    Returns:
+        (C,), or None where all are 1.
+
+    Example:
+        >>> positive_weights(np.array([[1, 0], [0, 0], [1, 1], [0, 0]]), "balanced").tolist()
+        [1.0, 3.0]
+    """
+    if class_weight != "balanced":
+        return None
+    there = labels.sum(axis=0)
+    found: Weights = np.minimum((len(labels) - there) / np.maximum(there, 1), _MOST_POSITIVE)
     return found
 
 

@@ -54,7 +54,7 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
         StorageError: the forecast cannot be written.
     """
     file, out = check_predict(request), request.out
-    time, group, decimal = trained.time, _group(trained), _decimal(trained, request)
+    time, group = trained.time, _group(trained)
     table, inside = cut_ahead(_table(trained, request, file), len(trained.targets))
     ahead = [each for each in (_future(trained, request, table), inside) if each is not None]
     with warnings.catch_warnings(record=True) as said:
@@ -66,7 +66,7 @@ def predict(trained: TrainedForecaster, request: Request) -> None:
             print(f"note: {note}", file=sys.stderr)
     for warning in said:
         print(f"warning: {warning.message}", file=sys.stderr)
-    text = _as_csv(futures, trained.targets, time, group, table.form, decimal)
+    text = _as_csv(futures, trained.targets, time, group, table.form, table.decimal)
     if out is None:
         print(text, end="")
     else:

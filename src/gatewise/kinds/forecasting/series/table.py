@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gatewise.data.decimals import has_decimal_commas
 from gatewise.data.text_files import decode, read_text_file
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.forecasting.series.covariates import Covariates
@@ -40,6 +41,7 @@ class SeriesTable:
         form: how the times were written.
         covariates: the columns known for the future too, which are the last of `values`, and the constant ones.
         static: by name of the series, (S,) what is constant, encoded.
+        decimal: the decimal mark of the numbers.
     """
 
     groups: list[str]
@@ -50,6 +52,7 @@ class SeriesTable:
     form: TimeForm = field(default_factory=lambda: TimeForm("number"))
     covariates: Covariates = field(default_factory=Covariates)
     static: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    decimal: str = "."
 
 
 def column_names(words: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -80,7 +83,8 @@ def read_series_table(
         columns: the C columns with numbers, targets first.
         group: column of the series' names.
         rules: how its times are read.
-        decimal: the decimal mark of numbers; with a comma, points between digits separate thousands.
+        decimal: the decimal mark of numbers; with a comma, points between digits separate thousands. A column of
+            which no number can be read otherwise has commas by itself, with a note.
 
     Raises:
         DataError: the file, a column, a time or a number cannot be used; the message names the line and the fix.
@@ -249,13 +253,17 @@ def check_columns(
         )
     if len(frame) == 0:
         raise DataError(f"{name} has a header but no rows", fix="name a file that has records")
-    read = [numbers_of(frame[column], places, column, decimal) for column in columns]
+    commas = [column for column in columns if decimal == "." and _has_commas(frame[column])]
+    marks = {column: "," if column in commas else decimal for column in columns}
+    read = [numbers_of(frame[column], places, column, marks[column]) for column in columns]
     values = np.column_stack(read) if read else np.zeros((len(frame), 0))
+    notes = [f"numbers with a decimal comma in {', '.join(commas)}"] if commas else []
     groups = [""] * len(frame) if group is None else _groups(frame[group], places, group)
+    mark = next(iter(marks.values()), decimal)
     if time is None:
-        return SeriesTable(groups, None, values, places, [])
+        return SeriesTable(groups, None, values, places, notes, decimal=mark)
     found: TimeColumn = read_times(frame[time].tolist(), places, time, rules, groups)
-    return SeriesTable(groups, found.times, values, places, found.notes, found.form)
+    return SeriesTable(groups, found.times, values, places, [*notes, *found.notes], found.form, decimal=mark)
 
 
 def _groups(column: pd.Series[Any], places: list[str], name: str) -> list[str]:
@@ -263,6 +271,17 @@ def _groups(column: pd.Series[Any], places: list[str], name: str) -> list[str]:
     if blank.any():
         raise DataError(f"{places[int(blank.to_numpy().argmax())]}: the group in the column {name!r} is missing")
     return [str(value).strip() for value in column]
+
+
+def _has_commas(column: pd.Series[Any]) -> bool:
+    """Whether a column of strings surely has decimal commas; see `gatewise.data.decimals`."""
+    if column.dtype.kind in "fiu":
+        return False
+    return has_decimal_commas(column[~_blank(column)])
+
+
+def _blank(column: pd.Series[Any]) -> pd.Series[bool]:
+    return column.isna() | column.map(lambda value: isinstance(value, str) and value.strip().lower() in _MISSING)
 
 
 def _mark_fix(written: str, decimal: str) -> str:
@@ -283,7 +302,7 @@ def numbers_of(column: pd.Series[Any], places: list[str], name: str, decimal: st
     if column.dtype.kind in "fiu":
         found = column.to_numpy(dtype=np.float64)
     else:
-        blank = column.isna() | column.map(lambda value: isinstance(value, str) and value.strip().lower() in _MISSING)
+        blank = _blank(column)
         text = column.map(lambda value: isinstance(value, bool)) & ~blank
         plain = column.map(_pointed) if decimal == "," else column
         read = pd.to_numeric(plain.where(~blank, None), errors="coerce")

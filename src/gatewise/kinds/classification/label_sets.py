@@ -1,0 +1,155 @@
+"""Texts with several labels, or none: reading label sets, splitting them, and noticing files that hold them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from gatewise.data.records import Labels, Split
+from gatewise.data.splits import distinct_rows, hold_out
+from gatewise.errors import DataError, did_you_mean
+
+__all__ = ["check_separator", "distinct_sets", "label_table", "looks_multi_label", "parse_labels", "split_sets"]
+
+LabelSet = tuple[str, ...]
+_SIGNS = ("|", ";", ",", "/", "+", "&")
+_LEAST_SHARE = 0.02
+
+
+def check_separator(separator: str) -> str:
+    """Refuse a separator that separates nothing.
+
+    Raises:
+        DataError: it is empty or white space.
+    """
+    if not separator.strip():
+        raise DataError("the separator of labels is blank", expected="a sign such as |", got=repr(separator))
+    return separator
+
+
+def parse_labels(written: str, separator: str) -> LabelSet:
+    """The labels of a text, sorted, each once; none of a blank one.
+
+    Example:
+        >>> parse_labels("b| a|b", "|"), parse_labels("", "|")
+        (('a', 'b'), ())
+    """
+    return tuple(sorted({part.strip() for part in written.split(separator) if part.strip()}))
+
+
+def label_table(
+    sets: Sequence[LabelSet], names: Sequence[str], places: Iterable[str] | None = None, *, known_by: str = "the data"
+) -> Labels:
+    """Label sets as (N, C) zeros and ones.
+
+    Args:
+        sets: of N texts.
+        names: the C labels.
+        places: where each set stands, for messages.
+        known_by: what has the names, for messages.
+
+    Raises:
+        DataError: a label that is not among the names.
+
+    Example:
+        >>> label_table([("a", "c"), ()], ["a", "b", "c"]).tolist()
+        [[1, 0, 1], [0, 0, 0]]
+    """
+    place_of = {name: index for index, name in enumerate(names)}
+    found = np.zeros((len(sets), len(names)), dtype=np.int64)
+    where = list(places) if places is not None else [f"text {number}" for number in range(len(sets))]
+    for row, labels in enumerate(sets):
+        for label in labels:
+            if label not in place_of:
+                raise DataError(
+                    f"{where[row]}: the label {label!r} is not in {known_by}",
+                    expected=", ".join(names),
+                    fix=did_you_mean(label, names),
+                )
+            found[row, place_of[label]] = 1
+    return found
+
+
+def distinct_sets(texts: Sequence[str], labels: Labels) -> tuple[list[int], list[str]]:
+    """Keep each text once, with the label set that it has most often: (rows that are kept, notes).
+
+    Example:
+        >>> distinct_sets(["a", "b", "a"], np.array([[1, 0], [0, 0], [1, 0]]))
+        ([0, 1], ['1 repeated text was dropped'])
+    """
+    _, numbers = np.unique(labels, axis=0, return_inverse=True)
+    numbers = numbers.reshape(-1).astype(np.int64)
+    rows, chosen, notes = distinct_rows(texts, numbers)
+    first: dict[tuple[str, int], int] = {}
+    for row, number in enumerate(numbers.tolist()):
+        first.setdefault((" ".join(texts[row].split()), number), row)
+    kept = [first[" ".join(texts[row].split()), number] for row, number in zip(rows, chosen.tolist(), strict=True)]
+    return kept, [note.replace("several labels", "several label sets") for note in notes]
+
+
+def split_sets(whole: Split, names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
+    """Split by content, stratified by the rarest label of each text (as `hold_out` does by class).
+
+    Args:
+        whole: distinct texts; labels (N, C).
+        names: the labels.
+        place: the file, for messages.
+        with_test: whether a test part is wanted too.
+
+    Returns:
+        [train, validation, test]
+
+    Raises:
+        DataError: a label comes with fewer texts than there are parts, or there are too few texts.
+    """
+    needed = 3 if with_test else 2
+    counts = whole.labels.sum(axis=0)
+    for name, count in zip(names, counts.tolist(), strict=True):
+        if count < needed:
+            raise DataError(
+                f"the label {name!r} has {count:,} text{'' if count == 1 else 's'} in {place}",
+                expected=f"at least {needed} different ones, to train on and to test with",
+                fix="add texts with this label, or delete it",
+            )
+    weight = np.where(whole.labels > 0, counts[None], counts.max() + 1)
+    strata = np.where(whole.labels.any(axis=1), weight.argmin(axis=1), len(names)).astype(np.int64)
+    sizes = np.bincount(strata, minlength=len(names) + 1)
+    small = (sizes > 0) & (sizes < needed)
+    if small.any():  # such texts join the largest stratum
+        strata[small[strata]] = int(sizes.argmax())
+    used, numbers = np.unique(strata, return_inverse=True)
+    grouped = Split(whole.texts, numbers.astype(np.int64))
+    parts = hold_out(grouped, [str(each) for each in used], place, with_test=with_test)
+    row_of = {text: row for row, text in enumerate(whole.texts)}
+    found = []
+    for part in parts:
+        chosen = [row_of[text] for text in part.texts]
+        found.append(Split(part.texts, whole.labels[np.array(chosen, dtype=np.int64)]))
+    return found
+
+
+def looks_multi_label(labels: Sequence[str]) -> tuple[str, int] | None:
+    """The separator of labels that look like several per text, and how many do; None: they do not.
+
+    So they look where one sign stands in at least 2 % of them, at least twice, and every label that it separates is
+    shared: there are fewer different parts than different labels.
+
+    Example:
+        >>> looks_multi_label(["a", "b|a", "b", "a|c", "c"])
+        ('|', 2)
+        >>> looks_multi_label(["Poland, south", "France", "Poland, south"]) is None
+        True
+    """
+    different = Counter(labels)
+    for sign in _SIGNS:
+        joined = {label: count for label, count in different.items() if sign in label.strip(sign)}
+        many = sum(joined.values())
+        if len(joined) < 2 or many < _LEAST_SHARE * len(labels):
+            continue
+        parts = Counter(part for label in different for part in parse_labels(label, sign))
+        shared = all(parts[part] > 1 for label in joined for part in parse_labels(label, sign))
+        if shared and len(parts) < len(different):
+            return sign, many
+    return None

@@ -1,0 +1,164 @@
+"""The figures by which classifiers are chosen and compared, what texts contribute to each, and its trivial answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import OptionError
+from gatewise.statistics import Auroc, MacroF1, Mean, Measure, MicroF1, auroc_contributions, f1_contributions
+
+if TYPE_CHECKING:
+    from gatewise.data.records import TextDataset
+
+__all__ = ["ACCURACY", "THRESHOLD", "answers_of", "contributions_of", "measure_of", "memberships", "trivial_answer"]
+
+Array = npt.NDArray[np.float64]
+THRESHOLD = 0.5
+"""A text of several labels gets those whose probability is at least this."""
+
+ACCURACY = Mean(
+    "accuracy",
+    "accuracy",
+    higher_is_better=True,
+    percent=True,
+    contribution="1 if the predicted class is right, else 0",
+)
+EXACT_MATCH = Mean(
+    "exact_match",
+    "exact match",
+    higher_is_better=True,
+    percent=True,
+    contribution="1 if all labels of a text are right, else 0",
+)
+LOG_LOSS = Mean("log_loss", "log loss", higher_is_better=False, contribution="-ln p(true class), in nats")
+_LABELS_LOG_LOSS = Mean(
+    "log_loss", "log loss", higher_is_better=False, contribution="mean of the labels' -ln p(what is true), in nats"
+)
+
+_OF_CLASSES: Mapping[str, Callable[[int], Measure]] = {
+    "accuracy": lambda classes: ACCURACY,
+    "macro-f1": lambda classes: MacroF1(classes=classes),
+    "auroc": lambda classes: Auroc(classes=1 if classes == 2 else classes),
+    "log-loss": lambda classes: LOG_LOSS,
+}
+_OF_LABELS: Mapping[str, Callable[[int], Measure]] = {
+    "micro-f1": lambda labels: MicroF1(),
+    "macro-f1": lambda labels: MacroF1(classes=labels),
+    "exact-match": lambda labels: EXACT_MATCH,
+    "auroc": lambda labels: Auroc(classes=labels),
+    "log-loss": lambda labels: _LABELS_LOG_LOSS,
+}
+
+
+def measure_of(metric: str | None, classes: int, *, multi_label: bool = False) -> Measure:
+    """The measure of a name.
+
+    Args:
+        metric: as ``--metric`` has it; None: accuracy, with several labels per text micro-F1.
+        classes: how many classes or labels there are.
+        multi_label: whether a text may have several labels, or none.
+
+    Raises:
+        OptionError: the metric does not go with this kind of labels.
+
+    Example:
+        >>> measure_of("macro-f1", 3).numbers, measure_of(None, 3).name
+        (6, 'accuracy')
+        >>> measure_of("exact-match", 3)
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: the metric 'exact-match' is for texts with several labels; expected: accuracy, ...
+    """
+    known, others = (_OF_LABELS, "one label") if multi_label else (_OF_CLASSES, "several labels")
+    name = metric or next(iter(known))
+    if name not in known:
+        raise OptionError(
+            f"the metric {name!r} is for texts with {others}",
+            expected=", ".join(known),
+            fix="omit --metric, or choose one of these",
+        )
+    return known[name](classes)
+
+
+def memberships(labels: npt.ArrayLike, classes: int) -> Array:
+    """Labels as a table: (N,) classes or (N, C) labels give (N, C) zeros and ones.
+
+    Example:
+        >>> memberships([1, 0], 2).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    given = np.asarray(labels)
+    return np.asarray(given, dtype=np.float64) if given.ndim == 2 else np.eye(classes)[given]
+
+
+def answers_of(chances: Array, *, multi_label: bool) -> Array:
+    """What is predicted, (N, C): the most probable class, or every label from `THRESHOLD` on."""
+    if multi_label:
+        return (chances >= THRESHOLD).astype(np.float64)
+    return memberships(chances.argmax(axis=1), chances.shape[1])
+
+
+def contributions_of(measure: Measure, chances: Array, labels: npt.ArrayLike) -> Array:
+    """What each text contributes to a measure: (N,), or (N, K).
+
+    Args:
+        measure: one of `measure_of`.
+        chances: (N, C) probabilities.
+        labels: (N,) true classes, or (N, C) true labels.
+
+    Example:
+        >>> contributions_of(ACCURACY, np.array([[0.9, 0.1], [0.4, 0.6]]), [0, 0]).tolist()
+        [1.0, 0.0]
+    """
+    several = np.ndim(labels) == 2
+    truth = memberships(labels, chances.shape[1])
+    if measure.name == "auroc":
+        columns = slice(1, 2) if not several and chances.shape[1] == 2 else slice(None)
+        return auroc_contributions(chances[:, columns], truth[:, columns])
+    if measure.name == "log_loss":
+        least = np.finfo(np.float32).tiny
+        if not several:
+            found: Array = -np.log(np.maximum(chances[np.arange(len(truth)), np.asarray(labels)], least))
+        else:
+            found = -np.log(np.maximum(np.where(truth > 0, chances, 1 - chances), least)).mean(axis=1)
+        return found
+    answers = answers_of(chances, multi_label=several)
+    if measure.name == "macro_f1":
+        return f1_contributions(truth, answers)
+    if measure.name == "micro_f1":
+        return np.stack([truth.sum(axis=1), answers.sum(axis=1), (truth * answers).sum(axis=1)], axis=1)
+    right: Array = (truth == answers).all(axis=1).astype(np.float64)
+    return right
+
+
+def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] | None:
+    """What knowing nothing of a text reaches, in words that complete "better than ...", and its figure.
+
+    Always the most frequent class or label of the training part; for a ranking the same score for all; for a
+    probability the shares of the training part.
+    """
+    if not len(dataset.test.labels):
+        return None
+    names, tested = dataset.label_names, len(dataset.test.labels)
+    several = dataset.train.labels.ndim == 2
+    shares = memberships(dataset.train.labels, len(names)).mean(axis=0)
+    if measure.name in ("auroc", "log_loss"):
+        said = "the labels'" if several else "the classes'"
+        words = "giving all texts the same score" if measure.name == "auroc" else f"always predicting {said} shares"
+        chances = np.tile(shares, (tested, 1))
+    else:
+        frequent = int(shares.argmax())
+        none = several and measure.name == "exact_match" and _usual_set(dataset) is None
+        words = "always predicting no label" if none else f"always predicting '{names[frequent]}'"
+        chances = np.tile(np.zeros(len(names)) if none else np.eye(len(names))[frequent], (tested, 1))
+    return words, measure.of(contributions_of(measure, chances, dataset.test.labels))
+
+
+def _usual_set(dataset: TextDataset) -> int | None:
+    """The label that alone is the most frequent label set of the training part; None: no label at all is more so."""
+    sizes = dataset.train.labels.sum(axis=1)
+    alone = dataset.train.labels[sizes == 1].sum(axis=0)
+    return None if (sizes == 0).sum() >= alone.max(initial=0) else int(alone.argmax())

@@ -1,0 +1,148 @@
+"""Texts with several labels: reading, splitting, training, answering."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from gatewise import TextClassifier
+from gatewise.cli.app import app
+from gatewise.data.records import Split
+from gatewise.errors import DataError
+from gatewise.kinds.classification.label_sets import label_table, looks_multi_label, parse_labels, split_sets
+from gatewise.kinds.classification.loading import load_text
+from gatewise.kinds.classification.weighting import positive_weights
+from gatewise.reports import read_comparison
+from gatewise.reports.page import render_page
+
+WORDS = {"sport": ("match", "goal"), "money": ("bank", "share"), "art": ("stage", "song")}
+SMALL = ["--hidden", "8", "--embedding-size", "8", "--epochs", "12", "--batch-size", "8", "--lr", "0.03", "--patience"]
+SMALL += ["12", "--threads", "1"]
+
+
+def texts_with_labels(count=90, seed=0):
+    chance = random.Random(seed)
+    rows = []
+    for number in range(count):
+        labels = [label for label in WORDS if chance.random() < 0.4]
+        words = [chance.choice(WORDS[label]) for label in labels]
+        rows.append((f"the {' and '.join(words) or 'rain'} number {number}", labels))
+    return rows
+
+
+def write(path: Path, rows, sign="|") -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows((text, sign.join(labels)) for text, labels in rows)
+    return path
+
+
+def test_label_sets_are_read(tmp_path):
+    data = load_text(write(tmp_path / "a.csv", texts_with_labels()), separator="|")
+    assert data.multi_label and data.label_names == ("art", "money", "sport")
+    assert data.train.labels.shape == (len(data.train.texts), 3)
+    written = dict(texts_with_labels())
+    for part in (data.train, data.validation, data.test):
+        for text, row in zip(part.texts, part.labels, strict=True):
+            assert sorted(written[text]) == [data.label_names[place] for place in np.flatnonzero(row)]
+        assert (part.labels.sum(axis=0) > 0).all()
+    assert not set(data.train.texts) & set(data.test.texts)
+    assert sum(data.sizes.values()) == 90
+
+
+def test_json_lists_and_a_test_file(tmp_path):
+    rows = texts_with_labels()
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "label": labels}) + "\n" for text, labels in rows))
+    test = write(tmp_path / "b.csv", rows[:10], "|")
+    data = load_text(path, separator="|", test=test)
+    assert data.sizes["test"] == 10 and not set(data.train.texts) & set(data.test.texts)
+    write(tmp_path / "b.csv", [("x y", ["sprot"])])
+    with pytest.raises(DataError, match=r"b.csv, line 2: the label 'sprot'.*did you mean 'sport'"):
+        load_text(path, separator="|", test=test)
+
+
+def test_one_label_per_text_that_looks_like_several_is_said(tmp_path):
+    rows = [(f"{text} {number}", labels or ["none"]) for number in range(4) for text, labels in texts_with_labels(40)]
+    assert any("add --separator '|'" in note for note in load_text(write(tmp_path / "a.csv", rows)).notes)
+    with pytest.raises(DataError, match=r"--separator '\|'"):
+        load_text(write(tmp_path / "b.csv", [*rows, ("once only", ["art", "none"])]))
+    assert looks_multi_label(["good", "bad, really", "bad, really", "good"]) is None
+    assert looks_multi_label(["C++", "C", "C++"]) is None
+
+
+def test_rare_labels_reach_every_part_or_are_refused():
+    labels = label_table([("often",)] * 50 + [("often", "rare")] * 3, ["often", "rare"])
+    whole = Split(tuple(f"text {n}" for n in range(53)), labels)
+    parts = split_sets(whole, ["often", "rare"], "a.csv", with_test=True)
+    assert [int(part.labels[:, 1].sum()) for part in parts] == [1, 1, 1]
+    with pytest.raises(DataError, match="the label 'rare' has 2 texts"):
+        split_sets(Split(whole.texts[:52], labels[:52]), ["often", "rare"], "a.csv", with_test=True)
+
+
+def test_balanced_labels():
+    table = np.zeros((1000, 2), dtype=np.int64)
+    table[:500, 0], table[0, 1] = 1, 1
+    assert positive_weights(table, "balanced").tolist() == [1.0, 100.0]
+    assert positive_weights(table, "none") is None
+
+
+def run(*words):
+    result = CliRunner().invoke(app, list(map(str, words)))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_compare_predict_and_evaluate(tmp_path):
+    """The whole way: both models are above the trivial answer, the report has its parts, answers keep their order."""
+    path = write(tmp_path / "a.csv", texts_with_labels(150))
+    out = tmp_path / "out"
+    run("compare", path, "--separator", "|", "--cells", "gru", "--no-cost", "--out", out, *SMALL)
+    record = read_comparison(out)
+    assert record.metric.name == "micro_f1" and record.data.details["multi_label"] is True
+    for model in record.models:
+        assert model.figure.estimate > record.data.details["trivial"]["value"]
+        assert {"macro_f1", "exact_match", "expected_calibration_error", "brier_score"} <= set(model.figures)
+    page = render_page(record)
+    assert "Label by label" in page and "How far confidence can be trusted" in page
+    gru = next(model for model in record.models if not model.is_baseline)
+    folder = out / gru.runs[0].folder
+    answers = tmp_path / "answers.csv"
+    run("predict", folder, "--file", path, "--out", answers)
+    with answers.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["text"] for row in rows] == [text for text, _ in texts_with_labels(150)]
+    for row in rows:
+        chosen = [part for part in row["predicted"].split("|") if part]
+        shares = [float(part) for part in row["probabilities"].split("|") if part]
+        assert len(chosen) == len(shares) and all(share >= 0.5 for share in shares)
+    found = json.loads(run("evaluate", folder, path, "--json"))
+    right = np.mean([set(row["predicted"].split("|")) == set(row["label"].split("|")) for row in rows])
+    assert found["exact_match"] == pytest.approx(right)
+    assert "expected calibration error" in run("evaluate", folder, path)
+    first = json.loads(run("predict", folder, "the goal", "--json").splitlines()[0])
+    assert set(first["probabilities"]) == set(WORDS) and isinstance(first["labels"], list)
+
+
+def test_the_classifier_takes_lists(tmp_path):
+    texts, labels = zip(*texts_with_labels(80), strict=True)
+    model = TextClassifier(hidden_size=8, embedding_size=8, epochs=10, patience=10, batch_size=8, learning_rate=0.05)
+    model.set_params(metric="macro-f1")
+    model.fit(texts, labels)
+    assert model.predict_proba(texts[:4]).shape == (4, 3)
+    assert model.score(texts, labels) > 0.8
+    answers = model.predict(texts)
+    assert TextClassifier.load(model.save(tmp_path / "run")).predict(texts) == answers
+    with pytest.raises(DataError, match="labels of text 1 are not a list"):
+        model.fit(list(texts), [["a"], "b", *labels[2:]])
+
+
+def test_parsing():
+    assert parse_labels(" a |b||a", "|") == ("a", "b")
