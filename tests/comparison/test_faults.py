@@ -166,8 +166,10 @@ def test_a_trial_that_always_kills_its_worker_has_failed(reviews: Path, tmp_path
 def test_failed_trials_are_told_with_the_reason(reviews: Path, tmp_path: Path) -> None:
     events: list[ComparisonEvent] = []
     study = compare(reviews, tmp_path / "out", cells=["steady", "greedy"], on_event=events.append)
-    assert [(entry.name, entry.error) for entry in study.record.failed] == [("greedy-seed0", "out of memory")]
-    assert [event.error for event in events if isinstance(event, TrialDone)][-1] == "out of memory"
+    (failed,) = study.record.failed
+    assert failed.name == "greedy-seed0" and "the memory does not suffice in epoch 1, step 1" in failed.error
+    assert failed.error.startswith("the memory") and "--batch-size" in failed.error
+    assert [event.error for event in events if isinstance(event, TrialDone)][-1] == failed.error
     events.clear()
     compare(reviews, tmp_path / "out", cells=["steady", "greedy"], on_event=events.append)
     assert finished_trials(events, reused=False) == ["greedy-seed0"]
@@ -187,7 +189,9 @@ def test_a_diverging_trial_loses_to_the_others(reviews: Path, tmp_path: Path) ->
 
 
 def test_nothing_trained_is_an_error(reviews: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="not one network could be trained; greedy-seed0: out of memory"):
+    with pytest.raises(
+        TrainingError, match="not one network could be trained; greedy-seed0: the memory does not suffice"
+    ):
         compare(reviews, tmp_path / "out", cells=["greedy"])
 
 

@@ -15,6 +15,7 @@ from gatewise.training import load_run, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.registry import kind_of
 from gatewise.training.run_folder import RunFolder
+from run_folders import without_checksums
 
 SETTINGS: dict[str, Any] = {
     "time": "day",
@@ -121,6 +122,7 @@ def test_a_damaged_scaler_is_refused(tmp_path: Path) -> None:
     run(tmp_path / "a.csv", tmp_path / "run")
     place = tmp_path / "run" / "scaler.json"
     place.write_text(place.read_text().replace('"mean"', '"meen"'))
+    without_checksums(tmp_path / "run")
     with pytest.raises(RunError, match=r"scaler\.json is damaged"):
         load_run(tmp_path / "run")
 

@@ -14,6 +14,7 @@ from gatewise.cli import main
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.kinds.forecasting.series.loading import load_series
 from gatewise.training.registry import kind_of
+from run_folders import without_checksums
 
 SMALL = {"horizon": 3, "lookback": 6, "hidden_size": 4, "epochs": 1, "threads": 1, "batch_size": 16}
 FLAGS = ["--target", "y", "--horizon", "3", "--lookback", "6", "--hidden", "4", "--epochs", "1", "--threads", "1"]
@@ -229,6 +230,7 @@ def test_a_damaged_last_time_is_refused(tmp_path: Path) -> None:
     run = Forecaster(**SMALL).fit(frame()).save(tmp_path / "run")
     text = (run / "scaler.json").read_text()
     (run / "scaler.json").write_text(text.replace('"2026-03-21', '"soon-2026-03-21'))
+    without_checksums(run)
     with pytest.raises(GatewiseError, match=r"scaler\.json is damaged"):
         load_run(run)
 

@@ -93,9 +93,11 @@ def test_another_name_of_a_known_set(tmp_path: Path, monkeypatch: pytest.MonkeyP
         load_series("ett", cache=tmp_path)
     monkeypatch.chdir(tmp_path)
     write(tmp_path, ROWS).rename("ett")
-    assert known_columns("ett", None, "OT", None) == (None, "OT", None)
-    with pytest.raises(OptionError, match=r"not clear which kind of problem ett is for"):
-        task_of("ett")
+    assert known_columns("ett", None, "OT", None) == ("date", "OT", None)
+    assert task_of("ett") == "forecasting"
+    assert known_columns("./ett", None, "OT", None) == (None, "OT", None)
+    with pytest.raises(OptionError, match=r"not clear which kind of problem \./ett is for"):
+        task_of("./ett")
 
 
 def test_damaged_known_file_is_refused(tmp_path: Path) -> None:

@@ -88,8 +88,9 @@ def train_command(spec: RunSpec, folder: Path) -> str:
     """The command that trains one network into a folder.
 
     Example:
-        >>> from gatewise.kinds.classification import DataSpec, ModelSpec
-        >>> train_command(RunSpec(DataSpec(), ModelSpec(cell="lstm", bidirectional=True)), Path("my run"))
+        >>> from gatewise.training.assembly import make_spec
+        >>> spec = make_spec("classification", "imdb", {"cell": "lstm", "bidirectional": True})
+        >>> train_command(spec, Path("my run"))
         "gatewise train imdb --cell lstm --bidirectional --out 'my run'"
     """
     words = ["gatewise", "train", spec.data.data, "--cell", spec.model.cell]

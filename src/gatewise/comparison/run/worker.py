@@ -18,7 +18,7 @@ from gatewise.comparison.run.cache import save_measurement, saved_measurement
 from gatewise.comparison.run.events import TrialStatus
 from gatewise.comparison.run.locking import hold_run
 from gatewise.comparison.run.trials import Trial
-from gatewise.errors import DataError, RunError, StorageError, TrainingError
+from gatewise.errors import DataError, GatewiseError, RunError, StorageError, TrainingError
 from gatewise.record import Failure, Kernel, Run, plain, run_from
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
 from gatewise.training.registry import import_modules
@@ -105,7 +105,8 @@ def failed_entry(trial: Trial, error: BaseException | str) -> Failure:
         words = "out of memory" if isinstance(error, MemoryError) else str(error)
     return Failure(
         **_named(trial),
-        error=words if kind in ("killed", "DivergenceError", "MemoryError") else f"{kind}: {words}",
+        # the project's own errors say what is wrong, others need their name
+        error=words if isinstance(error, str | GatewiseError | MemoryError) else f"{kind}: {words}",
         error_kind=kind,
     )
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from gatewise.kernels.fused.selection import chosen_library
+from gatewise.kernels.fused.library import chosen_library
 
 __all__ = ["constant_library"]
 
@@ -20,7 +20,7 @@ def _library() -> tuple[str | None, str]:
 
 
 def constant_library() -> tuple[str | None, str]:
-    """As `gatewise.kernels.fused.selection.chosen_library`, computed once per graph.
+    """As `gatewise.kernels.fused.library.chosen_library`, computed once per graph.
 
     Example:
         >>> constant_library() == chosen_library()

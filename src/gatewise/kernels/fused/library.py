@@ -25,6 +25,7 @@ from gatewise.kernels.building import OUTPUT, Variant, source_key, sources, vari
 __all__ = [
     "Library",
     "available_variants",
+    "chosen_library",
     "cpu_features",
     "explain",
     "load",
@@ -270,3 +271,17 @@ def explain() -> dict[str, str]:
         True
     """
     return {variant.name: _find(variant.name)[1] for variant in variants_here()}
+
+
+def chosen_library() -> tuple[str | None, str]:
+    """The chosen library's implementation name, or None, and why.
+
+    Example:
+        >>> isinstance(chosen_library()[1], str)
+        True
+    """
+    found, reason = load()
+    if found is None:
+        warn_once_if_missing()
+        return None, reason
+    return found.implementation, reason

@@ -7,6 +7,7 @@ import torch
 from gatewise.kernels import dispatch
 from gatewise.kernels.dispatch import Choice, Request
 from gatewise.kernels.fused import checks, library
+from gatewise.kernels.fused.library import chosen_library
 
 __all__ = ["chosen_library", "offer", "supports"]
 
@@ -21,20 +22,6 @@ def supports(request: Request) -> tuple[bool, str]:
     if torch._C._are_functorch_transforms_active():
         return False, "torch.func transforms need plain operations"
     return checks.supports(request)
-
-
-def chosen_library() -> tuple[str | None, str]:
-    """The chosen library's implementation name, or None, and why.
-
-    Example:
-        >>> isinstance(chosen_library()[1], str)
-        True
-    """
-    found, reason = library.load()
-    if found is None:
-        library.warn_once_if_missing()
-        return None, reason
-    return found.implementation, reason
 
 
 def offer(request: Request) -> tuple[Choice | None, str]:
