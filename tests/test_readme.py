@@ -19,6 +19,7 @@ def test_there_is_something_to_check():
     assert len(PYTHON) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_python_block_runs(number, tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

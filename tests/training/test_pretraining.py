@@ -103,7 +103,7 @@ def test_ctrl_c_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps)
 @pytest.mark.parametrize("steps", [STEPS + 4, pytest.param(2 * STEPS + 4, marks=pytest.mark.slow)])
 def test_killed_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps):
     code = (
-        f"import os, signal, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import os, signal, sys; sys.path[:0] = {[str(place) for place in Path(__file__).parents[:2]]!r}\n"
         "from pathlib import Path\n"
         "from test_pretraining import *\n"
         "from gatewise.training import loop\n"

@@ -209,6 +209,7 @@ def test_without_them_nothing_changes(tmp_path: Path) -> None:
     assert scaled.past(plain.windows("test"), np.arange(2)).shape == (6, 2, 1)
 
 
+@pytest.mark.slow
 def test_a_known_column_helps() -> None:
     frame = shops(200, 20)
     options = {**SMALL, "target": "sales", "group": "shop", "time": "day", "hidden_size": 8, "epochs": 30, "lr": 0.01}
