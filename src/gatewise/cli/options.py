@@ -148,10 +148,13 @@ def _parameters(*, several: bool) -> list[inspect.Parameter]:
     """A flag for each setting that any kind has, those of the first kind first."""
     taken = {"data", "cell"}
     found = []
+    settings = {part: _settings(part) for part in PARTS}
     for part in PARTS:
-        for name, entries in _settings(part).items():
+        for name in settings[part]:
             if name not in taken:
                 taken.add(name)
+                # a setting of the data in one kind may be one of the network in another
+                entries = [entry for each in PARTS for entry in settings[each].get(name, ())]
                 found.append(_parameter(name, entries, part, several=several))
     return found
 

@@ -55,11 +55,12 @@ def embedding_size(default: int = 128) -> Any:
     return setting(default, "Numbers per word or token.", minimum=1)
 
 
-def embeddings() -> Any:
+def embeddings(default: str) -> Any:
     """What an embedding starts from."""
     return setting(
-        "cooccurrence",
-        "What the words' vectors start from: cooccurrence (in the training texts), random, or a file of vectors.",
+        default,
+        "What word vectors start from: random, a text file (GloVe, word2vec), or, of a classifier, cooccurrence "
+        "(how often words stand near each other in the training part).",
         is_path=True,
         earlier="random",
     )

@@ -84,7 +84,7 @@ class ModelSpec(Spec):
     cell: str = common.cell()
     hidden_size: int = common.hidden_size()
     embedding_size: int = common.embedding_size()
-    embeddings: str = common.embeddings()
+    embeddings: str = common.embeddings("cooccurrence")
     num_layers: int = common.num_layers()
     bidirectional: bool = common.bidirectional()
     pooling: str = setting(

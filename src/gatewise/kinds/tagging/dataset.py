@@ -222,7 +222,7 @@ def tagging_dataset(
             digest.update("\0".join(sentence.words).encode("utf-8", "surrogatepass") + b"\1" + tags_of.tobytes())
         digest.update(b"\2")
     vectors = None
-    if data.embeddings is not None:
+    if data.embeddings is not None and data.embeddings != "random":
         vectors = read_vectors(Path(data.embeddings).expanduser(), vocabulary.words, normalise)
         said.append(vectors.note)
         digest.update(vectors.numbers.tobytes() + vectors.vectors.tobytes())

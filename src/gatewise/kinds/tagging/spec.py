@@ -53,9 +53,7 @@ class TaggingDataSpec(Spec):
     examples: int | None = setting(
         None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )
-    embeddings: str | None = setting(
-        None, "Text file of word vectors (GloVe, word2vec) that initialise the word embedding.", is_path=True
-    )
+    embeddings: str | None = common.embeddings("random")
 
 
 @dataclass(frozen=True)
