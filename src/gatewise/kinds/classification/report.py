@@ -22,6 +22,7 @@ _WIDEST_MATRIX = 12
 _ROOMY_MATRIX = 4
 _FIRST_MATRICES = 3
 _MOST_LABELS = 60
+_CALIBRATION_HEADS = ("expected calibration error", "Brier score", "log loss")
 _FIRST_EXAMPLES = 5
 _HOME = Path(__file__).parent
 
@@ -162,6 +163,9 @@ def sections(page: Page) -> Sequence[Markup]:
         "calibrations": found,
         "unit": of,
         "per_label": _per_label(page, labels, tests) if several else [],
+        "label_heads": [("texts", False), *((page.titles[model.name], False) for model in page.models)],
+        "figure_heads": [(head, False) for head in _CALIBRATION_HEADS],
+        "figure_rows": [(each.name, each.figures) for each in found],
         "reliability": reliability_chart(found) if found else None,
         "labels": labels,
         "matrices": wrong,
@@ -176,8 +180,8 @@ def sections(page: Page) -> Sequence[Markup]:
 
 def _per_label(
     page: Page, labels: Sequence[str], tests: Mapping[str, Sequence[_Test]]
-) -> list[tuple[str, str, list[str]]]:
-    """Each label, the most frequent first: texts that have it, and its F1 with every model, mean over seeds."""
+) -> list[tuple[str, list[str]]]:
+    """Each label, the most frequent first: texts that have it, then its F1 with every model, mean over seeds."""
     first = next(iter(tests.values()))[0].per_label
     known = [label for label in labels if all(label in test.per_label for each in tests.values() for test in each)]
     rows = []
@@ -186,7 +190,7 @@ def _per_label(
             sum(test.per_label[label].f1 for test in tests[model.name]) / len(tests[model.name])
             for model in page.models
         ]
-        rows.append((label, f"{first[label].true:,}", [words.percent(value) for value in values]))
+        rows.append((label, [f"{first[label].true:,}", *(words.percent(value) for value in values)]))
     return rows
 
 
