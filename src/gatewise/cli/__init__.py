@@ -1,5 +1,8 @@
 """The command line: one file per command, no logic of its own."""
 
-from gatewise.cli.app import main
+from gatewise.cli.collection import collection_paused
+
+with collection_paused():
+    from gatewise.cli.app import main
 
 __all__ = ["main"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
 
+from gatewise.cli.collection import collection_paused
 from gatewise.errors import OptionError
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ def opened(command: str, request: Request, imports: Iterable[str] = ()) -> tuple
         if name not in known:
             raise _unfitting(name, kind.name)
     kind.check_request(command, spec, request)
-    return kind.open(run), request
+    if "torch" in sys.modules:
+        return kind.open(run), request
+    with collection_paused():
+        return kind.open(run), request
 
 
 def _settings(command: str, kind: Kind) -> tuple[str, ...]:

@@ -50,8 +50,8 @@ class RidgeOnWindow:
 
     Each target's window (and the features') is scaled by the training part and has its last value subtracted; the
     horizon is forecast as a linear function of it by ridge regression (Hoerl and Kennard, 1970), whose penalty is
-    chosen on the validation part. Columns known for the future are read of the window and of the horizon, as the
-    network reads them, and so are constant ones.
+    chosen on the validation part. Columns known for the future are read of the window and of the horizon, numbers
+    relative to the window's last value too and zeros and ones as they are, and so are constant columns.
 
     Args:
         penalties: the penalties to choose from, per window.
@@ -72,6 +72,7 @@ class RidgeOnWindow:
             scalings: one per series, fitted on its training part.
         """
         self._scalings = tuple(scalings)
+        self._relative = np.array(dataset.covariates.relative, dtype=bool)
         known = len(dataset.covariates.known_names)
         width = dataset.lookback * (1 + len(dataset.features) + known) + 1
         width += dataset.horizon * known + len(dataset.covariates.static_names)
@@ -141,6 +142,7 @@ class RidgeOnWindow:
             parts.append((past[:, :, feature] - past[:, -1:, feature]) / deviations[:, feature, None])
         if past.shape[2] > read:
             mean, scale = self._of(windows, "mean")[:, None, read:], deviations[:, None, read:]
+            level = np.where(self._relative, past[:, -1:, read:], mean)
             for known in (past[:, :, read:], dataset.ahead(windows)):
-                parts.append(((known - mean) / scale).reshape(len(past), -1))
+                parts.append(((known - level) / scale).reshape(len(past), -1))
         return np.concatenate([*parts, dataset.static(windows), np.ones((len(past), 1))], axis=1)

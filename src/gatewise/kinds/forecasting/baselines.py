@@ -24,7 +24,8 @@ class _ForecastBaseline(Baseline):
 
     def fit(self, dataset: Any) -> None:
         """Fit the scalings, which the figures need, on the training part."""
-        self._scalings = [fit_scaling(each, len(dataset.targets), "value") for each in dataset.series]
+        flags = dataset.covariates.flags
+        self._scalings = [fit_scaling(each, len(dataset.targets), "value", flags) for each in dataset.series]
 
     @property
     def parameters(self) -> int:

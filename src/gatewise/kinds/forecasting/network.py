@@ -13,6 +13,9 @@ from gatewise.nn import Recurrent
 
 __all__ = ["Forecaster", "spread_states"]
 
+# in deviations of the training part
+_LEAST_DEVIATION = 0.1
+
 
 class Forecaster(nn.Module):
     """Windows of scaled values in, forecasts in the same scale out.
@@ -36,7 +39,8 @@ class Forecaster(nn.Module):
         recursive:  x_t holds k_(t+1), that of the step to forecast             (DeepAR; Salinas et al., 2020)
         segments:   p_m + U [k of segment m] in place of p_m
 
-    Known and constant columns are read as they are scaled, not relative to the window.
+    Known columns with numbers are read relative to the window, in the past and the future alike; those with zeros and
+    ones, and constant ones, as they are scaled.
 
     Args:
         targets: K.
@@ -56,6 +60,9 @@ class Forecaster(nn.Module):
         quantiles: Q quantile forecasts besides the central one.
         known: N.
         static: S.
+        relative: of the known columns, which are normalised by the window; empty: none.
+        known_normalisation: of those, as ``normalisation``, which is meant by None. ``standard`` divides by at least a
+            tenth of the scale, so that a change after a constant window stays small.
 
     Raises:
         OptionError: the look-back is shorter than a segment, or options exclude each other.
@@ -65,6 +72,8 @@ class Forecaster(nn.Module):
         >>> model(torch.zeros(12, 3, 3)).shape
         torch.Size([5, 3, 2, 1])
     """
+
+    _relative: Tensor
 
     def __init__(
         self,
@@ -85,6 +94,8 @@ class Forecaster(nn.Module):
         quantiles: int = 0,
         known: int = 0,
         static: int = 0,
+        relative: Sequence[bool] = (),
+        known_normalisation: str | None = None,
     ) -> None:
         super().__init__()
         if decoding == "segments" and lookback < segment_length:
@@ -97,6 +108,8 @@ class Forecaster(nn.Module):
             raise OptionError("recursive forecasts only go forward", fix="omit --bidirectional")
         self.targets, self.features, self.lookback, self.horizon = targets, features, lookback, horizon
         self.known, self.static = known, static
+        self.known_normalisation = (known_normalisation or normalisation) if any(relative) else "none"
+        self.register_buffer("_relative", torch.tensor(relative, dtype=torch.bool), persistent=False)
         self.decoding, self.normalisation, self.channel_independent = decoding, normalisation, channel_independent
         self.written = 1 + quantiles
         self.alone = 1 if channel_independent else targets
@@ -155,12 +168,12 @@ class Forecaster(nn.Module):
         batch = past.shape[1]
         return restored.reshape(self.horizon, batch, self.targets, self.written)
 
-    def encoded(self, past: Tensor, ahead: Tensor | None = None) -> Tensor:
-        """What the recurrent layers read of (T, B, C) windows: (steps, sequences, I)."""
+    def encoded(self, past: Tensor, ahead: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """What the recurrent layers read of (T, B, C) windows: (steps, sequences, I), and ahead: (H, sequences, N)."""
         windows, _, _, future = self._read(past, ahead)
         if self.decoding == "recursive":
-            return self._shifted(windows, future)
-        return self._read_segments(windows) if self.decoding == "segments" else windows
+            return self._shifted(windows, future), future
+        return (self._read_segments(windows) if self.decoding == "segments" else windows), future
 
     def _read(self, past: Tensor, ahead: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Normalised windows with their level and scale, and the known columns of the future, one per sequence."""
@@ -172,7 +185,7 @@ class Forecaster(nn.Module):
             )
         if ahead is not None and self.channel_independent and self.targets > 1:
             ahead = ahead.repeat_interleave(self.targets, dim=1)
-        return (*self._normalised(self._apart(past)), ahead)
+        return self._normalised(self._apart(past), ahead)
 
     @property
     def kernel(self) -> dict[str, str]:
@@ -191,8 +204,8 @@ class Forecaster(nn.Module):
         features = past[:, :, self.targets :].repeat_interleave(self.targets, dim=1)
         return torch.cat([alone, features], dim=2)
 
-    def _normalised(self, past: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Windows without their own level and scale, and both of the targets: (1, sequences, K or 1)."""
+    def _normalised(self, past: Tensor, ahead: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Windows without their own level and scale, both of the targets: (1, sequences, K or 1), and the future."""
         fixed = past[:, :, self.alone + self.features :]
         past = past[:, :, : self.alone + self.features]
         level = past.new_zeros(1, 1, past.shape[2])
@@ -203,9 +216,22 @@ class Forecaster(nn.Module):
             level = past.mean(dim=0, keepdim=True)
             scale = (past.var(dim=0, unbiased=False, keepdim=True) + 1e-5).sqrt()
         windows = past if self.normalisation == "none" else (past - level) / scale
+        if ahead is not None and self.known_normalisation != "none":
+            known, ahead = self._normalised_known(fixed[:, :, : self.known], ahead)
+            fixed = torch.cat([known, fixed[:, :, self.known :]], dim=2)
         if fixed.shape[2]:
             windows = torch.cat([windows, fixed], dim=2)
-        return windows, level[:, :, : self.alone], scale[:, :, : self.alone]
+        return windows, level[:, :, : self.alone], scale[:, :, : self.alone], ahead
+
+    def _normalised_known(self, past: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
+        """Known columns of past and future without the window's level and scale; zeros and ones as they are."""
+        level, scale = past[-1:], torch.ones_like(past[-1:])
+        if self.known_normalisation == "standard":
+            level = past.mean(dim=0, keepdim=True)
+            scale = past.std(dim=0, unbiased=False, keepdim=True).clamp(min=_LEAST_DEVIATION)
+        level = torch.where(self._relative, level, torch.zeros_like(level))
+        scale = torch.where(self._relative, scale, torch.ones_like(scale))
+        return (past - level) / scale, (ahead - level) / scale
 
     def _direct(self, windows: Tensor, future: Tensor | None) -> Tensor:
         output, state = self.recurrent(windows)
@@ -254,7 +280,7 @@ class Forecaster(nn.Module):
             channel = self.channel.repeat(sequences // self.targets, 1)
             asked = torch.cat([asked, channel.expand(places, -1, -1)], dim=2)
         if future is not None:
-            # what lies beyond the horizon is not known, and counts as the mean
+            # what lies beyond the horizon is not known: zero, the level of the window or the mean
             beyond = future.new_zeros(places * self.segment - self.horizon, *future.shape[1:])
             cut = torch.cat([future, beyond]).view(places, self.segment, sequences, self.known).transpose(1, 2)
             asked = asked + self.read_known(cut.reshape(places, sequences, -1))

@@ -226,8 +226,7 @@ class TrainedForecaster(Trained):
         chosen = np.arange(min(count, len(windows.origins)))
         with torch.no_grad():
             scaled = self._scaled(dataset.series)
-            ahead = scaled.ahead(windows, chosen)
-            inputs = self.model.encoded(scaled.past(windows, chosen), ahead)
+            inputs, ahead = self.model.encoded(scaled.past(windows, chosen), scaled.ahead(windows, chosen))
         found = {"recurrent": RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)}
         if ahead is not None and self.model.decoding == "direct":
             found["decoder"] = RecurrentInputs(self.model.decoder, ahead[:steps, :count].clone(), None)
@@ -258,14 +257,15 @@ class TrainedForecaster(Trained):
 
     def _scalings(self, series: Sequence[Series]) -> list[Scaling]:
         transform = self.data_spec.transform
-        return [self.scalings.get(each.name) or fit_scaling(each, len(self.targets), transform) for each in series]
+        targets, flags = len(self.targets), self.covariates.flags
+        return [self.scalings.get(each.name) or fit_scaling(each, targets, transform, flags) for each in series]
 
 
 def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
     """The network on its windows."""
     data, model = _data_spec(spec), _model_spec(spec)
     targets = len(dataset.targets)
-    scalings = [fit_scaling(each, targets, data.transform) for each in dataset.series]
+    scalings = [fit_scaling(each, targets, data.transform, dataset.covariates.flags) for each in dataset.series]
     scaled = ScaledSeries(
         dataset.series,
         scalings,
@@ -357,5 +357,7 @@ def _network(
         channel_independent=model.channel_independent,
         quantiles=len(model.quantile_levels()),
         known=len(covariates.known_names),
+        relative=covariates.relative,
+        known_normalisation=model.normalisation,
         static=len(covariates.static_names),
     )

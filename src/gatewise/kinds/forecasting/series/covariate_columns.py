@@ -15,7 +15,7 @@ from gatewise.kinds.forecasting.series.covariates import Covariate, Covariates
 from gatewise.kinds.forecasting.series.records import Series
 from gatewise.kinds.forecasting.series.table import SeriesTable, column_names, numbers_of
 
-__all__ = ["Asked", "drop_unseen", "with_covariates"]
+__all__ = ["Asked", "drop_unseen", "mark_numbers", "with_covariates"]
 
 Array = npt.NDArray[np.float64]
 _MOST = 100
@@ -264,6 +264,32 @@ def drop_unseen(series: Sequence[Series], covariates: Covariates) -> tuple[tuple
         left,
         notes,
     )
+
+
+def mark_numbers(series: Sequence[Series], covariates: Covariates) -> Covariates:
+    """Decide which known columns are numbers, read relative to the window, and which are zeros and ones.
+
+    Args:
+        series: with their parts; rows after the training part are not read.
+        covariates: how columns are encoded.
+
+    Returns:
+        The same, each known column with `Covariate.relative`.
+
+    Example:
+        >>> rows = np.array([[9.0, 1, 5], [8, 0, 6], [7, 1, 1], [6, 3, 0]])
+        >>> one = Series("", np.arange(4.0), rows, (3, 4, 4), known=2)
+        >>> mark_numbers([one], Covariates((Covariate("promotion"), Covariate("price")))).relative
+        (False, True)
+    """
+    place, known = series[0].values.shape[1] - len(covariates.known_names), []
+    for entry in covariates.known:
+        numbers = not entry.categories and any(
+            bool((~np.isin(each.values[: each.borders[0], place], (0.0, 1.0))).any()) for each in series
+        )
+        known.append(replace(entry, relative=numbers))
+        place += len(entry.names)
+    return replace(covariates, known=tuple(known))
 
 
 def _seen(entries: Sequence[Covariate], flags: npt.NDArray[np.bool_], notes: list[str]) -> tuple[Covariate, ...]:

@@ -25,6 +25,8 @@ class Covariate:
         categories: its texts, each of which is a column of zeros and ones; empty: it holds numbers.
         mean: subtracted from a constant number.
         deviation: by which a constant number is divided.
+        relative: of a known column, whether it is read relative to the window: numbers are, zeros and ones are not.
+            None: not decided; networks of before read numbers absolutely.
 
     Example:
         >>> Covariate("holiday", ("Easter", "New Year")).encoded(["", "Easter"]).tolist()
@@ -35,6 +37,7 @@ class Covariate:
     categories: tuple[str, ...] = ()
     mean: float = 0.0
     deviation: float = 1.0
+    relative: bool | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +82,18 @@ class Covariates:
         """Of the encoded columns that are constant."""
         return tuple(name for each in self.static for name in each.names)
 
+    @property
+    def relative(self) -> tuple[bool, ...]:
+        """Of the encoded known columns: which are read relative to the window."""
+        return tuple(bool(each.relative) for each in self.known for _ in each.names)
+
+    @property
+    def flags(self) -> tuple[bool, ...] | None:
+        """Of the encoded known columns: which hold zeros and ones; None where that was not decided."""
+        if any(each.relative is None for each in self.known):
+            return None
+        return tuple(not each for each in self.relative)
+
     def columns(self, which: str) -> tuple[str, ...]:
         """The columns as a file has them.
 
@@ -89,7 +104,7 @@ class Covariates:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON; empty where there are none."""
-        found = {which: [asdict(each) for each in getattr(self, which)] for which in ("known", "static")}
+        found = {which: [_entry(each) for each in getattr(self, which)] for which in ("known", "static")}
         return {which: entries for which, entries in found.items() if entries}
 
     @classmethod
@@ -105,8 +120,15 @@ class Covariates:
             raise RunError(f"{place} is damaged", expected="the known and the static columns") from error
 
 
+def _entry(covariate: Covariate) -> dict[str, Any]:
+    return {name: value for name, value in asdict(covariate).items() if value is not None}
+
+
 def _covariate(entry: Mapping[str, Any]) -> Covariate:
     mean, deviation = float(entry["mean"]), float(entry["deviation"])
     if not np.isfinite(mean) or not np.isfinite(deviation) or deviation <= 0:
         raise ValueError("not finite")
-    return Covariate(str(entry["name"]), tuple(str(each) for each in entry["categories"]), mean, deviation)
+    relative = entry.get("relative")
+    if relative not in (None, False, True):
+        raise ValueError("neither true nor false")
+    return Covariate(str(entry["name"]), tuple(str(each) for each in entry["categories"]), mean, deviation, relative)

@@ -13,7 +13,8 @@ from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.building import SHARES, RawSeries, build_series, raw_series, split_series
-from gatewise.kinds.forecasting.series.covariate_columns import Asked, drop_unseen, with_covariates
+from gatewise.kinds.forecasting.series.covariate_columns import Asked, drop_unseen, mark_numbers, with_covariates
+from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
 from gatewise.kinds.forecasting.series.noticed import notice_time
 from gatewise.kinds.forecasting.series.reading import TimeRules
@@ -218,8 +219,9 @@ def series_from_table(
     kept, more = build_series(whole, targets, others, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
     # what only series have that were left out is not learnt either
     kept, covariates, left = drop_unseen(kept, covariates)
+    covariates = mark_numbers(kept, covariates)
     columns = (*targets, *features, *covariates.known_names)
-    measured = f"{_since(kept, spacing)}{_carried(raw, kept, len(targets))}; {WINDOW_RULE}"
+    measured = f"{_since(kept, spacing, table.form)}{_carried(raw, kept, len(targets))}; {WINDOW_RULE}"
     return SeriesDataset(
         name=name,
         source=source,
@@ -254,11 +256,9 @@ def _carried(raw: Sequence[RawSeries], kept: Sequence[Series], targets: int) -> 
     )
 
 
-def _since(series: Sequence[Series], spacing: Spacing) -> str:
-    """The start of the test part."""
+def _since(series: Sequence[Series], spacing: Spacing, form: TimeForm) -> str:
+    """The start of the test part, as the file writes it."""
     first = min((each.times[each.borders[1]] for each in series if each.borders[1] < len(each.times)), default=None)
     if spacing.rule == "rows" or first is None:
         return ""
-    if not isinstance(first, np.datetime64):
-        return f", from {first:g} on"
-    return f", from {str(first.astype('datetime64[m]')).replace('T', ' ').removesuffix(' 00:00')} on"
+    return f", from {form.written(np.array([first]))[0]} on"

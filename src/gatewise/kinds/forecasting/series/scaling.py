@@ -133,13 +133,15 @@ def inverse_transform(steps: Array, last: Array, transform: str) -> Array:
     return np.asarray(last[:, None] * np.exp(summed))
 
 
-def fit_scaling(series: Series, targets: int, transform: str) -> Scaling:
+def fit_scaling(series: Series, targets: int, transform: str, flags: Sequence[bool] | None = None) -> Scaling:
     """Fit on the training rows of a series; differences across a gap are excluded.
 
     Args:
         series: the series; rows from the validation part on are not read.
         targets: K.
         transform: as in `transformed`.
+        flags: which of the columns known for the future hold zeros and ones, and stay as they are; None: those that
+            hold nothing else in the training rows of this series.
 
     Example:
         >>> one = Series("", np.arange(4.0), np.array([[1.0], [3.0], [9.0], [9.0]]), (2, 3, 4))
@@ -157,9 +159,10 @@ def fit_scaling(series: Series, targets: int, transform: str) -> Scaling:
     moves = np.delete(np.abs(np.diff(inner, axis=0)), [row - 1 for row in gaps], axis=0)
     naive = moves.mean(axis=0) if len(moves) else np.zeros(targets)
     mean, deviation = read.mean(axis=0), _not_zero(read.std(axis=0))
-    flags = np.arange(values.shape[1]) >= values.shape[1] - series.known
-    flags &= np.isin(values, (0.0, 1.0)).all(axis=0)
-    mean[flags], deviation[flags] = 0.0, 1.0
+    known = values[:, values.shape[1] - series.known :]
+    fixed = np.isin(known, (0.0, 1.0)).all(axis=0) if flags is None else np.array(flags, dtype=bool)
+    first = values.shape[1] - series.known
+    mean[first:][fixed], deviation[first:][fixed] = 0.0, 1.0
     return Scaling(
         mean=mean,
         deviation=deviation,
