@@ -141,7 +141,7 @@ class Learning:
     Attributes:
         run: name of the run.
         epochs: that were trained.
-        best_epoch: whose weights were kept.
+        best_epoch: the first one with the best validation figure; the weights that were kept may be of a later one.
         stopped: ``epochs`` (all done) or ``patience`` (stopped early).
         left: how far the best validation figure is from a perfect one.
         first_epoch: the epoch after which the last quarter begins, counted by the sum of the learning rates; None after
