@@ -357,9 +357,9 @@ def test_an_explicit_option_wins_over_the_plan_file_even_with_its_default_value(
 
 
 def test_an_unknown_metric_is_named():
-    with pytest.raises(OptionError, match="no metric 'macro_f1'.*macro-f1"):
+    with pytest.raises(OptionError, match="no metric 'macro_f1'"):
         make_plan("imdb", metric="macro_f1")
-    with pytest.raises(OptionError, match="language-modelling has one metric alone"):
+    with pytest.raises(OptionError, match="has one metric alone"):
         make_plan("ptb", metric="accuracy")
     with pytest.raises(OptionError, match="nothing to search"):
         make_plan("imdb", metric="loss")
