@@ -187,7 +187,7 @@ class Run:
         seconds_per_epoch: of the fastest epoch.
         pretraining_seconds: the earlier phases' part of the training time.
         wall_seconds: of everything, measuring included.
-        validation: figures on the validation part at the best epoch.
+        validation: figures on the validation part at the epoch that was kept.
         test: figures on the test part, and whatever the kind of problem counts there (confusion, error by horizon).
         predictions: what the kind keeps of single test examples.
         details: what the kind shows of the network besides (samples of generated text).
