@@ -106,3 +106,11 @@ def test_a_central_european_file_is_read_in_its_encoding(tmp_path: Path, capsys:
     code, table, err = _run(["predict", out, "--file", tmp_path / "nové.csv", "--json"], capsys)
     assert code == 0 and len(table.splitlines()) == 120, err
     assert json.loads(table.splitlines()[0])["row"]["text"] == "pěkný film číslo 0"
+
+
+def test_vectors_of_words_do_not_decide_the_kind() -> None:
+    """``--embeddings`` is of the data for tagging, and of the model for classification."""
+    assert task_of("reviews.csv", given=("embeddings",)) == "classification"
+    assert task_of("reviews.csv", given=("embeddings", "separator")) == "classification"
+    assert task_of("news.conll", given=("embeddings",)) == task_of("news.txt", given=("embeddings",)) == "tagging"
+    assert task_of("reviews.csv", given=("embeddings", "scheme")) == "tagging"

@@ -21,9 +21,11 @@ import pytest
 import gatewise
 from gatewise.comparison import Comparison, make_plan, run_plan
 from gatewise.comparison.run.events import ComparisonEvent, TrialDone
+from gatewise.comparison.run.execution import _absolute
 from gatewise.comparison.run.locking import LOCK_FILE, hold_folder
 from gatewise.errors import OptionError, RunError, StorageError, TrainingError
 from gatewise.nn import cell
+from gatewise.training.locking import hold_training
 from small_data import SETTINGS, write_reviews
 
 COLUMNS: dict[str, Any] = {"text": "review", "label": "mood"}
@@ -295,3 +297,29 @@ def test_a_cell_of_the_script_itself_needs_one_process(reviews: Path, tmp_path: 
         assert compare(reviews, tmp_path / "out", cells=["steady"]).best("steady").spec.model.cell == "steady"
     finally:
         steady.__module__ = before
+
+
+def test_a_run_that_another_process_trains_is_not_deleted(reviews: Path, tmp_path: Path) -> None:
+    compare(reviews, tmp_path, cells=["gru"])
+    (run,) = (tmp_path / "runs").iterdir()
+    (run / "result.json").unlink()
+    for measurement in (tmp_path / "measurements").glob("gru*"):
+        measurement.unlink()
+    before = {place.name: place.read_bytes() for place in run.iterdir()}
+    with hold_training(run), pytest.raises(TrainingError):
+        compare(reviews, tmp_path, cells=["gru"])
+    assert {place.name: place.read_bytes() for place in run.iterdir()} == before
+
+
+def test_files_of_vectors_are_found_from_any_directory(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of a cluster works elsewhere: what it gets names files in full."""
+    monkeypatch.chdir(tmp_path)
+    Path("vectors.txt").write_text("film 1 2 3 4\n")
+    Path("cooccurrence").mkdir()
+    spec = make_plan(str(reviews), **COLUMNS, embeddings="vectors.txt").base()
+    assert _absolute(spec.model).embeddings == str((tmp_path / "vectors.txt").resolve())
+    spec = make_plan(str(reviews), **COLUMNS).base()
+    assert _absolute(spec.model) == spec.model
+    assert _absolute(spec.data).data == str(reviews)

@@ -354,3 +354,12 @@ def test_an_explicit_option_wins_over_the_plan_file_even_with_its_default_value(
         result = CliRunner().invoke(app, ["compare", str(tmp_path / "plan.toml"), *flags])
     assert result.exit_code == 0, result.output
     assert (len(caught[0].seeds), caught[0].cells) == (seeds, cells)
+
+
+def test_an_unknown_metric_is_named():
+    with pytest.raises(OptionError, match="no metric 'macro_f1'"):
+        make_plan("imdb", metric="macro_f1")
+    with pytest.raises(OptionError, match="has one metric alone"):
+        make_plan("ptb", metric="accuracy")
+    with pytest.raises(OptionError, match="nothing to search"):
+        make_plan("imdb", metric="loss")

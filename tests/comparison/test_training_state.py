@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import replace
 
@@ -198,3 +199,13 @@ def test_a_pair_needs_the_verdicts_own_words() -> None:
     pair = Pair("gru", "tfidf", Range(-0.005, -0.015, 0.005), 0.4, seeds_needed=9)
     verdict = decide([base, gru], [pair], Scale.of(ACCURACY.to_dict(), 0.8), seeds=3, margin=0.005, trivial=trivial)
     assert "(TF-IDF is 0.5 points better, 95 % interval −0.5 to +1.5)" in verdict.answers["baseline"].sentence
+
+
+def test_the_best_epoch_counts_not_the_one_that_was_kept():
+    """The weights kept may be of the last epoch within a standard error of the best: that is no improvement."""
+    figures = [0.5, 0.7, 0.8, 0.74, 0.7, 0.76, 0.79]
+    run = dataclasses.replace(_run("gru-seed0", figures, rates=[1e-3] * 7), best_epoch=7)
+    (found,) = learning_of([run], {run.name: np.ones(2000)}, ACCURACY, TRIVIAL, 2000).values()
+    assert (found.best_epoch, found.left) == (3, pytest.approx(0.2))
+    assert found.gain > 0.05 and not still_improving(found, 0.005)
+    assert still_improving(dataclasses.replace(found, best_epoch=7), 0.005)

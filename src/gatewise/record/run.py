@@ -141,7 +141,7 @@ class Learning:
     Attributes:
         run: name of the run.
         epochs: that were trained.
-        best_epoch: whose weights were kept.
+        best_epoch: the first one with the best validation figure; the weights that were kept may be of a later one.
         stopped: ``epochs`` (all done) or ``patience`` (stopped early).
         left: how far the best validation figure is from a perfect one.
         first_epoch: the epoch after which the last quarter begins, counted by the sum of the learning rates; None after
@@ -187,7 +187,7 @@ class Run:
         seconds_per_epoch: of the fastest epoch.
         pretraining_seconds: the earlier phases' part of the training time.
         wall_seconds: of everything, measuring included.
-        validation: figures on the validation part at the best epoch.
+        validation: figures on the validation part at the epoch that was kept.
         test: figures on the test part, and whatever the kind of problem counts there (confusion, error by horizon).
         predictions: what the kind keeps of single test examples.
         details: what the kind shows of the network besides (samples of generated text).

@@ -34,9 +34,20 @@ def _data(record: Comparison) -> str:
     return " ".join([text, *(sentence(note) for note in data.notes)])
 
 
+def _or_later(record: Comparison) -> str:
+    """That weights of a later epoch were kept, where they were."""
+    name, sign = record.metric.name, 1.0 if record.metric.higher_is_better else -1.0
+    for run in (run for model in record.cells for run in model.runs):
+        figures = [sign * figure for epoch in run.epochs if (figure := epoch.validation.get(name)) is not None]
+        kept = run.validation.get(name)
+        if figures and kept is not None and sign * kept < max(figures):
+            return ", or those of the last epoch within a standard error of it"
+    return ""
+
+
 def _budget(record: Comparison) -> str:
     text = "Every cell gets the same data, settings and number of epochs; the weights of the epoch with the best "
-    text += f"validation {record.metric.title} are kept."
+    text += f"validation {record.metric.title} are kept{_or_later(record)}."
     if record.tuning:
         cells = len({trial.cell for trial in record.tuning})
         trials = words.plural(len(record.tuning), "trial")

@@ -66,7 +66,8 @@ def train_run(
             None: a run keeps its own, in a folder named after the phase inside ``out``.
 
     Returns:
-        The finished run; its best weights are those with the best figure on the validation part (then the lowest loss).
+        The finished run; its weights are those with the best figure on the validation part (then the lowest loss), or
+        those of the last epoch within a standard error of it (see `Problem.validation_error`).
 
     Raises:
         RunError: the folder holds another run, is damaged, or another process trains in it.

@@ -261,7 +261,9 @@ def known_names() -> dict[str, str]:
 def _derived(data: str, given: frozenset[str]) -> str:
     of_data = {kind.name: set(settings_of(kind.data_spec)) - {"data"} for kind in kinds()}
     asked = given & set().union(*of_data.values())
-    fitting = [kind for kind in kinds() if asked <= of_data[kind.name]] or list(kinds())
+    # what one kind has among its data another may have in its model, as --embeddings
+    known = {kind.name: of_data[kind.name] | set(settings_of(kind.model_spec)) for kind in kinds()}
+    fitting = [kind for kind in kinds() if asked <= known[kind.name]] or list(kinds())
     if asked and len(fitting) == 1:
         return fitting[0].name
     path = Path(data).expanduser()
@@ -275,6 +277,8 @@ def _derived(data: str, given: frozenset[str]) -> str:
             fix=did_you_mean(data, names),
         )
     chosen = [name for name, claim in claims.items() if claim == best and best > 0]
+    if best == 0:
+        chosen = [kind.name for kind in fitting if asked and asked <= of_data[kind.name]]
     if len(chosen) == 1:
         return chosen[0]
     raise OptionError(

@@ -6,7 +6,7 @@
     environment.json        versions, threads, kernel, data source and fingerprint
     ...                     what the kind of problem needs besides the weights, see `gatewise.training.kind.Kind.files`
     metrics.jsonl           one EpochRecord a line
-    best.safetensors        weights of the best epoch on the validation part (see `Problem.validation_error`)
+    best.safetensors        weights of the epoch that is kept (see `Problem.validation_error`)
     checkpoint.safetensors  state of an unfinished run; removed at the end
     .../                    an earlier phase of training that the run starts from: a run folder of its own
     result.json             written last: the run is finished; with the SHA-256 of every other file

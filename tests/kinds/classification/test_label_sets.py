@@ -17,6 +17,7 @@ from gatewise.data.records import Split
 from gatewise.errors import DataError
 from gatewise.kinds.classification.label_sets import label_table, looks_multi_label, parse_labels, split_sets
 from gatewise.kinds.classification.loading import load_text
+from gatewise.kinds.classification.tfidf import TfidfLogisticRegression
 from gatewise.kinds.classification.weighting import positive_weights
 from gatewise.reports import read_comparison
 from gatewise.reports.page import render_page
@@ -146,3 +147,14 @@ def test_the_classifier_takes_lists(tmp_path):
 
 def test_parsing():
     assert parse_labels(" a |b||a", "|") == ("a", "b")
+
+
+def test_one_label_that_texts_have_or_not(tmp_path):
+    """The baseline of a single label: scikit-learn gives its two answers, of which one is the label's."""
+    rows = [(text, [label for label in labels if label == "art"]) for text, labels in texts_with_labels()]
+    data = load_text(write(tmp_path / "a.csv", rows), separator="|")
+    assert data.label_names == ("art",)
+    model = TfidfLogisticRegression().fit(data.train.texts, data.train.labels)
+    chances = model.predict_proba(data.test.texts)
+    assert chances.shape == data.test.labels.shape
+    assert ((chances >= 0.5) == data.test.labels).mean() > 0.9

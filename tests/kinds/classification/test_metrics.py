@@ -141,6 +141,12 @@ def test_trivial_answers_of_label_sets():
         "always predicting no label",
         0.5,
     )
+    both = Split(tuple("abcdef"), np.array([[1, 1], [1, 1], [1, 1], [1, 0], [1, 0], [0, 0]]))
+    dataset = replace(dataset, train=both, test=both)
+    assert trivial_answer(measure_of("exact-match", 2, multi_label=True), dataset) == (
+        "always predicting 'usual' and 'rare'",
+        0.5,
+    )
 
 
 def test_a_metric_of_the_other_kind_of_labels_is_refused():

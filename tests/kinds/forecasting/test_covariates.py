@@ -379,3 +379,17 @@ def test_the_report_names_them() -> None:
         "Cells and ridge also read promotion, price (up to the last step that is forecast); city (constant in a "
         "series). Persistence, seasonal naive and drift do not."
     ]
+
+
+def test_decimal_commas_of_covariates_are_numbers(tmp_path: Path) -> None:
+    """As those of the targets, found in each column by themselves; else each number would be a text of its own."""
+    frame = shops()
+    frame["promotion"], frame["area"] = frame["promotion"] * 0.5 + 0.25, frame["area"] + 0.5
+    plain, commas = tmp_path / "plain.csv", tmp_path / "commas.csv"
+    frame.to_csv(plain, index=False)
+    frame.to_csv(commas, index=False, sep=";", decimal=",")
+    given = {"known": "promotion", "static": "area"}
+    one, two, said = load(plain, **given), load(commas, **given), load(commas, decimal=",", **given)
+    assert "numbers with a decimal comma in promotion, area" in two.notes
+    assert two.covariates == one.covariates == said.covariates
+    assert two.fingerprint == one.fingerprint == said.fingerprint

@@ -10,7 +10,7 @@ from typing import Any
 
 from gatewise.comparison.plan.grid import Space, count_combinations, parse_grid, read_space, space_record
 from gatewise.comparison.plan.variants import checked_variants, variant_settings
-from gatewise.errors import OptionError
+from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.assembly import PARTS, aliases, make_spec, setting_fields, settings_in
 from gatewise.training.checks import check_choice, check_whole
 from gatewise.training.registry import import_modules, kind_of, task_of
@@ -236,9 +236,24 @@ def default_folder(data: str, suffix: str = "") -> Path:
 
 def _measured_by(task: str, metric: str | None, settings: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
     """A metric that is a setting of the task goes to the settings; any other one is for the search alone."""
+    return (None, {**settings, "metric": metric}) if metric in _metrics(task) else (metric, settings)
+
+
+def _metrics(task: str) -> tuple[str, ...]:
+    """The metrics among which a task lets one choose."""
     known = settings_in(kind_of(task), "data").get("metric")
-    choices = () if known is None else known.known_choices()
-    return (None, {**settings, "metric": metric}) if metric in choices else (metric, settings)
+    return () if known is None else known.known_choices()
+
+
+def _unknown_metric(task: str, metric: str) -> OptionError:
+    choices = _metrics(task)
+    if not choices:
+        return OptionError(f"{task} has one metric alone", got=f"--metric {metric}", fix="omit --metric")
+    return OptionError(
+        f"there is no metric {metric!r}",
+        expected=", ".join(choices),
+        fix=did_you_mean(metric, choices) or "omit --metric, or choose one of these",
+    )
 
 
 def _axis(task: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], Axis | None]:
@@ -280,6 +295,8 @@ def _search(
     if given is not None and not given:
         raise OptionError("the grid is empty", expected="NAME=VALUE,VALUE", fix="omit --grid, or name a setting")
     if given is None and method in (None, "grid"):
+        if metric is not None and metric != "loss":
+            raise _unknown_metric(task, metric)
         if method is not None or trials is not None or metric is not None:
             raise OptionError(
                 "there is nothing to search", fix="name settings with --grid, or use --search tpe --trials 30"

@@ -23,6 +23,7 @@ from gatewise.comparison.run.worker import Task
 from gatewise.errors import TrainingError
 from gatewise.record import Failure, Run, Tuning
 from gatewise.statistics.measure import Measure
+from gatewise.training.common_settings import EMBEDDINGS
 from gatewise.training.registry import known_names
 from gatewise.training.settings import settings_of
 
@@ -214,16 +215,10 @@ class _Execution:
         )
 
     def _task(self, trial: Trial) -> Task:
-        data: Any = trial.spec.data
-        changes = {}
-        for name in (entry.name for entry in settings_of(type(data)).values() if entry.is_path):
-            value = getattr(data, name)
-            known = name == "data" and value in known_names()
-            if isinstance(value, str) and not known and Path(value).expanduser().exists():
-                changes[name] = str(Path(value).expanduser().resolve())
+        spec = trial.spec
         return Task(
-            trial,
-            dataclasses.replace(data, **changes),
+            dataclasses.replace(trial, spec=dataclasses.replace(spec, model=_absolute(spec.model))),
+            _absolute(spec.data),
             str(self.context.folder.resolve()),
             self.context.datasets[trial.point].fingerprint,
             self.context.threads,
@@ -259,6 +254,17 @@ class _Execution:
         for trial in trials:
             if saved_measurement(self.context.folder, trial) is None:
                 self.context.log.fetch(self.context.folder, trial)
+
+
+def _absolute(part: Any) -> Any:
+    """Data or model with the paths of existing files made absolute: a process may work in another directory."""
+    changes = {}
+    for name in (entry.name for entry in settings_of(type(part)).values() if entry.is_path):
+        value = getattr(part, name)
+        known = (name == "data" and value in known_names()) or value in EMBEDDINGS
+        if isinstance(value, str) and not known and Path(value).expanduser().exists():
+            changes[name] = str(Path(value).expanduser().resolve())
+    return dataclasses.replace(part, **changes)
 
 
 def _name(cell: str, plan: Plan, point: Any) -> str:

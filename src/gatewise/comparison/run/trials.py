@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gatewise.training.common_settings import EMBEDDINGS
 from gatewise.training.registry import foreign_module
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.settings import settings_of
@@ -87,9 +88,10 @@ def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None =
     record = spec.to_dict()
     record["data"].pop("download", None)
     for name, entry in settings_of(type(spec.model)).items():
-        if entry.is_path and Path(record["model"][name]).is_file():
+        value = record["model"][name]
+        if entry.is_path and value not in EMBEDDINGS and (place := Path(value).expanduser()).is_file():
             # the content counts, wherever the file is
-            with Path(record["model"][name]).open("rb") as stream:
+            with place.open("rb") as stream:
                 record["model"][name] = hashlib.file_digest(stream, "sha256").hexdigest()
     if baseline is not None:
         record = {"task": record["task"], "data": record["data"], "baseline": baseline}

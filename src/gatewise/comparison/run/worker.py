@@ -21,6 +21,7 @@ from gatewise.comparison.run.trials import Trial
 from gatewise.errors import DataError, GatewiseError, RunError, StorageError, TrainingError
 from gatewise.record import Failure, Kernel, Run, plain, run_from
 from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
+from gatewise.training.locking import hold_training
 from gatewise.training.registry import import_modules
 
 __all__ = ["Task", "failed_entry", "keep_dataset", "limited_threads", "load_dataset", "run_trial"]
@@ -219,7 +220,9 @@ def _trained(task: Task, dataset: Any, metric: str, report: StatusListener) -> A
         try:
             return train_run(trial.spec, dataset, place, on_event=listener, pretrained=shared)
         except RunError:
-            shutil.rmtree(place, ignore_errors=True)
+            if place.is_dir():
+                with hold_training(place):  # of another process that trains in it nothing is deleted
+                    shutil.rmtree(place, ignore_errors=True)
             return train_run(trial.spec, dataset, place, on_event=listener, pretrained=shared)
 
 

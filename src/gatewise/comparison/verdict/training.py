@@ -80,13 +80,15 @@ def learning_of(
             continue
         rates = [epoch.learning_rate for epoch in run.epochs]
         late = late_progress(known, rates, measure, error=error, trivial=trivial)
-        assert run.best_epoch is not None and run.stopped is not None
+        assert run.stopped is not None
+        # not the epoch that was kept: that may be a later one within the standard error of the best
+        best = max(range(len(known)), key=lambda place: known[place] if measure.higher_is_better else -known[place])
         found[run.name] = Learning(
             run=run.name,
             epochs=len(known),
-            best_epoch=run.best_epoch,
+            best_epoch=best + 1,
             stopped=run.stopped,
-            left=abs(measure.perfect - known[run.best_epoch - 1]),
+            left=abs(measure.perfect - known[best]),
             **({} if late is None else _numbers(late)),
         )
     return found

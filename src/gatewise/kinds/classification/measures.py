@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gatewise.errors import OptionError
 from gatewise.statistics import Auroc, MacroF1, Mean, Measure, MicroF1, auroc_contributions, f1_contributions
+from gatewise.words import join
 
 if TYPE_CHECKING:
     from gatewise.data.records import TextDataset
@@ -137,8 +138,8 @@ def contributions_of(measure: Measure, chances: Array, labels: npt.ArrayLike) ->
 def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] | None:
     """What knowing nothing of a text reaches, in words that complete "better than ...", and its figure.
 
-    Always the most frequent class or label of the training part; for a ranking the same score for all; for a
-    probability the shares of the training part.
+    Always the most frequent class or label of the training part, where all labels have to be right the most frequent
+    set of them; for a ranking the same score for all; for a probability the shares of the training part.
     """
     if not len(dataset.test.labels):
         return None
@@ -150,15 +151,11 @@ def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] 
         words = "giving all texts the same score" if measure.name == "auroc" else f"always predicting {said} shares"
         chances = np.tile(shares, (tested, 1))
     else:
-        frequent = int(shares.argmax())
-        none = several and measure.name == "exact_match" and _usual_set(dataset) is None
-        words = "always predicting no label" if none else f"always predicting '{names[frequent]}'"
-        chances = np.tile(np.zeros(len(names)) if none else np.eye(len(names))[frequent], (tested, 1))
+        answer = np.eye(len(names))[int(shares.argmax())]
+        if several and measure.name == "exact_match":
+            sets, counts = np.unique(dataset.train.labels, axis=0, return_counts=True)
+            answer = sets[int(counts.argmax())].astype(np.float64)
+        said = join([f"'{names[place]}'" for place in np.flatnonzero(answer)]) if answer.any() else "no label"
+        words = f"always predicting {said}"
+        chances = np.tile(answer, (tested, 1))
     return words, measure.of(contributions_of(measure, chances, dataset.test.labels))
-
-
-def _usual_set(dataset: TextDataset) -> int | None:
-    """The label that alone is the most frequent label set of the training part; None: no label at all is more so."""
-    sizes = dataset.train.labels.sum(axis=1)
-    alone = dataset.train.labels[sizes == 1].sum(axis=0)
-    return None if (sizes == 0).sum() >= alone.max(initial=0) else int(alone.argmax())

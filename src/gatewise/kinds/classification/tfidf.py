@@ -50,6 +50,8 @@ class TfidfLogisticRegression:
         features = self._vectoriser.fit_transform(texts)
         linear = LogisticRegression(C=self.inverse_regularisation, max_iter=200)
         self._model: Any = OneVsRestClassifier(linear) if np.ndim(labels) == 2 else linear
+        # a single label: scikit-learn takes its column for two classes, and gives a probability of each
+        self._single = np.ndim(labels) == 2 and np.shape(labels)[1] == 1
         self._model.fit(features, np.asarray(labels))
         return self
 
@@ -62,4 +64,4 @@ class TfidfLogisticRegression:
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Probabilities (N, C)."""
         chances = self._model.predict_proba(self._vectoriser.transform(texts))
-        return np.asarray(chances, dtype=np.float64)
+        return np.asarray(chances[:, -1:] if self._single else chances, dtype=np.float64)

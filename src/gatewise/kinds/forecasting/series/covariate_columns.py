@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gatewise.data.decimals import has_decimal_commas
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.forecasting.series.covariates import Covariate, Covariates
 from gatewise.kinds.forecasting.series.records import Series
@@ -70,7 +71,8 @@ def with_covariates(
         name: of the whole, for messages.
         taken: columns that are something else.
         asked: which columns.
-        decimal: the decimal mark of numbers.
+        decimal: the decimal mark of numbers; a column of which no number can be read otherwise has commas by itself,
+            with a note.
 
     Raises:
         DataError: a column is missing or is named for two things, a known value is missing, or a constant column is not
@@ -81,10 +83,16 @@ def with_covariates(
     _check_names(frame, name, taken, asked)
     notes = list(table.notes)
     encoding = asked.encoding or Covariates()
-    known = [_known(frame[column], table, column, decimal, _trained(encoding.known, column)) for column in asked.known]
+    commas = [each for each in (*asked.known, *asked.static) if decimal == "." and _has_commas(frame[each])]
+    if commas:
+        notes.append(f"numbers with a decimal comma in {', '.join(commas)}")
+    marks = {each: "," if each in commas else decimal for each in (*asked.known, *asked.static)}
+    known = [
+        _known(frame[column], table, column, marks[column], _trained(encoding.known, column)) for column in asked.known
+    ]
     rows = _rows_by_series(table.groups)
     constant = [
-        _static(frame[column], table, rows, column, decimal, _trained(encoding.static, column))
+        _static(frame[column], table, rows, column, marks[column], _trained(encoding.static, column))
         for column in asked.static
     ]
     for _, _, said in (*known, *constant):
@@ -136,6 +144,11 @@ def _words(column: pd.Series[Any]) -> list[str]:
         whole = isinstance(value, float) and not blank and value.is_integer()
         found.append("" if blank else str(int(value)) if whole else str(value).strip())
     return found
+
+
+def _has_commas(column: pd.Series[Any]) -> bool:
+    """Whether the numbers of a column surely have decimal commas; see `gatewise.data.decimals`."""
+    return column.dtype.kind not in "fiu" and has_decimal_commas(word for word in _words(column) if word)
 
 
 def _is_text(words: Sequence[str], decimal: str) -> bool:
