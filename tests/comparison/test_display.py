@@ -24,6 +24,7 @@ def show(screen: Console) -> ComparisonDisplay:
         display(PlanReady(plan, 8, 7200.0, 2, 1, "in 2 processes", {}))
         display(TuningDone("gru", None, {"hidden_size": 128}, 0.9, 2))
         begun = TrialStatus("bilstm-seed1", "training", 2, 4, 10, 40, 0.5, 1200.0, "texts", 90.0, 31_000, "fused", 0.85)
+        begun = dataclasses.replace(begun, notes=["vectors for 3 of 4 words"])
         display(begun)
         display(dataclasses.replace(begun, step=20))
         display(TrialDone(gru, 1, 9, False, None, 0.91, 0.89, 60.0))
@@ -46,6 +47,7 @@ def test_plain_lines_for_a_pipe() -> None:
     ):
         assert line in text, line
     assert "\x1b" not in text
+    assert text.count("Note: vectors for 3 of 4 words") == 1
 
 
 def test_a_table_for_a_terminal() -> None:

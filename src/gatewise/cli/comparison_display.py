@@ -53,6 +53,7 @@ class ComparisonDisplay:
         self.seconds: list[float] = []
         self.first: dict[str, TrialDone] = {}
         self.first_shown = False
+        self.noted: set[str] = set()
         self.begun = self.spoke = time.monotonic()
         self.estimate: float | None = None
         self.planned = 0.0
@@ -135,6 +136,10 @@ class ComparisonDisplay:
         if event.phase != "begun" and (held is None or held.phase != event.phase):
             begun = f"{event.name}: {words.count(event.parameters)} parameters, kernel {event.kernel}"
             self.say(begun + ("" if event.resumed is None else f", resumed in epoch {event.resumed}"), "dim")
+            for note in event.notes:
+                if note not in self.noted:
+                    self.noted.add(note)
+                    self.say(f"Note: {note}", "dim")
         if self.live is None and event.loss is not None and time.monotonic() - self.spoke > _PLAIN_SECONDS:
             for status in self.running.values():
                 self.say(f"  {_place(status)}: {_speed(status)}")

@@ -352,3 +352,10 @@ def test_wrong_files_and_arguments_are_named(file: Path, run: Path, capsys: pyte
     assert "a text a line" in called(["predict", run, "--file", file.parent / "empty.txt"], capsys, code=2)
     with pytest.raises(DataError, match="one text was given"):
         load_run(run).tag_texts("Jürgen")
+
+
+def test_vectors_from_cooccurrences_are_refused_with_the_choices(file: Path) -> None:
+    for value in (None, "random"):
+        assert load_tagging(TaggingDataSpec(str(file), embeddings=value)).vectors is None
+    with pytest.raises(OptionError, match="for classifiers; expected: random, or a text file"):
+        load_tagging(TaggingDataSpec(str(file), embeddings="cooccurrence"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,7 @@ class TrialStatus:
         kernel: what computes its recurrent layers.
         figure: the metric on the validation part after the last whole epoch.
         resumed: the epoch in which it was resumed, or None.
+        notes: what a user should know of how it was prepared, a sentence each.
     """
 
     name: str
@@ -100,6 +101,7 @@ class TrialStatus:
     kernel: str = ""
     figure: float | None = None
     resumed: int | None = None
+    notes: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""

@@ -298,6 +298,7 @@ class _Listener:
                 parameters=event.parameters,
                 kernel=event.kernel.get("implementation", ""),
                 resumed=event.resumed_from_epoch,
+                notes=event.notes,
             )
             self._emit()
         elif isinstance(event, StepDone):

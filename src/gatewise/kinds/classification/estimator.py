@@ -43,7 +43,8 @@ class TextClassifier(  # type: ignore[misc]
 ):
     """Classify texts with a recurrent network; texts in, labels of any type out, or a list of strings for each text.
 
-    Works in ``clone``, ``Pipeline``, ``cross_val_score`` and ``GridSearchCV``; `fit` checks the arguments.
+    Works in ``clone``, ``Pipeline``, ``cross_val_score`` and ``GridSearchCV`` (these two with one label a text);
+    `fit` checks the arguments.
 
     {settings}
 

@@ -178,9 +178,7 @@ def sections(page: Page) -> Sequence[Markup]:
     return [render(_HOME, "section.html", **values)]
 
 
-def _per_label(
-    page: Page, labels: Sequence[str], tests: Mapping[str, Sequence[_Test]]
-) -> list[tuple[str, list[str]]]:
+def _per_label(page: Page, labels: Sequence[str], tests: Mapping[str, Sequence[_Test]]) -> list[tuple[str, list[str]]]:
     """Each label, the most frequent first: texts that have it, then its F1 with every model, mean over seeds."""
     first = next(iter(tests.values()))[0].per_label
     known = [label for label in labels if all(label in test.per_label for each in tests.values() for test in each)]

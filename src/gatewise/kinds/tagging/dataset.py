@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gatewise.data.cache import Remote, cache_folder, check_file
 from gatewise.data.records import DatasetInfo
 from gatewise.data.word_vectors import WordVectors, read_vectors
-from gatewise.errors import DataError
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences, many
 from gatewise.kinds.tagging.spec import TaggingDataSpec, column
@@ -222,6 +222,13 @@ def tagging_dataset(
             digest.update("\0".join(sentence.words).encode("utf-8", "surrogatepass") + b"\1" + tags_of.tobytes())
         digest.update(b"\2")
     vectors = None
+    if data.embeddings == "cooccurrence":
+        raise OptionError(
+            "word vectors from co-occurrences are for classifiers",
+            expected="random, or a text file of word vectors",
+            got="--embeddings cooccurrence",
+            fix="omit --embeddings",
+        )
     if data.embeddings is not None and data.embeddings != "random":
         vectors = read_vectors(Path(data.embeddings).expanduser(), vocabulary.words, normalise)
         said.append(vectors.note)
