@@ -25,7 +25,7 @@ def test_a_collector_that_is_off_stays_off() -> None:
     try:
         with collection_paused():
             assert not gc.isenabled()
-        assert not gc.isenabled() and gc.get_freeze_count() == frozen
+        assert not gc.isenabled() and gc.get_freeze_count() <= frozen
     finally:
         gc.enable()
 

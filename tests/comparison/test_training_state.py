@@ -209,3 +209,32 @@ def test_the_best_epoch_counts_not_the_one_that_was_kept():
     assert (found.best_epoch, found.left) == (3, pytest.approx(0.2))
     assert found.gain > 0.05 and not still_improving(found, 0.005)
     assert still_improving(dataclasses.replace(found, best_epoch=7), 0.005)
+
+
+@pytest.mark.parametrize(
+    ("change", "improving"),
+    [
+        ({}, True),
+        ({"derived_epochs": 4}, False),
+        ({"derived_epochs": None}, False),
+        ({"best_epoch": 1}, False),
+        ({"gain": -0.1}, False),
+        ({"stopped": "patience"}, False),
+        ({"left": 0.001}, False),
+    ],
+)
+def test_a_training_cut_short_by_its_epochs_is_unfinished_while_its_last_epoch_is_the_best(change, improving) -> None:
+    """A language model of a short novel after 2 epochs of the 14 that its size calls for: 48.4 to 42.3, later 23.8."""
+    ended = Learning(
+        run="gru-seed0",
+        epochs=2,
+        best_epoch=2,
+        stopped="epochs",
+        left=41.3,
+        first_epoch=1,
+        gain=6.1,
+        noise=5.0,
+        share=0.05,
+        derived_epochs=14,
+    )
+    assert still_improving(replace(ended, **change), margin=0.4) is improving

@@ -97,7 +97,7 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
     assert reader.tags.count("svg") == 6
     assert reader.tags.count("h1") == 1
     assert text.count("Labelled") >= 5
-    for heading in ("Best quality", "Fastest to train", "Smallest", "What each costs", "Who beats whom"):
+    for heading in ("Best cell", "Fastest to train", "Smallest", "What each costs", "Who beats whom"):
         assert heading in text
     for name in ("table.md", "table.tex", "curves.png", "curves.svg"):
         assert (tmp_path / name).stat().st_size > 0

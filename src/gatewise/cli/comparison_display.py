@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ComparisonDisplay"]
 
 _PLAIN_SECONDS = 15.0
+# of shorter plans most of the time is what they do not estimate: process starts, baselines, the report
+_WORTH_COMPARING = 30.0
 
 
 class ComparisonDisplay:
@@ -77,7 +79,7 @@ class ComparisonDisplay:
         """How long it took since the data were read, and how often that is the plan's estimate."""
         took = time.monotonic() - self.begun
         said = f"Took {words.duration(took)} in all"
-        if not self.planned:
+        if self.planned < _WORTH_COMPARING:
             return f"{said}."
         return f"{said}, {words.ratio(took / self.planned)} the plan's {words.duration(self.planned)}."
 

@@ -102,8 +102,12 @@ def _train(spec: RunSpec, folder: Path) -> None:
     tested = test.metrics[metric.name]
     scale = words.Scale.of(metric.to_dict(), tested)
     screen.print()
+    figures = [epoch.validation[metric.name] for epoch in result.epochs]
+    top = 1 + figures.index(max(figures) if metric.higher_is_better else min(figures))
+    later = metric.better(figures[top - 1], figures[result.best_epoch - 1])
+    why = f" (the last within a standard error of the best, epoch {top})" if later else ""
     screen.print(
-        f"Epoch {result.best_epoch} kept: validation {metric.title} "
+        f"Epoch {result.best_epoch} kept{why}: validation {metric.title} "
         f"{scale.value(result.best.validation[metric.name])}, test {metric.title} {scale.value(tested)} "
         f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.seconds)}.",
         style="bold",

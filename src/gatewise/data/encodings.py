@@ -19,7 +19,7 @@ _MARKS = (
 )
 
 _LANGUAGES = {
-    "German": "äöüß",
+    "German": "äöüßé",
     "French": "àâæçéèêëîïôœùûüÿ",
     "Spanish": "áéíóúüñ",
     "Portuguese": "áâãàçéêíóôõúü",
@@ -105,9 +105,10 @@ def decode_as(
         if not is_windows_1252(content):
             raise DataError(
                 error.message,
-                expected="UTF-8, or Western European text in Windows-1252",
-                got="another encoding",
-                fix="name it, for example --encoding cp1251, cp1250, shift_jis, gb18030 or cp1252",
+                expected="UTF-8, or what is surely Western European text in Windows-1252",
+                got="letters that do not go together in one Western European language",
+                fix="name it: --encoding cp1252 if it is Windows-1252 all the same (Western Europe), --encoding cp1250 "
+                "(Central Europe), --encoding cp1251 (Cyrillic), shift_jis, gb18030 ...",
             ) from error
     text = content.decode("cp1252")
     found = re.search(r"\w*[^\W\x00-\x7f]\w*", text)

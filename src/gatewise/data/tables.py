@@ -180,9 +180,17 @@ def _check(table: Table, *, empty_labels: bool = False) -> None:
             raise DataError(
                 f"{table.path} has {len(empty)} row{'s' if len(empty) > 1 else ''} with an empty {what}",
                 got=f"{table.unit}{'s' if len(empty) > 1 else ''} {where}",
-                fix="fill these rows or delete them",
+                fix=_fix_of_empty(table.labels if what == "label" else []),
             )
     check_lengths(table.path, table.texts, table.lines, table.unit)
+
+
+def _fix_of_empty(labels: Sequence[str]) -> str:
+    """What to do about empty labels: where others hold a separator, none may be a set of labels, too."""
+    for separator in "|;,":
+        if 10 * sum(separator in label for label in labels) >= len(labels) > 0:
+            return f'add --separator "{separator}" if a text may have several labels or none; else fill these rows'
+    return "fill these rows or delete them"
 
 
 def check_lengths(path: Path, texts: Sequence[str], lines: Sequence[int], unit: str = "line") -> None:

@@ -149,6 +149,7 @@ class Learning:
         gain: by how much the figure became better in it, in the metric's unit; negative where it became worse.
         noise: standard error of the gain.
         share: the gain as a fraction of all that was learned.
+        derived_epochs: how many epochs the size of the data calls for; None in older records.
     """
 
     run: str
@@ -160,6 +161,7 @@ class Learning:
     gain: float | None = None
     noise: float | None = None
     share: float | None = None
+    derived_epochs: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +185,7 @@ class Run:
         epochs: of the last phase of training.
         best_epoch: the one whose weights were kept.
         stopped: ``epochs`` (all done) or ``patience`` (stopped early).
+        derived_epochs: how many epochs the size of the data calls for; None in older records.
         training_seconds: of all phases.
         seconds_per_epoch: of the fastest epoch.
         pretraining_seconds: the earlier phases' part of the training time.
@@ -212,6 +215,7 @@ class Run:
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int | None = None
     stopped: str | None = None
+    derived_epochs: int | None = None
     seconds_per_epoch: float | None = None
     pretraining_seconds: float | None = None
     wall_seconds: float | None = None

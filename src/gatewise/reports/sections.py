@@ -35,7 +35,7 @@ def tiles(record: Comparison, scale: words.Scale) -> list[dict[str, str]]:
         values = [scale.value(model.figure.estimate) for model in (leaders[0], leaders[-1])]
         figure = values[0] if len(set(values)) == 1 else f"{values[0]} to {values[1]}"
         beside = scale.title if len(leaders) == 1 else f"{scale.title}, no difference found"
-        found.append(_card("Best quality", leaders, figure, beside))
+        found.append(_card("Best cell", leaders, figure, beside))
     for name, question, key, write in (
         ("speed", "Fastest to train", "seconds_per_epoch", lambda value: f"{words.duration(value)} per epoch"),
         ("size", "Smallest", "parameters", lambda value: f"{words.count(value)} parameters"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["Amount", "resolved"]
+__all__ = ["Amount", "derived_epochs", "resolved"]
 
 _PATIENCE = 1 / 3
 
@@ -33,6 +33,16 @@ class Amount:
     patience: int = 2
 
 
+def derived_epochs(amount: Amount, steps_per_epoch: int) -> int:
+    """How many epochs the size of the data calls for.
+
+    Example:
+        >>> derived_epochs(Amount(), 44), derived_epochs(Amount(), 560)
+        (25, 2)
+    """
+    return max(amount.least, min(amount.most, -(-amount.steps // max(1, steps_per_epoch))))
+
+
 def resolved(training: TrainingSpec, amount: Amount, steps_per_epoch: int) -> TrainingSpec:
     """The training with its epochs and its patience as numbers.
 
@@ -49,8 +59,7 @@ def resolved(training: TrainingSpec, amount: Amount, steps_per_epoch: int) -> Tr
         7
     """
     epochs, patience = training.epochs, training.patience
-    derived = max(amount.least, min(amount.most, -(-amount.steps // max(1, steps_per_epoch))))
-    epochs = derived if epochs is None else epochs
+    epochs = derived_epochs(amount, steps_per_epoch) if epochs is None else epochs
     if patience is None:
         patience = max(amount.patience, math.ceil(epochs * _PATIENCE))
     return dataclasses.replace(training, epochs=epochs, patience=patience)

@@ -59,7 +59,8 @@ class RunResult:
 
     ``seconds`` is the training time of all epochs together, pre-training included (``pretraining_seconds`` is its part,
     also where the language model was there already), ``kernel`` what ran the recurrent layers with the
-    reason for its choice, ``stopped`` is ``epochs`` (all done) or ``patience`` (stopped early).
+    reason for its choice, ``stopped`` is ``epochs`` (all done) or ``patience`` (stopped early), ``derived_epochs`` how many
+    epochs the size of the data calls for (None in runs of before it was kept).
 
     Example:
         >>> from gatewise.kinds.classification import DataSpec
@@ -76,6 +77,7 @@ class RunResult:
     kernel: dict[str, str] = field(default_factory=dict)
     stopped: str = "epochs"
     pretraining_seconds: float = 0.0
+    derived_epochs: int | None = None
 
     @property
     def best(self) -> EpochRecord:

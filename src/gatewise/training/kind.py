@@ -6,6 +6,7 @@ in it specs, data, network, problem, trained runs, baselines, report and command
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -341,4 +342,4 @@ class Kind(ABC):
 
     def use(self, folder: Path) -> str:
         """The command to try on a run that has just been trained."""
-        return f"gatewise inspect {folder}"
+        return f"gatewise inspect {shlex.quote(str(folder))}"

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from gatewise.errors import OptionError, RunError
-from gatewise.training.amount import resolved
+from gatewise.training.amount import derived_epochs, resolved
 from gatewise.training.environment import describe_environment, usable_cores
 from gatewise.training.events import (
     EpochDone,
@@ -288,6 +288,7 @@ class _Run:
             pretraining_seconds=self.earlier_seconds,
             kernel=kernel,
             stopped=stopped,
+            derived_epochs=derived_epochs(kind_of(self.spec.task).amount, self.steps),
         )
         self.folder.finish(result)
         if self.context.out == self.folder.path:

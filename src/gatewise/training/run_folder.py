@@ -218,6 +218,7 @@ class RunFolder:
             "pretraining_seconds": result.pretraining_seconds,
             "kernel": result.kernel,
             "stopped": result.stopped,
+            "derived_epochs": result.derived_epochs,
             "checksums": {name: _checksum(self.path / name) for name in self._own_files()},
         }
         files.write_json(self.path / _RESULT, record)
@@ -273,6 +274,7 @@ class RunFolder:
                 pretraining_seconds=record.get("pretraining_seconds", 0.0),
                 kernel=record["kernel"],
                 stopped=record["stopped"],
+                derived_epochs=record.get("derived_epochs"),
             )
         except (KeyError, TypeError) as error:
             raise self._damaged("result.json", error) from error

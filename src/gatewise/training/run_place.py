@@ -116,7 +116,7 @@ def _of_unfinished(folder: Path, name: str | None) -> Path:
     names = [path.name.rpartition("-")[0] for path in finished]
     if name is None and finished:
         raise RunError(
-            f"the comparison in {folder} is not finished, so that it has no best run yet",
+            f"the comparison in {folder} is not finished and has no best run yet",
             got=", ".join(names),
             fix=f"run the same `gatewise compare` again, or name a run: {folder / names[0]}",
         )

@@ -158,3 +158,12 @@ def test_one_label_that_texts_have_or_not(tmp_path):
     chances = model.predict_proba(data.test.texts)
     assert chances.shape == data.test.labels.shape
     assert ((chances >= 0.5) == data.test.labels).mean() > 0.9
+
+
+def test_empty_labels_beside_separated_ones_name_the_separator(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"word{n},{('a|b', 'a', '')[n % 3]}\n" for n in range(30)))
+    with pytest.raises(DataError, match=r'10 rows with an empty label.*--separator "\|" if a text may have several'):
+        load_text(str(tmp_path / "a.csv"))
+    (tmp_path / "b.csv").write_text("text,label\n" + "".join(f"word{n},{('b', 'a', '')[n % 3]}\n" for n in range(30)))
+    with pytest.raises(DataError, match="fix: fill these rows or delete them"):
+        load_text(str(tmp_path / "b.csv"))

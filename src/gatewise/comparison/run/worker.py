@@ -142,6 +142,7 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
         "kernel": result.kernel,
         "best_epoch": result.best_epoch,
         "stopped": result.stopped,
+        "derived_epochs": result.derived_epochs,
         "epochs": result.epochs,
         "training_seconds": result.seconds,
         "seconds_per_epoch": min(record.seconds for record in result.epochs),

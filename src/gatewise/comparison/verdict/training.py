@@ -22,6 +22,8 @@ LEAST_NOISE = 2.0
 def still_improving(run: Learning, margin: float) -> bool:
     """Whether a training was stopped by its budget while its validation figure still became better.
 
+    With less than half of the epochs that the size of the data calls for, a best epoch that is the last one suffices.
+
     Args:
         run: how it ended.
         margin: differences within it make no difference in practice.
@@ -36,6 +38,8 @@ def still_improving(run: Learning, margin: float) -> bool:
         return False
     if run.first_epoch is None or run.gain is None or run.noise is None or run.share is None:
         return True
+    if run.derived_epochs is not None and 2 * run.epochs < run.derived_epochs:
+        return run.gain > 0 and run.best_epoch == run.epochs
     grows = run.gain > max(margin, LEAST_NOISE * run.noise) and run.share > LEAST_SHARE
     return grows and run.best_epoch > run.first_epoch
 
@@ -88,6 +92,7 @@ def learning_of(
             epochs=len(known),
             best_epoch=best + 1,
             stopped=run.stopped,
+            derived_epochs=run.derived_epochs,
             left=abs(measure.perfect - known[best]),
             **({} if late is None else _numbers(late)),
         )

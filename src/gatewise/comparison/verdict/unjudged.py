@@ -29,7 +29,7 @@ def unfinished(facts: Facts) -> str:
     epochs = _epochs(cells)
     verb = "was" if len(cells) == 1 else "were"
     so = "so the figures say how far the networks got, not what the cells can do"
-    advice = f"Train longer, for example with --epochs {_more(epochs)}."
+    advice = f"Train longer{_how(cells)}."
     if epochs == 1:
         start = f"Not judged: {_named(cells)} {verb} trained for a single epoch, which cannot show whether learning had"
         return f"{start} come to its end, {so}. {advice}"
@@ -45,10 +45,9 @@ def unfinished(facts: Facts) -> str:
 def unlearned(facts: Facts, words: str, value: float) -> str:
     """No cell is better than knowing nothing, and what to do."""
     scale, best = facts.scale, facts.cells[0]
-    epochs = _epochs(facts.cells)
     reached = f"{scale.value(best.figure.estimate)} ({_interval(best.figure, scale)})"
     which = f"the best, {best.title}, reaches {reached}" if len(facts.cells) > 1 else f"{best.title} reaches {reached}"
-    advice = f"Train longer, for example with --epochs {_more(epochs)}, or on more data" if epochs else "Train longer"
+    advice = f"Train longer{_how(facts.cells)}, or on more data"
     start = f"Not judged: no cell is shown to be better than {words}, which reaches {scale.value(value)}"
     return f"{start}; {which}. {advice}."
 
@@ -83,6 +82,15 @@ def _gain(cell: ModelFigures) -> float:
 def _epochs(cells: Sequence[ModelFigures]) -> int:
     """How many epochs the longest of their runs was trained."""
     return max((run.epochs for cell in cells for run in cell.learning), default=0)
+
+
+def _how(cells: Sequence[ModelFigures]) -> str:
+    """How to train longer: the epochs that the size of the data calls for, where they are more, else some more."""
+    epochs = _epochs(cells)
+    derived = max((run.derived_epochs or 0 for cell in cells for run in cell.learning), default=0)
+    if derived > epochs > 0:
+        return f": without --epochs the size of this data calls for {derived}"
+    return f", for example with --epochs {_more(epochs)}" if epochs else ""
 
 
 def _more(epochs: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -170,4 +171,4 @@ class ClassificationKind(Kind):
 
     def use(self, folder: Path) -> str:
         """Classify a text."""
-        return f'gatewise predict {folder} "a text"'
+        return f'gatewise predict {shlex.quote(str(folder))} "a text"'

@@ -19,7 +19,7 @@ from gatewise.record import Comparison, ModelEntry, Run, part_from
 __all__ = ["check", "figures", "notes", "sections"]
 
 _WIDEST_MATRIX = 12
-_ROOMY_MATRIX = 4
+_ROOMY_MATRIX = 3
 _FIRST_MATRICES = 3
 _MOST_LABELS = 60
 _CALIBRATION_HEADS = ("expected calibration error", "Brier score", "log loss")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -126,4 +127,4 @@ class ForecastingKind(Kind):
 
     def use(self, folder: Path) -> str:
         """Forecast what comes after a new file."""
-        return f"gatewise predict {folder} --file new.csv --out forecast.csv"
+        return f"gatewise predict {shlex.quote(str(folder))} --file new.csv --out forecast.csv"

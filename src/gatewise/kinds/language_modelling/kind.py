@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -101,4 +102,4 @@ class LanguageModellingKind(Kind):
 
     def use(self, folder: Path) -> str:
         """Continue a text."""
-        return f'gatewise generate {folder} --prompt "once upon a time"'
+        return f'gatewise generate {shlex.quote(str(folder))} --prompt "once upon a time"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -143,4 +144,4 @@ class TaggingKind(Kind):
 
     def use(self, folder: Path) -> str:
         """Tag a text."""
-        return f'gatewise predict {folder} "Maria Curie worked in Paris."'
+        return f'gatewise predict {shlex.quote(str(folder))} "Maria Curie worked in Paris."'
