@@ -244,7 +244,7 @@ def test_changed_data_and_changed_code_are_refused(
         compare(mine, out, cells=["steady"], old_code=True, on_event=events.append)
         assert finished_trials(events, reused=False) == []
     write_reviews(mine, rows=140)
-    with pytest.raises(RunError, match="data differs"):
+    with pytest.raises(RunError, match="with other data"):
         compare(mine, out, cells=["steady"])
 
 

@@ -10,6 +10,7 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.locking import LOCK_FILE
 from gatewise.errors import RunError
 from gatewise.files import make_folder, read_json, refuse_newer, write_json
+from gatewise.training.assembly import setting_fields
 
 __all__ = ["FORMAT_VERSION", "PLAN_FILE", "claim_folder", "held_plan"]
 
@@ -102,13 +103,13 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
             )
         if name == "fingerprint":
             raise RunError(
-                f"{folder} holds another comparison: data differs",
-                expected="the data as they were",
-                got="data that changed since",
+                f"{folder} holds another comparison, with other data",
+                expected="the data of that comparison, as they were",
+                got="other data, or data that changed since",
                 fix=another,
             )
         raise RunError(
-            f"{folder} holds another comparison: {name} differs",
+            f"{folder} holds another comparison, with other {name}",
             expected=f"{name} {_word(there)}",
             got=f"{name} {_word(asked)}",
             fix=another,
@@ -116,7 +117,10 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
 
 
 def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Differences that forbid continuing, settings first; renamed data with the same content are no difference."""
+    """Differences that forbid continuing; renamed data with the same content are no difference.
+
+    Settings of the data come first, which explain other data, then other data, then all else, the code last.
+    """
     there, asked = _flatten(present), _flatten(wanted)
     found = []
     for name in dict.fromkeys([*asked, *there]):
@@ -132,9 +136,12 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
         if name == "axis" and old and new and old["name"] == new["name"] and set(old["values"]) <= set(new["values"]):
             continue
         found.append((name, old, new))
-    return sorted(
-        found, key=lambda each: ("code", "fingerprint").index(each[0]) if each[0] in ("code", "fingerprint") else -1
-    )
+    of_data = {"task", *setting_fields(str(wanted["task"]), "data")}
+
+    def order(name: str) -> int:
+        return 0 if name in of_data else {"fingerprint": 1, "code": 3}.get(name, 2)
+
+    return sorted(found, key=lambda each: order(each[0]))
 
 
 def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
