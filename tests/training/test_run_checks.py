@@ -69,7 +69,7 @@ def test_a_run_without_checksums_still_opens(run: Path) -> None:
     record = json.loads((run / "result.json").read_text())
     del record["checksums"]
     (run / "result.json").write_text(json.dumps(record))
-    load_run(run).predict(["a film"])  # type: ignore[attr-defined]
+    assert len(load_run(run).predict(["a film"])) == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

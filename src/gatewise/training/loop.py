@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from gatewise.training.memory import build, memory_errors
 from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
 from gatewise.training.phase import Phase, Rates, phase_key
 from gatewise.training.problem import Problem
+from gatewise.training.progress import Progress
 from gatewise.training.registry import kind_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
@@ -185,42 +186,6 @@ def _machine(device: str, threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@dataclass
-class _Progress:
-    """The run's progress: all that a checkpoint holds besides the tensors."""
-
-    epoch: int = 1
-    step: int = 0
-    examples: int = 0
-    loss_sum: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    best_epoch: int = 0
-    records: list[EpochRecord] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "records": [record.to_dict() for record in self.records]}
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> _Progress:
-        return cls(**{**record, "records": [EpochRecord(**entry) for entry in record["records"]]})
-
-    def begin_epoch(self) -> None:
-        self.epoch, self.step, self.examples = self.epoch + 1, 0, 0
-        self.loss_sum, self.sums, self.seconds = 0.0, {}, 0.0
-
-    def add(self, loss: float, examples: int, sums: dict[str, float]) -> None:
-        self.step += 1
-        self.examples += examples
-        self.loss_sum += loss * examples
-        for name, value in sums.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def training(self) -> dict[str, float]:
-        figures = {"loss": self.loss_sum, **self.sums}
-        return {name: value / self.examples for name, value in figures.items()}
-
-
 class _Run:
     """The training of one phase."""
 
@@ -242,7 +207,7 @@ class _Run:
         self.earlier_seconds = earlier_seconds
         self.steps = problem.steps_per_epoch
         self.optimisation = Optimisation(problem.model, self.training, self.steps * self.epochs, rates)
-        self.progress = _Progress()
+        self.progress = Progress()
         self.saved_at = time.monotonic()
 
     def run(self) -> RunResult:
@@ -302,7 +267,7 @@ class _Run:
             return None
         tensors, state = saved
         try:
-            progress = _Progress.from_dict(state)
+            progress = Progress.from_dict(state)
             carried = {name: value for name, value in tensors.items() if name.startswith(_CARRIED)}
             self.problem.load_carried({name.removeprefix(_CARRIED): value for name, value in carried.items()})
             self.optimisation.load_state(tensors, (progress.epoch - 1) * self.steps + progress.step)
