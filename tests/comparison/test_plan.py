@@ -327,6 +327,16 @@ def test_a_plan_file_that_cannot_be_is_refused(tmp_path: Path, content: str, mes
         read_plan_file(tmp_path / "missing.toml", {})
 
 
+def test_a_word_of_a_setting_is_no_file_beside_the_plan(tmp_path: Path) -> None:
+    from gatewise.comparison.plan.plan_file import read_plan_file
+
+    (tmp_path / "random").write_text("a file of that name")
+    (tmp_path / "vectors.txt").write_text("word 1.0")
+    for given, read in (("random", "random"), ("vectors.txt", str(tmp_path / "vectors.txt"))):
+        (tmp_path / "plan.toml").write_text(f'data = "imdb"\nembeddings = "{given}"\n')
+        assert read_plan_file(tmp_path / "plan.toml", {})[1]["embeddings"] == read
+
+
 def test_the_command_of_a_run_names_what_is_not_default() -> None:
     spec = RunSpec(DataSpec(), ModelSpec(cell="rnn", hidden_size=5), training=TrainingSpec(learning_rate=0.01))
     assert train_command(spec, Path("x")) == (

@@ -86,10 +86,10 @@ def aliases() -> Mapping[str, str]:
     return _aliases(kind_names())
 
 
-def path_settings() -> frozenset[str]:
-    """Names of all settings that name a file."""
+def path_settings() -> Mapping[str, tuple[str, ...]]:
+    """Names of all settings that name a file, each with the words that name none."""
     every = [entry for kind in kinds() for part in ("data", "model") for entry in settings_in(kind, part).values()]
-    return frozenset(entry.name for entry in every if entry.is_path)
+    return {entry.name: entry.words for entry in every if entry.is_path}
 
 
 def typed_value(task: str, name: str, word: str) -> Any:

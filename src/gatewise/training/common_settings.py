@@ -62,6 +62,7 @@ def embeddings(default: str) -> Any:
         "What word vectors start from: random, a text file (GloVe, word2vec), or, of a classifier, cooccurrence "
         "(how often words stand near each other in the training part).",
         is_path=True,
+        words=EMBEDDINGS,
         earlier="random",
     )
 

@@ -9,6 +9,7 @@ import dataclasses
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -50,6 +51,7 @@ class Setting:
         minimum: least value; ``open_minimum``: exclusive.
         below: exclusive upper bound.
         is_path: it names a file, so that plans and other processes make it absolute.
+        words: of a path, values that name no file, whatever files there are.
         reads: it describes how a file is read; `gatewise evaluate` has it too.
         aliases: further names on the command line.
         earlier: its value in records of before the setting existed; the default where not given.
@@ -64,6 +66,7 @@ class Setting:
     open_minimum: bool = False
     below: float | None = None
     is_path: bool = False
+    words: tuple[str, ...] = ()
     reads: bool = False
     aliases: tuple[str, ...] = ()
     earlier: Any = ...
@@ -84,6 +87,19 @@ class Setting:
         """Its values; empty where they are not a list of words."""
         choices = self.choices() if callable(self.choices) else self.choices
         return () if choices is None else tuple(choices)
+
+    def file(self, value: object) -> Path | None:
+        """The existing file or folder that a value names; None where it names none.
+
+        Example:
+            >>> from gatewise.kinds.classification import ModelSpec
+            >>> settings_of(ModelSpec)["embeddings"].file("random") is None
+            True
+        """
+        if not self.is_path or not isinstance(value, str) or value in self.words:
+            return None
+        place = Path(value).expanduser()
+        return place if place.exists() else None
 
     def check(self, value: object) -> None:
         """Refuse a value of another type or out of range.
@@ -117,6 +133,7 @@ def setting(
     open_minimum: bool = False,
     below: float | None = None,
     is_path: bool = False,
+    words: tuple[str, ...] = (),
     reads: bool = False,
     aliases: tuple[str, ...] = (),
     earlier: Any = ...,
@@ -138,6 +155,7 @@ def setting(
         "open_minimum": open_minimum,
         "below": below,
         "is_path": is_path,
+        "words": words,
         "reads": reads,
         "aliases": aliases,
         "earlier": earlier,

@@ -66,8 +66,8 @@ def read_plan_file(path: Path, asked: Mapping[str, Any]) -> tuple[str, dict[str,
         found[name] = value
     if not isinstance(found.get("data"), str):
         raise OptionError(f"{path} does not say which data", expected='data = "imdb", or a path')
-    for name in (*path_settings(), "out", "against"):
-        if isinstance(found.get(name), str):
+    for name, words in {**path_settings(), "out": (), "against": ()}.items():
+        if isinstance(found.get(name), str) and found[name] not in words:
             found[name] = _resolved(path, found[name], output=name == "out")
     data = found.pop("data")
     return data, {**found, **asked}

@@ -23,7 +23,6 @@ from gatewise.comparison.run.worker import Task
 from gatewise.errors import TrainingError
 from gatewise.record import Failure, Run, Tuning
 from gatewise.statistics.measure import Measure
-from gatewise.training.common_settings import EMBEDDINGS
 from gatewise.training.registry import known_names
 from gatewise.training.settings import settings_of
 
@@ -259,11 +258,10 @@ class _Execution:
 def _absolute(part: Any) -> Any:
     """Data or model with the paths of existing files made absolute: a process may work in another directory."""
     changes = {}
-    for name in (entry.name for entry in settings_of(type(part)).values() if entry.is_path):
-        value = getattr(part, name)
-        known = (name == "data" and value in known_names()) or value in EMBEDDINGS
-        if isinstance(value, str) and not known and Path(value).expanduser().exists():
-            changes[name] = str(Path(value).expanduser().resolve())
+    for name, entry in settings_of(type(part)).items():
+        place = entry.file(getattr(part, name))
+        if place is not None and not (name == "data" and getattr(part, name) in known_names()):
+            changes[name] = str(place.resolve())
     return dataclasses.replace(part, **changes)
 
 

@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gatewise.training.common_settings import EMBEDDINGS
 from gatewise.training.registry import foreign_module
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.settings import settings_of
@@ -88,8 +87,8 @@ def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None =
     record = spec.to_dict()
     record["data"].pop("download", None)
     for name, entry in settings_of(type(spec.model)).items():
-        value = record["model"][name]
-        if entry.is_path and value not in EMBEDDINGS and (place := Path(value).expanduser()).is_file():
+        place = entry.file(record["model"][name])
+        if place is not None and place.is_file():
             # the content counts, wherever the file is
             with place.open("rb") as stream:
                 record["model"][name] = hashlib.file_digest(stream, "sha256").hexdigest()

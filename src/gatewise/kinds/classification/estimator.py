@@ -171,17 +171,23 @@ def _dataset(
     whole = Split(tuple(given[row] for row in rows), chosen)
     if validation_data is None:
         train, validation, _ = hold_out(whole, names, "the training data", with_test=False)
-        note = "a tenth of the texts decided when to stop; there is no test part"
     else:
         validation = _validation(validation_data, classes)
         train, removed = drop_shared(whole, validation)
         notes += removed
-        note = "the validation data given decided when to stop; there is no test part"
+    return classes, _in_memory(names, whole, train, validation, notes, held_out=validation_data is None)
+
+
+def _in_memory(
+    names: tuple[str, ...], whole: Split, train: Split, validation: Split, notes: Sequence[str], *, held_out: bool
+) -> TextDataset:
+    """Texts that were given, without a test part."""
+    decided = "a tenth of the texts" if held_out else "the validation data given"
     parts = [train, validation, take(whole, [])]
-    return classes, TextDataset(
+    return TextDataset(
         name=_MEMORY,
         source="texts given to TextClassifier.fit",
-        split_note=note,
+        split_note=f"{decided} decided when to stop; there is no test part",
         label_names=names,
         train=train,
         validation=validation,
@@ -219,7 +225,6 @@ def _sets_dataset(
     table = label_table(sets, names)
     rows, notes = distinct_sets(texts, table)
     whole = Split(tuple(texts[row] for row in rows), table[rows])
-    note = "a tenth of the texts decided when to stop; there is no test part"
     if validation_data is None:
         train, validation, _ = split_sets(whole, names, "the training data", with_test=False)
     else:
@@ -227,19 +232,7 @@ def _sets_dataset(
         validation = Split(tuple(held), label_table(_label_sets(validation_data[1], held, "validation"), names))
         train, removed = drop_shared(whole, validation)
         notes += removed
-        note = "the validation data given decided when to stop; there is no test part"
-    parts = [train, validation, take(whole, [])]
-    return np.array(names), TextDataset(
-        name=_MEMORY,
-        source="texts given to TextClassifier.fit",
-        split_note=note,
-        label_names=names,
-        train=train,
-        validation=validation,
-        test=parts[2],
-        fingerprint=fingerprint(names, parts),
-        notes=tuple(notes),
-    )
+    return np.array(names), _in_memory(names, whole, train, validation, notes, held_out=validation_data is None)
 
 
 def _validation(data: tuple[Iterable[str], Iterable[Any]], classes: npt.NDArray[Any]) -> Split:

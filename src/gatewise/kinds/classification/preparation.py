@@ -54,7 +54,7 @@ class StartingVectors:
     values: npt.NDArray[np.float32] | None
     notes: tuple[str, ...] = ()
 
-    def give_to(self, embedding: nn.Embedding) -> None:
+    def initialise(self, embedding: nn.Embedding) -> None:
         """Overwrite the vectors of all words; padding stays zero."""
         if self.values is not None:
             import torch

@@ -98,7 +98,7 @@ def pretraining_problem(spec: RunSpec, dataset: TextDataset) -> PretrainingProbl
         dropout=pretraining.pretraining_dropout,
     )
     start = starting_vectors(dataset, vocabulary, model.embeddings, model.embedding_size)
-    start.give_to(network.embedding)
+    start.initialise(network.embedding)
     problem = PretrainingProblem(
         network.to(training.device),
         train,

@@ -174,7 +174,7 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
     notes: tuple[str, ...] = ()
     if spec.pretraining is None:
         start = starting_vectors(dataset, texts.vocabulary, model.embeddings, model.embedding_size)
-        start.give_to(network.embedding)
+        start.initialise(network.embedding)
         notes = start.notes
     problem = ClassificationProblem(
         network.to(spec.training.device),
