@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.comparison import Comparison, load_comparison, make_plan, run_plan
-from gatewise.comparison.plan.plan import default_folder
+from gatewise.comparison.plan.plan import DEFAULT_SEEDS, default_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def compare(
     data: str | Path = "imdb",
     *,
     cells: Iterable[str] | str = ("rnn", "lstm", "gru"),
-    seeds: int = 1,
+    seeds: int = DEFAULT_SEEDS,
     out: str | Path | None = None,
     task: str | None = None,
     grid: Mapping[str, Any] | Sequence[str] | None = None,

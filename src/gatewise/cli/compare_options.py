@@ -39,7 +39,7 @@ CellsOption = Annotated[
 SeedsOption = Annotated[
     int | None,
     typer.Option(
-        "--seeds", metavar="N", help="How many times each cell is trained, each with another seed. (default 1)"
+        "--seeds", metavar="N", help="How many times each cell is trained, each with another seed. (default 3)"
     ),
 ]
 OutOption = Annotated[

@@ -217,6 +217,7 @@ class Comparison:
         tuning: trials from which the settings were chosen.
         axis: what varies beside cell and seed; None: nothing.
         details: what the kind of problem adds for its part of the report.
+        looks: how many seeds each cell had when this comparison was judged before, for each time.
     """
 
     created: str
@@ -235,6 +236,7 @@ class Comparison:
     tuning: tuple[Tuning, ...] = ()
     axis: Axis | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    looks: tuple[int, ...] = ()
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
 

@@ -23,6 +23,7 @@ from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.progress import Progress, late_progress, paired_error
 from gatewise.statistics.ratios import Ratio, SpanF1
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
+from gatewise.statistics.spread import SeedSpread, seed_spread
 
 __all__ = [
     "MEAN",
@@ -40,6 +41,7 @@ __all__ = [
     "MicroF1",
     "Progress",
     "Ratio",
+    "SeedSpread",
     "SpanF1",
     "auroc_contributions",
     "bca_reach",
@@ -53,6 +55,7 @@ __all__ = [
     "mcnemar",
     "paired_difference",
     "paired_error",
+    "seed_spread",
     "variance_components",
     "wilson_interval",
 ]

@@ -15,6 +15,8 @@ __all__ = ["judge", "suite_record"]
 _TIME_MARGIN = 0.05
 _NOT_JUDGED = {
     "unfinished": "not judged: cells were still improving when training stopped",
+    "single": "not judged: one seed says nothing of a cell",
+    "incomplete": "not judged: every cell lost seeds",
     "unlearned": "not judged: no cell is shown to be better than knowing nothing",
     "nothing": "not judged: no model is shown to be better than knowing nothing",
 }

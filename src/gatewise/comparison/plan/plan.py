@@ -17,6 +17,7 @@ from gatewise.training.registry import import_modules, kind_of, task_of
 from gatewise.training.run_spec import RunSpec
 
 __all__ = [
+    "DEFAULT_SEEDS",
     "MATCHES",
     "METHODS",
     "Axis",
@@ -28,6 +29,7 @@ __all__ = [
 
 METHODS = ("grid", "random", "tpe")
 MATCHES = ("hidden", "parameters", "time")
+DEFAULT_SEEDS = 3
 _TUNING_SEED = 1_000_000
 _DEFAULT_SPACE = {"learning_rate": "3e-4..1e-2", "hidden_size": "32..256", "dropout": "0..0.6"}
 
@@ -156,7 +158,7 @@ def make_plan(
     data: str = "imdb",
     *,
     cells: Iterable[str] | str = ("rnn", "lstm", "gru"),
-    seeds: int = 1,
+    seeds: int = DEFAULT_SEEDS,
     task: str | None = None,
     grid: Mapping[str, Any] | Sequence[str] | None = None,
     search: str | None = None,

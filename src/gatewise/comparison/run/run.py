@@ -25,9 +25,9 @@ from gatewise.comparison.run.trials import code_version, own_cell_modules
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
-from gatewise.errors import OptionError, TrainingError
+from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
-from gatewise.record import RECORD_FILE, compact_json
+from gatewise.record import RECORD_FILE, compact_json, read_comparison
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
 from gatewise.training.assembly import settings_in
@@ -262,7 +262,20 @@ def _record(
         tuning=outcome.tuning,
         axis=axis,
         margin=margin,
+        looks=_earlier_looks(folder, len(plan.seeds)),
     )
+
+
+def _earlier_looks(folder: Path, seeds: int) -> tuple[int, ...]:
+    """How many seeds the comparison in this folder had whenever its cells were judged with fewer than now."""
+    if not (folder / RECORD_FILE).exists():
+        return ()
+    try:
+        old = read_comparison(folder)
+    except RunError:
+        return ()
+    before = max((model.figure.seeds for model in old.cells), default=0)
+    return (*old.looks, before) if 1 < before < seeds else old.looks
 
 
 def _environment(folder: Path, outcome: Outcome) -> dict[str, Any]:
