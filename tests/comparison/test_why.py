@@ -21,7 +21,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "verdict.md"
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
 MANY = ("rnn", "lstm", "gru", "bilstm", "bigru", "mingru", "gru*2")
 WORLDS: dict[str, Callable[[], Comparison]] = {
-    "baseline leads, one seed": lambda: made_up_record(CELLS),
+    "baseline leads": lambda: made_up_record(CELLS, seeds=3),
+    "one seed": lambda: made_up_record(CELLS),
+    "a second look": lambda: made_up_record(CELLS, seeds=5, looks=(3,)),
+    "a cell lost a seed": lambda: made_up_record(CELLS, seeds=3, failed=["gru-seed1"]),
+    "every cell lost a seed": lambda: made_up_record(
+        {"rnn": 0.9, "gru": 0.8}, seeds=3, failed=["gru-seed1", "rnn-seed0"]
+    ),
     "two seeds": lambda: made_up_record(CELLS, seeds=2),
     "different kernels": lambda: made_up_record(
         {"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3, kernels={"gru": "reference"}
@@ -30,9 +36,9 @@ WORLDS: dict[str, Callable[[], Comparison]] = {
     "the same": lambda: made_up_record({"lstm": 0.88, "gru": 0.88}, seeds=3, margin=0.2),
     "the baseline is better": lambda: made_up_record({"baseline": 0.95, "lstm": 0.7, "gru": 0.6}, seeds=3),
     "many cells": lambda: made_up_record(
-        {"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(MANY)}}
+        {"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(MANY)}}, seeds=3
     ),
-    "one cell": lambda: made_up_record({"gru": 0.8}),
+    "one cell": lambda: made_up_record({"gru": 0.8}, seeds=3),
     "a baseline alone": lambda: made_up_record({"baseline": 0.8}),
     "all failed": lambda: made_up_record({}, failed=["gru-seed0"]),
     "nothing learned": lambda: made_up_record({"baseline": 0.503, "gru": 0.501}, seeds=2),
@@ -130,8 +136,13 @@ def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     question = rule.split("-")[0]
-    if rule in ("one-seed", "two-seeds"):
-        return {1: "one-seed", 2: "two-seeds"}.get(inputs["seeds"])
+    if rule == "two-seeds":
+        return rule if inputs["seeds"] == 2 else None
+    if rule == "earlier-looks":
+        return rule if inputs["looks"] else None
+    if rule == "lost-seeds":
+        lost = [each for each, _ in inputs["lost_and_finished"].values()]
+        return rule if any(lost) and not all(lost) else None
     if rule == "different-kernels":
         return rule if len({kernel for used in inputs["kernels"].values() for kernel in used}) > 1 else None
     if rule == "reach":
@@ -159,8 +170,13 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         cell for cell in cells if trivial is not None and (cell["low"] if sign > 0 else -cell["high"]) <= sign * trivial
     ]
     stopped = any(_stopped_early(runs, inputs) for runs in inputs.get("learning", {}).values())
+    lost, once = (inputs.get(name, {}).values() for name in ("lost", "seeds"))
+    gone, single = bool(lost) and all(lost), bool(once) and all(seeds == 1 for seeds in once)
     if question == "training":
-        return "training-unfinished" if stopped else "training-unlearned" if low == cells else None
+        found = "incomplete" if gone else "unfinished" if stopped else "unlearned" if low == cells else None
+        return f"training-{found or 'single'}" if found or single else None
+    if question == "outcome" and gone:
+        return "outcome-incomplete"
     if question == "cell":
         return rule if 0 < len(low) < len(cells) else None
     if question == "outcome" and stopped:
@@ -186,6 +202,8 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         return "outcome-nothing"
     if low == cells:
         return "outcome-unlearned"
+    if single:
+        return "outcome-single"
     if baselines and not decided:
         return "outcome-undecided"
     if baselines and not ahead:

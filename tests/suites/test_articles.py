@@ -168,4 +168,4 @@ def test_unknown_part():
 
 def test_command_repeats_the_suite(tmp_path):
     command = suite_command("articles", tmp_path, parts=["imdb"], quick=False, seeds=3, threads=None)
-    assert command == f"gatewise suite articles --parts imdb --seeds 3 --out {tmp_path}"
+    assert command == f"gatewise suite articles --parts imdb --out {tmp_path}"

@@ -84,7 +84,6 @@ RULES = {
         "Pairs of cells, and the best cell with the best baseline, that neither differ nor are shown to be the same "
         "within the margin."
     ),
-    "one-seed": "Each cell was trained with one seed: intervals are over test examples only.",
     "two-seeds": "Each cell was trained with two seeds, which say little about the spread between seeds.",
     "lost-seeds": "Some runs of these cells did not finish; the cells are not judged, the others are.",
     "earlier-looks": (

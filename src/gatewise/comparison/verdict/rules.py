@@ -188,8 +188,6 @@ def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None, looks: Seq
     if looks:
         found.append(Ruling("earlier-looks", (), {"looks": list(looks), "seeds": seeds}))
     counted = {"seeds": seeds, "cells": [cell.name for cell in facts.cells]}
-    if seeds == 1 and facts.cells:
-        found.append(Ruling("one-seed", (), counted))
     if seeds == 2:
         found.append(Ruling("two-seeds", (), counted))
     low = _not_above(facts, trivial)
@@ -213,9 +211,9 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
         What is decided now: the same rule id and models, if the record is right; None: nothing is.
 
     Example:
-        >>> apply_again("one-seed", {"seeds": 1, "cells": ["gru"]}).rule
-        'one-seed'
-        >>> apply_again("one-seed", {"seeds": 3, "cells": ["gru"]}) is None
+        >>> apply_again("two-seeds", {"seeds": 2, "cells": ["gru"]}).rule
+        'two-seeds'
+        >>> apply_again("two-seeds", {"seeds": 3, "cells": ["gru"]}) is None
         True
     """
     question = rule.split("-")[0]
@@ -244,7 +242,6 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
             return Ruling(rule, low, inputs) if 0 < len(low) < len(facts.cells) else None
         return outcome(facts, trivial) if question == "outcome" or trivial is None else nothing(facts, trivial)
     holds = {
-        "one-seed": lambda: inputs["seeds"] == 1 and bool(inputs["cells"]),
         "two-seeds": lambda: inputs["seeds"] == 2,
         "earlier-looks": lambda: bool(inputs["looks"]),
         "different-kernels": lambda: _kernels_differ(inputs),

@@ -178,8 +178,7 @@ def undecided(facts: Facts, seeds: int) -> str:
         parts.append(words)
     if len(pairs) > _NAMED:
         parts.append(plural(len(pairs) - _NAMED, "more pair"))
-    known = {1: "one", 2: "two"}.get(seeds)
-    end = "" if known is None else f"; how many seeds would decide it cannot be said from {known}"
+    end = "" if seeds >= _SEEDS_THAT_TELL else "; how many seeds would decide it cannot be said from two"
     return f"Undecided: {'; '.join(parts)}{end}."
 
 
@@ -253,11 +252,6 @@ def caveat(facts: Facts, rule: str) -> str:
         what = "its figure is" if len(lost) == 1 else "their figures are"
         return (
             f"{join(lost)}, so {what} that of the seeds that finished, which is no fair sample, and {verb} not judged."
-        )
-    if rule == "one-seed":
-        return (
-            "One seed per cell: the intervals are over test examples only, and another seed could change a cell's "
-            f"{facts.scale.title}. Use --seeds 3 or more to include that."
         )
     if rule == "two-seeds":
         return "Two seeds say little about the spread between seeds; three or more are better."
