@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, looks_factor
-from gatewise.statistics import RESAMPLES, SeedSpread, estimate_figure, holm, paired_difference, seed_spread
+from gatewise.statistics import SeedSpread, estimate_figure, holm, paired_difference, seed_spread
 from gatewise.statistics.measure import Measure
 
 __all__ = ["Table", "difference_entries", "figure_entries"]
@@ -66,7 +66,6 @@ def difference_entries(
     *,
     margin: float,
     look: int = 1,
-    resamples: int = RESAMPLES,
 ) -> list[Entry]:
     """Every cell against every other model: difference, interval, p values, equivalence, seeds needed.
 
@@ -80,7 +79,6 @@ def difference_entries(
         baselines: the models that are no cells.
         margin: differences within it make no difference in practice; above 0.
         look: k, how many times the same comparison was judged, this time included, each with more seeds.
-        resamples: of the bootstrap.
 
     Returns:
         The entries of ``differences`` in comparison.json.
@@ -103,7 +101,6 @@ def difference_entries(
             measure=metric,
             spread=spread,
             seedless=(one in baselines, two in baselines),
-            resamples=resamples,
         )
         for one, two in pairs
     ]
