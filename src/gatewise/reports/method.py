@@ -80,12 +80,19 @@ def _intervals(record: Comparison) -> str:
         text = "With one seed per cell the intervals reflect the choice of test examples only, not that of the seed."
     else:
         text = f"The intervals reflect the choice of test examples and of seeds ({seeds} per cell) together; "
-        text += "differences are paired by both."
+        text += (
+            "differences are paired by example. How far seeds lie apart is taken from all cells together, or from a "
+        )
+        text += "pair's own seeds where these lie farther apart."
     methods = list(dict.fromkeys(entry.method for entry in differences))
     if methods:
         text += f" Differences: {'; '.join(methods)}."
         text += f" The p values are corrected for {len(differences)} pair{'s' if len(differences) > 1 else ''} "
-        text += f"(Holm); a pair differs if its corrected p value is below {differences[0].significance:g}. The "
+        text += "(Holm)"
+        if record.looks:
+            earlier = words.join([str(seeds) for seeds in record.looks])
+            text += f" and for having been judged before, with {earlier} seeds"
+        text += f"; a pair differs if its corrected p value is below {differences[0].significance:g}. The "
         text += "intervals themselves are not corrected. Two models count as the same if the interval of their "
         text += f"difference lies within {scale_of(record).gap(record.margin or 0.0)} on either side of zero."
     return text

@@ -132,14 +132,15 @@ def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
     def place(value: float) -> float:
         return round(min(100.0, max(0.0, 100 * (value - ticks[0]) / (ticks[-1] - ticks[0]))), 2)
 
+    unjudged = {pair: _unjudged(record, pair) for pair in pairs}
     rows = [
         PairRow(
-            pair,
+            replace(pair, differs=False, equivalent=False, seeds_needed=None) if unjudged[pair] else pair,
             (titles[pair.first], titles[pair.second]),
             _bar(pair, place),
             scale.signed(pair.estimate),
             scale.interval(pair.low, pair.high, signed=True),
-            _reading(pair, titles),
+            unjudged[pair] or _reading(pair, titles),
             bool({pair.first, pair.second} & baselines),
         )
         for pair in pairs
@@ -171,6 +172,16 @@ def _better_first(pair: Difference, scale: words.Scale) -> Difference:
     if pair.estimate >= 0:
         return pair
     return replace(pair, first=pair.second, second=pair.first, estimate=-pair.estimate, low=-pair.high, high=-pair.low)
+
+
+def _unjudged(record: Comparison, pair: Difference) -> str:
+    """Why nothing is said of the two; empty: something is."""
+    planned = len(record.plan.get("seeds", ()))
+    cells = [model for model in record.cells if model.name in (pair.first, pair.second)]
+    if cells and all(len(model.runs) == 1 for model in cells) and planned <= 1:
+        return "two networks, one seed: not judged"
+    lost = [model.title for model in cells if len(model.runs) < planned]
+    return f"not judged: {words.join(lost)} lost seeds" if lost else ""
 
 
 def _reading(pair: Difference, titles: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ class SeedSpread:
 def seed_spread(tables: Iterable[Scores], measure: Measure) -> SeedSpread | None:
     """The spread between seeds, pooled over models.
 
-    Three seeds tell a variance to within a factor of 145, three seeds of six cells to within 5 (ends of 95 % intervals).
+    Three seeds tell a variance to within a factor of 145 (ends of its 95 % interval), three seeds of six cells to 5.
     Cells differ in it, too: one whose seeds fail now and then must not hide the others' differences. So the mean is
     taken of variances of which none counts for more than a cap: the lower median times the ratio of the 99.9 %
     quantile and the median of the chi-squared distribution, which equally spread seeds hardly ever exceed.
