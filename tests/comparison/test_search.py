@@ -10,7 +10,7 @@ import pytest
 import gatewise
 from gatewise.comparison.plan.grid import Range
 from gatewise.comparison.plan.plan import Search
-from gatewise.comparison.run.events import ComparisonEvent, TrialDone
+from gatewise.comparison.run.events import ComparisonEvent, PlanReady, TrialDone
 from gatewise.comparison.run.search import GENERATION, STARTUP, BaselineSearch, CellSearch
 from gatewise.comparison.run.tuning_log import JOURNAL_FILE
 from gatewise.errors import TrainingError
@@ -174,6 +174,9 @@ def test_adding_a_value_costs_only_that(tmp_path: Path) -> None:
     events: list[ComparisonEvent] = []
     gatewise.compare(reviews, grid={"dropout": [0.0, 0.25, 0.5]}, on_event=events.append, **asked, **SETTINGS)
     fresh = [event.trial for event in events if isinstance(event, TrialDone) and not event.reused]
+    (plan,) = [event for event in events if isinstance(event, PlanReady)]
+    (baseline,) = plan.baselines
+    assert baseline.trials == 3 and baseline.space["minimum_texts"] == (1, 2, 3)
     tried = [trial for trial in fresh if trial.phase == "tuning"]
     assert [trial.settings for trial in tried if trial.seed is not None] == [{"dropout": 0.25}]
     # the third trial of the baseline, too, is new; the first two are those of the smaller grid

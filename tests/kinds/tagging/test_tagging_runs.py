@@ -151,12 +151,12 @@ def test_compare_puts_cells_beside_their_baselines(file: Path, tmp_path: Path) -
 
 
 def test_a_baseline_without_a_loss_is_chosen_by_the_kinds_own_figure(file: Path, tmp_path: Path) -> None:
-    import gatewise
+    from gatewise.comparison import make_plan, run_plan
 
     grid = {"learning_rate": [0.001, 0.01, 0.02]}
-    settings = {name: value for name, value in SMALL.items() if name not in ("lr", "learning_rate")} | {"epochs": 1}
-    asked = {"cells": ["rnn"], "grid": grid, "metric": "loss", "cost": False, **settings}
-    record = gatewise.compare(str(file), out=tmp_path / "out", **asked).record
+    settings = {name: value for name, value in SMALL.items() if name != "learning_rate"} | {"epochs": 1}
+    plan = make_plan(str(file), cells=["rnn"], grid=grid, metric="loss", **settings)
+    record = run_plan(plan, tmp_path / "out", cost=False).record
     trials = [trial for trial in record.tuning if trial.cell == "feature-crf"]
     assert len(trials) == 3 and trials[0].settings == {"penalty": None, "minimum_count": 2}
     figures = [trial.validation["span_f1"] for trial in trials]
