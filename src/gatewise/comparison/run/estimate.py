@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from gatewise.comparison.plan.grid import Range
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.cache import saved_measurement
-from gatewise.comparison.run.events import FittingBaseline, TrialStatus
+from gatewise.comparison.run.events import FittingBaseline
 from gatewise.comparison.run.trial_maker import TrialMaker
 from gatewise.comparison.run.tuning import baseline_candidates
-from gatewise.comparison.run.worker import run_trial
 from gatewise.errors import TrainingError
 from gatewise.record import Run
 
@@ -85,7 +84,7 @@ def _baseline_seconds(plan: Plan, context: ExecutionContext) -> float:
             seconds = 0.0
             for trial in trials[:2]:
                 if saved_measurement(context.folder, trial) is None:
-                    run_trial(maker.task(trial), _ignore)
+                    list(context.pool.run([maker.task(trial)]))
                     left -= 1
                 entry = saved_measurement(context.folder, trial)
                 seconds = (entry.wall_seconds or 0.0) if isinstance(entry, Run) else seconds
@@ -93,10 +92,6 @@ def _baseline_seconds(plan: Plan, context: ExecutionContext) -> float:
                     break
             whole += (left + 1) * seconds
     return whole
-
-
-def _ignore(status: TrialStatus) -> None:
-    """The listener of a trial without one."""
 
 
 def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
