@@ -46,8 +46,9 @@ def _or_later(record: Comparison) -> str:
 
 
 def _budget(record: Comparison) -> str:
-    text = "Every cell gets the same data, settings and number of epochs; the weights of the epoch with the best "
-    text += f"validation {record.metric.title} are kept{_or_later(record)}."
+    tuned = ", those below apart" if record.tuning else ""
+    text = f"Every cell gets the same data, settings{tuned} and number of epochs; the weights of the epoch with "
+    text += f"the best validation {record.metric.title} are kept{_or_later(record)}."
     text += _tuning(record)
     text += " The test part is looked at once, at the end."
     reasons = [(model.title, model.reason) for model in record.models if model.reason]
