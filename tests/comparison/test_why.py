@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +16,13 @@ from gatewise.cli import main
 from gatewise.comparison.verdict.rules import apply_again
 from gatewise.record import RULES, Answer, Comparison, compact_json, comparison_from
 from gatewise.reports.why import reasons
-from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_comparison import (
+    made_up_forecast,
+    made_up_language,
+    made_up_probe,
+    made_up_record,
+    made_up_trials,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "verdict.md"
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
@@ -132,6 +139,26 @@ def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         for line in numbers:
             assert line in out
     assert "docs/verdict.md#reach" in out and "corrected p < 0.001" in out and "not shown to be different" in out
+
+
+def test_the_command_says_how_settings_were_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, *_ = made_up_trials(["gru"], "accuracy", [0.86, 0.88])
+    bare = made_up_record(CELLS)
+    baseline = next(model for model in bare.models if model.is_baseline)
+    of_baseline = [
+        dataclasses.replace(trial, cell=baseline.name, seed=None, settings={"penalty": 1.0})
+        for trial in (first, second)
+    ]
+    said = {}
+    for name, trials in {"none": [], "both": [*of_baseline, first, second]}.items():
+        made = made_up_record(CELLS, tuning=trials)
+        (tmp_path / "comparison.json").write_text(compact_json(made), encoding="utf-8")
+        with pytest.raises(SystemExit):
+            main(["report", str(tmp_path), "--format", "markdown", "--why"])
+        said[name] = " ".join(capsys.readouterr().out.split())
+    assert "How the settings were chosen No settings were searched" in said["none"]
+    assert f"{baseline.title}: penalty 1 chosen among 2 trials, 88.0 % on the validation part" in said["both"]
+    assert "(its defaults: 86.0 %)" in said["both"] and "(all trials: 86.0 % to 88.0 %)" in said["both"]
 
 
 def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:

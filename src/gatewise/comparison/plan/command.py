@@ -64,6 +64,7 @@ def _search_words(plan: Plan) -> list[str]:
         words += ["--grid", f"{name}={written}"]
     if plan.search.method != "grid":
         words += ["--search", plan.search.method, "--trials", str(plan.search.trials)]
+    words += ["--repeat-tuning"] if plan.search.repeat else []
     return words + (["--metric", plan.search.metric] if plan.search.metric is not None else [])
 
 

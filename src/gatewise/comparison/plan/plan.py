@@ -41,10 +41,11 @@ class Search:
     Args:
         method: ``grid`` tries every combination; ``random`` and ``tpe`` (tree-structured Parzen estimator: Bergstra et
             al., 2011) try ``trials`` of them.
-        trials: per cell (and point of the axis).
+        trials: per cell (and point of the axis), and per baseline that has settings to choose from.
         space: what may vary.
         metric: figure on the validation part by which the winner is chosen; None: the task's own.
         seed: with which every trial is trained; none of the comparison's own seeds.
+        repeat: whether each seed of the comparison has a search of its own.
     """
 
     method: str
@@ -52,6 +53,22 @@ class Search:
     space: Space
     metric: str | None
     seed: int
+    repeat: bool = False
+
+    def seeds(self, finals: Sequence[int]) -> list[tuple[int | None, int]]:
+        """The searches of a cell: for which seed of the comparison (None: for all of them), and with which seed.
+
+        Args:
+            finals: the comparison's seeds.
+
+        Example:
+            >>> search = Search("random", 5, {}, None, 1_000_000)
+            >>> search.seeds([0, 1]), dataclasses.replace(search, repeat=True).seeds([0, 1])
+            ([(None, 1000000)], [(0, 1000000), (1, 1000001)])
+        """
+        if not self.repeat:
+            return [(None, self.seed)]
+        return [(final, self.seed + final - finals[0]) for final in finals]
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
@@ -109,7 +126,7 @@ class Plan:
     @property
     def trainings(self) -> int:
         """How many networks are trained, those of the search included."""
-        tried = 0 if self.search is None else self.search.trials
+        tried = 0 if self.search is None else self.search.trials * len(self.search.seeds(self.seeds))
         return len(self.cells) * len(self.points) * (tried + len(self.seeds))
 
     def spec(self, cell: str, seed: int, chosen: Mapping[str, Any] | None = None, point: Any = None) -> RunSpec:
@@ -164,6 +181,7 @@ def make_plan(
     search: str | None = None,
     trials: int | None = None,
     metric: str | None = None,
+    repeat_tuning: bool = False,
     match: str = "hidden",
     imports: Iterable[str] = (),
     **settings: Any,
@@ -177,9 +195,11 @@ def make_plan(
         task: the kind of problem; None: derived from the data.
         grid: values of settings to choose from, by name: ``{"hidden_size": [64, 128]}``; or words ``hidden=64,128``.
         search: ``grid``, ``random`` or ``tpe``; None: ``grid`` where there is one.
-        trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
+        trials: how many combinations are tried per cell and baseline, for ``random`` and ``tpe``.
         metric: figure by which is chosen and compared, where the task has several; or ``loss``, by which only settings
             are chosen; None: the task's own.
+        repeat_tuning: each seed gets a search of its own, so that the intervals include what another search would
+            have chosen.
         match: ``hidden``, ``parameters`` or ``time``.
         imports: modules that register cells.
         **settings: any setting of the task's data, model and training by its name. One of them may be a list: then
@@ -209,6 +229,12 @@ def make_plan(
             plan.spec(cell, seed=0, point=point)
     first = plan.base().training.seed
     chosen = _search(found, str(data), fixed, grid, search, trials, metric, match, tuning_seed=first + _TUNING_SEED)
+    if repeat_tuning:
+        if chosen is None:
+            raise OptionError(
+                "there is no search to repeat", fix="name settings with --grid, or use --search tpe --trials 30"
+            )
+        chosen = dataclasses.replace(chosen, repeat=True)
     if match == "parameters" and chosen is not None and "hidden_size" in chosen.space:
         raise OptionError(
             "--match parameters decides the hidden sizes itself, by the first cell's",

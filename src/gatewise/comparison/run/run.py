@@ -17,11 +17,19 @@ from gatewise.comparison.plan.variants import variant_settings
 from gatewise.comparison.result import Comparison
 from gatewise.comparison.run.budget import Budget
 from gatewise.comparison.run.claim import claim_folder, held_plan
-from gatewise.comparison.run.events import ComparisonEvent, ComparisonListener, DataReady, Measuring, PlanReady
+from gatewise.comparison.run.events import (
+    BaselineTrials,
+    ComparisonEvent,
+    ComparisonListener,
+    DataReady,
+    Measuring,
+    PlanReady,
+)
 from gatewise.comparison.run.execution import ExecutionContext, Outcome, execute
 from gatewise.comparison.run.locking import hold_folder
 from gatewise.comparison.run.pool import Pool, describe_place
 from gatewise.comparison.run.trials import code_version, own_cell_modules
+from gatewise.comparison.run.tuning import baseline_candidates
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
@@ -127,7 +135,7 @@ def _execution_context(
         folder,
         datasets,
         metric,
-        tuple(each.name for each in kind.baselines(plan.base().data)),
+        tuple(kind.baselines(plan.base().data)),
         code,
         threads,
         Budget(plan, datasets, folder, threads, 1 if cluster is not None else jobs),
@@ -241,7 +249,19 @@ def _ready(
             epochs = context.budget.epochs(plan.spec(plan.cells[0], plan.seeds[0], None, point), point)
     where = describe_place(jobs, cluster)
     measuring = measuring_seconds(plan, context) if cost else 0.0
-    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs, measuring)
+    tuned = _baseline_trials(plan, context)
+    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs, measuring, tuned)
+
+
+def _baseline_trials(plan: Plan, context: ExecutionContext) -> tuple[BaselineTrials, ...]:
+    """How the settings of each baseline are chosen, at the last point of the axis."""
+    if plan.search is None:
+        return ()
+    dataset, found = context.datasets[plan.points[-1]], []
+    for baseline in context.baselines:
+        trials = len(baseline_candidates(baseline, plan.search, dataset))
+        found.append(BaselineTrials(baseline.title, trials, baseline.search_space(dataset)))
+    return tuple(found)
 
 
 def _record(
