@@ -10,6 +10,7 @@ import numpy as np
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics.classical import mcnemar
+from gatewise.statistics.clusters import clustered
 from gatewise.statistics.components import Components, variance_components
 from gatewise.statistics.estimates import MEAN, Over, is_binary, linearised, mean_interval, t_quantile, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
@@ -217,13 +218,15 @@ def paired_difference(
     measure = measure.sized(examples)
     means = one.mean(axis=(0, 1)), two.mean(axis=(0, 1))
     scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
+    scaled = clustered(scaled[0], measure.groups), clustered(scaled[1], measure.groups)
+    independent = scaled[0].shape[1]
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
     serial = measure.dependence == "serial"
     parts = _components(*scaled, serial, measure.overlap)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
-        parts = parts.with_least(1.0 / (examples + 2) ** 2)
+        parts = parts.with_least(1.0 / (independent + 2) ** 2)
     elif measure.numbers > 1:
         parts = parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
     by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
@@ -242,12 +245,13 @@ def paired_difference(
     bare = Difference(interval, 1.0, "", degrees=parts.degrees)
     side = bare._error("low" if estimate > 0 else "high")
     tail = bare._tail(abs(estimate), side)
-    p_value = mcnemar(one[0], two[0]) if single and binary else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
+    exact = single and binary and measure.groups is None
+    p_value = mcnemar(one[0], two[0]) if exact else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
     ahead = (estimate > 0) == measure.higher_is_better
     return Difference(
         interval,
         p_value,
-        _method(single, binary, serial),
+        _method(single, exact, serial, grouped=measure.groups is not None),
         over="examples" if single else "seeds and examples",
         degrees=parts.degrees,
         ratio=_ratio(interval, float(means[0]), float(means[1])) if transform == "exp" else None,
@@ -295,9 +299,10 @@ def _run_superiority(one: Array, two: Array, measure: Measure) -> float:
     return float(np.mean(ahead + 0.5 * (gap == 0)))
 
 
-def _method(single: bool, binary: bool, serial: bool) -> str:
+def _method(single: bool, exact: bool, serial: bool, *, grouped: bool = False) -> str:
+    by = ", by group" if grouped else ""
     if not single:
-        return f"seeds and examples (variance components, {'moving-block ' if serial else ''}BCa bootstrap)"
+        return f"seeds and examples (variance components, {'moving-block ' if serial else ''}BCa bootstrap{by})"
     if serial:
         return "examples (Diebold-Mariano, moving-block BCa bootstrap)"
-    return f"examples ({'McNemar mid-p, ' if binary else ''}BCa bootstrap)"
+    return f"examples ({'McNemar mid-p, ' if exact else ''}BCa bootstrap{by})"
