@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatewise.data.duplicates import LIKENESS, copies_in, near_duplicates, token_key
+from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, token_key
 from gatewise.data.records import Labels, Split
 from gatewise.data.splits import hold_out, take
 from gatewise.errors import DataError
@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 _FEW = 20
-_NEAR = f"at least {100 * LIKENESS:.0f} % of their pairs of neighbouring words are the same, whatever case and signs"
 Splitter = Callable[..., list[Split]]
 
 
@@ -105,13 +104,15 @@ def split_apart(
         return split(whole, label_names, place, with_test=with_test), notes
     try:
         parts = split(whole._replace(groups=alike.groups), label_names, place, with_test=with_test)
-        notes.append(f"{copies:,} texts are near duplicates of others ({_NEAR}): each is in one part with its copies")
+        notes.append(
+            f"{copies:,} texts are near duplicates of others ({NEAR_WORDS}): each is in one part with its copies"
+        )
     except DataError:
         # too few texts of a class to keep copies together; fewer texts than parts raise once more
         parts = split(whole, label_names, place, with_test=with_test)
         notes.append(
-            f"{copies:,} texts are near duplicates of others ({_NEAR}), and too few differ to keep copies in one part: "
-            "test texts may have copies in the training part, so their figures are too good"
+            f"{copies:,} texts are near duplicates of others ({NEAR_WORDS}), and too few differ to keep copies in one "
+            "part: test texts may have copies in the training part, so their figures are too good"
         )
         parts[2] = with_test_groups(parts[2])
     return [*map(_without_groups, parts[:2]), _tidied(parts[2])], notes
@@ -150,8 +151,8 @@ def drop_shared(train: Split, test: Split, part: str = "test", source: str = "tr
         _removed(len(same), f"text of the {part} part", f"texts of the {part} part", source),
         _removed(
             len(near),
-            f"near duplicate ({_NEAR}) of a text of the {part} part",
-            f"near duplicates ({_NEAR}) of texts of the {part} part",
+            f"near duplicate ({NEAR_WORDS}) of a text of the {part} part",
+            f"near duplicates ({NEAR_WORDS}) of texts of the {part} part",
             source,
         ),
         _removed(len(grouped), f"text of a group of the {part} part", f"texts of groups of the {part} part", source),
@@ -230,8 +231,8 @@ def _pattern_notes(patterned: int) -> list[str]:
     if not patterned:
         return []
     return [
-        f"{patterned:,} texts follow one pattern ({_NEAR}), more than a tenth of all: they are not kept in one part, "
-        "so that figures hold for new texts of this pattern alone"
+        f"{patterned:,} texts follow one pattern ({NEAR_WORDS}), more than a tenth of all: they are not kept in one "
+        "part, so that figures hold for new texts of this pattern alone"
     ]
 
 

@@ -28,10 +28,14 @@ import numpy.typing as npt
 
 from gatewise.data.scripts import SPACELESS
 
-__all__ = ["LIKENESS", "Alike", "copies_in", "near_duplicates", "token_key", "word_keys", "words_of"]
+__all__ = ["LIKENESS", "NEAR_WORDS", "Alike", "copies_in", "near_duplicates", "token_key", "word_keys", "words_of"]
 
 LIKENESS = 0.7
 """The Jaccard index from which on two texts are near duplicates."""
+NEAR_WORDS = (
+    f"at least {100 * LIKENESS:.0f} % of their pairs of neighbouring words are the same, whatever case and signs"
+)
+"""What near duplicates are, for notes."""
 _BANDS, _ROWS = 20, 4
 _NEIGHBOURS = 10
 _CHUNK = 2_000_000

@@ -38,7 +38,7 @@ class ClassificationKind(Kind):
     pretraining_spec: ClassVar[type[Spec] | None] = PretrainingSpec
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
-    files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "pretraining")
+    files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "seen.json", "pretraining")
     prediction_settings: ClassVar[tuple[str, ...]] = ("text", "encoding")
     estimators: ClassVar[Mapping[str, str]] = {"TextClassifier": "gatewise.kinds.classification.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.classification.report"
