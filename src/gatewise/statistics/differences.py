@@ -219,14 +219,13 @@ def paired_difference(
     means = one.mean(axis=(0, 1)), two.mean(axis=(0, 1))
     scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
     scaled = clustered(scaled[0], measure.groups), clustered(scaled[1], measure.groups)
-    independent = scaled[0].shape[1]
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
     serial = measure.dependence == "serial"
     parts = _components(*scaled, serial, measure.overlap)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
-        parts = parts.with_least(1.0 / (independent + 2) ** 2)
+        parts = parts.with_least(1.0 / (examples + 2) ** 2)
     elif measure.numbers > 1:
         parts = parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
     by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
