@@ -173,7 +173,8 @@ def test_groups_stay_whole_and_nothing_near_to_the_test_is_trained_on(tmp_path):
     copies = [f"{text.upper()}!,{n % 2},remake {n % 9}" for n, text in enumerate(texts[:100])]
     (tmp_path / "a.csv").write_text("\n".join([*lines, *copies]) + "\n")
     dataset = load_text(tmp_path / "a.csv", group="film")
-    copied = {f"{t.upper()}!": f"remake {n % 9}" for n, t in enumerate(texts[:100])}
+    film_of = dict(zip(texts, films, strict=True))
+    film_of |= {f"{t.upper()}!": f"remake {n % 9}" for n, t in enumerate(texts[:100])}
     parts = [dataset.train, dataset.validation, dataset.test]
     held = [{film_of[text] for text in part.texts} for part in parts]
     assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
@@ -188,9 +189,9 @@ def test_groups_stay_whole_and_nothing_near_to_the_test_is_trained_on(tmp_path):
 def test_groups_that_cannot_be_split_are_refused(tmp_path):
     lines = ["text,label,film", *(f"{text},{n % 2},Heat" for n, text in enumerate(made_texts(30)))]
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
-    with pytest.raises(DataError, match="the 1 group of a.csv cannot be kept whole"):
+    with pytest.raises(DataError, match=r"the 1 group of a.csv cannot be kept whole"):
         load_text(tmp_path / "a.csv", group="film")
-    with pytest.raises(DataError, match="column 'films' is not in a.csv.*did you mean 'film'"):
+    with pytest.raises(DataError, match=r"column 'films' is not in a.csv.*did you mean 'film'"):
         load_text(tmp_path / "a.csv", group="films")
     (tmp_path / "b.csv").write_text("\n".join(lines).replace("Heat", "", 1) + "\n")
     with pytest.raises(DataError, match="1 row with an empty group"):
