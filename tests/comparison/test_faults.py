@@ -237,7 +237,7 @@ def test_changed_data_and_changed_code_are_refused(
     out = tmp_path / "out"
     compare(mine, out, cells=["steady"])
     with monkeypatch.context() as patch:
-        patch.setattr("gatewise.comparison.run.run.code_version", lambda cells, task: "another")
+        patch.setattr("gatewise.comparison.run.run.code_version", lambda *given: "another")
         with pytest.raises(RunError, match="the code that trains changed"):
             compare(mine, out, cells=["steady"])
         events: list[ComparisonEvent] = []

@@ -39,7 +39,8 @@ ImportsOption = Annotated[
     typer.Option(
         "--import",
         metavar="MODULE",
-        help="Module that registers cells or kinds of problems of your own (register_cell, register_kind).",
+        help="Module, by name or path, that registers cells or kinds of problems of your own (register_cell, "
+        "register_kind).",
     ),
 ]
 DataArgument = Annotated[

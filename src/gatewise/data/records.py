@@ -16,7 +16,8 @@ Labels = npt.NDArray[np.int64]
 class Split(NamedTuple):
     """Texts and, at the same places, their labels as indices into ``label_names``: (N,) int64.
 
-    Where a text may have several labels, or none: (N, C) int64 of zeros and ones.
+    Where a text may have several labels, or none: (N, C) int64 of zeros and ones. ``groups``: (N,) int64, equal for
+    texts that are no independent examples (of one author, or near duplicates); None: all are.
 
     Example:
         >>> Split(("good", "bad"), np.array([1, 0])).texts[0]
@@ -25,6 +26,7 @@ class Split(NamedTuple):
 
     texts: tuple[str, ...]
     labels: Labels
+    groups: Labels | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from gatewise.data.duplicates import token_key
 from gatewise.data.records import Labels, Split, TextDataset
 from gatewise.errors import DataError
 
 __all__ = [
     "content_key",
     "distinct_rows",
-    "drop_shared",
     "fingerprint",
     "hold_out",
     "limit_training",
@@ -28,7 +28,7 @@ _VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 5_000
 
 
 def content_key(text: str) -> str:
-    """The key by which texts are compared: their words, with single spaces.
+    """The key by which texts are ranked: their words, with single spaces.
 
     Example:
         >>> content_key("good  film\\n") == content_key("good film")
@@ -61,23 +61,30 @@ def name_labels(labels: Sequence[str], place: str) -> tuple[tuple[str, ...], Lab
     return names, np.array([place_of[name] for name in labels], dtype=np.int64)
 
 
-def distinct_rows(texts: Sequence[str], labels: Labels) -> tuple[list[int], Labels, list[str]]:
+def distinct_rows(
+    texts: Sequence[str], labels: Labels, key: Callable[[str], str] = token_key
+) -> tuple[list[int], Labels, list[str]]:
     """Keep each text once, so that no text straddles two parts.
 
     A text with several labels keeps the most frequent one (the first, on a tie).
+
+    Args:
+        texts: N texts.
+        labels: (N,) of them.
+        key: equal for texts that are the same; usually for those of the same tokens, whatever case and spacing.
 
     Returns:
         (rows kept, their labels (M,), notes on what was dropped)
 
     Example:
-        >>> rows, labels, notes = distinct_rows(["a", "b", "a"], np.array([0, 1, 0]))
+        >>> rows, labels, notes = distinct_rows(["a", "b", "A "], np.array([0, 1, 0]))
         >>> rows, notes
         ([0, 1], ['1 repeated text was dropped'])
     """
     first: dict[str, int] = {}
     votes: dict[int, Counter[int]] = {}
     for row, text in enumerate(texts):
-        kept = first.setdefault(content_key(text), row)
+        kept = first.setdefault(key(text), row)
         if kept != row:
             votes.setdefault(kept, Counter([int(labels[kept])]))[int(labels[row])] += 1
     rows = list(first.values())
@@ -96,30 +103,10 @@ def distinct_rows(texts: Sequence[str], labels: Labels) -> tuple[list[int], Labe
     return rows, chosen, notes
 
 
-def drop_shared(train: Split, test: Split) -> tuple[Split, list[str]]:
-    """Remove every text of the test part from the training part.
-
-    Example:
-        >>> left, notes = drop_shared(Split(("a", "b"), np.array([0, 1])), Split(("b",), np.array([1])))
-        >>> left.texts, notes
-        (('a',), ['1 text of the test part was removed from the training part'])
-    """
-    tested = {content_key(text) for text in test.texts}
-    rows = [row for row, text in enumerate(train.texts) if content_key(text) not in tested]
-    dropped = len(train.texts) - len(rows)
-    if not dropped:
-        return train, []
-    if not rows:
-        raise DataError(
-            "every training text is in the test file too", fix="give a --test file with texts that are not trained on"
-        )
-    note = f"{_count(dropped, 'text')} of the test part {_was(dropped)} removed from the training part"
-    return take(train, rows), [note]
-
-
 def take(part: Split, rows: Sequence[int]) -> Split:
     """The given rows of a part, in that order."""
-    return Split(tuple(part.texts[row] for row in rows), part.labels[list(rows)])
+    groups = None if part.groups is None else part.groups[list(rows)]
+    return Split(tuple(part.texts[row] for row in rows), part.labels[list(rows)], groups)
 
 
 def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
@@ -127,9 +114,11 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
 
     Within each class the texts are ranked by the SHA-256 of their words; the first ranks are held out. The test part
     takes a fifth (at most 10,000 texts), the validation part a tenth (at most 5,000), each at least one of a class.
+    Groups are ranked by the first of their texts, stay together, and are held out while a part lacks more of their
+    texts than it has too many.
 
     Args:
-        whole: distinct texts.
+        whole: distinct texts, with their groups where they have some.
         label_names: the classes.
         place: the file, for messages.
         with_test: whether a test part is wanted too; False gives an empty one last.
@@ -138,9 +127,8 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
         [train, validation, test]
 
     Raises:
-        DataError: a class has fewer texts than there are parts.
+        DataError: a class has fewer texts, or groups, than there are parts.
     """
-    parts: list[list[int]] = [[], [], []]
     counts = np.bincount(whole.labels, minlength=len(label_names))
     needed = 3 if with_test else 2
     for index, name in enumerate(label_names):
@@ -150,15 +138,61 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
                 expected=f"at least {needed} different ones, to train on and to test with",
                 fix="add texts of this class, or delete it",
             )
+    if whole.groups is not None:
+        return _hold_groups_out(whole, whole.groups, label_names, place, with_test=with_test)
+    parts: list[list[int]] = [[], [], []]
+    for index in range(len(label_names)):
         rows = np.flatnonzero(whole.labels == index).tolist()
         ranked = sorted(rows, key=lambda row: _digest(whole.texts[row]))
-        share = counts[index] / len(whole.texts)
-        test = _part_size(_TEST_SHARE, _TEST_MOST * share, int(counts[index])) if with_test else 0
-        validation = _part_size(_VALIDATION_SHARE, _VALIDATION_MOST * share, int(counts[index]))
+        test, validation = _held_sizes(int(counts[index]), len(whole.texts), with_test=with_test)
         parts[2] += ranked[:test]
         parts[1] += ranked[test : test + validation]
         parts[0] += ranked[test + validation :]
     return [take(whole, sorted(rows, key=lambda row: _digest(whole.texts[row]))) for rows in parts]
+
+
+def _hold_groups_out(
+    whole: Split, groups: Labels, label_names: Sequence[str], place: str, *, with_test: bool
+) -> list[Split]:
+    """`hold_out` for whole groups; where each text is a group of its own, the parts are the same as without groups."""
+    counts = np.bincount(whole.labels, minlength=len(label_names))
+    ranks = [_digest(text) for text in whole.texts]
+    members: dict[int, list[int]] = {}
+    for row in sorted(range(len(ranks)), key=ranks.__getitem__):
+        members.setdefault(int(groups[row]), []).append(row)
+    sizes = [_held_sizes(int(count), len(whole.texts), with_test=with_test) for count in counts]
+    lacking = [np.array([size[part] for size in sizes], dtype=np.int64) for part in (0, 1)]
+    parts: list[list[int]] = [[], [], []]
+    for rows in members.values():
+        held = np.bincount(whole.labels[rows], minlength=len(label_names))
+        chosen = 0
+        for part, room in zip((2, 1), lacking, strict=True):
+            wanted = np.minimum(held, np.maximum(room, 0)).sum()
+            if 2 * wanted > held.sum():
+                room -= held
+                chosen = part
+                break
+        parts[chosen] += rows
+    names = ("training", "validation", "test")[: 3 if with_test else 2]
+    for name, rows in zip(names, parts, strict=False):
+        found = np.bincount(whole.labels[rows], minlength=len(label_names))
+        for missing in np.flatnonzero((found == 0) & (counts > 0)).tolist():
+            having = len(np.unique(groups[whole.labels == missing]))
+            raise DataError(
+                f"the {_count(len(members), 'group')} of {place} cannot be kept whole: the {name} part would have no "
+                f"text of the class {label_names[missing]!r}",
+                expected="each class in several groups, none of which holds most of its texts",
+                got=f"{_count(having, 'group')} of {_count(int(counts[missing]), 'text')} of this class",
+                fix="give more groups, or omit --group: then the figures hold for groups that were trained on",
+            )
+    return [take(whole, sorted(rows, key=ranks.__getitem__)) for rows in parts]
+
+
+def _held_sizes(count: int, total: int, *, with_test: bool) -> tuple[int, int]:
+    """How many of a class's texts are for the test and for validation."""
+    share = count / total
+    test = _part_size(_TEST_SHARE, _TEST_MOST * share, count) if with_test else 0
+    return test, _part_size(_VALIDATION_SHARE, _VALIDATION_MOST * share, count)
 
 
 def limit_training(dataset: TextDataset, examples: int) -> TextDataset:
@@ -199,7 +233,7 @@ def limit_training(dataset: TextDataset, examples: int) -> TextDataset:
 
 
 def fingerprint(label_names: Sequence[str], parts: Sequence[Split]) -> str:
-    """SHA-256 of names, texts, labels and parts, in order: equal fingerprints mean equal data.
+    """SHA-256 of names, texts, labels, groups and parts, in order: equal fingerprints mean equal data.
 
     Example:
         >>> part = Split(("a",), np.array([0]))
@@ -214,6 +248,8 @@ def fingerprint(label_names: Sequence[str], parts: Sequence[Split]) -> str:
     for part in parts:
         digest.update(len(part.labels).to_bytes(8, "little"))
         digest.update(np.ascontiguousarray(part.labels, dtype="<i8").tobytes())
+        if part.groups is not None:
+            digest.update(b"groups" + np.ascontiguousarray(part.groups, dtype="<i8").tobytes())
     return digest.hexdigest()
 
 

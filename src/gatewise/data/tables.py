@@ -27,6 +27,7 @@ class Table:
         lines: line or row of each, as ``unit`` says.
         unit: ``line`` or ``row``.
         notes: what was detected while reading, for the user.
+        groups: of each text, as written; empty where no column was asked for.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Table:
     lines: list[int]
     unit: str = "line"
     notes: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
 
 
 def read_table(
@@ -44,6 +46,7 @@ def read_table(
     encoding: str | None = None,
     fallback: str | None = None,
     separator: str | None = None,
+    group: str | None = None,
 ) -> Table:
     """Read texts and labels of a CSV, TSV, JSONL, JSON, Parquet or Excel file.
 
@@ -54,6 +57,7 @@ def read_table(
         encoding: of a text format; None: detected.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
         separator: of the labels, where a text may have several or none: a label may then be empty, and in JSON a list.
+        group: the column that holds the texts' groups; None: they have none.
 
     Returns:
         The checked table; texts unchanged, labels stripped of surrounding space.
@@ -71,11 +75,13 @@ def read_table(
     path = Path(path)
 
     def choose(names: Sequence[str]) -> list[int]:
-        return [*(found := _find_columns(path, names, text, label))[0], found[1]]
+        found = _find_columns(path, names, text, label)
+        return [*found[0], found[1], *_group_column(path, names, group)]
 
     rows = read_rows(path, encoding=encoding, fallback=fallback, choose=choose)
     _refuse_no_rows(rows)
     places, answer = _find_columns(path, rows.columns, text, label)
+    of_group = _group_column(path, rows.columns, group)
     texts = texts_of(rows, places, complete=True)
     table = Table(path, [], [], [], rows.unit, [*rows.notes, *joined_note(rows, places)])
     for index, (words, values) in enumerate(zip(texts, rows.values, strict=True)):
@@ -86,6 +92,7 @@ def read_table(
         table.texts.append(words)
         table.labels.append(_label_name(values[answer], rows.place(index), separator).strip())
         table.lines.append(rows.numbers[index])
+        table.groups.extend(_group_name(values[place]) for place in of_group)
     _check(table, empty_labels=separator is not None)
     return table
 
@@ -173,7 +180,8 @@ def _refuse_no_rows(rows: Rows) -> None:
 
 def _check(table: Table, *, empty_labels: bool = False) -> None:
     """Refuse unusable tables: no rows, empty texts or labels, texts of many megabytes."""
-    for what, values in (("text", table.texts), *([] if empty_labels else [("label", table.labels)])):
+    columns = [("text", table.texts), *([] if empty_labels else [("label", table.labels)])]
+    for what, values in columns + ([("group", table.groups)] if table.groups else []):
         empty = [line for line, value in zip(table.lines, values, strict=True) if not value.strip()]
         if empty:
             where = ", ".join(map(str, empty[:5])) + (" ..." if len(empty) > 5 else "")
@@ -226,6 +234,21 @@ def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str
     if answer in places:
         raise DataError(f"the column {names[answer]!r} cannot be both text and label", got=", ".join(names))
     return places, answer
+
+
+def _group_column(path: Path, names: Sequence[str], group: str | None) -> list[int]:
+    """The place of the column of groups; empty where none is asked for."""
+    if group is None:
+        return []
+    if names.count(group) > 1:
+        raise DataError(f"{path} has the column {group!r} twice", fix="rename one of them")
+    return [_find_column(path, names, group, "group", given=True)]
+
+
+def _group_name(value: Any) -> str:
+    if value is None or value is MISSING or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
 
 
 def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str, *, given: bool) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics.classical import mcnemar
+from gatewise.statistics.clusters import clustered
 from gatewise.statistics.components import Components, t_quantile, variance_components
 from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
@@ -219,6 +220,7 @@ def paired_difference(
     measure = measure.sized(examples)
     means = one.mean(axis=(0, 1)), two.mean(axis=(0, 1))
     scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
+    scaled = clustered(scaled[0], measure.groups), clustered(scaled[1], measure.groups)
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
     serial = measure.dependence == "serial"
     chance = tuple(len(each) == 1 for each in (one, two)) if seedless is None else seedless
@@ -247,12 +249,13 @@ def paired_difference(
     single = parts.seed_degrees is None
     bare = Difference(interval, 1.0, "", degrees=parts.degrees, components=parts)
     tail = parts.tail(abs(estimate) / bare._side("low" if estimate > 0 else "high"))
-    p_value = mcnemar(one[0], two[0]) if single and binary else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
+    exact = single and binary and measure.groups is None
+    p_value = mcnemar(one[0], two[0]) if exact else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
     ahead = (estimate > 0) == measure.higher_is_better
     return Difference(
         interval,
         p_value,
-        _method(single, binary, serial),
+        _method(single, exact, serial, grouped=measure.groups is not None),
         over="examples" if single else "seeds and examples",
         degrees=parts.degrees,
         ratio=_ratio(interval, float(means[0]), float(means[1])) if transform == "exp" else None,
@@ -300,9 +303,10 @@ def _run_superiority(one: Array, two: Array, measure: Measure) -> float:
     return float(np.mean(ahead + 0.5 * (gap == 0)))
 
 
-def _method(single: bool, binary: bool, serial: bool) -> str:
+def _method(single: bool, exact: bool, serial: bool, *, grouped: bool = False) -> str:
+    by = ", by group" if grouped else ""
     if not single:
-        return f"seeds and examples (variance components, {'moving-block ' if serial else ''}BCa bootstrap)"
+        return f"seeds and examples (variance components, {'moving-block ' if serial else ''}BCa bootstrap{by})"
     if serial:
         return "examples (Diebold-Mariano, moving-block BCa bootstrap)"
-    return f"examples ({'McNemar mid-p, ' if binary else ''}BCa bootstrap)"
+    return f"examples ({'McNemar mid-p, ' if exact else ''}BCa bootstrap{by})"

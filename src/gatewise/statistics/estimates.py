@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gatewise.statistics.clusters import clustered
 from gatewise.statistics.components import Components, block_length, t_quantile, variance_components
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level, wilson_interval
 from gatewise.statistics.measure import Mean, Measure, linearised
@@ -109,7 +110,8 @@ def estimate_figure(
     figure, shape = made(table, measure, generator, spread, level, resamples)
     over: Over = "examples" if seeds == 1 and spread is None else "seeds and examples"
     deviation = float(np.std(per_seed, ddof=1)) if seeds > 1 else None
-    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape})")
+    by = "" if measure.groups is None else ", by group"
+    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape}{by})")
 
 
 def unit_error(measure: Measure, means: Array, examples: int) -> float:
@@ -187,12 +189,13 @@ def _of_mean(
 ) -> tuple[Interval, str]:
     """K = 1: the interval of the mean contribution, its ends turned into figures."""
     serial = measure.dependence == "serial"
-    parts = _with_spread(variance_components(table, serial=serial, overlap=measure.overlap), table, spread)
+    by_group = clustered(table, measure.groups)
+    parts = _with_spread(variance_components(by_group, serial=serial, overlap=measure.overlap), table, spread)
     mean = float(table.mean())
     if measure.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
     else:
-        by_example = table.mean(axis=0)
+        by_example = by_group.mean(axis=0)
         interval = mean_interval(mean, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
         shape = _shape(serial)
     figure, low, high = (float(measure.figure(each)) for each in (mean, interval.low, interval.high))
@@ -214,7 +217,7 @@ def _of_linearised(
     """
     serial = measure.dependence == "serial"
     means: Array = table.mean(axis=(0, 1))
-    lines = linearised(table, means, measure)
+    lines = clustered(linearised(table, means, measure), measure.groups)
     parts = _with_spread(variance_components(lines, serial=serial, overlap=measure.overlap), lines, spread)
     count = parts.example_degrees + 1
     parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)

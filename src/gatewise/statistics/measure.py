@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +33,8 @@ class Measure(ABC):
         contribution: what one example contributes, in words and with its unit.
         overlap: of ``serial`` examples, how many in a row share what they measure, such as the windows of a forecast
             that all hold the same step.
+        groups: (N,) of ``independent`` examples: equal for those of one cluster (texts of one author), over which
+            intervals are computed (`gatewise.statistics.clusters`); None: each example is one of its own.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Measure(ABC):
     dependence: Literal["independent", "serial"] = "independent"
     contribution: str = ""
     overlap: int = 1
+    groups: npt.NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
 
     @property
     @abstractmethod
@@ -83,6 +86,15 @@ class Measure(ABC):
     def sized(self, examples: int) -> Measure:
         """The same measure for means over so many examples; only a figure that depends on their number changes."""
         return self
+
+    def over_groups(self, groups: npt.NDArray[np.int64] | None) -> Measure:
+        """The same measure with intervals over groups of examples.
+
+        Example:
+            >>> Mean("accuracy", "accuracy", higher_is_better=True).over_groups(np.array([0, 0, 1])).groups.tolist()
+            [0, 0, 1]
+        """
+        return self if groups is None else replace(self, groups=groups)
 
     def of(self, contributions: npt.ArrayLike) -> float:
         """The figure of examples.

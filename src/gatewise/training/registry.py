@@ -10,7 +10,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
-import sys
 import warnings
 from collections.abc import Iterable
 from functools import cache
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.training.checks import check_choice, check_string
 from gatewise.training.kind import Kind
+from gatewise.training.own_modules import import_modules
 from gatewise.training.settings import RESERVED, settings_of
 from gatewise.training.spec import TrainingSpec
 
@@ -146,32 +146,6 @@ def foreign_module(task: str) -> str | None:
     """
     module = type(kind_of(task)).__module__
     return None if module.split(".")[0] == "gatewise" else module
-
-
-def import_modules(modules: Iterable[str]) -> tuple[str, ...]:
-    """Import the modules that register cells or kinds of problems of one's own.
-
-    Raises:
-        OptionError: one is missing, or its import fails.
-
-    Example:
-        >>> import_modules(["no_such_cells"])
-        Traceback (most recent call last):
-        gatewise.errors.OptionError: the module 'no_such_cells' cannot be imported; got: No module named 'no_such_cells'; ...
-    """  # noqa: E501
-    names = tuple(dict.fromkeys(modules))
-    if names and "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # which an installed command leaves out
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            raise OptionError(
-                f"the module {name!r} cannot be imported",
-                got=str(error),
-                fix="name a module that Python finds: of an installed package, or a file in the folder of the command",
-            ) from error
-    return names
 
 
 def kinds() -> tuple[Kind, ...]:

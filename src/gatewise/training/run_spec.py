@@ -109,9 +109,10 @@ class RunSpec:
                 format_version=version,
             )
         except OptionError as error:
-            raise RunError(
-                f"{place}: {error.message}", expected=error.expected, got=error.got, fix=error.fix
-            ) from error
+            fix = error.fix
+            if error.message.startswith("there is no cell"):
+                fix = "name the module that registers it: --import MODULE, or --import code/my_cells.py"
+            raise RunError(f"{place}: {error.message}", expected=error.expected, got=error.got, fix=fix) from error
 
 
 def _kind_of_data(data: object) -> Kind:

@@ -32,8 +32,8 @@ def sentences(count: int = 60) -> list[list[tuple[str, str]]]:
     found = []
     for number in range(count):
         town, name = TOWNS[generator.integers(len(TOWNS))], NAMES[generator.integers(len(NAMES))]
-        plain = [(word, "O") for word in ("wohnt", "in")]
-        found.append([*_line(name, "PER"), *plain, *_line(town, "LOC"), (str(number), "O"), (".", "O")])
+        plain = [(word, "O") for word in ("wohnt", str(number), "in")]  # at the end, many were near duplicates
+        found.append([*_line(name, "PER"), *plain, *_line(town, "LOC"), (".", "O")])
     return found
 
 
@@ -377,3 +377,34 @@ def test_vectors_from_cooccurrences_are_refused_with_the_choices(file: Path) -> 
         assert load_tagging(TaggingDataSpec(str(file), embeddings=value)).vectors is None
     with pytest.raises(OptionError, match="for classifiers; expected: random, or a text file"):
         load_tagging(TaggingDataSpec(str(file), embeddings="cooccurrence"))
+
+
+def test_evaluate_says_which_sentences_were_trained_on(
+    run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = load_tagging(TaggingDataSpec(str(file))).sizes
+    out = " ".join(called(["evaluate", run, file], capsys).split())
+    assert (
+        f"Warning: {sizes['train']} of 60 sentences were in the training part and {sizes['validation']} in the" in out
+    )
+    assert f"Of the {sizes['test']} other sentences alone: span F1" in out
+    record = json.loads(called(["evaluate", run, file, "--json"], capsys))
+    assert (record["in_training"], record["in_validation"]) == (sizes["train"], sizes["validation"])
+    assert 0 <= record["others"]["span_f1"] <= 1
+    new = write(tmp_path / "new.conll", [[("Maria", "B-PER"), ("schreibt", "O"), ("nach", "O"), ("Graz", "B-LOC")]] * 2)
+    assert "Warning" not in called(["evaluate", run, new], capsys)
+
+
+def test_sentences_in_other_case_and_near_duplicates_stay_in_one_part(tmp_path: Path) -> None:
+    rows = sentences()
+    louder = [[(word.upper(), tag) for word, tag in row[:-1]] + [("!", "O")] for row in rows]
+    dataset = load_tagging(TaggingDataSpec(str(write(tmp_path / "a.conll", rows + louder))))
+    parts = [
+        {"".join(row.words[:-1]).casefold() for row in part.sentences}
+        for part in (dataset.train, dataset.validation, dataset.test)
+    ]
+    assert sum(map(len, parts)) == 60 and dataset.sizes["test"] == 2 * len(parts[2]) == 24
+    assert any(note.startswith("120 sentences are near duplicates of others") for note in dataset.notes)
+    given = load_tagging(TaggingDataSpec(str(tmp_path / "a.conll"), test=str(write(tmp_path / "t.conll", louder[:9]))))
+    assert given.sizes["test"] == 9 and given.sizes["train"] + given.sizes["validation"] == 102
+    assert any("9 sentences" in note and "near duplicates" in note and "left out" in note for note in given.notes)

@@ -5,7 +5,6 @@ Meant to run alone: `measure_alone` starts a fresh process for one run, so that 
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from gatewise.training.kind import Dataset, RecurrentInputs, Trained
 from gatewise.training.memory import build
 from gatewise.training.optimisation import Optimisation, seed_step
 from gatewise.training.phase import Phase
-from gatewise.training.registry import kind_of
+from gatewise.training.registry import import_modules, kind_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -321,8 +320,7 @@ def _main(arguments: Sequence[str]) -> None:
     from gatewise.inspection import memory_of
 
     folder, *modules = arguments
-    for module in modules:
-        importlib.import_module(module)
+    import_modules(modules)
     trained = load_run(folder)
     dataset = kind_of(trained.spec.task).load(trained.spec.data)
     found = {"cost": measure_cost(trained, dataset, folder), "memory": memory_of(trained, dataset)}

@@ -46,13 +46,19 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
     words += _search_words(plan)
     words += ["--match", plan.match] if plan.match != "hidden" else []
     for module in plan.imports:
-        words += ["--import", module]
+        words += ["--import", _place(module)]
     if plan.axis is not None:
         words += [_flag(plan.axis.name), ",".join(map(str, plan.axis.values))]
     seed = {"seed": plan.seeds[0]}
     words += _given_words({**plan.settings, **seed}, defaults)
     words += _given_words(options or {}, {"jobs": 1, "cost": True, "yes": False, "old_code": False})
     return shlex.join([*words, "--out", str(folder)])
+
+
+def _place(module: str) -> str:
+    """A module as the command line names it: a file's path from the present folder where it is in there."""
+    place = Path(module)
+    return str(place.relative_to(Path.cwd())) if place.is_absolute() and Path.cwd() in place.parents else module
 
 
 def _search_words(plan: Plan) -> list[str]:

@@ -69,6 +69,11 @@ def read_plan_file(path: Path, asked: Mapping[str, Any]) -> tuple[str, dict[str,
     for name, words in {**path_settings(), "out": (), "against": ()}.items():
         if isinstance(found.get(name), str) and found[name] not in words:
             found[name] = _resolved(path, found[name], output=name == "out")
+    if isinstance(modules := found.get("imports"), list):
+        found["imports"] = [
+            _resolved(path, name, output=False) if name.endswith(".py") or "/" in name else name
+            for name in map(str, modules)
+        ]
     data = found.pop("data")
     return data, {**found, **asked}
 

@@ -40,7 +40,7 @@ from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
 from gatewise.training.assembly import settings_in
 from gatewise.training.checks import check_real, check_whole
-from gatewise.training.registry import foreign_module, kind_of
+from gatewise.training.registry import foreign_module, import_modules, kind_of
 
 __all__ = ["run_plan"]
 
@@ -88,7 +88,7 @@ def run_plan(
     datasets = _load(plan, kind)
     metric = kind.measure(datasets[plan.points[-1]])
     _check_metric(plan, metric)
-    code = code_version((variant_settings(cell, plan.task)["cell"] for cell in plan.cells), plan.task)
+    code = code_version((variant_settings(cell, plan.task)["cell"] for cell in plan.cells), plan.task, plan.imports)
     plan, threads, code = _continued(plan, folder, jobs, cluster, code, old_code=old_code)
     make_folder(folder)
     with hold_folder(folder):
@@ -173,7 +173,7 @@ def _with_own_cells(plan: Plan, jobs: int, cluster: str | None) -> Plan:
                 got="the script or the notebook that runs",
                 fix="move its class into a file of its own and import that, or use jobs=1",
             )
-    found = tuple(dict.fromkeys([*plan.imports, *(module for module in own.values() if module != "__main__")]))
+    found = import_modules([*plan.imports, *(module for module in own.values() if module != "__main__")])
     return dataclasses.replace(plan, imports=found)
 
 

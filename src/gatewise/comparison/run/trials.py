@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import inspect
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gatewise.training.own_modules import code_of
 from gatewise.training.registry import foreign_module
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.settings import settings_of
@@ -22,6 +22,7 @@ from gatewise.training.settings import settings_of
 __all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
 
 _PACKAGES = ("kernels", "nn", "data", "statistics", "training", "kinds")
+_COMPUTING = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers")
 _SOURCES = (".py", ".cpp", ".h")
 _BUILT = (".so", ".dll", ".dylib")
 _NOT_TRAINED_WITH = ("report.py",)
@@ -108,30 +109,30 @@ def trial_key(
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def code_version(cells: Iterable[str] = (), task: str | None = None) -> str:
+def code_version(cells: Iterable[str] = (), task: str | None = None, modules: Iterable[str] = ()) -> str:
     """A hash of the code that a training's result depends on.
 
-    It covers the sources of Gatewise from kernels to training, which kernels are built, the version of torch, a forced
-    kernel, and the user's own cells that take part.
+    It covers the sources of Gatewise from kernels to training, which kernels are built, the versions of the packages
+    that compute, a forced kernel, and the person's own code: the modules of the cells that take part, of their base
+    classes, of the kind of problem and those given, with all that they import (`gatewise.training.own_modules`).
 
     Args:
         cells: names of registered cells.
         task: the kind of problem; the sources of one from another package are included.
+        modules: of the person's own, by name or path.
 
     Example:
         >>> len(code_version()), code_version() == code_version(["gru"])
         (16, True)
     """
-    parts = [_own_sources(), importlib.metadata.version("torch"), os.environ.get("GATEWISE_KERNEL", "")]
-    for cell in sorted(set(cells)):
-        kind = _foreign_class(cell)
-        if kind is not None:
-            try:
-                parts.append(inspect.getsource(kind))
-            except (OSError, TypeError):
-                parts.append(f"{cell}, typed in by hand")
+    parts = [_own_sources(), os.environ.get("GATEWISE_KERNEL", "")]
+    parts += [f"{name} {importlib.metadata.version(name)}" for name in _COMPUTING]
+    found = [_foreign_class(cell) for cell in sorted(set(cells))]
+    names = list(modules)
     if task is not None:
         parts.append(_foreign_kind(task))
+        names.append(foreign_module(task) or "")
+    parts.append(code_of([name for name in names if name], [kind for kind in found if kind is not None]))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

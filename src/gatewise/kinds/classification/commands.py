@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from gatewise import words
+from gatewise.data.seen import Overlap
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.calibration import calibration_sentence
@@ -63,12 +64,45 @@ def evaluate(classifier: TrainedClassifier, request: Request) -> None:
     labels = _known_labels(table, names) if separator is None else _known_sets(table, names, separator)
     found = classifier.evaluate(table.texts, labels)
     metrics = found.to_dict()
+    overlap = None if classifier.seen is None else classifier.seen.overlap(table.texts)
+    others: Mapping[str, Any] | None = None
+    if overlap is not None and overlap.found and len(overlap.others):
+        texts = [table.texts[place] for place in overlap.others]
+        others = classifier.evaluate(texts, labels[overlap.others]).to_dict()
     if request.as_json:
-        typer.echo(json.dumps({**metrics, "label_names": list(names)}, ensure_ascii=False))
+        record = {**metrics, "label_names": list(names), **_overlap_record(overlap, others)}
+        typer.echo(json.dumps(record, ensure_ascii=False))
         return
+    _print_overlap(overlap, others)
     (_print_labels if classifier.multi_label else _print)(metrics, names)
     of = "labels" if classifier.multi_label else "answers"
     typer.echo(calibration_sentence(found.reliability, what="The network", of=of))
+
+
+def _overlap_record(overlap: Overlap | None, others: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How many texts were trained on, or stopped by; None: nobody knows. ``others``: the figures of the other texts."""
+    if overlap is None:
+        return {"in_training": None, "in_validation": None, "others": None}
+    return {
+        "in_training": int(overlap.training.sum()),
+        "in_validation": int(overlap.validation.sum()),
+        "others": others,
+    }
+
+
+def _print_overlap(overlap: Overlap | None, others: Mapping[str, Any] | None) -> None:
+    from gatewise.screen import console
+
+    if overlap is None:
+        typer.echo("Note: this run does not hold which texts it was trained on: some may be in the file", err=True)
+    elif overlap.found:
+
+        def figure() -> str:
+            assert others is not None
+            name = "accuracy" if "accuracy" in others else "micro_f1"
+            return f"{name.replace('micro_f1', 'micro-F1')} {words.percent(others[name])}"
+
+        console().print(f"Warning: {overlap.sentence('text', figure)}", style="yellow", markup=False)
 
 
 def check_predict(request: Request) -> None:

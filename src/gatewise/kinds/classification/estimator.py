@@ -14,8 +14,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from gatewise import files
-from gatewise.data import Split, TextDataset
-from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, take
+from gatewise.data import Labels, Split, TextDataset
+from gatewise.data.apart import Grouping, Splitter, drop_shared, split_apart
+from gatewise.data.splits import distinct_rows, fingerprint, hold_out, take
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.classification.label_sets import distinct_sets, label_table, split_sets
 from gatewise.kinds.classification.measures import answers_of
@@ -39,7 +40,7 @@ class TextClassifier(  # type: ignore[misc]
     RunEstimator,
     task="classification",
     first=("cell",),
-    omit=("text", "label", "encoding", "separator", "unlabelled"),
+    omit=("text", "label", "encoding", "separator", "unlabelled", "group"),
 ):
     """Classify texts with a recurrent network; texts in, labels of any type out, or a list of strings for each text.
 
@@ -70,18 +71,21 @@ class TextClassifier(  # type: ignore[misc]
         *,
         sample_weight: Iterable[float] | None = None,
         unlabelled: Iterable[str] | None = None,
+        groups: Iterable[Any] | None = None,
         on_event: Listener | None = None,
     ) -> TextClassifier:
         """Fit on labelled texts.
 
         Args:
-            texts: N texts; repeated texts count once.
+            texts: N texts; repeated texts count once, and near duplicates stay together.
             labels: N labels: strings, whole numbers, booleans. Or N lists (tuples, sets) of strings, empty ones too:
                 then a text may have several labels.
             validation_data: texts and labels for early stopping; None: a tenth of the texts, chosen by content.
             sample_weight: N factors of the texts' training losses, relative to their mean; those of a text that
                 comes several times are added. None: all the same.
             unlabelled: further texts to pre-train on.
+            groups: what each text belongs to (film, author): texts of one group are not both trained on and used for
+                early stopping. None: no groups.
             on_event: called with each training event.
 
         Raises:
@@ -92,7 +96,7 @@ class TextClassifier(  # type: ignore[misc]
         separator = _SEPARATOR if _are_sets(labels) else None
         spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY, separator=separator)
         given = _as_texts(texts)
-        classes, dataset = _dataset(given, labels, validation_data)
+        classes, dataset = _dataset(given, labels, validation_data, _group_numbers(groups, given, validation_data))
         dataset = replace(dataset, metric=spec.data.metric)
         dataset = _weighted(dataset, kept_weights(sample_weight, given, dataset.train.texts))
         if unlabelled is not None:
@@ -155,12 +159,41 @@ _MEMORY = "texts in memory"
 _SEPARATOR = "|"
 
 
+def _group_numbers(groups: Iterable[Any] | None, texts: Sequence[str], validation_data: Any) -> Labels | None:
+    """The number of each text's group."""
+    if groups is None:
+        return None
+    if validation_data is not None:
+        raise DataError(
+            "groups are for holding validation data out, and validation_data were given", fix="omit one of them"
+        )
+    values = np.asarray(groups if hasattr(groups, "__array__") else list(groups)).astype(str)
+    if values.shape != (len(texts),):
+        raise DataError("groups and texts do not fit", expected=f"{len(texts)} groups", got=f"shape {values.shape}")
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def _held_out(
+    whole: Split, names: Sequence[str], groups: Labels | None, rows: Sequence[int], split: Splitter
+) -> tuple[Split, Split, list[str]]:
+    """Training part, validation part, and notes."""
+    grouping = None
+    if groups is not None:
+        whole = whole._replace(groups=groups[list(rows)])
+        grouping = Grouping("group", tuple(map(str, np.unique(groups))))
+    parts, notes = split_apart(whole, names, "the training data", with_test=False, split=split, grouping=grouping)
+    return parts[0], parts[1], notes
+
+
 def _dataset(
-    texts: Iterable[str], labels: Iterable[Any], validation_data: tuple[Iterable[str], Iterable[Any]] | None
+    texts: Iterable[str],
+    labels: Iterable[Any],
+    validation_data: tuple[Iterable[str], Iterable[Any]] | None,
+    groups: Labels | None = None,
 ) -> tuple[npt.NDArray[Any], TextDataset]:
     """Check texts and labels and hold the validation part out."""
     if _are_sets(labels):
-        return _sets_dataset(_as_texts(texts), labels, validation_data)
+        return _sets_dataset(_as_texts(texts), labels, validation_data, groups)
     given, given_labels = _as_texts(texts), _as_labels(labels)
     _check_sizes(given, given_labels, "training")
     classes, indices = np.unique(given_labels, return_inverse=True)
@@ -170,11 +203,11 @@ def _dataset(
     rows, chosen, notes = distinct_rows(given, indices.astype(np.int64))
     whole = Split(tuple(given[row] for row in rows), chosen)
     if validation_data is None:
-        train, validation, _ = hold_out(whole, names, "the training data", with_test=False)
+        train, validation, removed = _held_out(whole, names, groups, rows, hold_out)
     else:
         validation = _validation(validation_data, classes)
-        train, removed = drop_shared(whole, validation)
-        notes += removed
+        train, removed = drop_shared(whole, validation, "validation")
+    notes += removed
     return classes, _in_memory(names, whole, train, validation, notes, held_out=validation_data is None)
 
 
@@ -215,7 +248,10 @@ def _label_sets(labels: Iterable[Any], texts: Sequence[str], part: str) -> list[
 
 
 def _sets_dataset(
-    texts: list[str], labels: Iterable[Any], validation_data: tuple[Iterable[str], Iterable[Any]] | None
+    texts: list[str],
+    labels: Iterable[Any],
+    validation_data: tuple[Iterable[str], Iterable[Any]] | None,
+    groups: Labels | None,
 ) -> tuple[npt.NDArray[Any], TextDataset]:
     """The same where a text may have several labels, or none."""
     sets = _label_sets(labels, texts, "training")
@@ -226,12 +262,12 @@ def _sets_dataset(
     rows, notes = distinct_sets(texts, table)
     whole = Split(tuple(texts[row] for row in rows), table[rows])
     if validation_data is None:
-        train, validation, _ = split_sets(whole, names, "the training data", with_test=False)
+        train, validation, removed = _held_out(whole, names, groups, rows, split_sets)
     else:
         held = _as_texts(validation_data[0])
         validation = Split(tuple(held), label_table(_label_sets(validation_data[1], held, "validation"), names))
-        train, removed = drop_shared(whole, validation)
-        notes += removed
+        train, removed = drop_shared(whole, validation, "validation")
+    notes += removed
     return np.array(names), _in_memory(names, whole, train, validation, notes, held_out=validation_data is None)
 
 

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gatewise.data.apart import drop_shared
 from gatewise.data.cache import Remote
 from gatewise.data.film_reviews import LABEL_NAMES
 from gatewise.data.records import Split, TextDataset
-from gatewise.data.splits import content_key, distinct_rows, drop_shared, fingerprint, take
+from gatewise.data.splits import content_key, distinct_rows, fingerprint, take
 from gatewise.data.tables import MAX_CHARACTERS
 from gatewise.data.text_files import decode
 from gatewise.errors import DataError
@@ -154,14 +155,14 @@ def _assemble(path: Path, origin: str, reviews: list[_Review], films: dict[tuple
                 )
     given = [review for review in reviews if review.part == "train"]
     labels = np.array([review.label for review in given], dtype=np.int64)
-    rows, labels, notes = distinct_rows([review.text for review in given], labels)
+    rows, labels, notes = distinct_rows([review.text for review in given], labels, content_key)
     whole = Split(tuple(given[row].text for row in rows), labels)
     groups = [_film(given[row], films) for row in rows]
     tested = [review for review in reviews if review.part == "test"]
     test = Split(tuple(review.text for review in tested), np.array([review.label for review in tested], dtype=np.int64))
     train, validation = _hold_films_out(whole, groups)
     train, removed = drop_shared(train, test)
-    validation, also_removed = drop_shared(validation, test)
+    validation, also_removed = drop_shared(validation, test, source="validation")
     parts = [train, validation, test]
     return TextDataset(
         name="imdb",

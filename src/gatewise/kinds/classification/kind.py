@@ -38,7 +38,7 @@ class ClassificationKind(Kind):
     pretraining_spec: ClassVar[type[Spec] | None] = PretrainingSpec
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
-    files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "pretraining")
+    files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "seen.json", "pretraining")
     prediction_settings: ClassVar[tuple[str, ...]] = ("text", "encoding")
     estimators: ClassVar[Mapping[str, str]] = {"TextClassifier": "gatewise.kinds.classification.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.classification.report"
@@ -91,6 +91,7 @@ class ClassificationKind(Kind):
             encoding=data.encoding,
             test=data.test,
             separator=data.separator,
+            group=data.group,
             download=data.download,
         )
         dataset = replace(dataset, metric=data.metric)
@@ -135,10 +136,11 @@ class ClassificationKind(Kind):
         return [TfidfBaseline()]
 
     def measure(self, dataset: Any) -> Measure:
-        """Accuracy, or what ``metric`` names."""
+        """Accuracy, or what ``metric`` names; over the groups of the test texts where they have some."""
         from gatewise.kinds.classification.measures import measure_of
 
-        return measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
+        found = measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
+        return found.over_groups(dataset.test.groups)
 
     def judgement(self, dataset: Any) -> Judgement:
         """Trivial: always predicting the most frequent class of the training part, or one score for all texts."""
@@ -156,6 +158,8 @@ class ClassificationKind(Kind):
             "label_names": list(dataset.label_names),
             "trivial": None if trivial is None else {"words": trivial[0], "value": trivial[1]},
         }
+        if dataset.test.groups is not None:
+            found["test_groups"] = len(set(dataset.test.groups.tolist()))
         if dataset.multi_label:
             return {**found, "multi_label": True}
         label, share = majority(dataset)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from gatewise.data.duplicates import token_key
 from gatewise.data.records import Labels, Split
 from gatewise.data.splits import distinct_rows, hold_out
 from gatewise.errors import DataError, did_you_mean
@@ -84,8 +85,8 @@ def distinct_sets(texts: Sequence[str], labels: Labels) -> tuple[list[int], list
     rows, chosen, notes = distinct_rows(texts, numbers)
     first: dict[tuple[str, int], int] = {}
     for row, number in enumerate(numbers.tolist()):
-        first.setdefault((" ".join(texts[row].split()), number), row)
-    kept = [first[" ".join(texts[row].split()), number] for row, number in zip(rows, chosen.tolist(), strict=True)]
+        first.setdefault((token_key(texts[row]), number), row)
+    kept = [first[token_key(texts[row]), number] for row, number in zip(rows, chosen.tolist(), strict=True)]
     return kept, [note.replace("several labels", "several label sets") for note in notes]
 
 
@@ -120,13 +121,13 @@ def split_sets(whole: Split, names: Sequence[str], place: str, *, with_test: boo
     if small.any():  # such texts join the largest stratum
         strata[small[strata]] = int(sizes.argmax())
     used, numbers = np.unique(strata, return_inverse=True)
-    grouped = Split(whole.texts, numbers.astype(np.int64))
+    grouped = Split(whole.texts, numbers.astype(np.int64), whole.groups)
     parts = hold_out(grouped, [str(each) for each in used], place, with_test=with_test)
     row_of = {text: row for row, text in enumerate(whole.texts)}
     found = []
     for part in parts:
         chosen = [row_of[text] for text in part.texts]
-        found.append(Split(part.texts, whole.labels[np.array(chosen, dtype=np.int64)]))
+        found.append(part._replace(labels=whole.labels[np.array(chosen, dtype=np.int64)]))
     return found
 
 

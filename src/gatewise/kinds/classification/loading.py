@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from gatewise.data.apart import (
+    Grouping,
+    Splitter,
+    check_test_groups,
+    drop_shared,
+    grouping_of,
+    split_apart,
+    with_test_groups,
+)
 from gatewise.data.cache import cache_folder, fetch
 from gatewise.data.film_reviews import load_packaged_imdb, load_rotten_tomatoes, package_file
-from gatewise.data.records import DatasetInfo, Split, TextDataset
-from gatewise.data.splits import distinct_rows, drop_shared, fingerprint, hold_out, name_labels
+from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
+from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
@@ -36,6 +47,7 @@ def load_text(
     encoding: str | None = None,
     test: str | Path | None = None,
     separator: str | None = None,
+    group: str | None = None,
     download: bool = False,
     cache: str | Path | None = None,
 ) -> TextDataset:
@@ -52,11 +64,12 @@ def load_text(
         encoding: of the files; None: detected, see `gatewise.data.encodings.decode_as`.
         test: a second file, used only for testing; None: a fifth of the first one is held out.
         separator: of the labels, where a text may have several or none; None: each text has one.
+        group: the column of what rows have in common: rows of one group stay in one part; None: there is none.
         download: whether the official archive may be fetched from the network into the cache folder.
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
     Returns:
-        The dataset; no text is in two of its parts.
+        The dataset; no text is in two of its parts, and no near duplicate of a test text in its training part.
 
     Raises:
         DataError: the name is unknown, or the file cannot be used; the message names the line and the fix.
@@ -73,7 +86,14 @@ def load_text(
     """
     name = str(data)
     if name in _REGISTRY:
-        given = {"text": text, "label": label, "encoding": encoding, "test": test, "separator": separator}
+        given = {
+            "text": text,
+            "label": label,
+            "encoding": encoding,
+            "test": test,
+            "separator": separator,
+            "group": group,
+        }
         for option, value in given.items():
             if value is not None:
                 raise OptionError(
@@ -92,9 +112,10 @@ def load_text(
             fix=did_you_mean(name, _REGISTRY),
         )
     second = None if test is None else Path(test).expanduser()
+    read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
     if separator is not None:
-        return _load_sets(path, text, label, second, encoding, check_separator(separator))
-    return _load_own(path, text, label, second, encoding)
+        return _load_sets(path, second, partial(read, separator=check_separator(separator)), separator, group)
+    return _load_own(path, second, read, group)
 
 
 def text_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
@@ -163,8 +184,11 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
     return load_official(path, "the official reviews in the archive given")
 
 
-def _load_own(path: Path, text: str | None, label: str | None, test: Path | None, encoding: str | None) -> TextDataset:
-    table = read_table(path, text, label, encoding)
+Reader = Callable[[Path], Table]
+
+
+def _load_own(path: Path, test: Path | None, read: Reader, group: str | None) -> TextDataset:
+    table = read(path)
     names, labels = name_labels(table.labels, str(path))
     several = looks_multi_label(table.labels)
     rows, chosen, dropped = distinct_rows(table.texts, labels)
@@ -172,36 +196,13 @@ def _load_own(path: Path, text: str | None, label: str | None, test: Path | None
     if several is not None:
         notes.append(_several_note(several, len(table.labels)))
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
-    if test is None:
-        try:
-            parts = hold_out(whole, names, path.name, with_test=True)
-        except DataError as error:
-            if several is None:
-                raise
-            fix = f"labels look like several per text: add --separator '{several[0]}'; else {error.fix}"
-            raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
-        split_note = f"{len(parts[2].texts):,} texts held out of {path.name}, the same ones every time"
-        source = f"the file {path}"
-    else:
-        tested_on = read_table(test, text, label, encoding)
-        given = _test_part(tested_on, names)
-        whole, removed = drop_shared(whole, given)
-        notes += [*(note for note in tested_on.notes if note not in notes), *removed]
-        parts = [*hold_out(whole, names, path.name, with_test=False)[:2], given]
-        split_note = f"the {len(given.texts):,} texts of {test.name}"
-        source = f"the files {path} and {test}"
-    train, validation, tested = parts
-    return TextDataset(
-        name=path.name,
-        source=source,
-        split_note=split_note,
-        label_names=names,
-        train=train,
-        validation=validation,
-        test=tested,
-        fingerprint=fingerprint(names, parts),
-        notes=tuple(notes),
-    )
+    try:
+        return _in_parts(path, test, table, whole, rows, names, notes, hold_out, read, group, _test_labels)
+    except DataError as error:
+        if several is None or test is not None:
+            raise
+        fix = f"labels look like several per text: add --separator '{several[0]}'; else {error.fix}"
+        raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
 
 
 def _several_note(found: tuple[str, int], labels: int) -> str:
@@ -212,11 +213,9 @@ def _several_note(found: tuple[str, int], labels: int) -> str:
     )
 
 
-def _load_sets(
-    path: Path, text: str | None, label: str | None, test: Path | None, encoding: str | None, separator: str
-) -> TextDataset:
+def _load_sets(path: Path, test: Path | None, read: Reader, separator: str, group: str | None) -> TextDataset:
     """A file whose texts have several labels, or none."""
-    table = read_table(path, text, label, encoding, separator=separator)
+    table = read(path)
     sets = [parse_labels(written, separator) for written in table.labels]
     names = tuple(sorted({name for labels in sets for name in labels}))
     if not names:
@@ -231,25 +230,52 @@ def _load_sets(
         f"{len(names):,} labels, separated by '{separator}': {sizes.mean():.2f} a text, {int((sizes == 0).sum()):,} "
         f"texts without any; predicted are those with a probability of at least {THRESHOLD}",
     ]
+
+    def tested(given: Table, known: tuple[str, ...]) -> Labels:
+        places = [f"{given.path}, {given.unit} {line}" for line in given.lines]
+        found = [parse_labels(written, separator) for written in given.labels]
+        return label_table(found, known, places, known_by="the training file")
+
+    return _in_parts(path, test, table, whole, rows, names, notes, split_sets, read, group, tested)
+
+
+def _in_parts(
+    path: Path,
+    test: Path | None,
+    table: Table,
+    whole: Split,
+    rows: Sequence[int],
+    names: tuple[str, ...],
+    notes: Sequence[str],
+    split: Splitter,
+    read: Reader,
+    group: str | None,
+    labels_of: Callable[[Table, tuple[str, ...]], Labels],
+) -> TextDataset:
+    """Distinct texts of a file in parts: held out of it, or with a second file's test part, which is not changed."""
+    grouping: Grouping | None = None
+    if group is not None:
+        grouping = grouping_of(group, table.groups)
+        whole = whole._replace(groups=grouping.numbers(table.groups)[list(rows)])
     if test is None:
-        parts = split_sets(whole, names, path.name, with_test=True)
+        parts, found = split_apart(whole, names, path.name, with_test=True, split=split, grouping=grouping)
         split_note = f"{len(parts[2].texts):,} texts held out of {path.name}, the same ones every time"
         source = f"the file {path}"
+        said = [*notes, *found]
     else:
-        tested_on = read_table(test, text, label, encoding, separator=separator)
-        places = [f"{tested_on.path}, {tested_on.unit} {line}" for line in tested_on.lines]
-        tested = label_table(
-            [parse_labels(written, separator) for written in tested_on.labels],
-            names,
-            places,
-            known_by="the training file",
-        )
-        given = Split(tuple(tested_on.texts), tested)
-        whole, removed = drop_shared(whole, given)
-        notes += [*(note for note in tested_on.notes if note not in notes), *removed]
-        parts = [*split_sets(whole, names, path.name, with_test=False)[:2], given]
+        tested_on = read(test)
+        given = Split(tuple(tested_on.texts), labels_of(tested_on, names))
+        if grouping is not None:
+            given = given._replace(groups=grouping.numbers(tested_on.groups))
+            found = check_test_groups(given, grouping.column, test.name)
+        else:
+            given, found = with_test_groups(given), []
+        whole, removed = drop_shared(whole, given if grouping is not None else given._replace(groups=None))
+        rest, apart = split_apart(whole, names, path.name, with_test=False, split=split, grouping=grouping)
+        parts = [*rest[:2], given]
         split_note = f"the {len(given.texts):,} texts of {test.name}"
         source = f"the files {path} and {test}"
+        said = [*notes, *(note for note in tested_on.notes if note not in notes), *found, *removed, *apart]
     return TextDataset(
         name=path.name,
         source=source,
@@ -259,12 +285,12 @@ def _load_sets(
         validation=parts[1],
         test=parts[2],
         fingerprint=fingerprint(names, parts),
-        notes=tuple(notes),
+        notes=tuple(said),
     )
 
 
-def _test_part(table: Table, names: tuple[str, ...]) -> Split:
-    """The test file; its labels have to be among those of the training file."""
+def _test_labels(table: Table, names: tuple[str, ...]) -> Labels:
+    """The labels of the test file, which have to be among those of the training file."""
     place_of = {name: index for index, name in enumerate(names)}
     for line, name in zip(table.lines, table.labels, strict=True):
         if name not in place_of:
@@ -273,4 +299,4 @@ def _test_part(table: Table, names: tuple[str, ...]) -> Split:
                 expected=", ".join(names),
                 fix=did_you_mean(name, names),
             )
-    return Split(tuple(table.texts), np.array([place_of[name] for name in table.labels], dtype=np.int64))
+    return np.array([place_of[name] for name in table.labels], dtype=np.int64)

@@ -14,6 +14,7 @@ from gatewise import words
 from gatewise.data import Labels, Ragged, TextDataset, Vocabulary
 from gatewise.data.cooccurrence import cooccurrence_vectors, random_vectors, scaled
 from gatewise.data.scripts import spaceless_script
+from gatewise.data.seen import Seen
 from gatewise.data.word_vectors import read_vectors
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.common_settings import EMBEDDINGS
@@ -26,6 +27,7 @@ __all__ = [
     "StartingVectors",
     "encode_whole",
     "prepare_texts",
+    "seen_texts",
     "starting_vectors",
     "with_vocabulary_notes",
 ]
@@ -139,6 +141,18 @@ def with_vocabulary_notes(dataset: TextDataset, size: int) -> TextDataset:
             why = f"not in {where}" + (" at least twice" if _minimum_count(dataset) == 2 else "")
         notes.append(f"{about}{words.share(unknown)} of the {unit} of the test part are unknown: {why}")
     return replace(dataset, notes=(*dataset.notes, *notes))
+
+
+def seen_texts(dataset: TextDataset) -> Seen:
+    """Hashes of the texts of the training and validation part; the latest result is cached in memory."""
+    if dataset.fingerprint not in _latest_seen:
+        found = Seen.of(dataset.train.texts, dataset.validation.texts)
+        _latest_seen.clear()
+        _latest_seen[dataset.fingerprint] = found
+    return _latest_seen[dataset.fingerprint]
+
+
+_latest_seen: dict[str, Seen] = {}
 
 
 def starting_vectors(dataset: TextDataset, vocabulary: Vocabulary, embeddings: str, width: int) -> StartingVectors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from gatewise.data import Labels, Ragged, Vocabulary, ordered_batches, shuffled_batches
+from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.kinds.classification.figures import classification_metrics
 from gatewise.kinds.classification.label_figures import multi_label_metrics
 from gatewise.kinds.classification.measures import ACCURACY, THRESHOLD, contributions_of
@@ -43,6 +44,7 @@ class ClassificationProblem(Problem):
         weights: (N,) factors of the training texts' losses, with mean 1; None: all 1.
         metric: by which the best weights are chosen.
         positive_weights: (C,) factors of the loss where a label is there; None: all 1.
+        seen: makes the record of what was trained on, see `gatewise.data.seen`; None: the run keeps none.
     """
 
     unit: ClassVar[str] = "texts"
@@ -64,7 +66,9 @@ class ClassificationProblem(Problem):
         weights: npt.NDArray[np.float64] | None = None,
         metric: Measure = ACCURACY,
         positive_weights: npt.NDArray[np.float64] | None = None,
+        seen: Callable[[], Seen] | None = None,
     ) -> None:
+        self._seen = seen
         self._metric = metric
         self.multi_label = train_labels.ndim == 2
         self.positive_weights = None if positive_weights is None else torch.from_numpy(positive_weights)
@@ -150,9 +154,10 @@ class ClassificationProblem(Problem):
         self.model(torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths))
 
     def files(self) -> dict[str, dict[str, Any]]:
-        """Words and class names."""
+        """Words and class names, and hashes of the texts."""
         several = {"multi_label": True} if self.multi_label else {}
-        return {"vocabulary.json": {**self.vocabulary.to_dict(), "label_names": list(self.label_names), **several}}
+        found = {"vocabulary.json": {**self.vocabulary.to_dict(), "label_names": list(self.label_names), **several}}
+        return found if self._seen is None else {**found, SEEN_FILE: self._seen().to_dict()}
 
 
 def predict_probabilities(

@@ -54,6 +54,11 @@ class DataSpec(Spec):
         None, "Encoding of the file: cp1252, shift_jis, gb18030 ...; detected if not given.", reads=True
     )
     test: str | None = setting(None, "Second file, used only for testing; else a part is held out.", is_path=True)
+    group: str | None = setting(
+        None,
+        "Column of what texts have in common (film, author, patient): its rows stay in one part, and intervals are "
+        "over its values.",
+    )
     examples: int | None = setting(
         None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )

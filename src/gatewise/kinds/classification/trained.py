@@ -10,13 +10,14 @@ import numpy.typing as npt
 import torch
 
 from gatewise.data import TextDataset, Vocabulary
+from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.classification.figures import ClassificationMetrics, classification_metrics
 from gatewise.kinds.classification.label_figures import MultiLabelMetrics, multi_label_metrics
 from gatewise.kinds.classification.label_sets import label_table
 from gatewise.kinds.classification.measures import THRESHOLD, answers_of, contributions_of, measure_of
 from gatewise.kinds.classification.network import SequenceClassifier
-from gatewise.kinds.classification.preparation import prepare_texts, starting_vectors
+from gatewise.kinds.classification.preparation import prepare_texts, seen_texts, starting_vectors
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
 from gatewise.kinds.classification.weighting import positive_weights, training_weights
@@ -37,6 +38,7 @@ class TrainedClassifier(Trained):
         vocabulary: its words.
         model: the network, with its best weights.
         multi_label: whether a text may have several of the classes, or none.
+        seen: hashes of what it was trained on; None: not known.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class TrainedClassifier(Trained):
         model: SequenceClassifier,
         *,
         multi_label: bool = False,
+        seen: Seen | None = None,
     ) -> None:
+        self.seen = seen
         self.multi_label = multi_label
         self.spec = spec
         self.label_names = tuple(label_names)
@@ -190,6 +194,7 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
         metric=measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label),
         positive_weights=positive_weights(texts.train_labels, model.class_weight) if dataset.multi_label else None,
+        seen=lambda: seen_texts(dataset),
     )
     problem.notes = notes
     return problem
@@ -203,7 +208,10 @@ def open_run(run: RunFolder) -> TrainedClassifier:
         model = _network(_model_spec(spec), len(vocabulary), len(label_names))
     run.load_weights_into(model)
     several = run.content("vocabulary.json").get("multi_label") is True
-    return TrainedClassifier(spec, label_names, vocabulary, model, multi_label=several)
+    seen = None
+    if (run.path / SEEN_FILE).is_file():
+        seen = Seen.from_dict(run.content(SEEN_FILE), str(run.path / SEEN_FILE))
+    return TrainedClassifier(spec, label_names, vocabulary, model, multi_label=several, seen=seen)
 
 
 def read_vocabulary(run: RunFolder) -> tuple[Vocabulary, tuple[str, ...]]:

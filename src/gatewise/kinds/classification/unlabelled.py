@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gatewise.data.duplicates import token_key
 from gatewise.data.records import TextDataset
-from gatewise.data.splits import content_key
 from gatewise.data.text_files import read_text_file
 from gatewise.errors import DataError
 
@@ -47,10 +47,10 @@ def with_unlabelled(dataset: TextDataset, texts: Sequence[str], source: str) -> 
         >>> with_unlabelled(dataset, ["a new text", "b"], "the desk").unlabelled
         ('a new text',)
     """
-    known = {content_key(text) for part in (dataset.train, dataset.validation, dataset.test) for text in part.texts}
+    known = {token_key(text) for part in (dataset.train, dataset.validation, dataset.test) for text in part.texts}
     found: dict[str, str] = {}
     for text in texts:
-        if key := content_key(text):
+        if key := token_key(text):
             found.setdefault(key, text)
     kept = tuple(text for key, text in found.items() if key not in known)
     if not kept:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.data import Labels
-from gatewise.data.splits import content_key
+from gatewise.data.duplicates import token_key
 from gatewise.errors import DataError
 
 __all__ = ["kept_weights", "positive_weights", "training_weights"]
@@ -109,9 +109,9 @@ def kept_weights(given: Iterable[float] | None, texts: Sequence[str], kept: Sequ
         )
     sums: dict[str, float] = {}
     for text, weight in zip(texts, weights.tolist(), strict=True):
-        key = content_key(text)
+        key = token_key(text)
         sums[key] = sums.get(key, 0.0) + weight
-    found = np.array([sums[content_key(text)] for text in kept])
+    found = np.array([sums[token_key(text)] for text in kept])
     if not found.sum() > 0:
         raise DataError("all training texts have the weight 0", expected="at least one weight above 0")
     return found

@@ -12,6 +12,7 @@ import numpy as np
 import typer
 
 from gatewise import files, words
+from gatewise.data.seen import Overlap
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.tagging.dataset import TaggingPart
 from gatewise.kinds.tagging.opening import read_lines
@@ -138,13 +139,37 @@ def evaluate(tagger: TrainedTagger, request: Request) -> None:
     read = read_tagged(request.file, words=column(given["words"]), tags=column(given["tags"]), like=tagger.columns)
     numbers, notes = tagger.tag_set.encode(read)
     part = TaggingPart(read.sentences, tuple(np.asarray(row) for row in numbers))
-    found = evaluation(None, part, tagger.tag(part.words), tagger.tag_set).metrics  # type: ignore[arg-type]
+    answers = tagger.tag(part.words)
+    found = evaluation(None, part, answers, tagger.tag_set).metrics  # type: ignore[arg-type]
+    overlap = None if tagger.seen is None else tagger.seen.overlap(part.words)
+    others: dict[str, Any] | None = None
+    if overlap is not None and overlap.found and len(overlap.others):
+        chosen = overlap.others.tolist()
+        rest = TaggingPart(*(tuple(rows[place] for place in chosen) for rows in (part.sentences, part.tags)))
+        others = evaluation(None, rest, [answers[place] for place in chosen], tagger.tag_set).metrics  # type: ignore[arg-type]
     if request.as_json:
-        typer.echo(json.dumps({**found, "sentences": len(read), "notes": [*read.notes, *notes]}, ensure_ascii=False))
+        counts = (None, None) if overlap is None else (int(overlap.training.sum()), int(overlap.validation.sum()))
+        shared = {"in_training": counts[0], "in_validation": counts[1], "others": others}
+        record = {**found, "sentences": len(read), "notes": [*read.notes, *notes], **shared}
+        typer.echo(json.dumps(record, ensure_ascii=False))
         return
     for note in (*read.notes, *notes):
         typer.echo(f"Note: {note}", err=True)
+    _print_overlap(overlap, others)
     _print(found, len(read))
+
+
+def _print_overlap(overlap: Overlap | None, others: dict[str, Any] | None) -> None:
+    if overlap is None:
+        typer.echo("Note: this run does not hold which sentences it was trained on: some may be in the file", err=True)
+    elif overlap.found:
+
+        def figure() -> str:
+            assert others is not None
+            name, title = ("span_f1", "span F1") if "span_f1" in others else ("accuracy", "accuracy")
+            return f"{title} {words.percent(others[name])}"
+
+        console().print(f"Warning: {overlap.sentence('sentence', figure)}", style="yellow", markup=False)
 
 
 def _texts(request: Request) -> Iterator[str]:

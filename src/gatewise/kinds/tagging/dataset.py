@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.data.cache import Remote, cache_folder, check_file
+from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates
 from gatewise.data.records import DatasetInfo
 from gatewise.data.word_vectors import WordVectors, read_vectors
 from gatewise.errors import DataError, OptionError
@@ -165,7 +166,7 @@ def load_tagging(data: TaggingDataSpec, cache: str | Path | None = None) -> Tagg
         )
     test_note = "" if data.test is None else f"the {many(len(parts['test']), 'sentence')} of {Path(data.test).name}"
     if "test" not in parts:
-        parts["test"], rest = hold_out(rest, _TEST_SHARE, "test")
+        parts["test"], rest = hold_out(rest, _TEST_SHARE, "test", notes)
         test_note = f"{many(len(parts['test']), 'sentence')} held out of {path.name}, the same ones every time"
     if "validation" not in parts:
         parts["validation"], rest = hold_out(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE), "validation")
@@ -278,7 +279,12 @@ def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDatas
         check_file(path, remote)
         parts[part] = replace(read_tagged(path, words=1, tags=2), notes=())
     note = f"the official test part (testb) of {many(len(parts['test']), 'sentence')}"
-    return tagging_dataset("conll2003", "the English part of the CoNLL-2003 shared task", note, parts, data)
+    shared = sum(_near(parts["test"].sentences, parts["train"].sentences))
+    notes = [
+        f"{shared:,} of its {len(parts['test']):,} test sentences have near duplicates ({NEAR_WORDS}) in the training "
+        "part; the official parts are left as they are"
+    ]
+    return tagging_dataset("conll2003", "the English part of the CoNLL-2003 shared task", note, parts, data, notes)
 
 
 def _read(path: Path, data: TaggingDataSpec, like: TaggedSentences | None = None) -> TaggedSentences:
@@ -295,18 +301,21 @@ def _key(sentence: Sentence) -> int:
     return int.from_bytes(digest[:8], "little")
 
 
-def hold_out(read: TaggedSentences, share: float, part: str) -> tuple[TaggedSentences, TaggedSentences]:
-    """A share of the sentences by content, and the others; equal sentences stay together.
+def hold_out(
+    read: TaggedSentences, share: float, part: str, notes: list[str] | None = None
+) -> tuple[TaggedSentences, TaggedSentences]:
+    """A share of the sentences by content, and the others; equal sentences and near duplicates stay together.
 
     Args:
         read: the sentences.
         share: of the distinct ones.
         part: what is held out, for the message.
+        notes: is added how many near duplicates there are.
 
     Raises:
         DataError: nothing would be left.
     """
-    keys = [_key(sentence) for sentence in read.sentences]
+    keys = _group_keys(read, notes)
     distinct = sorted(set(keys))
     held = set(distinct[: max(1, round(share * len(distinct)))])
     chosen = tuple(sentence for sentence, key in zip(read.sentences, keys, strict=True) if key in held)
@@ -324,14 +333,53 @@ def hold_out(read: TaggedSentences, share: float, part: str) -> tuple[TaggedSent
     return replace(read, sentences=chosen, notes=()), replace(read, sentences=others, notes=())
 
 
+def _group_keys(read: TaggedSentences, notes: list[str] | None) -> list[int]:
+    """For each sentence a key that equal sentences and near duplicates share: the least of theirs."""
+    keys = [_key(sentence) for sentence in read.sentences]
+    first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
+    distinct = [read.sentences[place] for place in first.values()]
+    groups = near_duplicates([sentence.words for sentence in distinct]).groups.tolist()
+    least: dict[int, int] = {}
+    for key, group in zip(first, groups, strict=True):
+        least[group] = min(key, least.get(group, key))
+    copies = copies_in(np.array(groups))
+    if copies and notes is not None:
+        notes.append(
+            f"{many(copies, 'sentence')} are near duplicates of others ({NEAR_WORDS}): each is in one part with its "
+            "copies"
+        )
+    of_key = {key: least[group] for key, group in zip(first, groups, strict=True)}
+    return [of_key[key] for key in keys]
+
+
 def _without(read: TaggedSentences, others: Iterable[TaggedSentences], notes: list[str]) -> TaggedSentences:
-    """Sentences that are in no other part."""
-    known = {_key(sentence) for other in others for sentence in other.sentences}
-    kept = tuple(sentence for sentence in read.sentences if _key(sentence) not in known)
-    if len(kept) < len(read):
-        lost = len(read) - len(kept)
-        notes.append(f"{many(lost, 'sentence')} of {read.place} are in another part too and were left out")
+    """Sentences that are in no other part, nor near duplicates of such."""
+    rest = [sentence for other in others for sentence in other.sentences]
+    if not rest:
+        return read
+    known = {_key(sentence) for sentence in rest}
+    near = _near(read.sentences, rest)
+    equal = sum(_key(sentence) in known for sentence in read.sentences)
+    kept = tuple(
+        sentence
+        for sentence, alike in zip(read.sentences, near, strict=True)
+        if not alike and _key(sentence) not in known
+    )
+    if equal:
+        notes.append(f"{many(equal, 'sentence')} of {read.place} are in another part too and were left out")
+    if lost := len(read) - len(kept) - equal:
+        notes.append(
+            f"{many(lost, 'sentence')} of {read.place} have near duplicates ({NEAR_WORDS}) in another part and were "
+            "left out"
+        )
     return replace(read, sentences=kept, notes=())
+
+
+def _near(sentences: Sequence[Sentence], others: Sequence[Sentence]) -> list[bool]:
+    """Which sentences have the words of others, or nearly so."""
+    groups = near_duplicates([sentence.words for sentence in (*sentences, *others)]).groups
+    found: list[bool] = np.isin(groups[: len(sentences)], groups[len(sentences) :]).tolist()
+    return found
 
 
 def _limited(read: TaggedSentences, count: int | None) -> TaggedSentences:

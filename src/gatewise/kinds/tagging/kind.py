@@ -43,7 +43,7 @@ class TaggingKind(Kind):
     }
     amount: ClassVar[Amount] = Amount(steps=1_500, least=15, patience=15)
     known: ClassVar[tuple[str, ...]] = ("conll2003",)
-    files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json")
+    files: ClassVar[tuple[str, ...]] = ("tags.json", "vocabulary.json", "seen.json")
     estimators: ClassVar[Mapping[str, str]] = {"SequenceTagger": "gatewise.kinds.tagging.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.tagging.report"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from gatewise.data import Ragged, shuffled_batches
+from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.kinds.tagging.encoding import EncodedSentences, TaggingBatch
 from gatewise.kinds.tagging.figures import span_contributions, tag_contributions
 from gatewise.kinds.tagging.network import SequenceTagger
@@ -50,6 +51,7 @@ class TaggingProblem(Problem):
         seed: of the order of the batches.
         device: of the model.
         columns: of words and tags in the training file, kept for `gatewise evaluate`.
+        seen: makes the record of what was trained on, see `gatewise.data.seen`; None: the run keeps none.
     """
 
     unit: ClassVar[str] = "sentences"
@@ -67,7 +69,9 @@ class TaggingProblem(Problem):
         seed: int,
         device: str = "cpu",
         columns: ColumnsRead | None = None,
+        seen: Callable[[], Seen] | None = None,
     ) -> None:
+        self._seen = seen
         self.model, self.tags, self.vocabulary = model, tags, vocabulary
         self.train, self.validation = train, validation
         self.batch_size, self.seed, self.device = batch_size, seed, device
@@ -116,12 +120,13 @@ class TaggingProblem(Problem):
         self.model.loss(self.train.batch(np.arange(min(self.batch_size, len(self.train)))).to(self.device))
 
     def files(self) -> dict[str, dict[str, Any]]:
-        """Tags, with the columns that they were read from, and vocabulary."""
+        """Tags, with the columns that they were read from, vocabulary, and hashes of the sentences."""
         columns = None if self.columns is None else asdict(self.columns)
-        return {
+        found = {
             "tags.json": {**self.tags.to_dict(), "columns": columns},
             "vocabulary.json": self.vocabulary.to_dict(),
         }
+        return found if self._seen is None else {**found, SEEN_FILE: self._seen().to_dict()}
 
 
 def contributions_of(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.tagging.dataset import TaggingDataset
 from gatewise.kinds.tagging.encoding import encode
@@ -67,6 +68,7 @@ class TrainedTagger(Trained):
         vocabulary: words and characters.
         model: the network, with its best weights.
         columns: of words and tags in the training file; None: not known.
+        seen: hashes of what it was trained on; None: not known.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class TrainedTagger(Trained):
         vocabulary: WordVocabulary,
         model: SequenceTagger,
         columns: ColumnsRead | None = None,
+        seen: Seen | None = None,
     ) -> None:
+        self.seen = seen
         self.spec, self.tag_set, self.vocabulary, self.columns = spec, tags, vocabulary, columns
         self.model = model.eval()
 
@@ -272,6 +276,7 @@ def problem_of(spec: RunSpec, dataset: TaggingDataset) -> TaggingProblem:
         seed=training.seed,
         device=training.device,
         columns=dataset.columns,
+        seen=lambda: Seen.of(dataset.train.words, dataset.validation.words),
     )
 
 
@@ -286,7 +291,10 @@ def open_run(run: RunFolder) -> TrainedTagger:
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), vocabulary, tags, size)
     run.load_weights_into(model)
-    return TrainedTagger(spec, tags, vocabulary, model, columns)
+    seen = None
+    if (run.path / SEEN_FILE).is_file():
+        seen = Seen.from_dict(run.content(SEEN_FILE), str(run.path / SEEN_FILE))
+    return TrainedTagger(spec, tags, vocabulary, model, columns, seen)
 
 
 def _columns(record: Any, place: str) -> ColumnsRead | None:
