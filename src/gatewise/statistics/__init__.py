@@ -12,8 +12,6 @@ from gatewise.statistics.classes import Auroc, MacroF1, MicroF1, auroc_contribut
 from gatewise.statistics.classical import holm, mcnemar
 from gatewise.statistics.components import (
     Components,
-    block_length,
-    long_run_variance,
     variance_components,
 )
 from gatewise.statistics.differences import Difference, Equivalence, default_margin, paired_difference
@@ -23,12 +21,15 @@ from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.progress import Progress, late_progress, paired_error
 from gatewise.statistics.ratios import Ratio, SpanF1
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
+from gatewise.statistics.serial import LEAST_BLOCKS, Blocks, find_blocks, long_run_variance
 
 __all__ = [
+    "LEAST_BLOCKS",
     "MEAN",
     "RESAMPLES",
     "Auroc",
     "Bleu",
+    "Blocks",
     "Components",
     "Difference",
     "Equivalence",
@@ -43,10 +44,10 @@ __all__ = [
     "SpanF1",
     "auroc_contributions",
     "bca_reach",
-    "block_length",
     "default_margin",
     "estimate_figure",
     "f1_contributions",
+    "find_blocks",
     "holm",
     "late_progress",
     "long_run_variance",

@@ -15,6 +15,7 @@ from gatewise.statistics.estimates import MEAN, Over, is_binary, linearised, mea
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
 from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.resampling import RESAMPLES
+from gatewise.statistics.serial import enough_blocks
 
 __all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
 
@@ -56,6 +57,7 @@ class Difference:
         run_superiority: probability that a run of the first, with a seed of its own, beats a run of the second (ties
             half), over all pairs of runs measured; None where both have one seed.
         components: where the uncertainty comes from; None where the difference was not computed from contributions.
+        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
 
     Example:
         >>> a = np.array([1] * 90 + [0] * 10); b = np.array([1] * 80 + [0] * 20)
@@ -73,6 +75,12 @@ class Difference:
     superiority: float = math.nan
     run_superiority: float | None = None
     components: Components | None = None
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to claim anything: `gatewise.statistics.serial.LEAST_BLOCKS`."""
+        return enough_blocks(self.blocks)
 
     def equivalence(self, margin: float, level: float = 0.95) -> Equivalence:
         """Test whether the two figures are within a margin of each other.
@@ -124,7 +132,7 @@ class Difference:
             10
         """
         parts, gap = self.components, abs(self.interval.estimate)
-        if parts is None or parts.seeds <= 1 or gap == 0.0:
+        if parts is None or parts.seeds <= 1 or gap == 0.0 or not self.enough:
             return None
 
         def found(seeds: int) -> bool:
@@ -186,8 +194,8 @@ def paired_difference(
     The difference is computed example by example, and seed by seed where both have as many: what makes an example hard
     for both cancels. Figures that are no plain mean are linearised about their means (delta method). Interval as in
     `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
-    wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the variance
-    of Newey and West and the correction of Harvey, Leybourne and Newbold.
+    wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the long-run
+    variance of slow cosines and Student's t (Coroneo & Iacone 2020).
 
     Args:
         first: (S, N) contributions, or (N,); where K > 1 (S, N, K) or (N, K).
@@ -219,7 +227,7 @@ def paired_difference(
     scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
     serial = measure.dependence == "serial"
-    parts = _components(*scaled, serial, measure.overlap)
+    parts = _components(*scaled, measure)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
@@ -232,10 +240,9 @@ def paired_difference(
         by_example,
         parts,
         generator,
-        serial,
         level,
         resamples,
-        overlap=measure.overlap,
+        borders=measure.borders,
         least=0.0 if measure.numbers == 1 else 1.0,
     )
     single = max(len(one), len(two)) == 1
@@ -254,6 +261,7 @@ def paired_difference(
         superiority=0.5 if estimate == 0.0 else 1 - tail if ahead else tail,
         run_superiority=None if single else _run_superiority(one, two, measure),
         components=parts,
+        blocks=parts.blocks,
     )
 
 
@@ -267,18 +275,21 @@ def default_margin(measure: Measure, best: float) -> float:
     return 0.005 if measure.percent or measure.bounds == (0.0, 1.0) else max(abs(best) / 100, math.ulp(1.0))
 
 
-def _components(one: Array, two: Array, serial: bool, overlap: int) -> Components:
+def _components(one: Array, two: Array, measure: Measure) -> Components:
     """Of the differences seed by seed where the seeds pair, else of two samples of seeds on the same examples."""
+    serial, overlap, borders = measure.dependence == "serial", measure.overlap, measure.borders
     if len(one) == len(two) or 1 in (len(one), len(two)):
-        return variance_components(one - two, serial=serial, overlap=overlap)
+        return variance_components(one - two, serial=serial, overlap=overlap, borders=borders)
     of_one, of_two, shared = (
-        variance_components(table, serial=serial, overlap=overlap)
+        variance_components(table, serial=serial, overlap=overlap, borders=borders)
         for table in (one, two, (one.mean(axis=0) - two.mean(axis=0))[None])
     )
     seed = of_one.seed + of_two.seed
     spread = of_one.seed**2 / (of_one.seeds - 1) + of_two.seed**2 / (of_two.seeds - 1)
     seeds = 1 + (seed**2 / spread if spread > 0 else min(of_one.seeds, of_two.seeds) - 1)
-    return Components(seed, shared.example, of_one.rest + of_two.rest, seeds, shared.example_degrees)
+    return Components(
+        seed, shared.example, of_one.rest + of_two.rest, seeds, shared.example_degrees, blocks=shared.blocks
+    )
 
 
 def _ratio(interval: Interval, first: float, second: float) -> Interval:

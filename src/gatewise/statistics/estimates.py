@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from gatewise.statistics.components import Components, block_length, variance_components
+from gatewise.statistics.components import Components, variance_components
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level, wilson_interval
 from gatewise.statistics.intervals import normal_quantile as _normal
 from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
+from gatewise.statistics.serial import enough_blocks, joined
 
 __all__ = [
     "MEAN",
@@ -42,6 +44,7 @@ class Estimate:
         examples: N.
         over: what the interval allows for. ``examples``: other examples, but not other seeds, because there is one.
         method: how the interval was made, in words.
+        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
 
     Example:
         >>> estimate = estimate_figure(np.array([1, 1, 1, 0] * 50), MEAN, np.random.default_rng(0))
@@ -55,6 +58,12 @@ class Estimate:
     examples: int
     over: Over
     method: str
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to trust the interval."""
+        return enough_blocks(self.blocks)
 
     def to_dict(self) -> dict[str, Any]:
         """A flat dictionary, ready for JSON: ``estimate``, ``low``, ``high``, ``level`` and the fields."""
@@ -106,10 +115,10 @@ def estimate_figure(
     measure = measure.sized(examples)
     per_seed = tuple(float(measure.figure(row.mean(axis=0))) for row in table)
     made = _of_mean if measure.numbers == 1 else _of_linearised
-    figure, shape = made(table, measure, generator, level, resamples)
+    figure, shape, blocks = made(table, measure, generator, level, resamples)
     over: Over = "examples" if seeds == 1 else "seeds and examples"
     deviation = float(np.std(per_seed, ddof=1)) if seeds > 1 else None
-    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape})")
+    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape})", blocks)
 
 
 def linearised(table: Array, means: Array, measure: Measure) -> Array:
@@ -156,11 +165,10 @@ def mean_interval(
     by_example: Array,
     parts: Components,
     generator: np.random.Generator,
-    serial: bool,
     level: float,
     resamples: int,
     *,
-    overlap: int = 1,
+    borders: Sequence[int] = (),
     least: float = 0.0,
 ) -> Interval:
     """The interval of a mean: as wide as its variance says, as lopsided as the bootstrap over examples says.
@@ -170,20 +178,22 @@ def mean_interval(
         by_example: (N,) means over seeds, whose bootstrap gives the shape.
         parts: the variance.
         generator: source of the draws.
-        serial: neighbours hang together.
         level: probability that such intervals hold the truth.
         resamples: of the bootstrap.
-        overlap: see `gatewise.statistics.components.block_length`.
+        borders: see `gatewise.statistics.serial.joined`.
         least: of the plain interval's reach, to either side. The difference of two models that disagree on a few
             examples alone looks lopsided by chance, and must not end short of zero for that: there it is 1.
 
     Example:
         >>> values = np.random.default_rng(0).normal(size=400)
-        >>> found = mean_interval(0.0, values, variance_components(values), np.random.default_rng(0), False, 0.95, 999)
+        >>> found = mean_interval(0.0, values, variance_components(values), np.random.default_rng(0), 0.95, 999)
         >>> 0.08 < found.half_width < 0.12
         True
     """
-    length = block_length(by_example, overlap) if serial else 1
+    length = 1
+    if parts.blocks is not None:  # of B cosine terms: Bartlett's bandwidth with as many degrees of freedom
+        by_example, _ = joined(by_example, borders)
+        length = max(1, math.floor(1.5 * len(by_example) / (parts.example_degrees + 1)))
     down, up = bca_reach(by_example, generator, length=length, resamples=resamples, level=level)
     down, up = max(least, down), max(least, up)
     share = 0.0 if parts.variance == 0.0 else min(1.0, parts.example / parts.variance)
@@ -212,24 +222,24 @@ def t_quantile(probability: float, degrees: float) -> float:
 
 def _of_mean(
     table: Array, measure: Measure, generator: np.random.Generator, level: float, resamples: int
-) -> tuple[Interval, str]:
+) -> tuple[Interval, str, float | None]:
     """K = 1: the interval of the mean contribution, its ends turned into figures."""
     serial = measure.dependence == "serial"
-    parts = variance_components(table, serial=serial, overlap=measure.overlap)
+    parts = variance_components(table, serial=serial, overlap=measure.overlap, borders=measure.borders)
     mean = float(table.mean())
     if measure.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
     else:
         by_example = table.mean(axis=0)
-        interval = mean_interval(mean, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+        interval = mean_interval(mean, by_example, parts, generator, level, resamples, borders=measure.borders)
         shape = _shape(serial)
     figure, low, high = (float(measure.figure(each)) for each in (mean, interval.low, interval.high))
-    return Interval(figure, low, high, level), shape
+    return Interval(figure, low, high, level), shape, parts.blocks
 
 
 def _of_linearised(
     table: Array, measure: Measure, generator: np.random.Generator, level: float, resamples: int
-) -> tuple[Interval, str]:
+) -> tuple[Interval, str, float | None]:
     """K > 1: the interval of the linearised contributions' mean, within the measure's bounds.
 
     It reaches at least as far as z^2 more units, all right or all wrong, would move the figure: for n units that are
@@ -238,17 +248,17 @@ def _of_linearised(
     serial = measure.dependence == "serial"
     means: Array = table.mean(axis=(0, 1))
     lines = linearised(table, means, measure)
-    parts = variance_components(lines, serial=serial, overlap=measure.overlap)
+    parts = variance_components(lines, serial=serial, overlap=measure.overlap, borders=measure.borders)
     count = parts.example_degrees + 1
     parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)
     figure = float(measure.figure(means))
     by_example = lines.mean(axis=0)
-    found = mean_interval(figure, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+    found = mean_interval(figure, by_example, parts, generator, level, resamples, borders=measure.borders)
     more = t_quantile(0.5 + level / 2, parts.example_degrees) ** 2 / count
     ends = [figure, *(float(measure.figure(means + more * unit)) for unit in measure.units() or ())]
     lowest, highest = measure.bounds
     low, high = max(lowest, min(found.low, *ends)), min(highest, max(found.high, *ends))
-    return Interval(figure, low, high, level), _shape(serial)
+    return Interval(figure, low, high, level), _shape(serial), parts.blocks
 
 
 def _shape(serial: bool) -> str:

@@ -33,6 +33,7 @@ class Measure(ABC):
         contribution: what one example contributes, in words and with its unit.
         overlap: of ``serial`` examples, how many in a row share what they measure, such as the windows of a forecast
             that all hold the same step.
+        borders: of ``serial`` examples in documents: the first example of each document but the first; empty: unknown.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Measure(ABC):
     dependence: Literal["independent", "serial"] = "independent"
     contribution: str = ""
     overlap: int = 1
+    borders: tuple[int, ...] = ()
 
     @property
     @abstractmethod
@@ -117,6 +119,7 @@ class Measure(ABC):
             "dependence": self.dependence,
             "contribution": self.contribution,
             "overlap": self.overlap,
+            "documents": len(self.borders) + 1 if self.borders else None,
         }
 
 
