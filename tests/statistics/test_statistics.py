@@ -24,6 +24,7 @@ from gatewise.statistics import (
     variance_components,
     wilson_interval,
 )
+from gatewise.statistics.estimates import t_quantile
 from gatewise.statistics.measure import Mean, Measure
 
 ACCURACY = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
