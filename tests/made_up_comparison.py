@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -152,11 +152,19 @@ def made_up_record(
 
 
 def made_up_forecast(
-    errors: Mapping[str, float], *, seeds: int = 3, windows: int = 500, generator_seed: int = 0, **further: Any
+    errors: Mapping[str, float],
+    *,
+    seeds: int = 3,
+    windows: int = 500,
+    overlap: int = 1,
+    generator_seed: int = 0,
+    **further: Any,
 ) -> Comparison:
     """A forecast of prices with about the mean absolute errors asked for; "persistence" is the baseline."""
     generator = np.random.default_rng(generator_seed)
-    kind = MadeUpKind("forecasting", "windows", ERROR, {"targets": ["close"], "horizon": 5}, SKILL)
+    kind = MadeUpKind(
+        "forecasting", "windows", replace(ERROR, overlap=overlap), {"targets": ["close"], "horizon": 5}, SKILL
+    )
     data = MadeUpData(
         "stocks",
         "daily closing prices of five companies",

@@ -79,6 +79,10 @@ RULES = {
     ),
     "one-seed": "Each cell was trained with one seed: intervals are over test examples only.",
     "two-seeds": "Each cell was trained with two seeds, which say little about the spread between seeds.",
+    "few-blocks": (
+        "Of at least one pair the test examples count as fewer than 8 independent blocks: the pair neither differs nor "
+        "is shown to be the same, whatever its p value."
+    ),
     "cell-unlearned": (
         "Some cells, but not all, have an interval that does not lie wholly on the better side of knowing nothing."
     ),

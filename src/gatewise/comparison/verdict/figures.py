@@ -92,8 +92,8 @@ def difference_entries(
                 **entry,
                 "adjusted_p_value": p_value,
                 "significance": SIGNIFICANCE,
-                "differs": p_value < SIGNIFICANCE,
-                "equivalent": equivalence.shown,
+                "differs": difference.enough and p_value < SIGNIFICANCE,
+                "equivalent": difference.enough and equivalence.shown,
                 "equivalence_p_value": equivalence.p_value,
                 "smallest_margin": equivalence.smallest_margin,
             }

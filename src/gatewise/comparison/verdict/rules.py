@@ -179,6 +179,9 @@ def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None) -> list[Ru
         found.append(Ruling("one-seed", (), counted))
     if seeds == 2:
         found.append(Ruling("two-seeds", (), counted))
+    few = tuple(pair for pair in facts.decisive if not pair.enough)
+    if few:
+        found.append(Ruling("few-blocks", (), inputs_of(facts, facts.everyone, few)))
     low = _not_above(facts, trivial)
     if trivial is not None and low and len(low) < len(facts.cells):
         inputs = {**inputs_of(facts, facts.cells), "trivial": trivial.value}
@@ -231,6 +234,7 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
         "one-seed": lambda: inputs["seeds"] == 1 and bool(inputs["cells"]),
         "two-seeds": lambda: inputs["seeds"] == 2,
         "different-kernels": lambda: _kernels_differ(inputs),
+        "few-blocks": lambda: any(not pair.enough for pair in facts_from(inputs).table.values()),
     }
     return Ruling(rule, (), inputs) if holds[rule]() else None
 
