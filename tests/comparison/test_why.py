@@ -41,7 +41,7 @@ WORLDS: dict[str, Callable[[], Comparison]] = {
     "one cell did not learn": lambda: made_up_record({"baseline": 0.6, "rnn": 0.5, "gru": 0.9}, seeds=3),
     "a forecast": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.02, "gru": 0.018}, windows=300),
     "no skill": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.03, "gru": 0.04}, windows=300),
-    "few blocks": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=300, overlap=60),
+    "few blocks": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=301, overlap=75),
     "a language model": lambda: made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 140.0}, tokens=400),
     "a probe": lambda: made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200, 400)),
     "a probe that nobody solves": lambda: made_up_probe({"rnn": 0}, lengths=(50, 100)),

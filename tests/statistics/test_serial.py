@@ -97,7 +97,7 @@ def test_neighbouring_documents_that_resemble_each_other_count_as_fewer() -> Non
 
 def test_too_few_blocks_are_not_enough() -> None:
     windows = replace(ERROR, overlap=100)
-    one, two = _draws(9).exponential(size=(2, 3, 500))
+    one, two = _draws(9).exponential(size=(2, 3, 401))
     found = paired_difference(one, two + 5.0, _draws(0), measure=windows)
     assert found.blocks == 5.0 < LEAST_BLOCKS and not found.enough and found.seeds_needed() is None
     assert found.to_dict()["blocks"] == 5.0

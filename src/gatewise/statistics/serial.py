@@ -90,7 +90,8 @@ def find_blocks(series: Array, overlap: int = 1, sizes: Array | None = None) -> 
 
     Args:
         series: (N,) in the order of time.
-        overlap: examples in a row that share what they measure; 1: none do. There are no more than N / overlap blocks.
+        overlap: examples in a row that share what they measure; 1: none do. N windows lie in
+            (N - 1) / overlap + 1 blocks.
         sizes: (N,) where the values are sums over known documents: their sizes. Documents are independent unless the
             series says otherwise; few large ones count as fewer.
 
@@ -220,7 +221,7 @@ def _without_dependence(total: int, overlap: int, sizes: Array | None) -> tuple[
     most = min(total - 1, max(_USUAL_TERMS, math.floor(0.41 * total ** (2 / 3))))
     if overlap > 1:
         most = min(most, max(2, total // (2 * overlap)))
-    return most, float(most), total / overlap
+    return most, float(most), (total - 1) / overlap + 1
 
 
 def _corner(powers: Array, prior: float) -> float:
