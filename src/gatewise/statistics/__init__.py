@@ -17,6 +17,7 @@ from gatewise.statistics.components import (
 from gatewise.statistics.differences import Difference, Equivalence, default_margin, paired_difference
 from gatewise.statistics.estimates import MEAN, Estimate, estimate_figure
 from gatewise.statistics.intervals import Interval, wilson_interval
+from gatewise.statistics.lags import MedianLag, median_lag, median_lag_over, settled
 from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.progress import Progress, late_progress, paired_error
 from gatewise.statistics.ratios import Ratio, SpanF1
@@ -38,6 +39,7 @@ __all__ = [
     "MacroF1",
     "Mean",
     "Measure",
+    "MedianLag",
     "MicroF1",
     "Progress",
     "Ratio",
@@ -52,8 +54,11 @@ __all__ = [
     "late_progress",
     "long_run_variance",
     "mcnemar",
+    "median_lag",
+    "median_lag_over",
     "paired_difference",
     "paired_error",
+    "settled",
     "variance_components",
     "wilson_interval",
 ]
