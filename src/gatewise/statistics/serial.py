@@ -39,7 +39,7 @@ _FLAT, _FLAT_DOCUMENTS = 0.4, 0.9
 _CAUTION = 0.25
 # of the comparison of neighbouring bands
 _BAND = 4
-_BAND_LEVEL = 0.2
+_BAND_LEVEL = 0.1
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def find_blocks(series: Array, overlap: int = 1, sizes: Array | None = None) -> 
     alike) says where the spectrum starts to rise. The mean of such an autoregression varies as that of
     :math:`\\pi c / 2` independent values: the number of blocks. Terms beyond c/2 would see less than what the mean
     varies by, and are left out. For several scales at once, terms are also left out from where the next wider band of
-    frequencies is lower than all below it (an F test at 20 %). What remains is at most 0.41 N^(2/3) (Lazarus, Lewis,
+    frequencies is lower than all below it (an F test at 10 %). What remains is at most 0.41 N^(2/3) (Lazarus, Lewis,
     Stock & Watson 2018); of known documents all.
 
     Args:
