@@ -13,8 +13,8 @@ from gatewise.comparison.verdict.changes import changes
 from gatewise.comparison.verdict.figures import difference_entries
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import RunError
-from gatewise.record import Comparison, Run, compact_json, comparison_from, plain
-from gatewise.statistics import Mean, paired_difference, seed_spread
+from gatewise.record import Comparison, MedianLag, Run, compact_json, comparison_from, plain
+from gatewise.statistics import Mean, median_lag, paired_difference, seed_spread, settled
 from made_up_comparison import (
     BASELINE,
     ENVIRONMENT,
@@ -106,7 +106,11 @@ def test_cost_is_the_mean_over_runs_and_time_per_epoch_the_least() -> None:
     assert gru.cost.step_p50 == pytest.approx(np.mean([run.cost.step_p50 for run in gru.runs]))
     assert gru.cost.time_to_target.epochs == 2.0
     assert gru.cost.energy_joules is None
-    assert gru.memory.trained.half_life == 11.0
+    assert gru.memory == gru.runs[0].memory
+    lags = [median_lag(run.memory.trained.norms) for run in gru.runs]
+    known = all(settled(run.memory.trained.norms) for run in gru.runs)
+    assert gru.median_lag == MedianLag(mean=np.mean(lags), least=min(lags), most=max(lags), runs=3, settled=known)
+    assert gru.median_lag.least < gru.median_lag.most
     baseline = record.models[0]
     assert baseline.memory is None and baseline.cost.step_p50 is None
 

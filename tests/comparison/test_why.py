@@ -54,6 +54,7 @@ WORLDS: dict[str, Callable[[], Comparison]] = {
     "one cell did not learn": lambda: made_up_record({"baseline": 0.6, "rnn": 0.5, "gru": 0.9}, seeds=3),
     "a forecast": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.02, "gru": 0.018}, windows=300),
     "no skill": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.03, "gru": 0.04}, windows=300),
+    "few blocks": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=301, overlap=75),
     "a language model": lambda: made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 140.0}, tokens=400),
     "a probe": lambda: made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200, 400)),
     "a probe that nobody solves": lambda: made_up_probe({"rnn": 0}, lengths=(50, 100)),
@@ -100,6 +101,20 @@ def test_an_independent_reading_of_the_rules_agrees(record: Comparison) -> None:
     """The page's rules, written down once more from the recorded numbers alone, in as few lines as they need."""
     for said in record.verdict.statements:
         assert _read(said.rule, said.inputs) == said.rule, said.sentence
+
+
+def test_too_few_independent_blocks_are_said_and_nothing_is_claimed() -> None:
+    record = world("few blocks")
+    assert [pair.blocks for pair in record.differences] == [5.0, 5.0, 5.0]
+    assert all(pair.adjusted_p_value < 0.05 for pair in record.differences), "whatever the p values"
+    assert not any(pair.differs or pair.equivalent for pair in record.differences)
+    assert record.verdict.outcome == "undecided" and record.verdict.recommended == "persistence"
+    said = next(each for each in record.verdict.caveats if each.rule == "few-blocks")
+    assert "count as about 5 independent blocks, fewer than the 8 that a claim needs" in said.sentence
+    assert "but from too few independent blocks" in record.verdict.text
+    assert "not judged, from about 5 independent blocks" in " ".join(reasons(record)[-1][2])
+    enough = made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=300, overlap=30)
+    assert enough.verdict.outcome == "cell" and not enough.verdict.caveats
 
 
 def test_other_numbers_give_another_outcome() -> None:
@@ -170,6 +185,8 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     if rule == "lost-seeds":
         lost = [each for each, _ in inputs["lost_and_finished"].values()]
         return rule if any(lost) and not all(lost) else None
+    if rule == "few-blocks":
+        return rule if all(pair["blocks"] < 8 for pair in inputs["pairs"]) and inputs["pairs"] else None
     if rule == "different-kernels":
         return rule if len({kernel for used in inputs["kernels"].values() for kernel in used}) > 1 else None
     if rule == "reach":
@@ -189,7 +206,7 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         for pair in inputs["pairs"]
         if best["name"] in (pair["first"], pair["second"])
     }
-    differs = {name: pair["adjusted_p_value"] < 0.05 for name, pair in others.items()}
+    differs = {name: _differs(pair) for name, pair in others.items()}
     tied = [others[cell["name"]] for cell in cells if cell is not best and not differs.get(cell["name"], True)]
     trivial = inputs.get("trivial")
     ends = [model["low"] if sign > 0 else -model["high"] for model in inputs["models"]]
@@ -219,7 +236,7 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         same = all(pair["equivalent"] for pair in tied)
         return "quality-leader" if not tied else "quality-same" if same else "quality-tie"
     if question == "undecided":
-        left = [pair for pair in inputs["pairs"] if pair["adjusted_p_value"] >= 0.05 and not pair["equivalent"]]
+        left = [pair for pair in inputs["pairs"] if not _differs(pair) and not pair["equivalent"]]
         return rule if left else None
     ahead = bool(baselines) and sign * (best["estimate"] - baselines[0]["estimate"]) > 0
     decided = bool(baselines) and differs[baselines[0]["name"]]
@@ -236,6 +253,11 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     if baselines and not ahead:
         return "outcome-baseline"
     return "outcome-tie" if tied else "outcome-cell"
+
+
+def _differs(pair: Mapping[str, Any]) -> bool:
+    """Whether chance explains the difference badly, and there are enough independent blocks to say so."""
+    return bool(pair["adjusted_p_value"] < 0.05 and (pair["blocks"] is None or pair["blocks"] >= 8))
 
 
 def _stopped_early(runs: list[dict[str, Any]], inputs: Mapping[str, Any]) -> bool:

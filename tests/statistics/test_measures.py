@@ -310,7 +310,17 @@ def test_a_diverged_count_is_refused_by_place() -> None:
 
 
 def test_the_record_keeps_its_keys() -> None:
-    keys = ["name", "title", "higher_is_better", "percent", "transform", "dependence", "contribution", "overlap"]
+    keys = [
+        "name",
+        "title",
+        "higher_is_better",
+        "percent",
+        "transform",
+        "dependence",
+        "contribution",
+        "overlap",
+        "documents",
+    ]
     assert all(list(measure.to_dict()) == keys for measure in EVERY)
     forms = ["mean", "exp", "sqrt", "span-f1", "ratio", "ratio", "bleu", "bleu"]
     assert [measure.to_dict()["transform"] for measure in EVERY] == forms

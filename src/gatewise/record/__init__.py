@@ -31,7 +31,18 @@ from gatewise.record.reading import (
     suite_from,
 )
 from gatewise.record.rules import RULES, RULES_PAGE
-from gatewise.record.run import Cost, Epoch, Failure, GradientNorms, Kernel, Learning, Memory, Run, TimeToTarget
+from gatewise.record.run import (
+    Cost,
+    Epoch,
+    Failure,
+    GradientNorms,
+    Kernel,
+    Learning,
+    MedianLag,
+    Memory,
+    Run,
+    TimeToTarget,
+)
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
 from gatewise.record.verdict import Answer, Caveat, Statement, Verdict
 from gatewise.record.writing import compact_json, plain
@@ -61,6 +72,7 @@ __all__ = [
     "Interval",
     "Kernel",
     "Learning",
+    "MedianLag",
     "Memory",
     "Metric",
     "ModelChange",

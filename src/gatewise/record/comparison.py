@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gatewise.record.figures import Difference, Figure, Metric, Skill
-from gatewise.record.run import Cost, Failure, Kernel, Learning, Memory, Run
+from gatewise.record.run import Cost, Failure, Kernel, Learning, MedianLag, Memory, Run
 from gatewise.record.verdict import Verdict
 
 __all__ = [
@@ -76,7 +76,8 @@ class ModelEntry:
         validation: figures of the validation part at the epoch that was kept, means over runs.
         settings: values that were tuned, where all runs have the same.
         skill: the fraction of a baseline's error that it saves, where the kind of problem asks for skill.
-        memory: how far back the gradient reaches.
+        memory: how far back the gradient reaches, of the first run that measured it.
+        median_lag: of all runs that measured it; None: none did, or an older record.
         details: what the kind of problem shows besides.
         learning: how the training of each run ended, by its validation curve; empty for a baseline.
         runs: one per seed.
@@ -95,6 +96,7 @@ class ModelEntry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     skill: Skill | None = None
     memory: Memory | None = None
+    median_lag: MedianLag | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     learning: tuple[Learning, ...] = ()
 

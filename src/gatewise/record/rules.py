@@ -89,6 +89,10 @@ RULES = {
     "earlier-looks": (
         "The same comparison was judged before with fewer seeds: at the k-th look p values are multiplied by k (k + 1)."
     ),
+    "few-blocks": (
+        "Of at least one pair the test examples count as fewer than 8 independent blocks: the pair neither differs nor "
+        "is shown to be the same, whatever its p value."
+    ),
     "cell-unlearned": (
         "Some cells, but not all, have an interval that does not lie wholly on the better side of knowing nothing."
     ),

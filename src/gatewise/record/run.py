@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Cost", "Epoch", "Failure", "GradientNorms", "Kernel", "Learning", "Memory", "Run", "TimeToTarget"]
+__all__ = [
+    "Cost",
+    "Epoch",
+    "Failure",
+    "GradientNorms",
+    "Kernel",
+    "Learning",
+    "MedianLag",
+    "Memory",
+    "Run",
+    "TimeToTarget",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +111,34 @@ class GradientNorms:
 
     Attributes:
         norms: one per lag.
-        half_life: steps in which the exponential that fits them best halves; None: it does not decay.
+        median_lag: the lag within which half of the squared gradient lies; None: there is none, or an older record.
+        settled: whether more lags would hardly move it; else it is a lower bound.
         reach: the last lag at which the norm is a hundredth of the largest; None: the last one measured.
     """
 
     norms: tuple[float, ...]
-    half_life: float | None
+    median_lag: float | None = None
+    settled: bool | None = None
     reach: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MedianLag:
+    """The lag within which half of the squared gradient lies, over the trained networks of one model.
+
+    Attributes:
+        mean: over them.
+        least: of them.
+        most: of them.
+        runs: how many were measured, one per seed.
+        settled: whether more lags would hardly move any of them; else the mean is a lower bound.
+    """
+
+    mean: float
+    least: float
+    most: float
+    runs: int
+    settled: bool
 
 
 @dataclass(frozen=True, kw_only=True)

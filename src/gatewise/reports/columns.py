@@ -10,6 +10,7 @@ from gatewise import words
 from gatewise.drawing.page import FigureWords
 from gatewise.record import Comparison, ModelEntry
 from gatewise.reports.kind_report import kind_report
+from gatewise.statistics.lags import median_lag_over
 
 __all__ = [
     "Column",
@@ -137,7 +138,7 @@ def cost_columns(record: Comparison) -> list[Column]:
         if any(getattr(model.cost, name) is not None for model in models)
     ]
     if any(model.memory is not None for model in models):
-        known.append(Column("memory half-life", _half_life, group="use"))
+        known.append(Column("median lag (steps back)", _median_lag, group="use"))
     kernel = Column("kernel", lambda model: model.kernel.implementation, left=True, group="training")
     return [*known, kernel]
 
@@ -212,14 +213,10 @@ def _skill(model: ModelEntry) -> str:
     return "–" if model.skill is None else f"{words.points(model.skill.value)} %"
 
 
-def _half_life(model: ModelEntry) -> str:
-    """Steps in which the gradient halves."""
-    if model.memory is None:
-        return "–"
-    value = model.memory.trained.half_life
-    if value is None:
-        return "no decay"
-    return f"{value:.1f} steps" if value < 9.95 else f"{value:.0f} steps"
+def _median_lag(model: ModelEntry) -> str:
+    """Steps back within which half of the squared gradient lies: mean and range over seeds; of older records, too."""
+    found = median_lag_over(run.memory.trained.norms for run in model.runs if run.memory is not None)
+    return "–" if found is None else str(found)
 
 
 def _repeats(name: str, record: Comparison) -> bool:

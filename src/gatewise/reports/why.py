@@ -71,7 +71,7 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
         parts += [f"{write(model[name])} {said}" for name, (said, write) in _COSTS.items() if model.get(name)]
         yield f"{model['title']}: {', '.join(parts)}"
     for pair in inputs.get("pairs", []):
-        yield _pair(pair, scale, titles, inputs["significance"])
+        yield _pair(pair, scale, titles, inputs)
     for point in inputs.get("points", []):
         for decided in point["decisions"]:
             cell, baseline = (titles.get(decided[name], decided[name]) for name in ("cell", "baseline"))
@@ -92,9 +92,13 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
         yield f"{titles.get(cell, cell)}: {', '.join(kernels)}"
 
 
-def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str], significance: float) -> str:
+def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str], inputs: Mapping[str, Any]) -> str:
     first, second = (titles.get(pair[name], pair[name]) for name in ("first", "second"))
+    significance, least_blocks = inputs["significance"], inputs.get("least_blocks", 0)
     found = "different" if pair["adjusted_p_value"] < significance else "not shown to be different"
+    blocks = pair.get("blocks")
+    if blocks is not None and blocks < least_blocks:
+        found = f"not judged, from about {max(1, round(blocks))} independent blocks"
     if pair["equivalent"]:
         found += ", shown to be the same within the margin"
     low, high = pair["low"], pair["high"]

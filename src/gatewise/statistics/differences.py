@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, 
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
 from gatewise.statistics.measure import Mean, Measure, linearised
 from gatewise.statistics.resampling import RESAMPLES
+from gatewise.statistics.serial import enough_blocks
 from gatewise.statistics.spread import SeedSpread, seed_part, seed_spread
 
 __all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
@@ -58,6 +59,7 @@ class Difference:
         run_superiority: probability that a run of the first, with a seed of its own, beats a run of the second (ties
             half), over all pairs of runs measured; None where both have one seed.
         components: where the uncertainty comes from; None where the difference was not computed from contributions.
+        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
 
     Example:
         >>> a = np.array([1] * 90 + [0] * 10); b = np.array([1] * 80 + [0] * 20)
@@ -75,6 +77,12 @@ class Difference:
     superiority: float = math.nan
     run_superiority: float | None = None
     components: Components | None = None
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to claim anything: `gatewise.statistics.serial.LEAST_BLOCKS`."""
+        return enough_blocks(self.blocks)
 
     def equivalence(self, margin: float, level: float = 0.95) -> Equivalence:
         """Test whether the two figures are within a margin of each other.
@@ -124,7 +132,7 @@ class Difference:
             10
         """
         parts, gap = self.components, abs(self.interval.estimate)
-        if parts is None or parts.seeds <= 1 or gap == 0.0:
+        if parts is None or parts.seeds <= 1 or gap == 0.0 or not self.enough:
             return None
 
         def found(seeds: int) -> bool:
@@ -188,8 +196,8 @@ def paired_difference(
     or from all models of the comparison (`seed_spread`), whichever is larger (`seed_part`). Figures that are no plain
     mean are linearised about their means (delta method). Interval as in
     `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
-    wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the variance
-    of Newey and West and the correction of Harvey, Leybourne and Newbold.
+    wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the long-run
+    variance of slow cosines and Student's t (Coroneo & Iacone 2020).
 
     Args:
         first: (S, N) contributions, or (N,); where K > 1 (S, N, K) or (N, K).
@@ -227,7 +235,7 @@ def paired_difference(
     spread = seed_spread((one, two), measure) if spread is None else spread
     slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
     seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, chance, strict=True) if not without]
-    parts = _components(*scaled, seed_part(seeded, spread), serial, measure.overlap)
+    parts = _components(*scaled, seed_part(seeded, spread), measure)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
@@ -240,10 +248,9 @@ def paired_difference(
         by_example,
         parts,
         generator,
-        serial,
         level,
         resamples,
-        overlap=measure.overlap,
+        borders=measure.borders,
         least=0.0 if measure.numbers == 1 else 1.0,
     )
     single = parts.seed_degrees is None
@@ -262,6 +269,7 @@ def paired_difference(
         superiority=0.5 if estimate == 0.0 else 1 - tail if ahead else tail,
         run_superiority=None if max(len(one), len(two)) == 1 else _run_superiority(one, two, measure),
         components=parts,
+        blocks=parts.blocks,
     )
 
 
@@ -275,18 +283,23 @@ def default_margin(measure: Measure, best: float) -> float:
     return 0.005 if measure.percent or measure.bounds == (0.0, 1.0) else max(abs(best) / 100, math.ulp(1.0))
 
 
-def _components(one: Array, two: Array, seeds: tuple[float, float | None], serial: bool, overlap: int) -> Components:
+def _components(one: Array, two: Array, seeds: tuple[float, float | None], measure: Measure) -> Components:
     """The parts of a difference: the seeds' as given, the examples' from the means over seeds, the rest of both."""
-    shared = variance_components((one.mean(axis=0) - two.mean(axis=0))[None], serial=serial, overlap=overlap)
+    shared, of_one, of_two = (
+        variance_components(
+            table, serial=measure.dependence == "serial", overlap=measure.overlap, borders=measure.borders
+        )
+        for table in ((one.mean(axis=0) - two.mean(axis=0))[None], one, two)
+    )
     part, degrees = seeds
     if degrees is None:
         return shared
-    rest = sum(variance_components(each, serial=serial, overlap=overlap).rest for each in (one, two))
-    # as many seeds as would give both means this weight
+    rest = of_one.rest + of_two.rest
     if np.array_equal(one, two):  # the very same runs
         part, rest = 0.0, 0.0
+    # as many seeds as would give both means this weight
     count = 2 / (1 / len(one) + 1 / len(two)) if min(len(one), len(two)) > 1 else max(len(one), len(two))
-    return Components(part, shared.example, rest, count, shared.example_degrees, seed_degrees=degrees)
+    return replace(shared, seed=part, rest=rest, seeds=count, seed_degrees=degrees)
 
 
 def _ratio(interval: Interval, first: float, second: float) -> Interval:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from gatewise.statistics.clusters import clustered
-from gatewise.statistics.components import Components, block_length, t_quantile, variance_components
+from gatewise.statistics.components import Components, t_quantile, variance_components
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level, wilson_interval
 from gatewise.statistics.measure import Mean, Measure, linearised
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
+from gatewise.statistics.serial import enough_blocks, joined
 from gatewise.statistics.spread import SeedSpread, seed_part
 
 __all__ = [
@@ -40,6 +43,7 @@ class Estimate:
         examples: N.
         over: what the interval allows for. ``examples``: other examples, but not other seeds, because there is one.
         method: how the interval was made, in words.
+        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
 
     Example:
         >>> estimate = estimate_figure(np.array([1, 1, 1, 0] * 50), MEAN, np.random.default_rng(0))
@@ -53,6 +57,12 @@ class Estimate:
     examples: int
     over: Over
     method: str
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to trust the interval."""
+        return enough_blocks(self.blocks)
 
     def to_dict(self) -> dict[str, Any]:
         """A flat dictionary, ready for JSON: ``estimate``, ``low``, ``high``, ``level`` and the fields."""
@@ -107,11 +117,11 @@ def estimate_figure(
     measure = measure.sized(examples)
     per_seed = tuple(float(measure.figure(row.mean(axis=0))) for row in table)
     made = _of_mean if measure.numbers == 1 else _of_linearised
-    figure, shape = made(table, measure, generator, spread, level, resamples)
+    figure, shape, blocks = made(table, measure, generator, spread, level, resamples)
     over: Over = "examples" if seeds == 1 and spread is None else "seeds and examples"
     deviation = float(np.std(per_seed, ddof=1)) if seeds > 1 else None
     by = "" if measure.groups is None else ", by group"
-    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape}{by})")
+    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape}{by})", blocks)
 
 
 def unit_error(measure: Measure, means: Array, examples: int) -> float:
@@ -137,11 +147,10 @@ def mean_interval(
     by_example: Array,
     parts: Components,
     generator: np.random.Generator,
-    serial: bool,
     level: float,
     resamples: int,
     *,
-    overlap: int = 1,
+    borders: Sequence[int] = (),
     least: float = 0.0,
 ) -> Interval:
     """The interval of a mean: as wide as its variance says, as lopsided as the bootstrap over examples says.
@@ -151,20 +160,22 @@ def mean_interval(
         by_example: (N,) means over seeds, whose bootstrap gives the shape.
         parts: the variance.
         generator: source of the draws.
-        serial: neighbours hang together.
         level: probability that such intervals hold the truth.
         resamples: of the bootstrap.
-        overlap: see `gatewise.statistics.components.block_length`.
+        borders: see `gatewise.statistics.serial.joined`.
         least: of the plain interval's reach, to either side. The difference of two models that disagree on a few
             examples alone looks lopsided by chance, and must not end short of zero for that: there it is 1.
 
     Example:
         >>> values = np.random.default_rng(0).normal(size=400)
-        >>> found = mean_interval(0.0, values, variance_components(values), np.random.default_rng(0), False, 0.95, 999)
+        >>> found = mean_interval(0.0, values, variance_components(values), np.random.default_rng(0), 0.95, 999)
         >>> 0.08 < found.half_width < 0.12
         True
     """
-    length = block_length(by_example, overlap) if serial else 1
+    length = 1
+    if parts.blocks is not None:  # of B cosine terms: Bartlett's bandwidth with as many degrees of freedom
+        by_example, _ = joined(by_example, borders)
+        length = max(1, math.floor(1.5 * len(by_example) / (parts.example_degrees + 1)))
     down, up = bca_reach(by_example, generator, length=length, resamples=resamples, level=level)
     down, up = max(least, down), max(least, up)
     share = 0.0 if parts.variance == 0.0 else min(1.0, parts.example / parts.variance)
@@ -186,20 +197,21 @@ def _of_mean(
     spread: SeedSpread | None,
     level: float,
     resamples: int,
-) -> tuple[Interval, str]:
+) -> tuple[Interval, str, float | None]:
     """K = 1: the interval of the mean contribution, its ends turned into figures."""
     serial = measure.dependence == "serial"
     by_group = clustered(table, measure.groups)
-    parts = _with_spread(variance_components(by_group, serial=serial, overlap=measure.overlap), table, spread)
+    parts = variance_components(by_group, serial=serial, overlap=measure.overlap, borders=measure.borders)
+    parts = _with_spread(parts, table, spread)
     mean = float(table.mean())
     if measure.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
     else:
         by_example = by_group.mean(axis=0)
-        interval = mean_interval(mean, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+        interval = mean_interval(mean, by_example, parts, generator, level, resamples, borders=measure.borders)
         shape = _shape(serial)
     figure, low, high = (float(measure.figure(each)) for each in (mean, interval.low, interval.high))
-    return Interval(figure, low, high, level), shape
+    return Interval(figure, low, high, level), shape, parts.blocks
 
 
 def _of_linearised(
@@ -209,7 +221,7 @@ def _of_linearised(
     spread: SeedSpread | None,
     level: float,
     resamples: int,
-) -> tuple[Interval, str]:
+) -> tuple[Interval, str, float | None]:
     """K > 1: the interval of the linearised contributions' mean, within the measure's bounds.
 
     It reaches at least as far as z^2 more units, all right or all wrong, would move the figure: for n units that are
@@ -218,17 +230,18 @@ def _of_linearised(
     serial = measure.dependence == "serial"
     means: Array = table.mean(axis=(0, 1))
     lines = clustered(linearised(table, means, measure), measure.groups)
-    parts = _with_spread(variance_components(lines, serial=serial, overlap=measure.overlap), lines, spread)
+    parts = variance_components(lines, serial=serial, overlap=measure.overlap, borders=measure.borders)
+    parts = _with_spread(parts, lines, spread)
     count = parts.example_degrees + 1
     parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)
     figure = float(measure.figure(means))
     by_example = lines.mean(axis=0)
-    found = mean_interval(figure, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+    found = mean_interval(figure, by_example, parts, generator, level, resamples, borders=measure.borders)
     more = t_quantile(0.5 + level / 2, parts.example_degrees) ** 2 / count
     ends = [figure, *(float(measure.figure(means + more * unit)) for unit in measure.units() or ())]
     lowest, highest = measure.bounds
     low, high = max(lowest, min(found.low, *ends)), min(highest, max(found.high, *ends))
-    return Interval(figure, low, high, level), _shape(serial)
+    return Interval(figure, low, high, level), _shape(serial), parts.blocks
 
 
 def _with_spread(parts: Components, table: Array, spread: SeedSpread | None) -> Components:

@@ -35,6 +35,7 @@ class Measure(ABC):
             that all hold the same step.
         groups: (N,) of ``independent`` examples: equal for those of one cluster (texts of one author), over which
             intervals are computed (`gatewise.statistics.clusters`); None: each example is one of its own.
+        borders: of ``serial`` examples in documents: the first example of each document but the first; empty: unknown.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Measure(ABC):
     contribution: str = ""
     overlap: int = 1
     groups: npt.NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    borders: tuple[int, ...] = ()
 
     @property
     @abstractmethod
@@ -129,6 +131,7 @@ class Measure(ABC):
             "dependence": self.dependence,
             "contribution": self.contribution,
             "overlap": self.overlap,
+            "documents": len(self.borders) + 1 if self.borders else None,
         }
 
 

@@ -147,5 +147,6 @@ def paired_error(first: Scores, second: Scores | None, measure: Measure, *, exam
     measure = measure.sized(one.shape[1])
     lines = [linearised(table, table.mean(axis=(0, 1)), measure) for table in (one, two)]
     rows = math.sqrt(2) * lines[0] if second is None else lines[0] - lines[1]
-    parts = variance_components(rows, serial=measure.dependence == "serial", overlap=measure.overlap)
+    serial = measure.dependence == "serial"
+    parts = variance_components(rows, serial=serial, overlap=measure.overlap, borders=measure.borders)
     return parts.error * math.sqrt(one.shape[1] / examples if examples else 1.0)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.cost.measuring import measure_runs
+from gatewise.comparison.cost.memories import measure_memories
 from gatewise.comparison.plan.command import compare_command
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.plan.variants import variant_settings
@@ -110,6 +111,7 @@ def run_plan(
         if cost:
             listener(Measuring(len(plan.cells)))
             measure_runs(plan, context, outcome)
+            measure_memories(plan, context, outcome)
         record = _record(plan, kind, datasets, folder, outcome, margin)
         write_text(folder / RECORD_FILE, compact_json(record) + "\n")
         shutil.rmtree(folder / "live", ignore_errors=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatewise.comparison.verdict.training import unfinished
 from gatewise.record import Learning
+from gatewise.statistics.serial import LEAST_BLOCKS, enough_blocks
 from gatewise.words import Scale
 
-__all__ = ["SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range", "looks_factor"]
+__all__ = ["LEAST_BLOCKS", "SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range", "looks_factor"]
 
 SIGNIFICANCE = 0.05
 SAME_COST = 0.05
@@ -102,6 +103,7 @@ class Pair:
         adjusted_p: p value of "no difference", corrected for all pairs (Holm).
         equivalent: the difference is shown to lie within the margin.
         seeds_needed: seeds of each with which a difference of this size would be found; None: not known or too many.
+        blocks: how many independent blocks the test examples are; None: they are independent.
     """
 
     first: str
@@ -110,18 +112,22 @@ class Pair:
     adjusted_p: float
     equivalent: bool = False
     seeds_needed: int | None = None
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to claim anything."""
+        return enough_blocks(self.blocks)
 
     @property
     def differs(self) -> bool:
-        """Whether the difference is more than chance explains, at the 5 % level."""
-        return self.adjusted_p < SIGNIFICANCE
+        """Whether the difference is more than chance explains, at the 5 % level; of too few blocks it is not said."""
+        return self.enough and self.adjusted_p < SIGNIFICANCE
 
     @property
     def turned(self) -> Pair:
         """The same pair in the other order."""
-        return Pair(
-            self.second, self.first, self.difference.turned, self.adjusted_p, self.equivalent, self.seeds_needed
-        )
+        return replace(self, first=self.second, second=self.first, difference=self.difference.turned)
 
 
 @dataclass(frozen=True)

@@ -121,8 +121,8 @@ def difference_entries(
                 **entry,
                 "adjusted_p_value": p_value,
                 "significance": SIGNIFICANCE,
-                "differs": p_value < SIGNIFICANCE,
-                "equivalent": factor * equivalence.p_value < SIGNIFICANCE,
+                "differs": difference.enough and p_value < SIGNIFICANCE,
+                "equivalent": difference.enough and factor * equivalence.p_value < SIGNIFICANCE,
                 "equivalence_p_value": equivalence.p_value,
                 "smallest_margin": equivalence.smallest_margin,
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gatewise.comparison.verdict.facts import SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
+from gatewise.comparison.verdict.facts import LEAST_BLOCKS, SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
 from gatewise.comparison.verdict.training import LEAST_NOISE, LEAST_SHARE
 from gatewise.record import Learning, part_from, plain
 from gatewise.words import Scale
@@ -28,7 +28,8 @@ def inputs_of(
 
     Returns:
         ``metric`` and ``higher_is_better``; ``models`` with their figures; ``pairs`` with their differences, corrected
-        p values and whether they are shown to be the same; ``significance``, ``margin`` and ``same_cost``.
+        p values, whether they are shown to be the same, and their independent blocks; ``significance``,
+        ``least_blocks``, ``margin`` and ``same_cost``.
     """
     return {
         "metric": facts.scale.title,
@@ -52,10 +53,12 @@ def inputs_of(
                 "adjusted_p_value": pair.adjusted_p,
                 "equivalent": pair.equivalent,
                 "seeds_needed": pair.seeds_needed,
+                "blocks": pair.blocks,
             }
             for pair in pairs
         ],
         "significance": SIGNIFICANCE,
+        "least_blocks": LEAST_BLOCKS,
         "margin": facts.margin,
         "same_cost": SAME_COST,
     }
@@ -101,6 +104,7 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
             entry["adjusted_p_value"],
             entry["equivalent"],
             entry["seeds_needed"],
+            entry.get("blocks"),
         )
         for entry in inputs["pairs"]
     ]

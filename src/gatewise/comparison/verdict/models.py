@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 
 from gatewise.comparison.plan.titles import title_of
-from gatewise.record import Cost, Figure, Learning, ModelEntry, Run, Skill, TimeToTarget
+from gatewise.record import Cost, Figure, Learning, MedianLag, ModelEntry, Run, Skill, TimeToTarget
+from gatewise.statistics import median_lag_over
 
 __all__ = ["mean_cost", "mean_of", "model_entry", "with_skill"]
 
@@ -48,11 +49,17 @@ def model_entry(
         },
         cost=cost,
         memory=next((run.memory for run in runs if run.memory is not None), None),
+        median_lag=_median_lag(runs),
         details=next((run.details for run in runs if run.details), {}),
         kernel=first.kernel,
         learning=tuple(learning[run.name] for run in runs if run.name in learning) if learning else (),
         runs=tuple(runs),
     )
+
+
+def _median_lag(runs: Sequence[Run]) -> MedianLag | None:
+    found = median_lag_over(run.memory.trained.norms for run in runs if run.memory is not None)
+    return None if found is None else MedianLag(**asdict(found))
 
 
 def mean_of(records: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:

@@ -227,6 +227,7 @@ def _verdict(
                 pair.adjusted_p_value,
                 pair.equivalent,
                 pair.seeds_needed,
+                pair.blocks,
             )
             for pair in differences
         ],

@@ -190,6 +190,9 @@ def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None, looks: Seq
     counted = {"seeds": seeds, "cells": [cell.name for cell in facts.cells]}
     if seeds == 2:
         found.append(Ruling("two-seeds", (), counted))
+    few = tuple(pair for pair in facts.decisive if not pair.enough)
+    if few:
+        found.append(Ruling("few-blocks", (), inputs_of(facts, facts.everyone, few)))
     low = _not_above(facts, trivial)
     if trivial is not None and low and len(low) < len(facts.cells):
         inputs = {**inputs_of(facts, facts.cells), "trivial": trivial.value}
@@ -245,6 +248,7 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
         "two-seeds": lambda: inputs["seeds"] == 2,
         "earlier-looks": lambda: bool(inputs["looks"]),
         "different-kernels": lambda: _kernels_differ(inputs),
+        "few-blocks": lambda: any(not pair.enough for pair in facts_from(inputs).table.values()),
     }
     return Ruling(rule, (), inputs) if holds[rule]() else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gatewise.comparison.verdict.facts import SAME_COST, Facts, ModelFigures, Range, looks_factor
+from gatewise.comparison.verdict.facts import LEAST_BLOCKS, SAME_COST, Facts, ModelFigures, Range, looks_factor
 from gatewise.words import Scale, count, duration, join, plural, ratio
 from gatewise.words import size as bytes_in_words
 
@@ -74,7 +74,7 @@ def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
     apart = f"{scale.gap(found.estimate)} apart, {_interval(found, scale, signed=True)}"
     if len(tied) > 2:
         apart = f"{best.title} and {last.title} are {apart}"
-    apart += _chance(found, facts)
+    apart += _chance(facts, best, last)
     start = f"No difference found between {join(names)}: {apart}"
     if rule == "quality-same":
         start = f"{join(names)} are the same within {scale.margin(facts.margin)}: {apart}"
@@ -104,7 +104,7 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
     if rule == "baseline-undecided":
         lead, ahead = (found, best) if found.estimate > 0 else (found.turned, other)
         apart = f"({ahead.inside} is {scale.gap(lead.estimate)} better, "
-        apart += f"{_interval(lead, scale, signed=True)}{_chance(found, facts)})"
+        apart += f"{_interval(lead, scale, signed=True)}{_chance(facts, best, other)})"
         so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
         return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")
     gap = f"{scale.gap(found.estimate)} ({_gain(facts, best, other)})"
@@ -255,6 +255,8 @@ def caveat(facts: Facts, rule: str) -> str:
         )
     if rule == "two-seeds":
         return "Two seeds say little about the spread between seeds; three or more are better."
+    if rule == "few-blocks":
+        return _few_blocks(facts)
     used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
     return f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone."
 
@@ -288,9 +290,31 @@ def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: b
     return f"{level} {scale.plain(found.low)} to {end}"
 
 
-def _chance(found: Range, facts: Facts) -> str:
+def _chance(facts: Facts, first: ModelFigures, second: ModelFigures) -> str:
     """Why a difference whose interval leaves out zero is not called one: only p values are corrected for all pairs."""
-    return f", no more than chance gives among {plural(facts.pairs, 'pair')}" if found.low > 0 or found.high < 0 else ""
+    pair = facts.between(first, second)
+    if pair.difference.low <= 0 <= pair.difference.high:
+        return ""
+    return (
+        f", no more than chance gives among {plural(facts.pairs, 'pair')}"
+        if pair.enough
+        else ", but from too few independent blocks"
+    )
+
+
+def _few_blocks(facts: Facts) -> str:
+    """Why nothing is claimed of examples that hang together too far."""
+    few = [pair for pair in facts.decisive if not pair.enough]
+    blocks = max(1, round(min(pair.blocks for pair in few if pair.blocks is not None)))
+    pairs = [f"{facts.title(pair.first)} and {facts.title(pair.second)}" for pair in few]
+    which = "no difference" if len(few) == len(facts.decisive) else f"no difference between {'; '.join(pairs[:_NAMED])}"
+    if len(few) < len(facts.decisive) and len(pairs) > _NAMED:
+        which += f" or {plural(len(pairs) - _NAMED, 'more pair')}"
+    return (
+        "Neighbouring test examples hang together so far that they count as about "
+        f"{plural(blocks, 'independent block')}, fewer than the {LEAST_BLOCKS} that a claim needs: {which} is judged. "
+        "A longer test part would help, more seeds would not."
+    )
 
 
 def _time_beside(best: ModelFigures, other: ModelFigures) -> str:

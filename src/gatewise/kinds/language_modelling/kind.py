@@ -78,10 +78,12 @@ class LanguageModellingKind(Kind):
         return [KneserNeyBaseline(), UnigramBaseline()]
 
     def measure(self, dataset: Any) -> Measure:
-        """Perplexity."""
+        """Perplexity; over documents where it is known where they begin."""
+        from dataclasses import replace
+
         from gatewise.kinds.language_modelling.problem import PERPLEXITY
 
-        return PERPLEXITY
+        return replace(PERPLEXITY, borders=dataset.test_borders)
 
     def judgement(self, dataset: Any) -> Judgement:
         """Trivial: each token by its frequency alone."""
