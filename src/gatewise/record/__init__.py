@@ -33,6 +33,7 @@ from gatewise.record.reading import (
 from gatewise.record.rules import RULES, RULES_PAGE
 from gatewise.record.run import Cost, Epoch, Failure, GradientNorms, Kernel, Learning, Memory, Run, TimeToTarget
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
+from gatewise.record.times import TimeBudget, TimeRatio, Times
 from gatewise.record.verdict import Answer, Caveat, Statement, Verdict
 from gatewise.record.writing import compact_json, plain
 
@@ -75,7 +76,10 @@ __all__ = [
     "Suite",
     "SuitePart",
     "SuiteRow",
+    "TimeBudget",
+    "TimeRatio",
     "TimeToTarget",
+    "Times",
     "Tuning",
     "Verdict",
     "check_version",

@@ -128,23 +128,17 @@ def _used(runs: Mapping[str, tuple[Trained, Dataset]], generator: np.random.Gene
     for sampler in streaming.values():
         sampler.block = max(10, min(_MOST_BLOCK, int(_BLOCK_SECONDS / max(max(taken), 1e-9))))
     rounds, count = _rounds(len(runs)), len(runs)
-    found = in_turns(
-        dict(streaming), generator, rounds=rounds, most_rounds=_MOST_ROUNDS, seconds=_STREAMING * count
-    )
+    found = in_turns(dict(streaming), generator, rounds=rounds, most_rounds=_MOST_ROUNDS, seconds=_STREAMING * count)
     one, many = _predictions(runs, 1, "one_example"), _predictions(runs, _IN_BATCH, "example_in_batch")
     for sampler in one.values():
         sampler.warm_up()
     found |= in_turns(dict(one), generator, rounds=rounds, most_rounds=_MOST_ROUNDS, seconds=_SINGLE * count)
-    found |= in_turns(
-        dict(many), generator, rounds=_LEAST_BATCHES, most_rounds=_MOST_BATCHES, seconds=_BATCH * count
-    )
+    found |= in_turns(dict(many), generator, rounds=_LEAST_BATCHES, most_rounds=_MOST_BATCHES, seconds=_BATCH * count)
     details = {name: _details(streams[name], one[name], many[name]) for name in runs}
     return {**found, "details": details}
 
 
-def _predictions(
-    runs: Mapping[str, tuple[Trained, Dataset]], count: int, figure: str
-) -> dict[str, PredictionSampler]:
+def _predictions(runs: Mapping[str, tuple[Trained, Dataset]], count: int, figure: str) -> dict[str, PredictionSampler]:
     return {
         name: PredictionSampler(trained.predictor(dataset), min(count, dataset.sizes["test"]), figure)
         for name, (trained, dataset) in runs.items()

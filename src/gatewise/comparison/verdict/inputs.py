@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gatewise.comparison.verdict.facts import SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
+from gatewise.comparison.verdict.times import times_in
 from gatewise.comparison.verdict.training import LEAST_NOISE, LEAST_SHARE
-from gatewise.record import Learning, part_from, plain
+from gatewise.record import Learning, TimeRatio, part_from, plain
 from gatewise.words import Scale
 
-__all__ = ["facts_from", "inputs_of", "with_learning"]
+__all__ = ["facts_from", "inputs_of", "with_learning", "with_times"]
 
 _INTERVAL = ("estimate", "low", "high", "level")
 
@@ -67,6 +68,11 @@ def with_learning(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
     return {**inputs, "learning": learning, "late_share": LEAST_SHARE, "late_noise": LEAST_NOISE}
 
 
+def with_times(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and beside them the ratios of the cells' times."""
+    return {**inputs, "times": times_in(facts)}
+
+
 def facts_from(inputs: Mapping[str, Any]) -> Facts:
     """The facts out of what `inputs_of` recorded of them."""
     models = [
@@ -96,7 +102,8 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
         for entry in inputs["pairs"]
     ]
     scale = Scale(inputs["metric"], inputs["higher_is_better"], inputs["percent"], 1)
-    return Facts.of(models, pairs, scale, inputs["margin"])
+    times = part_from(inputs.get("times", []), tuple[TimeRatio, ...], place="the verdict's inputs", at="times")
+    return Facts.of(models, pairs, scale, inputs["margin"], times)
 
 
 def _learning(inputs: Mapping[str, Any], cell: str) -> tuple[Learning, ...]:

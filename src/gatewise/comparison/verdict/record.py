@@ -28,6 +28,8 @@ from gatewise.record import (
     ModelEntry,
     Run,
     Sizes,
+    TimeBudget,
+    Times,
     Tuning,
     Verdict,
     part_from,
@@ -69,6 +71,8 @@ def build_record(
     tuning: Sequence[Tuning] = (),
     axis: Mapping[str, Any] | None = None,
     margin: float | None = None,
+    times: Times | None = None,
+    budgets: Mapping[str, TimeBudget] | None = None,
 ) -> Comparison:
     """Bring everything measured into one record.
 
@@ -84,6 +88,8 @@ def build_record(
         tuning: the trials from which the settings were chosen, apart from the final runs.
         axis: ``name`` and ``title`` of what varies beside cell and seed, where entries have a ``point``.
         margin: differences within it make no difference in practice; None: 0.5 points, or 1 % of the best figure.
+        times: what was measured in turns; None: nothing, and no cell is called faster than another.
+        budgets: by cell, what it took of the time that it was given.
 
     Raises:
         RunError: a finished run has no contributions, or they are not of the same examples as the others'.
@@ -101,6 +107,7 @@ def build_record(
         )
         for cell, runs in _by_cell(shown).items()
     ]
+    models = [replace(model, budget=(budgets or {}).get(model.name)) for model in models]
     if judgement.skill:
         models = with_skill(models, judgement.skill_against)
     if margin is None:
@@ -108,7 +115,7 @@ def build_record(
     baselines = [model.name for model in models if model.is_baseline]
     pairs = plain(difference_entries(tables, measured, baselines, margin=margin))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
-    verdict = _verdict(models, differences, metric, judgement, margin=margin)
+    verdict = _verdict(models, differences, metric, judgement, margin=margin, times=times)
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
@@ -131,6 +138,7 @@ def build_record(
         failed=tuple(_titled(entry) for entry in entries if isinstance(entry, Failure)),
         tuning=tuple(tuning),
         axis=along,
+        times=times,
         details=plain(kind.record(models, dataset)),
     )
 
@@ -213,6 +221,7 @@ def _verdict(
     judgement: Judgement,
     *,
     margin: float,
+    times: Times | None,
 ) -> Verdict:
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
@@ -231,6 +240,8 @@ def _verdict(
         Scale.of(metric, reference),
         seeds=max((model.figure.seeds for model in models), default=0),
         margin=margin,
+        times=() if times is None else times.ratios,
+        budgets={model.name: model.budget for model in models if model.budget is not None},
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )
