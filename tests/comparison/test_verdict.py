@@ -100,7 +100,7 @@ def test_a_tie_goes_to_the_cheaper_cell() -> None:
     assert verdict.headline == "LSTM and GRU: no difference found in accuracy"
     assert verdict.leaders == ("lstm", "gru") and verdict.recommended == "gru"
     assert (
-        "GRU takes 0.78 times (0.78 to 0.78) LSTM's time per epoch, so take GRU." in verdict.answers["quality"].sentence
+        "GRU takes 0.78 times (0.77 to 0.78) LSTM's time per epoch, so take GRU." in verdict.answers["quality"].sentence
     )
     assert verdict.undecided == (("lstm", "gru"),)
     assert verdict.answers["undecided"].sentence == (

@@ -156,15 +156,31 @@ def _below(count: int) -> npt.NDArray[np.float64]:
     return np.asarray(np.cumsum(chances), dtype=np.float64)
 
 
-def typical_time(seconds: npt.ArrayLike, level: float = 0.95) -> Location | None:
+def typical_time(seconds: npt.ArrayLike, level: float = 0.95, *, of_sum: bool = False) -> Location | None:
     """A time out of R rounds, with its interval; None for too few rounds.
+
+    The median with the interval between two ordered values that the binomial distribution gives, whatever the noise;
+    where the rounds' times are of different work and their sum is wanted, the centre of `signed_rank`.
+
+    Args:
+        seconds: (R,) times.
+        level: of the interval.
+        of_sum: the rounds are parts of a whole, whose mean part is wanted.
 
     Example:
         >>> found = typical_time([1.0, 1.1, 1.0, 1.2, 1.1, 1.0, 7.0])
-        >>> round(found.estimate, 2), found.low
-        (1.1, 1.0)
+        >>> found.estimate, found.low, found.high
+        (1.1, 1.0, 7.0)
     """
-    return signed_rank(seconds, level)
+    if of_sum:
+        return signed_rank(seconds, level)
+    from scipy.stats import binom
+
+    x = np.sort(np.asarray(seconds, dtype=np.float64))
+    cut = int(binom.ppf((1 - level) / 2, len(x), 0.5)) - 1 if len(x) else -1
+    if cut < 0:
+        return None
+    return Location(float(np.median(x)), float(x[cut]), float(x[len(x) - 1 - cut]), level, 0.0, len(x))
 
 
 def paired_times(

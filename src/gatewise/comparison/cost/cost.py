@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from gatewise.comparison.cost.samplers import TrainingSampler, steps_of
+from gatewise.comparison.cost.samplers import TrainingSampler, load_libraries, steps_of
 from gatewise.errors import RunError
 from gatewise.nn import Recurrent
 from gatewise.statistics.measure import Measure
@@ -124,6 +124,7 @@ def training_memory(spec: RunSpec, dataset: Dataset) -> dict[str, Any]:
     torch.set_num_threads(spec.training.threads or usable_cores())
     try:
         torch.ones(256, 256).mm(torch.ones(256, 256))  # whatever torch itself sets up comes before the count
+        load_libraries()
         before = _restart_peak()
         seconds, kernel = 0.0, ""
         for phase in kind_of(spec.task).phases(spec, dataset):

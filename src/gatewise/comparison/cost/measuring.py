@@ -24,7 +24,6 @@ __all__ = ["TIMES_FILE", "measure_runs", "time_budgets"]
 
 FORMAT_VERSION = 2
 TIMES_FILE = "times.json"
-_FROM_ROUNDS = ("seconds_per_epoch", "energy_joules")
 
 
 def measure_runs(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
@@ -65,12 +64,14 @@ def _add_times(outcome: Outcome, firsts: Mapping[str, Trial], found: Mapping[str
     steps = {cell: sum(run.steps or 0 for run in each) / len(each) for cell, each in runs.items()}
     outcome.times = times_of(found, steps)
     for cell, trial in firsts.items():
-        known = {name: interval.estimate for name, interval in outcome.times.intervals.get(cell, {}).items()}
-        known = {**found["details"][cell], **{name: known[name] for name in _FROM_ROUNDS if name in known}}
-        origin = {"seconds_per_epoch_from": "turns"} if "seconds_per_epoch" in known else {}
+        intervals = outcome.times.intervals.get(cell, {})
+        known: dict[str, Any] = dict(found["details"][cell])
+        known |= {name: interval.estimate for name, interval in intervals.items()}
+        if "seconds_per_epoch" in known:
+            known["seconds_per_epoch_from"] = "turns"
         run = next(entry for entry in outcome.entries if entry.name == trial.name)
         assert isinstance(run, Run)
-        _complete(outcome, trial.name, cost=dataclasses.replace(run.cost or Cost(), **known, **origin))
+        _complete(outcome, trial.name, cost=dataclasses.replace(run.cost or Cost(), **known))
 
 
 def time_budgets(plan: Plan, context: ExecutionContext, outcome: Outcome) -> dict[str, TimeBudget]:

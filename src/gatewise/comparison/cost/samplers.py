@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +18,11 @@ from gatewise.training.kind import RecurrentInputs
 from gatewise.training.memory import build
 from gatewise.training.optimisation import Optimisation, seed_step
 from gatewise.training.phase import Phase
+from gatewise.training.problem import StepLoss
 from gatewise.training.registry import kind_of
+from gatewise.training.spec import TrainingSpec
 
-__all__ = ["PredictionSampler", "StreamingSampler", "TrainingSampler", "steps_of", "streaming_of"]
+__all__ = ["PredictionSampler", "StreamingSampler", "TrainingSampler", "load_libraries", "steps_of", "streaming_of"]
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _WARM_UP = 2
@@ -158,6 +161,15 @@ class PredictionSampler:
         start = self._clock()
         self._predict(self.count)
         return self._clock() - start
+
+
+def load_libraries() -> None:
+    """Load what a first training or fit would load: a program's start is no part of what a model costs."""
+    for name in ("feature_extraction.text", "linear_model", "utils.extmath"):
+        importlib.import_module(f"sklearn.{name}")
+    layer = torch.nn.Linear(1, 1)
+    loss = layer(torch.ones(1, 1)).sum()
+    Optimisation(layer, TrainingSpec(epochs=1), 1).step(StepLoss(loss, loss, 1), "loading libraries")
 
 
 def steps_of(stack: RecurrentInputs) -> int:

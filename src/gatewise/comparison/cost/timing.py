@@ -15,8 +15,8 @@ BUDGET_RANGE = 0.10
 """A cell that took more or less than this fraction of its budget of time is flagged."""
 _RATIOS = ("training_step", "streaming_step", "one_example", "training_joules")
 _METHOD = (
-    "measured in turns in one process that did nothing else, in an order drawn anew each time; intervals and ratios by "
-    "signed ranks over rounds, ratios paired by round; p values corrected for all pairs of all quantities"
+    "measured in turns in one process that did nothing else, in an order drawn anew each time; ratios paired by round, "
+    "with intervals by signed ranks; p values corrected for all pairs of all quantities"
 )
 
 
@@ -45,7 +45,8 @@ def times_of(found: Mapping[str, Any], steps_trained: Mapping[str, float]) -> Ti
     intervals: dict[str, dict[str, Interval]] = {}
     for quantity, (name, factor) in factors.items():
         for cell, values in samples.get(quantity, {}).items():
-            location = typical_time([value * factor.get(cell, 1) for value in values])
+            scaled = [value * factor.get(cell, 1) for value in values]
+            location = typical_time(scaled, of_sum=quantity.startswith("training"))
             if location is not None:
                 intervals.setdefault(cell, {})[name] = _interval(location)
     pairs = paired_times({name: samples[name] for name in _RATIOS if name in samples})

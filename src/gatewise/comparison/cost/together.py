@@ -130,8 +130,8 @@ def _used(runs: Mapping[str, tuple[Trained, Dataset]], generator: np.random.Gene
     rounds, count = _rounds(len(runs)), len(runs)
     found = in_turns(dict(streaming), generator, rounds=rounds, most_rounds=_MOST_ROUNDS, seconds=_STREAMING * count)
     one, many = _predictions(runs, 1, "one_example"), _predictions(runs, _IN_BATCH, "example_in_batch")
-    for sampler in one.values():
-        sampler.warm_up()
+    for single in one.values():
+        single.warm_up()
     found |= in_turns(dict(one), generator, rounds=rounds, most_rounds=_MOST_ROUNDS, seconds=_SINGLE * count)
     found |= in_turns(dict(many), generator, rounds=_LEAST_BATCHES, most_rounds=_MOST_BATCHES, seconds=_BATCH * count)
     details = {name: _details(streams[name], one[name], many[name]) for name in runs}

@@ -181,7 +181,10 @@ def _run(entry: dict[str, Any]) -> Run:
 def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Run, Any]:
     trial = task.trial
     model = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
+    from gatewise.comparison.cost.samplers import load_libraries
+
     with limited_threads(task.threads):
+        load_libraries()
         start = time.perf_counter()
         model.fit(dataset)
         seconds = time.perf_counter() - start

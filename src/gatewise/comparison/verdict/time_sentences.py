@@ -101,7 +101,8 @@ def budget(budgets: Mapping[str, TimeBudget], titles: Mapping[str, str]) -> str:
     parts = []
     for cell in over_budget(budgets):
         found = budgets[cell]
-        took = f"{titles.get(cell, cell)} took {ratio(found.share)} its {duration(found.target)}"
+        between = "" if found.ratio is None else f" ({found.ratio.low:.2f} to {found.ratio.high:.2f})"
+        took = f"{titles.get(cell, cell)} took {ratio(found.share)}{between} its {duration(found.target)}"
         if found.stopped_early and found.share < 1:
             took += ", stopped early where its validation figure no longer improved"
         parts.append(took)
