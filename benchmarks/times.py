@@ -122,7 +122,7 @@ def identical(studies: int, data: str) -> None:
     print(f"{claims} of {studies} studies of identical cells call one faster")
 
 
-def articles(parts: list[str]) -> None:
+def articles(parts: list[str], seconds: float) -> None:
     """Each pair of cells of each part, beside what is claimed of it."""
     from gatewise.suites.articles import CELLS, articles_parts
     from gatewise.suites.run import _settings
@@ -130,7 +130,7 @@ def articles(parts: list[str]) -> None:
     samples = {}
     for part in articles_parts():
         if part.name in parts:
-            asked = json.dumps([part.name, list(CELLS), _settings(part, quick=False), 0])
+            asked = json.dumps([part.name, list(CELLS), _settings(part, quick=False), 0, seconds])
             command = [sys.executable, __file__, "phases", asked]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             for quantity, cells in json.loads(done.stdout.splitlines()[-1]).items():
@@ -140,16 +140,16 @@ def articles(parts: list[str]) -> None:
             at = typical_time(times, of_sum=True)
             if at is not None:
                 print(f"{quantity} {name}: {1e3 * at.estimate:.1f} ms ({1e3 * at.low:.1f} to {1e3 * at.high:.1f})")
-    print("| part | pair | ratio | 95 % interval | rounds | reading |\n|---|---|---:|---|---:|---|")
+    print("| part | pair | ratio | 95 % interval | rounds | p | reading |\n|---|---|---:|---|---:|---:|---|")
     for pair in paired_times(samples):
         part = pair.quantity.split()[0]
         print(
             f"| {part} | {pair.first} / {pair.second} | {pair.estimate:.2f} | {pair.low:.2f} to {pair.high:.2f} | "
-            f"{pair.rounds} | {pair.reading} |"
+            f"{pair.rounds} | {pair.p_value:.2g} | {pair.reading} |"
         )
 
 
-def phases(data: str, cells: list[str], settings: dict[str, object], seed: int) -> None:
+def phases(data: str, cells: list[str], settings: dict[str, object], seed: int, seconds: float = 3.0) -> None:
     """Measure new networks in turns, and print the samples; one thread."""
     import torch
 
@@ -165,7 +165,7 @@ def phases(data: str, cells: list[str], settings: dict[str, object], seed: int) 
         f"{cell}-{number}": kind_of(task).phases(spec, dataset)[-1]
         for number, (cell, spec) in enumerate(zip(cells, specs, strict=True))
     }
-    samples, _ = measure_phases(named, seed=seed)
+    samples, _ = measure_phases(named, seed=seed, seconds=seconds)
     print(json.dumps({"training_step": samples["training_step"]}))
 
 
@@ -176,13 +176,14 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=None)
     parser.add_argument("--data", default="rotten-tomatoes")
     parser.add_argument("--parts", default="imdb,stocks,ptb")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of articles: for each cell's steps, about")
     given = parser.parse_args()
     if given.what == "simulate":
         simulate(given.studies or 2000)
     elif given.what == "identical":
         identical(given.studies or 40, given.data)
     elif given.what == "articles":
-        articles(given.parts.split(","))
+        articles(given.parts.split(","), given.seconds)
     else:
         phases(*json.loads(given.asked))
 
