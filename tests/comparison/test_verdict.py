@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from gatewise.comparison.verdict.facts import Range
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide
-from gatewise.record import Verdict
+from gatewise.record import TimeRatio, Verdict
 from gatewise.words import Scale
 from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_times import made_up_ratios
 
 TIMES = {"rnn": 20.0, "lstm": 40.0, "gru": 31.2, "mingru": 10.0}
 PARAMETERS = {"rnn": 100_000, "lstm": 400_000, "gru": 300_000, "mingru": 200_000}
@@ -60,7 +62,22 @@ def _decide(
             Pair(one.name, two.name, Range(gap, gap - reach, gap + reach), p, both in (equivalent or set()), needed)
         )
     margin = 0.005 if scale.percent else 1.0
-    return decide(models, pairs, scale, seeds=seeds, margin=margin, looks=looks, trivial=trivial, skill=skill)
+    return decide(
+        models,
+        pairs,
+        scale,
+        seeds=seeds,
+        margin=margin,
+        looks=looks,
+        trivial=trivial,
+        skill=skill,
+        times=_times(models),
+    )
+
+
+def _times(models: Sequence[ModelFigures]) -> tuple[TimeRatio, ...]:
+    cells = sorted((model for model in models if not model.baseline), key=lambda cell: cell.name)
+    return made_up_ratios({cell.name: cell.time for cell in cells}, {cell.name: cell.step_seconds for cell in cells})
 
 
 def _but(names: dict[str, float], *without: tuple[str, str]) -> Pairs:
@@ -75,9 +92,9 @@ def test_one_cell_leads() -> None:
     assert verdict.leaders == ("lstm",) and verdict.recommended == "lstm"
     quality = verdict.answers["quality"].sentence
     assert "1.0 points above GRU (95 % interval 0.5 to 1.5) and 3.0 points above RNN" in quality
-    assert "it takes 1.3 times GRU's time per epoch" in quality
+    assert "it takes 1.3 times (1.28 to 1.29) GRU's time per epoch" in quality
     baseline = verdict.answers["baseline"].sentence
-    assert "LSTM beats it by 4.0 points (95 % interval 3.5 to 4.5) for 6.0 times its training time" in baseline
+    assert "LSTM beats it by 4.0 points (95 % interval 3.5 to 4.5) for about 6 times its training time" in baseline
     assert "undecided" not in verdict.answers
 
 
@@ -96,7 +113,9 @@ def test_a_tie_goes_to_the_cheaper_cell() -> None:
     assert verdict.outcome == "tie"
     assert verdict.headline == "LSTM and GRU: no difference found in accuracy"
     assert verdict.leaders == ("lstm", "gru") and verdict.recommended == "gru"
-    assert "GRU takes 0.78 times LSTM's time per epoch, so take GRU." in verdict.answers["quality"].sentence
+    assert (
+        "GRU takes 0.78 times (0.77 to 0.78) LSTM's time per epoch, so take GRU." in verdict.answers["quality"].sentence
+    )
     assert verdict.undecided == (("lstm", "gru"),)
     assert verdict.answers["undecided"].sentence == (
         "Undecided: LSTM and GRU (about 12 seeds would detect a difference of this size)."
@@ -179,8 +198,9 @@ def test_speed_and_size_say_what_they_cost() -> None:
     verdict = _decide({"rnn": 0.86, "lstm": 0.89, "gru": 0.88, "mingru": 0.87}, differ=True)
     assert verdict.answers["speed"].models == ("mingru",)
     assert verdict.answers["speed"].sentence == (
-        "MINGRU trains fastest, 10 s per epoch, 0.25 times LSTM's time, but is 2.0 points worse than LSTM; "
-        "a streaming step is quickest with MINGRU (10 µs, LSTM 40 µs)."
+        "MINGRU trains fastest, 10 s per epoch, 0.25 times LSTM's time (95 % interval 0.25 to 0.25) and 0.50 times "
+        "RNN's (0.50 to 0.50), but is 2.0 points worse than LSTM; a streaming step is quickest with MINGRU (10 µs, "
+        "0.25 times LSTM's, 95 % interval 0.25 to 0.25)."
     )
     assert verdict.answers["size"].models == ("rnn",)
     assert "RNN is smallest, 100 k parameters, 0.25 times LSTM's size" in verdict.answers["size"].sentence
@@ -283,7 +303,7 @@ def _costs(*cells: ModelFigures, differ: bool = True, needed: int | None = 12, s
         pairs.append(
             Pair(one.name, two.name, Range(gap, gap - 0.01, gap + 0.01), 0.001 if decided else 0.4, seeds_needed=needed)
         )
-    return decide(cells, pairs, PERPLEXITY, seeds=seeds, margin=0.01)
+    return decide(cells, pairs, PERPLEXITY, seeds=seeds, margin=0.01, times=_times(cells))
 
 
 def _cell(name: str, figure: float, seconds: float, *, step: float | None = 4e-6, **further: Any) -> ModelFigures:
@@ -305,8 +325,8 @@ def test_what_is_said_of_several_fast_cells_holds_of_each() -> None:
     """It was said of both that they are 0.04 worse, where the second was 1.23 worse."""
     verdict = _costs(_cell("lstm", 4.0, 10.0), _cell("gru", 4.04, 5.0), _cell("rnn", 5.23, 5.1))
     assert verdict.answers["speed"].sentence.startswith(
-        "GRU and RNN train fastest, about 5.0 s per epoch, 0.50 times LSTM's time; GRU is 0.04 worse than LSTM and "
-        "RNN is 1.2 worse than LSTM"
+        "GRU and RNN train fastest, equally within 5 %, about 5.0 s per epoch, 0.50 times LSTM's time (95 % interval "
+        "0.50 to 0.50); GRU is 0.04 worse than LSTM and RNN is 1.2 worse than LSTM"
     )
     verdict = _costs(
         _cell("lstm", 4.0, 5.0), _cell("gru", 4.005, 5.1), _cell("rnn", 5.23, 5.0), _cell("mingru", 9.0, 20)

@@ -102,7 +102,8 @@ class ComparisonDisplay:
                 self._tuned(event)
             elif isinstance(event, Measuring):
                 self.running.clear()
-                self.say(f"Measuring time, memory and reach of {words.plural(event.runs, 'cell')}, each alone ...")
+                cells = words.plural(event.runs, "cell")
+                self.say(f"Measuring memory and reach of {cells}, each alone, then times, in turns ...")
             if self.live is not None:
                 self.live.update(self._table(), refresh=True)
 
@@ -288,7 +289,7 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
         widths = ", ".join(f"{title_of(cell)} {width}" for cell, width in ready.widths.items())
         lines.append(f"  the same number of parameters, by hidden size: {widths}")
     elif plan.match == "time":
-        lines.append("  the same training time, by number of epochs")
+        lines.append("  the same training time, by number of steps")
     if ready.epochs is not None:
         epochs = words.plural(ready.epochs, "epoch")
         lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
@@ -299,9 +300,11 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     threads = words.plural(ready.threads, "thread")
     lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
     if ready.measuring:
-        alone = f"about {words.duration(ready.measuring)} to measure each cell alone (--no-cost omits that)"
+        alone = f"about {words.duration(ready.measuring)} to measure what the cells cost, times in turns"
         fitting = "" if ready.baselines else "fitting the baselines, "
-        lines.append(f"  on top of that: {alone}; {fitting}the test part and the report, not estimated")
+        lines.append(
+            f"  on top of that: {alone} (--no-cost omits that); {fitting}the test part and the report, not estimated"
+        )
     return lines
 
 

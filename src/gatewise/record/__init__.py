@@ -44,6 +44,7 @@ from gatewise.record.run import (
     TimeToTarget,
 )
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
+from gatewise.record.times import TimeBudget, TimeRatio, Times
 from gatewise.record.verdict import Answer, Caveat, Statement, Verdict
 from gatewise.record.writing import compact_json, plain
 
@@ -87,7 +88,10 @@ __all__ = [
     "Suite",
     "SuitePart",
     "SuiteRow",
+    "TimeBudget",
+    "TimeRatio",
     "TimeToTarget",
+    "Times",
     "Tuning",
     "Verdict",
     "check_version",

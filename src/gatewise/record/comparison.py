@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from gatewise.record.figures import Difference, Figure, Metric, Skill
 from gatewise.record.run import Cost, Failure, Kernel, Learning, MedianLag, Memory, Run
+from gatewise.record.times import TimeBudget, Times
 from gatewise.record.verdict import Verdict
 
 __all__ = [
@@ -80,6 +81,7 @@ class ModelEntry:
         median_lag: of all runs that measured it; None: none did, or an older record.
         details: what the kind of problem shows besides.
         learning: how the training of each run ended, by its validation curve; empty for a baseline.
+        budget: under ``--match time``, the seconds that it was given and took.
         runs: one per seed.
     """
 
@@ -99,6 +101,7 @@ class ModelEntry:
     median_lag: MedianLag | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     learning: tuple[Learning, ...] = ()
+    budget: TimeBudget | None = None
 
     @property
     def is_baseline(self) -> bool:
@@ -220,6 +223,7 @@ class Comparison:
         failed: final runs that were not finished.
         tuning: trials from which the settings were chosen.
         axis: what varies beside cell and seed; None: nothing.
+        times: what was measured in turns; None: nothing was.
         details: what the kind of problem adds for its part of the report.
         looks: how many seeds each cell had when this comparison was judged before, for each time.
     """
@@ -239,6 +243,7 @@ class Comparison:
     failed: tuple[Failure, ...] = ()
     tuning: tuple[Tuning, ...] = ()
     axis: Axis | None = None
+    times: Times | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     looks: tuple[int, ...] = ()
     format: str = FORMAT

@@ -29,9 +29,8 @@ RULES = {
         "the model to take."
     ),
     "outcome-tie": (
-        "Several cells do not differ from the best one. Take the one with the least time per epoch among those whose "
-        "figure is within the margin of the best one's; one that is less than 5 % faster does not displace a better "
-        "one."
+        "Several cells do not differ from the best one. Take the best one, or one whose figure is within the margin of "
+        "the best one's and which is shown to train faster."
     ),
     "outcome-cell": "One cell differs from all others: it is the model to take.",
     "training-unfinished": (
@@ -73,11 +72,16 @@ RULES = {
         "The cells are not judged: the sentence says how far the best one is from the best baseline, and draws no "
         "conclusion."
     ),
-    "speed-fastest": "The cells with the least time per epoch; up to 5 % more counts as the same.",
+    "speed-fastest": "One cell is shown to train faster than every other one.",
     "speed-alike": (
-        "All cells' times per epoch lie within 5 % of the least; the cells with the quickest streaming step are named, "
-        "where it was measured."
+        "The cell with the least time per epoch and some others are shown to train equally fast within 5 %, and it is "
+        "shown to be faster than all the rest."
     ),
+    "speed-undecided": (
+        "Between the cell with the least time per epoch and at least one other no difference in training time is "
+        "shown, nor that it is less than 5 %."
+    ),
+    "speed-unmeasured": "The times were not measured in turns: no cell is called faster than another.",
     "size-smallest": "The cells with the fewest parameters; up to 5 % more counts as the same.",
     "size-alike": "All cells' numbers of parameters lie within 5 % of the least.",
     "undecided": (
@@ -97,5 +101,9 @@ RULES = {
         "Some cells, but not all, have an interval that does not lie wholly on the better side of knowing nothing."
     ),
     "different-kernels": "Cells, or the runs of one cell, ran on different kernels.",
+    "time-budget": (
+        "Under `--match time` the training steps of at least one cell took over a tenth more or less time than the "
+        "first cell's planned steps."
+    ),
 }
 """By the id that a record's sentence has as its ``rule``."""

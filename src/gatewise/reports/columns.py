@@ -130,13 +130,16 @@ def cost_columns(record: Comparison) -> list[Column]:
     known = [
         Column(
             _head(name, head, record),
-            _cost(name, write),
+            _cost(name, write, record),
             minor=name in minor,
             group="use" if name in _USE else "training",
         )
         for name, head, write in _COSTS
         if any(getattr(model.cost, name) is not None for model in models)
     ]
+    if any(model.budget is not None for model in models):
+        after = next((place for place, column in enumerate(known) if column.group == "use"), len(known))
+        known.insert(after, Column("of its time budget", _budget, group="training"))
     if any(model.memory is not None for model in models):
         known.append(Column("median lag (steps back)", _median_lag, group="use"))
     kernel = Column("kernel", lambda model: model.kernel.implementation, left=True, group="training")
@@ -200,8 +203,27 @@ def _further(name: str, *, percent: bool) -> Callable[[ModelEntry], str]:
     return lambda model: figure_words(model.figures.get(name), percent=percent)
 
 
-def _cost(name: str, write: Callable[[Any], str]) -> Callable[[ModelEntry], str]:
-    return lambda model: write(getattr(model.cost, name))
+def _cost(name: str, write: Callable[[Any], str], record: Comparison) -> Callable[[ModelEntry], str]:
+    """A cost in words, with its interval where it was measured in turns."""
+    intervals = {} if record.times is None else record.times.intervals
+
+    def make(model: ModelEntry) -> str:
+        value, found = getattr(model.cost, name), intervals.get(model.name, {}).get(name)
+        if found is None or value is None:
+            return write(value)
+        if name == "energy_joules":
+            return f"{write(value)} ({found.low:,.0f}–{found.high:,.0f})"
+        return words.duration_between(value, found.low, found.high)
+
+    return make
+
+
+def _budget(model: ModelEntry) -> str:
+    """The share of its time that a cell took, flagged where that is beyond what counts as matched."""
+    if model.budget is None:
+        return "–"
+    share = words.percent(model.budget.share, 0)
+    return share if model.budget.kept else f"{share}, unmatched"
 
 
 def _deviation(model: ModelEntry, scale: words.Scale) -> str:

@@ -121,7 +121,13 @@ def _intervals(record: Comparison) -> str:
 
 
 def _cost(record: Comparison) -> str:
-    text = "Training time leaves out reading data and validating; time per epoch is that of the fastest epoch."
+    text = "Training time is that from the data in memory to the finished model: preparing, training steps, "
+    text += "validating; of a baseline, its fit. "
+    if record.times is not None:
+        text += f"Times with an interval were {record.times.method}. Times less than 5 % apart count as the same; no "
+        text += "other times are compared."
+    else:
+        text += "Time per epoch is that of the fastest epoch. Times were not measured in turns: none is called shorter."
     if any(model.cost.step_p50 is not None for model in record.models):
         text += " A streaming step takes one more element of a sequence with the state carried on, batch of one."
     text += " Times are from one machine, each model with the same number of threads; the table names the kernel that "

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 from gatewise import words
 from gatewise.drawing.ticks import nice_ticks, tick_words
-from gatewise.record import Comparison, Difference, Interval, ModelEntry, Tuning
+from gatewise.record import Comparison, Difference, Interval, ModelEntry, TimeRatio, Tuning
 from gatewise.reports.pictures import limits_of
 
-__all__ = ["PairRow", "choices", "differences", "kernels", "searches_of", "settings", "strip", "tiles", "tuning"]
+__all__ = [
+    "PairRow", "choices", "differences", "kernels", "searches_of", "settings", "strip", "tiles", "times", "tuning",
+]  # fmt: skip
 
 _MOST_TRIALS = 200
 _MOST_PAIRS = 21
@@ -43,7 +46,9 @@ def tiles(record: Comparison, scale: words.Scale) -> list[dict[str, str]]:
         models = named(name)
         if models:
             least = write(min(getattr(model.cost, key) or 0 for model in models))
-            if len(models) == len(record.cells):
+            if record.verdict.answers[name].rule == "speed-undecided":
+                card = _card(question, models, f"from {least}", "no difference in time shown")
+            elif len(models) == len(record.cells):
                 card = {"question": question, "models": "All about alike", "figure": least, "beside": "within 5 %"}
             else:
                 card = _card(question, models, least, _quality_beside(models[0], record, leaders, scale))
@@ -271,6 +276,48 @@ def settings(record: Comparison) -> tuple[list[tuple[str, str]], list[tuple[str,
     hidden = ("cells", "seeds", "task")
     plan = {name: value for name, value in record.plan.items() if name not in hidden and value not in (None, [], {})}
     return _flat(plan), _flat(record.environment)
+
+
+def times(record: Comparison) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Every two cells' times beside each other: heads, and for each pair the quicker one's name and its cells.
+
+    Of very many pairs, those of the quickest cell.
+    """
+    ratios = () if record.times is None else record.times.ratios
+    quantities = [name for name in _QUANTITIES if any(pair.quantity == name for pair in ratios)]
+    titles = {model.name: model.title for model in record.models}
+    order = sorted(record.cells, key=lambda model: model.cost.seconds_per_epoch or 0.0)
+    names = [model.name for model in order]
+    table = {(pair.quantity, pair.first, pair.second): pair for pair in ratios}
+    rows = []
+    for first, second in combinations(names, 2):
+        found = [_ratio(table, name, first, second) for name in quantities]
+        if any(cell != "–" for cell in found) and (len(names) <= _MOST_TIMED or first == names[0]):
+            rows.append((first, [titles[second], *found]))
+    return (["Against", *(_QUANTITIES[name] for name in quantities)], rows) if rows else ([], [])
+
+
+_QUANTITIES = {
+    "training_step": "training step",
+    "streaming_step": "streaming step",
+    "one_example": "one example",
+    "training_joules": "energy of training",
+}
+_MOST_TIMED = 7
+_READINGS = {"same": "the same", "undecided": "no difference shown"}
+
+
+def _ratio(table: Mapping[tuple[str, str, str], TimeRatio], quantity: str, first: str, second: str) -> str:
+    """The first one's time as a multiple of the second one's, with its interval and what it does not show."""
+    pair = table.get((quantity, first, second))
+    values = None if pair is None else (pair.estimate, pair.low, pair.high)
+    if pair is None and (pair := table.get((quantity, second, first))) is not None:
+        values = (1 / pair.estimate, 1 / pair.high, 1 / pair.low)
+    if pair is None or values is None:
+        return "–"
+    estimate, low, high = values
+    said = _READINGS.get(pair.reading)
+    return f"{estimate:.2f} ({low:.2f}–{high:.2f})" + (f", {said}" if said else "")
 
 
 def kernels(models: Sequence[ModelEntry]) -> list[tuple[str, str]]:

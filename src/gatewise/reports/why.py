@@ -80,6 +80,11 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
                 f"{baseline} {scale.value(decided['baseline_estimate'])}, half of the way to a perfect figure "
                 f"{scale.value(decided['half_way'])}, corrected p {words.p_value(decided['adjusted_p_value'])}"
             )
+    for pair in inputs.get("times", []):
+        yield _time(pair, titles)
+    for cell, budget in inputs.get("budgets", {}).items():
+        took, target = words.duration(budget["seconds"]), words.duration(budget["target"])
+        yield f"{titles.get(cell, cell)}: {took} of {target} ({words.percent(budget['share'], 0)})"
     if inputs.get("trivial") is not None:
         yield f"Knowing nothing reaches {scale.value(inputs['trivial'])}"
     if inputs.get("pairs"):
@@ -110,6 +115,17 @@ def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str]
     interval = scale.interval(low, high, signed=low < 0)
     p_value = words.p_value(pair["adjusted_p_value"])
     return f"{lead} ({_level(pair)} {interval}), corrected p {p_value}: {found}"
+
+
+def _time(pair: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """A ratio of times in a line."""
+    first, second = (titles.get(pair[name], pair[name]) for name in ("first", "second"))
+    quantity = pair["quantity"].replace("_", " ")
+    interval = f"{_level(pair)} {pair['low']:.2f} to {pair['high']:.2f}, {pair['rounds']} rounds"
+    reading = {"same": "the same within 5 %", "undecided": "no difference shown"}.get(pair["reading"], pair["reading"])
+    p_value = words.p_value(pair["adjusted_p_value"])
+    beside = f"{first} {words.ratio(pair['estimate'])} {second}"
+    return f"{quantity}: {beside} ({interval}), corrected p {p_value}: {reading}"
 
 
 def _learning(title: str, runs: Sequence[Mapping[str, Any]], scale: words.Scale) -> Iterator[str]:

@@ -21,7 +21,7 @@ from gatewise.comparison.run.tuning import Tuned, baseline_candidates, error_of,
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import Task
 from gatewise.errors import TrainingError
-from gatewise.record import Failure, Run, Tuning
+from gatewise.record import Failure, Run, Times, Tuning
 from gatewise.statistics.measure import Measure
 from gatewise.training.kind import Baseline
 
@@ -66,12 +66,16 @@ class Outcome:
         contributions: of the finished ones, by name: (N,) or (N, K).
         tuning: of every trial of the search.
         trials: the finished final runs, in the order of their entries.
+        samples: of times, measured in turns; None: there are none.
+        times: what the record says of them.
     """
 
     entries: list[Run | Failure] = field(default_factory=list)
     contributions: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     tuning: list[Tuning] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
+    samples: dict[str, Any] | None = None
+    times: Times | None = None
 
 
 def execute(plan: Plan, context: ExecutionContext) -> Outcome:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatewise.comparison.cost.measuring import measure_runs
+from gatewise.comparison.cost.measuring import measure_runs, time_budgets
 from gatewise.comparison.cost.memories import measure_memories
 from gatewise.comparison.plan.command import compare_command
 from gatewise.comparison.plan.plan import Plan
@@ -36,7 +36,7 @@ from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
-from gatewise.record import RECORD_FILE, compact_json, read_comparison
+from gatewise.record import RECORD_FILE, TimeBudget, compact_json, read_comparison
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
 from gatewise.training.assembly import settings_in
@@ -112,7 +112,8 @@ def run_plan(
             listener(Measuring(len(plan.cells)))
             measure_runs(plan, context, outcome)
             measure_memories(plan, context, outcome)
-        record = _record(plan, kind, datasets, folder, outcome, margin)
+        budgets = time_budgets(plan, context, outcome) if plan.match == "time" else {}
+        record = _record(plan, kind, datasets, folder, outcome, margin, budgets)
         write_text(folder / RECORD_FILE, compact_json(record) + "\n")
         shutil.rmtree(folder / "live", ignore_errors=True)
     return Comparison(folder, record)
@@ -267,7 +268,13 @@ def _baseline_trials(plan: Plan, context: ExecutionContext) -> tuple[BaselineTri
 
 
 def _record(
-    plan: Plan, kind: Any, datasets: Mapping[Any, Any], folder: Path, outcome: Outcome, margin: float | None
+    plan: Plan,
+    kind: Any,
+    datasets: Mapping[Any, Any],
+    folder: Path,
+    outcome: Outcome,
+    margin: float | None,
+    budgets: Mapping[str, TimeBudget],
 ) -> Record:
     axis = None
     if plan.axis is not None:
@@ -285,6 +292,8 @@ def _record(
         axis=axis,
         margin=margin,
         looks=_earlier_looks(folder, len(plan.seeds)),
+        times=outcome.times,
+        budgets=budgets,
     )
 
 

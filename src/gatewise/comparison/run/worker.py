@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from gatewise.comparison.run.locking import hold_run
 from gatewise.comparison.run.trials import Trial
 from gatewise.errors import DataError, GatewiseError, RunError, StorageError, TrainingError
 from gatewise.record import Failure, Kernel, Run, plain, run_from
-from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
+from gatewise.training.events import EpochDone, EpochRecord, Event, RunStarted, StepDone
 from gatewise.training.locking import hold_training
 from gatewise.training.registry import import_modules
 
@@ -144,8 +144,12 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
         "stopped": result.stopped,
         "derived_epochs": result.derived_epochs,
         "epochs": result.epochs,
-        "training_seconds": result.seconds,
-        "seconds_per_epoch": min(record.seconds for record in result.epochs),
+        "training_seconds": result.seconds + result.preparation_seconds + result.validation_seconds,
+        "step_seconds": result.seconds,
+        "steps": sum(record.steps for record in result.epochs),
+        "preparation_seconds": result.preparation_seconds,
+        "validation_seconds": result.validation_seconds,
+        "seconds_per_epoch": _of_fastest_epoch(result.epochs),
         "pretraining_seconds": result.pretraining_seconds or None,
         "validation": best.validation,
     }
@@ -161,6 +165,12 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
     return _run(entry), _finite(shown.contributions)
 
 
+def _of_fastest_epoch(epochs: Sequence[EpochRecord]) -> float:
+    """Seconds of the training steps of the fastest epoch that was not cut short."""
+    whole = max(record.steps for record in epochs)
+    return min(record.seconds for record in epochs if record.steps == whole)
+
+
 def _run(entry: dict[str, Any]) -> Run:
     """A finished run, checked part by part."""
     found = run_from(plain(entry), f"the run {entry['name']}")
@@ -170,10 +180,13 @@ def _run(entry: dict[str, Any]) -> Run:
 
 def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Run, Any]:
     trial = task.trial
+    from gatewise.comparison.cost.samplers import load_libraries
+
     unfitted = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
     model = unfitted.configured(trial.settings)
     entry = {**_named(trial), "baseline": True, "reason": model.reason}
     with limited_threads(task.threads):
+        load_libraries()
         start = time.perf_counter()
         model.fit(dataset)
         entry |= {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from gatewise.comparison.verdict.times import TimeTable
 from gatewise.comparison.verdict.training import unfinished
-from gatewise.record import Learning
+from gatewise.record import Learning, TimeBudget, TimeRatio
 from gatewise.statistics.serial import LEAST_BLOCKS, enough_blocks
 from gatewise.words import Scale
 
@@ -45,7 +46,7 @@ class ModelFigures:
         title: as a reader knows it.
         figure: the metric on the test part.
         training_seconds: of one run.
-        seconds_per_epoch: of the fastest epoch; None for a baseline.
+        seconds_per_epoch: of training steps; None for a baseline.
         step_seconds: median time of one streaming step; None where it was not measured.
         parameters: trained numbers.
         file_bytes: size of the model's files; None where it was not measured.
@@ -142,6 +143,8 @@ class Facts:
         table: pairs by the two names.
         scale: the metric's direction and how it is written.
         margin: differences within it make no difference in practice.
+        times: ratios that were measured in turns; without one no cell counts as faster than another.
+        budgets: by cell, what it took of the time that it was given.
     """
 
     cells: tuple[ModelFigures, ...]
@@ -150,9 +153,19 @@ class Facts:
     table: Mapping[tuple[str, str], Pair]
     scale: Scale
     margin: float
+    times: TimeTable = field(default_factory=TimeTable)
+    budgets: Mapping[str, TimeBudget] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, models: Sequence[ModelFigures], pairs: Iterable[Pair], scale: Scale, margin: float) -> Facts:
+    def of(
+        cls,
+        models: Sequence[ModelFigures],
+        pairs: Iterable[Pair],
+        scale: Scale,
+        margin: float,
+        times: Iterable[TimeRatio] = (),
+        budgets: Mapping[str, TimeBudget] | None = None,
+    ) -> Facts:
         """Sort models and pairs."""
         order = sorted(models, key=lambda model: scale.gain(0.0, model.figure.estimate))
         table: dict[tuple[str, str], Pair] = {}
@@ -161,8 +174,8 @@ class Facts:
             table[pair.second, pair.first] = pair.turned
         baseline = next((model for model in order if model.baseline), None)
         cells = tuple(model for model in order if not model.baseline)
-        whole = tuple(cell for cell in cells if not cell.lost)
-        return cls(whole or cells, tuple(cell for cell in cells if cell.lost), baseline, table, scale, margin)
+        whole, lost = (tuple(cell for cell in cells if bool(cell.lost) == some) for some in (False, True))
+        return cls(whole or cells, lost, baseline, table, scale, margin, TimeTable.of(times), budgets or {})
 
     def between(self, first: ModelFigures, second: ModelFigures) -> Pair:
         """The pair in this order."""
@@ -236,13 +249,10 @@ class Facts:
         return tuple(pair for pair in self.decisive if not pair.differs and not pair.equivalent)
 
     def cheapest(self, tied: Sequence[ModelFigures]) -> ModelFigures:
-        """The tied cell to take: the one with the least time per epoch among those within the margin of the best.
-
-        One that is less than 5 % faster does not displace a better one.
-        """
+        """The tied cell to take: the best, or one within the margin of it that is shown to train faster."""
         taken = tied[0]
         for model in tied[1:]:
-            if model.time < (1 - SAME_COST) * taken.time and self.gain(tied[0], model) <= self.margin:
+            if self.times.faster(model.name, taken.name) and self.gain(tied[0], model) <= self.margin:
                 taken = model
         return taken
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gatewise.comparison.verdict.facts import LEAST_BLOCKS, SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
+from gatewise.comparison.verdict.times import times_in
 from gatewise.comparison.verdict.training import LEAST_NOISE, LEAST_SHARE
-from gatewise.record import Learning, part_from, plain
+from gatewise.record import Learning, TimeRatio, part_from, plain
 from gatewise.words import Scale
 
-__all__ = ["facts_from", "inputs_of", "with_training"]
+__all__ = ["facts_from", "inputs_of", "with_times", "with_training"]
 
 _INTERVAL = ("estimate", "low", "high", "level")
 
@@ -77,6 +78,11 @@ def with_training(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_times(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and beside them the ratios of the cells' times."""
+    return {**inputs, "times": times_in(facts)}
+
+
 def facts_from(inputs: Mapping[str, Any]) -> Facts:
     """The facts out of what `inputs_of` recorded of them."""
     models = [
@@ -109,7 +115,8 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
         for entry in inputs["pairs"]
     ]
     scale = Scale(inputs["metric"], inputs["higher_is_better"], inputs["percent"], 1)
-    return Facts.of(models, pairs, scale, inputs["margin"])
+    times = part_from(inputs.get("times", []), tuple[TimeRatio, ...], place="the verdict's inputs", at="times")
+    return Facts.of(models, pairs, scale, inputs["margin"], times)
 
 
 def _learning(inputs: Mapping[str, Any], cell: str) -> tuple[Learning, ...]:

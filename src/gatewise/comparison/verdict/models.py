@@ -28,12 +28,10 @@ def model_entry(
     """
     first = runs[0]
     per_epoch = [run.seconds_per_epoch for run in runs if run.seconds_per_epoch is not None]
-    cost = replace(
-        mean_cost([run.cost for run in runs if run.cost is not None]),
-        parameters=first.parameters,
-        seconds_per_epoch=min(per_epoch) if per_epoch else None,
-        training_seconds=float(np.mean([run.training_seconds for run in runs])),
-    )
+    measured = mean_cost([run.cost for run in runs if run.cost is not None])
+    cost = replace(measured, parameters=first.parameters, training_seconds=_whole_seconds(runs, measured))
+    if measured.seconds_per_epoch is None and per_epoch:
+        cost = replace(cost, seconds_per_epoch=min(per_epoch), seconds_per_epoch_from="training")
     return ModelEntry(
         name=name,
         title=first.title or title_of(name),
@@ -60,6 +58,14 @@ def model_entry(
 def _median_lag(runs: Sequence[Run]) -> MedianLag | None:
     found = median_lag_over(run.memory.trained.norms for run in runs if run.memory is not None)
     return None if found is None else MedianLag(**asdict(found))
+
+
+def _whole_seconds(runs: Sequence[Run], measured: Cost) -> float:
+    """Mean seconds of a training; preparing counts in full, though a process prepares the data for its next run too."""
+    whole = float(np.mean([run.training_seconds for run in runs]))
+    if measured.preparation_seconds is None or any(run.preparation_seconds is None for run in runs):
+        return whole
+    return whole - float(np.mean([run.preparation_seconds or 0.0 for run in runs])) + measured.preparation_seconds
 
 
 def mean_of(records: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:

@@ -28,6 +28,8 @@ from gatewise.record import (
     ModelEntry,
     Run,
     Sizes,
+    TimeBudget,
+    Times,
     Tuning,
     Verdict,
     part_from,
@@ -70,6 +72,8 @@ def build_record(
     axis: Mapping[str, Any] | None = None,
     margin: float | None = None,
     looks: Sequence[int] = (),
+    times: Times | None = None,
+    budgets: Mapping[str, TimeBudget] | None = None,
 ) -> Comparison:
     """Bring everything measured into one record.
 
@@ -86,6 +90,8 @@ def build_record(
         axis: ``name`` and ``title`` of what varies beside cell and seed, where entries have a ``point``.
         margin: differences within it make no difference in practice; None: 0.5 points, or 1 % of the best figure.
         looks: how many seeds each cell had when the same comparison was judged before, for each time.
+        times: what was measured in turns; None: nothing, and no cell is called faster than another.
+        budgets: by cell, what it took of the time that it was given.
 
     Raises:
         RunError: a finished run has no contributions, or they are not of the same examples as the others'.
@@ -100,6 +106,7 @@ def build_record(
     baselines = [cell for cell, runs in _by_cell(shown).items() if runs[0].baseline]
     figures = part_from(plain(figure_entries(tables, measured, baselines)), dict[str, Figure], place=_NEW)
     models = [model_entry(cell, runs, figures[cell], learning) for cell, runs in _by_cell(shown).items()]
+    models = [replace(model, budget=(budgets or {}).get(model.name)) for model in models]
     if judgement.skill:
         models = with_skill(models, judgement.skill_against)
     if margin is None:
@@ -107,7 +114,7 @@ def build_record(
     pairs = plain(difference_entries(tables, measured, baselines, margin=margin, look=len(looks) + 1))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
     planned = len(plan.get("seeds", ()))
-    verdict = _verdict(models, differences, metric, judgement, margin=margin, planned=planned, looks=looks)
+    verdict = _verdict(models, differences, metric, judgement, margin=margin, planned=planned, looks=looks, times=times)
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
@@ -130,6 +137,7 @@ def build_record(
         failed=tuple(_titled(entry) for entry in entries if isinstance(entry, Failure)),
         tuning=tuple(tuning),
         axis=along,
+        times=times,
         details=plain(kind.record(models, dataset)),
         looks=tuple(looks),
     )
@@ -215,6 +223,7 @@ def _verdict(
     margin: float,
     planned: int,
     looks: Sequence[int],
+    times: Times | None,
 ) -> Verdict:
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
@@ -235,6 +244,8 @@ def _verdict(
         seeds=max((model.figure.seeds for model in models), default=0),
         margin=margin,
         looks=looks,
+        times=() if times is None else times.ratios,
+        budgets={model.name: model.budget for model in models if model.budget is not None},
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )

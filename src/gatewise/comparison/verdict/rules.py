@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gatewise.comparison.verdict import times
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts
-from gatewise.comparison.verdict.inputs import facts_from, inputs_of, with_training
+from gatewise.comparison.verdict.inputs import facts_from, inputs_of, with_times, with_training
+from gatewise.record import plain
 
 __all__ = ["Ruling", "Trivial", "apply_again", "reached"]
 
@@ -46,7 +48,7 @@ def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
     """What the comparison found, who leads, and which model to take."""
     among = [*facts.against_best, *facts.against_baseline]
     inputs = inputs_of(facts, facts.everyone, among, ("training_seconds", "seconds_per_epoch"))
-    inputs = with_training(facts, inputs)
+    inputs = with_times(facts, with_training(facts, inputs))
     inputs["trivial"] = None if trivial is None else trivial.value
     if not facts.cells:
         return Ruling("outcome-failed", (), inputs)
@@ -92,6 +94,7 @@ def nothing(facts: Facts, trivial: Trivial) -> Ruling:
 def quality(facts: Facts) -> Ruling:
     """Which cells lead, and whether those that tie are shown to be the same."""
     inputs = inputs_of(facts, facts.cells, facts.against_best, ("seconds_per_epoch", "training_seconds"))
+    inputs = with_times(facts, inputs)
     best, tied = facts.cells[0], facts.tied
     if len(facts.cells) == 1:
         return Ruling("quality-alone", (best.name,), inputs)
@@ -117,16 +120,13 @@ def baseline(facts: Facts, *, judged: bool = True) -> Ruling:
 
 
 def speed(facts: Facts) -> Ruling | None:
-    """Which cells train fastest; where all train alike, which have the quickest step. None: one cell alone."""
+    """Which cell trains fastest, or which are not shown to differ. None: one cell alone."""
     if len(facts.cells) < 2:
         return None
     also = ("seconds_per_epoch", "training_seconds", "step_seconds", "streams")
-    fastest, others = facts.least(lambda cell: cell.time)
-    inputs = inputs_of(facts, facts.cells, facts.against_best if others else (), also)
-    if others:
-        return Ruling("speed-fastest", _names(fastest), inputs)
-    steps, _ = facts.least(lambda cell: cell.step_seconds)
-    return Ruling("speed-alike", _names(steps or fastest), inputs)
+    rule, names = times.speed(facts)
+    inputs = inputs_of(facts, facts.cells, facts.against_best if rule == "speed-fastest" else (), also)
+    return Ruling(rule, names, with_times(facts, inputs))
 
 
 def size(facts: Facts) -> Ruling | None:
@@ -200,6 +200,9 @@ def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None, looks: Seq
     kernels = {"kernels": {cell.name: list(cell.kernels) for cell in facts.cells}}
     if _kernels_differ(kernels):
         found.append(Ruling("different-kernels", (), kernels))
+    off = times.over_budget(facts.budgets)
+    if off:
+        found.append(Ruling("time-budget", off, {"budgets": plain(facts.budgets)}))
     return found
 
 
@@ -249,14 +252,13 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
         "earlier-looks": lambda: bool(inputs["looks"]),
         "different-kernels": lambda: _kernels_differ(inputs),
         "few-blocks": lambda: any(not pair.enough for pair in facts_from(inputs).table.values()),
+        "time-budget": lambda: any(not budget["kept"] for budget in inputs["budgets"].values()),
     }
     return Ruling(rule, (), inputs) if holds[rule]() else None
 
 
 def reach_inputs(axis: Any, *, higher_is_better: bool) -> dict[str, Any]:
     """What the record says that the rule of reach was applied to, out of its axis."""
-    from gatewise.record import plain
-
     points = [{"value": point.value, "decisions": plain(point.decisions)} for point in axis.points]
     return {
         "axis": axis.title,

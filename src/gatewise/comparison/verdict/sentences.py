@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gatewise.comparison.verdict.facts import LEAST_BLOCKS, SAME_COST, Facts, ModelFigures, Range, looks_factor
+from gatewise.comparison.verdict.facts import LEAST_BLOCKS, Facts, ModelFigures, Range, looks_factor
+from gatewise.comparison.verdict.times import TRAINING, beside
 from gatewise.words import Scale, count, duration, join, plural, ratio
 from gatewise.words import size as bytes_in_words
 
@@ -12,12 +13,12 @@ __all__ = [
     "baseline",
     "caveat",
     "earlier_looks",
+    "gives_up",
     "headline",
     "nothing",
     "quality",
     "reach",
     "size",
-    "speed",
     "undecided",
 ]
 
@@ -61,7 +62,7 @@ def _leader(facts: Facts) -> str:
     ahead[0] += f" ({_gain(facts, best, behind[0])})"
     if len(behind) > _NAMED:
         ahead.append(f"more ahead of {len(behind) - _NAMED} others")
-    return f"{start}: {join(ahead)}{_time_beside(best, behind[0])}."
+    return f"{start}: {join(ahead)}{_time_beside(facts, best, behind[0])}."
 
 
 def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
@@ -82,15 +83,16 @@ def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
         verb = "are" if len(behind) > 1 else "is"
         start += f"; {join([cell.title for cell in behind])} {verb} behind {best.title}"
     other = min(tied[1:], key=lambda cell: cell.time) if taken is best else best
-    times = taken.time / other.time
-    if abs(times - 1) <= SAME_COST:
+    times = facts.times.between(TRAINING, taken.name, other.name)
+    if times is None:
+        return f"{start}."
+    if times.reading == "same":
         return f"{start}; they take about the same time per epoch."
     advice = ""
-    if advise:
-        advice = (
-            f": take {taken.title} for quality, {other.title} for time" if times > 1 else f", so take {taken.title}"
-        )
-    return f"{start}; {taken.title} takes {ratio(times)} {_possessive(other.title)} time per epoch{advice}."
+    if advise and times.reading != "undecided":
+        slower = times.reading == "slower"
+        advice = f": take {taken.title} for quality, {other.title} for time" if slower else f", so take {taken.title}"
+    return f"{start}; {taken.title} {beside(facts, taken, other)}{advice}."
 
 
 def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
@@ -114,40 +116,9 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
         return _capital(f"{start}, better than {best.title} by {gap}: {so}.")
     sentence = f"{start}; {best.title} beats it by {gap}"
     times = best.training_seconds / other.training_seconds if other.training_seconds > 0.01 else 0.0
-    if times >= 1.5 and not skill:
-        sentence += f" for {ratio(times)} its training time"
+    if times >= 2 and not skill:
+        sentence += f" for about {times:.0f} times its training time"
     return _capital(sentence + ".")
-
-
-def speed(facts: Facts, rule: str, *, judged: bool = True) -> str:
-    """Which cell trains fastest and which answers fastest, and what that costs in quality, if that is judged."""
-    fastest, _ = facts.least(lambda cell: cell.time)
-    slowest = max(facts.cells, key=lambda cell: cell.time)
-    if rule == "speed-alike":
-        start = f"All cells train at about the same speed ({duration(fastest[0].time)} per epoch)"
-    else:
-        names = join([cell.title for cell in fastest])
-        verb = "trains" if len(fastest) == 1 else "train"
-        times = ratio(fastest[0].time / slowest.time)
-        about = "" if len(fastest) == 1 else "about "
-        start = f"{names} {verb} fastest, {about}{duration(fastest[0].time)} per epoch, "
-        start += f"{times} {_possessive(slowest.title)} time{_gives_up(facts, fastest) if judged else ''}"
-    steps, slower = facts.least(lambda cell: cell.step_seconds)
-    if steps and slower:
-        quickest = duration(steps[0].step_seconds)
-        longest = max(slower, key=lambda cell: cell.step_seconds or 0.0)
-        names = join([cell.title for cell in steps])
-        start += f"; a streaming step is quickest with {names} ({quickest}, {longest.title} "
-        start += f"{duration(longest.step_seconds)})"
-    elif len(steps) == len(facts.cells):
-        start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with each"
-    elif steps:
-        names = join([cell.title for cell in steps])
-        start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with {names}"
-    none = [cell.title for cell in facts.cells if not cell.streams]
-    if none:
-        start += f"; {join(none)}, which read{'s' if len(none) == 1 else ''} from both ends, cannot run step by step"
-    return start + "."
 
 
 def size(facts: Facts, rule: str, *, judged: bool = True) -> str:
@@ -161,7 +132,7 @@ def size(facts: Facts, rule: str, *, judged: bool = True) -> str:
     if len(smallest) > 1:
         return f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)})."
     times = ratio((smallest[0].parameters or 0) / (largest.parameters or 1))
-    end = _gives_up(facts, smallest) if judged else ""
+    end = gives_up(facts, smallest) if judged else ""
     return f"{names} {verb} smallest, {words}, {times} {_possessive(largest.title)} size{end}."
 
 
@@ -317,14 +288,12 @@ def _few_blocks(facts: Facts) -> str:
     )
 
 
-def _time_beside(best: ModelFigures, other: ModelFigures) -> str:
-    times = best.time / other.time
-    if abs(times - 1) <= SAME_COST:
-        return f"; it takes about the same time per epoch as {other.title}"
-    return f"; it takes {ratio(times)} {_possessive(other.title)} time per epoch"
+def _time_beside(facts: Facts, best: ModelFigures, other: ModelFigures) -> str:
+    words = beside(facts, best, other)
+    return f"; it {words}" if words else ""
 
 
-def _gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
+def gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
     """What cheap models cost in quality, each of them: nothing, where one leads or no difference was found."""
     best, scale = facts.cells[0], facts.scale
     if len(models) > 1:
