@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-from gatewise.errors import DataError, OptionError, RunError
+from gatewise.errors import ConversionError, DataError, OptionError, RunError
 from gatewise.training.amount import Amount
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gatewise.data.records import DatasetInfo
+    from gatewise.export.graph import Example, Graph
     from gatewise.nn import Recurrent
     from gatewise.record import ModelEntry
     from gatewise.statistics.measure import Measure
@@ -139,6 +140,27 @@ class Trained(ABC):
             count: at most so many test sequences.
             steps: at most so many steps of each.
         """
+
+    def graph(self) -> Graph:
+        """What it computes, for `gatewise export`.
+
+        Raises:
+            ConversionError: the kind does not say.
+        """
+        raise ConversionError(
+            f"{self.spec.task} cannot be exported",
+            expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
+            fix="export its recurrent layers: gatewise.export.onnx(layer)",
+        )
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples as the graph reads them, with what the network makes of them, to check an export.
+
+        Args:
+            dataset: its data.
+            count: at most so many.
+        """
+        return []
 
     def details(self, dataset: Any) -> Mapping[str, Any]:
         """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from gatewise.errors import DataError, OptionError, RunError
+from gatewise.export.graph import Example, Graph
 from gatewise.files import refuse_newer
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.network import Forecaster
@@ -219,6 +220,18 @@ class TrainedForecaster(Trained):
         from gatewise.kinds.forecasting import commands
 
         commands.predict(self, request)
+
+    def graph(self) -> Graph:
+        """What it computes; see `gatewise.kinds.forecasting.graph.graph_of`."""
+        from gatewise.kinds.forecasting.graph import graph_of
+
+        return graph_of(self)
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples with what the network makes of them."""
+        from gatewise.kinds.forecasting.graph import examples_of
+
+        return examples_of(self, dataset, count)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test windows as the recurrent layers read them; of longer ones the last ``steps`` steps."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gatewise.errors import DataError, OptionError, RunError
+from gatewise.export.graph import Example, Graph
 from gatewise.kinds.tagging.dataset import TaggingDataset
 from gatewise.kinds.tagging.encoding import encode
 from gatewise.kinds.tagging.figures import Confusion, confusion, span_figures, tag_contributions
@@ -79,6 +80,11 @@ class TrainedTagger(Trained):
     ) -> None:
         self.spec, self.tag_set, self.vocabulary, self.columns = spec, tags, vocabulary, columns
         self.model = model.eval()
+
+    @property
+    def max_characters(self) -> int:
+        """Of longer words the first and last halves of these are read."""
+        return _model_spec(self.spec).max_characters
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The tags of sentences that are cut into words, in the scheme of the training file.
@@ -162,6 +168,18 @@ class TrainedTagger(Trained):
         """From words to tags."""
         words = [sentence.words for sentence in dataset.test.sentences]
         return lambda count: self.tag(words[:count])
+
+    def graph(self) -> Graph:
+        """What it computes; see `gatewise.kinds.tagging.graph.graph_of`."""
+        from gatewise.kinds.tagging.graph import graph_of
+
+        return graph_of(self)
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples with what the network makes of them."""
+        from gatewise.kinds.tagging.graph import examples_of
+
+        return examples_of(self, dataset, count)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The layers over the words, and those over the characters where there are some."""
