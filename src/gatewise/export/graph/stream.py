@@ -15,7 +15,7 @@ from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.interpreter import Interpreter
 from gatewise.export.graph.nodes import Convert, EachStep, Input, Node, Pool, Run, Steps
 
-__all__ = ["StepInterpreter", "Stream", "StreamState", "stream_of"]
+__all__ = ["StepInterpreter", "Stream", "StreamState", "state_name", "stream_of"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,14 @@ class Stream:
     left_out: Mapping[str, str]
 
 
-def state_name(run: str, depth: int, state: str) -> str:
-    """The name of a stream's state of a run."""
-    return f"{run}_l{depth}_{state}"
+_LEAST = float(np.finfo(np.float32).min)
+
+
+def state_name(node: Run | Pool, depth: int = 0, state: str = "") -> str:
+    """The name of a stream's state of a run or pooling."""
+    if isinstance(node, Run):
+        return f"{node.stack}_l{depth}_{state}"
+    return f"{node.name}_{'sum' if node.how == 'mean' else 'max'}"
 
 
 def stream_of(graph: Graph) -> Stream:
@@ -79,10 +84,11 @@ def stream_of(graph: Graph) -> Stream:
         >>> from gatewise.export.graph.layers import layer_graph
         >>> from gatewise.nn import GRU
         >>> [state.name for state in stream_of(layer_graph(GRU(2, 3, num_layers=2))).states]
-        ['v0_l0_hidden', 'v0_l1_hidden']
+        ['recurrent_l0_hidden', 'recurrent_l1_hidden']
     """
     kinds: dict[str, str] = {}
     reasons: dict[str, str] = {}
+    used: set[str] = set()
     for given in graph.inputs:
         kinds[given.name] = "given" if given.steps is None else "step"
     for node in graph.nodes:
@@ -92,9 +98,12 @@ def stream_of(graph: Graph) -> Stream:
             reasons[node.name] = reasons[blocked]
             continue
         reason = _blocked(graph, node, [kinds[each] for each in sources])
+        if isinstance(node, Run) and reason is None and node.stack in used:
+            reason = "a recurrent layer is used twice"
         if reason is not None:
             reasons[node.name] = reason
             continue
+        used.update([node.stack] if isinstance(node, Run) else [])
         if isinstance(node, Pool):
             kinds[node.name] = "summary"
         elif isinstance(node, Expression) and all(kinds[each] == "given" for each in sources):
@@ -158,11 +167,11 @@ def _states(graph: Graph, nodes: tuple[Node, ...]) -> tuple[StreamState, ...]:
         if isinstance(node, Run):
             for depth, layer in enumerate(graph.stacks[node.stack].layers):
                 for state in layer.directions[0].states:
-                    states.append(StreamState(state_name(node.name, depth, state.name), state.width, state.initial))
+                    states.append(StreamState(state_name(node, depth, state.name), state.width, state.initial))
         elif isinstance(node, Pool) and node.how == "max":
-            states.append(StreamState(f"{node.name}_max", node.width, None, -np.inf))
+            states.append(StreamState(state_name(node), node.width, None, _LEAST))
         elif isinstance(node, Pool) and node.how == "mean":
-            states.append(StreamState(f"{node.name}_sum", node.width))
+            states.append(StreamState(state_name(node), node.width))
     if any(isinstance(node, Pool) and node.how == "mean" for node in nodes):
         states.append(StreamState("steps", 1))
     return tuple(states)
@@ -240,11 +249,11 @@ class StepInterpreter:
         if isinstance(node, Convert):
             return source.astype(np.float64 if node.wide else self.dtype)
         if isinstance(node, Pool) and node.how == "max":
-            new[f"{node.name}_max"] = np.maximum(new[f"{node.name}_max"], source)
-            return new[f"{node.name}_max"]
+            new[state_name(node)] = np.maximum(new[state_name(node)], source)
+            return new[state_name(node)]
         if isinstance(node, Pool) and node.how == "mean":
-            new[f"{node.name}_sum"] = new[f"{node.name}_sum"] + source
-            return np.asarray(new[f"{node.name}_sum"] / new["steps"])
+            new[state_name(node)] = new[state_name(node)] + source
+            return np.asarray(new[state_name(node)] / new["steps"])
         if isinstance(node, EachStep):
             (given,) = node.body.inputs
             rows = [{given.name: np.asarray(word)} for word in source]
@@ -255,7 +264,7 @@ class StepInterpreter:
     def _run(self, node: Run, x: Array, new: dict[str, Array]) -> Array:
         for depth, layer in enumerate(self.graph.stacks[node.stack].layers):
             direction = layer.directions[0]
-            names = [state_name(node.name, depth, state.name) for state in direction.states]
+            names = [state_name(node, depth, state.name) for state in direction.states]
             (gates,) = run_program(direction.project, {"x": x}, self._weights)
             before = {f"s{place}": new[name] for place, name in enumerate(names)}
             after = run_program(direction.step, {"gates": gates, **before}, self._weights)
