@@ -172,7 +172,12 @@ class Body:
         if flat and not each.wide:
             biases = [self.names.weight(name) for name in bias]
             return self.add("Gemm", [values[source], self.names.weight(weight), *biases], transB=1)
-        product = self.add("MatMul", [values[source], self.names.weight(weight, turned=True)])
+        # one copy of an embedding that is the output's weights too; onnxruntime turns it once, while it loads
+        if weight in self.names.initializers:
+            turned = self.add("Transpose", [weight], perm=[1, 0])
+        else:
+            turned = self.names.weight(weight, turned=True)
+        product = self.add("MatMul", [values[source], turned])
         return self.add("Add", [product, self.names.weight(bias[0])]) if bias else product
 
     def _compared(self, operation: str, inputs: Sequence[str], floating: Any) -> str:

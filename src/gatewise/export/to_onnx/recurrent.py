@@ -101,9 +101,7 @@ def _start(body: Body, direction: Direction, ragged: Ragged) -> tuple[str, ...]:
     for state in direction.states:
         shape = body.add("Concat", [ragged.batch, body.integers(state.width)], axis=0)
         start = (
-            body.constant(np.zeros(1, dtype=np.float32))
-            if state.initial is None
-            else body.names.weight(state.initial)
+            body.constant(np.zeros(1, dtype=np.float32)) if state.initial is None else body.names.weight(state.initial)
         )
         found.append(body.add("Expand", [start, shape]))
     return tuple(found)
@@ -197,7 +195,9 @@ def _native(
         output = body.add("Squeeze", [whole, body.integers(1)])
     else:
         turned = body.add("Transpose", [whole], perm=[0, 2, 1, 3])
-        output = body.add("Reshape", [turned, body.integers(0, 0, sum(each.states[0].width for each in layer.directions))])
+        output = body.add(
+            "Reshape", [turned, body.integers(0, 0, sum(each.states[0].width for each in layer.directions))]
+        )
     places = range(len(layer.directions))
     split = [[body.add("Gather", [last, body.constant(np.int64(place))], axis=0) for last in lasts] for place in places]
     return output, [tuple(each) for each in split]

@@ -221,9 +221,7 @@ class Emitter:
         if steps == "T" and node.start < 0:
             return body.add("Transpose", [self._at_end(source, node.source, node.start, node.steps)], perm=[1, 0, 2])
         start = node.start if node.start >= 0 or not isinstance(steps, int) else steps + node.start
-        return body.add(
-            "Slice", [source, body.integers(start), body.integers(start + node.steps), body.integers(0)]
-        )
+        return body.add("Slice", [source, body.integers(start), body.integers(start + node.steps), body.integers(0)])
 
     def _reshape(self, node: Reshape, source: str) -> str:
         body = self.body
@@ -275,5 +273,3 @@ def emit_inner(body: Body, node: EachStep, tokens: str, lengths: str) -> str:
 
 def _floating(wide: bool) -> Any:
     return np.float64 if wide else np.float32
-
-
