@@ -225,14 +225,24 @@ def test_series_are_continued_alike(name: str, data: str, trained, folder: Path,
     assert _numbers(first) == pytest.approx(_numbers(second), rel=1e-6)
 
 
-def test_prediction_needs_no_torch(trained) -> None:  # type: ignore[no-untyped-def]
-    _, out = trained("reviews")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("reviews", ["a wonderful film"]),
+        ("text", ["the clouds"]),
+        ("tags", ["to Bonn"]),
+        ("several series", ["--file"]),
+    ],
+)
+def test_prediction_needs_no_torch(name: str, words: list[str], trained, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    _, out = trained(name)
+    words = [*words, str(folder / "groups.csv")] if words == ["--file"] else words
     code = (
         "import sys\nsys.modules['torch'] = None\nsys.modules['onnx'] = None\nfrom gatewise.cli import main\n"
-        f"main(['predict', {str(out / 'model.onnx')!r}, 'a wonderful film'])"
+        f"main({['predict', str(out / 'model.onnx'), *words]!r})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and "a wonderful film" in done.stdout, done.stderr
+    assert done.returncode == 0 and done.stdout, done.stderr
 
 
 def test_nothing_of_the_training_machine_is_in_the_file(trained, folder: Path) -> None:  # type: ignore[no-untyped-def]
