@@ -17,6 +17,7 @@ from gatewise.cli.compare import compare
 from gatewise.cli.datasets import datasets
 from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
+from gatewise.cli.export import export
 from gatewise.cli.help import Command
 from gatewise.cli.inspect import inspect
 from gatewise.cli.predict import predict
@@ -55,8 +56,8 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-for _command in (compare, train, predict, evaluate, report, inspect, suite, datasets, recipes, doctor, bench):
-    app.command(cls=Command, no_args_is_help=_command in (predict, evaluate, report, inspect))(_command)
+for _command in (compare, train, predict, evaluate, export, report, inspect, suite, datasets, recipes, doctor, bench):
+    app.command(cls=Command, no_args_is_help=_command in (predict, evaluate, export, report, inspect))(_command)
 for _kind in kinds():
     for _name, _home in _kind.commands.items():
         _module, _, _function = _home.partition(":")

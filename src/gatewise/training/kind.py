@@ -15,13 +15,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
-from gatewise.errors import DataError, OptionError, RunError
+from gatewise.errors import ConversionError, DataError, OptionError, RunError
 from gatewise.training.amount import Amount
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gatewise.data.records import DatasetInfo
+    from gatewise.export.graph import Example, Graph
     from gatewise.nn import Recurrent
     from gatewise.record import ModelEntry
     from gatewise.statistics.measure import Measure
@@ -31,7 +32,18 @@ if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.settings import Spec
 
-__all__ = ["Baseline", "Dataset", "Judgement", "Kind", "RecurrentInputs", "Request", "Trained", "check_file"]
+__all__ = [
+    "Baseline",
+    "Dataset",
+    "ExportedModel",
+    "Judgement",
+    "Kind",
+    "Predicting",
+    "RecurrentInputs",
+    "Request",
+    "Trained",
+    "check_file",
+]
 
 
 class Dataset(Protocol):
@@ -142,6 +154,27 @@ class Trained(ABC):
             steps: at most so many steps of each.
         """
 
+    def graph(self) -> Graph:
+        """What it computes, for `gatewise export`.
+
+        Raises:
+            ConversionError: the kind does not say.
+        """
+        raise ConversionError(
+            f"{self.spec.task} cannot be exported",
+            expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
+            fix="export its recurrent layers: gatewise.export.onnx(layer)",
+        )
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples as the graph reads them, with what the network makes of them, to check an export.
+
+        Args:
+            dataset: its data.
+            count: at most so many.
+        """
+        return []
+
     def details(self, dataset: Any) -> Mapping[str, Any]:
         """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""
         return {}
@@ -169,6 +202,28 @@ def _no_command(name: str, trained: Trained, request: Request) -> RunError:
         got=f"a run of the task {trained.spec.task} in {request.run}",
         fix=f"gatewise inspect {request.run} inspects any run",
     )
+
+
+class ExportedModel(Protocol):
+    """An exported model in its runtime, as a kind sees it.
+
+    Attributes:
+        metadata: what the kind's graph says beside its nodes: words, class names, scaling.
+    """
+
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def run(self, examples: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]]:
+        """The outputs of several examples by name, see `gatewise.export.graph.Interpreter.run`."""
+        ...
+
+
+class Predicting(Protocol):
+    """What executes `gatewise predict`: a trained network, or an exported model."""
+
+    def predict_command(self, request: Request) -> None:
+        """Write predictions to standard output or a file."""
+        ...
 
 
 class Baseline(ABC):
@@ -345,6 +400,17 @@ class Kind(ABC):
     @abstractmethod
     def open(self, run: RunFolder) -> Trained:
         """The network of a finished run with its best weights."""
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """An exported model of this kind, for `gatewise predict`. Imports no torch.
+
+        Raises:
+            RunError: the kind has no predictions without its network.
+        """
+        raise RunError(
+            f"`gatewise predict` does not go with exported models of {self.name}",
+            fix="run it with gatewise.export.to_onnx.runtime.OnnxModel or onnxruntime",
+        )
 
     @abstractmethod
     def baselines(self, data: Any) -> Sequence[Baseline]:
