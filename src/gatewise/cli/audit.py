@@ -24,7 +24,7 @@ def audit(
 
         gatewise audit runs/imdb --strict
     """
-    from rich.padding import Padding
+    from rich.table import Table
     from rich.text import Text
 
     from gatewise.comparison.audit import audit as checks_of
@@ -33,12 +33,15 @@ def audit(
 
     screen = console()
     checks = checks_of(read_comparison(folder), folder)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column()
     for check in checks:
-        line = Text(f"{check.result:>8}  ", style=_STYLES[check.result])
-        line.append(f"{check.name}: ", style="bold").append(check.sentence, style="default not bold")
-        screen.print(line)
+        words = Text.assemble((f"{check.name}: ", "bold"), check.sentence)
         if check.advice and check.result != "passed":
-            screen.print(Padding(Text(check.advice, style="dim"), (0, 0, 0, 10)))
+            words.append(f" {check.advice}", style="dim")
+        table.add_row(Text(check.result, style=_STYLES[check.result]), words)
+    screen.print(table)
     counted = {name: sum(check.result == name for check in checks) for name in _STYLES}
     said = ", ".join(f"{count} {name}" for name, count in counted.items() if count)
     screen.print()
