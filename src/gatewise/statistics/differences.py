@@ -194,10 +194,9 @@ def paired_difference(
     The difference is computed example by example: what makes an example hard for both cancels. Seeds are not paired:
     runs of two cells with the same seed have nothing in common. How far seeds lie apart is taken from these two models,
     or from all models of the comparison (`seed_spread`), whichever is larger (`seed_part`). Figures that are no plain
-    mean are linearised about their means (delta method). Interval as in
-    `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
-    wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the long-run
-    variance of slow cosines and Student's t (Coroneo & Iacone 2020).
+    mean are linearised about their means (delta method). Interval as in `estimate_figure`. The p value is the level at
+    which that interval would end at zero; for right and wrong with one seed it is McNemar's. For a series with one seed
+    it is Diebold and Mariano's test, with the long-run variance of slow cosines and Student's t (Coroneo & Iacone 2020).
 
     Args:
         first: (S, N) contributions, or (N,); where K > 1 (S, N, K) or (N, K).
@@ -230,11 +229,10 @@ def paired_difference(
     scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
     scaled = clustered(scaled[0], measure.groups), clustered(scaled[1], measure.groups)
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
-    serial = measure.dependence == "serial"
-    chance = tuple(len(each) == 1 for each in (one, two)) if seedless is None else seedless
     spread = seed_spread((one, two), measure) if spread is None else spread
     slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
-    seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, chance, strict=True) if not without]
+    seedless = (len(one) == 1, len(two) == 1) if seedless is None else seedless
+    seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, seedless, strict=True) if not without]
     parts = _components(*scaled, seed_part(seeded, spread), measure)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
@@ -242,35 +240,30 @@ def paired_difference(
         parts = parts.with_least(1.0 / (examples + 2) ** 2)
     elif measure.numbers > 1:
         parts = parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
-    by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
+    by_example, least = scaled[0].mean(axis=0) - scaled[1].mean(axis=0), 0.0 if measure.numbers == 1 else 1.0
     interval = mean_interval(
-        estimate,
-        by_example,
-        parts,
-        generator,
-        level,
-        resamples,
-        borders=measure.borders,
-        least=0.0 if measure.numbers == 1 else 1.0,
+        estimate, by_example, parts, generator, level, resamples, borders=measure.borders, least=least
     )
     single = parts.seed_degrees is None
-    bare = Difference(interval, 1.0, "", degrees=parts.degrees, components=parts)
-    tail = parts.tail(abs(estimate) / bare._side("low" if estimate > 0 else "high"))
     exact = single and binary and measure.groups is None
-    p_value = mcnemar(one[0], two[0]) if exact else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
-    ahead = (estimate > 0) == measure.higher_is_better
-    return Difference(
+    found = Difference(
         interval,
-        p_value,
-        _method(single, exact, serial, grouped=measure.groups is not None),
+        1.0,
+        _method(single, exact, measure),
         over="examples" if single else "seeds and examples",
         degrees=parts.degrees,
         ratio=_ratio(interval, float(means[0]), float(means[1])) if transform == "exp" else None,
-        superiority=0.5 if estimate == 0.0 else 1 - tail if ahead else tail,
+        superiority=0.5,
         run_superiority=None if max(len(one), len(two)) == 1 else _run_superiority(one, two, measure),
         components=parts,
         blocks=parts.blocks,
     )
+    if estimate == 0.0:
+        return found
+    tail = parts.tail(abs(estimate) / found._side("low" if estimate > 0 else "high"))
+    p_value = mcnemar(one[0], two[0]) if exact else min(1.0, 2 * tail)
+    ahead = (estimate > 0) == measure.higher_is_better
+    return replace(found, p_value=p_value, superiority=1 - tail if ahead else tail)
 
 
 def default_margin(measure: Measure, best: float) -> float:
@@ -316,8 +309,8 @@ def _run_superiority(one: Array, two: Array, measure: Measure) -> float:
     return float(np.mean(ahead + 0.5 * (gap == 0)))
 
 
-def _method(single: bool, exact: bool, serial: bool, *, grouped: bool = False) -> str:
-    by = ", by group" if grouped else ""
+def _method(single: bool, exact: bool, measure: Measure) -> str:
+    serial, by = measure.dependence == "serial", "" if measure.groups is None else ", by group"
     if not single:
         return f"seeds and examples (variance components, {'moving-block ' if serial else ''}BCa bootstrap{by})"
     if serial:

@@ -107,8 +107,7 @@ def build_record(
     figures = part_from(plain(figure_entries(tables, measured, baselines)), dict[str, Figure], place=_NEW)
     models = [model_entry(cell, runs, figures[cell], learning) for cell, runs in _by_cell(shown).items()]
     models = [replace(model, budget=(budgets or {}).get(model.name)) for model in models]
-    if judgement.skill:
-        models = with_skill(models, judgement.skill_against)
+    models = with_skill(models, judgement.skill_against) if judgement.skill else models
     if margin is None:
         margin = default_margin(measured, _best(models, metric).figure.estimate if models else 1.0)
     pairs = plain(difference_entries(tables, measured, baselines, margin=margin, look=len(looks) + 1))
@@ -118,8 +117,7 @@ def build_record(
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
-        found = axis_entry(axis, _of_axis(finished), tables_at, measured, reach=axis["name"] in judgement.harder_with)
-        along = part_from(plain(found), Axis, place=_NEW, at="axis")
+        along = _along(axis, finished, tables_at, measured, reach=axis["name"] in judgement.harder_with)
         verdict = with_reach(verdict, along, models, metric)
     return Comparison(
         created=created,
@@ -141,6 +139,13 @@ def build_record(
         details=plain(kind.record(models, dataset)),
         looks=tuple(looks),
     )
+
+
+def _along(
+    axis: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[Any, Any], measure: Measure, *, reach: bool
+) -> Axis:
+    """What the record says of every point of the axis."""
+    return part_from(plain(axis_entry(axis, _of_axis(runs), tables, measure, reach=reach)), Axis, place=_NEW, at="axis")
 
 
 def _data(dataset: Any, details: Mapping[str, Any]) -> Data:
