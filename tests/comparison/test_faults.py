@@ -127,7 +127,7 @@ def test_killing_the_comparison_changes_nothing(
     assert results(out) == results(undisturbed)
     assert len(finished_trials(events, reused=True)) >= len(finished)
     names = [event.trial.folder for event in events if isinstance(event, TrialDone)]
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 11
 
 
 @pytest.mark.slow
