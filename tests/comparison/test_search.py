@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 import gatewise
+from gatewise.comparison import make_plan, run_plan
 from gatewise.comparison.plan.grid import Range
 from gatewise.comparison.plan.plan import Search
 from gatewise.comparison.run.events import ComparisonEvent, PlanReady, TrialDone
 from gatewise.comparison.run.search import GENERATION, STARTUP, BaselineSearch, CellSearch
 from gatewise.comparison.run.tuning_log import JOURNAL_FILE
 from gatewise.errors import TrainingError
+from gatewise.record import Comparison
 from small_data import SETTINGS, write_reviews
 
 SPACE = {"learning_rate": Range(1e-4, 1e-1), "hidden_size": Range(4, 64), "pooling": ("last", "mean")}
@@ -192,6 +194,34 @@ def test_adding_a_value_costs_only_that(tmp_path: Path) -> None:
     defaults = {"inverse_regularisation": 10.0, "longest_phrase": 2, "minimum_texts": 1}
     assert len(trials["tfidf-logistic-regression"]) == 3
     assert trials["tfidf-logistic-regression"][0].params == defaults
+
+
+def test_an_interrupted_search_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    reviews = write_reviews(tmp_path / "reviews.csv", rows=120)
+    settings = {**SETTINGS, "epochs": 1, "text": "review", "label": "mood"}
+    plan = make_plan(str(reviews), cells=["rnn"], grid={"dropout": [0.0, 0.25, 0.5]}, **settings)
+    done: list[TrialDone] = []
+
+    def interrupt(event: ComparisonEvent) -> None:
+        if isinstance(event, TrialDone):
+            done.append(event)
+            if len(done) == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(plan, tmp_path / "cut", cost=False, on_event=interrupt)
+    assert [event.trial.cell for event in done] == ["tfidf-logistic-regression"] * 2
+    again: list[ComparisonEvent] = []
+    cut = run_plan(plan, tmp_path / "cut", cost=False, on_event=again.append).record
+    whole = run_plan(plan, tmp_path / "whole", cost=False).record
+    reused = [event.trial.name for event in again if isinstance(event, TrialDone) and event.reused]
+    assert {event.trial.name for event in done} <= set(reused)
+
+    def tried(record: Comparison) -> list[Any]:
+        return [(trial.name, trial.settings, trial.validation, trial.chosen) for trial in record.tuning]
+
+    assert len(tried(cut)) == 6 and tried(cut) == tried(whole)
+    assert [model.figure.estimate for model in cut.models] == [model.figure.estimate for model in whole.models]
 
 
 def test_a_repeated_search_gives_each_seed_its_own_winner(tmp_path: Path) -> None:
