@@ -10,7 +10,7 @@ import numpy as np
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics.classical import mcnemar
-from gatewise.statistics.clusters import clustered
+from gatewise.statistics.clusters import clustered, over_clusters
 from gatewise.statistics.components import Components, variance_components
 from gatewise.statistics.estimates import MEAN, Over, is_binary, linearised, mean_interval, t_quantile, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
@@ -221,7 +221,7 @@ def paired_difference(
     scaled = clustered(scaled[0], measure.groups), clustered(scaled[1], measure.groups)
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
     serial = measure.dependence == "serial"
-    parts = _components(*scaled, serial, measure.overlap)
+    parts = over_clusters(_components(*scaled, serial, measure.overlap), measure.groups)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gatewise.statistics.clusters import clustered
+from gatewise.statistics.clusters import clustered, over_clusters
 from gatewise.statistics.components import Components, block_length, variance_components
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level, wilson_interval
 from gatewise.statistics.intervals import normal_quantile as _normal
@@ -218,7 +218,7 @@ def _of_mean(
     """K = 1: the interval of the mean contribution, its ends turned into figures."""
     serial = measure.dependence == "serial"
     by_group = clustered(table, measure.groups)
-    parts = variance_components(by_group, serial=serial, overlap=measure.overlap)
+    parts = over_clusters(variance_components(by_group, serial=serial, overlap=measure.overlap), measure.groups)
     mean = float(table.mean())
     if measure.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
@@ -241,7 +241,7 @@ def _of_linearised(
     serial = measure.dependence == "serial"
     means: Array = table.mean(axis=(0, 1))
     lines = clustered(linearised(table, means, measure), measure.groups)
-    parts = variance_components(lines, serial=serial, overlap=measure.overlap)
+    parts = over_clusters(variance_components(lines, serial=serial, overlap=measure.overlap), measure.groups)
     count = parts.example_degrees + 1
     parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)
     figure = float(measure.figure(means))
