@@ -19,7 +19,7 @@ from gatewise.statistics import (
     paired_difference,
     variance_components,
 )
-from gatewise.statistics.clusters import clustered
+from gatewise.statistics.clusters import clustered, over_clusters
 
 ACCURACY = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
 
@@ -41,11 +41,12 @@ def test_the_mean_stays_and_the_variance_is_that_of_cluster_sampling() -> None:
     found = clustered(table, groups)
     assert found.shape == (3, 40)
     assert np.allclose(found.mean(axis=1), table.mean(axis=1))
-    residuals = table[0] - table[0].mean()
-    sums = np.array([residuals[groups == group].sum() for group in range(40)])
-    sandwich = 40 / 39 * (sums**2).sum() / len(groups) ** 2
-    assert np.isclose(variance_components(found[:1]).variance, sandwich)
-    assert variance_components(found).example_degrees == 39
+    without = np.array([table[0][groups != group].mean() for group in range(40)])
+    jackknife = 39 / 40 * ((without - without.mean()) ** 2).sum()
+    assert np.isclose(variance_components(found[:1]).variance, jackknife)
+    degrees = over_clusters(variance_components(found), groups).example_degrees
+    assert degrees == pytest.approx(len(groups) ** 2 / (np.bincount(groups) ** 2).sum() - 1) and degrees < 39
+    assert over_clusters(variance_components(found), np.repeat(np.arange(40), 5)).example_degrees == 39
 
 
 def test_single_examples_change_nothing() -> None:

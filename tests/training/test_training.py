@@ -71,6 +71,7 @@ def test_the_run_folder(finished):
     assert {entry.name for entry in result.folder.iterdir()} == {
         "spec.json",
         "environment.json",
+        "seen.json",
         "vocabulary.json",
         "metrics.jsonl",
         "best.safetensors",

@@ -18,7 +18,6 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from functools import cache
 from hashlib import blake2b
 from itertools import count, pairwise
 from typing import NamedTuple
@@ -41,8 +40,7 @@ _NEIGHBOURS = 10
 _CHUNK = 2_000_000
 _PATTERN_SHARE, _PATTERN_LEAST = 0.1, 10
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}>")
-_WORD = re.compile(r"\w+(?:['’]\w+)?")
-_AROUND_SIGN = re.compile(r"\s*([^\w\s])\s*")
+_SPACELESS = re.compile(f"[{SPACELESS}]")
 
 Keys = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.int64]
@@ -64,15 +62,14 @@ class Alike(NamedTuple):
 def words_of(text: str) -> list[str]:
     """The words by which texts are compared: without tags, case, spacing and signs; of signs alone, the signs.
 
-    Letters of scripts without spaces are words of their own.
+    Letters of scripts without spaces are words of their own; an apostrophe joins what stands around it.
 
     Example:
         >>> words_of("A GOOD<br />film!"), words_of("a good   film"), words_of("好电影"), words_of(":-)")
         (['a', 'good', 'film'], ['a', 'good', 'film'], ['好', '电', '影'], [':', '-', ')'])
     """
     folded = _folded(text)
-    found = (_wide_word() if _special(folded) else _WORD).findall(folded)
-    return found or [sign for sign in folded if not sign.isspace()]
+    return folded.translate(_WORDS).split() or [sign for sign in folded if not sign.isspace()]
 
 
 def token_key(text: str) -> str:
@@ -82,7 +79,7 @@ def token_key(text: str) -> str:
         >>> token_key("Good  film !") == token_key("GOOD FILM!"), token_key("good film!") == token_key("good film")
         (True, False)
     """
-    return " ".join(_AROUND_SIGN.sub(r" \1 ", _folded(text)).split())
+    return " ".join(_folded(text).translate(_TOKENS).split())
 
 
 def word_keys(texts: Sequence[str] | Sequence[Sequence[str]]) -> Keys:
@@ -256,24 +253,26 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", plain.casefold().replace("i\u0307", "i").replace("ı", "i"))
 
 
-def _special(text: str) -> bool:
-    """Whether a text has marks, or letters of scripts without spaces."""
-    return not text.isascii() and _special_letter().search(text) is not None
+class _Signs(dict[int, str | None]):
+    """A table for `str.translate`, which learns a character when it first comes."""
+
+    def __init__(self, kept: str) -> None:
+        """Let signs become spaces (``kept`` is empty) or words of their own (``kept`` is ``" {} "``)."""
+        super().__init__({ord(sign): kept.format(sign) for sign in "'’"})
+        self.sign = kept or " "
+
+    def __missing__(self, code: int) -> str | None:
+        letter = chr(code)
+        kind = unicodedata.category(letter)
+        if kind == "Cf":  # soft hyphens, joiners
+            found = None
+        elif kind[0] in "LMN" or letter == "_":
+            # a mark stays with its letter, be it of a script without spaces
+            found = f" {letter}" if kind[0] == "L" and _SPACELESS.match(letter) else letter
+        else:
+            found = " " if kind[0] in "ZC" else self.sign.format(letter)
+        self[code] = found
+        return found
 
 
-@cache
-def _special_letter() -> re.Pattern[str]:
-    return re.compile(f"[{SPACELESS}{_marks()}]")
-
-
-@cache
-def _wide_word() -> re.Pattern[str]:
-    """Words of any script: a mark (a vowel sign) belongs to its letter; letters of spaceless scripts stand alone."""
-    letters = rf"(?:(?![{SPACELESS}])[\w{_marks()}])+"
-    return re.compile(rf"[{SPACELESS}][{_marks()}]*|{letters}(?:['’]{letters})?")
-
-
-@cache
-def _marks() -> str:
-    """All marks, to stand in the brackets of a regular expression."""
-    return "".join(chr(code) for code in range(0x300, 0x1FFFF) if unicodedata.category(chr(code))[0] == "M")
+_WORDS, _TOKENS = _Signs(""), _Signs(" {} ")

@@ -10,7 +10,7 @@ import numpy as np
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics.classical import mcnemar
-from gatewise.statistics.clusters import clustered
+from gatewise.statistics.clusters import clustered, over_clusters
 from gatewise.statistics.components import Components, t_quantile, variance_components
 from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
@@ -196,7 +196,8 @@ def paired_difference(
     or from all models of the comparison (`seed_spread`), whichever is larger (`seed_part`). Figures that are no plain
     mean are linearised about their means (delta method). Interval as in `estimate_figure`. The p value is the level at
     which that interval would end at zero; for right and wrong with one seed it is McNemar's. For a series with one seed
-    it is Diebold and Mariano's test, with the long-run variance of slow cosines and Student's t (Coroneo & Iacone 2020).
+    it is Diebold and Mariano's test, with the long-run variance of slow cosines and Student's t (Coroneo and Iacone
+    2020).
 
     Args:
         first: (S, N) contributions, or (N,); where K > 1 (S, N, K) or (N, K).
@@ -233,7 +234,7 @@ def paired_difference(
     slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
     seedless = (len(one) == 1, len(two) == 1) if seedless is None else seedless
     seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, seedless, strict=True) if not without]
-    parts = _components(*scaled, seed_part(seeded, spread), measure)
+    parts = over_clusters(_components(*scaled, seed_part(seeded, spread), measure), measure.groups)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)

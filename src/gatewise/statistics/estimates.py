@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gatewise.statistics.clusters import clustered
+from gatewise.statistics.clusters import clustered, over_clusters
 from gatewise.statistics.components import Components, t_quantile, variance_components
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level, wilson_interval
 from gatewise.statistics.measure import Mean, Measure, linearised
@@ -201,8 +201,7 @@ def _of_mean(
     """K = 1: the interval of the mean contribution, its ends turned into figures."""
     serial = measure.dependence == "serial"
     by_group = clustered(table, measure.groups)
-    parts = variance_components(by_group, serial=serial, overlap=measure.overlap, borders=measure.borders)
-    parts = _with_spread(parts, table, spread)
+    parts = _with_spread(_parts(by_group, measure), table, spread)
     mean = float(table.mean())
     if measure.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
@@ -230,8 +229,7 @@ def _of_linearised(
     serial = measure.dependence == "serial"
     means: Array = table.mean(axis=(0, 1))
     lines = clustered(linearised(table, means, measure), measure.groups)
-    parts = variance_components(lines, serial=serial, overlap=measure.overlap, borders=measure.borders)
-    parts = _with_spread(parts, lines, spread)
+    parts = _with_spread(_parts(lines, measure), lines, spread)
     count = parts.example_degrees + 1
     parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)
     figure = float(measure.figure(means))
@@ -242,6 +240,12 @@ def _of_linearised(
     lowest, highest = measure.bounds
     low, high = max(lowest, min(found.low, *ends)), min(highest, max(found.high, *ends))
     return Interval(figure, low, high, level), _shape(serial), parts.blocks
+
+
+def _parts(table: Array, measure: Measure) -> Components:
+    serial = measure.dependence == "serial"
+    parts = variance_components(table, serial=serial, overlap=measure.overlap, borders=measure.borders)
+    return over_clusters(parts, measure.groups)
 
 
 def _with_spread(parts: Components, table: Array, spread: SeedSpread | None) -> Components:
