@@ -145,7 +145,7 @@ def made_up_record(
             _learning(entry, "accuracy", wanted, wanted - (0.3 if up else 0.07), generator, rising=up)
             contributions[entry["name"]] = (probabilities.argmax(axis=1) == labels).astype(np.float64)
             entries.append(entry)
-    entries += [_failure(name) for name in failed]
+    entries = [entry for entry in entries if entry["name"] not in failed] + [_failure(name) for name in failed]
     cells = [cell for cell in accuracies if cell != "baseline"]
     command = "gatewise compare reviews.csv --text review --label sentiment --out runs/reviews"
     return _record(kind, dataset, cells, seeds, entries, contributions, command, **further)

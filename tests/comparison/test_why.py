@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -15,13 +16,25 @@ from gatewise.cli import main
 from gatewise.comparison.verdict.rules import apply_again
 from gatewise.record import RULES, Answer, Comparison, compact_json, comparison_from
 from gatewise.reports.why import reasons
-from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_comparison import (
+    made_up_forecast,
+    made_up_language,
+    made_up_probe,
+    made_up_record,
+    made_up_trials,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "verdict.md"
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
 MANY = ("rnn", "lstm", "gru", "bilstm", "bigru", "mingru", "gru*2")
 WORLDS: dict[str, Callable[[], Comparison]] = {
-    "baseline leads, one seed": lambda: made_up_record(CELLS),
+    "baseline leads": lambda: made_up_record(CELLS, seeds=3),
+    "one seed": lambda: made_up_record(CELLS),
+    "a second look": lambda: made_up_record(CELLS, seeds=5, looks=(3,)),
+    "a cell lost a seed": lambda: made_up_record(CELLS, seeds=3, failed=["gru-seed1"]),
+    "every cell lost a seed": lambda: made_up_record(
+        {"rnn": 0.9, "gru": 0.8}, seeds=3, failed=["gru-seed1", "rnn-seed0"]
+    ),
     "two seeds": lambda: made_up_record(CELLS, seeds=2),
     "different kernels": lambda: made_up_record(
         {"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3, kernels={"gru": "reference"}
@@ -30,9 +43,9 @@ WORLDS: dict[str, Callable[[], Comparison]] = {
     "the same": lambda: made_up_record({"lstm": 0.88, "gru": 0.88}, seeds=3, margin=0.2),
     "the baseline is better": lambda: made_up_record({"baseline": 0.95, "lstm": 0.7, "gru": 0.6}, seeds=3),
     "many cells": lambda: made_up_record(
-        {"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(MANY)}}
+        {"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(MANY)}}, seeds=3
     ),
-    "one cell": lambda: made_up_record({"gru": 0.8}),
+    "one cell": lambda: made_up_record({"gru": 0.8}, seeds=3),
     "a baseline alone": lambda: made_up_record({"baseline": 0.8}),
     "all failed": lambda: made_up_record({}, failed=["gru-seed0"]),
     "nothing learned": lambda: made_up_record({"baseline": 0.503, "gru": 0.501}, seeds=2),
@@ -143,12 +156,37 @@ def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "docs/verdict.md#reach" in out and "corrected p < 0.001" in out and "not shown to be different" in out
 
 
+def test_the_command_says_how_settings_were_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, *_ = made_up_trials(["gru"], "accuracy", [0.86, 0.88])
+    bare = made_up_record(CELLS)
+    baseline = next(model for model in bare.models if model.is_baseline)
+    of_baseline = [
+        dataclasses.replace(trial, cell=baseline.name, seed=None, settings={"penalty": 1.0})
+        for trial in (first, second)
+    ]
+    said = {}
+    for name, trials in {"none": [], "both": [*of_baseline, first, second]}.items():
+        made = made_up_record(CELLS, tuning=trials)
+        (tmp_path / "comparison.json").write_text(compact_json(made), encoding="utf-8")
+        with pytest.raises(SystemExit):
+            main(["report", str(tmp_path), "--format", "markdown", "--why"])
+        said[name] = " ".join(capsys.readouterr().out.split())
+    assert "How the settings were chosen No settings were searched" in said["none"]
+    assert f"{baseline.title}: penalty 1 chosen among 2 trials, 88.0 % on the validation part" in said["both"]
+    assert "(its defaults: 86.0 %)" in said["both"] and "(all trials: 86.0 % to 88.0 %)" in said["both"]
+
+
 def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     question = rule.split("-")[0]
-    if rule in ("one-seed", "two-seeds"):
-        return {1: "one-seed", 2: "two-seeds"}.get(inputs["seeds"])
+    if rule == "two-seeds":
+        return rule if inputs["seeds"] == 2 else None
     if rule == "few-blocks":
         return rule if all(pair["blocks"] < 8 for pair in inputs["pairs"]) and inputs["pairs"] else None
+    if rule == "earlier-looks":
+        return rule if inputs["looks"] else None
+    if rule == "lost-seeds":
+        lost = [each for each, _ in inputs["lost_and_finished"].values()]
+        return rule if any(lost) and not all(lost) else None
     if rule == "different-kernels":
         return rule if len({kernel for used in inputs["kernels"].values() for kernel in used}) > 1 else None
     if rule == "reach":
@@ -176,8 +214,13 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         cell for cell in cells if trivial is not None and (cell["low"] if sign > 0 else -cell["high"]) <= sign * trivial
     ]
     stopped = any(_stopped_early(runs, inputs) for runs in inputs.get("learning", {}).values())
+    lost, once = (inputs.get(name, {}).values() for name in ("lost", "seeds"))
+    gone, single = bool(lost) and all(lost), bool(once) and all(seeds == 1 for seeds in once)
     if question == "training":
-        return "training-unfinished" if stopped else "training-unlearned" if low == cells else None
+        found = "incomplete" if gone else "unfinished" if stopped else "unlearned" if low == cells else None
+        return f"training-{found or 'single'}" if found or single else None
+    if question == "outcome" and gone:
+        return "outcome-incomplete"
     if question == "cell":
         return rule if 0 < len(low) < len(cells) else None
     if question == "outcome" and stopped:
@@ -203,6 +246,8 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         return "outcome-nothing"
     if low == cells:
         return "outcome-unlearned"
+    if single:
+        return "outcome-single"
     if baselines and not decided:
         return "outcome-undecided"
     if baselines and not ahead:

@@ -13,6 +13,7 @@ from gatewise.comparison.verdict.figures import difference_entries
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics import (
     MEAN,
+    Blocks,
     Difference,
     Interval,
     bca_reach,
@@ -162,7 +163,7 @@ def test_interval_and_p_value_agree() -> None:
     outside = []
     for _ in range(60):
         one, two = draws.normal(0.05, 1.0, size=(2, 3, 300))
-        found = paired_difference(one + draws.normal(0, 0.05, (3, 1)) + 0.06, two, draws, resamples=499)
+        found = paired_difference(one + draws.normal(0, 0.05, (3, 1)) + 0.12, two, draws, resamples=499)
         outside.append(not found.interval.holds(0.0))
         assert outside[-1] == (found.p_value < 0.05)
     assert 5 < sum(outside) < 55
@@ -229,7 +230,7 @@ def test_one_seed_of_a_series_is_diebold_and_mariano() -> None:
 def test_a_series_with_all_cosines_gives_the_paired_t_test() -> None:
     one, two = _draws(25).exponential(size=(2, 150))
     plain = stats.ttest_rel(one, two)
-    parts = variance_components((one - two)[None], serial=True, terms=149)
+    parts = variance_components((one - two)[None], serial=True, blocks=Blocks(149, 149.0, 150.0))
     assert (one - two).mean() / parts.error == pytest.approx(plain.statistic) and parts.degrees == plain.df
     assert paired_difference(one, one, _draws(), measure=ERROR).p_value == 1.0
 
@@ -238,8 +239,12 @@ def test_a_model_without_seeds_is_set_against_each_seed() -> None:
     draws = _draws(26)
     first, baseline = draws.random((3, 200)) < 0.9, draws.random((1, 200)) < 0.8
     ours = paired_difference(first, baseline, _draws(), measure=ACCURACY)
-    assert ours == paired_difference(first, np.repeat(baseline, 3, axis=0), _draws(), measure=ACCURACY)
-    assert ours.over == "seeds and examples"
+    assert ours.over == "seeds and examples" and ours.components is not None
+    assert ours.components.seed == pytest.approx(first.mean(axis=1).var(ddof=1) / 3)
+    one_of_many = paired_difference(first, baseline, _draws(), measure=ACCURACY, seedless=(False, False))
+    assert one_of_many.components is not None
+    assert one_of_many.components.seed == pytest.approx(first.mean(axis=1).var(ddof=1) * (1 / 3 + 1))
+    assert one_of_many.p_value > ours.p_value
 
 
 def test_other_numbers_of_seeds_are_not_paired() -> None:

@@ -50,6 +50,17 @@ def test_claims_are_judged_by_the_paired_differences(suite):
     assert findings(suite, "quality", "ptb")[("gru", "rnn")] == "holds"
 
 
+def test_one_seed_and_lost_seeds_judge_no_claim_on_quality():
+    claim = next(claim for claim in articles_claims() if (claim.part, claim.about) == ("imdb", "quality"))
+    assert (claim.better, claim.worse) == ("lstm", "rnn")
+    accuracies = {"baseline": 0.9, "rnn": 0.7, "lstm": 0.88, "gru": 0.88}
+    one = judge(claim, made_up_record(accuracies, seeds=1))
+    assert (one.finding, one.evidence) == ("untested", "not judged: one seed says nothing of a cell")
+    lost = judge(claim, made_up_record(accuracies, seeds=3, failed=["rnn-seed2"]))
+    assert (lost.finding, lost.evidence) == ("untested", "not judged: RNN lost seeds")
+    assert judge(claim, made_up_record(accuracies, seeds=3)).finding == "holds"
+
+
 def test_direction_follows_the_metric(suite):
     """On perplexity lower is better: the gain of LSTM over RNN is positive although its figure is smaller."""
     claim = next(c for c in suite.claims if (c.part, c.better, c.worse) == ("ptb", "lstm", "rnn"))
@@ -168,4 +179,4 @@ def test_unknown_part():
 
 def test_command_repeats_the_suite(tmp_path):
     command = suite_command("articles", tmp_path, parts=["imdb"], quick=False, seeds=3, threads=None)
-    assert command == f"gatewise suite articles --parts imdb --seeds 3 --out {tmp_path}"
+    assert command == f"gatewise suite articles --parts imdb --out {tmp_path}"

@@ -74,7 +74,7 @@ class ModelEntry:
         reason: what a baseline does.
         figures: further figures of the test part, means over runs.
         validation: figures of the validation part at the epoch that was kept, means over runs.
-        settings: values that were tuned.
+        settings: values that were tuned, where all runs have the same.
         skill: the fraction of a baseline's error that it saves, where the kind of problem asks for skill.
         memory: how far back the gradient reaches, of the first run that measured it.
         median_lag: of all runs that measured it; None: none did, or an older record.
@@ -112,8 +112,8 @@ class Tuning:
 
     Attributes:
         name: of the trial.
-        cell: for which cell.
-        seed: of its training.
+        cell: for which cell or baseline.
+        seed: of its training; None for a baseline.
         settings: that were tried.
         state: ``finished`` or ``failed``.
         validation: figures on the validation part; None where it failed.
@@ -121,6 +121,7 @@ class Tuning:
         chosen: whether its settings were taken.
         error: why it failed.
         point: value of the axis; None where there is none.
+        for_seed: the seed of the final run that it is for, where each has a search of its own; None: all of them.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Tuning:
     training_seconds: float | None = None
     error: str | None = None
     point: Any = None
+    for_seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +221,7 @@ class Comparison:
         tuning: trials from which the settings were chosen.
         axis: what varies beside cell and seed; None: nothing.
         details: what the kind of problem adds for its part of the report.
+        looks: how many seeds each cell had when this comparison was judged before, for each time.
     """
 
     created: str
@@ -237,6 +240,7 @@ class Comparison:
     tuning: tuple[Tuning, ...] = ()
     axis: Axis | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    looks: tuple[int, ...] = ()
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
 

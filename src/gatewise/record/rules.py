@@ -19,6 +19,8 @@ RULES = {
         "No cell's interval lies wholly on the better side of knowing nothing, though the best baseline's does: no "
         "cell is judged, and none is recommended."
     ),
+    "outcome-incomplete": "Every cell lost seeds: no cell is judged, and none is recommended.",
+    "outcome-single": "Every cell was trained with one seed: no cell is judged, and none is recommended.",
     "outcome-baseline": (
         "The best baseline differs from the best cell and is better: the baseline is the model to take."
     ),
@@ -40,6 +42,11 @@ RULES = {
     ),
     "training-unlearned": (
         "No cell is still improving, and none has an interval that lies wholly on the better side of knowing nothing."
+    ),
+    "training-incomplete": "Some runs of every cell did not finish, and those that did are no fair sample.",
+    "training-single": (
+        "Every cell was trained once. The sentence is about these networks: their figures, and intervals over test "
+        "examples alone."
     ),
     "reach": (
         "A cell reaches a point of the axis if there, and at every smaller one, it differs from the best baseline and "
@@ -77,11 +84,14 @@ RULES = {
         "Pairs of cells, and the best cell with the best baseline, that neither differ nor are shown to be the same "
         "within the margin."
     ),
-    "one-seed": "Each cell was trained with one seed: intervals are over test examples only.",
     "two-seeds": "Each cell was trained with two seeds, which say little about the spread between seeds.",
     "few-blocks": (
         "Of at least one pair the test examples count as fewer than 8 independent blocks: the pair neither differs nor "
         "is shown to be the same, whatever its p value."
+    ),
+    "lost-seeds": "Some runs of these cells did not finish; the cells are not judged, the others are.",
+    "earlier-looks": (
+        "The same comparison was judged before with fewer seeds: at the k-th look p values are multiplied by k (k + 1)."
     ),
     "cell-unlearned": (
         "Some cells, but not all, have an interval that does not lie wholly on the better side of knowing nothing."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gatewise import words
 from gatewise.record import RULES, RULES_PAGE, Comparison
 from gatewise.reports.columns import scale_of
+from gatewise.reports.sections import choices
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,6 +59,10 @@ def print_reasons(record: Comparison, console: Console) -> None:
         for line in numbers:
             console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
         console.print()
+    console.print(Text("How the settings were chosen", style="bold"))
+    for line in choices(record, scale_of(record)):
+        console.print(Text(line))
+    console.print()
 
 
 def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str]) -> Iterator[str]:

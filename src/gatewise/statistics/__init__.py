@@ -23,6 +23,7 @@ from gatewise.statistics.progress import Progress, late_progress, paired_error
 from gatewise.statistics.ratios import Ratio, SpanF1
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
 from gatewise.statistics.serial import LEAST_BLOCKS, Blocks, find_blocks, long_run_variance
+from gatewise.statistics.spread import SeedSpread, seed_spread
 
 __all__ = [
     "LEAST_BLOCKS",
@@ -43,6 +44,7 @@ __all__ = [
     "MicroF1",
     "Progress",
     "Ratio",
+    "SeedSpread",
     "SpanF1",
     "auroc_contributions",
     "bca_reach",
@@ -58,6 +60,7 @@ __all__ = [
     "median_lag_over",
     "paired_difference",
     "paired_error",
+    "seed_spread",
     "settled",
     "variance_components",
     "wilson_interval",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics.classical import mcnemar
-from gatewise.statistics.components import Components, variance_components
-from gatewise.statistics.estimates import MEAN, Over, is_binary, linearised, mean_interval, t_quantile, unit_error
+from gatewise.statistics.components import Components, t_quantile, variance_components
+from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
-from gatewise.statistics.measure import Mean, Measure
+from gatewise.statistics.measure import Mean, Measure, linearised
 from gatewise.statistics.resampling import RESAMPLES
 from gatewise.statistics.serial import enough_blocks
+from gatewise.statistics.spread import SeedSpread, seed_part, seed_spread
 
 __all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
 
@@ -103,13 +104,11 @@ class Difference:
             )
         estimate = self.interval.estimate
         p_value = max(
-            self._tail(estimate + margin, self._error("low")), self._tail(margin - estimate, self._error("high"))
+            self._parts.tail((estimate + margin) / self._side("low")),
+            self._parts.tail((margin - estimate) / self._side("high")),
         )
-        quantile = t_quantile(level, self.degrees)
-        smallest = max(
-            quantile * self._error("low") - estimate,
-            quantile * self._error("high") + estimate,
-        )
+        reach = self._parts.reach(level)
+        smallest = max(reach * self._side("low") - estimate, reach * self._side("high") + estimate)
         return Equivalence(margin, p_value, p_value < 1 - level, level, max(smallest, 0.0))
 
     def seeds_needed(self, *, power: float = 0.8, significance: float = 0.05) -> int | None:
@@ -137,8 +136,7 @@ class Difference:
 
         def found(seeds: int) -> bool:
             new = parts.with_seeds(seeds)
-            wanted = t_quantile(1 - significance / 2, new.degrees) + t_quantile(power, new.degrees)
-            return gap >= wanted * new.error
+            return gap >= new.reach(1 - significance / 2) + new.reach(power)
 
         if not found(_MOST_SEEDS):
             return None
@@ -163,21 +161,20 @@ class Difference:
             "seeds_needed": self.seeds_needed(significance=significance),
         }
 
-    def _error(self, side: str) -> float:
-        """Standard error towards one side, from the interval's reach there."""
-        reach = (
-            self.interval.estimate - self.interval.low if side == "low" else self.interval.high - self.interval.estimate
-        )
-        return reach / t_quantile(0.5 + self.interval.level / 2, self.degrees)
+    @property
+    def _parts(self) -> Components:
+        """The variance; that of the interval where the difference was not computed from contributions."""
+        if self.components is not None:
+            return self.components
+        error = self.interval.half_width / t_quantile(0.5 + self.interval.level / 2, self.degrees)
+        return Components(seed=0.0, example=error**2, rest=0.0, seeds=1, example_degrees=self.degrees)
 
-    def _tail(self, distance: float, error: float) -> float:
-        """Probability of being further than a distance by chance."""
-        from scipy.stats import norm, t
-
-        if error <= 0.0:
-            return 0.0 if distance > 0 else 1.0 if distance < 0 else 0.5
-        ratio = distance / error
-        return float(norm.sf(ratio) if math.isinf(self.degrees) else t.sf(ratio, self.degrees))
+    def _side(self, side: str) -> float:
+        """How much farther the interval reaches to one side than the variance alone would have it."""
+        plain = self._parts.reach(0.5 + self.interval.level / 2)
+        estimate = self.interval.estimate
+        reach = estimate - self.interval.low if side == "low" else self.interval.high - estimate
+        return reach / plain if plain > 0 and reach > 0 else 1.0
 
 
 def paired_difference(
@@ -186,23 +183,28 @@ def paired_difference(
     generator: np.random.Generator,
     *,
     measure: Measure = MEAN,
+    spread: SeedSpread | None = None,
+    seedless: tuple[bool, bool] | None = None,
     level: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> Difference:
     """Compare two models on the same examples, with as many seeds as there are.
 
-    The difference is computed example by example, and seed by seed where both have as many: what makes an example hard
-    for both cancels. Figures that are no plain mean are linearised about their means (delta method). Interval as in
+    The difference is computed example by example: what makes an example hard for both cancels. Seeds are not paired:
+    runs of two cells with the same seed have nothing in common. How far seeds lie apart is taken from these two models,
+    or from all models of the comparison (`seed_spread`), whichever is larger (`seed_part`). Figures that are no plain
+    mean are linearised about their means (delta method). Interval as in
     `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
     wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the long-run
     variance of slow cosines and Student's t (Coroneo & Iacone 2020).
 
     Args:
         first: (S, N) contributions, or (N,); where K > 1 (S, N, K) or (N, K).
-        second: (S, N), or (1, N) for a model without seeds, which is set against each seed of the other; with another
-            number of seeds the seeds are not paired (Welch).
+        second: (S, N); the two may have other numbers of seeds.
         generator: source of the bootstrap's draws.
         measure: what they contribute to.
+        spread: between the seeds of all models of the comparison; None: of these two.
+        seedless: which of the two is a model without seeds, as a baseline is; None: each with a single row.
         level: of the interval.
         resamples: of the bootstrap.
 
@@ -227,7 +229,11 @@ def paired_difference(
     scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
     serial = measure.dependence == "serial"
-    parts = _components(*scaled, measure)
+    chance = tuple(len(each) == 1 for each in (one, two)) if seedless is None else seedless
+    spread = seed_spread((one, two), measure) if spread is None else spread
+    slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
+    seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, chance, strict=True) if not without]
+    parts = _components(*scaled, seed_part(seeded, spread), measure)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
@@ -245,10 +251,9 @@ def paired_difference(
         borders=measure.borders,
         least=0.0 if measure.numbers == 1 else 1.0,
     )
-    single = max(len(one), len(two)) == 1
-    bare = Difference(interval, 1.0, "", degrees=parts.degrees)
-    side = bare._error("low" if estimate > 0 else "high")
-    tail = bare._tail(abs(estimate), side)
+    single = parts.seed_degrees is None
+    bare = Difference(interval, 1.0, "", degrees=parts.degrees, components=parts)
+    tail = parts.tail(abs(estimate) / bare._side("low" if estimate > 0 else "high"))
     p_value = mcnemar(one[0], two[0]) if single and binary else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
     ahead = (estimate > 0) == measure.higher_is_better
     return Difference(
@@ -259,9 +264,9 @@ def paired_difference(
         degrees=parts.degrees,
         ratio=_ratio(interval, float(means[0]), float(means[1])) if transform == "exp" else None,
         superiority=0.5 if estimate == 0.0 else 1 - tail if ahead else tail,
-        run_superiority=None if single else _run_superiority(one, two, measure),
+        run_superiority=None if max(len(one), len(two)) == 1 else _run_superiority(one, two, measure),
         components=parts,
-        blocks=parts.blocks,
+        blocks=None if parts.blocks is None else parts.blocks.count,
     )
 
 
@@ -275,21 +280,22 @@ def default_margin(measure: Measure, best: float) -> float:
     return 0.005 if measure.percent or measure.bounds == (0.0, 1.0) else max(abs(best) / 100, math.ulp(1.0))
 
 
-def _components(one: Array, two: Array, measure: Measure) -> Components:
-    """Of the differences seed by seed where the seeds pair, else of two samples of seeds on the same examples."""
-    serial, overlap, borders = measure.dependence == "serial", measure.overlap, measure.borders
-    if len(one) == len(two) or 1 in (len(one), len(two)):
-        return variance_components(one - two, serial=serial, overlap=overlap, borders=borders)
-    of_one, of_two, shared = (
-        variance_components(table, serial=serial, overlap=overlap, borders=borders)
-        for table in (one, two, (one.mean(axis=0) - two.mean(axis=0))[None])
+def _components(one: Array, two: Array, seeds: tuple[float, float | None], measure: Measure) -> Components:
+    """The parts of a difference: the seeds' as given, the examples' from the means over seeds, the rest of both."""
+    serial, borders = measure.dependence == "serial", measure.borders
+    gaps = (one.mean(axis=0) - two.mean(axis=0))[None]
+    shared = variance_components(gaps, serial=serial, overlap=measure.overlap, borders=borders)
+    part, degrees = seeds
+    if degrees is None:
+        return shared
+    rest = sum(
+        variance_components(each, serial=serial, blocks=shared.blocks, borders=borders).rest for each in (one, two)
     )
-    seed = of_one.seed + of_two.seed
-    spread = of_one.seed**2 / (of_one.seeds - 1) + of_two.seed**2 / (of_two.seeds - 1)
-    seeds = 1 + (seed**2 / spread if spread > 0 else min(of_one.seeds, of_two.seeds) - 1)
-    return Components(
-        seed, shared.example, of_one.rest + of_two.rest, seeds, shared.example_degrees, blocks=shared.blocks
-    )
+    # as many seeds as would give both means this weight
+    if np.array_equal(one, two):  # the very same runs
+        part, rest = 0.0, 0.0
+    count = 2 / (1 / len(one) + 1 / len(two)) if min(len(one), len(two)) > 1 else max(len(one), len(two))
+    return replace(shared, seed=part, rest=rest, seeds=count, seed_degrees=degrees)
 
 
 def _ratio(interval: Interval, first: float, second: float) -> Interval:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gatewise.statistics.intervals import Array
 
-__all__ = ["Mean", "Measure"]
+__all__ = ["Mean", "Measure", "linearised"]
 
 
 @dataclass(frozen=True)
@@ -171,3 +171,24 @@ class Mean(Measure):
             slope: Array = 0.5 / np.maximum(self.figure(means), 1e-150)
             return slope
         return np.ones_like(np.asarray(means, dtype=np.float64))[()]
+
+
+def linearised(table: Array, means: Array, measure: Measure) -> Array:
+    """The part of every contribution that moves the figure: gradient · x, the table's own but for a constant.
+
+    Args:
+        table: (S, N), or (S, N, K) where K > 1.
+        means: (K,), or () where K = 1: where the gradient is taken.
+        measure: what they contribute to.
+
+    Returns:
+        (S, N); the variance of its mean is that of the figure, to first order (delta method).
+
+    Example:
+        >>> from gatewise.statistics import Ratio
+        >>> table = np.array([[[1.0, 4.0], [0.0, 6.0]]])
+        >>> linearised(table, table.mean(axis=(0, 1)), Ratio("error", "error", higher_is_better=False))
+        array([[ 0.12, -0.12]])
+    """
+    gradient = measure.gradient(means)
+    return gradient * table if measure.numbers == 1 else table @ gradient

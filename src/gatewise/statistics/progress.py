@@ -10,9 +10,8 @@ import numpy as np
 
 from gatewise.errors import ShapeError
 from gatewise.statistics.components import variance_components
-from gatewise.statistics.estimates import linearised
 from gatewise.statistics.intervals import Scores, as_table
-from gatewise.statistics.measure import Measure
+from gatewise.statistics.measure import Measure, linearised
 
 __all__ = ["LAST_PART", "Progress", "late_progress", "learning_time", "paired_error"]
 

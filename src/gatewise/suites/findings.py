@@ -99,7 +99,7 @@ def judge(claim: Claim, record: Comparison) -> Finding:
     if claim.about != "size" and record.verdict.outcome in _NOT_JUDGED:
         return Finding(**entry, finding="untested", evidence=_NOT_JUDGED[record.verdict.outcome])
     if claim.about == "quality":
-        return Finding(**entry, **_quality(claim, record))
+        return Finding(**entry, **_quality(claim, record, models))
     name = "seconds_per_epoch" if claim.about == "time" else "parameters"
     first, second = (getattr(models[cell].cost, name) for cell in (claim.better, claim.worse))
     ratio = first / second
@@ -111,7 +111,13 @@ def judge(claim: Claim, record: Comparison) -> Finding:
     return Finding(**entry, finding=finding, evidence=f"{ratio:.2f} times {unit}", ratio=ratio)
 
 
-def _quality(claim: Claim, record: Comparison) -> dict[str, Any]:
+def _quality(claim: Claim, record: Comparison, models: Mapping[str, ModelEntry]) -> dict[str, Any]:
+    seeds = len(record.plan["seeds"])
+    if seeds == 1:
+        return {"finding": "untested", "evidence": "not judged: one seed says nothing of a cell"}
+    for cell in (claim.better, claim.worse):
+        if len(models[cell].runs) < seeds:
+            return {"finding": "untested", "evidence": f"not judged: {models[cell].title} lost seeds"}
     for pair in record.differences:
         if {pair.first, pair.second} == {claim.better, claim.worse}:
             break

@@ -6,12 +6,14 @@ in it specs, data, network, problem, trained runs, baselines, report and command
 
 from __future__ import annotations
 
+import copy
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.training.amount import Amount
@@ -176,15 +178,48 @@ class Baseline(ABC):
         name: as in files: ``tfidf-logistic-regression``.
         title: as a reader knows it.
         reason: what it is, in a few words.
+        settings: those that differ from the defaults, see `configured`.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     reason: ClassVar[str]
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+    def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
+        """The values among which each setting is chosen where the cells' settings are searched, its default first.
+
+        Empty: there is nothing to choose. Values are numbers, words, booleans or None.
+        """
+        return {}
+
+    def configured(self, settings: Mapping[str, Any]) -> Self:
+        """A copy with these settings, not fitted; settings that are not named have their defaults."""
+        found = copy.copy(self)
+        found.settings = MappingProxyType(dict(settings))
+        return found
+
+    def setting_values(self, dataset: Any) -> dict[str, Any]:
+        """The value of every setting of the search space, as `fit` uses it.
+
+        Raises:
+            OptionError: a setting that the space lacks.
+        """
+        space = self.search_space(dataset)
+        if unknown := set(self.settings) - set(space):
+            raise OptionError(
+                f"{self.name} has no setting {', '.join(sorted(unknown))}", expected=", ".join(space) or "no setting"
+            )
+        return {name: self.settings.get(name, values[0]) for name, values in space.items()}
+
+    @property
+    def full_title(self) -> str:
+        """The title of the fitted baseline, where a setting belongs in it."""
+        return self.title
 
     @abstractmethod
     def fit(self, dataset: Any) -> None:
-        """Fit on the training part."""
+        """Fit on the training part, with the values of `setting_values`."""
 
     @property
     @abstractmethod

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +132,7 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
 
     trial = task.trial
     kind = kind_of(trial.spec.task)
-    if trial.phase == "baseline":
+    if trial.seed is None:
         return _baseline(task, kind, dataset)
     result = _trained(task, dataset, kind.measure(dataset).name, report)
     best = result.best
@@ -170,38 +170,43 @@ def _run(entry: dict[str, Any]) -> Run:
 
 def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Run, Any]:
     trial = task.trial
-    model = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
+    unfitted = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
+    model = unfitted.configured(trial.settings)
+    entry = {**_named(trial), "baseline": True, "reason": model.reason}
     with limited_threads(task.threads):
         start = time.perf_counter()
         model.fit(dataset)
-        seconds = time.perf_counter() - start
+        entry |= {
+            "training_seconds": time.perf_counter() - start,
+            "title": model.full_title,
+            "parameters": model.parameters,
+            "kernel": Kernel(implementation="none", reason=model.reason),
+        }
+        if trial.phase == "tuning":
+            shown = model.test(dataset, "validation")
+            _finite(shown.contributions, "validation")
+            return _run(entry | {"validation": _figures(shown.metrics)}), None
         shown = model.test(dataset)
         from gatewise.comparison.cost.latency import measure_latency
 
         latency = measure_latency(model.predictor(dataset), dataset.sizes["test"], most_seconds=1.0)
-    entry = {
-        **_named(trial),
-        "baseline": True,
-        "title": model.title,
-        "reason": model.reason,
-        "parameters": model.parameters,
-        "kernel": Kernel(implementation="none", reason=model.reason),
-        "training_seconds": seconds,
-        "test": shown.metrics,
-        "predictions": shown.predictions,
-        "cost": latency,
-    }
+    entry |= {"test": shown.metrics, "predictions": shown.predictions, "cost": latency}
     return _run(entry), _finite(shown.contributions)
 
 
-def _finite(contributions: Any) -> Any:
-    """The contributions of the test examples; a model with any that is not finite has failed."""
+def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The figures among what an evaluation gave: no counts and no tables."""
+    return {name: value for name, value in metrics.items() if isinstance(value, float)}
+
+
+def _finite(contributions: Any, part: str = "test") -> Any:
+    """The contributions of a part's examples; a model with any that is not finite has failed."""
     import numpy as np
 
     finite = np.isfinite(contributions)
     if not finite.all():
         raise TrainingError(
-            "the predictions for the test examples are NaN or infinite",
+            f"the predictions for the {part} examples are NaN or infinite",
             expected="finite numbers",
             got=f"{np.size(finite) - np.count_nonzero(finite):,} of {np.size(finite):,} are not",
             fix="a smaller learning rate or norm of the gradient; values of moderate size",

@@ -10,7 +10,7 @@ from gatewise.record import Learning
 from gatewise.statistics.serial import LEAST_BLOCKS, enough_blocks
 from gatewise.words import Scale
 
-__all__ = ["LEAST_BLOCKS", "SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range"]
+__all__ = ["LEAST_BLOCKS", "SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range", "looks_factor"]
 
 SIGNIFICANCE = 0.05
 SAME_COST = 0.05
@@ -53,6 +53,8 @@ class ModelFigures:
         baseline: it is no recurrent network.
         streams: whether it can run step by step; a network that reads from both ends cannot.
         learning: how the training of each run ended.
+        seeds: how many of its runs finished; None of a baseline.
+        lost: how many did not.
     """
 
     name: str
@@ -67,6 +69,8 @@ class ModelFigures:
     baseline: bool = False
     streams: bool = True
     learning: tuple[Learning, ...] = ()
+    seeds: int | None = None
+    lost: int = 0
 
     @property
     def time(self) -> float:
@@ -131,7 +135,9 @@ class Facts:
     """Models in order of quality, and every pair in either order.
 
     Attributes:
-        cells: the recurrent models, the best first.
+        cells: the recurrent models, the best first; of those that lost seeds, only where every cell did.
+        incomplete: the cells that lost seeds, the best first. What is left of their seeds is no fair sample: those that
+            fail may be the bad ones.
         baseline: the best baseline.
         table: pairs by the two names.
         scale: the metric's direction and how it is written.
@@ -139,6 +145,7 @@ class Facts:
     """
 
     cells: tuple[ModelFigures, ...]
+    incomplete: tuple[ModelFigures, ...]
     baseline: ModelFigures | None
     table: Mapping[tuple[str, str], Pair]
     scale: Scale
@@ -153,7 +160,9 @@ class Facts:
             table[pair.first, pair.second] = pair
             table[pair.second, pair.first] = pair.turned
         baseline = next((model for model in order if model.baseline), None)
-        return cls(tuple(model for model in order if not model.baseline), baseline, table, scale, margin)
+        cells = tuple(model for model in order if not model.baseline)
+        whole = tuple(cell for cell in cells if not cell.lost)
+        return cls(whole or cells, tuple(cell for cell in cells if cell.lost), baseline, table, scale, margin)
 
     def between(self, first: ModelFigures, second: ModelFigures) -> Pair:
         """The pair in this order."""
@@ -167,6 +176,11 @@ class Facts:
         """By how much the first is better, with its interval: positive means better, whatever the metric."""
         difference = self.between(first, second).difference
         return difference if self.scale.higher_is_better else difference.turned
+
+    @property
+    def single(self) -> bool:
+        """Whether no cell was trained more than once, so that only its one network can be spoken of."""
+        return bool(self.cells) and all(cell.seeds == 1 for cell in self.cells)
 
     @property
     def unfinished(self) -> tuple[ModelFigures, ...]:
@@ -245,3 +259,13 @@ class Facts:
     def title(self, name: str) -> str:
         """A model's title inside a sentence, by its name."""
         return next((model.inside for model in self.everyone if model.name == name), name)
+
+
+def looks_factor(look: int) -> int:
+    """What p values are multiplied by at the k-th look.
+
+    Example:
+        >>> [looks_factor(look) for look in (1, 2, 3)]
+        [1, 6, 12]
+    """
+    return 1 if look == 1 else look * (look + 1)

@@ -10,7 +10,7 @@ from gatewise.comparison.verdict.training import LEAST_NOISE, LEAST_SHARE
 from gatewise.record import Learning, part_from, plain
 from gatewise.words import Scale
 
-__all__ = ["facts_from", "inputs_of", "with_learning"]
+__all__ = ["facts_from", "inputs_of", "with_training"]
 
 _INTERVAL = ("estimate", "low", "high", "level")
 
@@ -64,10 +64,17 @@ def inputs_of(
     }
 
 
-def with_learning(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs, and beside them how the training of every cell ended, with the limits that this is held against."""
-    learning = {cell.name: plain(cell.learning) for cell in facts.cells}
-    return {**inputs, "learning": learning, "late_share": LEAST_SHARE, "late_noise": LEAST_NOISE}
+def with_training(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and beside them how often every cell was trained and how it ended, with the limits held against."""
+    cells = dict.fromkeys((*facts.cells, *facts.incomplete))
+    return {
+        **inputs,
+        "seeds": {cell.name: cell.seeds for cell in cells},
+        "lost": {cell.name: cell.lost for cell in cells},
+        "learning": {cell.name: plain(cell.learning) for cell in facts.cells},
+        "late_share": LEAST_SHARE,
+        "late_noise": LEAST_NOISE,
+    }
 
 
 def facts_from(inputs: Mapping[str, Any]) -> Facts:
@@ -84,6 +91,8 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
             kernels=tuple(entry.get("kernels", ())),
             baseline=entry["baseline"],
             learning=_learning(inputs, entry["name"]),
+            seeds=inputs.get("seeds", {}).get(entry["name"]),
+            lost=inputs.get("lost", {}).get(entry["name"], 0),
         )
         for entry in inputs["models"]
     ]

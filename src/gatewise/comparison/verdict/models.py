@@ -42,7 +42,11 @@ def model_entry(
         figure=figure,
         figures=mean_of([_figures(run.test) for run in runs]),
         validation=mean_of([_figures(run.validation) for run in runs]),
-        settings=first.settings,
+        settings={
+            name: value
+            for name, value in first.settings.items()
+            if all(run.settings.get(name) == value for run in runs)
+        },
         cost=cost,
         memory=next((run.memory for run in runs if run.memory is not None), None),
         median_lag=_median_lag(runs),

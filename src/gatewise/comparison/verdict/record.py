@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gatewise.comparison.plan.titles import title_of
 from gatewise.comparison.verdict.axis import axis_entry
 from gatewise.comparison.verdict.facts import Range
-from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entry
+from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entries
 from gatewise.comparison.verdict.models import model_entry, with_skill
 from gatewise.comparison.verdict.training import learning_of
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide, with_reach
@@ -69,6 +69,7 @@ def build_record(
     tuning: Sequence[Tuning] = (),
     axis: Mapping[str, Any] | None = None,
     margin: float | None = None,
+    looks: Sequence[int] = (),
 ) -> Comparison:
     """Bring everything measured into one record.
 
@@ -84,6 +85,7 @@ def build_record(
         tuning: the trials from which the settings were chosen, apart from the final runs.
         axis: ``name`` and ``title`` of what varies beside cell and seed, where entries have a ``point``.
         margin: differences within it make no difference in practice; None: 0.5 points, or 1 % of the best figure.
+        looks: how many seeds each cell had when the same comparison was judged before, for each time.
 
     Raises:
         RunError: a finished run has no contributions, or they are not of the same examples as the others'.
@@ -95,20 +97,17 @@ def build_record(
     shown = [run for run in finished if axis is None or run.point == points[-1]]
     tables = _tables(shown, contributions)
     learning = learning_of(shown, contributions, measured, judgement, dataset.sizes["validation"])
-    models = [
-        model_entry(
-            cell, runs, part_from(plain(figure_entry(cell, tables[cell], measured)), Figure, place=_NEW), learning
-        )
-        for cell, runs in _by_cell(shown).items()
-    ]
+    baselines = [cell for cell, runs in _by_cell(shown).items() if runs[0].baseline]
+    figures = part_from(plain(figure_entries(tables, measured, baselines)), dict[str, Figure], place=_NEW)
+    models = [model_entry(cell, runs, figures[cell], learning) for cell, runs in _by_cell(shown).items()]
     if judgement.skill:
         models = with_skill(models, judgement.skill_against)
     if margin is None:
         margin = default_margin(measured, _best(models, metric).figure.estimate if models else 1.0)
-    baselines = [model.name for model in models if model.is_baseline]
-    pairs = plain(difference_entries(tables, measured, baselines, margin=margin))
+    pairs = plain(difference_entries(tables, measured, baselines, margin=margin, look=len(looks) + 1))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
-    verdict = _verdict(models, differences, metric, judgement, margin=margin)
+    planned = len(plan.get("seeds", ()))
+    verdict = _verdict(models, differences, metric, judgement, margin=margin, planned=planned, looks=looks)
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
@@ -132,6 +131,7 @@ def build_record(
         tuning=tuple(tuning),
         axis=along,
         details=plain(kind.record(models, dataset)),
+        looks=tuple(looks),
     )
 
 
@@ -213,10 +213,12 @@ def _verdict(
     judgement: Judgement,
     *,
     margin: float,
+    planned: int,
+    looks: Sequence[int],
 ) -> Verdict:
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
-        [_figures(model) for model in models],
+        [_figures(model, planned) for model in models],
         [
             Pair(
                 pair.first,
@@ -232,12 +234,13 @@ def _verdict(
         Scale.of(metric, reference),
         seeds=max((model.figure.seeds for model in models), default=0),
         margin=margin,
+        looks=looks,
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )
 
 
-def _figures(model: ModelEntry) -> ModelFigures:
+def _figures(model: ModelEntry, planned: int) -> ModelFigures:
     figure, cost = model.figure, model.cost
     return ModelFigures(
         name=model.name,
@@ -252,6 +255,8 @@ def _figures(model: ModelEntry) -> ModelFigures:
         baseline=model.is_baseline,
         streams=cost.step_p50 is not None or cost.step_reason is None,
         learning=model.learning,
+        seeds=None if model.is_baseline else len(model.runs),
+        lost=0 if model.is_baseline else max(0, planned - len(model.runs)),
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gatewise.comparison.verdict.facts import LEAST_BLOCKS, SAME_COST, Facts, ModelFigures, Range
+from gatewise.comparison.verdict.facts import LEAST_BLOCKS, SAME_COST, Facts, ModelFigures, Range, looks_factor
 from gatewise.words import Scale, count, duration, join, plural, ratio
 from gatewise.words import size as bytes_in_words
 
 __all__ = [
     "baseline",
     "caveat",
+    "earlier_looks",
     "headline",
     "nothing",
     "quality",
@@ -23,6 +24,7 @@ __all__ = [
 _NAMED = 3
 _SEEDS_THAT_TELL = 3
 _MOST_SEEDS = 100
+_ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 
 def headline(facts: Facts) -> str:
@@ -176,8 +178,7 @@ def undecided(facts: Facts, seeds: int) -> str:
         parts.append(words)
     if len(pairs) > _NAMED:
         parts.append(plural(len(pairs) - _NAMED, "more pair"))
-    known = {1: "one", 2: "two"}.get(seeds)
-    end = "" if known is None else f"; how many seeds would decide it cannot be said from {known}"
+    end = "" if seeds >= _SEEDS_THAT_TELL else "; how many seeds would decide it cannot be said from two"
     return f"Undecided: {'; '.join(parts)}{end}."
 
 
@@ -226,12 +227,31 @@ def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
     )
 
 
+def earlier_looks(looks: Sequence[int], seeds: int) -> str:
+    """That seeds were added after the result was known, and what it costs.
+
+    Example:
+        >>> earlier_looks([3], 10)
+        'Judged before with 3 seeds, now with 10: for this second look p values are multiplied by 6.'
+    """
+    place = len(looks) + 1
+    ordinal = _ORDINALS.get(place, f"{place}th")
+    before = join([str(look) for look in looks])
+    times = f"for this {ordinal} look p values are multiplied by {looks_factor(place)}"
+    return f"Judged before with {before} seeds, now with {seeds}: {times}."
+
+
 def caveat(facts: Facts, rule: str) -> str:
-    """What the figures cannot say: few seeds, different kernels."""
-    if rule == "one-seed":
+    """What the figures cannot say: few seeds, lost seeds, different kernels."""
+    if rule == "lost-seeds":
+        lost = [
+            f"{cell.title} lost {cell.lost} of {plural(cell.lost + (cell.seeds or 0), 'seed')}"
+            for cell in facts.incomplete
+        ]
+        verb = "is" if len(lost) == 1 else "are"
+        what = "its figure is" if len(lost) == 1 else "their figures are"
         return (
-            "One seed per cell: the intervals are over test examples only, and another seed could change a cell's "
-            f"{facts.scale.title}. Use --seeds 3 or more to include that."
+            f"{join(lost)}, so {what} that of the seeds that finished, which is no fair sample, and {verb} not judged."
         )
     if rule == "two-seeds":
         return "Two seeds say little about the spread between seeds; three or more are better."

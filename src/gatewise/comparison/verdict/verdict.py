@@ -22,10 +22,11 @@ def decide(
     *,
     seeds: int,
     margin: float,
+    looks: Sequence[int] = (),
     trivial: Trivial | None = None,
     skill: bool = False,
 ) -> Verdict:
-    """Draw the verdict; cells that were not trained long enough are not judged.
+    """Draw the verdict; cells that were not trained long enough, or only once, are not judged.
 
     Args:
         models: all that were compared, the baselines among them.
@@ -33,6 +34,7 @@ def decide(
         scale: the metric's direction and how its values are written.
         seeds: how many times each cell was trained.
         margin: differences within it make no difference in practice.
+        looks: how many seeds there were when the comparison was judged before, for each time.
         trivial: what knowing nothing would reach.
         skill: speak of a cell that does not beat the best baseline as having no skill beyond it (forecasts).
 
@@ -59,7 +61,7 @@ def decide(
         inputs=found.inputs,
         caveats=tuple(
             Caveat(sentence=_caveat(facts, ruling, trivial), rule=ruling.rule, inputs=ruling.inputs)
-            for ruling in rules.caveats(facts, seeds, trivial)
+            for ruling in rules.caveats(facts, seeds, trivial, looks)
         ),
         leaders=found.models,
         recommended=found.recommended,
@@ -95,7 +97,11 @@ def _answers(facts: Facts, verdict: Verdict, *, skill: bool, seeds: int) -> dict
 
 def _answers_so_far(facts: Facts, training: Ruling, trivial: Trivial | None) -> dict[str, Answer]:
     """What can be said of cells that are not judged: why not, how far they got, what they cost."""
-    if training.rule == "training-unfinished" or trivial is None:
+    if training.rule == "training-single":
+        sentence = unjudged.single(facts)
+    elif training.rule == "training-incomplete":
+        sentence = unjudged.incomplete(facts)
+    elif training.rule == "training-unfinished" or trivial is None:
         sentence = unjudged.unfinished(facts)
     else:
         sentence = unjudged.unlearned(facts, trivial.words, trivial.value)
@@ -111,6 +117,8 @@ def _answers_so_far(facts: Facts, training: Ruling, trivial: Trivial | None) -> 
 def _caveat(facts: Facts, ruling: Ruling, trivial: Trivial | None) -> str:
     if ruling.rule == "cell-unlearned" and trivial is not None:
         return unjudged.cells_unlearned(facts, ruling.models, trivial.words)
+    if ruling.rule == "earlier-looks":
+        return say.earlier_looks(ruling.inputs["looks"], ruling.inputs["seeds"])
     return say.caveat(facts, ruling.rule)
 
 
@@ -130,7 +138,7 @@ def with_reach(verdict: Verdict, axis: Axis, models: Iterable[ModelEntry], metri
         if question in answers:
             sentence = f"At {axis.title} {number(last)}: {answers[question].sentence}"
             answers[question] = replace(answers[question], sentence=sentence)
-    if verdict.outcome == "unfinished":
+    if verdict.outcome in ("unfinished", "incomplete", "single"):
         return replace(verdict, answers=answers)
     ruling = rules.reach(rules.reach_inputs(axis, higher_is_better=metric.higher_is_better)) if axis.reach else None
     if ruling is None:
@@ -144,7 +152,7 @@ def _headline(facts: Facts, found: Ruling, trivial: Trivial | None, *, skill: bo
         return "No recurrent model finished training"
     if found.rule == "outcome-nothing" and trivial is not None:
         return f"No model beats {trivial.words}"
-    if found.rule in ("outcome-unfinished", "outcome-unlearned"):
+    if found.rule in ("outcome-unfinished", "outcome-unlearned", "outcome-incomplete", "outcome-single"):
         return unjudged.headline(facts, found.rule, "" if trivial is None else trivial.words)
     best, baseline = facts.cells[0], facts.baseline
     if baseline is not None and found.rule == "outcome-undecided":
