@@ -190,13 +190,13 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     question = rule.split("-")[0]
     if rule == "two-seeds":
         return rule if inputs["seeds"] == 2 else None
+    if rule == "few-blocks":
+        return rule if all(pair["blocks"] < 8 for pair in inputs["pairs"]) and inputs["pairs"] else None
     if rule == "earlier-looks":
         return rule if inputs["looks"] else None
     if rule == "lost-seeds":
         lost = [each for each, _ in inputs["lost_and_finished"].values()]
         return rule if any(lost) and not all(lost) else None
-    if rule == "few-blocks":
-        return rule if all(pair["blocks"] < 8 for pair in inputs["pairs"]) and inputs["pairs"] else None
     if rule == "different-kernels":
         return rule if len({kernel for used in inputs["kernels"].values() for kernel in used}) > 1 else None
     if rule == "time-budget":

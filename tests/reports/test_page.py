@@ -421,3 +421,11 @@ def test_reports_import_no_torch(tmp_path: Path) -> None:
         f"write_report({str(folder)!r}); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_pair_from_too_few_independent_blocks_is_not_read_as_a_difference() -> None:
+    errors = {"persistence": 0.02, "lstm": 0.04, "gru": 0.01}
+    few, enough = (render_page(made_up_forecast(errors, windows=301, overlap=overlap)) for overlap in (75, 30))
+    assert few.count("not judged: too few independent blocks") == 3
+    assert "fewer than the 8 that a claim needs" in few and "GRU is better" not in few
+    assert "too few independent blocks" not in enough and "GRU is better" in enough

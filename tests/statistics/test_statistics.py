@@ -13,6 +13,7 @@ from gatewise.comparison.verdict.figures import difference_entries
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics import (
     MEAN,
+    Blocks,
     Difference,
     Interval,
     bca_reach,
@@ -229,7 +230,7 @@ def test_one_seed_of_a_series_is_diebold_and_mariano() -> None:
 def test_a_series_with_all_cosines_gives_the_paired_t_test() -> None:
     one, two = _draws(25).exponential(size=(2, 150))
     plain = stats.ttest_rel(one, two)
-    parts = variance_components((one - two)[None], serial=True, terms=149)
+    parts = variance_components((one - two)[None], serial=True, blocks=Blocks(149, 149.0, 150.0))
     assert (one - two).mean() / parts.error == pytest.approx(plain.statistic) and parts.degrees == plain.df
     assert paired_difference(one, one, _draws(), measure=ERROR).p_value == 1.0
 

@@ -11,6 +11,7 @@ from gatewise import words
 from gatewise.drawing.ticks import nice_ticks, tick_words
 from gatewise.record import Comparison, Difference, Interval, ModelEntry, TimeRatio, Tuning
 from gatewise.reports.pictures import limits_of
+from gatewise.statistics.serial import enough_blocks
 
 __all__ = [
     "PairRow", "choices", "differences", "kernels", "searches_of", "settings", "strip", "tiles", "times", "tuning",
@@ -190,6 +191,8 @@ def _unjudged(record: Comparison, pair: Difference) -> str:
 
 
 def _reading(pair: Difference, titles: Mapping[str, str]) -> str:
+    if not enough_blocks(pair.blocks):
+        return "not judged: too few independent blocks"
     if pair.differs and pair.equivalent:
         return f"{titles[pair.first]} is better, by less than the margin"
     if pair.differs:

@@ -36,7 +36,7 @@ class Components:
         example_degrees: degrees of freedom of the examples' part, and of the rest.
         least: a floor of the variance.
         seed_degrees: degrees of freedom of the seeds' part; None: S - 1.
-        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
+        blocks: how the examples hang together, where neighbours do; None: they do not.
 
     Example:
         >>> parts = Components(seed=3e-4, example=2e-4, rest=1e-4, seeds=5, example_degrees=999)
@@ -53,7 +53,7 @@ class Components:
     example_degrees: float
     least: float = 0.0
     seed_degrees: float | None = None
-    blocks: float | None = None
+    blocks: Blocks | None = None
 
     @property
     def between(self) -> float:
@@ -171,7 +171,7 @@ def variance_components(
     table: Array,
     *,
     serial: bool = False,
-    terms: int | None = None,
+    blocks: Blocks | None = None,
     overlap: int = 1,
     borders: Sequence[int] = (),
 ) -> Components:
@@ -181,7 +181,7 @@ def variance_components(
         table: (S, N) values; with S = 1 there is only the examples' part.
         serial: the examples are neighbours in time or in documents: long-run variances (`long_run_variance`) take the
             place of plain ones.
-        terms: B, for ``serial``: of how many cosine terms; default by `find_blocks`.
+        blocks: for ``serial``: how the examples hang together; default what `find_blocks` finds of their means.
         overlap: see `find_blocks`.
         borders: see `gatewise.statistics.serial.joined`.
 
@@ -202,14 +202,13 @@ def variance_components(
         overlap = math.ceil(overlap / size)
     seeds, examples = values.shape
     by_example = values.mean(axis=0)
-    blocks = Blocks(examples - 1, float(examples - 1), float(examples))
-    if serial:
-        blocks = find_blocks(by_example, overlap, sizes) if terms is None else Blocks(terms, float(terms), terms)
-    example = float(long_run_variance(by_example, blocks.terms)) / examples
-    count = blocks.count if serial else None
+    if serial and blocks is None:
+        blocks = find_blocks(by_example, overlap, sizes)
+    found = Blocks(examples - 1, float(examples - 1), float(examples)) if blocks is None else blocks
+    example = float(long_run_variance(by_example, found.terms)) / examples
     if seeds == 1:
-        return Components(0.0, example, 0.0, 1, blocks.degrees, blocks=count)
+        return Components(0.0, example, 0.0, 1, found.degrees, blocks=blocks)
     seed = float(np.var(means, ddof=1)) / seeds
     remainder = values - values.mean(axis=1, keepdims=True) - by_example + by_example.mean()
-    rest = float(np.sum(long_run_variance(remainder, blocks.terms))) / ((seeds - 1) * seeds * examples)
-    return Components(seed, example, rest, seeds, blocks.degrees, blocks=count)
+    rest = float(np.sum(long_run_variance(remainder, found.terms))) / ((seeds - 1) * seeds * examples)
+    return Components(seed, example, rest, seeds, found.degrees, blocks=blocks)

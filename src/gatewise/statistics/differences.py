@@ -257,7 +257,7 @@ def paired_difference(
         superiority=0.5,
         run_superiority=None if max(len(one), len(two)) == 1 else _run_superiority(one, two, measure),
         components=parts,
-        blocks=parts.blocks,
+        blocks=None if parts.blocks is None else parts.blocks.count,
     )
     if estimate == 0.0:
         return found
@@ -279,16 +279,15 @@ def default_margin(measure: Measure, best: float) -> float:
 
 def _components(one: Array, two: Array, seeds: tuple[float, float | None], measure: Measure) -> Components:
     """The parts of a difference: the seeds' as given, the examples' from the means over seeds, the rest of both."""
-    shared, of_one, of_two = (
-        variance_components(
-            table, serial=measure.dependence == "serial", overlap=measure.overlap, borders=measure.borders
-        )
-        for table in ((one.mean(axis=0) - two.mean(axis=0))[None], one, two)
-    )
+    serial, borders = measure.dependence == "serial", measure.borders
+    gaps = (one.mean(axis=0) - two.mean(axis=0))[None]
+    shared = variance_components(gaps, serial=serial, overlap=measure.overlap, borders=borders)
     part, degrees = seeds
     if degrees is None:
         return shared
-    rest = of_one.rest + of_two.rest
+    rest = sum(
+        variance_components(each, serial=serial, blocks=shared.blocks, borders=borders).rest for each in (one, two)
+    )
     if np.array_equal(one, two):  # the very same runs
         part, rest = 0.0, 0.0
     # as many seeds as would give both means this weight

@@ -117,11 +117,12 @@ def estimate_figure(
     measure = measure.sized(examples)
     per_seed = tuple(float(measure.figure(row.mean(axis=0))) for row in table)
     made = _of_mean if measure.numbers == 1 else _of_linearised
-    figure, shape, blocks = made(table, measure, generator, spread, level, resamples)
+    figure, shape, parts = made(table, measure, generator, spread, level, resamples)
     over: Over = "examples" if seeds == 1 and spread is None else "seeds and examples"
+    count = None if parts.blocks is None else parts.blocks.count
     deviation = float(np.std(per_seed, ddof=1)) if seeds > 1 else None
     by = "" if measure.groups is None else ", by group"
-    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape}{by})", blocks)
+    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape}{by})", count)
 
 
 def unit_error(measure: Measure, means: Array, examples: int) -> float:
@@ -175,7 +176,7 @@ def mean_interval(
     length = 1
     if parts.blocks is not None:  # of B cosine terms: Bartlett's bandwidth with as many degrees of freedom
         by_example, _ = joined(by_example, borders)
-        length = max(1, math.floor(1.5 * len(by_example) / (parts.example_degrees + 1)))
+        length = max(1, math.floor(1.5 * len(by_example) / (parts.blocks.terms + 1)))
     down, up = bca_reach(by_example, generator, length=length, resamples=resamples, level=level)
     down, up = max(least, down), max(least, up)
     share = 0.0 if parts.variance == 0.0 else min(1.0, parts.example / parts.variance)
@@ -197,20 +198,19 @@ def _of_mean(
     spread: SeedSpread | None,
     level: float,
     resamples: int,
-) -> tuple[Interval, str, float | None]:
+) -> tuple[Interval, str, Components]:
     """K = 1: the interval of the mean contribution, its ends turned into figures."""
-    serial = measure.dependence == "serial"
     by_group = clustered(table, measure.groups)
-    parts = _with_spread(_parts(by_group, measure), table, spread)
+    parts = _parts(by_group, measure, spread)
     mean = float(table.mean())
     if measure.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
     else:
         by_example = by_group.mean(axis=0)
         interval = mean_interval(mean, by_example, parts, generator, level, resamples, borders=measure.borders)
-        shape = _shape(serial)
+        shape = _shape(measure.dependence == "serial")
     figure, low, high = (float(measure.figure(each)) for each in (mean, interval.low, interval.high))
-    return Interval(figure, low, high, level), shape, parts.blocks
+    return Interval(figure, low, high, level), shape, parts
 
 
 def _of_linearised(
@@ -220,16 +220,15 @@ def _of_linearised(
     spread: SeedSpread | None,
     level: float,
     resamples: int,
-) -> tuple[Interval, str, float | None]:
+) -> tuple[Interval, str, Components]:
     """K > 1: the interval of the linearised contributions' mean, within the measure's bounds.
 
     It reaches at least as far as z^2 more units, all right or all wrong, would move the figure: for n units that are
     all right that is Wilson's interval.
     """
-    serial = measure.dependence == "serial"
     means: Array = table.mean(axis=(0, 1))
     lines = clustered(linearised(table, means, measure), measure.groups)
-    parts = _with_spread(_parts(lines, measure), lines, spread)
+    parts = _parts(lines, measure, spread)
     count = parts.example_degrees + 1
     parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)
     figure = float(measure.figure(means))
@@ -239,17 +238,14 @@ def _of_linearised(
     ends = [figure, *(float(measure.figure(means + more * unit)) for unit in measure.units() or ())]
     lowest, highest = measure.bounds
     low, high = max(lowest, min(found.low, *ends)), min(highest, max(found.high, *ends))
-    return Interval(figure, low, high, level), _shape(serial), parts.blocks
+    return Interval(figure, low, high, level), _shape(measure.dependence == "serial"), parts
 
 
-def _parts(table: Array, measure: Measure) -> Components:
+def _parts(table: Array, measure: Measure, spread: SeedSpread | None) -> Components:
+    """The parts of the variance, with the seeds' part of all models that were trained alike."""
     serial = measure.dependence == "serial"
     parts = variance_components(table, serial=serial, overlap=measure.overlap, borders=measure.borders)
-    return over_clusters(parts, measure.groups)
-
-
-def _with_spread(parts: Components, table: Array, spread: SeedSpread | None) -> Components:
-    """The parts with the seeds' part of all models that were trained alike."""
+    parts = over_clusters(parts, measure.groups)
     seed, degrees = seed_part([(table, 1.0)], spread)
     return parts if degrees is None else replace(parts, seed=seed, seed_degrees=degrees)
 
