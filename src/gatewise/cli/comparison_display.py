@@ -98,9 +98,8 @@ class ComparisonDisplay:
                 self._tuned(event)
             elif isinstance(event, Measuring):
                 self.running.clear()
-                self.say(
-                    f"Measuring memory and reach of {words.plural(event.runs, 'cell')}, each alone, then times, in turns ..."
-                )
+                cells = words.plural(event.runs, "cell")
+                self.say(f"Measuring memory and reach of {cells}, each alone, then their times in turns ...")
             if self.live is not None:
                 self.live.update(self._table(), refresh=True)
 
@@ -292,7 +291,7 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     threads = words.plural(ready.threads, "thread")
     lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
     if ready.measuring:
-        alone = f"about {words.duration(ready.measuring)} to measure what the cells cost, times in turns (--no-cost omits that)"
+        alone = f"about {words.duration(ready.measuring)} to measure what each cell costs (--no-cost omits that)"
         lines.append(f"  on top of that: {alone}; fitting the baselines, the test part and the report, not estimated")
     return lines
 

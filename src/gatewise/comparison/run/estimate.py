@@ -62,7 +62,7 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
 def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
     """Seconds to measure what every cell costs: each alone in a fresh process, and the times of all in turns in one.
 
-    Most of it is bounded by the clock, see `gatewise.comparison.cost.together`. What was measured before is not counted.
+    Most of it is bounded by the clock, see `gatewise.comparison.cost.together`. What was measured is not counted.
     """
     kept = {place.name.split("-seed")[0] for place in (context.folder / "measurements").glob("*.cost.json")}
     at = "" if plan.axis is None else f"-{plan.axis.name}{plan.points[-1]}"
