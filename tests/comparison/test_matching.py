@@ -118,3 +118,51 @@ def test_a_matched_comparison_is_carried_out(tmp_path: Path) -> None:
     sizes = [model.cost.parameters for model in study.record.models[1:]]
     assert abs(sizes[0] - sizes[1]) <= 0.02 * sizes[0]
     assert study.best("rnn").spec.model.hidden_size > 24
+
+
+def test_a_search_with_matched_parameters_trains_networks_of_equal_size(tmp_path: Path) -> None:
+    """It was reported that ``--search tpe --match parameters`` matches nothing."""
+    reviews = write_reviews(tmp_path / "reviews.csv")
+    settings: dict[str, Any] = {**SETTINGS, "hidden_size": 24, "epochs": 1}
+    del settings["learning_rate"]
+    study = gatewise.compare(
+        reviews,
+        cells=["gru", "rnn"],
+        match="parameters",
+        search="tpe",
+        trials=2,
+        out=tmp_path / "out",
+        cost=False,
+        **COLUMNS,
+        **settings,
+    )
+    assert {tuple(sorted(trial.settings)) for trial in study.record.tuning} == {
+        ("dropout", "hidden_size", "learning_rate")
+    }
+    widths = {trial.cell: set() for trial in study.record.tuning}
+    for trial in study.record.tuning:
+        widths[trial.cell].add(trial.settings["hidden_size"])
+    assert widths["gru"] == {24} and len(widths["rnn"]) == 1 and min(widths["rnn"]) > 24
+    gru, rnn = (model.cost.parameters for model in study.record.cells)
+    assert gru is not None and rnn is not None and abs(gru - rnn) <= 0.02 * gru
+
+
+def test_a_comparison_of_equal_time_says_what_each_cell_took(tmp_path: Path) -> None:
+    reviews = write_reviews(tmp_path / "reviews.csv")
+    study = gatewise.compare(
+        reviews, cells=["gru", "rnn"], match="time", out=tmp_path / "out", patience=50, **COLUMNS, **SETTINGS
+    )
+    gru, rnn = study.record.model("gru"), study.record.model("rnn")
+    assert gru.budget is not None and gru.budget.share == 1.0 and gru.budget.clock == "turns"
+    assert rnn.budget is not None and rnn.budget.ratio is not None and rnn.budget.ratio.low <= rnn.budget.share
+    steps = rnn.settings["training_steps"]
+    assert rnn.runs[0].steps == steps == sum(epoch.steps or 0 for epoch in rnn.runs[0].epochs)
+    # whatever this machine's times are, the verdict flags what lies beyond a tenth, and nothing else
+    flagged = [caveat for caveat in study.record.verdict.caveats if caveat.rule == "time-budget"]
+    assert bool(flagged) is (abs(rnn.budget.share - 1) > 0.1)
+    times = study.record.times
+    assert times is not None and {pair.quantity for pair in times.ratios} >= {"training_step", "streaming_step"}
+    assert gru.cost.seconds_per_epoch == times.intervals["gru"]["seconds_per_epoch"].estimate
+    assert gru.cost.seconds_per_epoch_from == "turns" and gru.cost.step_p50 is not None
+    parts = (gru.runs[0].step_seconds, gru.runs[0].preparation_seconds, gru.runs[0].validation_seconds)
+    assert gru.runs[0].training_seconds == pytest.approx(sum(part for part in parts if part is not None))

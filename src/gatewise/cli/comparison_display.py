@@ -103,7 +103,7 @@ class ComparisonDisplay:
             elif isinstance(event, Measuring):
                 self.running.clear()
                 cells = words.plural(event.runs, "cell")
-                self.say(f"Measuring memory and reach of {cells}, each alone, then times, in turns ...")
+                self.say(f"Measuring memory and reach of {cells}, each alone, then their times in turns ...")
             if self.live is not None:
                 self.live.update(self._table(), refresh=True)
 
@@ -300,11 +300,9 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     threads = words.plural(ready.threads, "thread")
     lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
     if ready.measuring:
-        alone = f"about {words.duration(ready.measuring)} to measure what the cells cost, times in turns"
+        alone = f"about {words.duration(ready.measuring)} to measure what each cell costs (--no-cost omits that)"
         fitting = "" if ready.baselines else "fitting the baselines, "
-        lines.append(
-            f"  on top of that: {alone} (--no-cost omits that); {fitting}the test part and the report, not estimated"
-        )
+        lines.append(f"  on top of that: {alone}; {fitting}the test part and the report, not estimated")
     return lines
 
 

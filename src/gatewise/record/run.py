@@ -38,6 +38,7 @@ class Epoch:
         validation: figures on the validation part after it.
         seconds: of training steps; validation is not counted.
         validation_seconds: of the validation after it; None in older records.
+        steps: training steps of it; fewer than in the others where the training ended within it.
         examples_per_second: in the kind's unit.
         learning_rate: of its last step.
         phase: of training.
@@ -51,6 +52,7 @@ class Epoch:
     learning_rate: float
     phase: str = "training"
     validation_seconds: float | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,14 +18,14 @@ from gatewise.training.kind import RecurrentInputs
 from gatewise.training.memory import build
 from gatewise.training.optimisation import Optimisation, seed_step
 from gatewise.training.phase import Phase
-from gatewise.training.problem import StepLoss
+from gatewise.training.problem import Problem, StepLoss
 from gatewise.training.registry import kind_of
 from gatewise.training.spec import TrainingSpec
 
 __all__ = ["PredictionSampler", "StreamingSampler", "TrainingSampler", "load_libraries", "steps_of", "streaming_of"]
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
-_WARM_UP = 2
+_WARM_UP, _WARM_STEPS = 2, 10
 Clock = Callable[[], float]
 
 
@@ -41,16 +41,37 @@ class TrainingSampler:
     """
 
     def __init__(self, phase: Phase, meter: EnergyMeter | None = None, clock: Clock = time.perf_counter) -> None:
-        spec = phase.spec
-        seed_step(spec.training.seed, 0, 0)
-        self.problem = build(spec, phase.problem)
+        self.phase, self._meter, self._clock = phase, meter, clock
+        self.seed, self.repeats = phase.spec.training.seed, 1
+        self._built: tuple[Problem, Optimisation] | None = None
         self.steps = self.problem.steps_per_epoch
-        training = resolved(spec.training, kind_of(spec.task).amount, self.steps)
-        self.seed, self.repeats = training.seed, 1
-        self._optimisation = Optimisation(self.problem.model, training, self.steps * (training.epochs or 1))
-        self._meter, self._clock = meter, clock
-        self.problem.model.train()
-        self.problem.begin_epoch(1)
+
+    @property
+    def problem(self) -> Problem:
+        """The network on its data, as it is now."""
+        return self._parts()[0]
+
+    def _parts(self) -> tuple[Problem, Optimisation]:
+        if self._built is None:
+            spec = self.phase.spec
+            seed_step(self.seed, 0, 0)
+            problem = build(spec, self.phase.problem)
+            steps = problem.steps_per_epoch
+            training = resolved(spec.training, kind_of(spec.task).amount, steps)
+            optimisation = Optimisation(problem.model, training, steps * (training.epochs or 1))
+            problem.model.train()
+            problem.begin_epoch(1)
+            self._built = problem, optimisation
+        return self._built
+
+    def drop(self) -> None:
+        """Give the network's memory back."""
+        self._built = None
+
+    def renew(self) -> None:
+        """Draw the network anew, and take one step, in which the optimiser and the kernels get their memory."""
+        self._parts()
+        self._steps(0, 1)
 
     def warm_up(self) -> float:
         """Take a few steps; seconds of the last one."""
@@ -65,12 +86,13 @@ class TrainingSampler:
         return found if joules is None else {**found, "training_joules": joules / self.repeats}
 
     def _steps(self, turn: int, count: int) -> float:
-        self.problem.model.train()
+        problem, optimisation = self._parts()
+        problem.model.train()
         first = int((turn * _GOLDEN + 0.5) % 1.0 * self.steps)
         start = self._clock()
         for step in ((first + number) % self.steps for number in range(count)):
             seed_step(self.seed, 1, step + 1)
-            self._optimisation.step(self.problem.loss(step), f"the measured step {step + 1}")
+            optimisation.step(problem.loss(step), f"the measured step {step + 1}")
         return self._clock() - start
 
 
@@ -100,8 +122,8 @@ class StreamingSampler:
             return
         self._shares = [steps_of(each) / steps_of(stacks[0]) for each in stacks]
         self._rows = [np.ascontiguousarray(each.inputs[:, 0].numpy(), dtype=np.float32) for each in stacks]
+        self._stacks, self._done = stacks, 0
         self._sessions = [each.recurrent.eval().session() for each in stacks]
-        self._done = 0
 
     def warm_up(self) -> float:
         """Take a block of steps, which does not count; seconds of one."""
@@ -109,6 +131,17 @@ class StreamingSampler:
         # of every fused layer the session knows after its first step what runs it
         self.kernel = (self._sessions[0].implementation, self._sessions[0].reason)
         return found
+
+    def drop(self) -> None:
+        """Give the memory of the packed weights back."""
+        self._sessions = []
+
+    def renew(self) -> None:
+        """Pack the weights anew, and take a few steps."""
+        self._sessions = [each.recurrent.session() for each in self._stacks]
+        for session, rows in zip(self._sessions, self._rows, strict=True):
+            for number in range(_WARM_STEPS):
+                session(rows[number % len(rows)][None])
 
     def __call__(self, turn: int) -> dict[str, float]:
         """Median seconds of a block of steps."""

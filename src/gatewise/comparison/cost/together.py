@@ -78,6 +78,7 @@ def measure_phases(
         most_rounds=max(rounds, _MOST_ROUNDS),
         seconds=budget,
         turns=turns,
+        renewed=samplers,
     )
     if meter is not None:
         idle.append(_idle_watts(meter))
@@ -128,7 +129,14 @@ def _used(runs: Mapping[str, tuple[Trained, Dataset]], generator: np.random.Gene
     for sampler in streaming.values():
         sampler.block = max(10, min(_MOST_BLOCK, int(_BLOCK_SECONDS / max(max(taken), 1e-9))))
     rounds, count = _rounds(len(runs)), len(runs)
-    found = in_turns(dict(streaming), generator, rounds=rounds, most_rounds=_MOST_ROUNDS, seconds=_STREAMING * count)
+    found = in_turns(
+        dict(streaming),
+        generator,
+        rounds=rounds,
+        most_rounds=_MOST_ROUNDS,
+        seconds=_STREAMING * count,
+        renewed=streaming,
+    )
     one, many = _predictions(runs, 1, "one_example"), _predictions(runs, _IN_BATCH, "example_in_batch")
     for single in one.values():
         single.warm_up()

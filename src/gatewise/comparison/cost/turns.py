@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Sampler", "in_turns"]
+__all__ = ["Renewed", "Sampler", "in_turns"]
 
 Sampler = Callable[[int], Mapping[str, float]]
 """Measures once and returns its figures by name; its argument counts the turns from 0."""
+
+
+class Renewed(Protocol):
+    """What is made anew for each round.
+
+    Where a network lies in memory can make it some percent faster or slower than an equal one, for as long as it lies
+    there. Made anew, and in an order drawn anew, it is part of what scatters from round to round.
+    """
+
+    def drop(self) -> None:
+        """Give its memory back."""
+
+    def renew(self) -> None:
+        """Make it, and warm it up."""
 
 
 def in_turns(
@@ -21,6 +36,7 @@ def in_turns(
     most_rounds: int,
     seconds: float,
     turns: int = 1,
+    renewed: Mapping[str, Renewed] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[str, list[float]]]:
     """Measure in rounds; in each turn of a round every sampler measures once.
@@ -34,6 +50,7 @@ def in_turns(
         most_rounds: at most so many.
         seconds: begin no round after this time, once there are enough.
         turns: of a round; its figures are their means.
+        renewed: what is made anew before each round.
         clock: gives seconds.
 
     Returns:
@@ -50,6 +67,7 @@ def in_turns(
     for number in range(most_rounds):
         if number >= rounds and clock() >= end:
             break
+        _renew(renewed or {}, generator)
         sums: dict[tuple[str, str], float] = {}
         for turn in range(number * turns, (number + 1) * turns):
             for place in generator.permutation(len(names)):
@@ -60,3 +78,12 @@ def in_turns(
             for figure in [figure for figure, owner in sums if owner == name]:
                 found.setdefault(figure, {}).setdefault(name, []).append(sums[figure, name] / turns)
     return found
+
+
+def _renew(renewed: Mapping[str, Renewed], generator: np.random.Generator) -> None:
+    """Make everything anew, in an order drawn anew, once all of it is gone."""
+    names = list(renewed)
+    for name in names:
+        renewed[name].drop()
+    for place in generator.permutation(len(names)):
+        renewed[names[int(place)]].renew()
