@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from gatewise.kinds.classification.figures import ACCURACY, classification_metri
 from gatewise.record import Comparison, Failure, ModelEntry, Run, Tuning, part_from, plain, run_from
 from gatewise.statistics import Mean, Measure, SpanF1
 from gatewise.training.kind import Judgement
+from made_up_times import made_up_times
 
 BASELINE = "tfidf-logistic-regression"
 SENTENCES = (
@@ -25,7 +26,7 @@ SENTENCES = (
 )
 SECONDS = {"rnn": 22.0, "lstm": 40.0, "gru": 31.0, "bilstm": 81.0, "bigru": 62.0, "mingru": 11.0, "gru*2": 58.0}
 PARAMETERS = {"rnn": 2_640_000, "lstm": 2_750_000, "gru": 2_690_000, "bilstm": 2_930_000, "mingru": 2_620_000}
-HALF_LIVES = {"rnn": 2.0, "lstm": 14.0, "gru": 11.0, "mingru": 20.0}
+HALVES_EVERY = {"rnn": 2.0, "lstm": 14.0, "gru": 11.0, "mingru": 20.0}
 ERROR = Mean(
     "mean_absolute_error",
     "mean absolute error",
@@ -145,18 +146,26 @@ def made_up_record(
             _learning(entry, "accuracy", wanted, wanted - (0.3 if up else 0.07), generator, rising=up)
             contributions[entry["name"]] = (probabilities.argmax(axis=1) == labels).astype(np.float64)
             entries.append(entry)
-    entries += [_failure(name) for name in failed]
+    entries = [entry for entry in entries if entry["name"] not in failed] + [_failure(name) for name in failed]
     cells = [cell for cell in accuracies if cell != "baseline"]
     command = "gatewise compare reviews.csv --text review --label sentiment --out runs/reviews"
     return _record(kind, dataset, cells, seeds, entries, contributions, command, **further)
 
 
 def made_up_forecast(
-    errors: Mapping[str, float], *, seeds: int = 3, windows: int = 500, generator_seed: int = 0, **further: Any
+    errors: Mapping[str, float],
+    *,
+    seeds: int = 3,
+    windows: int = 500,
+    overlap: int = 1,
+    generator_seed: int = 0,
+    **further: Any,
 ) -> Comparison:
     """A forecast of prices with about the mean absolute errors asked for; "persistence" is the baseline."""
     generator = np.random.default_rng(generator_seed)
-    kind = MadeUpKind("forecasting", "windows", ERROR, {"targets": ["close"], "horizon": 5}, SKILL)
+    kind = MadeUpKind(
+        "forecasting", "windows", replace(ERROR, overlap=overlap), {"targets": ["close"], "horizon": 5}, SKILL
+    )
     data = MadeUpData(
         "stocks",
         "daily closing prices of five companies",
@@ -333,6 +342,10 @@ def _record(
     command: str,
     **further: Any,
 ) -> Comparison:
+    found = {entry["cell"] for entry in entries if entry["state"] == "finished" and not entry.get("baseline")}
+    training = {cell: SECONDS.get(cell, 20.0) for cell in cells if cell in found}
+    streaming = {cell: 1.1e-6 * value for cell, value in training.items()}
+    further = {"times": made_up_times({"training_step": training, "streaming_step": streaming}), **further}
     plan = {
         "task": kind.name,
         "cells": list(cells),
@@ -402,7 +415,7 @@ def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kerne
         }
     seconds = SECONDS.get(cell, 20.0)
     parameters = PARAMETERS.get(cell, 2_700_000)
-    decay = 0.5 ** (1 / HALF_LIVES.get(cell, 8.0))
+    decay = 0.5 ** (1 / (HALVES_EVERY.get(cell, 8.0) * (1 + 0.1 * (seed or 0))))
     lags = list(range(40))
     return {
         "name": f"{cell}-seed{seed}",
@@ -432,8 +445,8 @@ def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kerne
         },
         "memory": {
             "lags": lags,
-            "initialisation": {"norms": [0.8 * 0.6**lag for lag in lags], "half_life": 1.4},
-            "trained": {"norms": [0.9 * decay**lag for lag in lags], "half_life": HALF_LIVES.get(cell, 8.0)},
+            "initialisation": {"norms": [0.8 * 0.6**lag for lag in lags]},
+            "trained": {"norms": [0.9 * decay**lag for lag in lags]},
         },
     }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.comparison import Comparison, load_comparison, make_plan, run_plan
-from gatewise.comparison.plan.plan import default_folder
+from gatewise.comparison.plan.plan import DEFAULT_SEEDS, default_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,13 +46,14 @@ def compare(
     data: str | Path = "imdb",
     *,
     cells: Iterable[str] | str = ("rnn", "lstm", "gru"),
-    seeds: int = 1,
+    seeds: int = DEFAULT_SEEDS,
     out: str | Path | None = None,
     task: str | None = None,
     grid: Mapping[str, Any] | Sequence[str] | None = None,
     search: str | None = None,
     trials: int | None = None,
     metric: str | None = None,
+    repeat_tuning: bool = False,
     match: str = "hidden",
     imports: Iterable[str] = (),
     jobs: int = 1,
@@ -78,9 +79,11 @@ def compare(
         grid: values from which each cell's settings are chosen on the validation part, by name:
             ``{"hidden_size": [64, 128], "learning_rate": "1e-4..1e-2"}``.
         search: ``grid``, ``random`` or ``tpe``.
-        trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
+        trials: how many combinations are tried per cell and per baseline, for ``random`` and ``tpe``.
         metric: figure by which is chosen and compared: for classification ``accuracy``, ``macro-f1``, ``auroc``,
             ``log-loss``; or ``loss``, by which only settings are chosen; None: the task's own.
+        repeat_tuning: give each seed a search of its own, so that the intervals include what another search would have
+            chosen.
         match: what the cells have in common: ``hidden`` width, number of ``parameters`` or training ``time``.
         imports: modules that register cells of one's own, for the other processes; a cell defined in an imported module
             is found without.
@@ -120,6 +123,7 @@ def compare(
         search=search,
         trials=trials,
         metric=metric,
+        repeat_tuning=repeat_tuning,
         match=match,
         imports=imports,
         **settings,

@@ -13,6 +13,7 @@ __all__ = [
     "confidence",
     "count",
     "duration",
+    "duration_between",
     "interval",
     "join",
     "number",
@@ -95,18 +96,42 @@ def duration(seconds: float | None) -> str:
         return "–"
     if seconds == 0:
         return "0 s"
-    units = (
-        (0.9995e-6, "ns", 1e-9),
-        (0.9995e-3, "µs", 1e-6),
-        (0.9995, "ms", 1e-3),
-        (119.5, "s", 1.0),
-        (3570.0, "min", 60.0),
-    )
-    for limit, unit, size in units:
-        if seconds < limit:
-            value = seconds / size
-            return f"{value:.0f} {unit}" if value >= 9.95 else f"{value:.1f} {unit}"
-    return f"{seconds / 3600:.1f} h"
+    unit, size = _time_unit(seconds)
+    return f"{_in_unit(seconds / size)} {unit}" if unit != "h" else f"{seconds / size:.1f} h"
+
+
+def duration_between(seconds: float, low: float, high: float) -> str:
+    """A time with its interval, all in the unit that suits the time.
+
+    Example:
+        >>> duration_between(0.529, 0.5163, 0.548), duration_between(3.1e-6, 3.04e-6, 3.2e-6)
+        ('529 ms (516–548)', '3.10 µs (3.04–3.20)')
+        >>> duration_between(18.2, 17.9, 18.6)
+        '18.2 s (17.9–18.6)'
+    """
+    unit, size = _time_unit(seconds)
+    value = seconds / size
+    decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    middle, first, last = (f"{each / size:.{decimals}f}" for each in (seconds, low, high))
+    return f"{middle} {unit} ({first}–{last})"
+
+
+_TIME_UNITS = (
+    (0.9995e-6, "ns", 1e-9),
+    (0.9995e-3, "µs", 1e-6),
+    (0.9995, "ms", 1e-3),
+    (119.5, "s", 1.0),
+    (3570.0, "min", 60.0),
+)
+
+
+def _time_unit(seconds: float) -> tuple[str, float]:
+    """The unit that suits a time, and its seconds."""
+    return next(((unit, size) for limit, unit, size in _TIME_UNITS if seconds < limit), ("h", 3600.0))
+
+
+def _in_unit(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def count(number: float | None) -> str:

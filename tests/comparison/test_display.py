@@ -10,7 +10,15 @@ from rich.console import Console
 
 from gatewise.cli.comparison_display import ComparisonDisplay
 from gatewise.comparison.plan.plan import make_plan
-from gatewise.comparison.run.events import DataReady, PlanReady, TrialDone, TrialStatus, TuningDone
+from gatewise.comparison.run.events import (
+    BaselineTrials,
+    DataReady,
+    FittingBaseline,
+    PlanReady,
+    TrialDone,
+    TrialStatus,
+    TuningDone,
+)
 from gatewise.comparison.run.trials import Trial
 from gatewise.kinds.classification.figures import ACCURACY
 from made_up_comparison import made_up_dataset
@@ -48,6 +56,33 @@ def test_plain_lines_for_a_pipe() -> None:
         assert line in text, line
     assert "\x1b" not in text
     assert text.count("Note: vectors for 3 of 4 words") == 1
+
+
+def test_the_plan_names_the_baselines_trials() -> None:
+    plan = make_plan("imdb", cells=["gru"], search="random", trials=20, seeds=2, repeat_tuning=True)
+    out = io.StringIO()
+    with ComparisonDisplay(Console(file=out, width=200, no_color=True)) as display:
+        display(DataReady(plan, made_up_dataset(), Path("runs/imdb"), False, ACCURACY))
+        display(FittingBaseline("TF-IDF", 20))
+        baselines = (
+            BaselineTrials("TF-IDF", 20, {"phrase": (2, 1), "rate": (1.0, 0.5)}),
+            BaselineTrials("Mean", 0, {}),
+        )
+        display(PlanReady(plan, 42, 600.0, 1, 1, "in this process", {}, None, 12.0, baselines))
+        display(TuningDone("gru", None, {"hidden_size": 128}, 0.9, 20, 1))
+        display(TuningDone("tfidf", None, {"phrase": 1}, 0.9, 20, None, "TF-IDF"))
+    text = out.getvalue()
+    for line in (
+        "Fitting TF-IDF, to estimate its 20 trials ...",
+        "random search, 20 trials per cell and seed: ",
+        "  TF-IDF: 20 trials, its defaults among them: phrase 2, 1; rate 1, 0.5",
+        "  Mean: no settings to choose",
+        "about 10 min of training and validation, the baselines' trials included, if none stops early",
+        "(--no-cost omits that); the test part and the report, not estimated",
+        "GRU for seed 1: chosen among 20 trials: hidden_size 128",
+        "TF-IDF: chosen among 20 trials: phrase 1",
+    ):
+        assert line in text, line
 
 
 def test_a_table_for_a_terminal() -> None:

@@ -11,6 +11,7 @@ import gatewise
 from gatewise.comparison.plan.plan import make_plan
 from gatewise.comparison.run.budget import BUDGET_FILE, Budget
 from gatewise.errors import OptionError
+from gatewise.training import train_run
 from gatewise.training.registry import kind_of
 from small_data import SETTINGS, write_reviews
 
@@ -39,16 +40,52 @@ def test_widths_give_the_same_number_of_parameters(tmp_path: Path, monkeypatch: 
         found.chosen("rnn", None, {})
 
 
-def test_epochs_take_the_same_time_and_are_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_take_the_same_time_and_are_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = budget(tmp_path, cells=["gru", "rnn", "lstm"], match="time", epochs=6)
-    seconds = {"gru": 2.0, "rnn": 0.5, "lstm": 3.1}
-    monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: (seconds[spec.model.cell], 9))
-    assert [found.chosen(cell, None, {})["epochs"] for cell in ("gru", "rnn", "lstm")] == [6, 24, 4]
+    paces = {"gru": 1.0, "rnn": 0.3, "lstm": 1.55}
+    monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: (2.0, 9))
+    monkeypatch.setattr(Budget, "_relative_paces", lambda self, first, spec, point: [[1.0], [paces[spec.model.cell]]])
+    chosen = {cell: found.chosen(cell, None, {}) for cell in ("gru", "rnn", "lstm")}
+    assert chosen["gru"] == {} and found.planned_steps(None) == 54
+    # to the step, not to the epoch: of two epochs of an LSTM the nearest whole number was off by a third
+    assert chosen["rnn"] == {"training_steps": 180, "epochs": 20}
+    assert chosen["lstm"] == {"training_steps": 35, "epochs": 4}
+    for cell, steps in (("rnn", 180), ("lstm", 35)):
+        assert steps * paces[cell] == pytest.approx(54, rel=0.02)
     monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: pytest.fail("measured again"))
+    monkeypatch.setattr(Budget, "_relative_paces", lambda self, *specs: pytest.fail("measured again"))
     again = Budget(found.plan, found.datasets, tmp_path, threads=1)
-    assert again.chosen("lstm", None, {})["epochs"] == 4
+    assert again.chosen("lstm", None, {}) == chosen["lstm"]
     (tmp_path / BUDGET_FILE).write_text("{")
     assert Budget(found.plan, found.datasets, tmp_path, threads=1).known["epoch_seconds"] == {}
+
+
+def test_earlier_phases_are_part_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = budget(tmp_path, cells=["gru", "rnn"], match="time", epochs=3, pretrain=True, pretraining_epochs=2)
+    monkeypatch.setattr(Budget, "_measured", lambda self, spec, number, point: (2.0, 10))
+    monkeypatch.setattr(Budget, "_relative_paces", lambda self, first, spec, point: [[4.0, 1.0], [2.0, 0.5]])
+    # the GRU: 20 steps of 4 and 30 of 1; the RNN: 20 steps of 2, and of 0.5 as many as fill the rest
+    assert found.chosen("rnn", None, {})["training_steps"] == (20 * 4 + 30 * 1 - 20 * 2) / 0.5
+
+
+def test_paces_are_measured_in_turns(tmp_path: Path) -> None:
+    """Not what the clock says, but that both networks take the same steps: the ratio of a cell to itself is 1."""
+    found = budget(tmp_path, cells=["gru", "rnn"], match="time", epochs=2)
+    gru, rnn = (found.plan.spec(cell, 0, {}, None) for cell in ("gru", "rnn"))
+    (first,), (second,) = found._relative_paces(gru, rnn, None)
+    assert first == 1.0 and second > 0
+
+
+def test_a_training_of_some_steps_ends_within_an_epoch(tmp_path: Path) -> None:
+    reviews = write_reviews(tmp_path / "reviews.csv")
+    settings: dict[str, Any] = {**SETTINGS, "epochs": 9}
+    spec = make_plan(str(reviews), cells=["gru"], **COLUMNS, **settings).spec("gru", 0, {"training_steps": 14})
+    result = train_run(spec, kind_of(spec.task).load(spec.data), tmp_path / "run")
+    steps = [epoch.steps for epoch in result.epochs]
+    assert sum(steps) == 14 and len(steps) > 1 and steps[-1] < steps[0] and result.stopped == "epochs"
+    # the schedule knows the steps: a linear rate ends one step above zero
+    assert result.epochs[-1].learning_rate == pytest.approx(spec.training.learning_rate / 14)
+    assert result.validation_seconds > 0 and result.preparation_seconds > 0
 
 
 def test_a_search_leaves_the_sizes_equal(tmp_path: Path) -> None:

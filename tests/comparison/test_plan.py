@@ -58,11 +58,11 @@ def test_every_task_has_a_plan(data: str, task: str) -> None:
     plan = make_plan(data, cells="rnn,gru*2", hidden=32, lr=3e-3)
     assert plan.task == task
     assert {spec.task for spec in specs(plan)} == {task}
-    assert [(spec.model.hidden_size, spec.model.num_layers) for spec in specs(plan)] == [(32, 1), (32, 2)]
+    assert [(spec.model.hidden_size, spec.model.num_layers) for spec in specs(plan)] == [(32, 1)] * 3 + [(32, 2)] * 3
 
 
 def test_variants_are_cells_of_the_plan() -> None:
-    plan = make_plan("imdb", cells=["bilstm", "gru*2", "BiGRU*3"])
+    plan = make_plan("imdb", cells=["bilstm", "gru*2", "BiGRU*3"], seeds=1)
     shapes = [(spec.model.cell, spec.model.bidirectional, spec.model.num_layers) for spec in specs(plan)]
     assert shapes == [("lstm", True, 1), ("gru", False, 2), ("gru", True, 3)]
 
@@ -125,6 +125,7 @@ def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> No
         ({"search": "annealing"}, "there is no search 'annealing'"),
         ({"search": "grid"}, "nothing to search"),
         ({"trials": 3}, "nothing to search"),
+        ({"repeat_tuning": True}, "no search to repeat"),
         ({"cells": ["gru*2"], "grid": {"num_layers": [1, 2]}}, "fixes num_layers"),
     ],
 )
@@ -141,6 +142,14 @@ def test_a_grid_is_typed_by_the_spec() -> None:
     assert plan.search.seed not in plan.seeds
     same = make_plan("imdb", grid={"hidden": [64, 128], "lr": [1e-3, 3e-3], "dropout": [0, 0.5]}, seeds=3)
     assert same == plan
+
+
+def test_a_repeated_search_counts_one_for_each_seed() -> None:
+    plan = make_plan("imdb", grid=["hidden=64,128"], seeds=3, seed=4, repeat_tuning=True)
+    assert plan.search is not None and plan.trainings == 3 * 3 * (2 + 1)
+    seeds = plan.search.seeds(plan.seeds)
+    assert [final for final, _ in seeds] == [4, 5, 6] and not {tuned for _, tuned in seeds} & set(plan.seeds)
+    assert plan.to_dict()["search"]["repeat"] is True
 
 
 def test_a_search_without_a_grid_has_a_default_space() -> None:
@@ -267,8 +276,9 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         make_plan("adding", cells=["rnn", "gru"], length=[100, 200], match="parameters"),
         make_plan("ptb", search="tpe", trials=9, grid={"lr": "1e-3..1e-2", "tied": [True, False]}, metric="loss"),
         make_plan("prices.csv", task="forecasting", target="close", horizon=5, grid=["hidden=8,16"]),
+        make_plan("imdb", seeds=2, grid=["hidden=8,16"], repeat_tuning=True),
     ],
-    ids=["classification", "probe", "language-modelling", "forecasting"],
+    ids=["classification", "probe", "language-modelling", "forecasting", "repeated tuning"],
 )
 def test_the_command_repeats_the_plan(plan: Plan) -> None:
     """Reading the command back as the command line does gives the plan again."""

@@ -13,8 +13,8 @@ from gatewise.comparison.verdict.changes import changes
 from gatewise.comparison.verdict.figures import difference_entries
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import RunError
-from gatewise.record import Comparison, Run, compact_json, comparison_from, plain
-from gatewise.statistics import Mean, paired_difference
+from gatewise.record import Comparison, MedianLag, Run, compact_json, comparison_from, plain
+from gatewise.statistics import Mean, median_lag, paired_difference, seed_spread, settled
 from made_up_comparison import (
     BASELINE,
     ENVIRONMENT,
@@ -89,10 +89,14 @@ def test_the_margin_decides_equivalence() -> None:
     assert made_up_record({"gru": 0.88}).margin == 0.005
 
 
-def test_other_models_do_not_move_a_models_interval() -> None:
+def test_other_cells_tell_only_the_spread_between_seeds() -> None:
+    """A figure is the model's own; with one seed nothing of other models enters its interval either."""
     alone = made_up_forecast({"gru": 0.019}, seeds=2).models[0].figure
-    record = made_up_forecast({"gru": 0.019, "lstm": 0.03}, seeds=2)
-    assert record.models[0].figure == alone
+    beside = made_up_forecast({"gru": 0.019, "lstm": 0.03}, seeds=2).models[0].figure
+    assert (beside.estimate, beside.deviation, beside.per_seed) == (alone.estimate, alone.deviation, alone.per_seed)
+    assert beside.high - beside.low < alone.high - alone.low, "the spread of four seeds is known better than of two"
+    one = made_up_forecast({"gru": 0.019}, seeds=1).models[0].figure
+    assert made_up_forecast({"gru": 0.019, "lstm": 0.03}, seeds=1).models[0].figure == one
 
 
 def test_cost_is_the_mean_over_runs_and_time_per_epoch_the_least() -> None:
@@ -102,7 +106,11 @@ def test_cost_is_the_mean_over_runs_and_time_per_epoch_the_least() -> None:
     assert gru.cost.step_p50 == pytest.approx(np.mean([run.cost.step_p50 for run in gru.runs]))
     assert gru.cost.time_to_target.epochs == 2.0
     assert gru.cost.energy_joules is None
-    assert gru.memory.trained.half_life == 11.0
+    assert gru.memory == gru.runs[0].memory
+    lags = [median_lag(run.memory.trained.norms) for run in gru.runs]
+    known = all(settled(run.memory.trained.norms) for run in gru.runs)
+    assert gru.median_lag == MedianLag(mean=np.mean(lags), least=min(lags), most=max(lags), runs=3, settled=known)
+    assert gru.median_lag.least < gru.median_lag.most
     baseline = record.models[0]
     assert baseline.memory is None and baseline.cost.step_p50 is None
 
@@ -280,10 +288,14 @@ def test_seeds_needed_are_those_of_the_corrected_test() -> None:
                 continue
             seen += 1
             found = paired_difference(
-                tables[entry["first"]], tables[entry["second"]], np.random.default_rng(0), measure=accuracy
+                tables[entry["first"]],
+                tables[entry["second"]],
+                np.random.default_rng(0),
+                measure=accuracy,
+                spread=seed_spread(tables.values(), accuracy),
             )
             alone, open_pairs = found.seeds_needed(), sum(not each["differs"] for each in entries)
             assert entry["seeds_needed"] > 3
             assert alone is not None and entry["seeds_needed"] >= alone
-            assert entry["seeds_needed"] == max(4, found.seeds_needed(significance=0.05 / open_pairs) or 0)
+            assert entry["seeds_needed"] == max(4, found.seeds_needed(significance=0.05 / 6 / open_pairs) or 0)
     assert seen > 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from gatewise.comparison.verdict.facts import Range
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide
-from gatewise.record import Verdict
+from gatewise.record import TimeRatio, Verdict
 from gatewise.words import Scale
 from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_times import made_up_ratios
 
 TIMES = {"rnn": 20.0, "lstm": 40.0, "gru": 31.2, "mingru": 10.0}
 PARAMETERS = {"rnn": 100_000, "lstm": 400_000, "gru": 300_000, "mingru": 200_000}
@@ -31,6 +33,8 @@ def _decide(
     trivial: Trivial | None = None,
     skill: bool = False,
     reach: float = 0.005,
+    lost: tuple[str, ...] = (),
+    looks: tuple[int, ...] = (),
 ) -> Verdict:
     """A verdict on given figures; ``differ`` says which pairs are significant."""
     models = [
@@ -44,6 +48,8 @@ def _decide(
             parameters=PARAMETERS.get(name, 50_000),
             kernels=("fused",),
             baseline=name == "baseline",
+            seeds=None if name == "baseline" else seeds - (name in lost),
+            lost=int(name in lost),
         )
         for name, value in figures.items()
     ]
@@ -56,7 +62,22 @@ def _decide(
             Pair(one.name, two.name, Range(gap, gap - reach, gap + reach), p, both in (equivalent or set()), needed)
         )
     margin = 0.005 if scale.percent else 1.0
-    return decide(models, pairs, scale, seeds=seeds, margin=margin, trivial=trivial, skill=skill)
+    return decide(
+        models,
+        pairs,
+        scale,
+        seeds=seeds,
+        margin=margin,
+        looks=looks,
+        trivial=trivial,
+        skill=skill,
+        times=_times(models),
+    )
+
+
+def _times(models: Sequence[ModelFigures]) -> tuple[TimeRatio, ...]:
+    cells = sorted((model for model in models if not model.baseline), key=lambda cell: cell.name)
+    return made_up_ratios({cell.name: cell.time for cell in cells}, {cell.name: cell.step_seconds for cell in cells})
 
 
 def _but(names: dict[str, float], *without: tuple[str, str]) -> Pairs:
@@ -71,9 +92,9 @@ def test_one_cell_leads() -> None:
     assert verdict.leaders == ("lstm",) and verdict.recommended == "lstm"
     quality = verdict.answers["quality"].sentence
     assert "1.0 points above GRU (95 % interval 0.5 to 1.5) and 3.0 points above RNN" in quality
-    assert "it takes 1.3 times GRU's time per epoch" in quality
+    assert "it takes 1.3 times (1.28 to 1.29) GRU's time per epoch" in quality
     baseline = verdict.answers["baseline"].sentence
-    assert "LSTM beats it by 4.0 points (95 % interval 3.5 to 4.5) for 6.0 times its training time" in baseline
+    assert "LSTM beats it by 4.0 points (95 % interval 3.5 to 4.5) for about 6 times its training time" in baseline
     assert "undecided" not in verdict.answers
 
 
@@ -92,7 +113,9 @@ def test_a_tie_goes_to_the_cheaper_cell() -> None:
     assert verdict.outcome == "tie"
     assert verdict.headline == "LSTM and GRU: no difference found in accuracy"
     assert verdict.leaders == ("lstm", "gru") and verdict.recommended == "gru"
-    assert "GRU takes 0.78 times LSTM's time per epoch, so take GRU." in verdict.answers["quality"].sentence
+    assert (
+        "GRU takes 0.78 times (0.77 to 0.78) LSTM's time per epoch, so take GRU." in verdict.answers["quality"].sentence
+    )
     assert verdict.undecided == (("lstm", "gru"),)
     assert verdict.answers["undecided"].sentence == (
         "Undecided: LSTM and GRU (about 12 seeds would detect a difference of this size)."
@@ -175,17 +198,52 @@ def test_speed_and_size_say_what_they_cost() -> None:
     verdict = _decide({"rnn": 0.86, "lstm": 0.89, "gru": 0.88, "mingru": 0.87}, differ=True)
     assert verdict.answers["speed"].models == ("mingru",)
     assert verdict.answers["speed"].sentence == (
-        "MINGRU trains fastest, 10 s per epoch, 0.25 times LSTM's time, but is 2.0 points worse than LSTM; "
-        "a streaming step is quickest with MINGRU (10 µs, LSTM 40 µs)."
+        "MINGRU trains fastest, 10 s per epoch, 0.25 times LSTM's time (95 % interval 0.25 to 0.25) and 0.50 times "
+        "RNN's (0.50 to 0.50), but is 2.0 points worse than LSTM; a streaming step is quickest with MINGRU (10 µs, "
+        "0.25 times LSTM's, 95 % interval 0.25 to 0.25)."
     )
     assert verdict.answers["size"].models == ("rnn",)
     assert "RNN is smallest, 100 k parameters, 0.25 times LSTM's size" in verdict.answers["size"].sentence
 
 
-@pytest.mark.parametrize(("seeds", "words"), [(1, "One seed per cell"), (2, "Two seeds"), (3, None)])
+@pytest.mark.parametrize(("seeds", "words"), [(2, "Two seeds"), (3, None)])
 def test_few_seeds_are_said(seeds: int, words: str | None) -> None:
     caveats = _decide({"baseline": 0.85, "gru": 0.88}, differ=True, seeds=seeds).caveats
     assert caveats == () if words is None else caveats[0].sentence.startswith(words)
+
+
+def test_one_seed_is_a_statement_about_networks_and_none_about_cells() -> None:
+    verdict = _decide({"baseline": 0.85, "lstm": 0.86, "gru": 0.88}, differ=True, seeds=1)
+    assert (verdict.outcome, verdict.leaders, verdict.recommended, verdict.undecided) == ("single", (), None, ())
+    assert verdict.headline == "Not judged: one seed says nothing of a cell"
+    assert list(verdict.answers) == ["training", "baseline", "speed", "size"]
+    sentence = verdict.answers["training"].sentence
+    assert "Of these 2 networks the GRU has the highest accuracy, 88.0 %" in sentence
+    assert "2.0 points above the LSTM network" in sentence and "--seeds 3" in sentence
+    for words in ("beats", "better", "worth", "take"):
+        assert words not in verdict.text, words
+    alone = _decide({"gru": 0.88}, differ=True, seeds=1).answers["training"].sentence
+    assert "This GRU network reaches 88.0 %" in alone
+
+
+def test_a_cell_that_lost_seeds_is_not_judged() -> None:
+    """What is left of its seeds may be the good ones: it neither leads nor hides who does."""
+    figures = {"rnn": 0.8, "lstm": 0.86, "gru": 0.9}
+    verdict = _decide(figures, differ=True, lost=("gru",))
+    assert (verdict.outcome, verdict.leaders, verdict.recommended) == ("cell", ("lstm",), "lstm")
+    (caveat,) = verdict.caveats
+    assert caveat.rule == "lost-seeds" and caveat.sentence.startswith("GRU lost 1 of 3 seeds, so its figure is that of")
+    assert "GRU" not in verdict.text
+    none = _decide(figures, differ=True, lost=("rnn", "lstm", "gru"))
+    assert (none.outcome, none.leaders, none.recommended) == ("incomplete", (), None)
+    assert "GRU 1 of 3" in none.answers["training"].sentence
+
+
+def test_looking_twice_is_said() -> None:
+    (caveat,) = _decide({"lstm": 0.86, "gru": 0.9}, differ=True, seeds=10, looks=(3, 5)).caveats
+    assert caveat.sentence == (
+        "Judged before with 3 and 5 seeds, now with 10: for this third look p values are multiplied by 12."
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,7 +254,6 @@ def test_few_seeds_are_said(seeds: int, words: str | None) -> None:
         (170, 3, "(more than 100 seeds would detect"),
         (None, 3, "(more test examples would decide it, more seeds alone would not)"),
         (12, 2, "how many seeds would decide it cannot be said from two"),
-        (None, 1, "how many seeds would decide it cannot be said from one"),
     ],
 )
 def test_what_would_decide_is_said(needed: int | None, seeds: int, words: str) -> None:
@@ -246,7 +303,7 @@ def _costs(*cells: ModelFigures, differ: bool = True, needed: int | None = 12, s
         pairs.append(
             Pair(one.name, two.name, Range(gap, gap - 0.01, gap + 0.01), 0.001 if decided else 0.4, seeds_needed=needed)
         )
-    return decide(cells, pairs, PERPLEXITY, seeds=seeds, margin=0.01)
+    return decide(cells, pairs, PERPLEXITY, seeds=seeds, margin=0.01, times=_times(cells))
 
 
 def _cell(name: str, figure: float, seconds: float, *, step: float | None = 4e-6, **further: Any) -> ModelFigures:
@@ -268,8 +325,8 @@ def test_what_is_said_of_several_fast_cells_holds_of_each() -> None:
     """It was said of both that they are 0.04 worse, where the second was 1.23 worse."""
     verdict = _costs(_cell("lstm", 4.0, 10.0), _cell("gru", 4.04, 5.0), _cell("rnn", 5.23, 5.1))
     assert verdict.answers["speed"].sentence.startswith(
-        "GRU and RNN train fastest, about 5.0 s per epoch, 0.50 times LSTM's time; GRU is 0.04 worse than LSTM and "
-        "RNN is 1.2 worse than LSTM"
+        "GRU and RNN train fastest, equally within 5 %, about 5.0 s per epoch, 0.50 times LSTM's time (95 % interval "
+        "0.50 to 0.50); GRU is 0.04 worse than LSTM and RNN is 1.2 worse than LSTM"
     )
     verdict = _costs(
         _cell("lstm", 4.0, 5.0), _cell("gru", 4.005, 5.1), _cell("rnn", 5.23, 5.0), _cell("mingru", 9.0, 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -13,15 +14,33 @@ import pytest
 
 from gatewise.cli import main
 from gatewise.comparison.verdict.rules import apply_again
-from gatewise.record import RULES, Answer, Comparison, compact_json, comparison_from
+from gatewise.record import RULES, Answer, Comparison, TimeBudget, compact_json, comparison_from
 from gatewise.reports.why import reasons
-from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_comparison import (
+    made_up_forecast,
+    made_up_language,
+    made_up_probe,
+    made_up_record,
+    made_up_trials,
+)
+from made_up_times import made_up_times
 
 PAGE = Path(__file__).parents[2] / "docs" / "verdict.md"
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
+SECONDS = dict.fromkeys(("rnn", "lstm", "gru"), 20.0)
+BOTH = {"training_step": SECONDS, "streaming_step": SECONDS}
+EQUAL, BUSY = (made_up_times(BOTH, noise=noise) for noise in (0.003, 0.3))
+BUDGET = TimeBudget(target=60.0, seconds=61.0, share=61 / 60, clock="turns")
+MISSED = TimeBudget(target=60.0, seconds=75.0, share=1.25, clock="turns", kept=False)
 MANY = ("rnn", "lstm", "gru", "bilstm", "bigru", "mingru", "gru*2")
 WORLDS: dict[str, Callable[[], Comparison]] = {
-    "baseline leads, one seed": lambda: made_up_record(CELLS),
+    "baseline leads": lambda: made_up_record(CELLS, seeds=3),
+    "one seed": lambda: made_up_record(CELLS),
+    "a second look": lambda: made_up_record(CELLS, seeds=5, looks=(3,)),
+    "a cell lost a seed": lambda: made_up_record(CELLS, seeds=3, failed=["gru-seed1"]),
+    "every cell lost a seed": lambda: made_up_record(
+        {"rnn": 0.9, "gru": 0.8}, seeds=3, failed=["gru-seed1", "rnn-seed0"]
+    ),
     "two seeds": lambda: made_up_record(CELLS, seeds=2),
     "different kernels": lambda: made_up_record(
         {"baseline": 0.8, "lstm": 0.88, "gru": 0.88}, seeds=3, kernels={"gru": "reference"}
@@ -30,9 +49,9 @@ WORLDS: dict[str, Callable[[], Comparison]] = {
     "the same": lambda: made_up_record({"lstm": 0.88, "gru": 0.88}, seeds=3, margin=0.2),
     "the baseline is better": lambda: made_up_record({"baseline": 0.95, "lstm": 0.7, "gru": 0.6}, seeds=3),
     "many cells": lambda: made_up_record(
-        {"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(MANY)}}
+        {"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(MANY)}}, seeds=3
     ),
-    "one cell": lambda: made_up_record({"gru": 0.8}),
+    "one cell": lambda: made_up_record({"gru": 0.8}, seeds=3),
     "a baseline alone": lambda: made_up_record({"baseline": 0.8}),
     "all failed": lambda: made_up_record({}, failed=["gru-seed0"]),
     "nothing learned": lambda: made_up_record({"baseline": 0.503, "gru": 0.501}, seeds=2),
@@ -41,8 +60,13 @@ WORLDS: dict[str, Callable[[], Comparison]] = {
     "one cell did not learn": lambda: made_up_record({"baseline": 0.6, "rnn": 0.5, "gru": 0.9}, seeds=3),
     "a forecast": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.02, "gru": 0.018}, windows=300),
     "no skill": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.03, "gru": 0.04}, windows=300),
+    "few blocks": lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=301, overlap=75),
     "a language model": lambda: made_up_language({"kneser-ney-5": 141.0, "lstm": 98.0, "gru": 140.0}, tokens=400),
     "a probe": lambda: made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200, 400)),
+    "times not measured": lambda: made_up_record(CELLS, seeds=3, times=None),
+    "equal times": lambda: made_up_record(CELLS, seeds=3, times=EQUAL),
+    "times of a busy machine": lambda: made_up_record(CELLS, seeds=3, times=BUSY),
+    "unequal times": lambda: made_up_record(CELLS, seeds=3, budgets={"gru": BUDGET, "rnn": MISSED}),
     "a probe that nobody solves": lambda: made_up_probe({"rnn": 0}, lengths=(50, 100)),
 }
 
@@ -68,7 +92,7 @@ def test_the_page_states_every_rule_in_the_same_words() -> None:
 
 def test_every_rule_is_followed_somewhere() -> None:
     seen = {said.rule for name in WORLDS for said in world(name).verdict.statements}
-    assert set(RULES) - seen == {"speed-alike"}, "made up in test_verdict.py's own facts"
+    assert set(RULES) == seen
 
 
 def test_applying_the_rule_again_gives_the_same(record: Comparison) -> None:
@@ -87,6 +111,20 @@ def test_an_independent_reading_of_the_rules_agrees(record: Comparison) -> None:
     """The page's rules, written down once more from the recorded numbers alone, in as few lines as they need."""
     for said in record.verdict.statements:
         assert _read(said.rule, said.inputs) == said.rule, said.sentence
+
+
+def test_too_few_independent_blocks_are_said_and_nothing_is_claimed() -> None:
+    record = world("few blocks")
+    assert [pair.blocks for pair in record.differences] == [5.0, 5.0, 5.0]
+    assert all(pair.adjusted_p_value < 0.05 for pair in record.differences), "whatever the p values"
+    assert not any(pair.differs or pair.equivalent for pair in record.differences)
+    assert record.verdict.outcome == "undecided" and record.verdict.recommended == "persistence"
+    said = next(each for each in record.verdict.caveats if each.rule == "few-blocks")
+    assert "count as about 5 independent blocks, fewer than the 8 that a claim needs" in said.sentence
+    assert "but from too few independent blocks" in record.verdict.text
+    assert "not judged, from about 5 independent blocks" in " ".join(reasons(record)[-1][2])
+    enough = made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=300, overlap=30)
+    assert enough.verdict.outcome == "cell" and not enough.verdict.caveats
 
 
 def test_other_numbers_give_another_outcome() -> None:
@@ -128,20 +166,50 @@ def test_the_command_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "docs/verdict.md#reach" in out and "corrected p < 0.001" in out and "not shown to be different" in out
 
 
+def test_the_command_says_how_settings_were_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, *_ = made_up_trials(["gru"], "accuracy", [0.86, 0.88])
+    bare = made_up_record(CELLS)
+    baseline = next(model for model in bare.models if model.is_baseline)
+    of_baseline = [
+        dataclasses.replace(trial, cell=baseline.name, seed=None, settings={"penalty": 1.0})
+        for trial in (first, second)
+    ]
+    said = {}
+    for name, trials in {"none": [], "both": [*of_baseline, first, second]}.items():
+        made = made_up_record(CELLS, tuning=trials)
+        (tmp_path / "comparison.json").write_text(compact_json(made), encoding="utf-8")
+        with pytest.raises(SystemExit):
+            main(["report", str(tmp_path), "--format", "markdown", "--why"])
+        said[name] = " ".join(capsys.readouterr().out.split())
+    assert "How the settings were chosen No settings were searched" in said["none"]
+    assert f"{baseline.title}: penalty 1 chosen among 2 trials, 88.0 % on the validation part" in said["both"]
+    assert "(its defaults: 86.0 %)" in said["both"] and "(all trials: 86.0 % to 88.0 %)" in said["both"]
+
+
 def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     question = rule.split("-")[0]
-    if rule in ("one-seed", "two-seeds"):
-        return {1: "one-seed", 2: "two-seeds"}.get(inputs["seeds"])
+    if rule == "two-seeds":
+        return rule if inputs["seeds"] == 2 else None
+    if rule == "earlier-looks":
+        return rule if inputs["looks"] else None
+    if rule == "lost-seeds":
+        lost = [each for each, _ in inputs["lost_and_finished"].values()]
+        return rule if any(lost) and not all(lost) else None
+    if rule == "few-blocks":
+        return rule if all(pair["blocks"] < 8 for pair in inputs["pairs"]) and inputs["pairs"] else None
     if rule == "different-kernels":
         return rule if len({kernel for used in inputs["kernels"].values() for kernel in used}) > 1 else None
+    if rule == "time-budget":
+        return rule if any(abs(budget["share"] - 1) > 0.1 for budget in inputs["budgets"].values()) else None
     if rule == "reach":
         return rule if _reaches(inputs) else None
     sign = 1 if inputs["higher_is_better"] else -1
     cells = [model for model in inputs["models"] if not model["baseline"]]
-    if question in ("speed", "size"):
-        key = "seconds_per_epoch" if question == "speed" else "parameters"
-        alike = max(cell[key] for cell in cells) <= 1.05 * min(cell[key] for cell in cells)
-        return f"{question}-alike" if alike else "speed-fastest" if question == "speed" else "size-smallest"
+    if question == "speed":
+        return f"speed-{_fastest(cells, inputs['times'])}"
+    if question == "size":
+        alike = max(cell["parameters"] for cell in cells) <= 1.05 * min(cell["parameters"] for cell in cells)
+        return "size-alike" if alike else "size-smallest"
     if rule == "outcome-failed":
         return None if cells else rule
     best = max(cells, key=lambda cell: sign * cell["estimate"])
@@ -151,7 +219,7 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         for pair in inputs["pairs"]
         if best["name"] in (pair["first"], pair["second"])
     }
-    differs = {name: pair["adjusted_p_value"] < 0.05 for name, pair in others.items()}
+    differs = {name: _differs(pair) for name, pair in others.items()}
     tied = [others[cell["name"]] for cell in cells if cell is not best and not differs.get(cell["name"], True)]
     trivial = inputs.get("trivial")
     ends = [model["low"] if sign > 0 else -model["high"] for model in inputs["models"]]
@@ -159,8 +227,13 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         cell for cell in cells if trivial is not None and (cell["low"] if sign > 0 else -cell["high"]) <= sign * trivial
     ]
     stopped = any(_stopped_early(runs, inputs) for runs in inputs.get("learning", {}).values())
+    lost, once = (inputs.get(name, {}).values() for name in ("lost", "seeds"))
+    gone, single = bool(lost) and all(lost), bool(once) and all(seeds == 1 for seeds in once)
     if question == "training":
-        return "training-unfinished" if stopped else "training-unlearned" if low == cells else None
+        found = "incomplete" if gone else "unfinished" if stopped else "unlearned" if low == cells else None
+        return f"training-{found or 'single'}" if found or single else None
+    if question == "outcome" and gone:
+        return "outcome-incomplete"
     if question == "cell":
         return rule if 0 < len(low) < len(cells) else None
     if question == "outcome" and stopped:
@@ -176,7 +249,7 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         same = all(pair["equivalent"] for pair in tied)
         return "quality-leader" if not tied else "quality-same" if same else "quality-tie"
     if question == "undecided":
-        left = [pair for pair in inputs["pairs"] if pair["adjusted_p_value"] >= 0.05 and not pair["equivalent"]]
+        left = [pair for pair in inputs["pairs"] if not _differs(pair) and not pair["equivalent"]]
         return rule if left else None
     ahead = bool(baselines) and sign * (best["estimate"] - baselines[0]["estimate"]) > 0
     decided = bool(baselines) and differs[baselines[0]["name"]]
@@ -186,11 +259,35 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
         return "outcome-nothing"
     if low == cells:
         return "outcome-unlearned"
+    if single:
+        return "outcome-single"
     if baselines and not decided:
         return "outcome-undecided"
     if baselines and not ahead:
         return "outcome-baseline"
     return "outcome-tie" if tied else "outcome-cell"
+
+
+def _differs(pair: Mapping[str, Any]) -> bool:
+    """Whether chance explains the difference badly, and there are enough independent blocks to say so."""
+    return bool(pair["adjusted_p_value"] < 0.05 and (pair["blocks"] is None or pair["blocks"] >= 8))
+
+
+def _fastest(cells: list[dict[str, Any]], times: list[dict[str, Any]]) -> str:
+    """How the cell with the least time stands to the others, from the ratios and their intervals."""
+    training = [pair for pair in times if pair["quantity"] == "training_step"]
+    if not training:
+        return "unmeasured"
+    least = min(cells, key=lambda cell: cell["seconds_per_epoch"])["name"]
+    alike = False
+    for pair in training:
+        if least in (pair["first"], pair["second"]):
+            same = pair["low"] >= 1 / 1.05 and pair["high"] <= 1.05
+            beyond = not 1 / 1.05 < pair["estimate"] < 1.05
+            alike |= same
+            if not same and not (pair["adjusted_p_value"] < 0.05 and beyond):
+                return "undecided"
+    return "alike" if alike else "fastest"
 
 
 def _stopped_early(runs: list[dict[str, Any]], inputs: Mapping[str, Any]) -> bool:

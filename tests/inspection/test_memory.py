@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import OptionError, ShapeError
-from gatewise.inspection import half_life, memory_curve, reach
+from gatewise.inspection import memory_curve, reach
 from gatewise.nn import GRU, LSTM, Recurrent, cells
+from gatewise.statistics import median_lag, median_lag_over, settled
 from gatewise.training.kind import RecurrentInputs
 
 
@@ -49,8 +50,10 @@ def test_linear_network_has_the_norm_of_its_powers(scale: float) -> None:
     if scale < 1:
         tail = np.array(curve["trained"]["norms"][20:])
         assert tail[1:] / tail[:-1] == pytest.approx(0.7, rel=1e-3)
-    half = curve["trained"]["half_life"]
-    assert half is None if scale > 1 else half > 100 if scale == 1 else half == pytest.approx(1.943, rel=0.05)
+    middle = curve["trained"]["median_lag"]
+    assert middle == median_lag(curve["trained"]["norms"])
+    assert middle > 25 if scale > 1 else middle == pytest.approx(14.5, abs=1) if scale == 1 else middle < 1
+    assert curve["trained"]["settled"] == (scale < 1)
 
 
 def test_random_projections_estimate_the_same_norm() -> None:
@@ -110,17 +113,45 @@ def test_it_leaves_the_random_state_alone_and_takes_inference_tensors() -> None:
     assert memory_curve(RecurrentInputs(layer, x, None)) == first
 
 
-def test_half_life_is_that_of_the_exponential() -> None:
-    assert half_life([3 * 0.5 ** (lag / 7.5) for lag in range(100)]) == pytest.approx(7.5)
-    assert half_life([0.1**lag for lag in range(100)]) == pytest.approx(math.log10(2), rel=1e-6)
-    assert half_life([1.0, 0.0, 0.0]) == 0.0
-    assert half_life([1.0]) is None and half_life([0.0, 0.0]) is None and half_life([1.0, 1.0, 1.0]) is None
+def test_the_median_lag_is_that_of_the_squared_gradient() -> None:
+    # half of the sum of r^2k lies within log(1/2) / log(r^2) lags, counted from half a lag before the first
+    for ratio in (0.9, 0.97):
+        wanted = math.log(0.5) / math.log(ratio**2) - 0.5
+        assert median_lag([3 * ratio**lag for lag in range(400)]) == pytest.approx(wanted, abs=0.05)
+    assert median_lag([1.0, 0.0, 0.0]) == 0.0 and settled([1.0, 0.0, 0.0])
+    assert median_lag([0.0, 0.0, 1.0]) == 2.0 and not settled([0.0, 0.0, 1.0])
+    assert median_lag([1.0]) is None and median_lag([0.0, 0.0]) is None
+    assert median_lag([1e-200, 1e-200, 0.0]) == pytest.approx(0.5)
 
 
-def test_a_long_tail_is_not_hidden_by_a_steep_start() -> None:
-    tail = [3.0, 1.0, *(0.5 * 0.98**lag for lag in range(98))]
-    assert 25 < half_life(tail) < 35  # type: ignore[operator]
-    assert reach([1.0, 0.5, 0.02, 0.001]) == 2 and reach(tail) is None
+def test_the_median_lag_does_not_depend_on_how_many_lags_were_measured() -> None:
+    """The exponential that fits such a curve best halves every 2.0, 5.3 and 13 steps over 20, 50 and 100 lags."""
+    curve = [0.5**lag + 0.02 * 0.97**lag for lag in range(400)]
+    fitted = [-1 / np.polyfit(range(lags), np.log2(curve[:lags]), 1)[0] for lags in (20, 50, 100)]
+    assert fitted[2] > 3 * fitted[0]
+    found = [median_lag(curve[:lags]) for lags in (20, 50, 100, 400)]
+    assert found == pytest.approx([found[-1]] * 4, abs=0.02)
+    assert all(settled(curve[:lags]) for lags in (20, 50, 100))
+
+
+def test_what_more_lags_would_move_is_a_lower_bound() -> None:
+    curve = [1.0, *(0.5 * 0.98**lag for lag in range(400))]
+    found = {lags: (median_lag(curve[:lags]), settled(curve[:lags])) for lags in (20, 100, 400)}
+    assert not found[20][1] and found[400][1]
+    assert found[20][0] < found[100][0] <= found[400][0]  # type: ignore[operator]
+    assert reach([1.0, 0.5, 0.02, 0.001]) == 2 and reach(curve[:100]) is None
+
+
+def test_seeds_together_have_a_mean_and_a_range() -> None:
+    curves = [[ratio**lag for lag in range(300)] for ratio in (0.9, 0.95, 0.97)]
+    each = [median_lag(curve) for curve in curves]
+    found = median_lag_over([*curves, [0.0] * 300])
+    assert found is not None and found.runs == 3 and found.settled
+    assert (found.mean, found.least, found.most) == (np.mean(each), each[0], each[2])
+    assert str(found) == "6.7 (2.8 to 11)"
+    assert median_lag_over([]) is None
+    longer = median_lag_over([*curves, [1.0] * 300])
+    assert longer is not None and not longer.settled and str(longer).startswith("> ")
 
 
 def test_nonsense_is_refused() -> None:

@@ -213,7 +213,7 @@ def test_costs_are_two_tables_with_plain_heads() -> None:
     page = render_page(made_up_record(CELLS))
     training, _, use = page.partition("<caption>To train</caption>")[2].partition("<caption>To use</caption>")
     assert "Kernel" in training and "Time to 85.0\u00a0% on validation" in training and "validated" not in page
-    assert "One step, p50" in use and "Memory half-life" in use
+    assert "One step, p50" in use and "Median lag (steps back)" in use
 
 
 def _long_record() -> Comparison:

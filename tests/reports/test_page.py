@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -186,6 +187,23 @@ def test_failures_trials_and_changes_are_shown() -> None:
     assert "What changed" not in render_page(new)
 
 
+def test_a_baselines_trials_and_repeated_searches_are_shown() -> None:
+    first, second, *_ = made_up_trials(["gru"], "accuracy", [0.86, 0.88])
+    name = next(model.name for model in made_up_record(CELLS).models if model.is_baseline)
+    of_baseline = [
+        dataclasses.replace(trial, cell=name, seed=None, settings={"inverse_regularisation": 10.0 / place})
+        for place, trial in enumerate((first, second), start=1)
+    ]
+    once = made_up_record(CELLS, tuning=[*of_baseline, first, second])
+    text = _text(render_page(once))
+    assert f"{once.model(name).title}: 2 trials" in text and "inverse regularisation 5" in text
+    assert "The search was made once" in text and "the defaults among them" in text
+    repeated = [dataclasses.replace(trial, for_seed=seed) for seed in (0, 1) for trial in (first, second)]
+    text = _text(render_page(made_up_record(CELLS, seeds=2, tuning=repeated)))
+    assert "GRU, seed 0: 2 trials" in text and "GRU, seed 1: 2 trials" in text
+    assert "Each seed has a search of its own" in text and "The search was made once" not in text
+
+
 def test_a_comparison_in_which_all_failed_has_a_page() -> None:
     text = _text(render_page(made_up_record({}, failed=["gru-seed0", "gru-seed1"])))
     assert "No recurrent model finished training" in text and "gru-seed1" in text
@@ -227,7 +245,7 @@ def test_hostile_texts_and_labels_are_escaped() -> None:
 def test_the_curves_are_those_of_the_runs(seeds: int) -> None:
     page = render_page(made_up_record({"baseline": 0.8, "lstm": 0.85, "gru": 0.86}, seeds=seeds))
     thin = len(re.findall(r'class="line thin s\d"', page))
-    assert thin == (0 if seeds == 1 else 2 * 2 * seeds)
+    assert thin == (0 if seeds == 1 else 3 * 2 * seeds), "loss, validation, memory"
     assert len(re.findall(r'<polyline class="line s[23]"', page)) == 2 * 2 + 2 + 2
     assert ("Thin lines are single seeds" in page) == (seeds > 1)
 
@@ -358,7 +376,7 @@ def test_a_record_with_a_part_missing_names_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_part_is_named(path: tuple[Any, ...], value: Any, message: str, tmp_path: Path) -> None:
-    content = made_up_record({"baseline": 0.8, "gru": 0.85}).to_dict()
+    content = made_up_record({"baseline": 0.8, "gru": 0.85}, seeds=2).to_dict()
     inner = content
     for key in path[:-1]:
         inner = inner[key]

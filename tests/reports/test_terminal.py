@@ -30,7 +30,7 @@ def test_nothing_is_cut_off(width: int) -> None:
         text = _printed(width, record)
         assert "…" not in text
         assert all(len(line) <= width for line in text.splitlines())
-        for figure in ("GRU", "2.69 M", "34 µs", "31 s", "11 steps", "fused"):
+        for figure in ("GRU", "2.69 M", "34.", "µs (", "31.", "(5.0 to ", "fused"):
             assert figure in text
 
 
@@ -58,10 +58,31 @@ def test_a_probe_has_a_column_per_length() -> None:
     assert "length" in text and " 200" in text
 
 
-def test_a_memory_that_does_not_fade_is_said() -> None:
+def test_a_memory_that_does_not_fade_within_the_lags_is_a_lower_bound() -> None:
     content = made_up_record(CELLS).to_dict()
-    content["models"][1]["memory"]["trained"]["half_life"] = None
-    assert "no decay" in _printed(200, comparison_from(content))
+    lags = len(content["models"][1]["memory"]["lags"])
+    content["models"][1]["runs"][0]["memory"]["trained"]["norms"] = [1.0] * lags
+    assert f"> {(lags - 1) / 2:.0f}" in _printed(200, comparison_from(content))
+
+
+def test_an_older_record_with_a_half_life_opens_and_shows_the_median_lag() -> None:
+    """It measured one run of a cell, and said the half-life of the exponential that fitted best."""
+    content = made_up_record(CELLS, seeds=3).to_dict()
+    for model in content["models"]:
+        model.pop("median_lag")
+        for run in model["runs"][1:]:
+            run["memory"] = None
+        for owner in (model, *model["runs"]):
+            for part in ("initialisation", "trained") if owner["memory"] else ():
+                owner["memory"][part]["half_life"] = 11.0
+                for name in ("median_lag", "settled"):
+                    owner["memory"][part].pop(name)
+    for pair in content["differences"]:
+        pair.pop("blocks")
+    record = comparison_from(content)
+    assert all(model.median_lag is None for model in record.models)
+    printed = _printed(200, record)
+    assert "median lag" in printed.lower() and "11.0" not in printed
 
 
 def test_nothing_finished_is_no_error() -> None:

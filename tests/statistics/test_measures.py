@@ -25,7 +25,8 @@ from gatewise.statistics import (
     paired_difference,
     wilson_interval,
 )
-from gatewise.statistics.estimates import linearised, unit_error
+from gatewise.statistics.estimates import unit_error
+from gatewise.statistics.measure import linearised
 
 Table = npt.NDArray[np.float64]
 WORD_ERRORS = Ratio("word_error_rate", "word error rate", higher_is_better=False, percent=True)
@@ -272,8 +273,8 @@ def test_a_baseline_without_seeds_and_other_numbers_of_seeds(measure: Measure) -
     three, five = _table(measure, 200, seeds=3, seed=8), _table(measure, 200, seeds=5, seed=8, quality=0.7)
     ours = paired_difference(three, five[:1], _draws(), measure=measure)
     repeated = paired_difference(three, np.repeat(five[:1], 3, axis=0), _draws(), measure=measure)
-    assert ours.interval.estimate == pytest.approx(repeated.interval.estimate)
-    assert ours.p_value == pytest.approx(repeated.p_value, abs=1e-6) and ours.over == "seeds and examples"
+    assert ours.interval.estimate == pytest.approx(repeated.interval.estimate) and ours.over == "seeds and examples"
+    assert ours.interval.half_width == pytest.approx(repeated.interval.half_width, rel=0.5)
     welch = paired_difference(three, five, _draws(), measure=measure)
     better = welch.interval.estimate > 0 if measure.higher_is_better else welch.interval.estimate < 0
     assert better and welch.p_value < 0.01 and welch.superiority > 0.99 and welch.run_superiority == 1.0
@@ -309,7 +310,17 @@ def test_a_diverged_count_is_refused_by_place() -> None:
 
 
 def test_the_record_keeps_its_keys() -> None:
-    keys = ["name", "title", "higher_is_better", "percent", "transform", "dependence", "contribution", "overlap"]
+    keys = [
+        "name",
+        "title",
+        "higher_is_better",
+        "percent",
+        "transform",
+        "dependence",
+        "contribution",
+        "overlap",
+        "documents",
+    ]
     assert all(list(measure.to_dict()) == keys for measure in EVERY)
     forms = ["mean", "exp", "sqrt", "span-f1", "ratio", "ratio", "bleu", "bleu"]
     assert [measure.to_dict()["transform"] for measure in EVERY] == forms

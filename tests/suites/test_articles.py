@@ -11,10 +11,12 @@ import browser
 from gatewise.errors import OptionError, RunError
 from gatewise.record import compact_json, read_suite
 from gatewise.reports.suite import suite_figure, suite_markdown, suite_page, table_rows, write_suite_report
+from gatewise.statistics import holm
 from gatewise.suites.articles import PUBLISHED, Claim, articles_claims, articles_parts
 from gatewise.suites.findings import judge, suite_record
 from gatewise.suites.run import run_suite, suite_command
 from made_up_comparison import made_up_forecast, made_up_language, made_up_record
+from made_up_times import made_up_times
 
 
 def three_records():
@@ -50,6 +52,17 @@ def test_claims_are_judged_by_the_paired_differences(suite):
     assert findings(suite, "quality", "ptb")[("gru", "rnn")] == "holds"
 
 
+def test_one_seed_and_lost_seeds_judge_no_claim_on_quality():
+    claim = next(claim for claim in articles_claims() if (claim.part, claim.about) == ("imdb", "quality"))
+    assert (claim.better, claim.worse) == ("lstm", "rnn")
+    accuracies = {"baseline": 0.9, "rnn": 0.7, "lstm": 0.88, "gru": 0.88}
+    one = judge(claim, made_up_record(accuracies, seeds=1))
+    assert (one.finding, one.evidence) == ("untested", "not judged: one seed says nothing of a cell")
+    lost = judge(claim, made_up_record(accuracies, seeds=3, failed=["rnn-seed2"]))
+    assert (lost.finding, lost.evidence) == ("untested", "not judged: RNN lost seeds")
+    assert judge(claim, made_up_record(accuracies, seeds=3)).finding == "holds"
+
+
 def test_direction_follows_the_metric(suite):
     """On perplexity lower is better: the gain of LSTM over RNN is positive although its figure is smaller."""
     claim = next(c for c in suite.claims if (c.part, c.better, c.worse) == ("ptb", "lstm", "rnn"))
@@ -70,8 +83,57 @@ def test_time_and_size_are_compared_as_measured(suite):
         ("gru", "lstm"): "holds",
     }
     record = three_records()["imdb"]
-    assert judge(Claim("GRU is smaller", "imdb", "size", "gru", "lstm"), record).finding == "holds"
-    assert judge(Claim("LSTM is smaller", "imdb", "size", "lstm", "gru"), record).finding == "fails"
+    found = judge(Claim("GRU is smaller", "imdb", "size", "gru", "lstm"), record)
+    assert found.evidence.endswith("the same within 5 %")
+
+
+def test_times_that_are_the_same_or_not_measured_decide_nothing():
+    """The page said by times of single epochs that the RNN is slower, which a quiet machine turned round."""
+    claim = Claim("RNN trains faster than GRU", "imdb", "time", "rnn", "gru")
+    accuracies = {"baseline": 0.9, "rnn": 0.7, "gru": 0.88}
+    found = {}
+    for name, seconds in (("same", 20.0), ("slower", 30.0), ("faster", 10.0)):
+        times = made_up_times({"training_step": {"rnn": seconds, "gru": 20.0}})
+        found[name] = judge(claim, made_up_record(accuracies, seeds=2, times=times))
+    assert [found[name].finding for name in ("same", "slower", "faster")] == ["undecided", "fails", "holds"]
+    assert found["same"].evidence.endswith("the same within 5 %") and "95 % interval" in found["slower"].evidence
+    noisy = made_up_times({"training_step": {"rnn": 18.0, "gru": 20.0}}, noise=0.5)
+    assert "no difference shown" in judge(claim, made_up_record(accuracies, seeds=2, times=noisy)).evidence
+    assert judge(claim, made_up_record(accuracies, seeds=2, times=None)).finding == "untested"
+
+
+def test_sizes_less_than_five_percent_apart_are_the_same():
+    record = three_records()["imdb"]
+    models = {model.name: model for model in record.models}
+    parameters = models["lstm"].cost.parameters
+    for share, finding in ((0.98, "undecided"), (0.9, "holds"), (1.1, "fails")):
+        cost = replace(models["gru"].cost, parameters=share * parameters)
+        changed = replace(record, models=(models["lstm"], replace(models["gru"], cost=cost)))
+        assert judge(Claim("GRU is smaller", "imdb", "size", "gru", "lstm"), changed).finding == finding
+
+
+def test_p_values_are_corrected_for_all_claims_of_the_suite(suite):
+    """Not for the pairs of one comparison: eighteen claims on quality and time are looked at together."""
+    records = three_records()
+    tested = [claim for claim in suite.claims if claim.about != "size"]
+    assert len(tested) == 18 and all(claim.adjusted_p_value is not None for claim in tested)
+    raw = []
+    for claim in tested:
+        record = records[claim.part]
+        pairs = record.differences if claim.about == "quality" else record.times.ratios
+        quantity = ("training_step", None)
+        raw += [
+            pair.p_value
+            for pair in pairs
+            if {pair.first, pair.second} == {claim.better, claim.worse} and getattr(pair, "quantity", None) in quantity
+        ]
+    assert [claim.adjusted_p_value for claim in tested] == holm(raw)
+    assert max(raw) < 1 and any(claim.adjusted_p_value > value for claim, value in zip(tested, raw, strict=True))
+
+
+def test_the_page_prints_the_rules(suite):
+    markdown, page = suite_markdown(suite), suite_page(suite)
+    assert "after correction for all claims" in markdown and "after correction for all claims" in page
 
 
 def test_a_cell_that_failed_leaves_its_claims_untested():
@@ -168,4 +230,4 @@ def test_unknown_part():
 
 def test_command_repeats_the_suite(tmp_path):
     command = suite_command("articles", tmp_path, parts=["imdb"], quick=False, seeds=3, threads=None)
-    assert command == f"gatewise suite articles --parts imdb --seeds 3 --out {tmp_path}"
+    assert command == f"gatewise suite articles --parts imdb --out {tmp_path}"

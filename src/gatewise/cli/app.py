@@ -12,11 +12,13 @@ from typing import Annotated, Any
 import typer
 
 import gatewise
+from gatewise.cli.audit import audit
 from gatewise.cli.bench import bench
 from gatewise.cli.compare import compare
 from gatewise.cli.datasets import datasets
 from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
+from gatewise.cli.export import export
 from gatewise.cli.help import Command
 from gatewise.cli.inspect import inspect
 from gatewise.cli.predict import predict
@@ -55,8 +57,9 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-for _command in (compare, train, predict, evaluate, report, inspect, suite, datasets, recipes, doctor, bench):
-    app.command(cls=Command, no_args_is_help=_command in (predict, evaluate, report, inspect))(_command)
+_OF_A_RUN = (predict, evaluate, export, report, audit, inspect)
+for _command in (compare, train, *_OF_A_RUN, suite, datasets, recipes, doctor, bench):
+    app.command(cls=Command, no_args_is_help=_command in _OF_A_RUN)(_command)
 for _kind in kinds():
     for _name, _home in _kind.commands.items():
         _module, _, _function = _home.partition(":")

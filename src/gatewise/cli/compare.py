@@ -17,6 +17,7 @@ from gatewise.cli.compare_options import (
     MetricOption,
     OldCodeOption,
     OutOption,
+    RepeatTuningOption,
     SearchOption,
     SeedsOption,
     StorageOption,
@@ -29,7 +30,20 @@ __all__ = ["compare"]
 
 _WHERE = ("jobs", "cluster", "storage", "margin", "cost", "yes", "old_code")
 _OWN = (
-    *("cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "imports", "against"),
+    *(
+        "cells",
+        "seeds",
+        "out",
+        "task",
+        "grid",
+        "search",
+        "trials",
+        "metric",
+        "repeat_tuning",
+        "match",
+        "imports",
+        "against",
+    ),
     *_WHERE,
 )
 
@@ -45,6 +59,7 @@ def compare(
     search: SearchOption = None,
     trials: TrialsOption = None,
     metric: MetricOption = None,
+    repeat_tuning: RepeatTuningOption = None,
     match: MatchOption = None,
     margin: MarginOption = None,
     jobs: JobsOption = None,

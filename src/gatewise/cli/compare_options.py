@@ -19,6 +19,7 @@ __all__ = [
     "MetricOption",
     "OldCodeOption",
     "OutOption",
+    "RepeatTuningOption",
     "SearchOption",
     "SeedsOption",
     "StorageOption",
@@ -39,7 +40,7 @@ CellsOption = Annotated[
 SeedsOption = Annotated[
     int | None,
     typer.Option(
-        "--seeds", metavar="N", help="How many times each cell is trained, each with another seed. (default 1)"
+        "--seeds", metavar="N", help="How many times each cell is trained, each with another seed. (default 3)"
     ),
 ]
 OutOption = Annotated[
@@ -62,7 +63,17 @@ SearchOption = Annotated[
 ]
 TrialsOption = Annotated[
     int | None,
-    typer.Option("--trials", metavar="N", help="Trials per cell, for random and tpe.", rich_help_panel=_SEARCH),
+    typer.Option(
+        "--trials", metavar="N", help="Trials per cell and baseline, for random and tpe.", rich_help_panel=_SEARCH
+    ),
+]
+RepeatTuningOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--repeat-tuning",
+        help="Repeat the search for each seed: the intervals then include that another search chooses other settings.",
+        rich_help_panel=_SEARCH,
+    ),
 ]
 MetricOption = Annotated[
     str | None,

@@ -10,8 +10,10 @@ from gatewise import words
 from gatewise.cli.progress import clock
 from gatewise.comparison.plan.titles import title_of
 from gatewise.comparison.run.events import (
+    BaselineTrials,
     ComparisonEvent,
     DataReady,
+    FittingBaseline,
     Measuring,
     PlanReady,
     TrialDone,
@@ -88,6 +90,8 @@ class ComparisonDisplay:
         with self._turn:
             if isinstance(event, DataReady):
                 self._data(event)
+            elif isinstance(event, FittingBaseline):
+                self.say(f"Fitting {event.title}, to estimate its {words.plural(event.trials, 'trial')} ...")
             elif isinstance(event, PlanReady):
                 self._planned(event)
             elif isinstance(event, TrialStatus):
@@ -98,7 +102,8 @@ class ComparisonDisplay:
                 self._tuned(event)
             elif isinstance(event, Measuring):
                 self.running.clear()
-                self.say(f"Measuring time, memory and reach of {words.plural(event.runs, 'cell')}, each alone ...")
+                cells = words.plural(event.runs, "cell")
+                self.say(f"Measuring memory and reach of {cells}, each alone, then times, in turns ...")
             if self.live is not None:
                 self.live.update(self._table(), refresh=True)
 
@@ -152,7 +157,7 @@ class ComparisonDisplay:
         self.running.pop(trial.name, None)
         self.done, self.total = event.number, event.total
         self.finished[trial.cell] = self.finished.get(trial.cell, 0) + 1
-        if not event.reused and event.training_seconds is not None and trial.phase != "baseline":
+        if not event.reused and event.training_seconds is not None and trial.seed is not None:
             self.seconds.append(event.training_seconds)
         if event.validation is not None and self.metric is not None:
             held = self.best.get(trial.cell)
@@ -198,7 +203,9 @@ class ComparisonDisplay:
     def _tuned(self, event: TuningDone) -> None:
         at = "" if event.point is None or self.plan is None or self.plan.axis is None else f" at {event.point}"
         chosen = ", ".join(f"{name} {_value(value)}" for name, value in event.settings.items())
-        self.say(f"{title_of(event.cell)}{at}: chosen among {words.plural(event.trials, 'trial')}: {chosen}", "bold")
+        at += "" if event.for_seed is None else f" for seed {event.for_seed}"
+        title = event.title or title_of(event.cell)
+        self.say(f"{title}{at}: chosen among {words.plural(event.trials, 'trial')}: {chosen}", "bold")
 
     def _table(self) -> RenderableType:
         from rich.console import Group
@@ -273,26 +280,40 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
             for name, values in plan.search.space.items()
         )
         tried = words.plural(plan.search.trials, "trial")
+        each = "cell and seed" if plan.search.repeat else "cell"
         lines.append(
-            f"  settings chosen on the validation part, {plan.search.method} search, {tried} per cell: {space}"
+            f"  settings chosen on the validation part, {plan.search.method} search, {tried} per {each}: {space}"
         )
+        lines += [_baseline_line(baseline) for baseline in ready.baselines]
     if plan.match == "parameters":
         widths = ", ".join(f"{title_of(cell)} {width}" for cell, width in ready.widths.items())
         lines.append(f"  the same number of parameters, by hidden size: {widths}")
     elif plan.match == "time":
-        lines.append("  the same training time, by number of epochs")
+        lines.append("  the same training time, by number of steps")
     if ready.epochs is not None:
         epochs = words.plural(ready.epochs, "epoch")
         lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train"
     if ready.seconds is not None:
-        took = f"about {words.duration(ready.seconds)} of training and validation if none stops early"
+        included = ", the baselines' trials included," if any(each.trials for each in ready.baselines) else ""
+        took = f"about {words.duration(ready.seconds)} of training and validation{included} if none stops early"
     threads = words.plural(ready.threads, "thread")
     lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
     if ready.measuring:
-        alone = f"about {words.duration(ready.measuring)} to measure each cell alone (--no-cost omits that)"
-        lines.append(f"  on top of that: {alone}; fitting the baselines, the test part and the report, not estimated")
+        alone = f"about {words.duration(ready.measuring)} to measure what the cells cost, times in turns"
+        fitting = "" if ready.baselines else "fitting the baselines, "
+        lines.append(
+            f"  on top of that: {alone} (--no-cost omits that); {fitting}the test part and the report, not estimated"
+        )
     return lines
+
+
+def _baseline_line(baseline: BaselineTrials) -> str:
+    """How a baseline's settings are chosen."""
+    if not baseline.trials:
+        return f"  {baseline.title}: no settings to choose"
+    space = "; ".join(f"{name} {', '.join(map(_value, values))}" for name, values in baseline.space.items())
+    return f"  {baseline.title}: {words.plural(baseline.trials, 'trial')}, its defaults among them: {space}"
 
 
 def _place(status: TrialStatus) -> str:

@@ -89,28 +89,48 @@ def _print(titles: dict[str, str], curves: dict[str, dict[str, Any]], screen: An
     from rich.table import Table
     from rich.text import Text
 
+    from gatewise.statistics.lags import median_lag_over
+
     last = min(curve["lags"][-1] for curve in curves.values())
     lags = [lag for lag in _SHOWN if lag <= last]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("steps back")
     for lag in lags:
         table.add_column(str(lag), justify="right")
-    table.add_column("halves\nevery", justify="right")
+    table.add_column("median\nlag", justify="right")
     table.add_column("below 1 %\nafter", justify="right")
     for name, curve in curves.items():
         for part, words in (("initialisation", "before"), ("trained", "trained")):
             norms = curve[part]["norms"]
-            half, reach = curve[part]["half_life"], curve[part]["reach"]
+            reach = curve[part]["reach"]
             table.add_row(
                 Text(f"{titles[name]}, {words}"),
                 *(f"{norms[lag]:.1e}" for lag in lags),
-                "never" if half is None else f"{half:.1f}",
+                str(median_lag_over([norms]) or "–"),
                 f"> {curve['lags'][-1]}" if reach is None else str(reach),
             )
+    for cell, of_cell in _several(curves).items():
+        norms = [[sum(each) / len(each) for each in zip(*of_cell, strict=False)][lag] for lag in lags]
+        table.add_row(
+            Text(f"{cell.upper()}, mean of {len(of_cell)} runs"),
+            *(f"{norm:.1e}" for norm in norms),
+            str(median_lag_over(of_cell) or "–"),
+            "",
+        )
     screen.print(table)
     first = next(iter(curves.values()))
     read = plural(first["sequences"], "test sequence")
     screen.print(
-        f"Norm of d(last state)/d(input k steps back), {read}, {first['estimator']}.",
+        f"Norm of d(last state)/d(input k steps back), {read}, {first['estimator']}. Half of the squared gradient lies "
+        "within the median lag (> : at least, more steps would move it; in brackets: from the least to the most run).",
         highlight=False,
     )
+
+
+def _several(curves: dict[str, dict[str, Any]]) -> dict[str, list[list[float]]]:
+    """The trained norms of each cell of which there are several runs."""
+    found: dict[str, list[list[float]]] = {}
+    for curve in curves.values():
+        if "cell" in curve:
+            found.setdefault(str(curve["cell"]), []).append(curve["trained"]["norms"])
+    return {cell: norms for cell, norms in found.items() if len(norms) > 1}

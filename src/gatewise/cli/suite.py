@@ -19,7 +19,7 @@ def suite(
     parts: Annotated[
         str | None, typer.Option("--parts", metavar="NAMES", help="Only these of imdb, stocks, ptb.")
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained.")] = 3,
     threads: Annotated[
         int | None, typer.Option("--threads", metavar="N", help="CPU threads; all cores if not given.")
     ] = None,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gatewise.inspection.memory import half_life, memory_curve, memory_of, reach
+from gatewise.inspection.memory import memory_curve, memory_of, reach
 
-__all__ = ["half_life", "memory_curve", "memory_of", "reach"]
+__all__ = ["memory_curve", "memory_of", "reach"]

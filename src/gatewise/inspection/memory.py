@@ -14,13 +14,13 @@ from torch import Tensor
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.nn import Recurrent
+from gatewise.statistics import median_lag, settled
 from gatewise.training.kind import RecurrentInputs, Trained
 
-__all__ = ["half_life", "memory_curve", "memory_of", "reach"]
+__all__ = ["memory_curve", "memory_of", "reach"]
 
 _STEPS_AT_ONCE = 30_000
 _REACH = 0.01
-_SMALLEST = 1e-30
 
 
 def memory_of(
@@ -69,8 +69,8 @@ def memory_curve(
 
     Returns:
         Ready for JSON: ``lags`` (0, 1, ..), ``sequences``, ``projections``, ``estimator`` (as text), ``kernel``, and
-        ``trained`` and ``initialisation``, each with ``norms`` (one per lag), ``half_life`` (see `half_life`; None: the
-        norm does not shrink) and ``reach`` (see `reach`).
+        ``trained`` and ``initialisation``, each with ``norms`` (one per lag), ``median_lag`` and ``settled`` (see
+        `gatewise.statistics.median_lag`) and ``reach`` (see `reach`).
 
     Raises:
         ShapeError: no sequence, or sequences of no step.
@@ -107,38 +107,12 @@ def memory_curve(
         norms = _norms(layer.eval(), x, lengths, last, projections, seed)
         result[name] = {
             "norms": [float(value) for value in norms],
-            "half_life": half_life(norms),
+            "median_lag": median_lag(norms),
+            "settled": settled(norms),
             "reach": reach(norms),
         }
     result["kernel"] = inputs.recurrent.kernel
     return result
-
-
-def half_life(norms: Sequence[float] | npt.NDArray[np.float64]) -> float | None:
-    """The steps in which the norm halves, by the exponential that fits it best.
-
-    .. math:: \\log_2 n_k \\approx a - k / \\tau
-
-    by least squares over all lags whose norm is more than float32's rounding to zero. The half-life tau belongs to the
-    whole curve: a steep fall over the first steps, which every cell has, does not hide a long tail.
-
-    Args:
-        norms: one per lag, from lag 0.
-
-    Returns:
-        Steps; 0 where the norm vanishes beyond lag 0; None where the norm does not shrink.
-
-    Example:
-        >>> round(half_life([0.9**k for k in range(50)]), 2), half_life([1.0, 1.1, 1.2])
-        (6.58, None)
-    """
-    values = np.asarray(norms, dtype=np.float64)
-    felt = values > max(_SMALLEST, float(values.max(initial=0.0)) * _SMALLEST)
-    lags = np.flatnonzero(felt)
-    if len(lags) < 2:
-        return 0.0 if len(lags) == 1 and len(values) > 1 else None
-    slope = float(np.polyfit(lags, np.log2(values[felt]), 1)[0])
-    return -1 / slope if slope < -1e-9 else None
 
 
 def reach(norms: Sequence[float] | npt.NDArray[np.float64], share: float = _REACH) -> int | None:

@@ -31,8 +31,20 @@ from gatewise.record.reading import (
     suite_from,
 )
 from gatewise.record.rules import RULES, RULES_PAGE
-from gatewise.record.run import Cost, Epoch, Failure, GradientNorms, Kernel, Learning, Memory, Run, TimeToTarget
+from gatewise.record.run import (
+    Cost,
+    Epoch,
+    Failure,
+    GradientNorms,
+    Kernel,
+    Learning,
+    MedianLag,
+    Memory,
+    Run,
+    TimeToTarget,
+)
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
+from gatewise.record.times import TimeBudget, TimeRatio, Times
 from gatewise.record.verdict import Answer, Caveat, Statement, Verdict
 from gatewise.record.writing import compact_json, plain
 
@@ -61,6 +73,7 @@ __all__ = [
     "Interval",
     "Kernel",
     "Learning",
+    "MedianLag",
     "Memory",
     "Metric",
     "ModelChange",
@@ -75,7 +88,10 @@ __all__ = [
     "Suite",
     "SuitePart",
     "SuiteRow",
+    "TimeBudget",
+    "TimeRatio",
     "TimeToTarget",
+    "Times",
     "Tuning",
     "Verdict",
     "check_version",

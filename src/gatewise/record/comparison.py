@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gatewise.record.figures import Difference, Figure, Metric, Skill
-from gatewise.record.run import Cost, Failure, Kernel, Learning, Memory, Run
+from gatewise.record.run import Cost, Failure, Kernel, Learning, MedianLag, Memory, Run
+from gatewise.record.times import TimeBudget, Times
 from gatewise.record.verdict import Verdict
 
 __all__ = [
@@ -74,11 +75,13 @@ class ModelEntry:
         reason: what a baseline does.
         figures: further figures of the test part, means over runs.
         validation: figures of the validation part at the epoch that was kept, means over runs.
-        settings: values that were tuned.
+        settings: values that were tuned, where all runs have the same.
         skill: the fraction of a baseline's error that it saves, where the kind of problem asks for skill.
-        memory: how far back the gradient reaches.
+        memory: how far back the gradient reaches, of the first run that measured it.
+        median_lag: of all runs that measured it; None: none did, or an older record.
         details: what the kind of problem shows besides.
         learning: how the training of each run ended, by its validation curve; empty for a baseline.
+        budget: under ``--match time``, the seconds that it was given and took.
         runs: one per seed.
     """
 
@@ -95,8 +98,10 @@ class ModelEntry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     skill: Skill | None = None
     memory: Memory | None = None
+    median_lag: MedianLag | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     learning: tuple[Learning, ...] = ()
+    budget: TimeBudget | None = None
 
     @property
     def is_baseline(self) -> bool:
@@ -110,8 +115,8 @@ class Tuning:
 
     Attributes:
         name: of the trial.
-        cell: for which cell.
-        seed: of its training.
+        cell: for which cell or baseline.
+        seed: of its training; None for a baseline.
         settings: that were tried.
         state: ``finished`` or ``failed``.
         validation: figures on the validation part; None where it failed.
@@ -119,6 +124,7 @@ class Tuning:
         chosen: whether its settings were taken.
         error: why it failed.
         point: value of the axis; None where there is none.
+        for_seed: the seed of the final run that it is for, where each has a search of its own; None: all of them.
     """
 
     name: str
@@ -131,6 +137,7 @@ class Tuning:
     training_seconds: float | None = None
     error: str | None = None
     point: Any = None
+    for_seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +223,9 @@ class Comparison:
         failed: final runs that were not finished.
         tuning: trials from which the settings were chosen.
         axis: what varies beside cell and seed; None: nothing.
+        times: what was measured in turns; None: nothing was.
         details: what the kind of problem adds for its part of the report.
+        looks: how many seeds each cell had when this comparison was judged before, for each time.
     """
 
     created: str
@@ -234,7 +243,9 @@ class Comparison:
     failed: tuple[Failure, ...] = ()
     tuning: tuple[Tuning, ...] = ()
     axis: Axis | None = None
+    times: Times | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    looks: tuple[int, ...] = ()
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
 

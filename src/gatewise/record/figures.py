@@ -21,6 +21,7 @@ class Metric:
         dependence: ``independent`` examples, or ``serial`` ones.
         contribution: what one example contributes, in words.
         overlap: of serial examples, how many in a row share what they measure.
+        documents: of serial examples, in how many documents they lie; None: not known.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Metric:
     dependence: str = "independent"
     contribution: str = ""
     overlap: int = 1
+    documents: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class Figure(Interval):
         examples: how many test examples.
         deviation: standard deviation over seeds; None for one seed.
         per_seed: the figure of each seed.
+        blocks: how many independent blocks the test examples are; None: they are independent, or an older record.
     """
 
     method: str
@@ -62,6 +65,7 @@ class Figure(Interval):
     examples: int
     deviation: float | None
     per_seed: tuple[float, ...]
+    blocks: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,8 @@ class Difference(Interval):
             would.
         ratio: of the two figures, where they are perplexities.
         degrees: of freedom; None: infinitely many.
+        blocks: how many independent blocks the test examples are for this pair; with fewer than 8 the two neither
+            differ nor are equivalent, whatever the p values; None: they are independent, or an older record.
     """
 
     first: str
@@ -112,3 +118,4 @@ class Difference(Interval):
     seeds_needed: int | None = None
     ratio: Interval | None = None
     degrees: float | None = None
+    blocks: float | None = None

@@ -19,6 +19,8 @@ RULES = {
         "No cell's interval lies wholly on the better side of knowing nothing, though the best baseline's does: no "
         "cell is judged, and none is recommended."
     ),
+    "outcome-incomplete": "Every cell lost seeds: no cell is judged, and none is recommended.",
+    "outcome-single": "Every cell was trained with one seed: no cell is judged, and none is recommended.",
     "outcome-baseline": (
         "The best baseline differs from the best cell and is better: the baseline is the model to take."
     ),
@@ -27,9 +29,8 @@ RULES = {
         "the model to take."
     ),
     "outcome-tie": (
-        "Several cells do not differ from the best one. Take the one with the least time per epoch among those whose "
-        "figure is within the margin of the best one's; one that is less than 5 % faster does not displace a better "
-        "one."
+        "Several cells do not differ from the best one. Take the best one, or one whose figure is within the margin of "
+        "the best one's and which is shown to train faster."
     ),
     "outcome-cell": "One cell differs from all others: it is the model to take.",
     "training-unfinished": (
@@ -40,6 +41,11 @@ RULES = {
     ),
     "training-unlearned": (
         "No cell is still improving, and none has an interval that lies wholly on the better side of knowing nothing."
+    ),
+    "training-incomplete": "Some runs of every cell did not finish, and those that did are no fair sample.",
+    "training-single": (
+        "Every cell was trained once. The sentence is about these networks: their figures, and intervals over test "
+        "examples alone."
     ),
     "reach": (
         "A cell reaches a point of the axis if there, and at every smaller one, it differs from the best baseline and "
@@ -66,22 +72,38 @@ RULES = {
         "The cells are not judged: the sentence says how far the best one is from the best baseline, and draws no "
         "conclusion."
     ),
-    "speed-fastest": "The cells with the least time per epoch; up to 5 % more counts as the same.",
+    "speed-fastest": "One cell is shown to train faster than every other one.",
     "speed-alike": (
-        "All cells' times per epoch lie within 5 % of the least; the cells with the quickest streaming step are named, "
-        "where it was measured."
+        "The cell with the least time per epoch and some others are shown to train equally fast within 5 %, and it is "
+        "shown to be faster than all the rest."
     ),
+    "speed-undecided": (
+        "Between the cell with the least time per epoch and at least one other no difference in training time is "
+        "shown, nor that it is less than 5 %."
+    ),
+    "speed-unmeasured": "The times were not measured in turns: no cell is called faster than another.",
     "size-smallest": "The cells with the fewest parameters; up to 5 % more counts as the same.",
     "size-alike": "All cells' numbers of parameters lie within 5 % of the least.",
     "undecided": (
         "Pairs of cells, and the best cell with the best baseline, that neither differ nor are shown to be the same "
         "within the margin."
     ),
-    "one-seed": "Each cell was trained with one seed: intervals are over test examples only.",
     "two-seeds": "Each cell was trained with two seeds, which say little about the spread between seeds.",
+    "lost-seeds": "Some runs of these cells did not finish; the cells are not judged, the others are.",
+    "earlier-looks": (
+        "The same comparison was judged before with fewer seeds: at the k-th look p values are multiplied by k (k + 1)."
+    ),
+    "few-blocks": (
+        "Of at least one pair the test examples count as fewer than 8 independent blocks: the pair neither differs nor "
+        "is shown to be the same, whatever its p value."
+    ),
     "cell-unlearned": (
         "Some cells, but not all, have an interval that does not lie wholly on the better side of knowing nothing."
     ),
     "different-kernels": "Cells, or the runs of one cell, ran on different kernels.",
+    "time-budget": (
+        "Under `--match time` the training steps of at least one cell took over a tenth more or less time than the "
+        "first cell's planned steps."
+    ),
 }
 """By the id that a record's sentence has as its ``rule``."""

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Cost", "Epoch", "Failure", "GradientNorms", "Kernel", "Learning", "Memory", "Run", "TimeToTarget"]
+__all__ = [
+    "Cost",
+    "Epoch",
+    "Failure",
+    "GradientNorms",
+    "Kernel",
+    "Learning",
+    "MedianLag",
+    "Memory",
+    "Run",
+    "TimeToTarget",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +37,7 @@ class Epoch:
         training: figures over the epoch's steps, ``loss`` among them.
         validation: figures on the validation part after it.
         seconds: of training steps; validation is not counted.
+        validation_seconds: of the validation after it; None in older records.
         examples_per_second: in the kind's unit.
         learning_rate: of its last step.
         phase: of training.
@@ -38,6 +50,7 @@ class Epoch:
     examples_per_second: float
     learning_rate: float
     phase: str = "training"
+    validation_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +69,12 @@ class Cost:
     Attributes:
         parameters: trained numbers.
         multiply_adds_per_step: of the recurrent layers, for one step of one sequence.
-        seconds_per_epoch: training steps of the fastest epoch; None for a baseline.
-        training_seconds: of one run.
+        seconds_per_epoch: training steps of one epoch; None for a baseline.
+        seconds_per_epoch_from: ``turns`` (measured in turns with the other cells, see `gatewise.record.Times`) or
+            ``training`` (the fastest epoch of the trainings).
+        training_seconds: of one run, from the data in memory to the network with its weights: preparing, training steps
+            of all phases, validating. Of a baseline: its fit, which is the same.
+        preparation_seconds: the part of that before the first step, in a process that has nothing prepared.
         time_to_target: training time until a validation figure was reached.
         training_memory_bytes: most memory while training.
         step_p50: median time of one streaming step.
@@ -69,7 +86,8 @@ class Cost:
         per_example_in_batch: the same per example of a batch.
         batch: examples in that batch.
         file_bytes: of the model's files.
-        energy_joules: of one training, where the processor measures it.
+        energy_joules: of the training steps of one run above what the idle machine takes, where the processor
+            measures it.
         training_kernel: what ran the recurrent layers in training.
         threads: CPU threads.
     """
@@ -77,7 +95,9 @@ class Cost:
     parameters: float | None = None
     multiply_adds_per_step: float | None = None
     seconds_per_epoch: float | None = None
+    seconds_per_epoch_from: str | None = None
     training_seconds: float | None = None
+    preparation_seconds: float | None = None
     time_to_target: TimeToTarget | None = None
     training_memory_bytes: float | None = None
     step_p50: float | None = None
@@ -100,13 +120,34 @@ class GradientNorms:
 
     Attributes:
         norms: one per lag.
-        half_life: steps in which the exponential that fits them best halves; None: it does not decay.
+        median_lag: the lag within which half of the squared gradient lies; None: there is none, or an older record.
+        settled: whether more lags would hardly move it; else it is a lower bound.
         reach: the last lag at which the norm is a hundredth of the largest; None: the last one measured.
     """
 
     norms: tuple[float, ...]
-    half_life: float | None
+    median_lag: float | None = None
+    settled: bool | None = None
     reach: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MedianLag:
+    """The lag within which half of the squared gradient lies, over the trained networks of one model.
+
+    Attributes:
+        mean: over them.
+        least: of them.
+        most: of them.
+        runs: how many were measured, one per seed.
+        settled: whether more lags would hardly move any of them; else the mean is a lower bound.
+    """
+
+    mean: float
+    least: float
+    most: float
+    runs: int
+    settled: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,9 +227,13 @@ class Run:
         best_epoch: the one whose weights were kept.
         stopped: ``epochs`` (all done) or ``patience`` (stopped early).
         derived_epochs: how many epochs the size of the data calls for; None in older records.
-        training_seconds: of all phases.
-        seconds_per_epoch: of the fastest epoch.
-        pretraining_seconds: the earlier phases' part of the training time.
+        training_seconds: preparing, training steps of all phases, validating; of a baseline, its fit.
+        seconds_per_epoch: training steps of the fastest epoch.
+        step_seconds: of the training steps of all phases; None in older records, as are the next three.
+        steps: of the last phase, over all epochs.
+        preparation_seconds: what came before the first step; less where the process had prepared the data before.
+        validation_seconds: of all phases.
+        pretraining_seconds: the earlier phases' part of `step_seconds`.
         wall_seconds: of everything, measuring included.
         validation: figures on the validation part at the epoch that was kept.
         test: figures on the test part, and whatever the kind of problem counts there (confusion, error by horizon).
@@ -217,6 +262,10 @@ class Run:
     stopped: str | None = None
     derived_epochs: int | None = None
     seconds_per_epoch: float | None = None
+    step_seconds: float | None = None
+    steps: int | None = None
+    preparation_seconds: float | None = None
+    validation_seconds: float | None = None
     pretraining_seconds: float | None = None
     wall_seconds: float | None = None
     validation: Mapping[str, float | None] = field(default_factory=dict)

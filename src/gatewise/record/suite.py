@@ -97,7 +97,7 @@ class Finding:
         evidence: in words.
         published: the two cells' published figures.
         gain: by how much the first is better in quality.
-        adjusted_p_value: of "no difference in quality".
+        adjusted_p_value: of "no difference" in quality or time, corrected for all claims of the suite (Holm, 1979).
         ratio: of times or sizes.
     """
 

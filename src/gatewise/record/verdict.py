@@ -42,9 +42,10 @@ class Verdict:
 
     Attributes:
         outcome: ``cell`` (one recurrent cell leads), ``tie`` (several do), ``baseline`` (a baseline is better than the
-            best cell), ``undecided`` (no difference between the best cell and the best baseline), ``unfinished`` (cells
-            were still improving), ``unlearned`` (no cell is better than knowing nothing), ``nothing`` (no model is) or
-            ``failed`` (no recurrent model finished).
+            best cell), ``undecided`` (no difference between the best cell and the best baseline); not judged:
+            ``unfinished`` (cells were still improving), ``unlearned`` (no cell is better than knowing nothing),
+            ``single`` (one seed each), ``incomplete`` (every cell lost seeds), ``nothing`` (no model is better than
+            knowing nothing); or ``failed`` (no recurrent model finished).
         headline: who won, in one line.
         rule: id of the rule that the outcome follows, in docs/verdict.md; without a reach, the headline too.
         inputs: what that rule was applied to.

@@ -10,6 +10,7 @@ from gatewise import words
 from gatewise.drawing.page import FigureWords
 from gatewise.record import Comparison, ModelEntry
 from gatewise.reports.kind_report import kind_report
+from gatewise.statistics.lags import median_lag_over
 
 __all__ = [
     "Column",
@@ -129,15 +130,18 @@ def cost_columns(record: Comparison) -> list[Column]:
     known = [
         Column(
             _head(name, head, record),
-            _cost(name, write),
+            _cost(name, write, record),
             minor=name in minor,
             group="use" if name in _USE else "training",
         )
         for name, head, write in _COSTS
         if any(getattr(model.cost, name) is not None for model in models)
     ]
+    if any(model.budget is not None for model in models):
+        after = next((place for place, column in enumerate(known) if column.group == "use"), len(known))
+        known.insert(after, Column("of its time budget", _budget, group="training"))
     if any(model.memory is not None for model in models):
-        known.append(Column("memory half-life", _half_life, group="use"))
+        known.append(Column("median lag (steps back)", _median_lag, group="use"))
     kernel = Column("kernel", lambda model: model.kernel.implementation, left=True, group="training")
     return [*known, kernel]
 
@@ -199,8 +203,27 @@ def _further(name: str, *, percent: bool) -> Callable[[ModelEntry], str]:
     return lambda model: figure_words(model.figures.get(name), percent=percent)
 
 
-def _cost(name: str, write: Callable[[Any], str]) -> Callable[[ModelEntry], str]:
-    return lambda model: write(getattr(model.cost, name))
+def _cost(name: str, write: Callable[[Any], str], record: Comparison) -> Callable[[ModelEntry], str]:
+    """A cost in words, with its interval where it was measured in turns."""
+    intervals = {} if record.times is None else record.times.intervals
+
+    def make(model: ModelEntry) -> str:
+        value, found = getattr(model.cost, name), intervals.get(model.name, {}).get(name)
+        if found is None or value is None:
+            return write(value)
+        if name == "energy_joules":
+            return f"{write(value)} ({found.low:,.0f}–{found.high:,.0f})"
+        return words.duration_between(value, found.low, found.high)
+
+    return make
+
+
+def _budget(model: ModelEntry) -> str:
+    """The share of its time that a cell took, flagged where that is beyond what counts as matched."""
+    if model.budget is None:
+        return "–"
+    share = words.percent(model.budget.share, 0)
+    return share if model.budget.kept else f"{share}, unmatched"
 
 
 def _deviation(model: ModelEntry, scale: words.Scale) -> str:
@@ -212,14 +235,10 @@ def _skill(model: ModelEntry) -> str:
     return "–" if model.skill is None else f"{words.points(model.skill.value)} %"
 
 
-def _half_life(model: ModelEntry) -> str:
-    """Steps in which the gradient halves."""
-    if model.memory is None:
-        return "–"
-    value = model.memory.trained.half_life
-    if value is None:
-        return "no decay"
-    return f"{value:.1f} steps" if value < 9.95 else f"{value:.0f} steps"
+def _median_lag(model: ModelEntry) -> str:
+    """Steps back within which half of the squared gradient lies: mean and range over seeds; of older records, too."""
+    found = median_lag_over(run.memory.trained.norms for run in model.runs if run.memory is not None)
+    return "–" if found is None else str(found)
 
 
 def _repeats(name: str, record: Comparison) -> bool:

@@ -46,17 +46,39 @@ def _or_later(record: Comparison) -> str:
 
 
 def _budget(record: Comparison) -> str:
-    text = "Every cell gets the same data, settings and number of epochs; the weights of the epoch with the best "
-    text += f"validation {record.metric.title} are kept{_or_later(record)}."
-    if record.tuning:
-        cells = len({trial.cell for trial in record.tuning})
-        trials = words.plural(len(record.tuning), "trial")
-        text += f" Settings were tuned for each cell on the validation part, {trials} for "
-        text += f"{words.plural(cells, 'cell')} in all, the same number for each; the best of each cell were "
-        text += "then trained anew with fresh seeds."
+    tuned = ", those below apart" if record.tuning else ""
+    text = f"Every cell gets the same data, settings{tuned} and number of epochs; the weights of the epoch with "
+    text += f"the best validation {record.metric.title} are kept{_or_later(record)}."
+    text += _tuning(record)
     text += " The test part is looked at once, at the end."
     reasons = [(model.title, model.reason) for model in record.models if model.reason]
     return text + "".join(f" {title[:1].upper()}{title[1:]}: {reason}." for title, reason in reasons)
+
+
+def _tuning(record: Comparison) -> str:
+    """How settings were chosen, and whether the intervals include that."""
+    if not record.tuning:
+        return " No settings were searched: baselines have their defaults, as the cells do where none are given."
+    of_cells = [trial for trial in record.tuning if trial.seed is not None]
+    cells = words.plural(len({trial.cell for trial in of_cells}), "cell")
+    text = f" Settings were chosen on the validation part: {words.plural(len(of_cells), 'trial')} for {cells}, the "
+    text += "same number for each"
+    if (record.plan.get("search") or {}).get("method") in ("random", "tpe"):
+        text += "; the n-th random trial has the same settings for every cell"
+    if any(trial.for_seed is not None for trial in of_cells):
+        text += ". Each seed has a search of its own, whose winner its network has, so that the intervals include how "
+        text += "much the choice of settings varies."
+    else:
+        text += ". The best of each cell were then trained anew with fresh seeds. The search was made once: the "
+        text += "intervals leave out that another one could have chosen other settings (--repeat-tuning includes that)."
+    of_baselines = [trial for trial in record.tuning if trial.seed is None]
+    if of_baselines:
+        tuned = {trial.cell for trial in of_baselines}
+        titles = words.join([model.title for model in record.models if model.name in tuned])
+        most = max(sum(trial.cell == cell for trial in of_baselines) for cell in tuned)
+        text += f" {titles}: {words.plural(most, 'trial')}{' at most' if len(tuned) > 1 else ''}, by the same figure "
+        text += "on the same part, the defaults among them."
+    return text
 
 
 def _figure(record: Comparison) -> str:
@@ -80,19 +102,32 @@ def _intervals(record: Comparison) -> str:
         text = "With one seed per cell the intervals reflect the choice of test examples only, not that of the seed."
     else:
         text = f"The intervals reflect the choice of test examples and of seeds ({seeds} per cell) together; "
-        text += "differences are paired by both."
+        text += (
+            "differences are paired by example. How far seeds lie apart is taken from all cells together, or from a "
+        )
+        text += "pair's own seeds where these lie farther apart."
     methods = list(dict.fromkeys(entry.method for entry in differences))
     if methods:
         text += f" Differences: {'; '.join(methods)}."
         text += f" The p values are corrected for {len(differences)} pair{'s' if len(differences) > 1 else ''} "
-        text += f"(Holm); a pair differs if its corrected p value is below {differences[0].significance:g}. The "
+        text += "(Holm)"
+        if record.looks:
+            earlier = words.join([str(seeds) for seeds in record.looks])
+            text += f" and for having been judged before, with {earlier} seeds"
+        text += f"; a pair differs if its corrected p value is below {differences[0].significance:g}. The "
         text += "intervals themselves are not corrected. Two models count as the same if the interval of their "
         text += f"difference lies within {scale_of(record).gap(record.margin or 0.0)} on either side of zero."
     return text
 
 
 def _cost(record: Comparison) -> str:
-    text = "Training time leaves out reading data and validating; time per epoch is that of the fastest epoch."
+    text = "Training time is that from the data in memory to the finished model: preparing, training steps, "
+    text += "validating; of a baseline, its fit. "
+    if record.times is not None:
+        text += f"Times with an interval were {record.times.method}. Times less than 5 % apart count as the same; no "
+        text += "other times are compared."
+    else:
+        text += "Time per epoch is that of the fastest epoch. Times were not measured in turns: none is called shorter."
     if any(model.cost.step_p50 is not None for model in record.models):
         text += " A streaming step takes one more element of a sequence with the state carried on, batch of one."
     text += " Times are from one machine, each model with the same number of threads; the table names the kernel that "

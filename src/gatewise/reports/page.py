@@ -111,7 +111,7 @@ def _opening(record: Comparison) -> list[str]:
 
 
 def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, Any]]:
-    """Quality and cost as sections of tables; what training and what use costs have one each, so that both fit."""
+    """Quality and cost as sections of tables; what training and what use costs have one each, and the times' ratios."""
     costs = cost_columns(record)
     training = [column for column in costs if column.group == "training"]
     using = [column for column in costs if column.group == "use"]
@@ -119,14 +119,23 @@ def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, 
         ("figures", "All figures", [(None, quality_columns(record))]),
         ("costs", "What each costs", [("To train", training), ("To use", using)]),
     )
+    heads, rows = sections.times(record)
+    ratios = [{"caption": _TIMES, "heads": [(_capital(head), head == "Against") for head in heads], "rows": rows}]
+    further = {"costs": ratios if rows else []}
     return [
         {
             "name": name,
             "title": title,
-            "tables": [_table(caption, columns, models) for caption, columns in tables if columns],
+            "tables": [
+                *(_table(caption, columns, models) for caption, columns in tables if columns),
+                *further.get(name, []),
+            ],
         }
         for name, title, tables in parts
     ]
+
+
+_TIMES = "One beside the other: the row's time as a multiple of the other's, with its 95 % interval"
 
 
 def _table(caption: str | None, columns: Sequence[Column], models: Sequence[ModelEntry]) -> dict[str, Any]:

@@ -109,10 +109,13 @@ def _memory(models: Sequence[ModelEntry], styles: Mapping[str, int]) -> Markup |
     lags = found[0][1].lags
     series = []
     for model, memory in found:
-        for part, dashed in ((memory.initialisation, True), (memory.trained, False)):
-            if part is not None and part.norms:
-                line = _down_to(part.norms, _FLOOR)
-                series.append(Series(model.title, styles[model.name], (line,), dashed=dashed))
+        if memory.initialisation is not None and memory.initialisation.norms:
+            line = _down_to(memory.initialisation.norms, _FLOOR)
+            series.append(Series(model.title, styles[model.name], (line,), dashed=True))
+        norms = [run.memory.trained.norms for run in model.runs if run.memory is not None]
+        lines = tuple(_down_to(each, _FLOOR) for each in norms or [memory.trained.norms] if each)
+        if lines:
+            series.append(Series(model.title, styles[model.name], lines))
     return line_chart(
         series,
         title="Norm of the gradient of the last state with respect to the input k steps back, a line per cell",

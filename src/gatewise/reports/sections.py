@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 from gatewise import words
 from gatewise.drawing.ticks import nice_ticks, tick_words
-from gatewise.record import Comparison, Difference, Interval, ModelEntry, Tuning
+from gatewise.record import Comparison, Difference, Interval, ModelEntry, TimeRatio, Tuning
 from gatewise.reports.pictures import limits_of
 
-__all__ = ["PairRow", "differences", "kernels", "settings", "strip", "tiles", "tuning"]
+__all__ = [
+    "PairRow", "choices", "differences", "kernels", "searches_of", "settings", "strip", "tiles", "times", "tuning",
+]  # fmt: skip
 
 _MOST_TRIALS = 200
 _MOST_PAIRS = 21
@@ -43,7 +46,9 @@ def tiles(record: Comparison, scale: words.Scale) -> list[dict[str, str]]:
         models = named(name)
         if models:
             least = write(min(getattr(model.cost, key) or 0 for model in models))
-            if len(models) == len(record.cells):
+            if record.verdict.answers[name].rule == "speed-undecided":
+                card = _card(question, models, f"from {least}", "no difference in time shown")
+            elif len(models) == len(record.cells):
                 card = {"question": question, "models": "All about alike", "figure": least, "beside": "within 5 %"}
             else:
                 card = _card(question, models, least, _quality_beside(models[0], record, leaders, scale))
@@ -132,14 +137,15 @@ def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
     def place(value: float) -> float:
         return round(min(100.0, max(0.0, 100 * (value - ticks[0]) / (ticks[-1] - ticks[0]))), 2)
 
+    unjudged = {pair: _unjudged(record, pair) for pair in pairs}
     rows = [
         PairRow(
-            pair,
+            replace(pair, differs=False, equivalent=False, seeds_needed=None) if unjudged[pair] else pair,
             (titles[pair.first], titles[pair.second]),
             _bar(pair, place),
             scale.signed(pair.estimate),
             scale.interval(pair.low, pair.high, signed=True),
-            _reading(pair, titles),
+            unjudged[pair] or _reading(pair, titles),
             bool({pair.first, pair.second} & baselines),
         )
         for pair in pairs
@@ -173,6 +179,16 @@ def _better_first(pair: Difference, scale: words.Scale) -> Difference:
     return replace(pair, first=pair.second, second=pair.first, estimate=-pair.estimate, low=-pair.high, high=-pair.low)
 
 
+def _unjudged(record: Comparison, pair: Difference) -> str:
+    """Why nothing is said of the two; empty: something is."""
+    planned = len(record.plan.get("seeds", ()))
+    cells = [model for model in record.cells if model.name in (pair.first, pair.second)]
+    if cells and all(len(model.runs) == 1 for model in cells) and planned <= 1:
+        return "two networks, one seed: not judged"
+    lost = [model.title for model in cells if len(model.runs) < planned]
+    return f"not judged: {words.join(lost)} lost seeds" if lost else ""
+
+
 def _reading(pair: Difference, titles: Mapping[str, str]) -> str:
     if pair.differs and pair.equivalent:
         return f"{titles[pair.first]} is better, by less than the margin"
@@ -182,19 +198,15 @@ def _reading(pair: Difference, titles: Mapping[str, str]) -> str:
 
 
 def tuning(record: Comparison, scale: words.Scale) -> list[dict[str, Any]]:
-    """For each cell its trials, the best first: settings, validation figure, whether chosen.
+    """For each search its trials, the best first: settings, validation figure, whether chosen.
 
     Returns:
         ``title``, ``count``, ``trials`` (at most 200 in all are listed).
     """
-    metric = record.metric.name
-    cells: dict[str, list[Tuning]] = {}
-    for trial in record.tuning:
-        cells.setdefault(trial.cell, []).append(trial)
-    titles = {model.name: model.title for model in record.models}
-    room = max(3, _MOST_TRIALS // max(1, len(cells)))
+    metric, searches = record.metric.name, searches_of(record)
+    room = max(3, _MOST_TRIALS // max(1, len(searches)))
     found = []
-    for cell, trials in cells.items():
+    for title, trials in searches:
 
         def quality(trial: Tuning) -> float:
             value = (trial.validation or {}).get(metric)
@@ -205,14 +217,58 @@ def tuning(record: Comparison, scale: words.Scale) -> list[dict[str, Any]]:
             value = (trial.validation or {}).get(metric)
             rows.append(
                 {
-                    "settings": ", ".join(f"{_spaced(key)} {_value(item)}" for key, item in trial.settings.items()),
+                    "settings": _settings_words(trial),
                     "figure": "–" if value is None else scale.value(value),
                     "chosen": trial.chosen,
                     "error": trial.error,
                 }
             )
-        found.append({"title": titles.get(cell, cell), "count": len(trials), "trials": rows})
+        found.append({"title": title, "count": len(trials), "trials": rows})
     return found
+
+
+def searches_of(record: Comparison) -> list[tuple[str, list[Tuning]]]:
+    """The trials of each search under its title: one for each model, point of the axis, and seed if repeated."""
+    titles = {model.name: model.title for model in record.models}
+    found: dict[str, list[Tuning]] = {}
+    for trial in record.tuning:
+        title = titles.get(trial.cell, trial.cell)
+        if trial.point is not None and record.axis is not None:
+            title += f" at {record.axis.title} {_value(trial.point)}"
+        if trial.for_seed is not None:
+            title += f", seed {trial.for_seed}"
+        found.setdefault(title, []).append(trial)
+    return list(found.items())
+
+
+def choices(record: Comparison, scale: words.Scale) -> list[str]:
+    """How the settings of each model were chosen, a sentence each; one sentence where nothing was searched."""
+    if not record.tuning:
+        return ["No settings were searched: every model, baselines too, has its defaults or the settings given."]
+    metric, found = record.metric.name, []
+    for title, trials in searches_of(record):
+        figures = [value for trial in trials if (value := (trial.validation or {}).get(metric)) is not None]
+        winner = next((trial for trial in trials if trial.chosen), None)
+        if winner is None or not figures:
+            found.append(f"{title}: all of {words.plural(len(trials), 'trial')} failed")
+            continue
+        of_winner = (winner.validation or {}).get(metric)
+        text = f"{title}: {_settings_words(winner)} chosen among {words.plural(len(trials), 'trial')}"
+        text += "" if of_winner is None else f", {scale.value(of_winner)} on the validation part"
+        default = (trials[0].validation or {}).get(metric) if trials[0].seed is None else None
+        if default is not None:  # a baseline's first trial
+            text += f" (its defaults: {scale.value(default)})"
+        else:
+            text += f" (all trials: {scale.value(min(figures))} to {scale.value(max(figures))})"
+        found.append(text)
+    return found
+
+
+def _settings_words(trial: Tuning) -> str:
+    return ", ".join(
+        f"{_spaced(key)} {format(item, '.3g') if isinstance(item, float) else _value(item)}"
+        for key, item in trial.settings.items()
+    )
 
 
 def settings(record: Comparison) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -220,6 +276,48 @@ def settings(record: Comparison) -> tuple[list[tuple[str, str]], list[tuple[str,
     hidden = ("cells", "seeds", "task")
     plan = {name: value for name, value in record.plan.items() if name not in hidden and value not in (None, [], {})}
     return _flat(plan), _flat(record.environment)
+
+
+def times(record: Comparison) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Every two cells' times beside each other: heads, and for each pair the quicker one's name and its cells.
+
+    Of very many pairs, those of the quickest cell.
+    """
+    ratios = () if record.times is None else record.times.ratios
+    quantities = [name for name in _QUANTITIES if any(pair.quantity == name for pair in ratios)]
+    titles = {model.name: model.title for model in record.models}
+    order = sorted(record.cells, key=lambda model: model.cost.seconds_per_epoch or 0.0)
+    names = [model.name for model in order]
+    table = {(pair.quantity, pair.first, pair.second): pair for pair in ratios}
+    rows = []
+    for first, second in combinations(names, 2):
+        found = [_ratio(table, name, first, second) for name in quantities]
+        if any(cell != "–" for cell in found) and (len(names) <= _MOST_TIMED or first == names[0]):
+            rows.append((first, [titles[second], *found]))
+    return (["Against", *(_QUANTITIES[name] for name in quantities)], rows) if rows else ([], [])
+
+
+_QUANTITIES = {
+    "training_step": "training step",
+    "streaming_step": "streaming step",
+    "one_example": "one example",
+    "training_joules": "energy of training",
+}
+_MOST_TIMED = 7
+_READINGS = {"same": "the same", "undecided": "no difference shown"}
+
+
+def _ratio(table: Mapping[tuple[str, str, str], TimeRatio], quantity: str, first: str, second: str) -> str:
+    """The first one's time as a multiple of the second one's, with its interval and what it does not show."""
+    pair = table.get((quantity, first, second))
+    values = None if pair is None else (pair.estimate, pair.low, pair.high)
+    if pair is None and (pair := table.get((quantity, second, first))) is not None:
+        values = (1 / pair.estimate, 1 / pair.high, 1 / pair.low)
+    if pair is None or values is None:
+        return "–"
+    estimate, low, high = values
+    said = _READINGS.get(pair.reading)
+    return f"{estimate:.2f} ({low:.2f}–{high:.2f})" + (f", {said}" if said else "")
 
 
 def kernels(models: Sequence[ModelEntry]) -> list[tuple[str, str]]:

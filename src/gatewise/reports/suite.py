@@ -34,6 +34,15 @@ __all__ = [
 ]
 
 FINDINGS = {"holds": "holds", "fails": "fails", "undecided": "undecided", "untested": "not tested"}
+CLAIM_RULES = (
+    "Quality: a claim holds, or fails, if the p value of “no difference” (paired, over test examples and seeds) is "
+    "below 0.05 after correction for all claims of this page on quality and time together (Holm); else it is "
+    "undecided.",
+    "Time: by the ratio of two cells' training steps, measured in turns in one process that does nothing else, with "
+    "the same correction; the ratio has to lie beyond 5 % too. Minutes of trainings side by side decide nothing.",
+    "Size: by the number of parameters; less than 5 % apart counts as the same, and the claim as undecided.",
+)
+"""How a claim is judged."""
 _TEMPLATES = Path(__file__).parent / "templates"
 _PAPER = "#fdfcf9"
 
@@ -88,6 +97,7 @@ def suite_markdown(record: Suite) -> str:
     lines += ["## What the articles claim", "", _row(["claim", "finding", "evidence"]), _row(["---"] * 3)]
     for claim in record.claims:
         lines.append(_row([claim.sentence, FINDINGS[claim.finding], claim.evidence]))
+    lines += ["", *(f"- {rule}" for rule in CLAIM_RULES)]
     return "\n".join(lines) + "\n"
 
 
@@ -104,6 +114,7 @@ def suite_page(record: Suite) -> str:
         titles={part.name: {row.name: row.title for row in part.rows} for part in record.parts},
         styles=_styles(record),
         summary=suite_summary(record.claims),
+        rules=CLAIM_RULES,
         groups=[(FINDINGS[name], claims) for name, claims in groups if claims],
         pictures=[_picture(record, stacked=stacked) for stacked in (False, True)],
         css=shared_css(),

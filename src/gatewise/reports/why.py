@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gatewise import words
 from gatewise.record import RULES, RULES_PAGE, Comparison
 from gatewise.reports.columns import scale_of
+from gatewise.reports.sections import choices
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,6 +59,10 @@ def print_reasons(record: Comparison, console: Console) -> None:
         for line in numbers:
             console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
         console.print()
+    console.print(Text("How the settings were chosen", style="bold"))
+    for line in choices(record, scale_of(record)):
+        console.print(Text(line))
+    console.print()
 
 
 def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str]) -> Iterator[str]:
@@ -66,7 +71,7 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
         parts += [f"{write(model[name])} {said}" for name, (said, write) in _COSTS.items() if model.get(name)]
         yield f"{model['title']}: {', '.join(parts)}"
     for pair in inputs.get("pairs", []):
-        yield _pair(pair, scale, titles, inputs["significance"])
+        yield _pair(pair, scale, titles, inputs)
     for point in inputs.get("points", []):
         for decided in point["decisions"]:
             cell, baseline = (titles.get(decided[name], decided[name]) for name in ("cell", "baseline"))
@@ -75,6 +80,11 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
                 f"{baseline} {scale.value(decided['baseline_estimate'])}, half of the way to a perfect figure "
                 f"{scale.value(decided['half_way'])}, corrected p {words.p_value(decided['adjusted_p_value'])}"
             )
+    for pair in inputs.get("times", []):
+        yield _time(pair, titles)
+    for cell, budget in inputs.get("budgets", {}).items():
+        took, target = words.duration(budget["seconds"]), words.duration(budget["target"])
+        yield f"{titles.get(cell, cell)}: {took} of {target} ({words.percent(budget['share'], 0)})"
     if inputs.get("trivial") is not None:
         yield f"Knowing nothing reaches {scale.value(inputs['trivial'])}"
     if inputs.get("pairs"):
@@ -87,9 +97,13 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
         yield f"{titles.get(cell, cell)}: {', '.join(kernels)}"
 
 
-def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str], significance: float) -> str:
+def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str], inputs: Mapping[str, Any]) -> str:
     first, second = (titles.get(pair[name], pair[name]) for name in ("first", "second"))
+    significance, least_blocks = inputs["significance"], inputs.get("least_blocks", 0)
     found = "different" if pair["adjusted_p_value"] < significance else "not shown to be different"
+    blocks = pair.get("blocks")
+    if blocks is not None and blocks < least_blocks:
+        found = f"not judged, from about {max(1, round(blocks))} independent blocks"
     if pair["equivalent"]:
         found += ", shown to be the same within the margin"
     low, high = pair["low"], pair["high"]
@@ -101,6 +115,17 @@ def _pair(pair: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str]
     interval = scale.interval(low, high, signed=low < 0)
     p_value = words.p_value(pair["adjusted_p_value"])
     return f"{lead} ({_level(pair)} {interval}), corrected p {p_value}: {found}"
+
+
+def _time(pair: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """A ratio of times in a line."""
+    first, second = (titles.get(pair[name], pair[name]) for name in ("first", "second"))
+    quantity = pair["quantity"].replace("_", " ")
+    interval = f"{_level(pair)} {pair['low']:.2f} to {pair['high']:.2f}, {pair['rounds']} rounds"
+    reading = {"same": "the same within 5 %", "undecided": "no difference shown"}.get(pair["reading"], pair["reading"])
+    p_value = words.p_value(pair["adjusted_p_value"])
+    beside = f"{first} {words.ratio(pair['estimate'])} {second}"
+    return f"{quantity}: {beside} ({interval}), corrected p {p_value}: {reading}"
 
 
 def _learning(title: str, runs: Sequence[Mapping[str, Any]], scale: words.Scale) -> Iterator[str]:

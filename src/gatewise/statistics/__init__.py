@@ -12,23 +12,26 @@ from gatewise.statistics.classes import Auroc, MacroF1, MicroF1, auroc_contribut
 from gatewise.statistics.classical import holm, mcnemar
 from gatewise.statistics.components import (
     Components,
-    block_length,
-    long_run_variance,
     variance_components,
 )
 from gatewise.statistics.differences import Difference, Equivalence, default_margin, paired_difference
 from gatewise.statistics.estimates import MEAN, Estimate, estimate_figure
 from gatewise.statistics.intervals import Interval, wilson_interval
+from gatewise.statistics.lags import MedianLag, median_lag, median_lag_over, settled
 from gatewise.statistics.measure import Mean, Measure
 from gatewise.statistics.progress import Progress, late_progress, paired_error
 from gatewise.statistics.ratios import Ratio, SpanF1
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
+from gatewise.statistics.serial import LEAST_BLOCKS, Blocks, find_blocks, long_run_variance
+from gatewise.statistics.spread import SeedSpread, seed_spread
 
 __all__ = [
+    "LEAST_BLOCKS",
     "MEAN",
     "RESAMPLES",
     "Auroc",
     "Bleu",
+    "Blocks",
     "Components",
     "Difference",
     "Equivalence",
@@ -37,22 +40,28 @@ __all__ = [
     "MacroF1",
     "Mean",
     "Measure",
+    "MedianLag",
     "MicroF1",
     "Progress",
     "Ratio",
+    "SeedSpread",
     "SpanF1",
     "auroc_contributions",
     "bca_reach",
-    "block_length",
     "default_margin",
     "estimate_figure",
     "f1_contributions",
+    "find_blocks",
     "holm",
     "late_progress",
     "long_run_variance",
     "mcnemar",
+    "median_lag",
+    "median_lag_over",
     "paired_difference",
     "paired_error",
+    "seed_spread",
+    "settled",
     "variance_components",
     "wilson_interval",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,13 @@ import numpy as np
 from gatewise.errors import OptionError, ShapeError
 from gatewise.statistics.classical import mcnemar
 from gatewise.statistics.clusters import clustered, over_clusters
-from gatewise.statistics.components import Components, variance_components
-from gatewise.statistics.estimates import MEAN, Over, is_binary, linearised, mean_interval, t_quantile, unit_error
+from gatewise.statistics.components import Components, t_quantile, variance_components
+from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
-from gatewise.statistics.measure import Mean, Measure
+from gatewise.statistics.measure import Mean, Measure, linearised
 from gatewise.statistics.resampling import RESAMPLES
+from gatewise.statistics.serial import enough_blocks
+from gatewise.statistics.spread import SeedSpread, seed_part, seed_spread
 
 __all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
 
@@ -57,6 +59,7 @@ class Difference:
         run_superiority: probability that a run of the first, with a seed of its own, beats a run of the second (ties
             half), over all pairs of runs measured; None where both have one seed.
         components: where the uncertainty comes from; None where the difference was not computed from contributions.
+        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
 
     Example:
         >>> a = np.array([1] * 90 + [0] * 10); b = np.array([1] * 80 + [0] * 20)
@@ -74,6 +77,12 @@ class Difference:
     superiority: float = math.nan
     run_superiority: float | None = None
     components: Components | None = None
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to claim anything: `gatewise.statistics.serial.LEAST_BLOCKS`."""
+        return enough_blocks(self.blocks)
 
     def equivalence(self, margin: float, level: float = 0.95) -> Equivalence:
         """Test whether the two figures are within a margin of each other.
@@ -96,13 +105,11 @@ class Difference:
             )
         estimate = self.interval.estimate
         p_value = max(
-            self._tail(estimate + margin, self._error("low")), self._tail(margin - estimate, self._error("high"))
+            self._parts.tail((estimate + margin) / self._side("low")),
+            self._parts.tail((margin - estimate) / self._side("high")),
         )
-        quantile = t_quantile(level, self.degrees)
-        smallest = max(
-            quantile * self._error("low") - estimate,
-            quantile * self._error("high") + estimate,
-        )
+        reach = self._parts.reach(level)
+        smallest = max(reach * self._side("low") - estimate, reach * self._side("high") + estimate)
         return Equivalence(margin, p_value, p_value < 1 - level, level, max(smallest, 0.0))
 
     def seeds_needed(self, *, power: float = 0.8, significance: float = 0.05) -> int | None:
@@ -125,13 +132,12 @@ class Difference:
             10
         """
         parts, gap = self.components, abs(self.interval.estimate)
-        if parts is None or parts.seeds <= 1 or gap == 0.0:
+        if parts is None or parts.seeds <= 1 or gap == 0.0 or not self.enough:
             return None
 
         def found(seeds: int) -> bool:
             new = parts.with_seeds(seeds)
-            wanted = t_quantile(1 - significance / 2, new.degrees) + t_quantile(power, new.degrees)
-            return gap >= wanted * new.error
+            return gap >= new.reach(1 - significance / 2) + new.reach(power)
 
         if not found(_MOST_SEEDS):
             return None
@@ -156,21 +162,20 @@ class Difference:
             "seeds_needed": self.seeds_needed(significance=significance),
         }
 
-    def _error(self, side: str) -> float:
-        """Standard error towards one side, from the interval's reach there."""
-        reach = (
-            self.interval.estimate - self.interval.low if side == "low" else self.interval.high - self.interval.estimate
-        )
-        return reach / t_quantile(0.5 + self.interval.level / 2, self.degrees)
+    @property
+    def _parts(self) -> Components:
+        """The variance; that of the interval where the difference was not computed from contributions."""
+        if self.components is not None:
+            return self.components
+        error = self.interval.half_width / t_quantile(0.5 + self.interval.level / 2, self.degrees)
+        return Components(seed=0.0, example=error**2, rest=0.0, seeds=1, example_degrees=self.degrees)
 
-    def _tail(self, distance: float, error: float) -> float:
-        """Probability of being further than a distance by chance."""
-        from scipy.stats import norm, t
-
-        if error <= 0.0:
-            return 0.0 if distance > 0 else 1.0 if distance < 0 else 0.5
-        ratio = distance / error
-        return float(norm.sf(ratio) if math.isinf(self.degrees) else t.sf(ratio, self.degrees))
+    def _side(self, side: str) -> float:
+        """How much farther the interval reaches to one side than the variance alone would have it."""
+        plain = self._parts.reach(0.5 + self.interval.level / 2)
+        estimate = self.interval.estimate
+        reach = estimate - self.interval.low if side == "low" else self.interval.high - estimate
+        return reach / plain if plain > 0 and reach > 0 else 1.0
 
 
 def paired_difference(
@@ -179,23 +184,28 @@ def paired_difference(
     generator: np.random.Generator,
     *,
     measure: Measure = MEAN,
+    spread: SeedSpread | None = None,
+    seedless: tuple[bool, bool] | None = None,
     level: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> Difference:
     """Compare two models on the same examples, with as many seeds as there are.
 
-    The difference is computed example by example, and seed by seed where both have as many: what makes an example hard
-    for both cancels. Figures that are no plain mean are linearised about their means (delta method). Interval as in
-    `estimate_figure`. The p value is the level at which that interval would end at zero; for right and
-    wrong with one seed it is McNemar's. For a series with one seed it is Diebold and Mariano's test, with the variance
-    of Newey and West and the correction of Harvey, Leybourne and Newbold.
+    The difference is computed example by example: what makes an example hard for both cancels. Seeds are not paired:
+    runs of two cells with the same seed have nothing in common. How far seeds lie apart is taken from these two models,
+    or from all models of the comparison (`seed_spread`), whichever is larger (`seed_part`). Figures that are no plain
+    mean are linearised about their means (delta method). Interval as in `estimate_figure`. The p value is the level at
+    which that interval would end at zero; for right and wrong with one seed it is McNemar's. For a series with one
+    seed it is Diebold and Mariano's test, with the long-run variance of slow cosines and Student's t (Coroneo & Iacone
+    2020).
 
     Args:
         first: (S, N) contributions, or (N,); where K > 1 (S, N, K) or (N, K).
-        second: (S, N), or (1, N) for a model without seeds, which is set against each seed of the other; with another
-            number of seeds the seeds are not paired (Welch).
+        second: (S, N); the two may have other numbers of seeds.
         generator: source of the bootstrap's draws.
         measure: what they contribute to.
+        spread: between the seeds of all models of the comparison; None: of these two.
+        seedless: which of the two is a model without seeds, as a baseline is; None: each with a single row.
         level: of the interval.
         resamples: of the bootstrap.
 
@@ -220,44 +230,41 @@ def paired_difference(
     scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
     scaled = clustered(scaled[0], measure.groups), clustered(scaled[1], measure.groups)
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
-    serial = measure.dependence == "serial"
-    parts = over_clusters(_components(*scaled, serial, measure.overlap), measure.groups)
+    spread = seed_spread((one, two), measure) if spread is None else spread
+    slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
+    seedless = (len(one) == 1, len(two) == 1) if seedless is None else seedless
+    seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, seedless, strict=True) if not without]
+    parts = over_clusters(_components(*scaled, seed_part(seeded, spread), measure), measure.groups)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
         parts = parts.with_least(1.0 / (examples + 2) ** 2)
     elif measure.numbers > 1:
         parts = parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
-    by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
+    by_example, least = scaled[0].mean(axis=0) - scaled[1].mean(axis=0), 0.0 if measure.numbers == 1 else 1.0
     interval = mean_interval(
-        estimate,
-        by_example,
-        parts,
-        generator,
-        serial,
-        level,
-        resamples,
-        overlap=measure.overlap,
-        least=0.0 if measure.numbers == 1 else 1.0,
+        estimate, by_example, parts, generator, level, resamples, borders=measure.borders, least=least
     )
-    single = max(len(one), len(two)) == 1
-    bare = Difference(interval, 1.0, "", degrees=parts.degrees)
-    side = bare._error("low" if estimate > 0 else "high")
-    tail = bare._tail(abs(estimate), side)
+    single = parts.seed_degrees is None
     exact = single and binary and measure.groups is None
-    p_value = mcnemar(one[0], two[0]) if exact else 1.0 if estimate == 0.0 else min(1.0, 2 * tail)
-    ahead = (estimate > 0) == measure.higher_is_better
-    return Difference(
+    found = Difference(
         interval,
-        p_value,
-        _method(single, exact, serial, grouped=measure.groups is not None),
+        1.0,
+        _method(single, exact, measure),
         over="examples" if single else "seeds and examples",
         degrees=parts.degrees,
         ratio=_ratio(interval, float(means[0]), float(means[1])) if transform == "exp" else None,
-        superiority=0.5 if estimate == 0.0 else 1 - tail if ahead else tail,
-        run_superiority=None if single else _run_superiority(one, two, measure),
+        superiority=0.5,
+        run_superiority=None if max(len(one), len(two)) == 1 else _run_superiority(one, two, measure),
         components=parts,
+        blocks=parts.blocks,
     )
+    if estimate == 0.0:
+        return found
+    tail = parts.tail(abs(estimate) / found._side("low" if estimate > 0 else "high"))
+    p_value = mcnemar(one[0], two[0]) if exact else min(1.0, 2 * tail)
+    ahead = (estimate > 0) == measure.higher_is_better
+    return replace(found, p_value=p_value, superiority=1 - tail if ahead else tail)
 
 
 def default_margin(measure: Measure, best: float) -> float:
@@ -270,18 +277,23 @@ def default_margin(measure: Measure, best: float) -> float:
     return 0.005 if measure.percent or measure.bounds == (0.0, 1.0) else max(abs(best) / 100, math.ulp(1.0))
 
 
-def _components(one: Array, two: Array, serial: bool, overlap: int) -> Components:
-    """Of the differences seed by seed where the seeds pair, else of two samples of seeds on the same examples."""
-    if len(one) == len(two) or 1 in (len(one), len(two)):
-        return variance_components(one - two, serial=serial, overlap=overlap)
-    of_one, of_two, shared = (
-        variance_components(table, serial=serial, overlap=overlap)
-        for table in (one, two, (one.mean(axis=0) - two.mean(axis=0))[None])
+def _components(one: Array, two: Array, seeds: tuple[float, float | None], measure: Measure) -> Components:
+    """The parts of a difference: the seeds' as given, the examples' from the means over seeds, the rest of both."""
+    shared, of_one, of_two = (
+        variance_components(
+            table, serial=measure.dependence == "serial", overlap=measure.overlap, borders=measure.borders
+        )
+        for table in ((one.mean(axis=0) - two.mean(axis=0))[None], one, two)
     )
-    seed = of_one.seed + of_two.seed
-    spread = of_one.seed**2 / (of_one.seeds - 1) + of_two.seed**2 / (of_two.seeds - 1)
-    seeds = 1 + (seed**2 / spread if spread > 0 else min(of_one.seeds, of_two.seeds) - 1)
-    return Components(seed, shared.example, of_one.rest + of_two.rest, seeds, shared.example_degrees)
+    part, degrees = seeds
+    if degrees is None:
+        return shared
+    rest = of_one.rest + of_two.rest
+    if np.array_equal(one, two):  # the very same runs
+        part, rest = 0.0, 0.0
+    # as many seeds as would give both means this weight
+    count = 2 / (1 / len(one) + 1 / len(two)) if min(len(one), len(two)) > 1 else max(len(one), len(two))
+    return replace(shared, seed=part, rest=rest, seeds=count, seed_degrees=degrees)
 
 
 def _ratio(interval: Interval, first: float, second: float) -> Interval:
@@ -298,8 +310,8 @@ def _run_superiority(one: Array, two: Array, measure: Measure) -> float:
     return float(np.mean(ahead + 0.5 * (gap == 0)))
 
 
-def _method(single: bool, exact: bool, serial: bool, *, grouped: bool = False) -> str:
-    by = ", by group" if grouped else ""
+def _method(single: bool, exact: bool, measure: Measure) -> str:
+    serial, by = measure.dependence == "serial", "" if measure.groups is None else ", by group"
     if not single:
         return f"seeds and examples (variance components, {'moving-block ' if serial else ''}BCa bootstrap{by})"
     if serial:

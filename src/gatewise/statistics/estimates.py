@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from gatewise.statistics.clusters import clustered, over_clusters
-from gatewise.statistics.components import Components, block_length, variance_components
+from gatewise.statistics.components import Components, t_quantile, variance_components
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level, wilson_interval
-from gatewise.statistics.intervals import normal_quantile as _normal
-from gatewise.statistics.measure import Mean, Measure
+from gatewise.statistics.measure import Mean, Measure, linearised
 from gatewise.statistics.resampling import RESAMPLES, bca_reach
+from gatewise.statistics.serial import enough_blocks, joined
+from gatewise.statistics.spread import SeedSpread, seed_part
 
 __all__ = [
     "MEAN",
@@ -21,9 +23,7 @@ __all__ = [
     "Over",
     "estimate_figure",
     "is_binary",
-    "linearised",
     "mean_interval",
-    "t_quantile",
     "unit_error",
 ]
 
@@ -43,6 +43,7 @@ class Estimate:
         examples: N.
         over: what the interval allows for. ``examples``: other examples, but not other seeds, because there is one.
         method: how the interval was made, in words.
+        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
 
     Example:
         >>> estimate = estimate_figure(np.array([1, 1, 1, 0] * 50), MEAN, np.random.default_rng(0))
@@ -56,6 +57,12 @@ class Estimate:
     examples: int
     over: Over
     method: str
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to trust the interval."""
+        return enough_blocks(self.blocks)
 
     def to_dict(self) -> dict[str, Any]:
         """A flat dictionary, ready for JSON: ``estimate``, ``low``, ``high``, ``level`` and the fields."""
@@ -69,13 +76,14 @@ def estimate_figure(
     measure: Measure,
     generator: np.random.Generator,
     *,
+    spread: SeedSpread | None = None,
     level: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """A model's figure with its interval.
 
-    The width comes from the variance components of the (S, N) table with Student's t quantile at Satterthwaite's
-    degrees of freedom (`Components`), the lopsidedness from the BCa bootstrap over examples (`bca_reach`). Drawing anew
+    The width comes from the variance components of the (S, N) table (`Components.reach`), the lopsidedness from the
+    BCa bootstrap over examples (`bca_reach`). Drawing anew
     from a handful of seeds, as a plain crossed bootstrap does, gives intervals that are too short. For right and wrong
     the interval is Wilson's, with the number of independent examples that the variance stands for. Where an example
     contributes K > 1 numbers, the table is that of the linearised contributions (`linearised`).
@@ -84,6 +92,8 @@ def estimate_figure(
         contributions: (S, N), or (N,) for one seed; where K > 1 (S, N, K) or (N, K).
         measure: what they contribute to.
         generator: source of the bootstrap's draws.
+        spread: between the seeds of all models that were trained alike (`seed_spread`). With it the interval of a
+            single seed allows for other seeds, too.
         level: probability that such intervals hold the true figure.
         resamples: of the bootstrap.
 
@@ -107,32 +117,11 @@ def estimate_figure(
     measure = measure.sized(examples)
     per_seed = tuple(float(measure.figure(row.mean(axis=0))) for row in table)
     made = _of_mean if measure.numbers == 1 else _of_linearised
-    figure, shape = made(table, measure, generator, level, resamples)
-    over: Over = "examples" if seeds == 1 else "seeds and examples"
+    figure, shape, blocks = made(table, measure, generator, spread, level, resamples)
+    over: Over = "examples" if seeds == 1 and spread is None else "seeds and examples"
     deviation = float(np.std(per_seed, ddof=1)) if seeds > 1 else None
     by = "" if measure.groups is None else ", by group"
-    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape}{by})")
-
-
-def linearised(table: Array, means: Array, measure: Measure) -> Array:
-    """The part of every contribution that moves the figure: gradient · x, the table's own but for a constant.
-
-    Args:
-        table: (S, N), or (S, N, K) where K > 1.
-        means: (K,), or () where K = 1: where the gradient is taken.
-        measure: what they contribute to.
-
-    Returns:
-        (S, N); the variance of its mean is that of the figure, to first order (delta method).
-
-    Example:
-        >>> from gatewise.statistics import Ratio
-        >>> table = np.array([[[1.0, 4.0], [0.0, 6.0]]])
-        >>> linearised(table, table.mean(axis=(0, 1)), Ratio("error", "error", higher_is_better=False))
-        array([[ 0.12, -0.12]])
-    """
-    gradient = measure.gradient(means)
-    return gradient * table if measure.numbers == 1 else table @ gradient
+    return Estimate(figure, deviation, per_seed, examples, over, f"{over} ({shape}{by})", blocks)
 
 
 def unit_error(measure: Measure, means: Array, examples: int) -> float:
@@ -158,11 +147,10 @@ def mean_interval(
     by_example: Array,
     parts: Components,
     generator: np.random.Generator,
-    serial: bool,
     level: float,
     resamples: int,
     *,
-    overlap: int = 1,
+    borders: Sequence[int] = (),
     least: float = 0.0,
 ) -> Interval:
     """The interval of a mean: as wide as its variance says, as lopsided as the bootstrap over examples says.
@@ -172,24 +160,26 @@ def mean_interval(
         by_example: (N,) means over seeds, whose bootstrap gives the shape.
         parts: the variance.
         generator: source of the draws.
-        serial: neighbours hang together.
         level: probability that such intervals hold the truth.
         resamples: of the bootstrap.
-        overlap: see `gatewise.statistics.components.block_length`.
+        borders: see `gatewise.statistics.serial.joined`.
         least: of the plain interval's reach, to either side. The difference of two models that disagree on a few
             examples alone looks lopsided by chance, and must not end short of zero for that: there it is 1.
 
     Example:
         >>> values = np.random.default_rng(0).normal(size=400)
-        >>> found = mean_interval(0.0, values, variance_components(values), np.random.default_rng(0), False, 0.95, 999)
+        >>> found = mean_interval(0.0, values, variance_components(values), np.random.default_rng(0), 0.95, 999)
         >>> 0.08 < found.half_width < 0.12
         True
     """
-    length = block_length(by_example, overlap) if serial else 1
+    length = 1
+    if parts.blocks is not None:  # of B cosine terms: Bartlett's bandwidth with as many degrees of freedom
+        by_example, _ = joined(by_example, borders)
+        length = max(1, math.floor(1.5 * len(by_example) / (parts.example_degrees + 1)))
     down, up = bca_reach(by_example, generator, length=length, resamples=resamples, level=level)
     down, up = max(least, down), max(least, up)
     share = 0.0 if parts.variance == 0.0 else min(1.0, parts.example / parts.variance)
-    reach = t_quantile(0.5 + level / 2, parts.degrees) * parts.error
+    reach = parts.reach(0.5 + level / 2)
     return Interval(
         estimate, estimate - reach * (1 + share * (down - 1)), estimate + reach * (1 + share * (up - 1)), level
     )
@@ -200,39 +190,39 @@ def is_binary(table: Array) -> bool:
     return bool(((table == 0) | (table == 1)).all())
 
 
-def t_quantile(probability: float, degrees: float) -> float:
-    """Quantile of Student's t distribution; of the normal one for infinitely many degrees of freedom.
-
-    Example:
-        >>> round(t_quantile(0.975, 4), 2), round(t_quantile(0.975, float("inf")), 2)
-        (2.78, 1.96)
-    """
-    from scipy.stats import t as student
-
-    return _normal(probability) if math.isinf(degrees) else float(student.ppf(probability, degrees))
-
-
 def _of_mean(
-    table: Array, measure: Measure, generator: np.random.Generator, level: float, resamples: int
-) -> tuple[Interval, str]:
+    table: Array,
+    measure: Measure,
+    generator: np.random.Generator,
+    spread: SeedSpread | None,
+    level: float,
+    resamples: int,
+) -> tuple[Interval, str, float | None]:
     """K = 1: the interval of the mean contribution, its ends turned into figures."""
     serial = measure.dependence == "serial"
     by_group = clustered(table, measure.groups)
-    parts = over_clusters(variance_components(by_group, serial=serial, overlap=measure.overlap), measure.groups)
+    parts = variance_components(by_group, serial=serial, overlap=measure.overlap, borders=measure.borders)
+    parts = over_clusters(parts, measure.groups)
+    parts = _with_spread(parts, table, spread)
     mean = float(table.mean())
     if measure.higher_is_better and is_binary(table):
         interval, shape = _effective_wilson(mean, table.size, parts, level), "Wilson"
     else:
         by_example = by_group.mean(axis=0)
-        interval = mean_interval(mean, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+        interval = mean_interval(mean, by_example, parts, generator, level, resamples, borders=measure.borders)
         shape = _shape(serial)
     figure, low, high = (float(measure.figure(each)) for each in (mean, interval.low, interval.high))
-    return Interval(figure, low, high, level), shape
+    return Interval(figure, low, high, level), shape, parts.blocks
 
 
 def _of_linearised(
-    table: Array, measure: Measure, generator: np.random.Generator, level: float, resamples: int
-) -> tuple[Interval, str]:
+    table: Array,
+    measure: Measure,
+    generator: np.random.Generator,
+    spread: SeedSpread | None,
+    level: float,
+    resamples: int,
+) -> tuple[Interval, str, float | None]:
     """K > 1: the interval of the linearised contributions' mean, within the measure's bounds.
 
     It reaches at least as far as z^2 more units, all right or all wrong, would move the figure: for n units that are
@@ -241,17 +231,25 @@ def _of_linearised(
     serial = measure.dependence == "serial"
     means: Array = table.mean(axis=(0, 1))
     lines = clustered(linearised(table, means, measure), measure.groups)
-    parts = over_clusters(variance_components(lines, serial=serial, overlap=measure.overlap), measure.groups)
+    parts = variance_components(lines, serial=serial, overlap=measure.overlap, borders=measure.borders)
+    parts = over_clusters(parts, measure.groups)
+    parts = _with_spread(parts, lines, spread)
     count = parts.example_degrees + 1
     parts = parts.with_more(unit_error(measure, means, table.shape[1]) ** 2)
     figure = float(measure.figure(means))
     by_example = lines.mean(axis=0)
-    found = mean_interval(figure, by_example, parts, generator, serial, level, resamples, overlap=measure.overlap)
+    found = mean_interval(figure, by_example, parts, generator, level, resamples, borders=measure.borders)
     more = t_quantile(0.5 + level / 2, parts.example_degrees) ** 2 / count
     ends = [figure, *(float(measure.figure(means + more * unit)) for unit in measure.units() or ())]
     lowest, highest = measure.bounds
     low, high = max(lowest, min(found.low, *ends)), min(highest, max(found.high, *ends))
-    return Interval(figure, low, high, level), _shape(serial)
+    return Interval(figure, low, high, level), _shape(serial), parts.blocks
+
+
+def _with_spread(parts: Components, table: Array, spread: SeedSpread | None) -> Components:
+    """The parts with the seeds' part of all models that were trained alike."""
+    seed, degrees = seed_part([(table, 1.0)], spread)
+    return parts if degrees is None else replace(parts, seed=seed, seed_degrees=degrees)
 
 
 def _shape(serial: bool) -> str:
@@ -266,5 +264,7 @@ def _effective_wilson(share: float, values: int, parts: Components, level: float
         # every run agrees on every example: what the seeds agree on is not seen anew by each of them
         count = parts.example_degrees + 1
     count = max(1.0, min(count, float(values)))
-    found = wilson_interval(share * count, count, level, quantile=t_quantile(0.5 + level / 2, parts.degrees))
+    reach = parts.reach(0.5 + level / 2)
+    quantile = reach / parts.error if reach > 0 else t_quantile(0.5 + level / 2, parts.degrees)
+    found = wilson_interval(share * count, count, level, quantile=quantile)
     return Interval(share, found.low, found.high, level)

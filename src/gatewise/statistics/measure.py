@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gatewise.statistics.intervals import Array
 
-__all__ = ["Mean", "Measure"]
+__all__ = ["Mean", "Measure", "linearised"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Measure(ABC):
             that all hold the same step.
         groups: (N,) of ``independent`` examples: equal for those of one cluster (texts of one author), over which
             intervals are computed (`gatewise.statistics.clusters`); None: each example is one of its own.
+        borders: of ``serial`` examples in documents: the first example of each document but the first; empty: unknown.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Measure(ABC):
     contribution: str = ""
     overlap: int = 1
     groups: npt.NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    borders: tuple[int, ...] = ()
 
     @property
     @abstractmethod
@@ -129,6 +131,7 @@ class Measure(ABC):
             "dependence": self.dependence,
             "contribution": self.contribution,
             "overlap": self.overlap,
+            "documents": len(self.borders) + 1 if self.borders else None,
         }
 
 
@@ -180,3 +183,24 @@ class Mean(Measure):
             slope: Array = 0.5 / np.maximum(self.figure(means), 1e-150)
             return slope
         return np.ones_like(np.asarray(means, dtype=np.float64))[()]
+
+
+def linearised(table: Array, means: Array, measure: Measure) -> Array:
+    """The part of every contribution that moves the figure: gradient · x, the table's own but for a constant.
+
+    Args:
+        table: (S, N), or (S, N, K) where K > 1.
+        means: (K,), or () where K = 1: where the gradient is taken.
+        measure: what they contribute to.
+
+    Returns:
+        (S, N); the variance of its mean is that of the figure, to first order (delta method).
+
+    Example:
+        >>> from gatewise.statistics import Ratio
+        >>> table = np.array([[[1.0, 4.0], [0.0, 6.0]]])
+        >>> linearised(table, table.mean(axis=(0, 1)), Ratio("error", "error", higher_is_better=False))
+        array([[ 0.12, -0.12]])
+    """
+    gradient = measure.gradient(means)
+    return gradient * table if measure.numbers == 1 else table @ gradient

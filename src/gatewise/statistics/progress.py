@@ -10,9 +10,8 @@ import numpy as np
 
 from gatewise.errors import ShapeError
 from gatewise.statistics.components import variance_components
-from gatewise.statistics.estimates import linearised
 from gatewise.statistics.intervals import Scores, as_table
-from gatewise.statistics.measure import Measure
+from gatewise.statistics.measure import Measure, linearised
 
 __all__ = ["LAST_PART", "Progress", "late_progress", "learning_time", "paired_error"]
 
@@ -148,5 +147,6 @@ def paired_error(first: Scores, second: Scores | None, measure: Measure, *, exam
     measure = measure.sized(one.shape[1])
     lines = [linearised(table, table.mean(axis=(0, 1)), measure) for table in (one, two)]
     rows = math.sqrt(2) * lines[0] if second is None else lines[0] - lines[1]
-    parts = variance_components(rows, serial=measure.dependence == "serial", overlap=measure.overlap)
+    serial = measure.dependence == "serial"
+    parts = variance_components(rows, serial=serial, overlap=measure.overlap, borders=measure.borders)
     return parts.error * math.sqrt(one.shape[1] / examples if examples else 1.0)

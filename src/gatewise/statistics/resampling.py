@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from gatewise.errors import OptionError
-from gatewise.statistics.components import grouped
 from gatewise.statistics.intervals import Array, check_level, normal_quantile
+from gatewise.statistics.serial import grouped
 
 __all__ = ["RESAMPLES", "bca_reach", "check_resamples"]
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from gatewise import words
-from gatewise.record import Column, Comparison, Finding, Interval, ModelEntry, Suite, SuitePart, SuiteRow
+from gatewise.comparison.verdict.facts import looks_factor
+from gatewise.comparison.verdict.times import TimeTable
+from gatewise.record import Column, Comparison, Finding, Interval, ModelEntry, Suite, SuitePart, SuiteRow, TimeRatio
 from gatewise.reports.kind_report import kind_report
+from gatewise.statistics import holm
+from gatewise.statistics.serial import enough_blocks
+from gatewise.statistics.times import reading_of
 from gatewise.suites.articles import PUBLISHED, Claim, Part, articles_claims
 
 __all__ = ["judge", "suite_record"]
 
-_TIME_MARGIN = 0.05
+_SAME_SIZE = 0.05
 _NOT_JUDGED = {
     "unfinished": "not judged: cells were still improving when training stopped",
     "unlearned": "not judged: no cell is shown to be better than knowing nothing",
@@ -34,8 +39,42 @@ def suite_record(parts: Mapping[str, tuple[Part, Comparison]], *, command: str, 
         command=command,
         quick=quick,
         parts=tuple(_part(part, record) for part, record in parts.values()),
-        claims=tuple(judge(claim, parts[claim.part][1]) for claim in claims),
+        claims=_judged(claims, {name: record for name, (_, record) in parts.items()}),
     )
+
+
+def _judged(claims: Sequence[Claim], records: Mapping[str, Comparison]) -> tuple[Finding, ...]:
+    """Every claim, at p values that are corrected for all claims of the suite (Holm, 1979)."""
+    known = [(claim, p_value) for claim in claims if (p_value := _p_value(claim, records[claim.part])) is not None]
+    adjusted = holm([p_value for _, p_value in known])
+    corrected = {id(claim): p_value for (claim, _), p_value in zip(known, adjusted, strict=True)}
+    return tuple(judge(claim, records[claim.part], corrected.get(id(claim))) for claim in claims)
+
+
+def _p_value(claim: Claim, record: Comparison) -> float | None:
+    """That of "no difference" before correction for other claims; None: about sizes, not measured, or not judged."""
+    pairs = record.differences if claim.about == "quality" else _training(record) if claim.about == "time" else ()
+    if claim.about == "quality" and _lacks_seeds(claim, record):
+        return None
+    factor = looks_factor(len(record.looks) + 1) if claim.about == "quality" else 1
+    both = {claim.better, claim.worse}
+    return next((min(1.0, factor * pair.p_value) for pair in pairs if {pair.first, pair.second} == both), None)
+
+
+def _lacks_seeds(claim: Claim, record: Comparison) -> str:
+    """Why nothing is said of two cells: they were trained once, or lost seeds. Empty: something is."""
+    seeds = len(record.plan["seeds"])
+    if seeds == 1:
+        return "not judged: one seed says nothing of a cell"
+    cells = [model for model in record.cells if model.name in (claim.better, claim.worse)]
+    lost = [model.title for model in cells if len(model.runs) < seeds]
+    return f"not judged: {words.join(lost)} lost seeds" if lost else ""
+
+
+def _training(record: Comparison) -> tuple[TimeRatio, ...]:
+    """Ratios of training steps that were measured in turns."""
+    ratios = () if record.times is None else record.times.ratios
+    return tuple(pair for pair in ratios if pair.quantity == "training_step")
 
 
 def _part(part: Part, record: Comparison) -> SuitePart:
@@ -73,17 +112,17 @@ def _row(model: ModelEntry, part: Part) -> SuiteRow:
     )
 
 
-def judge(claim: Claim, record: Comparison) -> Finding:
+def judge(claim: Claim, record: Comparison, adjusted_p_value: float | None = None) -> Finding:
     """What becomes of a claim: it ``holds``, ``fails``, or is ``undecided``: no difference beyond chance.
 
-    Quality: by the comparison's paired difference, at its significance after correction for the number of pairs.
-    Time: by the seconds of each cell's fastest epoch, which other programs disturb least; less than 5 % is undecided.
-    Size: by the number of parameters. Where the comparison does not judge its cells because they were not trained long
-    enough, claims on quality and time are ``untested``.
+    Quality: by the comparison's paired difference. Time: by the ratio of training steps that were measured in turns,
+    which has to lie beyond 5 % too. Size: by the number of parameters; less than 5 % is undecided. Where the comparison
+    does not judge its cells because they were not trained long enough, claims on quality and time are ``untested``.
 
     Args:
         claim: what is said.
         record: the comparison that can decide it.
+        adjusted_p_value: corrected for all claims that are judged; None: for those of the comparison alone.
     """
     entry: dict[str, Any] = {
         "sentence": claim.sentence,
@@ -99,19 +138,37 @@ def judge(claim: Claim, record: Comparison) -> Finding:
     if claim.about != "size" and record.verdict.outcome in _NOT_JUDGED:
         return Finding(**entry, finding="untested", evidence=_NOT_JUDGED[record.verdict.outcome])
     if claim.about == "quality":
-        return Finding(**entry, **_quality(claim, record))
-    name = "seconds_per_epoch" if claim.about == "time" else "parameters"
-    first, second = (getattr(models[cell].cost, name) for cell in (claim.better, claim.worse))
-    ratio = first / second
-    if claim.about == "time" and abs(ratio - 1) < _TIME_MARGIN:
-        finding: Literal["holds", "fails", "undecided"] = "undecided"
-    else:
-        finding = "holds" if ratio < 1 else "fails"
-    unit = "the time per epoch" if claim.about == "time" else "the parameters"
-    return Finding(**entry, finding=finding, evidence=f"{ratio:.2f} times {unit}", ratio=ratio)
+        return Finding(**entry, **_quality(claim, record, adjusted_p_value))
+    if claim.about == "time":
+        return Finding(**entry, **_time(claim, record, adjusted_p_value))
+    first, second = (models[cell].cost.parameters for cell in (claim.better, claim.worse))
+    ratio = (first or 0.0) / (second or 1.0)
+    alike = abs(ratio - 1) < _SAME_SIZE
+    finding: Literal["holds", "fails", "undecided"] = "undecided" if alike else "holds" if ratio < 1 else "fails"
+    evidence = f"{ratio:.2f} times the parameters{': the same within 5 %' if alike else ''}"
+    return Finding(**entry, finding=finding, evidence=evidence, ratio=ratio)
 
 
-def _quality(claim: Claim, record: Comparison) -> dict[str, Any]:
+def _time(claim: Claim, record: Comparison, adjusted_p_value: float | None) -> dict[str, Any]:
+    pair = TimeTable.of(_training(record)).between("training_step", claim.better, claim.worse)
+    if pair is None:
+        return {"finding": "untested", "evidence": "the times of the two were not measured in turns"}
+    p_value = pair.adjusted_p_value if adjusted_p_value is None else adjusted_p_value
+    reading = reading_of(pair.estimate, pair.low, pair.high, p_value)
+    said = {"same": ": the same within 5 %", "undecided": ": no difference shown"}.get(reading, "")
+    interval = f"95 % interval {pair.low:.2f} to {pair.high:.2f}"
+    return {
+        "finding": {"faster": "holds", "slower": "fails"}.get(reading, "undecided"),
+        "evidence": f"{pair.estimate:.2f} times the time of a training step ({interval}){said}",
+        "ratio": pair.estimate,
+        "adjusted_p_value": p_value,
+    }
+
+
+def _quality(claim: Claim, record: Comparison, adjusted_p_value: float | None) -> dict[str, Any]:
+    lacking = _lacks_seeds(claim, record)
+    if lacking:
+        return {"finding": "untested", "evidence": lacking}
     for pair in record.differences:
         if {pair.first, pair.second} == {claim.better, claim.worse}:
             break
@@ -123,11 +180,13 @@ def _quality(claim: Claim, record: Comparison) -> dict[str, Any]:
     scale = words.Scale.of(record.metric, record.models[0].figure.estimate)
     low, high = sorted((sign * pair.low, sign * pair.high))
     gain = sign * pair.estimate
-    finding = ("holds" if gain > 0 else "fails") if pair.differs else "undecided"
+    p_value = pair.adjusted_p_value if adjusted_p_value is None else adjusted_p_value
+    enough = enough_blocks(pair.blocks)
+    finding = ("holds" if gain > 0 else "fails") if enough and p_value < pair.significance else "undecided"
     side = "better" if gain > 0 else "worse"
     return {
         "finding": finding,
         "gain": Interval(estimate=gain, low=low, high=high, level=pair.level),
-        "adjusted_p_value": pair.adjusted_p_value,
+        "adjusted_p_value": p_value,
         "evidence": f"{side} by {scale.gap(gain)} (95 % interval of the gain {scale.interval(low, high, signed=True)})",
     }

@@ -27,7 +27,7 @@ def run_suite(
     *,
     parts: Sequence[str] | None = None,
     quick: bool = False,
-    seeds: int = 1,
+    seeds: int = 3,
     threads: int | None = None,
     on_part: Callable[[Part], None] | None = None,
     on_event: ComparisonListener | None = None,
@@ -86,7 +86,7 @@ def suite_command(
     """The command that repeats a suite.
 
     Example:
-        >>> suite_command("articles", Path("runs/articles"), parts=None, quick=True, seeds=1, threads=2)
+        >>> suite_command("articles", Path("runs/articles"), parts=None, quick=True, seeds=3, threads=2)
         'gatewise suite articles --quick --threads 2 --out runs/articles'
     """
     import shlex
@@ -94,7 +94,7 @@ def suite_command(
     words = ["gatewise", "suite", name]
     words += ["--parts", ",".join(parts)] if parts else []
     words += ["--quick"] if quick else []
-    words += ["--seeds", str(seeds)] if seeds != 1 else []
+    words += ["--seeds", str(seeds)] if seeds != 3 else []
     words += ["--threads", str(threads)] if threads is not None else []
     return shlex.join([*words, "--out", str(folder)])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["Amount", "derived_epochs", "resolved"]
+__all__ = ["Amount", "derived_epochs", "resolved", "total_steps"]
 
 _PATIENCE = 1 / 3
 
@@ -57,9 +57,25 @@ def resolved(training: TrainingSpec, amount: Amount, steps_per_epoch: int) -> Tr
         ((25, 9), (2, 2))
         >>> resolved(TrainingSpec(epochs=7), Amount(), 44).epochs
         7
+        >>> resolved(TrainingSpec(training_steps=100), Amount(), 44).epochs
+        3
     """
     epochs, patience = training.epochs, training.patience
+    if training.training_steps is not None:
+        needed = -(-training.training_steps // max(1, steps_per_epoch))
+        epochs = needed if epochs is None else min(epochs, needed)
     epochs = derived_epochs(amount, steps_per_epoch) if epochs is None else epochs
     if patience is None:
         patience = max(amount.patience, math.ceil(epochs * _PATIENCE))
     return dataclasses.replace(training, epochs=epochs, patience=patience)
+
+
+def total_steps(training: TrainingSpec, steps_per_epoch: int) -> int:
+    """Optimiser steps of a whole training whose epochs are known (`resolved`); the last epoch may be cut short.
+
+    Example:
+        >>> total_steps(TrainingSpec(epochs=3), 44), total_steps(TrainingSpec(epochs=3, training_steps=100), 44)
+        (132, 100)
+    """
+    whole = (training.epochs or 1) * steps_per_epoch
+    return whole if training.training_steps is None else min(whole, training.training_steps)

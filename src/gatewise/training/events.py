@@ -33,6 +33,8 @@ class EpochRecord:
         examples_per_second: in the kind's unit.
         learning_rate: that of the epoch's last step.
         phase: ``training``, or the name of an earlier phase.
+        validation_seconds: time spent on the validation part after the epoch.
+        steps: training steps of the epoch; fewer than all where the training's number of steps cut it short.
 
     Example:
         >>> record = EpochRecord(1, {"loss": 0.5}, {"loss": 0.4, "accuracy": 0.8}, 10.0, 2000.0, 1e-3)
@@ -47,6 +49,8 @@ class EpochRecord:
     examples_per_second: float
     learning_rate: float
     phase: str = "training"
+    validation_seconds: float = 0.0
+    steps: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
@@ -57,10 +61,11 @@ class EpochRecord:
 class RunResult:
     """A finished run.
 
-    ``seconds`` is the training time of all epochs together, pre-training included (``pretraining_seconds`` is its part,
+    ``seconds`` is the time of the training steps of all epochs together, pre-training included (``pretraining_seconds`` is its part,
     also where the language model was there already), ``kernel`` what ran the recurrent layers with the
     reason for its choice, ``stopped`` is ``epochs`` (all done) or ``patience`` (stopped early), ``derived_epochs`` how many
-    epochs the size of the data calls for (None in runs of before it was kept).
+    epochs the size of the data calls for (None in runs of before it was kept), ``preparation_seconds`` the time before the
+    first step and ``validation_seconds`` that on the validation part, both over all phases.
 
     Example:
         >>> from gatewise.kinds.classification import DataSpec
@@ -78,6 +83,8 @@ class RunResult:
     stopped: str = "epochs"
     pretraining_seconds: float = 0.0
     derived_epochs: int | None = None
+    preparation_seconds: float = 0.0
+    validation_seconds: float = 0.0
 
     @property
     def best(self) -> EpochRecord:

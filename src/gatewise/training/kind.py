@@ -6,20 +6,23 @@ in it specs, data, network, problem, trained runs, baselines, report and command
 
 from __future__ import annotations
 
+import copy
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
-from gatewise.errors import DataError, OptionError, RunError
+from gatewise.errors import ConversionError, DataError, OptionError, RunError
 from gatewise.training.amount import Amount
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gatewise.data.records import DatasetInfo
+    from gatewise.export.graph import Example, Graph
     from gatewise.nn import Recurrent
     from gatewise.record import ModelEntry
     from gatewise.statistics.measure import Measure
@@ -29,7 +32,18 @@ if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.settings import Spec
 
-__all__ = ["Baseline", "Dataset", "Judgement", "Kind", "RecurrentInputs", "Request", "Trained", "check_file"]
+__all__ = [
+    "Baseline",
+    "Dataset",
+    "ExportedModel",
+    "Judgement",
+    "Kind",
+    "Predicting",
+    "RecurrentInputs",
+    "Request",
+    "Trained",
+    "check_file",
+]
 
 
 class Dataset(Protocol):
@@ -140,6 +154,27 @@ class Trained(ABC):
             steps: at most so many steps of each.
         """
 
+    def graph(self) -> Graph:
+        """What it computes, for `gatewise export`.
+
+        Raises:
+            ConversionError: the kind does not say.
+        """
+        raise ConversionError(
+            f"{self.spec.task} cannot be exported",
+            expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
+            fix="export its recurrent layers: gatewise.export.onnx(layer)",
+        )
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples as the graph reads them, with what the network makes of them, to check an export.
+
+        Args:
+            dataset: its data.
+            count: at most so many.
+        """
+        return []
+
     def details(self, dataset: Any) -> Mapping[str, Any]:
         """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""
         return {}
@@ -169,6 +204,28 @@ def _no_command(name: str, trained: Trained, request: Request) -> RunError:
     )
 
 
+class ExportedModel(Protocol):
+    """An exported model in its runtime, as a kind sees it.
+
+    Attributes:
+        metadata: what the kind's graph says beside its nodes: words, class names, scaling.
+    """
+
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def run(self, examples: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]]:
+        """The outputs of several examples by name, see `gatewise.export.graph.Interpreter.run`."""
+        ...
+
+
+class Predicting(Protocol):
+    """What executes `gatewise predict`: a trained network, or an exported model."""
+
+    def predict_command(self, request: Request) -> None:
+        """Write predictions to standard output or a file."""
+        ...
+
+
 class Baseline(ABC):
     """A baseline that is compared with the recurrent models.
 
@@ -176,15 +233,48 @@ class Baseline(ABC):
         name: as in files: ``tfidf-logistic-regression``.
         title: as a reader knows it.
         reason: what it is, in a few words.
+        settings: those that differ from the defaults, see `configured`.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     reason: ClassVar[str]
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+    def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
+        """The values among which each setting is chosen where the cells' settings are searched, its default first.
+
+        Empty: there is nothing to choose. Values are numbers, words, booleans or None.
+        """
+        return {}
+
+    def configured(self, settings: Mapping[str, Any]) -> Self:
+        """A copy with these settings, not fitted; settings that are not named have their defaults."""
+        found = copy.copy(self)
+        found.settings = MappingProxyType(dict(settings))
+        return found
+
+    def setting_values(self, dataset: Any) -> dict[str, Any]:
+        """The value of every setting of the search space, as `fit` uses it.
+
+        Raises:
+            OptionError: a setting that the space lacks.
+        """
+        space = self.search_space(dataset)
+        if unknown := set(self.settings) - set(space):
+            raise OptionError(
+                f"{self.name} has no setting {', '.join(sorted(unknown))}", expected=", ".join(space) or "no setting"
+            )
+        return {name: self.settings.get(name, values[0]) for name, values in space.items()}
+
+    @property
+    def full_title(self) -> str:
+        """The title of the fitted baseline, where a setting belongs in it."""
+        return self.title
 
     @abstractmethod
     def fit(self, dataset: Any) -> None:
-        """Fit on the training part."""
+        """Fit on the training part, with the values of `setting_values`."""
 
     @property
     @abstractmethod
@@ -310,6 +400,17 @@ class Kind(ABC):
     @abstractmethod
     def open(self, run: RunFolder) -> Trained:
         """The network of a finished run with its best weights."""
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """An exported model of this kind, for `gatewise predict`. Imports no torch.
+
+        Raises:
+            RunError: the kind has no predictions without its network.
+        """
+        raise RunError(
+            f"`gatewise predict` does not go with exported models of {self.name}",
+            fix="run it with gatewise.export.to_onnx.runtime.OnnxModel or onnxruntime",
+        )
 
     @abstractmethod
     def baselines(self, data: Any) -> Sequence[Baseline]:

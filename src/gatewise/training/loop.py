@@ -7,14 +7,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gatewise.errors import OptionError, RunError
-from gatewise.training.amount import derived_epochs, resolved
+from gatewise.training.amount import derived_epochs, resolved, total_steps
 from gatewise.training.environment import describe_environment, usable_cores
 from gatewise.training.events import (
     EpochDone,
@@ -32,7 +32,7 @@ from gatewise.training.memory import build, memory_errors
 from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
 from gatewise.training.phase import Phase, Rates, phase_key
 from gatewise.training.problem import Problem
-from gatewise.training.progress import Progress
+from gatewise.training.progress import NOTHING_SPENT, Progress, Spent
 from gatewise.training.registry import kind_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
@@ -121,11 +121,11 @@ def _train(
         context = _Context(dataset, folder.path, threads, on_event or (lambda event: None), stop)
         *earlier, last = kind_of(spec.task).phases(spec, dataset)
         start: RunFolder | None = None
-        seconds = 0.0
+        spent = NOTHING_SPENT
         for phase in earlier:
             start = _earlier(phase, start, context, pretrained)
-            seconds += _finished(start).seconds
-        return _begin(last, start, folder, context, earlier_seconds=seconds).run()
+            spent = spent.after(_finished(start))
+        return _begin(last, start, folder, context, earlier=spent).run()
 
 
 @dataclass(frozen=True)
@@ -154,15 +154,17 @@ def _earlier(phase: Phase, start: RunFolder | None, context: _Context, shared: s
 
 
 def _begin(
-    phase: Phase, start: RunFolder | None, folder: RunFolder, context: _Context, *, earlier_seconds: float = 0.0
+    phase: Phase, start: RunFolder | None, folder: RunFolder, context: _Context, *, earlier: Spent = NOTHING_SPENT
 ) -> _Run:
     """Draw a phase's network and give it the weights that it starts from."""
+    began = time.perf_counter()
     seed_step(phase.spec.training.seed, 0, 0)
     problem = build(phase.spec, phase.problem)
     if phase.start is not None and start is not None:
         phase.start(start.weights(), problem.model, start.path)
     rates = None if phase.rates is None else phase.rates(dict(problem.model.named_parameters()))
-    return _Run(phase, problem, folder, context, rates=rates, earlier_seconds=earlier_seconds)
+    earlier = replace(earlier, preparation=earlier.preparation + time.perf_counter() - began)
+    return _Run(phase, problem, folder, context, rates=rates, earlier=earlier)
 
 
 def _finished(folder: RunFolder) -> RunResult:
@@ -197,16 +199,17 @@ class _Run:
         context: _Context,
         *,
         rates: Rates | None = None,
-        earlier_seconds: float = 0.0,
+        earlier: Spent = NOTHING_SPENT,
     ) -> None:
         self.phase, self.spec = phase, phase.spec
         self.training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
         self.epochs = self.training.epochs or 1
         self.problem, self.folder, self.context = problem, folder, context
         self.emit, self.stop = context.emit, context.stop
-        self.earlier_seconds = earlier_seconds
+        self.earlier = earlier
         self.steps = problem.steps_per_epoch
-        self.optimisation = Optimisation(problem.model, self.training, self.steps * self.epochs, rates)
+        self.all_steps = total_steps(self.training, self.steps)
+        self.optimisation = Optimisation(problem.model, self.training, self.all_steps, rates)
         self.progress = Progress()
         self.saved_at = time.monotonic()
 
@@ -249,8 +252,10 @@ class _Run:
             epochs=tuple(progress.records),
             best_epoch=progress.best_epoch,
             parameters=parameters,
-            seconds=self.earlier_seconds + sum(record.seconds for record in progress.records),
-            pretraining_seconds=self.earlier_seconds,
+            seconds=self.earlier.steps + sum(record.seconds for record in progress.records),
+            pretraining_seconds=self.earlier.steps,
+            preparation_seconds=self.earlier.preparation,
+            validation_seconds=self.earlier.validation + sum(record.validation_seconds for record in progress.records),
             kernel=kernel,
             stopped=stopped,
             derived_epochs=derived_epochs(kind_of(self.spec.task).amount, self.steps),
@@ -291,8 +296,9 @@ class _Run:
         self.problem.begin_epoch(progress.epoch, progress.step)
         self.problem.model.train()
         seen, began, earlier, begun_at = 0, time.perf_counter(), progress.seconds, progress.step
-        while progress.step < self.steps:
-            place = f"epoch {progress.epoch}, step {progress.step + 1} of {self.steps}"
+        last = min(self.steps, self.all_steps - (progress.epoch - 1) * self.steps)
+        while progress.step < last:
+            place = f"epoch {progress.epoch}, step {progress.step + 1} of {last}"
             seed_step(training.seed, progress.epoch, progress.step + 1)
             outcome = self.problem.loss(progress.step)
             loss = self.optimisation.step(outcome, place)
@@ -305,7 +311,7 @@ class _Run:
 
     def _emit_step(self, loss: float, rate: float, seconds_per_step: float) -> None:
         progress = self.progress
-        steps_left = (self.epochs - progress.epoch + 1) * self.steps - progress.step
+        steps_left = self.all_steps - (progress.epoch - 1) * self.steps - progress.step
         self.emit(StepDone(progress.epoch, progress.step, self.steps, loss, rate, steps_left * seconds_per_step))
 
     def _save_if_due(self) -> None:
@@ -319,7 +325,9 @@ class _Run:
         """Validate, keep the weights if none so far is clearly better, write the epoch's line, checkpoint."""
         progress = self.progress
         weights = self.optimisation.weights_to_keep()
+        began = time.perf_counter()
         validation = self.problem.validate(weights)
+        validating = time.perf_counter() - began
         if not all(math.isfinite(value) for value in validation.values()):
             raise divergence("validation loss", validation["loss"], f"epoch {progress.epoch}")
         record = EpochRecord(
@@ -330,6 +338,8 @@ class _Run:
             examples_per_second=progress.examples / max(progress.seconds, 1e-9),
             learning_rate=learning_rate(self.training, self.optimisation.done - 1, self.optimisation.steps),
             phase=self.phase.name,
+            validation_seconds=validating,
+            steps=progress.step,
         )
         progress.records.append(record)
         if self._to_keep(record):

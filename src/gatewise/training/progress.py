@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatewise.training.events import EpochRecord
+from gatewise.training.events import EpochRecord, RunResult
 
-__all__ = ["Progress"]
+__all__ = ["NOTHING_SPENT", "Progress", "Spent"]
 
 
 @dataclass
@@ -66,3 +66,29 @@ class Progress:
         """The epoch's mean figures."""
         figures = {"loss": self.loss_sum, **self.sums}
         return {name: value / self.examples for name, value in figures.items()}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds that the phases before took.
+
+    Attributes:
+        steps: training steps.
+        preparation: what came before the first one.
+        validation: on the validation part.
+    """
+
+    steps: float = 0.0
+    preparation: float = 0.0
+    validation: float = 0.0
+
+    def after(self, result: RunResult) -> Spent:
+        """With those of one more phase."""
+        return Spent(
+            self.steps + result.seconds,
+            self.preparation + result.preparation_seconds,
+            self.validation + result.validation_seconds,
+        )
+
+
+NOTHING_SPENT = Spent()

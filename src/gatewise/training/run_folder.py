@@ -219,6 +219,8 @@ class RunFolder:
             "kernel": result.kernel,
             "stopped": result.stopped,
             "derived_epochs": result.derived_epochs,
+            "preparation_seconds": result.preparation_seconds,
+            "validation_seconds": result.validation_seconds,
             "checksums": {name: _checksum(self.path / name) for name in self._own_files()},
         }
         files.write_json(self.path / _RESULT, record)
@@ -275,6 +277,8 @@ class RunFolder:
                 kernel=record["kernel"],
                 stopped=record["stopped"],
                 derived_epochs=record.get("derived_epochs"),
+                preparation_seconds=record.get("preparation_seconds", 0.0),
+                validation_seconds=record.get("validation_seconds", 0.0),
             )
         except (KeyError, TypeError) as error:
             raise self._damaged("result.json", error) from error

@@ -30,6 +30,9 @@ class TrainingSpec(Spec):
     epochs: int | None = setting(
         None, "Passes over the training part, at most; derived from its size if not given.", minimum=1
     )
+    training_steps: int | None = setting(
+        None, "Training steps, at most, over all epochs; the last epoch may be cut short.", minimum=1
+    )
     batch_size: int = setting(32, "Sequences per training step.", minimum=1)
     optimizer: str = setting("adam", "adam, sgd or nt-asgd.", choices=OPTIMIZERS)
     learning_rate: float = setting(

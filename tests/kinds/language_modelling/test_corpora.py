@@ -10,7 +10,9 @@ import pytest
 
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.language_modelling.corpora import corpus_from_text, corpus_infos, load_corpus
+from gatewise.kinds.language_modelling.kind import LanguageModellingKind
 from gatewise.kinds.language_modelling.tokens import TokenVocabulary
+from gatewise.statistics import paired_difference
 from small_text import small_text, write_text_file
 
 SHARED = Path(os.environ.get("GATEWISE_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -160,3 +162,40 @@ def test_penn_treebank_has_the_sizes_of_the_literature():
     assert corpus.sizes == {"train": 929_589, "validation": 73_760, "test": 82_430}
     assert len(corpus.vocabulary) == 10_000
     assert corpus.vocabulary.decode(corpus.test[:6]) == "no it was n't black monday"
+
+
+ARTICLE = ("= Cloud {0} =", "A cloud hangs in the sky .", "== Kinds ==", "There are {0} kinds of cloud .")
+
+
+def test_documents_are_found_where_the_text_marks_them(tmp_path: Path) -> None:
+    path = tmp_path / "wiki.txt"
+    lines = [line.format(number) for number in range(200) for line in ARTICLE]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for tokens in ("word", "character"):
+        corpus = load_corpus(path, tokens=tokens)
+        starts = (0, *corpus.test_borders)
+        texts = [
+            corpus.vocabulary.decode(corpus.test[first:last])
+            for first, last in zip(starts, (*starts[1:], len(corpus.test)), strict=True)
+        ]
+        assert 18 <= len(texts) <= 22
+        assert all(text.lstrip().startswith("= Cloud") and text.count("Kinds") == 1 for text in texts[1:])
+        assert any(f"{len(texts)} documents" in note for note in corpus.notes)
+        measure = LanguageModellingKind().measure(corpus)
+        assert measure.borders == corpus.test_borders and measure.to_dict()["documents"] == len(texts)
+    path.write_text("\n".join(line for line in lines if not line.startswith("= ")), encoding="utf-8")
+    plain = load_corpus(path)
+    assert plain.test_borders == () and LanguageModellingKind().measure(plain).to_dict()["documents"] is None
+
+
+def test_intervals_of_marked_documents_are_over_documents(tmp_path: Path) -> None:
+    path = tmp_path / "few.txt"
+    article = "".join(f"word{number % 7} word{number % 11} word{number % 3}\n" for number in range(400))
+    path.write_text("".join(f"{article}<|endoftext|>\n" for _ in range(40)), encoding="utf-8")
+    corpus = load_corpus(path)
+    measure = LanguageModellingKind().measure(corpus)
+    documents = len(corpus.test_borders) + 1
+    assert documents in (4, 5)
+    one, two = np.random.default_rng(0).normal(4.0, 1.0, (2, 3, len(corpus.test)))
+    found = paired_difference(one, two + 0.5, np.random.default_rng(1), measure=measure)
+    assert found.blocks is not None and found.blocks <= documents and not found.enough

@@ -1,4 +1,4 @@
-"""What a trained network costs: arithmetic, memory, time per step, size, energy.
+"""What a trained network costs besides time: arithmetic, memory, size.
 
 Meant to run alone: `measure_alone` starts a fresh process for one run, so that nothing else disturbs time and memory.
 """
@@ -9,25 +9,19 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from gatewise.comparison.cost.energy import EnergyMeter
-from gatewise.comparison.cost.latency import measure_latency
+from gatewise.comparison.cost.samplers import TrainingSampler, load_libraries, steps_of
 from gatewise.errors import RunError
 from gatewise.nn import Recurrent
 from gatewise.statistics.measure import Measure
 from gatewise.training import load_run
-from gatewise.training.amount import resolved
 from gatewise.training.environment import usable_cores
-from gatewise.training.kind import Dataset, RecurrentInputs, Trained
-from gatewise.training.memory import build
-from gatewise.training.optimisation import Optimisation, seed_step
-from gatewise.training.phase import Phase
+from gatewise.training.kind import Dataset, Trained
 from gatewise.training.registry import import_modules, kind_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
@@ -37,9 +31,8 @@ __all__ = [
     "measure_alone",
     "measure_cost",
     "multiply_adds_per_step",
-    "step_latency",
     "time_to_target",
-    "training_cost",
+    "training_memory",
 ]
 
 _TRAINING_STEPS = 3
@@ -61,58 +54,6 @@ def multiply_adds_per_step(layer: Recurrent) -> int:
     """
     named = layer.named_parameters()
     return sum(value.numel() for name, value in named if name.startswith("weight_") and value.dim() == 2)
-
-
-def step_latency(
-    layer: Recurrent,
-    inputs: np.ndarray[Any, Any],
-    *,
-    steps: int = 2000,
-    most_seconds: float = 3.0,
-    clock: Callable[[], int] = time.perf_counter_ns,
-) -> dict[str, Any]:
-    """How long one streaming step takes: one sample in, one output out, the state kept.
-
-    Args:
-        layer: in evaluation mode.
-        inputs: (T, I) real inputs, repeated in a cycle.
-        steps: steps timed, each by itself, after a tenth as many to warm up.
-        most_seconds: stop after this time.
-        clock: gives nanoseconds.
-
-    Returns:
-        ``step_p50`` and ``step_p99`` in seconds and ``step_kernel`` with ``step_reason``; the first two None and the
-        reason why where the layers read from both ends, which a stream does not have.
-
-    Example:
-        >>> measured = step_latency(Recurrent("gru", 3, 4).eval(), np.zeros((5, 3), np.float32), steps=50)
-        >>> 0 < measured["step_p50"] <= measured["step_p99"]
-        True
-    """
-    if layer.bidirectional:
-        reason = "the backward direction starts at the end, which a stream does not have"
-        return {"step_p50": None, "step_p99": None, "step_kernel": None, "step_reason": reason}
-    session = layer.session()
-    rows = np.ascontiguousarray(inputs, dtype=np.float32)
-    for number in range(max(1, steps // 10)):
-        session(rows[number % len(rows)][None])
-    taken = []
-    end = clock() + int(most_seconds * 1e9)
-    for number in range(steps):
-        x = rows[number % len(rows)][None]
-        start = clock()
-        session(x)
-        stop = clock()
-        taken.append(stop - start)
-        if stop > end and len(taken) >= 20:
-            break
-    p50, p99 = np.quantile(np.array(taken) / 1e9, [0.5, 0.99])
-    return {
-        "step_p50": float(p50),
-        "step_p99": float(p99),
-        "step_kernel": session.implementation,
-        "step_reason": session.reason,
-    }
 
 
 def time_to_target(
@@ -166,59 +107,40 @@ def common_target(runs: Iterable[Sequence[Mapping[str, Any]]], metric: Measure) 
     return worst(reached) if reached else None
 
 
-def training_cost(spec: RunSpec, dataset: Dataset, *, epochs: int = 1) -> dict[str, Any]:
-    """Memory and energy of training, from a few steps repeated in this process.
+def training_memory(spec: RunSpec, dataset: Dataset) -> dict[str, Any]:
+    """What training adds to this process, from a few steps repeated in it.
 
     Args:
         spec: the run.
         dataset: its data.
-        epochs: how many its last phase trained, for the energy.
 
     Returns:
-        ``training_memory_bytes``: what weights, moments, activations and gradients add to this process at their peak,
-        None where the system does not report it; ``energy_joules``: of the whole training, extrapolated from the
-        steps, None where the processor does not report it; ``training_kernel``.
+        ``training_memory_bytes``: what weights, moments, activations and gradients add at their peak, None where the
+        system does not report it; ``preparation_seconds``: what comes before the first step of all phases, in a process
+        that has prepared nothing yet; ``training_kernel``.
     """
     previous = torch.get_num_threads()
     torch.set_num_threads(spec.training.threads or usable_cores())
     try:
         torch.ones(256, 256).mm(torch.ones(256, 256))  # whatever torch itself sets up comes before the count
+        load_libraries()
         before = _restart_peak()
-        *earlier, last = kind_of(spec.task).phases(spec, dataset)
-        joules: list[float | None] = []
-        for phase in earlier:
-            joules.append(_phase_energy(phase, None)[0])
-        found, kernel = _phase_energy(last, epochs)
+        seconds, kernel = 0.0, ""
+        for phase in kind_of(spec.task).phases(spec, dataset):
+            start = time.perf_counter()
+            sampler = TrainingSampler(phase)
+            seconds += time.perf_counter() - start
+            for turn in range(min(_TRAINING_STEPS, sampler.steps)):
+                sampler(turn)
+            kernel = sampler.problem.kernel["implementation"]
         after = _peak()
     finally:
         torch.set_num_threads(previous)
-    energy = [*joules, found]
     return {
         "training_memory_bytes": None if before is None or after is None else max(0, after - before),
-        "energy_joules": None if None in energy else sum(value for value in energy if value is not None),
+        "preparation_seconds": seconds,
         "training_kernel": kernel,
     }
-
-
-def _phase_energy(phase: Phase, epochs: int | None) -> tuple[float | None, str]:
-    """Energy of a phase of so many epochs, extrapolated from a few steps, and the kernel that ran."""
-    seed_step(phase.spec.training.seed, 0, 0)
-    problem = build(phase.spec, phase.problem)
-    training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
-    planned = training.epochs or 1
-    epochs = planned if epochs is None else epochs
-    optimisation = Optimisation(problem.model, training, problem.steps_per_epoch * planned)
-    problem.model.train()
-    problem.begin_epoch(1)
-    steps = min(_TRAINING_STEPS, problem.steps_per_epoch)
-    meter = EnergyMeter()
-    for step in range(steps):
-        seed_step(training.seed, 1, step)
-        optimisation.step(problem.loss(step), f"epoch 1, step {step + 1}")
-    joules = meter.joules()
-    return None if joules is None else joules / steps * problem.steps_per_epoch * epochs, problem.kernel[
-        "implementation"
-    ]
 
 
 def measure_cost(
@@ -226,7 +148,9 @@ def measure_cost(
     dataset: Dataset,
     run_folder: str | Path,
 ) -> dict[str, Any]:
-    """Measure everything that a finished run costs; call it through `measure_alone`.
+    """Measure what a finished run costs but for its times, see `gatewise.comparison.cost.together`.
+
+    Call it through `measure_alone`: memory is that of the process.
 
     Args:
         trained: the run, opened.
@@ -234,58 +158,24 @@ def measure_cost(
         run_folder: its folder.
 
     Returns:
-        Ready for JSON: ``multiply_adds_per_step``, ``file_bytes`` (the weights' file), ``seconds_per_epoch``,
-        ``threads``, and what `training_cost`, `step_latency` and `measure_latency` give.
+        Ready for JSON: ``multiply_adds_per_step``, ``file_bytes`` (the weights' file), ``threads``, and what
+        `training_memory` gives.
 
     Raises:
         RunError: the run is not finished.
     """
     folder = RunFolder(run_folder)
-    result = folder.result()
-    if result is None:
+    if folder.result() is None:
         raise RunError(f"the run in {folder.path} is not finished", fix="run its training command again to resume it")
-    epochs = [record.to_dict() for record in result.epochs]
-    found: dict[str, Any] = training_cost(trained.spec, dataset, epochs=len(epochs))
-    previous = torch.get_num_threads()
-    torch.set_num_threads(trained.spec.training.threads or usable_cores())
-    try:
-        stacks = list(trained.stacks(dataset, 1, 256).values())
-        shares = [_steps(each) / _steps(stacks[0]) for each in stacks]
-        found |= {
-            "multiply_adds_per_step": round(
-                sum(share * multiply_adds_per_step(each.recurrent) for each, share in zip(stacks, shares, strict=True))
-            ),
-            "file_bytes": (folder.path / "best.safetensors").stat().st_size,
-            "seconds_per_epoch": min(record["seconds"] for record in epochs),
-            "threads": torch.get_num_threads(),
-        }
-        if all(each.inputs.dtype == torch.float32 and each.inputs.device.type == "cpu" for each in stacks):
-            found |= _together(
-                [step_latency(each.recurrent.eval(), each.inputs[:, 0].numpy()) for each in stacks], shares
-            )
-        found |= measure_latency(trained.predictor(dataset), min(256, dataset.sizes["test"]))
-    finally:
-        torch.set_num_threads(previous)
-    return found
-
-
-def _steps(stack: RecurrentInputs) -> int:
-    """Steps of all sequences."""
-    if stack.lengths is None:
-        return stack.inputs.shape[0] * stack.inputs.shape[1]
-    return int(stack.lengths.sum())
-
-
-def _together(latencies: Sequence[dict[str, Any]], shares: Sequence[float]) -> dict[str, Any]:
-    """The latency of one step of the first stack and its share of the others' steps; None where one cannot stream."""
-    first = next((each for each in latencies if each["step_p50"] is None), latencies[0])
-    if len(latencies) == 1 or first["step_p50"] is None:
-        return first
-    times = {
-        name: sum(share * each[name] for each, share in zip(latencies, shares, strict=True))
-        for name in ("step_p50", "step_p99")
+    found = training_memory(trained.spec, dataset)
+    stacks = list(trained.stacks(dataset, 1, 256).values())
+    shares = [steps_of(each) / steps_of(stacks[0]) for each in stacks]
+    counts = [multiply_adds_per_step(each.recurrent) for each in stacks]
+    return found | {
+        "multiply_adds_per_step": round(sum(share * each for each, share in zip(counts, shares, strict=True))),
+        "file_bytes": (folder.path / "best.safetensors").stat().st_size,
+        "threads": trained.spec.training.threads or usable_cores(),
     }
-    return {**first, **times}
 
 
 def measure_alone(run_folder: str | Path, *, modules: Sequence[str] = (), seconds: float = 600.0) -> dict[str, Any]:

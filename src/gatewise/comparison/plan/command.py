@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan.grid import Range
-from gatewise.comparison.plan.plan import Plan
+from gatewise.comparison.plan.plan import DEFAULT_SEEDS, Plan
 from gatewise.training.assembly import PARTS, setting_fields
 from gatewise.training.registry import is_derived
 from gatewise.training.run_spec import RunSpec
@@ -41,7 +41,7 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
         words += ["--task", plan.task]
     if plan.cells != ("rnn", "lstm", "gru"):
         words += ["--cells", ",".join(plan.cells)]
-    if len(plan.seeds) > 1:
+    if len(plan.seeds) != DEFAULT_SEEDS:
         words += ["--seeds", str(len(plan.seeds))]
     words += _search_words(plan)
     words += ["--match", plan.match] if plan.match != "hidden" else []
@@ -70,6 +70,7 @@ def _search_words(plan: Plan) -> list[str]:
         words += ["--grid", f"{name}={written}"]
     if plan.search.method != "grid":
         words += ["--search", plan.search.method, "--trials", str(plan.search.trials)]
+    words += ["--repeat-tuning"] if plan.search.repeat else []
     return words + (["--metric", plan.search.metric] if plan.search.metric is not None else [])
 
 

@@ -17,6 +17,7 @@ from gatewise.training.registry import import_modules, kind_of, task_of
 from gatewise.training.run_spec import RunSpec
 
 __all__ = [
+    "DEFAULT_SEEDS",
     "MATCHES",
     "METHODS",
     "Axis",
@@ -28,6 +29,7 @@ __all__ = [
 
 METHODS = ("grid", "random", "tpe")
 MATCHES = ("hidden", "parameters", "time")
+DEFAULT_SEEDS = 3
 _TUNING_SEED = 1_000_000
 _DEFAULT_SPACE = {"learning_rate": "3e-4..1e-2", "hidden_size": "32..256", "dropout": "0..0.6"}
 
@@ -39,10 +41,11 @@ class Search:
     Args:
         method: ``grid`` tries every combination; ``random`` and ``tpe`` (tree-structured Parzen estimator: Bergstra et
             al., 2011) try ``trials`` of them.
-        trials: per cell (and point of the axis).
+        trials: per cell (and point of the axis), and per baseline that has settings to choose from.
         space: what may vary.
         metric: figure on the validation part by which the winner is chosen; None: the task's own.
         seed: with which every trial is trained; none of the comparison's own seeds.
+        repeat: whether each seed of the comparison has a search of its own.
     """
 
     method: str
@@ -50,6 +53,22 @@ class Search:
     space: Space
     metric: str | None
     seed: int
+    repeat: bool = False
+
+    def seeds(self, finals: Sequence[int]) -> list[tuple[int | None, int]]:
+        """The searches of a cell: for which seed of the comparison (None: for all of them), and with which seed.
+
+        Args:
+            finals: the comparison's seeds.
+
+        Example:
+            >>> search = Search("random", 5, {}, None, 1_000_000)
+            >>> search.seeds([0, 1]), dataclasses.replace(search, repeat=True).seeds([0, 1])
+            ([(None, 1000000)], [(0, 1000000), (1, 1000001)])
+        """
+        if not self.repeat:
+            return [(None, self.seed)]
+        return [(final, self.seed + final - finals[0]) for final in finals]
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
@@ -107,7 +126,7 @@ class Plan:
     @property
     def trainings(self) -> int:
         """How many networks are trained, those of the search included."""
-        tried = 0 if self.search is None else self.search.trials
+        tried = 0 if self.search is None else self.search.trials * len(self.search.seeds(self.seeds))
         return len(self.cells) * len(self.points) * (tried + len(self.seeds))
 
     def spec(self, cell: str, seed: int, chosen: Mapping[str, Any] | None = None, point: Any = None) -> RunSpec:
@@ -156,12 +175,13 @@ def make_plan(
     data: str = "imdb",
     *,
     cells: Iterable[str] | str = ("rnn", "lstm", "gru"),
-    seeds: int = 1,
+    seeds: int = DEFAULT_SEEDS,
     task: str | None = None,
     grid: Mapping[str, Any] | Sequence[str] | None = None,
     search: str | None = None,
     trials: int | None = None,
     metric: str | None = None,
+    repeat_tuning: bool = False,
     match: str = "hidden",
     imports: Iterable[str] = (),
     **settings: Any,
@@ -175,9 +195,11 @@ def make_plan(
         task: the kind of problem; None: derived from the data.
         grid: values of settings to choose from, by name: ``{"hidden_size": [64, 128]}``; or words ``hidden=64,128``.
         search: ``grid``, ``random`` or ``tpe``; None: ``grid`` where there is one.
-        trials: how many combinations are tried per cell, for ``random`` and ``tpe``.
+        trials: how many combinations are tried per cell and baseline, for ``random`` and ``tpe``.
         metric: figure by which is chosen and compared, where the task has several; or ``loss``, by which only settings
             are chosen; None: the task's own.
+        repeat_tuning: each seed gets a search of its own, so that the intervals include what another search would
+            have chosen.
         match: ``hidden``, ``parameters`` or ``time``.
         imports: modules that register cells.
         **settings: any setting of the task's data, model and training by its name. One of them may be a list: then
@@ -207,6 +229,12 @@ def make_plan(
             plan.spec(cell, seed=0, point=point)
     first = plan.base().training.seed
     chosen = _search(found, str(data), fixed, grid, search, trials, metric, match, tuning_seed=first + _TUNING_SEED)
+    if repeat_tuning:
+        if chosen is None:
+            raise OptionError(
+                "there is no search to repeat", fix="name settings with --grid, or use --search tpe --trials 30"
+            )
+        chosen = dataclasses.replace(chosen, repeat=True)
     if match == "parameters" and chosen is not None and "hidden_size" in chosen.space:
         raise OptionError(
             "--match parameters decides the hidden sizes itself, by the first cell's",

@@ -14,8 +14,8 @@ from gatewise.training.registry import kinds, known_names
 __all__ = ["read_plan_file"]
 
 _OPTIONS = (
-    "data", "cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "match", "margin", "cost", "jobs",
-    "cluster", "storage", "imports", "against", "yes", "old_code",
+    "data", "cells", "seeds", "out", "task", "grid", "search", "trials", "metric", "repeat_tuning", "match", "margin",
+    "cost", "jobs", "cluster", "storage", "imports", "against", "yes", "old_code",
 )  # fmt: skip
 
 

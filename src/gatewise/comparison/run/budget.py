@@ -1,4 +1,4 @@
-"""Equal budgets: widths of equal size, epochs of equal time, and how long a plan will take; all measured once."""
+"""Equal budgets: widths of equal size, steps of equal time, and how long a plan will take; all measured once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatewise.comparison.run.processes import processes
 from gatewise.comparison.run.worker import limited_threads, load_dataset
 from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import read_json, write_json
-from gatewise.training.amount import resolved
+from gatewise.training.amount import resolved, total_steps
 from gatewise.training.phase import Phase, phase_key
 from gatewise.training.registry import import_modules, kind_of
 from gatewise.training.run_spec import RunSpec
@@ -26,13 +26,15 @@ __all__ = ["BUDGET_FILE", "Budget"]
 BUDGET_FILE = "budget.json"
 _WARM_UP, _STEPS = 1, 3
 _TOLERANCE = 0.02
+_CALIBRATED = 0.02  # half the width of a log ratio's interval, at which it is known well enough
+_CALIBRATION_SECONDS, _MOST_CALIBRATIONS = 1.0, 4
 _MOST_WIDTH = 65_536
 
 
 class Budget:
     """Measures sizes and times of a plan's networks and caches them in the comparison's folder.
 
-    What depends on a measured time is decided once: a comparison that is resumed keeps the same epochs.
+    What depends on a measured time is decided once: a comparison that is resumed keeps the same steps.
 
     Args:
         plan: what is compared.
@@ -45,7 +47,8 @@ class Budget:
     def __init__(self, plan: Plan, datasets: Mapping[Any, Any], folder: Path, threads: int, jobs: int = 1) -> None:
         self.jobs = jobs
         self.plan, self.datasets, self.place, self.threads = plan, datasets, folder / BUDGET_FILE, threads
-        self.known: dict[str, dict[str, float]] = {"parameters": {}, "epoch_seconds": {}, "steps_per_epoch": {}}
+        self.known: dict[str, dict[str, Any]] = {"parameters": {}, "epoch_seconds": {}, "steps_per_epoch": {}}
+        self.known["paces"] = {}
         if self.place.exists():
             try:
                 self.known |= read_json(self.place)["known"]
@@ -66,7 +69,7 @@ class Budget:
         if self.plan.match == "parameters":
             return {**settings, "hidden_size": self._width(cell, point, settings)}
         if self.plan.match == "time":
-            return {**settings, "epochs": self._epochs(cell, point, settings)}
+            return {**settings, **self._amount_of_time(cell, point, settings)}
         return dict(settings)
 
     def phase_seconds(self, spec: RunSpec, point: Any) -> dict[str, float]:
@@ -79,8 +82,8 @@ class Budget:
         """
         found = {}
         for number, phase in enumerate(self._phases(spec, point)):
-            seconds, epochs = self._pace(phase, spec, number, point)
-            found[phase_key(phase, self.datasets[point], self.threads)] = seconds * epochs
+            seconds, steps, total = self._pace(phase, spec, number, point)
+            found[phase_key(phase, self.datasets[point], self.threads)] = seconds * total / steps
         return found
 
     def epochs(self, spec: RunSpec, point: Any) -> int:
@@ -90,13 +93,24 @@ class Budget:
             TrainingError: the first steps could not be taken.
         """
         phases = self._phases(spec, point)
-        return self._pace(phases[-1], spec, len(phases) - 1, point)[1]
+        _, steps, total = self._pace(phases[-1], spec, len(phases) - 1, point)
+        return -(-total // steps)
+
+    def planned_steps(self, point: Any) -> int:
+        """Training steps of the first cell, whose time the others get under ``--match time``, to its last epoch.
+
+        Raises:
+            TrainingError: the first steps could not be taken.
+        """
+        spec = self.plan.spec(self.plan.cells[0], 0, None, point)
+        phases = self._phases(spec, point)
+        return self._pace(phases[-1], spec, len(phases) - 1, point)[2]
 
     def _phases(self, spec: RunSpec, point: Any) -> Sequence[Phase]:
         return kind_of(spec.task).phases(spec, self.datasets[point])
 
-    def _pace(self, phase: Phase, spec: RunSpec, number: int, point: Any) -> tuple[float, int]:
-        """Seconds of an epoch of a phase, estimated from a few steps, and how many epochs it is trained."""
+    def _pace(self, phase: Phase, spec: RunSpec, number: int, point: Any) -> tuple[float, int, int]:
+        """Seconds of an epoch of a phase, estimated from a few steps; its steps; and those of the whole phase."""
         measured: list[tuple[float, int]] = []
 
         def measure() -> tuple[float, int]:
@@ -107,7 +121,7 @@ class Budget:
         seconds = self._cached("epoch_seconds", phase.spec, point, lambda: measure()[0], phase.name)
         steps = self._cached("steps_per_epoch", phase.spec, point, lambda: measure()[1], phase.name)
         training = resolved(phase.spec.training, kind_of(spec.task).amount, int(steps))
-        return seconds, training.epochs or 1
+        return float(seconds), max(1, int(steps)), total_steps(training, max(1, int(steps)))
 
     def _measured(self, spec: RunSpec, number: int, point: Any) -> tuple[float, int]:
         from joblib import delayed
@@ -177,20 +191,58 @@ class Budget:
             )
         return width
 
-    def _epochs(self, cell: str, point: Any, settings: Mapping[str, Any]) -> int:
-        """As many epochs of the last phase as fit, with all phases, into the first cell's training time."""
+    def _amount_of_time(self, cell: str, point: Any, settings: Mapping[str, Any]) -> dict[str, int]:
+        """As many steps of the last phase as take, with all phases, the time of the first cell's training."""
         reference = self.plan.spec(self.plan.cells[0], 0, None, point)
-        whole = sum(self.phase_seconds(reference, point).values())
         spec = self.plan.spec(cell, 0, settings, point)
-        *earlier, last = self.phase_seconds(spec, point).values()
-        return max(1, round((whole - sum(earlier)) / (last / self.epochs(spec, point))))
+        key, first = (
+            _cache_key(each, self.threads, self.datasets[point].fingerprint, "") for each in (spec, reference)
+        )
+        planned = self._totals(reference, point)
+        if key == first:
+            steps = planned[-1]
+            return {} if not settings else self._steps(spec, point, steps)
+        if f"{first} {key}" not in self.known["paces"]:
+            self.known["paces"][f"{first} {key}"] = self._relative_paces(reference, spec, point)
+            self._write()
+        paces, own = self.known["paces"][f"{first} {key}"]
+        whole = sum(pace * total for pace, total in zip(paces, planned, strict=True))
+        earlier = sum(pace * total for pace, total in zip(own[:-1], self._totals(spec, point)[:-1], strict=True))
+        return self._steps(spec, point, max(1, round((whole - earlier) / own[-1])))
+
+    def _steps(self, spec: RunSpec, point: Any, steps: int) -> dict[str, int]:
+        phases = self._phases(spec, point)
+        _, epoch, _ = self._pace(phases[-1], spec, len(phases) - 1, point)
+        return {"epochs": -(-steps // epoch), "training_steps": steps}
+
+    def _totals(self, spec: RunSpec, point: Any) -> list[int]:
+        """Steps of every phase of a run, to its last epoch."""
+        return [self._pace(phase, spec, number, point)[2] for number, phase in enumerate(self._phases(spec, point))]
+
+    def _relative_paces(self, reference: RunSpec, spec: RunSpec, point: Any) -> list[list[float]]:
+        """Seconds of a step of every phase of two runs, as multiples of the first run's last phase."""
+        from joblib import delayed
+
+        try:
+            if self.jobs == 1:
+                return _paces(reference, spec, self.datasets[point], self.threads)
+            call = delayed(_paces_elsewhere)(reference, spec, self.threads, self.plan.imports)
+            (found,) = processes(self.jobs)([call])
+        except Exception as error:
+            raise TrainingError(
+                f"the first steps of {spec.model.cell} failed: {type(error).__name__}: {error}"
+            ) from error
+        return [list(each) for each in found]
 
     def _cached(self, what: str, spec: RunSpec, point: Any, measure: Any, phase: str = "training") -> float:
         key = _cache_key(spec, self.threads, self.datasets[point].fingerprint, phase)
         if key not in self.known[what]:
             self.known[what][key] = measure()
-            write_json(self.place, {"format_version": 1, "known": self.known})
-        return self.known[what][key]
+            self._write()
+        return float(self.known[what][key])
+
+    def _write(self) -> None:
+        write_json(self.place, {"format_version": 1, "known": self.known})
 
 
 def _cache_key(spec: RunSpec, threads: int, fingerprint: str, phase: str) -> str:
@@ -223,6 +275,35 @@ def _parameters(spec: RunSpec, dataset: Any) -> int:
 def _epoch_seconds_elsewhere(spec: RunSpec, number: int, threads: int, imports: tuple[str, ...]) -> tuple[float, int]:
     import_modules(imports)
     return _epoch_seconds(spec, number, load_dataset(spec.task, spec.data), threads)
+
+
+def _paces_elsewhere(reference: RunSpec, spec: RunSpec, threads: int, imports: tuple[str, ...]) -> list[list[float]]:
+    import_modules(imports)
+    return _paces(reference, spec, load_dataset(spec.task, spec.data), threads)
+
+
+def _paces(reference: RunSpec, spec: RunSpec, dataset: Any, threads: int) -> list[list[float]]:
+    """Seconds of a step of every phase of two runs, measured in turns, as multiples of the first run's last phase."""
+    import numpy as np
+    import torch
+
+    from gatewise.comparison.cost.together import measure_phases
+    from gatewise.statistics.times import signed_rank
+
+    runs = [kind_of(each.task).phases(each, dataset) for each in (reference, spec)]
+    named = {f"{run} {number}": phase for run, phases in enumerate(runs) for number, phase in enumerate(phases)}
+    against = f"0 {len(runs[0]) - 1}"
+    rounds: dict[str, list[float]] = {name: [] for name in named}
+    with torch.random.fork_rng(), limited_threads(threads):
+        for attempt in range(_MOST_CALIBRATIONS):
+            found, _ = measure_phases(named, seed=attempt, seconds=_CALIBRATION_SECONDS)
+            for name, each in found["training_step"].items():
+                rounds[name] += each
+            ratios = {name: signed_rank(np.log(np.divide(each, rounds[against]))) for name, each in rounds.items()}
+            if all(at is not None and at.high - at.low <= 2 * _CALIBRATED for at in ratios.values()):
+                break
+    paces = {name: 1.0 if at is None else float(np.exp(at.estimate)) for name, at in ratios.items()}
+    return [[paces[f"{run} {number}"] for number in range(len(phases))] for run, phases in enumerate(runs)]
 
 
 def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> tuple[float, int]:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from gatewise.comparison.plan.grid import Range
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.cache import saved_measurement
-from gatewise.comparison.run.trials import Trial, trial_key
+from gatewise.comparison.run.events import FittingBaseline
+from gatewise.comparison.run.trial_maker import TrialMaker
+from gatewise.comparison.run.tuning import baseline_candidates
 from gatewise.errors import TrainingError
+from gatewise.record import Run
 
 if TYPE_CHECKING:
     from gatewise.comparison.run.execution import ExecutionContext
@@ -17,56 +20,91 @@ if TYPE_CHECKING:
 __all__ = ["estimate_seconds", "measuring_seconds"]
 
 _FORWARD = 1 / 3
-_MEASURED_ALONE = 12.0
+_SOON = 10.0
+_MEASURED_ALONE, _IN_TURNS, _IN_TURNS_FIRST = 6.0, 6.0, 5.0
 
 
 def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float | None:
     """Seconds until all trials are trained and validated, every one to its last epoch; None if nothing is left.
 
     An example of the validation part counts as a third of one of the training part: a training step is a
-    forward pass and a backward one, which costs about two. Baselines, the test part and the report are not counted.
+    forward pass and a backward one, which costs about two. The test part and the report are not counted, and baselines
+    only where their settings are searched: each trial as long as the fit with the defaults.
 
-    A search is estimated from the cheapest and the dearest of its settings. Finished trials are left
-    out, except those of a search, whose settings are not known beforehand.
+    A cell's search is estimated from the cheapest and the dearest of its settings. Finished trials are left
+    out, except those of a cell's search, whose settings are not known beforehand.
 
     Args:
         plan: the plan.
         context: with which it is executed.
         jobs: trials at the same time.
     """
-    whole = 0.0
+    whole = _baseline_seconds(plan, context)
+    maker = TrialMaker(plan, context)
     shared: dict[str, float] = {}
     for cell in plan.cells:
         for point in plan.points:
             if plan.search is not None:
                 ends = [_end(plan, cell, point, context, last=last) for last in (False, True)]
-                trials = plan.search.trials + len(plan.seeds)
+                trials = plan.search.trials * len(plan.search.seeds(plan.seeds)) + len(plan.seeds)
                 whole += trials * sum(_last(end) for end in ends) / len(ends)
                 for end in ends:
                     shared |= _earlier(end)
                 continue
-            settings = context.budget.chosen(cell, point, {})
             for seed in plan.seeds:
-                spec = plan.spec(cell, seed, settings, point)
-                key = trial_key(spec, context.datasets[point].fingerprint, context.code)
-                name = cell if plan.axis is None else f"{cell}-{plan.axis.name}{point}"
-                trial = Trial(f"{name}-seed{seed}", cell, seed, "final", spec, key, {}, point)
+                trial = maker.final(cell, point, seed)
                 if saved_measurement(context.folder, trial) is None:
-                    phases = _training(spec, point, context)
+                    phases = _training(trial.spec, point, context)
                     whole += _last(phases)
                     shared |= _earlier(phases)
     whole += sum(shared.values())
     return whole / jobs if whole else None
 
 
-def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
-    """Seconds to measure what every cell costs, each alone in a fresh process; of those not measured before.
+def _baseline_seconds(plan: Plan, context: ExecutionContext) -> float:
+    """Seconds of the baselines' search that are left, by the time of its first trials, which are run if they were not.
 
-    Most of it is bounded by the clock: 3 s of streaming steps, 5 s of single examples, at most, and a process start.
+    The first trial has the defaults. Where that is soon done the second is run too and timed instead: the first
+    one's time may be that of reading a library.
+    """
+    if plan.search is None:
+        return 0.0
+    maker, whole = TrialMaker(plan, context), 0.0
+    for point in plan.points:
+        for baseline in context.baselines:
+            asked = baseline_candidates(baseline, plan.search, context.datasets[point])
+            trials = [maker.baseline(baseline, point, settings, tuning=True) for settings in asked]
+            for trial in trials:
+                context.log.fetch(context.folder, trial)
+            left = sum(saved_measurement(context.folder, trial) is None for trial in trials)
+            if left == 0:
+                continue
+            if left == len(trials):
+                context.listener(FittingBaseline(baseline.title, len(trials)))
+            seconds = 0.0
+            for trial in trials[:2]:
+                if saved_measurement(context.folder, trial) is None:
+                    list(context.pool.run([maker.task(trial)]))
+                    left -= 1
+                entry = saved_measurement(context.folder, trial)
+                seconds = (entry.wall_seconds or 0.0) if isinstance(entry, Run) else seconds
+                if seconds > _SOON:
+                    break
+            whole += (left + 1) * seconds
+    return whole
+
+
+def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
+    """Seconds to measure what every cell costs: each alone in a fresh process, and the times of all in turns in one.
+
+    Most of it is bounded by the clock, see `gatewise.comparison.cost.together`. What was measured is not counted.
     """
     kept = {place.name.split("-seed")[0] for place in (context.folder / "measurements").glob("*.cost.json")}
     at = "" if plan.axis is None else f"-{plan.axis.name}{plan.points[-1]}"
-    return _MEASURED_ALONE * sum(f"{cell}{at}" not in kept for cell in plan.cells)
+    alone = sum(f"{cell}{at}" not in kept for cell in plan.cells)
+    whole = _IN_TURNS_FIRST + _IN_TURNS * len(plan.cells)
+    timed = not alone and (context.folder / "measurements" / "times.json").exists()
+    return _MEASURED_ALONE * alone + (0.0 if timed else whole)
 
 
 def _end(plan: Plan, cell: str, point: Any, context: ExecutionContext, *, last: bool) -> dict[str, float]:

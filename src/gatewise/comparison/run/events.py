@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from gatewise.training.kind import Dataset
 
 __all__ = [
+    "BaselineTrials",
     "ComparisonEvent",
     "ComparisonListener",
     "DataReady",
+    "FittingBaseline",
     "Measuring",
     "PlanReady",
     "TrialDone",
@@ -44,14 +46,15 @@ class PlanReady:
     Attributes:
         plan: the plan.
         trainings: number of networks to train, at most.
-        seconds: of training and validation if none stops early, estimated from a few measured steps of each cell; None:
-            nothing left to train.
+        seconds: of training and validation if none stops early, estimated from a few measured steps of each cell, and
+            of the baselines' search, from one fit of each; None: nothing left to do.
         jobs: trials at the same time.
         threads: CPU threads of each.
         where: ``this process``, ``2 processes`` or the cluster's address.
         widths: the hidden size of each cell where the plan matches parameters; else empty.
         epochs: of each training, at most, where they are derived from the size of the data; else None.
         measuring: seconds to measure what each cell costs, after the trials; 0 where that is omitted or done.
+        baselines: how the settings of each baseline are chosen; empty where nothing is searched.
     """
 
     plan: Plan
@@ -63,6 +66,7 @@ class PlanReady:
     widths: dict[str, int]
     epochs: int | None = None
     measuring: float = 0.0
+    baselines: tuple[BaselineTrials, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,13 +139,42 @@ class TrialDone:
 
 @dataclass(frozen=True)
 class TuningDone:
-    """The settings of a cell are chosen; ``figure`` is the winner's on the validation part."""
+    """The settings of a cell or a baseline are chosen.
+
+    Attributes:
+        cell: the variant, or the baseline's name.
+        point: value of the axis, or None.
+        settings: the winner's.
+        figure: the winner's on the validation part.
+        trials: how many there were.
+        for_seed: the seed of the final run that they are for; None: all of them.
+        title: of a baseline.
+    """
 
     cell: str
     point: Any
     settings: dict[str, Any]
     figure: float
     trials: int
+    for_seed: int | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class FittingBaseline:
+    """A baseline is fitted with its default settings, from which the time of its search is estimated."""
+
+    title: str
+    trials: int
+
+
+@dataclass(frozen=True)
+class BaselineTrials:
+    """How the settings of a baseline are chosen: as many trials as each cell has, or all that its space holds."""
+
+    title: str
+    trials: int
+    space: Mapping[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -151,5 +184,5 @@ class Measuring:
     runs: int
 
 
-ComparisonEvent = DataReady | PlanReady | TrialStatus | TrialDone | TuningDone | Measuring
+ComparisonEvent = DataReady | FittingBaseline | PlanReady | TrialStatus | TrialDone | TuningDone | Measuring
 ComparisonListener = Callable[[ComparisonEvent], None]

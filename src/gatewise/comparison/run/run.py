@@ -10,24 +10,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatewise.comparison.cost.measuring import measure_runs
+from gatewise.comparison.cost.measuring import measure_runs, time_budgets
+from gatewise.comparison.cost.memories import measure_memories
 from gatewise.comparison.plan.command import compare_command
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.plan.variants import variant_settings
 from gatewise.comparison.result import Comparison
 from gatewise.comparison.run.budget import Budget
 from gatewise.comparison.run.claim import claim_folder, held_plan
-from gatewise.comparison.run.events import ComparisonEvent, ComparisonListener, DataReady, Measuring, PlanReady
+from gatewise.comparison.run.events import (
+    BaselineTrials,
+    ComparisonEvent,
+    ComparisonListener,
+    DataReady,
+    Measuring,
+    PlanReady,
+)
 from gatewise.comparison.run.execution import ExecutionContext, Outcome, execute
 from gatewise.comparison.run.locking import hold_folder
 from gatewise.comparison.run.pool import Pool, describe_place
 from gatewise.comparison.run.trials import code_version, own_cell_modules
+from gatewise.comparison.run.tuning import baseline_candidates
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
-from gatewise.errors import OptionError, TrainingError
+from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
-from gatewise.record import RECORD_FILE, compact_json
+from gatewise.record import RECORD_FILE, TimeBudget, compact_json, read_comparison
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
 from gatewise.training.assembly import settings_in
@@ -102,7 +111,9 @@ def run_plan(
         if cost:
             listener(Measuring(len(plan.cells)))
             measure_runs(plan, context, outcome)
-        record = _record(plan, kind, datasets, folder, outcome, margin)
+            measure_memories(plan, context, outcome)
+        budgets = time_budgets(plan, context, outcome) if plan.match == "time" else {}
+        record = _record(plan, kind, datasets, folder, outcome, margin, budgets)
         write_text(folder / RECORD_FILE, compact_json(record) + "\n")
         shutil.rmtree(folder / "live", ignore_errors=True)
     return Comparison(folder, record)
@@ -127,7 +138,7 @@ def _execution_context(
         folder,
         datasets,
         metric,
-        tuple(each.name for each in kind.baselines(plan.base().data)),
+        tuple(kind.baselines(plan.base().data)),
         code,
         threads,
         Budget(plan, datasets, folder, threads, 1 if cluster is not None else jobs),
@@ -241,11 +252,29 @@ def _ready(
             epochs = context.budget.epochs(plan.spec(plan.cells[0], plan.seeds[0], None, point), point)
     where = describe_place(jobs, cluster)
     measuring = measuring_seconds(plan, context) if cost else 0.0
-    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs, measuring)
+    tuned = _baseline_trials(plan, context)
+    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs, measuring, tuned)
+
+
+def _baseline_trials(plan: Plan, context: ExecutionContext) -> tuple[BaselineTrials, ...]:
+    """How the settings of each baseline are chosen, at the last point of the axis."""
+    if plan.search is None:
+        return ()
+    dataset, found = context.datasets[plan.points[-1]], []
+    for baseline in context.baselines:
+        trials = len(baseline_candidates(baseline, plan.search, dataset))
+        found.append(BaselineTrials(baseline.title, trials, baseline.search_space(dataset)))
+    return tuple(found)
 
 
 def _record(
-    plan: Plan, kind: Any, datasets: Mapping[Any, Any], folder: Path, outcome: Outcome, margin: float | None
+    plan: Plan,
+    kind: Any,
+    datasets: Mapping[Any, Any],
+    folder: Path,
+    outcome: Outcome,
+    margin: float | None,
+    budgets: Mapping[str, TimeBudget],
 ) -> Record:
     axis = None
     if plan.axis is not None:
@@ -262,7 +291,22 @@ def _record(
         tuning=outcome.tuning,
         axis=axis,
         margin=margin,
+        looks=_earlier_looks(folder, len(plan.seeds)),
+        times=outcome.times,
+        budgets=budgets,
     )
+
+
+def _earlier_looks(folder: Path, seeds: int) -> tuple[int, ...]:
+    """How many seeds the comparison in this folder had whenever its cells were judged with fewer than now."""
+    if not (folder / RECORD_FILE).exists():
+        return ()
+    try:
+        old = read_comparison(folder)
+    except RunError:
+        return ()
+    before = max((model.figure.seeds for model in old.cells), default=0)
+    return (*old.looks, before) if 1 < before < seeds else old.looks
 
 
 def _environment(folder: Path, outcome: Outcome) -> dict[str, Any]:

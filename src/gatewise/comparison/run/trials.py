@@ -36,7 +36,8 @@ class Trial:
         name: as in the tables: ``gru-seed0``.
         cell: the variant, or the baseline's name.
         seed: start of its random numbers; None for a baseline.
-        phase: ``tuning`` (settings are being chosen; the test part is not touched), ``final`` or ``baseline``.
+        phase: ``tuning`` (settings are being chosen, of a cell or a baseline; the test part is not touched), ``final``
+            or ``baseline``.
         spec: the run.
         key: hash of all that the result depends on, see `trial_key`.
         settings: those chosen for it.
@@ -67,17 +68,24 @@ class Trial:
     @property
     def run_folder(self) -> str | None:
         """The run folder inside the comparison's, as in its record; None for a baseline."""
-        return None if self.phase == "baseline" else f"runs/{self.folder}"
+        return None if self.seed is None else f"runs/{self.folder}"
 
 
-def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None = None) -> str:
+def trial_key(
+    spec: RunSpec,
+    fingerprint: str,
+    code: str,
+    baseline: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> str:
     """The hash that identifies a finished trial.
 
     Args:
         spec: the run.
         fingerprint: of its data.
         code: see `code_version`.
-        baseline: the baseline's name; it depends on the data alone.
+        baseline: the baseline's name; it depends on the data and its own settings alone.
+        settings: those of the baseline that differ from its defaults.
 
     Example:
         >>> from gatewise.kinds.classification.spec import DataSpec
@@ -95,6 +103,8 @@ def trial_key(spec: RunSpec, fingerprint: str, code: str, baseline: str | None =
                 record["model"][name] = hashlib.file_digest(stream, "sha256").hexdigest()
     if baseline is not None:
         record = {"task": record["task"], "data": record["data"], "baseline": baseline}
+        if settings:
+            record["settings"] = dict(settings)
     content = {"spec": record, "fingerprint": fingerprint, "code": code}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gatewise.comparison.run.cache import save_measurement
-from gatewise.comparison.run.search import CellSearch, distributions
+from gatewise.comparison.run.cache import save_measurement, saved_measurement
+from gatewise.comparison.run.search import Place, SettingsSearch, distributions
 from gatewise.comparison.run.trials import Trial
 from gatewise.errors import RunError, StorageError
 from gatewise.record import Failure, Run, plain, run_from
@@ -25,7 +25,7 @@ _KEY, _ENTRY = "gatewise_key", "gatewise_entry"
 
 
 class TuningLog:
-    """One Optuna study for each cell's search.
+    """One Optuna study for each search: of a cell, a baseline, or, where the search is repeated, a cell and a seed.
 
     Args:
         folder: the comparison's.
@@ -46,15 +46,15 @@ class TuningLog:
             self._read()
 
     def fetch(self, folder: Path, trial: Trial) -> None:
-        """Save a trial's result from the storage, if it has one."""
+        """Save a trial's result from the storage, if it has one and the folder has none."""
         entry = self._found.get(trial.key)
-        if entry is not None:
+        if entry is not None and saved_measurement(folder, trial) is None:
             save_measurement(folder, trial, entry)
 
     def write(
         self,
-        place: tuple[str, Any],
-        search: CellSearch,
+        place: Place,
+        search: SettingsSearch,
         trials: Sequence[Trial],
         results: Mapping[str, Run | Failure],
     ) -> None:
@@ -63,12 +63,12 @@ class TuningLog:
 
         study = optuna.create_study(
             storage=self._open,
-            study_name=self._study_name(*place),
+            study_name=self._study_name(place),
             direction="maximize" if search.higher_is_better else "minimize",
             load_if_exists=True,
         )
         there = {trial.user_attrs.get(_KEY) for trial in study.get_trials(deepcopy=False)}
-        spaces = distributions(search.search.space)
+        spaces = distributions(search.space)
         begun = len(search.figures) - len(trials)
         for number, trial in enumerate(trials, start=begun):
             figure, entry = search.figures[number], results[trial.folder]
@@ -86,8 +86,9 @@ class TuningLog:
                 )
             )
 
-    def _study_name(self, cell: str, point: Any) -> str:
-        return f"{self.name}: {cell}" + ("" if point is None else f" at {point}")
+    def _study_name(self, place: Place) -> str:
+        at = "" if place.point is None else f" at {place.point}"
+        return f"{self.name}: {place.model}{at}" + ("" if place.for_seed is None else f" for seed {place.for_seed}")
 
     def _read(self) -> None:
         """Read the storage's finished trials, by key."""

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from gatewise.comparison.run.locking import hold_run
 from gatewise.comparison.run.trials import Trial
 from gatewise.errors import DataError, GatewiseError, RunError, StorageError, TrainingError
 from gatewise.record import Failure, Kernel, Run, plain, run_from
-from gatewise.training.events import EpochDone, Event, RunStarted, StepDone
+from gatewise.training.events import EpochDone, EpochRecord, Event, RunStarted, StepDone
 from gatewise.training.locking import hold_training
 from gatewise.training.registry import import_modules
 
@@ -132,7 +132,7 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
 
     trial = task.trial
     kind = kind_of(trial.spec.task)
-    if trial.phase == "baseline":
+    if trial.seed is None:
         return _baseline(task, kind, dataset)
     result = _trained(task, dataset, kind.measure(dataset).name, report)
     best = result.best
@@ -144,8 +144,12 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
         "stopped": result.stopped,
         "derived_epochs": result.derived_epochs,
         "epochs": result.epochs,
-        "training_seconds": result.seconds,
-        "seconds_per_epoch": min(record.seconds for record in result.epochs),
+        "training_seconds": result.seconds + result.preparation_seconds + result.validation_seconds,
+        "step_seconds": result.seconds,
+        "steps": sum(record.steps for record in result.epochs),
+        "preparation_seconds": result.preparation_seconds,
+        "validation_seconds": result.validation_seconds,
+        "seconds_per_epoch": _of_fastest_epoch(result.epochs),
         "pretraining_seconds": result.pretraining_seconds or None,
         "validation": best.validation,
     }
@@ -161,6 +165,12 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
     return _run(entry), _finite(shown.contributions)
 
 
+def _of_fastest_epoch(epochs: Sequence[EpochRecord]) -> float:
+    """Seconds of the training steps of the fastest epoch that was not cut short."""
+    whole = max(record.steps for record in epochs)
+    return min(record.seconds for record in epochs if record.steps == whole)
+
+
 def _run(entry: dict[str, Any]) -> Run:
     """A finished run, checked part by part."""
     found = run_from(plain(entry), f"the run {entry['name']}")
@@ -170,38 +180,46 @@ def _run(entry: dict[str, Any]) -> Run:
 
 def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Run, Any]:
     trial = task.trial
-    model = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
+    from gatewise.comparison.cost.samplers import load_libraries
+
+    unfitted = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
+    model = unfitted.configured(trial.settings)
+    entry = {**_named(trial), "baseline": True, "reason": model.reason}
     with limited_threads(task.threads):
+        load_libraries()
         start = time.perf_counter()
         model.fit(dataset)
-        seconds = time.perf_counter() - start
+        entry |= {
+            "training_seconds": time.perf_counter() - start,
+            "title": model.full_title,
+            "parameters": model.parameters,
+            "kernel": Kernel(implementation="none", reason=model.reason),
+        }
+        if trial.phase == "tuning":
+            shown = model.test(dataset, "validation")
+            _finite(shown.contributions, "validation")
+            return _run(entry | {"validation": _figures(shown.metrics)}), None
         shown = model.test(dataset)
         from gatewise.comparison.cost.latency import measure_latency
 
         latency = measure_latency(model.predictor(dataset), dataset.sizes["test"], most_seconds=1.0)
-    entry = {
-        **_named(trial),
-        "baseline": True,
-        "title": model.title,
-        "reason": model.reason,
-        "parameters": model.parameters,
-        "kernel": Kernel(implementation="none", reason=model.reason),
-        "training_seconds": seconds,
-        "test": shown.metrics,
-        "predictions": shown.predictions,
-        "cost": latency,
-    }
+    entry |= {"test": shown.metrics, "predictions": shown.predictions, "cost": latency}
     return _run(entry), _finite(shown.contributions)
 
 
-def _finite(contributions: Any) -> Any:
-    """The contributions of the test examples; a model with any that is not finite has failed."""
+def _figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The figures among what an evaluation gave: no counts and no tables."""
+    return {name: value for name, value in metrics.items() if isinstance(value, float)}
+
+
+def _finite(contributions: Any, part: str = "test") -> Any:
+    """The contributions of a part's examples; a model with any that is not finite has failed."""
     import numpy as np
 
     finite = np.isfinite(contributions)
     if not finite.all():
         raise TrainingError(
-            "the predictions for the test examples are NaN or infinite",
+            f"the predictions for the {part} examples are NaN or infinite",
             expected="finite numbers",
             got=f"{np.size(finite) - np.count_nonzero(finite):,} of {np.size(finite):,} are not",
             fix="a smaller learning rate or norm of the gradient; values of moderate size",

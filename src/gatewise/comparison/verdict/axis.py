@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatewise.comparison.plan.titles import title_of
-from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entry
+from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entries
 from gatewise.statistics.measure import Measure
 
 __all__ = ["axis_entry"]
@@ -30,7 +30,7 @@ def axis_entry(
     Args:
         axis: ``name`` and ``title``.
         entries: the finished runs, each with its ``point``.
-        tables_at: for each point, in the axis' order, the contributions by model, as in `figure_entry`.
+        tables_at: for each point, in the axis' order, the contributions by model, as in `figure_entries`.
         metric: what they contribute to.
         reach: whether the points get harder, so that it makes sense to ask how far a cell gets.
 
@@ -44,7 +44,7 @@ def axis_entry(
     for value, tables in tables_at.items():
         here = [entry for entry in entries if entry["point"] == value]
         baselines = [cell for cell in tables if any(run.get("baseline") for run in here if run["cell"] == cell)]
-        figures = {cell: figure_entry(cell, table, metric) for cell, table in tables.items()}
+        figures = figure_entries(tables, metric, baselines)
         decisions: list[Entry] = []
         points.append(
             {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from gatewise.comparison.verdict.times import TimeTable
 from gatewise.comparison.verdict.training import unfinished
-from gatewise.record import Learning
+from gatewise.record import Learning, TimeBudget, TimeRatio
+from gatewise.statistics.serial import LEAST_BLOCKS, enough_blocks
 from gatewise.words import Scale
 
-__all__ = ["SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range"]
+__all__ = ["LEAST_BLOCKS", "SAME_COST", "SIGNIFICANCE", "Facts", "ModelFigures", "Pair", "Range", "looks_factor"]
 
 SIGNIFICANCE = 0.05
 SAME_COST = 0.05
@@ -44,7 +46,7 @@ class ModelFigures:
         title: as a reader knows it.
         figure: the metric on the test part.
         training_seconds: of one run.
-        seconds_per_epoch: of the fastest epoch; None for a baseline.
+        seconds_per_epoch: of training steps; None for a baseline.
         step_seconds: median time of one streaming step; None where it was not measured.
         parameters: trained numbers.
         file_bytes: size of the model's files; None where it was not measured.
@@ -52,6 +54,8 @@ class ModelFigures:
         baseline: it is no recurrent network.
         streams: whether it can run step by step; a network that reads from both ends cannot.
         learning: how the training of each run ended.
+        seeds: how many of its runs finished; None of a baseline.
+        lost: how many did not.
     """
 
     name: str
@@ -66,6 +70,8 @@ class ModelFigures:
     baseline: bool = False
     streams: bool = True
     learning: tuple[Learning, ...] = ()
+    seeds: int | None = None
+    lost: int = 0
 
     @property
     def time(self) -> float:
@@ -98,6 +104,7 @@ class Pair:
         adjusted_p: p value of "no difference", corrected for all pairs (Holm).
         equivalent: the difference is shown to lie within the margin.
         seeds_needed: seeds of each with which a difference of this size would be found; None: not known or too many.
+        blocks: how many independent blocks the test examples are; None: they are independent.
     """
 
     first: str
@@ -106,18 +113,22 @@ class Pair:
     adjusted_p: float
     equivalent: bool = False
     seeds_needed: int | None = None
+    blocks: float | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough independent blocks to claim anything."""
+        return enough_blocks(self.blocks)
 
     @property
     def differs(self) -> bool:
-        """Whether the difference is more than chance explains, at the 5 % level."""
-        return self.adjusted_p < SIGNIFICANCE
+        """Whether the difference is more than chance explains, at the 5 % level; of too few blocks it is not said."""
+        return self.enough and self.adjusted_p < SIGNIFICANCE
 
     @property
     def turned(self) -> Pair:
         """The same pair in the other order."""
-        return Pair(
-            self.second, self.first, self.difference.turned, self.adjusted_p, self.equivalent, self.seeds_needed
-        )
+        return replace(self, first=self.second, second=self.first, difference=self.difference.turned)
 
 
 @dataclass(frozen=True)
@@ -125,21 +136,36 @@ class Facts:
     """Models in order of quality, and every pair in either order.
 
     Attributes:
-        cells: the recurrent models, the best first.
+        cells: the recurrent models, the best first; of those that lost seeds, only where every cell did.
+        incomplete: the cells that lost seeds, the best first. What is left of their seeds is no fair sample: those that
+            fail may be the bad ones.
         baseline: the best baseline.
         table: pairs by the two names.
         scale: the metric's direction and how it is written.
         margin: differences within it make no difference in practice.
+        times: ratios that were measured in turns; without one no cell counts as faster than another.
+        budgets: by cell, what it took of the time that it was given.
     """
 
     cells: tuple[ModelFigures, ...]
+    incomplete: tuple[ModelFigures, ...]
     baseline: ModelFigures | None
     table: Mapping[tuple[str, str], Pair]
     scale: Scale
     margin: float
+    times: TimeTable = field(default_factory=TimeTable)
+    budgets: Mapping[str, TimeBudget] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, models: Sequence[ModelFigures], pairs: Iterable[Pair], scale: Scale, margin: float) -> Facts:
+    def of(
+        cls,
+        models: Sequence[ModelFigures],
+        pairs: Iterable[Pair],
+        scale: Scale,
+        margin: float,
+        times: Iterable[TimeRatio] = (),
+        budgets: Mapping[str, TimeBudget] | None = None,
+    ) -> Facts:
         """Sort models and pairs."""
         order = sorted(models, key=lambda model: scale.gain(0.0, model.figure.estimate))
         table: dict[tuple[str, str], Pair] = {}
@@ -147,7 +173,9 @@ class Facts:
             table[pair.first, pair.second] = pair
             table[pair.second, pair.first] = pair.turned
         baseline = next((model for model in order if model.baseline), None)
-        return cls(tuple(model for model in order if not model.baseline), baseline, table, scale, margin)
+        cells = tuple(model for model in order if not model.baseline)
+        whole, lost = (tuple(cell for cell in cells if bool(cell.lost) == some) for some in (False, True))
+        return cls(whole or cells, lost, baseline, table, scale, margin, TimeTable.of(times), budgets or {})
 
     def between(self, first: ModelFigures, second: ModelFigures) -> Pair:
         """The pair in this order."""
@@ -161,6 +189,11 @@ class Facts:
         """By how much the first is better, with its interval: positive means better, whatever the metric."""
         difference = self.between(first, second).difference
         return difference if self.scale.higher_is_better else difference.turned
+
+    @property
+    def single(self) -> bool:
+        """Whether no cell was trained more than once, so that only its one network can be spoken of."""
+        return bool(self.cells) and all(cell.seeds == 1 for cell in self.cells)
 
     @property
     def unfinished(self) -> tuple[ModelFigures, ...]:
@@ -216,13 +249,10 @@ class Facts:
         return tuple(pair for pair in self.decisive if not pair.differs and not pair.equivalent)
 
     def cheapest(self, tied: Sequence[ModelFigures]) -> ModelFigures:
-        """The tied cell to take: the one with the least time per epoch among those within the margin of the best.
-
-        One that is less than 5 % faster does not displace a better one.
-        """
+        """The tied cell to take: the best, or one within the margin of it that is shown to train faster."""
         taken = tied[0]
         for model in tied[1:]:
-            if model.time < (1 - SAME_COST) * taken.time and self.gain(tied[0], model) <= self.margin:
+            if self.times.faster(model.name, taken.name) and self.gain(tied[0], model) <= self.margin:
                 taken = model
         return taken
 
@@ -239,3 +269,13 @@ class Facts:
     def title(self, name: str) -> str:
         """A model's title inside a sentence, by its name."""
         return next((model.inside for model in self.everyone if model.name == name), name)
+
+
+def looks_factor(look: int) -> int:
+    """What p values are multiplied by at the k-th look.
+
+    Example:
+        >>> [looks_factor(look) for look in (1, 2, 3)]
+        [1, 6, 12]
+    """
+    return 1 if look == 1 else look * (look + 1)

@@ -13,53 +13,72 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.comparison.verdict.facts import SIGNIFICANCE
-from gatewise.statistics import estimate_figure, holm, paired_difference
+from gatewise.comparison.verdict.facts import SIGNIFICANCE, looks_factor
+from gatewise.statistics import SeedSpread, estimate_figure, holm, paired_difference, seed_spread
 from gatewise.statistics.measure import Measure
 
-__all__ = ["Table", "difference_entries", "figure_entry"]
+__all__ = ["Table", "difference_entries", "figure_entries"]
 
 Table = npt.NDArray[np.float64]
 Entry = dict[str, Any]
 
 
-def figure_entry(name: str, table: Table, metric: Measure) -> Entry:
-    """A model's figure with its interval.
+def figure_entries(tables: Mapping[str, Table], metric: Measure, baselines: Sequence[str]) -> dict[str, Entry]:
+    """Every model's figure with its interval.
 
     Args:
-        name: the model's; what is drawn at random depends on it alone, not on which other models there are.
-        table: (S, N) contributions; (S, N, K) where an example contributes K > 1 numbers.
+        tables: for each model (S, N) contributions; (S, N, K) where an example contributes K > 1 numbers. What is drawn
+            at random depends on the model's name alone, not on which other models there are.
         metric: what they contribute to.
+        baselines: the models that are no cells, and have no seeds. The cells' intervals allow for the spread between
+            the seeds of all of them (`gatewise.statistics.seed_spread`).
 
     Returns:
-        What `gatewise.statistics.Estimate.to_dict` gives (``estimate``, ``low``, ``high``, ``level``,
+        For each what `gatewise.statistics.Estimate.to_dict` gives (``estimate``, ``low``, ``high``, ``level``,
         ``deviation``, ``per_seed``, ``examples``, ``over``, ``method``) and ``seeds``, their number.
 
     Example:
         >>> from gatewise.statistics import Mean
         >>> accuracy = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
-        >>> entry = figure_entry("gru", np.array([[1.0] * 90 + [0.0] * 10]), accuracy)
+        >>> entry = figure_entries({"gru": np.array([[1.0] * 90 + [0.0] * 10])}, accuracy, [])["gru"]
         >>> entry["estimate"], entry["over"], entry["seeds"], entry["deviation"]
         (0.9, 'examples', 1, None)
     """
-    found = {**estimate_figure(table, metric, _generator(name)).to_dict(), "seeds": len(table)}
+    spread = _spread(tables, metric, baselines)
+    return {name: _figure(name, table, metric, None if name in baselines else spread) for name, table in tables.items()}
+
+
+def _spread(tables: Mapping[str, Table], metric: Measure, baselines: Sequence[str]) -> SeedSpread | None:
+    return seed_spread([table for name, table in tables.items() if name not in baselines], metric)
+
+
+def _figure(name: str, table: Table, metric: Measure, spread: SeedSpread | None) -> Entry:
+    found = {**estimate_figure(table, metric, _generator(name), spread=spread).to_dict(), "seeds": len(table)}
     if (table >= 0).all():  # no figure of such contributions lies lower
         found["low"] = max(found["low"], float(metric.figure(np.zeros(table.shape[2:]))))
     return found
 
 
 def difference_entries(
-    tables: Mapping[str, Table], metric: Measure, baselines: Sequence[str], *, margin: float
+    tables: Mapping[str, Table],
+    metric: Measure,
+    baselines: Sequence[str],
+    *,
+    margin: float,
+    look: int = 1,
 ) -> list[Entry]:
     """Every cell against every other model: difference, interval, p values, equivalence, seeds needed.
 
-    Two baselines are not set against each other: nobody asked which of them is better.
+    Two baselines are not set against each other: nobody asked which of them is better. Who looks, and adds seeds until
+    something differs, finds something sooner or later; so from the second look on p values are multiplied by k (k + 1),
+    and what all later looks together are allowed is half of what the first is.
 
     Args:
-        tables: for each model, contributions as in `figure_entry`; S = 1 for one without seeds.
+        tables: for each model, contributions as in `figure_entries`; S = 1 for one without seeds.
         metric: what they contribute to.
         baselines: the models that are no cells.
         margin: differences within it make no difference in practice; above 0.
+        look: k, how many times the same comparison was judged, this time included, each with more seeds.
 
     Returns:
         The entries of ``differences`` in comparison.json.
@@ -73,11 +92,21 @@ def difference_entries(
         (0.1, True, False)
     """
     pairs = [(one, two) for one, two in combinations(tables, 2) if not (one in baselines and two in baselines)]
+    spread = _spread(tables, metric, baselines)
     found = [
-        paired_difference(tables[one], tables[two], _generator(f"{one} {two}"), measure=metric) for one, two in pairs
+        paired_difference(
+            tables[one],
+            tables[two],
+            _generator(f"{one} {two}"),
+            measure=metric,
+            spread=spread,
+            seedless=(one in baselines, two in baselines),
+        )
+        for one, two in pairs
     ]
-    adjusted = holm([difference.p_value for difference in found])
-    levels = _levels([difference.p_value for difference in found], adjusted)
+    factor, later = looks_factor(look), looks_factor(look + 1)
+    adjusted = [min(1.0, factor * p_value) for p_value in holm([difference.p_value for difference in found])]
+    levels = [level / later for level in _levels([difference.p_value for difference in found], adjusted)]
     entries = []
     for (one, two), difference, p_value, level in zip(pairs, found, adjusted, levels, strict=True):
         seeds = max(len(tables[one]), len(tables[two]))
@@ -92,8 +121,8 @@ def difference_entries(
                 **entry,
                 "adjusted_p_value": p_value,
                 "significance": SIGNIFICANCE,
-                "differs": p_value < SIGNIFICANCE,
-                "equivalent": equivalence.shown,
+                "differs": difference.enough and p_value < SIGNIFICANCE,
+                "equivalent": difference.enough and factor * equivalence.p_value < SIGNIFICANCE,
                 "equivalence_p_value": equivalence.p_value,
                 "smallest_margin": equivalence.smallest_margin,
             }
@@ -102,7 +131,7 @@ def difference_entries(
 
 
 def _levels(p_values: Sequence[float], adjusted: Sequence[float]) -> list[float]:
-    """The level at which Holm's correction tests each pair.
+    """The level at which Holm's correction tests each pair, at the first look.
 
     The k-th smallest p value of m is tested at 0.05 / (m - k + 1), the first that fails and all after it at the level
     of that first one: with more seeds, too, each of them would have to be found before the others.

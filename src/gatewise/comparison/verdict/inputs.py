@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gatewise.comparison.verdict.facts import SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
+from gatewise.comparison.verdict.facts import LEAST_BLOCKS, SAME_COST, SIGNIFICANCE, Facts, ModelFigures, Pair, Range
+from gatewise.comparison.verdict.times import times_in
 from gatewise.comparison.verdict.training import LEAST_NOISE, LEAST_SHARE
-from gatewise.record import Learning, part_from, plain
+from gatewise.record import Learning, TimeRatio, part_from, plain
 from gatewise.words import Scale
 
-__all__ = ["facts_from", "inputs_of", "with_learning"]
+__all__ = ["facts_from", "inputs_of", "with_times", "with_training"]
 
 _INTERVAL = ("estimate", "low", "high", "level")
 
@@ -28,7 +29,8 @@ def inputs_of(
 
     Returns:
         ``metric`` and ``higher_is_better``; ``models`` with their figures; ``pairs`` with their differences, corrected
-        p values and whether they are shown to be the same; ``significance``, ``margin`` and ``same_cost``.
+        p values, whether they are shown to be the same, and their independent blocks; ``significance``,
+        ``least_blocks``, ``margin`` and ``same_cost``.
     """
     return {
         "metric": facts.scale.title,
@@ -52,19 +54,33 @@ def inputs_of(
                 "adjusted_p_value": pair.adjusted_p,
                 "equivalent": pair.equivalent,
                 "seeds_needed": pair.seeds_needed,
+                "blocks": pair.blocks,
             }
             for pair in pairs
         ],
         "significance": SIGNIFICANCE,
+        "least_blocks": LEAST_BLOCKS,
         "margin": facts.margin,
         "same_cost": SAME_COST,
     }
 
 
-def with_learning(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs, and beside them how the training of every cell ended, with the limits that this is held against."""
-    learning = {cell.name: plain(cell.learning) for cell in facts.cells}
-    return {**inputs, "learning": learning, "late_share": LEAST_SHARE, "late_noise": LEAST_NOISE}
+def with_training(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and beside them how often every cell was trained and how it ended, with the limits held against."""
+    cells = dict.fromkeys((*facts.cells, *facts.incomplete))
+    return {
+        **inputs,
+        "seeds": {cell.name: cell.seeds for cell in cells},
+        "lost": {cell.name: cell.lost for cell in cells},
+        "learning": {cell.name: plain(cell.learning) for cell in facts.cells},
+        "late_share": LEAST_SHARE,
+        "late_noise": LEAST_NOISE,
+    }
+
+
+def with_times(facts: Facts, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and beside them the ratios of the cells' times."""
+    return {**inputs, "times": times_in(facts)}
 
 
 def facts_from(inputs: Mapping[str, Any]) -> Facts:
@@ -81,6 +97,8 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
             kernels=tuple(entry.get("kernels", ())),
             baseline=entry["baseline"],
             learning=_learning(inputs, entry["name"]),
+            seeds=inputs.get("seeds", {}).get(entry["name"]),
+            lost=inputs.get("lost", {}).get(entry["name"], 0),
         )
         for entry in inputs["models"]
     ]
@@ -92,11 +110,13 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
             entry["adjusted_p_value"],
             entry["equivalent"],
             entry["seeds_needed"],
+            entry.get("blocks"),
         )
         for entry in inputs["pairs"]
     ]
     scale = Scale(inputs["metric"], inputs["higher_is_better"], inputs["percent"], 1)
-    return Facts.of(models, pairs, scale, inputs["margin"])
+    times = part_from(inputs.get("times", []), tuple[TimeRatio, ...], place="the verdict's inputs", at="times")
+    return Facts.of(models, pairs, scale, inputs["margin"], times)
 
 
 def _learning(inputs: Mapping[str, Any], cell: str) -> tuple[Learning, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 
 from gatewise.comparison.plan.titles import title_of
-from gatewise.record import Cost, Figure, Learning, ModelEntry, Run, Skill, TimeToTarget
+from gatewise.record import Cost, Figure, Learning, MedianLag, ModelEntry, Run, Skill, TimeToTarget
+from gatewise.statistics import median_lag_over
 
 __all__ = ["mean_cost", "mean_of", "model_entry", "with_skill"]
 
@@ -27,12 +28,10 @@ def model_entry(
     """
     first = runs[0]
     per_epoch = [run.seconds_per_epoch for run in runs if run.seconds_per_epoch is not None]
-    cost = replace(
-        mean_cost([run.cost for run in runs if run.cost is not None]),
-        parameters=first.parameters,
-        seconds_per_epoch=min(per_epoch) if per_epoch else None,
-        training_seconds=float(np.mean([run.training_seconds for run in runs])),
-    )
+    measured = mean_cost([run.cost for run in runs if run.cost is not None])
+    cost = replace(measured, parameters=first.parameters, training_seconds=_whole_seconds(runs, measured))
+    if measured.seconds_per_epoch is None and per_epoch:
+        cost = replace(cost, seconds_per_epoch=min(per_epoch), seconds_per_epoch_from="training")
     return ModelEntry(
         name=name,
         title=first.title or title_of(name),
@@ -41,14 +40,32 @@ def model_entry(
         figure=figure,
         figures=mean_of([_figures(run.test) for run in runs]),
         validation=mean_of([_figures(run.validation) for run in runs]),
-        settings=first.settings,
+        settings={
+            name: value
+            for name, value in first.settings.items()
+            if all(run.settings.get(name) == value for run in runs)
+        },
         cost=cost,
         memory=next((run.memory for run in runs if run.memory is not None), None),
+        median_lag=_median_lag(runs),
         details=next((run.details for run in runs if run.details), {}),
         kernel=first.kernel,
         learning=tuple(learning[run.name] for run in runs if run.name in learning) if learning else (),
         runs=tuple(runs),
     )
+
+
+def _median_lag(runs: Sequence[Run]) -> MedianLag | None:
+    found = median_lag_over(run.memory.trained.norms for run in runs if run.memory is not None)
+    return None if found is None else MedianLag(**asdict(found))
+
+
+def _whole_seconds(runs: Sequence[Run], measured: Cost) -> float:
+    """Mean seconds of a training; preparing counts in full, though a process prepares the data for its next run too."""
+    whole = float(np.mean([run.training_seconds for run in runs]))
+    if measured.preparation_seconds is None or any(run.preparation_seconds is None for run in runs):
+        return whole
+    return whole - float(np.mean([run.preparation_seconds or 0.0 for run in runs])) + measured.preparation_seconds
 
 
 def mean_of(records: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gatewise.comparison.plan.titles import title_of
 from gatewise.comparison.verdict.axis import axis_entry
 from gatewise.comparison.verdict.facts import Range
-from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entry
+from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entries
 from gatewise.comparison.verdict.models import model_entry, with_skill
 from gatewise.comparison.verdict.training import learning_of
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide, with_reach
@@ -28,6 +28,8 @@ from gatewise.record import (
     ModelEntry,
     Run,
     Sizes,
+    TimeBudget,
+    Times,
     Tuning,
     Verdict,
     part_from,
@@ -69,6 +71,9 @@ def build_record(
     tuning: Sequence[Tuning] = (),
     axis: Mapping[str, Any] | None = None,
     margin: float | None = None,
+    looks: Sequence[int] = (),
+    times: Times | None = None,
+    budgets: Mapping[str, TimeBudget] | None = None,
 ) -> Comparison:
     """Bring everything measured into one record.
 
@@ -84,6 +89,9 @@ def build_record(
         tuning: the trials from which the settings were chosen, apart from the final runs.
         axis: ``name`` and ``title`` of what varies beside cell and seed, where entries have a ``point``.
         margin: differences within it make no difference in practice; None: 0.5 points, or 1 % of the best figure.
+        looks: how many seeds each cell had when the same comparison was judged before, for each time.
+        times: what was measured in turns; None: nothing, and no cell is called faster than another.
+        budgets: by cell, what it took of the time that it was given.
 
     Raises:
         RunError: a finished run has no contributions, or they are not of the same examples as the others'.
@@ -95,25 +103,21 @@ def build_record(
     shown = [run for run in finished if axis is None or run.point == points[-1]]
     tables = _tables(shown, contributions)
     learning = learning_of(shown, contributions, measured, judgement, dataset.sizes["validation"])
-    models = [
-        model_entry(
-            cell, runs, part_from(plain(figure_entry(cell, tables[cell], measured)), Figure, place=_NEW), learning
-        )
-        for cell, runs in _by_cell(shown).items()
-    ]
-    if judgement.skill:
-        models = with_skill(models, judgement.skill_against)
+    baselines = [cell for cell, runs in _by_cell(shown).items() if runs[0].baseline]
+    figures = part_from(plain(figure_entries(tables, measured, baselines)), dict[str, Figure], place=_NEW)
+    models = [model_entry(cell, runs, figures[cell], learning) for cell, runs in _by_cell(shown).items()]
+    models = [replace(model, budget=(budgets or {}).get(model.name)) for model in models]
+    models = with_skill(models, judgement.skill_against) if judgement.skill else models
     if margin is None:
         margin = default_margin(measured, _best(models, metric).figure.estimate if models else 1.0)
-    baselines = [model.name for model in models if model.is_baseline]
-    pairs = plain(difference_entries(tables, measured, baselines, margin=margin))
+    pairs = plain(difference_entries(tables, measured, baselines, margin=margin, look=len(looks) + 1))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
-    verdict = _verdict(models, differences, metric, judgement, margin=margin)
+    planned = len(plan.get("seeds", ()))
+    verdict = _verdict(models, differences, metric, judgement, margin=margin, planned=planned, looks=looks, times=times)
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
-        found = axis_entry(axis, _of_axis(finished), tables_at, measured, reach=axis["name"] in judgement.harder_with)
-        along = part_from(plain(found), Axis, place=_NEW, at="axis")
+        along = _along(axis, finished, tables_at, measured, reach=axis["name"] in judgement.harder_with)
         verdict = with_reach(verdict, along, models, metric)
     return Comparison(
         created=created,
@@ -131,8 +135,17 @@ def build_record(
         failed=tuple(_titled(entry) for entry in entries if isinstance(entry, Failure)),
         tuning=tuple(tuning),
         axis=along,
+        times=times,
         details=plain(kind.record(models, dataset)),
+        looks=tuple(looks),
     )
+
+
+def _along(
+    axis: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[Any, Any], measure: Measure, *, reach: bool
+) -> Axis:
+    """What the record says of every point of the axis."""
+    return part_from(plain(axis_entry(axis, _of_axis(runs), tables, measure, reach=reach)), Axis, place=_NEW, at="axis")
 
 
 def _data(dataset: Any, details: Mapping[str, Any]) -> Data:
@@ -213,10 +226,13 @@ def _verdict(
     judgement: Judgement,
     *,
     margin: float,
+    planned: int,
+    looks: Sequence[int],
+    times: Times | None,
 ) -> Verdict:
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
-        [_figures(model) for model in models],
+        [_figures(model, planned) for model in models],
         [
             Pair(
                 pair.first,
@@ -225,18 +241,22 @@ def _verdict(
                 pair.adjusted_p_value,
                 pair.equivalent,
                 pair.seeds_needed,
+                pair.blocks,
             )
             for pair in differences
         ],
         Scale.of(metric, reference),
         seeds=max((model.figure.seeds for model in models), default=0),
         margin=margin,
+        looks=looks,
+        times=() if times is None else times.ratios,
+        budgets={model.name: model.budget for model in models if model.budget is not None},
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )
 
 
-def _figures(model: ModelEntry) -> ModelFigures:
+def _figures(model: ModelEntry, planned: int) -> ModelFigures:
     figure, cost = model.figure, model.cost
     return ModelFigures(
         name=model.name,
@@ -251,6 +271,8 @@ def _figures(model: ModelEntry) -> ModelFigures:
         baseline=model.is_baseline,
         streams=cost.step_p50 is not None or cost.step_reason is None,
         learning=model.learning,
+        seeds=None if model.is_baseline else len(model.runs),
+        lost=0 if model.is_baseline else max(0, planned - len(model.runs)),
     )
 
 

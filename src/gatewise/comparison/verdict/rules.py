@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gatewise.comparison.verdict import times
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts
-from gatewise.comparison.verdict.inputs import facts_from, inputs_of, with_learning
+from gatewise.comparison.verdict.inputs import facts_from, inputs_of, with_times, with_training
+from gatewise.record import plain
 
 __all__ = ["Ruling", "Trivial", "apply_again", "reached"]
 
@@ -46,16 +48,20 @@ def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
     """What the comparison found, who leads, and which model to take."""
     among = [*facts.against_best, *facts.against_baseline]
     inputs = inputs_of(facts, facts.everyone, among, ("training_seconds", "seconds_per_epoch"))
-    inputs = with_learning(facts, inputs)
+    inputs = with_times(facts, with_training(facts, inputs))
     inputs["trivial"] = None if trivial is None else trivial.value
     if not facts.cells:
         return Ruling("outcome-failed", (), inputs)
+    if facts.cells == facts.incomplete:
+        return Ruling("outcome-incomplete", (), inputs)
     if facts.unfinished:
         return Ruling("outcome-unfinished", (), inputs)
     if trivial is not None and all(not facts.beats(model, trivial.value) for model in facts.everyone):
         return Ruling("outcome-nothing", (), inputs)
     if _unlearned(facts, trivial):
         return Ruling("outcome-unlearned", (), inputs)
+    if facts.single:
+        return Ruling("outcome-single", (), inputs)
     best, baseline, leaders = facts.cells[0], facts.baseline, _names(facts.tied)
     if baseline is not None and not facts.between(best, baseline).differs:
         return Ruling("outcome-undecided", leaders, inputs, baseline.name)
@@ -66,12 +72,16 @@ def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
 
 
 def training(facts: Facts, trivial: Trivial | None) -> Ruling | None:
-    """Which cells were not trained long enough to be judged. None: all were."""
-    inputs = with_learning(facts, inputs_of(facts, facts.cells))
+    """Which cells were not trained long or often enough to be judged. None: all were."""
+    inputs = with_training(facts, inputs_of(facts, facts.cells, facts.against_best))
     inputs["trivial"] = None if trivial is None else trivial.value
+    if facts.cells and facts.cells == facts.incomplete:
+        return Ruling("training-incomplete", _names(facts.cells), inputs)
     if facts.unfinished:
         return Ruling("training-unfinished", _names(facts.unfinished), inputs)
-    return Ruling("training-unlearned", _names(facts.cells), inputs) if _unlearned(facts, trivial) else None
+    if _unlearned(facts, trivial):
+        return Ruling("training-unlearned", _names(facts.cells), inputs)
+    return Ruling("training-single", _names(facts.cells), inputs) if facts.single else None
 
 
 def nothing(facts: Facts, trivial: Trivial) -> Ruling:
@@ -84,6 +94,7 @@ def nothing(facts: Facts, trivial: Trivial) -> Ruling:
 def quality(facts: Facts) -> Ruling:
     """Which cells lead, and whether those that tie are shown to be the same."""
     inputs = inputs_of(facts, facts.cells, facts.against_best, ("seconds_per_epoch", "training_seconds"))
+    inputs = with_times(facts, inputs)
     best, tied = facts.cells[0], facts.tied
     if len(facts.cells) == 1:
         return Ruling("quality-alone", (best.name,), inputs)
@@ -109,16 +120,13 @@ def baseline(facts: Facts, *, judged: bool = True) -> Ruling:
 
 
 def speed(facts: Facts) -> Ruling | None:
-    """Which cells train fastest; where all train alike, which have the quickest step. None: one cell alone."""
+    """Which cell trains fastest, or which are not shown to differ. None: one cell alone."""
     if len(facts.cells) < 2:
         return None
     also = ("seconds_per_epoch", "training_seconds", "step_seconds", "streams")
-    fastest, others = facts.least(lambda cell: cell.time)
-    inputs = inputs_of(facts, facts.cells, facts.against_best if others else (), also)
-    if others:
-        return Ruling("speed-fastest", _names(fastest), inputs)
-    steps, _ = facts.least(lambda cell: cell.step_seconds)
-    return Ruling("speed-alike", _names(steps or fastest), inputs)
+    rule, names = times.speed(facts)
+    inputs = inputs_of(facts, facts.cells, facts.against_best if rule == "speed-fastest" else (), also)
+    return Ruling(rule, names, with_times(facts, inputs))
 
 
 def size(facts: Facts) -> Ruling | None:
@@ -171,14 +179,20 @@ def reached(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None) -> list[Ruling]:
+def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None, looks: Sequence[int] = ()) -> list[Ruling]:
     """What the figures cannot say."""
     found = []
+    if facts.incomplete and facts.cells != facts.incomplete:
+        every = {cell.name: [cell.lost, cell.seeds] for cell in (*facts.cells, *facts.incomplete)}
+        found.append(Ruling("lost-seeds", _names(facts.incomplete), {"lost_and_finished": every}))
+    if looks:
+        found.append(Ruling("earlier-looks", (), {"looks": list(looks), "seeds": seeds}))
     counted = {"seeds": seeds, "cells": [cell.name for cell in facts.cells]}
-    if seeds == 1 and facts.cells:
-        found.append(Ruling("one-seed", (), counted))
     if seeds == 2:
         found.append(Ruling("two-seeds", (), counted))
+    few = tuple(pair for pair in facts.decisive if not pair.enough)
+    if few:
+        found.append(Ruling("few-blocks", (), inputs_of(facts, facts.everyone, few)))
     low = _not_above(facts, trivial)
     if trivial is not None and low and len(low) < len(facts.cells):
         inputs = {**inputs_of(facts, facts.cells), "trivial": trivial.value}
@@ -186,6 +200,9 @@ def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None) -> list[Ru
     kernels = {"kernels": {cell.name: list(cell.kernels) for cell in facts.cells}}
     if _kernels_differ(kernels):
         found.append(Ruling("different-kernels", (), kernels))
+    off = times.over_budget(facts.budgets)
+    if off:
+        found.append(Ruling("time-budget", off, {"budgets": plain(facts.budgets)}))
     return found
 
 
@@ -200,9 +217,9 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
         What is decided now: the same rule id and models, if the record is right; None: nothing is.
 
     Example:
-        >>> apply_again("one-seed", {"seeds": 1, "cells": ["gru"]}).rule
-        'one-seed'
-        >>> apply_again("one-seed", {"seeds": 3, "cells": ["gru"]}) is None
+        >>> apply_again("two-seeds", {"seeds": 2, "cells": ["gru"]}).rule
+        'two-seeds'
+        >>> apply_again("two-seeds", {"seeds": 3, "cells": ["gru"]}) is None
         True
     """
     question = rule.split("-")[0]
@@ -218,6 +235,9 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
         return baseline(facts_from(inputs), judged=inputs.get("judged", True))
     if rule == "reach":
         return reach(inputs)
+    if rule == "lost-seeds":
+        low = tuple(name for name, (lost, _) in inputs["lost_and_finished"].items() if lost)
+        return Ruling(rule, low, inputs) if 0 < len(low) < len(inputs["lost_and_finished"]) else None
     if question in ("outcome", "nothing", "training", "cell"):
         trivial = None if inputs["trivial"] is None else Trivial("", inputs["trivial"])
         facts = facts_from(inputs)
@@ -228,17 +248,17 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
             return Ruling(rule, low, inputs) if 0 < len(low) < len(facts.cells) else None
         return outcome(facts, trivial) if question == "outcome" or trivial is None else nothing(facts, trivial)
     holds = {
-        "one-seed": lambda: inputs["seeds"] == 1 and bool(inputs["cells"]),
         "two-seeds": lambda: inputs["seeds"] == 2,
+        "earlier-looks": lambda: bool(inputs["looks"]),
         "different-kernels": lambda: _kernels_differ(inputs),
+        "few-blocks": lambda: any(not pair.enough for pair in facts_from(inputs).table.values()),
+        "time-budget": lambda: any(not budget["kept"] for budget in inputs["budgets"].values()),
     }
     return Ruling(rule, (), inputs) if holds[rule]() else None
 
 
 def reach_inputs(axis: Any, *, higher_is_better: bool) -> dict[str, Any]:
     """What the record says that the rule of reach was applied to, out of its axis."""
-    from gatewise.record import plain
-
     points = [{"value": point.value, "decisions": plain(point.decisions)} for point in axis.points]
     return {
         "axis": axis.title,

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gatewise.comparison.verdict.facts import SAME_COST, Facts, ModelFigures, Range
+from gatewise.comparison.verdict.facts import LEAST_BLOCKS, Facts, ModelFigures, Range, looks_factor
+from gatewise.comparison.verdict.times import TRAINING, beside
 from gatewise.words import Scale, count, duration, join, plural, ratio
 from gatewise.words import size as bytes_in_words
 
 __all__ = [
     "baseline",
     "caveat",
+    "earlier_looks",
+    "gives_up",
     "headline",
     "nothing",
     "quality",
     "reach",
     "size",
-    "speed",
     "undecided",
 ]
 
 _NAMED = 3
 _SEEDS_THAT_TELL = 3
 _MOST_SEEDS = 100
+_ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 
 def headline(facts: Facts) -> str:
@@ -59,7 +62,7 @@ def _leader(facts: Facts) -> str:
     ahead[0] += f" ({_gain(facts, best, behind[0])})"
     if len(behind) > _NAMED:
         ahead.append(f"more ahead of {len(behind) - _NAMED} others")
-    return f"{start}: {join(ahead)}{_time_beside(best, behind[0])}."
+    return f"{start}: {join(ahead)}{_time_beside(facts, best, behind[0])}."
 
 
 def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
@@ -72,7 +75,7 @@ def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
     apart = f"{scale.gap(found.estimate)} apart, {_interval(found, scale, signed=True)}"
     if len(tied) > 2:
         apart = f"{best.title} and {last.title} are {apart}"
-    apart += _chance(found, facts)
+    apart += _chance(facts, best, last)
     start = f"No difference found between {join(names)}: {apart}"
     if rule == "quality-same":
         start = f"{join(names)} are the same within {scale.margin(facts.margin)}: {apart}"
@@ -80,15 +83,16 @@ def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
         verb = "are" if len(behind) > 1 else "is"
         start += f"; {join([cell.title for cell in behind])} {verb} behind {best.title}"
     other = min(tied[1:], key=lambda cell: cell.time) if taken is best else best
-    times = taken.time / other.time
-    if abs(times - 1) <= SAME_COST:
+    times = facts.times.between(TRAINING, taken.name, other.name)
+    if times is None:
+        return f"{start}."
+    if times.reading == "same":
         return f"{start}; they take about the same time per epoch."
     advice = ""
-    if advise:
-        advice = (
-            f": take {taken.title} for quality, {other.title} for time" if times > 1 else f", so take {taken.title}"
-        )
-    return f"{start}; {taken.title} takes {ratio(times)} {_possessive(other.title)} time per epoch{advice}."
+    if advise and times.reading != "undecided":
+        slower = times.reading == "slower"
+        advice = f": take {taken.title} for quality, {other.title} for time" if slower else f", so take {taken.title}"
+    return f"{start}; {taken.title} {beside(facts, taken, other)}{advice}."
 
 
 def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
@@ -102,7 +106,7 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
     if rule == "baseline-undecided":
         lead, ahead = (found, best) if found.estimate > 0 else (found.turned, other)
         apart = f"({ahead.inside} is {scale.gap(lead.estimate)} better, "
-        apart += f"{_interval(lead, scale, signed=True)}{_chance(found, facts)})"
+        apart += f"{_interval(lead, scale, signed=True)}{_chance(facts, best, other)})"
         so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
         return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")
     gap = f"{scale.gap(found.estimate)} ({_gain(facts, best, other)})"
@@ -112,40 +116,9 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
         return _capital(f"{start}, better than {best.title} by {gap}: {so}.")
     sentence = f"{start}; {best.title} beats it by {gap}"
     times = best.training_seconds / other.training_seconds if other.training_seconds > 0.01 else 0.0
-    if times >= 1.5 and not skill:
-        sentence += f" for {ratio(times)} its training time"
+    if times >= 2 and not skill:
+        sentence += f" for about {times:.0f} times its training time"
     return _capital(sentence + ".")
-
-
-def speed(facts: Facts, rule: str, *, judged: bool = True) -> str:
-    """Which cell trains fastest and which answers fastest, and what that costs in quality, if that is judged."""
-    fastest, _ = facts.least(lambda cell: cell.time)
-    slowest = max(facts.cells, key=lambda cell: cell.time)
-    if rule == "speed-alike":
-        start = f"All cells train at about the same speed ({duration(fastest[0].time)} per epoch)"
-    else:
-        names = join([cell.title for cell in fastest])
-        verb = "trains" if len(fastest) == 1 else "train"
-        times = ratio(fastest[0].time / slowest.time)
-        about = "" if len(fastest) == 1 else "about "
-        start = f"{names} {verb} fastest, {about}{duration(fastest[0].time)} per epoch, "
-        start += f"{times} {_possessive(slowest.title)} time{_gives_up(facts, fastest) if judged else ''}"
-    steps, slower = facts.least(lambda cell: cell.step_seconds)
-    if steps and slower:
-        quickest = duration(steps[0].step_seconds)
-        longest = max(slower, key=lambda cell: cell.step_seconds or 0.0)
-        names = join([cell.title for cell in steps])
-        start += f"; a streaming step is quickest with {names} ({quickest}, {longest.title} "
-        start += f"{duration(longest.step_seconds)})"
-    elif len(steps) == len(facts.cells):
-        start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with each"
-    elif steps:
-        names = join([cell.title for cell in steps])
-        start += f"; a streaming step takes about {duration(steps[0].step_seconds)} with {names}"
-    none = [cell.title for cell in facts.cells if not cell.streams]
-    if none:
-        start += f"; {join(none)}, which read{'s' if len(none) == 1 else ''} from both ends, cannot run step by step"
-    return start + "."
 
 
 def size(facts: Facts, rule: str, *, judged: bool = True) -> str:
@@ -159,7 +132,7 @@ def size(facts: Facts, rule: str, *, judged: bool = True) -> str:
     if len(smallest) > 1:
         return f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)})."
     times = ratio((smallest[0].parameters or 0) / (largest.parameters or 1))
-    end = _gives_up(facts, smallest) if judged else ""
+    end = gives_up(facts, smallest) if judged else ""
     return f"{names} {verb} smallest, {words}, {times} {_possessive(largest.title)} size{end}."
 
 
@@ -176,8 +149,7 @@ def undecided(facts: Facts, seeds: int) -> str:
         parts.append(words)
     if len(pairs) > _NAMED:
         parts.append(plural(len(pairs) - _NAMED, "more pair"))
-    known = {1: "one", 2: "two"}.get(seeds)
-    end = "" if known is None else f"; how many seeds would decide it cannot be said from {known}"
+    end = "" if seeds >= _SEEDS_THAT_TELL else "; how many seeds would decide it cannot be said from two"
     return f"Undecided: {'; '.join(parts)}{end}."
 
 
@@ -226,15 +198,36 @@ def nothing(best: ModelFigures, words: str, value: float, scale: Scale) -> str:
     )
 
 
+def earlier_looks(looks: Sequence[int], seeds: int) -> str:
+    """That seeds were added after the result was known, and what it costs.
+
+    Example:
+        >>> earlier_looks([3], 10)
+        'Judged before with 3 seeds, now with 10: for this second look p values are multiplied by 6.'
+    """
+    place = len(looks) + 1
+    ordinal = _ORDINALS.get(place, f"{place}th")
+    before = join([str(look) for look in looks])
+    times = f"for this {ordinal} look p values are multiplied by {looks_factor(place)}"
+    return f"Judged before with {before} seeds, now with {seeds}: {times}."
+
+
 def caveat(facts: Facts, rule: str) -> str:
-    """What the figures cannot say: few seeds, different kernels."""
-    if rule == "one-seed":
+    """What the figures cannot say: few seeds, lost seeds, different kernels."""
+    if rule == "lost-seeds":
+        lost = [
+            f"{cell.title} lost {cell.lost} of {plural(cell.lost + (cell.seeds or 0), 'seed')}"
+            for cell in facts.incomplete
+        ]
+        verb = "is" if len(lost) == 1 else "are"
+        what = "its figure is" if len(lost) == 1 else "their figures are"
         return (
-            "One seed per cell: the intervals are over test examples only, and another seed could change a cell's "
-            f"{facts.scale.title}. Use --seeds 3 or more to include that."
+            f"{join(lost)}, so {what} that of the seeds that finished, which is no fair sample, and {verb} not judged."
         )
     if rule == "two-seeds":
         return "Two seeds say little about the spread between seeds; three or more are better."
+    if rule == "few-blocks":
+        return _few_blocks(facts)
     used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
     return f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone."
 
@@ -268,19 +261,39 @@ def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: b
     return f"{level} {scale.plain(found.low)} to {end}"
 
 
-def _chance(found: Range, facts: Facts) -> str:
+def _chance(facts: Facts, first: ModelFigures, second: ModelFigures) -> str:
     """Why a difference whose interval leaves out zero is not called one: only p values are corrected for all pairs."""
-    return f", no more than chance gives among {plural(facts.pairs, 'pair')}" if found.low > 0 or found.high < 0 else ""
+    pair = facts.between(first, second)
+    if pair.difference.low <= 0 <= pair.difference.high:
+        return ""
+    return (
+        f", no more than chance gives among {plural(facts.pairs, 'pair')}"
+        if pair.enough
+        else ", but from too few independent blocks"
+    )
 
 
-def _time_beside(best: ModelFigures, other: ModelFigures) -> str:
-    times = best.time / other.time
-    if abs(times - 1) <= SAME_COST:
-        return f"; it takes about the same time per epoch as {other.title}"
-    return f"; it takes {ratio(times)} {_possessive(other.title)} time per epoch"
+def _few_blocks(facts: Facts) -> str:
+    """Why nothing is claimed of examples that hang together too far."""
+    few = [pair for pair in facts.decisive if not pair.enough]
+    blocks = max(1, round(min(pair.blocks for pair in few if pair.blocks is not None)))
+    pairs = [f"{facts.title(pair.first)} and {facts.title(pair.second)}" for pair in few]
+    which = "no difference" if len(few) == len(facts.decisive) else f"no difference between {'; '.join(pairs[:_NAMED])}"
+    if len(few) < len(facts.decisive) and len(pairs) > _NAMED:
+        which += f" or {plural(len(pairs) - _NAMED, 'more pair')}"
+    return (
+        "Neighbouring test examples hang together so far that they count as about "
+        f"{plural(blocks, 'independent block')}, fewer than the {LEAST_BLOCKS} that a claim needs: {which} is judged. "
+        "A longer test part would help, more seeds would not."
+    )
 
 
-def _gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
+def _time_beside(facts: Facts, best: ModelFigures, other: ModelFigures) -> str:
+    words = beside(facts, best, other)
+    return f"; it {words}" if words else ""
+
+
+def gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
     """What cheap models cost in quality, each of them: nothing, where one leads or no difference was found."""
     best, scale = facts.cells[0], facts.scale
     if len(models) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gatewise.comparison.verdict.facts import Facts, ModelFigures, Range
 from gatewise.words import Scale, duration, join, plural
 
-__all__ = ["baseline_so_far", "cells_unlearned", "headline", "unfinished", "unlearned"]
+__all__ = ["baseline_so_far", "cells_unlearned", "headline", "incomplete", "single", "unfinished", "unlearned"]
 
 _NAMED = 4
 _FEW = 4
@@ -15,6 +15,10 @@ _FEW = 4
 
 def headline(facts: Facts, rule: str, trivial: str) -> str:
     """Why nothing is judged, in one line."""
+    if rule == "outcome-single":
+        return "Not judged: one seed says nothing of a cell"
+    if rule == "outcome-incomplete":
+        return "Not judged: every cell lost seeds"
     if rule == "outcome-unlearned":
         return f"Not judged: no cell is shown to be better than {trivial}"
     verb = "was" if len(facts.unfinished) == 1 else "were"
@@ -40,6 +44,38 @@ def unfinished(facts: Facts) -> str:
     moved = f"{'rose' if facts.scale.higher_is_better else 'fell'} by {facts.scale.gap(_gain(steepest))}"
     why = f"{whose} validation {facts.scale.title} {moved} in the last quarter of the learning"
     return f"{start} ({why}), {so}. {advice}"
+
+
+def single(facts: Facts) -> str:
+    """What the networks reached that were trained once each, and that this is not said of their cells."""
+    scale, best = facts.scale, facts.cells[0]
+    reached = f"{scale.value(best.figure.estimate)} ({_interval(best.figure, scale)})"
+    start = (
+        "Not judged: one seed says nothing of a cell, for another seed could change its figure by more than other test"
+    )
+    start += " examples would"
+    advice = "Train each cell at least three times: --seeds 3."
+    if len(facts.cells) == 1:
+        return f"{start}. This {best.title} network reaches {reached}. {advice}"
+    second = facts.cells[1]
+    lead = facts.gain_range(best, second)
+    side = "above" if scale.higher_is_better else "below"
+    ahead = (
+        f"{scale.gap(lead.estimate)} {side} the {second.title} network ({_lead(lead, scale)}, over test examples alone)"
+    )
+    which = (
+        f"Of these {len(facts.cells)} networks the {best.title} has the {scale.best} {scale.title}, {reached}, {ahead}"
+    )
+    return f"{start}. {which}. {advice}"
+
+
+def incomplete(facts: Facts) -> str:
+    """Every cell lost seeds, and what to do."""
+    lost = join([f"{cell.title} {cell.lost} of {cell.lost + (cell.seeds or 0)}" for cell in facts.cells])
+    return (
+        f"Not judged: every cell lost seeds ({lost}), and those that finish are no fair sample. Run the same command "
+        "again to repeat them, or with another setting, for example a lower --learning-rate, with which all finish."
+    )
 
 
 def unlearned(facts: Facts, words: str, value: float) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gatewise.comparison.verdict import rules, unjudged
 from gatewise.comparison.verdict import sentences as say
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts, ModelFigures, Pair
 from gatewise.comparison.verdict.rules import Ruling, Trivial
-from gatewise.record import Answer, Axis, Caveat, Metric, ModelEntry, Verdict
+from gatewise.comparison.verdict.time_sentences import budget as say_budget
+from gatewise.comparison.verdict.time_sentences import speed as say_speed
+from gatewise.record import Answer, Axis, Caveat, Metric, ModelEntry, TimeBudget, TimeRatio, Verdict
 from gatewise.words import Scale, number
 
 __all__ = ["SIGNIFICANCE", "ModelFigures", "Pair", "Trivial", "decide", "with_reach"]
@@ -22,10 +24,13 @@ def decide(
     *,
     seeds: int,
     margin: float,
+    looks: Sequence[int] = (),
     trivial: Trivial | None = None,
     skill: bool = False,
+    times: Iterable[TimeRatio] = (),
+    budgets: Mapping[str, TimeBudget] | None = None,
 ) -> Verdict:
-    """Draw the verdict; cells that were not trained long enough are not judged.
+    """Draw the verdict; cells that were not trained long enough, or only once, are not judged.
 
     Args:
         models: all that were compared, the baselines among them.
@@ -33,24 +38,32 @@ def decide(
         scale: the metric's direction and how its values are written.
         seeds: how many times each cell was trained.
         margin: differences within it make no difference in practice.
+        looks: how many seeds there were when the comparison was judged before, for each time.
         trivial: what knowing nothing would reach.
         skill: speak of a cell that does not beat the best baseline as having no skill beyond it (forecasts).
+        times: ratios of the cells' times that were measured in turns; without one nothing is said of speed.
+        budgets: by cell, what it took of the time that it was given.
 
     Example:
         >>> from gatewise.comparison.verdict.facts import Range
         >>> lstm = ModelFigures("lstm", "LSTM", Range(0.886, 0.88, 0.892), 120.0, 40.0)
         >>> gru = ModelFigures("gru", "GRU", Range(0.885, 0.879, 0.891), 94.0, 31.2)
         >>> pair = Pair("lstm", "gru", Range(0.001, -0.004, 0.006), 0.7, seeds_needed=40)
-        >>> verdict = decide([lstm, gru], [pair], Scale("accuracy", True, True, 1), seeds=3, margin=0.005)
+        >>> time = TimeRatio(
+        ...     estimate=0.78, low=0.76, high=0.8, level=0.95, quantity="training_step", first="gru", second="lstm",
+        ...     p_value=0.0005, adjusted_p_value=0.0005, reading="faster", rounds=12,
+        ... )
+        >>> scale = Scale("accuracy", True, True, 1)
+        >>> verdict = decide([lstm, gru], [pair], scale, seeds=3, margin=0.005, times=[time])
         >>> verdict.headline
         'LSTM and GRU: no difference found in accuracy'
         >>> verdict.recommended, verdict.rule, verdict.answers["quality"].rule
         ('gru', 'outcome-tie', 'quality-tie')
         >>> print(verdict.answers["quality"].sentence)
         No difference found between LSTM (88.6 %) and GRU (88.5 %): 0.1 points apart, 95 % interval −0.4 to +0.6;
-        GRU takes 0.78 times LSTM's time per epoch, so take GRU.
+        GRU takes 0.78 times (0.76 to 0.80) LSTM's time per epoch, so take GRU.
     """
-    facts = Facts.of(models, pairs, scale, margin)
+    facts = Facts.of(models, pairs, scale, margin, times, budgets)
     found = rules.outcome(facts, trivial)
     verdict = Verdict(
         outcome=found.rule.removeprefix("outcome-"),
@@ -59,7 +72,7 @@ def decide(
         inputs=found.inputs,
         caveats=tuple(
             Caveat(sentence=_caveat(facts, ruling, trivial), rule=ruling.rule, inputs=ruling.inputs)
-            for ruling in rules.caveats(facts, seeds, trivial)
+            for ruling in rules.caveats(facts, seeds, trivial, looks)
         ),
         leaders=found.models,
         recommended=found.recommended,
@@ -84,7 +97,10 @@ def _answers(facts: Facts, verdict: Verdict, *, skill: bool, seeds: int) -> dict
     if facts.baseline is not None:
         ruling = rules.baseline(facts)
         answers["baseline"] = _answer(ruling, say.baseline(facts, ruling.rule, skill=skill))
-    for name, found, sentence in (("speed", rules.speed(facts), say.speed), ("size", rules.size(facts), say.size)):
+    for name, found, sentence in (
+        ("speed", rules.speed(facts), say_speed),
+        ("size", rules.size(facts), say.size),
+    ):
         if found is not None:
             answers[name] = _answer(found, sentence(facts, found.rule))
     left = rules.undecided(facts)
@@ -95,14 +111,21 @@ def _answers(facts: Facts, verdict: Verdict, *, skill: bool, seeds: int) -> dict
 
 def _answers_so_far(facts: Facts, training: Ruling, trivial: Trivial | None) -> dict[str, Answer]:
     """What can be said of cells that are not judged: why not, how far they got, what they cost."""
-    if training.rule == "training-unfinished" or trivial is None:
+    if training.rule == "training-single":
+        sentence = unjudged.single(facts)
+    elif training.rule == "training-incomplete":
+        sentence = unjudged.incomplete(facts)
+    elif training.rule == "training-unfinished" or trivial is None:
         sentence = unjudged.unfinished(facts)
     else:
         sentence = unjudged.unlearned(facts, trivial.words, trivial.value)
     answers = {"training": _answer(training, sentence)}
     if facts.baseline is not None:
         answers["baseline"] = _answer(rules.baseline(facts, judged=False), unjudged.baseline_so_far(facts))
-    for name, found, say_it in (("speed", rules.speed(facts), say.speed), ("size", rules.size(facts), say.size)):
+    for name, found, say_it in (
+        ("speed", rules.speed(facts), say_speed),
+        ("size", rules.size(facts), say.size),
+    ):
         if found is not None:
             answers[name] = _answer(found, say_it(facts, found.rule, judged=False))
     return answers
@@ -111,6 +134,10 @@ def _answers_so_far(facts: Facts, training: Ruling, trivial: Trivial | None) -> 
 def _caveat(facts: Facts, ruling: Ruling, trivial: Trivial | None) -> str:
     if ruling.rule == "cell-unlearned" and trivial is not None:
         return unjudged.cells_unlearned(facts, ruling.models, trivial.words)
+    if ruling.rule == "earlier-looks":
+        return say.earlier_looks(ruling.inputs["looks"], ruling.inputs["seeds"])
+    if ruling.rule == "time-budget":
+        return say_budget(facts.budgets, {cell.name: cell.title for cell in facts.cells})
     return say.caveat(facts, ruling.rule)
 
 
@@ -130,7 +157,7 @@ def with_reach(verdict: Verdict, axis: Axis, models: Iterable[ModelEntry], metri
         if question in answers:
             sentence = f"At {axis.title} {number(last)}: {answers[question].sentence}"
             answers[question] = replace(answers[question], sentence=sentence)
-    if verdict.outcome == "unfinished":
+    if verdict.outcome in ("unfinished", "incomplete", "single"):
         return replace(verdict, answers=answers)
     ruling = rules.reach(rules.reach_inputs(axis, higher_is_better=metric.higher_is_better)) if axis.reach else None
     if ruling is None:
@@ -144,7 +171,7 @@ def _headline(facts: Facts, found: Ruling, trivial: Trivial | None, *, skill: bo
         return "No recurrent model finished training"
     if found.rule == "outcome-nothing" and trivial is not None:
         return f"No model beats {trivial.words}"
-    if found.rule in ("outcome-unfinished", "outcome-unlearned"):
+    if found.rule in ("outcome-unfinished", "outcome-unlearned", "outcome-incomplete", "outcome-single"):
         return unjudged.headline(facts, found.rule, "" if trivial is None else trivial.words)
     best, baseline = facts.cells[0], facts.baseline
     if baseline is not None and found.rule == "outcome-undecided":

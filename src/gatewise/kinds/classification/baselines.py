@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from gatewise.kinds.classification.tfidf import TfidfLogisticRegression
+from gatewise.kinds.classification.tfidf import TfidfLogisticRegression, longest_phrase, minimum_texts
 from gatewise.kinds.classification.trained import evaluation
 from gatewise.training.kind import Baseline
 from gatewise.training.problem import Evaluation
@@ -20,9 +20,19 @@ class TfidfBaseline(Baseline):
     title: ClassVar[str] = "TF-IDF + logistic regression"
     reason: ClassVar[str] = "linear model of words and word pairs"
 
+    def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
+        """C, the longest phrase, and in how many texts a phrase has to occur; 54 combinations."""
+        texts = dataset.train.texts
+        return {
+            "inverse_regularisation": (10.0, 0.3, 1.0, 3.0, 30.0, 100.0),
+            "longest_phrase": _first(longest_phrase(texts), (1, 2, 3)),
+            "minimum_texts": _first(minimum_texts(texts), (1, 2, 3)),
+        }
+
     def fit(self, dataset: Any) -> None:
         """Fit on the training texts."""
-        self._model = TfidfLogisticRegression().fit(list(dataset.train.texts), dataset.train.labels)
+        model = TfidfLogisticRegression(**self.setting_values(dataset))
+        self._model = model.fit(list(dataset.train.texts), dataset.train.labels)
 
     @property
     def parameters(self) -> int:
@@ -40,3 +50,8 @@ class TfidfBaseline(Baseline):
         """From raw texts to probabilities."""
         texts = list(dataset.test.texts)
         return lambda count: self._model.predict_proba(texts[:count])
+
+
+def _first(default: int, values: tuple[int, ...]) -> tuple[int, ...]:
+    """The values with the default before the others."""
+    return (default, *(value for value in values if value != default))

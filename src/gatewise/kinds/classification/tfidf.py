@@ -10,7 +10,20 @@ import numpy.typing as npt
 
 from gatewise.data.scripts import SPACELESS, spaceless_script
 
-__all__ = ["TfidfLogisticRegression"]
+__all__ = ["TfidfLogisticRegression", "longest_phrase", "minimum_texts"]
+
+
+def longest_phrase(texts: Sequence[str]) -> int:
+    """Words of the longest phrase by default: 2; in scripts without spaces, where words are characters, 3."""
+    return 2 if spaceless_script(texts) is None else 3
+
+
+def minimum_texts(texts: Sequence[str]) -> int:
+    """How many texts have to contain a phrase by default: 3; of fewer than 5,000 texts 1.
+
+    Phrases of one or two texts hardly generalise; small data have no others.
+    """
+    return 3 if len(texts) >= 5_000 else 1
 
 
 class TfidfLogisticRegression:
@@ -22,6 +35,8 @@ class TfidfLogisticRegression:
 
     Args:
         inverse_regularisation: C, the weight of the data against the squared weights.
+        longest_phrase: words of the longest phrase; None: see `longest_phrase`.
+        minimum_texts: phrases of fewer texts are left out; None: see `minimum_texts`.
 
     Example:
         >>> texts = ["good film", "fine film", "bad film", "poor film"] * 2
@@ -30,8 +45,15 @@ class TfidfLogisticRegression:
         1
     """
 
-    def __init__(self, inverse_regularisation: float = 10.0) -> None:
+    def __init__(
+        self,
+        inverse_regularisation: float = 10.0,
+        longest_phrase: int | None = None,
+        minimum_texts: int | None = None,
+    ) -> None:
         self.inverse_regularisation = inverse_regularisation
+        self.longest_phrase = longest_phrase
+        self.minimum_texts = minimum_texts
 
     def fit(self, texts: Sequence[str], labels: npt.ArrayLike) -> TfidfLogisticRegression:
         """Fit on texts and labels (N,), indices 0 to C-1; or (N, C) zeros and ones, then one model for each label."""
@@ -39,11 +61,11 @@ class TfidfLogisticRegression:
         from sklearn.linear_model import LogisticRegression
         from sklearn.multiclass import OneVsRestClassifier
 
-        pattern, longest = r"\w+|[^\w\s]", 2
+        pattern = r"\w+|[^\w\s]"
         if spaceless_script(texts) is not None:
-            pattern, longest = rf"[{SPACELESS}]|(?:(?![{SPACELESS}])\w)+|[^\w\s]", 3
-        # features of one or two texts hardly generalise; small data have no others
-        rare = 3 if len(texts) >= 5_000 else 1
+            pattern = rf"[{SPACELESS}]|(?:(?![{SPACELESS}])\w)+|[^\w\s]"
+        longest = longest_phrase(texts) if self.longest_phrase is None else self.longest_phrase
+        rare = minimum_texts(texts) if self.minimum_texts is None else self.minimum_texts
         self._vectoriser: Any = TfidfVectorizer(
             ngram_range=(1, longest), sublinear_tf=True, min_df=rare, token_pattern=pattern, dtype=np.float32
         )

@@ -12,6 +12,7 @@ import torch
 from gatewise.data import TextDataset, Vocabulary
 from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.errors import DataError, RunError
+from gatewise.export.graph import Example, Graph
 from gatewise.kinds.classification.figures import ClassificationMetrics, classification_metrics
 from gatewise.kinds.classification.label_figures import MultiLabelMetrics, multi_label_metrics
 from gatewise.kinds.classification.label_sets import label_table
@@ -156,6 +157,18 @@ class TrainedClassifier(Trained):
         from gatewise.kinds.classification import commands
 
         commands.evaluate(self, request)
+
+    def graph(self) -> Graph:
+        """What it computes; see `gatewise.kinds.classification.graph.graph_of`."""
+        from gatewise.kinds.classification.graph import graph_of
+
+        return graph_of(self)
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples with what the network makes of them."""
+        from gatewise.kinds.classification.graph import examples_of
+
+        return examples_of(self, dataset, count)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test texts, embedded; of longer ones the first ``steps`` words."""

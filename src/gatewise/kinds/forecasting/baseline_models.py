@@ -10,7 +10,9 @@ import numpy.typing as npt
 from gatewise.kinds.forecasting.series.records import SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling
 
-__all__ = ["RidgeOnWindow", "drift", "persistence", "seasonal_naive"]
+__all__ = ["LEVELS", "RidgeOnWindow", "drift", "persistence", "seasonal_naive"]
+
+LEVELS = ("last value", "mean of the window", "mean of the training part")
 
 Array = npt.NDArray[np.float64]
 
@@ -48,21 +50,30 @@ def drift(dataset: SeriesDataset, windows: Windows) -> Array:
 class RidgeOnWindow:
     """A linear map from the window to the horizon, the same for all series and targets.
 
-    Each target's window (and the features') is scaled by the training part and has its last value subtracted; the
-    horizon is forecast as a linear function of it by ridge regression (Hoerl and Kennard, 1970), whose penalty is
-    chosen on the validation part. Columns known for the future are read of the window and of the horizon, numbers
-    relative to the window's last value too and zeros and ones as they are, and so are constant columns.
+    Each target's window (and the features') is scaled by the training part and has its last value (or another level)
+    subtracted; the horizon is forecast as a linear function of it by ridge regression (Hoerl and Kennard, 1970), whose
+    penalty is chosen on the validation part. Columns known for the future are read of the window and of the horizon,
+    numbers relative to the window's last value too and zeros and ones as they are, and so are constant columns.
 
     Args:
         penalties: the penalties to choose from, per window.
+        steps: the window's last steps that are read; None: all.
+        relative_to: what is subtracted from the target's window and its horizon, one of `LEVELS`.
 
     Example:
         >>> RidgeOnWindow().penalties[0]
         1e-06
     """
 
-    def __init__(self, penalties: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)) -> None:
+    def __init__(
+        self,
+        penalties: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+        *,
+        steps: int | None = None,
+        relative_to: str = LEVELS[0],
+    ) -> None:
         self.penalties = tuple(penalties)
+        self.steps, self.relative_to = steps, relative_to
 
     def fit(self, dataset: SeriesDataset, scalings: Sequence[Scaling]) -> RidgeOnWindow:
         """Fit on the training windows.
@@ -74,7 +85,7 @@ class RidgeOnWindow:
         self._scalings = tuple(scalings)
         self._relative = np.array(dataset.covariates.relative, dtype=bool)
         known = len(dataset.covariates.known_names)
-        width = dataset.lookback * (1 + len(dataset.features) + known) + 1
+        width = min(dataset.lookback, self.steps or dataset.lookback) * (1 + len(dataset.features) + known) + 1
         width += dataset.horizon * known + len(dataset.covariates.static_names)
         products, answers, count = np.zeros((width, width)), np.zeros((width, dataset.horizon)), 0
         for rows, future in self._batches(dataset, dataset.windows("train")):
@@ -110,23 +121,36 @@ class RidgeOnWindow:
         found = np.empty((len(windows.origins), dataset.horizon, targets))
         for start in range(0, len(found), 512):
             part = Windows(windows.series[start : start + 512], windows.origins[start : start + 512])
-            past = dataset.past(part)
+            past = self._past(dataset, part)
             for place in range(targets):
                 deviation = self._of(part, "target_deviation")[:, place, None]
                 written = self._rows(dataset, past, part, place) @ self.weights
-                found[start : start + 512, :, place] = written * deviation + past[:, -1, place, None]
+                found[start : start + 512, :, place] = written * deviation + self._level(past, part, place)
         return found
+
+    def _past(self, dataset: SeriesDataset, windows: Windows) -> Array:
+        """(N, steps, C) what is read of each window."""
+        past = dataset.past(windows)
+        return past if self.steps is None else past[:, -self.steps :]
+
+    def _level(self, past: Array, windows: Windows, place: int) -> Array:
+        """(N, 1) what a target is relative to."""
+        if self.relative_to == LEVELS[1]:
+            return np.asarray(past[:, :, place].mean(axis=1, keepdims=True))
+        if self.relative_to == LEVELS[2]:
+            return self._of(windows, "target_mean")[:, place, None]
+        return past[:, -1:, place]
 
     def _batches(self, dataset: SeriesDataset, windows: Windows) -> Iterator[tuple[Array, Array]]:
         """Inputs and targets, a few hundred windows at a time."""
         for start in range(0, len(windows.origins), 512):
             part = Windows(windows.series[start : start + 512], windows.origins[start : start + 512])
-            past, truth = dataset.past(part), dataset.truth(part)
+            past, truth = self._past(dataset, part), dataset.truth(part)
             for place in range(len(dataset.targets)):
                 deviation = self._of(part, "target_deviation")[:, place, None]
                 yield (
                     self._rows(dataset, past, part, place),
-                    (truth[:, :, place] - past[:, -1, place, None]) / deviation,
+                    (truth[:, :, place] - self._level(past, part, place)) / deviation,
                 )
 
     def _of(self, windows: Windows, name: str) -> Array:
@@ -136,7 +160,7 @@ class RidgeOnWindow:
         """(N, columns) what the linear map reads for one target, the constant 1 last."""
         targets, read = self._scalings[0].target_mean.size, len(dataset.targets) + len(dataset.features)
         deviation = self._of(windows, "target_deviation")[:, place, None]
-        parts = [(past[:, :, place] - past[:, -1:, place]) / deviation]
+        parts = [(past[:, :, place] - self._level(past, windows, place)) / deviation]
         deviations = self._of(windows, "deviation")
         for feature in range(targets, read):
             parts.append((past[:, :, feature] - past[:, -1:, feature]) / deviations[:, feature, None])

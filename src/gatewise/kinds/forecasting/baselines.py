@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,10 +86,17 @@ class RidgeBaseline(_ForecastBaseline):
     title: ClassVar[str] = "Ridge on the window"
     reason: ClassVar[str] = "linear model of the window, its penalty chosen on the validation part"
 
+    def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
+        """How many of the window's last steps are read, and relative to what."""
+        whole = dataset.lookback
+        steps = dict.fromkeys(max(1, whole // part) for part in (1, 2, 4, 8, 16))
+        return {"steps": tuple(steps), "relative_to": baseline_models.LEVELS}
+
     def fit(self, dataset: Any) -> None:
         """Fit on the training windows."""
         super().fit(dataset)
-        self._model = baseline_models.RidgeOnWindow().fit(dataset, self._scalings)
+        model = baseline_models.RidgeOnWindow(**self.setting_values(dataset))
+        self._model = model.fit(dataset, self._scalings)
 
     @property
     def parameters(self) -> int:

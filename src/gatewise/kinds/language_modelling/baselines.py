@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from gatewise.kinds.language_modelling.kneser_ney import KneserNey, Unigram
@@ -38,13 +38,23 @@ class _CountedBaseline(Baseline):
 class KneserNeyBaseline(_CountedBaseline):
     """Interpolated Kneser-Ney, see `gatewise.kinds.language_modelling.kneser_ney`."""
 
-    name: ClassVar[str] = "kneser-ney-5-gram"
+    name: ClassVar[str] = "kneser-ney"
     title: ClassVar[str] = "Kneser-Ney 5-gram"
-    reason: ClassVar[str] = "counts of five tokens in a row, discounted and interpolated"
+    reason: ClassVar[str] = "counts of so many tokens in a row, discounted and interpolated"
+
+    def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
+        """The order, and how many counts have a discount of their own; 18 combinations."""
+        return {"order": (5, 2, 3, 4, 6, 7), "discounts": (3, 1, 2)}
+
+    @property
+    def full_title(self) -> str:
+        """The title with the order."""
+        return f"Kneser-Ney {self._model.order}-gram"
 
     def fit(self, dataset: Any) -> None:
         """Count the training text."""
-        self._model = KneserNey(5).fit(dataset.train, len(dataset.vocabulary), dataset.vocabulary.end)
+        model = KneserNey(**self.setting_values(dataset))
+        self._model: KneserNey = model.fit(dataset.train, len(dataset.vocabulary), dataset.vocabulary.end)
 
 
 class UnigramBaseline(_CountedBaseline):

@@ -20,6 +20,7 @@ from gatewise.data.film_reviews import load_packaged_imdb, package_file
 from gatewise.data.records import DatasetInfo
 from gatewise.data.text_files import read_text_file
 from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.language_modelling.documents import document_borders, marked_starts
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
 from gatewise.words import share
 
@@ -56,6 +57,7 @@ class Corpus:
         fingerprint: SHA-256 of vocabulary and all token numbers, in order.
         notes: what was dropped or matters for the figures, a sentence each.
         test_lines: the raw test text.
+        test_borders: the first test token of each document but the first; empty: where they begin is not known.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Corpus:
     fingerprint: str
     notes: tuple[str, ...] = ()
     test_lines: Lines = ()
+    test_borders: tuple[int, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -192,6 +195,7 @@ def _load_reviews(tokens: str, size: int) -> Corpus:
         tokens,
         size,
         notes=whole.notes,
+        test_starts=range(len(parts[2])),
     )
 
 
@@ -272,14 +276,21 @@ def _corpus(
     *,
     minimum_count: int = 2,
     notes: tuple[str, ...] = (),
+    test_starts: Sequence[int] | None = None,
 ) -> Corpus:
+    """Number the parts; the test part's documents begin with the given lines, or with those that the text marks."""
     vocabulary = TokenVocabulary.fit(parts[0], kind, size, minimum_count)
     numbers = [vocabulary.encode(part) for part in parts]
     digest = hashlib.sha256("\0".join(vocabulary.tokens).encode())
     for part in numbers:
         digest.update(len(part).to_bytes(8, "little") + part.tobytes())
+    borders = document_borders(vocabulary, parts[2], marked_starts(parts[2]) if test_starts is None else test_starts)
+    if borders:
+        notes = (*notes, f"the test part is {len(borders) + 1:,} documents: intervals are over documents, not tokens")
+    train, validation, test = numbers
+    fingerprint = digest.hexdigest()
     corpus = Corpus(
-        name, source, split_note, vocabulary, numbers[0], numbers[1], numbers[2], digest.hexdigest(), notes, parts[2]
+        name, source, split_note, vocabulary, train, validation, test, fingerprint, notes, parts[2], borders
     )
     unknown = corpus.unknown_share() if len(corpus.test) else 0.0
     if unknown == 0:

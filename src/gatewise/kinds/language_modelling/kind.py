@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.language_modelling.spec import CorpusSpec, LanguageModelSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ class LanguageModellingKind(Kind):
 
         return open_run(run)
 
+    def exported(self, model: ExportedModel) -> Predicting:
+        """The language model of an exported model."""
+        from gatewise.kinds.language_modelling.exported import ExportedLanguageModel
+
+        return ExportedLanguageModel(model)
+
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """Kneser-Ney 5-gram and unigram."""
         from gatewise.kinds.language_modelling.baselines import KneserNeyBaseline, UnigramBaseline
@@ -78,10 +84,12 @@ class LanguageModellingKind(Kind):
         return [KneserNeyBaseline(), UnigramBaseline()]
 
     def measure(self, dataset: Any) -> Measure:
-        """Perplexity."""
+        """Perplexity; over documents where it is known where they begin."""
+        from dataclasses import replace
+
         from gatewise.kinds.language_modelling.problem import PERPLEXITY
 
-        return PERPLEXITY
+        return replace(PERPLEXITY, borders=dataset.test_borders)
 
     def judgement(self, dataset: Any) -> Judgement:
         """Trivial: each token by its frequency alone."""

@@ -58,9 +58,9 @@ class _Order:
         discounts: for counts of 1, 2 and at least 3.
     """
 
-    def __init__(self, keys: _Integers, counts: _Integers, contexts: _Integers) -> None:
+    def __init__(self, keys: _Integers, counts: _Integers, contexts: _Integers, different: int) -> None:
         self.keys, self.counts = keys, counts
-        self.discounts = _discounts(counts)
+        self.discounts = _discounts(counts, different)
         self.contexts, places = np.unique(contexts, return_inverse=True)
         self.totals = np.bincount(places, weights=counts)
         self.reserved = np.bincount(places, weights=self.discounts[np.minimum(counts, 3)])
@@ -79,9 +79,11 @@ class KneserNey:
 
     Args:
         order: n.
+        discounts: how many counts have a discount of their own: 3 (Chen and Goodman's, for counts of 1, 2 and more), 2,
+            or 1, the same for every count, as Kneser and Ney had it.
 
     Raises:
-        OptionError: the order is below 1.
+        OptionError: the order is below 1, or the number of discounts is none of these.
 
     Example:
         >>> model = KneserNey(3).fit(np.array([1, 2, 3, 0, 1, 2, 4, 0], dtype=np.int32), 5, end=0)
@@ -90,10 +92,12 @@ class KneserNey:
         (True, 1.0)
     """
 
-    def __init__(self, order: int = 5) -> None:
+    def __init__(self, order: int = 5, discounts: int = 3) -> None:
         if order < 1:
             raise OptionError("order is out of range", expected="a whole number of at least 1", got=order)
-        self.order = order
+        if discounts not in (1, 2, 3):
+            raise OptionError("discounts is out of range", expected="1, 2 or 3", got=discounts)
+        self.order, self.discounts = order, discounts
         self._orders: list[_Order] = []
 
     def fit(self, tokens: Tokens, vocabulary_size: int, end: int | None = None) -> KneserNey:
@@ -123,7 +127,7 @@ class KneserNey:
             if k < self.order:
                 counts = self._continuations(windows, places, raw[k][0], counts, k)
             contexts = np.zeros(len(keys), np.int64) if k == 1 else self._context_keys(windows[places], k)
-            self._orders.append(_Order(keys, counts, contexts))
+            self._orders.append(_Order(keys, counts, contexts, self.discounts))
         return self
 
     def _continuations(
@@ -215,9 +219,10 @@ class KneserNey:
         return np.where((keys[places] == wanted) & (wanted >= 0), places, -1)
 
 
-def _discounts(counts: _Integers) -> _Reals:
+def _discounts(counts: _Integers, different: int) -> _Reals:
     """Chen and Goodman's discounts for counts of 0, 1, 2 and at least 3, from how many k-grams have each count.
 
+    With fewer than three ``different`` ones, a larger count has the discount of the last.
     One half where a short text leaves the formula undefined: without a discount, unseen tokens would be impossible.
     """
     once, twice, thrice, four = (int(np.sum(counts == number)) for number in (1, 2, 3, 4))
@@ -228,4 +233,5 @@ def _discounts(counts: _Integers) -> _Reals:
     second = 2 - 3 * share * thrice / twice
     third = 3 - 4 * share * four / thrice if thrice else second
     found = np.minimum([first, second, third], [1.0, 2.0, 3.0])
-    return np.concatenate([[0.0], np.where(found > 0, found, 0.5)])
+    usable = np.where(found > 0, found, 0.5)
+    return np.concatenate([[0.0], usable[np.minimum(np.arange(3), different - 1)]])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from gatewise.errors import DataError, RunError
+from gatewise.export.graph import Example, Graph
 from gatewise.kinds.language_modelling.corpora import Corpus
 from gatewise.kinds.language_modelling.evaluating import TextEvaluation, evaluate_text
 from gatewise.kinds.language_modelling.generation import Generator, Sampling, next_tokens
@@ -83,6 +84,18 @@ class TrainedLanguageModel(Trained):
         """From raw lines to their negative log-likelihood."""
         lines = list(dataset.test_lines)
         return lambda count: self.losses(first_tokens(self.vocabulary, lines, count))
+
+    def graph(self) -> Graph:
+        """What it computes; see `gatewise.kinds.language_modelling.graph.graph_of`."""
+        from gatewise.kinds.language_modelling.graph import graph_of
+
+        return graph_of(self)
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples with what the network makes of them."""
+        from gatewise.kinds.language_modelling.graph import examples_of
+
+        return examples_of(self, dataset, count)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """Passages of the test text, embedded, spread evenly over it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from gatewise.errors import RunError
+from gatewise.export.graph import Example, Graph
 from gatewise.kinds.probe.generation import ProbeDataset, make_probe
 from gatewise.kinds.probe.network import ProbeNetwork, batch_inputs
 from gatewise.kinds.probe.problem import ProbeProblem, answer, probe_evaluation
@@ -47,6 +48,18 @@ class TrainedProbe(Trained):
                 return found
 
         return predict
+
+    def graph(self) -> Graph:
+        """What it computes; see `gatewise.kinds.probe.graph.graph_of`."""
+        from gatewise.kinds.probe.graph import graph_of
+
+        return graph_of(self)
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """Test examples with what the network makes of them."""
+        from gatewise.kinds.probe.graph import examples_of
+
+        return examples_of(self, dataset, count)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The last ``steps`` steps of the first test sequences: those before the prediction."""

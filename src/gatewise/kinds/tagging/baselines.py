@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from gatewise.kinds.tagging.dataset import TaggingDataset
@@ -52,18 +52,24 @@ class FeatureBaseline(_TaggingBaseline):
         "words, endings, shapes and neighbours in a linear-chain CRF, its penalty chosen on validation"
     )
 
+    def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
+        """The penalty (None: the best of three), and in how many places a feature has to occur; 28 combinations."""
+        return {"penalty": (None, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01), "minimum_count": (2, 1, 3, 5)}
+
     def fit(self, dataset: Any) -> None:
-        """Fit on the training part; the penalty is the best of three on the validation part."""
-        tags = dataset.tag_set
+        """Fit on the training part; by default the penalty is the best of three on the validation part."""
+        tags, chosen = dataset.tag_set, self.setting_values(dataset)
         self._dataset = dataset
-        model = FeatureField(len(tags), tags.moves() if tags.marks_spans else None)
+        moves = tags.moves() if tags.marks_spans else None
+        model = FeatureField(len(tags), moves, minimum_count=chosen["minimum_count"])
+        penalties = _PENALTIES if chosen["penalty"] is None else (chosen["penalty"],)
         truth = [tags.decode(row) for row in dataset.validation.tags]
 
         def score(candidate: FeatureField) -> float:
             predictions = [tags.decode(row.tolist()) for row in candidate.predict(dataset.validation.words)]
             return measure_of(tags).of(contributions_of(truth, predictions, tags))
 
-        model.choose(dataset.train.words, dataset.train.tags, _PENALTIES, score)
+        model.choose(dataset.train.words, dataset.train.tags, penalties, score)
         self._model = model
 
 

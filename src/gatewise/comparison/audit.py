@@ -1,0 +1,271 @@
+"""What would make an expert doubt a comparison: checks of its record, and of the measurements beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from gatewise import words
+from gatewise.comparison.verdict.rules import apply_again
+from gatewise.comparison.verdict.training import still_improving, unfinished
+from gatewise.record import Answer, Comparison, ModelEntry
+from gatewise.statistics import LEAST_BLOCKS
+from gatewise.statistics.serial import enough_blocks
+
+__all__ = ["CHECKS", "Check", "audit"]
+
+_FEW_EXAMPLES = 200
+_DETECTABLE = 1.43
+"""A difference that is found with a probability of 80 %, in half widths of its 95 % interval: (1.96 + 0.84) / 1.96."""
+_MAJORITY = 0.8
+_SPREADS = 3.0
+_EXACT = 1e-5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a comparison.
+
+    Attributes:
+        name: as in docs/audit.md.
+        result: ``passed``; ``reserve``: what is said holds, with this in mind; ``failed``: it should not be relied on;
+            ``unknown``: the record does not tell.
+        sentence: what was found.
+        advice: what to do about it; empty where nothing has to be done.
+    """
+
+    name: str
+    result: Literal["passed", "reserve", "failed", "unknown"]
+    sentence: str
+    advice: str = ""
+
+
+def audit(record: Comparison, folder: Path | None = None) -> tuple[Check, ...]:
+    """Check a comparison: seeds, training, tuning, examples, times, and whether the record agrees with itself.
+
+    Args:
+        record: of a finished comparison.
+        folder: where it lies; with it the figures are computed anew from the measurements there.
+
+    Returns:
+        One result per check, in the order of docs/audit.md.
+
+    Example:
+        >>> from gatewise.record import read_comparison
+        >>> [check.name for check in audit(read_comparison("runs/imdb"))]  # doctest: +SKIP
+        ['seeds', 'lost-seeds', 'training', ...]
+    """
+    found = [check(record) for check in CHECKS]
+    return tuple([*found, _recomputed(record, folder)] if folder is not None else found)
+
+
+def _seeds(record: Comparison) -> Check:
+    least = min((model.figure.seeds for model in record.cells), default=0)
+    if not least:
+        return Check("seeds", "failed", "No cell finished training.", "Look at what failed, and run it again.")
+    said = f"Every cell was trained with {words.plural(least, 'seed')} or more."
+    if least == 1:
+        return Check("seeds", "failed", "A cell was trained with one seed, which says nothing of it.", "Add --seeds 3.")
+    if least == 2:
+        return Check(
+            "seeds", "reserve", "A cell was trained with two seeds: their spread is hardly known.", "--seeds 5"
+        )
+    return Check("seeds", "passed", said)
+
+
+def _lost(record: Comparison) -> Check:
+    planned = len(record.plan.get("seeds", ()))
+    lost = [f"{model.title} {planned - len(model.runs)}" for model in record.cells if len(model.runs) < planned]
+    missing = sorted({failure.cell for failure in record.failed} - {model.name for model in record.models})
+    if lost or missing:
+        parts = [f"Of {planned} seeds were lost: {words.join(lost)}."] if lost else []
+        parts += [f"Nothing is left of {words.join(missing)}."] if missing else []
+        return Check(
+            "lost-seeds", "reserve", " ".join(parts), "Run the same command again, or choose settings that all finish."
+        )
+    return Check("lost-seeds", "passed", "No run was lost.")
+
+
+def _training(record: Comparison) -> Check:
+    known = [model for model in record.cells if model.learning]
+    if not known:
+        return Check("training", "unknown", "The record does not say how the trainings ended.", "Compare anew.")
+    rising = [model.title for model in known if unfinished(model.learning, record.margin)]
+    if rising:
+        verb = "was" if len(rising) == 1 else "were"
+        advice = "Train longer: more --epochs."
+        return Check("training", "failed", f"{words.join(rising)} {verb} stopped while still improving.", advice)
+    runs = [run for model in known for run in model.learning]
+    last = sum(run.best_epoch == run.epochs for run in runs)
+    some = sum(still_improving(run, record.margin) for run in runs)
+    said = f"{last} of {words.plural(len(runs), 'run')} had the last epoch as the best one, {some} still improved"
+    if some:
+        return Check("training", "reserve", f"{said} beyond noise, of no cell half.", "Try more --epochs.")
+    return Check("training", "passed", f"{said}.")
+
+
+def _tuning(record: Comparison) -> Check:
+    trials = {model.title: sum(trial.cell == model.name for trial in record.tuning) for model in record.models}
+    if not any(trials.values()):
+        return Check(
+            "tuning",
+            "reserve",
+            "No settings were searched: all models are compared at their defaults, which may suit some better.",
+            "Add --search random --trials 10: cells and baselines get as many each.",
+        )
+    cells = {trials[model.title] for model in record.cells}
+    short = [model.title for model in record.models if trials[model.title] < max(trials.values())]
+    if len(cells) > 1 or any(trials[model.title] == 0 for model in record.models):
+        return Check(
+            "tuning",
+            "failed",
+            f"Not every model had as many trials: {words.join([f'{name} {many}' for name, many in trials.items()])}.",
+            "Compare anew: each gets as many.",
+        )
+    if short:
+        said = f"{words.join(short)} had fewer trials than {max(trials.values())}, as many as its settings allow."
+        return Check("tuning", "reserve", said)
+    return Check("tuning", "passed", f"Cells and baselines were chosen from {max(trials.values())} trials each.")
+
+
+def _looks(record: Comparison) -> Check:
+    if record.looks:
+        before = words.join([str(seeds) for seeds in record.looks])
+        said = f"Seeds were added after a result with {before} seeds was known; p values are corrected for that."
+        return Check("looks", "reserve", said, "Plan the number of seeds beforehand.")
+    return Check("looks", "passed", "Judged once in this folder.")
+
+
+def _independence(record: Comparison) -> Check:
+    if record.metric.dependence != "serial":
+        return Check("independence", "passed", "Test examples are taken for independent, as they were drawn.")
+    blocks = [pair.blocks for pair in record.differences]
+    known = [count for count in blocks if count is not None]
+    if not known:
+        return Check("independence", "unknown", "The record does not say how far test examples hang together.")
+    least = min(known)
+    said = f"Neighbouring test examples hang together: they count as {max(1, round(least)):,} independent blocks."
+    if not enough_blocks(least):
+        advice = "A longer test part; more seeds do not help."
+        return Check("independence", "failed", f"{said} A claim needs {LEAST_BLOCKS}.", advice)
+    return Check("independence", "passed", said)
+
+
+def _power(record: Comparison) -> Check:
+    if not record.differences:
+        return Check("power", "unknown", "Nothing was compared.")
+    best = record.verdict.leaders[:1] or (record.models[0].name,)
+    pairs = [pair for pair in record.differences if best[0] in (pair.first, pair.second)] or list(record.differences)
+    least = _DETECTABLE * max((pair.high - pair.low) / 2 for pair in pairs)
+    scale = words.Scale.of(record.metric, record.models[0].figure.estimate)
+    said = f"A difference from the best cell of {scale.gap(least)} would have been found in 80 of 100 such comparisons"
+    margin = scale.gap(record.margin)
+    if least > record.margin:
+        return Check(
+            "power",
+            "reserve",
+            f"{said}, smaller ones less often; the margin is {margin}.",
+            "More seeds narrow it, and a larger test part.",
+        )
+    return Check("power", "passed", f"{said}; the margin is {margin}.")
+
+
+def _examples(record: Comparison) -> Check:
+    count = record.data.sizes.test
+    majority = record.data.details.get("majority") or {}
+    share = majority.get("accuracy") if isinstance(majority, dict) else None
+    if count < _FEW_EXAMPLES:
+        return Check("examples", "reserve", f"The test part has {count} {record.unit} only.", "Hold out more.")
+    if record.metric.name == "accuracy" and isinstance(share, float) and share > _MAJORITY:
+        said = f"Always answering {majority.get('label')!r} reaches {words.percent(share)}: accuracy says little here."
+        return Check("examples", "reserve", said, "Compare with --metric macro-f1 or auroc.")
+    return Check("examples", "passed", f"The test part has {count:,} {record.unit}.")
+
+
+def _spread(record: Comparison) -> Check:
+    known = {model.title: model.figure.deviation for model in record.cells if model.figure.deviation}
+    if len(known) < 2:
+        return Check("spread", "unknown", "The spread between seeds of fewer than two cells is known.")
+    middle = float(np.median(list(known.values())))
+    wide = [title for title, deviation in known.items() if deviation > _SPREADS * middle]
+    if wide:
+        said = f"The seeds of {words.join(wide)} lie more than {_SPREADS:g} times as far apart as the middle cell's."
+        return Check("spread", "reserve", said, "Look at its worst seed; a lower --learning-rate may help.")
+    return Check("spread", "passed", "No cell's seeds lie much farther apart than the others'.")
+
+
+def _times(record: Comparison) -> Check:
+    if len(record.cells) < 2:
+        return Check("times", "passed", "One cell: no time is compared.")
+    if record.times is None:
+        said = "Times were not measured in turns: nothing is said of speed."
+        return Check("times", "reserve", said, "Compare without --no-cost.")
+    kernels = {run.kernel.implementation for model in record.cells for run in model.runs}
+    if len(kernels) > 1:
+        said = f"Cells ran on different kernels ({', '.join(sorted(kernels))}): times compare these, too."
+        return Check("times", "reserve", said, "See `gatewise doctor`.")
+    return Check("times", "passed", "Times were measured in turns, on the same kernels.")
+
+
+def _verdict(record: Comparison) -> Check:
+    wrong = []
+    for said in record.verdict.statements:
+        again = apply_again(said.rule, said.inputs)
+        models = isinstance(said, Answer) and again is not None and again.models != said.models
+        if again is None or again.rule != said.rule or models:
+            wrong.append(said.rule)
+    if wrong:
+        said_so = f"By the numbers in the record these rules do not give what it says: {words.join(wrong)}."
+        advice = "The file was changed, or made by another version: `gatewise compare` again."
+        return Check("verdict", "failed", said_so, advice)
+    count = len(record.verdict.statements)
+    return Check("verdict", "passed", f"The rules, applied again, give all {count} statements.")
+
+
+def _recomputed(record: Comparison, folder: Path) -> Check:
+    transform: dict[str, Callable[[float], float]] = {"mean": float, "exp": math.exp, "sqrt": math.sqrt}
+    if record.metric.transform not in transform:
+        return Check("figures", "unknown", "The metric is no mean: its figures are not computed anew here.")
+    figure, checked, wrong = transform[record.metric.transform], 0, []
+    for model, place, stated in _measurements(record, folder):
+        if not place.exists():
+            continue
+        import safetensors.numpy
+
+        table = safetensors.numpy.load_file(place)["contributions"].astype(np.float64)
+        checked += 1
+        if not math.isclose(figure(float(table.mean())), stated, rel_tol=_EXACT, abs_tol=_EXACT):
+            wrong.append(f"{model.title} ({place.name})")
+    if wrong:
+        said = f"Measurements give other figures than the record: {words.join(wrong)}."
+        return Check("figures", "failed", said, "Delete what was changed, and run the same `gatewise compare` again.")
+    if not checked:
+        return Check("figures", "unknown", "The folder holds no measurements to compute the figures from.")
+    return Check("figures", "passed", f"Computed anew from {words.plural(checked, 'measurement')}, the figures agree.")
+
+
+def _measurements(record: Comparison, folder: Path) -> Iterable[tuple[ModelEntry, Path, float]]:
+    for model in record.cells:
+        for run, stated in zip(model.runs, model.figure.per_seed, strict=True):
+            if run.folder is not None:
+                yield model, folder / "measurements" / f"{Path(run.folder).name}.safetensors", stated
+
+
+CHECKS: tuple[Callable[[Comparison], Check], ...] = (
+    _seeds,
+    _lost,
+    _training,
+    _tuning,
+    _looks,
+    _independence,
+    _power,
+    _examples,
+    _spread,
+    _times,
+    _verdict,
+)

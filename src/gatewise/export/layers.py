@@ -1,0 +1,44 @@
+"""Recurrent layers of `gatewise.nn` by themselves: a target without a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gatewise.errors import OptionError
+from gatewise.export.graph import Example
+from gatewise.export.graph.layers import layer_graph
+from gatewise.export.to_onnx.export import Export, export_graph
+from gatewise.nn import Recurrent
+
+__all__ = ["export_layer", "layer_examples"]
+
+_LENGTHS = (1, 2, 3, 5, 8, 13, 21)
+
+
+def layer_examples(layer: Recurrent, seed: int = 0) -> list[Example]:
+    """Sequences drawn from a normal distribution, of 1 to 21 steps, with the layer's outputs in evaluation."""
+    generator = np.random.default_rng(seed)
+    copy = Recurrent(**layer.config()).eval()
+    copy.load_state_dict({name: value.detach().float().cpu() for name, value in layer.state_dict().items()})
+    found = []
+    for length in _LENGTHS:
+        x = generator.normal(size=(length, layer.input_size)).astype(np.float32)
+        with torch.no_grad():
+            output, _ = copy(torch.from_numpy(x))
+        found.append(Example({"x": x}, {"output": output.numpy()}))
+    return found
+
+
+def export_layer(layer: Recurrent, out: str | Path) -> Export:
+    """See `gatewise.export.onnx`."""
+    if not isinstance(layer, Recurrent):
+        raise OptionError(
+            "only recurrent layers can be exported by themselves",
+            expected="a layer of gatewise.nn, such as GRU(10, 20)",
+            got=type(layer).__name__,
+            fix="load the weights of torch.nn.GRU into gatewise.nn.GRU: the parameter names are the same",
+        )
+    return export_graph(layer_graph(layer), layer_examples(layer), out)

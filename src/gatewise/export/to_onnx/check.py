@@ -1,0 +1,209 @@
+"""An exported model against the trained network on real examples: ragged batches, one by one, and step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import ConversionError
+from gatewise.export.graph import Example, Graph, Interpreter
+from gatewise.export.graph.nodes import Viterbi
+from gatewise.export.graph.stream import Stream
+from gatewise.export.to_onnx.runtime import OnnxModel, OnnxStream
+
+__all__ = ["LIMIT", "Check", "check_models", "refuse_gaps", "relative_gap"]
+
+LIMIT = 1e-5
+"""Greatest gap at which a model is handed out."""
+_AT_ONCE = 10
+_ALONE = 5
+_STREAMED = 5
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was compared and how far it differs.
+
+    Attributes:
+        examples: how many.
+        shortest, longest: their steps; None where all have the same number.
+        gaps: greatest gap by what was compared with what.
+        differing_tags: examples of which the tags differ where two sequences of tags have the same score.
+    """
+
+    examples: int
+    shortest: int | None
+    longest: int | None
+    gaps: Mapping[str, float]
+    differing_tags: int = 0
+
+    @property
+    def greatest(self) -> float:
+        """Of all gaps."""
+        return max(self.gaps.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary, ready for JSON."""
+        return {
+            "examples": self.examples,
+            "shortest": self.shortest,
+            "longest": self.longest,
+            "gaps": dict(self.gaps),
+            "greatest": self.greatest,
+            "limit": LIMIT,
+            "differing_tags": self.differing_tags,
+        }
+
+
+def relative_gap(found: Sequence[Array], expected: Sequence[Array]) -> float:
+    """The greatest difference of any number, as a share of the greatest number expected.
+
+    Example:
+        >>> relative_gap([np.array([1.0, 200.002])], [np.array([1.0, 200.0])])
+        1.0000000000...e-05
+    """
+    if any(each.shape != other.shape for each, other in zip(found, expected, strict=True)):
+        return np.inf
+    differences = [np.abs(each - other).max(initial=0.0) for each, other in zip(found, expected, strict=True)]
+    greatest = max(np.abs(each).max(initial=0.0) for each in expected)
+    gap = float(max(differences) / greatest) if greatest > 0 else float(max(differences))
+    return np.inf if np.isnan(gap) else gap
+
+
+def check_models(
+    graph: Graph, examples: Sequence[Example], whole: bytes, step: bytes | None, stream: Stream | None
+) -> Check:
+    """Compare models with the trained network and the interpreter.
+
+    Args:
+        graph: what was exported.
+        examples: real ones with the trained network's outputs.
+        whole: the model of whole sequences.
+        step: the model of one step, if there is one.
+        stream: how it runs.
+
+    Raises:
+        ConversionError: there are no examples.
+    """
+    if not examples:
+        raise ConversionError("there is no test example to check the export with", fix="use data with a test part")
+    model, oracle = OnnxModel(whole), Interpreter(graph)
+    precise = _in_parts(oracle.run, examples)
+    batched = _in_parts(model.run, examples)
+    gaps, differing = {}, 0
+    for name, (found, expected) in {
+        "onnxruntime, trained network": (batched, _outputs(examples)),
+        "onnxruntime, NumPy in float64": (batched, precise),
+        "NumPy in float64, trained network": (precise, _outputs(examples)),
+    }.items():
+        gaps[name], ties = _compared(graph, precise, found, expected)
+        differing = max(differing, ties)
+    alone = [model.run([example.inputs]) for example in examples[:_ALONE]]
+    for name in graph.outputs:
+        if not _is_tags(graph, name):
+            gap = relative_gap([each[name][0] for each in alone], batched[name][:_ALONE])
+            gaps["one by one, batched"] = max(gap, gaps.get("one by one, batched", 0.0))
+    if step is not None and stream is not None:
+        gaps["step by step, whole"] = _streamed(graph, examples[:_STREAMED], OnnxStream(step), model)
+    lengths = [_length(graph, example) for example in examples]
+    known = [length for length in lengths if length is not None]
+    return Check(len(examples), min(known, default=None), max(known, default=None), gaps, differing)
+
+
+def refuse_gaps(check: Check) -> None:
+    """Refuse to hand out what computes something else.
+
+    Raises:
+        ConversionError: a gap is over the limit.
+    """
+    if not check.greatest <= LIMIT:
+        name = max(check.gaps, key=lambda each: check.gaps[each])
+        raise ConversionError(
+            f"the exported model differs from the trained network ({name}); nothing was written",
+            expected=f"at most {LIMIT:g} of the greatest number",
+            got="; ".join(f"{each}: {gap:.1e}" for each, gap in check.gaps.items()),
+            fix="please report it, with the command that trained the network",
+        )
+
+
+def _in_parts(
+    run: Callable[[Sequence[Mapping[str, Any]]], dict[str, list[Array]]], examples: Sequence[Example]
+) -> dict[str, list[Array]]:
+    found: dict[str, list[Array]] = {}
+    for start in range(0, len(examples), _AT_ONCE):
+        for name, rows in run([each.inputs for each in examples[start : start + _AT_ONCE]]).items():
+            found.setdefault(name, []).extend(rows)
+    return found
+
+
+def _outputs(examples: Sequence[Example]) -> dict[str, list[Array]]:
+    return {name: [each.outputs[name] for each in examples] for name in examples[0].outputs}
+
+
+def _is_tags(graph: Graph, output: str) -> bool:
+    return isinstance(graph.values[graph.outputs[output]], Viterbi)
+
+
+def _compared(
+    graph: Graph,
+    precise: Mapping[str, list[Array]],
+    found: Mapping[str, list[Array]],
+    expected: Mapping[str, list[Array]],
+) -> tuple[float, int]:
+    """The greatest gap of all outputs; of tags that of their scores, and in how many examples they differ."""
+    gap, differing = 0.0, 0
+    for name in graph.outputs:
+        node = graph.values[graph.outputs[name]]
+        if not isinstance(node, Viterbi):
+            gap = max(gap, relative_gap(found[name], expected[name]))
+            continue
+        scores = next((other for other, value in graph.outputs.items() if value == node.source), None)
+        for row, (tags, others) in enumerate(zip(found[name], expected[name], strict=True)):
+            if np.array_equal(tags, others):
+                continue
+            differing += 1
+            if scores is None or tags.shape != others.shape:
+                return np.inf, differing
+            first, second = (_path_score(graph, node, precise[scores][row], each) for each in (tags, others))
+            gap = max(gap, abs(first - second) / max(abs(second), 1.0))
+    return gap, differing
+
+
+def _path_score(graph: Graph, node: Viterbi, scores: Array, tags: Array) -> float:
+    moves, start, end = (graph.weights[name].astype(np.float64) for name in (node.transitions, node.start, node.end))
+    total = start[tags[0]] + end[tags[-1]] + moves[tags[:-1], tags[1:]].sum()
+    return float(total + scores[np.arange(len(tags)), tags].sum())
+
+
+def _streamed(graph: Graph, examples: Sequence[Example], stream: OnnxStream, model: OnnxModel) -> float:
+    """The last step's outputs of a stream against those of the whole sequence."""
+    gap = 0.0
+    sequences = {given.name for given in graph.inputs if given.steps is not None}
+    for example in examples:
+        stream.reset()
+        (whole,) = [model.run([example.inputs])]
+        count = len(next(example.inputs[name] for name in sequences))
+        found: dict[str, Array] = {}
+        for place in range(count):
+            found = stream(
+                **{
+                    name: [value[place]] if name in sequences else np.asarray(value)[None]
+                    for name, value in example.inputs.items()
+                }
+            )
+        for name, last in found.items():
+            sequence = graph.values[graph.outputs[name]].steps is not None
+            expected = whole[name][0][-1] if sequence else whole[name][0]
+            gap = max(gap, relative_gap([last[0]], [expected]))
+    return gap
+
+
+def _length(graph: Graph, example: Example) -> int | None:
+    ragged = next((given.name for given in graph.inputs if given.steps == "T"), None)
+    return None if ragged is None else len(example.inputs[ragged])

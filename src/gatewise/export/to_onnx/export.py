@@ -1,0 +1,137 @@
+"""From a trained network, or layers, to checked ONNX files in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime
+
+import gatewise
+from gatewise.errors import ConversionError, OptionError
+from gatewise.export.graph import Example, Graph
+from gatewise.export.graph.stream import Stream, stream_of
+from gatewise.export.to_onnx.check import Check, check_models, refuse_gaps
+from gatewise.export.to_onnx.model import step_model, whole_model
+from gatewise.export.to_onnx.operations import OPSET
+from gatewise.files import make_folder, write_bytes, write_json
+
+__all__ = ["MODEL", "RECORD", "STEP", "Export", "check_folder", "export_graph"]
+
+MODEL, STEP, RECORD = "model.onnx", "step.onnx", "export.json"
+_FORMAT_VERSION = 1
+_RECURRENT = ("GRU", "LSTM", "RNN", "Scan")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written.
+
+    Attributes:
+        folder: where.
+        files: bytes by name.
+        operators: recurrent operators of the model by name, and how many of each.
+        check: how far it is from the trained network.
+        no_step: why there is no ``step.onnx``; None where there is one.
+        left_out: reason by output that ``step.onnx`` lacks.
+    """
+
+    folder: Path
+    files: Mapping[str, int]
+    operators: Mapping[str, int]
+    check: Check
+    no_step: str | None
+    left_out: Mapping[str, str]
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that holds something else.
+
+    Raises:
+        OptionError: it is a file, or not empty and no earlier export.
+    """
+    if out.exists() and not out.is_dir():
+        raise OptionError(f"{out} is a file", expected="a folder", fix="choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
+        raise OptionError(
+            f"{out} holds something else",
+            expected="a new or empty folder, or that of an earlier export",
+            got=", ".join(sorted(each.name for each in out.iterdir())[:3]),
+            fix="choose another --out",
+        )
+
+
+def export_graph(
+    graph: Graph, examples: Sequence[Example], out: str | Path, about: Mapping[str, Any] | None = None
+) -> Export:
+    """Write a graph as ``model.onnx``, ``step.onnx`` where it runs step by step, and ``export.json``.
+
+    Args:
+        graph: what to export.
+        examples: real examples to check it with before anything is written.
+        out: the folder.
+        about: for ``export.json``: which run it was.
+
+    Raises:
+        ConversionError: the model differs from the trained network; nothing is written.
+        OptionError: the folder holds something else.
+        StorageError: the folder cannot be written.
+    """
+    folder = Path(out)
+    check_folder(folder)
+    whole = whole_model(graph)
+    stream, step, no_step = _step(graph)
+    check = check_models(graph, examples, whole, step, stream)
+    refuse_gaps(check)
+    contents = {MODEL: whole} if step is None else {MODEL: whole, STEP: step}
+    operators = _operators(whole)
+    left_out = {} if stream is None else dict(stream.left_out)
+    make_folder(folder)
+    if step is None:
+        (folder / STEP).unlink(missing_ok=True)
+    for name, content in contents.items():
+        write_bytes(folder / name, content)
+    files = {name: len(content) for name, content in contents.items()}
+    write_json(
+        folder / RECORD,
+        {
+            "format_version": _FORMAT_VERSION,
+            "target": "onnx",
+            **(about or {}),
+            "opset": OPSET,
+            "versions": {
+                "gatewise": gatewise.__version__,
+                "onnx": onnx.__version__,
+                "onnxruntime": onnxruntime.__version__,
+            },
+            "files": {
+                name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                for name, content in contents.items()
+            },
+            "operators": operators,
+            "check": check.to_dict(),
+            "step": {"states": [each.name for each in stream.states], "left_out": left_out}
+            if stream is not None
+            else {"reason": no_step},
+        },
+    )
+    return Export(folder, files, operators, check, no_step, left_out)
+
+
+def _step(graph: Graph) -> tuple[Stream | None, bytes | None, str | None]:
+    """The stream and its model, or the reason why there is none."""
+    try:
+        stream = stream_of(graph)
+    except ConversionError as error:
+        return None, None, str(error.got)
+    return stream, step_model(graph, stream), None
+
+
+def _operators(model: bytes) -> dict[str, int]:
+    counts = Counter(node.op_type for node in onnx.load_from_string(model).graph.node)
+    return {name: counts[name] for name in _RECURRENT if counts[name]}

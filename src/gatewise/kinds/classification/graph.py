@@ -1,0 +1,50 @@
+"""What a trained text classifier computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatewise.export.graph import Example, Graph, GraphBuilder
+from gatewise.export.graph.layers import add_recurrent
+
+if TYPE_CHECKING:
+    from gatewise.kinds.classification.trained import TrainedClassifier
+
+__all__ = ["examples_of", "graph_of"]
+
+
+def graph_of(classifier: TrainedClassifier) -> Graph:
+    """Tokens (T,) in, ``probabilities`` (C,) out."""
+    model = classifier.model
+    build = GraphBuilder("classification")
+    tokens = build.tokens("tokens", len(classifier.vocabulary), meaning="numbers of the text's words")
+    embedded = build.embedding(tokens, model.embedding.weight, "embedding.weight")
+    output = add_recurrent(build, "recurrent", model.recurrent, embedded)
+    pooled = build.pool(output, model.pooling, 2 if model.recurrent.bidirectional else 1)
+    scores = build.linear(pooled, model.head.weight, model.head.bias, "head")
+    build.output("probabilities", build.apply("sigmoid" if classifier.multi_label else "softmax", scores))
+    return build.graph(
+        {
+            "task": "classification",
+            "vocabulary": classifier.vocabulary.to_dict(),
+            "label_names": list(classifier.label_names),
+            "multi_label": classifier.multi_label,
+            "max_tokens": classifier.max_tokens,
+            "separator": classifier.separator,
+            "text": classifier.spec.data.text,
+        }
+    )
+
+
+def examples_of(classifier: TrainedClassifier, dataset: Any, count: int) -> Sequence[Example]:
+    """The first test texts with their probabilities."""
+    texts = list(dataset.test.texts[:count])
+    encoded = classifier.vocabulary.encode(texts, classifier.max_tokens)
+    found = classifier.predict_proba(texts)
+    return [
+        Example({"tokens": encoded.row(row).astype(np.int64)}, {"probabilities": found[row]})
+        for row in range(len(texts))
+    ]

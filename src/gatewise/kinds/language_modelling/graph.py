@@ -1,0 +1,72 @@
+"""What a trained language model computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from gatewise.export.graph import Example, Graph, GraphBuilder
+from gatewise.export.graph.layers import add_recurrent
+
+if TYPE_CHECKING:
+    from gatewise.kinds.language_modelling.model import LanguageModel
+    from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
+
+__all__ = ["examples_of", "graph_of"]
+
+_LONGEST = 50
+
+
+def graph_of(trained: TrainedLanguageModel) -> Graph:
+    """Tokens (T,) in, ``log_probabilities`` (T, V) of the token after each out."""
+    model = trained.model
+    build = GraphBuilder("language-modelling")
+    tokens = build.tokens("tokens", len(trained.vocabulary), meaning="numbers of the tokens read")
+    value = build.embedding(tokens, model.embedding.weight, "embedding.weight")
+    for number, layer in enumerate(model._recurrent()):
+        value = add_recurrent(build, f"layer{number}", layer, value)
+    build.output("log_probabilities", _log_probabilities(build, model, value))
+    vocabulary = trained.vocabulary.to_dict()
+    return build.graph({"task": "language-modelling", "vocabulary": vocabulary, "start": trained.vocabulary.start})
+
+
+def _log_probabilities(build: GraphBuilder, model: LanguageModel, value: str) -> str:
+    if model.adaptive is not None:
+        return _adaptive(build, model, value)
+    if not model.tied:
+        return build.apply("log_softmax", build.linear(value, model.head, model.bias, "head"))
+    if model.projection is not None:
+        value = build.linear(value, model.projection, name="projection")
+    bias = build.weight(model.bias, "head.bias")
+    scores = build.product(value, build.weight(model.embedding.weight, "embedding.weight"), bias)
+    return build.apply("log_softmax", scores)
+
+
+def _adaptive(build: GraphBuilder, model: LanguageModel, value: str) -> str:
+    """Frequent tokens in full, rare ones as cluster times token within it (Grave et al., 2017)."""
+    adaptive = model.adaptive
+    assert adaptive is not None
+    head = build.apply("log_softmax", build.linear(value, adaptive.head, name="head"))
+    frequent = adaptive.cutoffs[0]
+    parts = [build.slice(head, 0, frequent)]
+    for number, (projection, tail) in enumerate(zip(adaptive.projections, adaptive.tails, strict=True)):
+        inner = build.linear(build.linear(value, projection, name=f"projection{number}"), tail, name=f"tail{number}")
+        cluster = build.slice(head, frequent + number, frequent + number + 1)
+        parts.append(build.apply("add", build.apply("log_softmax", inner), cluster))
+    return build.concat(parts)
+
+
+def examples_of(trained: TrainedLanguageModel, dataset: Any, count: int) -> Sequence[Example]:
+    """Passages of the test text, of 1 to 50 tokens, spread evenly over it."""
+    tokens = dataset.test.astype(np.int64)
+    found = []
+    for place, begin in enumerate(np.linspace(0, max(0, len(tokens) - 1 - _LONGEST), count).astype(int)):
+        passage = tokens[begin : begin + 1 + place % _LONGEST]
+        with torch.inference_mode():
+            read = trained.model.read(torch.from_numpy(passage)[:, None])
+            answers = trained.model.log_probabilities(read.output[:, 0]).numpy()
+        found.append(Example({"tokens": passage}, {"log_probabilities": answers}))
+    return found
