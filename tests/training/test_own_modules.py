@@ -202,3 +202,23 @@ def test_a_cell_of_ones_own_is_compared_by_path_in_other_processes(tmp_path):
     assert "Report" in called(*compared, "--import", "code/six_cells.py")
     (tmp_path / "code" / "six_helper.py").write_text("KEEP = 0.5\n")
     assert "the code that trains changed" in called(*compared, "--import", "code/six_cells.py", code=2)
+
+
+def test_an_installed_package_is_followed_within_itself(folder):
+    """Of an external kind: all that it imports of its own package counts, other packages' versions are their own."""
+    place = folder / "site-packages"
+    for name, content in {
+        "seven_kind/__init__.py": "",
+        "seven_kind/kind.py": "import seven_other\nfrom .inner.data import read\nimport json\n",
+        "seven_kind/inner/__init__.py": "",
+        "seven_kind/inner/data.py": "read = 1\n",
+        "seven_other.py": "",
+    }.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(content)
+    sys.path.append(str(place))
+    found = reached_modules(["seven_kind.kind"])
+    assert set(found) == {"seven_kind", "seven_kind.kind", "seven_kind.inner", "seven_kind.inner.data"}
+    before = code_of(["seven_kind.kind"])
+    (place / "seven_kind" / "inner" / "data.py").write_text("read = 2\n")
+    assert code_of(["seven_kind.kind"]) != before

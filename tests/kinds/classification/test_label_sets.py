@@ -167,3 +167,33 @@ def test_empty_labels_beside_separated_ones_name_the_separator(tmp_path):
     (tmp_path / "b.csv").write_text("text,label\n" + "".join(f"word{n},{('b', 'a', '')[n % 3]}\n" for n in range(30)))
     with pytest.raises(DataError, match="fix: fill these rows or delete them"):
         load_text(str(tmp_path / "b.csv"))
+
+
+def test_groups_and_near_duplicates_of_texts_with_several_labels_stay_in_one_part(tmp_path):
+
+    chance = random.Random(0)
+    rows = []
+    for number in range(240):
+        labels = "|".join(sorted(name for name in ("art", "sport", "war") if chance.random() < 0.4))
+        text = " ".join(
+            chance.choice(
+                ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+            )
+            for _ in range(14)
+        )
+        rows += [f"{text},{labels},author {number // 6}", f"{text.upper()} !,{labels},author {number // 6}"]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label,author", *rows]) + "\n")
+    near = load_text(tmp_path / "a.csv", separator="|")
+    grouped = load_text(tmp_path / "a.csv", separator="|", group="author")
+    author_of = {row.split(",")[0]: row.split(",")[2] for row in rows}
+    for dataset in (near, grouped):
+        parts = [
+            {text.rstrip(" !").lower() for text in part.texts}
+            for part in (dataset.train, dataset.validation, dataset.test)
+        ]
+        assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        assert dataset.test.labels.shape == (len(dataset.test.texts), 3) and dataset.test.groups is not None
+    held = [{author_of[text] for text in part.texts} for part in (grouped.train, grouped.validation, grouped.test)]
+    assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
+    assert len(set(grouped.test.groups.tolist())) == len(held[2]) >= 4
+    assert len(set(near.test.groups.tolist())) == len(near.test.texts) // 2

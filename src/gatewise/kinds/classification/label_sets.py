@@ -122,7 +122,8 @@ def split_sets(whole: Split, names: Sequence[str], place: str, *, with_test: boo
         strata[small[strata]] = int(sizes.argmax())
     used, numbers = np.unique(strata, return_inverse=True)
     grouped = Split(whole.texts, numbers.astype(np.int64), whole.groups)
-    parts = hold_out(grouped, [str(each) for each in used], place, with_test=with_test)
+    strata_names = [[*names, "(no label)"][int(each)] for each in used]
+    parts = hold_out(grouped, strata_names, place, with_test=with_test)
     row_of = {text: row for row, text in enumerate(whole.texts)}
     found = []
     for part in parts:
