@@ -98,7 +98,7 @@ def test_times_that_are_the_same_or_not_measured_decide_nothing():
     assert [found[name].finding for name in ("same", "slower", "faster")] == ["undecided", "fails", "holds"]
     assert found["same"].evidence.endswith("the same within 5 %") and "95 % interval" in found["slower"].evidence
     noisy = made_up_times({"training_step": {"rnn": 18.0, "gru": 20.0}}, noise=0.5)
-    assert "no difference shown" in judge(claim, made_up_record(accuracies, seeds=2, times=noisy)).evidence
+    assert "no difference beyond 5 % shown" in judge(claim, made_up_record(accuracies, seeds=2, times=noisy)).evidence
     assert judge(claim, made_up_record(accuracies, seeds=2, times=None)).finding == "untested"
 
 

@@ -307,7 +307,7 @@ _QUANTITIES = {
     "training_joules": "energy of training",
 }
 _MOST_TIMED = 7
-_READINGS = {"same": "the same", "undecided": "no difference shown"}
+_READINGS = {"same": "the same", "undecided": "no difference beyond 5 % shown"}
 
 
 def _ratio(table: Mapping[tuple[str, str, str], TimeRatio], quantity: str, first: str, second: str) -> str:

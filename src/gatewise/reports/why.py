@@ -122,7 +122,8 @@ def _time(pair: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     first, second = (titles.get(pair[name], pair[name]) for name in ("first", "second"))
     quantity = pair["quantity"].replace("_", " ")
     interval = f"{_level(pair)} {pair['low']:.2f} to {pair['high']:.2f}, {pair['rounds']} rounds"
-    reading = {"same": "the same within 5 %", "undecided": "no difference shown"}.get(pair["reading"], pair["reading"])
+    said = {"same": "the same within 5 %", "undecided": "no difference beyond 5 % shown"}
+    reading = said.get(pair["reading"], pair["reading"])
     p_value = words.p_value(pair["adjusted_p_value"])
     beside = f"{first} {words.ratio(pair['estimate'])} {second}"
     return f"{quantity}: {beside} ({interval}), corrected p {p_value}: {reading}"

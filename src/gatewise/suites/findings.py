@@ -155,7 +155,7 @@ def _time(claim: Claim, record: Comparison, adjusted_p_value: float | None) -> d
         return {"finding": "untested", "evidence": "the times of the two were not measured in turns"}
     p_value = pair.adjusted_p_value if adjusted_p_value is None else adjusted_p_value
     reading = reading_of(pair.estimate, pair.low, pair.high, p_value)
-    said = {"same": ": the same within 5 %", "undecided": ": no difference shown"}.get(reading, "")
+    said = {"same": ": the same within 5 %", "undecided": ": no difference beyond 5 % shown"}.get(reading, "")
     interval = f"95 % interval {pair.low:.2f} to {pair.high:.2f}"
     return {
         "finding": {"faster": "holds", "slower": "fails"}.get(reading, "undecided"),

@@ -60,7 +60,7 @@ def _open(facts: Facts, found: Quickest) -> str:
         level = f"{100 * pair.level:.0f} % interval"
         apart = f": {last.title} takes {ratio(pair.estimate)} {found.cell.title}'s ({level} {span(pair)})"
     names = [f"{cell.title} ({duration(cell.time)} per epoch)" for cell in (found.cell, *found.same, *found.open)]
-    words = f"No difference in training time is shown between {join(names)}{apart}"
+    words = f"No difference in training time beyond 5 % is shown between {join(names)}{apart}"
     if found.slower:
         verb = "is" if len(found.slower) == 1 else "are"
         words += f"; {join([cell.title for cell in found.slower])} {verb} slower than {found.cell.title}"
@@ -82,7 +82,7 @@ def _step(facts: Facts, found: Quickest) -> str:
     alike = [cell.title for cell in (found.cell, *found.same)]
     if found.open:
         names = join([*alike, *(cell.title for cell in found.open)])
-        return f"no difference in a streaming step is shown between {names} (about {seconds})"
+        return f"no difference in a streaming step beyond 5 % is shown between {names} (about {seconds})"
     if not found.slower:
         return f"a streaming step takes about {seconds} with {'each' if _all(facts, alike) else join(alike)}"
     slowest = found.slower[-1]

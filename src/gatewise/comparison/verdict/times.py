@@ -124,7 +124,8 @@ def beside(facts: Facts, first: ModelFigures, second: ModelFigures) -> str:
     if pair.reading == "same":
         return f"takes about the same time per epoch as {second.title}"
     if pair.reading == "undecided":
-        return f"is not shown to differ from {second.title} in time per epoch ({ratio(pair.estimate)}, {span(pair)})"
+        found = f"({ratio(pair.estimate)}, {span(pair)})"
+        return f"is not shown to differ from {second.title} by 5 % in time per epoch {found}"
     return f"takes {ratio(pair.estimate)} ({span(pair)}) {second.title}'s time per epoch"
 
 
