@@ -1,6 +1,6 @@
 """Coverage where the test examples come in clusters (reviews of films): with and without groups; docs/statistics.md.
 
-python benchmarks/clusters.py --rounds 1000
+python benchmarks/clusters.py --rounds 800
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def coverage(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=800)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3, 5])
     given = parser.parse_args()
     print("| clusters | seeds | figure | difference | half width | figure, by group | difference | half width |")
