@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,11 @@ def _training(record: Comparison) -> Check:
 
 
 def _tuning(record: Comparison) -> Check:
-    trials = {model.title: sum(trial.cell == model.name for trial in record.tuning) for model in record.models}
+    searches = Counter((trial.cell, trial.for_seed, trial.point) for trial in record.tuning)
+    trials = {
+        model.title: max((count for (cell, *_), count in searches.items() if cell == model.name), default=0)
+        for model in record.models
+    }
     if not any(trials.values()):
         return Check(
             "tuning",
