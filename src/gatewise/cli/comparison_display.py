@@ -133,9 +133,7 @@ class ComparisonDisplay:
         for line in plan_lines(plan, event):
             self.say(line)
         if len(plan.seeds) == 1:
-            self.say(
-                "One seed per cell: the intervals are over test examples only; another seed could change the figures."
-            )
+            self.say("One seed per cell: no cell will be judged, only these networks; --seeds 3 judges the cells.")
 
     def _status(self, event: TrialStatus) -> None:
         held = self.running.get(event.name)

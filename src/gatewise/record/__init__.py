@@ -45,11 +45,12 @@ from gatewise.record.run import (
 )
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
 from gatewise.record.times import TimeBudget, TimeRatio, Times
-from gatewise.record.verdict import Answer, Caveat, Statement, Verdict
+from gatewise.record.verdict import NOT_JUDGED, Answer, Caveat, Statement, Verdict
 from gatewise.record.writing import compact_json, plain
 
 __all__ = [
     "FORMAT_VERSION",
+    "NOT_JUDGED",
     "RECORD_FILE",
     "RULES",
     "RULES_PAGE",

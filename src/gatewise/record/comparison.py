@@ -156,18 +156,20 @@ class ReachDecision:
     Attributes:
         cell: name of the cell.
         baseline: name of the best baseline there.
-        estimate: the cell's figure.
+        estimate: the cell's figure; None where none of its runs finished there.
         baseline_estimate: the baseline's.
         half_way: the figure half of the way from the baseline's to a perfect one.
-        adjusted_p_value: of "no difference between the two", corrected for all pairs of the point.
+        adjusted_p_value: of "no difference between the two", corrected for all pairs of the point and earlier looks.
+        enough: whether all seeds of the cell finished, and there are enough independent blocks for a claim.
     """
 
     cell: str
     baseline: str
-    estimate: float
+    estimate: float | None
     baseline_estimate: float
     half_way: float
     adjusted_p_value: float
+    enough: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

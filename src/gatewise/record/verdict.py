@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Answer", "Caveat", "Statement", "Verdict"]
+__all__ = ["NOT_JUDGED", "Answer", "Caveat", "Statement", "Verdict"]
+
+NOT_JUDGED = {
+    "unfinished": "cells were still improving when training stopped",
+    "unlearned": "no cell is shown to be better than knowing nothing",
+    "nothing": "no model is shown to be better than knowing nothing",
+    "single": "one seed says nothing of a cell",
+    "incomplete": "every cell lost seeds",
+    "failed": "no recurrent model finished training",
+}
+"""Outcomes at which no cell is judged, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)

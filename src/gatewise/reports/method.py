@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gatewise import words
 from gatewise.record import Comparison
 from gatewise.reports.columns import scale_of
@@ -75,7 +77,7 @@ def _tuning(record: Comparison) -> str:
     if of_baselines:
         tuned = {trial.cell for trial in of_baselines}
         titles = words.join([model.title for model in record.models if model.name in tuned])
-        most = max(sum(trial.cell == cell for trial in of_baselines) for cell in tuned)
+        most = max(Counter((trial.cell, trial.point) for trial in of_baselines).values())
         text += f" {titles}: {words.plural(most, 'trial')}{' at most' if len(tuned) > 1 else ''}, by the same figure "
         text += "on the same part, the defaults among them."
     return text
@@ -102,10 +104,8 @@ def _intervals(record: Comparison) -> str:
         text = "With one seed per cell the intervals reflect the choice of test examples only, not that of the seed."
     else:
         text = f"The intervals reflect the choice of test examples and of seeds ({seeds} per cell) together; "
-        text += (
-            "differences are paired by example. How far seeds lie apart is taken from all cells together, or from a "
-        )
-        text += "pair's own seeds where these lie farther apart."
+        text += "differences are paired by example. How far seeds lie apart is taken from all cells together, or from "
+        text += "a pair's own seeds where these lie farther apart."
     methods = list(dict.fromkeys(entry.method for entry in differences))
     if methods:
         text += f" Differences: {'; '.join(methods)}."
@@ -115,8 +115,10 @@ def _intervals(record: Comparison) -> str:
             earlier = words.join([str(seeds) for seeds in record.looks])
             text += f" and for having been judged before, with {earlier} seeds"
         text += f"; a pair differs if its corrected p value is below {differences[0].significance:g}. The "
-        text += "intervals themselves are not corrected. Two models count as the same if the interval of their "
-        text += f"difference lies within {scale_of(record).gap(record.margin or 0.0)} on either side of zero."
+        text += "intervals themselves are not corrected. Two models count as the same if two one-sided tests at 5 % "
+        text += (
+            f"show their difference to lie within {scale_of(record).gap(record.margin or 0.0)} on either side of zero."
+        )
     return text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gatewise import words
 from gatewise.drawing.ticks import nice_ticks, tick_words
-from gatewise.record import Comparison, Difference, Interval, ModelEntry, TimeRatio, Tuning
+from gatewise.record import NOT_JUDGED, Comparison, Difference, Interval, ModelEntry, TimeRatio, Tuning
 from gatewise.reports.pictures import limits_of
 from gatewise.statistics.serial import enough_blocks
 
@@ -182,6 +182,8 @@ def _better_first(pair: Difference, scale: words.Scale) -> Difference:
 
 def _unjudged(record: Comparison, pair: Difference) -> str:
     """Why nothing is said of the two; empty: something is."""
+    if record.verdict.outcome in NOT_JUDGED and record.verdict.outcome != "single":
+        return "not judged"
     planned = len(record.plan.get("seeds", ()))
     cells = [model for model in record.cells if model.name in (pair.first, pair.second)]
     if cells and all(len(model.runs) == 1 for model in cells) and planned <= 1:

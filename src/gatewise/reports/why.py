@@ -65,6 +65,10 @@ def print_reasons(record: Comparison, console: Console) -> None:
     console.print()
 
 
+def _or_nothing(estimate: float | None, scale: words.Scale) -> str:
+    return "without a finished run" if estimate is None else scale.value(estimate)
+
+
 def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str, str]) -> Iterator[str]:
     for model in inputs.get("models", []):
         parts = [f"{scale.value(model['estimate'])} ({_level(model)} {scale.interval(model['low'], model['high'])})"]
@@ -76,7 +80,7 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
         for decided in point["decisions"]:
             cell, baseline = (titles.get(decided[name], decided[name]) for name in ("cell", "baseline"))
             yield (
-                f"{inputs['axis']} {words.number(point['value'])}: {cell} {scale.value(decided['estimate'])}, "
+                f"{inputs['axis']} {words.number(point['value'])}: {cell} {_or_nothing(decided['estimate'], scale)}, "
                 f"{baseline} {scale.value(decided['baseline_estimate'])}, half of the way to a perfect figure "
                 f"{scale.value(decided['half_way'])}, corrected p {words.p_value(decided['adjusted_p_value'])}"
             )

@@ -234,11 +234,12 @@ def paired_difference(
     slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
     seedless = (len(one) == 1, len(two) == 1) if seedless is None else seedless
     seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, seedless, strict=True) if not without]
-    parts = over_clusters(_components(*scaled, seed_part(seeded, spread), measure), measure.groups)
+    parts = over_clusters(_components(*scaled, seed_part(seeded, spread), seedless, measure), measure.groups)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
-        parts = parts.with_least(1.0 / (examples + 2) ** 2)
+        count = examples if measure.groups is None else parts.example_degrees + 1
+        parts = parts.with_least(1.0 / (count + 2) ** 2)
     elif measure.numbers > 1:
         parts = parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
     by_example, least = scaled[0].mean(axis=0) - scaled[1].mean(axis=0), 0.0 if measure.numbers == 1 else 1.0
@@ -277,7 +278,9 @@ def default_margin(measure: Measure, best: float) -> float:
     return 0.005 if measure.percent or measure.bounds == (0.0, 1.0) else max(abs(best) / 100, math.ulp(1.0))
 
 
-def _components(one: Array, two: Array, seeds: tuple[float, float | None], measure: Measure) -> Components:
+def _components(
+    one: Array, two: Array, seeds: tuple[float, float | None], seedless: tuple[bool, bool], measure: Measure
+) -> Components:
     """The parts of a difference: the seeds' as given, the examples' from the means over seeds, the rest of both."""
     serial, borders = measure.dependence == "serial", measure.borders
     gaps = (one.mean(axis=0) - two.mean(axis=0))[None]
@@ -291,7 +294,8 @@ def _components(one: Array, two: Array, seeds: tuple[float, float | None], measu
     if np.array_equal(one, two):  # the very same runs
         part, rest = 0.0, 0.0
     # as many seeds as would give both means this weight
-    count = 2 / (1 / len(one) + 1 / len(two)) if min(len(one), len(two)) > 1 else max(len(one), len(two))
+    counts = [len(table) for table, without in zip((one, two), seedless, strict=True) if not without]
+    count = len(counts) / sum(1 / each for each in counts)
     return replace(shared, seed=part, rest=rest, seeds=count, seed_degrees=degrees)
 
 

@@ -8,7 +8,18 @@ from typing import Any, Literal
 from gatewise import words
 from gatewise.comparison.verdict.facts import looks_factor
 from gatewise.comparison.verdict.times import TimeTable
-from gatewise.record import Column, Comparison, Finding, Interval, ModelEntry, Suite, SuitePart, SuiteRow, TimeRatio
+from gatewise.record import (
+    NOT_JUDGED,
+    Column,
+    Comparison,
+    Finding,
+    Interval,
+    ModelEntry,
+    Suite,
+    SuitePart,
+    SuiteRow,
+    TimeRatio,
+)
 from gatewise.reports.kind_report import kind_report
 from gatewise.statistics import holm
 from gatewise.statistics.serial import enough_blocks
@@ -18,11 +29,7 @@ from gatewise.suites.articles import PUBLISHED, Claim, Part, articles_claims
 __all__ = ["judge", "suite_record"]
 
 _SAME_SIZE = 0.05
-_NOT_JUDGED = {
-    "unfinished": "not judged: cells were still improving when training stopped",
-    "unlearned": "not judged: no cell is shown to be better than knowing nothing",
-    "nothing": "not judged: no model is shown to be better than knowing nothing",
-}
+_UNTRAINED = ("unfinished", "unlearned", "nothing")
 
 
 def suite_record(parts: Mapping[str, tuple[Part, Comparison]], *, command: str, quick: bool) -> Suite:
@@ -54,6 +61,8 @@ def _judged(claims: Sequence[Claim], records: Mapping[str, Comparison]) -> tuple
 def _p_value(claim: Claim, record: Comparison) -> float | None:
     """That of "no difference" before correction for other claims; None: about sizes, not measured, or not judged."""
     pairs = record.differences if claim.about == "quality" else _training(record) if claim.about == "time" else ()
+    if record.verdict.outcome in _UNTRAINED or claim.about == "size":
+        return None
     if claim.about == "quality" and _lacks_seeds(claim, record):
         return None
     factor = looks_factor(len(record.looks) + 1) if claim.about == "quality" else 1
@@ -65,7 +74,7 @@ def _lacks_seeds(claim: Claim, record: Comparison) -> str:
     """Why nothing is said of two cells: they were trained once, or lost seeds. Empty: something is."""
     seeds = len(record.plan["seeds"])
     if seeds == 1:
-        return "not judged: one seed says nothing of a cell"
+        return f"not judged: {NOT_JUDGED['single']}"
     cells = [model for model in record.cells if model.name in (claim.better, claim.worse)]
     lost = [model.title for model in cells if len(model.runs) < seeds]
     return f"not judged: {words.join(lost)} lost seeds" if lost else ""
@@ -135,8 +144,8 @@ def judge(claim: Claim, record: Comparison, adjusted_p_value: float | None = Non
     models = {model.name: model for model in record.models}
     if claim.better not in models or claim.worse not in models:
         return Finding(**entry, finding="untested", evidence="one of the two was not trained to the end")
-    if claim.about != "size" and record.verdict.outcome in _NOT_JUDGED:
-        return Finding(**entry, finding="untested", evidence=_NOT_JUDGED[record.verdict.outcome])
+    if claim.about != "size" and record.verdict.outcome in _UNTRAINED:
+        return Finding(**entry, finding="untested", evidence=f"not judged: {NOT_JUDGED[record.verdict.outcome]}")
     if claim.about == "quality":
         return Finding(**entry, **_quality(claim, record, adjusted_p_value))
     if claim.about == "time":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewise.comparison.plan.plan import DEFAULT_SEEDS
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.files import make_folder, write_text
 from gatewise.record import SUITE_FILE, Comparison, compact_json
@@ -27,7 +28,7 @@ def run_suite(
     *,
     parts: Sequence[str] | None = None,
     quick: bool = False,
-    seeds: int = 3,
+    seeds: int = DEFAULT_SEEDS,
     threads: int | None = None,
     on_part: Callable[[Part], None] | None = None,
     on_event: ComparisonListener | None = None,
@@ -94,7 +95,7 @@ def suite_command(
     words = ["gatewise", "suite", name]
     words += ["--parts", ",".join(parts)] if parts else []
     words += ["--quick"] if quick else []
-    words += ["--seeds", str(seeds)] if seeds != 3 else []
+    words += ["--seeds", str(seeds)] if seeds != DEFAULT_SEEDS else []
     words += ["--threads", str(threads)] if threads is not None else []
     return shlex.join([*words, "--out", str(folder)])
 

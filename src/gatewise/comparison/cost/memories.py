@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import subprocess
 import sys
@@ -108,10 +107,10 @@ def _kept(place: Path, trial: Trial) -> Any:
 def _main(asked: str) -> None:
     """Measure the runs of the folders, after importing the modules."""
     from gatewise.training import kind_of, load_run
+    from gatewise.training.registry import import_modules
 
     wanted = json.loads(asked)
-    for module in wanted["modules"]:
-        importlib.import_module(module)
+    import_modules(wanted["modules"])
     found, datasets = [], {}
     for folder in wanted["folders"]:
         spec = load_run(folder).spec

@@ -13,7 +13,7 @@ from gatewise.errors import RunError
 from gatewise.files import read_json, write_bytes, write_text
 from gatewise.record import FORMAT_VERSION, Failure, Run, check_version, compact_json, run_from
 
-__all__ = ["forget_failures", "load_contributions", "save_measurement", "saved_measurement"]
+__all__ = ["contributions_in", "forget_failures", "load_contributions", "save_measurement", "saved_measurement"]
 
 _FORMAT = "gatewise.measurement"
 
@@ -66,10 +66,18 @@ def load_contributions(folder: Path, trial: Trial) -> npt.NDArray[np.float32]:
     Raises:
         RunError: the file is missing or damaged.
     """
+    return contributions_in(_place(folder, trial, "safetensors"))
+
+
+def contributions_in(place: Path) -> npt.NDArray[np.float32]:
+    """The contributions of one file.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
     import safetensors
     import safetensors.numpy
 
-    place = _place(folder, trial, "safetensors")
     try:
         found: npt.NDArray[np.float32] = safetensors.numpy.load_file(place)["contributions"]
     except (OSError, KeyError, safetensors.SafetensorError) as error:

@@ -10,6 +10,7 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.cache import saved_measurement
 from gatewise.comparison.run.events import FittingBaseline
 from gatewise.comparison.run.trial_maker import TrialMaker
+from gatewise.comparison.run.trials import fit_for_a_file
 from gatewise.comparison.run.tuning import baseline_candidates
 from gatewise.errors import TrainingError
 from gatewise.record import Run
@@ -101,7 +102,7 @@ def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
     """
     kept = {place.name.split("-seed")[0] for place in (context.folder / "measurements").glob("*.cost.json")}
     at = "" if plan.axis is None else f"-{plan.axis.name}{plan.points[-1]}"
-    alone = sum(f"{cell}{at}" not in kept for cell in plan.cells)
+    alone = sum(f"{fit_for_a_file(cell)}{at}" not in kept for cell in plan.cells)
     whole = _IN_TURNS_FIRST + _IN_TURNS * len(plan.cells)
     timed = not alone and (context.folder / "measurements" / "times.json").exists()
     return _MEASURED_ALONE * alone + (0.0 if timed else whole)

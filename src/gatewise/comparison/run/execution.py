@@ -124,8 +124,9 @@ class _Execution:
         results |= self._run(sorted(finals, key=lambda trial: self.plan.seeds.index(trial.seed or 0)))
         for trial in (*baselines, *finals):
             self._keep(trial, results[trial.folder])
-        failures = [entry for trial in finals if isinstance(entry := results[trial.folder], Failure)]
-        if finals and len(failures) == len(finals):
+        entries = [results[trial.folder] for trial in finals]
+        failures = [*self.tuned.failed, *(entry for entry in entries if isinstance(entry, Failure))]
+        if failures and not any(isinstance(entry, Run) for entry in entries):
             raise TrainingError(
                 f"not one network could be trained; {failures[0].name}: {failures[0].error}",
                 fix="see the reason above; finished runs are kept, and the same command repeats the failed ones",

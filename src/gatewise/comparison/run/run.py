@@ -36,7 +36,7 @@ from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import OptionError, RunError, TrainingError
 from gatewise.files import make_folder, read_json, write_text
-from gatewise.record import RECORD_FILE, TimeBudget, compact_json, read_comparison
+from gatewise.record import NOT_JUDGED, RECORD_FILE, TimeBudget, compact_json, read_comparison
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
 from gatewise.training.assembly import settings_in
@@ -286,7 +286,7 @@ def _record(
         outcome.entries,
         outcome.contributions,
         environment=_environment(folder, outcome),
-        command=compare_command(plan, folder),
+        command=compare_command(plan, folder, {} if margin is None else {"margin": margin}),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tuning=outcome.tuning,
         axis=axis,
@@ -305,8 +305,9 @@ def _earlier_looks(folder: Path, seeds: int) -> tuple[int, ...]:
         old = read_comparison(folder)
     except RunError:
         return ()
-    before = max((model.figure.seeds for model in old.cells), default=0)
-    return (*old.looks, before) if 1 < before < seeds else old.looks
+    before = len(old.plan.get("seeds", ()))
+    judged = old.verdict.outcome not in NOT_JUDGED
+    return (*old.looks, before) if judged and 1 < before < seeds else old.looks
 
 
 def _environment(folder: Path, outcome: Outcome) -> dict[str, Any]:

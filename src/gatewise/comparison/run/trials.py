@@ -19,13 +19,23 @@ from gatewise.training.registry import foreign_module
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.settings import settings_of
 
-__all__ = ["Trial", "code_version", "own_cell_modules", "trial_key"]
+__all__ = ["Trial", "code_version", "fit_for_a_file", "own_cell_modules", "trial_key"]
 
 _PACKAGES = ("kernels", "nn", "data", "statistics", "training", "kinds")
 _COMPUTING = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers")
 _SOURCES = (".py", ".cpp", ".h")
 _BUILT = (".so", ".dll", ".dylib")
 _NOT_TRAINED_WITH = ("report.py",)
+
+
+def fit_for_a_file(name: str) -> str:
+    """A name with the characters only that every file system takes.
+
+    Example:
+        >>> fit_for_a_file("gru*2-seed0")
+        'gru-2-layers-seed0'
+    """
+    return re.sub(r"[^\w.-]", "-", re.sub(r"\*(\d+)", r"-\1-layers", name))
 
 
 @dataclass(frozen=True)
@@ -62,8 +72,7 @@ class Trial:
             >>> Trial("gru*2-seed0", "gru*2", 0, "final", RunSpec(DataSpec()), "0123456789abcdef").folder
             'gru-2-layers-seed0-01234567'
         """
-        layered = re.sub(r"\*(\d+)", r"-\1-layers", self.name)
-        return re.sub(r"[^\w.-]", "-", layered) + ("" if self.phase == "tuning" else f"-{self.key[:8]}")
+        return fit_for_a_file(self.name) + ("" if self.phase == "tuning" else f"-{self.key[:8]}")
 
     @property
     def run_folder(self) -> str | None:

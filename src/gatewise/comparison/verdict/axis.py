@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatewise.comparison.plan.titles import title_of
+from gatewise.comparison.verdict.facts import SIGNIFICANCE
 from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entries
+from gatewise.comparison.verdict.rules import reached
 from gatewise.statistics.measure import Measure
+from gatewise.statistics.serial import enough_blocks
 
 __all__ = ["axis_entry"]
 
@@ -21,6 +24,8 @@ def axis_entry(
     metric: Measure,
     *,
     reach: bool,
+    planned: int = 0,
+    look: int = 1,
 ) -> Entry:
     """What the record says of every point: each model's figure, and how far each cell reaches.
 
@@ -33,14 +38,15 @@ def axis_entry(
         tables_at: for each point, in the axis' order, the contributions by model, as in `figure_entries`.
         metric: what they contribute to.
         reach: whether the points get harder, so that it makes sense to ask how far a cell gets.
+        planned: how many seeds each cell was to have. One that lost seeds at a point, or all, does not reach it.
+        look: how many times the comparison was judged, see `gatewise.comparison.verdict.figures.difference_entries`.
 
     Returns:
         ``name``, ``title``, ``points`` (``value``, ``models`` with their figures, ``decisions``: what each cell's reach
         was decided on) and ``reach`` (by cell; None: none).
     """
-    reached: dict[str, Any] = {}
-    given_up: set[str] = set()
-    points = []
+    points: list[Entry] = []
+    cells = list(dict.fromkeys(entry["cell"] for entry in entries if not entry.get("baseline")))
     for value, tables in tables_at.items():
         here = [entry for entry in entries if entry["point"] == value]
         baselines = [cell for cell in tables if any(run.get("baseline") for run in here if run["cell"] == cell)]
@@ -59,27 +65,24 @@ def axis_entry(
             continue
         sign = 1.0 if metric.higher_is_better else -1.0
         best = max(baselines, key=lambda cell: sign * float(figures[cell]["estimate"]))
-        pairs = difference_entries(tables, metric, baselines, margin=1.0)
-        for cell in (cell for cell in tables if cell not in baselines):
-            reached.setdefault(cell, None)
-            pair = next(entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best})
-            half_way = (figures[best]["estimate"] + metric.perfect) / 2
-            ahead = sign * (figures[cell]["estimate"] - half_way) >= 0
+        pairs = difference_entries(tables, metric, baselines, margin=1.0, look=look)
+        half_way = (figures[best]["estimate"] + metric.perfect) / 2
+        for cell in cells:
+            pair = next((entry for entry in pairs if {entry["first"], entry["second"]} == {cell, best}), None)
+            whole = pair is not None and len(tables[cell]) >= planned
             decisions.append(
                 {
                     "cell": cell,
                     "baseline": best,
-                    "estimate": figures[cell]["estimate"],
+                    "estimate": figures[cell]["estimate"] if cell in figures else None,
                     "baseline_estimate": figures[best]["estimate"],
                     "half_way": half_way,
-                    "adjusted_p_value": pair["adjusted_p_value"],
+                    "adjusted_p_value": pair["adjusted_p_value"] if pair is not None else 1.0,
+                    "enough": whole and pair is not None and enough_blocks(pair["blocks"]),
                 }
             )
-            if cell not in given_up and pair["differs"] and ahead:
-                reached[cell] = value
-            else:
-                given_up.add(cell)
-    return {"name": axis["name"], "title": axis["title"], "points": points, "reach": reached}
+    found = reached({"points": points, "higher_is_better": metric.higher_is_better, "significance": SIGNIFICANCE})
+    return {"name": axis["name"], "title": axis["title"], "points": points, "reach": found}
 
 
 def _title(cell: str, entries: Sequence[Entry]) -> str:

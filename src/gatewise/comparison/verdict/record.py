@@ -117,7 +117,8 @@ def build_record(
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
-        along = _along(axis, finished, tables_at, measured, reach=axis["name"] in judgement.harder_with)
+        harder = axis["name"] in judgement.harder_with
+        along = _along(axis, finished, tables_at, measured, reach=harder, planned=planned, look=len(looks) + 1)
         verdict = with_reach(verdict, along, models, metric)
     return Comparison(
         created=created,
@@ -142,10 +143,10 @@ def build_record(
 
 
 def _along(
-    axis: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[Any, Any], measure: Measure, *, reach: bool
+    axis: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[Any, Any], measure: Measure, **how: Any
 ) -> Axis:
     """What the record says of every point of the axis."""
-    return part_from(plain(axis_entry(axis, _of_axis(runs), tables, measure, reach=reach)), Axis, place=_NEW, at="axis")
+    return part_from(plain(axis_entry(axis, _of_axis(runs), tables, measure, **how)), Axis, place=_NEW, at="axis")
 
 
 def _data(dataset: Any, details: Mapping[str, Any]) -> Data:

@@ -73,7 +73,7 @@ def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
 
 def training(facts: Facts, trivial: Trivial | None) -> Ruling | None:
     """Which cells were not trained long or often enough to be judged. None: all were."""
-    inputs = with_training(facts, inputs_of(facts, facts.cells, facts.against_best))
+    inputs = with_training(facts, inputs_of(facts, facts.cells, facts.against_best if facts.single else ()))
     inputs["trivial"] = None if trivial is None else trivial.value
     if facts.cells and facts.cells == facts.incomplete:
         return Ruling("training-incomplete", _names(facts.cells), inputs)
@@ -171,8 +171,10 @@ def reached(inputs: Mapping[str, Any]) -> dict[str, Any]:
             cell = decision["cell"]
             found.setdefault(cell, None)
             sign = 1.0 if inputs["higher_is_better"] else -1.0
-            ahead = sign * (decision["estimate"] - decision["half_way"]) >= 0
-            if cell not in stopped and decision["adjusted_p_value"] < inputs["significance"] and ahead:
+            estimate = decision["estimate"]
+            ahead = estimate is not None and sign * (estimate - decision["half_way"]) >= 0
+            differs = decision["adjusted_p_value"] < inputs["significance"] and decision.get("enough", True)
+            if cell not in stopped and differs and ahead:
                 found[cell] = point["value"]
             else:
                 stopped.add(cell)

@@ -137,7 +137,7 @@ def _caveat(facts: Facts, ruling: Ruling, trivial: Trivial | None) -> str:
     if ruling.rule == "earlier-looks":
         return say.earlier_looks(ruling.inputs["looks"], ruling.inputs["seeds"])
     if ruling.rule == "time-budget":
-        return say_budget(facts.budgets, {cell.name: cell.title for cell in facts.cells})
+        return say_budget(facts.budgets, {cell.name: cell.title for cell in (*facts.cells, *facts.incomplete)})
     return say.caveat(facts, ruling.rule)
 
 
