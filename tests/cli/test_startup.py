@@ -14,7 +14,7 @@ from gatewise.training.assembly import PARTS, settings_in
 from gatewise.training.registry import kinds
 
 COMMANDS = (
-    "compare", "train", "predict", "generate", "evaluate", "report",
+    "compare", "train", "predict", "generate", "evaluate", "export", "report",
     "inspect", "suite", "datasets", "recipes", "doctor",
 )  # fmt: skip
 

@@ -109,3 +109,41 @@ def outputs(layer: Recurrent, rows: list[np.ndarray]) -> list[np.ndarray]:
     with torch.no_grad():
         found, _ = precise(padded.double().transpose(0, 1) if layer.batch_first else padded.double(), lengths=lengths)
     return [found[: len(row), place].numpy() for place, row in enumerate(rows)]
+
+
+def random_layer(seed: int) -> tuple[Recurrent, list[np.ndarray]]:
+    """A layer with random cell, options, depth, direction and sizes, and sequences for it."""
+    chance = np.random.default_rng(seed)
+
+    def flip(p: float = 0.3) -> bool:
+        return bool(chance.random() < p)
+
+    name = str(chance.choice(["rnn", "lstm", "gru", "mingru", "minlstm", *OWN]))
+    layers = int(chance.integers(1, 4))
+    width = int(chance.integers(1, 10))
+    options: dict[str, Any] = {"bidirectional": flip(0.5), "learned_initial_state": flip(), "num_layers": layers}
+    options["bias"] = name == "test-export-rich" or not flip()
+    if flip():
+        options["zoneout"] = float(chance.random() * 0.6)
+    if name == "rnn":
+        options["cell_options"] = {"nonlinearity": str(chance.choice(["tanh", "relu"]))}
+    if name == "gru":
+        reset, update = chance.choice(["after", "before"]), chance.choice(["keep", "replace"])
+        options["cell_options"] = {"reset": str(reset), "update": str(update)}
+    if name == "lstm":
+        projection = int(chance.integers(1, width)) if width > 1 and flip() else 0
+        options["cell_options"] = {"peephole": flip(), "coupled": flip(), "proj_size": projection}
+    if name in ("rnn", "lstm", "gru") and width > 2 and flip():  # normalised over one or two units all digits are lost
+        options["layer_norm"] = True
+    if layers > 1 and flip():
+        options["residual"] = True
+    hidden: Any = width
+    if layers > 1 and not options.get("residual") and not options.get("cell_options", {}).get("proj_size") and flip():
+        hidden = [int(each) for each in chance.integers(3, 10, size=layers)]
+    torch.manual_seed(seed)
+    layer = Recurrent(name, int(chance.integers(1, 8)), hidden, **options).eval()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    lengths = tuple(int(each) for each in chance.integers(1, 13, size=int(chance.integers(1, 5))))
+    return layer, sequences(layer, lengths, seed)

@@ -52,7 +52,7 @@ def test_padding_is_not_read() -> None:
 
 
 def test_both_directions_do_not_stream() -> None:
-    with pytest.raises(ConversionError, match="step by step.*bidirectional"):
+    with pytest.raises(ConversionError, match=r"step by step.*bidirectional"):
         stream_of(layer_graph(layer_of("gru", "one layer, both directions")))
 
 

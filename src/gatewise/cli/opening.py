@@ -13,9 +13,9 @@ from gatewise.cli.collection import collection_paused
 from gatewise.errors import OptionError
 
 if TYPE_CHECKING:
-    from gatewise.training.kind import Kind, Request, Trained
+    from gatewise.training.kind import Kind, Predicting, Request, Trained
 
-__all__ = ["note", "opened"]
+__all__ = ["note", "opened", "opened_model"]
 
 
 def note(sentence: str) -> None:
@@ -56,6 +56,36 @@ def opened(command: str, request: Request, imports: Iterable[str] = ()) -> tuple
         return kind.open(run), request
     with collection_paused():
         return kind.open(run), request
+
+
+def opened_model(request: Request, imports: Iterable[str] = ()) -> Predicting | None:
+    """The exported model of a request, opened without torch; None where it names a run.
+
+    Raises:
+        RunError: the file is no sound model of Gatewise, or its kind does not predict.
+        ConversionError: onnxruntime is not installed.
+        OptionError: a flag does not go with the kind of problem.
+        DataError: a file cannot be used.
+    """
+    from gatewise.training.kind import check_file
+    from gatewise.training.registry import import_modules, kind_of
+
+    place = request.run
+    if place.is_dir() and (place / "model.onnx").is_file() and not (place / "result.json").exists():
+        place = place / "model.onnx"
+    if place.suffix.lower() != ".onnx":
+        return None
+    import_modules(imports)
+    check_file(request.file)
+    from gatewise.export.to_onnx.runtime import OnnxModel
+
+    model = OnnxModel(place)
+    kind = kind_of(str(model.kind))
+    known = _settings("predict", kind)
+    for name in request.settings:
+        if name not in known:
+            raise _unfitting(name, kind.name)
+    return kind.exported(model)
 
 
 def _settings(command: str, kind: Kind) -> tuple[str, ...]:

@@ -47,12 +47,18 @@ def predict(
         gatewise predict result/gru "A film that I would see again"
 
         gatewise predict my-forecaster --file new.csv --out forecast.csv
+
+        gatewise predict my-export/model.onnx "A film that I would see again"
     """
     if texts and file is not None:
         raise OptionError("texts and --file exclude each other", fix="give the texts either way, not both")
-    from gatewise.cli.opening import opened
+    from gatewise.cli.opening import opened, opened_model
     from gatewise.training.kind import Request
 
     request = Request(run, tuple(texts or ()), file, out, as_json, settings)
+    model = opened_model(request, imports or ())
+    if model is not None:
+        model.predict_command(request)
+        return
     trained, request = opened("predict", request, imports or ())
     trained.predict_command(request)

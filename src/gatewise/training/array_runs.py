@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation, Problem, StepLoss
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from gatewise.export.graph import Example, Graph
 
 __all__ = ["ArrayProblem", "LastStep", "TrainedArrays", "open_arrays"]
 
@@ -126,6 +129,27 @@ class TrainedArrays(Trained):
         inputs = _time_first(dataset.inputs[dataset.parts["test"][:count]])[-steps:]
         layers: Any = self.model.recurrent
         return {"recurrent": RecurrentInputs(layers, inputs, None)}
+
+    def graph(self) -> Graph:
+        """``x`` (T, I) in, ``predictions`` (O,) out, where the network is `LastStep`."""
+        if type(self.model) is not LastStep:
+            return super().graph()
+        from gatewise.export.graph import GraphBuilder
+        from gatewise.export.graph.layers import add_recurrent
+
+        build = GraphBuilder(self.spec.task)
+        x = build.input("x", "T", self.model.recurrent.input_size, meaning="a sequence")
+        last = build.pool(add_recurrent(build, "recurrent", self.model.recurrent, x), "last")
+        build.output("predictions", build.linear(last, self.model.head.weight, self.model.head.bias, "head"))
+        return build.graph({"task": self.spec.task})
+
+    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
+        """The first test sequences with their predictions."""
+        from gatewise.export.graph import Example
+
+        inputs = dataset.inputs[dataset.parts["test"][:count]]
+        answers = zip(inputs, _predictions(self.model, inputs), strict=True)
+        return [Example({"x": row}, {"predictions": found}) for row, found in answers]
 
     def predict_command(self, request: Request) -> None:
         """Print the prediction for every sequence of a file, one JSON list a line, or write them to ``--out``."""

@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.settings import Spec
 
-__all__ = ["Baseline", "Dataset", "Judgement", "Kind", "RecurrentInputs", "Request", "Trained", "check_file"]
+__all__ = [
+    "Baseline",
+    "Dataset",
+    "ExportedModel",
+    "Judgement",
+    "Kind",
+    "Predicting",
+    "RecurrentInputs",
+    "Request",
+    "Trained",
+    "check_file",
+]
 
 
 class Dataset(Protocol):
@@ -191,6 +202,28 @@ def _no_command(name: str, trained: Trained, request: Request) -> RunError:
     )
 
 
+class ExportedModel(Protocol):
+    """An exported model in its runtime, as a kind sees it.
+
+    Attributes:
+        metadata: what the kind's graph says beside its nodes: words, class names, scaling.
+    """
+
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def run(self, examples: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Any]]:
+        """The outputs of several examples by name, see `gatewise.export.graph.Interpreter.run`."""
+        ...
+
+
+class Predicting(Protocol):
+    """What executes `gatewise predict`: a trained network, or an exported model."""
+
+    def predict_command(self, request: Request) -> None:
+        """Write predictions to standard output or a file."""
+        ...
+
+
 class Baseline(ABC):
     """A baseline that is compared with the recurrent models.
 
@@ -332,6 +365,17 @@ class Kind(ABC):
     @abstractmethod
     def open(self, run: RunFolder) -> Trained:
         """The network of a finished run with its best weights."""
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """An exported model of this kind, for `gatewise predict`. Imports no torch.
+
+        Raises:
+            RunError: the kind has no predictions without its network.
+        """
+        raise RunError(
+            f"`gatewise predict` does not go with exported models of {self.name}",
+            fix="run it with gatewise.export.to_onnx.runtime.OnnxModel or onnxruntime",
+        )
 
     @abstractmethod
     def baselines(self, data: Any) -> Sequence[Baseline]:

@@ -123,7 +123,7 @@ def _slice(values: list[Array], attributes: tuple[float, ...]) -> Array:
 
 
 def _concat(values: list[Array], attributes: tuple[float, ...]) -> Array:
-    most = max((each.shape[:-1] for each in values), key=len)
+    most = np.broadcast_shapes(*(each.shape[:-1] for each in values))
     return np.concatenate([np.broadcast_to(each, (*most, each.shape[-1])) for each in values], axis=-1)
 
 

@@ -126,8 +126,9 @@ class OnnxModel(_Session):
         arrays = self.session.run([each["name"] for each in outputs], feeds)
         found = {}
         for each, array in zip(outputs, arrays, strict=True):
-            cut = each["steps"] == "T" and lengths is not None
-            found[each["name"]] = [row[: lengths[place]] if cut else row for place, row in enumerate(array)]
+            found[each["name"]] = list(array)
+            if each["steps"] == "T" and lengths is not None:
+                found[each["name"]] = [row[:length] for row, length in zip(array, lengths, strict=True)]
         return found
 
 

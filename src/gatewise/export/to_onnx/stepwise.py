@@ -24,7 +24,8 @@ NEXT = "_next"
 def emit_step(graph: Graph, stream: Stream) -> Any:
     """One step as ``onnx.GraphProto``.
 
-    Inputs are (B, N), tokens (B,), a word's characters (B, M) with ``<name>_lengths`` (B,), and each state (B, width); outputs are (B, N) and each state as ``<state>_next``.
+    Inputs are (B, N), tokens (B,), a word's characters (B, M) with ``<name>_lengths`` (B,), and each state (B, width);
+    outputs are (B, N) and each state as ``<state>_next``.
     """
     names = Names(graph.weights)
     emitter = _StepEmitter(graph, stream, Body(names))
@@ -73,7 +74,7 @@ class _StepEmitter:
             outputs.append(helper.make_tensor_value_info(name, kind, ["batch", known[value].width]))
         for state in self.stream.states:
             body.nodes.append(helper.make_node("Identity", [self.after[state.name]], [state.name + NEXT]))
-            shape = ["batch", state.width]
+            shape: list[Any] = ["batch", state.width]
             outputs.append(helper.make_tensor_value_info(state.name + NEXT, TensorProto.FLOAT, shape))
         return outputs
 

@@ -34,6 +34,7 @@ def graph_of(classifier: TrainedClassifier) -> Graph:
             "multi_label": classifier.multi_label,
             "max_tokens": classifier.max_tokens,
             "separator": classifier.separator,
+            "text": classifier.spec.data.text,
         }
     )
 

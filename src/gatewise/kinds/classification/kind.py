@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
 from gatewise.kinds.classification.spec import DEFAULTS_WITH_PRETRAINING, DataSpec, ModelSpec, PretrainingSpec
-from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -127,6 +127,12 @@ class ClassificationKind(Kind):
         from gatewise.kinds.classification.trained import open_run
 
         return open_run(run)
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """The classifier of an exported model."""
+        from gatewise.kinds.classification.exported import ExportedClassifier
+
+        return ExportedClassifier(model)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """TF-IDF with logistic regression, of several labels one for each."""

@@ -24,6 +24,7 @@ from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.classification.measures import THRESHOLD
 
 if TYPE_CHECKING:
+    from gatewise.kinds.classification.exported import ExportedClassifier
     from gatewise.kinds.classification.trained import TrainedClassifier
     from gatewise.training.kind import Request
 
@@ -57,7 +58,7 @@ class Texts:
     notes: list[str] = field(default_factory=list)
 
 
-def label(classifier: TrainedClassifier, request: Request) -> None:
+def label(classifier: TrainedClassifier | ExportedClassifier, request: Request) -> None:
     """Predict for every text of a request and write the answers to standard output or ``--out``.
 
     Raises:
@@ -94,7 +95,7 @@ def label(classifier: TrainedClassifier, request: Request) -> None:
         raise _no_text()
 
 
-def read_request(classifier: TrainedClassifier, request: Request) -> Texts:
+def read_request(classifier: TrainedClassifier | ExportedClassifier, request: Request) -> Texts:
     """The texts of the command line or of ``--file``: rows of a table, or the lines of any other file.
 
     Raises:
@@ -167,7 +168,7 @@ def _arriving(encoding: str | None) -> Iterator[list[str]]:
             return
 
 
-def _answers(classifier: TrainedClassifier, texts: Sequence[str]) -> Iterator[Answer]:
+def _answers(classifier: TrainedClassifier | ExportedClassifier, texts: Sequence[str]) -> Iterator[Answer]:
     """The probabilities of each text in order, some at a time."""
     for start in range(0, len(texts), _BATCH):
         batch = texts[start : start + _BATCH]
@@ -182,7 +183,7 @@ def chosen(row: npt.NDArray[np.float64]) -> list[int]:
     return np.flatnonzero(row >= THRESHOLD).tolist()
 
 
-def _joined(classifier: TrainedClassifier, row: npt.NDArray[np.float64]) -> tuple[str, str]:
+def _joined(classifier: TrainedClassifier | ExportedClassifier, row: npt.NDArray[np.float64]) -> tuple[str, str]:
     """The labels of a text and their probabilities, separated as in the training file."""
     sign, found = classifier.separator, chosen(row)
     return sign.join(classifier.label_names[index] for index in found), sign.join(
@@ -190,7 +191,7 @@ def _joined(classifier: TrainedClassifier, row: npt.NDArray[np.float64]) -> tupl
     )
 
 
-def _record(answer: Answer, classifier: TrainedClassifier) -> dict[str, Any]:
+def _record(answer: Answer, classifier: TrainedClassifier | ExportedClassifier) -> dict[str, Any]:
     """An answer for JSON."""
     names, several = classifier.label_names, classifier.multi_label
     if answer.probabilities is None:
@@ -202,7 +203,7 @@ def _record(answer: Answer, classifier: TrainedClassifier) -> dict[str, Any]:
     return {"label": names[best], "probability": float(answer.probabilities[best]), "probabilities": shares}
 
 
-def _json_records(classifier: TrainedClassifier, given: Texts) -> Iterator[str]:
+def _json_records(classifier: TrainedClassifier | ExportedClassifier, given: Texts) -> Iterator[str]:
     """One JSON object per text; of a table with its columns under ``row``."""
     columns = [] if given.rows is None else _distinct(given.rows.columns)
     for index, answer in enumerate(_answers(classifier, given.texts)):
@@ -213,7 +214,7 @@ def _json_records(classifier: TrainedClassifier, given: Texts) -> Iterator[str]:
         yield json.dumps(record, ensure_ascii=False, default=str)
 
 
-def _show(classifier: TrainedClassifier, given: Texts, request: Request) -> None:
+def _show(classifier: TrainedClassifier | ExportedClassifier, given: Texts, request: Request) -> None:
     """Print one line per text, each at once."""
     if request.as_json:
         for line in _json_records(classifier, given):
@@ -232,7 +233,7 @@ def _show(classifier: TrainedClassifier, given: Texts, request: Request) -> None
             typer.echo(f"{names[best]:<{width}}  {100 * row[best]:5.1f} %  {_short(text)}")
 
 
-def _write(classifier: TrainedClassifier, given: Texts, request: Request) -> None:
+def _write(classifier: TrainedClassifier | ExportedClassifier, given: Texts, request: Request) -> None:
     """Write all answers into ``--out``, whole or not at all."""
     out = request.out
     if out is None or not given.texts:
@@ -248,7 +249,7 @@ def _write(classifier: TrainedClassifier, given: Texts, request: Request) -> Non
     typer.echo(f"{len(given.texts):,} predictions written to {out}", err=True)
 
 
-def _separated(classifier: TrainedClassifier, given: Texts, separator: str) -> str:
+def _separated(classifier: TrainedClassifier | ExportedClassifier, given: Texts, separator: str) -> str:
     """The rows with the columns ``predicted`` and ``probability``."""
     columns = ("text",) if given.rows is None else given.rows.columns
     own: list[str] = []

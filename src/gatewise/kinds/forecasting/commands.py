@@ -21,6 +21,7 @@ from gatewise.kinds.forecasting.series.table import SeriesTable, read_frame
 from gatewise.words import plural
 
 if TYPE_CHECKING:
+    from gatewise.kinds.forecasting.continuing import Continuing
     from gatewise.kinds.forecasting.series.building import Future
     from gatewise.kinds.forecasting.series.forms import TimeForm
     from gatewise.kinds.forecasting.trained import TrainedForecaster
@@ -40,7 +41,7 @@ _FIGURES = {
 }
 
 
-def predict(trained: TrainedForecaster, request: Request) -> None:
+def predict(trained: Continuing, request: Request) -> None:
     """Forecast the next steps of every series in a file; a series that is too short is named on standard error.
 
     Columns that are known for the future are read of the rows after the last target, and of ``--future``.
@@ -126,13 +127,13 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
         print(f"{'of the error of persistence, saved':<42}{100 * found.skill:>10.1f} %")
 
 
-def _group(trained: TrainedForecaster) -> str | None:
+def _group(trained: Continuing) -> str | None:
     """The column that distinguishes series."""
     data = trained.data_spec
     return known_columns(data.data, data.time, data.target, data.group)[2]
 
 
-def _table(trained: TrainedForecaster, request: Request, file: Path) -> SeriesTable:
+def _table(trained: Continuing, request: Request, file: Path) -> SeriesTable:
     """All columns of a file, its known and static ones too."""
     frame, places = read_frame(file)
     columns = (*trained.targets, *trained.features)
@@ -141,7 +142,7 @@ def _table(trained: TrainedForecaster, request: Request, file: Path) -> SeriesTa
     return read_table(frame, places, file.name, columns, *how, notice=False)[0]
 
 
-def _future(trained: TrainedForecaster, request: Request, table: SeriesTable) -> SeriesTable | None:
+def _future(trained: Continuing, request: Request, table: SeriesTable) -> SeriesTable | None:
     """The known columns of ``--future``.
 
     Raises:
@@ -164,7 +165,7 @@ def _future(trained: TrainedForecaster, request: Request, table: SeriesTable) ->
     return read_table(frame, places, file.name, (), *how, notice=False)[0]
 
 
-def _decimal(trained: TrainedForecaster, request: Request) -> str:
+def _decimal(trained: Continuing, request: Request) -> str:
     """The decimal mark of the file."""
     return str(request.settings.get("decimal", trained.data_spec.decimal))
 

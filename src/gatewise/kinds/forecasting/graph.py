@@ -10,14 +10,15 @@ import numpy as np
 
 from gatewise.export.graph import Example, Graph, GraphBuilder
 from gatewise.export.graph.layers import stack_of
+from gatewise.kinds.forecasting.exported import window_inputs
 from gatewise.kinds.forecasting.network import _LEAST_DEVIATION
+from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.records import Windows
 
 if TYPE_CHECKING:
-    from gatewise.kinds.forecasting.series.records import Series
     from gatewise.kinds.forecasting.trained import TrainedForecaster
 
-__all__ = ["examples_of", "graph_of", "inputs_of"]
+__all__ = ["examples_of", "graph_of"]
 
 _VARIANCE = 1e-5
 
@@ -89,11 +90,16 @@ class _Forecast:
             "spacing": trained.spacing.to_dict(),
             "time": trained.time,
             "form": None if trained.form is None else trained.form.to_dict(),
-            "scalings": {
-                name: {"mean": scaling.mean.tolist(), "deviation": scaling.deviation.tolist()}
-                for name, scaling in trained.scalings.items()
-            },
+            "scalings": {name: scaling.to_dict() for name, scaling in trained.scalings.items()},
+            "reading": self._reading(),
         }
+
+    def _reading(self) -> dict[str, Any]:
+        """The settings with which another file is read; nothing of where the training file was."""
+        data = self.trained.data_spec
+        group = known_columns(data.data, data.time, data.target, data.group)[2]
+        names = ("date_format", "timezone", "decimal", "lookback", "horizon", "transform")
+        return {"data": "model.onnx", "group": group, **{name: getattr(data, name) for name in names}}
 
     def _scaling(self) -> tuple[str, str]:
         """Mean and deviation of all columns: weights of the only series, else inputs."""
@@ -310,31 +316,6 @@ class _Forecast:
         return self.build.spread(value, matrix, "spread.wide")
 
 
-def inputs_of(trained: TrainedForecaster, series: Series, origin: int) -> dict[str, Any]:
-    """The inputs of the graph for one window.
-
-    Args:
-        trained: the forecaster.
-        series: the rows.
-        origin: the last known row.
-    """
-    data, known = trained.data_spec, trained.model.known
-    first = origin - data.lookback + 1
-    past = series.values[first : origin + 1]
-    if data.transform != "value":
-        before = first if first == 0 or first in series.breaks else first - 1
-        past = np.concatenate([series.values[before : before + 1], past])
-    given: dict[str, Any] = {"past": past}
-    if known:
-        given["ahead"] = series.values[origin + 1 : origin + 1 + data.horizon, -known:]
-    if trained.model.static:
-        given["static"] = series.static
-    if len(trained.scalings) != 1:
-        (scaling,) = trained.scalings_of([series])
-        given |= {"mean": scaling.mean, "deviation": scaling.deviation}
-    return given
-
-
 def examples_of(trained: TrainedForecaster, dataset: Any, count: int) -> Sequence[Example]:
     """Test windows spread evenly over the test part, with their forecasts."""
     windows = dataset.windows("test")
@@ -342,9 +323,11 @@ def examples_of(trained: TrainedForecaster, dataset: Any, count: int) -> Sequenc
     picked = Windows(windows.series[chosen], windows.origins[chosen])
     central, quantiles = trained._values(dataset.series, picked)
     whole = np.stack([central, *quantiles.values()], axis=-1)
+    several = len(trained.scalings) != 1
+    scalings = trained.scalings_of(dataset.series) if several else [None] * len(dataset.series)
     return [
         Example(
-            inputs_of(trained, dataset.series[number], int(origin)),
+            window_inputs(dataset.series[number], int(origin), trained.data_spec, scalings[number]),
             {"forecast": whole[row].reshape(whole.shape[1], -1)},
         )
         for row, (number, origin) in enumerate(zip(picked.series, picked.origins, strict=True))

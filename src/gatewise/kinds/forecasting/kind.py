@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -87,6 +87,12 @@ class ForecastingKind(Kind):
         from gatewise.kinds.forecasting.trained import open_run
 
         return open_run(run)
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """The forecaster of an exported model."""
+        from gatewise.kinds.forecasting.exported import ExportedForecaster
+
+        return ExportedForecaster(model)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """Persistence, seasonal naive, drift, ridge on the window."""

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from gatewise.errors import DataError, OptionError, RunError
+from gatewise.errors import RunError
 from gatewise.export.graph import Example, Graph
 from gatewise.files import refuse_newer
+from gatewise.kinds.forecasting.continuing import Continuing
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
-from gatewise.kinds.forecasting.series.ahead import known_ahead
 from gatewise.kinds.forecasting.series.axis import Spacing
-from gatewise.kinds.forecasting.series.building import Future, raw_series, whole
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.loading import known_columns
-from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
-from gatewise.kinds.forecasting.series.table import SeriesTable
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
 from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
@@ -43,7 +37,7 @@ _FILE = "scaler.json"
 _FORMAT_VERSION = 1
 
 
-class TrainedForecaster(Trained):
+class TrainedForecaster(Continuing, Trained):
     """A network with the columns and scalings that it was trained with.
 
     Args:
@@ -88,108 +82,6 @@ class TrainedForecaster(Trained):
     def levels(self) -> tuple[float, ...]:
         """The quantiles that are forecast besides the central value."""
         return _model_spec(self.spec).quantile_levels()
-
-    def rules(self, settings: Mapping[str, Any] | None = None, file: Path | None = None) -> TimeRules:
-        """How the times of another file are read: as those of the training, unless settings say otherwise."""
-        data, given = self.data_spec, settings or {}
-        return TimeRules(
-            given.get("date_format", data.date_format),
-            given.get("timezone", data.timezone),
-            self.form,
-            None if self.spacing.rule in ("rows", "uneven") else self.spacing.step,
-            file is not None and file.suffix.lower() == ".xlsx",
-        )
-
-    def future(
-        self,
-        table: SeriesTable,
-        steps: int | None = None,
-        notes: list[str] | None = None,
-        ahead: Sequence[SeriesTable] = (),
-        *,
-        partial: bool = False,
-    ) -> list[Future]:
-        """Continue every series of a table from its last row.
-
-        A series that was not trained on is scaled by its own rows, all before the forecast. Beyond the
-        horizon of the training, forecasts are fed back as inputs, and features keep their last value. Of
-        several series, those too short to be continued are left out, with a warning that names them.
-
-        Args:
-            table: rows with the columns of the training; of each series at least as many as the look-back.
-            steps: steps to forecast; None: the horizon of the training.
-            notes: a list to which findings about the rows are added.
-            ahead: rows with the known columns of the steps to forecast; an earlier table goes before a later one.
-            partial: whether series whose known columns end too soon are left out, unless all do.
-
-        Raises:
-            DataError: every series is too short, has a gap in its look-back, or a known column ends too soon.
-            OptionError: quantiles beyond the horizon of the training.
-        """
-        data = self.data_spec
-        count = data.horizon if steps is None else steps
-        if count > data.horizon and self.levels:
-            raise OptionError(
-                "quantiles end at the horizon of the training",
-                expected=f"at most {data.horizon} steps",
-                got=f"{count}",
-                fix="train with a longer horizon, or without quantiles",
-            )
-        raw, _, found = raw_series(table, (*self.targets, *self.features), self.spacing)
-        if notes is not None:
-            notes += found
-        known, refused = [], []
-        for each in raw:
-            try:
-                known.append(whole(each, data.lookback))
-            except DataError as error:
-                refused.append((each.name, error))
-        if not known:
-            raise refused[0][1]
-        if refused:
-            names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
-            words = f"left out, with fewer than {data.lookback} steps without gaps at their end: {names}"
-            warnings.warn(words, stacklevel=3)
-        futures: list[Future] = []
-        for series in known:
-            try:
-                futures.append(self._continued(series, count, table.form, ahead))
-            except DataError:
-                if not partial or (series is known[-1] and not futures):
-                    raise
-        return futures
-
-    def _continued(self, series: Series, count: int, form: TimeForm, ahead: Sequence[SeriesTable]) -> Future:
-        """Forecast repeatedly until there are enough steps."""
-        targets, horizon, read = len(self.targets), self.data_spec.horizon, len(self.targets) + len(self.features)
-        times = self.spacing.after(series.times[-1], count)
-        rounds = -(-count // horizon)
-        known = np.zeros((rounds * horizon, 0))
-        if self.covariates.known:
-            columns = self.covariates.columns("known")
-            times, found = known_ahead(ahead, columns, series.name, series.times[-1], count, self.spacing, form)
-            # steps that are not asked for are not known: they get the last values, and are dropped again
-            known = np.concatenate([found, np.repeat(found[-1:], rounds * horizon - count, axis=0)])
-        scalings = self._scalings([series])
-        values = series.values
-        quantiles: dict[float, Array] = {}
-        for turn in range(rounds):
-            following = np.full((horizon, values.shape[1]), np.nan)
-            following[:, targets:read] = values[-1, targets:read]
-            following[:, read:] = known[turn * horizon : (turn + 1) * horizon]
-            grown = np.concatenate([values, following])
-            whole = replace(series, values=grown, times=np.arange(len(grown), dtype=np.float64))
-            windows = Windows(np.zeros(1, dtype=np.int64), np.array([len(values) - 1]))
-            central, quantiles = self._values([whole], windows, scalings)
-            grown[len(values) :, :targets] = central[0]
-            values = grown
-        start = len(series.values)
-        return Future(
-            series.name,
-            times,
-            values[start : start + count, :targets],
-            {level: found[0, :count] for level, found in quantiles.items()},
-        )
 
     def forecasts(self, dataset: SeriesDataset, part: str = "test") -> tuple[Array, dict[float, Array]]:
         """Forecasts of all windows of a part: (N, H, K) values, and the same by probability."""
@@ -263,15 +155,6 @@ class TrainedForecaster(Trained):
             lookback=data.lookback,
             horizon=data.horizon,
         )
-
-    def scalings_of(self, series: Sequence[Series]) -> list[Scaling]:
-        """Of the training; of a series that was not trained on, by its own rows before its first border."""
-        return self._scalings(series)
-
-    def _scalings(self, series: Sequence[Series]) -> list[Scaling]:
-        transform = self.data_spec.transform
-        targets, flags = len(self.targets), self.covariates.flags
-        return [self.scalings.get(each.name) or fit_scaling(each, targets, transform, flags) for each in series]
 
 
 def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:

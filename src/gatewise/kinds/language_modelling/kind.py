@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.language_modelling.spec import CorpusSpec, LanguageModelSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Judgement, Kind, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -70,6 +70,12 @@ class LanguageModellingKind(Kind):
         from gatewise.kinds.language_modelling.trained import open_run
 
         return open_run(run)
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """The language model of an exported model."""
+        from gatewise.kinds.language_modelling.exported import ExportedLanguageModel
+
+        return ExportedLanguageModel(model)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """Kneser-Ney 5-gram and unigram."""

@@ -20,7 +20,9 @@ from gatewise.kinds.tagging.spec import column
 from gatewise.screen import console
 
 if TYPE_CHECKING:
-    from gatewise.kinds.tagging.trained import TaggedText, TrainedTagger
+    from gatewise.kinds.tagging.answers import TaggedText
+    from gatewise.kinds.tagging.exported import ExportedTagger
+    from gatewise.kinds.tagging.trained import TrainedTagger
     from gatewise.training.kind import Request
 
 __all__ = ["check_predict", "evaluate", "predict"]
@@ -31,7 +33,7 @@ _COLUMNS_SHARE = 0.9
 _COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 
 
-def predict(tagger: TrainedTagger, request: Request) -> None:
+def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
     """Tag texts: entities marked in the terminal, or as JSON with their character offsets.
 
     Texts come from the command line, a file with one a line, or standard input, line by line.
@@ -97,7 +99,7 @@ def _column_lines(tagged: TaggedText) -> str:
 
 
 def _answers(
-    tagger: TrainedTagger, request: Request, columns: list[list[str]] | None, size: int
+    tagger: TrainedTagger | ExportedTagger, request: Request, columns: list[list[str]] | None, size: int
 ) -> Iterator[TaggedText]:
     """The texts of a request, or the sentences of a file of columns, tagged in order."""
     if columns is None:
@@ -108,7 +110,7 @@ def _answers(
         yield from tagger.tag_words(columns[start : start + size])
 
 
-def _words_of_columns(tagger: TrainedTagger, request: Request) -> list[list[str]] | None:
+def _words_of_columns(tagger: TrainedTagger | ExportedTagger, request: Request) -> list[list[str]] | None:
     """The words of a file whose lines end with tags that the network knows; None: it holds a text a line."""
     if request.inputs or request.file is None or str(request.file) == "-":
         return None

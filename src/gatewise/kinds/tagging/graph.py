@@ -11,6 +11,7 @@ import torch
 from gatewise.export.graph import Example, Graph, GraphBuilder
 from gatewise.export.graph.layers import add_recurrent
 from gatewise.kinds.tagging.encoding import encode
+from gatewise.kinds.tagging.exported import sentence_inputs
 from gatewise.kinds.tagging.vocabulary import SHAPES
 
 if TYPE_CHECKING:
@@ -44,8 +45,16 @@ def graph_of(trained: TrainedTagger) -> Graph:
             "tag_set": trained.tag_set.to_dict(),
             "tags": list(trained.tag_set.tags),
             "max_characters": trained.max_characters,
+            "inputs": input_names(trained),
+            "columns": {"words": trained.spec.data.words, "tags": trained.spec.data.tags},
         }
     )
+
+
+def input_names(trained: TrainedTagger) -> list[str]:
+    """What the network reads of a sentence."""
+    optional = {"characters": trained.model.characters, "shapes": trained.model.shapes}
+    return ["words", *(name for name, part in optional.items() if part is not None)]
 
 
 def _field(trained: TrainedTagger) -> tuple[Any, Any, Any]:
@@ -75,31 +84,14 @@ def _reader(reader: CharacterReader, count: int) -> Graph:
     return build.graph()
 
 
-def inputs_of(trained: TrainedTagger, sentences: Any) -> list[dict[str, Any]]:
-    """The inputs of the graph for sentences, one dictionary each."""
-    encoded = encode(sentences, trained.vocabulary, max_characters=trained.max_characters)
-    found = []
-    for row in range(len(encoded)):
-        forms = encoded.forms[encoded.offsets[row] : encoded.offsets[row + 1]]
-        spelt = [
-            encoded.characters[encoded.character_offsets[form] : encoded.character_offsets[form + 1]].astype(np.int64)
-            for form in forms
-        ]
-        given: dict[str, Any] = {"words": encoded.form_words[forms].astype(np.int64)}
-        if trained.model.characters is not None:
-            given["characters"] = spelt
-        if trained.model.shapes is not None:
-            given["shapes"] = encoded.form_shapes[forms].astype(np.int64)
-        found.append(given)
-    return found
-
-
 def examples_of(trained: TrainedTagger, dataset: Any, count: int) -> Sequence[Example]:
     """The first test sentences with scores and tags."""
     sentences = dataset.test.sentences[:count]
     encoded = encode(sentences, trained.vocabulary, max_characters=trained.max_characters)
     found = []
-    for row, given in enumerate(inputs_of(trained, sentences)):
+    names = input_names(trained)
+    for row, sentence in enumerate(sentences):
+        given = sentence_inputs(sentence.words, trained.vocabulary, trained.max_characters, names)
         batch = encoded.batch([row])
         with torch.inference_mode():
             scores, tags = trained.model.emissions(batch), trained.model.decode(batch)

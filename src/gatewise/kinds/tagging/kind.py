@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from gatewise.errors import OptionError
 from gatewise.kinds.tagging.spec import TaggerSpec, TaggingDataSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -99,6 +99,12 @@ class TaggingKind(Kind):
         from gatewise.kinds.tagging.trained import open_run
 
         return open_run(run)
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """The tagger of an exported model."""
+        from gatewise.kinds.tagging.exported import ExportedTagger
+
+        return ExportedTagger(model)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """A CRF on hand-made features, and the most frequent tag of each word."""

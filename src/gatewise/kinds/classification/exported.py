@@ -1,0 +1,56 @@
+"""A text classifier that was exported: labels texts without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.data import Vocabulary
+
+if TYPE_CHECKING:
+    from gatewise.training.kind import ExportedModel, Request
+
+__all__ = ["ExportedClassifier"]
+
+_AT_ONCE = 32
+
+
+class ExportedClassifier:
+    """An exported model as the command `predict` uses a classifier.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: ExportedModel) -> None:
+        found = model.metadata
+        self.model = model
+        self.vocabulary = Vocabulary.from_dict(found["vocabulary"])
+        self.label_names: tuple[str, ...] = tuple(found["label_names"])
+        self.multi_label: bool = found["multi_label"]
+        self.max_tokens: int = found["max_tokens"]
+        self.separator: str = found["separator"]
+        self.spec = SimpleNamespace(data=SimpleNamespace(text=found["text"], encoding=None))
+
+    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Probabilities of each class: (N, C), columns as ``label_names``."""
+        encoded = self.vocabulary.encode(list(texts), self.max_tokens)
+        order = np.argsort(encoded.lengths, kind="stable")
+        found = np.empty((len(texts), len(self.label_names)))
+        for start in range(0, len(order), _AT_ONCE):
+            rows = order[start : start + _AT_ONCE]
+            examples = [{"tokens": encoded.row(int(row)).astype(np.int64)} for row in rows]
+            found[rows] = self.model.run(examples)["probabilities"]
+        return found
+
+    def predict_command(self, request: Request) -> None:
+        """Label texts; see `gatewise.kinds.classification.labelling.label`."""
+        from gatewise.kinds.classification.commands import check_predict
+        from gatewise.kinds.classification.labelling import label
+
+        check_predict(request)
+        label(self, request)

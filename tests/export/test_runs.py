@@ -1,0 +1,295 @@
+"""Runs of every kind: trained, exported by the command, and used without their run folder."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import math
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gatewise.cli import main
+from gatewise.export.graph import Interpreter
+from gatewise.export.to_onnx.check import LIMIT, relative_gap
+from gatewise.export.to_onnx.runtime import OnnxModel, OnnxStream
+from gatewise.training.trained import load_data, load_run
+from small_data import FLAGS, write_reviews
+from small_text import write_text_file
+
+SMALL = ["--hidden-size", "7", "--epochs", "1", "--threads", "1"]
+SERIES = ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "4", *SMALL]
+KNOWN = ["--known", "open,heat"]
+CITIES = ("Bonn", "Paris", "Oslo", "Rome", "Lima", "Kyiv")
+REVIEWS = ["--text", "review", "--label", "mood", *FLAGS, "--epochs", "1"]
+
+RUNS: dict[str, tuple[str, list[str]]] = {
+    "reviews": ("reviews.csv", [*REVIEWS, "--cell", "gru"]),
+    "reviews, both directions": ("reviews.csv", [*REVIEWS, "--cell", "lstm", "--bidirectional", "--pooling", "last"]),
+    "reviews, several labels": ("moods.csv", [*REVIEWS, "--separator", "|", "--cell", "mingru"]),
+    "text": ("text.txt", [*SMALL, "--embedding-size", "6", "--num-layers", "2", "--last-size", "5"]),
+    "text, untied": ("text.txt", [*SMALL, "--no-tied", "--tokens", "character", "--cell", "lstm"]),
+    "text, adaptive": ("text.txt", [*SMALL, "--no-tied", "--adaptive-softmax", "--cell", "rnn"]),
+    "tags": ("tags.conll", [*SMALL, "--cell", "gru"]),
+    "tags, convolution": ("tags.conll", [*SMALL, "--characters", "convolution", "--no-crf", "--cell", "minlstm"]),
+    "tags, forward": ("tags.conll", [*SMALL, "--characters", "none", "--no-bidirectional", "--shape-size", "0"]),
+    "probe": ("adding", ["--length", "20", "--examples", "100", *SMALL, "--cell", "lstm"]),
+    "direct": ("series.csv", [*SERIES, "--features", "wind"]),
+    "direct, streamed": ("series.csv", [*SERIES, "--normalisation", "none", "--cell", "lstm"]),
+    "direct, everything": (
+        "series.csv",
+        [*SERIES, *KNOWN, "--features", "wind", "--normalisation", "standard", "--quantiles", "0.1,0.5,0.9"],
+    ),
+    "recursive": ("series.csv", [*SERIES, *KNOWN, "--decoding", "recursive", "--transform", "difference"]),
+    "recursive, each by itself": (
+        "series.csv",
+        [*SERIES, *KNOWN, "--decoding", "recursive", "--channel-independent", "--quantiles", "0.2,0.8"],
+    ),
+    "segments": (
+        "series.csv",
+        [*SERIES, *KNOWN, "--decoding", "segments", "--segment-length", "3", "--channel-independent"],
+    ),
+    "several series": (
+        "groups.csv",
+        [*SERIES, "--group", "shop", "--static", "size", "--transform", "log-return", "--bidirectional"],
+    ),
+}
+EVERYDAY = ("reviews", "text", "tags", "direct, everything", "several series", "probe")
+NO_STEPS = {"reviews, both directions": "bidirectional", "tags": "bidirectional", "direct": "normalised by the window"}
+
+
+def _write_data(folder: Path) -> None:
+    chance = random.Random(5)
+    write_reviews(folder / "reviews.csv")
+    with (folder / "reviews.csv").open() as stream:
+        rows = list(csv.reader(stream))
+    with (folder / "moods.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(rows[0])
+        writer.writerows([text, chance.choice([mood, f"{mood}|long", "long"])] for text, mood in rows[1:])
+    write_text_file(folder / "text.txt")
+    lines = []
+    for _ in range(90):
+        city = chance.choice(CITIES)
+        lines += [f"{word} O" for word in chance.sample(["she", "went", "to", "B2B", "3.5", "o'clock"], 3)]
+        lines += [f"{city} B-LOC", ". O", ""]
+    (folder / "tags.conll").write_text("\n".join(lines))
+    days = [datetime.date(2021, 1, 1) + datetime.timedelta(days=day) for day in range(160)]
+
+    def row(day: int, level: float) -> list[str]:
+        wave = math.sin(day / 5)
+        values = (level + 9 * wave + chance.random(), level / 2 - 3 * wave + chance.random(), 20 * chance.random())
+        return [*(f"{value:.4f}" for value in values), str(int(day % 7 == 0)), f"{15 + 5 * wave:.3f}"]
+
+    with (folder / "series.csv").open("w") as stream:
+        stream.write("day,a,b,wind,open,heat\n")
+        stream.writelines(f"{date},{','.join(row(day, 100))}\n" for day, date in enumerate(days))
+    with (folder / "groups.csv").open("w") as stream:
+        stream.write("day,a,b,wind,open,heat,shop,size\n")
+        for shop, level, size in (("north", 100, 3), ("south", 5000, 7)):
+            stream.writelines(f"{date},{','.join(row(day, level))},{shop},{size}\n" for day, date in enumerate(days))
+
+
+def _run(words: list[str | Path]) -> None:
+    with pytest.raises(SystemExit) as leave:
+        main([str(word) for word in words])
+    assert leave.value.code == 0, words
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("runs")
+    _write_data(place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path):  # type: ignore[no-untyped-def]
+    """Trains and exports a run where it is asked for, once."""
+
+    def made(name: str) -> tuple[Path, Path]:
+        run = folder / name.replace(", ", "-").replace(" ", "-")
+        out = run.with_name(f"{run.name}-onnx")
+        if not out.exists():
+            data, words = RUNS[name]
+            _run(["train", folder / data if "." in data else data, *words, "--out", run])
+            _run(["export", run, "--to", "onnx"])
+        return run, out
+
+    return made
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.slow) for name in RUNS]
+)
+def test_a_run_leaves_as_onnx(name: str, trained) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained(name)
+    record = json.loads((out / "export.json").read_text())
+    assert record["check"]["greatest"] <= LIMIT and record["check"]["examples"] > 0
+    if name in NO_STEPS:
+        assert NO_STEPS[name] in record["step"]["reason"] and not (out / "step.onnx").exists()
+    # once more from the outside: the file on the disk against the network of the run folder
+    network = load_run(run)
+    examples = network.graph_examples(load_data(run, network.spec), 12)
+    graph, model = network.graph(), OnnxModel(out / "model.onnx")
+    rows = [example.inputs for example in examples]
+    found, precise = model.run(rows), Interpreter(graph).run(rows)
+    for output in graph.outputs:
+        expected = [example.outputs[output] for example in examples]
+        if found[output][0].dtype == np.int64:
+            assert all(np.array_equal(*pair) for pair in zip(found[output], expected, strict=True))
+        else:
+            assert relative_gap(found[output], expected) < LIMIT
+            assert relative_gap(precise[output], expected) < LIMIT
+            assert np.ptp(np.concatenate([each.ravel() for each in expected])) > 0  # a constant would prove nothing
+    if (out / "step.onnx").exists():
+        stream, example = (
+            OnnxStream(out / "step.onnx"),
+            max(examples, key=lambda each: len(next(iter(each.inputs.values())))),
+        )
+        for place in range(len(next(iter(example.inputs.values())))):
+            last = stream(**{key: [value[place]] for key, value in example.inputs.items()})
+        for output, got in last.items():
+            expected = example.outputs[output]
+            shape = expected.shape[-1]
+            flat = expected.reshape(-1, shape)[-1] if output != "forecast" else expected.reshape(-1)
+            assert relative_gap([got[0].reshape(flat.shape)], [flat]) < LIMIT
+
+
+def _printed(words: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
+    capfd.readouterr()
+    _run(words)
+    return capfd.readouterr().out
+
+
+def _numbers(text: str) -> list[float]:
+    """The cells of CSV that are numbers; dates and names are none."""
+    return [float(word) for word in text.replace(",", " ").split() if re.fullmatch(r"-?[\d.]+(e[-+]\d+)?", word)]
+
+
+@pytest.mark.parametrize("name", ["reviews", pytest.param("reviews, several labels", marks=pytest.mark.slow)])
+def test_texts_are_labelled_alike(name: str, trained, capfd, tmp_path: Path, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained(name)
+    answers = []
+    for place in (run, out / "model.onnx", out):
+        lines = _printed(["predict", place, "a wonderful film", "tedious", "--json"], capfd).splitlines()
+        answers.append([json.loads(line) for line in lines])
+    for other in answers[1:]:
+        for first, second in zip(answers[0], other, strict=True):
+            assert first.keys() == second.keys()
+            assert first["probabilities"] == pytest.approx(second["probabilities"], abs=1e-6)
+    table = tmp_path / "labels.csv"
+    _run(["predict", out, "--file", folder / "reviews.csv", "--out", table])
+    assert len(table.read_text().splitlines()) == 241
+
+
+def test_words_are_tagged_alike(trained, capfd) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained("tags")
+    words = ["she went to Bonn .", "Lima B2B 3.5 extraordinarily-long-words-are-cut-in-their-middle ?"]
+    first, second = (_printed(["predict", place, *words, "--json"], capfd) for place in (run, out))
+    assert first == second and len(first.splitlines()) == 2
+
+
+def test_the_next_token_is_the_same(trained, capfd) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained("text")
+    prompt = "the clouds are in the"
+    first = json.loads(_printed(["generate", run, "--prompt", prompt, "--next", "10", "--json"], capfd))["tokens"]
+    second = json.loads(_printed(["predict", out, prompt, "--json"], capfd))["tokens"]
+    assert [each["token"] for each in first] == [each["token"] for each in second]
+    assert [each["probability"] for each in first] == pytest.approx([each["probability"] for each in second], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("direct, everything", "series.csv"), ("several series", "groups.csv"),
+     pytest.param("recursive", "series.csv", marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_series_are_continued_alike(name: str, data: str, trained, folder: Path, capfd, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained(name)
+    new = tmp_path / "new.csv"
+    with (folder / data).open() as stream:
+        rows = list(csv.reader(stream))
+    if data == "series.csv":  # the last four rows are to be forecast: only what is known of them is there
+        rows = [row if place < len(rows) - 4 else [row[0], "", "", "", *row[4:]] for place, row in enumerate(rows)]
+    with new.open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    first, second = (_printed(["predict", place, "--file", new], capfd) for place in (run, out))
+    assert first.splitlines()[0] == second.splitlines()[0] and len(first.splitlines()) == len(second.splitlines()) > 4
+    assert _numbers(first) == pytest.approx(_numbers(second), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("reviews", ["a wonderful film"]),
+        ("text", ["the clouds"]),
+        ("tags", ["to Bonn"]),
+        ("several series", ["--file"]),
+    ],
+)
+def test_prediction_needs_no_torch(name: str, words: list[str], trained, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    _, out = trained(name)
+    words = [*words, str(folder / "groups.csv")] if words == ["--file"] else words
+    code = (
+        "import sys\nsys.modules['torch'] = None\nsys.modules['onnx'] = None\nfrom gatewise.cli import main\n"
+        f"main({['predict', str(out / 'model.onnx'), *words]!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_nothing_of_the_training_machine_is_in_the_file(trained, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    for name in ("reviews", "text", "tags", "direct, everything"):
+        _, out = trained(name)
+        for path in out.iterdir():
+            assert str(folder).encode() not in path.read_bytes(), path
+
+
+def _refused(words: list[str | Path], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as leave:
+        main([str(word) for word in words])
+    err = capsys.readouterr().err
+    assert leave.value.code == 2 and "Traceback" not in err, err
+    return " ".join(err.split())
+
+
+def test_what_cannot_be_exported(trained, tmp_path: Path, folder: Path, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained("reviews")
+    target = tmp_path / "out"
+    assert "there is no target 'onx'" in _refused(["export", run, "--to", "onx", "--out", target], capsys)
+    assert "there is no run folder" in _refused(["export", tmp_path / "none", "--out", target], capsys)
+    assert "not a run folder" in _refused(["export", folder / "text.txt", "--out", target], capsys)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    weights = next(damaged.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-40] + bytes(40))
+    assert str(weights.name) in _refused(["export", damaged, "--out", target], capsys)
+    assert "holds something else" in _refused(["export", run, "--out", run], capsys)
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
+    message = _refused(["export", run, "--out", target], capsys)
+    assert "onnxruntime is not installed" in message and "pip install 'gatewise[onnx]'" in message
+    assert "onnxruntime is not installed" in _refused(["predict", out, "a text"], capsys)
+    assert not target.exists()
+
+
+def test_models_that_cannot_predict(trained, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    _, out = trained("probe")
+    assert "does not go with exported models of probe" in _refused(["predict", out, "x"], capsys)
+    _, out = trained("reviews")
+    assert "is the step model" in _refused(["predict", out / "step.onnx", "x"], capsys)
+    assert "does not go with classification" in _refused(["predict", out, "x", "--decimal", ","], capsys)
+    assert "cannot be read" in _refused(["predict", tmp_path / "none.onnx", "x"], capsys)
+    assert "does not exist" in _refused(["predict", out, "--file", tmp_path / "none.csv"], capsys)
+    (tmp_path / "text.onnx").write_text("no model")
+    assert "not a sound ONNX model" in _refused(["predict", tmp_path / "text.onnx", "x"], capsys)
