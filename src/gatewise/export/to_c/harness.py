@@ -64,7 +64,8 @@ def emit_harness(source: Source) -> str:
     lines.add("const uint32_t size = (uint32_t)sizeof *a;", "fwrite(&size, sizeof size, 1, stdout);")
     lines.add(f"{name}_init(a);", f"{name}_init(b);")
     lines.open("while (fread(&count, sizeof count, 1, stdin) == 1)")
-    lines.add("const size_t steps = count;")
+    if source.ragged:
+        lines.add("const size_t steps = count;")
     run = ["b", *(["steps"] if source.ragged else [])]
     for given in source.graph.inputs:
         p = source.pointers[given.name]

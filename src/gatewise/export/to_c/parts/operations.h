@@ -6,13 +6,11 @@ sections that it needs; REAL becomes float or double, and @ the f of `expf` or n
 static void linear@(const REAL *restrict x, const REAL *restrict weight, const REAL *restrict bias, size_t columns,
                     size_t rows, REAL *restrict y)
 {
-    size_t column = 0;
     for (size_t i = 0; i < rows; i++) {
         y[i] = bias == NULL ? 0.0@ : bias[i];
     }
-    for (; column + 8 <= columns; column += 8, weight += 8 * rows) {
-        const REAL a0 = x[column], a1 = x[column + 1], a2 = x[column + 2], a3 = x[column + 3];
-        const REAL a4 = x[column + 4], a5 = x[column + 5], a6 = x[column + 6], a7 = x[column + 7];
+    for (size_t eight = columns / 8; eight > 0; eight--, x += 8, weight += 8 * rows) {
+        const REAL a0 = x[0], a1 = x[1], a2 = x[2], a3 = x[3], a4 = x[4], a5 = x[5], a6 = x[6], a7 = x[7];
         const REAL *const w1 = weight + rows, *const w2 = w1 + rows, *const w3 = w2 + rows, *const w4 = w3 + rows;
         const REAL *const w5 = w4 + rows, *const w6 = w5 + rows, *const w7 = w6 + rows;
         for (size_t i = 0; i < rows; i++) {
@@ -20,8 +18,8 @@ static void linear@(const REAL *restrict x, const REAL *restrict weight, const R
                     + ((a4 * w4[i] + a5 * w5[i]) + (a6 * w6[i] + a7 * w7[i]));
         }
     }
-    for (; column < columns; column++, weight += rows) {
-        const REAL a = x[column];
+    for (size_t rest = columns % 8; rest > 0; rest--, x++, weight += rows) {
+        const REAL a = x[0];
         for (size_t i = 0; i < rows; i++) {
             y[i] += a * weight[i];
         }
@@ -36,13 +34,12 @@ static void linear_rows@(const REAL *restrict x, const REAL *restrict weight, co
     for (size_t row = 0; row < rows; row++, weight += columns) {
         REAL sums[8] = {0.0@, 0.0@, 0.0@, 0.0@, 0.0@, 0.0@, 0.0@, 0.0@};
         REAL total = bias == NULL ? 0.0@ : bias[row];
-        size_t column = 0;
-        for (; column + 8 <= columns; column += 8) {
+        for (size_t eight = 0; eight < columns / 8; eight++) {
             for (size_t k = 0; k < 8; k++) {
-                sums[k] += x[column + k] * weight[column + k];
+                sums[k] += x[8 * eight + k] * weight[8 * eight + k];
             }
         }
-        for (; column < columns; column++) {
+        for (size_t column = columns - columns % 8; column < columns; column++) {
             total += x[column] * weight[column];
         }
         y[row] = total + (((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
