@@ -16,7 +16,7 @@ from gatewise.export.to_c.recurrent import emit_stack
 from gatewise.export.to_c.stepwise import StepCode, emit_stream
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import Lines
-from gatewise.export.to_c.whole import WholeCode, emit_whole
+from gatewise.export.to_c.whole import WholeCode, emit_whole, runs_to_end
 from gatewise.export.to_c.words import Words, words_of
 
 __all__ = ["MOST_STEPS", "Source", "check_name", "emit_source"]
@@ -125,8 +125,11 @@ class _Writer:
     def source(self) -> Source:
         stream, left_out = self._stream()
         stream_run = stream is not None and not stream.left_out and self._is_loop(stream)
+        ends = runs_to_end(self.graph)
+        kept = {node.stack for node in self.graph.nodes if isinstance(node, Run) and node.name not in ends}
         stacks = {
-            each: emit_stack(self.unit, stack, whole=not stream_run) for each, stack in self.graph.stacks.items()
+            each: emit_stack(self.unit, stack, whole=not stream_run and each in kept)
+            for each, stack in self.graph.stacks.items()
         }
         step = None if stream is None else emit_stream(self.unit, self.graph, stream, stacks, self.pointers)
         whole = None if stream_run else emit_whole(self.unit, self.graph, stacks, self.pointers, self.most)

@@ -19,12 +19,33 @@ from gatewise.export.graph.nodes import (
     Steps,
     Viterbi,
 )
-from gatewise.export.to_c.places import Place, Places, as_expression, steps_in_c, unsupported
+from gatewise.export.to_c.places import Place, Places, as_expression, sources_of, steps_in_c, unsupported
 from gatewise.export.to_c.recurrent import StackCode
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import Lines
 
-__all__ = ["WholeCode", "emit_whole"]
+__all__ = ["WholeCode", "emit_whole", "runs_to_end"]
+
+
+def runs_to_end(graph: Graph) -> set[str]:
+    """Runs of which only the last step's output is read, or only the final states: no step's output has to be kept."""
+    outputs = set(graph.outputs.values())
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        initial = node.initial if isinstance(node, Run) else None
+        for source in sources_of(node):
+            if source != initial:
+                readers.setdefault(source, []).append(node)
+    return {
+        run.name
+        for run in graph.nodes
+        if isinstance(run, Run)
+        and run.name not in outputs
+        and not graph.stacks[run.stack].bidirectional
+        and all(
+            isinstance(node, Pool) and node.how == "last" and node.directions == 1 for node in readers.get(run.name, [])
+        )
+    }
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,7 @@ class _Whole:
         runs = [(index, node) for index, node in enumerate(graph.nodes) if isinstance(node, Run)]
         self.final_use = {node.initial: index for index, node in runs if node.initial is not None}
         self.known = graph.values
+        self.ends = runs_to_end(graph)
 
     def emit(self) -> WholeCode:
         self.unit.products = 0
@@ -157,24 +179,31 @@ class _Whole:
         if self.final_use.get(node.name, -1) > index:
             self.places.keep(f"{node.name} states", self.final_use[node.name])
         self.finals[node.name] = states
-        between = ""
-        if code.between:
-            between = f"{self.places.take(f'{node.name} between', code.between, node.steps).pointer}, "
-        place = self.places.take(node.name, node.width, node.steps)
+        steps = steps_in_c(node.steps)
+        self.unit.products += code.products * (self.most if node.steps == "T" else int(node.steps))
         if node.initial is None:
             self.lines.add(f"{code.start}({states.pointer});")
         else:
             copy = self.unit.helpers.need("copy")
             self.lines.add(f"{copy}({self.finals[node.initial].pointer}, {code.states}, {states.pointer});")
-        steps = steps_in_c(node.steps)
+        if node.name in self.ends:  # no need to keep the outputs of all steps
+            self.lines.loop("t", steps)
+            self.lines.add(f"{code.step}({source.pointer} + t * {source.width}, {states.pointer}, m->cells);")
+            self.lines.close()
+            pointer = f"{states.pointer} + {code.output}" if code.output else states.pointer
+            self.places.alias(node.name, replace(states, pointer=pointer, width=node.width))
+            return
+        between = ""
+        if code.between:
+            between = f"{self.places.take(f'{node.name} between', code.between, node.steps).pointer}, "
+        place = self.places.take(node.name, node.width, node.steps)
         arguments = f"{source.pointer}, {steps}, {states.pointer}, {between}{place.pointer}, m->cells"
         self.lines.add(f"{code.run}({arguments});")
-        self.unit.products += code.products * (self.most if node.steps == "T" else int(node.steps))
 
     def _pool(self, node: Pool, source: Place) -> None:
         width, wide = node.width, node.wide
         if node.how == "last" and node.directions == 1:
-            pointer = f"{source.pointer} + ({source.steps} - 1) * {width}"
+            pointer = source.pointer + ("" if source.steps is None else f" + ({source.steps} - 1) * {width}")
             self.places.alias(node.name, replace(source, pointer=pointer, steps=None))
             return
         place = self.places.take(node.name, width, None, wide=wide)
