@@ -3,9 +3,9 @@
 python benchmarks/export.py [--cell gru] [--input 40] [--hidden 128] [--rounds 300] [--json FILE]
 
 Needs a C compiler, onnx and onnxruntime. Both have to give the layer's outputs within 1e-5 first, or nothing is timed.
-The C is built with the flags of the exported Makefile and called from a loop in C; onnxruntime is called from Python, once per
-step with arrays of NumPy, which was faster here than with bound inputs (``OrtValue``). A part of its time for a single step is
-therefore Python's.
+The C is built with the flags of the exported Makefile and called from a loop in C; onnxruntime is called from Python,
+once per step with arrays of NumPy, which was faster here than with bound inputs (``OrtValue``). A part of its time
+for a single step is therefore Python's.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def main() -> None:
     if compiler is None:
         sys.exit("there is no C compiler")
     rows = [measure(cell, options.input, options.hidden, options.rounds, compiler) for cell in options.cell]
-    print(f"{'cell':<6}{'one step, C':>14}{'onnxruntime':>14}{'ratio':>7}{'within 200, C':>16}{'onnxruntime':>14}{'ratio':>7}")
+    head = ("one step, C", "onnxruntime", "ratio", "within 200, C", "onnxruntime", "ratio")
+    print(
+        f"{'cell':<6}" + "".join(f"{word:>{width}}" for word, width in zip(head, (14, 14, 7, 16, 14, 7), strict=True))
+    )
     for row in rows:
         step, whole = row["step"], row["whole"]
         print(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,15 +67,16 @@ def export(
     import_modules(imports or ())
     place = find_run(run, say=note)
     folder = out or place.with_name(f"{place.name}-{to}")
-    made: Export | ExportC
+    show: Callable[[], None]
     if to == "c":
-        made = export_run_to_c(place, folder, name=name or "model", most=max_steps)
+        program = export_run_to_c(place, folder, name=name or "model", most=max_steps)
+        show = partial(_print_c, program)
     else:
-        made = export_run(place, folder)
+        show = partial(_print, export_run(place, folder))
     if as_json:
-        typer.echo((made.folder / "export.json").read_text(encoding="utf-8").strip())
+        typer.echo((folder / "export.json").read_text(encoding="utf-8").strip())
         return
-    _print_c(made) if hasattr(made, "figures") else _print(made)
+    show()
 
 
 def _print(made: Export) -> None:

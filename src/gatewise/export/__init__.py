@@ -1,6 +1,7 @@
 """Takes trained networks out of Gatewise: one description of what they compute, many targets.
 
-`graph` holds the description, `to_onnx` and `to_c` the targets ONNX and C. Importing this module imports neither torch nor onnx.
+`graph` holds the description, `to_onnx` and `to_c` the targets ONNX and C. Importing this module imports neither torch
+nor onnx.
 """
 
 from __future__ import annotations

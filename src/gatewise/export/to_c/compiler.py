@@ -13,7 +13,17 @@ from pathlib import Path
 
 from gatewise.errors import ConversionError
 
-__all__ = ["FAST", "NATIVE", "SANITISED", "STRICT", "code_bytes", "compile_program", "find_compiler", "sanitises", "takes"]
+__all__ = [
+    "FAST",
+    "NATIVE",
+    "SANITISED",
+    "STRICT",
+    "code_bytes",
+    "compile_program",
+    "find_compiler",
+    "sanitises",
+    "takes",
+]
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion")
 FAST = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
@@ -31,7 +41,9 @@ def find_compiler() -> list[str] | None:
     return None
 
 
-def compile_program(compiler: Sequence[str], folder: Path, sources: Sequence[str], out: str, flags: Sequence[str]) -> None:
+def compile_program(
+    compiler: Sequence[str], folder: Path, sources: Sequence[str], out: str, flags: Sequence[str]
+) -> None:
     """Compile files in a folder.
 
     Raises:
@@ -42,7 +54,9 @@ def compile_program(compiler: Sequence[str], folder: Path, sources: Sequence[str
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConversionError(f"{compiler[0]} does not run", got=str(error), fix="set CC to another compiler") from error
+        raise ConversionError(
+            f"{compiler[0]} does not run", got=str(error), fix="set CC to another compiler"
+        ) from error
     if done.returncode:
         raise ConversionError(
             f"{compiler[0]} does not compile the exported program; nothing was written",
@@ -79,7 +93,9 @@ def code_bytes(compiler: Sequence[str], folder: Path, name: str) -> int | None:
     if shutil.which("size") is None:
         return None
     compile_program(compiler, folder, [f"{name}.c"], "small.o", (*STRICT, "-Os", "-c"))
-    done = subprocess.run(["size", "small.o"], cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    done = subprocess.run(
+        ["size", "small.o"], cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
     try:
         text, data = done.stdout.splitlines()[1].split()[:2]
         return int(text) + int(data)

@@ -118,7 +118,9 @@ def _kind(value: Input | Node) -> str:
 
 
 def _count(value: Input | Node) -> str:
-    return str(value.width) if value.steps is None else f"{'steps' if value.steps == 'T' else value.steps} * {value.width}"
+    return (
+        str(value.width) if value.steps is None else f"{'steps' if value.steps == 'T' else value.steps} * {value.width}"
+    )
 
 
 def steps_of(source: Source, inputs: Mapping[str, Any]) -> int:

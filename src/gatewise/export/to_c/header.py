@@ -44,8 +44,8 @@ def emit_header(
     members = [f"    {_MEMBERS[key].format(size)}" for key, size in sizes.items() if size]
     members = members or ["    float unused;"]
     constants = [f"#define {upper}_STEPS {most} /* greatest number of steps of {name}_run */"] if most else []
-    for each in graph.inputs:
-        constants.append(f"#define {upper}_{pointers[each.name].upper()}_WIDTH {each.width}")
+    for given in graph.inputs:
+        constants.append(f"#define {upper}_{pointers[given.name].upper()}_WIDTH {given.width}")
     for each, value in graph.outputs.items():
         constants.append(f"#define {upper}_{pointers[each].upper()}_WIDTH {values[value].width}")
     parts = [

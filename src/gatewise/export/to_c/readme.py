@@ -44,8 +44,8 @@ def emit_readme(source: Source, compiled: Compiled | None, title: str) -> str:
     table = "\n".join(["| | |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)])
     parts = [
         f"# {title}",
-        f"`{name}.c` and `{name}.h` are C99 with no library but `<math.h>`: no allocation, no recursion, no variable-length "
-        f"arrays, no global variables. The functions are explained in `{name}.h`.",
+        f"`{name}.c` and `{name}.h` are C99 with no library but `<math.h>`: no allocation, no recursion, no "
+        f"variable-length arrays, no global variables. The functions are explained in `{name}.h`.",
         "```sh\nmake\n./program < lines.txt\n```",
         f"`program` reads {_READS[reading(source)]}.",
         f"```c\nstatic {name}_instance m;\n{name}_init(&m);\n```",
@@ -59,7 +59,9 @@ def emit_readme(source: Source, compiled: Compiled | None, title: str) -> str:
 def _functions(source: Source) -> str:
     name, lines = source.name, []
     if source.has_step:
-        lines.append(f"`{name}_step` reads a step and gives the outputs so far; several instances do not disturb another.")
+        lines.append(
+            f"`{name}_step` reads a step and gives the outputs so far; several instances do not disturb another."
+        )
         for output, reason in source.left_out.items():
             lines.append(f"It lacks `{output}`: {reason}.")
     else:
@@ -67,13 +69,13 @@ def _functions(source: Source) -> str:
         lines.append(f"There is no `{name}_step`: {reasons}.")
     if source.most is not None:
         lines.append(
-            f"`{name}_run` takes whole sequences of at most {source.most} steps; `--max-steps` at the export changes that, "
-            "and the memory with it."
+            f"`{name}_run` takes whole sequences of at most {source.most} steps; `--max-steps` at the export changes "
+            "that, and the memory with it."
         )
     if source.words is not None:
         lines.append(
-            f"`{name}_tokenise` turns a text in UTF-8 into numbers as in training (tags, capitals, unknown words; at most "
-            f"{source.words.most} tokens)."
+            f"`{name}_tokenise` turns a text in UTF-8 into numbers as in training (tags, capitals, unknown words; at "
+            f"most {source.words.most} tokens)."
         )
     elif any(given.tokens for given in source.graph.inputs):
         lines.append(
@@ -86,9 +88,9 @@ def _checked(source: Source, compiled: Compiled | None) -> str:
     if compiled is None:
         return "**Unchecked**: no C compiler was there at the export, so nobody has compiled or run this program yet."
     check = compiled.check
-    more = ", and without a report from AddressSanitizer and UndefinedBehaviorSanitizer" if compiled.sanitised else ""
+    more = "; AddressSanitizer and UndefinedBehaviorSanitizer report nothing" if compiled.sanitised else ""
     return (
-        f"Checked at the export with `{compiled.compiler} {' '.join(compiled.flags)}`: on {count(check.examples)} examples "
-        f"the outputs differ from those of the trained network by at most {check.gaps['C, trained network']:.1e} of the "
-        f"greatest number (limit 1e-05){more}."
+        f"Checked at the export with `{compiled.compiler} {' '.join(compiled.flags)}`: on {count(check.examples)} "
+        f"examples the outputs differ from those of the trained network by at most "
+        f"{check.gaps['C, trained network']:.1e} of the greatest number (limit 1e-05){more}."
     )

@@ -19,7 +19,7 @@ class StackCode(NamedTuple):
     """The functions of a stack.
 
     Attributes:
-        start: ``void start(float *state)``.
+        start: ``void start(float *state)``; "" where it was not asked for.
         step: ``void step(const float *x, float *state, float *work)`` of a stack of one direction; "" otherwise.
         output: offset in ``state`` of the output of ``step``.
         run: ``void run(const float *x, size_t steps, float *state, float *between, float *output, float *work)``,
@@ -40,8 +40,8 @@ class StackCode(NamedTuple):
     products: int
 
 
-def emit_stack(unit: Unit, stack: Stack, *, whole: bool) -> StackCode:
-    """Emit a stack's functions into the unit; ``run`` only for whole sequences."""
+def emit_stack(unit: Unit, stack: Stack, *, start: bool, whole: bool) -> StackCode:
+    """Emit a stack's functions into the unit; ``start`` and ``run`` only where they are asked for."""
     name = identifier(stack.name)
     work, products, places, offset = 0, 0, [], 0
     for depth, layer in enumerate(stack.layers):
@@ -54,17 +54,17 @@ def emit_stack(unit: Unit, stack: Stack, *, whole: bool) -> StackCode:
             row.append((function, offset))
             offset += sum(state.width for state in direction.states)
         places.append(row)
-    start = _start(unit, stack, f"{name}_start")
+    begin = _start(unit, stack, f"{name}_start") if start else ""
     run = f"{name}_run" if whole else ""
     if stack.bidirectional:
         _run_both(unit, stack, run, places)
         widest = max((layer.width for layer in stack.layers[:-1]), default=0)
         between = widest * min(2, len(stack.layers) - 1)
-        return StackCode(start, "", 0, run, offset, work, between, products)
+        return StackCode(begin, "", 0, run, offset, work, between, products)
     output, states = _step(unit, stack, f"{name}_step", places, offset)
     if whole:
         _run_ahead(unit, stack, run, f"{name}_step", output)
-    return StackCode(start, f"{name}_step", output, run, states, work, 0, products)
+    return StackCode(begin, f"{name}_step", output, run, states, work, 0, products)
 
 
 def _direction(unit: Unit, direction: Direction, function: str) -> tuple[int, int]:
@@ -123,9 +123,7 @@ def _start(unit: Unit, stack: Stack, function: str) -> str:
     return function
 
 
-def _step(
-    unit: Unit, stack: Stack, function: str, places: list[list[tuple[str, int]]], states: int
-) -> tuple[int, int]:
+def _step(unit: Unit, stack: Stack, function: str, places: list[list[tuple[str, int]]], states: int) -> tuple[int, int]:
     """One step of all layers; returns where in ``state`` the output lies, and the numbers there."""
     lines, given, output = Lines(), "x", 0
     for layer, ((called, offset),) in zip(stack.layers, places, strict=True):

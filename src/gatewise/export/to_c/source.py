@@ -24,11 +24,10 @@ __all__ = ["MOST_STEPS", "Source", "check_name", "emit_source"]
 MOST_STEPS = 256
 """Greatest number of steps of a whole sequence where nothing else is asked for."""
 
-_TAKEN = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
-    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    "m i n t steps work state wide cells x_t".split()
-)
+_KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
+register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"""
+_OWN = "m i n t steps work state wide cells"
+_TAKEN = frozenset(f"{_KEYWORDS} {_OWN}".split())
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,11 @@ class _Writer:
         stream, left_out = self._stream()
         stream_run = stream is not None and not stream.left_out and self._is_loop(stream)
         ends = runs_to_end(self.graph)
-        kept = {node.stack for node in self.graph.nodes if isinstance(node, Run) and node.name not in ends}
+        runs = [node for node in self.graph.nodes if isinstance(node, Run)]
+        kept = {node.stack for node in runs if node.name not in ends}
+        fresh = {node.stack for node in runs if node.initial is None}
         stacks = {
-            each: emit_stack(self.unit, stack, whole=not stream_run and each in kept)
+            each: emit_stack(self.unit, stack, start=each in fresh, whole=not stream_run and each in kept)
             for each, stack in self.graph.stacks.items()
         }
         step = None if stream is None else emit_stream(self.unit, self.graph, stream, stacks, self.pointers)
@@ -177,7 +178,7 @@ class _Writer:
     def _is_loop(self, stream: Stream) -> bool:
         """Whether the outputs of a whole sequence are those of its steps, or of the last one."""
         lengths = {given.steps for given in stream.inputs if given.steps is not None}
-        values = {value for value in stream.outputs.values()}
+        values = set(stream.outputs.values())
         steps = {self.graph.values[value].steps for value in values} - {None}
         cut = any(isinstance(node, Steps) for node in stream.nodes)
         return len(lengths) == 1 and steps <= lengths and not cut and len(stream.inputs) == len(self.graph.inputs)
@@ -320,5 +321,3 @@ class _Static:
         if not self.name:
             return ";"
         return f"{self.name}({', '.join(['m', *(moved.get(each, each) for each in self.parameters)])});"
-
-

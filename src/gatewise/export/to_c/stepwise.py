@@ -177,5 +177,3 @@ def _ahead(stream: Stream) -> set[str]:
             wanted.add(node.name)
             wanted.update(sources_of(node))
     return {node.name for node in stream.nodes if node.name in wanted}
-
-

@@ -127,16 +127,15 @@ class Vectors:
             if each.operation in _ALIASES and each.name not in self.kept:
                 source = str(each.operands[0])
                 roots[each.name] = roots.get(source, source)
-        self._roots = roots
         for index, each in enumerate(expressions):
             self._one(index, each)
         self._flush(len(expressions))
 
     def _one(self, index: int, each: Expression) -> None:
         if each.operation in _ELEMENTWISE:
-            if self._group and (self._group[0].width, self._group[0].wide) != (each.width, each.wide):
-                self._flush(index)
-            elif any(isinstance(operand, str) and self._misfit(operand, each) for operand in each.operands):
+            if (self._group and (self._group[0].width, self._group[0].wide) != (each.width, each.wide)) or any(
+                isinstance(operand, str) and self._misfit(operand, each) for operand in each.operands
+            ):
                 self._flush(index)
             self._group.append(each)
             return

@@ -93,7 +93,7 @@ def _pairs(label: str, rows: Sequence[tuple[int, ...]]) -> str:
 
 @cache
 def _characters() -> Mapping[str, list[tuple[int, ...]]]:
-    """Classes and small forms of all characters, as the library has them that the network's vocabulary was made with."""
+    """Classes and small forms of all characters, as the library of the vocabularies has them."""
     from tokenizers import Regex
     from tokenizers.normalizers import Lowercase
     from tokenizers.pre_tokenizers import Split
