@@ -133,7 +133,9 @@ def random_layer(seed: int) -> tuple[Recurrent, list[np.ndarray]]:
     if name == "lstm":
         projection = int(chance.integers(1, width)) if width > 1 and flip() else 0
         options["cell_options"] = {"peephole": flip(), "coupled": flip(), "proj_size": projection}
-    if name in ("rnn", "lstm", "gru") and width > 2 and flip():  # normalised over one or two units all digits are lost
+    # where one or two units decide all that is normalised, digits are lost in torch as well
+    narrow = width < 3 or 0 < options.get("cell_options", {}).get("proj_size", 0) < 3
+    if name in ("rnn", "lstm", "gru") and not narrow and flip():
         options["layer_norm"] = True
     if layers > 1 and flip():
         options["residual"] = True

@@ -99,3 +99,42 @@ def test_a_step_that_mixes_rows_is_refused() -> None:
 
     with pytest.raises(ConversionError, match="mean"):
         layer_graph(Recurrent("test-export-mixing", 2, 3))
+
+
+ACTIVATIONS = ("silu", "elu", "leaky_relu", "softplus", "hardtanh", "softsign", "mish", "hardsigmoid", "relu6", "gelu")
+STEPS = {
+    "a constant of its own": lambda cell, g, h, w: torch.tanh(g * torch.tensor([0.5, 1.0, 2.0]) + h[0] ** 2),
+    "in place": lambda cell, g, h, w: (g + cell.recurrent(h[0], w)).clone().mul_(0.5).sigmoid(),
+    "greatest and least": lambda cell, g, h, w: (
+        (g - g.max(dim=-1, keepdim=True).values) / (1 + g.min(1, True)[0].abs())
+    ),
+    "a norm": lambda cell, g, h, w: 0.5 * h[0] + g / g.norm(dim=-1, keepdim=True).clamp(min=0.1),
+    "padding": lambda cell, g, h, w: torch.tanh(g + torch.nn.functional.pad(h[0][:, :2].cos(), (0, 1))),
+    "conditions": lambda cell, g, h, w: (
+        torch.where((g > 0) & (h[0] < 0.5) | ~(g < 1), g.tanh(), h[0]) + (g > 0).float()
+    ),
+    "products": lambda cell, g, h, w: torch.tanh(
+        torch.addmm(w["bias_hh"], h[0], w["weight_hh"].T) + torch.mm(g, w["weight_hh"].tril())
+    ),
+    "activations": lambda cell, g, h, w: sum(
+        0.05 * getattr(torch.nn.functional, name)(g + h[0]) for name in ACTIVATIONS
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_as_persons_write_them(name: str) -> None:
+    """Each step is captured, and computes what it computes in torch."""
+    from gatewise.export.layers import layer_examples
+
+    def step(self, gates_x, state, weights, recurrent_mask=None):
+        return {"hidden": STEPS[name](self, gates_x, state, weights)}
+
+    label = f"test-export-{name.replace(' ', '-')}"
+    register_cell(label)(type("Written", (Cell,), {"gates": ("candidate",), "step": step}))
+    torch.manual_seed(0)
+    layer = Recurrent(label, 2, 3, bidirectional=True)
+    examples = layer_examples(layer)
+    found = Interpreter(layer_graph(layer)).run([example.inputs for example in examples])["output"]
+    for got, example in zip(found, examples, strict=True):
+        np.testing.assert_allclose(got, example.outputs["output"], rtol=1e-5, atol=2e-6)

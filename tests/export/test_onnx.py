@@ -18,7 +18,7 @@ import torch
 from export_cases import CELLS, LENGTHS, SHAPES, layer_of, outputs, random_layer, sequences
 
 import gatewise.export
-from gatewise.errors import ConversionError, OptionError, RunError
+from gatewise.errors import ConversionError, DataError, OptionError, RunError
 from gatewise.export.graph import Example, GraphBuilder
 from gatewise.export.graph.layers import layer_graph
 from gatewise.export.graph.stream import stream_of
@@ -203,7 +203,7 @@ def test_foreign_and_damaged_files(tmp_path: Path) -> None:
     del foreign.metadata_props[:]
     with pytest.raises(RunError, match="was not exported by Gatewise"):
         OnnxModel(foreign.SerializeToString())
-    with pytest.raises(RunError, match="is the whole model"):
+    with pytest.raises(RunError, match="is a model of whole sequences"):
         OnnxStream(made)
     newer = onnx.load_from_string(made)
     newer.metadata_props[0].value = newer.metadata_props[0].value.replace('"format": 1', '"format": 2')
@@ -249,3 +249,20 @@ def test_every_operation_of_the_graph() -> None:
     found, expected = OnnxModel(whole_model(graph)).run(rows), Interpreter(graph).run(rows)
     for name in graph.outputs:
         assert relative_gap(found[name], expected[name]) < 2e-6, name
+
+
+def test_inputs_that_cannot_be(tmp_path: Path) -> None:
+    build = GraphBuilder("words")
+    build.output("mean", build.pool(build.embedding(build.tokens("tokens", 5), np.ones((5, 2))), "mean"))
+    model = OnnxModel(whole_model(build.graph()))
+    assert model.run([{"tokens": [4, 0]}])["mean"][0].tolist() == [1.0, 1.0]
+    for example, message in (
+        ({"tokens": [5]}, "no token; expected: 0 to 4; got: 5"),
+        ({"tokens": [-1]}, "no token"),
+        ({"tokens": []}, "has no step"),
+        ({"words": [1]}, "lacks the input tokens"),
+    ):
+        with pytest.raises(DataError, match=message):
+            model.run([{"tokens": [1]}, example])
+    with pytest.raises(DataError, match="no example"):
+        model.run([])

@@ -287,7 +287,9 @@ def test_models_that_cannot_predict(trained, tmp_path: Path, capsys) -> None:  #
     _, out = trained("probe")
     assert "does not go with exported models of probe" in _refused(["predict", out, "x"], capsys)
     _, out = trained("reviews")
-    assert "is the step model" in _refused(["predict", out / "step.onnx", "x"], capsys)
+    assert "step.onnx is a model of single steps expected: a model of whole sequences" in _refused(
+        ["predict", out / "step.onnx", "x"], capsys
+    )
     assert "does not go with classification" in _refused(["predict", out, "x", "--decimal", ","], capsys)
     assert "cannot be read" in _refused(["predict", tmp_path / "none.onnx", "x"], capsys)
     assert "does not exist" in _refused(["predict", out, "--file", tmp_path / "none.csv"], capsys)

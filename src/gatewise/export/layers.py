@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,12 @@ _LENGTHS = (1, 2, 3, 5, 8, 13, 21)
 def layer_examples(layer: Recurrent, seed: int = 0) -> list[Example]:
     """Sequences drawn from a normal distribution, of 1 to 21 steps, with the layer's outputs in evaluation."""
     generator = np.random.default_rng(seed)
-    copy = Recurrent(**layer.config()).eval()
-    copy.load_state_dict({name: value.detach().float().cpu() for name, value in layer.state_dict().items()})
+    plain = copy.deepcopy(layer).float().cpu().eval()
     found = []
     for length in _LENGTHS:
         x = generator.normal(size=(length, layer.input_size)).astype(np.float32)
         with torch.no_grad():
-            output, _ = copy(torch.from_numpy(x))
+            output, _ = plain(torch.from_numpy(x))
         found.append(Example({"x": x}, {"output": output.numpy()}))
     return found
 

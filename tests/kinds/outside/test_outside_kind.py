@@ -71,7 +71,7 @@ def test_train_predict_evaluate_inspect(place: Path) -> None:
     assert len(gatewise(place, "predict", "run", "--file", "bare.npz").splitlines()) == 3
     assert "no target for each" in gatewise(place, "evaluate", "run", "bare.npz", fails=True)
     assert "LSTM, trained" in gatewise(place, "inspect", "run", "--steps", "8", "--sequences", "4")
-    assert "Checked on 60 test examples" in gatewise(place, "export", "run", "--out", "exported")
+    assert "Checked on 63 test examples" in gatewise(place, "export", "run", "--out", "exported")
     error = gatewise(place, "predict", "exported", "--file", "new.npz", fails=True)
     assert "does not go with exported models of regression" in error
     error = gatewise(place, "predict", "run", "--file", "wide.npz", fails=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -81,9 +82,14 @@ def _kind(weights: Mapping[str, Tensor]) -> tuple[torch.dtype, torch.device]:
     return first.dtype, first.device
 
 
-def _key(cell: Cell) -> tuple[Any, ...]:
-    options = tuple(sorted((name, repr(value)) for name, value in cell.options().items()))
-    return (type(cell), cell.input_size, cell.hidden_size, cell.bias, cell.layer_norm, options)
+def _key(cell: Cell) -> tuple[Any, ...] | None:
+    """What a cell's traces depend on besides its weights; None where that is more than plain values."""
+    plain = (bool, int, float, str, type(None))
+    values = vars(cell)
+    for value in values.values():
+        if not isinstance(value, plain) and not (isinstance(value, tuple) and all(isinstance(e, plain) for e in value)):
+            return None
+    return (type(cell), *sorted((name, repr(value)) for name, value in values.items()))
 
 
 _CACHE: dict[tuple[Any, ...], tuple[Any, Any]] = {}
@@ -93,33 +99,41 @@ def _export(
     cell: Cell, shapes: Sequence[tuple[str, tuple[int, ...]]], dtype: torch.dtype, device: torch.device
 ) -> tuple[Any, Any]:
     """The traced graphs of projection and step; the same for all cells of one kind, size and options."""
-    key = (*_key(cell), tuple(shapes), dtype, device)
+    own = _key(cell)
+    if own is None:
+        return _both(cell, shapes, dtype, device)
+    key = (*own, tuple(shapes), dtype, device)
     if key not in _CACHE:
-        names = [name for name, _ in shapes]
-        weights = [torch.zeros(shape, dtype=dtype, device=device) for _, shape in shapes]
-        x = torch.zeros(BATCH, cell.input_size, dtype=dtype, device=device)
-        states = [torch.zeros(BATCH, size, dtype=dtype, device=device) for size in cell.state_sizes()]
-
-        def project(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
-            return (cell.project(x, dict(zip(names, weights, strict=True))),)
-
-        def step(gates: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-            state, given = rest[: len(states)], rest[len(states) :]
-            values = cell.step(gates, tuple(state), dict(zip(names, given, strict=True)))
-            return tuple(values[name] for name in cell.states)
-
-        with torch.no_grad():
-            gates = project(x, *weights)[0]
-            _CACHE[key] = (
-                _traced(cell, project, (x, *weights)),
-                _traced(cell, step, (gates, *states, *weights)),
-            )
+        _CACHE[key] = _both(cell, shapes, dtype, device)
     return _CACHE[key]
+
+
+def _both(
+    cell: Cell, shapes: Sequence[tuple[str, tuple[int, ...]]], dtype: torch.dtype, device: torch.device
+) -> tuple[Any, Any]:
+    names = [name for name, _ in shapes]
+    weights = [torch.zeros(shape, dtype=dtype, device=device) for _, shape in shapes]
+    x = torch.zeros(BATCH, cell.input_size, dtype=dtype, device=device)
+    states = [torch.zeros(BATCH, size, dtype=dtype, device=device) for size in cell.state_sizes()]
+
+    def project(x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        return (cell.project(x, dict(zip(names, weights, strict=True))),)
+
+    def step(gates: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        state, given = rest[: len(states)], rest[len(states) :]
+        values = cell.step(gates, tuple(state), dict(zip(names, given, strict=True)))
+        return tuple(values[name] for name in cell.states)
+
+    with torch.no_grad():
+        gates = project(x, *weights)[0]
+        return _traced(cell, project, (x, *weights)), _traced(cell, step, (gates, *states, *weights))
 
 
 def _traced(cell: Cell, function: Callable[..., tuple[Tensor, ...]], arguments: tuple[Tensor, ...]) -> Any:
     try:
-        return torch.export.export(_Traced(function).eval(), arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(_Traced(function).eval(), arguments)
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise ConversionError(
@@ -153,7 +167,9 @@ class _Reader(Operations):
             return self._walk(self.exported)
         except UnknownOperation as unknown:
             try:
-                simpler = self.exported.run_decompositions()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # torch warns of its own ways
+                    simpler = self.exported.run_decompositions()
                 return self._walk(simpler)
             except UnknownOperation as error:
                 raise ConversionError(
@@ -206,6 +222,7 @@ class _Reader(Operations):
             with torch.no_grad():
                 return node.target(*arguments, **keywords)
         name = str(getattr(node.target, "__name__", node.target)).split(".")[0]
+        name = name.strip("_") if name.startswith("__") else name  # x & y is __and__; x.mul_(y) stays what it is
         handler = getattr(self, "_" + name.lstrip("_"), None)
         if name in SAME:
             return arguments[0]

@@ -13,7 +13,7 @@ from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import Array, Expression, apply, is_weight, run_program
 from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.interpreter import Interpreter
-from gatewise.export.graph.nodes import Convert, EachStep, Input, Node, Pool, Run, Steps
+from gatewise.export.graph.nodes import Accumulate, Convert, EachStep, Input, Node, Pool, Reshape, Run, Steps
 
 __all__ = ["StepInterpreter", "Stream", "StreamState", "state_name", "stream_of"]
 
@@ -46,6 +46,7 @@ class Stream:
         Pool mean      (<pool>_sum + value) / (steps + 1); states ``<pool>_sum`` and ``steps``
         Pool max       max(<pool>_max, value); state ``<pool>_max``
         Steps, last K  the step's value: the caller keeps the last K
+    Reshape        of a vector to a sequence of its own
 
     After n steps the outputs are those of the whole graph for the first n steps: of sequences its last step.
 
@@ -55,6 +56,7 @@ class Stream:
         outputs: name of the value by name of the output.
         states: what is carried.
         left_out: reason by name of an output that needs the whole sequence.
+        sequences: values that are sequences at every step, made from a vector: a forecast of several steps.
     """
 
     nodes: tuple[Node, ...]
@@ -62,6 +64,7 @@ class Stream:
     outputs: Mapping[str, str]
     states: tuple[StreamState, ...]
     left_out: Mapping[str, str]
+    sequences: frozenset[str] = frozenset()
 
 
 _LEAST = float(np.finfo(np.float32).min)
@@ -119,7 +122,8 @@ def stream_of(graph: Graph) -> Stream:
     nodes = _needed(graph, outputs)
     read = {source for node in nodes for source in _sources(node)} | set(outputs.values())
     inputs = tuple(each for each in graph.inputs if each.name in read)
-    return Stream(nodes, inputs, outputs, _states(graph, nodes), left_out)
+    whole = frozenset(node.name for node in nodes if kinds[node.name] == "summary" and node.steps is not None)
+    return Stream(nodes, inputs, outputs, _states(graph, nodes), left_out, whole)
 
 
 def _sources(node: Node) -> list[str]:
@@ -139,7 +143,7 @@ def _blocked(graph: Graph, node: Node, kinds: list[str]) -> str | None:
         if graph.stacks[node.stack].bidirectional:
             return "a bidirectional layer reads the sequence from its end as well"
         return None if node.initial is None else "a second recurrent layer starts where the first one ends"
-    if isinstance(node, Pool | Convert):
+    if isinstance(node, Pool | Convert) or (isinstance(node, Reshape | Accumulate) and "step" not in kinds):
         return None
     if isinstance(node, EachStep):
         return None
@@ -233,21 +237,16 @@ class StepInterpreter:
 
     def _evaluate(self, node: Node, values: Mapping[str, Array], new: dict[str, Array]) -> Array:
         if isinstance(node, Expression):
-            floating = np.float64 if node.wide else self.dtype
-            operands = [
-                np.asarray(each, dtype=floating)
-                if not isinstance(each, str)
-                else self._weights[each]
-                if is_weight(each)
-                else values[each]
-                for each in node.operands
-            ]
-            return apply(node.operation, operands, node.attributes)
+            return self._expression(node, values)
         source = values[node.source]  # type: ignore[union-attr]
         if isinstance(node, Run):
             return self._run(node, source, new)
         if isinstance(node, Convert):
             return source.astype(np.float64 if node.wide else self.dtype)
+        if isinstance(node, Reshape):
+            return source.reshape(len(source), *(() if node.steps is None else (node.steps,)), node.width)
+        if isinstance(node, Accumulate):
+            return np.asarray(np.cumsum(source, axis=1))
         if isinstance(node, Pool) and node.how == "max":
             new[state_name(node)] = np.maximum(new[state_name(node)], source)
             return new[state_name(node)]
@@ -260,6 +259,20 @@ class StepInterpreter:
             (output,) = Interpreter(node.body, self.dtype).run(rows).values()
             return np.stack(output)
         return source
+
+    def _expression(self, node: Expression, values: Mapping[str, Array]) -> Array:
+        floating = np.float64 if node.wide else self.dtype
+        sequences = self.stream.sequences
+        operands: list[Array] = []
+        for each in node.operands:
+            if not isinstance(each, str):
+                operands.append(np.asarray(each, dtype=floating))
+            elif is_weight(each):
+                operands.append(self._weights[each])
+            else:
+                repeated = node.name in sequences and each not in sequences
+                operands.append(values[each][:, None] if repeated else values[each])
+        return apply(node.operation, operands, node.attributes)
 
     def _run(self, node: Run, x: Array, new: dict[str, Array]) -> Array:
         for depth, layer in enumerate(self.graph.stacks[node.stack].layers):

@@ -155,6 +155,7 @@ class Operations:
     def _logical_not(self, value: Value) -> Value:
         return self._pair("sub", 1.0, value)
 
+    _and, _or = _logical_and, _logical_or
     _bitwise_and, _bitwise_or, _bitwise_not = _logical_and, _logical_or, _logical_not
 
     def _square(self, value: Value) -> Value:
@@ -308,6 +309,31 @@ class Operations:
     def _amax(self, value: Value, axis: Any = (), keepdim: bool = False) -> Value:
         return self._reduced("greatest", value, axis, keepdim)
 
+    def _max(self, value: Value, other: Any, keepdim: bool = False) -> Any:
+        if not isinstance(other, int) or isinstance(other, bool):
+            return self._pair("max", value, other)
+        return (self._reduced("greatest", value, other, keepdim), None)
+
+    def _min(self, value: Value, other: Any, keepdim: bool = False) -> Any:
+        if not isinstance(other, int) or isinstance(other, bool):
+            return self._pair("min", value, other)
+        found = self._reduced("greatest", self._unary("neg", value), other, keepdim)
+        return (self._unary("neg", found), None)
+
+    def _linalg_vector_norm(self, value: Value, order: float = 2, axis: Any = None, keepdim: bool = False) -> Value:
+        if order != 2:
+            raise UnknownOperation("norm", f"of order {order}")
+        return self._unary("sqrt", self._reduced("sum", self._square(value), axis, keepdim))
+
+    def _pad(self, value: Value, sizes: Sequence[int], mode: str = "constant", fill: float | None = None) -> Value:
+        if mode != "constant" or len(sizes) != 2 or min(sizes) < 0 or value.flat:
+            raise UnknownOperation("pad", f"{mode} by {list(sizes)}")
+        before, after = (torch.full((size,), fill or 0.0) for size in sizes)
+        return self._cat([part for part in (before, value, after) if isinstance(part, Value) or len(part)], 1)
+
+    def _assert_tensor_metadata(self, *_: Any, **__: Any) -> None:
+        return None
+
     def _unsqueeze(self, value: Value, axis: int) -> Value:
         if not value.flat or axis not in (-1, 1):
             raise UnknownOperation("unsqueeze", "more than one feature axis")
@@ -367,7 +393,12 @@ class Operations:
     def _cat(self, values: Sequence[Any], axis: int = 0) -> Value:
         if axis not in (-1, 1):
             raise UnknownOperation("cat", f"along axis {axis}")
-        operands = [self._operand(each) for each in values]
+        operands = [
+            (self._keep(each), len(each)) if isinstance(each, Tensor) and each.dim() == 1 else self._operand(each)
+            for each in values
+        ]
+        if any(not isinstance(each, str) for each, _ in operands):
+            raise UnknownOperation("cat", "with a number")
         return self._emit("concat", [each for each, _ in operands], sum(width for _, width in operands))
 
     _concat = _cat

@@ -21,6 +21,7 @@ KEY = "gatewise"
 """Under which the description is kept in the model's metadata."""
 
 Array = npt.NDArray[Any]
+_FORMS: Mapping[Any, str] = {"whole": "a model of whole sequences", "step": "a model of single steps"}
 
 
 def require(*modules: str) -> None:
@@ -80,8 +81,9 @@ class _Session:
         self.described: dict[str, Any] = record["graph"]
         if self.described.get("form") != form:
             raise RunError(
-                f"{place} is the {self.described.get('form')} model",
-                expected="model.onnx for whole sequences, step.onnx for streams",
+                f"{place} is {_FORMS.get(self.described.get('form'), 'of an unknown form')}",
+                expected=_FORMS[form],
+                fix="model.onnx is for gatewise predict and OnnxModel, step.onnx for OnnxStream",
             )
 
 
@@ -105,7 +107,16 @@ class OnnxModel(_Session):
         super().__init__(model, "whole", threads)
 
     def run(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, list[Array]]:
-        """The outputs of several examples, as one ragged batch; as `gatewise.export.graph.Interpreter.run`."""
+        """The outputs of several examples, as one ragged batch; as `gatewise.export.graph.Interpreter.run`.
+
+        Raises:
+            DataError: no example, one without a step or an input, or a token that the model does not know.
+        """
+        if not examples:
+            raise DataError("there is no example to run", expected="at least one")
+        for place, example in enumerate(examples):
+            for given in self.described["inputs"]:
+                _check(f"example {place}", given, example)
         feeds: dict[str, Array] = {}
         lengths: Array | None = None
         for given in self.described["inputs"]:
@@ -130,6 +141,26 @@ class OnnxModel(_Session):
             if each["steps"] == "T" and lengths is not None:
                 found[each["name"]] = [row[:length] for row, length in zip(array, lengths, strict=True)]
         return found
+
+
+def _check(place: str, given: Mapping[str, Any], example: Mapping[str, Any]) -> None:
+    """Refuse an input that is missing, empty, or beyond the vocabulary."""
+    name = given["name"]
+    if name not in example:
+        raise DataError(f"{place} lacks the input {name}", expected=given["meaning"] or name, got=", ".join(example))
+    value = example[name]
+    if given["steps"] is not None and len(value) == 0:
+        raise DataError(f"{place}: {name} has no step", expected="at least one")
+    if not given["tokens"]:
+        return
+    for tokens in value if given["inner"] else [value]:
+        numbers = np.asarray(tokens)
+        if numbers.size and (numbers.min() < 0 or numbers.max() >= given["limit"]):
+            raise DataError(
+                f"{place}: {name} has a number that is no token",
+                expected=f"0 to {given['limit'] - 1}",
+                got=int(numbers.min() if numbers.min() < 0 else numbers.max()),
+            )
 
 
 def _inner(rows: Sequence[Sequence[Array]]) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from gatewise.export.graph.expressions import Expression
 from gatewise.export.graph.graph import Graph
-from gatewise.export.graph.nodes import Convert, EachStep, Node, Pool, Run
+from gatewise.export.graph.nodes import Accumulate, Convert, EachStep, Node, Pool, Reshape, Run
 from gatewise.export.graph.stream import Stream, state_name
 from gatewise.export.to_onnx.operations import Body, Names
 from gatewise.export.to_onnx.recurrent import Ragged, emit_stack
@@ -58,6 +58,8 @@ class _StepEmitter:
         self.graph, self.stream, self.body = graph, stream, body
         self.values = {given.name: given.name for given in stream.inputs}
         self.after: dict[str, str] = {}
+        sequences = stream.sequences
+        body.ranks = {node.name: 2 if node.name in sequences else 1 for node in (*stream.inputs, *stream.nodes)}
 
     def emit(self) -> list[Any]:
         """All nodes; returns the declarations of the outputs."""
@@ -69,19 +71,24 @@ class _StepEmitter:
         outputs = []
         known = self.graph.values
         for name, value in self.stream.outputs.items():
-            body.nodes.append(helper.make_node("Identity", [self.values[value]], [name]))
             kind = TensorProto.DOUBLE if known[value].wide else TensorProto.FLOAT
-            outputs.append(helper.make_tensor_value_info(name, kind, ["batch", known[value].width]))
+            shape: list[Any] = ["batch", known[value].width]
+            if value in self.stream.sequences:
+                body.nodes.append(helper.make_node("Transpose", [self.values[value]], [name], perm=[1, 0, 2]))
+                shape.insert(1, known[value].steps)
+            else:
+                body.nodes.append(helper.make_node("Identity", [self.values[value]], [name]))
+            outputs.append(helper.make_tensor_value_info(name, kind, shape))
         for state in self.stream.states:
             body.nodes.append(helper.make_node("Identity", [self.after[state.name]], [state.name + NEXT]))
-            shape: list[Any] = ["batch", state.width]
+            shape = ["batch", state.width]
             outputs.append(helper.make_tensor_value_info(state.name + NEXT, TensorProto.FLOAT, shape))
         return outputs
 
     def _node(self, node: Node) -> str:
         body = self.body
         if isinstance(node, Expression):
-            return body.expression(node, self.values, flat=True)
+            return body.expression(node, self.values, flat=node.name not in self.stream.sequences)
         if isinstance(node, EachStep):
             return emit_inner(body, node, node.source, f"{node.source}_lengths")
         source = self.values[node.source]  # type: ignore[union-attr]
@@ -89,12 +96,26 @@ class _StepEmitter:
             return self._run(node, source)
         if isinstance(node, Convert):
             return body.add("Cast", [source], to=TensorProto.DOUBLE if node.wide else TensorProto.FLOAT)
+        if isinstance(node, Reshape):
+            return self._reshape(node, source)
+        if isinstance(node, Accumulate):
+            return body.add("CumSum", [source, body.constant(np.int64(0))])
         if isinstance(node, Pool) and node.how != "last":
             name = state_name(node)
             joined = body.add("Max" if node.how == "max" else "Add", [name, source])
             self.after[name] = joined
             return joined if node.how == "max" else body.add("Div", [joined, self.after["steps"]])
         return source
+
+    def _reshape(self, node: Reshape, source: str) -> str:
+        """Sequences that a vector becomes are (T, B, N), as in the graph of whole sequences."""
+        body = self.body
+        if node.source in self.stream.sequences:
+            source = body.add("Transpose", [source], perm=[1, 0, 2])
+        if node.steps is None:
+            return body.add("Reshape", [source, body.integers(-1, node.width)])
+        shaped = body.add("Reshape", [source, body.integers(-1, node.steps, node.width)])
+        return body.add("Transpose", [shaped], perm=[1, 0, 2])
 
     def _run(self, node: Run, source: str) -> str:
         stack = self.graph.stacks[node.stack]
