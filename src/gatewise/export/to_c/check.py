@@ -106,7 +106,11 @@ def _compare(source: Source, program: Path, examples: Sequence[Example]) -> Chec
     }
     if source.step_outputs:
         ends = [
-            {name: row[name] if row[name].ndim == 1 else row[name][-1] for name in source.step_outputs} for row in whole
+            {
+                name: row[name] if row[name].ndim == 1 or name in source.sequences else row[name][-1]
+                for name in source.step_outputs
+            }
+            for row in whole
         ]
         gaps["step by step, whole"] = _gap(last, ends)
     lengths = [steps_of(source, each.inputs) for each in examples]

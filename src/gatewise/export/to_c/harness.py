@@ -13,6 +13,7 @@ import numpy as np
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import Array
 from gatewise.export.graph.nodes import Input, Node
+from gatewise.export.to_c.places import kind_of
 from gatewise.export.to_c.source import Source
 from gatewise.export.to_c.vectors import Lines
 
@@ -69,11 +70,11 @@ def emit_harness(source: Source) -> str:
     run = ["b", *(["steps"] if source.ragged else [])]
     for given in source.graph.inputs:
         p = source.pointers[given.name]
-        lines.add(f"{_kind(given)} *const {p} = read_all({_count(given)}, sizeof *{p});")
+        lines.add(f"{kind_of(given)} *const {p} = read_all({_count(given)}, sizeof *{p});")
         run.append(p)
     for output, value in source.graph.outputs.items():
         p = source.pointers[output]
-        lines.add(f"{_kind(values[value])} *const {p} = take({_count(values[value])}, sizeof *{p});")
+        lines.add(f"{kind_of(values[value])} *const {p} = take({_count(values[value])}, sizeof *{p});")
         run.append(p)
     lines.add(f"check({name}_run({', '.join(run)}));")
     for output, value in source.graph.outputs.items():
@@ -94,7 +95,9 @@ def _steps(lines: Lines, source: Source) -> None:
     for output in source.step_outputs:
         node, p = values[source.graph.outputs[output]], source.pointers[output]
         for letter in "ab":
-            lines.add(f"{_kind(node)} *const {p}_{letter} = take({node.width}, sizeof *{p}_{letter});")
+            lines.add(
+                f"{kind_of(node)} *const {p}_{letter} = take({_step_count(source, output)}, sizeof *{p}_{letter});"
+            )
     sequences = [given for given in source.graph.inputs if given.steps is not None and given.name in source.step_inputs]
     lines.add(f"{source.name}_reset(a);", f"{source.name}_reset(b);")
     lines.loop("t", "steps" if sequences[0].steps == "T" else sequences[0].steps)
@@ -109,12 +112,14 @@ def _steps(lines: Lines, source: Source) -> None:
         lines.add(f"check({source.name}_step({', '.join([letter, *given, *outputs])}));")
     lines.close()
     for output in source.step_outputs:
-        p, width = source.pointers[output], values[source.graph.outputs[output]].width
+        p, width = source.pointers[output], _step_count(source, output)
         lines.add(f"fwrite({p}_a, sizeof *{p}_a, {width}, stdout);", f"free({p}_a);", f"free({p}_b);")
 
 
-def _kind(value: Input | Node) -> str:
-    return "uint32_t" if isinstance(value, Input) and value.tokens else "double" if value.wide else "float"
+def _step_count(source: Source, output: str) -> int:
+    """Numbers of an output of ``step``."""
+    node = source.graph.values[source.graph.outputs[output]]
+    return node.width * (int(node.steps or 1) if output in source.sequences else 1)
 
 
 def _count(value: Input | Node) -> str:
@@ -144,7 +149,7 @@ def run_harness(
     for example in examples:
         parts.append(struct.pack("=I", steps_of(source, example)))
         for given in source.graph.inputs:
-            kind = np.uint32 if given.tokens else np.float64 if given.wide else np.float32
+            kind = {"uint32_t": np.uint32, "double": np.float64, "float": np.float32}[kind_of(given)]
             parts.append(np.ascontiguousarray(example[given.name], dtype=kind).tobytes())
     try:
         done = subprocess.run([program], input=b"".join(parts), capture_output=True, timeout=_SECONDS, check=False)
@@ -169,7 +174,7 @@ def _read(
 
     def take(value: Node | Input, steps: int | None) -> Array:
         nonlocal place
-        kind = np.dtype(np.float64 if value.wide else np.float32)
+        kind = np.dtype({"uint32_t": np.uint32, "double": np.float64, "float": np.float32}[kind_of(value)])
         count = value.width * (1 if steps is None else steps)
         found = np.frombuffer(content, kind, count, place)
         place += count * kind.itemsize
@@ -182,7 +187,11 @@ def _read(
             node = values[name]
             row[output] = take(node, None if node.steps is None else length if node.steps == "T" else int(node.steps))
         whole.append(row)
-        last.append({output: take(values[source.graph.outputs[output]], None) for output in source.step_outputs})
+        row = {}
+        for output in source.step_outputs:
+            node = values[source.graph.outputs[output]]
+            row[output] = take(node, int(node.steps or 1) if output in source.sequences else None)
+        last.append(row)
     if place != len(content):
         raise ConversionError("the exported program writes something else; nothing was written", got=len(content))
     return size, whole, last

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import gatewise
 from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import Input, Node
+from gatewise.export.to_c.places import kind_of
 from gatewise.export.to_c.words import Words
 
 __all__ = ["emit_header"]
@@ -27,6 +28,7 @@ def emit_header(
     step: tuple[Sequence[str], Sequence[str]] | None,
     most: int | None,
     words: Words | None,
+    whole: Set[str] = frozenset(),
 ) -> str:
     """The header.
 
@@ -38,6 +40,7 @@ def emit_header(
         step: inputs and outputs of ``step``; None: there is none.
         most: greatest number of steps; None: any.
         words: look-up of words.
+        whole: outputs of ``step`` that are sequences of their own.
     """
     upper, values = name.upper(), graph.values
     guard = f"{upper}_H"
@@ -82,7 +85,10 @@ def emit_header(
         parts += _comment(
             "One step: reads the next row of the sequence and writes the outputs as they are now.",
             [_line(pointers[each.name], each, None, each) for each in inputs]
-            + [_line(pointers[each], values[graph.outputs[each]], None, None) for each in step[1]],
+            + [
+                _line(pointers[each], node := values[graph.outputs[each]], node.steps if each in whole else None, None)
+                for each in step[1]
+            ],
             f"Returns {upper}_OK, or {upper}_BAD_TOKEN and reads nothing.",
         )
         parts += [f"int {name}_step({_declared(graph, name, pointers, inputs, step[1], ragged=False)});", ""]
@@ -112,11 +118,9 @@ def _declared(
 ) -> str:
     found = [f"{name}_instance *m"] + (["size_t steps"] if ragged else [])
     for given in inputs:
-        kind = "uint32_t" if given.tokens else "double" if given.wide else "float"
-        found.append(f"const {kind} *{pointers[given.name]}")
+        found.append(f"const {kind_of(given)} *{pointers[given.name]}")
     for each in outputs:
-        kind = "double" if graph.values[graph.outputs[each]].wide else "float"
-        found.append(f"{kind} *{pointers[each]}")
+        found.append(f"{kind_of(graph.values[graph.outputs[each]])} *{pointers[each]}")
     return ", ".join(found)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import Expression, is_weight
-from gatewise.export.graph.nodes import Convert, Input, Node, Run
+from gatewise.export.graph.nodes import Convert, Input, Node, Run, Viterbi
 from gatewise.export.to_c.memory import Arena
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import CONVERT, Lines, Reference, Vectors
 
-__all__ = ["Place", "Places", "as_expression", "sources_of", "unsupported"]
+__all__ = ["Place", "Places", "as_expression", "kind_of", "looks_across", "sources_of", "unsupported"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,25 @@ def as_expression(node: Node) -> Expression | None:
     return node if isinstance(node, Expression) else None
 
 
+def kind_of(value: Input | Node) -> str:
+    """The type of a value's numbers in C."""
+    if isinstance(value, Viterbi) or (isinstance(value, Input) and value.tokens):
+        return "uint32_t"
+    return "double" if value.wide else "float"
+
+
 def sources_of(node: Node) -> list[str]:
     """The values that a node reads."""
     if isinstance(node, Expression):
         return [each for each in node.operands if isinstance(each, str) and not is_weight(each)]
     found = list(getattr(node, "sources", ())) or [node.source]  # type: ignore[union-attr]
     return [*found, node.initial] if isinstance(node, Run) and node.initial is not None else found
+
+
+def looks_across(found: Expression, group: Sequence[Expression]) -> bool:
+    """Whether an expression with an axis of time reads one of a group without, or the other way round."""
+    steps = {each.name: each.steps for each in group}
+    return any(isinstance(each, str) and steps.get(each, found.steps) != found.steps for each in found.operands)
 
 
 def unsupported(what: str) -> ConversionError:
@@ -83,10 +96,11 @@ class Places:
         self._last |= dict.fromkeys(lasting, len(nodes))
         self._counts: dict[str, tuple[bool, int, int]] = {}
 
-    def given(self, value: Input, pointer: str) -> None:
-        """Enter an input."""
-        kind = "uint32_t" if value.tokens else "double" if value.wide else "float"
-        self.found[value.name] = Place(pointer, value.width, steps_in_c(value.steps), kind)
+    def given(self, value: Input, pointer: str, *, stepwise: bool = False) -> None:
+        """Enter an input; ``stepwise``: a step of it."""
+        if stepwise:
+            value = replace(value, steps=None)
+        self.found[value.name] = Place(pointer, value.width, steps_in_c(value.steps), kind_of(value))
 
     def take(self, name: str, width: int, steps: int | str | None, *, wide: bool = False) -> Place:
         """Memory for a value."""
@@ -118,25 +132,22 @@ class Places:
         """Whether a node after ``index``, or the end, needs a value."""
         return self._last.get(name, -1) > index
 
-    def expressions(
-        self, first: int, group: Sequence[Expression], outputs: Mapping[str, Place], *, stepwise: bool
-    ) -> None:
-        """Emit neighbouring expressions, of the same number of steps unless ``stepwise``.
+    def expressions(self, first: int, group: Sequence[Expression], outputs: Mapping[str, Place]) -> None:
+        """Emit neighbouring expressions of the same number of steps.
 
         Args:
             first: index of the first one among the nodes.
             group: the expressions.
             outputs: where results belong that the caller asked for.
-            stepwise: a step of a stream, without an axis of time.
         """
-        steps = None if stepwise else group[0].steps
+        steps = group[0].steps
         end = first + len(group) - 1
         if steps is not None:
             self.lines.loop("t", steps_in_c(steps))
         given: dict[str, Reference] = {}
         inside = {each.name for each in group}
         for name in dict.fromkeys(source for each in group for source in sources_of(each) if source not in inside):
-            given[name] = self._row(name, self.found[name], stepwise=stepwise)
+            given[name] = self._row(name, self.found[name])
         kept = {}
         for each in group:
             if each.name in outputs:
@@ -145,7 +156,7 @@ class Places:
                 self.take(each.name, each.width, steps, wide=each.wide)
             else:
                 continue
-            kept[each.name] = self._row(each.name, self.found[each.name], stepwise=stepwise, written=True)
+            kept[each.name] = self._row(each.name, self.found[each.name], written=True)
         work = {wide: (f"m->{'wide' if wide else 'work'}", arena) for wide, arena in self.arenas.items()}
         before = self.unit.products
         Vectors(self.unit, self.lines, given, kept, work).emit(group)
@@ -155,10 +166,10 @@ class Places:
             self.unit.products = before + (self.unit.products - before) * times
         self.release(end)
 
-    def _row(self, name: str, place: Place, *, stepwise: bool, written: bool = False) -> Reference:
+    def _row(self, name: str, place: Place, *, written: bool = False) -> Reference:
         """A value at step t."""
         wide = place.kind == "double"
-        if place.steps is None or stepwise:
+        if place.steps is None:
             return Reference(f"({place.pointer})" if "+" in place.pointer else place.pointer, 0, place.width, wide)
         constant = "" if written else "const "
         pointer = place.pointer + (f" + t * {place.width}" if place.width > 1 else " + t")

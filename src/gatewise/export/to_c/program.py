@@ -7,6 +7,7 @@ from pathlib import Path
 from gatewise.export.graph.nodes import Input, Node
 from gatewise.export.to_c.compiler import FAST, NATIVE, STRICT
 from gatewise.export.to_c.literals import text
+from gatewise.export.to_c.places import kind_of
 from gatewise.export.to_c.source import Source
 from gatewise.export.to_c.vectors import Lines
 
@@ -65,10 +66,10 @@ def emit_main(source: Source) -> str:
     memory = []
     most = source.most or 65536
     for given in source.graph.inputs:
-        memory.append(f"static {_kind(given)} in_{source.pointers[given.name]}[{_count(given, most, way)}];")
+        memory.append(f"static {kind_of(given)} in_{source.pointers[given.name]}[{_count(given, most, way)}];")
     for name, value in source.graph.outputs.items():
         node = source.graph.values[value]
-        memory.append(f"static {_kind(node)} out_{source.pointers[name]}[{_count(node, most, way)}];")
+        memory.append(f"static {kind_of(node)} out_{source.pointers[name]}[{_count(node, most, way)}];")
     widest = max(each.width for each in [*source.graph.inputs, *_outputs(source)])
     memory.append(f"static double row[{widest}];")
     template = (_PARTS / "main_rows.h").read_text(encoding="utf-8")
@@ -85,12 +86,8 @@ def _outputs(source: Source) -> list[Node | Input]:
     return [source.graph.values[value] for value in source.graph.outputs.values()]
 
 
-def _kind(value: Input | Node) -> str:
-    return "uint32_t" if isinstance(value, Input) and value.tokens else "double" if value.wide else "float"
-
-
 def _count(value: Input | Node, most: int, way: str) -> int:
-    if value.steps is None or way == "stream":
+    if value.steps is None or (way == "stream" and value.steps == "T"):
         return value.width
     return value.width * (most if value.steps == "T" else int(value.steps))
 
@@ -152,7 +149,7 @@ def _show(lines: Lines, source: Source, *, rows: bool) -> None:
     several = len(source.graph.outputs) > 1
     for name, value in source.graph.outputs.items():
         node, pointer = source.graph.values[value], f"out_{source.pointers[name]}"
-        counted = rows and node.steps is not None
+        counted = node.steps is not None and (rows or name in source.sequences)
         label = text(f"{name}: " if several else "")
         if counted:
             lines.loop("t", "steps" if node.steps == "T" else node.steps)

@@ -12,6 +12,7 @@ from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import Input, Run, Steps
 from gatewise.export.graph.stream import Stream, stream_of
 from gatewise.export.to_c.literals import identifier
+from gatewise.export.to_c.places import kind_of
 from gatewise.export.to_c.recurrent import emit_stack
 from gatewise.export.to_c.stepwise import StepCode, emit_stream
 from gatewise.export.to_c.unit import Unit
@@ -41,6 +42,7 @@ class Source:
         pointers: parameter by name of input and output.
         has_step: whether it runs step by step.
         step_inputs, step_outputs: those of ``step``.
+        sequences: outputs that are a sequence at every step: a forecast of several steps.
         most: greatest number of steps of ``run``; None: any number.
         stream_run: ``run`` is a loop over steps.
         left_out: reason by output that ``step`` lacks; of all outputs where there is no ``step``.
@@ -60,6 +62,7 @@ class Source:
     has_step: bool
     step_inputs: tuple[str, ...]
     step_outputs: tuple[str, ...]
+    sequences: frozenset[str]
     most: int | None
     stream_run: bool
     left_out: Mapping[str, str]
@@ -120,9 +123,12 @@ class _Writer:
                 found += "_"
             self.pointers[each] = found
         self.words = words_of(graph.metadata, name)
+        self.sequences: frozenset[str] = frozenset()
 
     def source(self) -> Source:
         stream, left_out = self._stream()
+        if stream is not None:
+            self.sequences = frozenset(name for name, value in stream.outputs.items() if value in stream.sequences)
         stream_run = stream is not None and not stream.left_out and self._is_loop(stream)
         ends = runs_to_end(self.graph)
         runs = [node for node in self.graph.nodes if isinstance(node, Run)]
@@ -157,6 +163,7 @@ class _Writer:
             step is not None,
             () if step is None else tuple(given.name for given in step.inputs),
             () if step is None else step.outputs,
+            self.sequences,
             self.most if whole is not None and ragged else None,
             stream_run,
             left_out,
@@ -179,7 +186,7 @@ class _Writer:
         """Whether the outputs of a whole sequence are those of its steps, or of the last one."""
         lengths = {given.steps for given in stream.inputs if given.steps is not None}
         values = set(stream.outputs.values())
-        steps = {self.graph.values[value].steps for value in values} - {None}
+        steps = {self.graph.values[value].steps for value in values - stream.sequences} - {None}
         cut = any(isinstance(node, Steps) for node in stream.nodes)
         return len(lengths) == 1 and steps <= lengths and not cut and len(stream.inputs) == len(self.graph.inputs)
 
@@ -189,10 +196,9 @@ class _Writer:
         """Name and declaration of each."""
         found = []
         for given in inputs:
-            kind = "uint32_t" if given.tokens else "double" if given.wide else "float"
-            found.append((self.pointers[given.name], f"const {kind} *{self.pointers[given.name]}"))
+            found.append((self.pointers[given.name], f"const {kind_of(given)} *{self.pointers[given.name]}"))
         for name in outputs:
-            kind = "double" if self.graph.values[self.graph.outputs[name]].wide else "float"
+            kind = kind_of(self.graph.values[self.graph.outputs[name]])
             found.append((self.pointers[name], f"{kind} *{self.pointers[name]}"))
         return found
 
@@ -243,13 +249,14 @@ class _Writer:
     def _loop(self, lines: Lines, advance: _Static, answer: _Static) -> None:
         moved = {}
         rows = [(given.name, given.width, given.steps) for given in self.graph.inputs]
-        values = self.graph.values
-        rows += [(name, values[value].width, values[value].steps) for name, value in self.graph.outputs.items()]
+        outputs = {name: self.graph.values[value] for name, value in self.graph.outputs.items()}
+        outputs = {name: node for name, node in outputs.items() if name not in self.sequences}
+        rows += [(name, node.width, node.steps) for name, node in outputs.items()]
         for each, width, steps in rows:
             if steps is not None:
                 moved[self.pointers[each]] = f"{self.pointers[each]} + t" + (f" * {width}" if width > 1 else "")
         fixed = next(given.steps for given in self.graph.inputs if given.steps is not None)
-        each_step = any(values[value].steps is not None for value in self.graph.outputs.values())
+        each_step = any(node.steps is not None for node in outputs.values())
         lines.add(f"{self.name}_reset(m);")
         lines.loop("t", "steps" if fixed == "T" else fixed)
         lines.add(advance.call(moved))
@@ -305,6 +312,7 @@ class _Writer:
             None if step is None else ([given.name for given in step.inputs], list(step.outputs)),
             self.most if whole is not None and ragged else None,
             self.words,
+            self.sequences,
         )
 
 

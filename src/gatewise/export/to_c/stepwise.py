@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gatewise.export.graph.expressions import Expression
 from gatewise.export.graph.graph import Graph
-from gatewise.export.graph.nodes import EachStep, Input, Node, Pool, Run
+from gatewise.export.graph.nodes import Accumulate, EachStep, Input, Node, Pool, Reshape, Run
 from gatewise.export.graph.stream import Stream, StreamState
 from gatewise.export.to_c.literals import literal
-from gatewise.export.to_c.places import Place, Places, as_expression, sources_of, unsupported
+from gatewise.export.to_c.places import Place, Places, as_expression, kind_of, looks_across, sources_of, unsupported
 from gatewise.export.to_c.recurrent import StackCode
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import Lines
@@ -73,21 +73,23 @@ class _Stream:
     def emit(self) -> StepCode:
         graph, unit = self.graph, self.unit
         for given in self.stream.inputs:
-            self.places.given(given, self.pointers[given.name])
+            self.places.given(given, self.pointers[given.name], stepwise=True)
         unit.products = 0
         if any(isinstance(node, Pool) and node.how == "mean" for node in self.nodes):
             self.count = self._states(1, "0.0f")
             self.lines.add(f"m->state[{self.count}] += 1.0f;")
         outputs = {value: name for name, value in self.stream.outputs.items()}
         targets = {
-            value: Place(self.pointers[name], graph.values[value].width, kind=_kind(graph, value))
+            value: Place(
+                self.pointers[name], graph.values[value].width, self._steps(value), kind_of(graph.values[value])
+            )
             for value, name in outputs.items()
         }
         self._nodes(0, self.nodes[: self.ahead], {})
         advance, self.lines.found = list(self.lines.found), []
         self._nodes(self.ahead, self.nodes[self.ahead :], targets)
         for name, value in self.stream.outputs.items():
-            found, width = self.places.found[value], graph.values[value].width
+            found, width = self.places.found[value], graph.values[value].width * int(self._steps(value) or 1)
             if found.pointer != self.pointers[name]:
                 copy = unit.helpers.need("copy", wide=graph.values[value].wide)
                 self.lines.add(f"{copy}({found.pointer}, {width}, {self.pointers[name]});")
@@ -109,14 +111,23 @@ class _Stream:
         while index < len(nodes):
             group: list[Expression] = []
             while index < len(nodes) and (found := as_expression(nodes[index])) is not None:
+                if self._steps(found.name) is None:
+                    found = replace(found, steps=None)
+                if group and (group[0].steps != found.steps or looks_across(found, group)):
+                    break
                 group.append(found)
                 index += 1
             if group:
-                self.places.expressions(first + index - len(group), group, targets, stepwise=True)
+                self.places.expressions(first + index - len(group), group, targets)
                 continue
             self._node(nodes[index])
             self.places.release(first + index)
             index += 1
+
+    def _steps(self, value: str) -> str | None:
+        """How many steps a value has at every step; None: it is a vector."""
+        steps = self.graph.values[value].steps
+        return str(steps) if value in self.stream.sequences else None
 
     def _node(self, node: Node) -> None:
         if isinstance(node, EachStep):
@@ -134,6 +145,12 @@ class _Stream:
             self.places.alias(node.name, Place(pointer, node.width))
         elif isinstance(node, Pool) and node.how != "last":
             self._pool(node, source)
+        elif isinstance(node, Reshape):
+            self.places.alias(node.name, replace(source, steps=self._steps(node.name), width=node.width))
+        elif isinstance(node, Accumulate):
+            place = self.places.take(node.name, node.width, node.steps, wide=node.wide)
+            function = self.unit.helpers.need("accumulate", wide=node.wide)
+            self.lines.add(f"{function}({source.pointer}, {node.steps}, {node.width}, {place.pointer});")
         else:
             self.places.alias(node.name, source)
 
@@ -163,10 +180,6 @@ class _Stream:
 
 def _belongs(state: StreamState, node: Pool) -> bool:
     return state.name in (f"{node.name}_sum", f"{node.name}_max")
-
-
-def _kind(graph: Graph, value: str) -> str:
-    return "double" if graph.values[value].wide else "float"
 
 
 def _ahead(stream: Stream) -> set[str]:

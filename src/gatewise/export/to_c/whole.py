@@ -19,7 +19,16 @@ from gatewise.export.graph.nodes import (
     Steps,
     Viterbi,
 )
-from gatewise.export.to_c.places import Place, Places, as_expression, sources_of, steps_in_c, unsupported
+from gatewise.export.to_c.places import (
+    Place,
+    Places,
+    as_expression,
+    kind_of,
+    looks_across,
+    sources_of,
+    steps_in_c,
+    unsupported,
+)
 from gatewise.export.to_c.recurrent import StackCode
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import Lines
@@ -104,18 +113,17 @@ class _Whole:
         targets = {}
         for name, value in self.graph.outputs.items():
             node = self.known[value]
-            kind = "double" if node.wide else "float"
-            targets[value] = Place(self.pointers[name], node.width, steps_in_c(node.steps), kind)
+            targets[value] = Place(self.pointers[name], node.width, steps_in_c(node.steps), kind_of(node))
         nodes, index = self.graph.nodes, 0
         while index < len(nodes):
             group: list[Expression] = []
             while index < len(nodes) and (found := as_expression(nodes[index])) is not None:
-                if group and (group[0].steps != found.steps or self._is_looked_across(found, group)):
+                if group and (group[0].steps != found.steps or looks_across(found, group)):
                     break
                 group.append(found)
                 index += 1
             if group:
-                self.places.expressions(index - len(group), group, targets, stepwise=False)
+                self.places.expressions(index - len(group), group, targets)
                 continue
             self._node(index, nodes[index])
             self.places.release(index)
@@ -123,11 +131,6 @@ class _Whole:
         self._give()
         work, wide = self.places.arenas[False].size, self.places.arenas[True].size
         return WholeCode(tuple(self.lines.found), work, wide, self.unit.products)
-
-    def _is_looked_across(self, found: Expression, group: list[Expression]) -> bool:
-        """Whether an expression with an axis of time reads one of the group without, or the other way round."""
-        steps = {each.name: each.steps for each in group}
-        return any(isinstance(each, str) and steps.get(each, found.steps) != found.steps for each in found.operands)
 
     def _give(self) -> None:
         for name, value in self.graph.outputs.items():
