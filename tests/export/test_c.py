@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,12 @@ from gatewise.export.graph.layers import layer_graph
 from gatewise.export.layers import layer_examples
 from gatewise.export.to_c import check as check_module
 from gatewise.export.to_c.check import check_source
-from gatewise.export.to_c.compiler import STRICT, compile_program, find_compiler
+from gatewise.export.to_c.compiler import STRICT, compile_program, find_compiler, sanitises
 from gatewise.export.to_c.export import export_graph
+from gatewise.export.to_c.harness import emit_harness, run_harness
 from gatewise.export.to_c.source import Source, emit_source
 from gatewise.export.to_c.words import words_of
-from gatewise.export.to_onnx.check import LIMIT
+from gatewise.export.to_onnx.check import LIMIT, relative_gap
 from gatewise.nn import GRU, LSTM, Cell, Recurrent, register_cell
 
 torch.set_num_threads(1)
@@ -98,6 +100,63 @@ def test_a_program_that_differs_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConversionError, match=r"differs from the trained network.*C, trained network: "):
         export_graph(layer_graph(layer), examples, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("aarch64-linux-gnu-gcc") is None or shutil.which("qemu-aarch64") is None,
+    reason="no gcc for AArch64, or no qemu-user",
+)
+@pytest.mark.parametrize("cell", ["gru", "lstm peephole", "own, many operations", "gru layer norm zoneout"])
+def test_computes_the_same_on_aarch64(cell: str, tmp_path: Path) -> None:
+    layer = layer_of(cell, "two layers, both directions")
+    source, examples = emit_source(layer_graph(layer)), layer_examples(layer)
+    for name, text in {**_files(source), "check.c": emit_harness(source)}.items():
+        (tmp_path / name).write_text(text)
+    flags = (*STRICT, "-O3", "-ffp-contract=fast", "-static")
+    compile_program(["aarch64-linux-gnu-gcc"], tmp_path, ["model.c", "check.c"], "check.elf", flags)
+    program = tmp_path / "check"
+    program.write_text(f'#!/bin/sh\nexec qemu-aarch64 "{tmp_path}/check.elf"\n')
+    program.chmod(0o755)
+    _, whole, _ = run_harness(program, source, [each.inputs for each in examples])
+    found = [row["output"] for row in whole]
+    assert relative_gap(found, [each.outputs["output"] for each in examples]) < LIMIT
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("written", "instead", "message"),
+    [
+        ("float cells[42]", "float cells[30]", "another size|ends with an error"),
+        ("    return MODEL_OK;", "    return MODEL_BAD_LENGTH;", "exit code 5"),
+        ("#include <math.h>", "#include <math.h>\nint unused", "does not compile"),
+    ],
+)
+def test_a_program_that_fails_is_not_handed_out(written: str, instead: str, message: str) -> None:
+    layer = GRU(3, 6)
+    source = emit_source(layer_graph(layer))
+    files = {name: text.replace(written, instead) for name, text in _files(source).items()}
+    assert files != _files(source)
+    with pytest.raises(ConversionError, match=message):
+        check_source(source, layer_examples(layer), files)
+
+
+@needs_compiler
+def test_reading_beyond_the_end_is_found() -> None:
+    """A mistake that changes no output: only the sanitisers see it."""
+    layer = GRU(3, 6)
+    source = emit_source(layer_graph(layer))
+    compiler = find_compiler()
+    assert compiler is not None
+    if not sanitises(compiler):
+        pytest.skip("the compiler has no sanitisers")
+    beyond = source.code.replace(
+        "    return MODEL_OK;\n}\n", "    return x[steps * 3] > 1e9f ? MODEL_BAD_TOKEN : MODEL_OK;\n}\n"
+    )
+    assert beyond.count("steps * 3") == 2
+    wrong = beyond.replace("x[steps * 3]", "x[3]", 1)  # in model_step; there is no `steps`
+    with pytest.raises(ConversionError, match="AddressSanitizer"):
+        check_source(source, layer_examples(layer), {**_files(source), "model.c": wrong})
 
 
 @needs_compiler

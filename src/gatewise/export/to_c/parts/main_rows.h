@@ -21,7 +21,7 @@ static void fail(const char *what)
 }
 
 /* `width` numbers of the next line; 0 at a blank line, -1 at the end. */
-static int read_numbers(double *row, size_t width)
+static int read_numbers(double *numbers, size_t width)
 {
     line_number++;
     if (fgets(line, LONGEST, stdin) == NULL) {
@@ -43,23 +43,23 @@ static int read_numbers(double *row, size_t width)
         if (end == place || i == width) {
             fail(end == place ? "not a number" : "too many numbers");
         }
-        row[i] = number;
+        numbers[i] = number;
         place = end;
     }
 }
 
-static void print_row(const char *name, const double *row, size_t width)
+static void print_row(const char *name, const double *numbers, size_t width)
 {
     size_t best = 0;
     fputs(name, stdout);
     for (size_t i = 0; i < width; i++) {
-        best = row[i] > row[best] ? i : best;
+        best = numbers[i] > numbers[best] ? i : best;
         if (width <= 64) {
-            printf("%s%.9g", i == 0 ? "" : " ", row[i]);
+            printf("%s%.9g", i == 0 ? "" : " ", numbers[i]);
         }
     }
     if (width > 64) {
-        printf("greatest of %lu: number %lu, %.9g", (unsigned long)width, (unsigned long)best, row[best]);
+        printf("greatest of %lu: number %lu, %.9g", (unsigned long)width, (unsigned long)best, numbers[best]);
     }
     putchar('\n');
 }
