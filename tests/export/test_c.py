@@ -22,9 +22,10 @@ from gatewise.export.graph.layers import layer_graph
 from gatewise.export.layers import layer_examples
 from gatewise.export.to_c import check as check_module
 from gatewise.export.to_c.check import check_source
-from gatewise.export.to_c.compiler import STRICT, compile_program, find_compiler, sanitises
+from gatewise.export.to_c.compiler import FAST, STRICT, compile_program, find_compiler, sanitises
 from gatewise.export.to_c.export import export_graph
 from gatewise.export.to_c.harness import emit_harness, run_harness
+from gatewise.export.to_c.helpers import Helpers
 from gatewise.export.to_c.source import Source, emit_source
 from gatewise.export.to_c.words import words_of
 from gatewise.export.to_onnx.check import LIMIT, relative_gap
@@ -404,3 +405,49 @@ def test_values_far_from_zero_and_nan() -> None:
     source = emit_source(graph)
     compiled = check_source(source, examples, _files(source))
     assert compiled is not None and compiled.check.greatest < 5e-7
+
+
+ERRORS = """#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+HELPERS
+
+int main(void)
+{
+    double worst[3] = {0.0, 0.0, 0.0};
+    for (double x = -86.9; x < 86.9; x += 1e-4) {
+        const float f = (float)x, g = f / 8.0f;
+        const double found[3] = {
+            f > 0.0f ? 0.0 : (double)exponentialf(f) / exp((double)f) - 1.0,
+            (double)sigmoidf(f) * (1.0 + exp(-(double)f)) - 1.0,
+            g < 0.0f || g > 0.0f ? (double)hyperbolicf(g) / tanh((double)g) - 1.0 : 0.0,
+        };
+        for (int i = 0; i < 3; i++) {
+            worst[i] = fabs(found[i]) > worst[i] ? fabs(found[i]) : worst[i];
+        }
+    }
+    printf("%g %g %g\\n", worst[0], worst[1], worst[2]);
+    printf("%d %d %g %g %g\\n", isnan(sigmoidf(NAN)) != 0, isnan(hyperbolicf(NAN)) != 0, (double)hyperbolicf(-1e30f),
+           (double)sigmoidf(INFINITY), (double)hyperbolicf(0.0f));
+    return 0;
+}
+"""
+
+
+@needs_compiler
+def test_own_functions_have_the_errors_that_they_state(tmp_path: Path) -> None:
+    helpers = Helpers()
+    for name in ("exponential", "sigmoid", "hyperbolic"):
+        helpers.need(name)
+    (tmp_path / "main.c").write_text(ERRORS.replace("HELPERS", helpers.text))
+    compiler = find_compiler()
+    assert compiler is not None
+    for number, flags in enumerate((("-O0",), FAST)):
+        compile_program(compiler, tmp_path, ["main.c"], f"main{number}", (*STRICT, *flags))
+        done = subprocess.run([tmp_path / f"main{number}"], capture_output=True, text=True, check=True)
+        errors, edges = done.stdout.splitlines()
+        exponential, sigmoid, hyperbolic = map(float, errors.split())
+        assert 1e-8 < exponential < 1e-7 and 1e-8 < sigmoid < 2e-7 and 1e-8 < hyperbolic < 2e-7
+        assert edges == "1 1 -1 1 0"
