@@ -74,7 +74,7 @@ def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int 
         >>> folder = tempfile.TemporaryDirectory()
         >>> made = c(GRU(4, 8, reset="before"), folder.name, name="gate")
         >>> sorted(made.files), made.figures["multiply_adds_per_step"], made.figures["memory_bytes"]
-        (['gate.c', 'gate.h'], 288, 224)
+        (['gate.c', 'gate.h'], 288, 288)
         >>> folder.cleanup()
     """
     from gatewise.export.layers import export_layer_to_c
