@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -185,6 +186,12 @@ def test_no_library_but_math_and_no_allocation() -> None:
         included = {line.split()[1] for line in code.splitlines() if line.startswith("#include")}
         assert included == {'"model.h"', "<math.h>"}
         assert "alloc" not in code
+
+
+def test_the_target_needs_no_torch() -> None:
+    code = "import sys, gatewise.export.to_c.export; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_bad_arguments_are_refused(tmp_path: Path) -> None:

@@ -59,9 +59,7 @@ def emit_readme(source: Source, compiled: Compiled | None, title: str) -> str:
 def _functions(source: Source) -> str:
     name, lines = source.name, []
     if source.has_step:
-        lines.append(
-            f"`{name}_step` reads a step and gives the outputs so far; several instances do not disturb another."
-        )
+        lines.append(f"`{name}_step` reads a step and gives the outputs so far; instances do not disturb each other.")
         for output, reason in source.left_out.items():
             lines.append(f"It lacks `{output}`: {reason}.")
     else:
