@@ -1,10 +1,12 @@
-"""``gatewise export``: takes a trained network along, as ONNX."""
+"""``gatewise export``: takes a trained network along, as ONNX or C."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +14,8 @@ from gatewise.cli.options import ImportsOption, RunArgument
 from gatewise.errors import OptionError, did_you_mean
 
 if TYPE_CHECKING:
+    from gatewise.export.to_c.export import ExportC
+    from gatewise.export.to_onnx.check import Check
     from gatewise.export.to_onnx.export import Export
 
 __all__ = ["export"]
@@ -19,38 +23,60 @@ __all__ = ["export"]
 
 def export(
     run: RunArgument,
-    to: Annotated[str, typer.Option("--to", metavar="TARGET", help="onnx.")] = "onnx",
+    to: Annotated[str, typer.Option("--to", metavar="TARGET", help="onnx or c.")] = "onnx",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write (default RUN-onnx).")
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write (default RUN-onnx or RUN-c).")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="c: name of files and functions (default model).")
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--max-steps",
+            metavar="N",
+            help="c: longest sequence of networks that have to keep it, such as bidirectional ones (default 256, of "
+            "texts those of the training).",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what export.json holds.")] = False,
     imports: ImportsOption = None,
 ) -> None:
-    """Write a trained network as ONNX: whole sequences, and single steps with their states for streams.
+    """Write a trained network as ONNX or as C: whole sequences, and single steps with their states for streams.
 
-    Before anything is written, the models run in onnxruntime on 100 test examples and are compared with the trained
-    network; a difference over 1e-5 is an error.
+    Before anything is written, the export runs on 100 test examples, ONNX in onnxruntime, C compiled by this machine's
+    compiler, and is compared with the trained network; a difference over 1e-5 is an error.
 
     Examples:
 
         gatewise export my-run --to onnx --out my-model
 
         gatewise predict my-model/model.onnx "a film that I would see again"
+
+        gatewise export my-run --to c --out my-program
     """
     from gatewise.cli.opening import note
-    from gatewise.export.runs import TARGETS, export_run
+    from gatewise.export.runs import TARGETS, export_run, export_run_to_c
     from gatewise.training.registry import import_modules
     from gatewise.training.run_place import find_run
 
     if to not in TARGETS:
         raise OptionError(f"there is no target {to!r}", expected=", ".join(TARGETS), fix=did_you_mean(to, TARGETS))
+    if to != "c" and (name is not None or max_steps is not None):
+        raise OptionError("--name and --max-steps go with --to c", got=f"--to {to}", fix="omit them")
     import_modules(imports or ())
     place = find_run(run, say=note)
-    made = export_run(place, out or place.with_name(f"{place.name}-{to}"))
+    folder = out or place.with_name(f"{place.name}-{to}")
+    show: Callable[[], None]
+    if to == "c":
+        program = export_run_to_c(place, folder, name=name or "model", most=max_steps)
+        show = partial(_print_c, program)
+    else:
+        show = partial(_print, export_run(place, folder))
     if as_json:
-        typer.echo((made.folder / "export.json").read_text(encoding="utf-8").strip())
+        typer.echo((folder / "export.json").read_text(encoding="utf-8").strip())
         return
-    _print(made)
+    show()
 
 
 def _print(made: Export) -> None:
@@ -63,7 +89,11 @@ def _print(made: Export) -> None:
         typer.echo(f"No step.onnx: {made.no_step}.")
     for name, reason in made.left_out.items():
         typer.echo(f"step.onnx lacks {name}: {reason}.")
-    check: Any = made.check
+    _print_check(made.check)
+    typer.echo(f"Written to {shlex.quote(str(made.folder))}")
+
+
+def _print_check(check: Check) -> None:
     lengths = "" if check.shortest is None else f" of {check.shortest} to {check.longest} steps"
     typer.echo(
         f"Checked on {check.examples} test examples{lengths}: greatest difference {check.greatest:.1e} of the greatest "
@@ -73,6 +103,34 @@ def _print(made: Export) -> None:
         typer.echo(f"  {name:<36}{gap:.1e}")
     if check.differing_tags:
         typer.echo(f"  {check.differing_tags} with other tags of the same score")
+
+
+def _print_c(made: ExportC) -> None:
+    """The same for C."""
+    what = {"main.c": "reads lines, prints predictions", "Makefile": "make, then ./program", "README.md": ""}
+    for file, size in made.files.items():
+        typer.echo(f"{file:<12}{_size(size):>9}  {what.get(file, '')}".rstrip())
+    figures = made.figures
+    flash = figures["code_and_weight_bytes"] or figures["weight_bytes"] or 0
+    kind = "code and weights" if figures["code_and_weight_bytes"] else "weights"
+    typer.echo(f"Flash {_size(flash)} ({kind}), RAM {_size(figures['memory_bytes'] or 0)} per instance.")
+    products, steps = figures["multiply_adds_per_step"], figures["steps_of_run"]
+    if products is not None:
+        typer.echo(f"{products:,} multiply-adds per step.")
+    else:
+        run = "" if steps is None else f" of {steps} steps"
+        typer.echo(f"{figures['multiply_adds_per_run']:,} multiply-adds per sequence{run}.")
+    if made.no_step is not None:
+        typer.echo(f"No single steps: {made.no_step}.")
+    for name, reason in made.left_out.items():
+        typer.echo(f"Single steps lack {name}: {reason}.")
+    if made.compiled is None:
+        typer.echo("Unchecked: there is no C compiler here, so this program has never been compiled or run.")
+    else:
+        _print_check(made.compiled.check)
+        typer.echo(f"  compiled with {made.compiled.compiler} {' '.join(made.compiled.flags)}")
+        if made.compiled.sanitised:
+            typer.echo("  no report from AddressSanitizer and UndefinedBehaviorSanitizer")
     typer.echo(f"Written to {shlex.quote(str(made.folder))}")
 
 

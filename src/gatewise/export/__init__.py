@@ -1,6 +1,7 @@
 """Takes trained networks out of Gatewise: one description of what they compute, many targets.
 
-`graph` holds the description, `to_onnx` the target ONNX. Importing this module imports neither torch nor onnx.
+`graph` holds the description, `to_onnx` and `to_c` the targets ONNX and C. Importing this module imports neither torch
+nor onnx.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gatewise.export.to_c.export import ExportC
     from gatewise.export.to_onnx.export import Export
     from gatewise.nn import Recurrent
 
-__all__ = ["onnx"]
+__all__ = ["c", "onnx"]
 
 
 def onnx(layer: Recurrent, out: str | Path) -> Export:
@@ -46,3 +48,35 @@ def onnx(layer: Recurrent, out: str | Path) -> Export:
     from gatewise.export.layers import export_layer
 
     return export_layer(layer, out)
+
+
+def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int | None = None) -> ExportC:
+    """Export a recurrent layer of `gatewise.nn` to C99, compiled here and compared with the layer where a compiler is.
+
+    Writes ``<name>.c`` and ``<name>.h``, without allocation and with no library but ``<math.h>``: ``<name>_run`` for
+    whole sequences, ``<name>_step`` for layers of one direction; and ``export.json``. The layer is exported as it
+    computes in evaluation.
+
+    Args:
+        layer: any layer, with any option, of any registered cell.
+        out: the folder to write; a new one, an empty one or that of an earlier export to C.
+        name: of files, functions and types.
+        max_steps: greatest number of steps of a whole sequence for layers of both directions, 256 if not given.
+
+    Raises:
+        ConversionError: a cell of your own does something that is no product or elementwise operation; the program
+            differs from the layer by more than 1e-5, in which case nothing is written.
+        OptionError: not a layer, ``name`` is none in C, or the folder holds something else.
+
+    Example:
+        >>> import tempfile
+        >>> from gatewise.nn import GRU
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> made = c(GRU(4, 8, reset="before"), folder.name, name="gate")
+        >>> sorted(made.files), made.figures["multiply_adds_per_step"], made.figures["memory_bytes"]
+        (['gate.c', 'gate.h'], 288, 288)
+        >>> folder.cleanup()
+    """
+    from gatewise.export.layers import export_layer_to_c
+
+    return export_layer_to_c(layer, out, name=name, most=max_steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,10 +12,13 @@ import torch
 from gatewise.errors import OptionError
 from gatewise.export.graph import Example
 from gatewise.export.graph.layers import layer_graph
-from gatewise.export.to_onnx.export import Export, export_graph
 from gatewise.nn import Recurrent
 
-__all__ = ["export_layer", "layer_examples"]
+if TYPE_CHECKING:
+    from gatewise.export.to_c.export import ExportC
+    from gatewise.export.to_onnx.export import Export
+
+__all__ = ["export_layer", "export_layer_to_c", "layer_examples"]
 
 _LENGTHS = (1, 2, 3, 5, 8, 13, 21)
 
@@ -34,6 +38,21 @@ def layer_examples(layer: Recurrent, seed: int = 0) -> list[Example]:
 
 def export_layer(layer: Recurrent, out: str | Path) -> Export:
     """See `gatewise.export.onnx`."""
+    from gatewise.export.to_onnx.export import export_graph
+
+    _check(layer)
+    return export_graph(layer_graph(layer), layer_examples(layer), out)
+
+
+def export_layer_to_c(layer: Recurrent, out: str | Path, *, name: str = "model", most: int | None = None) -> ExportC:
+    """See `gatewise.export.c`."""
+    from gatewise.export.to_c.export import export_graph
+
+    _check(layer)
+    return export_graph(layer_graph(layer), layer_examples(layer), out, name=name, most=most, programs=False)
+
+
+def _check(layer: object) -> None:
     if not isinstance(layer, Recurrent):
         raise OptionError(
             "only recurrent layers can be exported by themselves",
@@ -41,4 +60,3 @@ def export_layer(layer: Recurrent, out: str | Path) -> Export:
             got=type(layer).__name__,
             fix="load the weights of torch.nn.GRU into gatewise.nn.GRU: the parameter names are the same",
         )
-    return export_graph(layer_graph(layer), layer_examples(layer), out)

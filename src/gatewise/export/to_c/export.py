@@ -1,0 +1,146 @@
+"""From a trained network, or layers, to a checked C program in a folder. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gatewise
+from gatewise.errors import OptionError
+from gatewise.export.graph import Example, Graph
+from gatewise.export.to_c.check import Compiled, check_source
+from gatewise.export.to_c.program import emit_main, emit_makefile
+from gatewise.export.to_c.readme import emit_readme, figures
+from gatewise.export.to_c.source import MOST_STEPS, Source, check_name, emit_source
+from gatewise.export.to_onnx.check import refuse_gaps
+from gatewise.files import make_folder, read_json, write_json, write_text
+
+__all__ = ["RECORD", "ExportC", "check_options", "export_graph"]
+
+RECORD = "export.json"
+_FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExportC:
+    """What was written.
+
+    Attributes:
+        folder: where.
+        files: bytes by name.
+        compiled: how it was checked; None: there is no compiler here.
+        figures: flash, memory, arithmetic.
+        no_step: why there is no ``step``; None where there is one.
+        left_out: reason by output that ``step`` lacks.
+    """
+
+    folder: Path
+    files: Mapping[str, int]
+    compiled: Compiled | None
+    figures: Mapping[str, int | None]
+    no_step: str | None
+    left_out: Mapping[str, str]
+
+
+def check_options(out: Path, name: str, most: int | None) -> None:
+    """Refuse what can be refused before the network is loaded.
+
+    Raises:
+        OptionError: the folder holds something else, or an option is out of range.
+    """
+    check_name(name)
+    if most is not None and most < 1:
+        raise OptionError("--max-steps is too small", expected="1 or more", got=most)
+    if out.exists() and not out.is_dir():
+        raise OptionError(f"{out} is a file", expected="a folder", fix="choose another --out")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if (out / RECORD).is_file() and read_json(out / RECORD).get("target") == "c":
+        return
+    raise OptionError(
+        f"{out} holds something else",
+        expected="a new or empty folder, or that of an earlier export to C",
+        got=", ".join(sorted(each.name for each in out.iterdir())[:3]),
+        fix="choose another --out",
+    )
+
+
+def export_graph(
+    graph: Graph,
+    examples: Sequence[Example],
+    out: str | Path,
+    about: Mapping[str, Any] | None = None,
+    *,
+    name: str = "model",
+    most: int | None = None,
+    programs: bool = True,
+) -> ExportC:
+    """Write a graph as ``<name>.c`` and ``<name>.h``, with ``main.c``, ``Makefile``, ``README.md``, ``export.json``.
+
+    Args:
+        graph: what to export.
+        examples: real examples to check it with before anything is written.
+        out: the folder.
+        about: for ``export.json``: which run it was.
+        name: of files, functions and types.
+        most: greatest number of steps where whole sequences have to be kept; None: ``max_tokens`` of the network, else
+            256.
+        programs: with ``main.c``, ``Makefile`` and ``README.md``.
+
+    Raises:
+        ConversionError: the graph has no form in C, or its program differs from the network; nothing is written.
+        OptionError: the folder holds something else, or a bad name.
+        StorageError: the folder cannot be written.
+    """
+    folder = Path(out)
+    check_options(folder, name, most)
+    source = emit_source(graph, name, most or int(graph.metadata.get("max_tokens") or MOST_STEPS))
+    files = {f"{name}.c": source.code, f"{name}.h": source.header}
+    if programs:
+        files |= {"main.c": emit_main(source), "Makefile": emit_makefile(source)}
+    compiled = check_source(source, examples, files)
+    if compiled is not None:
+        refuse_gaps(compiled.check)
+    if programs:
+        files["README.md"] = emit_readme(source, compiled, _title(graph, about or {}))
+    make_folder(folder)
+    for file, content in files.items():
+        write_text(folder / file, content)
+    no_step = None if source.has_step else "; ".join(dict.fromkeys(source.left_out.values()))
+    left_out = dict(source.left_out) if source.has_step else {}
+    write_json(folder / RECORD, _record(source, files, compiled, about or {}, no_step, left_out))
+    sizes = {file: len(content.encode("utf-8")) for file, content in files.items()}
+    return ExportC(folder, sizes, compiled, figures(source, compiled), no_step, left_out)
+
+
+def _title(graph: Graph, about: Mapping[str, Any]) -> str:
+    return f"{about['run']}: {about['cell']}, {about['task']}" if about else f"{graph.name} layers"
+
+
+def _record(
+    source: Source,
+    files: Mapping[str, str],
+    compiled: Compiled | None,
+    about: Mapping[str, Any],
+    no_step: str | None,
+    left_out: Mapping[str, str],
+) -> dict[str, Any]:
+    hashes = {file: hashlib.sha256(content.encode("utf-8")).hexdigest() for file, content in files.items()}
+    return {
+        "format_version": _FORMAT_VERSION,
+        "target": "c",
+        **about,
+        "name": source.name,
+        "max_steps": source.most,
+        "versions": {"gatewise": gatewise.__version__},
+        "files": {file: {"bytes": len(files[file].encode("utf-8")), "sha256": hashes[file]} for file in files},
+        "figures": figures(source, compiled),
+        "check": None if compiled is None else compiled.check.to_dict(),
+        "compiler": None
+        if compiled is None
+        else {"command": compiled.compiler, "flags": list(compiled.flags), "sanitised": compiled.sanitised},
+        "step": {"left_out": left_out} if source.has_step else {"reason": no_step},
+    }

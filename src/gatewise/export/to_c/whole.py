@@ -1,0 +1,219 @@
+"""A graph over whole sequences in C, of at most so many steps. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gatewise.export.graph.expressions import Expression
+from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.nodes import (
+    Accumulate,
+    Convolution,
+    EachStep,
+    JoinSteps,
+    Node,
+    Pool,
+    Reshape,
+    Run,
+    Steps,
+    Viterbi,
+)
+from gatewise.export.to_c.places import (
+    Place,
+    Places,
+    as_expression,
+    kind_of,
+    looks_across,
+    sources_of,
+    steps_in_c,
+    unsupported,
+)
+from gatewise.export.to_c.recurrent import StackCode
+from gatewise.export.to_c.unit import Unit
+from gatewise.export.to_c.vectors import Lines
+
+__all__ = ["WholeCode", "emit_whole", "runs_to_end"]
+
+
+def runs_to_end(graph: Graph) -> set[str]:
+    """Runs of which only the last step's output is read, or only the final states: no step's output has to be kept."""
+    outputs = set(graph.outputs.values())
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        initial = node.initial if isinstance(node, Run) else None
+        for source in sources_of(node):
+            if source != initial:
+                readers.setdefault(source, []).append(node)
+    return {
+        run.name
+        for run in graph.nodes
+        if isinstance(run, Run)
+        and run.name not in outputs
+        and not graph.stacks[run.stack].bidirectional
+        and all(
+            isinstance(node, Pool) and node.how == "last" and node.directions == 1 for node in readers.get(run.name, [])
+        )
+    }
+
+
+@dataclass(frozen=True)
+class WholeCode:
+    """What was emitted.
+
+    Attributes:
+        lines: statements; every output is written by them.
+        work, wide: numbers of memory.
+        products: multiply-adds of a sequence of the greatest length.
+    """
+
+    lines: tuple[str, ...]
+    work: int
+    wide: int
+    products: int
+
+
+def emit_whole(
+    unit: Unit, graph: Graph, stacks: Mapping[str, StackCode], pointers: Mapping[str, str], most: int
+) -> WholeCode:
+    """Emit a graph.
+
+    Args:
+        unit: collects functions and weights.
+        graph: the graph.
+        stacks: functions of the recurrent layers.
+        pointers: in C, by name of input and output.
+        most: the greatest number of steps of ``"T"``.
+
+    Raises:
+        ConversionError: a node has no form in C.
+    """
+    return _Whole(unit, graph, stacks, pointers, most).emit()
+
+
+class _Whole:
+    def __init__(
+        self, unit: Unit, graph: Graph, stacks: Mapping[str, StackCode], pointers: Mapping[str, str], most: int
+    ) -> None:
+        self.unit, self.graph, self.stacks, self.pointers, self.most = unit, graph, stacks, pointers, most
+        self.lines = Lines()
+        self.places = Places(unit, self.lines, graph.nodes, graph.outputs.values(), most)
+        self.finals: dict[str, Place] = {}
+        runs = [(index, node) for index, node in enumerate(graph.nodes) if isinstance(node, Run)]
+        self.final_use = {node.initial: index for index, node in runs if node.initial is not None}
+        self.known = graph.values
+        self.ends = runs_to_end(graph)
+
+    def emit(self) -> WholeCode:
+        self.unit.products = 0
+        for given in self.graph.inputs:
+            if given.inner:
+                raise unsupported("sequences within a step (words read by their characters)")
+            self.places.given(given, self.pointers[given.name])
+        targets = {}
+        for name, value in self.graph.outputs.items():
+            node = self.known[value]
+            targets[value] = Place(self.pointers[name], node.width, steps_in_c(node.steps), kind_of(node))
+        nodes, index = self.graph.nodes, 0
+        while index < len(nodes):
+            group: list[Expression] = []
+            while index < len(nodes) and (found := as_expression(nodes[index])) is not None:
+                if group and (group[0].steps != found.steps or looks_across(found, group)):
+                    break
+                group.append(found)
+                index += 1
+            if group:
+                self.places.expressions(index - len(group), group, targets)
+                continue
+            self._node(index, nodes[index])
+            self.places.release(index)
+            index += 1
+        self._give()
+        work, wide = self.places.arenas[False].size, self.places.arenas[True].size
+        return WholeCode(tuple(self.lines.found), work, wide, self.unit.products)
+
+    def _give(self) -> None:
+        for name, value in self.graph.outputs.items():
+            place, node = self.places.found[value], self.known[value]
+            if place.pointer == self.pointers[name]:
+                continue
+            count = f"{steps_in_c(node.steps)} * {node.width}" if node.steps is not None else str(node.width)
+            copy = self.unit.helpers.need("copy", wide=node.wide)
+            self.lines.add(f"{copy}({place.pointer}, {count}, {self.pointers[name]});")
+
+    def _node(self, index: int, node: Node) -> None:
+        if isinstance(node, Viterbi):
+            raise unsupported("the best sequence of tags (Viterbi)")
+        if isinstance(node, EachStep | Convolution):
+            raise unsupported("convolutions and sequences within a step")
+        if isinstance(node, JoinSteps):
+            self._join(node)
+            return
+        assert not isinstance(node, Expression)
+        source = self.places.found[node.source]
+        if isinstance(node, Run):
+            self._run(index, node, source)
+        elif isinstance(node, Pool):
+            self._pool(node, source)
+        elif isinstance(node, Steps):
+            start = f"({source.steps} - {-node.start})" if node.start < 0 else str(node.start)
+            pointer = f"{source.pointer} + {start} * {node.width}" if start != "0" else source.pointer
+            self.places.alias(node.name, replace(source, pointer=pointer, steps=str(node.steps)))
+        elif isinstance(node, Reshape):
+            self.places.alias(node.name, replace(source, steps=steps_in_c(node.steps), width=node.width))
+        elif isinstance(node, Accumulate):
+            place = self.places.take(node.name, node.width, node.steps, wide=node.wide)
+            function = self.unit.helpers.need("accumulate", wide=node.wide)
+            self.lines.add(f"{function}({source.pointer}, {node.steps}, {node.width}, {place.pointer});")
+
+    def _join(self, node: JoinSteps) -> None:
+        place = self.places.take(node.name, node.width, node.steps, wide=node.wide)
+        copy, start = self.unit.helpers.need("copy", wide=node.wide), 0
+        for each in node.sources:
+            source = self.places.found[each]
+            count = int(source.steps or 1) * node.width
+            target = f"{place.pointer} + {start}" if start else place.pointer
+            self.lines.add(f"{copy}({source.pointer}, {count}, {target});")
+            start += count
+
+    def _run(self, index: int, node: Run, source: Place) -> None:
+        code = self.stacks[node.stack]
+        states = self.places.take(f"{node.name} states", code.states, None)
+        if self.final_use.get(node.name, -1) > index:
+            self.places.keep(f"{node.name} states", self.final_use[node.name])
+        self.finals[node.name] = states
+        steps = steps_in_c(node.steps)
+        self.unit.products += code.products * (self.most if node.steps == "T" else int(node.steps))
+        if node.initial is None:
+            self.lines.add(f"{code.start}({states.pointer});")
+        else:
+            copy = self.unit.helpers.need("copy")
+            self.lines.add(f"{copy}({self.finals[node.initial].pointer}, {code.states}, {states.pointer});")
+        if node.name in self.ends:  # no need to keep the outputs of all steps
+            self.lines.loop("t", steps)
+            self.lines.add(f"{code.step}({source.pointer} + t * {source.width}, {states.pointer}, m->cells);")
+            self.lines.close()
+            pointer = f"{states.pointer} + {code.output}" if code.output else states.pointer
+            self.places.alias(node.name, replace(states, pointer=pointer, width=node.width))
+            return
+        between = ""
+        if code.between:
+            between = f"{self.places.take(f'{node.name} between', code.between, node.steps).pointer}, "
+        place = self.places.take(node.name, node.width, node.steps)
+        arguments = f"{source.pointer}, {steps}, {states.pointer}, {between}{place.pointer}, m->cells"
+        self.lines.add(f"{code.run}({arguments});")
+
+    def _pool(self, node: Pool, source: Place) -> None:
+        width, wide = node.width, node.wide
+        if node.how == "last" and node.directions == 1:
+            pointer = source.pointer + ("" if source.steps is None else f" + ({source.steps} - 1) * {width}")
+            self.places.alias(node.name, replace(source, pointer=pointer, steps=None))
+            return
+        place = self.places.take(node.name, width, None, wide=wide)
+        if node.how == "last":
+            copy, half = self.unit.helpers.need("copy", wide=wide), width // 2
+            self.lines.add(f"{copy}({source.pointer} + ({source.steps} - 1) * {width}, {half}, {place.pointer});")
+            self.lines.add(f"{copy}({source.pointer} + {half}, {width - half}, {place.pointer} + {half});")
+            return
+        function = self.unit.helpers.need(f"pool_{node.how}", wide=wide)
+        self.lines.add(f"{function}({source.pointer}, {source.steps}, {width}, {place.pointer});")
