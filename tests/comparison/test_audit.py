@@ -44,7 +44,9 @@ def test_a_sound_comparison_passes_but_for_what_it_cannot_find() -> None:
         ("lost-seeds", "reserve", lambda: made_up_record(FIGURES, seeds=3, failed=["gru-seed1"])),
         ("training", "failed", lambda: made_up_record(FIGURES, seeds=3, rising=["lstm"])),
         ("tuning", "reserve", lambda: made_up_record(FIGURES, seeds=3)),
-        ("tuning", "failed", lambda: _without_tuning("baseline")),
+        ("tuning", "failed", lambda: _without_tuning("baseline", tunable=True)),
+        ("tuning", "reserve", lambda: _without_tuning("baseline", tunable=None)),
+        ("tuning", "passed", lambda: _without_tuning("baseline", tunable=False)),
         ("looks", "reserve", lambda: made_up_record(FIGURES, seeds=5, looks=(3,))),
         (
             "independence",
@@ -62,10 +64,25 @@ def test_each_fault_is_seen(name: str, result: str, make: Any) -> None:
     assert check.sentence.endswith(".")
 
 
-def _without_tuning(kind: str) -> Comparison:
+def _without_tuning(kind: str, *, tunable: bool | None) -> Comparison:
     record = _sound()
+    of_baseline = {model.name: dataclasses.replace(model.runs[0], tunable=tunable) for model in record.models}
+    models = [
+        dataclasses.replace(model, runs=(of_baseline[model.name],)) if model.is_baseline else model
+        for model in record.models
+    ]
+    record = dataclasses.replace(record, models=tuple(models))
     left = {model.name for model in record.models if model.kind != kind}
     return dataclasses.replace(record, tuning=tuple(trial for trial in record.tuning if trial.cell in left))
+
+
+def test_rules_and_numbers_of_another_version_are_no_traceback() -> None:
+    record = made_up_record(FIGURES, seeds=3)
+    for rule, inputs in (("one-seed", {"seeds": 1, "cells": ["gru"]}), ("training-unfinished", {"models": []})):
+        answers = dict(record.verdict.answers)
+        answers["quality"] = dataclasses.replace(answers["quality"], rule=rule, inputs=inputs)
+        old = dataclasses.replace(record, verdict=dataclasses.replace(record.verdict, answers=answers))
+        assert _results(old)["verdict"] == "failed"
 
 
 def _tampered() -> Comparison:

@@ -125,20 +125,25 @@ def _tuning(record: Comparison) -> Check:
             "No settings were searched: all models are compared at their defaults, which may suit some better.",
             "Add --search random --trials 10: cells and baselines get as many each.",
         )
-    cells = {trials[model.title] for model in record.cells}
-    short = [model.title for model in record.models if trials[model.title] < max(trials.values())]
-    if len(cells) > 1:
+    most = max(trials.values())
+    asked = [model for model in record.models if not model.is_baseline or model.runs[0].tunable is not False]
+    without = [model for model in asked if not trials[model.title]]
+    if len({trials[model.title] for model in record.cells}) > 1 or any(model.runs[0].tunable for model in without):
+        counts = words.join([f"{model.title} {trials[model.title]}" for model in asked])
         return Check(
-            "tuning",
-            "failed",
-            f"Not every cell had as many trials: {words.join([f'{name} {many}' for name, many in trials.items()])}.",
-            "Compare anew: each gets as many.",
+            "tuning", "failed", f"Not every model had as many trials: {counts}.", "Compare anew: each gets as many."
         )
+    if without:
+        said = (
+            f"{words.join([model.title for model in without])} had no trials; the record does not say whether it could."
+        )
+        return Check("tuning", "reserve", said, "Compare anew: each model that has settings gets as many.")
+    short = [f"{model.title} {trials[model.title]}" for model in asked if trials[model.title] < most]
     if short:
-        counts = words.join([f"{name} {trials[name]}" for name in short])
-        said = f"Of {max(trials.values())} trials had: {counts}. A baseline without settings has none to choose from."
-        return Check("tuning", "reserve", said, "Make sure that it has no further settings.")
-    return Check("tuning", "passed", f"Cells and baselines were chosen from {max(trials.values())} trials each.")
+        return Check(
+            "tuning", "reserve", f"Of {most} trials some had fewer, all that they can be: {words.join(short)}."
+        )
+    return Check("tuning", "passed", f"Cells and baselines were chosen from {most} trials each.")
 
 
 def _looks(record: Comparison) -> Check:

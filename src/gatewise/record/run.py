@@ -223,6 +223,7 @@ class Run:
         baseline: it is no recurrent network.
         title: of a baseline.
         reason: of a baseline: what it does.
+        tunable: of a baseline: whether it has settings to choose from; None in older records.
         parameters: trained numbers.
         kernel: what ran the recurrent layers.
         epochs: of the last phase of training.
@@ -259,6 +260,7 @@ class Run:
     baseline: bool = False
     title: str | None = None
     reason: str | None = None
+    tunable: bool | None = None
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int | None = None
     stopped: str | None = None

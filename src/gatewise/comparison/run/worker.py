@@ -184,7 +184,8 @@ def _baseline(task: Task, kind: Any, dataset: Any) -> tuple[Run, Any]:
 
     unfitted = next(each for each in kind.baselines(trial.spec.data) if each.name == trial.cell)
     model = unfitted.configured(trial.settings)
-    entry = {**_named(trial), "baseline": True, "reason": model.reason}
+    tunable = bool(unfitted.search_space(dataset))
+    entry = {**_named(trial), "baseline": True, "reason": model.reason, "tunable": tunable}
     with limited_threads(task.threads):
         load_libraries()
         start = time.perf_counter()
