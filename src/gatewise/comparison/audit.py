@@ -86,7 +86,7 @@ def _lost(record: Comparison) -> Check:
     lost = [f"{model.title} {planned - len(model.runs)}" for model in record.cells if len(model.runs) < planned]
     missing = sorted({failure.cell for failure in record.failed} - {model.name for model in record.models})
     if lost or missing:
-        parts = [f"Of {planned} seeds were lost: {words.join(lost)}."] if lost else []
+        parts = [f"Seeds that were lost, of {planned}: {words.join(lost)}."] if lost else []
         parts += [f"Nothing is left of {words.join(missing)}."] if missing else []
         return Check(
             "lost-seeds", "reserve", " ".join(parts), "Run the same command again, or choose settings that all finish."
@@ -95,7 +95,8 @@ def _lost(record: Comparison) -> Check:
 
 
 def _training(record: Comparison) -> Check:
-    known = [model for model in record.cells if model.learning]
+    planned = len(record.plan.get("seeds", ()))
+    known = [model for model in record.cells if model.learning and len(model.runs) >= planned]
     if not known:
         return Check("training", "unknown", "The record does not say how the trainings ended.", "Compare anew.")
     rising = [model.title for model in known if unfinished(model.learning, record.margin)]
@@ -106,9 +107,14 @@ def _training(record: Comparison) -> Check:
     runs = [run for model in known for run in model.learning]
     last = sum(run.best_epoch == run.epochs for run in runs)
     some = sum(still_improving(run, record.margin) for run in runs)
-    said = f"{last} of {words.plural(len(runs), 'run')} had the last epoch as the best one, {some} still improved"
+    said = f"{last} of {words.plural(len(runs), 'run')} had the last epoch as the best one"
     if some:
-        return Check("training", "reserve", f"{said} beyond noise, of no cell half.", "Try more --epochs.")
+        return Check(
+            "training",
+            "reserve",
+            f"{said}; {some} still improved, fewer than half of any cell's.",
+            "Try more --epochs.",
+        )
     return Check("training", "passed", f"{said}.")
 
 
@@ -180,7 +186,12 @@ def _power(record: Comparison) -> Check:
         return Check("power", "unknown", "Nothing was compared.")
     best = record.verdict.leaders[:1] or (record.models[0].name,)
     pairs = [pair for pair in record.differences if best[0] in (pair.first, pair.second)] or list(record.differences)
+    if not all(enough_blocks(pair.blocks) for pair in pairs):
+        return Check("power", "failed", "No difference can be found: see independence.")
     least = _DETECTABLE * max((pair.high - pair.low) / 2 for pair in pairs)
+    if record.metric.percent and least >= 1:
+        said = "No difference that can be would have been found in 80 of 100 such comparisons."
+        return Check("power", "failed", said, "Use more seeds, or a larger test part.")
     scale = words.Scale.of(record.metric, record.models[0].figure.estimate)
     said = f"A difference from the best cell of {scale.gap(least)} would have been found in 80 of 100 such comparisons"
     margin = scale.gap(record.margin)
@@ -207,9 +218,9 @@ def _examples(record: Comparison) -> Check:
 
 
 def _spread(record: Comparison) -> Check:
-    known = {model.title: model.figure.deviation for model in record.cells if model.figure.deviation}
+    known = {model.title: model.figure.deviation for model in record.cells if model.figure.deviation is not None}
     if len(known) < 2:
-        return Check("spread", "unknown", "The spread between seeds of fewer than two cells is known.")
+        return Check("spread", "unknown", "It takes two cells with two seeds each to tell.")
     middle = float(np.median(list(known.values())))
     wide = [title for title, deviation in known.items() if deviation > _SPREADS * middle]
     if wide:

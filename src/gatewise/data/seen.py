@@ -62,7 +62,7 @@ class Overlap(NamedTuple):
         parts = " and ".join(f"{count:,} in the {name} part" for count, name in both if count)
         first, _, rest = parts.partition(" ")
         verb = "was" if int(first.replace(",", "")) == 1 else "were"
-        said = f"{first} of {words.plural(total, noun)} {verb} {rest} (the same words): the figure is too good."
+        said = f"{first} of {words.plural(total, noun)} {verb} {rest} (word for word): the figure may be too good."
         if not others:
             return f"{said} There is no other {noun} in the file."
         return f"{said} Of the {others:,} other {noun}{'' if others == 1 else 's'} alone: {of_others()}."

@@ -37,7 +37,8 @@ RULES = {
         "The cells that were still improving when their training was stopped: at least half of their runs (1) were "
         "ended by their budget, not by patience; (2) have their best epoch in the last quarter of their learning; and "
         "(3) became better in it on the validation part by more than the margin, by more than twice the noise of "
-        "that gain, and by more than a tenth of all that they learned."
+        "that gain, and by more than a tenth of all that they learned. Of a run with less than half of the epochs that "
+        "the size of the data calls for it is enough that the last epoch is the best one."
     ),
     "training-unlearned": (
         "No cell is still improving, and none has an interval that lies wholly on the better side of knowing nothing."

@@ -141,7 +141,7 @@ def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
     unjudged = {pair: _unjudged(record, pair) for pair in pairs}
     rows = [
         PairRow(
-            replace(pair, differs=False, equivalent=False, seeds_needed=None) if unjudged[pair] else pair,
+            _shown(pair, record, unjudged[pair]),
             (titles[pair.first], titles[pair.second]),
             _bar(pair, place),
             scale.signed(pair.estimate),
@@ -178,6 +178,13 @@ def _better_first(pair: Difference, scale: words.Scale) -> Difference:
     if pair.estimate >= 0:
         return pair
     return replace(pair, first=pair.second, second=pair.first, estimate=-pair.estimate, low=-pair.high, high=-pair.low)
+
+
+def _shown(pair: Difference, record: Comparison, unjudged: str) -> Difference:
+    """The pair without what is not said of it: nothing where it is not judged, no number of seeds from two."""
+    if unjudged:
+        return replace(pair, differs=False, equivalent=False, seeds_needed=None)
+    return pair if len(record.plan.get("seeds", ())) > 2 else replace(pair, seeds_needed=None)
 
 
 def _unjudged(record: Comparison, pair: Difference) -> str:

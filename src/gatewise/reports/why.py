@@ -95,7 +95,9 @@ def _numbers(inputs: Mapping[str, Any], scale: words.Scale, titles: Mapping[str,
         yield f"Margin {scale.margin(inputs['margin'])}; significance {inputs['significance']:g}"
     for cell, runs in inputs.get("learning", {}).items():
         yield from _learning(titles.get(cell, cell), runs, scale)
-    if "seeds" in inputs:
+    for cell, (lost, left) in inputs.get("lost_and_finished", {}).items():
+        yield f"{titles.get(cell, cell)}: {words.plural(left, 'seed')} finished, {lost} lost"
+    if isinstance(inputs.get("seeds"), int):
         yield f"Seeds: {inputs['seeds']}"
     for cell, kernels in inputs.get("kernels", {}).items():
         yield f"{titles.get(cell, cell)}: {', '.join(kernels)}"
@@ -145,11 +147,11 @@ def _learning(title: str, runs: Sequence[Mapping[str, Any]], scale: words.Scale)
         return
     gain, noise, share = (sum(run[name] for run in late) / len(late) for name in ("gain", "noise", "share"))
     moved = f"{scale.gap(gain)} {'better' if gain >= 0 else 'worse'}"
-    best = words.join([str(run["best_epoch"]) for run in runs])
-    longest = max(run["epochs"] for run in runs)
+    best = words.join([f"{run['best_epoch']} of {run['epochs']}" for run in runs])
+    of_all = f", {words.percent(share, 0)} of what was learned" if gain > 0 else ""
     yield (
-        f"{title}: {ended}, best epoch {best} of {longest}; in the last quarter of the learning "
-        f"{moved} on the validation part (noise {scale.gap(noise)}), {words.percent(share, 0)} of what was learned"
+        f"{title}: {ended}, best validation figure in epoch {best}; in the last quarter of the learning "
+        f"{moved} on the validation part (noise {scale.gap(noise)}){of_all}"
     )
 
 

@@ -129,7 +129,8 @@ class _Execution:
         if failures and not any(isinstance(entry, Run) for entry in entries):
             raise TrainingError(
                 f"not one network could be trained; {failures[0].name}: {failures[0].error}",
-                fix="see the reason above; finished runs are kept, and the same command repeats the failed ones",
+                fix="see the reason above; the same command repeats what failed, but not what diverged, which needs "
+                "other settings",
             )
         return self.outcome
 

@@ -114,6 +114,9 @@ def difference_entries(
         if entry["seeds_needed"] is not None and p_value >= SIGNIFICANCE:
             entry["seeds_needed"] = max(entry["seeds_needed"], seeds + 1)
         equivalence = difference.equivalence(margin)
+        lowest, highest = (0.0, 1.0) if metric.percent and metric.higher_is_better else metric.bounds
+        widest = highest - lowest  # no two figures lie farther apart
+        entry |= {"low": max(entry["low"], -widest), "high": min(entry["high"], widest)}
         entries.append(
             {
                 "first": one,

@@ -43,6 +43,9 @@ def unfinished(facts: Facts) -> str:
     whose = "its" if len(cells) == 1 else _possessive(steepest.title)
     moved = f"{'rose' if facts.scale.higher_is_better else 'fell'} by {facts.scale.gap(_gain(steepest))}"
     why = f"{whose} validation {facts.scale.title} {moved} in the last quarter of the learning"
+    derived = _derived(cells)
+    if derived > 2 * epochs:
+        why = f"the size of this data calls for {derived}, and the last one was the best"
     return f"{start} ({why}), {so}. {advice}"
 
 
@@ -83,7 +86,7 @@ def unlearned(facts: Facts, words: str, value: float) -> str:
     scale, best = facts.scale, facts.cells[0]
     reached = f"{scale.value(best.figure.estimate)} ({_interval(best.figure, scale)})"
     which = f"the best, {best.title}, reaches {reached}" if len(facts.cells) > 1 else f"{best.title} reaches {reached}"
-    advice = f"Train longer{_how(facts.cells)}, or on more data"
+    advice = f"Train on more data, or longer{_how(facts.cells)}"
     start = f"Not judged: no cell is shown to be better than {words}, which reaches {scale.value(value)}"
     return f"{start}; {which}. {advice}."
 
@@ -123,10 +126,15 @@ def _epochs(cells: Sequence[ModelFigures]) -> int:
 def _how(cells: Sequence[ModelFigures]) -> str:
     """How to train longer: the epochs that the size of the data calls for, where they are more, else some more."""
     epochs = _epochs(cells)
-    derived = max((run.derived_epochs or 0 for cell in cells for run in cell.learning), default=0)
+    derived = _derived(cells)
     if derived > epochs > 0:
         return f": without --epochs the size of this data calls for {derived}"
     return f", for example with --epochs {_more(epochs)}" if epochs else ""
+
+
+def _derived(cells: Sequence[ModelFigures]) -> int:
+    """How many epochs the size of the data calls for; 0: not known."""
+    return max((run.derived_epochs or 0 for cell in cells for run in cell.learning), default=0)
 
 
 def _more(epochs: int) -> int:
