@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 from gatewise.nn import Cell, Recurrent
 
 LENGTHS = (7, 1, 4)
+WHOLE_FUZZ = bool(os.environ.get("GATEWISE_FUZZ"))
+"""Whether all random layers and all shapes are exported, which takes a quarter of an hour, not a part of them."""
 INPUT, HIDDEN = 5, 6
 
 
