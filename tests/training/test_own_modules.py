@@ -195,13 +195,15 @@ def test_a_cell_of_ones_own_is_compared_by_path_in_other_processes(tmp_path):
     called(*compared, "--import", "code/six_cells.py")
     run = str(tmp_path / "study" / "leaky-six_helper")
     assert "%" in called("predict", run, "a fine film", "--import", "six_cells.py", at=tmp_path / "code")
-    assert "%" in called("predict", run, "a fine film", "--import", "six_cells", at=tmp_path / "code")
+    unchanged = called("predict", run, "a fine film", "--import", "six_cells", at=tmp_path / "code")
+    assert "%" in unchanged and "changed since" not in unchanged
     assert "accuracy" in called("evaluate", run, "moods.csv", "--import", "code/six_cells.py")
     assert "--import" in called("predict", run, "a fine film", code=2)
     (tmp_path / "code" / "other.py").write_text("VALUE = 1\n")
     assert "Report" in called(*compared, "--import", "code/six_cells.py")
     (tmp_path / "code" / "six_helper.py").write_text("KEEP = 0.5\n")
     assert "the code that trains changed" in called(*compared, "--import", "code/six_cells.py", code=2)
+    assert "changed since" in called("predict", run, "a fine film", "--import", "code/six_cells.py")
 
 
 def test_an_installed_package_is_followed_within_itself(folder):

@@ -30,6 +30,7 @@ from gatewise.training.kind import Dataset
 from gatewise.training.locking import hold_training
 from gatewise.training.memory import build, memory_errors
 from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
+from gatewise.training.own_modules import cell_code
 from gatewise.training.phase import Phase, Rates, phase_key
 from gatewise.training.problem import Problem
 from gatewise.training.progress import NOTHING_SPENT, Progress, Spent
@@ -224,7 +225,7 @@ class _Run:
         if resumed is None:
             environment = describe_environment(
                 self.context.dataset, threads=self.context.threads, device=self.training.device, kernel=kernel
-            )
+            ) | {"cell_code": cell_code(getattr(self.spec.model, "cell", None))}
             self.folder.begin(self.spec, environment, self.problem.files())
         parameters = sum(value.numel() for value in self.problem.model.parameters())
         self.emit(

@@ -20,7 +20,7 @@ from typing import Any
 
 from gatewise.errors import OptionError
 
-__all__ = ["code_of", "import_modules", "module_name", "reached_modules"]
+__all__ = ["cell_code", "code_of", "import_modules", "module_name", "reached_modules"]
 
 _INSTALLED = {"site-packages", "dist-packages"}
 _PLAIN = (str, bytes, int, float, complex, bool, tuple, frozenset, type(None))
@@ -111,6 +111,22 @@ def code_of(modules: Iterable[str], classes: Iterable[type[Any]] = ()) -> str:
     for name, place in reached_modules(names).items():
         digest.update(name.encode() + b"\0" + place.read_bytes() + b"\1")
     return digest.hexdigest()
+
+
+def cell_code(cell: object) -> str | None:
+    """A hash of the sources of a registered cell of the person's own; None of Gatewise's own, or one of a notebook.
+
+    Example:
+        >>> cell_code("gru") is None
+        True
+    """
+    known: Any = sys.modules.get("gatewise.nn.cell")  # where nothing of it is imported, there is no own cell either
+    if known is None or not isinstance(cell, str):
+        return None
+    kind = known.cell_class(cell) if cell in known.cells() else None
+    if kind is None or kind.__module__ == "__main__" or kind.__module__.split(".")[0] == "gatewise":
+        return None
+    return code_of([], [kind])
 
 
 def _is_path(word: str) -> bool:

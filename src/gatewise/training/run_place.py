@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewise.errors import RunError, did_you_mean
+from gatewise.files import read_json
+from gatewise.training.own_modules import cell_code
 
 if TYPE_CHECKING:
     from gatewise import record as records
@@ -67,7 +70,20 @@ def checked_run(folder: str | Path) -> tuple[RunFolder, RunSpec]:
     if run.result() is None:
         raise RunError(f"the run in {path} is not finished", fix="run its training command again to resume it")
     run.verify()
+    _warn_of_changed_cell(path, getattr(spec.model, "cell", None))
     return run, spec
+
+
+def _warn_of_changed_cell(folder: Path, cell: object) -> None:
+    """Warn where a cell of one's own is not what it was when the run was trained."""
+    environment = read_json(folder / "environment.json")
+    before = environment.get("cell_code") if isinstance(environment, dict) else None
+    now = None if before is None else cell_code(cell)
+    if now is not None and now != before:
+        warnings.warn(
+            f"the cell {cell!r} changed since {folder} was trained: what follows is of its weights in the changed cell",
+            stacklevel=3,
+        )
 
 
 def best_run(record: records.Comparison, name: str | None = None) -> records.Run | None:
