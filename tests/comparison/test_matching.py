@@ -128,6 +128,7 @@ def test_a_search_with_matched_parameters_trains_networks_of_equal_size(tmp_path
     study = gatewise.compare(
         reviews,
         cells=["gru", "rnn"],
+        seeds=1,
         match="parameters",
         search="tpe",
         trials=2,
@@ -139,7 +140,7 @@ def test_a_search_with_matched_parameters_trains_networks_of_equal_size(tmp_path
     of_cells = [trial for trial in study.record.tuning if trial.seed is not None]
     assert {tuple(sorted(trial.settings)) for trial in of_cells} == {("dropout", "hidden_size", "learning_rate")}
     widths = {trial.cell: set() for trial in of_cells}
-    for trial in study.record.tuning:
+    for trial in of_cells:
         widths[trial.cell].add(trial.settings["hidden_size"])
     assert widths["gru"] == {24} and len(widths["rnn"]) == 1 and min(widths["rnn"]) > 24
     gru, rnn = (model.cost.parameters for model in study.record.cells)
@@ -149,7 +150,7 @@ def test_a_search_with_matched_parameters_trains_networks_of_equal_size(tmp_path
 def test_a_comparison_of_equal_time_says_what_each_cell_took(tmp_path: Path) -> None:
     reviews = write_reviews(tmp_path / "reviews.csv")
     study = gatewise.compare(
-        reviews, cells=["gru", "rnn"], match="time", out=tmp_path / "out", patience=50, **COLUMNS, **SETTINGS
+        reviews, cells=["gru", "rnn"], seeds=1, match="time", out=tmp_path / "out", patience=50, **COLUMNS, **SETTINGS
     )
     gru, rnn = study.record.model("gru"), study.record.model("rnn")
     assert gru.budget is not None and gru.budget.share == 1.0 and gru.budget.clock == "turns"

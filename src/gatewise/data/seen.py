@@ -53,7 +53,7 @@ class Overlap(NamedTuple):
         Example:
             >>> overlap = Overlap(np.array([True, False, False]), np.array([False, True, False]))
             >>> overlap.sentence("text", lambda: "accuracy 50.0 %")
-            '1 of 3 texts was in the training part and 1 in the validation part (the same words): the figure is too
+            '1 of 3 texts was in the training part and 1 in the validation part (word for word): the figure may be too
             good. Of the 1 other text alone: accuracy 50.0 %.'
         """
         total, trained, chosen = len(self.training), int(self.training.sum()), int(self.validation.sum())

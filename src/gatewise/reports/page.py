@@ -120,7 +120,8 @@ def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, 
         ("costs", "What each costs", [("To train", training), ("To use", using)]),
     )
     heads, rows = sections.times(record)
-    ratios = [{"caption": _TIMES, "heads": [(_capital(head), head == "Against") for head in heads], "rows": rows}]
+    heads_of_ratios = [(_capital(head), head == "Against") for head in heads]
+    ratios = [{"caption": _TIMES, "heads": heads_of_ratios, "rows": rows, "wide": True}]
     further = {"costs": ratios if rows else []}
     return [
         {
@@ -140,7 +141,8 @@ _TIMES = "One beside the other: the row's time as a multiple of the other's, wit
 
 def _table(caption: str | None, columns: Sequence[Column], models: Sequence[ModelEntry]) -> dict[str, Any]:
     heads = [(_capital(column.head), column.left) for column in columns]
-    return {"caption": caption, "heads": heads, "rows": [(model.name, _cells(model, columns)) for model in models]}
+    rows = [(model.name, _cells(model, columns)) for model in models]
+    return {"caption": caption, "heads": heads, "rows": rows, "wide": False}
 
 
 def _cells(model: ModelEntry, columns: Sequence[Column]) -> list[str]:
