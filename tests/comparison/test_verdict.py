@@ -155,6 +155,8 @@ def test_the_best_cell_may_not_be_shown_to_beat_the_baseline() -> None:
     assert verdict.headline == "LSTM is not shown to beat the baseline"
     assert "no difference from LSTM found" in verdict.answers["baseline"].sentence
     assert verdict.recommended == "baseline"
+    equal = _decide({"baseline": 0.887, "lstm": 0.887}, differ=False).answers["baseline"].sentence
+    assert "(the two are equal, 95 % interval −0.5 to +0.5)" in equal and "0.0 points" not in equal
 
 
 @pytest.mark.parametrize(

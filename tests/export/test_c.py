@@ -18,6 +18,7 @@ from export_cases import CELLS, SHAPES, WHOLE_FUZZ, layer_of, random_layer
 import gatewise.export
 from gatewise.data.vocabulary import Vocabulary
 from gatewise.errors import ConversionError, OptionError
+from gatewise.export.gaps import LIMIT, relative_gap
 from gatewise.export.graph import Example, Graph, GraphBuilder
 from gatewise.export.graph.layers import layer_graph
 from gatewise.export.layers import layer_examples
@@ -29,7 +30,6 @@ from gatewise.export.to_c.harness import emit_harness, run_harness
 from gatewise.export.to_c.helpers import Helpers
 from gatewise.export.to_c.source import Source, emit_source
 from gatewise.export.to_c.words import words_of
-from gatewise.export.to_onnx.check import LIMIT, relative_gap
 from gatewise.nn import GRU, LSTM, Cell, Recurrent, register_cell
 
 torch.set_num_threads(1)

@@ -13,8 +13,8 @@ import pytest
 from test_runs import RUNS, _run, _write_data
 
 from gatewise.cli import main
+from gatewise.export.gaps import LIMIT
 from gatewise.export.to_c.compiler import find_compiler
-from gatewise.export.to_onnx.check import LIMIT
 from gatewise.training.trained import load_data, load_run
 
 pytestmark = pytest.mark.skipif(find_compiler() is None or shutil.which("make") is None, reason="no C compiler or make")

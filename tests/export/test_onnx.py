@@ -19,11 +19,11 @@ from export_cases import CELLS, LENGTHS, SHAPES, WHOLE_FUZZ, layer_of, outputs, 
 
 import gatewise.export
 from gatewise.errors import ConversionError, DataError, OptionError, RunError
+from gatewise.export.gaps import LIMIT, relative_gap
 from gatewise.export.graph import Example, GraphBuilder
 from gatewise.export.graph.layers import layer_graph
 from gatewise.export.graph.stream import stream_of
 from gatewise.export.layers import layer_examples
-from gatewise.export.to_onnx.check import LIMIT, relative_gap
 from gatewise.export.to_onnx.export import export_graph
 from gatewise.export.to_onnx.model import step_model, whole_model
 from gatewise.export.to_onnx.runtime import OnnxModel, OnnxStream

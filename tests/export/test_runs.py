@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from gatewise.cli import main
+from gatewise.export.gaps import LIMIT, relative_gap
 from gatewise.export.graph import Interpreter
-from gatewise.export.to_onnx.check import LIMIT, relative_gap
 from gatewise.export.to_onnx.runtime import OnnxModel, OnnxStream
 from gatewise.training.trained import load_data, load_run
 from small_data import FLAGS, write_reviews

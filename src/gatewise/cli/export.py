@@ -14,8 +14,8 @@ from gatewise.cli.options import ImportsOption, RunArgument
 from gatewise.errors import OptionError, did_you_mean
 
 if TYPE_CHECKING:
+    from gatewise.export.gaps import Check
     from gatewise.export.to_c.export import ExportC
-    from gatewise.export.to_onnx.check import Check
     from gatewise.export.to_onnx.export import Export
 
 __all__ = ["export"]

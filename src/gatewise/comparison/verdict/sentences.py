@@ -105,7 +105,9 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
         start = f"{other.title} reaches {_of_metric(_value(other, scale), scale)}"
     if rule == "baseline-undecided":
         lead, ahead = (found, best) if found.estimate > 0 else (found.turned, other)
-        apart = f"({ahead.inside} is {scale.gap(lead.estimate)} better, "
+        apart = "(the two are equal, "
+        if lead.estimate != 0:
+            apart = f"({ahead.inside} is {scale.gap(lead.estimate)} better, "
         apart += f"{_interval(lead, scale, signed=True)}{_chance(facts, best, other)})"
         so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
         return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatewise.errors import ConversionError
+from gatewise.export.gaps import Check, relative_gap
 from gatewise.export.graph import Example, Interpreter
 from gatewise.export.graph.expressions import Array
 from gatewise.export.to_c.compiler import (
@@ -23,7 +24,6 @@ from gatewise.export.to_c.compiler import (
 )
 from gatewise.export.to_c.harness import emit_harness, run_harness, steps_of
 from gatewise.export.to_c.source import Source
-from gatewise.export.to_onnx.check import Check, relative_gap
 
 __all__ = ["Compiled", "check_source"]
 

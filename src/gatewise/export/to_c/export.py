@@ -10,12 +10,12 @@ from typing import Any
 
 import gatewise
 from gatewise.errors import OptionError
+from gatewise.export.gaps import refuse_gaps
 from gatewise.export.graph import Example, Graph
 from gatewise.export.to_c.check import Compiled, check_source
 from gatewise.export.to_c.program import emit_main, emit_makefile
 from gatewise.export.to_c.readme import emit_readme, figures
 from gatewise.export.to_c.source import MOST_STEPS, Source, check_name, emit_source
-from gatewise.export.to_onnx.check import refuse_gaps
 from gatewise.files import make_folder, read_json, write_json, write_text
 
 __all__ = ["RECORD", "ExportC", "check_options", "export_graph"]

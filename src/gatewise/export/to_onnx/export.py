@@ -14,9 +14,10 @@ import onnxruntime
 
 import gatewise
 from gatewise.errors import ConversionError, OptionError
+from gatewise.export.gaps import Check, refuse_gaps
 from gatewise.export.graph import Example, Graph
 from gatewise.export.graph.stream import Stream, stream_of
-from gatewise.export.to_onnx.check import Check, check_models, refuse_gaps
+from gatewise.export.to_onnx.check import check_models
 from gatewise.export.to_onnx.model import step_model, whole_model
 from gatewise.export.to_onnx.operations import OPSET
 from gatewise.files import make_folder, write_bytes, write_json
