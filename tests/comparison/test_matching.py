@@ -147,6 +147,7 @@ def test_a_search_with_matched_parameters_trains_networks_of_equal_size(tmp_path
     assert gru is not None and rnn is not None and abs(gru - rnn) <= 0.02 * gru
 
 
+@pytest.mark.slow
 def test_a_comparison_of_equal_time_says_what_each_cell_took(tmp_path: Path) -> None:
     reviews = write_reviews(tmp_path / "reviews.csv")
     study = gatewise.compare(

@@ -14,6 +14,7 @@ from gatewise.statistics import median_lag
 from small_data import SETTINGS, write_reviews
 
 
+@pytest.mark.slow
 def test_every_seed_has_a_curve_that_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reviews = write_reviews(tmp_path / "reviews.csv")
 
