@@ -1,6 +1,9 @@
 // Largest error of exp, sigmoid and tanh over float32 inputs, against double precision.
 //
-//   activation_sweep STRIDE [NAME]   every STRIDE-th of the 2^32 bit patterns (1: all of them); NAME: one function only
+//   activation_sweep STRIDE CURVED [NAME]   every CURVED-th bit pattern with 2^-28 <= |x| < 2^8, every STRIDE-th of the
+//                                           others; NAME: one function only
+//
+// Nearer to zero the functions are x, 1/2 and 1 to the precision of a float, further away 0, 1 and -1.
 //
 // Prints one line per function: name, largest error in units in the last place of the exact result, the input where it
 // occurs, and how many results broke a rule: NaN in gives NaN out (and only then); -1, 1 at the infinities exact; where
@@ -41,30 +44,41 @@ static bool breaks_rule(float x, float got, double want) {
   return false;
 }
 
+struct Range { uint64_t begin, end, stride; };
+
+struct Result { double largest = 0; float where = 0; uint64_t broken = 0; };
+
+static void sweep(int which, const Range& range, Result& result) {
+  for (uint64_t first = range.begin; first < range.end; first += range.stride * kWidth) {
+    float input[kWidth], output[kWidth];
+    for (int i = 0; i < kWidth; ++i) {
+      const uint32_t bits = uint32_t(first + range.stride * i);
+      std::memcpy(&input[i], &bits, 4);
+    }
+    store(output, approximate(which, load<kWidth>(input)));
+    for (int i = 0; i < kWidth; ++i) {
+      const double want = exact(which, input[i]);
+      result.broken += !(which == 0 && input[i] > 0) && breaks_rule(input[i], output[i], want);
+      if (!std::isfinite(input[i]) || std::fabs(want) < 0x1p-126 || (which == 0 && input[i] > 0)) continue;
+      const double error = error_in_ulp(output[i], want);
+      if (error > result.largest || std::isnan(error)) result.largest = error, result.where = input[i];
+    }
+  }
+}
+
 int main(int count, char** words) {
-  const uint64_t stride = count > 1 ? std::strtoull(words[1], nullptr, 10) : 1;
+  if (count < 3) return 2;
+  const uint64_t stride = std::strtoull(words[1], nullptr, 10), curved = std::strtoull(words[2], nullptr, 10);
+  const uint64_t low = uint64_t(127 - 28) << 23, high = uint64_t(127 + 8) << 23, sign = uint64_t(1) << 31;
+  const uint64_t infinity = uint64_t(255) << 23;
+  const Range ranges[] = {{infinity, infinity + kWidth, 1}, {sign + infinity, sign + infinity + kWidth, 1}, {0, low, stride}, {low, high, curved}, {high, sign, stride},
+                          {sign, sign + low, stride}, {sign + low, sign + high, curved}, {sign + high, 2 * sign, stride}};
   const char* names[] = {"exp", "sigmoid", "tanh"};
   for (int which = 0; which < 3; ++which) {
-    if (count > 2 && std::strcmp(words[2], names[which]) != 0) continue;
-    double largest = 0;
-    float where = 0;
-    uint64_t broken = 0;
-    for (uint64_t first = 0; first < (uint64_t(1) << 32); first += stride * kWidth) {
-      float input[kWidth], output[kWidth];
-      for (int i = 0; i < kWidth; ++i) {
-        const uint32_t bits = uint32_t(first + stride * i);
-        std::memcpy(&input[i], &bits, 4);
-      }
-      store(output, approximate(which, load<kWidth>(input)));
-      for (int i = 0; i < kWidth; ++i) {
-        const double want = exact(which, input[i]);
-        broken += !(which == 0 && input[i] > 0) && breaks_rule(input[i], output[i], want);
-        if (!std::isfinite(input[i]) || std::fabs(want) < 0x1p-126 || (which == 0 && input[i] > 0)) continue;
-        const double error = error_in_ulp(output[i], want);
-        if (error > largest || std::isnan(error)) largest = error, where = input[i];
-      }
-    }
-    std::printf("%s %.3f %.9g %llu\n", names[which], largest, double(where), (unsigned long long)broken);
+    if (count > 3 && std::strcmp(words[3], names[which]) != 0) continue;
+    Result result;
+    for (const Range& range : ranges) sweep(which, range, result);
+    std::printf("%s %.3f %.9g %llu\n", names[which], result.largest, double(result.where), (unsigned long long)result.broken);
   }
   return 0;
 }
