@@ -19,6 +19,7 @@ from gatewise.nn.foundation import Foundation
 from gatewise.nn.implementations import run_direction, run_stack
 from gatewise.nn.inputs import autocast_dtype, check_input, check_lengths, join_state, split_state
 from gatewise.nn.options import check_size
+from gatewise.nn.prepared import Prepared, prepare
 from gatewise.nn.streaming import Session
 from gatewise.nn.time_loop import Direction, active_steps, in_chunks, unroll
 from gatewise.nn.tracing import DirectionTrace, Trace
@@ -67,6 +68,7 @@ class Recurrent(Foundation):
     """The public class of each cell that has one, as ``class GRU(Recurrent, cell="gru")`` states it."""
     _choices: tuple[tuple[str, Choice], ...] = ()
     _asked: tuple[object, ...] = ()
+    _prepared: Prepared | None = None
 
     def __init_subclass__(cls, cell: str | None = None, **options: Any) -> None:
         """Keep the class as the public one of ``cell``."""
@@ -94,7 +96,16 @@ class Recurrent(Foundation):
         """
         if isinstance(x, PackedSequence):
             return packed.forward_packed(self, x, hx, lengths)
-        output, states, batched, _ = self._run(x, hx, lengths, None)
+        if lengths is not None or torch.compiler.is_compiling():
+            output, states, batched, _ = self._run(x, hx, lengths, None)
+            return output, join_state(states, self.directions, self._uniform, batched)
+        found = None if self._prepared is None else self._prepared(self, x, hx)
+        if found is not None:
+            return found
+        before = self._asked
+        output, states, batched, _ = self._run(x, hx, None, None)
+        if self._asked is before and not torch.is_grad_enabled():
+            self._prepared = prepare(self, x)
         return output, join_state(states, self.directions, self._uniform, batched)
 
     def trace(self, x: Tensor, hx: Any = None, lengths: Tensor | Sequence[int] | None = None) -> Trace:

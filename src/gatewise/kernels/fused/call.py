@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,21 @@ from gatewise.kernels.fused.workspace import POOL
 from gatewise.kernels.info import KernelInfo
 from gatewise.kernels.registry import CELLS
 
-__all__ = ["DIFFERENTIABLE", "Inputs", "Kept", "Options", "Sequence", "run", "saved_values"]
+__all__ = [
+    "DIFFERENTIABLE",
+    "Inputs",
+    "Kept",
+    "Options",
+    "Sequence",
+    "address_of",
+    "check_status",
+    "compiled_function",
+    "run",
+    "saved_values",
+]
+
+address_of = ctypes.addressof
+"""The address of a :class:`Sequence`, as the compiled functions take it."""
 
 
 class Options(NamedTuple):
@@ -147,7 +162,27 @@ def threads() -> int:
     return 1 if _forked else torch.get_num_threads()
 
 
-_functions: dict[tuple[str, str, str], object] = {}
+_functions: dict[tuple[str, str, str], Callable[[int], int]] = {}
+
+
+def compiled_function(cell: str, direction: str, library: Library | None = None) -> Callable[[int], int]:
+    """A compiled function, from the address of a :class:`Sequence` to a status.
+
+    Args:
+        cell: one of :data:`gatewise.kernels.registry.CELLS`.
+        direction: ``forward`` or ``backward``.
+        library: which variant; default: the chosen one.
+
+    Raises:
+        KernelError: there are no compiled kernels.
+    """
+    library = library or require()
+    key = (library.variant, cell, direction)
+    function = _functions.get(key)
+    if function is None:
+        function = library.function(f"gatewise_{cell}_{direction}", ctypes.c_int, ctypes.c_void_p)
+        _functions[key] = function
+    return function
 
 
 def run(cell: str, direction: str, arguments: Sequence, library: Library | None = None) -> None:
@@ -164,13 +199,18 @@ def run(cell: str, direction: str, arguments: Sequence, library: Library | None 
         OptionError: bf16 with options, in training, or on a CPU without such products.
         KernelError: the kernel found no memory.
     """
-    library = library or require()
-    key = (library.variant, cell, direction)
-    function = _functions.get(key)
-    if function is None:
-        function = library.function(f"gatewise_{cell}_{direction}", ctypes.c_int, ctypes.c_void_p)
-        _functions[key] = function
-    status = function(ctypes.addressof(arguments))  # type: ignore[operator]
+    function = compiled_function(cell, direction, library)
+    check_status(cell, function(ctypes.addressof(arguments)), arguments)
+
+
+def check_status(cell: str, status: int, arguments: Sequence) -> None:
+    """Raise what a compiled function's status means, see :func:`run`; 0 passes.
+
+    Example:
+        >>> check_status("gru", 0, Sequence())
+    """
+    if status == 0:
+        return
     if status == 1:
         raise ShapeError(
             "a length does not fit the batch", expected=f"0 to {arguments.steps}", fix="check the lengths' unit: steps"
@@ -179,8 +219,7 @@ def run(cell: str, direction: str, arguments: Sequence, library: Library | None 
         raise OptionError(
             "products of bfloat16 are for inference without options, on a CPU that has them", fix="bf16=False"
         )
-    if status != 0:
-        raise KernelError(f"the {cell} kernel found no memory for its workspace", fix="use a smaller batch")
+    raise KernelError(f"the {cell} kernel found no memory for its workspace", fix="use a smaller batch")
 
 
 def saved_values(options: Options) -> int:

@@ -72,13 +72,13 @@ def _room(options: Options, inputs: Inputs, steps: int, batch: int, hidden_size:
     norm_x, norm_h = inputs.layer_norm_ih is not None, inputs.layer_norm_hh is not None
     values = steps * batch * hidden_size
     buffer = kept_values(options, inputs, steps, batch, hidden_size)
-    take: Callable[[int], Tensor] = POOL.take if pooled else torch.empty
+    take: Callable[[int], Tensor] = POOL.take if pooled else inputs.x.new_empty
     return Kept(
         take(buffer) if buffer else None,
         take(values) if options.info.states > 1 else None,
         take(values * options.gates) if norm_x else None,
         take(values * options.gates) if norm_h else None,
-        torch.empty(steps, batch, 4) if norm_x or norm_h else None,
+        inputs.x.new_empty(steps, batch, 4) if norm_x or norm_h else None,
     )
 
 
@@ -91,9 +91,9 @@ def forward(
     """Output, last states, and with ``training`` what the backward pass needs (from the pool, or fresh)."""
     steps, batch, _ = inputs.x.shape
     hidden_size = inputs.weight_ih.shape[0] // options.gates
-    output = torch.empty(steps, batch, hidden_size)
-    h_n = torch.empty(batch, hidden_size)
-    c_n = torch.empty(batch, hidden_size) if options.info.states > 1 else None
+    output = inputs.x.new_empty(steps, batch, hidden_size)
+    h_n = inputs.x.new_empty(batch, hidden_size)
+    c_n = inputs.x.new_empty(batch, hidden_size) if options.info.states > 1 else None
     kept = _room(options, inputs, steps, batch, hidden_size, pooled) if training else _NOTHING
     arguments = _arguments(options, inputs, output, training)
     arguments.h_n = h_n.data_ptr()
@@ -131,7 +131,7 @@ def backward(
     for name, tensor, want in zip(Inputs._fields, inputs[:DIFFERENTIABLE], wanted, strict=False):
         gradient = None
         if want and tensor is not None:
-            gradient = torch.empty(tensor.shape)
+            gradient = tensor.new_empty(tensor.shape)
             setattr(arguments, f"grad_{name}", gradient.data_ptr())
         gradients.append(gradient)
     run(options.cell, "backward", arguments)

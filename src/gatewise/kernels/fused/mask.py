@@ -57,7 +57,7 @@ def _compiled(library: Library, shape: tuple[int, ...], seeds: Tensor, threshold
         words = [ctypes.c_uint32] * 3
         function = library.function("gatewise_mask", None, ctypes.c_void_p, ctypes.c_int64, *words, ctypes.c_int32)
         _functions[library.variant] = function
-    mask = torch.empty(shape, dtype=torch.bool)
+    mask = torch.empty(shape, dtype=torch.bool, device="cpu")
     first, second = seeds.tolist()
     function(mask.data_ptr(), mask.numel(), first & 0xFFFFFFFF, second & 0xFFFFFFFF, threshold, threads())
     return mask

@@ -160,7 +160,7 @@ class FusedSession:
             raise ShapeError("a session's input has another shape", expected=self._shape, got=shape)
         if not x.is_contiguous():
             x = x.contiguous()
-        output = torch.empty(self._output_shape)
+        output = x.new_empty(self._output_shape)
         self._step(self._handle, x.data_ptr(), output.data_ptr())
         return output[0] if flat else output
 
@@ -178,7 +178,7 @@ class FusedSession:
 
     def _state_tensors(self) -> list[tuple[Tensor, ...]]:
         return [
-            tuple(torch.zeros(self.batch, size) for _ in range(states))
+            tuple(torch.zeros(self.batch, size, dtype=torch.float32, device="cpu") for _ in range(states))
             for states, size in zip(self._states, self._sizes, strict=True)
         ]
 

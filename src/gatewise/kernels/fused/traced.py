@@ -35,7 +35,7 @@ torch.library.define(
 
 
 def _or_empty(tensor: Tensor | None) -> Tensor:
-    return torch.empty(0) if tensor is None else tensor
+    return torch.empty(0, dtype=torch.float32, device="cpu") if tensor is None else tensor
 
 
 @torch.library.impl("gatewise::sequence", "CPU")  # type: ignore[untyped-decorator]

@@ -61,7 +61,7 @@ class BufferPool:
                     best = index
             if best >= 0:
                 return self._kept.pop(best)
-        return torch.empty(size, dtype=torch.float32)
+        return torch.empty(size, dtype=torch.float32, device="cpu")
 
     def give_back(self, buffer: Tensor) -> None:
         """Hand a buffer back; nothing else may use it any longer. The oldest ones make room.

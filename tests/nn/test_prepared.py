@@ -1,0 +1,178 @@
+"""A repeated call without gradients is prepared: the same bits, and the long way as soon as anything has changed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from gatewise.errors import ShapeError
+from gatewise.kernels.dispatch import force, precision
+from gatewise.kernels.fused.library import load
+from gatewise.nn import GRU, LSTM, RNN, MinGRU, MinLSTM, Recurrent
+
+KINDS = [RNN, LSTM, GRU, MinGRU, MinLSTM]
+compiled = pytest.mark.skipif(load()[0] is None, reason="no compiled kernels")
+
+
+def flat(result):
+    output, state = result
+    return [output, *(state if isinstance(state, tuple) else (state,))]
+
+
+def same(first, second):
+    return all(
+        torch.equal(one, two) and one.stride() == two.stride()
+        for one, two in zip(flat(first), flat(second), strict=True)
+    )
+
+
+def warmed(layer, x, hx=None):
+    """The layer after two calls, the second of which prepares."""
+    with torch.no_grad():
+        layer(x, hx)
+        layer(x, hx)
+    return layer
+
+
+def quick(layer, x, hx=None):
+    """What the prepared call gives: None where it goes the long way."""
+    with torch.no_grad():
+        return layer._prepared(layer, x, hx)
+
+
+@compiled
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("shape", [(1, 1), (4, 3), (4,)], ids=["one step", "batch", "unbatched"])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("bias", [True, False])
+def test_same_bits_as_the_long_way(kind, layers, shape, batch_first, bias):
+    layer = kind(3, 5, layers, batch_first=batch_first, bias=bias)
+    x = torch.randn(*shape, 3)
+    with torch.no_grad():
+        state = layer(torch.randn(*shape, 3))[1]
+        for hx in (None, state):
+            expected = copy.deepcopy(layer)(x, hx)
+            found = quick(warmed(layer, x, hx), x, hx)
+            assert found is not None and same(found, expected) and same(layer(x, hx), expected)
+
+
+@compiled
+def test_weights_that_changed_are_seen():
+    layer, x = GRU(3, 5, 2), torch.randn(3, 2, 3)
+    changes = {
+        "in place": lambda: layer.weight_hh_l1.data.mul_(0.5),
+        "other data": lambda: setattr(layer.bias_ih_l0, "data", torch.randn(15)),
+        "other parameter": lambda: setattr(layer, "weight_ih_l0", torch.nn.Parameter(torch.randn(15, 3))),
+        "loaded": lambda: layer.load_state_dict(GRU(3, 5, 2).state_dict()),
+    }
+    for name, change in changes.items():
+        before = warmed(layer, x)(x)
+        change()
+        with torch.no_grad():
+            expected = copy.deepcopy(layer)(x)
+            assert same(layer(x), expected) and not same(before, expected), name
+
+
+@compiled
+def test_other_modes_go_the_long_way():
+    layer, x = GRU(3, 5), torch.randn(1, 2, 3)
+    warmed(layer, x)
+    assert quick(layer, x) is not None
+    assert layer._prepared(layer, x, None) is None, "gradients are wanted"
+    with force("reference"):
+        assert quick(layer, x) is None
+        with torch.no_grad():
+            layer(x)
+        assert layer.kernel == "reference"
+    assert quick(layer, x) is None, "the layer ran otherwise since"
+    warmed(layer, x)
+    with precision("bf16"):
+        assert quick(layer, x) is None
+    with torch.autocast("cpu", torch.bfloat16):
+        assert quick(layer, x) is None
+    assert quick(layer, torch.randn(2, 2, 3)) is None
+    assert quick(layer, torch.randn(1, 3, 2).transpose(1, 2)) is None
+    assert quick(layer, x, torch.zeros(2, 5)) is None
+    assert quick(layer, x, torch.zeros(1, 2, 5, dtype=torch.float64)) is None
+    with torch.no_grad():
+        other = {name: torch.zeros_like(each) for name, each in layer.named_parameters()}
+        assert not torch.func.functional_call(layer, other, (x,))[0].any()
+        layer.double()
+        assert layer(x.double())[0].dtype == torch.float64
+
+
+@compiled
+@pytest.mark.parametrize("option", ["bidirectional", "zoneout", "layer_norm", "learned_initial_state", "dropout"])
+def test_options_are_never_prepared_wrongly(option):
+    options = {option: 0.5 if option in ("zoneout", "dropout") else True}
+    layer, x = GRU(3, 5, 2, **options), torch.randn(4, 2, 3)
+    for mode in (True, False):
+        layer.train(mode)
+        warmed(layer, x)
+        assert (layer._prepared is not None) == ("dropout" in options and not mode)
+    with torch.no_grad():
+        assert same(layer(x), copy.deepcopy(layer)(x))
+
+
+@compiled
+def test_errors_are_those_of_the_long_way():
+    layer, x = warmed(LSTM(3, 5), torch.randn(1, 2, 3)), torch.randn(1, 2, 3)
+    with torch.no_grad(), pytest.raises(ShapeError, match="one tensor per state"):
+        layer(x, torch.zeros(1, 2, 5))
+    with torch.no_grad(), pytest.raises(ShapeError, match="wrong shape"):
+        layer(x, (torch.zeros(1, 2, 5), torch.zeros(1, 3, 5)))
+
+
+@compiled
+def test_copies_and_pickles_prepare_for_themselves():
+    layer, x = warmed(GRU(3, 5), torch.randn(1, 2, 3)), torch.randn(1, 2, 3)
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):  # noqa: S301  # its own
+        assert other._prepared is None
+        with torch.no_grad():
+            assert same(other(x), layer(x))
+
+
+@compiled
+def test_threads_share_a_layer():
+    layer = warmed(GRU(3, 32), torch.randn(8, 2, 3))
+    inputs = [torch.randn(8, 2, 3) for _ in range(64)]
+    with torch.no_grad():
+        expected = [copy.deepcopy(layer)(x)[0] for x in inputs]
+
+    def run(x):
+        with torch.no_grad():
+            return layer(x)[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(map(torch.equal, pool.map(run, inputs), expected))
+
+
+@pytest.mark.parametrize("default", ["dtype", "device"])
+def test_memory_is_that_of_the_input_whatever_torchs_defaults_are(default):
+    """In torch's defaults of the moment a buffer would be too large, too small, or nowhere."""
+    layer, x = Recurrent("lstm", 3, 5, 2, layer_norm=True, zoneout=0.2), torch.randn(4, 2, 3)
+    plain = GRU(3, 5)
+    with torch.no_grad():
+        expected = layer.eval()(x)[0], plain(x)[0], plain.session(2)(x[0])
+    try:
+        if default == "dtype":
+            torch.set_default_dtype(torch.float64)
+        else:
+            torch.set_default_device("meta")
+        with torch.no_grad():
+            for _ in range(3):
+                found = layer(x)[0], plain(x)[0], plain.session(2)(x[0])
+                assert all(map(torch.equal, found, expected))
+        layer.train()
+        output, _ = layer(x)
+        output.sum().backward()
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    assert output.dtype == torch.float32 and output.device.type == "cpu"
+    assert all(each.grad is not None and each.grad.dtype == torch.float32 for each in layer.parameters())
