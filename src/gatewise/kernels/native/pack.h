@@ -19,6 +19,35 @@ struct Panels {
   int slots(long panel) const { return int(first_block(panel + 1) - first_block(panel)); }
 };
 
+#if defined(__AVX2__) && !defined(__clang__)
+// Eight vectors into their transpose: numbers, then pairs, then halves change places, each in one instruction, since
+// only the halves cross the middle of a register.
+GATEWISE_INLINE void transpose(Float<8> (&rows)[8]) {
+  using I = Int<8>;
+  const I low{0, 8, 1, 9, 4, 12, 5, 13}, high{2, 10, 3, 11, 6, 14, 7, 15};
+  const I even{0, 1, 8, 9, 4, 5, 12, 13}, odd{2, 3, 10, 11, 6, 7, 14, 15};
+  const I lower{0, 1, 2, 3, 8, 9, 10, 11}, upper{4, 5, 6, 7, 12, 13, 14, 15};
+  Float<8> pairs[8], fours[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = __builtin_shuffle(rows[i], rows[i + 1], low);
+    pairs[i + 1] = __builtin_shuffle(rows[i], rows[i + 1], high);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 4)
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      fours[i + 2 * j] = __builtin_shuffle(pairs[i + j], pairs[i + j + 2], even);
+      fours[i + 2 * j + 1] = __builtin_shuffle(pairs[i + j], pairs[i + j + 2], odd);
+    }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    rows[i] = __builtin_shuffle(fours[i], fours[i + 4], lower);
+    rows[i + 4] = __builtin_shuffle(fours[i], fours[i + 4], upper);
+  }
+}
+#endif
+
 // Turns kWidth vectors into their transpose, by log2(kWidth) rounds of interleaving vector i with vector i + W/2.
 template <int W> GATEWISE_INLINE void transpose(Float<W> (&rows)[W]) {
   Int<W> low, high;
@@ -54,7 +83,7 @@ inline void pack_transposed(const float* const (&rows)[kWidth], long length, flo
     Float<W> block[W];
 #pragma GCC unroll 16
     for (int lane = 0; lane < W; ++lane) block[lane] = rows[lane] ? load<W>(rows[lane] + k, part) : zero<W>();
-    transpose<W>(block);
+    transpose(block);
     for (int i = 0; i < part.count; ++i) store(to + (k + i) * stride, block[i]);
   }
 }

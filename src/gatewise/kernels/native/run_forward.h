@@ -64,7 +64,7 @@ template <class Cell> struct ForwardRun {
       if (q.bf16 && (cell.whole_rows() || q.training || !has_bf16_products())) status = kNotSupported;
       if (status == kOk) status = make_plan(q, team, weights_of(cell, q) / (q.bf16 ? 2 : 1), true, workspace, &plan);
       if (status != kOk) return false;
-      take_shared();
+      take_shared(team);
       scratch = workspace.take<ForwardScratch>(team);
       for (int thread = 0; thread < team; ++thread) scratch[thread] = make_scratch(thread);
       return true;
@@ -74,7 +74,16 @@ template <class Cell> struct ForwardRun {
     }
   }
 
-  void take_shared() {
+  // Whether the inputs' products of many steps are made at once, so that their weights are read once for all of these:
+  // where all threads share each step's units, and where one thread has too few rows to fill a tile (at most half of
+  // one, or weights that fill the caches).
+  bool projects_ahead(int team) const {
+    const bool few = 2 * q.batch <= kTileRows || (q.batch < kTileRows && weights_of(cell, q) > 1e5);
+    const bool thin = team == 1 && q.steps >= kTileRows && few;
+    return inputs() > 0 && !cell.whole_rows() && (plan.split_units || thin);
+  }
+
+  void take_shared(int team) {
     const long H = q.hidden_size, B = q.batch, I = inputs();
     shared.bf16 = q.bf16 != 0;
     shared.input_words = shared.bf16 ? pairs_of(I) : I;
@@ -92,7 +101,7 @@ template <class Cell> struct ForwardRun {
     shared.weight_n = weight_n;
     shared.start = start;
     shared.zeros = workspace.take_zeroed<float>(std::max(width() * 4, I));
-    if (plan.split_units && I > 0 && !cell.whole_rows()) {
+    if (projects_ahead(team)) {
       shared.projected_steps = std::max(1L, std::min<long>(q.steps, (kPositions + B - 1) / std::max(B, 1L)));
       shared.projected = workspace.take<float>(shared.projected_steps * B * width() * cell.slots());
     }

@@ -67,7 +67,7 @@ void transpose_group(const float* const* rows, long depth, long begin, long end,
       Float<W> block[W];
 #pragma GCC unroll 16
       for (int i = 0; i < W; ++i) block[i] = i < height ? load<W>(rows[k + i] + m, part) : zero<W>();
-      transpose<W>(block);
+      transpose(block);
       for (int i = 0; i < W; ++i) store(to + (m - begin + i) * kDepth + k, block[i]);
     }
   }
