@@ -6,8 +6,9 @@ nor onnx.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gatewise.export.to_c.export import ExportC
@@ -50,7 +51,15 @@ def onnx(layer: Recurrent, out: str | Path) -> Export:
     return export_layer(layer, out)
 
 
-def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int | None = None) -> ExportC:
+def c(
+    layer: Recurrent,
+    out: str | Path,
+    *,
+    name: str = "model",
+    max_steps: int | None = None,
+    precision: str = "float32",
+    calibration: Sequence[Any] | None = None,
+) -> ExportC:
     """Export a recurrent layer of `gatewise.nn` to C99, compiled here and compared with the layer where a compiler is.
 
     Writes ``<name>.c`` and ``<name>.h``, without allocation and with no library but ``<math.h>``: ``<name>_run`` for
@@ -62,6 +71,10 @@ def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int 
         out: the folder to write; a new one, an empty one or that of an earlier export to C.
         name: of files, functions and types.
         max_steps: greatest number of steps of a whole sequence for layers of both directions, 256 if not given.
+        precision: ``float32``, or ``int8``: weights in 8 bits with a scale per row, states and arithmetic in integers
+            of 16 bits, which are the same bits on every machine.
+        calibration: with ``int8`` real sequences (T, I), by which the ranges of all values are measured; if not given
+            some are drawn from a standard normal distribution.
 
     Raises:
         ConversionError: a cell of your own does something that is no product or elementwise operation; the program
@@ -79,4 +92,4 @@ def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int 
     """
     from gatewise.export.layers import export_layer_to_c
 
-    return export_layer_to_c(layer, out, name=name, most=max_steps)
+    return export_layer_to_c(layer, out, name=name, most=max_steps, precision=precision, calibration=calibration)
