@@ -101,7 +101,7 @@ def export(
         )
         show = partial(_print_c, program)
     else:
-        show = partial(_print, export_run(place, folder))
+        show = partial(_print, export_run(place, folder, precision=precision, most_loss=most_loss))
     if as_json:
         typer.echo((folder / "export.json").read_text(encoding="utf-8").strip())
         return
@@ -119,6 +119,10 @@ def _print(made: Export) -> None:
     for name, reason in made.left_out.items():
         typer.echo(f"step.onnx lacks {name}: {reason}.")
     _print_check(made.check)
+    if made.rounding is not None:
+        if made.rounding.gap is not None:
+            typer.echo(f"  {'onnxruntime, trained network':<36}{made.rounding.gap:.1e}  (rounding)")
+        _print_rounding(made.rounding)
     typer.echo(f"Written to {shlex.quote(str(made.folder))}")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["c", "onnx"]
 
 
-def onnx(layer: Recurrent, out: str | Path) -> Export:
+def onnx(layer: Recurrent, out: str | Path, *, precision: str = "float32") -> Export:
     """Export a recurrent layer of `gatewise.nn` to ONNX, checked in onnxruntime before it is handed out.
 
     Writes ``model.onnx`` for whole sequences, inputs ``x`` (B, T, I) and ``lengths`` (B,), output ``output``
@@ -28,6 +28,7 @@ def onnx(layer: Recurrent, out: str | Path) -> Export:
     Args:
         layer: any layer, with any option, of any registered cell.
         out: the folder to write; a new one, an empty one or that of an earlier export.
+        precision: of the weights: ``float32``, ``fp16``, or ``int8`` with a scale per row; it computes in float32.
 
     Raises:
         ConversionError: a cell of your own does something that is no product or elementwise operation; onnx or
@@ -48,7 +49,7 @@ def onnx(layer: Recurrent, out: str | Path) -> Export:
     require("onnx", "onnxruntime")
     from gatewise.export.layers import export_layer
 
-    return export_layer(layer, out)
+    return export_layer(layer, out, precision=precision)
 
 
 def c(

@@ -38,12 +38,15 @@ def layer_examples(layer: Recurrent, seed: int = 0) -> list[Example]:
     return found
 
 
-def export_layer(layer: Recurrent, out: str | Path) -> Export:
+def export_layer(layer: Recurrent, out: str | Path, *, precision: str = "float32") -> Export:
     """See `gatewise.export.onnx`."""
     from gatewise.export.to_onnx.export import export_graph
 
     _check(layer)
-    return export_graph(layer_graph(layer), layer_examples(layer), out)
+    if precision not in ("float32", "fp16", "int8"):
+        raise OptionError(f"there is no precision {precision!r} in ONNX", expected="float32, fp16 or int8")
+    material = None if precision == "float32" else Material(precision)
+    return export_graph(layer_graph(layer), layer_examples(layer), out, material=material)
 
 
 def export_layer_to_c(

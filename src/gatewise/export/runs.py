@@ -27,15 +27,18 @@ EXAMPLES = 100
 """Test examples with which an export is checked."""
 
 
-def export_run(run: str | Path, out: str | Path) -> Export:
+def export_run(run: str | Path, out: str | Path, *, precision: str = "float32", most_loss: float = MOST_LOSS) -> Export:
     """Export a finished run to ONNX, checked on its own test examples.
 
     Args:
         run: the run folder.
         out: the folder to write.
+        precision: of the weights: ``float32``, ``fp16`` or ``int8``.
+        most_loss: below ``float32`` the greatest share of the test figure that may be lost.
 
     Raises:
-        ConversionError: onnx or onnxruntime is missing, or the network cannot be expressed, or differs.
+        ConversionError: onnx or onnxruntime is missing, or the network cannot be expressed, or differs, or loses too
+            much.
         RunError: no finished, sound run.
         DataError: its data are not there any more.
         OptionError: the folder holds something else.
@@ -44,8 +47,8 @@ def export_run(run: str | Path, out: str | Path) -> Export:
     from gatewise.export.to_onnx.export import check_folder, export_graph
 
     check_folder(Path(out))
-    graph, examples, _ = _opened(run, "float32", MOST_LOSS)
-    return export_graph(graph, examples, out, _about(run))
+    graph, examples, material = _opened(run, precision, most_loss)
+    return export_graph(graph, examples, out, _about(run), material=material)
 
 
 def export_run_to_c(

@@ -39,7 +39,7 @@ EXACT = frozenset(
             "sqrt",
         ),
         *("max", "min", "sum", "mean", "greatest", "where", "ge", "gt", "le", "lt", "eq", "ne", "floor", "relu"),
-        *("tanh", "sigmoid", "softmax", "layer_norm"),
+        *("tanh", "sigmoid", "softmax", "layer_norm", "sqrt"),
     }
 )
 """Operations whose last bit is the same in C and NumPy; the others go through a library's functions."""
