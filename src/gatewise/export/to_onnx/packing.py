@@ -1,7 +1,9 @@
 """Weights of ONNX models in 8 or 16 bits; the model turns them into float32, in which it computes.
 
-- ``int8``: a scale per row, and ``DequantizeLinear``, which every runtime has and which is exact: also for GRU and RNN,
-  whose operators onnxruntime has in no smaller precision.
+- ``int8``: a scale per row, ``Cast`` and ``Mul``, which is exact and which onnxruntime does once, when it loads the model.
+  Not ``DequantizeLinear``: before a product onnxruntime (1.31) makes ``MatMulNBits`` of it, which rounds the other
+  factor to 8 bits as well (a difference of 1 % of the output), elsewhere it repeats it in every call. GRU and RNN have
+  no operator of integers there at all.
 - ``fp16``: ``Cast``. onnxruntime takes GRU, LSTM and RNN in fp16, but computes them in float32 between casts of its own
   on a CPU, so that nothing is gained, and inputs and states would lose digits.
 """
@@ -106,14 +108,14 @@ def _fewer(name: str, array: Array, precision: str) -> tuple[list[Any], list[Any
         return tensors, [helper.make_node("Cast", [packed], [name], to=TensorProto.FLOAT)]
     turned = name.endswith(".turned")
     rows = rows_of(array.T if turned else array.reshape(-1, array.shape[-1]))
-    values = rows.values.T if turned else rows.values
+    values = rows.values.T if turned else rows.values.reshape(array.shape)
+    scale = rows.scale[None] if turned else rows.scale.reshape(*array.shape[:-1], 1)
     tensors = [
         numpy_helper.from_array(np.ascontiguousarray(values), packed),
-        numpy_helper.from_array(rows.scale, f"{name}.scale"),
+        numpy_helper.from_array(np.ascontiguousarray(scale), f"{name}.scale"),
     ]
-    inside = name if array.ndim == 2 else f"{name}.rows"
-    nodes = [helper.make_node("DequantizeLinear", [packed, f"{name}.scale"], [inside], axis=int(turned))]
-    if array.ndim > 2:
-        tensors.append(numpy_helper.from_array(np.array(array.shape, dtype=np.int64), f"{name}.shape"))
-        nodes.append(helper.make_node("Reshape", [inside, f"{name}.shape"], [name]))
+    nodes = [
+        helper.make_node("Cast", [packed], [f"{name}.whole"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{name}.whole", f"{name}.scale"], [name]),
+    ]
     return tensors, nodes
