@@ -181,8 +181,10 @@ def _print_rounding(rounding: Rounding) -> None:
         return
     typer.echo(changed(rounding.change))
     loss = rounding.change.loss
+    if abs(loss) < 5e-5:
+        return
     much = ", which is much: compare with float32 before you rely on it" if loss > NOTABLE_LOSS else ""
-    typer.echo(f"{'Loss' if loss > 0 else 'Gain'} {abs(100 * loss):.2f} % of the figure{much}.")
+    typer.echo(f"{'Loss' if loss > 0 else 'Gain'} of {abs(100 * loss):.2f} % of the figure{much}.")
 
 
 def _size(count: int) -> str:

@@ -247,7 +247,7 @@ class _Formats:
         if operation in COMPARISONS:
             return 0
         most = self.ranges[f"{self.scope}{each.name}"]
-        found = fraction_of(min(most, _REACH), spare=False) if squashed else fraction_of(most)
+        found = fraction_of(min(2 * most, _REACH), spare=False) if squashed else fraction_of(most)
         if operation == "linear":
             return found
         values = [self.fractions[o] for o in each.operands if isinstance(o, str)]

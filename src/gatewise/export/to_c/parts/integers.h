@@ -16,7 +16,7 @@ static inline int32_t saturated(int32_t x)
 }
 
 ## logistic
-/* 32768 / (1 + exp(-x)), x with 12 fraction bits, between the values of a table; error below 2e-5 */
+/* 32768 / (1 + exp(-x)), x with 12 fraction bits, between the values of a table; error below 4e-5 */
 static inline int32_t logistic(int32_t x)
 {
     const int32_t size = x < 0 ? -x : x, kept = size < 65535 ? size : 65535, place = kept >> 7;
