@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise.export.to_c.export import ExportC
     from gatewise.export.to_onnx.export import Export
 
-__all__ = ["EXAMPLES", "PRECISIONS", "TARGETS", "export_run", "export_run_to_c"]
+__all__ = ["EXAMPLES", "PRECISIONS", "TARGETS", "export_run", "export_run_to_c", "opened"]
 
 TARGETS = ("onnx", "c")
 PRECISIONS = {"onnx": ("float32", "fp16", "int8"), "c": ("float32", "int8")}
@@ -47,7 +47,7 @@ def export_run(run: str | Path, out: str | Path, *, precision: str = "float32", 
     from gatewise.export.to_onnx.export import check_folder, export_graph
 
     check_folder(Path(out))
-    graph, examples, material = _opened(run, precision, most_loss)
+    graph, examples, material = opened(run, precision, most_loss)
     return export_graph(graph, examples, out, _about(run), material=material)
 
 
@@ -79,11 +79,11 @@ def export_run_to_c(
     from gatewise.export.to_c.export import check_options, export_graph
 
     check_options(Path(out), name, most)
-    graph, examples, material = _opened(run, precision, most_loss)
+    graph, examples, material = opened(run, precision, most_loss)
     return export_graph(graph, examples, out, _about(run), name=name, most=most, material=material)
 
 
-def _opened(run: str | Path, precision: str, most_loss: float) -> tuple[Graph, Sequence[Example], Material | None]:
+def opened(run: str | Path, precision: str, most_loss: float) -> tuple[Graph, Sequence[Example], Material | None]:
     """What a run computes, test examples, and what another precision needs."""
     from gatewise.training.run_place import checked_run
     from gatewise.training.trained import load_data, load_run

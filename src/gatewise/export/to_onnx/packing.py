@@ -1,6 +1,6 @@
 """Weights of ONNX models in 8 or 16 bits; the model turns them into float32, in which it computes.
 
-- ``int8``: a scale per row, ``Cast`` and ``Mul``, which is exact and which onnxruntime does once, when it loads the model.
+- ``int8``: a scale per row, ``Cast`` and ``Mul``: exact, and onnxruntime does it once, when it loads the model.
   Not ``DequantizeLinear``: before a product onnxruntime (1.31) makes ``MatMulNBits`` of it, which rounds the other
   factor to 8 bits as well (a difference of 1 % of the output), elsewhere it repeats it in every call. GRU and RNN have
   no operator of integers there at all.

@@ -25,23 +25,46 @@ static inline int32_t logistic(int32_t x)
     return x < 0 ? 32768 - found : found;
 }
 
-## linear_integers
-/* y = weight x: the sum of a row's products, times its factor by 2^shift, plus its bias */
+## scaled
+/* sum * factor / 2^shift to the nearest integer, plus bias, within 16 bits */
+static inline int16_t scaled(int64_t sum, int32_t factor, int shift, int32_t bias)
+{
+    const int64_t product = sum * factor + ((int64_t)1 << (shift - 1));
+    const int64_t found = (product >= 0 ? product >> shift : ~(~product >> shift)) + bias;
+    return (int16_t)(found > 32767 ? 32767 : found < -32767 ? -32767 : found);
+}
+
+## linear_integers scaled
+/* y = weight x: the sum of a row's products, times its factor by 2^shift, plus its bias; four rows at once */
 static void linear_integers(const int16_t *restrict x, const int8_t *restrict weight, const int32_t *restrict factor,
                             const int32_t *restrict bias, int shift, size_t columns, size_t rows, int16_t *restrict y)
 {
-    for (size_t row = 0; row < rows; row++, weight += columns) {
+    for (size_t four = rows / 4; four > 0; four--, weight += 4 * columns, factor += 4, y += 4) {
+        const int8_t *const w1 = weight + columns, *const w2 = w1 + columns, *const w3 = w2 + columns;
+        int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        for (size_t column = 0; column < columns; column++) {
+            const int32_t a = x[column];
+            s0 += a * weight[column];
+            s1 += a * w1[column];
+            s2 += a * w2[column];
+            s3 += a * w3[column];
+        }
+        y[0] = scaled(s0, factor[0], shift, bias == NULL ? 0 : bias[0]);
+        y[1] = scaled(s1, factor[1], shift, bias == NULL ? 0 : bias[1]);
+        y[2] = scaled(s2, factor[2], shift, bias == NULL ? 0 : bias[2]);
+        y[3] = scaled(s3, factor[3], shift, bias == NULL ? 0 : bias[3]);
+        bias = bias == NULL ? NULL : bias + 4;
+    }
+    for (size_t rest = rows % 4; rest > 0; rest--, weight += columns) {
         int32_t sum = 0;
         for (size_t column = 0; column < columns; column++) {
             sum += (int32_t)x[column] * weight[column];
         }
-        const int64_t scaled = (int64_t)sum * factor[row] + ((int64_t)1 << (shift - 1));
-        const int64_t found = (scaled >= 0 ? scaled >> shift : ~(~scaled >> shift)) + (bias == NULL ? 0 : bias[row]);
-        y[row] = (int16_t)(found > 32767 ? 32767 : found < -32767 ? -32767 : found);
+        *y++ = scaled(sum, *factor++, shift, bias == NULL ? 0 : *bias++);
     }
 }
 
-## linear_integers_long
+## linear_integers_long scaled
 /* the same for rows whose sums need 64 bits */
 static void linear_integers_long(const int16_t *restrict x, const int8_t *restrict weight,
                                  const int32_t *restrict factor, const int32_t *restrict bias, int shift,
@@ -52,9 +75,7 @@ static void linear_integers_long(const int16_t *restrict x, const int8_t *restri
         for (size_t column = 0; column < columns; column++) {
             sum += (int32_t)x[column] * weight[column];
         }
-        const int64_t scaled = sum * factor[row] + ((int64_t)1 << (shift - 1));
-        const int64_t found = (scaled >= 0 ? scaled >> shift : ~(~scaled >> shift)) + (bias == NULL ? 0 : bias[row]);
-        y[row] = (int16_t)(found > 32767 ? 32767 : found < -32767 ? -32767 : found);
+        y[row] = scaled(sum, factor[row], shift, bias == NULL ? 0 : bias[row]);
     }
 }
 
@@ -63,8 +84,8 @@ static void linear_integers_long(const int16_t *restrict x, const int8_t *restri
 static void to_integers(const float *restrict x, size_t count, float scale, int16_t *restrict y)
 {
     for (size_t i = 0; i < count; i++) {
-        const float scaled = x[i] * scale, half = scaled < 0.0f ? -0.5f : 0.5f;
-        y[i] = scaled >= 32767.0f ? 32767 : scaled > -32767.0f ? (int16_t)(scaled + half) : -32767;
+        const float up = x[i] * scale, half = up < 0.0f ? -0.5f : 0.5f;
+        y[i] = up >= 32767.0f ? 32767 : up > -32767.0f ? (int16_t)(up + half) : -32767;
     }
 }
 
