@@ -245,6 +245,63 @@ def test_prediction_needs_no_torch(name: str, words: list[str], trained, folder:
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "to", "precision"),
+    [
+        ("reviews", "onnx", "int8"),
+        ("probe", "c", "int8"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (("tags", "onnx", "int8"), ("text", "onnx", "fp16"), ("several series", "c", "int8"))
+        ),
+    ],
+)
+def test_a_smaller_precision_says_what_it_costs(  # type: ignore[no-untyped-def]
+    name: str, to: str, precision: str, trained, tmp_path: Path, capfd
+) -> None:
+    run, whole = trained(name)
+    out = tmp_path / "small"
+    printed = _printed(["export", run, "--to", to, "--precision", precision, "--max-loss", "0.5", "--out", out], capfd)
+    record = json.loads((out / "export.json").read_text())
+    figure = record["rounding"]["figure"]
+    assert record["precision"] == precision and record["check"]["greatest"] <= record["check"]["limit"] <= LIMIT
+    assert 0 < record["rounding"]["gap"] < 0.1
+    assert figure["low"] <= figure["change"] <= figure["high"]
+    assert figure["change"] == pytest.approx(figure["after"] - figure["before"])
+    assert figure["figure"] == load_run(run).graph_scores(*_outputs(run))[1].name
+    # the figure of the trained network is the one of its own test
+    network = load_run(run)
+    data = load_data(run, network.spec)
+    if figure["examples"] == data.sizes["test"]:
+        assert figure["before"] == pytest.approx(network.test(data).metrics[figure["figure"]], rel=1e-6)
+    assert f"Test figure ({figure['title']})" in printed and "95 % interval" in printed
+    if to == "onnx":
+        assert (out / "model.onnx").stat().st_size < (whole / "model.onnx").stat().st_size
+        model, graph = OnnxModel(out / "model.onnx"), network.graph()
+        examples = network.graph_examples(data, 6)
+        for output, rows in model.run([each.inputs for each in examples]).items():
+            if rows[0].dtype != np.int64:
+                gap = relative_gap(rows, [each.outputs[output] for each in examples])
+                assert 0 < gap <= record["rounding"]["gap"] * 2 and output in graph.outputs
+    if name == "reviews":
+        assert json.loads(_printed(["predict", out / "model.onnx", "a fine film", "--json"], capfd))["label"]
+
+
+def _outputs(run: Path):  # type: ignore[no-untyped-def]
+    network = load_run(run)
+    data = load_data(run, network.spec)
+    return data, [each.outputs for each in network.graph_examples(data, 5)]
+
+
+def test_precisions_that_are_none(trained, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    run, _ = trained("reviews")
+    out = tmp_path / "out"
+    assert "--to c has no precision 'fp16'" in _refused(["export", run, "--to", "c", "--precision", "fp16"], capsys)
+    assert "has no precision 'int9'" in _refused(["export", run, "--precision", "int9", "--out", out], capsys)
+    assert "--max-loss is a share" in _refused(["export", run, "--max-loss", "0.1", "--out", out], capsys)
+    assert not out.exists()
+
+
 def test_nothing_of_the_training_machine_is_in_the_file(trained, folder: Path) -> None:  # type: ignore[no-untyped-def]
     for name in ("reviews", "text", "tags", "direct, everything"):
         _, out = trained(name)

@@ -15,6 +15,7 @@ from gatewise.errors import OptionError, did_you_mean
 
 if TYPE_CHECKING:
     from gatewise.export.gaps import Check
+    from gatewise.export.precision import Rounding
     from gatewise.export.to_c.export import ExportC
     from gatewise.export.to_onnx.export import Export
 
@@ -39,6 +40,20 @@ def export(
             "texts those of the training).",
         ),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision",
+            metavar="PRECISION",
+            help="float32; int8: weights in 8 bits, in C integers throughout; onnx: fp16 too.",
+        ),
+    ] = "float32",
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            "--max-loss", metavar="SHARE", help="Greatest share of the test figure that may be lost (default 0.05)."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what export.json holds.")] = False,
     imports: ImportsOption = None,
 ) -> None:
@@ -54,9 +69,12 @@ def export(
         gatewise predict my-model/model.onnx "a film that I would see again"
 
         gatewise export my-run --to c --out my-program
+
+        gatewise export my-run --to c --precision int8 --out my-small-program
     """
     from gatewise.cli.opening import note
-    from gatewise.export.runs import TARGETS, export_run, export_run_to_c
+    from gatewise.export.precision import MOST_LOSS
+    from gatewise.export.runs import PRECISIONS, TARGETS, export_run, export_run_to_c
     from gatewise.training.registry import import_modules
     from gatewise.training.run_place import find_run
 
@@ -64,15 +82,26 @@ def export(
         raise OptionError(f"there is no target {to!r}", expected=", ".join(TARGETS), fix=did_you_mean(to, TARGETS))
     if to != "c" and (name is not None or max_steps is not None):
         raise OptionError("--name and --max-steps go with --to c", got=f"--to {to}", fix="omit them")
+    if precision not in PRECISIONS[to]:
+        raise OptionError(
+            f"--to {to} has no precision {precision!r}",
+            expected=", ".join(PRECISIONS[to]),
+            fix=did_you_mean(precision, PRECISIONS[to]),
+        )
+    if max_loss is not None and (precision == "float32" or not max_loss >= 0):
+        raise OptionError("--max-loss is a share, from 0 on, and goes with --precision", got=max_loss)
+    most_loss = MOST_LOSS if max_loss is None else max_loss
     import_modules(imports or ())
     place = find_run(run, say=note)
     folder = out or place.with_name(f"{place.name}-{to}")
     show: Callable[[], None]
     if to == "c":
-        program = export_run_to_c(place, folder, name=name or "model", most=max_steps)
+        program = export_run_to_c(
+            place, folder, name=name or "model", most=max_steps, precision=precision, most_loss=most_loss
+        )
         show = partial(_print_c, program)
     else:
-        show = partial(_print, export_run(place, folder))
+        show = partial(_print, export_run(place, folder, precision=precision, most_loss=most_loss))
     if as_json:
         typer.echo((folder / "export.json").read_text(encoding="utf-8").strip())
         return
@@ -90,6 +119,10 @@ def _print(made: Export) -> None:
     for name, reason in made.left_out.items():
         typer.echo(f"step.onnx lacks {name}: {reason}.")
     _print_check(made.check)
+    if made.rounding is not None:
+        if made.rounding.gap is not None:
+            typer.echo(f"  {'onnxruntime, trained network':<36}{made.rounding.gap:.1e}  (rounding)")
+        _print_rounding(made.rounding)
     typer.echo(f"Written to {shlex.quote(str(made.folder))}")
 
 
@@ -97,7 +130,7 @@ def _print_check(check: Check) -> None:
     lengths = "" if check.shortest is None else f" of {check.shortest} to {check.longest} steps"
     typer.echo(
         f"Checked on {check.examples} test examples{lengths}: greatest difference {check.greatest:.1e} of the greatest "
-        "number (limit 1e-05)."
+        f"number (limit {check.limit:.0e})."
     )
     for name, gap in check.gaps.items():
         typer.echo(f"  {name:<36}{gap:.1e}")
@@ -128,10 +161,30 @@ def _print_c(made: ExportC) -> None:
         typer.echo("Unchecked: there is no C compiler here, so this program has never been compiled or run.")
     else:
         _print_check(made.compiled.check)
+        if made.rounding is not None and made.rounding.gap is not None:
+            typer.echo(f"  {'C, trained network':<36}{made.rounding.gap:.1e}  (rounding)")
         typer.echo(f"  compiled with {made.compiled.compiler} {' '.join(made.compiled.flags)}")
         if made.compiled.sanitised:
             typer.echo("  no report from AddressSanitizer and UndefinedBehaviorSanitizer")
+    if made.rounding is not None:
+        _print_rounding(made.rounding)
     typer.echo(f"Written to {shlex.quote(str(made.folder))}")
+
+
+def _print_rounding(rounding: Rounding) -> None:
+    """What a precision costs."""
+    from gatewise.export.precision import NOTABLE_LOSS, changed
+
+    for stack, reason in rounding.mixed.items():
+        typer.echo(f"{stack}: float32 between the products, because of {reason}.")
+    if rounding.change is None:
+        return
+    typer.echo(changed(rounding.change))
+    loss = rounding.change.loss
+    if abs(loss) < 5e-5:
+        return
+    much = ", which is much: compare with float32 before you rely on it" if loss > NOTABLE_LOSS else ""
+    typer.echo(f"{'Loss' if loss > 0 else 'Gain'} of {abs(100 * loss):.2f} % of the figure{much}.")
 
 
 def _size(count: int) -> str:

@@ -6,8 +6,9 @@ nor onnx.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gatewise.export.to_c.export import ExportC
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["c", "onnx"]
 
 
-def onnx(layer: Recurrent, out: str | Path) -> Export:
+def onnx(layer: Recurrent, out: str | Path, *, precision: str = "float32") -> Export:
     """Export a recurrent layer of `gatewise.nn` to ONNX, checked in onnxruntime before it is handed out.
 
     Writes ``model.onnx`` for whole sequences, inputs ``x`` (B, T, I) and ``lengths`` (B,), output ``output``
@@ -27,6 +28,7 @@ def onnx(layer: Recurrent, out: str | Path) -> Export:
     Args:
         layer: any layer, with any option, of any registered cell.
         out: the folder to write; a new one, an empty one or that of an earlier export.
+        precision: of the weights: ``float32``, ``fp16``, or ``int8`` with a scale per row; it computes in float32.
 
     Raises:
         ConversionError: a cell of your own does something that is no product or elementwise operation; onnx or
@@ -47,10 +49,18 @@ def onnx(layer: Recurrent, out: str | Path) -> Export:
     require("onnx", "onnxruntime")
     from gatewise.export.layers import export_layer
 
-    return export_layer(layer, out)
+    return export_layer(layer, out, precision=precision)
 
 
-def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int | None = None) -> ExportC:
+def c(
+    layer: Recurrent,
+    out: str | Path,
+    *,
+    name: str = "model",
+    max_steps: int | None = None,
+    precision: str = "float32",
+    calibration: Sequence[Any] | None = None,
+) -> ExportC:
     """Export a recurrent layer of `gatewise.nn` to C99, compiled here and compared with the layer where a compiler is.
 
     Writes ``<name>.c`` and ``<name>.h``, without allocation and with no library but ``<math.h>``: ``<name>_run`` for
@@ -62,6 +72,10 @@ def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int 
         out: the folder to write; a new one, an empty one or that of an earlier export to C.
         name: of files, functions and types.
         max_steps: greatest number of steps of a whole sequence for layers of both directions, 256 if not given.
+        precision: ``float32``, or ``int8``: weights in 8 bits with a scale per row, states and arithmetic in integers
+            of 16 bits, which are the same bits on every machine.
+        calibration: with ``int8`` real sequences (T, I), by which the ranges of all values are measured; if not given
+            some are drawn from a standard normal distribution.
 
     Raises:
         ConversionError: a cell of your own does something that is no product or elementwise operation; the program
@@ -79,4 +93,4 @@ def c(layer: Recurrent, out: str | Path, *, name: str = "model", max_steps: int 
     """
     from gatewise.export.layers import export_layer_to_c
 
-    return export_layer_to_c(layer, out, name=name, most=max_steps)
+    return export_layer_to_c(layer, out, name=name, most=max_steps, precision=precision, calibration=calibration)

@@ -27,6 +27,7 @@ class Check:
         examples: how many.
         shortest, longest: their steps; None where all have the same number.
         gaps: greatest gap by what was compared with what.
+        limit: greatest gap at which it is handed out.
         differing_tags: examples of which the tags differ where two sequences of tags have the same score.
     """
 
@@ -35,6 +36,7 @@ class Check:
     longest: int | None
     gaps: Mapping[str, float]
     differing_tags: int = 0
+    limit: float = LIMIT
 
     @property
     def greatest(self) -> float:
@@ -49,7 +51,7 @@ class Check:
             "longest": self.longest,
             "gaps": dict(self.gaps),
             "greatest": self.greatest,
-            "limit": LIMIT,
+            "limit": self.limit,
             "differing_tags": self.differing_tags,
         }
 
@@ -75,11 +77,11 @@ def refuse_gaps(check: Check) -> None:
     Raises:
         ConversionError: a gap is over the limit.
     """
-    if not check.greatest <= LIMIT:
+    if not check.greatest <= check.limit:
         name = max(check.gaps, key=lambda each: check.gaps[each])
         raise ConversionError(
             f"the exported model differs from the trained network ({name}); nothing was written",
-            expected=f"at most {LIMIT:g} of the greatest number",
+            expected=f"at most {check.limit:g} of the greatest number",
             got="; ".join(f"{each}: {gap:.1e}" for each, gap in check.gaps.items()),
             fix="please report it, with the command that trained the network",
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch
 from gatewise.errors import OptionError
 from gatewise.export.graph import Example
 from gatewise.export.graph.layers import layer_graph
+from gatewise.export.precision import Material
 from gatewise.nn import Recurrent
 
 if TYPE_CHECKING:
@@ -36,20 +38,53 @@ def layer_examples(layer: Recurrent, seed: int = 0) -> list[Example]:
     return found
 
 
-def export_layer(layer: Recurrent, out: str | Path) -> Export:
+def export_layer(layer: Recurrent, out: str | Path, *, precision: str = "float32") -> Export:
     """See `gatewise.export.onnx`."""
     from gatewise.export.to_onnx.export import export_graph
 
     _check(layer)
-    return export_graph(layer_graph(layer), layer_examples(layer), out)
+    if precision not in ("float32", "fp16", "int8"):
+        raise OptionError(f"there is no precision {precision!r} in ONNX", expected="float32, fp16 or int8")
+    material = None if precision == "float32" else Material(precision)
+    return export_graph(layer_graph(layer), layer_examples(layer), out, material=material)
 
 
-def export_layer_to_c(layer: Recurrent, out: str | Path, *, name: str = "model", most: int | None = None) -> ExportC:
+def export_layer_to_c(
+    layer: Recurrent,
+    out: str | Path,
+    *,
+    name: str = "model",
+    most: int | None = None,
+    precision: str = "float32",
+    calibration: Sequence[Any] | None = None,
+) -> ExportC:
     """See `gatewise.export.c`."""
     from gatewise.export.to_c.export import export_graph
 
     _check(layer)
-    return export_graph(layer_graph(layer), layer_examples(layer), out, name=name, most=most, programs=False)
+    material = _material(layer, precision, calibration)
+    return export_graph(
+        layer_graph(layer), layer_examples(layer), out, name=name, most=most, programs=False, material=material
+    )
+
+
+def _material(layer: Recurrent, precision: str, calibration: Sequence[Any] | None) -> Material | None:
+    """What an export in integers is made with: the given sequences, else some drawn from a normal distribution."""
+    if precision not in ("float32", "int8"):
+        raise OptionError(f"there is no precision {precision!r} in C", expected="float32 or int8")
+    if precision == "float32":
+        return None
+    if calibration is None:
+        return Material(precision, [each.inputs for each in layer_examples(layer, seed=1)])
+    rows = [np.asarray(each, dtype=np.float32) for each in calibration]
+    for place, row in enumerate(rows):
+        if row.ndim != 2 or row.shape[1] != layer.input_size or not len(row):
+            raise OptionError(
+                f"sequence {place} of the calibration does not fit the layer",
+                expected=f"(T, {layer.input_size})",
+                got=row.shape,
+            )
+    return Material(precision, [{"x": row} for row in rows])
 
 
 def _check(layer: object) -> None:

@@ -143,13 +143,23 @@ class TrainedArrays(Trained):
         build.output("predictions", build.linear(last, self.model.head.weight, self.model.head.bias, "head"))
         return build.graph({"task": self.spec.task})
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """The first test sequences with their predictions."""
-        from gatewise.export.graph import Example
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Sequences of a part with their predictions."""
+        from gatewise.export.graph import Example, spread
 
-        inputs = dataset.inputs[dataset.parts["test"][:count]]
+        rows = dataset.parts[part]
+        inputs = dataset.inputs[rows[spread(len(rows), count)]]
         answers = zip(inputs, _predictions(self.model, inputs), strict=True)
         return [Example({"x": row}, {"predictions": found}) for row, found in answers]
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+        """What predictions for test sequences contribute."""
+        from gatewise.export.graph import spread
+
+        rows = dataset.parts["test"]
+        targets = dataset.targets[rows[spread(len(rows), len(outputs))]]
+        answers = np.stack([each["predictions"] for each in outputs])
+        return self.kind.contributions(answers, targets), self.kind.measure(dataset)
 
     def predict_command(self, request: Request) -> None:
         """Print the prediction for every sequence of a file, one JSON list a line, or write them to ``--out``."""

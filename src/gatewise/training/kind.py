@@ -166,14 +166,27 @@ class Trained(ABC):
             fix="export its recurrent layers: gatewise.export.onnx(layer)",
         )
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """Test examples as the graph reads them, with what the network makes of them, to check an export.
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples as the graph reads them, with what the network makes of them, to check an export.
 
         Args:
             dataset: its data.
-            count: at most so many.
+            count: at most so many, evenly spread.
+            part: ``test``, or ``train`` to calibrate an export.
         """
         return []
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure] | None:
+        """What outputs of the graph contribute to the figure, so that an export that rounds can be judged.
+
+        Args:
+            dataset: its data.
+            outputs: of the test examples that `graph_examples` gives for ``count=len(outputs)``, in order.
+
+        Returns:
+            Contributions (N,) or (N, K) and what they contribute to; None: the kind does not say.
+        """
+        return None
 
     def details(self, dataset: Any) -> Mapping[str, Any]:
         """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""

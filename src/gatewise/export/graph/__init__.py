@@ -9,7 +9,7 @@
 """
 
 from gatewise.export.graph.expressions import OPERATIONS, Expression, Program
-from gatewise.export.graph.graph import Example, Graph, GraphBuilder
+from gatewise.export.graph.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.interpreter import Interpreter
 
-__all__ = ["OPERATIONS", "Example", "Expression", "Graph", "GraphBuilder", "Interpreter", "Program"]
+__all__ = ["OPERATIONS", "Example", "Expression", "Graph", "GraphBuilder", "Interpreter", "Program", "spread"]

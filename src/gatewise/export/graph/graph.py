@@ -26,7 +26,7 @@ from gatewise.export.graph.nodes import (
     Viterbi,
 )
 
-__all__ = ["Example", "Graph", "GraphBuilder"]
+__all__ = ["Example", "Graph", "GraphBuilder", "spread"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,16 @@ class Example:
 
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Array]
+
+
+def spread(total: int, count: int) -> Array:
+    """At most ``count`` of so many places, evenly spread, in order.
+
+    Example:
+        >>> spread(10, 4).tolist(), spread(3, 9).tolist()
+        ([0, 3, 6, 9], [0, 1, 2])
+    """
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(np.int64)) if total else np.zeros(0, np.int64)
 
 
 class GraphBuilder:

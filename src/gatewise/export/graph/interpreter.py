@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from gatewise.export.graph.nodes import (
     Viterbi,
 )
 
-__all__ = ["Interpreter", "pad", "run_direction", "viterbi"]
+__all__ = ["Integers", "Interpreter", "States", "pad", "run_direction", "viterbi"]
 
 Integers = npt.NDArray[np.int64]
 States = list[list[tuple[Array, ...]]]
@@ -135,7 +135,7 @@ class Interpreter:
             found, state.finals[node.name] = self._stack(self.graph.stacks[node.stack], source, lengths, before)
             return found
         if isinstance(node, Pool):
-            return _pool(node, source, lengths)
+            return self._pool(node, source, lengths)
         if isinstance(node, Steps):
             start = lengths + node.start if node.start < 0 else np.full(state.size, node.start)
             places = start[:, None] + np.arange(node.steps)
@@ -169,6 +169,9 @@ class Interpreter:
         if node.operation == "embedding":
             return operands[1][operands[0]]
         return apply(node.operation, operands, node.attributes)
+
+    def _pool(self, node: Pool, source: Array, lengths: Integers) -> Array:
+        return _pool(node, source, lengths)
 
     def _stack(self, stack: Stack, x: Array, lengths: Integers, before: States | None) -> tuple[Array, States]:
         finals: States = []
@@ -224,6 +227,7 @@ def run_direction(
     lengths: Integers,
     weights: Mapping[str, Array],
     initial: tuple[Array, ...] | None = None,
+    run: Callable[..., tuple[Array, ...]] = run_program,
 ) -> tuple[Array, tuple[Array, ...]]:
     """One direction of one layer.
 
@@ -233,6 +237,7 @@ def run_direction(
         lengths: (B,).
         weights: by name, in x's precision.
         initial: the states before, each (B, width); None: the direction's own.
+        run: evaluates a program, as `run_program` does.
 
     Returns:
         Output (B, T, H), 0 past an example's end, and the final states.
@@ -245,12 +250,12 @@ def run_direction(
         for each in direction.states
     )
     real = (np.arange(steps) < lengths[:, None])[..., None]
-    (gates,) = run_program(direction.project, {"x": np.where(real, x, 0)}, weights)
+    (gates,) = run(direction.project, {"x": np.where(real, x, 0)}, weights)
     gates = np.broadcast_to(gates, (batch, steps, gates.shape[-1]))
     output = np.zeros((batch, steps, direction.states[0].width), dtype=x.dtype)
     for t in reversed(range(steps)) if direction.reverse else range(steps):
         before = {f"s{place}": each for place, each in enumerate(state)}
-        new = run_program(direction.step, {"gates": gates[:, t], **before}, weights)
+        new = run(direction.step, {"gates": gates[:, t], **before}, weights)
         state = tuple(np.where(real[:, t], now, old).astype(x.dtype) for now, old in zip(new, state, strict=True))
         output[:, t] = np.where(real[:, t], state[0], 0)
     return output, state

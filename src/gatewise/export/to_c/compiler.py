@@ -14,6 +14,7 @@ from pathlib import Path
 from gatewise.errors import ConversionError
 
 __all__ = [
+    "EXACT",
     "FAST",
     "NATIVE",
     "SANITISED",
@@ -27,6 +28,8 @@ __all__ = [
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion")
 FAST = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+EXACT = ("-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
+"""Flags by which a program in integers gives the same bits everywhere: a product and a sum are not fused."""
 NATIVE = "-march=native"
 SANITISED = ("-O1", "-g0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _SECONDS = 300

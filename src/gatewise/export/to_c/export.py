@@ -12,6 +12,8 @@ import gatewise
 from gatewise.errors import OptionError
 from gatewise.export.gaps import refuse_gaps
 from gatewise.export.graph import Example, Graph
+from gatewise.export.integers import IntegerInterpreter, quantise_graph
+from gatewise.export.precision import Material, Rounding, change_of, refuse_loss
 from gatewise.export.to_c.check import Compiled, check_source
 from gatewise.export.to_c.program import emit_main, emit_makefile
 from gatewise.export.to_c.readme import emit_readme, figures
@@ -22,6 +24,7 @@ __all__ = ["RECORD", "ExportC", "check_options", "export_graph"]
 
 RECORD = "export.json"
 _FORMAT_VERSION = 1
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class ExportC:
         figures: flash, memory, arithmetic.
         no_step: why there is no ``step``; None where there is one.
         left_out: reason by output that ``step`` lacks.
+        rounding: what a precision below float32 costs; None: it is float32.
     """
 
     folder: Path
@@ -43,6 +47,7 @@ class ExportC:
     figures: Mapping[str, int | None]
     no_step: str | None
     left_out: Mapping[str, str]
+    rounding: Rounding | None = None
 
 
 def check_options(out: Path, name: str, most: int | None) -> None:
@@ -77,6 +82,7 @@ def export_graph(
     name: str = "model",
     most: int | None = None,
     programs: bool = True,
+    material: Material | None = None,
 ) -> ExportC:
     """Write a graph as ``<name>.c`` and ``<name>.h``, with ``main.c``, ``Makefile``, ``README.md``, ``export.json``.
 
@@ -89,31 +95,53 @@ def export_graph(
         most: greatest number of steps where whole sequences have to be kept; None: ``max_tokens`` of the network, else
             256.
         programs: with ``main.c``, ``Makefile`` and ``README.md``.
+        material: for a program in integers (int8); None: float32.
 
     Raises:
-        ConversionError: the graph has no form in C, or its program differs from the network; nothing is written.
+        ConversionError: the graph has no form in C, its program differs from the network, or it loses too much of the
+            test figure; nothing is written.
         OptionError: the folder holds something else, or a bad name.
         StorageError: the folder cannot be written.
     """
     folder = Path(out)
     check_options(folder, name, most)
-    source = emit_source(graph, name, most or int(graph.metadata.get("max_tokens") or MOST_STEPS))
+    quantised = None if material is None else quantise_graph(graph, material.training)
+    source = emit_source(graph, name, most or int(graph.metadata.get("max_tokens") or MOST_STEPS), quantised)
     files = {f"{name}.c": source.code, f"{name}.h": source.header}
     if programs:
         files |= {"main.c": emit_main(source), "Makefile": emit_makefile(source)}
-    compiled = check_source(source, examples, files)
+    compiled = check_source(source, examples, files, () if material is None else material.examples)
     if compiled is not None:
         refuse_gaps(compiled.check)
+    rounding = None if material is None else _rounding(source, compiled, material)
+    if material is not None and rounding is not None:
+        refuse_loss(rounding.change, material)
     if programs:
-        files["README.md"] = emit_readme(source, compiled, _title(graph, about or {}))
+        files["README.md"] = emit_readme(source, compiled, _title(graph, about or {}), rounding)
     make_folder(folder)
     for file, content in files.items():
         write_text(folder / file, content)
     no_step = None if source.has_step else "; ".join(dict.fromkeys(source.left_out.values()))
     left_out = dict(source.left_out) if source.has_step else {}
-    write_json(folder / RECORD, _record(source, files, compiled, about or {}, no_step, left_out))
+    write_json(folder / RECORD, _record(source, files, compiled, about or {}, no_step, left_out, rounding))
     sizes = {file: len(content.encode("utf-8")) for file, content in files.items()}
-    return ExportC(folder, sizes, compiled, figures(source, compiled), no_step, left_out)
+    return ExportC(folder, sizes, compiled, figures(source, compiled), no_step, left_out, rounding)
+
+
+def _rounding(source: Source, compiled: Compiled | None, material: Material) -> Rounding:
+    """By the compiled program, or where there is none by NumPy, which computes the same."""
+    quantised = source.quantised
+    assert quantised is not None
+    if compiled is not None and compiled.outcome is not None:
+        found, gap = compiled.outcome.figures, compiled.outcome.gap
+    else:
+        oracle, gap = IntegerInterpreter(quantised), None
+        found = []
+        for start in range(0, len(material.examples), _AT_ONCE):
+            part = oracle.run([each.inputs for each in material.examples[start : start + _AT_ONCE]])
+            count = len(next(iter(part.values())))
+            found = [*found, *({name: rows[row] for name, rows in part.items()} for row in range(count))]
+    return Rounding(material.name, change_of(material, found), gap, quantised.mixed)
 
 
 def _title(graph: Graph, about: Mapping[str, Any]) -> str:
@@ -127,6 +155,7 @@ def _record(
     about: Mapping[str, Any],
     no_step: str | None,
     left_out: Mapping[str, str],
+    rounding: Rounding | None,
 ) -> dict[str, Any]:
     hashes = {file: hashlib.sha256(content.encode("utf-8")).hexdigest() for file, content in files.items()}
     return {
@@ -135,6 +164,8 @@ def _record(
         **about,
         "name": source.name,
         "max_steps": source.most,
+        "precision": "float32" if rounding is None else rounding.precision,
+        "rounding": None if rounding is None else rounding.to_dict(),
         "versions": {"gatewise": gatewise.__version__},
         "files": {file: {"bytes": len(files[file].encode("utf-8")), "sha256": hashes[file]} for file in files},
         "figures": figures(source, compiled),

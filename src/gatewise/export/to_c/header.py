@@ -16,6 +16,8 @@ _MEMBERS = {
     "state": "float state[{}]; /* what is carried from step to step */",
     "work": "float work[{}]; /* working memory: nothing is kept between calls */",
     "cells": "float cells[{}]; /* the same, of the recurrent layers */",
+    "kept": "int16_t kept[{}]; /* states of the recurrent layers, in integers */",
+    "numbers": "int16_t numbers[{}]; /* their working memory */",
     "wide": "double wide[{}]; /* the same, of values before and after their scaling */",
 }
 

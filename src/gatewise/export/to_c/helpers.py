@@ -1,4 +1,4 @@
-"""The C functions that a program needs, from `parts/operations.h`. Imports no torch."""
+"""The C functions that a program needs, from `parts/operations.h` and `parts/integers.h`. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PARTS = Path(__file__).parent / "parts"
 @cache
 def _sections() -> dict[str, tuple[tuple[str, ...], str]]:
     """What each section needs, and its text."""
-    content = (_PARTS / "operations.h").read_text(encoding="utf-8")
     found = {}
-    for section in content.split("\n## ")[1:]:
-        heading, text = section.split("\n", 1)
-        name, *needs = heading.split()
-        found[name] = (tuple(needs), text.strip() + "\n")
+    for file in ("operations.h", "integers.h"):
+        for section in (_PARTS / file).read_text(encoding="utf-8").split("\n## ")[1:]:
+            heading, text = section.split("\n", 1)
+            name, *needs = heading.split()
+            found[name] = (tuple(needs), text.strip() + "\n")
     return found
 
 

@@ -90,11 +90,12 @@ class Places:
     ) -> None:
         self.unit, self.lines, self.most = unit, lines, most
         self.arenas = {False: Arena(), True: Arena()}
+        self.kept = Arena()
         self.found: dict[str, Place] = {}
         self._nodes = nodes
         self._last = {source: index for index, node in enumerate(nodes) for source in sources_of(node)}
         self._last |= dict.fromkeys(lasting, len(nodes))
-        self._counts: dict[str, tuple[bool, int, int]] = {}
+        self._counts: dict[str, tuple[Arena, int, int]] = {}
 
     def given(self, value: Input, pointer: str, *, stepwise: bool = False) -> None:
         """Enter an input; ``stepwise``: a step of it."""
@@ -106,10 +107,16 @@ class Places:
         """Memory for a value."""
         count = width * (self.most if steps == "T" else int(steps or 1))
         offset = self.arenas[wide].take(count)
-        self._counts[name] = (wide, offset, count)
+        self._counts[name] = (self.arenas[wide], offset, count)
         pointer = f"m->{'wide' if wide else 'work'}" + (f" + {offset}" if offset else "")
         self.found[name] = Place(pointer, width, steps_in_c(steps), "double" if wide else "float", name)
         return self.found[name]
+
+    def take_integers(self, name: str, count: int) -> str:
+        """Memory for integers of 16 bits; returns the pointer."""
+        offset = self.kept.take(count)
+        self._counts[name] = (self.kept, offset, count)
+        return "m->kept" + (f" + {offset}" if offset else "")
 
     def alias(self, name: str, place: Place) -> None:
         """A value that lies within another."""
@@ -123,9 +130,9 @@ class Places:
 
     def release(self, index: int) -> None:
         """Give back what no node after ``index`` needs."""
-        for name, (wide, offset, count) in list(self._counts.items()):
+        for name, (arena, offset, count) in list(self._counts.items()):
             if self._last.get(name, -1) <= index:
-                self.arenas[wide].give(offset, count)
+                arena.give(offset, count)
                 del self._counts[name]
 
     def is_read_after(self, name: str, index: int) -> bool:

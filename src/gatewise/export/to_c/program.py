@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewise.export.graph.nodes import Input, Node
-from gatewise.export.to_c.compiler import FAST, NATIVE, STRICT
+from gatewise.export.to_c.compiler import EXACT, FAST, NATIVE, STRICT
 from gatewise.export.to_c.literals import text
 from gatewise.export.to_c.places import kind_of
 from gatewise.export.to_c.source import Source
@@ -18,14 +18,16 @@ _PARTS = Path(__file__).parent / "parts"
 
 def emit_makefile(source: Source) -> str:
     """Builds the program; the flags by which the compiler uses vectors."""
+    fast = FAST if source.quantised is None else EXACT
+    contract = "fast" if source.quantised is None else "off"
     strict = " ".join(flag for flag in STRICT if flag != "-Werror")
     return (
         "# make: the program `program` for this machine; make ARCH= for any machine of this kind.\n"
-        "# For a small one: arm-none-eabi-gcc -std=c99 -Os -ffp-contract=fast -mcpu=cortex-m4 -mthumb "
+        f"# For a small one: arm-none-eabi-gcc -std=c99 -Os -ffp-contract={contract} -mcpu=cortex-m4 -mthumb "
         f"-mfloat-abi=hard -mfpu=fpv4-sp-d16 -c {source.name}.c\n"
         "CC ?= cc\n"
         f"ARCH ?= {NATIVE}\n"
-        f"CFLAGS ?= {strict} {' '.join(FAST)} $(ARCH)\n\n"
+        f"CFLAGS ?= {strict} {' '.join(fast)} $(ARCH)\n\n"
         f"program: main.c {source.name}.c {source.name}.h\n"
         f"\t$(CC) $(CFLAGS) main.c {source.name}.c -o $@ -lm\n\n"
         ".PHONY: clean\nclean:\n\trm -f program\n"

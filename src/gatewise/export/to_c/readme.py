@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gatewise.export.precision import Rounding, changed
 from gatewise.export.to_c.check import Compiled
 from gatewise.export.to_c.program import reading
 from gatewise.export.to_c.source import Source
@@ -29,7 +30,7 @@ def figures(source: Source, compiled: Compiled | None) -> dict[str, int | None]:
     }
 
 
-def emit_readme(source: Source, compiled: Compiled | None, title: str) -> str:
+def emit_readme(source: Source, compiled: Compiled | None, title: str, rounding: Rounding | None = None) -> str:
     """The file."""
     name = source.name
     run = "once" if source.run_steps is None else f"of {count(source.run_steps)} steps" if source.run_steps > 1 else ""
@@ -51,6 +52,7 @@ def emit_readme(source: Source, compiled: Compiled | None, title: str) -> str:
         f"```c\nstatic {name}_instance m;\n{name}_init(&m);\n```",
         table,
         _functions(source),
+        _rounded(source, rounding),
         _checked(source, compiled),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -82,10 +84,32 @@ def _functions(source: Source) -> str:
     return " ".join(lines)
 
 
+def _rounded(source: Source, rounding: Rounding | None) -> str:
+    if rounding is None:
+        return ""
+    lines = [
+        "Weights are 8 bits with a scale per row; recurrent layers compute in integers of 16 bits (sums of 32), the "
+        "same on every machine. What is around them is float32: compile without fused multiply-adds "
+        "(`-ffp-contract=off`) to get the same bits there too."
+    ]
+    if rounding.mixed:
+        reasons = ", ".join(dict.fromkeys(rounding.mixed.values()))
+        lines.append(f"Because of {reasons} the recurrent layers compute between their products in float32.")
+    if rounding.change is not None:
+        lines.append(changed(rounding.change))
+    return " ".join(lines)
+
+
 def _checked(source: Source, compiled: Compiled | None) -> str:
     if compiled is None:
         return "**Unchecked**: no C compiler was there at the export, so nobody has compiled or run this program yet."
     check = compiled.check
+    if source.quantised is not None:
+        same = "equal bit for bit" if check.limit == 0 else f"equal to {check.greatest:.1e} of the greatest number"
+        return (
+            f"Checked at the export with `{compiled.compiler} {' '.join(compiled.flags)}`: on {count(check.examples)} "
+            f"examples the outputs are {same} to the same integers in NumPy."
+        )
     more = "; AddressSanitizer and UndefinedBehaviorSanitizer report nothing" if compiled.sanitised else ""
     return (
         f"Checked at the export with `{compiled.compiler} {' '.join(compiled.flags)}`: on {count(check.examples)} "

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from gatewise.export.graph.expressions import Expression
 from gatewise.export.graph.nodes import Direction, Stack
+from gatewise.export.integers.calibration import scope_of
+from gatewise.export.to_c.integers import emit_integer_stack
 from gatewise.export.to_c.literals import identifier
 from gatewise.export.to_c.memory import Arena
 from gatewise.export.to_c.unit import Unit
@@ -28,6 +30,7 @@ class StackCode(NamedTuple):
         work: numbers of working memory.
         between: numbers per step between layers.
         products: multiply-adds per step.
+        fraction: fraction bits of the output where states and working memory are ``int16_t``; None: they are float.
     """
 
     start: str
@@ -38,18 +41,21 @@ class StackCode(NamedTuple):
     work: int
     between: int
     products: int
+    fraction: int | None = None
 
 
 def emit_stack(unit: Unit, stack: Stack, *, start: bool, whole: bool) -> StackCode:
     """Emit a stack's functions into the unit; ``start`` and ``run`` only where they are asked for."""
+    if stack.name in unit.stacks:
+        return StackCode(*emit_integer_stack(unit, unit.stacks[stack.name], start=start, whole=whole))
     name = identifier(stack.name)
     work, products, places, offset = 0, 0, [], 0
     for depth, layer in enumerate(stack.layers):
         row = []
-        for direction in layer.directions:
+        for place, direction in enumerate(layer.directions):
             suffix = "_reverse" if direction.reverse else ""
             function = f"{name}_l{depth}{suffix}"
-            needed, count = _direction(unit, direction, function)
+            needed, count = _direction(unit, direction, function, scope_of(stack.name, depth, place))
             work, products = max(work, needed), products + count
             row.append((function, offset))
             offset += sum(state.width for state in direction.states)
@@ -67,7 +73,7 @@ def emit_stack(unit: Unit, stack: Stack, *, start: bool, whole: bool) -> StackCo
     return StackCode(begin, f"{name}_step", output, run, states, work, 0, products)
 
 
-def _direction(unit: Unit, direction: Direction, function: str) -> tuple[int, int]:
+def _direction(unit: Unit, direction: Direction, function: str, scope: str) -> tuple[int, int]:
     """One step: reads ``x``, updates ``state``; returns working memory and multiply-adds."""
     lines, arena = Lines(), Arena()
     expressions: list[Expression] = list(direction.project.expressions)
@@ -86,7 +92,7 @@ def _direction(unit: Unit, direction: Direction, function: str) -> tuple[int, in
         if name not in given and name not in kept:
             kept[name] = Reference("work", arena.take(state.width), state.width)
     unit.products = 0
-    vectors = Vectors(unit, lines, given, kept, {False: ("work", arena)})
+    vectors = Vectors(unit, lines, given, kept, {False: ("work", arena)}, scope)
     vectors.emit(expressions)
     sources = [vectors.values[name] for name in outputs]
     targets = [given[f"s{place}"] for place in range(len(sources))]

@@ -11,6 +11,7 @@ from gatewise.errors import ConversionError, OptionError
 from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import Input, Run, Steps
 from gatewise.export.graph.stream import Stream, stream_of
+from gatewise.export.integers.quantised import Quantised
 from gatewise.export.to_c.literals import identifier
 from gatewise.export.to_c.places import kind_of
 from gatewise.export.to_c.recurrent import emit_stack
@@ -52,6 +53,7 @@ class Source:
         run_products: of ``run`` with ``run_steps`` steps.
         run_steps: see there; None: its inputs have fixed lengths.
         words: look-up of words, if the network reads texts.
+        quantised: what it computes in integers; None: all is float32.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Source:
     run_products: int
     run_steps: int | None
     words: Words | None
+    quantised: Quantised | None = None
 
     @property
     def ragged(self) -> bool:
@@ -96,26 +99,29 @@ def check_name(name: str) -> None:
         )
 
 
-def emit_source(graph: Graph, name: str = "model", most: int = MOST_STEPS) -> Source:
+def emit_source(
+    graph: Graph, name: str = "model", most: int = MOST_STEPS, quantised: Quantised | None = None
+) -> Source:
     """Emit a graph.
 
     Args:
         graph: what to emit.
         name: of functions and types.
         most: greatest number of steps of whole sequences, where they have to be kept.
+        quantised: the graph in integers; None: in float32.
 
     Raises:
         ConversionError: the graph has no form in C.
         OptionError: ``name`` is no identifier.
     """
     check_name(name)
-    return _Writer(graph, name, most).source()
+    return _Writer(graph, name, most, quantised).source()
 
 
 class _Writer:
-    def __init__(self, graph: Graph, name: str, most: int) -> None:
-        self.graph, self.name, self.most = graph, name, most
-        self.unit = Unit(graph)
+    def __init__(self, graph: Graph, name: str, most: int, quantised: Quantised | None) -> None:
+        self.graph, self.name, self.most, self.quantised = graph, name, most, quantised
+        self.unit = Unit(graph, quantised)
         self.pointers: dict[str, str] = {}
         for each in [*(given.name for given in graph.inputs), *graph.outputs]:
             found = identifier(each)
@@ -143,7 +149,9 @@ class _Writer:
         sizes = {
             "state": 0 if step is None else step.state,
             "work": max(step.work if step else 0, whole.work if whole else 0),
-            "cells": max((code.work for code in stacks.values()), default=0),
+            "cells": max((code.work for code in stacks.values() if code.fraction is None), default=0),
+            "kept": max(step.kept if step else 0, whole.kept if whole else 0),
+            "numbers": max((code.work for code in stacks.values() if code.fraction is not None), default=0),
             "wide": max(step.wide if step else 0, whole.wide if whole else 0),
         }
         body = self._functions(step, whole)
@@ -168,11 +176,14 @@ class _Writer:
             stream_run,
             left_out,
             self.unit.bytes + (0 if self.words is None else self.words.bytes),
-            4 * (sizes["state"] + sizes["work"] + sizes["cells"]) + 8 * sizes["wide"],
+            4 * (sizes["state"] + sizes["work"] + sizes["cells"])
+            + 2 * (sizes["kept"] + sizes["numbers"])
+            + 8 * sizes["wide"],
             None if step is None else step.products,
             products,
             steps,
             self.words,
+            self.quantised,
         )
 
     def _stream(self) -> tuple[Stream | None, Mapping[str, str]]:

@@ -26,7 +26,7 @@ class StepCode:
         advance, answer, start: statements; ``start`` sets the states.
         inputs: which are read.
         outputs: names.
-        state, work, wide: numbers of memory.
+        state, work, wide, kept: numbers of memory.
         products: multiply-adds per step.
     """
 
@@ -38,6 +38,7 @@ class StepCode:
     state: int
     work: int
     wide: int
+    kept: int
     products: int
 
 
@@ -66,7 +67,7 @@ class _Stream:
         self.ahead = len(ahead)
         self.lines = Lines()
         self.places = Places(unit, self.lines, self.nodes, stream.outputs.values(), 1)
-        self.state = 0
+        self.state = self.kept = 0
         self.start = Lines()
         self.count: int | None = None
 
@@ -103,6 +104,7 @@ class _Stream:
             self.state,
             arenas[False].size,
             arenas[True].size,
+            self.kept,
             unit.products,
         )
 
@@ -135,6 +137,9 @@ class _Stream:
         source = self.places.found[node.source]  # type: ignore[union-attr]
         if isinstance(node, Run):
             code = self.stacks[node.stack]
+            if code.fraction is not None:
+                self._integers(node, source, code, code.fraction)
+                return
             offset = self._states(code.states, None)
             state = f"m->state + {offset}" if offset else "m->state"
             self.start.add(f"{code.start}({state});")
@@ -153,6 +158,19 @@ class _Stream:
             self.lines.add(f"{function}({source.pointer}, {node.steps}, {node.width}, {place.pointer});")
         else:
             self.places.alias(node.name, source)
+
+    def _integers(self, node: Run, source: Place, code: StackCode, fraction: int) -> None:
+        """A step of layers in integers; their output as floats."""
+        state = "m->kept" + (f" + {self.kept}" if self.kept else "")
+        output = self.kept + code.output
+        self.kept += code.states
+        self.start.add(f"{code.start}({state});")
+        self.lines.add(f"{code.step}({source.pointer}, {state}, m->numbers);")
+        self.unit.products += code.products
+        place = self.places.take(node.name, node.width, None)
+        given, scale = "m->kept" + (f" + {output}" if output else ""), literal(2.0**-fraction)
+        function = self.unit.helpers.need("from_integers")
+        self.lines.add(f"{function}({given}, {node.width}, {scale}, {place.pointer});")
 
     def _pool(self, node: Pool, source: Place) -> None:
         if node.wide:

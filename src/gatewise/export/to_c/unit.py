@@ -8,10 +8,15 @@ import numpy as np
 
 from gatewise.export.graph.expressions import Array, Expression, is_weight
 from gatewise.export.graph.graph import Graph
+from gatewise.export.integers.formats import Rows
+from gatewise.export.integers.quantised import Quantised
+from gatewise.export.integers.stack import IntegerStack
 from gatewise.export.to_c.helpers import Helpers
 from gatewise.export.to_c.literals import array, identifier
 
 __all__ = ["Unit"]
+
+_BYTES = {"int8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "float": 4}
 
 
 class Unit:
@@ -19,15 +24,20 @@ class Unit:
 
     Args:
         graph: of which.
+        quantised: the same in integers; None: it is computed in float32.
 
     Attributes:
         helpers: functions of `parts/operations.h`.
         functions: those of the recurrent layers, in order.
         products: multiply-adds of what was emitted since it was set to 0.
+        rows, reads, stacks: as of `gatewise.export.integers.Quantised`.
         tables: weights that are read as they are; all other matrices are stored column by column.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, quantised: Quantised | None = None) -> None:
+        self.rows: Mapping[str, Rows] = {} if quantised is None else quantised.rows
+        self.reads: Mapping[str, int] = {} if quantised is None else quantised.reads
+        self.stacks: Mapping[str, IntegerStack] = {} if quantised is None else quantised.stacks
         self.weights: Mapping[str, Array] = graph.weights
         self.helpers = Helpers()
         self.functions: list[str] = []
@@ -40,6 +50,7 @@ class Unit:
         }
         self._names: dict[str, str] = {}
         self._by_column: set[str] = set()
+        self._numbers: dict[str, tuple[str, Array, str]] = {}
 
     def is_wide(self, weight: str) -> bool:
         """Whether it is stored as double."""
@@ -57,10 +68,27 @@ class Unit:
         assert (name in self._by_column) == by_column, name
         return self._names[name]
 
+    def packed(self, weight: str) -> str:
+        """Ask for a matrix in 8 bits, row by row."""
+        shape = " x ".join(str(size) for size in self.weights[weight].shape)
+        return self.numbers(f"{weight}.packed", "int8_t", self.rows[weight].values, f"{weight}, {shape}")
+
+    def scale(self, weight: str, power: int = 0) -> str:
+        """Ask for the scales of its rows, times two to a power."""
+        name = f"{weight}.scale" + (f"_{-power}" if power else "").replace("-", "m")
+        return self.numbers(name, "float", self.rows[weight].scale * np.float32(2.0**power))
+
+    def numbers(self, name: str, kind: str, values: Array, comment: str = "") -> str:
+        """Ask for an array of constants; returns its name in C. The same name is the same array."""
+        kept = self._numbers.setdefault(name, (kind, values, comment))
+        assert np.array_equal(kept[1], values), name
+        return identifier(name)
+
     @property
     def bytes(self) -> int:
         """Of all weights."""
-        return sum(self.weights[name].nbytes for name in self._names)
+        floats = sum(self.weights[name].nbytes for name in self._names)
+        return floats + sum(_BYTES[kind] * np.size(values) for kind, values, _ in self._numbers.values())
 
     @property
     def arrays(self) -> Iterator[str]:
@@ -75,6 +103,9 @@ class Unit:
                 values.T if turned else values,
                 f"{name}, {shape}{', column by column' if turned else ''}",
             )
+
+        for name, (kind, found, comment) in self._numbers.items():
+            yield array(kind, identifier(name), found, comment)
 
 
 def _expressions(graph: Graph) -> Iterator[Expression]:

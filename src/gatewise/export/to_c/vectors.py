@@ -97,6 +97,7 @@ class Vectors:
         given: where each value that is read lies.
         kept: where values that are needed afterwards have to be written.
         work: pointers to working memory, of float and of double, with what is free of them.
+        scope: what the names of values begin with in `gatewise.export.integers.Quantised.reads`.
     """
 
     def __init__(
@@ -106,8 +107,9 @@ class Vectors:
         given: Mapping[str, Reference],
         kept: Mapping[str, Reference],
         work: Mapping[bool, tuple[str, Arena]],
+        scope: str = "",
     ) -> None:
-        self.unit, self.lines, self.work = unit, lines, work
+        self.unit, self.lines, self.work, self.scope = unit, lines, work, scope
         self.values = dict(given)
         self.kept = kept
         self._group: list[Expression] = []
@@ -124,7 +126,7 @@ class Vectors:
                 if isinstance(operand, str) and not is_weight(operand):
                     self._uses.setdefault(operand, []).append(index)
                     self._last[roots.get(operand, operand)] = index
-            if each.operation in _ALIASES and each.name not in self.kept:
+            if self._is_alias(each):
                 source = str(each.operands[0])
                 roots[each.name] = roots.get(source, source)
         for index, each in enumerate(expressions):
@@ -139,7 +141,7 @@ class Vectors:
                 self._flush(index)
             self._group.append(each)
             return
-        alias = each.operation in _ALIASES and each.name not in self.kept
+        alias = self._is_alias(each)
         pending = {other.name for other in self._group}
         if not alias or any(operand in pending for operand in each.operands):
             self._flush(index)
@@ -148,6 +150,11 @@ class Vectors:
             return
         self._call(each)
         self._release(index)
+
+    def _is_alias(self, each: Expression) -> bool:
+        """Whether it lies within what it reads; a row of a table in 8 bits does not."""
+        packed = each.operation == "embedding" and str(each.operands[1]) in self.unit.rows
+        return each.operation in _ALIASES and each.name not in self.kept and not packed
 
     def _misfit(self, operand: str, reader: Expression) -> bool:
         """Whether a value of the open loop is read otherwise than at its own index."""
@@ -212,15 +219,23 @@ class Vectors:
         for each in group:
             found = self._formula(each, inside)
             if each.name not in stored:
-                self.lines.add(f"const {_kind(each.wide)} {each.name} = {found};")
+                self.lines.add(f"const {self._kind(each.wide)} {each.name} = {found};")
                 continue
             target = self._place(each)
             if any(use in members for use in self._uses.get(each.name, [])):
-                self.lines.add(f"const {_kind(each.wide)} {each.name} = {found};")
+                self.lines.add(f"const {self._kind(each.wide)} {each.name} = {found};")
                 found = each.name
-            self.lines.add(f"{target.at('i')} = {found};")
+            self.lines.add(f"{target.at('i')} = {self._narrow(found)};")
         self.lines.close()
         self._release(index - 1)
+
+    def _kind(self, wide: bool) -> str:
+        """The type of a number of an open loop."""
+        return "double" if wide else "float"
+
+    def _narrow(self, found: str) -> str:
+        """A number as memory takes it."""
+        return found
 
     def _formula(self, each: Expression, inside: set[str]) -> str:
         operands = [self._atom(operand, each.wide, inside) for operand in each.operands]
@@ -262,6 +277,9 @@ class Vectors:
                 self._copy(source, replace(target, offset=target.offset + start, width=source.width))
                 start += source.width
             return
+        if each.operation == "embedding" and str(each.operands[1]) in self.unit.rows:
+            self._row(each)
+            return
         if each.operation in _ALIASES:
             source = self._alias(each)
             self._copy(source, self._place(each))
@@ -274,6 +292,9 @@ class Vectors:
             rows, columns = self.unit.weights[weight].shape
             rowwise = weight in self.unit.tables
             self.unit.products += rows * columns
+            if weight in self.unit.rows:
+                self._packed(each, source, bias, target)
+                return
             name = self.unit.weight(weight, by_column=not rowwise)
             function = helper("linear_rows" if rowwise else "linear")
             self.lines.add(f"{function}({source.address}, {name}, {bias}, {columns}, {rows}, {target.address});")
@@ -291,6 +312,26 @@ class Vectors:
             self.lines.add(f"{target.at('0')} = {function}({source.address}, {source.width}){share};")
         else:
             raise AssertionError(each.operation)
+
+    def _row(self, each: Expression) -> None:
+        """A row of a table in 8 bits as floats."""
+        token, table = (str(operand) for operand in each.operands)
+        values, scale = self.unit.packed(table), self.unit.scale(table)
+        number, target = f"(size_t){self.values[token].at('0')}", self._place(each).address
+        self.lines.add(f"{self.unit.helpers.need('row_of')}({values}, {scale}, {number}, {each.width}, {target});")
+
+    def _packed(self, each: Expression, source: Reference, bias: str, target: Reference) -> None:
+        """A product with a matrix in 8 bits that gives floats."""
+        weight, fraction = str(each.operands[1]), self.unit.reads[f"{self.scope}{each.name}"]
+        values, scale = self.unit.packed(weight), self.unit.scale(weight, -fraction)
+        rows, columns = self.unit.weights[weight].shape
+        function = self.unit.helpers.need("linear_mixed" if self.unit.rows[weight].fits else "linear_mixed_long")
+        self.lines.open("")
+        self.lines.found[-1] = "    " * (self.lines.depth - 1) + "{"
+        self.lines.add(f"int16_t read[{columns}];")
+        given = f"{source.address}, {literal(2.0**fraction)}, {values}, {scale}, {bias}"
+        self.lines.add(f"{function}({given}, {columns}, {rows}, read, {target.address});")
+        self.lines.close()
 
     def _copy(self, source: Reference, target: Reference) -> None:
         copy = self.unit.helpers.need("copy", wide=target.wide)

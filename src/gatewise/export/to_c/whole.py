@@ -19,6 +19,7 @@ from gatewise.export.graph.nodes import (
     Steps,
     Viterbi,
 )
+from gatewise.export.to_c.literals import literal
 from gatewise.export.to_c.places import (
     Place,
     Places,
@@ -63,13 +64,14 @@ class WholeCode:
 
     Attributes:
         lines: statements; every output is written by them.
-        work, wide: numbers of memory.
+        work, wide, kept: numbers of memory.
         products: multiply-adds of a sequence of the greatest length.
     """
 
     lines: tuple[str, ...]
     work: int
     wide: int
+    kept: int
     products: int
 
 
@@ -98,7 +100,7 @@ class _Whole:
         self.unit, self.graph, self.stacks, self.pointers, self.most = unit, graph, stacks, pointers, most
         self.lines = Lines()
         self.places = Places(unit, self.lines, graph.nodes, graph.outputs.values(), most)
-        self.finals: dict[str, Place] = {}
+        self.finals: dict[str, str] = {}
         runs = [(index, node) for index, node in enumerate(graph.nodes) if isinstance(node, Run)]
         self.final_use = {node.initial: index for index, node in runs if node.initial is not None}
         self.known = graph.values
@@ -130,7 +132,7 @@ class _Whole:
             index += 1
         self._give()
         work, wide = self.places.arenas[False].size, self.places.arenas[True].size
-        return WholeCode(tuple(self.lines.found), work, wide, self.unit.products)
+        return WholeCode(tuple(self.lines.found), work, wide, self.places.kept.size, self.unit.products)
 
     def _give(self) -> None:
         for name, value in self.graph.outputs.items():
@@ -178,30 +180,45 @@ class _Whole:
 
     def _run(self, index: int, node: Run, source: Place) -> None:
         code = self.stacks[node.stack]
-        states = self.places.take(f"{node.name} states", code.states, None)
+        states, floats = f"{node.name} states", code.fraction is None
+        pointer = (
+            self.places.take(states, code.states, None).pointer
+            if floats
+            else self.places.take_integers(states, code.states)
+        )
         if self.final_use.get(node.name, -1) > index:
-            self.places.keep(f"{node.name} states", self.final_use[node.name])
-        self.finals[node.name] = states
+            self.places.keep(states, self.final_use[node.name])
+        self.finals[node.name] = pointer
         steps = steps_in_c(node.steps)
         self.unit.products += code.products * (self.most if node.steps == "T" else int(node.steps))
         if node.initial is None:
-            self.lines.add(f"{code.start}({states.pointer});")
+            self.lines.add(f"{code.start}({pointer});")
         else:
-            copy = self.unit.helpers.need("copy")
-            self.lines.add(f"{copy}({self.finals[node.initial].pointer}, {code.states}, {states.pointer});")
+            copy = self.unit.helpers.need("copy" if floats else "copy_integers")
+            self.lines.add(f"{copy}({self.finals[node.initial]}, {code.states}, {pointer});")
+        work = "m->cells" if floats else "m->numbers"
         if node.name in self.ends:  # no need to keep the outputs of all steps
             self.lines.loop("t", steps)
-            self.lines.add(f"{code.step}({source.pointer} + t * {source.width}, {states.pointer}, m->cells);")
+            self.lines.add(f"{code.step}({source.pointer} + t * {source.width}, {pointer}, {work});")
             self.lines.close()
-            pointer = f"{states.pointer} + {code.output}" if code.output else states.pointer
-            self.places.alias(node.name, replace(states, pointer=pointer, width=node.width))
+            output = f"{pointer} + {code.output}" if code.output else pointer
+            if code.fraction is None:
+                self.places.alias(node.name, Place(output, node.width, root=states))
+                return
+            place = self.places.take(node.name, node.width, None)
+            function, scale = self.unit.helpers.need("from_integers"), literal(2.0**-code.fraction)
+            self.lines.add(f"{function}({output}, {node.width}, {scale}, {place.pointer});")
             return
         between = ""
         if code.between:
-            between = f"{self.places.take(f'{node.name} between', code.between, node.steps).pointer}, "
+            name = f"{node.name} between"
+            if floats:
+                between = f"{self.places.take(name, code.between, node.steps).pointer}, "
+            else:
+                count = code.between * (self.most if node.steps == "T" else int(node.steps))
+                between = f"{self.places.take_integers(name, count)}, "
         place = self.places.take(node.name, node.width, node.steps)
-        arguments = f"{source.pointer}, {steps}, {states.pointer}, {between}{place.pointer}, m->cells"
-        self.lines.add(f"{code.run}({arguments});")
+        self.lines.add(f"{code.run}({source.pointer}, {steps}, {pointer}, {between}{place.pointer}, {work});")
 
     def _pool(self, node: Pool, source: Place) -> None:
         width, wide = node.width, node.wide

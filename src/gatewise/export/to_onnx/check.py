@@ -15,7 +15,7 @@ from gatewise.export.graph.nodes import Viterbi
 from gatewise.export.graph.stream import Stream
 from gatewise.export.to_onnx.runtime import OnnxModel, OnnxStream
 
-__all__ = ["check_models"]
+__all__ = ["check_models", "outputs_of"]
 
 _AT_ONCE = 10
 _ALONE = 5
@@ -25,7 +25,13 @@ Array = npt.NDArray[Any]
 
 
 def check_models(
-    graph: Graph, examples: Sequence[Example], whole: bytes, step: bytes | None, stream: Stream | None
+    graph: Graph,
+    examples: Sequence[Example],
+    whole: bytes,
+    step: bytes | None,
+    stream: Stream | None,
+    *,
+    trained: bool = True,
 ) -> Check:
     """Compare models with the trained network and the interpreter.
 
@@ -35,6 +41,7 @@ def check_models(
         whole: the model of whole sequences.
         step: the model of one step, if there is one.
         stream: how it runs.
+        trained: the examples' outputs are what the graph computes; not so where its weights were rounded.
 
     Raises:
         ConversionError: there are no examples.
@@ -44,12 +51,16 @@ def check_models(
     model, oracle = OnnxModel(whole), Interpreter(graph)
     precise = _in_parts(oracle.run, examples)
     batched = _in_parts(model.run, examples)
-    gaps, differing = {}, 0
-    for name, (found, expected) in {
-        "onnxruntime, trained network": (batched, _outputs(examples)),
-        "onnxruntime, NumPy in float64": (batched, precise),
-        "NumPy in float64, trained network": (precise, _outputs(examples)),
-    }.items():
+    gaps: dict[str, float] = {}
+    differing = 0
+    pairs = {"onnxruntime, NumPy in float64": (batched, precise)}
+    if trained:
+        pairs = {
+            "onnxruntime, trained network": (batched, _outputs(examples)),
+            **pairs,
+            "NumPy in float64, trained network": (precise, _outputs(examples)),
+        }
+    for name, (found, expected) in pairs.items():
         gaps[name], ties = _compared(graph, precise, found, expected)
         differing = max(differing, ties)
     alone = [model.run([example.inputs]) for example in examples[:_ALONE]]
@@ -62,6 +73,12 @@ def check_models(
     lengths = [_length(graph, example) for example in examples]
     known = [length for length in lengths if length is not None]
     return Check(len(examples), min(known, default=None), max(known, default=None), gaps, differing)
+
+
+def outputs_of(model: bytes, examples: Sequence[Example]) -> list[dict[str, Array]]:
+    """What a model of whole sequences makes of examples, one after the other."""
+    found = _in_parts(OnnxModel(model).run, examples)
+    return [{name: rows[row] for name, rows in found.items()} for row in range(len(examples))]
 
 
 def _in_parts(

@@ -17,9 +17,11 @@ from gatewise.errors import ConversionError, OptionError
 from gatewise.export.gaps import Check, refuse_gaps
 from gatewise.export.graph import Example, Graph
 from gatewise.export.graph.stream import Stream, stream_of
-from gatewise.export.to_onnx.check import check_models
+from gatewise.export.precision import Material, Rounding, change_of, output_gap, refuse_loss
+from gatewise.export.to_onnx.check import check_models, outputs_of
 from gatewise.export.to_onnx.model import step_model, whole_model
 from gatewise.export.to_onnx.operations import OPSET
+from gatewise.export.to_onnx.packing import rounded
 from gatewise.files import make_folder, write_bytes, write_json
 
 __all__ = ["MODEL", "RECORD", "STEP", "Export", "check_folder", "export_graph"]
@@ -40,6 +42,7 @@ class Export:
         check: how far it is from the trained network.
         no_step: why there is no ``step.onnx``; None where there is one.
         left_out: reason by output that ``step.onnx`` lacks.
+        rounding: what a precision below float32 costs; None: it is float32.
     """
 
     folder: Path
@@ -48,6 +51,7 @@ class Export:
     check: Check
     no_step: str | None
     left_out: Mapping[str, str]
+    rounding: Rounding | None = None
 
 
 def check_folder(out: Path) -> None:
@@ -68,7 +72,12 @@ def check_folder(out: Path) -> None:
 
 
 def export_graph(
-    graph: Graph, examples: Sequence[Example], out: str | Path, about: Mapping[str, Any] | None = None
+    graph: Graph,
+    examples: Sequence[Example],
+    out: str | Path,
+    about: Mapping[str, Any] | None = None,
+    *,
+    material: Material | None = None,
 ) -> Export:
     """Write a graph as ``model.onnx``, ``step.onnx`` where it runs step by step, and ``export.json``.
 
@@ -77,18 +86,27 @@ def export_graph(
         examples: real examples to check it with before anything is written.
         out: the folder.
         about: for ``export.json``: which run it was.
+        material: for weights in int8 or fp16; None: float32.
 
     Raises:
-        ConversionError: the model differs from the trained network; nothing is written.
+        ConversionError: the model differs from the trained network, or loses too much of the test figure; nothing is
+            written.
         OptionError: the folder holds something else.
         StorageError: the folder cannot be written.
     """
     folder = Path(out)
     check_folder(folder)
-    whole = whole_model(graph)
-    stream, step, no_step = _step(graph)
-    check = check_models(graph, examples, whole, step, stream)
+    precision = "float32" if material is None else material.name
+    made = graph if material is None else rounded(graph, precision)
+    whole = whole_model(made, precision)
+    stream, step, no_step = _step(made, precision)
+    check = check_models(made, examples, whole, step, stream, trained=material is None)
     refuse_gaps(check)
+    rounding = None
+    if material is not None:
+        change = change_of(material, outputs_of(whole, material.examples)) if material.examples else None
+        refuse_loss(change, material)
+        rounding = Rounding(precision, change, output_gap(outputs_of(whole, examples), examples), {})
     contents = {MODEL: whole} if step is None else {MODEL: whole, STEP: step}
     operators = _operators(whole)
     left_out = {} if stream is None else dict(stream.left_out)
@@ -105,6 +123,8 @@ def export_graph(
             "target": "onnx",
             **(about or {}),
             "opset": OPSET,
+            "precision": precision,
+            "rounding": None if rounding is None else rounding.to_dict(),
             "versions": {
                 "gatewise": gatewise.__version__,
                 "onnx": onnx.__version__,
@@ -121,16 +141,16 @@ def export_graph(
             else {"reason": no_step},
         },
     )
-    return Export(folder, files, operators, check, no_step, left_out)
+    return Export(folder, files, operators, check, no_step, left_out, rounding)
 
 
-def _step(graph: Graph) -> tuple[Stream | None, bytes | None, str | None]:
+def _step(graph: Graph, precision: str) -> tuple[Stream | None, bytes | None, str | None]:
     """The stream and its model, or the reason why there is none."""
     try:
         stream = stream_of(graph)
     except ConversionError as error:
         return None, None, str(error.got)
-    return stream, step_model(graph, stream), None
+    return stream, step_model(graph, stream, precision), None
 
 
 def _operators(model: bytes) -> dict[str, int]:

@@ -13,6 +13,7 @@ from gatewise.errors import ConversionError
 from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.stream import Stream
 from gatewise.export.to_onnx.operations import OPSET
+from gatewise.export.to_onnx.packing import pack
 from gatewise.export.to_onnx.runtime import FORMAT, KEY
 from gatewise.export.to_onnx.stepwise import NEXT, emit_step
 from gatewise.export.to_onnx.whole import emit_whole
@@ -23,16 +24,20 @@ _IR_VERSION = 8
 _MOST_BYTES = 2_000_000_000
 
 
-def whole_model(graph: Graph) -> bytes:
+def whole_model(graph: Graph, precision: str = "float32") -> bytes:
     """A model of whole sequences, checked by ``onnx.checker``, as the bytes of a file.
+
+    Args:
+        graph: what to emit.
+        precision: of the weights, see `gatewise.export.to_onnx.packing`.
 
     Raises:
         ConversionError: the weights do not fit into one file.
     """
-    return _finished(emit_whole(graph), graph, {**_described(graph), "form": "whole"})
+    return _finished(emit_whole(graph), graph, {**_described(graph), "form": "whole"}, precision)
 
 
-def step_model(graph: Graph, stream: Stream) -> bytes:
+def step_model(graph: Graph, stream: Stream, precision: str = "float32") -> bytes:
     """A model of one step, with its states as inputs and outputs.
 
     Raises:
@@ -59,6 +64,7 @@ def step_model(graph: Graph, stream: Stream) -> bytes:
             "outputs": [each for each in described["outputs"] if each["name"] in stream.outputs],
             "states": states,
         },
+        precision,
     )
 
 
@@ -85,7 +91,9 @@ def _described(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _finished(made: Any, graph: Graph, described: dict[str, Any]) -> bytes:
+def _finished(made: Any, graph: Graph, described: dict[str, Any], precision: str) -> bytes:
+    if precision != "float32":
+        pack(made, graph, precision)
     model = helper.make_model(
         made,
         opset_imports=[helper.make_opsetid("", OPSET)],

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewise.export.graph import Example, Graph, GraphBuilder
+from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import add_recurrent
+from gatewise.kinds.classification.measures import contributions_of, measure_of
+from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.trained import TrainedClassifier
 
-__all__ = ["examples_of", "graph_of"]
+__all__ = ["examples_of", "graph_of", "scores_of"]
 
 
 def graph_of(classifier: TrainedClassifier) -> Graph:
@@ -39,12 +41,23 @@ def graph_of(classifier: TrainedClassifier) -> Graph:
     )
 
 
-def examples_of(classifier: TrainedClassifier, dataset: Any, count: int) -> Sequence[Example]:
-    """The first test texts with their probabilities."""
-    texts = list(dataset.test.texts[:count])
+def examples_of(classifier: TrainedClassifier, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+    """Texts with their probabilities."""
+    given = getattr(dataset, part).texts
+    texts = [given[row] for row in spread(len(given), count)]
     encoded = classifier.vocabulary.encode(texts, classifier.max_tokens)
     found = classifier.predict_proba(texts)
     return [
         Example({"tokens": encoded.row(row).astype(np.int64)}, {"probabilities": found[row]})
         for row in range(len(texts))
     ]
+
+
+def scores_of(classifier: TrainedClassifier, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+    """What probabilities of test texts contribute."""
+    chosen = spread(len(dataset.test.texts), len(outputs))
+    measure = measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
+    chances = np.stack([each["probabilities"] for each in outputs]).astype(np.float64)
+    groups = dataset.test.groups
+    measure = measure.over_groups(None if groups is None else groups[chosen])
+    return contributions_of(measure, chances, np.asarray(dataset.test.labels)[chosen]), measure

@@ -22,6 +22,7 @@ from gatewise.kinds.classification.preparation import prepare_texts, seen_texts,
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
 from gatewise.kinds.classification.weighting import positive_weights, training_weights
+from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
@@ -164,11 +165,17 @@ class TrainedClassifier(Trained):
 
         return graph_of(self)
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """Test examples with what the network makes of them."""
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples with what the network makes of them."""
         from gatewise.kinds.classification.graph import examples_of
 
-        return examples_of(self, dataset, count)
+        return examples_of(self, dataset, count, part)
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+        """What outputs of the graph contribute to the figure."""
+        from gatewise.kinds.classification.graph import scores_of
+
+        return scores_of(self, dataset, outputs)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test texts, embedded; of longer ones the first ``steps`` words."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewise.export.graph import Example, Graph, GraphBuilder
+from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import stack_of
 from gatewise.kinds.forecasting.exported import window_inputs
+from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR
 from gatewise.kinds.forecasting.network import _LEAST_DEVIATION
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.records import Windows
+from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
     from gatewise.kinds.forecasting.trained import TrainedForecaster
 
-__all__ = ["examples_of", "graph_of"]
+__all__ = ["examples_of", "graph_of", "scores_of"]
 
 _VARIANCE = 1e-5
 
@@ -316,11 +318,9 @@ class _Forecast:
         return self.build.spread(value, matrix, "spread.wide")
 
 
-def examples_of(trained: TrainedForecaster, dataset: Any, count: int) -> Sequence[Example]:
-    """Test windows spread evenly over the test part, with their forecasts."""
-    windows = dataset.windows("test")
-    chosen = np.unique(np.linspace(0, len(windows.origins) - 1, count).astype(int))
-    picked = Windows(windows.series[chosen], windows.origins[chosen])
+def examples_of(trained: TrainedForecaster, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+    """Windows spread evenly over a part, with their forecasts."""
+    picked = _picked(dataset, count, part)
     central, quantiles = trained._values(dataset.series, picked)
     whole = np.stack([central, *quantiles.values()], axis=-1)
     several = len(trained.scalings) != 1
@@ -332,3 +332,20 @@ def examples_of(trained: TrainedForecaster, dataset: Any, count: int) -> Sequenc
         )
         for row, (number, origin) in enumerate(zip(picked.series, picked.origins, strict=True))
     ]
+
+
+def _picked(dataset: Any, count: int, part: str) -> Windows:
+    windows = dataset.windows(part)
+    chosen = spread(len(windows.origins), count)
+    return Windows(windows.series[chosen], windows.origins[chosen])
+
+
+def scores_of(trained: TrainedForecaster, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+    """The squared errors of forecasts of test windows, as `evaluate_forecasts` has them."""
+    picked = _picked(dataset, len(outputs), "test")
+    written = 1 + len(trained.levels)
+    found = np.stack([each["forecast"][:, ::written] for each in outputs])
+    scalings = np.stack([each.target_deviation for each in trained.scalings_of(dataset.series)])
+    errors = (found - dataset.truth(picked)) / scalings[picked.series][:, None]
+    overlap = dataset.horizon * len(dataset.series) * len(outputs) / max(1, len(dataset.windows("test").origins))
+    return (errors**2).mean(axis=(1, 2)), replace(MEAN_SQUARED_ERROR, overlap=max(1, round(overlap)))

@@ -25,6 +25,7 @@ from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
 from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
+from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
@@ -119,11 +120,17 @@ class TrainedForecaster(Continuing, Trained):
 
         return graph_of(self)
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """Test examples with what the network makes of them."""
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples with what the network makes of them."""
         from gatewise.kinds.forecasting.graph import examples_of
 
-        return examples_of(self, dataset, count)
+        return examples_of(self, dataset, count, part)
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+        """What outputs of the graph contribute to the figure."""
+        from gatewise.kinds.forecasting.graph import scores_of
+
+        return scores_of(self, dataset, outputs)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test windows as the recurrent layers read them; of longer ones the last ``steps`` steps."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,14 @@ import torch
 
 from gatewise.export.graph import Example, Graph, GraphBuilder
 from gatewise.export.graph.layers import add_recurrent
+from gatewise.kinds.language_modelling.problem import PERPLEXITY
+from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
     from gatewise.kinds.language_modelling.model import LanguageModel
     from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
 
-__all__ = ["examples_of", "graph_of"]
+__all__ = ["examples_of", "graph_of", "scores_of"]
 
 _LONGEST = 50
 
@@ -59,14 +62,28 @@ def _adaptive(build: GraphBuilder, model: LanguageModel, value: str) -> str:
     return build.concat(parts)
 
 
-def examples_of(trained: TrainedLanguageModel, dataset: Any, count: int) -> Sequence[Example]:
-    """Passages of the test text, of 1 to 50 tokens, spread evenly over it."""
-    tokens = dataset.test.astype(np.int64)
+def examples_of(trained: TrainedLanguageModel, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+    """Passages of a part's text, of 1 to 50 tokens, spread evenly over it."""
+    tokens = getattr(dataset, part).astype(np.int64)
     found = []
-    for place, begin in enumerate(np.linspace(0, max(0, len(tokens) - 1 - _LONGEST), count).astype(int)):
-        passage = tokens[begin : begin + 1 + place % _LONGEST]
+    for passage in _passages(tokens, count):
         with torch.inference_mode():
             read = trained.model.read(torch.from_numpy(passage)[:, None])
             answers = trained.model.log_probabilities(read.output[:, 0]).numpy()
         found.append(Example({"tokens": passage}, {"log_probabilities": answers}))
     return found
+
+
+def _passages(tokens: Any, count: int) -> list[Any]:
+    begins = np.linspace(0, max(0, len(tokens) - 1 - _LONGEST), count).astype(int)
+    return [tokens[begin : begin + 1 + place % _LONGEST] for place, begin in enumerate(begins)]
+
+
+def scores_of(trained: TrainedLanguageModel, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+    """The nats of every token but the first of the test passages, which are documents of their own."""
+    found = []
+    for passage, output in zip(_passages(dataset.test.astype(np.int64), len(outputs)), outputs, strict=True):
+        found.append(-output["log_probabilities"][np.arange(len(passage) - 1), passage[1:]].astype(np.float64))
+    borders = np.cumsum([len(each) for each in found])
+    inside = tuple(int(each) for each in dict.fromkeys(borders) if 0 < each < borders[-1])
+    return np.concatenate(found), replace(PERPLEXITY, borders=inside)

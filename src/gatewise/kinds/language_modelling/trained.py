@@ -18,6 +18,7 @@ from gatewise.kinds.language_modelling.model import LanguageModel
 from gatewise.kinds.language_modelling.problem import PERPLEXITY, LanguageModellingProblem, read_losses
 from gatewise.kinds.language_modelling.spec import LanguageModelSpec
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
+from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
@@ -91,11 +92,17 @@ class TrainedLanguageModel(Trained):
 
         return graph_of(self)
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """Test examples with what the network makes of them."""
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples with what the network makes of them."""
         from gatewise.kinds.language_modelling.graph import examples_of
 
-        return examples_of(self, dataset, count)
+        return examples_of(self, dataset, count, part)
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+        """What outputs of the graph contribute to the figure."""
+        from gatewise.kinds.language_modelling.graph import scores_of
+
+        return scores_of(self, dataset, outputs)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """Passages of the test text, embedded, spread evenly over it."""

@@ -14,6 +14,7 @@ from gatewise.kinds.probe.generation import ProbeDataset, make_probe
 from gatewise.kinds.probe.network import ProbeNetwork, batch_inputs
 from gatewise.kinds.probe.problem import ProbeProblem, answer, probe_evaluation
 from gatewise.kinds.probe.spec import ProbeModelSpec, ProbeSpec
+from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
@@ -55,11 +56,17 @@ class TrainedProbe(Trained):
 
         return graph_of(self)
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """Test examples with what the network makes of them."""
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples with what the network makes of them."""
         from gatewise.kinds.probe.graph import examples_of
 
-        return examples_of(self, dataset, count)
+        return examples_of(self, dataset, count, part)
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+        """What outputs of the graph contribute to the figure."""
+        from gatewise.kinds.probe.graph import scores_of
+
+        return scores_of(self, dataset, outputs)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The last ``steps`` steps of the first test sequences: those before the prediction."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from gatewise.export.graph import Example, Graph, GraphBuilder
+from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import add_recurrent
 from gatewise.kinds.tagging.encoding import encode
 from gatewise.kinds.tagging.exported import sentence_inputs
+from gatewise.kinds.tagging.problem import contributions_of, measure_of
 from gatewise.kinds.tagging.vocabulary import SHAPES
+from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
     from gatewise.kinds.tagging.characters import CharacterReader
     from gatewise.kinds.tagging.trained import TrainedTagger
 
-__all__ = ["examples_of", "graph_of"]
+__all__ = ["examples_of", "graph_of", "scores_of"]
 
 
 def graph_of(trained: TrainedTagger) -> Graph:
@@ -84,9 +86,10 @@ def _reader(reader: CharacterReader, count: int) -> Graph:
     return build.graph()
 
 
-def examples_of(trained: TrainedTagger, dataset: Any, count: int) -> Sequence[Example]:
-    """The first test sentences with scores and tags."""
-    sentences = dataset.test.sentences[:count]
+def examples_of(trained: TrainedTagger, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+    """Sentences with scores and tags."""
+    given = getattr(dataset, part).sentences
+    sentences = [given[row] for row in spread(len(given), count)]
     encoded = encode(sentences, trained.vocabulary, max_characters=trained.max_characters)
     found = []
     names = input_names(trained)
@@ -97,3 +100,10 @@ def examples_of(trained: TrainedTagger, dataset: Any, count: int) -> Sequence[Ex
             scores, tags = trained.model.emissions(batch), trained.model.decode(batch)
         found.append(Example(given, {"scores": scores[:, 0].numpy(), "tags": tags[:, 0].numpy()}))
     return found
+
+
+def scores_of(trained: TrainedTagger, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+    """Spans, or tags, of test sentences."""
+    tags, part = trained.tag_set, dataset.test
+    truth = [tags.decode(part.tags[row]) for row in spread(len(part.sentences), len(outputs))]
+    return contributions_of(truth, [tags.decode(each["tags"]) for each in outputs], tags), measure_of(tags)

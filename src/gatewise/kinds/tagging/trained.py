@@ -22,6 +22,7 @@ from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence
 from gatewise.kinds.tagging.spec import TaggerSpec
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary
+from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
@@ -104,11 +105,17 @@ class TrainedTagger(Answering, Trained):
 
         return graph_of(self)
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """Test examples with what the network makes of them."""
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples with what the network makes of them."""
         from gatewise.kinds.tagging.graph import examples_of
 
-        return examples_of(self, dataset, count)
+        return examples_of(self, dataset, count, part)
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+        """What outputs of the graph contribute to the figure."""
+        from gatewise.kinds.tagging.graph import scores_of
+
+        return scores_of(self, dataset, outputs)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The layers over the words, and those over the characters where there are some."""
