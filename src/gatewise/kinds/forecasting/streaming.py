@@ -120,6 +120,8 @@ class ForecastStreaming(Streaming):
         origins = np.array([len(rows) - 1 for _, rows in windows], dtype=np.int64)
         with torch.inference_mode():
             central, quantiles = self.trained._values(series, Windows(places, origins), scalings)
+        if not all(np.isfinite(values).all() for values in (central, *quantiles.values())):
+            raise DataError("the forecast is not finite after these values", fix="check their scale")
         answers = []
         for place in range(len(series)):
             answer: dict[str, Any] = {"forecast": self._by_target(central[place])}
