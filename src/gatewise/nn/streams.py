@@ -78,40 +78,53 @@ class Streams:
             ShapeError: other numbers of streams, no steps, or another width.
         """
         width = self.layer.input_size
-        if states.shape != (len(inputs), self.size) or any(x.ndim != 2 or x.shape[1] != width for x in inputs):
-            shapes = f"{states.shape}, {[x.shape for x in inputs[:3]]}"
-            raise ShapeError(
-                "states and inputs do not fit", expected=f"(B, {self.size}), B times (T, {width})", got=shapes
-            )
-        if not inputs or min(map(len, inputs)) < 1:
-            raise ShapeError("every stream needs at least one step", fix="leave out streams without steps")
+        if any(x.ndim != 2 or x.shape[1] != width for x in inputs):
+            got = str([x.shape for x in inputs[:3]])
+            raise ShapeError("the inputs have another shape", expected=f"(T, {width}) each", got=got)
+        lengths = np.array([len(x) for x in inputs], dtype=np.int64)
+        padded = np.zeros((int(lengths.max(initial=0)), len(inputs), width), np.float32)
+        for row, x in enumerate(inputs):
+            padded[: len(x), row] = x
+        output, after = self.advance_padded(states, padded, lengths)
+        return [output[:length, row] for row, length in enumerate(lengths)], after
+
+    def advance_padded(self, states: Array, inputs: Array, lengths: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+        """The same with all inputs in one array.
+
+        Args:
+            states: (B, S).
+            inputs: (T, B, I) float32, anything finite past a stream's steps.
+            lengths: (B,) int64, each 1 to T.
+
+        Returns:
+            (T, B, H) outputs, zero past a stream's steps, and the new states (B, S).
+
+        Raises:
+            ShapeError: sizes that do not fit, or no steps.
+        """
+        steps, batch, width = inputs.shape
+        if states.shape != (batch, self.size) or width != self.layer.input_size or lengths.shape != (batch,):
+            expected = f"(B, {self.size}), (T, B, {self.layer.input_size}), (B,)"
+            got = f"{states.shape}, {inputs.shape}, {lengths.shape}"
+            raise ShapeError("states and inputs do not fit", expected=expected, got=got)
+        if batch == 0 or int(lengths.min()) < 1 or int(lengths.max()) > steps:
+            raise ShapeError("every stream needs at least one step", expected="lengths of 1 to T")
         with torch.inference_mode():
-            lengths = torch.tensor([len(x) for x in inputs])
-            x = torch.zeros(int(lengths.max()), len(inputs), width)
-            for row, each in enumerate(inputs):
-                x[: len(each), row] = torch.from_numpy(np.ascontiguousarray(each, dtype=np.float32))
-            chosen = self.layer._choose_all(x, lengths, None)
-            if all(choice.family == "fused" for choice in chosen):
-                return self._together(x, torch.from_numpy(states), lengths)
-            return self._apart(inputs, states)
+            x, long = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32)), torch.from_numpy(lengths)
+            if all(choice.family == "fused" for choice in self.layer._choose_all(x, long, None)):
+                output, after = self.layer._stack(x, self._split(torch.from_numpy(states)), long, None)
+                return output.numpy(), self._join(after)
+            return self._apart(x, states, lengths)
 
-    def _together(self, x: torch.Tensor, states: torch.Tensor, lengths: torch.Tensor) -> tuple[list[Array], Array]:
-        output, after = self.layer._stack(x, self._split(states), lengths, None)
-        found = output.transpose(0, 1).contiguous().numpy()
-        return [found[row, :length] for row, length in enumerate(lengths.tolist())], self._join(after)
-
-    def _apart(self, inputs: Sequence[Array], states: Array) -> tuple[list[Array], Array]:
-        outputs, rows = [], []
-        for row, each in enumerate(inputs):
+    def _apart(self, x: torch.Tensor, states: Array, lengths: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+        output, rows = np.zeros((*x.shape[:2], self.layer.widths[-1]), np.float32), []
+        for row, length in enumerate(lengths):
             state = self._split(torch.from_numpy(states[row : row + 1]))
-            steps = []
-            for values in each:
-                x = torch.from_numpy(np.array(values, dtype=np.float32))[None, None]
-                output, state = self.layer._stack(x, state, None, None)
-                steps.append(output[0, 0].numpy())
-            outputs.append(np.stack(steps))
+            for step in range(int(length)):
+                found, state = self.layer._stack(x[step : step + 1, row : row + 1].clone(), state, None, None)
+                output[step, row] = found[0, 0].numpy()
             rows.append(self._join(state))
-        return outputs, np.concatenate(rows)
+        return output, np.concatenate(rows)
 
     def _split(self, states: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
         found, start = [], 0

@@ -264,6 +264,7 @@ class ClientStream:
             raise RunError("streams need websockets", fix="pip install 'gatewise[serve]'") from error
         url = f"ws{self._client.url.removeprefix('http')}/v1/models/{quote(self._model, safe='')}/stream"
         try:
+            # since its version 17 websockets wants a context, which `close` ends
             self._connection = connect(
                 url,
                 additional_headers=self._client._headers(),
@@ -273,7 +274,7 @@ class ClientStream:
                 open_timeout=self._client.timeout,
                 close_timeout=2,
                 proxy=None,
-            )
+            ).__enter__()
         except InvalidHandshake as error:
             status, body = _refusal(error)
             if status is not None and status < 500:

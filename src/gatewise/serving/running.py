@@ -21,6 +21,7 @@ __all__ = ["address_of", "bound_socket", "require_serving", "run", "running"]
 
 _WRITE_BUFFER = 4 << 20
 _CLOSING = 503
+_UNREAD = 8
 
 
 def require_serving() -> None:
@@ -283,6 +284,14 @@ def _protocols(limits: Limits) -> tuple[type[Any], type[Any]]:
                 self.transport.abort()
                 return
             super().data_received(data)
+
+        def send_receive_event_to_app(self) -> None:
+            # pausing costs two calls of the system for every message: it can wait until some are unread
+            spare = not self.read_paused and self.queue.qsize() < _UNREAD
+            self.read_paused = self.read_paused or spare
+            super().send_receive_event_to_app()
+            if spare:
+                self.read_paused = False
 
         def handle_connect(self, event: Any) -> None:
             if len(self.connections) > limits.connections:

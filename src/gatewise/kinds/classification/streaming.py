@@ -67,41 +67,54 @@ class ClassifierStreaming(Streaming):
 
     def advance(self, streams: Sequence[Advance]) -> list[Advanced]:
         """Read tokens of many streams at once."""
-        inputs = [self._embedding[each.steps] for each in streams]
-        outputs, layers = self.streams.advance(np.stack([each.state["layers"] for each in streams]), inputs)
-        states, pooled, counts = [], [], []
-        for each, output, state in zip(streams, outputs, layers, strict=True):
-            after, rows = self._pooled(each.state, output)
-            states.append(after | {"layers": state})
-            pooled.append(rows if each.every else rows[-1:])
-            counts.append(len(pooled[-1]))
-        scores = each_row(np.concatenate(pooled), self._weight, self._bias).astype(np.float64)
+        lengths = np.array([len(each.steps) for each in streams], dtype=np.int64)
+        tokens = np.zeros((int(lengths.max()), len(streams)), np.int64)
+        for row, each in enumerate(streams):
+            tokens[: len(each.steps), row] = each.steps
+        before = {name: np.stack([each.state[name] for each in streams]) for name in streams[0].state}
+        output, layers = self.streams.advance_padded(before["layers"], self._embedding[tokens], lengths)
+        last = (lengths - 1, np.arange(len(streams)))
+        pooled = {name: self._pooled(name, before, output) for name in self.pooling}
+        after: dict[str, Array] = {"layers": layers}
+        if "mean" in pooled:
+            after |= {"sum": pooled["mean"][last], "count": before["count"] + lengths[:, None]}
+        if "max" in pooled:
+            after["max"] = pooled["max"][last]
+        counts = [len(each.steps) if each.every else 1 for each in streams]
+        rows = np.repeat(last[1], counts)
+        steps = np.concatenate(
+            [np.arange(length - count, length) for length, count in zip(lengths, counts, strict=True)]
+        )
+        read = []
+        for name, values in pooled.items():
+            found = values[steps, rows]
+            if name == "mean":
+                found = found / (before["count"][rows] + steps[:, None] + 1).astype(np.float32)
+            read.append(found)
+        answers = iter(self._answers(np.concatenate(read, axis=1)))
+        return [
+            # copies, so that a stream does not keep what belongs to the others
+            Advanced(
+                {name: values[row].copy() for name, values in after.items()}, [next(answers) for _ in range(count)]
+            )
+            for row, count in enumerate(counts)
+        ]
+
+    def _pooled(self, name: str, before: Mapping[str, Array], output: Array) -> Array:
+        """After every step the sum, the greatest or the last of the outputs: (T, B, H)."""
+        if name == "last":
+            return output
+        combine, value = (np.add, before["sum"]) if name == "mean" else (np.maximum, before["max"])
+        found = np.empty_like(output)
+        for step, each in enumerate(output):
+            value = combine(value, each, out=found[step])
+        return found
+
+    def _answers(self, pooled: Array) -> list[dict[str, Any]]:
+        scores = each_row(pooled, self._weight, self._bias).astype(np.float64)
         if self.multi_label:
             chances = 1 / (1 + np.exp(-scores))
         else:
             powers = np.exp(scores - scores.max(axis=1, keepdims=True))
             chances = powers / powers.sum(axis=1, keepdims=True)
-        found, start = [], 0
-        for state, count in zip(states, counts, strict=True):
-            rows = chances[start : start + count]
-            found.append(Advanced(state, [answer_of(self.names, row, multi_label=self.multi_label) for row in rows]))
-            start += count
-        return found
-
-    def _pooled(self, state: State, output: Array) -> tuple[dict[str, Array], Array]:
-        """The new sums, and what the head reads after each step: (T, parts * H)."""
-        after: dict[str, Array] = {}
-        parts = []
-        for kind in self.pooling:
-            if kind == "mean":
-                sums = np.add.accumulate(np.concatenate([state["sum"][None], output]), axis=0)[1:]
-                counts = state["count"] + np.arange(1, len(output) + 1)
-                after["sum"], after["count"] = sums[-1], counts[-1:]
-                parts.append(sums / counts[:, None].astype(np.float32))
-            elif kind == "max":
-                greatest = np.maximum.accumulate(np.concatenate([state["max"][None], output]), axis=0)[1:]
-                after["max"] = greatest[-1]
-                parts.append(greatest)
-            else:
-                parts.append(output)
-        return after, np.concatenate(parts, axis=1)
+        return [answer_of(self.names, row, multi_label=self.multi_label) for row in chances]

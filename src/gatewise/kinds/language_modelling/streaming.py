@@ -90,7 +90,7 @@ class LanguageModelStreaming(Streaming):
                 }
                 for place in places
             ]
-            found.append(Advanced({"layers": state}, answers))
+            found.append(Advanced({"layers": state.copy()}, answers))
         return found
 
     def _next(self, hidden: Any, count: int) -> list[dict[str, Any]]:

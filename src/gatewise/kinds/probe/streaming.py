@@ -47,8 +47,7 @@ class ProbeStreaming(Streaming):
         kept = [output if each.every else output[-1:] for each, output in zip(streams, outputs, strict=True)]
         scores, found, start = each_row(np.concatenate(kept), self._weight, self._bias), [], 0
         for rows, state in zip(kept, layers, strict=True):
-            found.append(
-                Advanced({"layers": state}, [{"scores": row.tolist()} for row in scores[start : start + len(rows)]])
-            )
+            answers = [{"scores": row.tolist()} for row in scores[start : start + len(rows)]]
+            found.append(Advanced({"layers": state.copy()}, answers))
             start += len(rows)
         return found

@@ -82,10 +82,10 @@ class TaggerStreaming(Streaming):
         for each, output, state in zip(streams, outputs, layers, strict=True):
             scores = emissions[start : start + len(output)]
             start += len(output)
-            after: dict[str, Array] = {"layers": state}
+            after: dict[str, Array] = {"layers": state.copy()}
             if self._moves is not None:
                 scores = self._filtered(each.state, scores)
-                after |= {"scores": scores[-1], "begun": np.ones(1, np.int64)}
+                after |= {"scores": scores[-1].copy(), "begun": np.ones(1, np.int64)}
             places = range(len(output)) if each.every else [len(output) - 1]
             found.append(Advanced(after, [self._answer(each.steps[place], scores[place]) for place in places]))
         return found
