@@ -214,8 +214,13 @@ class Models:
 
 
 def _signature(folder: Path) -> _Signature:
+    """Age, size and number of the files that say what is in a folder; zeros for one that is missing."""
     found = []
     for name in _WATCHED:
-        about = (folder / name).stat()
-        found.append((str(folder / name), about.st_mtime_ns, about.st_size, about.st_ino))
+        try:
+            about = (folder / name).stat()
+        except OSError:
+            found.append((str(folder / name), 0, 0, 0))
+        else:
+            found.append((str(folder / name), about.st_mtime_ns, about.st_size, about.st_ino))
     return tuple(found)

@@ -192,7 +192,7 @@ class _Stream:
         if message.get("type") != "open":
             raise DataError("a stream begins with a message of the type open", got=repr(message.get("type"))[:40])
         _only(message, _OPEN_NAMES)
-        answers, settings = message.get("answers", "last"), message.get("settings") or {}
+        answers, settings = message.get("answers", "last"), message.get("settings", {})
         if answers not in ("last", "all"):
             raise OptionError("answers is unknown", expected="last or all", got=repr(answers)[:40])
         if not isinstance(settings, dict):

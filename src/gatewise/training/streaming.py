@@ -181,7 +181,7 @@ def numbers_of(message: Mapping[str, Any], columns: Sequence[str]) -> npt.NDArra
             )  # fmt: skip
         for column, cell in enumerate(cells):
             number = not isinstance(cell, bool) and isinstance(cell, int | float)
-            if not number or not math.isfinite(cell) or abs(cell) > 1e300:
+            if not number or abs(cell) > 1e300 or not math.isfinite(cell):
                 raise DataError(f"{where}: {columns[column]} is not a finite number", got=repr(cell)[:40])
             found[place, column] = cell
     return found

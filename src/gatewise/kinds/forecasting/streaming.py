@@ -118,7 +118,7 @@ class ForecastStreaming(Streaming):
             scalings.append(self.trained.scalings[name])
         places = np.arange(len(series), dtype=np.int64)
         origins = np.array([len(rows) - 1 for _, rows in windows], dtype=np.int64)
-        with torch.inference_mode():
+        with torch.inference_mode(), np.errstate(over="ignore", invalid="ignore"):
             central, quantiles = self.trained._values(series, Windows(places, origins), scalings)
         if not all(np.isfinite(values).all() for values in (central, *quantiles.values())):
             raise DataError("the forecast is not finite after these values", fix="check their scale")
