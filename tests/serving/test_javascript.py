@@ -1,0 +1,91 @@
+"""The JavaScript of docs/serving.md, in a browser: a stream that goes on after its server was lost."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service_of import serving
+
+from gatewise.serving.running import bound_socket
+from gatewise.training.streaming import Advance
+from gatewise.training.trained import load_run
+
+PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
+CHROMIUM = Path("/usr/bin/chromium")
+SENTENCE = "the clouds are in the sky and the road is long and the film is dull"
+WORDS = SENTENCE.split() * 4
+
+
+@pytest.fixture
+def page_address() -> Iterator[str]:
+    """An empty page of another origin."""
+
+    class Empty(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>page</title>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Empty)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_the_example_goes_on_after_the_server_was_lost(page_address: str, runs: Callable[[str], Path]) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip("needs Chromium")
+    code = re.findall(r"```js\n(export async function .*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
+    assert len(code.splitlines()) <= 24
+    with bound_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+    places, found = {"characters": runs("characters")}, []
+    url = f"ws://127.0.0.1:{port}/v1/models/characters/stream"
+
+    def sent(page: Any, words: list[str]) -> None:
+        found.extend(page.evaluate("async (words) => { const all = []; for (const word of words) all.push(...await "
+                                   "window.send({ text: word + ' ' })); return all; }", words))  # fmt: skip
+
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(page_address)
+        code = code.replace("export async function openStream", "window.openStream = async function")
+        page.evaluate(f"() => {{ {code} }}")
+        begin = f"async () => {{ window.send = await window.openStream({json.dumps(url)}, {{ answers: 'all' }}); }}"
+        with serving(places, port=port) as (_, _, log):
+            with pytest.raises(playwright.Error):  # another origin
+                page.evaluate(begin)
+            time.sleep(0.2)
+            assert '"status": 403' in log.getvalue()
+        with serving(places, port=port, origins=[page_address]):
+            page.evaluate(begin)
+            sent(page, WORDS[:10])
+        with serving(places, port=port, origins=[page_address]):
+            sent(page, WORDS[10:50])
+            message = page.evaluate("() => window.send({ nothing: 1 }).catch((error) => error.message)")
+            assert "nothing" in message
+        with serving(places, port=port, origins=[page_address]):
+            sent(page, WORDS[50:])
+        browser.close()
+    model: Any = load_run(runs("characters")).streaming()
+    settings = model.settings({})
+    steps = model.arrived({"text": "".join(f"{word} " for word in WORDS), "end": True}, "", settings).steps
+    ((_, wanted),) = model.advance([Advance(model.initial(settings), steps, True, settings)])
+    assert found == wanted
