@@ -21,11 +21,13 @@ from gatewise.record.comparison import (
 from gatewise.record.figures import Difference, Figure, Interval, Metric, Skill
 from gatewise.record.reading import (
     RECORD_FILE,
+    SEVERAL_FILE,
     SUITE_FILE,
     check_version,
     comparison_from,
     part_from,
     read_comparison,
+    read_several,
     read_suite,
     run_from,
     suite_from,
@@ -43,17 +45,28 @@ from gatewise.record.run import (
     Run,
     TimeToTarget,
 )
+from gatewise.record.several import (
+    BEST_BASELINE,
+    DataSetModel,
+    DataSetPart,
+    ModelOverall,
+    Overall,
+    PairOverall,
+    Several,
+)
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
 from gatewise.record.times import TimeBudget, TimeRatio, Times
 from gatewise.record.verdict import NOT_JUDGED, Answer, Caveat, Statement, Verdict
 from gatewise.record.writing import compact_json, plain
 
 __all__ = [
+    "BEST_BASELINE",
     "FORMAT_VERSION",
     "NOT_JUDGED",
     "RECORD_FILE",
     "RULES",
     "RULES_PAGE",
+    "SEVERAL_FILE",
     "SUITE_FILE",
     "Answer",
     "Axis",
@@ -65,6 +78,8 @@ __all__ = [
     "Comparison",
     "Cost",
     "Data",
+    "DataSetModel",
+    "DataSetPart",
     "Difference",
     "Epoch",
     "Failure",
@@ -79,10 +94,14 @@ __all__ = [
     "Metric",
     "ModelChange",
     "ModelEntry",
+    "ModelOverall",
     "Named",
+    "Overall",
+    "PairOverall",
     "ReachDecision",
     "Run",
     "SettingChange",
+    "Several",
     "Sizes",
     "Skill",
     "Statement",
@@ -101,6 +120,7 @@ __all__ = [
     "part_from",
     "plain",
     "read_comparison",
+    "read_several",
     "read_suite",
     "run_from",
     "suite_from",
