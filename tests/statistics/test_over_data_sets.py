@@ -31,7 +31,7 @@ def test_friedman_is_scipys_with_ties_and_without(seed):
 def test_iman_and_davenports_p_value_agrees_with_permutations():
     """Of 20,000 random orders on each of ten data sets, about the p value's share is as far from chance."""
     draws = generator(4)
-    found = rank_over_data_sets(draws.normal(size=(10, 4)) + np.array([1.5, 0.5, 0.0, 0.0]))
+    found = rank_over_data_sets(draws.normal(size=(10, 4)) + np.array([2.0, 1.0, 0.0, 0.0]))
     means = draws.permuted(np.tile(np.arange(4.0), (20_000, 10, 1)), axis=2).mean(axis=1)
     statistics = 12 * 10 / 20 * ((means - 1.5) ** 2).sum(axis=1)
     exact = np.mean(statistics >= found.statistic - 1e-9)

@@ -9,7 +9,7 @@ import typer
 
 __all__ = ["audit"]
 
-_STYLES = {"passed": "green", "reserve": "yellow", "failed": "bold red", "unknown": "dim"}
+_STYLES = {"passed": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
 
 
 def audit(

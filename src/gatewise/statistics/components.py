@@ -36,7 +36,7 @@ class Components:
         example_degrees: degrees of freedom of the examples' part, and of the rest.
         least: a floor of the variance.
         seed_degrees: degrees of freedom of the seeds' part; None: S - 1.
-        blocks: how the examples hang together, where neighbours do; None: they do not.
+        blocks: how the examples depend on each other, where neighbours do; None: they do not.
 
     Example:
         >>> parts = Components(seed=3e-4, example=2e-4, rest=1e-4, seeds=5, example_degrees=999)
@@ -181,7 +181,7 @@ def variance_components(
         table: (S, N) values; with S = 1 there is only the examples' part.
         serial: the examples are neighbours in time or in documents: long-run variances (`long_run_variance`) take the
             place of plain ones.
-        blocks: for ``serial``: how the examples hang together; default what `find_blocks` finds of their means.
+        blocks: for ``serial``: how the examples depend on each other; default what `find_blocks` finds of their means.
         overlap: see `find_blocks`.
         borders: see `gatewise.statistics.serial.joined`.
 

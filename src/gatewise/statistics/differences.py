@@ -59,7 +59,7 @@ class Difference:
         run_superiority: probability that a run of the first, with a seed of its own, beats a run of the second (ties
             half), over all pairs of runs measured; None where both have one seed.
         components: where the uncertainty comes from; None where the difference was not computed from contributions.
-        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
+        blocks: how many independent blocks the examples are, where neighbours depend on each other; None: they do not.
 
     Example:
         >>> a = np.array([1] * 90 + [0] * 10); b = np.array([1] * 80 + [0] * 20)

@@ -113,7 +113,9 @@ def build_record(
     pairs = plain(difference_entries(tables, measured, baselines, margin=margin, look=len(looks) + 1))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
     planned = len(plan.get("seeds", ()))
-    verdict = _verdict(models, differences, metric, judgement, margin=margin, planned=planned, looks=looks, times=times)
+    grouped = measured.groups is not None
+    how: dict[str, Any] = {"margin": margin, "planned": planned, "looks": looks, "times": times, "grouped": grouped}
+    verdict = _verdict(models, differences, metric, judgement, **how)
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
@@ -230,6 +232,7 @@ def _verdict(
     planned: int,
     looks: Sequence[int],
     times: Times | None,
+    grouped: bool,
 ) -> Verdict:
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
@@ -252,6 +255,7 @@ def _verdict(
         looks=looks,
         times=() if times is None else times.ratios,
         budgets={model.name: model.budget for model in models if model.budget is not None},
+        grouped=grouped,
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )
