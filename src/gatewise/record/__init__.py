@@ -18,7 +18,7 @@ from gatewise.record.comparison import (
     Sizes,
     Tuning,
 )
-from gatewise.record.figures import Difference, Figure, Interval, Metric, Skill
+from gatewise.record.figures import Difference, Figure, Interval, Metric, Skill, Variance
 from gatewise.record.reading import (
     RECORD_FILE,
     SEVERAL_FILE,
@@ -113,6 +113,7 @@ __all__ = [
     "TimeToTarget",
     "Times",
     "Tuning",
+    "Variance",
     "Verdict",
     "check_version",
     "compact_json",
