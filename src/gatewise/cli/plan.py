@@ -85,8 +85,14 @@ def _pairs(found: SizePlan, scale: Scale, unit: str) -> Table:
         table.add_row(
             Text(f"{pair.first} and {pair.second}"),
             *(Text(scale.gap(abs(size))) for size in (pair.found, pair.detectable)),
-            *(Text("no number" if size is None else f"{size:,}") for size in (pair.seeds, pair.examples)),
-            Text("no number" if pair.seeds_of_found is None else f"{pair.seeds_of_found:,}"),
+            *(
+                Text(missing if size is None else f"{size:,}")
+                for size, missing in (
+                    (pair.seeds, f"more {unit}"),
+                    (pair.examples, "more seeds"),
+                    (pair.seeds_of_found, f"more {unit}"),
+                )
+            ),
         )
     return table
 

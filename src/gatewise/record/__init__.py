@@ -45,6 +45,7 @@ from gatewise.record.run import (
     Run,
     TimeToTarget,
 )
+from gatewise.record.search import ModelSearch, SearchAnalysis
 from gatewise.record.several import (
     BEST_BASELINE,
     DataSetModel,
@@ -95,11 +96,13 @@ __all__ = [
     "ModelChange",
     "ModelEntry",
     "ModelOverall",
+    "ModelSearch",
     "Named",
     "Overall",
     "PairOverall",
     "ReachDecision",
     "Run",
+    "SearchAnalysis",
     "SettingChange",
     "Several",
     "Sizes",

@@ -14,6 +14,7 @@ from gatewise.comparison.verdict.axis import axis_entry
 from gatewise.comparison.verdict.facts import Range
 from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entries
 from gatewise.comparison.verdict.models import model_entry, with_skill
+from gatewise.comparison.verdict.search import analyse_search
 from gatewise.comparison.verdict.training import learning_of
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide, with_reach
 from gatewise.errors import RunError
@@ -27,6 +28,7 @@ from gatewise.record import (
     Metric,
     ModelEntry,
     Run,
+    SearchAnalysis,
     Sizes,
     TimeBudget,
     Times,
@@ -141,7 +143,17 @@ def build_record(
         times=times,
         details=plain(kind.record(models, dataset)),
         looks=tuple(looks),
+        search=_search(plan, tuning, models, metric),
     )
+
+
+def _search(
+    plan: Mapping[str, Any], tuning: Sequence[Tuning], models: Sequence[ModelEntry], metric: Metric
+) -> SearchAnalysis | None:
+    search = plan.get("search")
+    if not search or not tuning:
+        return None
+    return analyse_search(tuning, models, search, metric.name, higher=metric.higher_is_better)
 
 
 def _along(
