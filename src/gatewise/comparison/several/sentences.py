@@ -9,7 +9,7 @@ from gatewise.record import BEST_BASELINE, Comparison, DataSetPart, ModelOverall
 
 __all__ = ["caveats_of", "headline_of", "sentences_of"]
 
-_SURE = 0.95
+_SURE = 0.975
 
 
 def headline_of(overall: Overall | None, parts: Sequence[DataSetPart]) -> str:
