@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from gatewise.comparison import Comparison, load_comparison, make_plan, run_plan
 from gatewise.comparison.plan.plan import DEFAULT_SEEDS, default_folder
+from gatewise.errors import OptionError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from gatewise.comparison.run.events import ComparisonListener
+    from gatewise.record import Several
 
-__all__ = ["Study", "compare", "load_study"]
+__all__ = ["Studies", "Study", "compare", "load_study"]
 
 
 class Study(Comparison):
@@ -42,8 +45,77 @@ class Study(Comparison):
         return f"<Study in {self.folder}: {self.headline}>"
 
 
+class Studies:
+    """Finished comparisons on several data sets, with what they say together.
+
+    Args:
+        folder: where they lie.
+        record: content of its `comparisons.json`.
+    """
+
+    def __init__(self, folder: Path, record: Several) -> None:
+        self.folder = folder
+        self.record = record
+
+    @property
+    def report(self) -> Path:
+        """The page `report.html`, made anew from the record if it is not there."""
+        from gatewise.reports.several import write_several_report
+
+        place = self.folder / "report.html"
+        return place if place.exists() else write_several_report(self.folder)
+
+    @property
+    def headline(self) -> str:
+        """The outcome in one line."""
+        return self.record.headline
+
+    def verdict(self) -> str:
+        """What the data sets allow to say together."""
+        return " ".join(self.record.sentences)
+
+    def study(self, name: str) -> Study:
+        """The comparison on one data set, by the name of its part.
+
+        Raises:
+            OptionError: there is no such part.
+            RunError: its folder is missing or damaged.
+        """
+        for part in self.record.parts:
+            if part.name == name:
+                return load_study(self.folder / part.folder)
+        known = [part.name for part in self.record.parts]
+        raise OptionError(f"no data set {name!r} was compared", expected=", ".join(known))
+
+    def table(self) -> pd.DataFrame:
+        """One row per model and data set: figure with its interval, and score on the common scale."""
+        import pandas as pd
+
+        rows = [
+            {
+                "data": part.name,
+                "model": model.name,
+                "metric": part.metric.name,
+                "figure": model.figure.estimate,
+                "low": model.figure.low,
+                "high": model.figure.high,
+                "score": model.score,
+            }
+            for part in self.record.parts
+            for model in part.models
+        ]
+        return pd.DataFrame(rows).set_index(["data", "model"])
+
+    def __repr__(self) -> str:
+        return f"<Studies in {self.folder}: {self.headline}>"
+
+
+@overload
+def compare(data: str | Path = ..., **options: Any) -> Study: ...
+@overload
+def compare(data: list[str | Path] | list[str] | tuple[str | Path, ...], **options: Any) -> Studies: ...
 def compare(
-    data: str | Path = "imdb",
+    data: str | Path | Sequence[str | Path] = "imdb",
     *,
     cells: Iterable[str] | str = ("rnn", "lstm", "gru"),
     seeds: int = DEFAULT_SEEDS,
@@ -65,11 +137,12 @@ def compare(
     old_code: bool = False,
     on_event: ComparisonListener | None = None,
     **settings: Any,
-) -> Study:
+) -> Study | Studies:
     """Train every cell under the same budget, with honest baselines beside them, and say what the numbers allow.
 
     Args:
-        data: registry name (``imdb``, ``stocks``, ``ptb``, ``adding``) or path of a file, folder or archive.
+        data: registry name (``imdb``, ``stocks``, ``ptb``, ``adding``) or path of a file, folder or archive. Or a list
+            of several, among which may be plan files (``.toml``) and folders of finished comparisons.
         cells: names of cells and variants: ``gru``, ``bilstm``, ``gru*2``, or a registered cell of one's own.
         seeds: how many times each is trained.
         out: folder for runs, `comparison.json` and `report.html`; None: ``runs/`` and the data's name. A folder that
@@ -99,7 +172,7 @@ def compare(
             of them may be a list: every cell meets each of its values, and the report shows it as the axis.
 
     Returns:
-        The finished study; its report lies in its folder.
+        The finished study; its report lies in its folder. Of several data sets `Studies`.
 
     Raises:
         OptionError: an unknown cell or setting, a number out of range, a plan longer than a week.
@@ -114,34 +187,37 @@ def compare(
     """
     from gatewise.reports import write_report
 
-    plan = make_plan(
-        _data_name(data),
-        cells=cells,
-        seeds=seeds,
-        task=task,
-        grid=grid,
-        search=search,
-        trials=trials,
-        metric=metric,
-        repeat_tuning=repeat_tuning,
-        match=match,
-        imports=imports,
-        **settings,
-    )
-    done = run_plan(
-        plan,
-        Path(out) if out is not None else default_folder(_data_name(data)),
-        jobs=jobs,
-        cluster=cluster,
-        storage=storage,
-        yes=yes,
-        old_code=old_code,
-        margin=margin,
-        cost=cost,
-        on_event=on_event,
-    )
+    planned: dict[str, Any] = {"cells": cells, "seeds": seeds, "task": task, "grid": grid, "search": search}
+    planned |= {"trials": trials, "metric": metric, "repeat_tuning": repeat_tuning, "match": match, "imports": imports}
+    how: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "storage": storage, "yes": yes, "old_code": old_code}
+    how |= {"margin": margin, "cost": cost}
+    if not isinstance(data, (str, Path)):
+        entries = [_data_name(each) for each in data]
+        if len(entries) != 1:
+            return _compare_several(entries, planned | how | settings, out, on_event)
+        data = entries[0]
+    plan = make_plan(_data_name(data), **planned, **settings)
+    place = Path(out) if out is not None else default_folder(_data_name(data))
+    done = run_plan(plan, place, on_event=on_event, **how)
     write_report(done.folder)
     return Study(done.folder, done.record)
+
+
+def _compare_several(
+    entries: list[str], asked: Mapping[str, Any], out: str | Path | None, on_event: ComparisonListener | None
+) -> Studies:
+    """Several data sets; options that were not given leave a plan file's own in force."""
+    from inspect import signature
+
+    from gatewise.studies import default_folder_of, plan_several, run_several, several_command
+
+    if not entries:
+        raise OptionError("no data set is named", fix='for example compare(["imdb", "sst2"])')
+    usual = {name: entry.default for name, entry in signature(compare).parameters.items()}
+    given = {name: value for name, value in asked.items() if name not in usual or value != usual[name]}
+    folder = Path(out) if out is not None else default_folder_of(entries)
+    parts = plan_several(entries, given)
+    return Studies(folder, run_several(parts, folder, several_command(entries, given, folder), on_event=on_event))
 
 
 def _data_name(data: str | Path) -> str:

@@ -32,29 +32,29 @@ def _sound(**further: Any) -> Comparison:
 def test_a_sound_comparison_passes_but_for_what_it_cannot_find() -> None:
     found = _results(_sound())
     assert {name for name, result in found.items() if result != "passed"} <= {"power", "spread"}
-    assert found["power"] == "reserve", "600 texts do not tell half a point"
+    assert found["power"] == "warning", "600 texts do not tell half a point"
 
 
 @pytest.mark.parametrize(
     ("name", "result", "make"),
     [
         ("seeds", "failed", lambda: made_up_record(FIGURES, seeds=1)),
-        ("seeds", "reserve", lambda: made_up_record(FIGURES, seeds=2)),
+        ("seeds", "warning", lambda: made_up_record(FIGURES, seeds=2)),
         ("seeds", "failed", lambda: made_up_record({"baseline": 0.8})),
-        ("lost-seeds", "reserve", lambda: made_up_record(FIGURES, seeds=3, failed=["gru-seed1"])),
+        ("lost-seeds", "warning", lambda: made_up_record(FIGURES, seeds=3, failed=["gru-seed1"])),
         ("training", "failed", lambda: made_up_record(FIGURES, seeds=3, rising=["lstm"])),
-        ("tuning", "reserve", lambda: made_up_record(FIGURES, seeds=3)),
+        ("tuning", "warning", lambda: made_up_record(FIGURES, seeds=3)),
         ("tuning", "failed", lambda: _without_tuning("baseline", tunable=True)),
-        ("tuning", "reserve", lambda: _without_tuning("baseline", tunable=None)),
+        ("tuning", "warning", lambda: _without_tuning("baseline", tunable=None)),
         ("tuning", "passed", lambda: _without_tuning("baseline", tunable=False)),
-        ("looks", "reserve", lambda: made_up_record(FIGURES, seeds=5, looks=(3,))),
+        ("looks", "warning", lambda: made_up_record(FIGURES, seeds=5, looks=(3,))),
         (
             "independence",
             "failed",
             lambda: made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=301, overlap=75),
         ),
-        ("times", "reserve", lambda: made_up_record(FIGURES, seeds=3, times=None)),
-        ("times", "reserve", lambda: made_up_record(FIGURES, seeds=3, kernels={"gru": "reference"})),
+        ("times", "warning", lambda: made_up_record(FIGURES, seeds=3, times=None)),
+        ("times", "warning", lambda: made_up_record(FIGURES, seeds=3, kernels={"gru": "reference"})),
         ("verdict", "failed", lambda: _tampered()),
     ],
 )

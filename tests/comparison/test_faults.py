@@ -20,7 +20,7 @@ import pytest
 
 import gatewise
 from gatewise.comparison import Comparison, make_plan, run_plan
-from gatewise.comparison.run.events import ComparisonEvent, TrialDone
+from gatewise.comparison.run.events import ComparisonEvent, PlanReady, TrialDone
 from gatewise.comparison.run.locking import LOCK_FILE, hold_folder
 from gatewise.comparison.run.trial_maker import _absolute
 from gatewise.errors import OptionError, RunError, StorageError, TrainingError
@@ -246,6 +246,44 @@ def test_changed_data_and_changed_code_are_refused(
     write_reviews(mine, rows=140)
     with pytest.raises(RunError, match="with other data"):
         compare(mine, out, cells=["steady"])
+
+
+def test_the_same_file_under_another_spelling_is_the_same_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_reviews(tmp_path / "mine.csv", rows=120)
+    monkeypatch.chdir(tmp_path)
+    for spelt in ("mine.csv", "./mine.csv", str(tmp_path / "mine.csv")):
+        events: list[ComparisonEvent] = []
+        plan = make_plan(spelt, **COLUMNS, **TINY, seeds=1, cells=["steady"])
+        run_plan(plan, tmp_path / "out", cost=False, on_event=events.append)
+        assert bool(finished_trials(events, reused=False)) == (spelt == "mine.csv")
+    (tmp_path / "mine.csv").rename(tmp_path / "yours.csv")
+    events = []
+    compare(tmp_path / "yours.csv", tmp_path / "out", cells=["steady"], on_event=events.append)
+    assert finished_trials(events, reused=False) == []
+
+
+def test_old_code_never_averages_two_versions_of_a_cell(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    compare(reviews, out, cells=["steady"])
+    monkeypatch.setattr("gatewise.comparison.run.run.code_version", lambda *given: "another")
+    with pytest.raises(RunError, match="would average runs of steady that two versions of the code trained"):
+        compare(reviews, out, cells=["steady"], seeds=2, old_code=True)
+    assert len(compare(reviews, out, cells=["steady", "rnn"], old_code=True).record.cells) == 2
+
+
+def test_what_cannot_be_timed_is_not_called_done(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def untimed(self: Any, spec: Any, point: Any) -> dict[str, float]:
+        raise TrainingError("no step could be measured")
+
+    monkeypatch.setattr("gatewise.comparison.run.budget.Budget.phase_seconds", untimed)
+    events: list[ComparisonEvent] = []
+    compare(reviews, tmp_path / "out", cells=["rnn"], on_event=events.append)
+    compare(reviews, tmp_path / "out", cells=["rnn"], on_event=events.append)
+    assert [event.seconds for event in events if isinstance(event, PlanReady)] == [0.0, None]
 
 
 def test_a_plan_that_would_not_end_this_week(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

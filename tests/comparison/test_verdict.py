@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gatewise.comparison.verdict.facts import Range
+from gatewise.comparison.verdict.rules import apply_again
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide
 from gatewise.record import TimeRatio, Verdict
 from gatewise.words import Scale
@@ -206,6 +207,27 @@ def test_speed_and_size_say_what_they_cost() -> None:
     )
     assert verdict.answers["size"].models == ("rnn",)
     assert "RNN is smallest, 100 k parameters, 0.25 times LSTM's size" in verdict.answers["size"].sentence
+
+
+def test_a_baseline_that_is_smaller_than_every_cell_is_named() -> None:
+    verdict = _decide({"baseline": 0.85, "rnn": 0.86, "lstm": 0.89}, differ=True)
+    sentence = verdict.answers["size"].sentence
+    assert "RNN is the smallest cell" in sentence
+    assert sentence.endswith("The baseline the baseline is smaller still, 50 k parameters.")
+    inputs = verdict.answers["size"].inputs
+    again = apply_again("size-smallest", inputs)
+    assert again is not None and again.models == ("rnn",)
+
+
+def test_with_groups_more_groups_would_decide_it() -> None:
+    models = [
+        ModelFigures(name, name.upper(), Range(0.88, 0.87, 0.89), 20.0, 3.0, parameters=1000, seeds=3)
+        for name in ("gru", "lstm")
+    ]
+    pairs = [Pair("gru", "lstm", Range(0.001, -0.01, 0.012), 0.6, seeds_needed=None)]
+    for grouped, words in ((True, "more groups of test examples"), (False, "(more test examples")):
+        verdict = decide(models, pairs, ACCURACY, seeds=3, margin=0.005, grouped=grouped)
+        assert words in verdict.answers["undecided"].sentence
 
 
 @pytest.mark.parametrize(("seeds", "words"), [(2, "Two seeds"), (3, None)])

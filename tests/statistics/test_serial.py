@@ -1,4 +1,4 @@
-"""Examples that hang together: independent blocks, long-run variances, documents."""
+"""Dependent examples: independent blocks, long-run variances, documents."""
 
 from __future__ import annotations
 

@@ -9,12 +9,19 @@ import typer
 
 __all__ = ["audit"]
 
-_STYLES = {"passed": "green", "reserve": "yellow", "failed": "bold red", "unknown": "dim"}
+_STYLES = {"passed": "green", "warning": "yellow", "failed": "bold red", "unknown": "dim"}
 
 
 def audit(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished comparison.")],
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 where a check failed.")] = False,
+    rigged: Annotated[
+        bool,
+        typer.Option("--rigged-tie", help="Train a cell again under a second name: no difference should be found."),
+    ] = False,
+    cell: Annotated[
+        str | None, typer.Option("--cell", metavar="NAME", help="Of the rigged tie. (default the fastest)")
+    ] = None,
 ) -> None:
     """Check a finished comparison: seeds, training, tuning, examples, times, and whether it agrees with itself.
 
@@ -23,6 +30,8 @@ def audit(
         gatewise audit runs/imdb
 
         gatewise audit runs/imdb --strict
+
+        gatewise audit runs/imdb --rigged-tie
     """
     from rich.table import Table
     from rich.text import Text
@@ -32,7 +41,15 @@ def audit(
     from gatewise.screen import console
 
     screen = console()
-    checks = checks_of(read_comparison(folder), folder)
+    record = read_comparison(folder)
+    checks = checks_of(record, folder)
+    if rigged or cell is not None:
+        from gatewise.cli.comparison_display import ComparisonDisplay
+        from gatewise.comparison.rigged_tie import rigged_tie, tie_check
+
+        with ComparisonDisplay(screen) as display:
+            found = rigged_tie(record, folder, cell=cell, on_event=display)
+        checks = (*checks, tie_check(found, record))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, justify="right")
     table.add_column()
@@ -43,7 +60,9 @@ def audit(
         table.add_row(Text(check.result, style=_STYLES[check.result]), words)
     screen.print(table)
     counted = {name: sum(check.result == name for check in checks) for name in _STYLES}
-    said = ", ".join(f"{count} {name}" for name, count in counted.items() if count)
+    said = ", ".join(
+        f"{count} {name}{'s' if name == 'warning' and count > 1 else ''}" for name, count in counted.items() if count
+    )
     screen.print()
     screen.print(f"{len(checks)} checks: {said}. What they ask: docs/audit.md", highlight=False)
     if strict and counted["failed"]:

@@ -24,7 +24,7 @@ from gatewise.cli.compare_options import (
     TrialsOption,
     YesOption,
 )
-from gatewise.cli.options import DataArgument, ImportsOption, TaskOption, typed_settings, with_settings
+from gatewise.cli.options import ImportsOption, SeveralDataArgument, TaskOption, typed_settings, with_settings
 
 __all__ = ["compare"]
 
@@ -50,7 +50,7 @@ _OWN = (
 
 @with_settings(several=True)
 def compare(
-    data: DataArgument = None,
+    data: SeveralDataArgument = None,
     cells: CellsOption = None,
     seeds: SeedsOption = None,
     out: OutOption = None,
@@ -73,11 +73,12 @@ def compare(
     *,
     settings: dict[str, Any],
 ) -> None:
-    """Compare recurrent cells and honest baselines on one data set: table, verdict, report.
+    """Compare recurrent cells and honest baselines on one data set, or on several: table, verdict, report.
 
     Every cell gets the same data and budget. The result goes to DIR: report.html to look at, comparison.json with
     every figure, curves and tables, and one run folder per trained network. The same command again continues what was
-    stopped and reuses what is finished. DATA may be a plan.toml with the names of the options as keys.
+    stopped and reuses what is finished. DATA may be a plan.toml with the names of the options as keys. Of several, each
+    gets a folder in DIR, and a page over all of them says how often runs win, and which cell ranks best.
 
     Examples:
 
@@ -90,14 +91,42 @@ def compare(
         gatewise compare adding --cells rnn,lstm,gru --length 100,200,400
 
         gatewise compare plan.toml
+
+        gatewise compare rotten-tomatoes sp500 adding --seeds 5
     """
     given = locals()
     asked = {name: given[name] for name in _OWN if given[name] is not None} | settings
-    if data is not None and Path(data).suffix == ".toml":
+    if data is not None and len(data) > 1:
+        _start_several(data, asked)
+        return
+    named = data[0] if data else "imdb"
+    if Path(named).suffix == ".toml":
         from gatewise.comparison.plan.plan_file import read_plan_file
 
-        data, asked = read_plan_file(Path(data), asked)
-    _start(data or "imdb", asked)
+        named, asked = read_plan_file(Path(named), asked)
+    _start(named, asked)
+
+
+def _start_several(entries: list[str], asked: dict[str, Any]) -> None:
+    from gatewise.cli.comparison_display import ComparisonDisplay
+    from gatewise.cli.interruption import resumable
+    from gatewise.reports.several import print_several
+    from gatewise.screen import console
+    from gatewise.studies import Part, default_folder_of, plan_several, run_several, several_command
+
+    out = asked.pop("out", None)
+    folder = default_folder_of(entries) if out is None else Path(out)
+    parts = plan_several(entries, asked, typed=lambda task, settings: typed_settings(task, settings, several=True))
+    command, screen = several_command(entries, asked, folder), console()
+    with resumable(folder, command), ComparisonDisplay(screen) as display:
+
+        def begin(part: Part) -> None:
+            display.say(f"\n{part.data} ({parts.index(part) + 1} of {len(parts)})", "bold")
+
+        record = run_several(parts, folder, command, on_part=begin, on_event=display)
+    print_several(record, screen)
+    screen.print()
+    screen.print(f"Report: {folder / 'report.html'}", style="bold", soft_wrap=True, highlight=False)
 
 
 def _start(data: str, asked: dict[str, Any]) -> None:

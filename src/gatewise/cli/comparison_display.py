@@ -292,7 +292,9 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
         epochs = words.plural(ready.epochs, "epoch")
         lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train"
-    if ready.seconds is not None:
+    if ready.seconds == 0:
+        took = "how long cannot be estimated"
+    elif ready.seconds is not None:
         included = ", the baselines' trials included," if any(each.trials for each in ready.baselines) else ""
         took = f"about {words.duration(ready.seconds)} of training and validation{included} if none stops early"
     threads = words.plural(ready.threads, "thread")

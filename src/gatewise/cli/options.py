@@ -21,6 +21,7 @@ __all__ = [
     "ImportsOption",
     "RecipeOption",
     "RunArgument",
+    "SeveralDataArgument",
     "TaskOption",
     "typed_settings",
     "with_prediction_settings",
@@ -46,6 +47,14 @@ ImportsOption = Annotated[
 DataArgument = Annotated[
     str | None,
     typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file. (default imdb)"),
+]
+SeveralDataArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="DATA...",
+        help="Registry name (see `gatewise datasets`), a file, a plan.toml, or several; then also folders of finished "
+        "comparisons. (default imdb)",
+    ),
 ]
 RecipeOption = Annotated[
     str | None,

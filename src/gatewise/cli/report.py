@@ -39,6 +39,7 @@ def report(
         gatewise report runs/imdb --why
     """
     from gatewise.errors import OptionError, did_you_mean
+    from gatewise.record import RECORD_FILE, SEVERAL_FILE
     from gatewise.reports import (
         print_changes,
         print_comparison,
@@ -53,6 +54,9 @@ def report(
         raise OptionError(
             f"there is no report format {format!r}", expected=", ".join(_FORMATS), fix=did_you_mean(format, _FORMATS)
         )
+    if (folder / SEVERAL_FILE).exists() and not (folder / RECORD_FILE).exists():
+        _several(folder)
+        return
     record = read_comparison(folder)
     changed = None
     if against is not None:
@@ -70,3 +74,16 @@ def report(
     screen.print()
     for path in written:
         screen.print(f"Report: {path}", style="bold", soft_wrap=True, highlight=False)
+
+
+def _several(folder: Path) -> None:
+    """Show what comparisons on several data sets say together, and draw their page again."""
+    from gatewise.record import read_several
+    from gatewise.reports.several import print_several, write_several_report
+    from gatewise.screen import console
+
+    screen = console()
+    page = write_several_report(folder)
+    print_several(read_several(folder), screen)
+    screen.print()
+    screen.print(f"Report: {page}", style="bold", soft_wrap=True, highlight=False)

@@ -37,14 +37,14 @@ class Check:
 
     Attributes:
         name: as in docs/audit.md.
-        result: ``passed``; ``reserve``: what is said holds, with this in mind; ``failed``: it should not be relied on;
+        result: ``passed``; ``warning``: what is said holds, with this in mind; ``failed``: it should not be relied on;
             ``unknown``: the record does not tell.
         sentence: what was found.
         advice: what to do about it; empty where nothing has to be done.
     """
 
     name: str
-    result: Literal["passed", "reserve", "failed", "unknown"]
+    result: Literal["passed", "warning", "failed", "unknown"]
     sentence: str
     advice: str = ""
 
@@ -77,7 +77,7 @@ def _seeds(record: Comparison) -> Check:
             "seeds", "failed", "Cells were trained with one seed, which says nothing of them.", "Use --seeds 3."
         )
     if least == 2:
-        return Check("seeds", "reserve", "Cells were trained with two seeds: their spread is hardly known.", "Use 5.")
+        return Check("seeds", "warning", "Cells were trained with two seeds: their spread is hardly known.", "Use 5.")
     return Check("seeds", "passed", f"Every cell was to be trained with {words.plural(least, 'seed')}.")
 
 
@@ -89,7 +89,7 @@ def _lost(record: Comparison) -> Check:
         parts = [f"Seeds that were lost, of {planned}: {words.join(lost)}."] if lost else []
         parts += [f"Nothing is left of {words.join(missing)}."] if missing else []
         return Check(
-            "lost-seeds", "reserve", " ".join(parts), "Run the same command again, or choose settings that all finish."
+            "lost-seeds", "warning", " ".join(parts), "Run the same command again, or choose settings that all finish."
         )
     return Check("lost-seeds", "passed", "No run was lost.")
 
@@ -111,7 +111,7 @@ def _training(record: Comparison) -> Check:
     if some:
         return Check(
             "training",
-            "reserve",
+            "warning",
             f"{said}; {some} still improved, fewer than half of any cell's.",
             "Try more --epochs.",
         )
@@ -127,7 +127,7 @@ def _tuning(record: Comparison) -> Check:
     if not any(trials.values()):
         return Check(
             "tuning",
-            "reserve",
+            "warning",
             "No settings were searched: all models are compared at their defaults, which may suit some better.",
             "Add --search random --trials 10: cells and baselines get as many each.",
         )
@@ -143,11 +143,11 @@ def _tuning(record: Comparison) -> Check:
         said = (
             f"{words.join([model.title for model in without])} had no trials; the record does not say whether it could."
         )
-        return Check("tuning", "reserve", said, "Compare anew: each model that has settings gets as many.")
+        return Check("tuning", "warning", said, "Compare anew: each model that has settings gets as many.")
     short = [f"{model.title} {trials[model.title]}" for model in asked if trials[model.title] < most]
     if short:
         return Check(
-            "tuning", "reserve", f"Of {most} trials some had fewer, all that they can be: {words.join(short)}."
+            "tuning", "warning", f"Of {most} trials some had fewer, all that they can be: {words.join(short)}."
         )
     return Check("tuning", "passed", f"Cells and baselines were chosen from {most} trials each.")
 
@@ -156,7 +156,7 @@ def _looks(record: Comparison) -> Check:
     if record.looks:
         before = words.join([str(seeds) for seeds in record.looks])
         said = f"Seeds were added after a result with {before} seeds was known; p values are corrected for that."
-        return Check("looks", "reserve", said, "Plan the number of seeds beforehand.")
+        return Check("looks", "warning", said, "Plan the number of seeds beforehand.")
     return Check("looks", "passed", "Judged once in this folder.")
 
 
@@ -165,16 +165,16 @@ def _independence(record: Comparison) -> Check:
     if isinstance(groups, int):
         said = f"The test examples are of {groups:,} groups, over which intervals are computed."
         if groups < _FEW_GROUPS:
-            return Check("independence", "reserve", said, "Differences of few groups are known badly; add some.")
+            return Check("independence", "warning", said, "Differences of few groups are known badly; add some.")
         return Check("independence", "passed", said)
     if record.metric.dependence != "serial":
         return Check("independence", "passed", "Test examples are taken for independent, as they were drawn.")
     blocks = [pair.blocks for pair in record.differences]
     known = [count for count in blocks if count is not None]
     if not known:
-        return Check("independence", "unknown", "The record does not say how far test examples hang together.")
+        return Check("independence", "unknown", "The record does not say how far test examples depend on each other.")
     least = min(known)
-    said = f"Neighbouring test examples hang together: they count as {max(1, round(least)):,} independent blocks."
+    said = f"Neighbouring test examples are autocorrelated: they count as {max(1, round(least)):,} independent blocks."
     if not enough_blocks(least):
         advice = "A longer test part; more seeds do not help."
         return Check("independence", "failed", f"{said} A claim needs {LEAST_BLOCKS}.", advice)
@@ -198,7 +198,7 @@ def _power(record: Comparison) -> Check:
     if least > record.margin:
         return Check(
             "power",
-            "reserve",
+            "warning",
             f"{said}, smaller ones less often; the margin is {margin}.",
             "More seeds narrow it, and a larger test part.",
         )
@@ -210,10 +210,10 @@ def _examples(record: Comparison) -> Check:
     majority = record.data.details.get("majority") or {}
     share = majority.get("accuracy") if isinstance(majority, dict) else None
     if count < _FEW_EXAMPLES:
-        return Check("examples", "reserve", f"The test part has {count} {record.unit} only.", "Hold out more.")
+        return Check("examples", "warning", f"The test part has {count} {record.unit} only.", "Hold out more.")
     if record.metric.name == "accuracy" and isinstance(share, float) and share > _MAJORITY:
         said = f"Always answering {majority.get('label')!r} reaches {words.percent(share)}: accuracy says little here."
-        return Check("examples", "reserve", said, "Compare with --metric macro-f1 or auroc.")
+        return Check("examples", "warning", said, "Compare with --metric macro-f1 or auroc.")
     return Check("examples", "passed", f"The test part has {count:,} {record.unit}.")
 
 
@@ -225,7 +225,7 @@ def _spread(record: Comparison) -> Check:
     wide = [title for title, deviation in known.items() if deviation > _SPREADS * middle]
     if wide:
         said = f"The seeds of {words.join(wide)} lie more than {_SPREADS:g} times as far apart as the middle cell's."
-        return Check("spread", "reserve", said, "Look at its worst seed; a lower --learning-rate may help.")
+        return Check("spread", "warning", said, "Look at its worst seed; a lower --learning-rate may help.")
     return Check("spread", "passed", "No cell's seeds lie much farther apart than the others'.")
 
 
@@ -234,11 +234,11 @@ def _times(record: Comparison) -> Check:
         return Check("times", "passed", "One cell: no time is compared.")
     if record.times is None:
         said = "Times were not measured in turns: nothing is said of speed."
-        return Check("times", "reserve", said, "Compare without --no-cost.")
+        return Check("times", "warning", said, "Compare without --no-cost.")
     kernels = {run.kernel.implementation for model in record.cells for run in model.runs}
     if len(kernels) > 1:
         said = f"Cells ran on different kernels ({', '.join(sorted(kernels))}): times compare these, too."
-        return Check("times", "reserve", said, "See `gatewise doctor`.")
+        return Check("times", "warning", said, "See `gatewise doctor`.")
     return Check("times", "passed", "Times were measured in turns, on the same kernels.")
 
 

@@ -49,12 +49,14 @@ class Series:
         style: number of its colour and marker.
         lines: values, a line per seed.
         dashed: a line to compare with, such as the state before training.
+        band: lower and upper ends of an interval around the mean.
     """
 
     title: str
     style: int
     lines: tuple[tuple[float, ...], ...]
     dashed: bool = False
+    band: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -90,6 +92,7 @@ def line_chart(
     x_values: Sequence[float] | None = None,
     logarithmic: bool = False,
     x_logarithmic: bool = False,
+    x_unit: TickWords | None = None,
     floor: float = 0.0,
     limits: tuple[float, float] | None = None,
 ) -> Markup:
@@ -103,6 +106,7 @@ def line_chart(
         x_values: the places along it; None: 1, 2, ...
         logarithmic: of the vertical axis.
         x_logarithmic: of the horizontal axis, whose ticks are then the values themselves.
+        x_unit: writes the ticks of the horizontal axis; None: as numbers.
         floor: on a logarithmic axis, smaller values are drawn at this one.
         limits: between which all values lie: the vertical axis goes no further.
 
@@ -119,9 +123,11 @@ def line_chart(
     widest = max(text_width(line) for lines in names.values() for line in lines)
     right = WIDTH - max(RIGHT, widest + _LABEL_SPACE)
     along = _across(places, left_edge(down, unit), right, epochs=x_values is None, logarithmic=x_logarithmic)
-    parts = [frame(down, along, unit, tick_words if not x_logarithmic else _each, x_title)]
+    parts = [frame(down, along, unit, x_unit or (tick_words if not x_logarithmic else _each), x_title)]
     ends = []
     for one in series:
+        if one.band is not None:
+            parts.append(_band(one, places, along, down))
         dashed = " dashed" if one.dashed else ""
         if len(one.lines) > 1:
             parts += [_polyline(line, places, along, down, f"line thin{dashed} s{one.style}") for line in one.lines]
@@ -283,6 +289,15 @@ def _costs(values: Sequence[float], left: float, right: float) -> Axis:
 def _each(values: Sequence[float]) -> list[str]:
     """Values of an axis that have to stay as they are."""
     return [f"{value:,g}" for value in values]
+
+
+def _band(one: Series, places: Sequence[float], along: Axis, down: Axis) -> str:
+    """The area between the ends of a line's interval."""
+    assert one.band is not None
+    low, high = one.band
+    there = [f"{along(x):.1f} {down(y):.1f}" for x, y in zip(places, high, strict=False)]
+    back = [f"{along(x):.1f} {down(y):.1f}" for x, y in zip(places, low, strict=False)][::-1]
+    return f'<path class="band s{one.style}" d="M{"L".join([*there, *back])}Z"/>'
 
 
 def _polyline(values: Sequence[float], places: Sequence[float], along: Axis, down: Axis, style: str) -> str:

@@ -18,14 +18,16 @@ from gatewise.record.comparison import (
     Sizes,
     Tuning,
 )
-from gatewise.record.figures import Difference, Figure, Interval, Metric, Skill
+from gatewise.record.figures import Difference, Figure, Interval, Metric, Skill, Variance
 from gatewise.record.reading import (
     RECORD_FILE,
+    SEVERAL_FILE,
     SUITE_FILE,
     check_version,
     comparison_from,
     part_from,
     read_comparison,
+    read_several,
     read_suite,
     run_from,
     suite_from,
@@ -43,17 +45,29 @@ from gatewise.record.run import (
     Run,
     TimeToTarget,
 )
+from gatewise.record.search import ModelSearch, SearchAnalysis
+from gatewise.record.several import (
+    BEST_BASELINE,
+    DataSetModel,
+    DataSetPart,
+    ModelOverall,
+    Overall,
+    PairOverall,
+    Several,
+)
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
 from gatewise.record.times import TimeBudget, TimeRatio, Times
 from gatewise.record.verdict import NOT_JUDGED, Answer, Caveat, Statement, Verdict
 from gatewise.record.writing import compact_json, plain
 
 __all__ = [
+    "BEST_BASELINE",
     "FORMAT_VERSION",
     "NOT_JUDGED",
     "RECORD_FILE",
     "RULES",
     "RULES_PAGE",
+    "SEVERAL_FILE",
     "SUITE_FILE",
     "Answer",
     "Axis",
@@ -65,6 +79,8 @@ __all__ = [
     "Comparison",
     "Cost",
     "Data",
+    "DataSetModel",
+    "DataSetPart",
     "Difference",
     "Epoch",
     "Failure",
@@ -79,10 +95,16 @@ __all__ = [
     "Metric",
     "ModelChange",
     "ModelEntry",
+    "ModelOverall",
+    "ModelSearch",
     "Named",
+    "Overall",
+    "PairOverall",
     "ReachDecision",
     "Run",
+    "SearchAnalysis",
     "SettingChange",
+    "Several",
     "Sizes",
     "Skill",
     "Statement",
@@ -94,6 +116,7 @@ __all__ = [
     "TimeToTarget",
     "Times",
     "Tuning",
+    "Variance",
     "Verdict",
     "check_version",
     "compact_json",
@@ -101,6 +124,7 @@ __all__ = [
     "part_from",
     "plain",
     "read_comparison",
+    "read_several",
     "read_suite",
     "run_from",
     "suite_from",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from gatewise.record.figures import Difference, Figure, Metric, Skill
 from gatewise.record.run import Cost, Failure, Kernel, Learning, MedianLag, Memory, Run
+from gatewise.record.search import SearchAnalysis
 from gatewise.record.times import TimeBudget, Times
 from gatewise.record.verdict import Verdict
 
@@ -228,6 +229,7 @@ class Comparison:
         times: what was measured in turns; None: nothing was.
         details: what the kind of problem adds for its part of the report.
         looks: how many seeds each cell had when this comparison was judged before, for each time.
+        search: what the trials say beside the settings that they chose; None: nothing, or an older record.
     """
 
     created: str
@@ -248,6 +250,7 @@ class Comparison:
     times: Times | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     looks: tuple[int, ...] = ()
+    search: SearchAnalysis | None = None
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
 

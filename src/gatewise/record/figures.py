@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Difference", "Figure", "Interval", "Metric", "Skill"]
+__all__ = ["Difference", "Figure", "Interval", "Metric", "Skill", "Variance"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,29 @@ class Skill:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variance:
+    """The variance of a difference, by source: see `gatewise.statistics.components.Components`.
+
+    Attributes:
+        seed: what the spread of the seeds' means tells of it; 0 with one seed.
+        example: what the spread of the examples' means tells of it.
+        rest: the part counted in both.
+        seeds: of each model; of two models with other numbers, as many as would give this variance.
+        example_degrees: degrees of freedom of the examples' part.
+        seed_degrees: of the seeds' part; None: one seed.
+        least: a floor.
+    """
+
+    seed: float
+    example: float
+    rest: float
+    seeds: float
+    example_degrees: float
+    seed_degrees: float | None = None
+    least: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Difference(Interval):
     """Two models on the same test examples: figure of the first minus that of the second.
 
@@ -100,6 +123,7 @@ class Difference(Interval):
         degrees: of freedom; None: infinitely many.
         blocks: how many independent blocks the test examples are for this pair; with fewer than 8 the two neither
             differ nor are equivalent, whatever the p values; None: they are independent, or an older record.
+        variance: of the estimate, by source; None: an older record.
     """
 
     first: str
@@ -119,3 +143,4 @@ class Difference(Interval):
     ratio: Interval | None = None
     degrees: float | None = None
     blocks: float | None = None
+    variance: Variance | None = None

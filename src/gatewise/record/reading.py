@@ -11,21 +11,25 @@ from gatewise.errors import RunError
 from gatewise.files import read_json, refuse_newer
 from gatewise.record.comparison import FORMAT, FORMAT_VERSION, Comparison
 from gatewise.record.run import Failure, Run
+from gatewise.record.several import SEVERAL_FORMAT, SEVERAL_VERSION, Several
 from gatewise.record.suite import SUITE_FORMAT, SUITE_VERSION, Suite
 
 __all__ = [
     "RECORD_FILE",
+    "SEVERAL_FILE",
     "SUITE_FILE",
     "check_version",
     "comparison_from",
     "part_from",
     "read_comparison",
+    "read_several",
     "read_suite",
     "run_from",
     "suite_from",
 ]
 
 RECORD_FILE = "comparison.json"
+SEVERAL_FILE = "comparisons.json"
 SUITE_FILE = "suite.json"
 T = TypeVar("T")
 _REPEAT = "run the same `gatewise compare` again; finished runs are reused"
@@ -46,6 +50,29 @@ def read_comparison(folder: str | Path) -> Comparison:
     if not place.exists():
         raise _no_comparison(Path(folder))
     return comparison_from(read_json(place), place)
+
+
+def read_several(folder: str | Path) -> Several:
+    """Read the `comparisons.json` of a folder: what comparisons on several data sets say together.
+
+    Raises:
+        RunError: there is none, it is damaged, or from another version.
+
+    Example:
+        >>> read_several("nowhere")
+        Traceback (most recent call last):
+        gatewise.errors.RunError: nowhere holds no finished comparison of several data sets; expected: ...
+    """
+    place = Path(folder) / SEVERAL_FILE
+    if not place.exists():
+        raise RunError(
+            f"{folder} holds no finished comparison of several data sets",
+            expected=f"{SEVERAL_FILE} in it",
+            fix="name the folder given to `gatewise compare --out`; if it was stopped, run the same command again",
+        )
+    content = read_json(place)
+    check_version(content, SEVERAL_FORMAT, SEVERAL_VERSION, place, older=_REPEAT)
+    return part_from(content, Several, place=place)
 
 
 def read_suite(folder: str | Path) -> Suite:

@@ -21,6 +21,7 @@ from gatewise.reports.kind_report import kind_report, read_comparison
 from gatewise.reports.method import method_paragraphs
 from gatewise.reports.pictures import charts
 from gatewise.reports.plots import write_curves
+from gatewise.reports.search import search_section
 from gatewise.reports.text_tables import write_tables
 
 __all__ = ["render_page", "write_page", "write_report"]
@@ -91,6 +92,7 @@ def render_page(record: Comparison, *, changes: Changes | None = None) -> str:
         abbreviations=abbreviations(record),
         axis=axis_table(record, models, scale),
         tuning=sections.tuning(record, scale),
+        search=search_section(record, styles, scale),
         method=method_paragraphs(record),
         settings=settings,
         environment=environment,

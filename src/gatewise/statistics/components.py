@@ -36,7 +36,7 @@ class Components:
         example_degrees: degrees of freedom of the examples' part, and of the rest.
         least: a floor of the variance.
         seed_degrees: degrees of freedom of the seeds' part; None: S - 1.
-        blocks: how the examples hang together, where neighbours do; None: they do not.
+        blocks: how the examples depend on each other, where neighbours do; None: they do not.
 
     Example:
         >>> parts = Components(seed=3e-4, example=2e-4, rest=1e-4, seeds=5, example_degrees=999)
@@ -146,6 +146,25 @@ class Components:
             self, seed=own / seeds + rest, example=shared + rest, rest=rest, seeds=seeds, seed_degrees=degrees
         )
 
+    def with_examples(self, times: float) -> Components:
+        """What the parts would be with so many times as many examples of the same sort, and the same seeds.
+
+        Example:
+            >>> parts = Components(seed=3e-4, example=2e-4, rest=1e-4, seeds=5, example_degrees=999)
+            >>> round(parts.with_examples(4).variance, 6), parts.with_examples(4).example_degrees
+            (0.00025, 3999)
+        """
+        own = max(0.0, self.seed - self.rest)
+        rest = self.rest / times
+        return replace(
+            self,
+            seed=own + rest if self.seed > 0 else 0.0,
+            example=self.example / times,
+            rest=rest,
+            example_degrees=max(1.0, (self.example_degrees + 1) * times - 1),
+            least=self.least / times**2,
+        )
+
     def with_least(self, variance: float) -> Components:
         """The same with a floor of the variance."""
         return replace(self, least=variance)
@@ -181,7 +200,7 @@ def variance_components(
         table: (S, N) values; with S = 1 there is only the examples' part.
         serial: the examples are neighbours in time or in documents: long-run variances (`long_run_variance`) take the
             place of plain ones.
-        blocks: for ``serial``: how the examples hang together; default what `find_blocks` finds of their means.
+        blocks: for ``serial``: how the examples depend on each other; default what `find_blocks` finds of their means.
         overlap: see `find_blocks`.
         borders: see `gatewise.statistics.serial.joined`.
 

@@ -15,13 +15,12 @@ from gatewise.statistics.components import Components, t_quantile, variance_comp
 from gatewise.statistics.estimates import MEAN, Over, is_binary, mean_interval, unit_error
 from gatewise.statistics.intervals import Array, Interval, Scores, as_table, check_level
 from gatewise.statistics.measure import Mean, Measure, linearised
+from gatewise.statistics.planning import seeds_needed
 from gatewise.statistics.resampling import RESAMPLES
 from gatewise.statistics.serial import enough_blocks
 from gatewise.statistics.spread import SeedSpread, seed_part, seed_spread
 
 __all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
-
-_MOST_SEEDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Difference:
         run_superiority: probability that a run of the first, with a seed of its own, beats a run of the second (ties
             half), over all pairs of runs measured; None where both have one seed.
         components: where the uncertainty comes from; None where the difference was not computed from contributions.
-        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
+        blocks: how many independent blocks the examples are, where neighbours depend on each other; None: they do not.
 
     Example:
         >>> a = np.array([1] * 90 + [0] * 10); b = np.array([1] * 80 + [0] * 20)
@@ -131,24 +130,13 @@ class Difference:
             >>> Difference(Interval(0.01, -0.01, 0.03), 0.2, "", components=parts).seeds_needed()
             10
         """
-        parts, gap = self.components, abs(self.interval.estimate)
-        if parts is None or parts.seeds <= 1 or gap == 0.0 or not self.enough:
+        if self.components is None or not self.enough:
             return None
-
-        def found(seeds: int) -> bool:
-            new = parts.with_seeds(seeds)
-            return gap >= new.reach(1 - significance / 2) + new.reach(power)
-
-        if not found(_MOST_SEEDS):
-            return None
-        low, high = 1, _MOST_SEEDS
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if found(middle) else (middle, high)
-        return high
+        gap = abs(self.interval.estimate)
+        return seeds_needed(self.components, gap, significance=significance, power=power)
 
     def to_dict(self, *, significance: float = 0.05) -> dict[str, Any]:
-        """A flat dictionary, ready for JSON: the interval's parts and the fields, without the variance components.
+        """A dictionary, ready for JSON: the interval's parts and the fields; the variance's parts under ``variance``.
 
         Args:
             significance: of `seeds_needed`.
@@ -160,7 +148,16 @@ class Difference:
             **fields,
             "degrees": finite,
             "seeds_needed": self.seeds_needed(significance=significance),
+            "variance": self._variance(),
         }
+
+    def _variance(self) -> dict[str, float | None] | None:
+        """Where the uncertainty comes from, as plain numbers."""
+        parts = self.components
+        if parts is None:
+            return None
+        names = ("seed", "example", "rest", "seeds", "example_degrees", "seed_degrees", "least")
+        return {name: getattr(parts, name) for name in names}
 
     @property
     def _parts(self) -> Components:

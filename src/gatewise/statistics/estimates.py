@@ -43,7 +43,7 @@ class Estimate:
         examples: N.
         over: what the interval allows for. ``examples``: other examples, but not other seeds, because there is one.
         method: how the interval was made, in words.
-        blocks: how many independent blocks the examples are, where neighbours hang together; None: they do not.
+        blocks: how many independent blocks the examples are, where neighbours depend on each other; None: they do not.
 
     Example:
         >>> estimate = estimate_figure(np.array([1, 1, 1, 0] * 50), MEAN, np.random.default_rng(0))

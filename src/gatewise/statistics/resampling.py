@@ -22,7 +22,7 @@ def bca_reach(
 ) -> tuple[float, float]:
     """How far the BCa bootstrap interval of a mean reaches down and up, in units of the normal interval's reach.
 
-    The examples are drawn anew with replacement, in blocks of neighbours where they hang together (moving blocks, taken
+    The examples are drawn anew with replacement, in blocks of neighbours where they are dependent (moving blocks, taken
     round the end: Künsch 1989; Politis & Romano 1992). From the bootstrap distribution G the bias-corrected and
     accelerated interval (Efron 1987) takes the quantiles at
 
@@ -34,7 +34,7 @@ def bca_reach(
     Args:
         values: (N,) whose mean is estimated; above 1,000 they are first joined to that many groups of neighbours.
         generator: source of the draws.
-        length: L, neighbours that hang together; 1: independent examples.
+        length: L, neighbours that depend on each other; 1: independent examples.
         resamples: how many times the examples are drawn anew, at least 100.
         level: probability that such intervals hold the true mean.
 

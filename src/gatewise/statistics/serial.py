@@ -1,4 +1,4 @@
-"""Examples that hang together, in time or in documents: how many independent blocks they are, and what the mean of
+"""Dependent examples, in time or in documents: how many independent blocks they are, and what the mean of
 them varies by."""
 
 from __future__ import annotations

@@ -174,6 +174,12 @@ def test_calibration_in_words(right, judged):
     assert f": {judged}" in calibration_sentence([Bin(0.9, right, 400)], what="GRU")
 
 
+def test_few_answers_tell_no_calibration_and_all_right_is_no_certainty():
+    assert "8 answers are too few to judge that by" in calibration_sentence([Bin(0.6, 1.0, 8)])
+    assert "about as sure as it is right" in calibration_sentence([Bin(0.97, 1.0, 50)])  # 93 to 100 % by Wilson
+    assert "too few to judge that by" in calibration_sentence([Bin(0.1, 0.0, 25), Bin(0.8, 1.0, 5)], of="labels")
+
+
 def test_a_metric_goes_to_the_data_and_back_into_the_command(tmp_path):
     plan = make_plan("reviews.csv", cells=["gru"], task="classification", metric="macro-f1")
     assert plan.settings["metric"] == "macro-f1" and plan.search is None

@@ -10,7 +10,7 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.locking import LOCK_FILE
 from gatewise.errors import RunError
 from gatewise.files import make_folder, read_json, refuse_newer, write_json
-from gatewise.training.assembly import setting_fields
+from gatewise.training.assembly import path_settings, setting_fields
 
 __all__ = ["FORMAT_VERSION", "PLAN_FILE", "claim_folder", "held_plan"]
 
@@ -122,10 +122,16 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
     Settings of the data come first, which explain other data, then other data, then all else, the code last.
     """
     there, asked = _flatten(present), _flatten(wanted)
+    prints, wanted_prints = there.get("fingerprint") or {}, asked.get("fingerprint") or {}
+    shared = prints.keys() & wanted_prints.keys()
+    same_data = bool(shared) and all(prints[point] == wanted_prints[point] for point in shared)
+    renamable = {name for name in path_settings() if name in setting_fields(str(wanted["task"]), "data")}
     found = []
     for name in dict.fromkeys([*asked, *there]):
         old, new = there.get(name), asked.get(name)
         if old == new or name in _MAY_CHANGE:
+            continue
+        if name in renamable and same_data and isinstance(old, str) and isinstance(new, str):
             continue
         if name in _MAY_GROW and isinstance(old, list) and set(old) <= set(new or ()):
             continue

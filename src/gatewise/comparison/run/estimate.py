@@ -26,7 +26,9 @@ _MEASURED_ALONE, _IN_TURNS, _IN_TURNS_FIRST = 6.0, 6.0, 5.0
 
 
 def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float | None:
-    """Seconds until all trials are trained and validated, every one to its last epoch; None if nothing is left.
+    """Seconds until all trials are trained and validated, every one to its last epoch.
+
+    None if nothing is left; 0 where something is, but no step of it could be measured.
 
     An example of the validation part counts as a third of one of the training part: a training step is a
     forward pass and a backward one, which costs about two. The test part and the report are not counted, and baselines
@@ -41,6 +43,7 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
         jobs: trials at the same time.
     """
     whole = _baseline_seconds(plan, context)
+    left = plan.search is not None and whole > 0
     maker = TrialMaker(plan, context)
     shared: dict[str, float] = {}
     for cell in plan.cells:
@@ -49,6 +52,7 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
                 ends = [_end(plan, cell, point, context, last=last) for last in (False, True)]
                 trials = plan.search.trials * len(plan.search.seeds(plan.seeds)) + len(plan.seeds)
                 whole += trials * sum(_last(end) for end in ends) / len(ends)
+                left = True
                 for end in ends:
                     shared |= _earlier(end)
                 continue
@@ -57,9 +61,10 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
                 if saved_measurement(context.folder, trial) is None:
                     phases = _training(trial.spec, point, context)
                     whole += _last(phases)
+                    left = True
                     shared |= _earlier(phases)
     whole += sum(shared.values())
-    return whole / jobs if whole else None
+    return whole / jobs if left else None
 
 
 def _baseline_seconds(plan: Plan, context: ExecutionContext) -> float:

@@ -47,7 +47,7 @@ class PlanReady:
         plan: the plan.
         trainings: number of networks to train, at most.
         seconds: of training and validation if none stops early, estimated from a few measured steps of each cell, and
-            of the baselines' search, from one fit of each; None: nothing left to do.
+            of the baselines' search, from one fit of each; None: nothing left to do; 0: not known.
         jobs: trials at the same time.
         threads: CPU threads of each.
         where: ``this process``, ``2 processes`` or the cluster's address.

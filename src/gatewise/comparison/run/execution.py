@@ -20,12 +20,16 @@ from gatewise.comparison.run.trials import Trial
 from gatewise.comparison.run.tuning import Tuned, baseline_candidates, error_of, tune
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import Task
-from gatewise.errors import TrainingError
+from gatewise.errors import RunError, TrainingError
 from gatewise.record import Failure, Run, Times, Tuning
 from gatewise.statistics.measure import Measure
 from gatewise.training.kind import Baseline
 
-__all__ = ["ExecutionContext", "Outcome", "execute"]
+__all__ = ["ExecutionContext", "MixedVersionsError", "Outcome", "execute"]
+
+
+class MixedVersionsError(RunError):
+    """Runs of one cell would come from two versions of the code."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class ExecutionContext:
         pool: where trials run.
         log: the search's trials in an Optuna storage.
         listener: called with every event.
+        older_code: whether the code that trains is not the one that the folder was begun with, whose runs are reused.
     """
 
     folder: Path
@@ -55,6 +60,7 @@ class ExecutionContext:
     pool: Pool
     log: TuningLog
     listener: ComparisonListener
+    older_code: bool = False
 
 
 @dataclass
@@ -84,6 +90,7 @@ def execute(plan: Plan, context: ExecutionContext) -> Outcome:
     Raises:
         StorageError: the folder cannot be written, or the disk is full; nothing finished is lost.
         TrainingError: not one network could be trained.
+        MixedVersionsError: runs of one cell would come from two versions of the code.
     """
     return _Execution(plan, context).run()
 
@@ -120,6 +127,8 @@ class _Execution:
             for seed in self.plan.seeds
             if (chosen := self._settings(cell, point, seed)) is not None
         ]
+        if self.context.older_code:
+            self._refuse_mixture(finals)
         # every cell with the first seed comes first: a whole comparison stands early
         results |= self._run(sorted(finals, key=lambda trial: self.plan.seeds.index(trial.seed or 0)))
         for trial in (*baselines, *finals):
@@ -133,6 +142,21 @@ class _Execution:
                 "other settings",
             )
         return self.outcome
+
+    def _refuse_mixture(self, finals: Iterable[Trial]) -> None:
+        """Refuse to average runs of a cell that older code trained with runs that the present code would train."""
+        finished: dict[tuple[str, Any], list[bool]] = {}
+        for trial in finals:
+            found = saved_measurement(self.context.folder, trial) is not None
+            finished.setdefault((trial.cell, trial.point), []).append(found)
+        for (cell, _), each in finished.items():
+            if any(each) and not all(each):
+                raise MixedVersionsError(
+                    f"--old-code would average runs of {cell} that two versions of the code trained",
+                    expected="all seeds of a cell from one version",
+                    got=f"{sum(each)} from the older one, {len(each) - sum(each)} still to be trained",
+                    fix="keep the number of seeds that is there, or compare into a new folder with --out",
+                )
 
     def _settings(self, cell: str, point: Any, seed: int) -> dict[str, Any] | None:
         """What the search chose for a final run; None: every trial failed."""

@@ -17,7 +17,7 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.plan.variants import variant_settings
 from gatewise.comparison.result import Comparison
 from gatewise.comparison.run.budget import Budget
-from gatewise.comparison.run.claim import claim_folder, held_plan
+from gatewise.comparison.run.claim import PLAN_FILE, claim_folder, held_plan
 from gatewise.comparison.run.events import (
     BaselineTrials,
     ComparisonEvent,
@@ -26,7 +26,7 @@ from gatewise.comparison.run.events import (
     Measuring,
     PlanReady,
 )
-from gatewise.comparison.run.execution import ExecutionContext, Outcome, execute
+from gatewise.comparison.run.execution import ExecutionContext, MixedVersionsError, Outcome, execute
 from gatewise.comparison.run.locking import hold_folder
 from gatewise.comparison.run.pool import Pool, describe_place
 from gatewise.comparison.run.trials import code_version, own_cell_modules
@@ -35,7 +35,7 @@ from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import OptionError, RunError, TrainingError
-from gatewise.files import make_folder, read_json, write_text
+from gatewise.files import make_folder, read_json, write_json, write_text
 from gatewise.record import NOT_JUDGED, RECORD_FILE, TimeBudget, compact_json, read_comparison
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
@@ -90,9 +90,11 @@ def run_plan(
     metric = kind.measure(datasets[plan.points[-1]])
     _check_metric(plan, metric)
     code = code_version((variant_settings(cell, plan.task)["cell"] for cell in plan.cells), plan.task, plan.imports)
+    present = code
     plan, threads, code = _continued(plan, folder, jobs, cluster, code, old_code=old_code)
     make_folder(folder)
     with hold_folder(folder):
+        held = held_plan(folder)
         prints = {str(point): dataset.fingerprint for point, dataset in datasets.items()}
         resumed = claim_folder(folder, plan, fingerprint=prints, code=code)
         for place in ("runs", "measurements", "live"):
@@ -105,9 +107,15 @@ def run_plan(
         context = _execution_context(
             plan, kind, datasets, folder, code, threads, listener, metric, jobs=jobs, cluster=cluster, storage=storage
         )
+        context = dataclasses.replace(context, older_code=code != present)
         context.budget.check_search()
         listener(_ready(plan, context, jobs, cluster, yes=yes, cost=cost))
-        outcome = execute(plan, context)
+        try:
+            outcome = execute(plan, context)
+        except MixedVersionsError:
+            if held is not None:  # the folder goes on holding what it held
+                write_json(folder / PLAN_FILE, held)
+            raise
         if cost:
             listener(Measuring(len(plan.cells)))
             measure_runs(plan, context, outcome)
@@ -236,7 +244,7 @@ def _ready(
     widths = {}
     if plan.match == "parameters":
         widths = {cell: int(context.budget.chosen(cell, point, {})["hidden_size"]) for cell in plan.cells}
-    seconds = None
+    seconds: float | None = 0.0
     with contextlib.suppress(TrainingError):
         seconds = estimate_seconds(plan, context, jobs)
     if seconds is not None and seconds > _WEEK and not yes:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.training.own_modules import code_of
-from gatewise.training.registry import foreign_module
+from gatewise.training.registry import foreign_module, known_names
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.settings import settings_of
 
@@ -104,6 +104,12 @@ def trial_key(
     """
     record = spec.to_dict()
     record["data"].pop("download", None)
+    for name, entry in settings_of(type(spec.data)).items():
+        given = record["data"].get(name)
+        if entry.file(given) is not None and given not in known_names():
+            record["data"][name] = (
+                "a file"  # its content is in the fingerprint, wherever it lies and however it is spelt
+            )
     for name, entry in settings_of(type(spec.model)).items():
         place = entry.file(record["model"][name])
         if place is not None and place.is_file():

@@ -145,6 +145,7 @@ class Facts:
         margin: differences within it make no difference in practice.
         times: ratios that were measured in turns; without one no cell counts as faster than another.
         budgets: by cell, what it took of the time that it was given.
+        grouped: whether intervals are over groups of test examples.
     """
 
     cells: tuple[ModelFigures, ...]
@@ -155,6 +156,7 @@ class Facts:
     margin: float
     times: TimeTable = field(default_factory=TimeTable)
     budgets: Mapping[str, TimeBudget] = field(default_factory=dict)
+    grouped: bool = False
 
     @classmethod
     def of(
@@ -199,6 +201,15 @@ class Facts:
     def unfinished(self) -> tuple[ModelFigures, ...]:
         """The cells whose training was stopped while they were still improving, the best first."""
         return tuple(cell for cell in self.cells if unfinished(cell.learning, self.margin))
+
+    @property
+    def smaller_baseline(self) -> ModelFigures | None:
+        """The best baseline, where it has fewer parameters than every cell."""
+        sizes = [cell.parameters for cell in self.cells if cell.parameters is not None]
+        baseline = self.baseline
+        if baseline is None or baseline.parameters is None or not sizes:
+            return None
+        return baseline if baseline.parameters < min(sizes) else None
 
     @property
     def everyone(self) -> tuple[ModelFigures, ...]:

@@ -14,6 +14,7 @@ from gatewise.comparison.verdict.axis import axis_entry
 from gatewise.comparison.verdict.facts import Range
 from gatewise.comparison.verdict.figures import Table, difference_entries, figure_entries
 from gatewise.comparison.verdict.models import model_entry, with_skill
+from gatewise.comparison.verdict.search import analyse_search
 from gatewise.comparison.verdict.training import learning_of
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide, with_reach
 from gatewise.errors import RunError
@@ -27,6 +28,7 @@ from gatewise.record import (
     Metric,
     ModelEntry,
     Run,
+    SearchAnalysis,
     Sizes,
     TimeBudget,
     Times,
@@ -113,7 +115,9 @@ def build_record(
     pairs = plain(difference_entries(tables, measured, baselines, margin=margin, look=len(looks) + 1))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
     planned = len(plan.get("seeds", ()))
-    verdict = _verdict(models, differences, metric, judgement, margin=margin, planned=planned, looks=looks, times=times)
+    grouped = measured.groups is not None
+    how: dict[str, Any] = {"margin": margin, "planned": planned, "looks": looks, "times": times, "grouped": grouped}
+    verdict = _verdict(models, differences, metric, judgement, **how)
     along = None
     if axis is not None:
         tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
@@ -139,7 +143,17 @@ def build_record(
         times=times,
         details=plain(kind.record(models, dataset)),
         looks=tuple(looks),
+        search=_search(plan, tuning, models, metric),
     )
+
+
+def _search(
+    plan: Mapping[str, Any], tuning: Sequence[Tuning], models: Sequence[ModelEntry], metric: Metric
+) -> SearchAnalysis | None:
+    search = plan.get("search")
+    if not search or not tuning:
+        return None
+    return analyse_search(tuning, models, search, metric.name, higher=metric.higher_is_better)
 
 
 def _along(
@@ -230,6 +244,7 @@ def _verdict(
     planned: int,
     looks: Sequence[int],
     times: Times | None,
+    grouped: bool,
 ) -> Verdict:
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
@@ -252,6 +267,7 @@ def _verdict(
         looks=looks,
         times=() if times is None else times.ratios,
         budgets={model.name: model.budget for model in models if model.budget is not None},
+        grouped=grouped,
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )

@@ -134,7 +134,9 @@ def size(facts: Facts) -> Ruling | None:
     smallest, others = facts.least(lambda cell: cell.parameters)
     if len(facts.cells) < 2 or not smallest:
         return None
-    inputs = inputs_of(facts, facts.cells, facts.against_best if others else (), ("parameters",))
+    smaller = facts.smaller_baseline
+    models = facts.cells if smaller is None else (*facts.cells, smaller)
+    inputs = inputs_of(facts, models, facts.against_best if others else (), ("parameters",))
     return Ruling("size-smallest" if others else "size-alike", _names(smallest), inputs)
 
 

@@ -127,15 +127,21 @@ def size(facts: Facts, rule: str, *, judged: bool = True) -> str:
     """Which cell is smallest, and what that costs in quality, if that is judged."""
     smallest, others = facts.least(lambda cell: cell.parameters)
     words = _size(min(smallest, key=lambda cell: cell.parameters or 0))
+    lower = facts.smaller_baseline
+    if lower is None or lower.parameters is None:
+        beside = ""
+    else:
+        beside = f" The baseline {lower.title} is smaller still, {count(lower.parameters)} parameters."
     if rule == "size-alike":
-        return f"All cells have about the same size ({words})."
+        return f"All cells have about the same size ({words}).{beside}"
     largest = max(others, key=lambda cell: cell.parameters or 0)
     names, verb = join([cell.title for cell in smallest]), "is" if len(smallest) == 1 else "are about equally"
     if len(smallest) > 1:
-        return f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)})."
+        return f"{names} {verb} small ({words}); {largest.title} is largest ({_size(largest)}).{beside}"
     times = ratio((smallest[0].parameters or 0) / (largest.parameters or 1))
     end = gives_up(facts, smallest) if judged else ""
-    return f"{names} {verb} smallest, {words}, {times} {_possessive(largest.title)} size{end}."
+    smallest_of = "smallest" if not beside else "the smallest cell"
+    return f"{names} {verb} {smallest_of}, {words}, {times} {_possessive(largest.title)} size{end}.{beside}"
 
 
 def undecided(facts: Facts, seeds: int) -> str:
@@ -145,7 +151,8 @@ def undecided(facts: Facts, seeds: int) -> str:
     for pair in pairs[:_NAMED]:
         words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
         if pair.seeds_needed is None and seeds >= _SEEDS_THAT_TELL:
-            words += " (more test examples would decide it, more seeds alone would not)"
+            more = "more groups of test examples" if facts.grouped else "more test examples"
+            words += f" ({more} would decide it, more seeds alone would not)"
         elif pair.seeds_needed is not None and seeds >= _SEEDS_THAT_TELL:
             words += f" ({_needed(pair.seeds_needed, seeds)} would detect a difference of this size)"
         parts.append(words)
@@ -276,7 +283,7 @@ def _chance(facts: Facts, first: ModelFigures, second: ModelFigures) -> str:
 
 
 def _few_blocks(facts: Facts) -> str:
-    """Why nothing is claimed of examples that hang together too far."""
+    """Why nothing is claimed of examples that are too dependent."""
     few = [pair for pair in facts.decisive if not pair.enough]
     blocks = max(1, round(min(pair.blocks for pair in few if pair.blocks is not None)))
     pairs = [f"{facts.title(pair.first)} and {facts.title(pair.second)}" for pair in few]
@@ -284,7 +291,7 @@ def _few_blocks(facts: Facts) -> str:
     if len(few) < len(facts.decisive) and len(pairs) > _NAMED:
         which += f" or {plural(len(pairs) - _NAMED, 'more pair')}"
     return (
-        "Neighbouring test examples hang together so far that they count as about "
+        "Neighbouring test examples are autocorrelated: they count as about "
         f"{plural(blocks, 'independent block')}, fewer than the {LEAST_BLOCKS} that a claim needs: {which} is judged. "
         "A longer test part would help, more seeds would not."
     )

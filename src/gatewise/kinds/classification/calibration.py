@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise import words
+from gatewise.statistics import wilson_interval
 
 __all__ = ["Bin", "brier_score", "calibration_error", "calibration_sentence", "reliability"]
 
 Array = npt.NDArray[np.float64]
 _BINS, _LEAST = 10, 20
-_DEVIATIONS = 1.96
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def brier_score(chances: npt.ArrayLike, truth: npt.ArrayLike, *, multi_label: bo
 def calibration_sentence(bins: list[Bin], *, what: str = "it", of: str = "answers") -> str:
     """The calibration in words: the mean confidence beside the share that is right, and the surest bin.
 
-    A gap within 1.96 standard errors of that share is not called one.
+    Where the mean confidence lies inside the share's 95 % interval (Wilson 1927) no gap is called one, and fewer than 40
+    examples are not judged.
 
     Args:
         bins: see `reliability`; the counts are those of the test part.
@@ -106,8 +107,11 @@ def calibration_sentence(bins: list[Bin], *, what: str = "it", of: str = "answer
         return _of_labels(bins, what, total)
     said = sum(each.count * each.confidence for each in bins) / total
     right = sum(each.count * each.right for each in bins) / total
-    error = (right * (1 - right) / total) ** 0.5
-    judged = "about as sure as it is right" if abs(said - right) <= _DEVIATIONS * error else ""
+    if total < 2 * _LEAST:
+        few = f"{total} {of} are too few to judge that by"
+        return f"{what} says {words.percent(said)} on average and is right in {words.percent(right)}: {few}."
+    around = wilson_interval(right * total, total)
+    judged = "about as sure as it is right" if around.low <= said <= around.high else ""
     judged = judged or ("too sure" if said > right else "not sure enough")
     last = bins[-1]
     surest = ""
@@ -122,10 +126,12 @@ def calibration_sentence(bins: list[Bin], *, what: str = "it", of: str = "answer
 def _of_labels(bins: list[Bin], what: str, total: int) -> str:
     """Of yes and no of every label most are surely no, so that the mean says little: the surest bin alone."""
     last = bins[-1]
-    error = (last.right * (1 - last.right) / last.count) ** 0.5
+    around = wilson_interval(last.right * last.count, last.count)
     judged = "too sure" if last.confidence > last.right else "not sure enough"
-    if abs(last.confidence - last.right) <= _DEVIATIONS * error:
+    if around.low <= last.confidence <= around.high:
         judged = "about as sure as it is right"
+    if last.count < _LEAST:
+        judged = "too few to judge that by"
     return (
         f"{what} is surest of {last.count:,} of {total:,} labels: of these it says {words.percent(last.confidence)}, "
         f"and {words.percent(last.right)} are there: {judged}."
