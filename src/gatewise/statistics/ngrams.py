@@ -72,8 +72,11 @@ def character_contributions(translations: Sequence[str], references: Sequence[st
     """
     found = np.zeros((len(translations), 3 * order))
     for row, (ours, theirs) in zip(found, zip(translations, references, strict=True), strict=True):
-        counts = _counts("".join(ours.split()), "".join(theirs.split()), order)
-        row[:] = np.concatenate(counts)
+        matches, first, second = _counts("".join(ours.split()), "".join(theirs.split()), order)
+        # as sacrebleu counts: an order that the reference is too short for does not count for the translation either
+        row[:] = np.concatenate(
+            [matches, [mine if wanted else 0 for mine, wanted in zip(first, second, strict=True)], second]
+        )
     return found
 
 

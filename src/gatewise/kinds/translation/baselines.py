@@ -38,18 +38,17 @@ class WordByWordBaseline(_TranslationBaseline):
     reason: ClassVar[str] = "each word by its likeliest translation in a dictionary from IBM model 1"
 
     def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
-        """Iterations, whether an entry has to hold both ways, and whether case parts entries; 28 combinations."""
+        """Iterations, whether an entry holds both ways, whether case counts, whether words go; 56 combinations."""
         return {
             "iterations": (5, 1, 2, 3, 8, 12, 20),
             "both_ways": (False, True),
             "lowercase": (False, True),
+            "leave_out": (True, False),
         }
 
     def fit(self, dataset: Any) -> None:
         """Estimate the dictionary on the training part."""
-        chosen = self.setting_values(dataset)
-        model = WordByWord(chosen["iterations"], both_ways=chosen["both_ways"], lowercase=chosen["lowercase"])
-        self._model = model.fit(dataset.train.sources, dataset.train.targets)
+        self._model = WordByWord(**self.setting_values(dataset)).fit(dataset.train.sources, dataset.train.targets)
 
     @property
     def parameters(self) -> int:

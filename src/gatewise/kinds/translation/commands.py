@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from gatewise import words
+
 if TYPE_CHECKING:
     from gatewise.kinds.translation.trained import TrainedTranslator
     from gatewise.training.kind import Request
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["check_predict", "evaluate", "predict", "translate"]
 
 _BATCH = 256
+_ENOUGH = 10
 
 
 def translate(
@@ -112,10 +115,11 @@ def predict(
             "there is no text to translate", fix="give sentences after the run folder, --file, or standard input"
         )
     if empty:
-        typer.echo(f"Note: {empty:,} of {count:,} lines were empty, and so are their translations", err=True)
+        were = "was empty, and so is its translation" if empty == 1 else "were empty, and so are their translations"
+        typer.echo(f"Note: {empty:,} of {words.plural(count, 'line')} {were}", err=True)
     if request.out is not None:
         files.write_text(request.out, "\n".join(written) + "\n")
-        typer.echo(f"{count:,} translations in {request.out}", err=True)
+        typer.echo(f"{words.plural(count, 'translation')} in {request.out}", err=True)
 
 
 def check_predict(request: Request) -> None:
@@ -184,7 +188,7 @@ def evaluate(translator: TrainedTranslator, request: Request) -> None:
     for _, title, value, interval in rows:
         ends = "" if interval is None else f"  ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
         typer.echo(f"{title:<18}{100 * value:>6.1f}{ends}")
-    typer.echo(f"{len(pairs):,} sentence pairs")
+    typer.echo(words.plural(len(pairs), "sentence pair"))
 
 
 _Row = tuple[str, str, float, tuple[float, float] | None]
@@ -200,9 +204,10 @@ def _figures(translations: list[str], references: Any) -> list[_Row]:
     found: list[_Row] = []
     for name, measure in MEASURES.items():
         table = contributions_of(name, translations, references)
-        estimate = estimate_figure(table[None], measure, generator=np.random.default_rng(0))
-        ends = (estimate.low, estimate.high)
-        interval = None if any(end is None or not np.isfinite(end) for end in ends) else ends
+        interval = None
+        if len(table) >= _ENOUGH:
+            ends = estimate_figure(table, measure, np.random.default_rng(0)).interval
+            interval = (ends.low, ends.high)
         found.append((measure.name, measure.title, measure.of(table), interval))
     return found
 

@@ -54,14 +54,14 @@ class WordByWord:
 
         count(f, e) = sum over pairs of t(f | e) / sum over e' of the sentence of t(f | e')      t = normalised count
 
-    A word whose likeliest translation is below what any word would have by chance (its own frequency) is left out; a
-    word that was never seen stays as it is. With ``both_ways`` words are chosen by t(f | e) t(e | f), so that a
+    A word whose likeliest translation "no word" explains better is left out; a word that was never seen stays as it is. With ``both_ways`` words are chosen by t(f | e) t(e | f), so that a
     dictionary entry has to hold in both directions.
 
     Args:
         iterations: of expectation maximisation.
         both_ways: see above.
         lowercase: whether source words that differ in case share one entry.
+        leave_out: whether words are left out as above.
 
     Example:
         >>> sources, targets = ["the dog", "the cat", "a dog"], ["der Hund", "der Kater", "ein Hund"]
@@ -69,8 +69,11 @@ class WordByWord:
         ['ein Kater']
     """
 
-    def __init__(self, iterations: int = 5, *, both_ways: bool = False, lowercase: bool = False) -> None:
+    def __init__(
+        self, iterations: int = 5, *, both_ways: bool = False, lowercase: bool = False, leave_out: bool = True
+    ) -> None:
         self.iterations, self.both_ways, self.lowercase = iterations, both_ways, lowercase
+        self.leave_out = leave_out
         self._dictionary: dict[str, str] = {}
         self.parameters = 0
 
@@ -96,7 +99,7 @@ class WordByWord:
             back = _estimate(target, source, len(source_words), self.iterations)
             chances = chances * back.of(forward.target, forward.source)
         self.parameters = len(chances)
-        self._dictionary = _best(forward, chances, source_words, target_words)
+        self._dictionary = _best(forward, chances, source_words, target_words, leave_out=self.leave_out)
         return self
 
     def translate(self, texts: Sequence[str]) -> list[str]:
@@ -146,8 +149,10 @@ def _estimate(source: list[Numbers], target: list[Numbers], size: int, iteration
     return _Table(of_source, of_target, chances, size)
 
 
-def _best(table: _Table, chances: Values, source_words: list[str], target_words: list[str]) -> dict[str, str]:
-    """The likeliest translation of each source word, the first on a tie; empty where "no word" explains it better."""
+def _best(
+    table: _Table, chances: Values, source_words: list[str], target_words: list[str], *, leave_out: bool
+) -> dict[str, str]:
+    """The likeliest translation of each source word, the first on a tie; empty where the word is left out."""
     # by source word, then falling chance: the first row of each source word is its best
     order = np.lexsort((table.target, -chances, table.source))
     _, firsts = np.unique(table.source[order], return_index=True)
@@ -156,7 +161,8 @@ def _best(table: _Table, chances: Values, source_words: list[str], target_words:
     for row in order[firsts].tolist():
         source, target = int(table.source[row]), int(table.target[row])
         if source != _NULL:
-            found[source_words[source]] = target_words[target] if table.chances[row] > null[target] else ""
+            kept = not leave_out or table.chances[row] > null[target]
+            found[source_words[source]] = target_words[target] if kept else ""
     return found
 
 
