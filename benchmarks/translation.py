@@ -216,7 +216,9 @@ def main() -> None:
             f"({low:.2f} to {high:.2f})   {row['kernel']}"
         )
     if arguments.out is not None:
-        arguments.out.write_text(json.dumps({**{k: str(v) for k, v in vars(arguments).items()}, "found": found}, indent=1))
+        arguments.out.write_text(
+            json.dumps({**{k: str(v) for k, v in vars(arguments).items()}, "found": found}, indent=1)
+        )
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Translator(RunEstimator, task="translation", first=("cell",), omit=_OMIT):
         check_is_fitted(self)
         return self._trained.translate(texts if isinstance(texts, str) else list(texts))
 
-    def attention(self, text: str) -> AttentionMap | None:
+    def attention_map(self, text: str) -> AttentionMap | None:
         """How the translation of a sentence was attended; None: the network has no attention."""
         check_is_fitted(self)
         return self._trained.attention(text)

@@ -54,8 +54,8 @@ class WordByWord:
 
         count(f, e) = sum over pairs of t(f | e) / sum over e' of the sentence of t(f | e')      t = normalised count
 
-    A word whose likeliest translation "no word" explains better is left out; a word that was never seen stays as it is. With ``both_ways`` words are chosen by t(f | e) t(e | f), so that a
-    dictionary entry has to hold in both directions.
+    A word whose likeliest translation "no word" explains better is left out; a word that was never seen stays as it is.
+    With ``both_ways`` words are chosen by t(f | e) t(e | f), so that a dictionary entry has to hold in both directions.
 
     Args:
         iterations: of expectation maximisation.
