@@ -20,6 +20,7 @@ TUNED = {
     "forecasting": ["ridge"],
     "language-modelling": ["kneser-ney"],
     "tagging": ["feature-crf"],
+    "translation": ["word-by-word"],
     "probe": [],
 }
 
@@ -48,6 +49,17 @@ def write_data(task: str, folder: Path) -> tuple[str, dict[str, Any]]:
             sentences.append("\n".join(f"{word} {tag}" for word, tag in rows))
         (folder / "tags.conll").write_text("\n\n".join(sentences) + "\n", encoding="utf-8")
         return str(folder / "tags.conll"), {}
+    if task == "translation":
+        nouns, verbs = ("dog", "cat", "bird", "horse"), ("runs", "sleeps", "eats")
+        rows = []
+        for _ in range(120):
+            noun, verb = random.choice(nouns), random.choice(verbs)
+            name = f"{random.choice(['Ann', 'Bo', 'Cy'])}{random.integers(40)}"
+            start = "The" if random.random() < 0.5 else "Now the"
+            end = "heute" if random.random() < 0.5 else "gern"
+            rows.append(f"{start} {noun} of {name} {verb}.\t{start}x {noun}o von {name} {verb}t {end}.")
+        (folder / "pairs.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        return str(folder / "pairs.tsv"), {"vocabulary_size": 300}
     return "adding", {"length": 10, "examples": 100}
 
 

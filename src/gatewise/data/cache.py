@@ -93,11 +93,13 @@ def fetch(remote: Remote, cache: str | Path | None = None) -> Path:
 
     from gatewise.files import make_folder
 
-    place = cache_folder(cache) / remote.path.removesuffix(".gz")
+    packed = remote.url.endswith(".gz") and not remote.url.endswith(".tar.gz")
+    place = cache_folder(cache) / (remote.path if packed else remote.path.removesuffix(".gz"))
     make_folder(place.parent)
     try:
-        known = remote.checksum
-        return Path(
+        # what is packed may be packed anew there: its content is checked below
+        known = None if packed else remote.checksum
+        found = Path(
             pooch.retrieve(remote.url, known_hash=known, fname=place.name, path=place.parent, progressbar=False)
         )
     except ValueError as error:
@@ -113,6 +115,9 @@ def fetch(remote: Remote, cache: str | Path | None = None) -> Path:
             got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
             fix=f"check the network; or put {place.name} into {place.parent}; or omit --download",
         ) from error
+    if packed:
+        check_file(found, remote)
+    return found
 
 
 def _algorithm(name: str) -> str:

@@ -8,6 +8,7 @@ log-likelihood; or, with K > 1, counts such as true, predicted and matching span
 from __future__ import annotations
 
 from gatewise.statistics.bleu import Bleu
+from gatewise.statistics.chrf import ChrF
 from gatewise.statistics.classes import Auroc, MacroF1, MicroF1, auroc_contributions, f1_contributions
 from gatewise.statistics.classical import holm, mcnemar
 from gatewise.statistics.components import (
@@ -32,6 +33,7 @@ __all__ = [
     "Auroc",
     "Bleu",
     "Blocks",
+    "ChrF",
     "Components",
     "Difference",
     "Equivalence",

@@ -17,7 +17,7 @@ from torch.nn import functional
 from gatewise.errors import ShapeError
 from gatewise.nn.softmax.products import product
 
-__all__ = ["chunked_cross_entropy", "token_losses"]
+__all__ = ["chunked_cross_entropy", "smoothed_cross_entropy", "token_losses"]
 
 _CHUNK_BYTES = 12 << 20
 _SMALLEST = 1e-30
@@ -56,8 +56,44 @@ def chunked_cross_entropy(
     _check(hidden, weight, bias, targets)
     if not torch.is_grad_enabled():
         return token_losses(hidden, weight, bias, targets, chunk_rows=chunk_rows).mean()
-    result: Tensor = _ChunkedCrossEntropy.apply(hidden, weight, bias, targets, _rows(chunk_rows, weight))
+    result: Tensor = _ChunkedCrossEntropy.apply(hidden, weight, bias, targets, _rows(chunk_rows, weight), 0.0)[0]
     return result
+
+
+def smoothed_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    smoothing: float,
+    *,
+    chunk_rows: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`chunked_cross_entropy` with label smoothing (Szegedy et al., 2016), in nats::
+
+        loss = mean over tokens of (1 - e) (-log p_target) + e / V sum_v (-log p_v)
+
+    Args:
+        hidden: (N, H).
+        weight: (V, H).
+        bias: (V,), or None.
+        targets: (N,) int64.
+        smoothing: e, 0 to below 1.
+        chunk_rows: tokens whose scores are held at once.
+
+    Returns:
+        The loss to differentiate, and the mean negative log-likelihood of the targets, without gradient.
+
+    Example:
+        >>> loss, value = smoothed_cross_entropy(torch.ones(1, 2), torch.eye(2), None, torch.tensor([0]), 0.1)
+        >>> round(loss.item(), 4), round(value.item(), 4)
+        (0.6931, 0.6931)
+    """
+    _check(hidden, weight, bias, targets)
+    found: tuple[Tensor, Tensor] = _ChunkedCrossEntropy.apply(
+        hidden, weight, bias, targets, _rows(chunk_rows, weight), smoothing
+    )
+    return found
 
 
 def token_losses(
@@ -92,11 +128,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, chunk_rows: int
-    ) -> Tensor:
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        chunk_rows: int,
+        smoothing: float,
+    ) -> tuple[Tensor, Tensor]:
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         tokens = len(targets)
-        losses = hidden.new_empty(tokens)
+        losses, pull = hidden.new_empty(tokens), hidden.new_zeros(())
         grad_hidden = torch.empty_like(hidden) if wants_hidden else None
         # laid out (H, V), because that product runs along the rows of the probabilities
         grad_weight: Tensor | None = None
@@ -106,10 +148,15 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             rows = slice(start, start + chunk_rows)
             part, goals = hidden[rows], targets[rows, None]
             scores = product(part, weight, bias)
+            if smoothing:
+                # sum_v (-log p_v) / V = -log p_target + z_target - mean of z
+                pull += (scores.gather(1, goals)[:, 0] - scores.mean(dim=1)).sum()
             chances = torch.softmax(scores, dim=1, out=scores)
             chosen = chances.gather(1, goals)
             losses[rows] = _negative_log(chosen, part, weight, bias, goals)
-            chances.scatter_(1, goals, chosen - 1)
+            chances.scatter_(1, goals, chosen - (1 - smoothing))
+            if smoothing:
+                chances -= smoothing / chances.shape[1]
             if grad_hidden is not None:
                 grad_hidden[rows] = product(chances, transposed)
             if wants_weight:
@@ -121,14 +168,16 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             if gradient is not None:
                 gradient /= tokens
         ctx.gradients = (grad_hidden, None if grad_weight is None else grad_weight.t(), grad_bias)
-        return losses.mean()
+        value = losses.mean()
+        ctx.mark_non_differentiable(value)
+        return value + smoothing / tokens * pull, value
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         gradients = ctx.gradients
         one = grad.item() == 1.0
-        return (*(each if each is None or one else each * grad for each in gradients), None, None)
+        return (*(each if each is None or one else each * grad for each in gradients), None, None, None)
 
 
 def _negative_log(chosen: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None, goals: Tensor) -> Tensor:

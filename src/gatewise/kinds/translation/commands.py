@@ -1,0 +1,261 @@
+"""``gatewise translate``, and the commands `predict` and `evaluate` of a translator."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from gatewise import words
+
+if TYPE_CHECKING:
+    from gatewise.kinds.translation.trained import TrainedTranslator
+    from gatewise.training.kind import Request
+
+__all__ = ["check_predict", "evaluate", "predict", "translate"]
+
+_BATCH = 256
+_ENOUGH = 10
+
+
+def translate(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Run folder of a translator, or a comparison of some: its best run; DIR/gru: best GRU."
+        ),
+    ],
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Sentences; without any, lines of standard input.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Read a sentence a line.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write translations here, line by line.")
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option("--beam", metavar="N", help="Hypotheses kept side by side; 1 is greedy and fastest.")
+    ] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Show which words of the sentence each piece looked at most.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Translate sentences with a trained network.
+
+    Examples:
+
+        gatewise translate my-run "A dog runs."
+
+        gatewise translate my-run --file captions.en --out captions.de
+
+        gatewise translate my-run "A dog runs." --beam 1 --attention
+    """
+    from gatewise.errors import OptionError, RunError
+    from gatewise.training.kind import Request, check_file
+    from gatewise.training.run_place import checked_run, find_run
+
+    if texts and file is not None:
+        raise OptionError("sentences and --file exclude each other", fix="give the sentences either way, not both")
+    if beam is not None and beam < 1:
+        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam)
+    check_file(file)
+    request = Request(run, tuple(texts or ()), file, out, as_json)
+    check_predict(request)
+    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
+    _, spec = checked_run(place)
+    if spec.task != "translation":
+        raise RunError(
+            "`gatewise translate` needs a translator",
+            expected="a run of the task translation",
+            got=spec.task,
+            fix="train one: gatewise train pairs.tsv --task translation",
+        )
+    from gatewise.training.trained import load_run
+
+    predict(cast("TrainedTranslator", load_run(place)), request, beam=beam, attention=attention)
+
+
+def predict(
+    translator: TrainedTranslator, request: Request, *, beam: int | None = None, attention: bool = False
+) -> None:
+    """Translate texts from the command line, a file with one a line, or standard input; empty lines stay empty.
+
+    Raises:
+        DataError: there is no text.
+        OptionError: ``--out`` is the input.
+        StorageError: ``--out`` cannot be written.
+    """
+    from gatewise import files
+    from gatewise.errors import DataError
+
+    check_predict(request)
+    typed = not request.inputs and request.file is None
+    if typed and sys.stdin.isatty():
+        typer.echo("Reading sentences from standard input, one a line; end with Ctrl-D.", err=True)
+    count, empty, written = 0, 0, []
+    for batch in _batches(_texts(request), 1 if typed else _BATCH):
+        for text, translation in zip(batch, translator.translate(batch, beam=beam), strict=True):
+            count += 1
+            empty += not text.strip()
+            line = translation
+            if _as_json(request):
+                line = json.dumps({"source": text, "translation": translation}, ensure_ascii=False)
+            if request.out is not None:
+                written.append(line)
+            else:
+                typer.echo(line)
+                if attention and not request.as_json and text.strip():
+                    _show_attention(translator, text, translation)
+    if count == 0:
+        raise DataError(
+            "there is no text to translate", fix="give sentences after the run folder, --file, or standard input"
+        )
+    if empty:
+        were = "was empty, and so is its translation" if empty == 1 else "were empty, and so are their translations"
+        typer.echo(f"Note: {empty:,} of {words.plural(count, 'line')} {were}", err=True)
+    if request.out is not None:
+        files.write_text(request.out, "\n".join(written) + "\n")
+        typer.echo(f"{words.plural(count, 'translation')} in {request.out}", err=True)
+
+
+def check_predict(request: Request) -> None:
+    """Refuse what can be refused before the network is loaded.
+
+    Raises:
+        OptionError: ``--out`` is the input.
+        StorageError: ``--out`` cannot be written.
+    """
+    from gatewise.errors import OptionError, StorageError
+
+    out, file = request.out, request.file
+    if out is None:
+        return
+    if file is not None and out.exists() and file.exists() and out.samefile(file):
+        raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
+    if out.is_dir() or not out.parent.is_dir():
+        raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
+
+
+def evaluate(translator: TrainedTranslator, request: Request) -> None:
+    """Print BLEU, lowercased BLEU and chrF with intervals over the sentences, on a file of pairs.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    from gatewise.errors import DataError
+    from gatewise.kinds.translation.reading import read_pairs, sibling
+
+    assert request.file is not None
+    data: Any = translator.spec.data
+    given = {name: request.settings.get(name) or getattr(data, name) for name in ("source", "target")}
+    translations: Path | None = None
+    if data.translations is not None:
+        translations = sibling(request.file, Path(data.data), Path(data.translations))
+        if translations is None:
+            raise DataError(
+                f"the translations of {request.file} are not known",
+                expected=f"a file that is named like it as {Path(data.translations).name} like {Path(data.data).name}",
+                fix="give a table of sentence pairs: source, tab, translation",
+            )
+    pairs = read_pairs(request.file, translations, **given)
+    for note in pairs.notes:
+        typer.echo(f"Note: {note}", err=True)
+    if data.reverse:
+        pairs = pairs.reversed()
+    answers = translator.translate(pairs.sources)
+    rows = _figures(answers, pairs.targets)
+    overlap = None if translator.seen is None else translator.seen.overlap(pairs.sources)
+    others = None
+    if overlap is not None and overlap.found and len(overlap.others):
+        chosen = overlap.others.tolist()
+        others = _figures([answers[row] for row in chosen], [pairs.targets[row] for row in chosen])
+    if request.as_json:
+        record: dict[str, Any] = {"sentences": len(pairs), **_record(rows), "notes": list(pairs.notes)}
+        if overlap is not None:
+            record |= {"in_training": int(overlap.training.sum()), "in_validation": int(overlap.validation.sum())}
+        record["others"] = None if others is None else _record(others)
+        typer.echo(json.dumps(record, ensure_ascii=False))
+        return
+    if overlap is None:
+        typer.echo("Note: this run does not hold which sentences it was trained on: some may be in the file", err=True)
+    elif overlap.found:
+        said = overlap.sentence("sentence", lambda: f"BLEU {100 * others[0][2]:.1f}" if others else "")
+        typer.echo(f"Warning: {said}", err=True)
+    for _, title, value, interval in rows:
+        ends = "" if interval is None else f"  ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+        typer.echo(f"{title:<18}{100 * value:>6.1f}{ends}")
+    typer.echo(words.plural(len(pairs), "sentence pair"))
+
+
+_Row = tuple[str, str, float, tuple[float, float] | None]
+
+
+def _figures(translations: list[str], references: Any) -> list[_Row]:
+    """Each figure with its 95 % interval over sentences; None where there are too few."""
+    import numpy as np
+
+    from gatewise.kinds.translation.problem import MEASURES, contributions_of
+    from gatewise.statistics import estimate_figure
+
+    found: list[_Row] = []
+    for name, measure in MEASURES.items():
+        table = contributions_of(name, translations, references)
+        interval = None
+        if len(table) >= _ENOUGH:
+            ends = estimate_figure(table, measure, np.random.default_rng(0)).interval
+            interval = (ends.low, ends.high)
+        found.append((measure.name, measure.title, measure.of(table), interval))
+    return found
+
+
+def _record(rows: list[_Row]) -> dict[str, Any]:
+    return {
+        key: value
+        for name, _, figure, interval in rows
+        for key, value in ((name, figure), (f"{name}_interval", None if interval is None else list(interval)))
+    }
+
+
+def _as_json(request: Request) -> bool:
+    ending = "" if request.out is None else request.out.suffix.lower()
+    return request.as_json or ending in (".json", ".jsonl", ".ndjson")
+
+
+def _texts(request: Request) -> Iterator[str]:
+    if request.inputs:
+        yield from request.inputs
+        return
+    if request.file is not None and str(request.file) != "-":
+        from gatewise.kinds.translation.reading import read_lines
+
+        yield from read_lines(request.file)
+        return
+    for line in sys.stdin:
+        yield line.rstrip("\r\n")
+
+
+def _batches(texts: Iterator[str], size: int) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for text in texts:
+        batch.append(text)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _show_attention(translator: TrainedTranslator, text: str, translation: str) -> None:
+    """Each piece of the translation with the piece of the sentence that it looked at most."""
+    found = translator.attention(text, translation)
+    if found is None:
+        typer.echo("Note: this network has no attention", err=True)
+        return
+    width = max(len(piece) for piece in found.target)
+    for piece, row in zip(found.target, found.weights, strict=True):
+        best = int(row.argmax())
+        typer.echo(f"    {piece:<{width}}  {found.source[best]:<{16}} {100 * row[best]:3.0f} %")

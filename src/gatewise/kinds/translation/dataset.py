@@ -1,0 +1,365 @@
+"""From files to sentence pairs that are split without leaks, with their subwords."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gatewise.data.cache import Remote, cache_folder, check_file, fetch
+from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates
+from gatewise.data.records import DatasetInfo
+from gatewise.data.subwords import Subwords
+from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.translation.pairs import SentencePairs, pair_key
+from gatewise.kinds.translation.reading import read_pairs, sibling
+from gatewise.kinds.translation.spec import TranslationDataSpec
+from gatewise.words import plural
+
+__all__ = ["TranslationDataset", "hold_out", "load_translation", "translation_dataset", "translation_infos"]
+
+_ADDRESS = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw/"
+_CHECKSUMS = {
+    "train.en": "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
+    "train.de": "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72",
+    "val.en": "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
+    "val.de": "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660",
+    "test_2016_flickr.en": "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
+    "test_2016_flickr.de": "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16",
+}
+_FILES = {
+    name: Remote(f"{_ADDRESS}{name}.gz", f"multi30k/{name}.gz", f"sha256:{checksum}", "1 MB in all")
+    for name, checksum in _CHECKSUMS.items()
+}
+_PARTS = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
+_TEST_SHARE, _TEST_MOST = 0.1, 2_000
+_VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 1_000
+_FEWEST = 10
+
+
+@dataclass(frozen=True, eq=False)
+class TranslationDataset:
+    """Checked, split sentence pairs.
+
+    Attributes:
+        name: registry name or file name.
+        source: where the records came from, in a sentence.
+        split_note: what the test part is, in a sentence.
+        source_subwords: of the language that is read, from the training part.
+        target_subwords: of the language that is written; the same object where they share one vocabulary.
+        train: the part that subwords and weights are fitted on.
+        validation: the part that decides when to stop and which weights to keep.
+        test: the part that only the final figures see.
+        fingerprint: SHA-256 of all sentences, in order.
+        notes: what was detected, skipped or matters for the figures, a sentence each.
+        metric: the figure by which is chosen and compared, as ``--metric`` has it.
+    """
+
+    name: str
+    source: str
+    split_note: str
+    source_subwords: Subwords
+    target_subwords: Subwords
+    train: SentencePairs
+    validation: SentencePairs
+    test: SentencePairs
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+    metric: str = "bleu"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Pairs of each part."""
+        return {name: len(getattr(self, name)) for name in ("train", "validation", "test")}
+
+    @property
+    def shared(self) -> bool:
+        """Whether both languages have one vocabulary."""
+        return self.source_subwords is self.target_subwords
+
+
+def translation_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The sentence pairs that are known by name, and whether each is available.
+
+    Example:
+        >>> [info.name for info in translation_infos()]
+        ['multi30k']
+    """
+    found = [remote.cached_path(cache) for remote in _FILES.values()]
+    at_hand = all(path is not None for path in found)
+    return [
+        DatasetInfo(
+            "multi30k",
+            "translation",
+            "captions of photographs, English and German (Elliott et al., 2016)",
+            at_hand,
+            str(found[0].parent) if found[0] is not None and at_hand else "",
+            f"--download (1 MB from {_ADDRESS})",
+        )
+    ]
+
+
+def load_translation(data: TranslationDataSpec, cache: str | Path | None = None) -> TranslationDataset:
+    """Load, check and split sentence pairs.
+
+    Args:
+        data: which.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Raises:
+        DataError: the name is unknown, a file cannot be used, or too little of it is left.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "numbers.tsv"
+        >>> names = [(f"house {n} is large", f"das Haus {n} ist gross") for n in range(40)]
+        >>> _ = path.write_text("\\n".join("\\t".join(pair) for pair in names) + "\\n")
+        >>> dataset = load_translation(TranslationDataSpec(str(path), vocabulary_size=300))
+        >>> sum(dataset.sizes.values()), dataset.train.targets[0].startswith("das Haus")
+        (40, True)
+    """
+    if data.data == "multi30k":
+        return _load_multi30k(data, cache)
+    path = Path(data.data).expanduser()
+    if not path.exists() and path.suffix == "" and path.parent == Path():
+        raise DataError(
+            f"there is neither a known data set nor a file called {data.data!r}",
+            expected="multi30k, or the path of a file",
+            fix=did_you_mean(data.data, ["multi30k"]),
+        )
+    whole = _read(path, data.translations, data)
+    notes = list(whole.notes)
+    parts: dict[str, SentencePairs] = {}
+    for name, given, translations in (
+        ("test", data.test, data.test_translations),
+        ("validation", data.validation, data.validation_translations),
+    ):
+        if given is not None:
+            parts[name] = _read_further(Path(given).expanduser(), translations, name, path, data)
+            notes += parts[name].notes
+    rest = whole
+    if "test" in parts and "validation" in parts:
+        parts["validation"] = _without(parts["validation"], [parts["test"]], "validation", notes)
+    if parts:
+        rest = _without(whole, list(parts.values()), "training", notes)
+    test_note = "" if data.test is None else f"the {plural(len(parts['test']), 'pair')} of {Path(data.test).name}"
+    if "test" not in parts:
+        parts["test"], rest = hold_out(rest, _TEST_SHARE, _TEST_MOST, "test", notes)
+        test_note = f"{plural(len(parts['test']), 'pair')} held out of {path.name}, the same ones every time"
+    if "validation" not in parts:
+        share = _VALIDATION_SHARE / (1 - _TEST_SHARE)
+        parts["validation"], rest = hold_out(rest, share, _VALIDATION_MOST, "validation")
+    parts["train"] = rest
+    return translation_dataset(path.name, f"the file {path}", test_note, parts, data, notes)
+
+
+def translation_dataset(
+    name: str,
+    source: str,
+    split_note: str,
+    parts: dict[str, SentencePairs],
+    data: TranslationDataSpec,
+    notes: Sequence[str] = (),
+) -> TranslationDataset:
+    """Turn the parts round where asked, and fit the subwords on the training part.
+
+    Args:
+        name: of the data set.
+        source: where the records came from.
+        split_note: what the test part is.
+        parts: ``train``, ``validation`` and ``test``, not turned round.
+        data: sizes and direction.
+        notes: of the reader.
+
+    Raises:
+        DataError: too few pairs to train on.
+    """
+    if data.reverse:
+        parts = {part: pairs.reversed() for part, pairs in parts.items()}
+    said = list(notes)
+    train = _limited(parts["train"], data.examples)
+    if len(train) < _FEWEST:
+        raise DataError(
+            f"{name} has too few sentence pairs to train on",
+            expected=f"at least {_FEWEST} in the training part",
+            got=f"{len(train)}",
+            fix="add pairs",
+        )
+    if data.shared_vocabulary:
+        ours = theirs = Subwords.fit([*train.sources, *train.targets], data.vocabulary_size)
+    else:
+        ours = Subwords.fit(train.sources, data.vocabulary_size)
+        theirs = Subwords.fit(train.targets, data.vocabulary_size)
+    train = _without_long(train, ours, theirs, data.max_tokens, said)
+    digest = hashlib.sha256()
+    for part in (train, parts["validation"], parts["test"]):
+        for pair in zip(part.sources, part.targets, strict=True):
+            digest.update("\0".join(pair).encode("utf-8", "surrogatepass") + b"\1")
+        digest.update(b"\2")
+    return TranslationDataset(
+        name,
+        source,
+        split_note,
+        ours,
+        theirs,
+        train,
+        parts["validation"],
+        parts["test"],
+        digest.hexdigest(),
+        tuple(dict.fromkeys(said)),
+        data.metric,
+    )
+
+
+def _load_multi30k(data: TranslationDataSpec, cache: str | Path | None) -> TranslationDataset:
+    """The official parts: English to German, unless turned round."""
+    parts = {}
+    for part, stem in _PARTS.items():
+        places = []
+        for language in ("en", "de"):
+            remote = _FILES[f"{stem}.{language}"]
+            path = remote.cached_path(cache)
+            if path is None and data.download:
+                path = fetch(remote, cache)
+            if path is None:
+                raise DataError(
+                    "the data set 'multi30k' is not available",
+                    expected=f"{remote.path} in {cache_folder(cache)}",
+                    fix=translation_infos(cache)[0].how_to_get,
+                )
+            check_file(path, remote)
+            places.append(path)
+        parts[part] = read_pairs(places[0], places[1])
+    shared = sum(_near(parts["test"].sources, parts["train"].sources))
+    notes = [
+        f"{shared:,} of its {len(parts['test']):,} test sentences have near duplicates ({NEAR_WORDS}) in the training "
+        "part; the official parts are left as they are"
+    ]
+    direction = "German to English" if data.reverse else "English to German"
+    note = f"the {plural(len(parts['test']), 'pair')} of test_2016_flickr, {direction}"
+    return translation_dataset("multi30k", f"Multi30k, task 1, {direction}", note, parts, data, notes)
+
+
+def _read(path: Path, translations: str | None, data: TranslationDataSpec) -> SentencePairs:
+    other = None if translations is None else Path(translations).expanduser()
+    return read_pairs(path, other, source=data.source, target=data.target)
+
+
+def _read_further(
+    path: Path, translations: str | None, part: str, training: Path, data: TranslationDataSpec
+) -> SentencePairs:
+    """A test or validation file, with translations in a second file where the training part has such."""
+    if translations is None and data.translations is not None:
+        found = sibling(path, training, Path(data.translations).expanduser())
+        if found is None:
+            raise DataError(
+                f"the translations of {path} are not known",
+                expected=f"a file that is named like it as {Path(data.translations).name} like {training.name}",
+                fix=f"name it with --{part}-translations",
+            )
+        translations = str(found)
+    return _read(path, translations, data)
+
+
+def hold_out(
+    pairs: SentencePairs, share: float, most: int, part: str, notes: list[str] | None = None
+) -> tuple[SentencePairs, SentencePairs]:
+    """A share of the pairs by content, and the others; near duplicates of a sentence stay together.
+
+    Args:
+        pairs: to be split.
+        share: of the distinct ones.
+        most: held out at most.
+        part: what is held out, for the message.
+        notes: is added how many near duplicates there are.
+
+    Raises:
+        DataError: nothing would be left.
+    """
+    groups = near_duplicates(pairs.sources).groups
+    copies = copies_in(groups)
+    if copies and notes is not None:
+        notes.append(
+            f"{plural(copies, 'sentence')} of {pairs.place} are near duplicates of others ({NEAR_WORDS}): each is in "
+            "one part with its copies"
+        )
+    least: dict[int, int] = {}
+    for group, source in zip(groups.tolist(), pairs.sources, strict=True):
+        key = pair_key(source)
+        least[group] = min(key, least.get(group, key))
+    sizes = np.bincount(groups, minlength=len(groups))
+    wanted, held, found = max(1, round(min(share * len(pairs), most))), set(), 0
+    for group in sorted(least, key=least.__getitem__):
+        if found >= wanted:
+            break
+        held.add(group)
+        found += int(sizes[group])
+    chosen = [row for row, group in enumerate(groups.tolist()) if group in held]
+    others = [row for row, group in enumerate(groups.tolist()) if group not in held]
+    if not others:
+        raise DataError(
+            f"{pairs.place} is too small: nothing is left beside the {part} part",
+            expected=f"at least {_FEWEST} different sentences",
+            got=plural(len(least), "different sentence"),
+            fix="add pairs",
+        )
+    return pairs.take(chosen), pairs.take(others)
+
+
+def _without(pairs: SentencePairs, others: Sequence[SentencePairs], part: str, notes: list[str]) -> SentencePairs:
+    """Pairs whose sentence is in no other part, nor a near duplicate of one there."""
+    near = _near(pairs.sources, [source for other in others for source in other.sources])
+    kept = [row for row, alike in enumerate(near) if not alike]
+    if lost := len(pairs) - len(kept):
+        notes.append(
+            f"{plural(lost, 'pair')} of {pairs.place} left out of the {part} part: sentences of another part, or near "
+            f"duplicates of such ({NEAR_WORDS})"
+        )
+    if not kept:
+        raise DataError(
+            f"every sentence of {pairs.place} is in another part too",
+            expected=f"other sentences in the {part} part",
+            fix="name other files, or omit --test and --validation: parts are held out instead",
+        )
+    return pairs.take(kept)
+
+
+def _near(sentences: Sequence[str], others: Sequence[str]) -> list[bool]:
+    """Which sentences have the words of others, or nearly so."""
+    groups = near_duplicates([*sentences, *others]).groups
+    found: list[bool] = np.isin(groups[: len(sentences)], groups[len(sentences) :]).tolist()
+    return found
+
+
+def _limited(pairs: SentencePairs, count: int | None) -> SentencePairs:
+    """At most so many pairs, chosen by content, in the file's order."""
+    if count is None or len(pairs) <= count:
+        return pairs
+    keys = [pair_key(*pair) for pair in zip(pairs.sources, pairs.targets, strict=True)]
+    order = sorted(range(len(pairs)), key=lambda row: (keys[row], row))
+    return pairs.take(sorted(order[:count]))
+
+
+def _without_long(pairs: SentencePairs, ours: Subwords, theirs: Subwords, most: int, notes: list[str]) -> SentencePairs:
+    """Training pairs of at most so many subwords on each side."""
+    sides = ((pairs.sources, ours), (pairs.targets, theirs))
+    lengths = np.array([[len(row) for row in subwords.encode(texts)] for texts, subwords in sides])
+    long = lengths.max(axis=0) > most
+    if not long.any():
+        return pairs
+    kept = np.flatnonzero(~long).tolist()
+    notes.append(
+        f"{plural(int(long.sum()), 'training pair')} with more than {most} subwords left out (--max-tokens); the "
+        f"longest has {int(lengths.max()):,}"
+    )
+    if len(kept) < _FEWEST:
+        raise DataError(
+            f"{pairs.place} has too few pairs of at most {most} subwords",
+            expected=f"at least {_FEWEST}",
+            got=f"{len(kept)}",
+            fix="give a larger --max-tokens, or a sentence a row",
+        )
+    return pairs.take(kept)

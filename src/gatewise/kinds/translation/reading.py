@@ -1,0 +1,270 @@
+"""Read sentence pairs: two parallel files, or a table (TSV, CSV, JSON lines, Excel, Parquet) with a pair a row."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gatewise.data.rows import MISSING, Rows, is_table, read_rows
+from gatewise.data.text_files import read_text_file
+from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.kinds.translation.pairs import SentencePairs
+from gatewise.words import plural
+
+__all__ = ["holds_pairs", "read_lines", "read_pairs", "sibling"]
+
+_NAMES = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"), ("text", "translation"))
+_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
+_NUMBER = re.compile(r"\d+")
+_OBJECT = '{"source": "A dog runs.", "target": "Ein Hund rennt."}, or {"translation": {"en": "...", "de": "..."}}'
+
+
+def read_pairs(
+    path: str | Path,
+    translations: str | Path | None = None,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+) -> SentencePairs:
+    """Read sentence pairs; white space is made single spaces, pairs with an empty side are skipped and counted.
+
+    Args:
+        path: a table, or a file with a sentence a line where ``translations`` is given; plain or gzip.
+        translations: its line n is the translation of line n.
+        source: column of the sentences by name or number (from 1); None: ``source``, ``src``, or the first of two.
+        target: column of the translations.
+
+    Raises:
+        DataError: a file cannot be used; the two have different numbers of lines; a column is not there; no pair.
+        OptionError: columns for files that have none.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a.en").write_text("a dog\\n\\na cat\\n")
+        >>> _ = (folder / "a.de").write_text("ein Hund\\n\\neine Katze\\n")
+        >>> read = read_pairs(folder / "a.en", folder / "a.de")
+        >>> read.targets, read.notes[0].startswith("1 pair")
+        (('ein Hund', 'eine Katze'), True)
+    """
+    path = Path(path)
+    if translations is not None:
+        if source or target:
+            raise OptionError("--source and --target name columns, but two files of lines were given", fix="omit them")
+        return _read_parallel(path, Path(translations))
+    return _read_table(path, source, target)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file, plain or gzip, ended by LF, CRLF or CR."""
+    text = read_text_file(path, "a sentence a line")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def sibling(path: Path, source: Path, target: Path) -> Path | None:
+    """The translations of a file, named as the training translations are beside their source; None: not there.
+
+    Example:
+        >>> sibling(Path("test.en"), Path("train.en"), Path("train.de")) is None
+        True
+    """
+    for mark in (".", "-", "_"):
+        ours, theirs = source.name.split(mark), target.name.split(mark)
+        if len(ours) != len(theirs):
+            continue
+        changed = [place for place, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]]
+        parts = path.name.split(mark)
+        if len(changed) == 1:
+            place = changed[0] - len(ours)
+            if len(parts) >= -place and parts[place] == ours[place]:
+                parts[place] = theirs[place]
+                found = path.with_name(mark.join(parts))
+                if found.is_file():
+                    return found
+    return None
+
+
+def _read_parallel(source: Path, target: Path) -> SentencePairs:
+    ours, theirs = read_lines(source), read_lines(target)
+    short = min(len(ours), len(theirs))
+    for lines in (ours, theirs):  # blank lines after the last sentence of both
+        while len(lines) > short and not lines[-1].strip():
+            lines.pop()
+    if len(ours) != len(theirs):
+        raise DataError(
+            f"{source} has {plural(len(ours), 'line')} and {target} has {plural(len(theirs), 'line')}",
+            expected="as many: line n of one translates line n of the other",
+            fix="find the line that one of them lacks, or name the file that goes with it",
+        )
+    place = f"{source} and {target.name}"
+    return _checked(ours, theirs, range(1, len(ours) + 1), "line", place, [])
+
+
+def _read_table(path: Path, source: str | None, target: str | None) -> SentencePairs:
+    separated = _tab_separated(path)
+    if separated is not None:
+        rows = separated
+    elif is_table(path):
+        rows = read_rows(path)
+    else:
+        read_text_file(path, "sentence pairs")  # missing, a folder or empty
+        raise DataError(
+            f"{path} holds no pairs",
+            expected="two columns that are separated by tabs, a table (.tsv, .csv, .jsonl ...), or two files of lines",
+            fix="name the file of the translations with --translations",
+        )
+    nested = [place for place, name in enumerate(rows.columns) if name == "translation"]
+    if not (source or target) and nested and all(isinstance(row[nested[0]], dict) for row in rows.values):
+        rows = _unfolded(rows, nested[0])
+    named = _has_names(rows, source, target)
+    columns = list(rows.columns)
+    values, numbers = rows.values, list(rows.numbers)
+    notes = list(rows.notes)
+    if not named:
+        values, numbers = [list(columns), *values], [1, *numbers]
+    first, second = _columns(path, columns, source, target, named)
+    if not (source and target):
+        shown = [repr(columns[place]) if named else f"column {place + 1}" for place in (first, second)]
+        notes.append(f"{path.name}: sentences are read from {shown[0]}, translations from {shown[1]}")
+    for place in (first, second):
+        for row, number in zip(values, numbers, strict=True):
+            if not (row[place] is None or row[place] is MISSING or isinstance(row[place], str | int | float)):
+                raise DataError(
+                    f"{path}, {rows.unit} {number}: {columns[place]!r} is not a string", got=type(row[place]).__name__
+                )
+    texts = [[_text(row[place]) for row in values] for place in (first, second)]
+    return _checked(texts[0], texts[1], numbers, rows.unit, str(path), notes)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value is MISSING or value != value else str(value)
+
+
+def _tab_separated(path: Path) -> Rows | None:
+    """A file of lines with tabs and no quoting, as sentence pairs usually are; None: it is no such file."""
+    name = path.name.lower().removesuffix(".gz")
+    if is_table(path) and not name.endswith((".tsv", ".tab")):
+        return None
+    if not path.is_file():
+        return None
+    lines = [(number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
+    cut = [line.split("\t") for _, line in lines]
+    width = len(cut[0])
+    if width < 2:
+        return None
+    for (number, _), row in zip(lines, cut, strict=True):
+        if len(row) != width:
+            raise DataError(
+                f"{path}, line {number} has {plural(len(row), 'column')}",
+                expected=f"{width}, separated by tabs, as in line {lines[0][0]}",
+                fix="correct the line",
+            )
+    values: list[list[Any]] = [list(row) for row in cut[1:]]
+    return Rows(path, tuple(cut[0]), values, [number for number, _ in lines[1:]])
+
+
+def _unfolded(rows: Rows, place: int) -> Rows:
+    """Rows whose ``translation`` is an object of two languages, as two columns."""
+    names = list(dict.fromkeys(name for row in rows.values for name in row[place]))
+    values = [[row[place].get(name, MISSING) for name in names] for row in rows.values]
+    return Rows(rows.path, tuple(names), values, rows.numbers, rows.unit, rows.notes)
+
+
+def _has_names(rows: Rows, source: str | None, target: str | None) -> bool:
+    """Whether the first row of a table names its columns."""
+    name = rows.path.name.lower().removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson", ".json", ".parquet")):
+        return True
+    asked = [column for column in (source, target) if column is not None]
+    if any(not _NUMBER.fullmatch(column) for column in asked):
+        return True
+    folded = [column.strip().casefold() for column in rows.columns]
+    if any(first in folded and second in folded for first, second in _NAMES):
+        return True
+    known = {word for pair in _NAMES for word in pair}
+    codes = [bool(_LANGUAGE.fullmatch(column.strip())) for column in rows.columns]
+    return bool(known & set(folded)) or (len(codes) >= 2 and all(codes) and len(set(folded)) == len(folded))
+
+
+def _columns(
+    path: Path, columns: Sequence[str], source: str | None, target: str | None, named: bool
+) -> tuple[int, int]:
+    if len(columns) < 2:
+        raise DataError(f"{path} has one column", expected="sentences and their translations", got=repr(columns[0]))
+    folded = [column.strip().casefold() for column in columns]
+    usual = next((pair for pair in _NAMES if pair[0] in folded and pair[1] in folded), None) if named else None
+    places = []
+    for role, asked in (("source", source), ("target", target)):
+        if asked is None:
+            of_pair = None if usual is None else usual[role == "target"]
+            places.append(folded.index(of_pair) if of_pair is not None else int(role == "target"))
+        elif asked in columns and named:
+            places.append(list(columns).index(asked))
+        elif _NUMBER.fullmatch(asked) and 1 <= int(asked) <= len(columns):
+            places.append(int(asked) - 1)
+        else:
+            has = ", ".join(columns) if named else f"{len(columns)} columns"
+            fix = did_you_mean(asked, columns) if named else f"give --{role} 1 to {len(columns)}"
+            raise DataError(f"column {asked!r} is not in {path.name}", got=f"it has: {has}", fix=fix)
+    if len(columns) > 2 and usual is None and source is None and target is None and named:
+        raise DataError(
+            f"{path} has {len(columns)} columns",
+            expected="source and target, or two columns",
+            got=", ".join(columns),
+            fix="name them with --source and --target",
+        )
+    if places[0] == places[1]:
+        raise DataError(
+            f"sentences and translations would both be column {places[0] + 1} of {path}",
+            expected=_OBJECT if path.suffix == ".jsonl" else "two columns",
+            fix="name them with --source and --target",
+        )
+    return places[0], places[1]
+
+
+def _checked(
+    sources: Sequence[str], targets: Sequence[str], numbers: Sequence[int], unit: str, place: str, notes: list[str]
+) -> SentencePairs:
+    """Single spaces; pairs with an empty side are skipped."""
+    ours, theirs = ([" ".join(text.split()) for text in texts] for texts in (sources, targets))
+    kept = [row for row in range(len(ours)) if ours[row] and theirs[row]]
+    empty = [row for row in range(len(ours)) if not (ours[row] and theirs[row])]
+    if empty:
+        notes.append(
+            f"{plural(len(empty), 'pair')} of {place} skipped, one side being empty "
+            f"({unit}{'s' if len(empty) > 1 else ''} {', '.join(str(numbers[row]) for row in empty[:5])}"
+            f"{' ...' if len(empty) > 5 else ''})"
+        )
+    if not kept:
+        raise DataError(f"{place}: no pair has a sentence on both sides", expected="sentences and their translations")
+    same = sum(ours[row] == theirs[row] for row in kept)
+    if same > len(kept) / 2:
+        raise DataError(
+            f"{place}: {same:,} of {len(kept):,} translations are the same as their sentences",
+            expected="another language",
+            fix="choose other files or columns",
+        )
+    if same:
+        notes.append(f"{plural(same, 'pair')} of {place} {'has' if same == 1 else 'have'} the same text on both sides")
+    return SentencePairs(tuple(ours[row] for row in kept), tuple(theirs[row] for row in kept), place, tuple(notes))
+
+
+def holds_pairs(path: Path) -> bool:
+    """Whether the first line of a file is an object with a sentence and its translation."""
+    try:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as file:
+            first = json.loads(next((line for line in file if line.strip()), "null"))
+    except (OSError, ValueError, EOFError):
+        return False
+    if not isinstance(first, dict):
+        return False
+    nested = isinstance(first.get("translation"), dict)
+    return nested or any(all(isinstance(first.get(name), str) for name in pair) for pair in _NAMES)

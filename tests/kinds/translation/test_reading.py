@@ -1,0 +1,188 @@
+"""Sentence pairs from files of any form, and what cannot be used."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gatewise.errors import DataError, OptionError
+from gatewise.kinds.translation.dataset import load_translation
+from gatewise.kinds.translation.ibm1 import WordByWord
+from gatewise.kinds.translation.reading import holds_pairs, read_pairs, sibling
+from gatewise.kinds.translation.spec import TranslationDataSpec
+
+PAIRS = [("a dog", "ein Hund"), ("a cat", "eine Katze"), ("two birds", "zwei Vögel")]
+
+
+def lines(path: Path, rows: list[str], end: str = "\n") -> Path:
+    path.write_bytes((end.join(rows) + end).encode())
+    return path
+
+
+def test_every_form_gives_the_same_pairs(tmp_path: Path) -> None:
+    ours, theirs = zip(*PAIRS, strict=True)
+    parallel = lines(tmp_path / "a.en", list(ours), "\r\n"), tmp_path / "a.de.gz"
+    parallel[1].write_bytes(gzip.compress("\n".join(theirs).encode()))
+    tabs = [f"{one}\t{two}\tCC-BY {number}" for number, (one, two) in enumerate(PAIRS)]
+    objects = [json.dumps({"source": one, "target": two}) for one, two in PAIRS]
+    nested = [json.dumps({"translation": {"en": one, "de": two}}) for one, two in PAIRS]
+    found = [
+        read_pairs(*parallel),
+        read_pairs(lines(tmp_path / "b.tsv", tabs)),
+        read_pairs(lines(tmp_path / "b.txt", [f"{one}\t{two}" for one, two in PAIRS])),
+        read_pairs(lines(tmp_path / "c.tsv", ["en\tde", *(f"{one}\t{two}" for one, two in PAIRS)])),
+        read_pairs(lines(tmp_path / "d.csv", ["id,target,source", *(f"1,{two},{one}" for one, two in PAIRS)])),
+        read_pairs(lines(tmp_path / "e.jsonl", objects)),
+        read_pairs(lines(tmp_path / "f.jsonl", nested)),
+        read_pairs(lines(tmp_path / "g.tsv", [f"7\t{two}\t{one}" for one, two in PAIRS]), source="3", target="2"),
+        read_pairs(
+            lines(tmp_path / "h.csv", ["no;deutsch;english", *(f"1;{two};{one}" for one, two in PAIRS)]),
+            source="english",
+            target="deutsch",
+        ),
+    ]
+    for read in found:
+        assert list(zip(read.sources, read.targets, strict=True)) == PAIRS
+    assert "sentences are read from column 1, translations from column 2" in found[1].notes[0]
+    assert holds_pairs(tmp_path / "e.jsonl") and holds_pairs(tmp_path / "f.jsonl")
+    assert not holds_pairs(lines(tmp_path / "i.jsonl", ['{"text": "a", "label": "b"}']))
+
+
+def test_quotation_marks_in_tabbed_files_are_text(tmp_path: Path) -> None:
+    read = read_pairs(lines(tmp_path / "a.tsv", ['"Go!" he said\tGeh', 'an "odd mark\tZeichen']))
+    assert read.sources == ('"Go!" he said', 'an "odd mark')
+
+
+def test_pairs_with_an_empty_side_are_skipped_counted_and_named(tmp_path: Path) -> None:
+    source = lines(tmp_path / "a.en", ["one", "", "three", "four  x", "", ""])
+    read = read_pairs(source, lines(tmp_path / "a.de", ["eins", "zwei", "  ", "vier"]))
+    assert read.sources == ("one", "four x")
+    assert "2 pairs" in read.notes[0] and "lines 2, 3" in read.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        (["a", "b", "c"], ["x", "y"], r"a\.en has 3 lines and .*a\.de has 2 lines"),
+        (["", "a"], ["x", " "], "no pair has a sentence on both sides"),
+        (["a b", "c d"], ["a b", "c d"], "2 of 2 translations are the same"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(source: list[str], target: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        read_pairs(lines(tmp_path / "a.en", source), lines(tmp_path / "a.de", target))
+
+
+def test_tables_that_cannot_be_read_are_refused_with_their_place(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.tsv, line 2 has 1 column.*as in line 1"):
+        read_pairs(lines(tmp_path / "a.tsv", ["a\tb", "c"]))
+    with pytest.raises(DataError, match=r"b\.txt holds no pairs.*--translations"):
+        read_pairs(lines(tmp_path / "b.txt", ["only a line", "and another"]))
+    with pytest.raises(DataError, match=r"column 'german' is not in c\.csv.*did you mean 'germany'"):
+        read_pairs(lines(tmp_path / "c.csv", ["en,germany", "a,b"]), source="en", target="german")
+    with pytest.raises(DataError, match="would both be column 1"):
+        read_pairs(lines(tmp_path / "d.csv", ["en,de", "a,b"]), source="en", target="en")
+    with pytest.raises(DataError, match="is not a string; got: list"):
+        read_pairs(lines(tmp_path / "e.jsonl", ['{"source": ["a"], "target": "b"}']))
+    with pytest.raises(DataError, match=r"latin\.en is not UTF-8.*line 2"):
+        (tmp_path / "latin.en").write_bytes("a\nGröße\n".encode("latin-1"))
+        read_pairs(tmp_path / "latin.en", lines(tmp_path / "latin.de", ["x", "y"]))
+    with pytest.raises(DataError, match="does not exist"):
+        read_pairs(tmp_path / "nowhere.tsv")
+    with pytest.raises(OptionError, match="omit them"):
+        read_pairs(tmp_path / "a.en", tmp_path / "a.de", source="x")
+
+
+def test_the_translations_of_a_further_file_are_found_by_its_name(tmp_path: Path) -> None:
+    for name in ("test.en", "test.de", "en-dev.txt", "de-dev.txt"):
+        lines(tmp_path / name, ["x"])
+    assert sibling(tmp_path / "test.en", Path("train.en"), Path("train.de")) == tmp_path / "test.de"
+    assert sibling(tmp_path / "en-dev.txt", Path("en-train.txt"), Path("de-train.txt")) == tmp_path / "de-dev.txt"
+    assert sibling(tmp_path / "test.en", Path("english.txt"), Path("german.txt")) is None
+
+
+def numbered(count: int, start: int = 0) -> list[tuple[str, str]]:
+    names = ["red", "blue", "green", "old", "new", "small", "large"]
+    return [
+        (f"the {names[n % 7]} house {n} stands by road {n * 37}", f"das Haus {n} steht an Weg {n * 37}")
+        for n in range(start, start + count)
+    ]
+
+
+def test_parts_share_no_sentence_and_do_not_depend_on_the_order(tmp_path: Path) -> None:
+    rows = ["\t".join(pair) for pair in numbered(80)]
+    rows += [rows[3], rows[3].upper()]
+    spec = {"vocabulary_size": 300}
+    first = load_translation(TranslationDataSpec(str(lines(tmp_path / "a.tsv", rows)), **spec))
+    again = load_translation(TranslationDataSpec(str(lines(tmp_path / "b.tsv", rows[::-1])), **spec))
+    parts = [set(map(str.lower, getattr(first, part).sources)) for part in ("train", "validation", "test")]
+    assert sum(first.sizes.values()) == 82 and not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+    assert set(first.test.sources) == set(again.test.sources)
+    assert any("near duplicates" in note for note in first.notes)
+    few = load_translation(TranslationDataSpec(str(tmp_path / "a.tsv"), examples=20, **spec))
+    assert len(few.train) == 20 and few.test == first.test and few.fingerprint != first.fingerprint
+
+
+def test_further_files_reverse_and_shared_vocabularies(tmp_path: Path) -> None:
+    for name, rows in (("train", numbered(40)), ("test", [*numbered(12, 100), numbered(1)[0]])):
+        ours, theirs = zip(*rows, strict=True)
+        lines(tmp_path / f"{name}.en", list(ours)), lines(tmp_path / f"{name}.de", list(theirs))
+    given = {"translations": str(tmp_path / "train.de"), "vocabulary_size": 300}
+    spec = TranslationDataSpec(str(tmp_path / "train.en"), test=str(tmp_path / "test.en"), **given)
+    dataset = load_translation(spec)
+    assert len(dataset.test) == 13 and any("left out of the training part" in note for note in dataset.notes)
+    assert numbered(1)[0][0] not in (*dataset.train.sources, *dataset.validation.sources)
+    turned = load_translation(
+        TranslationDataSpec(spec.data, test=spec.test, reverse=True, shared_vocabulary=True, **given)
+    )
+    assert turned.test.sources == dataset.test.targets and turned.shared and not dataset.shared
+    (tmp_path / "test.de").unlink()
+    with pytest.raises(DataError, match=r"the translations of .*test\.en are not known.*--test-translations"):
+        load_translation(spec)
+
+
+def test_long_sentences_are_left_out_of_training_and_counted(tmp_path: Path) -> None:
+    rows = ["\t".join(pair) for pair in numbered(60)] + [("word " * 400) + "\tWort"]
+    dataset = load_translation(TranslationDataSpec(str(lines(tmp_path / "a.tsv", rows)), vocabulary_size=300))
+    noted = [note for note in dataset.notes if "--max-tokens" in note]
+    held = any(len(text) > 1000 for text in (*dataset.test.sources, *dataset.validation.sources))
+    assert held or ("1 training pair with more than 100 subwords" in noted[0])
+    assert max(map(len, dataset.train.sources)) < 1000
+
+
+def test_too_few_pairs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="too few sentence pairs"):
+        load_translation(TranslationDataSpec(str(lines(tmp_path / "a.tsv", ["a\tb", "c\td", "e\tf"]))))
+    with pytest.raises(DataError, match="neither a known data set nor a file"):
+        load_translation(TranslationDataSpec("multi3k"))
+
+
+def test_the_dictionary_is_that_of_expectation_maximisation_pair_by_pair() -> None:
+    """IBM model 1 in loops, as Brown et al. (1993) write it."""
+    sources = ["the dog sleeps", "the cat sleeps", "a dog runs", "the dog runs", "a cat"]
+    targets = ["der Hund schläft", "die Katze schläft", "ein Hund rennt", "der Hund rennt", "eine Katze"]
+    chances: dict[tuple[str, str], float] = {}
+    for one, two in zip(sources, targets, strict=True):
+        chances |= {(e, f): 1.0 for e in ["", *one.split()] for f in two.split()}
+    for _ in range(7):
+        counts = dict.fromkeys(chances, 0.0)
+        for one, two in zip(sources, targets, strict=True):
+            for f in two.split():
+                whole = sum(chances[e, f] for e in ["", *one.split()])
+                for e in ["", *one.split()]:
+                    counts[e, f] += chances[e, f] / whole
+        totals: dict[str, float] = {}
+        for (e, _), count in counts.items():
+            totals[e] = totals.get(e, 0.0) + count
+        chances = {(e, f): count / totals[e] for (e, f), count in counts.items()}
+    model = WordByWord(7, leave_out=False).fit(sources, targets)
+    for word in {word for text in sources for word in text.split()}:
+        best = max(chance for (e, _), chance in chances.items() if e == word)
+        answers = {f for (e, f), chance in chances.items() if e == word and np.isclose(chance, best)}
+        assert model.translate([word])[0] in answers
+    assert model.translate(["the dog runs, Bonn."]) == ["der Hund rennt, Bonn."]
+    assert model.parameters == len(chances)
