@@ -24,6 +24,7 @@ from gatewise.kinds.classification.spec import ModelSpec
 from gatewise.kinds.classification.weighting import positive_weights, training_weights
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -169,6 +170,12 @@ class TrainedClassifier(Trained):
         from gatewise.kinds.classification.graph import examples_of
 
         return examples_of(self, dataset, count)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.classification.reader.TextReader`."""
+        from gatewise.kinds.classification.reader import TextReader
+
+        return TextReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test texts, embedded; of longer ones the first ``steps`` words."""
