@@ -281,7 +281,7 @@ def _diagonal_sweep(dynamics: _Dynamics, states: Tensor) -> Tensor:
 
 def _diagonals(dynamics: _Dynamics, before: Tensor) -> Tensor:
     """The diagonal of every step's Jacobian: (T, S), one derivative for all steps along each of the S axes."""
-    steps, size = before.shape
+    size = before.shape[1]
     with torch.enable_grad():
         leaf = before.detach().requires_grad_()
         value = dynamics.step(leaf, dynamics.gates)

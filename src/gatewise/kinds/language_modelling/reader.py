@@ -44,6 +44,7 @@ class LanguageReader(Reader):
 
     def __init__(self, trained: TrainedLanguageModel, dataset: Any = None) -> None:
         self.model, self.vocabulary, self.dataset = trained.model, trained.vocabulary, dataset
+        self.network = trained.model
 
     @cached_property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
