@@ -15,12 +15,14 @@ __version__ = "0.1.0"
 _HOME = {
     "compare": "gatewise.study",
     "datasets": "gatewise.training",
+    "explain": "gatewise.inspection.explaining",
     "load_run": "gatewise.training",
     "nn": "",
 }
 
 if TYPE_CHECKING:
     from gatewise import nn as nn
+    from gatewise.inspection.explaining import explain as explain
     from gatewise.study import compare as compare
     from gatewise.training import datasets as datasets
     from gatewise.training import load_run as load_run

@@ -146,7 +146,9 @@ class _Dynamics:
         try:
             found: tuple[Tensor, Tensor] = torch.func.jvp(lambda s: self.step(s, repeated), (states,), (directions,))
         except (NotImplementedError, RuntimeError):  # an operation of one's own without a forward derivative
-            found = torch.autograd.functional.jvp(lambda s: self.step(s, repeated), states, directions)
+            with torch.enable_grad():
+                slow: Any = torch.autograd.functional.jvp(lambda s: self.step(s, repeated), states, directions)
+            found = slow
         return found
 
     def before(self, states: Tensor) -> Tensor:
