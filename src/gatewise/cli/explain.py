@@ -43,6 +43,14 @@ def explain(
             "--parallel", help="Say whether the network can be evaluated in parallel over time (takes seconds)."
         ),
     ] = False,
+    with_flow: Annotated[
+        bool,
+        typer.Option("--flow", help="Follow the loss's gradient back through the steps, before and after training."),
+    ] = False,
+    like: Annotated[
+        int | None,
+        typer.Option("--like", metavar="STEP", min=1, help="Find test examples in the state of this step (1, 2, ...)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run and input.")] = False,
     gates: Annotated[bool, typer.Option("--gates", help="With --json: every gate at every step.")] = False,
     png: Annotated[
@@ -75,7 +83,9 @@ def explain(
     if inputs and example:
         raise OptionError("inputs and --example exclude each other", fix="give either")
     places = [find_run(Path(each), say=note) for each in named]
-    found = _explanations(places, inputs, example or [1], target=target, method=method, in_parallel=in_parallel)
+    how: dict[str, Any] = {"target": target, "method": method, "in_parallel": in_parallel, "with_flow": with_flow}
+    how["like"] = None if like is None else like - 1
+    found = _explanations(places, inputs, example or [1], **how)
     if as_json:
         for each in found:
             typer.echo(json.dumps(each.to_dict(gates=gates), ensure_ascii=False, allow_nan=False))
@@ -136,9 +146,9 @@ def _explanations(
     spec: Any = None
     for place in places:
         trained = load_run(place)
-        if not inputs and (data is None or trained.spec.data != spec):
+        if (not inputs or how["like"] is not None) and (data is None or trained.spec.data != spec):
             data, spec = load_data(place, trained.spec), trained.spec.data
-        reader = trained.reader(None if inputs else data)
+        reader = trained.reader(data)
         opened.append((place, trained, reader, inputs_of(reader, inputs, examples=examples)))
     return [
         explanation_of(trained, reader, given[number], run=str(place), **how)

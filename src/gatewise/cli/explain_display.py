@@ -23,6 +23,7 @@ _TURNS = 4
 _MOST_STEPS = 300
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LEAST_SHADE = 0.15
+_LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
 def show_explanations(found: Sequence[Explanation], screen: Console) -> None:
@@ -153,6 +154,15 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
         found.append(("Gates", "; ".join(gates) + "   (share of steps and units above 0.9, below 0.1)"))
     found += [("Memory", words) for words in _memory(each)]
     found += [("Units", words) for words in _roles(each)]
+    found += [("Gradient", words) for words in _flow(each)]
+    if each.neighbours is not None:
+        step, others = each.neighbours
+        label = _visible(reading.input.steps[step].label)
+        for other in others:
+            around = " ".join(_visible(word) for word in other.around)
+            found.append(
+                (f"Like {label}"[:12], f"{other.distance:.2f} away: … {around}   (test example {other.example})")
+            )
     if each.parallel is not None:
         found.append(("In parallel", each.parallel.sentence))
     return found
@@ -223,6 +233,28 @@ def _checked(each: Explanation) -> str:
         if curve.faster >= 1
         else "; over the first half no more than at random: these reasons do not hold up"
     )
+
+
+def _flow(each: Explanation) -> list[str]:
+    """The gradient's size where it starts, on the way and at its end, before and after training."""
+    if each.flow is None:
+        return []
+    lines = []
+    for name, flow in (("before training", each.flow.before), ("trained", each.flow.after)):
+        for layer in flow.layers:
+            norms = layer.norms[::-1] if layer.direction == "forward" else layer.norms
+            if not norms.any():
+                continue
+            lags = [lag for lag in _LAGS if lag < len(norms)]
+            sizes = ", ".join(f"{norms[lag]:.1e} {lag} back" for lag in lags)
+            lines.append(f"{name}{_place(layer.layer, layer.direction, each.reading)}: {sizes}")
+        factor = flow.clipped(each.clip_norm)
+        if each.clip_norm > 0:
+            cut = f"shrinks all of it by {1 / factor:.1f}" if factor < 1 else "leaves it as it is"
+            lines.append(
+                f"{name}: norm {flow.parameter_norm:.2g} of all parameters; clipping at {each.clip_norm:g} {cut}"
+            )
+    return lines
 
 
 def _memory(each: Explanation) -> list[str]:

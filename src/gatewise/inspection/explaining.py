@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import OptionError
+from gatewise.inspection.flow import GradientFlow, gradient_flow
+from gatewise.inspection.neighbours import store_states
 from gatewise.inspection.parallel import Parallel, parallel
 from gatewise.inspection.reading import Reading, read
 from gatewise.inspection.reasons import Reasons, reasons
@@ -19,10 +21,31 @@ from gatewise.inspection.units import Role, Saturation, UnitMemory, saturation, 
 from gatewise.training.kind import Trained
 from gatewise.training.reader import Reader, ReadInput
 
-__all__ = ["Explanation", "explain", "explanation_of", "inputs_of"]
+__all__ = ["Explanation", "Likeness", "explain", "explanation_of", "inputs_of"]
 
 _FOR, _AGAINST = "11,110,153", "189,74,22"
 _DIGITS = 6
+_SEARCHED = 200
+_AROUND = 5
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Another place in the data where a state was nearly the same.
+
+    Attributes:
+        input: title of the example.
+        example: its number, from 1.
+        step: from 0.
+        around: the steps about it.
+        distance: Euclidean, over all units.
+    """
+
+    input: str
+    example: int
+    step: int
+    around: tuple[str, ...]
+    distance: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +60,9 @@ class Explanation:
         memory: of the units of each layer of the first stack.
         roles: units that count, switch or wait, by layer and direction of the first stack.
         parallel: whether it can be evaluated in parallel; None: not asked for.
+        flow: of the gradient; None: not asked for.
+        clip_norm: at which training clipped gradients; 0: not at all.
+        neighbours: the step asked about (from 0), and where else its state occurs; None: not asked for.
     """
 
     run: str
@@ -46,6 +72,9 @@ class Explanation:
     memory: tuple[UnitMemory, ...]
     roles: dict[tuple[int, str], tuple[Role, ...]]
     parallel: Parallel | None
+    flow: GradientFlow | None = None
+    clip_norm: float = 0.0
+    neighbours: tuple[int, tuple[Likeness, ...]] | None = None
 
     @property
     def answer(self) -> str:
@@ -151,6 +180,14 @@ class Explanation:
             }
         if self.parallel is not None:
             found["parallel"] = _parallel_record(self.parallel)
+        if self.flow is not None:
+            found["flow"] = _flow_record(self.flow, self.clip_norm)
+        if self.neighbours is not None:
+            step, others = self.neighbours
+            found["neighbours"] = {
+                "step": step,
+                "found": [{**each.__dict__, "around": list(each.around)} for each in others],
+            }
         if gates:
             found["gates"] = [
                 {
@@ -250,6 +287,8 @@ def explanation_of(
     target: int | str | None = None,
     method: str = "integrated-gradients",
     in_parallel: bool = False,
+    with_flow: bool = False,
+    like: int | None = None,
 ) -> Explanation:
     """All measurements of one input; see `explain`.
 
@@ -261,6 +300,11 @@ def explanation_of(
         target: see `explain`.
         method: see `explain`.
         in_parallel: see `explain`.
+        with_flow: whether to follow the gradient of the loss.
+        like: a step (from 0) to whose state others are sought among the first 200 test examples.
+
+    Raises:
+        OptionError: there is no such step, or no examples to search.
     """
     reading = read(reader, given, target=target, trained=trained)
     followed = reading.names[reading.target]
@@ -278,7 +322,30 @@ def explanation_of(
         memory=unit_memory(stack, own),
         roles={(layer, direction): unit_roles(values) for (_, layer, direction), values in remembered.items()},
         parallel=parallel(stack) if in_parallel else None,
+        flow=gradient_flow(reader, given, target=target) if with_flow else None,
+        clip_norm=float(trained.spec.training.clip_norm),
+        neighbours=None if like is None else (like, _neighbours(reader, given, like)),
     )
+
+
+def _neighbours(reader: Reader, given: ReadInput, step: int) -> tuple[Likeness, ...]:
+    if not 0 <= step < len(given.steps):
+        raise OptionError(f"there is no step {step + 1}", expected=f"1 to {len(given.steps)}")
+    examples = [each for each in reader.examples(_SEARCHED) if each.text is None or each.text != given.text]
+    if not examples:
+        raise OptionError("there are no examples to search for the same state", fix="run it where the data are")
+    own = store_states(reader, [given])
+    rows = np.flatnonzero(own.steps <= step)  # of segments: the one that holds the step
+    if not len(rows):
+        raise OptionError(f"step {step + 1} is not read", fix="choose a later one")
+    stored = store_states(reader, examples, place=own.place)
+    found = []
+    for each in stored.nearest(own.values[rows[-1]]):
+        other = stored.inputs[each.example]
+        around = other.steps[max(0, each.step - _AROUND) : each.step + 1]
+        labels = tuple(step.label for step in around)
+        found.append(Likeness(other.title, each.example + 1, each.step, labels, each.distance))
+    return tuple(found)
 
 
 def _answer_words(reading: Reading) -> str:
@@ -340,6 +407,25 @@ def _with_nulls(array: npt.NDArray[np.float64]) -> Any:
     if array.ndim > 1:
         return [_with_nulls(row) for row in array]
     return [float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None for value in array]
+
+
+def _flow_record(found: GradientFlow, clip_norm: float) -> dict[str, Any]:
+    return {
+        "target": found.target,
+        "clip_norm": clip_norm,
+        **{
+            name: {
+                "loss": flow.loss,
+                "parameter_norm": flow.parameter_norm,
+                "clipped_by": flow.clipped(clip_norm),
+                "layers": [
+                    {"layer": each.layer, "direction": each.direction, "norms": _plain(each.norms)}
+                    for each in flow.layers
+                ],
+            }
+            for name, flow in (("before", found.before), ("after", found.after))
+        },
+    }
 
 
 def _parallel_record(found: Parallel) -> dict[str, Any]:

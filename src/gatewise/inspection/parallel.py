@@ -144,11 +144,11 @@ class _Dynamics:
         """The next states of rows, and what the Jacobian makes of a direction for each."""
         repeated = gates.expand(len(states), -1)
         try:
-            found: tuple[Tensor, Tensor] = torch.func.jvp(lambda s: self.step(s, repeated), (states,), (directions,))
+            moved: Any = torch.func.jvp(lambda s: self.step(s, repeated), (states,), (directions,))
         except (NotImplementedError, RuntimeError):  # an operation of one's own without a forward derivative
             with torch.enable_grad():
-                slow: Any = torch.autograd.functional.jvp(lambda s: self.step(s, repeated), states, directions)
-            found = slow
+                moved = torch.autograd.functional.jvp(lambda s: self.step(s, repeated), states, directions)
+        found: tuple[Tensor, Tensor] = moved
         return found
 
     def before(self, states: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ __all__ = ["save_explanation_picture"]
 _WIDTH = 10.0
 _PANEL = 2.2
 _LABELS = 40
+_FLOOR = 1e-12
 _FOR, _AGAINST = "#0b6e99", "#bd4a16"
 
 
@@ -41,8 +42,10 @@ def save_explanation_picture(records: Sequence[Mapping[str, Any]], path: str | P
 
 
 def _figure(records: Sequence[Mapping[str, Any]]) -> Figure:
-    figure = new_figure(_WIDTH, _PANEL * (1 + 2 * len(records)))
-    panels = figure.subplots(1 + 2 * len(records), 1, squeeze=False)[:, 0]
+    flows = "flow" in records[0]
+    count = 1 + 2 * len(records) + flows
+    figure = new_figure(_WIDTH, _PANEL * count)
+    panels = figure.subplots(count, 1, squeeze=False)[:, 0]
     names = _titles(records)
     styles = series_style(names, ())
     colours = {name: COLOURS[styles[name]] for name in names}
@@ -50,6 +53,8 @@ def _figure(records: Sequence[Mapping[str, Any]]) -> Figure:
     for number, (name, record) in enumerate(zip(names, records, strict=True)):
         _draw_reasons(panels[1 + 2 * number], record, name)
         _draw_gate(figure, panels[2 + 2 * number], record, name)
+    if flows:
+        _draw_flow(panels[-1], records, names, colours)
     return figure
 
 
@@ -112,6 +117,22 @@ def _draw_gate(figure: Figure, axes: Axes, record: Mapping[str, Any], name: str)
     axes.set_ylabel("unit", color=MUTED)
     if len(values[0]) == len(record["input"]["steps"]):
         _name_steps(axes, record)
+
+
+def _draw_flow(
+    axes: Axes, records: Sequence[Mapping[str, Any]], names: Sequence[str], colours: Mapping[str, str]
+) -> None:
+    """Norm of the loss's gradient at every step of the last forward layer, before (dashed) and after training."""
+    for name, record in zip(names, records, strict=True):
+        for part, style, words in (("after", "-", ""), ("before", "--", ", before training")):
+            layers = [each for each in record["flow"][part]["layers"] if each["direction"] == "forward"]
+            norms = np.array(layers[-1]["norms"], dtype=np.float64)
+            shown = np.where(norms > _FLOOR, norms, np.nan)
+            axes.plot(shown, style, color=colours[name], label=escaped(name + words), linewidth=1.6)
+    axes.set_yscale("log")
+    axes.legend(loc="best", frameon=False, fontsize=8)
+    finish(axes, "Norm of the loss's gradient with respect to the state", "")
+    _name_steps(axes, records[0])
 
 
 def _name_steps(axes: Axes, record: Mapping[str, Any]) -> None:
