@@ -123,7 +123,9 @@ def test_captum_says_the_same(name: str, runs: Runs) -> None:
 
     theirs = attr.IntegratedGradients(score).attribute(rows, bases, n_steps=128, method="gausslegendre")
     largest = np.abs(ours[METHODS[0]]).max()
-    assert ours["integrated-gradients"] == pytest.approx(shaped(theirs), abs=0.03 * largest)  # max pooling is not smooth
+    assert ours["integrated-gradients"] == pytest.approx(
+        shaped(theirs), abs=0.03 * largest
+    )  # max pooling is not smooth
     gradient = attr.Saliency(score).attribute(rows, abs=False)
     assert ours["gradient-x-input"] == pytest.approx(shaped((rows - bases) * gradient), abs=1e-5)
     mask = torch.arange(rows.shape[1])[None, :, None].expand_as(rows)
