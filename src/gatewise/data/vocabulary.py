@@ -107,6 +107,27 @@ class Vocabulary:
             return words
         return words[: max_tokens - max_tokens // 2] + words[len(words) - max_tokens // 2 :]
 
+    def places(self, text: str, max_tokens: int) -> list[tuple[int, int, int]]:
+        """Each token's number and where it stands in the text, of those that `encode` keeps.
+
+        Args:
+            text: the text.
+            max_tokens: as in `encode`.
+
+        Returns:
+            (number, start, end) in characters; a text without any token is one unknown word of no width.
+
+        Example:
+            >>> Vocabulary(["fine", "film"]).places("A FINE<br />film", 256)
+            [(1, 0, 1), (2, 2, 6), (3, 12, 16)]
+        """
+        with _threaded():
+            found = self._tokenizer.encode(_plain(text))
+        places = [(number, *place) for number, place in zip(found.ids, found.offsets, strict=True)] or [(1, 0, 0)]
+        if len(places) <= max_tokens:
+            return places
+        return places[: max_tokens - max_tokens // 2] + places[len(places) - max_tokens // 2 :]
+
     def encode(self, texts: Sequence[str], max_tokens: int) -> Ragged:
         """Turn texts into numbers, each at least one and at most ``max_tokens`` long.
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gatewise.statistics.measure import Measure
     from gatewise.training.phase import Phase
     from gatewise.training.problem import Evaluation, Problem
+    from gatewise.training.reader import Reader
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.settings import Spec
@@ -190,6 +191,21 @@ class Trained(ABC):
             Contributions (N,) or (N, K) and what they contribute to; None: the kind does not say.
         """
         return None
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, for `gatewise explain`.
+
+        Args:
+            dataset: its data, for examples to choose from and for what is typical of them; None: without.
+
+        Raises:
+            RunError: the kind does not say.
+        """
+        raise RunError(
+            f"{self.spec.task} cannot be explained",
+            expected=f"a kind whose {type(self).__name__} has reader()",
+            fix="gatewise inspect draws the memory curve of any run",
+        )
 
     def details(self, dataset: Any) -> Mapping[str, Any]:
         """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""

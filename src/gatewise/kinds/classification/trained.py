@@ -25,6 +25,7 @@ from gatewise.kinds.classification.weighting import positive_weights, training_w
 from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -193,6 +194,12 @@ class TrainedClassifier(Trained):
         from gatewise.kinds.classification.graph import scores_of
 
         return scores_of(self, dataset, outputs)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.classification.reader.TextReader`."""
+        from gatewise.kinds.classification.reader import TextReader
+
+        return TextReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test texts, embedded; of longer ones the first ``steps`` words."""

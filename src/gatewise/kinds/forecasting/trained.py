@@ -28,6 +28,7 @@ from gatewise.kinds.forecasting.windows import ScaledSeries
 from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -152,6 +153,12 @@ class TrainedForecaster(Continuing, Trained):
         from gatewise.kinds.forecasting.graph import scores_of
 
         return scores_of(self, dataset, outputs)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.forecasting.reader.SeriesReader`."""
+        from gatewise.kinds.forecasting.reader import SeriesReader
+
+        return SeriesReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test windows as the recurrent layers read them; of longer ones the last ``steps`` steps."""

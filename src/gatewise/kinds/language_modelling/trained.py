@@ -21,6 +21,7 @@ from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
 from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -126,6 +127,12 @@ class TrainedLanguageModel(Trained):
         from gatewise.kinds.language_modelling.graph import scores_of
 
         return scores_of(self, dataset, outputs)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.language_modelling.reader.LanguageReader`."""
+        from gatewise.kinds.language_modelling.reader import LanguageReader
+
+        return LanguageReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """Passages of the test text, embedded, spread evenly over it."""

@@ -17,6 +17,7 @@ from gatewise.kinds.probe.spec import ProbeModelSpec, ProbeSpec
 from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 from gatewise.training.streaming import numbers_of
@@ -98,6 +99,12 @@ class TrainedProbe(Trained):
         from gatewise.kinds.probe.graph import scores_of
 
         return scores_of(self, dataset, outputs)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.probe.reader.ProbeReader`."""
+        from gatewise.kinds.probe.reader import ProbeReader
+
+        return ProbeReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The last ``steps`` steps of the first test sequences: those before the prediction."""

@@ -25,6 +25,7 @@ from gatewise.kinds.tagging.vocabulary import WordVocabulary
 from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -119,6 +120,12 @@ class TrainedTagger(Answering, Trained):
         from gatewise.kinds.tagging.graph import scores_of
 
         return scores_of(self, dataset, outputs)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.tagging.reader.TagReader`."""
+        from gatewise.kinds.tagging.reader import TagReader
+
+        return TagReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The layers over the words, and those over the characters where there are some."""
