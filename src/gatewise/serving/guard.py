@@ -1,0 +1,388 @@
+"""What stands before every request: who may ask, how much, how long, and what a browser may do with the answer.
+
+Pure ASGI, nothing of Gatewise's networks: `gatewise serve` and the page of `gatewise explain` stand behind the same.
+
+A page of another site can make a browser send requests to this machine. So the host that a request names must be
+one of this server's (a name that an attacker lets point here is not: DNS rebinding), and the page that sends it, its
+origin, must come from this server or be allowed by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from gatewise.errors import GatewiseError, OptionError
+
+__all__ = ["LOOPBACK", "TOKEN_PROTOCOL", "Finished", "Guard", "Limits", "error_body", "is_loopback"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TOKEN_PROTOCOL = "bearer."
+"""A browser cannot give a WebSocket a header: it offers the subprotocol ``bearer.TOKEN`` instead."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,512}")
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a client may ask for.
+
+    Attributes:
+        body: bytes of a request's body, and of a WebSocket message.
+        seconds: from a request's head to its answer's end.
+        head_seconds: from a connection, or an answer, to the end of the next request's head.
+        connections: open at once; more get the status 503.
+    """
+
+    body: int = 1 << 20
+    seconds: float = 30.0
+    head_seconds: float = 10.0
+    connections: int = 4096
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A request that has ended, for logs and metrics: no query, no header, no body.
+
+    Attributes:
+        request_id: also in the answer's ``X-Request-ID``.
+        kind: ``http`` or ``websocket``.
+        method: ``GET`` and the like; empty for WebSockets.
+        path: without the query.
+        status: of the answer; of a WebSocket 101, or why it was refused.
+        seconds: from its head to its answer's end.
+        client: the address that it came from.
+        error: type and message of an error inside the server; None: there was none.
+        route: the pattern of the path where the application said it, such as ``/v1/models/{name}``.
+    """
+
+    request_id: str
+    kind: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    client: str
+    error: str | None = None
+    route: str | None = None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own, unreachable from others.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("::1")
+        (True, True, False, True)
+    """
+    address = _address(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def error_body(error: GatewiseError | str, request_id: str, **more: Any) -> bytes:
+    """An error as JSON.
+
+    Example:
+        >>> error_body(OptionError("no model 'a'", expected="b"), "1")
+        b'{"error": {"message": "no model \\'a\\'", "expected": "b"}, "request_id": "1"}'
+    """
+    if isinstance(error, str):
+        record: dict[str, Any] = {"message": error}
+    else:
+        parts = {"expected": error.expected, "got": error.got, "fix": error.fix}
+        record = {"message": error.message} | {name: str(part) for name, part in parts.items() if part is not None}
+    return json.dumps({"error": {**record, **more}, "request_id": request_id}, ensure_ascii=False).encode()
+
+
+@dataclass
+class _Request:
+    """One request on its way through."""
+
+    scope: Scope
+    request_id: str
+    begun: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    error: str | None = None
+
+
+class _Refusal(Exception):
+    """A request that is answered here."""
+
+    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers
+
+
+class Guard:
+    """Checks host, origin and token, holds the limits, and names every request.
+
+    The application finds the request's id as ``scope["state"]["request_id"]``. An error of Gatewise that it raises
+    becomes the status 422, any other one 500, whose cause the client does not see.
+
+    Args:
+        app: what is guarded.
+        bind: the address that is listened on. Where others can reach it, its requests may name any address, since
+            only a name can be made to point elsewhere.
+        hosts: names by which requests may call this server, besides this machine's own.
+        origins: ``https://example.org`` of pages elsewhere that may use it; those it serves itself always may.
+        token: what clients have to show as ``Authorization: Bearer TOKEN``; None: nothing.
+        public: paths that need no token.
+        limits: of requests.
+        finished: called with each request that ended.
+
+    Raises:
+        OptionError: a token that is too short or has other characters, an origin that is none.
+
+    Example:
+        >>> async def app(scope, receive, send):
+        ...     await send({"type": "http.response.start", "status": 204, "headers": []})
+        >>> Guard(app, token="0123456789abcdef").limits.body
+        1048576
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        bind: str = "127.0.0.1",
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        token: str | None = None,
+        public: Collection[str] = (),
+        limits: Limits | None = None,
+        finished: Callable[[Finished], None] | None = None,
+    ) -> None:
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise OptionError(
+                "the token cannot be used",
+                expected="16 to 512 of the characters A-Z a-z 0-9 . _ ~ -",
+                got=f"{len(token)} characters",
+                fix="python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one",
+            )
+        self.app, self.limits, self.public = app, limits or Limits(), frozenset(public)
+        self._hosts = {name.lower() for name in (*LOOPBACK, bind, *hosts)}
+        self._any_address = not is_loopback(bind)
+        self._origins = {_origin(each) for each in origins}
+        self._token = None if token is None else token.encode()
+        self._finished = finished
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        given = _header(scope, b"x-request-id") or ""
+        request = _Request(scope, given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8))
+        scope.setdefault("state", {})["request_id"] = request.request_id
+        try:
+            self._check(scope)
+            await self._run(request, receive, send)
+        except _Refusal as refusal:
+            await self._answer(request, send, refusal.status, refusal.message, *refusal.headers)
+        finally:
+            if self._finished is not None:
+                self._finished(_finished(request))
+
+    def _check(self, scope: Scope) -> None:
+        if not self._known_host(_header(scope, b"host")):
+            raise _Refusal(421, "this server is not called by that name; the command line allows more: --allow-host")
+        origin = _header(scope, b"origin")
+        if origin is not None and not self._same_origin(scope, origin) and origin.lower() not in self._origins:
+            raise _Refusal(403, "pages of that origin may not use this server; the command line allows: --allow-origin")
+        preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
+        if self._token is not None and scope["path"] not in self.public and not preflight:
+            shown = _shown_token(scope)
+            if shown is None or not secrets.compare_digest(shown, self._token):
+                what = "a token is needed" if shown is None else "the token is not this server's"
+                raise _Refusal(401, f"{what}: Authorization: Bearer TOKEN", (b"www-authenticate", b"Bearer"))
+        length = _header(scope, b"content-length")
+        if length is not None and length.isdigit() and (len(length) > 15 or int(length) > self.limits.body):
+            raise self._too_long()
+
+    def _too_long(self) -> _Refusal:
+        return _Refusal(413, f"the body is longer than {self.limits.body:,} bytes", (b"connection", b"close"))
+
+    def _known_host(self, header: str | None) -> bool:
+        name = None if header is None else _host_name(header)
+        if name is None:
+            return False
+        return name in self._hosts or (self._any_address and _address(name) is not None)
+
+    def _same_origin(self, scope: Scope, origin: str) -> bool:
+        parts = urlsplit(origin)
+        secure = scope.get("scheme") in ("https", "wss")
+        return parts.scheme == ("https" if secure else "http") and parts.netloc.lower() == _header(scope, b"host")
+
+    async def _run(self, request: _Request, receive: Receive, send: Send) -> None:
+        scope, read, begun = request.scope, 0, False
+
+        async def receive_bounded() -> Message:
+            nonlocal read
+            message = await receive()
+            if message["type"] == "http.request":
+                read += len(message.get("body", b""))
+                if read > self.limits.body:
+                    raise _Refusal(
+                        413, f"the body is longer than {self.limits.body:,} bytes", (b"connection", b"close")
+                    )
+            return message
+
+        async def send_marked(message: Message) -> None:
+            nonlocal begun
+            if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
+                begun, request.status = True, message.get("status", 101)
+                message["headers"] = self._with_headers(request, message.get("headers", ()))
+            elif message["type"] == "websocket.close" and not begun:
+                begun, request.status = True, 403
+            await send(message)
+
+        try:
+            if scope["type"] == "websocket":
+                await self.app(scope, receive, send_marked)
+                return
+            if scope["method"] == "OPTIONS" and _header(scope, b"access-control-request-method") is not None:
+                raise _Refusal(204, "", *_PREFLIGHT)
+            async with asyncio.timeout(self.limits.seconds):
+                await self.app(scope, receive_bounded, send_marked)
+        except TimeoutError:
+            await self._late(request, begun, send, 503, f"no answer within {self.limits.seconds:g} s")
+        except GatewiseError as error:
+            await self._late(request, begun, send, 422, error)
+        except (_Refusal, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            request.error = f"{type(error).__name__}: {error}{_place(error)}"
+            await self._late(request, begun, send, 500, "an error inside the server; its log has this id")
+
+    async def _late(
+        self, request: _Request, begun: bool, send: Send, status: int, message: str | GatewiseError
+    ) -> None:
+        """Answer with an error where no answer has begun; else end the connection."""
+        if begun and request.scope["type"] == "websocket":
+            request.status = status
+            await send({"type": "websocket.close", "code": 1011})
+        elif not begun:
+            await self._answer(request, send, status, message)
+        elif request.error is None:
+            request.error = str(message)
+
+    async def _answer(
+        self, request: _Request, send: Send, status: int, error: str | GatewiseError, *headers: tuple[bytes, bytes]
+    ) -> None:
+        request.status = status
+        body = error_body(error, request.request_id) if status != 204 else b""
+        shown = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
+        prefix = "http"
+        if request.scope["type"] == "websocket":
+            if "websocket.http.response" not in request.scope.get("extensions", {}):
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            prefix = "websocket.http"
+        start = {"type": f"{prefix}.response.start", "status": status, "headers": self._with_headers(request, shown)}
+        await send(start)
+        await send({"type": f"{prefix}.response.body", "body": body})
+
+    def _with_headers(self, request: _Request, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Headers with those that every answer has, as far as the application did not set them itself."""
+        found = [(bytes(name).lower(), bytes(value)) for name, value in headers]
+        names = {name for name, _ in found}
+        found += [(name, value) for name, value in _HEADERS.items() if name not in names]
+        found.append((b"x-request-id", request.request_id.encode()))
+        origin = _header(request.scope, b"origin")
+        if origin is not None and origin.lower() in self._origins:
+            found = [(name, value) for name, value in found if name != b"cross-origin-resource-policy"]
+            found += [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+        return found
+
+
+_PREFLIGHT = (
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-headers", b"authorization, content-type, x-request-id"),
+    (b"access-control-max-age", b"600"),
+)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    """The header of a name; several of a name that must be one are none."""
+    found = [value for key, value in scope["headers"] if key == name]
+    return bytes(found[0]).decode("latin-1") if len(found) == 1 else None
+
+
+def _host_name(header: str) -> str | None:
+    """The name or address of a ``Host`` header, without its port."""
+    try:
+        parts = urlsplit(f"//{header}")
+        return None if parts.port == 0 or parts.username is not None or parts.path else (parts.hostname or None)
+    except ValueError:
+        return None
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.rstrip("/"))
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+        raise OptionError(f"{text!r} is no origin", expected="a scheme and a host, such as https://example.org")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _shown_token(scope: Scope) -> bytes | None:
+    header = _header(scope, b"authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        return token.strip().encode("latin-1") if scheme.lower() == "bearer" else None
+    for name in scope.get("subprotocols", ()):
+        if name.startswith(TOKEN_PROTOCOL):
+            return str(name).removeprefix(TOKEN_PROTOCOL).encode("latin-1", "replace")
+    return None
+
+
+def _place(error: BaseException) -> str:
+    """Where an error was raised: the file and line, for the log."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
+
+
+def _finished(request: _Request) -> Finished:
+    scope = request.scope
+    client = scope.get("client")
+    return Finished(
+        request.request_id,
+        scope["type"],
+        scope.get("method", ""),
+        scope["path"],
+        request.status,
+        time.perf_counter() - request.begun,
+        "" if client is None else str(client[0]),
+        request.error,
+        scope["state"].get("route"),
+    )

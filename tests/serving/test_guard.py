@@ -1,0 +1,214 @@
+"""Who may ask, how much and how long; the port; the end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gatewise.errors import DataError, OptionError
+from gatewise.serving.guard import Finished, Guard, Limits, is_loopback
+from gatewise.serving.running import bound_socket, running
+
+TOKEN = "not-a-real-token-0123"
+LIMITS = Limits(body=1000, seconds=0.6, head_seconds=0.5, connections=40)
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the length of the body; fails, or never ends, where the path says so."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    if scope["path"] == "/fails":
+        raise RuntimeError("a secret of the inside")
+    if scope["path"] == "/wrong":
+        raise DataError("that is wrong", expected="this", fix="write this")
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    body = b"x" * 50_000_000 if scope["path"] == "/large" else str(size).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[str, list[Finished]]]:
+    ended: list[Finished] = []
+    guard = Guard(
+        echo, token=TOKEN, public=("/open",), limits=LIMITS, origins=["https://page.example"], finished=ended.append
+    )
+    with running(guard, limits=LIMITS) as url:
+        yield url.removeprefix("http://"), ended
+
+
+def ask(place: str, path: str = "/", method: str = "GET", body: Any = None, **headers: str) -> tuple[int, Any, Any]:
+    connection = http.client.HTTPConnection(place, timeout=5)
+    given = {"Authorization": f"Bearer {TOKEN}"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {name: value for name, value in given.items() if value})
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status, content, answer.headers
+
+
+def test_answers_have_the_security_headers_and_the_requests_id(served: tuple[str, list[Finished]]) -> None:
+    status, content, headers = ask(served[0], body=b"four", X_Request_ID="mine-1")
+    assert (status, content) == (200, b"4")
+    assert headers["X-Request-ID"] == "mine-1" and headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in headers["Content-Security-Policy"] and "Server" not in headers
+    assert ask(served[0], X_Request_ID="two words")[2]["X-Request-ID"] != "two words"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": ""}, 401),
+        ({"Authorization": "Bearer another-token-01234"}, 401),
+        ({"Authorization": f"Basic {TOKEN}"}, 401),
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "127.0.0.1.evil.example"}, 421),
+        ({"Host": "localhost:1"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "https://page.example"}, 200),
+    ],
+)
+def test_who_may_ask(served: tuple[str, list[Finished]], headers: dict[str, str], status: int) -> None:
+    found, content, answered = ask(served[0], **headers)
+    assert found == status
+    if status != 200:
+        assert json.loads(content)["error"]["message"] and TOKEN.encode() not in content
+    elif "Origin" in headers:
+        assert answered["Access-Control-Allow-Origin"] == headers["Origin"]
+    assert all(TOKEN not in repr(each) for each in served[1])
+
+
+def test_its_own_pages_may_ask_and_public_paths_need_no_token(served: tuple[str, list[Finished]]) -> None:
+    assert ask(served[0], Origin=f"http://{served[0]}")[0] == 200
+    assert ask(served[0], "/open", Authorization="")[0] == 200
+    preflight = {"Access_Control_Request_Method": "POST", "Origin": "https://page.example", "Authorization": ""}
+    assert ask(served[0], method="OPTIONS", **preflight)[0] == 204
+
+
+def test_bodies_are_bounded_whether_or_not_they_state_their_length(served: tuple[str, list[Finished]]) -> None:
+    assert ask(served[0], method="POST", body=b"x" * 1000)[0] == 200
+    assert ask(served[0], method="POST", body=b"x" * 1001)[0] == 413
+    assert ask(served[0], method="POST", body=iter([b"x" * 600] * 2))[0] == 413
+
+
+def test_an_error_inside_is_not_shown_and_one_of_gatewise_is(served: tuple[str, list[Finished]]) -> None:
+    status, content, headers = ask(served[0], "/fails")
+    assert status == 500 and b"secret" not in content and json.loads(content)["request_id"] == headers["X-Request-ID"]
+    ended = next(each for each in served[1] if each.request_id == headers["X-Request-ID"])
+    assert ended.error is not None and "a secret of the inside" in ended.error and "line" in ended.error
+    status, content, _ = ask(served[0], "/wrong")
+    assert status == 422
+    assert json.loads(content)["error"] == {"message": "that is wrong", "expected": "this", "fix": "write this"}
+
+
+def _ended(connection: socket.socket, within: float) -> bytes:
+    """All that a connection sends until its end; fails where it does not end in time."""
+    connection.settimeout(within)
+    found = b""
+    try:
+        while part := connection.recv(65536):
+            found += part
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def test_half_a_head_half_a_body_and_silence_are_ended(served: tuple[str, list[Finished]]) -> None:
+    host, port = served[0].split(":")
+    head = f"POST / HTTP/1.1\r\nHost: {served[0]}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 100\r\n"
+    for sent, wanted in ((b"", b""), (b"GET / HT", b""), (head.encode() + b"\r\nhalf", b"503")):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(sent)
+            assert wanted in _ended(connection, 4)
+    assert ask(served[0])[0] == 200
+
+
+def test_a_client_that_does_not_read_is_cut_off(served: tuple[str, list[Finished]]) -> None:
+    host, port = served[0].split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"GET /large HTTP/1.1\r\nHost: {served[0]}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        connection.sendall(head.encode())
+        time.sleep(2.0)
+        assert len(_ended(connection, 4)) < 50_000_000
+    assert ask(served[0])[0] == 200
+
+
+def test_more_connections_than_allowed_are_refused_and_the_others_go_on(served: tuple[str, list[Finished]]) -> None:
+    host, port = served[0].split(":")
+    held = [socket.create_connection((host, int(port))) for _ in range(45)]
+    try:
+        assert ask(served[0])[0] == 503
+    finally:
+        for each in held:
+            each.close()
+    deadline = time.monotonic() + 3
+    while ask(served[0])[0] != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_port_in_use_is_a_clear_error() -> None:
+    with bound_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OptionError, match=f"port {port} is in use"):
+            bound_socket("127.0.0.1", port)
+    with pytest.raises(OptionError, match="no host"):
+        bound_socket("no.such.host.invalid", 0)
+    with pytest.raises(OptionError, match="out of range"):
+        bound_socket("127.0.0.1", 70000)
+
+
+def test_the_end_waits_for_requests_that_have_begun() -> None:
+    begun, found = threading.Event(), []
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return await echo(scope, receive, send)
+        import asyncio
+
+        begun.set()
+        await asyncio.sleep(0.4)
+        return await echo(scope, receive, send)
+
+    with running(Guard(slow)) as url:
+        thread = threading.Thread(target=lambda: found.append(ask(url.removeprefix("http://"))[0]))
+        thread.start()
+        assert begun.wait(3)
+    thread.join()
+    assert found == [200]
+
+
+def test_options_of_the_guard_are_checked() -> None:
+    with pytest.raises(OptionError, match="token"):
+        Guard(echo, token="short")
+    with pytest.raises(OptionError, match="origin"):
+        Guard(echo, origins=["page.example"])
+    assert not is_loopback("192.168.1.2") and is_loopback("127.8.8.8")
+
+
+def test_where_others_reach_it_addresses_are_known_and_names_are_not() -> None:
+    open_guard = Guard(echo, bind="0.0.0.0", hosts=["gatewise.example"])
+    for host, known in (
+        ("192.168.1.2:8000", True),
+        ("[fe80::1]:8000", True),
+        ("gatewise.example", True),
+        ("other.example", False),
+        ("a@127.0.0.1", False),
+        ("", False),
+    ):
+        assert open_guard._known_host(host) is known, host
