@@ -1,0 +1,274 @@
+"""The networks of a page: opened once, each with its reader, its examples and what was read last."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import shlex
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+import gatewise
+from gatewise.comparison.plan.titles import title_of
+from gatewise.drawing.styles import series_style
+from gatewise.errors import DataError, GatewiseError, OptionError
+from gatewise.inspection.gates import Place
+from gatewise.inspection.reading import Reading, read, unit_orders
+from gatewise.inspection.reasons import reasons
+from gatewise.serving.explain.meanings import EquationLine, equation_form
+from gatewise.serving.explain.payload import reading_bytes, reasons_record
+from gatewise.training.kind import Trained
+from gatewise.training.reader import Reader, ReadInput
+from gatewise.training.run_place import checked_run
+from gatewise.training.trained import load_data, load_run
+
+__all__ = ["Network", "Networks", "Question", "Stopped"]
+
+MOST_RUNS = 3
+EXAMPLES = 12
+MOST_CHARACTERS = 100_000
+_FOR_THE_ORDER = 6
+_KEPT = 8
+
+
+class Stopped(Exception):
+    """The reasons are not wanted any more."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a network is to read: a text, or one of the examples.
+
+    Attributes:
+        text: what a person typed.
+        example: number of an example.
+    """
+
+    text: str | None = None
+    example: int | None = None
+
+
+def _stoppable(reader: Reader, stopped: Callable[[], bool]) -> Reader:
+    """The same reader, whose answers end with `Stopped` as soon as they are not wanted any more."""
+    found = copy.copy(reader)
+
+    def answer(read: ReadInput, embedded: Tensor) -> Tensor:
+        if stopped():
+            raise Stopped
+        return reader.answer(read, embedded)
+
+    found.__dict__["answer"] = answer
+    return found
+
+
+@dataclass
+class Network:
+    """One run on the page.
+
+    Attributes:
+        number: its column.
+        name: of the run folder.
+        title: of the network: ``GRU``.
+        trained: the run.
+        reader: how it reads.
+        examples: to choose from.
+    """
+
+    number: int
+    name: str
+    title: str
+    trained: Trained
+    reader: Reader
+    examples: Sequence[ReadInput]
+    _inputs: OrderedDict[Question, ReadInput] = field(default_factory=OrderedDict)
+    _readings: OrderedDict[Question, Reading] = field(default_factory=OrderedDict)
+    _orders: Mapping[Place, npt.NDArray[np.int64]] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def input_of(self, question: Question) -> ReadInput:
+        """What the question names.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        if question.example is not None:
+            if not 0 <= question.example < len(self.examples):
+                raise DataError(f"there is no example {question.example}", expected=f"0 to {len(self.examples) - 1}")
+            return self.examples[question.example]
+        if question not in self._inputs:
+            self._inputs[question] = self.reader.parse(question.text)
+            _forget(self._inputs)
+        return self._inputs[question]
+
+    def reading(self, question: Question) -> Reading:
+        """The reading of an input; of the last few it is kept."""
+        with self._lock:
+            found = self._readings.get(question)
+            if found is None:
+                given = self.input_of(question)
+                if not given.steps:
+                    raise DataError("there is nothing to read in this text", fix="type at least one word")
+                if self._orders is None:
+                    self._orders = unit_orders(self.reader, list(self.examples[:_FOR_THE_ORDER]) or [given])
+                found = read(self.reader, given, orders=self._orders, trained=self.trained)
+                self._readings[question] = found
+                _forget(self._readings)
+            return found
+
+    def frame(self, question: Question, place: str | None, *, bits: int = 32) -> bytes:
+        """A reading for the page, see `gatewise.serving.explain.payload.reading_bytes`."""
+        reading = self.reading(question)
+        recurrent = self._recurrent(question, place)
+        options = dict(recurrent._cells[0].options())
+        return reading_bytes(reading, place, options=options, equation=self._equation(recurrent, options), bits=bits)
+
+    def reasons(
+        self,
+        question: Question,
+        target: str | None,
+        method: str,
+        stopped: Callable[[], bool] = lambda: False,
+        *,
+        with_removal: bool = True,
+    ) -> dict[str, Any]:
+        """The reasons for an answer.
+
+        Raises:
+            Stopped: they were not wanted any more.
+        """
+        reader = _stoppable(self.reader, stopped)
+        with self._lock:
+            given = self.input_of(question)
+        found = reasons(reader, given, target=target, method=method, with_removal=with_removal)
+        return reasons_record(found)
+
+    def _recurrent(self, question: Question, place: str | None) -> Any:
+        stacks = self.reader.stacks(self.input_of(question))
+        stack = (place or "").split("/")[0]
+        return (stacks.get(stack) or next(iter(stacks.values()))).recurrent
+
+    def _equation(self, recurrent: Any, options: Mapping[str, Any]) -> tuple[EquationLine, ...]:
+        plain = not recurrent.layer_norm and not any(recurrent.zoneout)
+        return equation_form(recurrent.cell, options, plain=plain)
+
+
+class Networks:
+    """Two or three networks that read the same, or one.
+
+    Args:
+        places: run folders.
+        say: is called with a sentence where something is not as usual.
+
+    Raises:
+        OptionError: too many, or they do not read the same kind of input.
+        RunError: a run cannot be opened, or its kind cannot be explained.
+    """
+
+    def __init__(self, places: Sequence[Path], say: Callable[[str], object] = lambda sentence: None) -> None:
+        if not 1 <= len(places) <= MOST_RUNS:
+            raise OptionError(
+                "too many runs for one page", expected=f"1 to {MOST_RUNS}", got=len(places), fix="choose among them"
+            )
+        self.places = [Path(place) for place in places]
+        data: dict[str, Any] = {}
+        self.networks = [self._open(number, place, data, say) for number, place in enumerate(self.places)]
+        self._check()
+
+    def _open(self, number: int, place: Path, data: dict[str, Any], say: Callable[[str], object]) -> Network:
+        _, spec = checked_run(place)
+        key = repr(spec.data)
+        if key not in data:
+            try:
+                data[key] = load_data(place, spec)
+            except GatewiseError as error:
+                say(f"No examples to choose from: {error}")
+                data[key] = None
+        trained = load_run(place)
+        reader = trained.reader(data[key])
+        examples = tuple(each for each in reader.examples(EXAMPLES) if each.steps)
+        return Network(number, place.resolve().name, _title(spec.model), trained, reader, examples)
+
+    def _check(self) -> None:
+        """All read the same kind of input; examples are the same texts, or the same windows."""
+        first = self.networks[0]
+        for other in self.networks[1:]:
+            if other.reader.unit != first.reader.unit or self._is_text(other) != self._is_text(first):
+                raise OptionError(
+                    f"{first.name} and {other.name} do not read the same kind of input",
+                    got=f"{first.trained.spec.task} and {other.trained.spec.task}",
+                    fix="open them one by one",
+                )
+            if self._is_text(first):
+                given = [other.reader.parse(each.text) for each in first.examples]
+                other.examples = tuple(
+                    _with_truth(mine, each) for mine, each in zip(given, first.examples, strict=True)
+                )
+            elif [each.title for each in other.examples] != [each.title for each in first.examples]:
+                raise OptionError(
+                    f"{first.name} and {other.name} were trained on different windows", fix="open them one by one"
+                )
+
+    def _is_text(self, network: Network) -> bool:
+        if network.examples:
+            return network.examples[0].text is not None
+        try:
+            return network.reader.parse("text").text is not None
+        except GatewiseError:
+            return False
+
+    def describe(self, first: Question | None = None) -> dict[str, Any]:
+        """What the page is told before the first reading."""
+        text = self._is_text(self.networks[0])
+        styles = series_style([_style_name(each.trained.spec.model) for each in self.networks], ())
+        examples = self.networks[0].examples
+        task = self.networks[0].trained.spec
+        if first is None:
+            first = Question(example=0) if examples else Question(text="")
+        return {
+            "version": gatewise.__version__,
+            "kicker": f"Gatewise · {getattr(task.data, 'data', task.task)} · {task.task.replace('-', ' ')}",
+            "title": "Watch a network read" if len(self.networks) == 1 else "Watch networks read",
+            "text": text,
+            "command": "gatewise explain " + " ".join(shlex.quote(str(place)) for place in self.places),
+            "runs": [
+                {
+                    "number": each.number,
+                    "name": each.name,
+                    "title": each.title,
+                    "style": styles[_style_name(each.trained.spec.model)],
+                }
+                for each in self.networks
+            ],
+            "examples": [
+                {"title": each.title or f"example {number + 1}", "text": each.text, "truth": each.truth}
+                for number, each in enumerate(examples)
+            ],
+            "first": {"text": first.text} if first.text is not None else {"example": first.example},
+        }
+
+
+def _forget(kept: OrderedDict[Any, Any]) -> None:
+    while len(kept) > _KEPT:
+        kept.popitem(last=False)
+
+
+def _with_truth(given: ReadInput, other: ReadInput) -> ReadInput:
+    return dataclasses.replace(given, truth=other.truth, title=other.title)
+
+
+def _style_name(model: Any) -> str:
+    """The name by which a model has its colour: ``bigru``."""
+    return ("bi" if getattr(model, "bidirectional", False) else "") + str(model.cell)
+
+
+def _title(model: Any) -> str:
+    layers = getattr(model, "num_layers", 1)
+    return title_of(_style_name(model) + (f"*{layers}" if layers > 1 else ""))

@@ -1,0 +1,79 @@
+// One unit: its gates over the steps, and the cell's equation with the numbers of the step looked at.
+
+import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
+import { Curves } from "./curve.js";
+import { decimals } from "./words.js";
+
+const PLACE = /\{([^{}]+?)(-1)?\}/g;
+
+/** The value of a gate at a step for a unit; before the first step the state is zero. */
+export function valueAt(gate, step, unit, length) {
+  if (step < 0 || step >= length) return 0;
+  return gate.values[step * gate.units + unit];
+}
+
+/** An equation's line with numbers: `{forget}` is that gate's, `{cell-1}` the state one step before. */
+export function withNumbers(line, reading, step, unit) {
+  const before = reading.backward ? step + 1 : step - 1;
+  return line.numbers.replace(PLACE, (whole, name, previous) => {
+    const gate = reading.gates.find((each) => each.name === name);
+    if (!gate || unit >= gate.units) return whole;
+    const written = decimals(valueAt(gate, previous ? before : step, unit, reading.length), 3);
+    return written.startsWith("\u2212") ? `(${written})` : written;
+  }).replace(/^\((\u2212[\d.]+)\) =/, "$1 =");
+}
+
+/** The panel of the chosen unit. */
+export class UnitPanel {
+  constructor({ chooseUnit }) {
+    this.curves = new Curves("unit");
+    this.number = el("input", {
+      type: "number", min: 0, class: "unit-number", "aria-label": "Number of the unit",
+      change: () => chooseUnit(Number(this.number.value)),
+    });
+    this.most = el("span");
+    this.fact = el("span", { class: "fact" });
+    this.names = el("ul", { class: "gate-names", "aria-hidden": "true" });
+    this.equation = el("dl", { class: "equation" });
+    this.head = el("h3", {}, "Unit ", this.number, this.most, this.fact);
+    this.element = el("div", { class: "unit-text" }, this.names, this.equation);
+  }
+
+  draw(reading, unit, capacity) {
+    this.number.max = reading.units - 1;
+    if (document.activeElement !== this.number) this.number.value = unit;
+    setText(this.most, ` of ${reading.units}`);
+    setText(this.fact, reading.facts?.[unit] ?? "");
+    const gates = reading.gates.filter((gate) => unit < gate.units);
+    const lines = gates.map((gate) => ({
+      name: gate.name,
+      kind: `${gate.role} line-${reading.gates.indexOf(gate)}`,
+      values: Float32Array.from({ length: reading.length }, (_, step) => gate.values[step * gate.units + unit]),
+    }));
+    const low = gates.reduce((least, gate) => Math.min(least, gate.low), 0);
+    const high = gates.reduce((most, gate) => Math.max(most, gate.high), 1);
+    this.curves.draw({ lines, low, high, capacity, base: 0, ticks: [[low, decimals(low, 0)], [high, decimals(high, 0)]] });
+    setAttribute(this.curves.element, "aria-label", `Unit ${unit}: ${gates.map((gate) => gate.name).join(", ")} over the steps`);
+    resizeChildren(this.names, gates.length, () => el("li", {}, el("span"), el("b")));
+    gates.forEach((gate, place) => {
+      const item = this.names.children[place];
+      item.className = `${gate.role} line-${reading.gates.indexOf(gate)}`;
+      setText(item.firstElementChild, gate.name);
+    });
+    this.gates = gates;
+  }
+
+  point(reading, unit, step) {
+    this.curves.point(step, () => "");
+    this.gates.forEach((gate, place) => {
+      setText(this.names.children[place].lastElementChild, decimals(valueAt(gate, step, unit, reading.length)));
+    });
+    const lines = reading.equation;
+    resizeChildren(this.equation, 2 * lines.length, (place) => el(place % 2 === 0 ? "dt" : "dd"));
+    lines.forEach((line, place) => {
+      setText(this.equation.children[2 * place], line.symbols);
+      setText(this.equation.children[2 * place + 1], withNumbers(line, reading, step, unit));
+    });
+    setStyle(this.element, "display", "");
+  }
+}
