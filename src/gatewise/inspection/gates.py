@@ -33,6 +33,8 @@ class GateMap:
         low: least value of its activation; where it has no bound, minus the largest magnitude found.
         high: largest value, likewise.
         order: (H,) the units, alike ones beside each other; the same for all maps of a layer and direction.
+        first: the step of the input with which its first row begins.
+        stride: steps of the input in a row; 0: its rows are no steps of the input.
     """
 
     stack: str
@@ -44,6 +46,8 @@ class GateMap:
     low: float
     high: float
     order: npt.NDArray[np.int64]
+    first: int = 0
+    stride: int = 1
 
     @property
     def place(self) -> Place:

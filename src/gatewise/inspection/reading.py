@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +106,12 @@ def read(
         final=final[kept],
         target=kept.index(chosen),
         turned=turned,
-        gates=gate_maps(stacks, orders) if gates else (),
+        gates=tuple(
+            replace(each, first=reader.span(each.stack)[0], stride=reader.span(each.stack)[1])
+            for each in gate_maps(stacks, orders)
+        )
+        if gates
+        else (),
         kernel=kernel,
     )
 

@@ -61,6 +61,7 @@ class Reasons:
         target: name of the answer.
         score: what they explain, in a few words.
         values: (T,), or (T, C) where the input has columns; positive speaks for the answer.
+        columns: names of the C columns; empty: reasons are per step.
         score_at_input: the score.
         score_at_baseline: with nothing but the baseline.
         baseline: what that is.
@@ -76,6 +77,7 @@ class Reasons:
     target: str
     score: str
     values: Array
+    columns: tuple[str, ...]
     score_at_input: float
     score_at_baseline: float
     baseline: str
@@ -130,7 +132,8 @@ def reasons(
     ends = reader.score(both, chosen).double()
     top, bottom = float(ends[0]), float(ends[1])
     change = top - bottom
-    by_column = bool(read_input.columns) and len(read_input.columns) == x.shape[2]
+    columns = reader.input_columns(read_input)
+    by_column = bool(columns)
     if method == "occlusion":
         found, used = _occlusion(reader, read_input, chosen, x, base, by_column=by_column)
     elif method == "gradient-x-input":
@@ -145,6 +148,7 @@ def reasons(
         target=reader.names[chosen],
         score=reader.score_name,
         values=values,
+        columns=columns,
         score_at_input=top,
         score_at_baseline=bottom,
         baseline=reader.baseline_name,

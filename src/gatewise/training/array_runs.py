@@ -20,6 +20,7 @@ from gatewise.statistics.measure import Measure
 from gatewise.training.arrays import SIZES_FILE, ArrayDataset, ArrayKind, checked_inputs
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation, Problem, StepLoss
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -123,6 +124,10 @@ class TrainedArrays(Trained):
         """From arrays to predictions."""
         inputs = dataset.inputs[dataset.parts["test"]]
         return lambda count: _predictions(self.model, inputs[:count])
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about; a kind says more with `ArrayKind.reader`."""
+        return self.kind.reader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The last steps of the first test sequences."""

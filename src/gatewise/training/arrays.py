@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gatewise.statistics.measure import Measure
+    from gatewise.training.array_runs import TrainedArrays
+    from gatewise.training.reader import Reader
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
 
@@ -244,6 +246,12 @@ class ArrayKind(Kind):
         from gatewise.training.array_runs import open_arrays
 
         return open_arrays(self, run)
+
+    def reader(self, trained: TrainedArrays, dataset: Any) -> Reader:
+        """How answers come about, for `gatewise explain`: numbers, unless a kind derives from `ArrayReader`."""
+        from gatewise.training.array_reader import ArrayReader
+
+        return ArrayReader(trained, dataset)
 
     def evaluation(self, answers: Array, targets: Array, dataset: Any) -> Evaluation:
         """Figures of predictions: the measure and the mean loss."""

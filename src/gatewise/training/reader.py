@@ -131,6 +131,17 @@ class Reader(ABC):
     def stacks(self, read: ReadInput) -> Mapping[str, RecurrentInputs]:
         """The recurrent stacks by name, the first reading `embed`, each with what it reads for this input."""
 
+    def input_columns(self, read: ReadInput) -> tuple[str, ...]:
+        """Names of the I numbers of a step, where each has a meaning of its own; empty: reasons are per step."""
+        return read.columns
+
+    def span(self, stack: str) -> tuple[int, int]:
+        """How the steps of a stack lie on those of the input: its first one, and how many are one of the stack.
+
+        (0, 0): it walks over something else, such as the future.
+        """
+        return 0, 1
+
     def shares(self, scores: Tensor) -> Array:
         """(.., K) probabilities from logits; values stay as they are, in the units of the data."""
         wide = scores.detach().double().cpu()

@@ -14,6 +14,7 @@ from gatewise.data.vocabulary import UNKNOWN
 from gatewise.errors import DataError
 from gatewise.kinds.classification.network import pool
 from gatewise.training.kind import RecurrentInputs
+from gatewise.training.prefixes import prefix_summaries
 from gatewise.training.reader import Reader, ReadInput, Step
 from gatewise.words import plural
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["TextReader"]
 
 _TITLE = 70
-_STEPS_AT_ONCE = 30_000
 
 
 class TextReader(Reader):
@@ -108,22 +108,16 @@ class TextReader(Reader):
         model = self.trained.model
         embedded = self.embed(read)
         with torch.inference_mode():
-            if model.recurrent.bidirectional:
-                return self.shares(self._read_again(embedded))
-            output, _ = model.recurrent(embedded)
-            return self.shares(model.head(_pooled_so_far(output[:, 0], model.pooling)))
-
-    def _read_again(self, embedded: Tensor) -> Tensor:
-        """Every beginning as a text of its own, several at once: (T, K)."""
-        model, steps = self.trained.model, embedded.shape[0]
-        at_once = max(1, _STEPS_AT_ONCE // steps)
-        found = []
-        for start in range(1, steps + 1, at_once):
-            lengths = torch.arange(start, min(start + at_once, steps + 1))
-            longest = int(lengths[-1])
-            output, _ = model.recurrent(embedded[:longest].repeat(1, len(lengths), 1), lengths=lengths)
-            found.append(model.head(pool(output, lengths, model.pooling, bidirectional=True)))
-        return torch.cat(found)
+            if not model.recurrent.bidirectional:
+                return self.shares(
+                    model.head(_pooled_so_far(prefix_summaries(model.recurrent, embedded), model.pooling))
+                )
+            pooled = prefix_summaries(
+                model.recurrent,
+                embedded,
+                lambda output, lengths: pool(output, lengths, model.pooling, bidirectional=True),
+            )
+            return self.shares(model.head(pooled))
 
     def stacks(self, read: ReadInput) -> Mapping[str, RecurrentInputs]:
         """The recurrent layers on the words' vectors."""

@@ -27,6 +27,7 @@ from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -124,6 +125,12 @@ class TrainedForecaster(Continuing, Trained):
         from gatewise.kinds.forecasting.graph import examples_of
 
         return examples_of(self, dataset, count)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.forecasting.reader.SeriesReader`."""
+        from gatewise.kinds.forecasting.reader import SeriesReader
+
+        return SeriesReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The first test windows as the recurrent layers read them; of longer ones the last ``steps`` steps."""

@@ -20,6 +20,7 @@ from gatewise.kinds.language_modelling.spec import LanguageModelSpec
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -96,6 +97,12 @@ class TrainedLanguageModel(Trained):
         from gatewise.kinds.language_modelling.graph import examples_of
 
         return examples_of(self, dataset, count)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.language_modelling.reader.LanguageReader`."""
+        from gatewise.kinds.language_modelling.reader import LanguageReader
+
+        return LanguageReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """Passages of the test text, embedded, spread evenly over it."""

@@ -16,6 +16,7 @@ from gatewise.kinds.probe.problem import ProbeProblem, answer, probe_evaluation
 from gatewise.kinds.probe.spec import ProbeModelSpec, ProbeSpec
 from gatewise.training.kind import RecurrentInputs, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -60,6 +61,12 @@ class TrainedProbe(Trained):
         from gatewise.kinds.probe.graph import examples_of
 
         return examples_of(self, dataset, count)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.probe.reader.ProbeReader`."""
+        from gatewise.kinds.probe.reader import ProbeReader
+
+        return ProbeReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The last ``steps`` steps of the first test sequences: those before the prediction."""

@@ -24,6 +24,7 @@ from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -109,6 +110,12 @@ class TrainedTagger(Answering, Trained):
         from gatewise.kinds.tagging.graph import examples_of
 
         return examples_of(self, dataset, count)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.tagging.reader.TagReader`."""
+        from gatewise.kinds.tagging.reader import TagReader
+
+        return TagReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """The layers over the words, and those over the characters where there are some."""

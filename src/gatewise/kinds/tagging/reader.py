@@ -1,0 +1,143 @@
+"""A tagger as `gatewise explain` reads with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatewise.errors import DataError
+from gatewise.kinds.tagging.crf import log_partition
+from gatewise.kinds.tagging.encoding import TaggingBatch, encode
+from gatewise.kinds.tagging.sentences import Sentence
+from gatewise.kinds.tagging.tokenisation import tokenise
+from gatewise.training.kind import RecurrentInputs
+from gatewise.training.reader import Array, Reader, ReadInput, Step
+from gatewise.words import plural
+
+if TYPE_CHECKING:
+    from gatewise.kinds.tagging.trained import TrainedTagger
+
+__all__ = ["TagReader"]
+
+_NEVER = -1e4
+_TITLE = 70
+
+
+class TagReader(Reader):
+    """Sentences in, the chances of every word's tags out; one word's tag is explained.
+
+    Args:
+        trained: the tagger.
+        dataset: its data, for examples; None: there are none.
+    """
+
+    unit = "word"
+    after = "each word's tag, given the whole sentence"
+    baseline_name = "zeros, the padding word's vector"
+
+    def __init__(self, trained: TrainedTagger, dataset: Any = None) -> None:
+        self.trained, self.dataset, self.model = trained, dataset, trained.model
+        self.names = tuple(trained.tag_set.tags)
+
+    def examples(self, count: int) -> Sequence[ReadInput]:
+        """The first test sentences."""
+        if self.dataset is None:
+            return []
+        part, found = self.dataset.test, []
+        for sentence, tags in zip(part.sentences[:count], part.tags, strict=False):
+            words, position = [], 0
+            for word in sentence.words:
+                words.append((word, position, position + len(word)))
+                position += len(word) + 1
+            truth = " ".join(self.trained.tag_set.decode(tags))
+            found.append(self._read(" ".join(sentence.words), words, truth))
+        return found
+
+    def parse(self, given: Any) -> ReadInput:
+        """A text; its words as `gatewise.kinds.tagging.tokenisation.tokenise` cuts them."""
+        if not isinstance(given, str):
+            raise DataError("a tagger reads a text", expected="a string", got=type(given).__name__)
+        words = tokenise(given)
+        if not words:
+            raise DataError("the text has no word", got=repr(given)[:60], fix="give at least one word")
+        return self._read(given, words, None)
+
+    def _read(self, text: str, words: Sequence[tuple[str, int, int]], truth: str | None) -> ReadInput:
+        sentence = Sentence(tuple(word for word, _, _ in words), (), 1)
+        encoded = encode([sentence], self.trained.vocabulary, max_characters=self.trained.max_characters)
+        batch = encoded.batch(np.zeros(1, dtype=np.int64))
+        numbers = batch.words[:, 0].numpy()
+        steps = tuple(
+            Step(word, start, end, known=number != 1) for (word, start, end), number in zip(words, numbers, strict=True)
+        )
+        unknown = list(dict.fromkeys(step.label for step in steps if not step.known))
+        notes = list(encoded.notes)
+        if unknown:
+            spelt = ", read by their characters" if self.model.characters is not None else ""
+            notes.append(f"{plural(len(unknown), 'word')} not known{spelt}: " + ", ".join(unknown[:8]))
+        line = " ".join(text.split())
+        found = ReadInput(
+            steps,
+            numbers,
+            text=text,
+            truth=truth,
+            title=line if len(line) <= _TITLE else line[: _TITLE - 1] + "…",
+            notes=tuple(notes),
+            extra={"batch": batch},
+        )
+        return replace(found, place=self._surest(found))
+
+    def _surest(self, read: ReadInput) -> int:
+        """The word whose tag is explained at first: of those that are tagged the surest, else the last."""
+        chances = self.prefixes(read)
+        best = chances.argmax(axis=1)
+        outside = self.names.index("O") if "O" in self.names else -1
+        tagged = np.flatnonzero(best != outside)
+        return int(tagged[chances[tagged, best[tagged]].argmax()]) if len(tagged) else len(best) - 1
+
+    def embed(self, read: ReadInput) -> Tensor:
+        """Words, characters and shapes."""
+        batch: TaggingBatch = read.extra["batch"]
+        with torch.no_grad():
+            return self.model.inputs(batch)
+
+    def baseline(self, read: ReadInput) -> Tensor:
+        """Zeros: no word, no characters, no shape."""
+        return torch.zeros_like(self.embed(read))
+
+    def answer(self, read: ReadInput, embedded: Tensor) -> Tensor:
+        """Scores of the tags of the word at ``read.place``: with a CRF ln p given the whole sentence."""
+        output, _ = self.model.recurrent(embedded)
+        emissions: Tensor = self.model.head(output)
+        place = -1 if read.place is None else read.place
+        field = self.model.field
+        if field is None:
+            return emissions[place]
+        steps, batch, tags = emissions.shape
+        limits = torch.full((tags, tags), _NEVER).fill_diagonal_(0.0)
+        position = torch.arange(steps)[:, None, None, None] == place % steps
+        # one copy for each tag, in which the word can have no other
+        each = emissions[:, None] + torch.where(position, limits[None, :, None], torch.zeros(()))
+        lengths = torch.full((tags * batch,), steps)
+        found = log_partition(each.reshape(steps, tags * batch, tags), *field.weights(), lengths)
+        whole = log_partition(emissions, *field.weights(), lengths[:batch])
+        return found.view(tags, batch).t() - whole[:, None]
+
+    def prefixes(self, read: ReadInput) -> Array:
+        """The chances of every word's tags."""
+        with torch.inference_mode():
+            found: Array = self.model.probabilities(read.extra["batch"])[:, 0].double().numpy()
+            return found
+
+    def stacks(self, read: ReadInput) -> Mapping[str, RecurrentInputs]:
+        """The layers over the words."""
+        return {"words": RecurrentInputs(self.model.recurrent, self.embed(read), None)}
+
+    def turned(self, read: ReadInput, after: Array, target: int) -> tuple[int, ...]:
+        """None: every word has a tag of its own."""
+        return ()
