@@ -64,7 +64,17 @@ def _application(networks: Networks, first: Question | None) -> Starlette:
         if method not in METHODS:
             raise OptionError(f"there is no method {method!r}", expected=", ".join(METHODS))
         wanted = target if isinstance(target, str) else None
-        return await _unless_left(request, lambda stopped: network.reasons(question, wanted, method, stopped))
+        at = given.get("at")
+        step = at if isinstance(at, int) else None
+        return await _unless_left(request, lambda stopped: network.reasons(question, wanted, method, stopped, at=step))
+
+    async def equation(request: Request) -> Response:
+        network, question, given = await _asked(request, networks)
+        step, unit = given.get("step"), given.get("unit")
+        if not isinstance(step, int) or not isinstance(unit, int):
+            raise DataError("an equation needs a step and a unit", expected="step and unit, numbers")
+        lines = await run_in_threadpool(network.equation, question, given.get("place"), step, unit)
+        return JSONResponse({"lines": lines})
 
     routes = [
         Route("/", _file("index.html")),
@@ -74,6 +84,7 @@ def _application(networks: Networks, first: Question | None) -> Starlette:
         Route("/api/page", describe),
         Route("/api/read", read, methods=["POST"]),
         Route("/api/reasons", reasons, methods=["POST"]),
+        Route("/api/equation", equation, methods=["POST"]),
     ]
     return Starlette(routes=routes, exception_handlers={GatewiseError: _refused})
 

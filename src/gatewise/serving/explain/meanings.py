@@ -45,7 +45,8 @@ class EquationLine:
 
     Attributes:
         symbols: as a textbook has it.
-        numbers: with ``{name}`` where the value of a gate, candidate or state stands, ``{name-1}`` for the step before.
+        numbers: with ``{name}`` where the value of a gate, candidate or state stands, ``{name-1}`` for the step before,
+            ``{name:atanh}`` for what the hyperbolic tangent was taken of.
     """
 
     symbols: str
@@ -107,6 +108,8 @@ def equation_form(cell: str, options: Mapping[str, Any], *, plain: bool) -> tupl
                 "hₜ = z · hₜ₋₁ + (1 − z) · n", "{hidden} = {update} · {hidden-1} + (1 − {update}) · {candidate}"
             ),
         )
+    if cell == "rnn" and options.get("nonlinearity") == "tanh":
+        return (EquationLine("hₜ = tanh(Wx · xₜ + Wh · hₜ₋₁ + b)", "{hidden} = tanh({hidden:atanh})"),)
     if cell == "mingru":
         return (
             EquationLine(

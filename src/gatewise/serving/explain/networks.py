@@ -20,11 +20,12 @@ import gatewise
 from gatewise.comparison.plan.titles import title_of
 from gatewise.drawing.styles import series_style
 from gatewise.errors import DataError, GatewiseError, OptionError
+from gatewise.inspection.equation import equation
 from gatewise.inspection.gates import Place
 from gatewise.inspection.reading import Reading, read, unit_orders
 from gatewise.inspection.reasons import reasons
 from gatewise.serving.explain.meanings import EquationLine, equation_form
-from gatewise.serving.explain.payload import reading_bytes, reasons_record
+from gatewise.serving.explain.payload import place_id, places_of, reading_bytes, reasons_record
 from gatewise.training.kind import Trained
 from gatewise.training.reader import Reader, ReadInput
 from gatewise.training.run_place import checked_run
@@ -37,6 +38,7 @@ EXAMPLES = 12
 MOST_CHARACTERS = 100_000
 _FOR_THE_ORDER = 6
 _KEPT = 8
+_TELLING_STEPS = 40
 
 
 class Stopped(Exception):
@@ -137,9 +139,18 @@ class Network:
         method: str,
         stopped: Callable[[], bool] = lambda: False,
         *,
+        at: int | None = None,
         with_removal: bool = True,
     ) -> dict[str, Any]:
         """The reasons for an answer.
+
+        Args:
+            question: the input.
+            target: name of the answer; None: the network's own.
+            method: see `gatewise.inspection.reasons.METHODS`.
+            stopped: looked at between computations.
+            at: the step whose answer is explained, where every step has one of its own.
+            with_removal: whether to measure how removing them hurts.
 
         Raises:
             Stopped: they were not wanted any more.
@@ -147,8 +158,23 @@ class Network:
         reader = _stoppable(self.reader, stopped)
         with self._lock:
             given = self.input_of(question)
+        if given.place is not None and at is not None and 0 <= at < len(given.steps):
+            given = dataclasses.replace(given, place=at)
         found = reasons(reader, given, target=target, method=method, with_removal=with_removal)
-        return reasons_record(found)
+        return {**reasons_record(found), "at": given.place}
+
+    def equation(self, question: Question, place: str | None, step: int, unit: int) -> list[str]:
+        """The step of one unit with where its gates come from, see `gatewise.inspection.equation.equation`."""
+        reading = self.reading(question)
+        chosen = next((each for each in places_of(reading) if place_id(each) == place), None)
+        if chosen is None:
+            raise DataError(f"there is no layer {place!r}", expected=", ".join(map(place_id, places_of(reading))))
+        stack, layer, direction = chosen
+        maps = [gate for gate in reading.gates if gate.stack == stack]
+        given = self.reader.stacks(self.input_of(question))[stack]
+        own = next(gate for gate in maps if gate.place == chosen)
+        row = step if own.stride == 0 else (step - own.first) // own.stride
+        return list(equation(given, maps, layer, direction, row, unit))
 
     def _recurrent(self, question: Question, place: str | None) -> Any:
         stacks = self.reader.stacks(self.input_of(question))
@@ -216,6 +242,21 @@ class Networks:
                     f"{first.name} and {other.name} were trained on different windows", fix="open them one by one"
                 )
 
+    def _telling(self) -> int:
+        """The short example on the way through which the first network changes its answer the most often."""
+        network = self.networks[0]
+
+        def turns(number: int) -> int:
+            given = network.examples[number]
+            if len(given.steps) > _TELLING_STEPS or given.values is not None or given.place is not None:
+                return 0
+            after = network.reader.prefixes(given)
+            found = after.argmax(axis=1)
+            right = given.truth == network.reader.names[int(found[-1])]
+            return (1 + int((np.diff(found) != 0).sum())) * right
+
+        return max(range(len(network.examples)), key=turns)
+
     def _is_text(self, network: Network) -> bool:
         if network.examples:
             return network.examples[0].text is not None
@@ -231,7 +272,7 @@ class Networks:
         examples = self.networks[0].examples
         task = self.networks[0].trained.spec
         if first is None:
-            first = Question(example=0) if examples else Question(text="")
+            first = Question(example=self._telling()) if examples else Question(text="")
         return {
             "version": gatewise.__version__,
             "kicker": f"Gatewise · {getattr(task.data, 'data', task.task)} · {task.task.replace('-', ' ')}",

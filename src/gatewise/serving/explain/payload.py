@@ -23,6 +23,8 @@ __all__ = ["place_id", "places_of", "reading_bytes", "reasons_record"]
 _ALIGNMENT = 4
 _DIRECTIONS = {"forward": "reads forwards", "backward": "reads backwards"}
 _MOST_TAIL = 2000
+_MOST_GAP = 160
+_MOST_COLUMNS = 12
 
 
 class _Arrays:
@@ -108,7 +110,7 @@ def reading_bytes(
         **_text(reading),
         "place": place_id(chosen) if chosen else None,
         "places": [{"id": place_id(each), "words": _place_words(each, stacks)} for each in places],
-        "gates": [_gate(gate, reading.cell, options, common, arrays) for gate in gates],
+        "gates": [_gate(gate, reading.cell, options, common, len(reading.input.steps), arrays) for gate in gates],
         "shows": _first_shown(gates),
         "liveliest": _liveliest(gates),
         "order": arrays.add(common, "int32"),
@@ -132,6 +134,7 @@ def reasons_record(found: Reasons) -> dict[str, Any]:
         "target": found.target,
         "score": found.score,
         "values": [round(float(value), 5) for value in found.per_step],
+        "columns": _columns(found),
         "score_at_input": found.score_at_input,
         "score_at_baseline": found.score_at_baseline,
         "baseline": found.baseline,
@@ -150,6 +153,18 @@ def reasons_record(found: Reasons) -> dict[str, Any]:
     }
 
 
+def _columns(found: Reasons) -> list[dict[str, Any]]:
+    """The reasons of each column where there are several; of many, those with the largest."""
+    if found.values.ndim == 1 or len(found.columns) < 2:
+        return []
+    sizes = np.abs(found.values).sum(axis=0)
+    shown = np.sort(np.argsort(-sizes, kind="stable")[:_MOST_COLUMNS])
+    return [
+        {"name": found.columns[column], "values": [round(float(each), 5) for each in found.values[:, column]]}
+        for column in shown
+    ]
+
+
 def _rounded(values: npt.NDArray[np.float64]) -> list[float]:
     return [round(float(value), 4) for value in values]
 
@@ -161,15 +176,20 @@ def _text(reading: Reading) -> dict[str, Any]:
         before = "" if not steps else " "
         shown = step.label
         if text is not None and step.start is not None and step.end is not None:
-            before, shown = text[end : step.start], text[step.start : step.end] or step.label
+            before, shown = _shortened(text[end : step.start]), text[step.start : step.end] or step.label
             end = max(end, step.end)
-        steps.append({"label": step.label, "before": before, "text": shown, "known": step.known})
+        steps.append({"label": step.label, "before": before, "text": shown, "known": bool(step.known)})
     tail = "" if text is None else text[end : end + _MOST_TAIL]
     return {"steps": steps, "tail": tail}
 
 
+def _shortened(gap: str) -> str:
+    """What stands between two steps; of a long part that is not read, its ends."""
+    return gap if len(gap) <= _MOST_GAP else f"{gap[: _MOST_GAP // 2]} … {gap[-_MOST_GAP // 2 :]}"
+
+
 def _gate(
-    gate: GateMap, cell: str, options: dict[str, Any], common: npt.NDArray[np.int64], arrays: _Arrays
+    gate: GateMap, cell: str, options: dict[str, Any], common: npt.NDArray[np.int64], steps: int, arrays: _Arrays
 ) -> dict[str, Any]:
     record = {
         "name": gate.name,
@@ -178,11 +198,26 @@ def _gate(
         "high": gate.high,
         "meaning": gate_meaning(cell, gate.name, gate.role, options),
         "units": gate.values.shape[1],
-        "values": arrays.levels(gate.values),
+        "values": arrays.levels(_on_steps(gate, steps)),
+        "begin": gate.first if gate.stride > 0 else 0,
+        "aligned": gate.stride > 0,
     }
     if len(gate.order) != len(common):
         record["order"] = gate.order.tolist()
     return record
+
+
+def _on_steps(gate: GateMap, steps: int) -> npt.NDArray[np.float32]:
+    """A row for each step of the input: those of a segment have the same, those before the first one zeros.
+
+    Rows that are no steps of the input stay as they are.
+    """
+    if gate.stride == 0 or (gate.stride == 1 and gate.first == 0):
+        return gate.values
+    found = np.zeros((steps, gate.values.shape[1]), dtype=np.float32)
+    spread = np.repeat(gate.values, gate.stride, axis=0)[: steps - gate.first]
+    found[gate.first : gate.first + len(spread)] = spread
+    return found
 
 
 def _state(gates: Sequence[GateMap]) -> GateMap:

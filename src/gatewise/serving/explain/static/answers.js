@@ -11,7 +11,7 @@ export function answersAt(reading, step) {
   return Array.from(reading.after.subarray(step * count, (step + 1) * count));
 }
 
-/** The answers worth a button: the likeliest ones and the one explained, in the order of the names. */
+/** The answers worth a button: all of a few; of many the likeliest ones, and the one explained. */
 export function topAnswers(row, target, scale) {
   const order = row.map((_, place) => place);
   if (row.length <= SHOWN_ANSWERS) return order;
@@ -21,7 +21,7 @@ export function topAnswers(row, target, scale) {
   order.sort((one, other) => row[other] - row[one]);
   const top = order.slice(0, SHOWN_ANSWERS);
   if (!top.includes(target)) top[SHOWN_ANSWERS - 1] = target;
-  return top.sort((one, other) => one - other);
+  return top;
 }
 
 /** Which answers are drawn over the steps: of two classes one line between both, of more the leading ones. */

@@ -17,13 +17,10 @@ export class Checks {
     this.removal = new Curves("removal");
     this.legend = el("p", { class: "removal-words" });
     this.axis = el("p", { class: "axis-words" }, el("span", { text: "nothing removed" }), el("span", { text: "all removed" }));
-    this.flow = new Curves("flow");
-    this.flowWords = el("p", { class: "flow-words" });
-    this.flowPart = el("div", { hidden: true }, el("h4", { text: "How far back the gradient reaches" }), this.flow.element, this.flowWords);
     this.element = el(
       "details", { class: "more" },
       el("summary", { text: "Do the reasons hold?" }),
-      this.line, this.removal.element, this.axis, this.legend, this.flowPart,
+      this.line, this.removal.element, this.axis, this.legend,
     );
     this.element.hidden = true;
   }
@@ -54,17 +51,5 @@ export class Checks {
   /** The reasons belong to an earlier text. */
   stale() {
     setText(this.line, "The text has changed: the reasons are being computed again.");
-  }
-
-  /** Norm of the loss's gradient at every step, trained and freshly drawn: powers of ten. */
-  setFlow(flow, capacity) {
-    this.flowPart.hidden = flow === null;
-    if (flow === null) return;
-    const lines = flow.lines.map((line) => ({ ...line, values: Float32Array.from(line.values, (value) => Math.log10(Math.max(value, 1e-12))) }));
-    const all = lines.flatMap((line) => Array.from(line.values));
-    const low = Math.floor(Math.min(...all));
-    const high = Math.ceil(Math.max(...all));
-    this.flow.draw({ lines, low, high, capacity, ticks: [[high, `1e${high}`], [low, `1e${low}`]] });
-    setText(this.flowWords, flow.words);
   }
 }

@@ -32,13 +32,14 @@ function ramp(stops) {
  */
 export function palette(element) {
   const style = getComputedStyle(element);
-  const [card, ink, series, below, above] =
-    ["--card", "--ink", "--series-hex", "--below", "--above"].map((name) => variable(style, name));
+  const [card, ink, series, below, above, speaksFor, against] =
+    ["--card", "--ink", "--series-hex", "--below", "--above", "--for", "--against"].map((name) => variable(style, name));
   return {
     gate: ramp([[0, card], [0.55, mixed(card, series, 0.8)], [0.8, series], [1, mixed(series, ink, 0.55)]]),
     state: ramp([
       [0, mixed(below, ink, 0.4)], [0.25, below], [0.5, card], [0.75, above], [1, mixed(above, ink, 0.4)],
     ]),
+    reasons: ramp([[0, against], [0.5, card], [1, speaksFor]]),
   };
 }
 

@@ -44,7 +44,8 @@ export class Curves {
       setAttribute(path, "d", linePath(values, low, high));
       setAttribute(path, "class", `stroke ${kind}`);
     });
-    const height = base === null ? -1 : 1 - (base - low) / (high - low || 1);
+    const height = base === null ? 0 : 1 - (base - low) / (high - low || 1);
+    setStyle(this.base, "display", base === null ? "none" : "inline");
     setAttribute(this.base, "x2", capacity);
     setAttribute(this.base, "y1", height);
     setAttribute(this.base, "y2", height);

@@ -20,7 +20,7 @@ class Page {
   constructor(description, source, place) {
     Object.assign(this, { description, source, readings: 0 });
     this.store = makeStore(description.runs.length);
-    this.views = description.runs.map((run) => new RunView(run, this.store, {}));
+    this.views = description.runs.map((run) => new RunView(run, this.store, { lines: source.live ? (view, where) => this.lines(view, where) : null }));
     this.timeline = new Timeline(this.store, this.views);
     this.chooser = new Chooser(description, { live: source.live, changed: (input, how) => this.inputChanged(input, how) });
     this.message = el("p", { class: "message", role: "alert", hidden: true });
@@ -37,7 +37,6 @@ class Page {
       (error) => this.failed(view, error),
     ));
     this.store.subscribe(() => this.draw(false));
-    this.chosen = JSON.stringify([null, null]);
     source.onReach = (reached) => this.reached(reached);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(true));
     new ResizeObserver(() => this.resized()).observe(this.runs);
@@ -87,6 +86,16 @@ class Page {
     return { run: view.number, ...this.input, place: this.store.state.runs[view.number].place };
   }
 
+  /** Where a unit's gates come from; null where it cannot be said now. */
+  async lines(view, where) {
+    try {
+      return await this.source.lines({ run: view.number, ...JSON.parse(view.reading.of), place: view.reading.place, ...where });
+    } catch (error) {
+      this.failed(view, error);
+      return null;
+    }
+  }
+
   readingCame(view, reading, question) {
     const { run, place, ...input } = question;
     reading.of = JSON.stringify(input);
@@ -122,7 +131,8 @@ class Page {
       if (view.reading === null) continue;
       const target = this.store.state.target ?? null;
       const known = target !== null && view.reading.names.includes(target) ? target : null;
-      const question = { run: view.number, ...this.input, target: known, method: this.store.state.method };
+      const at = view.reading.at === null ? null : view.step();
+      const question = { run: view.number, ...this.input, target: known, at, method: this.store.state.method };
       try {
         const reasons = await this.source.reasons(question, asked.signal);
         if (asked.signal.aborted) return;
@@ -156,6 +166,9 @@ class Page {
     const target = state.target;
     if (this.target !== undefined && target !== this.target) this.askReasons();
     this.target = target;
+    const own = this.views.some((view) => view.reading !== null && view.reading.at !== null);
+    if (own && this.step !== undefined && state.step !== this.step) this.askReasonsSoon();
+    this.step = state.step;
     const longest = this.views.reduce((most, view) => Math.max(most, view.reading?.length ?? 0), 1);
     const capacity = this.source.live && this.description.text ? roomFor(longest) : longest;
     for (const view of this.views) view.draw(capacity, anew);

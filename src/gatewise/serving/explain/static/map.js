@@ -36,7 +36,7 @@ export class GateMap {
   }
 
   /** Fill the pixels. Columns beyond the last step stay clear, so that the map fills as the input grows. */
-  draw({ values, order, length, low, high, table, capacity }) {
+  draw({ values, order, begin, length, low, high, table, capacity }) {
     const units = order.length;
     Object.assign(this, { capacity, units, length });
     if (this.canvas.width !== capacity || this.canvas.height !== units) {
@@ -51,7 +51,7 @@ export class GateMap {
     for (let row = 0; row < units; row += 1) {
       const unit = order[row];
       const start = row * capacity;
-      for (let step = 0; step < length; step += 1) {
+      for (let step = begin; step < length; step += 1) {
         const level = Math.round((values[step * units + unit] - low) * scale);
         pixels[start + step] = table[level < 0 ? 0 : level > 255 ? 255 : level];
       }
@@ -77,7 +77,36 @@ export class Legend {
 
   draw(table, low, high, isGate) {
     setStyle(this.strip, "background", gradient(table));
-    this.low.textContent = isGate ? "0 closed" : decimals(low, 1);
-    this.high.textContent = isGate ? "1 open" : decimals(high, 1);
+    const places = high - low < 0.5 ? 3 : 1;
+    this.low.textContent = isGate ? "0 closed" : decimals(low, places);
+    this.high.textContent = isGate ? "1 open" : decimals(high, places);
+  }
+}
+
+/** Reasons by step and column: a row for each column of the input, for and against in their colours. */
+export class ReasonMap {
+  constructor() {
+    this.canvas = el("canvas", { "aria-hidden": "true" });
+    this.names = el("div", { class: "reason-columns", "aria-hidden": "true" });
+    this.element = el("div", { class: "reason-map", role: "img", hidden: true }, this.canvas, this.names);
+  }
+
+  draw(columns, capacity, table) {
+    this.element.hidden = columns.length < 2;
+    if (this.element.hidden) return;
+    this.canvas.width = capacity;
+    this.canvas.height = columns.length;
+    const context = this.canvas.getContext("2d");
+    const image = context.createImageData(capacity, columns.length);
+    const pixels = new Uint32Array(image.data.buffer);
+    const largest = Math.max(...columns.map(({ values }) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0))) || 1;
+    columns.forEach(({ values }, row) => values.forEach((value, step) => {
+      pixels[row * capacity + step] = table[Math.round(127.5 + (127.5 * value) / largest)];
+    }));
+    context.putImageData(image, 0, 0);
+    setStyle(this.element, "height", `${Math.max(1.1 * columns.length, 2.2)}rem`);
+    this.names.replaceChildren(...columns.map(({ name }) => el("span", { text: name })));
+    this.element.setAttribute("aria-label", `Reasons by column: ${columns.map(({ name, values }) =>
+      `${name} ${decimals(values.reduce((sum, value) => sum + value, 0))}`).join(", ")}`);
   }
 }

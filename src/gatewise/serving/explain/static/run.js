@@ -5,7 +5,7 @@ import { Checks } from "./checks.js";
 import { palette } from "./colours.js";
 import { Bars, Curves, middle } from "./curve.js";
 import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
-import { GateMap, Legend } from "./map.js";
+import { GateMap, Legend, ReasonMap } from "./map.js";
 import { Series } from "./series.js";
 import { StepTable } from "./table.js";
 import { Tokens } from "./tokens.js";
@@ -14,25 +14,35 @@ import { decimals, plural, score, shortened } from "./words.js";
 
 /** What a page shows of one run. */
 export class RunView {
-  constructor(description, store, { announce }) {
-    Object.assign(this, { description, store, announce, reading: null, reasons: null, number: description.number });
+  constructor(description, store, { lines }) {
+    Object.assign(this, { description, store, reading: null, reasons: null, number: description.number });
     const choose = (step) => store.set({ step: this.reading && step >= this.reading.length - 1 ? null : step });
     const chooseUnit = (unit) => this.chooseUnit(unit);
     this.answer = el("p", { class: "answer" });
+    this.truth = el("p", { class: "true-answer" });
     this.answers = el("div", { class: "answers-of", role: "radiogroup", "aria-label": "Explain which answer" });
     this.tokens = new Tokens(this.number, { choose, move: (by) => this.move(by) });
     this.series = new Series();
     this.bars = new Bars();
     this.curve = new Curves("answers-curve");
+    this.curveTitle = el("h3", { class: "over-curve" });
     this.gates = el("div", { class: "gates", role: "radiogroup", "aria-label": "What the map shows" });
     this.places = el("select", { "aria-label": "Layer and direction", change: () => store.setRun(this.number, { place: this.places.value, unit: null }) });
     this.legend = new Legend();
+    this.stretch = el("button", {
+      type: "button", class: "stretch", text: "stretch", title: "Stretch the colours over the values that occur",
+      "aria-label": "Stretch the colours over the values that occur", click: () => store.set({ stretched: !store.state.stretched }),
+    });
     this.meaning = el("p", { class: "meaning" });
     this.map = new GateMap({
       choose: (step, row) => { choose(step); this.chooseUnit(this.gate.orderOfUnits[row]); },
       moveUnit: (by) => this.moveUnit(by),
     });
-    this.unit = new UnitPanel({ chooseUnit });
+    this.unit = new UnitPanel({
+      chooseUnit,
+      ask: lines && (() => (this.reading === null ? null : lines(this, { step: this.step(), unit: this.chosenUnit() }))),
+    });
+    this.columns = new ReasonMap();
     this.labels = el("div", { class: "labels", "aria-hidden": "true" });
     this.veil = el("div", { class: "veil", "aria-hidden": "true" });
     this.cursor = el("div", { class: "cursor", "aria-hidden": "true" });
@@ -45,29 +55,31 @@ export class RunView {
       this.series.element,
       el("h3", { class: "over-bars" }, "Reasons", el("small", {}, "")),
       this.bars.element,
-      el("h3", { class: "over-curve" }, "Answer after each step"),
+      this.columns.element,
+      this.curveTitle,
       this.curve.element,
-      el("div", { class: "over-map" }, el("h3", {}, "Gates and states"), this.places, this.gates, this.meaning),
+      el("div", { class: "over-map" },
+        el("div", { class: "map-head" }, el("h3", {}, "Gates and states"), this.places), this.gates, this.meaning),
       this.map.element,
       this.labels,
-      el("div", { class: "over-unit" }, this.legend.element, this.unit.head),
+      el("div", { class: "over-unit" }, el("span", { class: "map-foot" }, this.legend.element, this.stretch), this.unit.head),
       this.unit.curves.element,
       this.veil,
       this.cursor,
     );
     this.element = el(
       "article",
-      { class: `run m${description.style}`, "aria-labelledby": `run-${this.number}` },
+      { class: `run empty m${description.style}`, "aria-labelledby": `run-${this.number}` },
       el("header", {},
         el("h2", { id: `run-${this.number}` },
           el("span", { class: `key k${description.style}`, "aria-hidden": "true" }),
           el("span", { text: description.title }), el("small", { text: description.name })),
-        this.answer),
+        this.answer, this.truth, this.problem),
       this.answers,
       this.tokens.element,
       this.score,
       this.unit.element,
-      el("footer", {}, this.problem, this.notes, this.checks.element, this.table.element),
+      el("footer", {}, this.notes, this.checks.element, this.table.element),
     );
     this.element.style.setProperty("--series-hex", `var(--c${description.style})`);
   }
@@ -149,7 +161,10 @@ export class RunView {
   targetPlace() {
     const { target } = this.store.state;
     const place = target === null ? -1 : this.reading.names.indexOf(target);
-    return place < 0 ? this.reading.target : place;
+    if (place >= 0) return place;
+    if (this.reading.at === null) return this.reading.target;
+    const row = answersAt(this.reading, this.step());
+    return row.indexOf(Math.max(...row));
   }
 
   /** Draw what changed; `capacity`: steps that the width has room for, the same in all runs. */
@@ -160,16 +175,20 @@ export class RunView {
     this.gate = reading.gates.find((gate) => gate.name === chosen.gate) ?? reading.gates.find((gate) => gate.name === reading.shows);
     const unit = this.chosenUnit();
     const all = this.changed || anew || capacity !== this.capacity;
+    const moved = reading.at !== null && this.drawnStep !== this.step();
     this.capacity = capacity;
+    if (anew || !this.palette) this.palette = palette(this.element);
     if (all) this.drawReading();
-    if (all || this.reasonsChanged || this.target !== this.targetPlace()) this.drawReasons();
-    if (all || this.gate !== this.drawnGate) this.drawMap(anew);
+    if (all || moved || this.reasonsChanged || this.target !== this.targetPlace()) this.drawReasons();
+    if (!all && this.target !== this.targetPlace()) this.curve.draw({ ...answerCurves(reading, this.targetPlace()), capacity });
+    const stretched = this.drawnStretched !== this.store.state.stretched;
+    if (all || stretched || this.gate !== this.drawnGate) this.drawMap();
     if (all || unit !== this.drawnUnit || this.gate !== this.drawnGate) {
       this.unit.draw(reading, unit, capacity);
       this.map.mark(this.gate.rowOf[unit]);
     }
     this.point(unit);
-    Object.assign(this, { drawnGate: this.gate, drawnUnit: unit, changed: false, reasonsChanged: false, target: this.targetPlace() });
+    Object.assign(this, { drawnGate: this.gate, drawnUnit: unit, changed: false, reasonsChanged: false, target: this.targetPlace(), drawnStep: this.step(), drawnStretched: this.store.state.stretched });
     this.table.draw(this);
   }
 
@@ -181,6 +200,8 @@ export class RunView {
     if (isText) this.tokens.draw(reading, `${this.description.title}: ${plural(reading.length, reading.unit)}`);
     else this.series.draw(reading, capacity);
     this.curve.draw({ ...answerCurves(reading, this.targetPlace()), capacity });
+    setText(this.curveTitle, reading.at === null ? `Answer after each ${reading.unit}` : `Answer at each ${reading.unit}`);
+    this.curveTitle.title = reading.meaning;
     this.drawChoices();
     this.drawLabels();
     resizeChildren(this.notes, reading.notes.length, () => el("li"));
@@ -189,30 +210,29 @@ export class RunView {
 
   drawReasons() {
     const { reading, reasons } = this;
-    const fits = reasons !== null && reading.names[this.targetPlace()] === reasons.target;
+    const fits = reasons !== null && reading.names[this.targetPlace()] === reasons.target
+      && (reading.at === null || reasons.at === this.step());
     const values = fits ? reasons.values : null;
     const fresh = fits && reasons.of === reading.of;
     this.tokens.colour(values, fresh);
     this.bars.draw(values === null ? [] : values.slice(0, reading.length), this.capacity);
-    this.bars.element.classList.toggle("stale", !fresh);
+    for (const part of [this.bars, this.columns]) part.element.classList.toggle("stale", !fresh);
+    this.columns.draw(values === null ? [] : reasons.columns, this.capacity, this.palette.reasons);
     const target = reading.names[this.targetPlace()];
-    setText(this.score.querySelector(".over-bars small"), `up: for ${quoted(target)}, down: against it`);
+    setText(this.score.querySelector(".over-bars small"), reading.scale === "value" ? `up: raises ${quoted(target)}, down: lowers it` : `up: for ${quoted(target)}, down: against it`);
     setAttribute(this.bars.element, "aria-label", values === null ? "Reasons: not computed yet" : reasonWords(reading, values, target));
-    if (reading.series === undefined) return;
-    this.bars.element.classList.toggle("tall", true);
   }
 
-  drawMap(anew) {
+  drawMap() {
     const { reading, gate, capacity } = this;
-    if (anew || !this.palette) this.palette = palette(this.element);
     const signed = gate.low < 0;
     const table = signed ? this.palette.state : this.palette.gate;
-    const most = Math.max(Math.abs(gate.low), Math.abs(gate.high));
-    const [low, high] = signed ? [-most, most] : [gate.low, gate.high];
+    const [low, high] = this.store.state.stretched ? extremes(gate) : signed ? bothSides(gate.low, gate.high) : [gate.low, gate.high];
     gate.orderOfUnits = gate.order ?? reading.order;
     gate.rowOf ??= reading.rowOf;
-    this.map.draw({ values: gate.values, order: gate.orderOfUnits, length: reading.length, low, high, table, capacity });
-    this.legend.draw(table, low, high, gate.role === "gate" && !signed);
+    this.map.draw({ values: gate.values, order: gate.orderOfUnits, length: gate.values.length / gate.units, begin: gate.begin, low, high, table, capacity });
+    this.legend.draw(table, low, high, gate.role === "gate" && !signed && !this.store.state.stretched);
+    setAttribute(this.stretch, "aria-pressed", this.store.state.stretched);
     setText(this.meaning, gate.meaning);
   }
 
@@ -243,12 +263,17 @@ export class RunView {
   drawLabels() {
     const { reading, capacity } = this;
     const room = this.map.element.clientWidth / capacity;
-    const every = room >= 11 ? 1 : 0;
+    const every = reading.series === undefined ? (room >= 11 ? 1 : 0) : Math.max(1, Math.ceil(24 / room));
     this.labels.classList.toggle("level", room >= 58);
     this.labels.hidden = every === 0;
-    resizeChildren(this.labels, every === 0 ? 0 : reading.length, () => el("span"));
-    for (let step = 0; step < this.labels.childElementCount; step += 1) {
-      const label = this.labels.children[step];
+    resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(reading.length / every), () => el("span"));
+    const longest = reading.steps.reduce((most, { label }) => Math.max(most, Math.min(label.length, 11)), 1);
+    setStyle(this.labels, "height", room >= 58 ? "1.4rem" : `${0.7 + 0.43 * longest}rem`);
+    const offset = (reading.length - 1) % Math.max(every, 1);
+    for (let number = 0; number < this.labels.childElementCount; number += 1) {
+      const label = this.labels.children[number];
+      const step = offset + number * every;
+      label.dataset.at = step;
       setText(label, shortened(reading.steps[step].label, 11));
       setStyle(label, "left", `${100 * middle(step, capacity)}%`);
     }
@@ -269,11 +294,11 @@ export class RunView {
     setStyle(this.veil, "width", `${(100 * (reading.length - 1 - step)) / capacity}%`);
     this.tokens.point(step);
     if (reading.series !== undefined) this.series.point(step);
-    this.curve.point(step, (value) => score(reading, value));
+    this.curve.point(step, (value, name) => `${shortened(name, 14)} ${score(reading, value)}`);
     this.unit.point(reading, unit, step);
-    [...this.labels.children].forEach((label, place) => label.classList.toggle("here", place === step));
+    for (const label of this.labels.children) label.classList.toggle("here", Number(label.dataset.at) === step);
     this.drawAnswer(step);
-    const value = valueAt(this.gate, step, unit, reading.length);
+    const value = valueAt(this.gate, step, unit);
     setAttribute(this.map.element, "aria-valuemin", 0);
     setAttribute(this.map.element, "aria-valuemax", this.gate.units - 1);
     setAttribute(this.map.element, "aria-valuenow", unit);
@@ -286,13 +311,11 @@ export class RunView {
     const { reading } = this;
     const row = answersAt(reading, step);
     const best = reading.scale === "value" ? this.targetPlace() : row.indexOf(Math.max(...row));
-    const atEnd = step === reading.length - 1;
     resizeChildren(this.answer, 2, (place) => el(place === 0 ? "strong" : "span"));
     setText(this.answer.children[0], reading.scale === "value"
       ? `${reading.names[best]}: ${score(reading, row[best])}` : `${reading.names[best]} ${score(reading, row[best])}`);
-    const truth = atEnd && reading.truth !== null ? `, in truth ${reading.truth}` : "";
-    setText(this.answer.children[1], (atEnd ? `after all ${plural(reading.length, reading.unit)}`
-      : `after ${plural(step + 1, reading.unit)} of ${reading.length}`) + truth);
+    setText(this.answer.children[1], placeWords(reading, step));
+    setText(this.truth, reading.truth === null ? "" : `truth: ${reading.truth}`);
     const shown = topAnswers(row, this.targetPlace(), reading.scale);
     resizeChildren(this.answers, shown.length, () => el("button", {
       type: "button", role: "radio",
@@ -317,6 +340,30 @@ export class RunView {
     const best = this.reading.scale === "value" ? this.targetPlace() : row.indexOf(Math.max(...row));
     return `${this.description.title}: ${this.reading.names[best]} ${score(this.reading, row[best])}`;
   }
+}
+
+/** As far below zero as above. */
+function bothSides(low, high) {
+  const most = Math.max(Math.abs(low), Math.abs(high));
+  return [-most, most];
+}
+
+/** The least and the largest value of a map; with a sign, as far on both sides. */
+function extremes({ values, low: least }) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return least < 0 ? bothSides(low, high) : [low, high];
+}
+
+/** At which step the answer is that. */
+function placeWords(reading, step) {
+  if (reading.at !== null) return `for “${shortened(reading.steps[step].label, 24)}”`;
+  return step === reading.length - 1 ? `after all ${plural(reading.length, reading.unit)}`
+    : `after ${plural(step + 1, reading.unit)} of ${reading.length}`;
 }
 
 function quoted(name) {

@@ -30,8 +30,9 @@ export class LiveSource {
     return (await this.post("api/reasons", question, signal)).json();
   }
 
-  async flow(question, signal) {
-    return (await this.post("api/flow", question, signal)).json();
+  /** The equation of a unit with where its gates come from. */
+  async lines(question) {
+    return (await (await this.post("api/equation", question)).json()).lines;
   }
 
   post(path, content, signal) {
@@ -104,14 +105,11 @@ export class FileSource {
     return kept.decoded;
   }
 
-  async reasons(question) {
-    const { reasons } = this.content.readings.find((each) => each.run === question.run && each.example === question.example);
-    const name = question.target;
-    return reasons.find((each) => each.name === name) ?? (name === null ? reasons[0] : null);
-  }
-
-  async flow({ run, example }) {
-    return this.content.readings.find((each) => each.run === run && each.example === example).flow ?? null;
+  /** Those in the file: of the leading answers, where every step has its own answer of each step. */
+  async reasons({ run, example, target, at }) {
+    const { reasons } = this.content.readings.find((each) => each.run === run && each.example === example);
+    const fitting = reasons.filter((each) => each.at === null || at === null || each.at === at);
+    return fitting.find((each) => each.target === target) ?? (target === null ? fitting[0] ?? null : null);
   }
 }
 

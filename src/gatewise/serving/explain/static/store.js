@@ -4,6 +4,7 @@
  * A store: `state` is read, `set` changes it and calls the subscribers once before the next frame.
  *
  * step: the step looked at; null: the last one, also while the input grows.
+ * stretched: whether the maps' colours span the values that occur instead of all possible ones.
  * target: name of the answer whose reasons are shown; null: the network's own answer.
  * runs: per run its gate, unit and place (stack, layer, direction), each null until chosen.
  */
@@ -11,6 +12,7 @@ export function makeStore(runCount) {
   const state = {
     step: null,
     target: null,
+    stretched: false,
     method: "integrated-gradients",
     runs: Array.from({ length: runCount }, () => ({ gate: null, unit: null, place: null })),
   };

@@ -32,7 +32,7 @@ export class StepTable {
         el("th", { scope: "row" }, el("bdi", { text: `${place + 1} ${step.label}` })),
         el("td", { text: score(reading, answersAt(reading, place)[target]) }),
         el("td", { text: reasons === null ? "–" : decimals(reasons[place]) }),
-        ...gates.map((gate) => el("td", { text: decimals(valueAt(gate, place, unit, reading.length), 3) })));
+        ...gates.map((gate) => el("td", { text: decimals(valueAt(gate, place, unit), 3) })));
       setAttribute(row, "class", place === here ? "here" : null);
       return row;
     });

@@ -1,15 +1,23 @@
 // One unit: its gates over the steps, and the cell's equation with the numbers of the step looked at.
 
-import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
+import { el, resizeChildren, setAttribute, setText } from "./elements.js";
 import { Curves } from "./curve.js";
 import { decimals } from "./words.js";
 
-const PLACE = /\{([^{}]+?)(-1)?\}/g;
+const PLACE = /\{([^{}:]+?)(-1|:atanh)?\}/g;
+const SETTLED_AFTER = 120;
 
 /** The value of a gate at a step for a unit; before the first step the state is zero. */
-export function valueAt(gate, step, unit, length) {
-  if (step < 0 || step >= length) return 0;
-  return gate.values[step * gate.units + unit];
+export function valueAt(gate, step, unit) {
+  const rows = gate.values.length / gate.units;
+  const row = gate.aligned ? step : Math.min(step, rows - 1);
+  return row < 0 || row >= rows ? 0 : gate.values[row * gate.units + unit];
+}
+
+/** A gate's course for one unit, nothing before its first row. */
+export function courseOf(gate, unit) {
+  const rows = gate.values.length / gate.units;
+  return Float32Array.from({ length: rows }, (_, row) => (row < gate.begin ? NaN : gate.values[row * gate.units + unit]));
 }
 
 /** An equation's line with numbers: `{forget}` is that gate's, `{cell-1}` the state one step before. */
@@ -18,14 +26,15 @@ export function withNumbers(line, reading, step, unit) {
   return line.numbers.replace(PLACE, (whole, name, previous) => {
     const gate = reading.gates.find((each) => each.name === name);
     if (!gate || unit >= gate.units) return whole;
-    const written = decimals(valueAt(gate, previous ? before : step, unit, reading.length), 3);
+    const value = valueAt(gate, previous === "-1" ? before : step, unit);
+    const written = decimals(previous === ":atanh" ? Math.atanh(value) : value, 3);
     return written.startsWith("\u2212") ? `(${written})` : written;
-  }).replace(/^\((\u2212[\d.]+)\) =/, "$1 =");
+  }).replace(/^\((\u2212[\d.]+)\) =/, "$1 =").replace(/\(\((\u2212[\d.]+)\)\)/g, "($1)");
 }
 
 /** The panel of the chosen unit. */
 export class UnitPanel {
-  constructor({ chooseUnit }) {
+  constructor({ chooseUnit, ask }) {
     this.curves = new Curves("unit");
     this.number = el("input", {
       type: "number", min: 0, class: "unit-number", "aria-label": "Number of the unit",
@@ -36,7 +45,23 @@ export class UnitPanel {
     this.names = el("ul", { class: "gate-names", "aria-hidden": "true" });
     this.equation = el("dl", { class: "equation" });
     this.head = el("h3", {}, "Unit ", this.number, this.most, this.fact);
-    this.element = el("div", { class: "unit-text" }, this.names, this.equation);
+    this.lines = el("pre", { class: "lines" });
+    this.sources = el("details", { class: "more", toggle: () => this.askLines() },
+      el("summary", { text: "Where the gates come from" }), this.lines);
+    this.sources.hidden = !ask;
+    this.ask = ask;
+    this.element = el("div", { class: "unit-text" }, this.names, this.equation, this.sources);
+  }
+
+  /** The lines that only the server knows, once the cursor rests. */
+  askLines() {
+    clearTimeout(this.resting);
+    if (!this.sources.open || this.sources.hidden) return;
+    this.resting = setTimeout(async () => {
+      const asked = this.asking = {};
+      const lines = await this.ask();
+      if (asked === this.asking && lines !== null) setText(this.lines, lines.join("\n"));
+    }, SETTLED_AFTER);
   }
 
   draw(reading, unit, capacity) {
@@ -48,7 +73,7 @@ export class UnitPanel {
     const lines = gates.map((gate) => ({
       name: gate.name,
       kind: `${gate.role} line-${reading.gates.indexOf(gate)}`,
-      values: Float32Array.from({ length: reading.length }, (_, step) => gate.values[step * gate.units + unit]),
+      values: courseOf(gate, unit),
     }));
     const low = gates.reduce((least, gate) => Math.min(least, gate.low), 0);
     const high = gates.reduce((most, gate) => Math.max(most, gate.high), 1);
@@ -66,7 +91,7 @@ export class UnitPanel {
   point(reading, unit, step) {
     this.curves.point(step, () => "");
     this.gates.forEach((gate, place) => {
-      setText(this.names.children[place].lastElementChild, decimals(valueAt(gate, step, unit, reading.length)));
+      setText(this.names.children[place].lastElementChild, decimals(valueAt(gate, step, unit)));
     });
     const lines = reading.equation;
     resizeChildren(this.equation, 2 * lines.length, (place) => el(place % 2 === 0 ? "dt" : "dd"));
@@ -74,6 +99,6 @@ export class UnitPanel {
       setText(this.equation.children[2 * place], line.symbols);
       setText(this.equation.children[2 * place + 1], withNumbers(line, reading, step, unit));
     });
-    setStyle(this.element, "display", "");
+    this.askLines();
   }
 }
