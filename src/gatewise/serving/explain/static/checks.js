@@ -4,6 +4,7 @@ import { Curves } from "./curve.js";
 import { el, setText } from "./elements.js";
 import { decimals, percent, significant } from "./words.js";
 
+const MOST_TIMES = 20;
 const METHOD_WORDS = {
   "integrated-gradients": "integrated gradients",
   "gradient-x-input": "gradient × input",
@@ -44,7 +45,7 @@ export class Checks {
     this.legend.replaceChildren(
       "Removed first: ", el("b", { class: "by-reasons", text: "what speaks for the answer" }), ", ",
       el("b", { class: "random", text: "anything, at random" }), ", ", el("b", { class: "by-against", text: "what speaks against it" }),
-      removal.faster === null ? "." : `. Removing by reasons hurts ${decimals(removal.faster, 1)} times as fast as at random.`,
+      removal.faster === null ? "." : `. Removing by reasons hurts ${removal.faster > MOST_TIMES ? `more than ${MOST_TIMES}` : decimals(removal.faster, 1)} times as fast as at random.`,
     );
   }
 

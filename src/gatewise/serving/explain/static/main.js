@@ -59,7 +59,8 @@ class Page {
   inputChanged(input, how) {
     this.input = input;
     this.key = JSON.stringify(input);
-    if (how === "chosen") this.store.state.step = null;
+    this.fresh = how === "chosen";
+    if (this.fresh || this.store.state.step !== null) this.store.state.step = null;
     this.timeline.stop();
     const blank = input.text !== undefined && input.text.trim() === "";
     this.empty.hidden = !blank;
@@ -101,6 +102,8 @@ class Page {
     reading.of = JSON.stringify(input);
     if (this.runs.hidden) return;
     view.setReading(reading);
+    if (this.fresh && reading.at !== null) this.store.state.step = reading.at;
+    this.fresh = false;
     this.readings += 1;
     this.store.schedule();
     if (reading.of === this.key) this.askReasonsSoon();

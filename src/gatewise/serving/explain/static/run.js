@@ -315,7 +315,8 @@ export class RunView {
     setText(this.answer.children[0], reading.scale === "value"
       ? `${reading.names[best]}: ${score(reading, row[best])}` : `${reading.names[best]} ${score(reading, row[best])}`);
     setText(this.answer.children[1], placeWords(reading, step));
-    setText(this.truth, reading.truth === null ? "" : `truth: ${reading.truth}`);
+    const truth = trueAnswer(reading, step);
+    setText(this.truth, truth === null ? "" : `truth: ${truth}`);
     const shown = topAnswers(row, this.targetPlace(), reading.scale);
     resizeChildren(this.answers, shown.length, () => el("button", {
       type: "button", role: "radio",
@@ -364,6 +365,13 @@ function placeWords(reading, step) {
   if (reading.at !== null) return `for “${shortened(reading.steps[step].label, 24)}”`;
   return step === reading.length - 1 ? `after all ${plural(reading.length, reading.unit)}`
     : `after ${plural(step + 1, reading.unit)} of ${reading.length}`;
+}
+
+/** The right answer; where every step has one, that of the step. */
+function trueAnswer(reading, step) {
+  if (reading.truth === null || reading.at === null) return reading.truth;
+  const each = reading.truth.split(" ");
+  return each.length === reading.length ? each[step] : reading.truth;
 }
 
 function quoted(name) {
