@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Client": "gatewise.serving.client",
     "compare": "gatewise.study",
     "datasets": "gatewise.training",
     "load_run": "gatewise.training",
@@ -21,6 +22,7 @@ _HOME = {
 
 if TYPE_CHECKING:
     from gatewise import nn as nn
+    from gatewise.serving.client import Client as Client
     from gatewise.study import compare as compare
     from gatewise.training import datasets as datasets
     from gatewise.training import load_run as load_run

@@ -24,6 +24,7 @@ from gatewise.cli.inspect import inspect
 from gatewise.cli.predict import predict
 from gatewise.cli.recipes import recipes
 from gatewise.cli.report import report
+from gatewise.cli.serve import serve
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
 from gatewise.errors import GatewiseError, OptionError
@@ -57,7 +58,7 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-_OF_A_RUN = (predict, evaluate, export, report, audit, inspect)
+_OF_A_RUN = (predict, evaluate, export, serve, report, audit, inspect)
 for _command in (compare, train, *_OF_A_RUN, suite, datasets, recipes, doctor, bench):
     app.command(cls=Command, no_args_is_help=_command in _OF_A_RUN)(_command)
 for _kind in kinds():

@@ -144,6 +144,15 @@ class Vocabulary:
                 rows.append(np.array(ids, dtype=np.int32))
         return Ragged.join(rows)
 
+    def numbers(self, text: str) -> npt.NDArray[np.int32]:
+        """The number of every token of a text, or of a part of one that ends between words; without one: none.
+
+        Example:
+            >>> Vocabulary(["a", "film"]).numbers("A great film").tolist()
+            [2, 1, 3]
+        """
+        return np.array(self._tokenizer.encode(_plain(text)).ids, dtype=np.int32)
+
     def to_dict(self) -> dict[str, Any]:
         """A dictionary, ready for JSON."""
         version = _FORMAT_VERSIONS[self.tokenisation]

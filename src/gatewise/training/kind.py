@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.settings import Spec
+    from gatewise.training.streaming import Streaming
 
 __all__ = [
     "Baseline",
@@ -133,9 +134,11 @@ class Trained(ABC):
 
     Attributes:
         spec: the run it came from.
+        input_schema: JSON schema of one input of `answer`.
     """
 
     spec: RunSpec
+    input_schema: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
@@ -194,6 +197,23 @@ class Trained(ABC):
     def details(self, dataset: Any) -> Mapping[str, Any]:
         """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""
         return {}
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Predictions for inputs as a person writes them in JSON, one object each: those of `gatewise predict --json`.
+
+        Raises:
+            RunError: the kind has no predictions.
+            DataError: an input cannot be read.
+        """
+        raise RunError(f"{self.spec.task} has no predictions for inputs from outside")
+
+    def streaming(self) -> Streaming:
+        """The network step by step, for `gatewise serve`.
+
+        Raises:
+            ConversionError: it needs the whole sequence, or the kind does not say how to stream it.
+        """
+        raise ConversionError(f"{self.spec.task} does not run as a stream", fix="send requests with whole inputs")
 
     def predict_command(self, request: Request) -> None:
         """Execute `gatewise predict`: write predictions to standard output or a file.

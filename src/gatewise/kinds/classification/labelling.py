@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gatewise.kinds.classification.trained import TrainedClassifier
     from gatewise.training.kind import Request
 
-__all__ = ["check_out", "label", "read_request"]
+__all__ = ["answer_of", "answers_of", "check_out", "label", "read_request"]
 
 _KEYS = ("label", "probability", "probabilities")
 _BATCH = 256
@@ -193,14 +193,35 @@ def _joined(classifier: TrainedClassifier | ExportedClassifier, row: npt.NDArray
 
 def _record(answer: Answer, classifier: TrainedClassifier | ExportedClassifier) -> dict[str, Any]:
     """An answer for JSON."""
-    names, several = classifier.label_names, classifier.multi_label
     if answer.probabilities is None:
-        return {"labels": None, "probabilities": None} if several else dict.fromkeys(_KEYS)
-    shares = {name: float(share) for name, share in zip(names, answer.probabilities, strict=True)}
-    if several:
-        return {"labels": [names[index] for index in chosen(answer.probabilities)], "probabilities": shares}
-    best = int(answer.probabilities.argmax())
-    return {"label": names[best], "probability": float(answer.probabilities[best]), "probabilities": shares}
+        return {"labels": None, "probabilities": None} if classifier.multi_label else dict.fromkeys(_KEYS)
+    return answer_of(classifier.label_names, answer.probabilities, multi_label=classifier.multi_label)
+
+
+def answers_of(classifier: TrainedClassifier | ExportedClassifier, texts: Sequence[Any]) -> list[dict[str, Any]]:
+    """The records of texts as JSON gave them.
+
+    Raises:
+        DataError: one is not a string.
+    """
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"input {place + 1} is not a text", expected="a string", got=type(text).__name__)
+    return [_record(answer, classifier) for answer in _answers(classifier, texts)]
+
+
+def answer_of(names: Sequence[str], chances: npt.NDArray[np.float64], *, multi_label: bool) -> dict[str, Any]:
+    """The answer for one text, ready for JSON.
+
+    Example:
+        >>> answer_of(["no", "yes"], np.array([0.25, 0.75]), multi_label=False)
+        {'label': 'yes', 'probability': 0.75, 'probabilities': {'no': 0.25, 'yes': 0.75}}
+    """
+    shares = dict(zip(names, chances.tolist(), strict=True))
+    if multi_label:
+        return {"labels": [names[index] for index in chosen(chances)], "probabilities": shares}
+    best = int(chances.argmax())
+    return {"label": names[best], "probability": shares[names[best]], "probabilities": shares}
 
 
 def _json_records(classifier: TrainedClassifier | ExportedClassifier, given: Texts) -> Iterator[str]:

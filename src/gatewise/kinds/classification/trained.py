@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from gatewise.training.streaming import Streaming
 
 __all__ = ["TrainedClassifier", "evaluation", "open_run", "problem_of", "read_vocabulary"]
 
@@ -146,6 +149,20 @@ class TrainedClassifier(Trained):
         """From raw texts to probabilities."""
         texts = list(dataset.test.texts)
         return lambda count: self.predict_proba(texts[:count])
+
+    input_schema: ClassVar[Mapping[str, Any]] = {"type": "string", "description": "a text"}
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The label and probabilities of each text; null for a blank one."""
+        from gatewise.kinds.classification.labelling import answers_of
+
+        return answers_of(self, inputs)
+
+    def streaming(self) -> Streaming:
+        """The classes as a text is read."""
+        from gatewise.kinds.classification.streaming import ClassifierStreaming
+
+        return ClassifierStreaming(self)
 
     def predict_command(self, request: Request) -> None:
         """Label texts; see `gatewise.kinds.classification.commands.predict`."""

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise import files
-from gatewise.errors import OptionError
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.covariate_columns import Asked
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import known_columns, read_table
-from gatewise.kinds.forecasting.series.table import SeriesTable, read_frame
+from gatewise.kinds.forecasting.series.table import SeriesTable, frame_of_records, read_frame
+from gatewise.training.kind import Request
 from gatewise.words import plural
 
 if TYPE_CHECKING:
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from gatewise.kinds.forecasting.series.building import Future
     from gatewise.kinds.forecasting.series.forms import TimeForm
     from gatewise.kinds.forecasting.trained import TrainedForecaster
-    from gatewise.training.kind import Request
 
-__all__ = ["check_predict", "evaluate", "predict"]
+__all__ = ["answer", "check_predict", "evaluate", "predict"]
 
 _NOT_SAID = "a row is a step"
 _FIGURES = {
@@ -47,7 +47,7 @@ def predict(trained: Continuing, request: Request) -> None:
     Columns that are known for the future are read of the rows after the last target, and of ``--future``.
 
     The CSV has the columns of group and time as in the file (``step`` where there is no time), one per target, and one
-    per target and quantile, such as ``close_0.1``.
+    per target and quantile, such as ``close_0.1``. ``--json`` prints one object with the same.
 
     Raises:
         OptionError: no file, or the forecast would be written over it.
@@ -56,23 +56,69 @@ def predict(trained: Continuing, request: Request) -> None:
     """
     file, out = check_predict(request), request.out
     time, group = trained.time, _group(trained)
-    table, inside = cut_ahead(_table(trained, request, file), len(trained.targets))
+    table, inside = cut_ahead(_table(trained, request, *read_frame(file), file.name), len(trained.targets))
     ahead = [each for each in (_future(trained, request, table), inside) if each is not None]
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", UserWarning)
-        notes = list(table.notes)
-        futures = trained.future(table, notes=notes, ahead=ahead)
-    for note in dict.fromkeys(notes):
-        if not note.endswith(_NOT_SAID):
-            print(f"note: {note}", file=sys.stderr)
+    futures, notes, said = _continued(trained, table, ahead)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     for warning in said:
-        print(f"warning: {warning.message}", file=sys.stderr)
-    text = _as_csv(futures, trained.targets, time, group, table.form, table.decimal)
+        print(f"warning: {warning}", file=sys.stderr)
+    if request.as_json:
+        record = _record(futures, trained.targets, time, table.form)
+        text = json.dumps({**record, "notes": [*notes, *said]}, ensure_ascii=False, allow_nan=False) + "\n"
+    else:
+        text = _as_csv(futures, trained.targets, time, group, table.form, table.decimal)
     if out is None:
         print(text, end="")
     else:
         files.write_text(out, text)
         print(f"{plural(text.count(chr(10)) - 1, 'row')} written to {out}", file=sys.stderr)
+
+
+def answer(trained: Continuing, rows: Any) -> dict[str, Any]:
+    """The forecast of a table of rows that JSON gave, as `gatewise predict --json` prints it.
+
+    Raises:
+        DataError: no list of objects, or rows that cannot be used.
+    """
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError("an input is a table: a list of rows", expected="objects with the columns of the training")
+    if any(isinstance(cell, dict | list) for row in rows for cell in row.values()):
+        raise DataError("a cell of a row is a list or an object", expected="a number, a time or a name")
+    frame, places = frame_of_records(rows, [f"row {number}" for number in range(1, len(rows) + 1)])
+    table = _table(trained, Request(Path()), frame, places, "the table")
+    past, inside = cut_ahead(table, len(trained.targets))
+    futures, notes, said = _continued(trained, past, [] if inside is None else [inside])
+    return {**_record(futures, trained.targets, trained.time, past.form), "notes": [*notes, *said]}
+
+
+def _continued(
+    trained: Continuing, table: SeriesTable, ahead: list[SeriesTable]
+) -> tuple[list[Future], list[str], list[str]]:
+    """The forecasts of a table, notes on its rows, and warnings."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        notes = list(table.notes)
+        futures = trained.future(table, notes=notes, ahead=ahead)
+    shown = [note for note in dict.fromkeys(notes) if not note.endswith(_NOT_SAID)]
+    return futures, shown, [str(warning.message) for warning in said]
+
+
+def _record(futures: list[Future], targets: tuple[str, ...], time: str | None, form: TimeForm) -> dict[str, Any]:
+    """Forecasts for JSON: by series a list of steps with what the CSV has in its columns."""
+    found = []
+    for future in futures:
+        written = form.written(future.times)
+        steps: list[dict[str, Any]] = []
+        for step in range(len(future.times)):
+            row: dict[str, Any] = {"step": step + 1} if time is None else {time: written[step]}
+            row |= {name: float(future.values[step, place]) for place, name in enumerate(targets)}
+            for level in sorted(future.quantiles):
+                values = future.quantiles[level][step]
+                row |= {f"{name}_{level:g}": float(values[place]) for place, name in enumerate(targets)}
+            steps.append(row)
+        found.append({"series": future.name, "steps": steps})
+    return {"forecasts": found}
 
 
 def check_predict(request: Request) -> Path:
@@ -108,7 +154,7 @@ def evaluate(trained: TrainedForecaster, request: Request) -> None:
     from gatewise.kinds.forecasting.evaluating import backtest
 
     assert request.file is not None
-    table = _table(trained, request, request.file)
+    table = _table(trained, request, *read_frame(request.file), request.file.name)
     found = backtest(trained, table, request.file.name)
     if request.as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
@@ -133,13 +179,12 @@ def _group(trained: Continuing) -> str | None:
     return known_columns(data.data, data.time, data.target, data.group)[2]
 
 
-def _table(trained: Continuing, request: Request, file: Path) -> SeriesTable:
-    """All columns of a file, its known and static ones too."""
-    frame, places = read_frame(file)
+def _table(trained: Continuing, request: Request, frame: Any, places: list[str], name: str) -> SeriesTable:
+    """All columns of a frame, its known and static ones too."""
     columns = (*trained.targets, *trained.features)
-    rules, asked = trained.rules(request.settings, file), Asked.as_trained(trained.covariates)
+    rules, asked = trained.rules(request.settings, request.file), Asked.as_trained(trained.covariates)
     how = (trained.time, _group(trained), rules, asked, _decimal(trained, request))
-    return read_table(frame, places, file.name, columns, *how, notice=False)[0]
+    return read_table(frame, places, name, columns, *how, notice=False)[0]
 
 
 def _future(trained: Continuing, request: Request, table: SeriesTable) -> SeriesTable | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from gatewise.training.streaming import Streaming
 
 __all__ = ["TrainedForecaster", "open_run", "problem_of"]
 
@@ -101,6 +104,24 @@ class TrainedForecaster(Continuing, Trained):
             return self._values(dataset.series, Windows(windows.series[:count], windows.origins[:count]))
 
         return predict
+
+    input_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "array",
+        "items": {"type": "object"},
+        "description": "a table: rows with the columns of the training, in order of time",
+    }
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The next steps of every series of each table."""
+        from gatewise.kinds.forecasting import commands
+
+        return [commands.answer(self, rows) for rows in inputs]
+
+    def streaming(self) -> Streaming:
+        """A forecast after every row."""
+        from gatewise.kinds.forecasting.streaming import ForecastStreaming
+
+        return ForecastStreaming(self)
 
     def evaluate_command(self, request: Request) -> None:
         """Measure on the last windows of a file; see `gatewise.kinds.forecasting.commands.evaluate`."""

@@ -130,11 +130,10 @@ def _language_model(run: Path) -> TrainedLanguageModel:
 
 
 def _table(model: TrainedLanguageModel, prompt: str, count: int, as_json: bool) -> None:
-    found = model.next_tokens(prompt, count)
     if as_json:
-        record = {"prompt": prompt, "tokens": [{"token": token, "probability": chance} for token, chance in found]}
-        typer.echo(json.dumps(record, ensure_ascii=False))
+        typer.echo(json.dumps(model.next_record(prompt, count), ensure_ascii=False))
         return
+    found = model.next_tokens(prompt, count)
     shown = [
         (json.dumps(token, ensure_ascii=False) if token != token.strip() else token, chance) for token, chance in found
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from gatewise.training.streaming import Streaming
 
 __all__ = ["TrainedLanguageModel", "evaluation", "first_tokens", "open_run", "problem_of"]
 
@@ -69,6 +72,26 @@ class TrainedLanguageModel(Trained):
             DataError: the text has no token.
         """
         return evaluate_text(self, text)
+
+    input_schema: ClassVar[Mapping[str, Any]] = {"type": "string", "description": "the beginning of a text"}
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The likeliest next tokens after each beginning of a text."""
+        for place, prompt in enumerate(inputs):
+            if not isinstance(prompt, str):
+                raise DataError(f"input {place + 1} is not a text", expected="a string", got=type(prompt).__name__)
+        return [self.next_record(prompt) for prompt in inputs]
+
+    def next_record(self, prompt: str, count: int = _NEXT) -> dict[str, Any]:
+        """The likeliest next tokens after a prompt, ready for JSON."""
+        found = self.next_tokens(prompt, count)
+        return {"prompt": prompt, "tokens": [{"token": token, "probability": chance} for token, chance in found]}
+
+    def streaming(self) -> Streaming:
+        """The next tokens as a text is read."""
+        from gatewise.kinds.language_modelling.streaming import LanguageModelStreaming
+
+        return LanguageModelStreaming(self)
 
     def evaluate_command(self, request: Request) -> None:
         """Measure on a file; see `gatewise.kinds.language_modelling.commands.evaluate`."""

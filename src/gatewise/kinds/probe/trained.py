@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 
-from gatewise.errors import RunError
+from gatewise.errors import DataError, RunError
 from gatewise.export.graph import Example, Graph
 from gatewise.kinds.probe.generation import ProbeDataset, make_probe
 from gatewise.kinds.probe.network import ProbeNetwork, batch_inputs
@@ -19,6 +19,10 @@ from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+from gatewise.training.streaming import numbers_of
+
+if TYPE_CHECKING:
+    from gatewise.training.streaming import Streaming
 
 __all__ = ["TrainedProbe", "open_run", "problem_of"]
 
@@ -49,6 +53,33 @@ class TrainedProbe(Trained):
                 return found
 
         return predict
+
+    input_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "array",
+        "items": {"type": "array", "items": {"type": "number"}},
+        "description": "a sequence: rows of numbers",
+    }
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The scores of each sequence."""
+        columns = [f"input {number + 1}" for number in range(self.model.recurrent.input_size)]
+        found = []
+        for each in inputs:
+            rows = numbers_of({"values": each}, columns)
+            if len(rows) < self.model.answers:
+                raise DataError(
+                    "the sequence is too short", expected=f"at least {self.model.answers} rows", got=str(len(rows))
+                )
+            with torch.inference_mode():
+                scores = self.model(torch.from_numpy(rows.astype(np.float32))[:, None])
+            found.append({"scores": scores[:, 0].tolist()})
+        return found
+
+    def streaming(self) -> Streaming:
+        """The scores after every step."""
+        from gatewise.kinds.probe.streaming import ProbeStreaming
+
+        return ProbeStreaming(self)
 
     def graph(self) -> Graph:
         """What it computes; see `gatewise.kinds.probe.graph.graph_of`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from gatewise.training.streaming import Streaming
 
 __all__ = ["Entity", "TaggedText", "TrainedTagger", "evaluation", "open_run", "problem_of"]
 
@@ -130,6 +133,21 @@ class TrainedTagger(Answering, Trained):
                 spelt = reader.embedding(batch.characters[:steps])
                 found["characters"] = RecurrentInputs(reader.recurrent, spelt, batch.character_lengths.clamp(max=steps))
         return found
+
+    input_schema: ClassVar[Mapping[str, Any]] = {"type": "string", "description": "a text"}
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The words of each text with their tags, and the entities with their places."""
+        for place, text in enumerate(inputs):
+            if not isinstance(text, str):
+                raise DataError(f"input {place + 1} is not a text", expected="a string", got=type(text).__name__)
+        return [tagged.to_dict() for tagged in self.tag_texts(list(inputs))]
+
+    def streaming(self) -> Streaming:
+        """The tags of each word as it arrives."""
+        from gatewise.kinds.tagging.streaming import TaggerStreaming
+
+        return TaggerStreaming(self)
 
     def predict_command(self, request: Request) -> None:
         """Tag texts; see `gatewise.kinds.tagging.commands.predict`."""

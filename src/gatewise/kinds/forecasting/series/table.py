@@ -22,7 +22,15 @@ from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.reading import TimeColumn, TimeRules, read_times
 
-__all__ = ["SeriesTable", "check_columns", "column_names", "numbers_of", "read_frame", "read_series_table"]
+__all__ = [
+    "SeriesTable",
+    "check_columns",
+    "column_names",
+    "frame_of_records",
+    "numbers_of",
+    "read_frame",
+    "read_series_table",
+]
 
 _SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".csv.gz")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
@@ -176,7 +184,12 @@ def _json_lines(path: Path, content: str) -> tuple[pd.DataFrame, list[str]]:
             raise DataError(f"{path}, line {number}: not a JSON object", got=type(record).__name__)
         rows.append(record)
         places.append(f"{path.name}, line {number}")
-    return pd.DataFrame.from_records(rows).astype(object), places
+    return frame_of_records(rows, places)
+
+
+def frame_of_records(rows: Sequence[Mapping[str, Any]], places: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """All columns of rows as JSON gave them, and the place of each row."""
+    return pd.DataFrame.from_records(rows).astype(object), list(places)
 
 
 def _parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:

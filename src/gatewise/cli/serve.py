@@ -1,0 +1,136 @@
+"""``gatewise serve``: trained networks over HTTP and WebSocket."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatewise.cli.options import ImportsOption
+from gatewise.errors import OptionError
+
+__all__ = ["serve"]
+
+_TOKEN = "GATEWISE_TOKEN"
+
+
+def serve(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME=]RUN...",
+            help="Run folders, or comparisons: their best run. Without a name, the folder's is the model's.",
+        ),
+    ],
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", help="0: any that is free.")] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file", metavar="FILE", help=f"Clients must show the token in it; or in the variable {_TOKEN}."
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A further name by which clients may call the server."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="URL", help="Pages of this origin may use the server."),
+    ] = None,
+    max_streams: Annotated[int, typer.Option("--max-streams", metavar="N", help="Open at once.")] = 2000,
+    idle_seconds: Annotated[
+        float, typer.Option("--idle-seconds", metavar="X", help="A stream without messages for so long is ended.")
+    ] = 600.0,
+    max_body: Annotated[
+        int, typer.Option("--max-body", metavar="N", help="Bytes of a request or of a stream's message.")
+    ] = 1 << 20,
+    max_seconds: Annotated[float, typer.Option("--max-seconds", metavar="X", help="For one request.")] = 30.0,
+    state_key: Annotated[
+        Path | None,
+        typer.Option("--state-key", metavar="FILE", help="Key that signs the states that clients keep (made if none)."),
+    ] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload/--no-reload", help="Open a run again when its folder changes.")
+    ] = True,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Events on standard error, a JSON object a line.")] = True,
+    imports: ImportsOption = None,
+) -> None:
+    """Answer requests and streams with trained networks, until Ctrl-C.
+
+    Requests: POST /v1/models/NAME/predict. Streams with their state on the server: WebSocket /v1/models/NAME/stream.
+    Also /health, /metrics and /openapi.json.
+
+    Examples:
+
+        gatewise serve my-run
+
+        gatewise serve films=runs/imdb prices=runs/stocks --port 8080
+
+        gatewise serve my-run --host 0.0.0.0 --token-file token.txt --allow-host models.example.org
+    """
+    from gatewise.serving.application import Service, ServiceSettings
+    from gatewise.serving.guard import Limits, is_loopback
+    from gatewise.serving.log import Log
+    from gatewise.serving.models import named_runs
+    from gatewise.serving.running import bound_socket, require_serving, run
+    from gatewise.serving.state import read_key
+    from gatewise.serving.streams import StreamSettings
+    from gatewise.training.registry import import_modules
+
+    require_serving()
+    _check(max_streams=max_streams, idle_seconds=idle_seconds, max_body=max_body, max_seconds=max_seconds)
+    places, token = named_runs(runs), _token(token_file)
+    if token is None and not is_loopback(host):
+        typer.echo("Warning: other machines can use this server without a token; --token-file asks for one", err=True)
+    settings = ServiceSettings(
+        Limits(body=max_body, seconds=max_seconds, connections=2 * max_streams + 100),
+        StreamSettings(most=max_streams, idle_seconds=idle_seconds),
+        reload_seconds=2.0 if reload else 0.0,
+    )
+    with bound_socket(host, port) as bound:
+        import_modules(imports or ())
+        service = Service(
+            places,
+            read_key(state_key or _default_key()),
+            settings,
+            Log(on=log),
+            bind=host,
+            hosts=allow_host or (),
+            origins=allow_origin or (),
+            token=token,
+        )
+
+        def ready(url: str) -> None:
+            for model in service.models:
+                what = "requests" if model.stream is None else "requests and streams"
+                typer.echo(f"{model.name}: {what} ({model.description()['task']}, {model.folder})")
+            typer.echo(f"Serving on {url} (Ctrl-C ends it)")
+
+        run(service.app, bound=bound, limits=settings.limits, ready=ready, stopping=service.stopping)
+
+
+def _check(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if value <= 0:
+            raise OptionError(f"{name.replace('_', '-')} is out of range", expected="more than 0", got=f"{value:g}")
+
+
+def _token(file: Path | None) -> str | None:
+    """The token of the file or of the environment; never of the command line, which other users can see."""
+    if file is None:
+        return os.environ.get(_TOKEN) or None
+    try:
+        return file.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"cannot read the token file {file}", got=str(error), fix="--token-file FILE") from error
+
+
+def _default_key() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("gatewise", appauthor=False)) / "serve.key"

@@ -1,0 +1,64 @@
+"""Small trained runs of every kind, each trained once, when a test first asks for it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gatewise.cli import main
+from small_data import FLAGS, write_reviews
+from small_text import write_text_file
+
+SMALL = ["--hidden-size", "7", "--epochs", "1", "--threads", "1"]
+RUNS: dict[str, tuple[str, list[str]]] = {
+    "reviews": ("reviews.csv", ["--text", "review", "--label", "mood", *FLAGS, "--epochs", "1", "--cell", "gru"]),
+    "both": (
+        "reviews.csv",
+        ["--text", "review", "--label", "mood", *FLAGS, "--epochs", "1", "--cell", "rnn", "--bidirectional"],
+    ),
+    "characters": ("text.txt", [*SMALL, "--embedding-size", "6", "--tokens", "character", "--cell", "lstm"]),
+    "words": ("text.txt", [*SMALL, "--embedding-size", "6", "--num-layers", "2", "--last-size", "5"]),
+    "tags": ("tags.conll", [*SMALL, "--no-bidirectional", "--cell", "gru"]),
+    "series": (
+        "series.csv",
+        ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "3", "--quantiles", "0.1,0.9", *SMALL],
+    ),
+    "probe": ("adding", ["--length", "12", "--examples", "100", *SMALL, "--cell", "minlstm"]),
+}
+
+
+def _write_data(folder: Path) -> None:
+    chance = random.Random(5)
+    write_reviews(folder / "reviews.csv")
+    write_text_file(folder / "text.txt")
+    lines = []
+    for _ in range(60):
+        city = chance.choice(("Bonn", "Paris", "Oslo"))
+        lines += [f"{word} O" for word in ("the", "envoy", "left")] + [f"{city} B-LOC", ". O", ""]
+    (folder / "tags.conll").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = ["day,a,b"]
+    for day in range(150):
+        rows.append(f"{20000 + day},{10 + day % 7 + chance.random():.3f},{5 + day % 5 + chance.random():.3f}")
+    (folder / "series.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    folder = tmp_path_factory.mktemp("served")
+    _write_data(folder)
+    ready: dict[str, Path] = {}
+
+    def run(name: str) -> Path:
+        if name not in ready:
+            data, flags = RUNS[name]
+            given = str(folder / data) if "." in data else data
+            with pytest.raises(SystemExit) as ended:
+                main(["train", given, *flags, "--out", str(folder / name)])
+            assert ended.value.code in (0, None)
+            ready[name] = folder / name
+        return ready[name]
+
+    return run
