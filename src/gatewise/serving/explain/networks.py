@@ -105,6 +105,8 @@ class Network:
             if not 0 <= question.example < len(self.examples):
                 raise DataError(f"there is no example {question.example}", expected=f"0 to {len(self.examples) - 1}")
             return self.examples[question.example]
+        if question.text is not None and not question.text.strip():
+            raise DataError("there is nothing to read in this text", fix="type at least one word")
         if question not in self._inputs:
             self._inputs[question] = self.reader.parse(question.text)
             _forget(self._inputs)
