@@ -42,7 +42,9 @@ def main() -> None:
     from gatewise.serving.explain.networks import Networks
     from gatewise.serving.running import running
 
-    program = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))))
+    program = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
+    )
     with tempfile.TemporaryDirectory() as folder:
         places = [_run(Path(folder), cell, arguments) for cell in arguments.cell.split(",")]
         networks = Networks(places)
@@ -85,7 +87,19 @@ def _run(folder: Path, cell: str, arguments: argparse.Namespace) -> Path:
                 words = " ".join(f"word{(row * 7 + n * 13) % 90}" for n in range(20 + row % 20))
                 writer.writerow([words, "ab"[row % 2]])
     out = folder / cell
-    command = [sys.executable, "-m", "gatewise", "train", str(table), "--cell", cell, "--epochs", "1", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "gatewise",
+        "train",
+        str(table),
+        "--cell",
+        cell,
+        "--epochs",
+        "1",
+        "--out",
+        str(out),
+    ]
     command += ["--hidden-size", str(arguments.hidden), "--max-tokens", str(max(400, arguments.tokens))]
     subprocess.run(command, check=True, capture_output=True)
     return out

@@ -16,12 +16,14 @@ _HOME = {
     "Client": "gatewise.serving.client",
     "compare": "gatewise.study",
     "datasets": "gatewise.training",
+    "explain": "gatewise.inspection.explaining",
     "load_run": "gatewise.training",
     "nn": "",
 }
 
 if TYPE_CHECKING:
     from gatewise import nn as nn
+    from gatewise.inspection.explaining import explain as explain
     from gatewise.serving.client import Client as Client
     from gatewise.study import compare as compare
     from gatewise.training import datasets as datasets

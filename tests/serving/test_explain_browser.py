@@ -121,7 +121,8 @@ def test_typing_moves_answer_map_and_reasons(chromium: Any, url: str) -> None:
         coloured = page.locator(".tokens").first.locator(".token.for, .token.against").count()
         assert coloured >= 1
         assert page.locator(".bars path").first.get_attribute("d") is not None
-        _typed(page, "")
+        page.fill("#text", "")
+        page.wait_for_timeout(100)
         assert page.locator(".nothing").is_visible() and not page.locator(".runs").is_visible()
         assert page.locator(".timeline").is_hidden()
 
@@ -174,7 +175,7 @@ def test_a_unit_is_followed_with_its_numbers(chromium: Any, url: str, networks: 
         page.wait_for_timeout(60)
         assert "memory" in lstm.locator(".meaning").inner_text()
         box = lstm.locator(".map").bounding_box()
-        page.mouse.click(box["x"] + 2.5 / 16 * box["width"], box["y"] + 5.5 / 8 * box["height"])
+        lstm.locator(".map").click(position={"x": 2.5 / 16 * box["width"], "y": 5.5 / 8 * box["height"]})
         page.wait_for_timeout(80)
         unit = int(lstm.locator(".unit-number").input_value())
         gates = {each.name: each for each in networks.networks[1].reading(_question(TEXT)).gates}
@@ -214,6 +215,7 @@ def test_another_answer_gets_its_own_reasons(chromium: Any, url: str) -> None:
         run.locator("summary", has_text="Do the reasons hold?").click()
         assert "integrated gradients" in run.locator(".check-line").inner_text()
         run.locator("summary", has_text="Every step in a table").click()
+        run.locator("tbody tr").first.wait_for()
         assert run.locator("tbody tr").count() == len(_tokens(page, 2))
 
 

@@ -21,12 +21,13 @@ import torch
 from gatewise.cli import main
 from gatewise.errors import DataError, OptionError
 from gatewise.inspection.gates import gate_maps
+from gatewise.inspection.reasons import Stopped
 from gatewise.nn import Recurrent
 from gatewise.serving.explain import show, write_page
 from gatewise.serving.explain.app import guarded_page
 from gatewise.serving.explain.exported import bundle
 from gatewise.serving.explain.meanings import equation_form, gate_meaning
-from gatewise.serving.explain.networks import Networks, Question, Stopped
+from gatewise.serving.explain.networks import Networks, Question
 from gatewise.serving.explain.payload import place_id, places_of
 from gatewise.serving.running import running
 from gatewise.training.kind import RecurrentInputs
@@ -99,7 +100,9 @@ def test_a_reading_arrives_as_it_is(networks: Networks) -> None:
 def test_fewer_bits_change_the_values_by_half_a_level(networks: Networks, bits: int, error: float) -> None:
     network, question = networks.networks[1], Question(text=TEXT)
     header, array = _decoded(network.frame(question, None, bits=bits))
-    exact = {gate.name: gate.values for gate in network.reading(question).gates if place_id(gate.place) == header["place"]}
+    exact = {
+        gate.name: gate.values for gate in network.reading(question).gates if place_id(gate.place) == header["place"]
+    }
     assert len(header["gates"]) == 6
     for gate in header["gates"]:
         span = np.ptp(exact[gate["name"]])
@@ -148,7 +151,9 @@ def test_every_gate_of_a_built_in_cell_is_explained() -> None:
     for cell, options in CELLS:
         layers = Recurrent(cell, 3, 5, cell_options=options)
         for gate in gate_maps({"r": RecurrentInputs(layers.eval(), torch.ones(2, 1, 3), None)}):
-            assert not gate_meaning(cell, gate.name, gate.role, options).startswith(("A gate of this", "What this cell"))
+            assert not gate_meaning(cell, gate.name, gate.role, options).startswith(
+                ("A gate of this", "What this cell")
+            )
 
 
 def test_the_page_is_served_with_a_strict_policy(url: str) -> None:
@@ -250,7 +255,9 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
     place = write_page(pair, [TEXT, "</script><b>a clumsy film", "नमस्ते 🎬 مرحبا film"], tmp_path / "page.html")
     page = place.read_text(encoding="utf-8")
     assert len(page.encode()) < 3_000_000
-    assert page.count("<script") == 2 and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+    assert page.count("<script") == 2 and "http" not in page.replace("http-equiv", "").replace(
+        "http://www.w3.org/2000/svg", ""
+    )
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
     assert policy is not None and "unsafe" not in policy[1] and "connect-src" not in policy[1]
     for tag, mark in (('<script type="module">', "</script>"), ("<style>", "</style>")):

@@ -18,6 +18,7 @@ from gatewise.cli.compare import compare
 from gatewise.cli.datasets import datasets
 from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
+from gatewise.cli.explain import explain
 from gatewise.cli.export import export
 from gatewise.cli.help import Command
 from gatewise.cli.inspect import inspect
@@ -58,7 +59,7 @@ def _root(
     """Hold the options that belong to no command."""
 
 
-_OF_A_RUN = (predict, evaluate, export, serve, report, audit, inspect)
+_OF_A_RUN = (predict, evaluate, explain, export, serve, report, audit, inspect)
 for _command in (compare, train, *_OF_A_RUN, suite, datasets, recipes, doctor, bench):
     app.command(cls=Command, no_args_is_help=_command in _OF_A_RUN)(_command)
 for _kind in kinds():

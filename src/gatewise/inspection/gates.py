@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from gatewise.nn import Recurrent
+from gatewise.nn.cell import State
+from gatewise.nn.tracing import DirectionTrace
 from gatewise.training.kind import RecurrentInputs
 
 __all__ = ["GateMap", "Place", "gate_maps", "similar_order"]
@@ -56,7 +60,10 @@ class GateMap:
 
 
 def gate_maps(
-    stacks: Mapping[str, RecurrentInputs], orders: Mapping[Place, npt.NDArray[np.int64]] | None = None
+    stacks: Mapping[str, RecurrentInputs],
+    orders: Mapping[Place, npt.NDArray[np.int64]] | None = None,
+    *,
+    ordered: bool = True,
 ) -> tuple[GateMap, ...]:
     """Every gate, candidate and state of the first sequence of each stack.
 
@@ -64,6 +71,7 @@ def gate_maps(
         stacks: by name, see `gatewise.training.reader.Reader.stacks`.
         orders: the units' order by place, so that it stays while the input changes; None, or where one is missing:
             that of `similar_order` for this sequence.
+        ordered: False: the units' numbers are their order.
 
     Example:
         >>> from gatewise.nn import GRU
@@ -76,19 +84,23 @@ def gate_maps(
     for name, given in stacks.items():
         layers = given.recurrent
         with torch.inference_mode():
-            trace = layers.trace(given.inputs[:, :1], lengths=None if given.lengths is None else given.lengths[:1])
-        for direction in trace.directions:
+            length = given.inputs.shape[0] if given.lengths is None else int(given.lengths[0])
+            x = given.inputs[:length, :1]
+            traced = _from_outputs(layers, x) if _quick(layers) else list(layers.trace(x).directions)
+        for direction in traced:
             cell = layers._cells[direction.layer]
             values = {key: _plain(value) for key, value in direction.items()}
             place = (name, direction.layer, direction.direction)
             order = None if orders is None else orders.get(place)
-            if order is None:
+            if order is None and ordered:
                 order = similar_order(values[cell.states[0]])
+            elif order is None:
+                order = np.arange(values[cell.states[0]].shape[1])
             for key, value in values.items():
                 role = "state" if key in cell.states else "candidate" if "candidate" in key else "gate"
                 low, high = _range(value, role)
-                # a state may be wider or narrower than the units, such as a projection
-                own = order if value.shape[1] == len(order) else similar_order(value)
+                # a state may be wider or narrower than the first one, such as behind a projection
+                own = order if value.shape[1] == len(order) else np.arange(value.shape[1])
                 found.append(GateMap(*place, key, role, value, low, high, own))
     return tuple(found)
 
@@ -124,6 +136,59 @@ def similar_order(states: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     upper = distances[np.triu_indices(len(moving), 1)]
     leaves = leaves_list(linkage(upper, method="average"))
     return np.concatenate([moving[leaves], still]).astype(np.int64)
+
+
+def _quick(layers: Recurrent) -> bool:
+    """Whether the gates follow from the outputs alone: one state, or an LSTM whose gates do not see its cell."""
+    cell: Any = layers._cells[0]
+    if layers.training or any(layers.zoneout) or layers.batch_first:
+        return False
+    return len(cell.states) == 1 or (layers.cell == "lstm" and not cell.peephole)
+
+
+def _from_outputs(layers: Recurrent, x: Tensor) -> list[DirectionTrace]:
+    """All gates of all steps at once, from the hidden states that the fast kernels give.
+
+    With h known, the steps no longer wait for each other: one call of the cell's step has them as its rows. An LSTM's
+    cell state follows from its gates.
+    """
+    starts = layers._start(1, x.dtype)
+    choices = layers._choose_all(x, None, None)
+    found: list[DirectionTrace] = []
+    for layer in range(layers.num_layers):
+        outputs = []
+        for number in range(layer * layers.directions, (layer + 1) * layers.directions):
+            place = layers._places[number]
+            output, _ = layers._direction(choices[number], x, starts[number], *place, lengths=None, traces=None)
+            outputs.append(output)
+            backward = place[1].endswith("_reverse")
+            values = _values(layers, layer, place[1], x[:, 0], output[:, 0], starts[number], backward=backward)
+            found.append(DirectionTrace(layer, "backward" if backward else "forward", values))
+        output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+        x = output + x if layers.residual and layer > 0 else output
+    return found
+
+
+def _values(
+    layers: Recurrent, layer: int, suffix: str, x: Tensor, output: Tensor, start: State, *, backward: bool
+) -> dict[str, Tensor]:
+    """Gates and states of one direction, each (T, 1, size)."""
+    cell, weights = layers._cells[layer], layers._weights_of(suffix)
+    if backward:
+        x, output = x.flip(0), output.flip(0)
+    before = torch.cat([start[0], output[:-1]])
+    rest = tuple(part.expand(len(x), -1) for part in start[1:])
+    values = cell.step(cell.project(x, weights), (before, *rest), weights)
+    if rest:
+        forget, given = values["forget"].numpy(), (values["input"] * values["candidate"]).numpy()
+        cells = np.empty_like(forget)
+        state = start[1][0].numpy()
+        for t in range(len(cells)):
+            state = forget[t] * state + given[t]
+            cells[t] = state
+        values["cell"] = torch.from_numpy(cells)
+    values[cell.states[0]] = output
+    return {name: (value.flip(0) if backward else value)[:, None] for name, value in values.items()}
 
 
 def _plain(value: torch.Tensor) -> npt.NDArray[np.float32]:

@@ -144,9 +144,11 @@ class _Dynamics:
         """The next states of rows, and what the Jacobian makes of a direction for each."""
         repeated = gates.expand(len(states), -1)
         try:
-            found: tuple[Tensor, Tensor] = torch.func.jvp(lambda s: self.step(s, repeated), (states,), (directions,))
+            moved: Any = torch.func.jvp(lambda s: self.step(s, repeated), (states,), (directions,))
         except (NotImplementedError, RuntimeError):  # an operation of one's own without a forward derivative
-            found = torch.autograd.functional.jvp(lambda s: self.step(s, repeated), states, directions)
+            with torch.enable_grad():
+                moved = torch.autograd.functional.jvp(lambda s: self.step(s, repeated), states, directions)
+        found: tuple[Tensor, Tensor] = moved
         return found
 
     def before(self, states: Tensor) -> Tensor:
@@ -281,7 +283,7 @@ def _diagonal_sweep(dynamics: _Dynamics, states: Tensor) -> Tensor:
 
 def _diagonals(dynamics: _Dynamics, before: Tensor) -> Tensor:
     """The diagonal of every step's Jacobian: (T, S), one derivative for all steps along each of the S axes."""
-    steps, size = before.shape
+    size = before.shape[1]
     with torch.enable_grad():
         leaf = before.detach().requires_grad_()
         value = dynamics.step(leaf, dynamics.gates)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from torch import Tensor
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.reader import Reader, ReadInput
 
-__all__ = ["METHODS", "Method", "Reasons", "Removal", "reasons", "removal"]
+__all__ = ["METHODS", "Method", "Reasons", "Removal", "Stopped", "reasons", "removal"]
 
 Method = Literal["integrated-gradients", "gradient-x-input", "occlusion"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -100,6 +101,7 @@ def reasons(
     method: str = "integrated-gradients",
     with_removal: bool = True,
     seed: int = 0,
+    stop: Callable[[], bool] | None = None,
 ) -> Reasons:
     """How much each step counted for an answer.
 
@@ -117,13 +119,17 @@ def reasons(
         method: one of `METHODS`.
         with_removal: whether to measure the removal curve as well.
         seed: of the random removals.
+        stop: looked at between batches; where it says yes, nothing more is computed.
 
     Raises:
         OptionError: no such method.
         DataError: no such answer.
+        Stopped: ``stop`` said so.
     """
     if method not in METHODS:
         raise OptionError(f"there is no method {method!r}", fix=did_you_mean(method, METHODS))
+    if stop is not None:
+        reader = cast("Reader", _Stoppable(reader, stop))
     x, base = reader.embed(read_input), reader.baseline(read_input)
     with torch.no_grad():
         both = reader.answer(read_input, torch.cat([x, base], dim=1))
@@ -157,6 +163,30 @@ def reasons(
         complete=error <= _TOLERANCE,
         removal=removal(reader, read_input, per_step, target=chosen, seed=seed) if with_removal else None,
     )
+
+
+class Stopped(Exception):
+    """Reasons are no longer wanted."""
+
+
+class _Stoppable:
+    """A reader that looks before every answer whether it is still wanted."""
+
+    def __init__(self, reader: Reader, stop: Callable[[], bool]) -> None:
+        self._reader, self._stop = reader, stop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def answer(self, read: ReadInput, embedded: Tensor) -> Tensor:
+        """As the reader answers.
+
+        Raises:
+            Stopped: it is no longer wanted.
+        """
+        if self._stop():
+            raise Stopped
+        return self._reader.answer(read, embedded)
 
 
 def removal(

@@ -27,6 +27,7 @@ _LEAST_RANGE = 0.2
 _STRAIGHT = 0.95
 _REST = 0.9
 _TOUCHING = 0.25
+_STILL = 1 / 6
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _rank_correlation(first: Array, second: Array) -> float | None:
     ranks = [rankdata(values[sound]) for values in (first, second)]
     if any(np.ptp(each) == 0 for each in ranks):
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
@@ -218,7 +219,7 @@ def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
       of Karpathy, Johnson & Li 2015; that LSTMs count with their cell: Weiss, Goldberg & Yahav 2018);
     - ``switching``: at least 90 % of the steps lie in the outer quarters of the range, each of them holds a tenth, and
       it changes sides at most at every eighth step (their cell inside quotes);
-    - ``sentinel``: at rest, within a quarter of the range of its median, at 90 % of the steps or more, and elsewhere at
+    - ``sentinel``: at rest, within a sixth of the range of its median, at 90 % of the steps or more, and elsewhere at
       the others: it fires.
 
     A rule finds a course over one sequence, and says nothing of why: see whether it holds on others.
@@ -242,7 +243,7 @@ def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
     if steps < _LEAST_STEPS:
         return ()
     found: list[Role] = []
-    time = np.arange(steps) - (steps - 1) / 2
+    time: Array = np.arange(steps, dtype=np.float64) - (steps - 1) / 2
     for unit in range(values.shape[1]):
         course = values[:, unit]
         low, high = float(course.min()), float(course.max())
@@ -274,7 +275,7 @@ def _switching(unit: int, course: Array, low: float, span: float) -> Role | None
 
 
 def _sentinel(unit: int, course: Array, span: float) -> Role | None:
-    away = np.abs(course - np.median(course)) > _TOUCHING * span
+    away = np.abs(course - np.median(course)) > _STILL * span
     rest = float(1 - away.mean())
     if rest < _REST or not away.any():
         return None

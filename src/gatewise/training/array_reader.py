@@ -31,7 +31,7 @@ class ArrayReader(Reader):
     """
 
     def __init__(self, trained: TrainedArrays, dataset: Any = None) -> None:
-        self.trained, self.dataset = trained, dataset
+        self.trained, self.dataset, self.network = trained, dataset, trained.model
         self._model = cast("Any", trained.model)
         size = int(self._model.recurrent.input_size)
         with torch.inference_mode():

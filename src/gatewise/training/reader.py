@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gatewise.errors import DataError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from gatewise.training.kind import RecurrentInputs
 
@@ -78,6 +78,7 @@ class Reader(ABC):
     Attributes:
         unit: what a step is: ``token``, ``step``, ``frame``.
         names: of the K answers.
+        network: what answers, with all its parameters.
         answers: ``classes`` (K probabilities that sum to 1), ``labels`` (K probabilities, each of its own), or
             ``values`` (K numbers, a forecast).
         after: what "the answer after step t" means here, in a sentence.
@@ -89,6 +90,7 @@ class Reader(ABC):
     after: str = "the answer if the sequence ended there"
     baseline_name: str = "zeros"
     names: tuple[str, ...]
+    network: nn.Module
 
     @abstractmethod
     def examples(self, count: int) -> Sequence[ReadInput]:
@@ -177,14 +179,26 @@ class Reader(ABC):
         Args:
             read: the input.
             embedded: (T, 1, I).
-            target: the answer taken as right; of values: the one whose square is taken.
+            target: the answer taken as right; of values: half the square of its error, where the truth is not known of
+                the value itself.
         """
         from torch.nn import functional
 
         found = self.answer(read, embedded)
         if self.answers == "classes":
             return -found.log_softmax(dim=1)[0, target]
-        return functional.softplus(-found[0, target]) if self.answers == "labels" else 0.5 * found[0, target].square()
+        return (
+            functional.softplus(-found[0, target])
+            if self.answers == "labels"
+            else (0.5 * (found[0, target] - self.true_value(read, target)).square())
+        )
+
+    def true_value(self, read: ReadInput, target: int) -> float:
+        """The right value of an answer, where it is known; else 0."""
+        try:
+            return float(read.truth or 0.0)
+        except ValueError:
+            return 0.0
 
     def turned(self, read: ReadInput, after: Array, target: int) -> tuple[int, ...]:
         """The steps with which the answer changed: the leading class; a label's crossing of one half.

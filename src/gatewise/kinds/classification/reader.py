@@ -37,7 +37,7 @@ class TextReader(Reader):
     unit = "token"
 
     def __init__(self, trained: TrainedClassifier, dataset: Any = None) -> None:
-        self.trained, self.dataset = trained, dataset
+        self.trained, self.dataset, self.network = trained, dataset, trained.model
         self.names = trained.label_names
         self.answers = "labels" if trained.multi_label else "classes"
         self.baseline_name = "the padding word's embedding"

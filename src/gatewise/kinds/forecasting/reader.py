@@ -54,6 +54,7 @@ class SeriesReader(Reader):
 
     def __init__(self, trained: TrainedForecaster, dataset: Any = None) -> None:
         self.trained, self.dataset, self.model = trained, dataset, trained.model
+        self.network = trained.model
         self.horizons = horizons_shown(self.model.horizon)
         single = self.model.channel_independent and self.model.targets > 1
         targets = trained.targets[:1] if single else trained.targets
@@ -72,7 +73,8 @@ class SeriesReader(Reader):
         found = []
         for place, (row, origin) in enumerate(zip(picked.series, picked.origins, strict=True)):
             words = ", ".join(f"+{step}: {truth[place, step - 1, 0]:.4g}" for step in self.horizons)
-            found.append(self._read(self.dataset.series[row], int(origin), f"{self.trained.targets[0]} {words}"))
+            read = self._read(self.dataset.series[row], int(origin), f"{self.trained.targets[0]} {words}")
+            found.append(replace(read, extra={**read.extra, "truth": truth[place]}))
         return found
 
     def parse(self, given: Any) -> ReadInput:
@@ -229,6 +231,19 @@ class SeriesReader(Reader):
         if stack != "recurrent":
             return 0, 0
         return self.model.lookback % self.model.segment, self.model.segment
+
+    def loss(self, read: ReadInput, embedded: Tensor, target: int) -> Tensor:
+        """Half the squared error of one value in deviations of the training part; see `true_value`."""
+        deviation = float(read.extra["scaling"].target_deviation[target // len(self.horizons)])
+        found = self.answer(read, embedded)[0, target]
+        return 0.5 * ((found - self.true_value(read, target)) / deviation).square()
+
+    def true_value(self, read: ReadInput, target: int) -> float:
+        """What came; of a window whose future is not known its last value, as if nothing would change."""
+        column, step = divmod(target, len(self.horizons))
+        truth = read.extra.get("truth")
+        known = np.asarray(read.values)[-1, column] if truth is None else truth[self.horizons[step] - 1, column]
+        return float(known)
 
     def turned(self, read: ReadInput, after: Array, target: int) -> tuple[int, ...]:
         """The steps at which a forecast of a rise became one of a fall, or the other way round."""

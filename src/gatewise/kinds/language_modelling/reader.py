@@ -28,6 +28,7 @@ _LEAST_TOKENS = 64
 _LEAST_EXAMPLE = 4
 _START = "(start)"
 _TITLE = 70
+_LEAST_TURN = float(np.log(1.5))
 
 
 class LanguageReader(Reader):
@@ -44,6 +45,7 @@ class LanguageReader(Reader):
 
     def __init__(self, trained: TrainedLanguageModel, dataset: Any = None) -> None:
         self.model, self.vocabulary, self.dataset = trained.model, trained.vocabulary, dataset
+        self.network = trained.model
 
     @cached_property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -159,10 +161,10 @@ class LanguageReader(Reader):
         return {"recurrent": RecurrentInputs(self._stack, self.embed(read), None)}
 
     def turned(self, read: ReadInput, after: Array, target: int) -> tuple[int, ...]:
-        """The steps that moved the followed token's log-probability by more than a fifth of its range.
+        """The steps that moved the followed token's log-probability by more than a fifth of its range, and by half.
 
         The leading token changes with almost every step, and says little.
         """
         chances = np.log(np.maximum(after[:, target], np.finfo(np.float64).tiny))
         moves, span = np.abs(np.diff(chances)), float(np.ptp(chances))
-        return tuple(int(t) + 1 for t in np.flatnonzero(moves > 0.2 * span)) if span > 0 else ()
+        return tuple(int(t) + 1 for t in np.flatnonzero(moves > max(0.2 * span, _LEAST_TURN)))

@@ -38,6 +38,7 @@ class ProbeReader(Reader):
     def __init__(self, trained: TrainedProbe, dataset: Any = None) -> None:
         data: Any = trained.spec.data
         self.model, self.probe = trained.model, str(data.data)
+        self.network = trained.model
         self._data, self._made = data, dataset
         self.names = _ANSWERS.get(self.probe, ("sum",))
         self.answers = "classes" if self.probe in _ANSWERS else "values"

@@ -42,6 +42,7 @@ class TagReader(Reader):
 
     def __init__(self, trained: TrainedTagger, dataset: Any = None) -> None:
         self.trained, self.dataset, self.model = trained, dataset, trained.model
+        self.network = trained.model
         self.names = tuple(trained.tag_set.tags)
 
     def examples(self, count: int) -> Sequence[ReadInput]:

@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from gatewise.drawing.templates import shared_css
 from gatewise.errors import DataError, GatewiseError, OptionError
-from gatewise.inspection.reasons import METHODS
-from gatewise.serving.explain.networks import MOST_CHARACTERS, Network, Networks, Question, Stopped
+from gatewise.inspection.reasons import METHODS, Stopped
+from gatewise.serving.explain.networks import MOST_CHARACTERS, Network, Networks, Question
 from gatewise.serving.guard import Guard, Limits
 
 __all__ = ["STATIC", "guarded_page"]
@@ -68,6 +68,10 @@ def _application(networks: Networks, first: Question | None) -> Starlette:
         step = at if isinstance(at, int) else None
         return await _unless_left(request, lambda stopped: network.reasons(question, wanted, method, stopped, at=step))
 
+    async def more(request: Request) -> Response:
+        network, question, _ = await _asked(request, networks)
+        return JSONResponse(await run_in_threadpool(network.more, question))
+
     async def equation(request: Request) -> Response:
         network, question, given = await _asked(request, networks)
         step, unit = given.get("step"), given.get("unit")
@@ -84,6 +88,7 @@ def _application(networks: Networks, first: Question | None) -> Starlette:
         Route("/api/page", describe),
         Route("/api/read", read, methods=["POST"]),
         Route("/api/reasons", reasons, methods=["POST"]),
+        Route("/api/more", more, methods=["POST"]),
         Route("/api/equation", equation, methods=["POST"]),
     ]
     return Starlette(routes=routes, exception_handlers={GatewiseError: _refused})

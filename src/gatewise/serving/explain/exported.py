@@ -121,6 +121,7 @@ def _readings(networks: Networks, question: Question, example: int, bits: int) -
         if reading.answers == "values":
             targets = targets[:1]
         reasons = [network.reasons(question, target, _METHOD) for target in targets]
+        more = network.more(question)
         for number, place in enumerate(places_of(reading)):
             frame = zlib.compress(network.frame(question, place_id(place), bits=bits), 9)
             found.append(
@@ -130,6 +131,7 @@ def _readings(networks: Networks, question: Question, example: int, bits: int) -
                     "place": place_id(place),
                     "bytes": base64.b64encode(frame).decode(),
                     "reasons": reasons if number == 0 else [],
+                    "more": more if number == 0 else None,
                 }
             )
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import shlex
 import threading
@@ -14,16 +13,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 import gatewise
 from gatewise.comparison.plan.titles import title_of
 from gatewise.drawing.styles import series_style
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.inspection.equation import equation
+from gatewise.inspection.flow import gradient_flow
 from gatewise.inspection.gates import Place
 from gatewise.inspection.reading import Reading, read, unit_orders
-from gatewise.inspection.reasons import reasons
+from gatewise.inspection.reasons import Stopped, reasons
+from gatewise.serving.explain.facts import flow_record, unit_facts
 from gatewise.serving.explain.meanings import EquationLine, equation_form
 from gatewise.serving.explain.payload import place_id, places_of, reading_bytes, reasons_record
 from gatewise.training.kind import Trained
@@ -41,10 +41,6 @@ _KEPT = 8
 _TELLING_STEPS = 40
 
 
-class Stopped(Exception):
-    """The reasons are not wanted any more."""
-
-
 @dataclass(frozen=True)
 class Question:
     """What a network is to read: a text, or one of the examples.
@@ -58,19 +54,6 @@ class Question:
     example: int | None = None
 
 
-def _stoppable(reader: Reader, stopped: Callable[[], bool]) -> Reader:
-    """The same reader, whose answers end with `Stopped` as soon as they are not wanted any more."""
-    found = copy.copy(reader)
-
-    def answer(read: ReadInput, embedded: Tensor) -> Tensor:
-        if stopped():
-            raise Stopped
-        return reader.answer(read, embedded)
-
-    found.__dict__["answer"] = answer
-    return found
-
-
 @dataclass
 class Network:
     """One run on the page.
@@ -79,7 +62,9 @@ class Network:
         number: its column.
         name: of the run folder.
         title: of the network: ``GRU``.
+        place: the run folder.
         trained: the run.
+        data: its data; None: they are not there.
         reader: how it reads.
         examples: to choose from.
     """
@@ -87,13 +72,17 @@ class Network:
     number: int
     name: str
     title: str
+    place: Path
     trained: Trained
+    data: Any
     reader: Reader
     examples: Sequence[ReadInput]
     _inputs: OrderedDict[Question, ReadInput] = field(default_factory=OrderedDict)
     _readings: OrderedDict[Question, Reading] = field(default_factory=OrderedDict)
     _orders: Mapping[Place, npt.NDArray[np.int64]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _other: Reader | None = None
+    _flow_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def input_of(self, question: Question) -> ReadInput:
         """What the question names.
@@ -157,12 +146,13 @@ class Network:
         Raises:
             Stopped: they were not wanted any more.
         """
-        reader = _stoppable(self.reader, stopped)
         with self._lock:
             given = self.input_of(question)
         if given.place is not None and at is not None and 0 <= at < len(given.steps):
             given = dataclasses.replace(given, place=at)
-        found = reasons(reader, given, target=target, method=method, with_removal=with_removal)
+        found = reasons(
+            self.reader, given, target=target, method=method, with_removal=with_removal, stop=stopped
+        )
         return {**reasons_record(found), "at": given.place}
 
     def equation(self, question: Question, place: str | None, step: int, unit: int) -> list[str]:
@@ -177,6 +167,26 @@ class Network:
         own = next(gate for gate in maps if gate.place == chosen)
         row = step if own.stride == 0 else (step - own.first) // own.stride
         return list(equation(given, maps, layer, direction, row, unit))
+
+    def more(self, question: Question) -> dict[str, Any]:
+        """What is said of the units of every layer, and the flow of the loss's gradient back through the steps."""
+        reading = self.reading(question)
+        stacks = self.reader.stacks(self.input_of(question))
+        facts = {}
+        for place in places_of(reading):
+            maps = [gate for gate in reading.gates if gate.place == place]
+            facts[place_id(place)] = unit_facts(stacks[place[0]], maps, reading.unit)
+        return {"facts": facts, "flow": self._flow(question)}
+
+    def _flow(self, question: Question) -> dict[str, Any] | None:
+        """By a second copy of the network, since the weights are changed for a moment."""
+        with self._flow_lock:
+            if self._other is None:
+                self._other = load_run(self.place).reader(self.data)
+            try:
+                return flow_record(gradient_flow(self._other, self.input_of(question)))
+            except GatewiseError:
+                return None
 
     def _recurrent(self, question: Question, place: str | None) -> Any:
         stacks = self.reader.stacks(self.input_of(question))
@@ -222,7 +232,8 @@ class Networks:
         trained = load_run(place)
         reader = trained.reader(data[key])
         examples = tuple(each for each in reader.examples(EXAMPLES) if each.steps)
-        return Network(number, place.resolve().name, _title(spec.model), trained, reader, examples)
+        name = place.resolve().name
+        return Network(number, name, _title(spec.model), place, trained, data[key], reader, examples)
 
     def _check(self) -> None:
         """All read the same kind of input; examples are the same texts, or the same windows."""
@@ -277,7 +288,7 @@ class Networks:
             first = Question(example=self._telling()) if examples else Question(text="")
         return {
             "version": gatewise.__version__,
-            "kicker": f"Gatewise · {getattr(task.data, 'data', task.task)} · {task.task.replace('-', ' ')}",
+            "kicker": f"Gatewise · {Path(str(getattr(task.data, 'data', task.task))).name} · {task.task.replace('-', ' ')}",
             "title": "Watch a network read" if len(self.networks) == 1 else "Watch networks read",
             "text": text,
             "command": "gatewise explain " + " ".join(shlex.quote(str(place)) for place in self.places),

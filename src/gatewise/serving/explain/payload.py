@@ -74,7 +74,6 @@ def reading_bytes(
     *,
     options: dict[str, Any],
     equation: Sequence[EquationLine],
-    facts: dict[str, list[str]] | None = None,
     bits: int = 32,
 ) -> bytes:
     """A reading as the page decodes it.
@@ -84,7 +83,6 @@ def reading_bytes(
         place: whose maps to send, see `place_id`; None or an unknown one: the last layer that reads forwards.
         options: of the cell.
         equation: its form.
-        facts: by place, a few words on each unit.
         bits: of each value of a map: 32, 16 or 8.
 
     Returns:
@@ -116,7 +114,6 @@ def reading_bytes(
         "order": arrays.add(common, "int32"),
         "after": arrays.add(reading.after, "float32"),
         "equation": [{"symbols": line.symbols, "numbers": line.numbers} for line in equation],
-        "facts": None if facts is None or chosen is None else facts.get(place_id(chosen)),
     }
     if reading.input.values is not None:
         columns = reading.input.columns or tuple(str(n + 1) for n in range(reading.input.values.shape[1]))
@@ -171,7 +168,8 @@ def _rounded(values: npt.NDArray[np.float64]) -> list[float]:
 
 def _text(reading: Reading) -> dict[str, Any]:
     """The steps with what stands before each in the text, so that the page needs no offsets."""
-    text, steps, end = reading.input.text, [], 0
+    text, end = reading.input.text, 0
+    steps: list[dict[str, Any]] = []
     for step in reading.input.steps:
         before = "" if not steps else " "
         shown = step.label

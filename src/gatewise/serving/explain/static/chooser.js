@@ -8,7 +8,7 @@ export class Chooser {
   constructor(page, { changed, live }) {
     Object.assign(this, { page, changed });
     this.box = el("textarea", {
-      id: "text", rows: 2, spellcheck: "false", autocapitalize: "off", autocomplete: "off", dir: "auto",
+      id: "text", rows: 1, spellcheck: "false", autocapitalize: "off", autocomplete: "off", dir: "auto",
       "aria-describedby": "text-hint", placeholder: "Type something to read",
       input: () => { this.example = null; this.list.value = ""; this.fit(); changed({ text: this.box.value }, "typed"); },
     });

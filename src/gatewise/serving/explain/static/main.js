@@ -144,6 +144,12 @@ class Page {
           view.setReasons(reasons);
           this.store.schedule();
         }
+        if (view.more?.of !== key) {
+          const more = await this.source.more({ run: view.number, ...this.input }, asked.signal);
+          if (asked.signal.aborted) return;
+          view.setMore({ ...more, of: key });
+          this.store.schedule();
+        }
       } catch (error) {
         if (asked.signal.aborted) return;
         this.failed(view, error);

@@ -127,6 +127,12 @@ export class RunView {
     this.reasonsChanged = true;
   }
 
+  /** What is said of the units, and the gradient's way back: for the text `more.of`. */
+  setMore(more) {
+    this.more = more;
+    this.moreChanged = true;
+  }
+
   /** The text changed: the reasons shown are those of an earlier one until new ones come. */
   staleReasons() {
     this.checks.stale();
@@ -183,12 +189,14 @@ export class RunView {
     if (!all && this.target !== this.targetPlace()) this.curve.draw({ ...answerCurves(reading, this.targetPlace()), capacity });
     const stretched = this.drawnStretched !== this.store.state.stretched;
     if (all || stretched || this.gate !== this.drawnGate) this.drawMap();
-    if (all || unit !== this.drawnUnit || this.gate !== this.drawnGate) {
-      this.unit.draw(reading, unit, capacity);
+    const more = this.more?.of === reading.of ? this.more : null;
+    if (all || this.moreChanged) this.checks.setFlow(more?.flow ?? null, reading);
+    if (all || this.moreChanged || unit !== this.drawnUnit || this.gate !== this.drawnGate) {
+      this.unit.draw(reading, unit, capacity, more?.facts[reading.place]?.[unit] ?? "");
       this.map.mark(this.gate.rowOf[unit]);
     }
     this.point(unit);
-    Object.assign(this, { drawnGate: this.gate, drawnUnit: unit, changed: false, reasonsChanged: false, target: this.targetPlace(), drawnStep: this.step(), drawnStretched: this.store.state.stretched });
+    Object.assign(this, { drawnGate: this.gate, drawnUnit: unit, changed: false, moreChanged: false, reasonsChanged: false, target: this.targetPlace(), drawnStep: this.step(), drawnStretched: this.store.state.stretched });
     this.table.draw(this);
   }
 
@@ -264,11 +272,12 @@ export class RunView {
     const { reading, capacity } = this;
     const room = this.map.element.clientWidth / capacity;
     const every = reading.series === undefined ? (room >= 11 ? 1 : 0) : Math.max(1, Math.ceil(24 / room));
-    this.labels.classList.toggle("level", room >= 58);
     this.labels.hidden = every === 0;
     resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(reading.length / every), () => el("span"));
     const longest = reading.steps.reduce((most, { label }) => Math.max(most, Math.min(label.length, 11)), 1);
-    setStyle(this.labels, "height", room >= 58 ? "1.4rem" : `${0.7 + 0.43 * longest}rem`);
+    const level = room >= 7.4 * longest + 8;
+    this.labels.classList.toggle("level", level);
+    setStyle(this.labels, "height", level ? "1.4rem" : `${0.7 + 0.43 * longest}rem`);
     const offset = (reading.length - 1) % Math.max(every, 1);
     for (let number = 0; number < this.labels.childElementCount; number += 1) {
       const label = this.labels.children[number];

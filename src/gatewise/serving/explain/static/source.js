@@ -30,6 +30,11 @@ export class LiveSource {
     return (await this.post("api/reasons", question, signal)).json();
   }
 
+  /** What is said of the units, and the gradient's way back. */
+  async more(question, signal) {
+    return (await this.post("api/more", question, signal)).json();
+  }
+
   /** The equation of a unit with where its gates come from. */
   async lines(question) {
     return (await (await this.post("api/equation", question)).json()).lines;
@@ -103,6 +108,10 @@ export class FileSource {
     const kept = this.found(question);
     kept.decoded ??= decodeReading(await unpacked(kept.bytes, true));
     return kept.decoded;
+  }
+
+  async more({ run, example }) {
+    return this.content.readings.find((each) => each.run === run && each.example === example).more;
   }
 
   /** Those in the file: of the leading answers, where every step has its own answer of each step. */

@@ -4,6 +4,7 @@ import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.
 import { decimals } from "./words.js";
 
 const MOST_TAIL = 400;
+const WEAKEST = 0.08;
 
 /** The tokens of one run. */
 export class Tokens {
@@ -52,8 +53,8 @@ export class Tokens {
       const value = values === null || step >= values.length ? 0 : values[step];
       const share = Math.abs(value) / largest;
       setStyle(token, "--share", `${Math.round(share * 100)}%`);
-      token.classList.toggle("for", value > 0 && share >= 0.04);
-      token.classList.toggle("against", value < 0 && share >= 0.04);
+      token.classList.toggle("for", value > 0 && share >= WEAKEST);
+      token.classList.toggle("against", value < 0 && share >= WEAKEST);
       setAttribute(token, "aria-label", values === null ? null : `${token.textContent}, reason ${decimals(value)}`);
     }
     this.list.classList.toggle("stale", !fresh);

@@ -2,7 +2,7 @@
 
 import { el, resizeChildren, setAttribute, setText } from "./elements.js";
 import { Curves } from "./curve.js";
-import { decimals } from "./words.js";
+import { decimals, shortened } from "./words.js";
 
 const PLACE = /\{([^{}:]+?)(-1|:atanh)?\}/g;
 const SETTLED_AFTER = 120;
@@ -41,16 +41,17 @@ export class UnitPanel {
       change: () => chooseUnit(Number(this.number.value)),
     });
     this.most = el("span");
-    this.fact = el("span", { class: "fact" });
+    this.fact = el("p", { class: "fact" });
     this.names = el("ul", { class: "gate-names", "aria-hidden": "true" });
     this.equation = el("dl", { class: "equation" });
-    this.head = el("h3", {}, "Unit ", this.number, this.most, this.fact);
+    this.head = el("h3", {}, "Unit ", this.number, this.most);
     this.lines = el("pre", { class: "lines" });
     this.sources = el("details", { class: "more", toggle: () => this.askLines() },
       el("summary", { text: "Where the gates come from" }), this.lines);
     this.sources.hidden = !ask;
     this.ask = ask;
-    this.element = el("div", { class: "unit-text" }, this.names, this.equation, this.sources);
+    this.where = el("h3", { class: "unit-where", dir: "auto" });
+    this.element = el("div", { class: "unit-text" }, this.where, this.fact, this.names, this.equation, this.sources);
   }
 
   /** The lines that only the server knows, once the cursor rests. */
@@ -64,11 +65,11 @@ export class UnitPanel {
     }, SETTLED_AFTER);
   }
 
-  draw(reading, unit, capacity) {
+  draw(reading, unit, capacity, fact) {
     this.number.max = reading.units - 1;
     if (document.activeElement !== this.number) this.number.value = unit;
     setText(this.most, ` of ${reading.units}`);
-    setText(this.fact, reading.facts?.[unit] ?? "");
+    setText(this.fact, fact);
     const gates = reading.gates.filter((gate) => unit < gate.units);
     const lines = gates.map((gate) => ({
       name: gate.name,
@@ -90,6 +91,7 @@ export class UnitPanel {
 
   point(reading, unit, step) {
     this.curves.point(step, () => "");
+    setText(this.where, `Unit ${unit} at ${reading.unit} ${step + 1}, “${shortened(reading.steps[step].label, 24)}”`);
     this.gates.forEach((gate, place) => {
       setText(this.names.children[place].lastElementChild, decimals(valueAt(gate, step, unit)));
     });

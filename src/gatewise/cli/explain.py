@@ -1,0 +1,157 @@
+"""``gatewise explain``: how a network reads an input, and why it answers as it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatewise.cli.options import ImportsOption
+from gatewise.errors import OptionError, RunError
+
+if TYPE_CHECKING:
+    from gatewise.inspection.explaining import Explanation
+
+__all__ = ["explain"]
+
+_METHODS = ("integrated-gradients", "gradient-x-input", "occlusion")
+_MOST_RUNS = 6
+
+
+def explain(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN... [INPUT]...",
+            help="Run folders (or DIR/gru of a comparison), then what to read: texts, a table's file of series, "
+            "symbols of a probe. Without an input: a test example.",
+        ),
+    ],
+    example: Annotated[
+        list[int] | None, typer.Option("--example", metavar="N", min=1, help="Read the N-th test example; may repeat.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="NAME", help="The answer to explain (default: the leading one).")
+    ] = None,
+    method: Annotated[str, typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)}.")] = _METHODS[0],
+    in_parallel: Annotated[
+        bool,
+        typer.Option(
+            "--parallel", help="Say whether the network can be evaluated in parallel over time (takes seconds)."
+        ),
+    ] = False,
+    with_flow: Annotated[
+        bool,
+        typer.Option("--flow", help="Follow the loss's gradient back through the steps, before and after training."),
+    ] = False,
+    like: Annotated[
+        int | None,
+        typer.Option("--like", metavar="STEP", min=1, help="Find test examples in the state of this step (1, 2, ...)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run and input.")] = False,
+    gates: Annotated[bool, typer.Option("--gates", help="With --json: every gate at every step.")] = False,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE", help="Draw answers, reasons and gates (.png or .svg).")
+    ] = None,
+    imports: ImportsOption = None,
+) -> None:
+    """Show how a network reads an input: its answer after every step, the reasons, what its gates and units do.
+
+    Examples:
+
+        gatewise explain my-run "not only interesting but also profoundly moving"
+
+        gatewise explain result/rnn result/lstm result/gru "I grew up in France and I speak fluent French"
+
+        gatewise explain my-forecaster --png why.png
+    """
+    from gatewise.cli.opening import note
+    from gatewise.training.registry import import_modules
+    from gatewise.training.run_place import find_run
+
+    if method not in _METHODS:
+        from gatewise.errors import did_you_mean
+
+        raise OptionError(f"there is no method {method!r}", fix=did_you_mean(method, _METHODS))
+    if gates and not as_json:
+        raise OptionError("--gates goes with --json", fix="add --json, or --png FILE for a picture")
+    import_modules(imports or ())
+    named, inputs = split_words(runs)
+    if inputs and example:
+        raise OptionError("inputs and --example exclude each other", fix="give either")
+    places = [find_run(Path(each), say=note) for each in named]
+    how: dict[str, Any] = {"target": target, "method": method, "in_parallel": in_parallel, "with_flow": with_flow}
+    how["like"] = None if like is None else like - 1
+    found = _explanations(places, inputs, example or [1], **how)
+    if as_json:
+        for each in found:
+            typer.echo(json.dumps(each.to_dict(gates=gates), ensure_ascii=False, allow_nan=False))
+    if png is not None:
+        from gatewise.reports.explaining import save_explanation_picture
+
+        wanted = len(places)
+        if len(found) > wanted:
+            note(f"The picture shows the first of {len(found) // wanted} inputs.")
+        picture = save_explanation_picture([each.to_dict(gates=True) for each in found[:wanted]], png)
+        note(f"Picture: {picture}")
+    if not as_json:
+        from gatewise.cli.explain_display import show_explanations
+        from gatewise.screen import console
+
+        show_explanations(found, console())
+
+
+def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The runs at the beginning, and the inputs after them: the first word is a run, further ones that are folders too.
+
+    Raises:
+        OptionError: too many runs.
+
+    Example:
+        >>> split_words(["runs/gru", "a film"])
+        (['runs/gru'], ['a film'])
+    """
+    count = 1
+    while count < len(words) and _is_run(words[count]):
+        count += 1
+    if count > _MOST_RUNS:
+        raise OptionError("too many runs beside each other", expected=f"at most {_MOST_RUNS}", got=count)
+    return list(words[:count]), list(words[count:])
+
+
+def _is_run(word: str) -> bool:
+    """Whether a word names a run folder, a comparison, or a model of one (``DIR/gru``)."""
+    from gatewise.training.run_place import find_run
+
+    if not word or len(word) > 1_000 or "\n" in word or "\0" in word:
+        return False
+    try:
+        return (find_run(Path(word)) / "spec.json").is_file()
+    except (RunError, OSError):
+        return False
+
+
+def _explanations(
+    places: Sequence[Path], inputs: Sequence[str], examples: Sequence[int], **how: Any
+) -> list[Explanation]:
+    """Of every input by every run, input by input."""
+    from gatewise.inspection.explaining import explanation_of, inputs_of
+    from gatewise.training.trained import load_data, load_run
+
+    opened = []
+    data: Any = None
+    spec: Any = None
+    for place in places:
+        trained = load_run(place)
+        if (not inputs or how["like"] is not None) and (data is None or trained.spec.data != spec):
+            data, spec = load_data(place, trained.spec), trained.spec.data
+        reader = trained.reader(data)
+        opened.append((place, trained, reader, inputs_of(reader, inputs, examples=examples)))
+    return [
+        explanation_of(trained, reader, given[number], run=str(place), **how)
+        for number in range(len(opened[0][3]))
+        for place, trained, reader, given in opened
+    ]

@@ -1,0 +1,159 @@
+"""Neighbours of a state: other places in the data where the same units were in nearly the same state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import OptionError, ShapeError
+from gatewise.inspection.gates import GateMap, Place, gate_maps
+from gatewise.training.reader import Reader, ReadInput
+
+__all__ = ["MOST_STATES", "Neighbour", "States", "store_states"]
+
+MOST_STATES = 100_000
+"""States that are stored at most: 100,000 of 128 units are 51 MB."""
+_BLOCK = 8_192
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A place in the data.
+
+    Attributes:
+        example: number of the input among those stored.
+        step: of it.
+        distance: Euclidean, over the units asked for.
+    """
+
+    example: int
+    step: int
+    distance: float
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """States of one layer and direction over many inputs.
+
+    Attributes:
+        place: stack, layer, direction.
+        name: of the state.
+        values: (N, H) float32.
+        examples: (N,) which input each is of.
+        steps: (N,) which step of it.
+        inputs: what was read.
+        left_out: steps that were not stored, as there is a limit.
+    """
+
+    place: Place
+    name: str
+    values: npt.NDArray[np.float32]
+    examples: npt.NDArray[np.int64]
+    steps: npt.NDArray[np.int64]
+    inputs: tuple[ReadInput, ...]
+    left_out: int
+
+    def nearest(
+        self,
+        state: npt.NDArray[np.float32],
+        *,
+        units: Sequence[int] | None = None,
+        count: int = 5,
+        without: int | None = None,
+    ) -> list[Neighbour]:
+        """The nearest stored states, at most one of each input: exact, by comparing with all.
+
+        Args:
+            state: (H,).
+            units: those that count; None: all.
+            count: at most so many.
+            without: number of an input that is left out, such as the one asked about.
+
+        Raises:
+            ShapeError: another width.
+            OptionError: no such unit.
+        """
+        if state.shape != self.values.shape[1:]:
+            raise ShapeError("the state has another width", expected=self.values.shape[1:], got=state.shape)
+        chosen = np.arange(len(state)) if units is None else np.asarray(units, dtype=np.int64)
+        if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(state):
+            raise OptionError("no such unit", expected=f"units from 0 to {len(state) - 1}", got=list(units or ()))
+        wanted = state[chosen].astype(np.float32)
+        squares = np.empty(len(self.values), dtype=np.float32)
+        for start in range(0, len(squares), _BLOCK):
+            block = self.values[start : start + _BLOCK][:, chosen] - wanted
+            squares[start : start + _BLOCK] = np.einsum("nh,nh->n", block, block)
+        found: dict[int, Neighbour] = {}
+        for row in np.argsort(squares, kind="stable"):
+            example = int(self.examples[row])
+            if example != without and example not in found:
+                found[example] = Neighbour(example, int(self.steps[row]), float(np.sqrt(squares[row])))
+                if len(found) == count:
+                    break
+        return list(found.values())
+
+
+def store_states(
+    reader: Reader, inputs: Iterable[ReadInput], *, place: Place | None = None, limit: int = MOST_STATES
+) -> States:
+    """Read inputs and keep the states of one layer.
+
+    Args:
+        reader: of a network.
+        inputs: such as `Reader.examples`.
+        place: stack, layer and direction; None: the last layer of the first stack, forward.
+        limit: states at most; what comes after is left out, and counted.
+
+    Raises:
+        OptionError: there is no input, or no such place.
+
+    Example:
+        >>> from gatewise.training import load_run
+        >>> reader = load_run("runs/imdb-gru").reader(dataset)                    # doctest: +SKIP
+        >>> states = store_states(reader, reader.examples(200))                   # doctest: +SKIP
+        >>> states.nearest(states.values[40], without=0)                          # doctest: +SKIP
+    """
+    values: list[npt.NDArray[np.float32]] = []
+    examples, steps, read, left_out, total, name = [], [], [], 0, 0, ""
+    for number, each in enumerate(inputs):
+        own = _state_map(reader, each, place)
+        place, name = own.place, own.name
+        room = max(0, limit - total)
+        kept = own.values[:room]
+        left_out += len(own.values) - len(kept)
+        total += len(kept)
+        read.append(each)
+        values.append(kept)
+        examples.append(np.full(len(kept), number))
+        steps.append(np.arange(len(kept)) * max(1, own.stride) + own.first)
+    if place is None:
+        raise OptionError("there is nothing to store", expected="at least one input")
+    return States(
+        place,
+        name,
+        np.concatenate(values),
+        np.concatenate(examples).astype(np.int64),
+        np.concatenate(steps).astype(np.int64),
+        tuple(read),
+        left_out,
+    )
+
+
+def _state_map(reader: Reader, read: ReadInput, place: Place | None) -> GateMap:
+    """The first state of a layer."""
+    stacks = reader.stacks(read)
+    if place is None:
+        name = next(iter(stacks))
+        place = (name, stacks[name].recurrent.num_layers - 1, "forward")
+    wanted, stack = place, stacks.get(place[0])
+    if stack is None or wanted[1] >= stack.recurrent.num_layers:
+        raise OptionError(f"there is no {wanted}", expected=f"a layer of {', '.join(stacks)}")
+    state = stack.recurrent._cells[wanted[1]].states[0]
+    for each in gate_maps({wanted[0]: stack}, ordered=False):
+        if each.place == wanted and each.name == state:
+            first, stride = reader.span(wanted[0])
+            return GateMap(*wanted, state, each.role, each.values, each.low, each.high, each.order, first, stride)
+    raise OptionError(f"there is no {wanted}", expected="forward, or backward of layers that read both ways")

@@ -1,0 +1,148 @@
+"""The picture of explanations: the answer after every step, the reasons, and one map of gates per network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatewise.drawing.pictures import COLOURS, MUTED, escaped, finish, new_figure, save
+from gatewise.drawing.styles import series_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["save_explanation_picture"]
+
+_WIDTH = 10.0
+_PANEL = 2.2
+_LABELS = 40
+_FLOOR = 1e-12
+_FOR, _AGAINST = "#0b6e99", "#bd4a16"
+
+
+def save_explanation_picture(records: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
+    """Draw one input as one or several networks read it.
+
+    Args:
+        records: of the same input, `gatewise.inspection.explaining.Explanation.to_dict` with gates.
+        path: where to; the ending decides: ``.png`` or ``.svg``.
+
+    Returns:
+        The path.
+
+    Raises:
+        OptionError: another ending.
+        StorageError: the file cannot be written.
+    """
+    return save(lambda: _figure(records), path)
+
+
+def _figure(records: Sequence[Mapping[str, Any]]) -> Figure:
+    flows = "flow" in records[0]
+    count = 1 + 2 * len(records) + flows
+    figure = new_figure(_WIDTH, _PANEL * count)
+    panels = figure.subplots(count, 1, squeeze=False)[:, 0]
+    names = _titles(records)
+    styles = series_style(names, ())
+    colours = {name: COLOURS[styles[name]] for name in names}
+    _draw_answers(panels[0], records, names, colours)
+    for number, (name, record) in enumerate(zip(names, records, strict=True)):
+        _draw_reasons(panels[1 + 2 * number], record, name)
+        _draw_gate(figure, panels[2 + 2 * number], record, name)
+    if flows:
+        _draw_flow(panels[-1], records, names, colours)
+    return figure
+
+
+def _titles(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    cells = [str(record["cell"]) for record in records]
+    found: list[str] = []
+    for record, cell in zip(records, cells, strict=True):
+        found.append(cell if cells.count(cell) == 1 else f"{cell} ({record['run']})")
+    return found
+
+
+def _draw_answers(
+    axes: Axes, records: Sequence[Mapping[str, Any]], names: Sequence[str], colours: Mapping[str, str]
+) -> None:
+    for name, record in zip(names, records, strict=True):
+        answers = record["answers"]
+        followed = answers["names"].index(answers["followed"])
+        course = np.array(answers["after"], dtype=np.float64)[:, followed]
+        axes.plot(course, color=colours[name], label=escaped(f"{name}: {answers['followed']}"), linewidth=1.8)
+    if records[0]["answers"]["kind"] != "values":
+        axes.set_ylim(-0.03, 1.03)
+    axes.legend(loc="best", frameon=False, fontsize=8)
+    finish(axes, "The answer after every step", "")
+    _name_steps(axes, records[0])
+
+
+def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
+    why = record["reasons"]
+    values = np.array(why["values"], dtype=np.float64)
+    title = f"{name}: reasons for {record['answers']['followed']} ({why['method']})"
+    if values.ndim == 1:
+        axes.bar(np.arange(len(values)), values, color=[_FOR if value > 0 else _AGAINST for value in values])
+        finish(axes, title, "")
+    else:
+        limit = float(np.abs(values).max()) or 1.0
+        axes.imshow(values.T, aspect="auto", cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+        axes.set_yticks(range(values.shape[1]), [escaped(each) for each in why["columns"]])
+        finish(axes, title + ", by column", "", grid="y")
+        axes.grid(visible=False)
+    _name_steps(axes, record)
+
+
+def _draw_gate(figure: Figure, axes: Axes, record: Mapping[str, Any], name: str) -> None:
+    """The gate that keeps, else the state."""
+    maps = {entry["name"]: entry for entry in record["gates"] if entry["direction"] == "forward"}
+    chosen = next((maps[each] for each in ("forget", "update", "cell", "hidden") if each in maps), record["gates"][0])
+    values = np.array(chosen["values"])[:, chosen["order"]].T
+    gate = chosen["role"] == "gate"
+    image = axes.imshow(
+        values,
+        aspect="auto",
+        cmap="viridis" if gate else "PuOr_r",
+        vmin=chosen["low"],
+        vmax=chosen["high"],
+        interpolation="nearest",
+    )
+    figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
+    finish(axes, f"{name}: {chosen['name']}, layer {chosen['layer'] + 1}, units by similarity", "")
+    axes.grid(visible=False)
+    axes.set_ylabel("unit", color=MUTED)
+    if len(values[0]) == len(record["input"]["steps"]):
+        _name_steps(axes, record)
+
+
+def _draw_flow(
+    axes: Axes, records: Sequence[Mapping[str, Any]], names: Sequence[str], colours: Mapping[str, str]
+) -> None:
+    """Norm of the loss's gradient at every step of the last forward layer, before (dashed) and after training."""
+    for name, record in zip(names, records, strict=True):
+        for part, style, words in (("after", "-", ""), ("before", "--", ", before training")):
+            layers = [each for each in record["flow"][part]["layers"] if each["direction"] == "forward"]
+            norms = np.array(layers[-1]["norms"], dtype=np.float64)
+            shown = np.where(norms > _FLOOR, norms, np.nan)
+            axes.plot(shown, style, color=colours[name], label=escaped(name + words), linewidth=1.6)
+    axes.set_yscale("log")
+    axes.legend(loc="best", frameon=False, fontsize=8)
+    finish(axes, "Norm of the loss's gradient with respect to the state", "")
+    _name_steps(axes, records[0])
+
+
+def _name_steps(axes: Axes, record: Mapping[str, Any]) -> None:
+    labels = [step["label"] for step in record["input"]["steps"]]
+    apart = max(1, -(-len(labels) // _LABELS))
+    places = list(range(0, len(labels), apart))
+    axes.set_xticks(places, [escaped(_short(labels[place])) for place in places], rotation=60, ha="right", fontsize=7)
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+
+
+def _short(label: str) -> str:
+    line = "".join(sign if sign.isprintable() else "·" for sign in label)
+    return line if len(line) <= 14 else line[:13] + "…"
