@@ -42,9 +42,7 @@ def main() -> None:
     from gatewise.serving.explain.networks import Networks
     from gatewise.serving.running import running
 
-    program = next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
-    )
+    program = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
     with tempfile.TemporaryDirectory() as folder:
         places = [_run(Path(folder), cell, arguments) for cell in arguments.cell.split(",")]
         networks = Networks(places)

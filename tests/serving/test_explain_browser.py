@@ -1,4 +1,4 @@
-"""The page of `gatewise explain` in a real browser: typing, choosing, comparing, resizing, hostile text, a server that goes."""
+"""The page of `gatewise explain` in a real browser: typing, choosing, resizing, hostile text, a server that goes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ pytestmark = [
     pytest.mark.skipif(browser.PROGRAM is None, reason="there is no Chromium to draw pages with"),
 ]
 TEXT = "the film was wonderful but the plot was dreadful and hollow"
+_FOLLOWED = (
+    "() => gatewisePage.views.every(v => v.reading?.of === gatewisePage.key && v.reasons?.of === gatewisePage.key"
+    " && v.more?.of === gatewisePage.key)"
+)
+_FIRST_PIXEL = "() => Array.from(document.querySelector('.map canvas').getContext('2d').getImageData(0, 0, 1, 1).data)"
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +93,7 @@ def _typed(page: Any, text: str) -> None:
 def _settled(page: Any) -> None:
     """Every run shows the reading and the reasons of the text."""
     for _ in range(200):
-        if page.evaluate(
-            "() => gatewisePage.views.every(v => v.reading?.of === gatewisePage.key && v.reasons?.of === gatewisePage.key)"
-        ):
+        if page.evaluate(_FOLLOWED):
             page.wait_for_timeout(40)
             return
         page.wait_for_timeout(50)
@@ -237,14 +240,13 @@ def test_nothing_is_wider_than_the_window(chromium: Any, url: str, width: int) -
 
 
 def test_dark_paper_has_its_own_colours(chromium: Any, url: str) -> None:
-    look = "() => { const c = document.querySelector('.map canvas'); return Array.from(c.getContext('2d').getImageData(0, 0, 1, 1).data); }"
     with opened(chromium, url, color_scheme="dark") as page:
         _typed(page, TEXT)
-        dark = page.evaluate(look)
+        dark = page.evaluate(_FIRST_PIXEL)
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(22, 23, 26)"
         page.emulate_media(color_scheme="light")
         page.wait_for_timeout(120)
-        assert page.evaluate(look) != dark
+        assert page.evaluate(_FIRST_PIXEL) != dark
 
 
 @pytest.mark.parametrize(

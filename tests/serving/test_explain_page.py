@@ -144,7 +144,7 @@ def test_equations_give_the_numbers_they_show(cell: str, options: dict[str, Any]
             for step in range(6):
                 written = PLACE.sub(lambda found, step=step: f"({number(found, step, 2)})", line.numbers)
                 left, right = written.replace("−", "-").replace("·", "*").split("=")
-                assert eval(left) == pytest.approx(eval(right, {"tanh": np.tanh}), abs=2e-6)  # noqa: S307
+                assert eval(left) == pytest.approx(eval(right, {"tanh": np.tanh}), abs=2e-6)
 
 
 def test_every_gate_of_a_built_in_cell_is_explained() -> None:
@@ -276,10 +276,10 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
 def test_a_file_that_would_be_too_large_keeps_what_fits(
     pair: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = write_page(pair[:1], ["a film"], tmp_path / "one.html").stat().st_size
-    monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", whole + 70_000)
-    said: list[str] = []
     text = "a film and a plot " * 30
+    one = write_page(pair, [text], tmp_path / "one.html").stat().st_size
+    monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", int(1.5 * one) + 50_000)
+    said: list[str] = []
     page = write_page(pair, [text + str(number) for number in range(6)], tmp_path / "some.html", say=said.append)
     kept = json.loads(page.read_text().split('id="content">')[1].split("</script>")[0])["page"]["examples"]
     assert 1 <= len(kept) < 6 and said == [f"{len(kept)} of 6 inputs are in the file: more than that would pass 3 MB."]

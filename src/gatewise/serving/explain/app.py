@@ -33,18 +33,13 @@ _LIMITS = Limits(body=1 << 20, seconds=300.0, connections=64)
 _LOOK_EVERY = 0.05
 
 
-def guarded_page(networks: Networks, first: Question | None = None) -> Guard:
-    """The page as an ASGI application, behind the guard.
-
-    Args:
-        networks: opened.
-        first: what the page shows at first; None: the first example.
-    """
-    return Guard(_application(networks, first), limits=_LIMITS)
+def guarded_page(networks: Networks) -> Guard:
+    """The page as an ASGI application, behind the guard."""
+    return Guard(_application(networks), limits=_LIMITS)
 
 
-def _application(networks: Networks, first: Question | None) -> Starlette:
-    page = json.dumps(networks.describe(first), ensure_ascii=False).encode("utf-8", "replace")
+def _application(networks: Networks) -> Starlette:
+    page = json.dumps(networks.describe(), ensure_ascii=False).encode("utf-8", "replace")
 
     async def describe(request: Request) -> Response:
         return Response(page, media_type="application/json")
@@ -125,6 +120,8 @@ async def _asked(request: Request, networks: Networks) -> tuple[Network, Questio
     run, text, example = given.get("run", 0), given.get("text"), given.get("example")
     if not isinstance(run, int) or not 0 <= run < len(networks.networks):
         raise DataError(f"there is no run {run!r}", expected=f"0 to {len(networks.networks) - 1}")
+    if isinstance(text, str) and not networks.text:
+        raise DataError("these networks read no text", fix="choose one of the windows")
     if isinstance(text, str):
         if len(text) > MOST_CHARACTERS:
             raise DataError(

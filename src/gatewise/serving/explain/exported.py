@@ -37,14 +37,16 @@ def write_page(
     inputs: Sequence[str] = (),
     out: str | Path = "page.html",
     *,
+    examples: Sequence[int] = (),
     say: Callable[[str], object] = lambda sentence: None,
 ) -> Path:
     """Write the page with chosen inputs as one file that needs no network, below 3 MB.
 
     Args:
         places: run folders, one to three.
-        inputs: texts; none: the first test examples.
+        inputs: texts, or tables' files; none: the first test examples.
         out: the file.
+        examples: numbers of test examples, from 0.
         say: is called with a sentence where something had to be left out.
 
     Raises:
@@ -52,8 +54,8 @@ def write_page(
         DataError: there is nothing to show, or one input alone is too large for the file.
         RunError: a run cannot be opened, or its kind cannot be explained.
     """
-    networks = Networks(places, say)
-    questions = [Question(text=each) for each in inputs] or [
+    networks = Networks(places, inputs, examples, say)
+    questions = networks.chosen or [
         Question(example=number) for number in range(min(_EXAMPLES, len(networks.networks[0].examples)))
     ]
     if not questions:

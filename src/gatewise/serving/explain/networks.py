@@ -150,9 +150,7 @@ class Network:
             given = self.input_of(question)
         if given.place is not None and at is not None and 0 <= at < len(given.steps):
             given = dataclasses.replace(given, place=at)
-        found = reasons(
-            self.reader, given, target=target, method=method, with_removal=with_removal, stop=stopped
-        )
+        found = reasons(self.reader, given, target=target, method=method, with_removal=with_removal, stop=stopped)
         return {**reasons_record(found), "at": given.place}
 
     def equation(self, question: Question, place: str | None, step: int, unit: int) -> list[str]:
@@ -203,22 +201,53 @@ class Networks:
 
     Args:
         places: run folders.
+        inputs: what to read: texts; of what is no text, tables' files and the like, which come first among the examples.
+        examples: numbers of test examples to show first, from 0.
         say: is called with a sentence where something is not as usual.
+
+    Attributes:
+        networks: opened.
+        chosen: what was asked for, in order; empty: nothing.
 
     Raises:
         OptionError: too many, or they do not read the same kind of input.
         RunError: a run cannot be opened, or its kind cannot be explained.
+        DataError: an input cannot be read, or there is no such example.
     """
 
-    def __init__(self, places: Sequence[Path], say: Callable[[str], object] = lambda sentence: None) -> None:
+    def __init__(
+        self,
+        places: Sequence[Path],
+        inputs: Sequence[str] = (),
+        examples: Sequence[int] = (),
+        say: Callable[[str], object] = lambda sentence: None,
+    ) -> None:
         if not 1 <= len(places) <= MOST_RUNS:
             raise OptionError(
                 "too many runs for one page", expected=f"1 to {MOST_RUNS}", got=len(places), fix="choose among them"
             )
         self.places = [Path(place) for place in places]
+        self._count = max([EXAMPLES, *(number + 1 for number in examples)])
         data: dict[str, Any] = {}
         self.networks = [self._open(number, place, data, say) for number, place in enumerate(self.places)]
         self._check()
+        self.text = self._is_text(self.networks[0])
+        self.chosen = self._choose(inputs, examples)
+
+    def _choose(self, inputs: Sequence[str], examples: Sequence[int]) -> list[Question]:
+        """The questions that the command line asks; what is no text becomes an example."""
+        most = len(self.networks[0].examples)
+        for number in examples:
+            if not 0 <= number < most:
+                raise DataError(f"there is no test example {number + 1}", expected=f"1 to {most}")
+        if self.text:
+            found = [Question(text=each) for each in inputs]
+            for question in found:
+                self.networks[0].input_of(question)
+            return found + [Question(example=number) for number in examples]
+        for network in self.networks:
+            network.examples = (*(network.reader.parse(each) for each in inputs), *network.examples)
+        return [Question(example=number) for number in [*range(len(inputs)), *(len(inputs) + n for n in examples)]]
 
     def _open(self, number: int, place: Path, data: dict[str, Any], say: Callable[[str], object]) -> Network:
         _, spec = checked_run(place)
@@ -231,7 +260,7 @@ class Networks:
                 data[key] = None
         trained = load_run(place)
         reader = trained.reader(data[key])
-        examples = tuple(each for each in reader.examples(EXAMPLES) if each.steps)
+        examples = tuple(each for each in reader.examples(self._count) if each.steps)
         name = place.resolve().name
         return Network(number, name, _title(spec.model), place, trained, data[key], reader, examples)
 
@@ -279,11 +308,17 @@ class Networks:
             return False
 
     def describe(self, first: Question | None = None) -> dict[str, Any]:
-        """What the page is told before the first reading."""
-        text = self._is_text(self.networks[0])
+        """What the page needs before the first reading.
+
+        Args:
+            first: what it shows first; None: the first that was asked for, else a telling example.
+        """
+        text = self.text
         styles = series_style([_style_name(each.trained.spec.model) for each in self.networks], ())
         examples = self.networks[0].examples
         task = self.networks[0].trained.spec
+        if first is None and self.chosen:
+            first = self.chosen[0]
         if first is None:
             first = Question(example=self._telling()) if examples else Question(text="")
         return {

@@ -18,6 +18,7 @@ def show(
     places: Sequence[Path],
     inputs: Sequence[str] = (),
     *,
+    examples: Sequence[int] = (),
     port: int = _PORT,
     browser: bool = True,
     say: Callable[[str], object] = print,
@@ -26,7 +27,8 @@ def show(
 
     Args:
         places: run folders, one to three.
-        inputs: texts; the first one is shown at first.
+        inputs: texts, or tables' files; the first one is shown first.
+        examples: numbers of test examples, from 0, to show instead.
         port: 0: any that is free.
         browser: open it in the browser, where there is one and a display.
         say: is called with a sentence at a time.
@@ -40,10 +42,9 @@ def show(
     require_serving()
     with bound_socket("127.0.0.1", port) as bound:  # before the networks are opened, which takes longer
         from gatewise.serving.explain.app import guarded_page
-        from gatewise.serving.explain.networks import Networks, Question
+        from gatewise.serving.explain.networks import Networks
 
-        networks = Networks(places, say)
-        app = guarded_page(networks, Question(text=inputs[0]) if inputs else None)
+        app = guarded_page(Networks(places, inputs, examples, say))
 
         def ready(url: str) -> None:
             opened = browser and _has_display()
