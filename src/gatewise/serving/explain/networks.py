@@ -201,7 +201,7 @@ class Networks:
 
     Args:
         places: run folders.
-        inputs: what to read: texts; of what is no text, tables' files and the like, which come first among the examples.
+        inputs: what to read: texts; or tables' files and the like, which then come first among the examples.
         examples: numbers of test examples to show first, from 0.
         say: is called with a sentence where something is not as usual.
 
@@ -317,13 +317,14 @@ class Networks:
         styles = series_style([_style_name(each.trained.spec.model) for each in self.networks], ())
         examples = self.networks[0].examples
         task = self.networks[0].trained.spec
+        data = Path(str(getattr(task.data, "data", task.task))).name
         if first is None and self.chosen:
             first = self.chosen[0]
         if first is None:
             first = Question(example=self._telling()) if examples else Question(text="")
         return {
             "version": gatewise.__version__,
-            "kicker": f"Gatewise · {Path(str(getattr(task.data, 'data', task.task))).name} · {task.task.replace('-', ' ')}",
+            "kicker": " · ".join(["Gatewise", data, task.task.replace("-", " ")]),
             "title": "Watch a network read" if len(self.networks) == 1 else "Watch networks read",
             "text": text,
             "command": "gatewise explain " + " ".join(shlex.quote(str(place)) for place in self.places),
