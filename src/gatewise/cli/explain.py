@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,9 +57,23 @@ def explain(
     png: Annotated[
         Path | None, typer.Option("--png", metavar="FILE", help="Draw answers, reasons and gates (.png or .svg).")
     ] = None,
+    as_text: Annotated[bool, typer.Option("--text", help="Print in the terminal instead of opening the page.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the page with these inputs as one file (.html) to pass on."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", help="Serve the page at this port (default: a free one).")
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser, or print its address only.")
+    ] = True,
     imports: ImportsOption = None,
 ) -> None:
     """Show how a network reads an input: its answer after every step, the reasons, what its gates and units do.
+
+    In a terminal a page opens that answers while one types (it needs `gatewise[serve]`); --text, --json, --png and the
+    like print instead, and so does output that goes elsewhere.
 
     Examples:
 
@@ -67,6 +82,8 @@ def explain(
         gatewise explain result/rnn result/lstm result/gru "I grew up in France and I speak fluent French"
 
         gatewise explain my-forecaster --png why.png
+
+        gatewise explain result/lstm result/gru --out page.html
     """
     from gatewise.cli.opening import note
     from gatewise.training.registry import import_modules
@@ -83,6 +100,10 @@ def explain(
     if inputs and example:
         raise OptionError("inputs and --example exclude each other", fix="give either")
     places = [find_run(Path(each), say=note) for each in named]
+    printed = as_json or png is not None or in_parallel or with_flow or like is not None or target is not None
+    if out is not None or (not (printed or as_text) and (port is not None or not browser or sys.stdout.isatty())):
+        _page(places, inputs, example or [], out, port, browser)
+        return
     how: dict[str, Any] = {"target": target, "method": method, "in_parallel": in_parallel, "with_flow": with_flow}
     how["like"] = None if like is None else like - 1
     found = _explanations(places, inputs, example or [1], **how)
@@ -102,6 +123,26 @@ def explain(
         from gatewise.screen import console
 
         show_explanations(found, console())
+
+
+def _page(
+    places: Sequence[Path],
+    inputs: Sequence[str],
+    examples: Sequence[int],
+    out: Path | None,
+    port: int | None,
+    browser: bool,
+) -> None:
+    """Write the page, or serve it until Ctrl-C."""
+    from gatewise.cli.opening import note
+    from gatewise.serving import explain as page
+
+    numbers = [each - 1 for each in examples]
+    if out is None:
+        page.show(places, inputs, examples=numbers, port=port or 0, browser=browser, say=note)
+        return
+    written = page.write_page(places, inputs, out, examples=numbers, say=note)
+    note(f"Page: {written} ({written.stat().st_size / 1e6:.1f} MB)")
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:

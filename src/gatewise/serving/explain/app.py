@@ -1,0 +1,164 @@
+"""The routes of the page: its files, readings, reasons. Stands behind the guard, for this machine alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gatewise.drawing.templates import shared_css
+from gatewise.errors import DataError, GatewiseError, OptionError
+from gatewise.inspection.reasons import METHODS, Stopped
+from gatewise.serving.explain.networks import MOST_CHARACTERS, Network, Networks, Question
+from gatewise.serving.guard import Guard, Limits
+
+__all__ = ["STATIC", "guarded_page"]
+
+STATIC = Path(__file__).parent / "static"
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_LIMITS = Limits(body=1 << 20, seconds=300.0, connections=64)
+_LOOK_EVERY = 0.05
+
+
+def guarded_page(networks: Networks) -> Guard:
+    """The page as an ASGI application, behind the guard."""
+    return Guard(_application(networks), limits=_LIMITS)
+
+
+def _application(networks: Networks) -> Starlette:
+    page = json.dumps(networks.describe(), ensure_ascii=False).encode("utf-8", "replace")
+
+    async def describe(request: Request) -> Response:
+        return Response(page, media_type="application/json")
+
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "ready"})
+
+    async def read(request: Request) -> Response:
+        network, question, given = await _asked(request, networks)
+        place = given.get("place")
+        frame = await run_in_threadpool(network.frame, question, place if isinstance(place, str) else None)
+        return Response(frame, media_type="application/octet-stream")
+
+    async def reasons(request: Request) -> Response:
+        network, question, given = await _asked(request, networks)
+        target, method = given.get("target"), given.get("method", METHODS[0])
+        if method not in METHODS:
+            raise OptionError(f"there is no method {method!r}", expected=", ".join(METHODS))
+        wanted = target if isinstance(target, str) else None
+        at = given.get("at")
+        step = at if isinstance(at, int) else None
+        return await _unless_left(request, lambda stopped: network.reasons(question, wanted, method, stopped, at=step))
+
+    async def more(request: Request) -> Response:
+        network, question, _ = await _asked(request, networks)
+        return JSONResponse(await run_in_threadpool(network.more, question))
+
+    async def equation(request: Request) -> Response:
+        network, question, given = await _asked(request, networks)
+        step, unit = given.get("step"), given.get("unit")
+        if not isinstance(step, int) or not isinstance(unit, int):
+            raise DataError("an equation needs a step and a unit", expected="step and unit, numbers")
+        lines = await run_in_threadpool(network.equation, question, given.get("place"), step, unit)
+        return JSONResponse({"lines": lines})
+
+    routes = [
+        Route("/", _file("index.html")),
+        Route("/static/family.css", _shared),
+        Route("/static/{name}", _static),
+        Route("/api/health", health),
+        Route("/api/page", describe),
+        Route("/api/read", read, methods=["POST"]),
+        Route("/api/reasons", reasons, methods=["POST"]),
+        Route("/api/more", more, methods=["POST"]),
+        Route("/api/equation", equation, methods=["POST"]),
+    ]
+    return Starlette(routes=routes, exception_handlers={GatewiseError: _refused})
+
+
+async def _unless_left(request: Request, compute: Callable[[Callable[[], bool]], dict[str, Any]]) -> Response:
+    """Compute in a thread, and stop where the page has gone on to something else."""
+    left = threading.Event()
+    work = asyncio.ensure_future(run_in_threadpool(compute, left.is_set))
+    try:
+        while not work.done():
+            await asyncio.wait([work], timeout=_LOOK_EVERY)
+            if not work.done() and await request.is_disconnected():
+                left.set()
+        return JSONResponse(work.result())
+    except Stopped:
+        return JSONResponse({"message": "stopped"}, status_code=409)
+    finally:
+        left.set()
+
+
+async def _asked(request: Request, networks: Networks) -> tuple[Network, Question, dict[str, Any]]:
+    """Which network, and what it is to read.
+
+    Raises:
+        DataError: the request says neither a text nor an example.
+    """
+    try:
+        given = await request.json()
+    except ValueError as error:
+        raise DataError("the request is not JSON") from error
+    if not isinstance(given, dict):
+        raise DataError("the request is no object", got=type(given).__name__)
+    run, text, example = given.get("run", 0), given.get("text"), given.get("example")
+    if not isinstance(run, int) or not 0 <= run < len(networks.networks):
+        raise DataError(f"there is no run {run!r}", expected=f"0 to {len(networks.networks) - 1}")
+    if isinstance(text, str) and not networks.text:
+        raise DataError("these networks read no text", fix="choose one of the windows")
+    if isinstance(text, str):
+        if len(text) > MOST_CHARACTERS:
+            raise DataError(
+                "the text is too long", expected=f"at most {MOST_CHARACTERS:,} characters", got=f"{len(text):,}"
+            )
+        return networks.networks[run], Question(text=text), given
+    if isinstance(example, int) and not isinstance(example, bool):
+        return networks.networks[run], Question(example=example), given
+    raise DataError("there is nothing to read", expected="text or example")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, GatewiseError)
+    parts = [error.message]
+    parts += [f"expected: {error.expected}"] if error.expected is not None else []
+    parts += [f"got: {error.got}"] if error.got is not None else []
+    parts += [error.fix] if error.fix else []
+    return JSONResponse({"message": "; ".join(parts)}, status_code=422)
+
+
+def _file(name: str) -> Callable[[Request], Response]:
+    content = (STATIC / name).read_bytes()
+
+    def serve(request: Request) -> Response:
+        return Response(content, media_type="text/html", headers={"content-security-policy": _POLICY})
+
+    return serve
+
+
+async def _shared(request: Request) -> Response:
+    return Response(str(shared_css()), headers={"content-type": _TYPES[".css"]})
+
+
+async def _static(request: Request) -> Response:
+    """A file of the page; nothing else of the disk can be named."""
+    name = request.path_params["name"]
+    path = STATIC / name
+    if Path(name).name != name or path.suffix not in _TYPES or not path.is_file():
+        return JSONResponse({"message": "there is no such file"}, status_code=404)
+    return Response(path.read_bytes(), headers={"content-type": _TYPES[path.suffix]})

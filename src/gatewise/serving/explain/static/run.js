@@ -1,0 +1,395 @@
+// One network's column: its answer, the text, the score (reasons, answer, gates, unit over the same steps), the equation.
+
+import { answerCurves, answersAt, topAnswers } from "./answers.js";
+import { Checks } from "./checks.js";
+import { palette } from "./colours.js";
+import { Bars, Curves, middle } from "./curve.js";
+import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
+import { GateMap, Legend, ReasonMap } from "./map.js";
+import { Series } from "./series.js";
+import { StepTable } from "./table.js";
+import { Tokens } from "./tokens.js";
+import { UnitPanel, valueAt } from "./unit.js";
+import { decimals, plural, score, shortened } from "./words.js";
+
+/** What a page shows of one run. */
+export class RunView {
+  constructor(description, store, { lines }) {
+    Object.assign(this, { description, store, reading: null, reasons: null, number: description.number });
+    const choose = (step) => store.set({ step: this.reading && step >= this.reading.length - 1 ? null : step });
+    const chooseUnit = (unit) => this.chooseUnit(unit);
+    this.answer = el("p", { class: "answer" });
+    this.truth = el("p", { class: "true-answer" });
+    this.answers = el("div", { class: "answers-of", role: "radiogroup", "aria-label": "Explain which answer" });
+    this.tokens = new Tokens(this.number, { choose, move: (by) => this.move(by) });
+    this.series = new Series();
+    this.bars = new Bars();
+    this.curve = new Curves("answers-curve");
+    this.curveTitle = el("h3", { class: "over-curve" });
+    this.gates = el("div", { class: "gates", role: "radiogroup", "aria-label": "What the map shows" });
+    this.places = el("select", { "aria-label": "Layer and direction", change: () => store.setRun(this.number, { place: this.places.value, unit: null }) });
+    this.legend = new Legend();
+    this.stretch = el("button", {
+      type: "button", class: "stretch", text: "stretch", title: "Stretch the colours over the values that occur",
+      "aria-label": "Stretch the colours over the values that occur", click: () => store.set({ stretched: !store.state.stretched }),
+    });
+    this.meaning = el("p", { class: "meaning" });
+    this.map = new GateMap({
+      choose: (step, row) => { choose(step); this.chooseUnit(this.gate.orderOfUnits[row]); },
+      moveUnit: (by) => this.moveUnit(by),
+    });
+    this.unit = new UnitPanel({
+      chooseUnit,
+      ask: lines && (() => (this.reading === null ? null : lines(this, { step: this.step(), unit: this.chosenUnit() }))),
+    });
+    this.columns = new ReasonMap();
+    this.labels = el("div", { class: "labels", "aria-hidden": "true" });
+    this.veil = el("div", { class: "veil", "aria-hidden": "true" });
+    this.cursor = el("div", { class: "cursor", "aria-hidden": "true" });
+    this.notes = el("ul", { class: "notes" });
+    this.problem = el("p", { class: "problem", role: "alert", hidden: true });
+    this.checks = new Checks();
+    this.table = new StepTable();
+    this.score = el(
+      "div", { class: "score", click: (event) => this.clicked(event, choose) },
+      this.series.element,
+      el("h3", { class: "over-bars" }, "Reasons", el("small", {}, "")),
+      this.bars.element,
+      this.columns.element,
+      this.curveTitle,
+      this.curve.element,
+      el("div", { class: "over-map" },
+        el("div", { class: "map-head" }, el("h3", {}, "Gates and states"), this.places), this.gates, this.meaning),
+      this.map.element,
+      this.labels,
+      el("div", { class: "over-unit" }, el("span", { class: "map-foot" }, this.legend.element, this.stretch), this.unit.head),
+      this.unit.curves.element,
+      this.veil,
+      this.cursor,
+    );
+    this.element = el(
+      "article",
+      { class: `run empty m${description.style}`, "aria-labelledby": `run-${this.number}` },
+      el("header", {},
+        el("h2", { id: `run-${this.number}` },
+          el("span", { class: `key k${description.style}`, "aria-hidden": "true" }),
+          el("span", { text: description.title }), el("small", { text: description.name })),
+        this.answer, this.truth, this.problem),
+      this.answers,
+      this.tokens.element,
+      this.score,
+      this.unit.element,
+      el("footer", {}, this.notes, this.checks.element, this.table.element),
+    );
+    this.element.style.setProperty("--series-hex", `var(--c${description.style})`);
+  }
+
+  clicked(event, choose) {
+    if (!this.reading || event.target.closest("h3, .over-map, .over-unit, .map")) return;
+    const box = this.map.element.getBoundingClientRect();
+    const step = Math.floor(((event.clientX - box.left) / box.width) * this.map.capacity);
+    choose(Math.min(Math.max(step, 0), this.reading.length - 1));
+  }
+
+  move(by) {
+    const last = this.reading.length - 1;
+    const step = Math.min(Math.max((this.store.state.step ?? last) + by, 0), last);
+    this.store.set({ step: step === last ? null : step });
+  }
+
+  chooseUnit(unit) {
+    if (!this.reading || !Number.isFinite(unit)) return;
+    this.store.setRun(this.number, { unit: Math.min(Math.max(Math.round(unit), 0), this.gate.units - 1) });
+  }
+
+  /** To the unit that stands so many rows further down the map. */
+  moveUnit(by) {
+    if (!this.reading) return;
+    const order = this.gate.orderOfUnits;
+    const row = Math.min(Math.max(order.indexOf(this.chosenUnit()) + by, 0), order.length - 1);
+    this.chooseUnit(order[row]);
+  }
+
+  /** A new reading; `draw` shows it. */
+  setReading(reading) {
+    reading.turnedAt = new Set(reading.turned);
+    reading.scale = reading.answers === "values" ? "value" : "probability";
+    reading.backward = reading.place?.endsWith("backward") ?? false;
+    this.reading = reading;
+    this.changed = true;
+    this.problem.hidden = true;
+    this.element.classList.remove("empty");
+  }
+
+  setReasons(reasons) {
+    this.reasons = reasons;
+    this.checks.setReasons(reasons);
+    this.reasonsChanged = true;
+  }
+
+  /** What is said of the units, and the gradient's way back: for the text `more.of`. */
+  setMore(more) {
+    this.more = more;
+    this.moreChanged = true;
+  }
+
+  /** The text changed: the reasons shown are those of an earlier one until new ones come. */
+  staleReasons() {
+    this.checks.stale();
+    this.tokens.list.classList.add("stale");
+    this.bars.element.classList.add("stale");
+  }
+
+  fail(message) {
+    setText(this.problem, message);
+    this.problem.hidden = false;
+  }
+
+  clear() {
+    this.element.classList.add("empty");
+    this.reading = null;
+    this.setReasons(null);
+  }
+
+  /** The step looked at, inside this run's own reading. */
+  step() {
+    const last = this.reading.length - 1;
+    return Math.min(this.store.state.step ?? last, last);
+  }
+
+  /** The unit looked at: the chosen one, else that which moved the most over the input. */
+  chosenUnit() {
+    const { unit } = this.store.state.runs[this.number];
+    if (unit !== null && unit < this.gate.units) return unit;
+    return this.reading.liveliest;
+  }
+
+  targetPlace() {
+    const { target } = this.store.state;
+    const place = target === null ? -1 : this.reading.names.indexOf(target);
+    if (place >= 0) return place;
+    if (this.reading.at === null) return this.reading.target;
+    const row = answersAt(this.reading, this.step());
+    return row.indexOf(Math.max(...row));
+  }
+
+  /** Draw what changed; `capacity`: steps that the width has room for, the same in all runs. */
+  draw(capacity, anew) {
+    const { reading } = this;
+    if (reading === null) return;
+    const chosen = this.store.state.runs[this.number];
+    this.gate = reading.gates.find((gate) => gate.name === chosen.gate) ?? reading.gates.find((gate) => gate.name === reading.shows);
+    const unit = this.chosenUnit();
+    const all = this.changed || anew || capacity !== this.capacity;
+    const moved = reading.at !== null && this.drawnStep !== this.step();
+    this.capacity = capacity;
+    if (anew || !this.palette) this.palette = palette(this.element);
+    if (all) this.drawReading();
+    if (all || moved || this.reasonsChanged || this.target !== this.targetPlace()) this.drawReasons();
+    if (!all && this.target !== this.targetPlace()) this.curve.draw({ ...answerCurves(reading, this.targetPlace()), capacity });
+    const stretched = this.drawnStretched !== this.store.state.stretched;
+    if (all || stretched || this.gate !== this.drawnGate) this.drawMap();
+    const more = this.more?.of === reading.of ? this.more : null;
+    if (all || this.moreChanged) this.checks.setFlow(more?.flow ?? null, reading);
+    if (all || this.moreChanged || unit !== this.drawnUnit || this.gate !== this.drawnGate) {
+      this.unit.draw(reading, unit, capacity, more?.facts[reading.place]?.[unit] ?? "");
+      this.map.mark(this.gate.rowOf[unit]);
+    }
+    this.point(unit);
+    Object.assign(this, { drawnGate: this.gate, drawnUnit: unit, changed: false, moreChanged: false, reasonsChanged: false, target: this.targetPlace(), drawnStep: this.step(), drawnStretched: this.store.state.stretched });
+    this.table.draw(this);
+  }
+
+  drawReading() {
+    const { reading, capacity } = this;
+    const isText = reading.series === undefined;
+    this.tokens.element.hidden = !isText;
+    this.series.element.hidden = isText;
+    if (isText) this.tokens.draw(reading, `${this.description.title}: ${plural(reading.length, reading.unit)}`);
+    else this.series.draw(reading, capacity);
+    this.curve.draw({ ...answerCurves(reading, this.targetPlace()), capacity });
+    setText(this.curveTitle, reading.at === null ? `Answer after each ${reading.unit}` : `Answer at each ${reading.unit}`);
+    this.curveTitle.title = reading.meaning;
+    this.drawChoices();
+    this.drawLabels();
+    resizeChildren(this.notes, reading.notes.length, () => el("li"));
+    reading.notes.forEach((note, place) => setText(this.notes.children[place], note));
+  }
+
+  drawReasons() {
+    const { reading, reasons } = this;
+    const fits = reasons !== null && reading.names[this.targetPlace()] === reasons.target
+      && (reading.at === null || reasons.at === this.step());
+    const values = fits ? reasons.values : null;
+    const fresh = fits && reasons.of === reading.of;
+    this.tokens.colour(values, fresh);
+    this.bars.draw(values === null ? [] : values.slice(0, reading.length), this.capacity);
+    for (const part of [this.bars, this.columns]) part.element.classList.toggle("stale", !fresh);
+    this.columns.draw(values === null ? [] : reasons.columns, this.capacity, this.palette.reasons);
+    const target = reading.names[this.targetPlace()];
+    setText(this.score.querySelector(".over-bars small"), reading.scale === "value" ? `up: raises ${quoted(target)}, down: lowers it` : `up: for ${quoted(target)}, down: against it`);
+    setAttribute(this.bars.element, "aria-label", values === null ? "Reasons: not computed yet" : reasonWords(reading, values, target));
+  }
+
+  drawMap() {
+    const { reading, gate, capacity } = this;
+    const signed = gate.low < 0;
+    const table = signed ? this.palette.state : this.palette.gate;
+    const [low, high] = this.store.state.stretched ? extremes(gate) : signed ? bothSides(gate.low, gate.high) : [gate.low, gate.high];
+    gate.orderOfUnits = gate.order ?? reading.order;
+    gate.rowOf ??= reading.rowOf;
+    this.map.draw({ values: gate.values, order: gate.orderOfUnits, length: gate.values.length / gate.units, begin: gate.begin, low, high, table, capacity });
+    this.legend.draw(table, low, high, gate.role === "gate" && !signed && !this.store.state.stretched);
+    setAttribute(this.stretch, "aria-pressed", this.store.state.stretched);
+    setText(this.meaning, gate.meaning);
+  }
+
+  /** The buttons for gates, and the list of layers and directions. */
+  drawChoices() {
+    const { reading } = this;
+    const names = reading.gates.map((gate) => gate.name);
+    resizeChildren(this.gates, names.length, () => el("button", {
+      type: "button", role: "radio",
+      click: (event) => this.store.setRun(this.number, { gate: event.currentTarget.textContent }),
+    }));
+    names.forEach((name, place) => {
+      const button = this.gates.children[place];
+      setText(button, name);
+      setAttribute(button, "aria-checked", name === this.gate.name);
+      setAttribute(button, "tabindex", name === this.gate.name ? 0 : -1);
+    });
+    const ids = reading.places.map((place) => place.id).join();
+    if (ids !== this.placeIds) {
+      this.placeIds = ids;
+      this.places.replaceChildren(...reading.places.map((place) => el("option", { value: place.id, text: place.words })));
+      this.places.hidden = reading.places.length < 2;
+    }
+    this.places.value = reading.place;
+  }
+
+  /** The steps' names under the map, where there is room for them. */
+  drawLabels() {
+    const { reading, capacity } = this;
+    const room = this.map.element.clientWidth / capacity;
+    const every = reading.series === undefined ? (room >= 11 ? 1 : 0) : Math.max(1, Math.ceil(24 / room));
+    this.labels.hidden = every === 0;
+    resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(reading.length / every), () => el("span"));
+    const longest = reading.steps.reduce((most, { label }) => Math.max(most, Math.min(label.length, 11)), 1);
+    const level = room >= 7.4 * longest + 8;
+    this.labels.classList.toggle("level", level);
+    setStyle(this.labels, "height", level ? "1.4rem" : `${0.7 + 0.43 * longest}rem`);
+    const offset = (reading.length - 1) % Math.max(every, 1);
+    for (let number = 0; number < this.labels.childElementCount; number += 1) {
+      const label = this.labels.children[number];
+      const step = offset + number * every;
+      label.dataset.at = step;
+      setText(label, shortened(reading.steps[step].label, 11));
+      setStyle(label, "left", `${100 * middle(step, capacity)}%`);
+    }
+  }
+
+  /** Follow the cursor. */
+  point(unit) {
+    const { reading, capacity } = this;
+    const step = this.step();
+    for (const button of this.gates.children) {
+      const on = button.textContent === this.gate.name;
+      setAttribute(button, "aria-checked", on);
+      setAttribute(button, "tabindex", on ? 0 : -1);
+    }
+    setStyle(this.cursor, "left", `${(100 * step) / capacity}%`);
+    setStyle(this.cursor, "width", `${100 / capacity}%`);
+    setStyle(this.veil, "left", `${(100 * (step + 1)) / capacity}%`);
+    setStyle(this.veil, "width", `${(100 * (reading.length - 1 - step)) / capacity}%`);
+    this.tokens.point(step);
+    if (reading.series !== undefined) this.series.point(step);
+    this.curve.point(step, (value, name) => `${shortened(name, 14)} ${score(reading, value)}`);
+    this.unit.point(reading, unit, step);
+    for (const label of this.labels.children) label.classList.toggle("here", Number(label.dataset.at) === step);
+    this.drawAnswer(step);
+    const value = valueAt(this.gate, step, unit);
+    setAttribute(this.map.element, "aria-valuemin", 0);
+    setAttribute(this.map.element, "aria-valuemax", this.gate.units - 1);
+    setAttribute(this.map.element, "aria-valuenow", unit);
+    setAttribute(this.map.element, "aria-valuetext",
+      `unit ${unit}, ${this.gate.name} ${decimals(value)} at ${reading.unit} ${step + 1}, ${reading.steps[step].label}`);
+  }
+
+  /** The answer at the step, in words, and the answers to choose from. */
+  drawAnswer(step) {
+    const { reading } = this;
+    const row = answersAt(reading, step);
+    const best = reading.scale === "value" ? this.targetPlace() : row.indexOf(Math.max(...row));
+    resizeChildren(this.answer, 2, (place) => el(place === 0 ? "strong" : "span"));
+    setText(this.answer.children[0], reading.scale === "value"
+      ? `${reading.names[best]}: ${score(reading, row[best])}` : `${reading.names[best]} ${score(reading, row[best])}`);
+    setText(this.answer.children[1], placeWords(reading, step));
+    const truth = trueAnswer(reading, step);
+    setText(this.truth, truth === null ? "" : `truth: ${truth}`);
+    const shown = topAnswers(row, this.targetPlace(), reading.scale);
+    resizeChildren(this.answers, shown.length, () => el("button", {
+      type: "button", role: "radio",
+      click: (event) => this.store.set({ target: event.currentTarget.dataset.name }),
+    }, el("span", { class: "name" }), el("span", { class: "share" })));
+    shown.forEach((place, number) => {
+      const button = this.answers.children[number];
+      const on = place === this.targetPlace();
+      button.dataset.name = reading.names[place];
+      setText(button.children[0], reading.names[place]);
+      setText(button.children[1], score(reading, row[place]));
+      setStyle(button, "--part", reading.scale === "value" ? "0%" : `${100 * row[place]}%`);
+      setAttribute(button, "aria-checked", on);
+      setAttribute(button, "tabindex", on ? 0 : -1);
+    });
+    setAttribute(this.curve.element, "aria-label", `${reading.meaning}: ${reading.names[best]} ${score(reading, row[best])} at ${reading.unit} ${step + 1}`);
+  }
+
+  /** What is said of this run at the step. */
+  sentence() {
+    const row = answersAt(this.reading, this.step());
+    const best = this.reading.scale === "value" ? this.targetPlace() : row.indexOf(Math.max(...row));
+    return `${this.description.title}: ${this.reading.names[best]} ${score(this.reading, row[best])}`;
+  }
+}
+
+/** As far below zero as above. */
+function bothSides(low, high) {
+  const most = Math.max(Math.abs(low), Math.abs(high));
+  return [-most, most];
+}
+
+/** The least and the largest value of a map; with a sign, as far on both sides. */
+function extremes({ values, low: least }) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return least < 0 ? bothSides(low, high) : [low, high];
+}
+
+/** At which step the answer is that. */
+function placeWords(reading, step) {
+  if (reading.at !== null) return `for “${shortened(reading.steps[step].label, 24)}”`;
+  return step === reading.length - 1 ? `after all ${plural(reading.length, reading.unit)}`
+    : `after ${plural(step + 1, reading.unit)} of ${reading.length}`;
+}
+
+/** The right answer; where every step has one, that of the step. */
+function trueAnswer(reading, step) {
+  if (reading.truth === null || reading.at === null) return reading.truth;
+  const each = reading.truth.split(" ");
+  return each.length === reading.length ? each[step] : reading.truth;
+}
+
+function quoted(name) {
+  return `“${shortened(name, 30)}”`;
+}
+
+/** The strongest reasons in a sentence. */
+function reasonWords(reading, values, target) {
+  const order = Array.from(values, (_, step) => step).sort((one, other) => Math.abs(values[other]) - Math.abs(values[one])).slice(0, 5);
+  const words = order.map((step) => `${reading.steps[step]?.label} ${decimals(values[step])}`);
+  return `Reasons for ${target}, the strongest: ${words.join(", ")}`;
+}

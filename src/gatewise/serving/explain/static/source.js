@@ -1,0 +1,150 @@
+// Where readings and reasons come from: the server of `gatewise explain`, or the exported file itself.
+
+import { decodeReading, unpacked } from "./payload.js";
+
+const RETRY_FIRST = 500;
+const RETRY_MOST = 4000;
+
+/** A refusal in the server's words: nothing to try again. */
+export class Refused extends Error {}
+
+/** The server on this machine. */
+export class LiveSource {
+  constructor() {
+    this.live = true;
+    this.onReach = () => {};
+    this.reached = true;
+    this.retry = RETRY_FIRST;
+  }
+
+  async describe() {
+    return (await this.fetch("api/page")).json();
+  }
+
+  /** The reading of one run; resolves to null where a newer question replaced it. */
+  async read(question, signal) {
+    return decodeReading(await (await this.post("api/read", question, signal)).arrayBuffer());
+  }
+
+  async reasons(question, signal) {
+    return (await this.post("api/reasons", question, signal)).json();
+  }
+
+  /** What is said of the units, and the gradient's way back. */
+  async more(question, signal) {
+    return (await this.post("api/more", question, signal)).json();
+  }
+
+  /** The equation of a unit with where its gates come from. */
+  async lines(question) {
+    return (await (await this.post("api/equation", question)).json()).lines;
+  }
+
+  post(path, content, signal) {
+    const headers = { "Content-Type": "application/json" };
+    return this.fetch(path, { method: "POST", headers, body: JSON.stringify(content), signal });
+  }
+
+  async fetch(path, options) {
+    let response;
+    try {
+      response = await fetch(path, { cache: "no-store", ...options });
+    } catch (error) {
+      if (error.name !== "AbortError") this.lost();
+      throw error;
+    }
+    this.found();
+    if (!response.ok) throw new Refused(await refusal(response));
+    return response;
+  }
+
+  found() {
+    this.retry = RETRY_FIRST;
+    if (this.reached) return;
+    this.reached = true;
+    this.onReach(true);
+  }
+
+  lost() {
+    if (this.reached) {
+      this.reached = false;
+      this.onReach(false);
+    }
+    if (this.asking) return;
+    this.asking = true;
+    setTimeout(() => {
+      this.asking = false;
+      this.fetch("api/health").catch(() => {});
+    }, this.retry);
+    this.retry = Math.min(this.retry * 2, RETRY_MOST);
+  }
+}
+
+async function refusal(response) {
+  try {
+    const { message } = await response.json();
+    if (message) return message;
+  } catch { /* not in JSON */ }
+  return `The server refuses this (${response.status}).`;
+}
+
+/** Inputs computed beforehand, inside the page. */
+export class FileSource {
+  constructor(content) {
+    this.live = false;
+    this.content = content;
+  }
+
+  async describe() {
+    return this.content.page;
+  }
+
+  found({ run, example, place }) {
+    const kept = this.content.readings.filter((each) => each.run === run && each.example === example);
+    return kept.find((each) => place === null || each.place === place) ?? kept[0];
+  }
+
+  async read(question) {
+    const kept = this.found(question);
+    kept.decoded ??= decodeReading(await unpacked(kept.bytes, true));
+    return kept.decoded;
+  }
+
+  async more({ run, example }) {
+    return this.content.readings.find((each) => each.run === run && each.example === example).more;
+  }
+
+  /** Those in the file: of the leading answers, where every step has its own answer of each step. */
+  async reasons({ run, example, target, at }) {
+    const { reasons } = this.content.readings.find((each) => each.run === run && each.example === example);
+    const fitting = reasons.filter((each) => each.at === null || at === null || each.at === at);
+    return fitting.find((each) => each.target === target) ?? (target === null ? fitting[0] ?? null : null);
+  }
+}
+
+/**
+ * Questions of one run, one at a time: while the server answers, only the newest one waits. Every answer is handed on,
+ * so that the page keeps up with fast typing instead of showing nothing until it stops.
+ */
+export class Latest {
+  constructor(ask, answer, fail) {
+    Object.assign(this, { ask, answer, fail, busy: false, waiting: null });
+  }
+
+  async request(question) {
+    if (this.busy) {
+      this.waiting = question;
+      return;
+    }
+    this.busy = true;
+    try {
+      this.answer(await this.ask(question), question);
+    } catch (error) {
+      this.fail(error, question);
+    }
+    this.busy = false;
+    const next = this.waiting;
+    this.waiting = null;
+    if (next !== null) this.request(next);
+  }
+}

@@ -1,0 +1,43 @@
+// The same as a table: for those who hear the page, and for figures to copy.
+
+import { answersAt } from "./answers.js";
+import { el, setAttribute } from "./elements.js";
+import { decimals, score } from "./words.js";
+import { valueAt } from "./unit.js";
+
+/** Answer, reason and the chosen unit's gates at every step; filled while it is open. */
+export class StepTable {
+  constructor() {
+    this.body = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Every step in a table" });
+    this.element = el("details", { class: "more", toggle: () => this.fill() }, el("summary", { text: "Every step in a table" }), this.body);
+  }
+
+  draw(view) {
+    this.view = view;
+    if (this.element.open) this.fill();
+  }
+
+  fill() {
+    const { view } = this;
+    if (!view?.reading || !this.element.open) return;
+    const { reading } = view;
+    const unit = view.chosenUnit();
+    const target = view.targetPlace();
+    const here = view.step();
+    const reasons = view.reasons?.target === reading.names[target] && view.reasons.of === reading.of ? view.reasons.values : null;
+    const gates = reading.gates.filter((gate) => unit < gate.units);
+    const heads = [reading.unit, reading.names[target], "reason", ...gates.map((gate) => `${gate.name}, unit ${unit}`)];
+    const rows = reading.steps.map((step, place) => {
+      const row = el("tr", {},
+        el("th", { scope: "row" }, el("bdi", { text: `${place + 1} ${step.label}` })),
+        el("td", { text: score(reading, answersAt(reading, place)[target]) }),
+        el("td", { text: reasons === null ? "–" : decimals(reasons[place]) }),
+        ...gates.map((gate) => el("td", { text: decimals(valueAt(gate, place, unit), 3) })));
+      setAttribute(row, "class", place === here ? "here" : null);
+      return row;
+    });
+    this.body.replaceChildren(el("table", {},
+      el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col", text: head })))),
+      el("tbody", {}, ...rows)));
+  }
+}

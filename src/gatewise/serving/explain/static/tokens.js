@@ -1,0 +1,75 @@
+// The text, token by token, coloured by reasons; a list of options for the keyboard and for those who hear the page.
+
+import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
+import { decimals } from "./words.js";
+
+const MOST_TAIL = 400;
+const WEAKEST = 0.08;
+
+/** The tokens of one run. */
+export class Tokens {
+  constructor(number, { choose, move }) {
+    this.number = number;
+    this.tail = el("span", { class: "unread" });
+    this.list = el("div", {
+      class: "tokens", tabindex: 0, role: "listbox", "aria-orientation": "horizontal", dir: "auto",
+      click: (event) => {
+        const token = event.target.closest("[data-step]");
+        if (token) choose(Number(token.dataset.step));
+      },
+      keydown: (event) => {
+        const moves = { ArrowUp: -10, ArrowDown: 10 };
+        if (!(event.key in moves)) return;
+        event.preventDefault();
+        move(moves[event.key]);
+      },
+    });
+    this.element = el("div", { class: "text" }, this.list, this.tail);
+  }
+
+  /** The tokens of a reading; what stays the same is not touched. */
+  draw(reading, label) {
+    setAttribute(this.list, "aria-label", label);
+    resizeChildren(this.list, 2 * reading.length, (place) => (place % 2 === 0
+      ? el("span", { class: "gap", "aria-hidden": "true" })
+      : el("span", { class: "token", role: "option", id: `token-${this.number}-${(place - 1) / 2}`, "data-step": (place - 1) / 2 })));
+    reading.steps.forEach((step, place) => {
+      setText(this.list.children[2 * place], step.before);
+      const token = this.list.children[2 * place + 1];
+      setText(token, step.text);
+      token.classList.toggle("unknown", !step.known);
+      token.classList.toggle("turn", reading.turnedAt.has(place));
+    });
+    const tail = reading.tail ?? "";
+    setText(this.tail, tail.length > MOST_TAIL ? `${tail.slice(0, MOST_TAIL)}…` : tail);
+  }
+
+  /** Colours: the share of the largest reason, for or against. `fresh`: whether they belong to this very text. */
+  colour(values, fresh) {
+    const largest = values === null ? 1 : values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+    const count = this.list.childElementCount / 2;
+    for (let step = 0; step < count; step += 1) {
+      const token = this.list.children[2 * step + 1];
+      const value = values === null || step >= values.length ? 0 : values[step];
+      const share = Math.abs(value) / largest;
+      setStyle(token, "--share", `${Math.round(share * 100)}%`);
+      token.classList.toggle("for", value > 0 && share >= WEAKEST);
+      token.classList.toggle("against", value < 0 && share >= WEAKEST);
+      setAttribute(token, "aria-label", values === null ? null : `${token.textContent}, reason ${decimals(value)}`);
+    }
+    this.list.classList.toggle("stale", !fresh);
+  }
+
+  /** Mark the step looked at; later tokens are faint: not read yet. */
+  point(step) {
+    const place = 2 * step + 1;
+    for (let number = 1; number < this.list.childElementCount; number += 2) {
+      const token = this.list.children[number];
+      token.classList.toggle("here", number === place);
+      token.classList.toggle("later", number > place);
+      setAttribute(token, "aria-selected", number === place);
+    }
+    const here = this.list.children[place];
+    setAttribute(this.list, "aria-activedescendant", here ? here.id : null);
+  }
+}

@@ -1,0 +1,288 @@
+"""What the page of `gatewise explain` is sent: readings, reasons, refusals; and the file to pass on."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import torch
+
+from gatewise.cli import main
+from gatewise.errors import DataError, OptionError
+from gatewise.inspection.gates import gate_maps
+from gatewise.inspection.reasons import Stopped
+from gatewise.nn import Recurrent
+from gatewise.serving.explain import show, write_page
+from gatewise.serving.explain.app import guarded_page
+from gatewise.serving.explain.exported import bundle
+from gatewise.serving.explain.meanings import equation_form, gate_meaning
+from gatewise.serving.explain.networks import Networks, Question
+from gatewise.serving.explain.payload import place_id, places_of
+from gatewise.serving.running import running
+from gatewise.training.kind import RecurrentInputs
+from small_data import FLAGS
+
+TEXT = "the wonderful film, a <script>alert(1)</script> dreadful plot"
+PLACE = re.compile(r"\{([^{}:]+?)(-1|:atanh)?\}")
+
+
+@pytest.fixture(scope="module")
+def pair(runs: Callable[[str], Path]) -> list[Path]:
+    """A GRU and an LSTM of two layers that read the same texts."""
+    gru = runs("reviews")
+    other = gru.parent / "lstm for the page"
+    if not other.exists():
+        data = ["train", str(gru.parent / "reviews.csv"), "--text", "review", "--label", "mood", *FLAGS]
+        with pytest.raises(SystemExit) as ended:
+            main([*data, "--epochs", "1", "--cell", "lstm", "--num-layers", "2", "--out", str(other)])
+        assert not ended.value.code
+    return [gru, other]
+
+
+@pytest.fixture(scope="module")
+def networks(pair: list[Path]) -> Networks:
+    return Networks(pair)
+
+
+@pytest.fixture(scope="module")
+def url(networks: Networks) -> Iterator[str]:
+    with running(guarded_page(networks)) as address:
+        yield address
+
+
+def _decoded(frame: bytes) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Any]]:
+    (length,) = struct.unpack_from("<I", frame)
+    header = json.loads(frame[4 : 4 + length])
+    start = 4 + length
+    assert start % 4 == 0
+
+    def array(described: dict[str, Any]) -> Any:
+        kind = np.dtype(described["type"]).newbyteorder("<")
+        count = int(np.prod(described["shape"]))
+        levels = np.frombuffer(frame, kind, count, start + described["at"]).reshape(described["shape"])
+        if "low" not in described:
+            return levels
+        most = {"uint8": 255, "uint16": 65535}[described["type"]]
+        return described["low"] + levels.astype(float) * (described["high"] - described["low"]) / most
+
+    return header, array
+
+
+def test_a_reading_arrives_as_it_is(networks: Networks) -> None:
+    for network in networks.networks:
+        question = Question(text=TEXT)
+        reading = network.reading(question)
+        for place in places_of(reading):
+            header, array = _decoded(network.frame(question, place_id(place)))
+            kept = [gate for gate in reading.gates if gate.place == place]
+            assert header["place"] == place_id(place) and header["names"] == list(reading.names)
+            assert [gate["name"] for gate in header["gates"]] == [gate.name for gate in kept]
+            assert np.array_equal(array(header["after"]), reading.after.astype(np.float32))
+            assert sorted(array(header["order"])) == list(range(kept[0].values.shape[1]))
+            for sent, gate in zip(header["gates"], kept, strict=True):
+                assert np.array_equal(array(sent["values"]), gate.values)
+            text = "".join(step["before"] + step["text"] for step in header["steps"]) + header["tail"]
+            assert text == TEXT
+
+
+@pytest.mark.parametrize(("bits", "error"), [(16, 3e-5), (8, 6e-3)])
+def test_fewer_bits_change_the_values_by_half_a_level(networks: Networks, bits: int, error: float) -> None:
+    network, question = networks.networks[1], Question(text=TEXT)
+    header, array = _decoded(network.frame(question, None, bits=bits))
+    exact = {
+        gate.name: gate.values for gate in network.reading(question).gates if place_id(gate.place) == header["place"]
+    }
+    assert len(header["gates"]) == 6
+    for gate in header["gates"]:
+        span = np.ptp(exact[gate["name"]])
+        assert np.abs(array(gate["values"]) - exact[gate["name"]]).max() <= max(1.0, span) * error
+
+
+CELLS = [
+    ("rnn", {}),
+    ("lstm", {}),
+    ("lstm", {"coupled": True}),
+    ("lstm", {"peephole": True}),
+    ("lstm", {"proj_size": 3}),
+    ("gru", {}),
+    ("gru", {"reset": "before"}),
+    ("gru", {"update": "replace"}),
+    ("mingru", {}),
+    ("minlstm", {}),
+]
+
+
+@pytest.mark.parametrize(("cell", "options"), CELLS)
+def test_equations_give_the_numbers_they_show(cell: str, options: dict[str, Any]) -> None:
+    torch.manual_seed(4)
+    layers = Recurrent(cell, 3, 5, bidirectional=True, cell_options=options).eval()
+    given = RecurrentInputs(layers, 2 * torch.randn(6, 1, 3), None)
+    known = dict(layers._cells[0].options())
+    form = equation_form(cell, known, plain=True)
+    assert form
+    for direction, before in (("forward", -1), ("backward", 1)):
+        maps = {gate.name: gate.values for gate in gate_maps({"r": given}) if gate.direction == direction}
+
+        def number(found: re.Match[str], step: int, unit: int, maps: Any = maps, before: int = before) -> str:
+            name, how = found.groups()
+            place = step + before if how == "-1" else step
+            value = float(maps[name][place, unit]) if 0 <= place < 6 else 0.0
+            return repr(float(np.arctanh(value)) if how == ":atanh" else value)
+
+        for line in form:
+            for step in range(6):
+                written = PLACE.sub(lambda found, step=step: f"({number(found, step, 2)})", line.numbers)
+                left, right = written.replace("−", "-").replace("·", "*").split("=")
+                assert eval(left) == pytest.approx(eval(right, {"tanh": np.tanh}), abs=2e-6)
+
+
+def test_every_gate_of_a_built_in_cell_is_explained() -> None:
+    for cell, options in CELLS:
+        layers = Recurrent(cell, 3, 5, cell_options=options)
+        for gate in gate_maps({"r": RecurrentInputs(layers.eval(), torch.ones(2, 1, 3), None)}):
+            assert not gate_meaning(cell, gate.name, gate.role, options).startswith(
+                ("A gate of this", "What this cell")
+            )
+
+
+def test_the_page_is_served_with_a_strict_policy(url: str) -> None:
+    answer = httpx.get(f"{url}/")
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200 and "default-src 'none'" in policy and "unsafe" not in policy
+    assert "<script>" not in answer.text and "style=" not in answer.text
+    for name in ("main.js", "explain.css", "family.css"):
+        found = httpx.get(f"{url}/static/{name}")
+        assert found.status_code == 200 and found.headers["x-content-type-options"] == "nosniff"
+    for name in ("nothing.js", "index.html", "..%2fapp.py", "%2e%2e/app.py"):
+        assert httpx.get(f"{url}/static/{name}").status_code == 404
+
+
+def test_other_hosts_and_origins_are_refused(url: str) -> None:
+    question = {"run": 0, "text": "a film"}
+    assert httpx.post(f"{url}/api/read", json=question).status_code == 200
+    assert httpx.post(f"{url}/api/read", json=question, headers={"origin": "https://example.org"}).status_code == 403
+    assert httpx.get(f"{url}/api/page", headers={"host": "example.org"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ({"run": 7, "text": "a"}, "there is no run 7"),
+        ({"run": 0}, "there is nothing to read"),
+        ({"run": 0, "text": " \n "}, "nothing to read"),
+        ({"run": 0, "text": "x" * 200_000}, "the text is too long"),
+        ({"run": 0, "example": 99}, "there is no example 99"),
+        ([1], "no object"),
+    ],
+)
+def test_questions_that_cannot_be_answered_say_why(url: str, question: Any, words: str) -> None:
+    answer = httpx.post(f"{url}/api/read", json=question)
+    assert answer.status_code == 422 and words in answer.json()["message"]
+
+
+def test_reasons_and_equations_come_over_the_wire(url: str, networks: Networks) -> None:
+    given = {"run": 1, "text": TEXT}
+    found = httpx.post(f"{url}/api/reasons", json={**given, "target": "sad"}, timeout=60).json()
+    reading = networks.networks[1].reading(Question(text=TEXT))
+    assert found["target"] == "sad" and len(found["values"]) == len(reading.input.steps)
+    assert sum(found["values"]) == pytest.approx(
+        found["score_at_input"] - found["score_at_baseline"], rel=0.011, abs=1e-3
+    )
+    assert len(found["removal"]["by_reasons"]) == len(found["removal"]["removed"])
+    place = place_id(places_of(reading)[-1])
+    lines = httpx.post(f"{url}/api/equation", json={**given, "place": place, "step": 1, "unit": 3}).json()["lines"]
+    assert any(line.startswith("cell ") for line in lines)
+    refused = httpx.post(f"{url}/api/reasons", json={**given, "method": "tea leaves"})
+    assert refused.status_code == 422 and "integrated-gradients" in refused.json()["message"]
+
+
+def test_reasons_stop_when_they_are_not_wanted_any_more(networks: Networks) -> None:
+    looks = iter([False, True])
+    with pytest.raises(Stopped):
+        networks.networks[0].reasons(Question(text=TEXT), None, "integrated-gradients", lambda: next(looks))
+    whole = networks.networks[0].reasons(Question(text=TEXT), None, "integrated-gradients")
+    assert whole["complete"]
+
+
+def test_runs_that_read_something_else_are_refused(pair: list[Path], runs: Callable[[str], Path]) -> None:
+    with pytest.raises(OptionError, match="do not read the same kind of input"):
+        Networks([pair[0], runs("series")])
+    with pytest.raises(OptionError, match="too many runs"):
+        Networks([pair[0]] * 4)
+
+
+@pytest.mark.parametrize("name", ["characters", "words", "tags", "series", "probe", "both"])
+def test_every_kind_reads_and_gives_reasons(runs: Callable[[str], Path], name: str) -> None:
+    networks = Networks([runs(name)])
+    page = networks.describe()
+    assert page["examples"] and page["text"] == (name not in ("series", "probe"))
+    network, question = networks.networks[0], Question(example=0)
+    header, array = _decoded(network.frame(question, None))
+    assert array(header["after"]).shape == (len(header["steps"]), len(header["names"]))
+    assert header["gates"] and header["shows"] in [gate["name"] for gate in header["gates"]]
+    assert ("series" in header) == (not page["text"])
+    reasons = network.reasons(question, None, "gradient-x-input", with_removal=False)
+    assert len(reasons["values"]) == len(header["steps"]) and np.isfinite(reasons["values"]).all()
+
+
+def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OptionError, match=f"port {port} is in use"):
+            show([tmp_path / "no run"], port=port, browser=False)
+
+
+def test_modules_join_into_one_script() -> None:
+    script = bundle()
+    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
+    assert script.index("class RunView") < script.index("new RunView")
+
+
+def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) -> None:
+    place = write_page(pair, [TEXT, "</script><b>a clumsy film", "नमस्ते 🎬 مرحبا film"], tmp_path / "page.html")
+    page = place.read_text(encoding="utf-8")
+    assert len(page.encode()) < 3_000_000
+    assert page.count("<script") == 2 and "http" not in page.replace("http-equiv", "").replace(
+        "http://www.w3.org/2000/svg", ""
+    )
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None and "unsafe" not in policy[1] and "connect-src" not in policy[1]
+    for tag, mark in (('<script type="module">', "</script>"), ("<style>", "</style>")):
+        body = page.split(tag)[1].split(mark)[0]
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"sha256-{digest}" in policy[1]
+    content = json.loads(page.split('id="content">')[1].split("</script>")[0])
+    assert [each["text"] for each in content["page"]["examples"]][1] == "</script><b>a clumsy film"
+    # a GRU of one layer and an LSTM of two, three inputs
+    assert len(content["readings"]) == 9
+    header, _ = _decoded(zlib.decompress(base64.b64decode(content["readings"][0]["bytes"])))
+    assert header["gates"][0]["values"]["type"] == "uint16"
+    assert {each["target"] for each in content["readings"][0]["reasons"]} == {"glad", "sad"}
+
+
+def test_a_file_that_would_be_too_large_keeps_what_fits(
+    pair: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "a film and a plot " * 30
+    one = write_page(pair, [text], tmp_path / "one.html").stat().st_size
+    monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", int(1.5 * one) + 50_000)
+    said: list[str] = []
+    page = write_page(pair, [text + str(number) for number in range(6)], tmp_path / "some.html", say=said.append)
+    kept = json.loads(page.read_text().split('id="content">')[1].split("</script>")[0])["page"]["examples"]
+    assert 1 <= len(kept) < 6 and said == [f"{len(kept)} of 6 inputs are in the file: more than that would pass 3 MB."]
+    monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", 60_000)
+    with pytest.raises(DataError, match="too large"):
+        write_page(pair, [text], tmp_path / "none.html")
