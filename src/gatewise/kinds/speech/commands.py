@@ -1,0 +1,260 @@
+"""The commands `predict`, `evaluate` and `listen` of a recogniser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from gatewise.kinds.speech.recordings import Recording
+    from gatewise.kinds.speech.trained import Heard, TrainedRecogniser
+    from gatewise.training.kind import Request
+
+__all__ = ["evaluate", "listen", "predict"]
+
+
+def predict(recogniser: TrainedRecogniser, request: Request) -> None:
+    """Write what is said in sound files, in the files of a folder, or in those that a table names.
+
+    Raises:
+        DataError: a file cannot be used; of a folder or table, unusable ones are left out and named.
+    """
+    from gatewise import files
+
+    recordings, notes = _recordings(recogniser, request)
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
+    heard = recogniser.recognise(recordings)
+    rows = [_record(each, found) for each, found in zip(recordings, heard, strict=True)]
+    as_json = request.as_json or (request.out is not None and request.out.suffix.lower() in (".jsonl", ".ndjson"))
+    if request.out is None and not as_json:
+        width = max(len(row["path"]) for row in rows)
+        for row in rows:
+            chance = f"  {100 * row['probability']:.1f} %" if "probability" in row else ""
+            typer.echo(f"{row['path']:<{width}}  {row['text']}{chance}" if len(rows) > 1 else f"{row['text']}{chance}")
+        return
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows] if as_json else _table(rows)
+    if request.out is None:
+        typer.echo("\n".join(lines))
+    else:
+        files.write_text(request.out, "\n".join(lines) + "\n")
+        typer.echo(f"{len(rows):,} recordings heard in {request.out}", err=True)
+
+
+def _record(recording: Recording, heard: Heard) -> dict[str, Any]:
+    found: dict[str, Any] = {"path": recording.name, "text": heard.text, "seconds": round(heard.seconds, 3)}
+    if heard.probabilities:
+        found["probability"] = heard.probabilities[heard.text]
+    return found
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().splitlines()
+
+
+def _recordings(recogniser: TrainedRecogniser, request: Request) -> tuple[list[Recording], list[str]]:
+    from gatewise.data.rows import is_table
+    from gatewise.kinds.speech.places import SUFFIXES, names_sound
+    from gatewise.kinds.speech.recordings import Columns, Listed, list_recordings, read_recordings, store
+    from gatewise.kinds.speech.recordings import Recording as Made
+    from gatewise.kinds.speech.requests import sound_files
+    from gatewise.kinds.speech.sound import read_sound
+
+    found: list[Recording] = []
+    notes: list[str] = []
+    rate = recogniser.bank.rate
+    for place in sound_files(request):
+        path = place.expanduser()
+        if path.is_dir() or is_table(path):
+            if names_sound(path):
+                listed, told = list_recordings(path, Columns(**dict(request.settings)))
+            else:
+                told = []
+                listed = [
+                    Listed(each.name, each, "-", None)
+                    for each in sorted(path.iterdir())
+                    if each.suffix.lower() in SUFFIXES
+                ]
+            if not listed:
+                from gatewise.errors import DataError
+
+                raise DataError(f"{place} holds no sound file", expected=", ".join(SUFFIXES), fix="name another folder")
+            read, _, said = read_recordings(listed, rate)
+            found += read
+            notes += [*told, *said]
+            continue
+        sound = read_sound(path, str(place), rate)
+        notes += [f"{place}: {note}" for note in sound.notes]
+        found.append(Made(str(place), "", None, store(sound.samples)))
+    return found, notes
+
+
+def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
+    """Print the figures on a folder or table of recordings with transcripts.
+
+    Raises:
+        DataError: the recordings cannot be used.
+    """
+    from gatewise import words
+    from gatewise.kinds.speech.recordings import Columns, list_recordings, read_recordings
+    from gatewise.kinds.speech.trained import evaluation
+
+    assert request.file is not None
+    data: Any = recogniser.spec.data
+    named = {name: request.settings.get(name) or getattr(data, name) for name in ("sound", "text", "speaker")}
+    listed, notes = list_recordings(request.file.expanduser(), Columns(**named))
+    part, _, told = read_recordings(listed, recogniser.bank.rate)
+    answers = recogniser.predict(part)
+    found = evaluation(recogniser.units.answers, part, answers).metrics
+    overlap = None if recogniser.seen is None else recogniser.seen.overlap([[each.digest] for each in part])
+    notes = [*notes, *told]
+    if request.as_json:
+        seen = (
+            None
+            if overlap is None
+            else {"in_training": int(overlap.training.sum()), "in_validation": int(overlap.validation.sum())}
+        )
+        typer.echo(json.dumps({**found, "recordings": len(part), "notes": notes, "seen": seen}, ensure_ascii=False))
+        return
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
+    if overlap is not None and overlap.found:
+        count = int(overlap.training.sum())
+        typer.echo(
+            f"Warning: {words.plural(count, 'recording')} of {len(part):,} were trained on, "
+            f"{int(overlap.validation.sum()):,} chose the weights: the figures are too good",
+            err=True,
+        )
+    _print(recogniser.units.answers, found, len(part))
+
+
+def _print(answers: str, found: dict[str, Any], recordings: int) -> None:
+    from gatewise import words
+    from gatewise.kinds.speech.figures import measure_of
+
+    measure = measure_of(answers)
+    line = f"{measure.title} {words.percent(found[measure.name])}   {words.plural(recordings, 'recording')}"
+    if answers != "label":
+        line += f"   {words.plural(found['words'], 'word')}"
+        if answers == "characters":
+            line += f"   word error rate {words.percent(found['word_error_rate'])}"
+        line += f"   {found['substituted']} substituted, {found['deleted']} deleted, {found['inserted']} inserted"
+    typer.echo(line)
+    if len(found["speakers"]) > 1:
+        for name, each in found["speakers"].items():
+            typer.echo(
+                f"  {name:<16}{words.percent(each['figure']):>8}   {words.plural(each['recordings'], 'recording')}"
+            )
+
+
+def listen(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folder of a network of one direction that transcribes, or a comparison of some: its best run.",
+        ),
+    ],
+    file: Annotated[Path, typer.Option("--file", metavar="FILE", help="Sound file that is fed as a stream.")],
+    chunk: Annotated[
+        float, typer.Option("--chunk", metavar="MS", help="Milliseconds of sound that come at once.")
+    ] = 10,
+    beam: Annotated[
+        int | None, typer.Option("--beam", metavar="N", help="Prefixes of a beam search; the best path if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+) -> None:
+    """Hear a sound file as a stream and print words as they come, with the time each took.
+
+    Examples:
+
+        gatewise listen my-digits --file call.wav
+
+        gatewise listen my-digits --file call.wav --beam 8 --json
+    """
+    from gatewise.errors import OptionError
+
+    if not 1 <= chunk <= 10_000:
+        raise OptionError("chunk is out of range", expected="1 to 10,000 milliseconds", got=chunk, fix="--chunk 10")
+    if beam is not None and beam < 1:
+        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 8")
+    from gatewise.kinds.speech.listening import Listener
+    from gatewise.kinds.speech.sound import read_sound
+
+    recogniser = _recogniser(run)
+    listener = Listener(recogniser, beam)
+    sound = read_sound(file.expanduser(), str(file), recogniser.bank.rate)
+    for note in sound.notes:
+        typer.echo(f"Note: {file}: {note}", err=True)
+    size = max(1, round(sound.rate * chunk / 1000))
+    shown, times = "", []
+    for start in range(0, len(sound.samples), size):
+        began = time.perf_counter()
+        text = listener.accept(sound.samples[start : start + size])
+        times.append(time.perf_counter() - began)
+        if not as_json and text != shown:
+            _show(shown, text, min(start + size, len(sound.samples)) / sound.rate)
+            shown = text
+    began = time.perf_counter()
+    text = listener.finish()
+    times.append(time.perf_counter() - began)
+    if not as_json and text != shown:
+        _show(shown, text, sound.seconds)
+    spent = sum(times)
+    order = sorted(times)
+    figures = {
+        "text": text,
+        "seconds": sound.seconds,
+        "computing_seconds": spent,
+        "real_time_factor": spent / sound.seconds,
+        "chunk_ms": chunk,
+        "chunk_median_ms": 1000 * order[len(order) // 2],
+        "chunk_slowest_ms": 1000 * order[-1],
+        "window_ms": 1000 * listener.window_seconds,
+    }
+    if as_json:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
+        return
+    typer.echo(text)
+    typer.echo(
+        f"{sound.seconds:.2f} s of sound in {spent:.3f} s: real-time factor {figures['real_time_factor']:.4f}; a chunk "
+        f"of {chunk:g} ms takes {figures['chunk_median_ms']:.2f} ms (slowest {figures['chunk_slowest_ms']:.2f}); a "
+        f"step reads {figures['window_ms']:.0f} ms of sound",
+        err=True,
+    )
+
+
+def _show(before: str, text: str, seconds: float) -> None:
+    """A line with the time and what is new; the whole text where a beam changed its mind."""
+    new = text[len(before) :].strip() if text.startswith(before) else text
+    typer.echo(f"{seconds:7.2f} s  {new}")
+
+
+def _recogniser(run: Path) -> TrainedRecogniser:
+    """The network of a run folder, if it recognises speech."""
+    from gatewise.errors import RunError
+    from gatewise.training.run_place import checked_run, find_run
+
+    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
+    _, spec = checked_run(place)
+    if spec.task != "speech":
+        raise RunError(
+            "`gatewise listen` needs a network that recognises speech",
+            expected="a run of the task speech",
+            got=spec.task,
+            fix="train one: gatewise train spoken-digits --strings 7 --no-bidirectional --normalisation running",
+        )
+    from gatewise.training.trained import load_run
+
+    return cast("TrainedRecogniser", load_run(place))
