@@ -39,7 +39,7 @@ class SpeechKind(Kind):
         "warm_up": 0.05,
         "averaging": 0.99,
     }
-    amount: ClassVar[Amount] = Amount(steps=1_500, least=15, patience=15)
+    amount: ClassVar[Amount] = Amount(steps=1_500, least=15, patience=30)
     known: ClassVar[tuple[str, ...]] = ("spoken-digits",)
     files: ClassVar[tuple[str, ...]] = ("units.json", "frames.json", "seen.json")
     commands: ClassVar[Mapping[str, str]] = {"listen": "gatewise.kinds.speech.commands:listen"}

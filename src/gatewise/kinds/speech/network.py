@@ -90,7 +90,7 @@ class Recogniser(nn.Module):
     ::
 
         w_j    = frames j * stride .. j * stride + window - 1
-        x_j    = dropout(convolution(w_j))                 or w_j itself, flat
+        x_j    = convolution(w_j)                          or w_j itself, flat
         h_1..T = recurrent(x_1..T)
         label    W dropout(pool(h_1..T)) + b
         units    log softmax(W dropout(h_j) + b)           CTC (Graves et al., 2006), class 0 its blank
@@ -114,7 +114,7 @@ class Recogniser(nn.Module):
         torch.Size([2, 10])
         >>> network = Recogniser(11, 40, cell="gru", hidden_size=8).eval()
         >>> network(torch.zeros(30, 2, 40), torch.tensor([30, 17])).shape
-        torch.Size([9, 2, 11])
+        torch.Size([10, 2, 11])
     """
 
     def __init__(
@@ -126,9 +126,9 @@ class Recogniser(nn.Module):
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = False,
-        window: int = 6,
+        window: int = 3,
         stride: int = 3,
-        channels: int = 16,
+        channels: int = 0,
         pooling: str | None = None,
         dropout: float = 0.3,
     ) -> None:
@@ -160,7 +160,7 @@ class Recogniser(nn.Module):
 
     def inputs(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """What the recurrent layers read, (T', B, I)."""
-        return functional.dropout(self.front(self.windows(frames, lengths)), self.dropout / 2, self.training)
+        return self.front(self.windows(frames, lengths))
 
     def front(self, windows: Tensor) -> Tensor:
         """One vector of each window: (T', B, window, M) to (T', B, I)."""

@@ -211,10 +211,12 @@ def read_recordings(listed: Sequence[Listed], rate: int | None = None) -> tuple[
     others = sum(count for own, count in rates.items() if own != rate)
     if others:
         named = words.join([f"{own:,}" for own in sorted(rates) if own != rate])
-        notes.append(f"{words.plural(others, 'recording')} of {named} samples per second were resampled to {rate:,}")
+        notes.append(
+            f"{words.plural(others, 'recording')} of {named} samples per second {_was(others)} resampled to {rate:,}"
+        )
     mixed = sum(any("mixed" in note for note in told) for _, _, _, told in read)
     if mixed:
-        notes.append(f"{words.plural(mixed, 'recording')} of several channels were mixed to one")
+        notes.append(f"{words.plural(mixed, 'recording')} of several channels {_was(mixed)} mixed to one")
     return [each for each in found if each is not None], rate, notes
 
 
@@ -322,3 +324,7 @@ def _word(value: Any) -> str:
 def _listing(folder: Path) -> str:
     names = sorted(each.name for each in folder.iterdir())
     return (", ".join(names[:5]) + (", ..." if len(names) > 5 else "")) or "an empty folder"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

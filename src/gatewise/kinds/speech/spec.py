@@ -91,21 +91,21 @@ class RecogniserSpec(Spec):
     dropout: float = common.dropout(0.3)
     mel_bins: int = setting(40, "Mel filters of a frame.", minimum=4)
     normalisation: str = setting(
-        "recording",
+        "speaker",
         "Whose mean and spread frames are normalised by: the speaker, the recording, the training part, or running "
         "(all frames so far: streams).",
         choices=NORMALISATIONS,
     )
-    window: int = setting(6, "Frames of 10 ms that are read as one step.", minimum=1)
+    window: int = setting(3, "Frames of 10 ms that are read as one step.", minimum=1)
     stride: int = setting(3, "Frames from one step to the next.", minimum=1)
-    channels: int = setting(16, "Channels of the convolution over frequency; 0 for none.", minimum=0)
-    speed: float = setting(0.25, "Largest change of speed while training, a fraction.", minimum=0.0, below=0.9)
+    channels: int = setting(0, "Channels of the convolution over frequency; 0 for none.", minimum=0)
+    speed: float = setting(0.3, "Largest change of speed while training, a fraction.", minimum=0.0, below=0.9)
     warping: float = setting(
-        0.1, "Largest stretch of the frequencies while training, a fraction.", minimum=0.0, below=0.9
+        0.0, "Largest stretch of the frequencies while training, a fraction.", minimum=0.0, below=0.9
     )
-    filtering: float = setting(0.5, "Spread of random filters while training, in nats of energy.", minimum=0.0)
-    noise: float = setting(0.5, "Probability of added noise while training.", minimum=0.0, below=1.0)
-    frequency_masks: int = setting(2, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
+    filtering: float = setting(0.0, "Spread of random filters while training, in nats of energy.", minimum=0.0)
+    noise: float = setting(0.0, "Probability of added noise while training.", minimum=0.0, below=1.0)
+    frequency_masks: int = setting(1, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
     time_masks: int = setting(1, "Masked stretches while training, each of up to a fifth of a recording.", minimum=0)
 
     def check_together(self) -> None:
