@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from gatewise.kinds.speech.dataset import SpeechDataset
-from gatewise.kinds.speech.encoding import speaker_moments
 from gatewise.kinds.speech.features import FilterBank, Frames, Normaliser
+from gatewise.kinds.speech.moments import speaker_moments
 from gatewise.kinds.speech.pieces import pieces, trimmed
 from gatewise.kinds.speech.recordings import Recording
 from gatewise.kinds.speech.segments import SegmentModel

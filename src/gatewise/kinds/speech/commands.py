@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 if TYPE_CHECKING:
-    from gatewise.kinds.speech.recordings import Recording
-    from gatewise.kinds.speech.trained import Heard, TrainedRecogniser
+    from gatewise.kinds.speech.exported import ExportedRecogniser, Heard
+    from gatewise.kinds.speech.recordings import Columns, Recording
+    from gatewise.kinds.speech.trained import TrainedRecogniser
     from gatewise.training.kind import Request
 
 __all__ = ["evaluate", "listen", "predict"]
 
 
-def predict(recogniser: TrainedRecogniser, request: Request) -> None:
+def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request) -> None:
     """Write what is said in sound files, in the files of a folder, or in those that a table names.
 
     Raises:
@@ -63,10 +64,12 @@ def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
     return buffer.getvalue().splitlines()
 
 
-def _recordings(recogniser: TrainedRecogniser, request: Request) -> tuple[list[Recording], list[str]]:
+def _recordings(
+    recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
+) -> tuple[list[Recording], list[str]]:
     from gatewise.data.rows import is_table
     from gatewise.kinds.speech.places import SUFFIXES, names_sound
-    from gatewise.kinds.speech.recordings import Columns, Listed, list_recordings, read_recordings, store
+    from gatewise.kinds.speech.recordings import Listed, list_recordings, read_recordings, store
     from gatewise.kinds.speech.recordings import Recording as Made
     from gatewise.kinds.speech.requests import sound_files
     from gatewise.kinds.speech.sound import read_sound
@@ -78,7 +81,7 @@ def _recordings(recogniser: TrainedRecogniser, request: Request) -> tuple[list[R
         path = place.expanduser()
         if path.is_dir() or is_table(path):
             if names_sound(path):
-                listed, told = list_recordings(path, Columns(**dict(request.settings)))
+                listed, told = list_recordings(path, _columns(recogniser, request), with_texts=False)
             else:
                 told = []
                 listed = [
@@ -100,6 +103,14 @@ def _recordings(recogniser: TrainedRecogniser, request: Request) -> tuple[list[R
     return found, notes
 
 
+def _columns(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request) -> Columns:
+    """The columns that were named; of a table that has them, those that the network was trained on."""
+    from gatewise.kinds.speech.recordings import Columns
+
+    data: Any = recogniser.spec.data
+    return Columns(*(request.settings.get(name) or getattr(data, name) for name in ("sound", "text", "speaker")))
+
+
 def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
     """Print the figures on a folder or table of recordings with transcripts.
 
@@ -107,13 +118,11 @@ def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
         DataError: the recordings cannot be used.
     """
     from gatewise import words
-    from gatewise.kinds.speech.recordings import Columns, list_recordings, read_recordings
+    from gatewise.kinds.speech.recordings import list_recordings, read_recordings
     from gatewise.kinds.speech.trained import evaluation
 
     assert request.file is not None
-    data: Any = recogniser.spec.data
-    named = {name: request.settings.get(name) or getattr(data, name) for name in ("sound", "text", "speaker")}
-    listed, notes = list_recordings(request.file.expanduser(), Columns(**named))
+    listed, notes = list_recordings(request.file.expanduser(), _columns(recogniser, request))
     part, _, told = read_recordings(listed, recogniser.bank.rate)
     answers = recogniser.predict(part)
     found = evaluation(recogniser.units.answers, part, answers).metrics

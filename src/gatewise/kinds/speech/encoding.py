@@ -12,11 +12,12 @@ from torch import Tensor
 
 from gatewise.kinds.speech.augmentation import Augmentation
 from gatewise.kinds.speech.features import FilterBank, Frames, Moments, Normaliser
+from gatewise.kinds.speech.moments import speaker_moments
 from gatewise.kinds.speech.recordings import Recording
 from gatewise.kinds.speech.strings import joined
 from gatewise.kinds.speech.units import Units
 
-__all__ = ["EncodedRecordings", "SpeechBatch", "encode", "padded", "speaker_moments", "string_frames"]
+__all__ = ["EncodedRecordings", "SpeechBatch", "encode", "padded", "string_frames"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -109,16 +110,6 @@ def encode(
     if normaliser.kind == "speaker":
         speakers = speaker_moments(recordings, frames)
     return EncodedRecordings(frames, targets, speakers, normaliser)
-
-
-def speaker_moments(recordings: Sequence[Recording], frames: Sequence[Frames]) -> list[Moments | None]:
-    """For each recording the moments of all frames of its speaker; None where the speaker is not known."""
-    found: dict[str, Moments] = {}
-    for each, rows in zip(recordings, frames, strict=True):
-        if each.speaker is not None:
-            own = Moments.of(rows)
-            found[each.speaker] = found[each.speaker].plus(own) if each.speaker in found else own
-    return [None if each.speaker is None else found[each.speaker] for each in recordings]
 
 
 def string_frames(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.speech.spec import RecogniserSpec, SpeechDataSpec
 from gatewise.training.amount import Amount
-from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class SpeechKind(Kind):
     amount: ClassVar[Amount] = Amount(steps=1_500, least=15, patience=30)
     known: ClassVar[tuple[str, ...]] = ("spoken-digits",)
     files: ClassVar[tuple[str, ...]] = ("units.json", "frames.json", "seen.json")
+    prediction_settings: ClassVar[tuple[str, ...]] = ("sound", "speaker")
     commands: ClassVar[Mapping[str, str]] = {"listen": "gatewise.kinds.speech.commands:listen"}
     estimators: ClassVar[Mapping[str, str]] = {"SpeechRecognizer": "gatewise.kinds.speech.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.speech.report"
@@ -88,6 +89,12 @@ class SpeechKind(Kind):
         from gatewise.kinds.speech.trained import open_run
 
         return open_run(run)
+
+    def exported(self, model: ExportedModel) -> Predicting:
+        """The recogniser of an exported model."""
+        from gatewise.kinds.speech.exported import ExportedRecogniser
+
+        return ExportedRecogniser(model)
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """A linear model of segments, and the nearest template by dynamic time warping."""

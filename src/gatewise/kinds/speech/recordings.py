@@ -142,13 +142,16 @@ def tidy(text: str) -> str:
     return " ".join(found)
 
 
-def list_recordings(path: Path, columns: Columns = Columns()) -> tuple[list[Listed], list[str]]:
+def list_recordings(
+    path: Path, columns: Columns = Columns(), *, with_texts: bool = True
+) -> tuple[list[Listed], list[str]]:
     """The recordings that a folder, table or archive names, and notes; nothing is read but the table.
 
     Args:
         path: a folder with a table (``transcripts.csv``: path, text and perhaps speaker), such a table, or a folder or
             ``.tgz`` of files ``DIGIT_SPEAKER_NUMBER.wav``, as the Free Spoken Digit Dataset has them.
         columns: of the table.
+        with_texts: whether a table needs transcripts.
 
     Raises:
         DataError: nothing of that kind is there, or the table cannot be used.
@@ -170,7 +173,7 @@ def list_recordings(path: Path, columns: Columns = Columns()) -> tuple[list[List
                 )
             return [_digit(each, each.name) for each in found], []
         path = table
-    return _of_table(path, columns)
+    return _of_table(path, columns, with_texts=with_texts)
 
 
 def read_recordings(listed: Sequence[Listed], rate: int | None = None) -> tuple[list[Recording], int, list[str]]:
@@ -262,14 +265,15 @@ def _of_archive(path: Path) -> list[Listed]:
     return [_digit(found[name], name) for name in sorted(found)]
 
 
-def _of_table(path: Path, columns: Columns) -> tuple[list[Listed], list[str]]:
+def _of_table(path: Path, columns: Columns, *, with_texts: bool) -> tuple[list[Listed], list[str]]:
     rows = read_rows(path)
-    sound, text = (_column(rows, role, getattr(columns, role)) for role in ("sound", "text"))
-    assert sound is not None and text is not None
+    sound = _column(rows, "sound", columns.sound)
+    text = _column(rows, "text", columns.text) if with_texts else None
+    assert sound is not None
     speaker = _column(rows, "speaker", columns.speaker)
     skips, found, seen = Skips(), [], set()
     for number, values in enumerate(rows.values):
-        place, told = _word(values[sound]), tidy(_word(values[text]))
+        place, told = _word(values[sound]), "" if text is None else tidy(_word(values[text]))
         if not place:
             raise DataError(f"{rows.place(number)} names no sound file", fix="write its path, or delete the row")
         name = place if place not in seen else f"{place} ({rows.unit} {rows.numbers[number]})"
@@ -277,7 +281,7 @@ def _of_table(path: Path, columns: Columns) -> tuple[list[Listed], list[str]]:
             skips.add("named twice in the table", name)
             continue
         seen.add(place)
-        if not told:
+        if not told and with_texts:
             skips.add("without a transcript", name)
             continue
         file = Path(place).expanduser()

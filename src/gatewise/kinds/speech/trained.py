@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from gatewise.data.seen import SEEN_FILE, Seen
-from gatewise.errors import DataError, OptionError, RunError
+from gatewise.errors import RunError
 from gatewise.export.graph import Example, Graph
 from gatewise.kinds.speech.augmentation import Augmentation
 from gatewise.kinds.speech.dataset import SpeechDataset
-from gatewise.kinds.speech.encoding import EncodedRecordings, encode, speaker_moments
+from gatewise.kinds.speech.encoding import EncodedRecordings, encode
+from gatewise.kinds.speech.exported import Heard, check_heard
 from gatewise.kinds.speech.features import FilterBank, Normaliser
 from gatewise.kinds.speech.figures import align, contributions_of, edits, measure_of
+from gatewise.kinds.speech.moments import speaker_moments
 from gatewise.kinds.speech.network import Recogniser
 from gatewise.kinds.speech.problem import SpeechProblem, answers_of, normaliser_of, outputs_of
 from gatewise.kinds.speech.recordings import Recording
@@ -35,21 +36,6 @@ __all__ = ["Heard", "TrainedRecogniser", "evaluation", "open_run", "problem_of"]
 _SHOWN = 200
 _MOST_CONFUSED = 200
 _SEED = 2_025
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a network heard in a recording.
-
-    Attributes:
-        text: the answer.
-        seconds: of the recording.
-        probabilities: of the labels, the most probable first; empty where units are transcribed.
-    """
-
-    text: str
-    seconds: float
-    probabilities: Mapping[str, float]
 
 
 class TrainedRecogniser(Trained):
@@ -92,15 +78,7 @@ class TrainedRecogniser(Trained):
             DataError: a recording is shorter than a frame.
             OptionError: a beam for labels.
         """
-        if beam is not None and not self.units.by_ctc:
-            raise OptionError("a beam search is for words and characters", got="a network of labels", fix="omit --beam")
-        for each in recordings:
-            if not self.bank.count(len(each.stored)):
-                raise DataError(
-                    f"{each.name} is shorter than a frame of 25 ms",
-                    got=f"{1000 * len(each.stored) / self.bank.rate:.1f} ms",
-                    fix="omit it",
-                )
+        check_heard(recordings, self.units, self.bank, beam)
         found: list[Heard | None] = [None] * len(recordings)
         for rows, batch, scores in outputs_of(self.model, self.encode(recordings)):
             answers = answers_of(self.model, self.units, batch, scores)
