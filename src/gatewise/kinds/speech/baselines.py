@@ -11,6 +11,7 @@ from gatewise.kinds.speech.features import FilterBank, Frames, Normaliser
 from gatewise.kinds.speech.moments import speaker_moments
 from gatewise.kinds.speech.pieces import pieces, trimmed
 from gatewise.kinds.speech.recordings import Recording
+from gatewise.kinds.speech.scoring import evaluation
 from gatewise.kinds.speech.segments import SegmentModel
 from gatewise.kinds.speech.warping import TemplateModel
 from gatewise.training.kind import Baseline
@@ -53,8 +54,6 @@ class _WholeWords(Baseline):
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""
-        from gatewise.kinds.speech.trained import evaluation
-
         chosen = getattr(dataset, part)
         return evaluation(dataset.units.answers, chosen, self._answers(chosen))
 

@@ -43,7 +43,7 @@ class SpeechKind(Kind):
     known: ClassVar[tuple[str, ...]] = ("spoken-digits",)
     files: ClassVar[tuple[str, ...]] = ("units.json", "frames.json", "seen.json")
     prediction_settings: ClassVar[tuple[str, ...]] = ("sound", "speaker")
-    commands: ClassVar[Mapping[str, str]] = {"listen": "gatewise.kinds.speech.commands:listen"}
+    commands: ClassVar[Mapping[str, str]] = {"listen": "gatewise.kinds.speech.listen_command:listen"}
     estimators: ClassVar[Mapping[str, str]] = {"SpeechRecognizer": "gatewise.kinds.speech.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.speech.report"
 
