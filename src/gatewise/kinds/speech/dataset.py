@@ -1,0 +1,279 @@
+"""From a data spec to recordings that are split, numbered and ready to train on. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise import words
+from gatewise.data.cache import cache_folder
+from gatewise.data.records import DatasetInfo
+from gatewise.errors import DataError, OptionError
+from gatewise.kinds.speech.recordings import Columns, Listed, Recording, list_recordings, read_recordings
+from gatewise.kinds.speech.spec import SpeechDataSpec
+from gatewise.kinds.speech.splits import Parts, split_recordings
+from gatewise.kinds.speech.strings import fixed_strings
+from gatewise.kinds.speech.units import Units, usual_answers
+
+__all__ = ["SpeechDataset", "load_speech", "speech_dataset", "speech_infos"]
+
+_DIGITS = "spoken-digits"
+_PLACES = ("fsdd.tgz", "fsdd", "free-spoken-digit-dataset")
+_KNOWN_COUNT = 3_000
+_KNOWN_DIGEST = "a2e8a660492f28d9eed6270b290d26cbc5c81d6077ce87d3c0ad5adf4d4ee696"
+_FEWEST = 10
+_SEED = 2_026
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechDataset:
+    """Checked, split recordings.
+
+    Attributes:
+        name: registry name or name of the folder or table.
+        source: where the recordings came from, in a sentence.
+        split_note: what the test part is, in a sentence.
+        units: what is answered, from the training part.
+        rate: samples per second.
+        train: single recordings; with `strings` they are joined anew in each epoch.
+        validation: the part that decides which weights to keep; with `strings` it is of strings.
+        test: the part that only the final figures see; with `strings` it is of strings.
+        fingerprint: SHA-256 of all samples, transcripts, speakers and parts, in order.
+        notes: what was decided, left out or changed, a sentence each.
+        strings: recordings in a string, at most; None: recordings are heard one by one.
+        clips: the recordings of ``validation`` and ``test`` before they were joined.
+        unseen_speakers: whether the test part's speakers are in no other part.
+    """
+
+    name: str
+    source: str
+    split_note: str
+    units: Units
+    rate: int
+    train: tuple[Recording, ...]
+    validation: tuple[Recording, ...]
+    test: tuple[Recording, ...]
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+    strings: int | None = None
+    clips: tuple[Recording, ...] = ()
+    unseen_speakers: bool = False
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Recordings of each part; of validation and test, strings where they are joined."""
+        return {name: len(getattr(self, name)) for name in ("train", "validation", "test")}
+
+    @property
+    def groups(self) -> Numbers | None:
+        """The speaker of each test recording by number, where intervals are over speakers: two or more unseen ones."""
+        if not self.unseen_speakers:
+            return None
+        names = sorted({str(each.speaker) for each in self.test})
+        if len(names) < 2:
+            return None
+        numbers = {name: number for number, name in enumerate(names)}
+        return np.array([numbers[str(each.speaker)] for each in self.test], dtype=np.int64)
+
+    def seconds(self, part: str) -> float:
+        """Duration of a part."""
+        return float(sum(len(each.stored) for each in getattr(self, part)) / self.rate)
+
+
+def speech_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
+    """The recordings that are known by name, and whether they are available.
+
+    Example:
+        >>> [info.name for info in speech_infos()]
+        ['spoken-digits']
+    """
+    place = _known_place(cache)
+    return [
+        DatasetInfo(
+            _DIGITS,
+            "speech",
+            "3,000 spoken digits of six speakers, 8 kHz (Free Spoken Digit Dataset, Jackson et al., CC BY-SA 4.0)",
+            place is not None,
+            "" if place is None else str(place),
+            f"put the folder of github.com/Jakobovski/free-spoken-digit-dataset into {cache_folder(cache)}, "
+            "or its recordings as fsdd.tgz",
+        )
+    ]
+
+
+def _known_place(cache: str | Path | None) -> Path | None:
+    places = (cache_folder(cache) / name for name in _PLACES)
+    return next((place for place in places if place.exists()), None)
+
+
+def load_speech(data: SpeechDataSpec, cache: str | Path | None = None) -> SpeechDataset:
+    """Load, check and split recordings.
+
+    Args:
+        data: which.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+
+    Raises:
+        DataError: the recordings are not there, or cannot be used.
+        OptionError: options that do not fit them.
+    """
+    known = data.data == _DIGITS
+    notes: list[str] = []
+    if known:
+        place = _known_place(cache)
+        if place is None:
+            raise DataError(
+                f"the data set {_DIGITS!r} is not available",
+                expected=f"{' or '.join(_PLACES)} in {cache_folder(cache)}",
+                fix=speech_infos(cache)[0].how_to_get,
+            )
+        listed, _ = list_recordings(place)
+        _check_known(listed, place)
+        name, source = _DIGITS, "the Free Spoken Digit Dataset"
+    else:
+        path = Path(data.data).expanduser()
+        listed, notes = list_recordings(path, Columns(data.sound, data.text, data.speaker))
+        name, source = path.name, f"the recordings of {path}"
+    recordings, rate, told = read_recordings(listed, data.sample_rate)
+    parts = split_recordings(_distinct(recordings, notes), data.split, data.test_speaker, data.validation_speaker)
+    return speech_dataset(name, source, parts, rate, data, [*notes, *told])
+
+
+def speech_dataset(
+    name: str, source: str, parts: Parts, rate: int, data: SpeechDataSpec, notes: Sequence[str] = ()
+) -> SpeechDataset:
+    """Number the units of the training part, and join strings where they are asked for.
+
+    Args:
+        name: of the data set.
+        source: where the recordings came from.
+        parts: see `split_recordings`.
+        rate: samples per second.
+        data: answers, strings and size.
+        notes: of the reader.
+
+    Raises:
+        DataError: too few recordings, or one label only.
+    """
+    train = _limited(parts.train, data.examples)
+    if len(train) < _FEWEST:
+        raise DataError(
+            f"{name} has too few recordings to train on",
+            expected=f"at least {_FEWEST} in the training part",
+            got=str(len(train)),
+            fix="add recordings",
+        )
+    said = [*notes, *parts.notes]
+    answers = data.answers
+    if answers is None and data.strings is not None:
+        answers = "words"
+    if answers is None:
+        answers, why = usual_answers([each.text for each in train])
+        said.append(f"answers are {'labels' if answers == 'label' else answers}: {why}; --answers changes that")
+    units = Units.fit(answers, [each.text for each in train])
+    if len(units) < 2:
+        raise DataError(f"{name} has a single answer, {units.names[0]!r}", expected="at least two", fix="add others")
+    clips = (*parts.validation, *parts.test)
+    validation, test = parts.validation, parts.test
+    note = parts.note
+    if data.strings is not None:
+        if any(" " in each.text for each in train) and answers == "words":
+            said.append("the joined recordings hold several words each")
+        validation = tuple(fixed_strings(validation, data.strings, rate, _SEED))
+        test = tuple(fixed_strings(test, data.strings, rate, _SEED + 1))
+        note += f", joined to {words.plural(len(test), 'string')} of 1 to {data.strings} with gaps of up to 0.4 s"
+    said += _unknown(units, test)
+    digest = hashlib.sha256("\0".join((answers, str(rate), *units.names)).encode())
+    for part in (train, validation, test):
+        for each in part:
+            digest.update(f"{each.text}\0{each.speaker}\0{len(each.stored)}\0".encode("utf-8", "surrogatepass"))
+            digest.update(each.stored.tobytes())
+        digest.update(b"\2")
+    return SpeechDataset(
+        name,
+        source,
+        note,
+        units,
+        rate,
+        train,
+        validation,
+        test,
+        digest.hexdigest(),
+        tuple(dict.fromkeys(said)),
+        data.strings,
+        clips if data.strings is not None else (),
+        parts.unseen_speakers,
+    )
+
+
+def _check_known(listed: Sequence[Listed], place: Path) -> None:
+    """Refuse recordings that are not the 3,000 known ones.
+
+    Raises:
+        DataError: another number of them, or another content.
+    """
+    digest = hashlib.sha256()
+    for each in sorted(listed, key=lambda each: each.name):
+        content = each.source if isinstance(each.source, bytes) else each.source.read_bytes()
+        digest.update(each.name.encode() + b"\0" + hashlib.sha256(content).digest())
+    if len(listed) != _KNOWN_COUNT or digest.hexdigest() != _KNOWN_DIGEST:
+        raise DataError(
+            f"{place} does not hold the known spoken digits",
+            expected=f"{_KNOWN_COUNT:,} recordings of the Free Spoken Digit Dataset, unchanged",
+            got=f"{len(listed):,} recordings" if len(listed) != _KNOWN_COUNT else "recordings of other content",
+            fix=f"train on them as your own: give the path {place}",
+        )
+
+
+def _distinct(recordings: Sequence[Recording], notes: list[str]) -> list[Recording]:
+    """Each sound once, so that none is in two parts."""
+    found: dict[str, Recording] = {}
+    for each in recordings:
+        found.setdefault(each.digest, each)
+    if len(found) < len(recordings):
+        copies = len(recordings) - len(found)
+        notes.append(
+            f"{words.plural(copies, 'recording')} {'is a copy' if copies == 1 else 'are copies'} of others and left out"
+        )
+    return list(found.values())
+
+
+def _limited(train: tuple[Recording, ...], examples: int | None) -> tuple[Recording, ...]:
+    """At most so many, chosen by content."""
+    if examples is None or examples >= len(train):
+        return train
+    ranks = sorted(range(len(train)), key=lambda row: hashlib.sha256(train[row].digest.encode()).digest())
+    return tuple(train[row] for row in sorted(ranks[:examples]))
+
+
+def _unknown(units: Units, test: Sequence[Recording]) -> list[str]:
+    missing = sorted({str(each.text) for each in test if None in units.encode(each.text)})
+    if not missing:
+        return []
+    count = sum(None in units.encode(each.text) for each in test)
+    return [
+        f"{words.plural(count, 'test recording')} hold what no training recording has (such as {missing[0]!r}): "
+        "never answered rightly"
+    ]
+
+
+def check_known_options(data: SpeechDataSpec) -> None:
+    """Refuse columns of a table with the known data set.
+
+    Raises:
+        OptionError: naming them.
+    """
+    if data.data == _DIGITS:
+        for name in ("sound", "text", "speaker"):
+            if getattr(data, name) is not None:
+                raise OptionError(
+                    f"--{name} does not go with the known data set {_DIGITS!r}",
+                    expected="a table of your own",
+                    fix=f"omit --{name}, or give the path of a table",
+                )

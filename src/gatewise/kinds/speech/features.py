@@ -1,0 +1,264 @@
+"""Log-mel frames of a sound, whole or as a stream, and their normalisation. Imports no torch.
+
+A frame is 25 ms long and begins 10 ms after the one before (window, pre-emphasis and filters as in Kaldi, Povey et al.,
+2011, computed by `kaldi-native-fbank`). It depends on its own samples alone, so that a stream gives the same frames as
+the file. Energies below those of the rounding to 16 bits count as that, so that digital silence is no outlier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import OptionError, RunError
+from gatewise.kinds.speech.sound import Samples
+from gatewise.kinds.speech.spec import NORMALISATIONS
+
+__all__ = [
+    "SHIFT",
+    "FilterBank",
+    "FrameStream",
+    "Frames",
+    "Moments",
+    "Normaliser",
+    "NormaliserStream",
+]
+
+SHIFT, LENGTH = 0.010, 0.025
+"""Seconds from one frame to the next, and of a frame."""
+_LOWEST, _FLOOR, _FULL_SCALE = 20.0, 0.0, 32768.0
+_PRIOR = 50.0
+
+Frames = npt.NDArray[np.float32]
+Sums = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FilterBank:
+    """Log energies of mel filters.
+
+    Args:
+        rate: samples per second.
+        bins: M, filters between 20 Hz and half the rate.
+
+    Example:
+        >>> bank = FilterBank(8_000, 20)
+        >>> tone = np.sin(np.arange(2_000, dtype=np.float32))
+        >>> bank(tone).shape, bank(tone[:100]).shape
+        ((23, 20), (0, 20))
+        >>> stream = bank.stream()
+        >>> parts = [stream.accept(tone[at : at + 80]) for at in range(0, 2_000, 80)]
+        >>> bool((np.concatenate(parts) == bank(tone)).all())
+        True
+    """
+
+    rate: int
+    bins: int
+
+    def __call__(self, samples: Samples) -> Frames:
+        """All frames (T, M) that lie within the samples (N,)."""
+        return self.stream().accept(samples)
+
+    def stream(self) -> FrameStream:
+        """A stream of frames."""
+        return FrameStream(self)
+
+    @property
+    def least_samples(self) -> int:
+        """Of one frame."""
+        return int(self.rate * LENGTH)
+
+    def count(self, samples: int) -> int:
+        """T, the frames of so many samples."""
+        shift = int(self.rate * SHIFT)
+        return 0 if samples < self.least_samples else 1 + (samples - self.least_samples) // shift
+
+
+class FrameStream:
+    """Samples in as they come, frames out as they are complete.
+
+    Args:
+        bank: what computes them.
+    """
+
+    def __init__(self, bank: FilterBank) -> None:
+        import kaldi_native_fbank
+
+        options = kaldi_native_fbank.FbankOptions()
+        options.frame_opts.samp_freq = bank.rate
+        options.frame_opts.dither = 0.0
+        options.frame_opts.snip_edges = True
+        options.frame_opts.frame_shift_ms = 1000 * SHIFT
+        options.frame_opts.frame_length_ms = 1000 * LENGTH
+        options.mel_opts.num_bins = bank.bins
+        options.mel_opts.low_freq = _LOWEST
+        self._bank, self._done = bank, 0
+        self._online: Any = kaldi_native_fbank.OnlineFbank(options)
+
+    def accept(self, samples: Samples) -> Frames:
+        """Add samples (N,) and return the new frames (T, M), T from 0."""
+        if len(samples):
+            scaled = np.asarray(samples, dtype=np.float32) * np.float32(_FULL_SCALE)
+            self._online.accept_waveform(self._bank.rate, scaled)
+        ready = self._online.num_frames_ready
+        found = np.empty((ready - self._done, self._bank.bins), dtype=np.float32)
+        for row, number in enumerate(range(self._done, ready)):
+            found[row] = self._online.get_frame(number)
+        self._online.pop(ready - self._done)
+        self._done = ready
+        return np.maximum(found, np.float32(_FLOOR), out=found)
+
+
+class Moments(NamedTuple):
+    """Number, sum and sum of squares of frames, for each filter: (), (M,), (M,) of float64."""
+
+    number: float
+    sums: Sums
+    squares: Sums
+
+    @classmethod
+    def of(cls, frames: Frames) -> Moments:
+        """Of frames (T, M)."""
+        wide = frames.astype(np.float64)
+        return cls(float(len(frames)), wide.sum(axis=0), (wide * wide).sum(axis=0))
+
+    def plus(self, other: Moments) -> Moments:
+        """Of both."""
+        return Moments(self.number + other.number, self.sums + other.sums, self.squares + other.squares)
+
+
+@dataclass(frozen=True, eq=False)
+class Normaliser:
+    r"""Takes the mean of each filter from the frames and divides by its standard deviation.
+
+    Both are those of the ``training`` part, of the ``recording``, of all recordings of its ``speaker`` (to be known
+    before the first frame: no stream), or ``running``, of all frames so far. The training part counts as 50 frames
+    (half a second) among them, so that a short recording does not speak for itself alone:
+
+    .. math:: m_t = \frac{50 \bar m + \sum_{s \le t} x_s}{50 + t}, \quad
+        v_t = \frac{50 (\bar v + \bar m^2) + \sum_{s \le t} x_s^2}{50 + t} - m_t^2
+
+    Args:
+        kind: one of these.
+        mean: (M,) of the training part.
+        spread: (M,) standard deviations of the training part.
+
+    Example:
+        >>> normaliser = Normaliser("running", np.zeros(1, np.float32), np.ones(1, np.float32))
+        >>> frames = np.array([[1.0], [3.0], [2.0]], dtype=np.float32)
+        >>> stream = normaliser.stream()
+        >>> parts = [stream.accept(frames[:2]), stream.accept(frames[2:])]
+        >>> bool((np.concatenate(parts) == normaliser(frames)).all())
+        True
+    """
+
+    kind: str
+    mean: Frames
+    spread: Frames
+
+    @classmethod
+    def fit(cls, kind: str, frames: Frames) -> Normaliser:
+        """From the training frames (T, M)."""
+        mean, spread = frames.mean(axis=0, dtype=np.float64), frames.std(axis=0, dtype=np.float64)
+        return cls(kind, mean.astype(np.float32), np.maximum(spread, 1e-2).astype(np.float32))
+
+    def __call__(self, frames: Frames, speaker: Moments | None = None) -> Frames:
+        """The normalised frames (T, M).
+
+        Args:
+            frames: (T, M).
+            speaker: of all frames of the speaker; None: the recording's own.
+        """
+        if self.kind == "training":
+            return self._scaled(frames, self.mean, self.spread)
+        if self.kind == "running":
+            return self.stream().accept(frames)
+        known = Moments.of(frames) if self.kind == "recording" or speaker is None else speaker
+        whole = self.prior.plus(known)
+        return self._scaled(frames, *_mean_and_spread(whole.number, whole.sums, whole.squares))
+
+    @property
+    def prior(self) -> Moments:
+        """The training part, as 50 frames."""
+        mean, spread = self.mean.astype(np.float64), self.spread.astype(np.float64)
+        return Moments(_PRIOR, _PRIOR * mean, _PRIOR * (mean**2 + spread**2))
+
+    def stream(self) -> NormaliserStream:
+        """Normalises frames as they come.
+
+        Raises:
+            OptionError: the mean is known only at the end.
+        """
+        return NormaliserStream(self)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it needs no later frame."""
+        return self.kind in ("running", "training")
+
+    @staticmethod
+    def _scaled(frames: Frames, mean: Frames, spread: Frames) -> Frames:
+        found: Frames = (frames - mean) / spread
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary, ready for JSON."""
+        return {"kind": self.kind, "mean": self.mean.tolist(), "spread": self.spread.tolist()}
+
+    @classmethod
+    def from_dict(cls, record: Any, place: str) -> Normaliser:
+        """What `to_dict` wrote.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        try:
+            kind = str(record["kind"])
+            mean, spread = (np.asarray(record[name], dtype=np.float32) for name in ("mean", "spread"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{place} is damaged", expected="kind, mean and spread") from error
+        if kind not in NORMALISATIONS or mean.ndim != 1 or mean.shape != spread.shape or not (spread > 0).all():
+            raise RunError(f"{place} is damaged", expected="a mean and a spread of each filter")
+        return cls(kind, mean, spread)
+
+
+class NormaliserStream:
+    """The running sums of a stream.
+
+    Args:
+        normaliser: what they start from.
+    """
+
+    def __init__(self, normaliser: Normaliser) -> None:
+        if not normaliser.streams:
+            raise OptionError(
+                f"frames that are normalised per {normaliser.kind} cannot be streamed",
+                expected="running or training",
+                got=normaliser.kind,
+                fix="train with --normalisation running",
+            )
+        self._of, self._so_far = normaliser, normaliser.prior
+
+    def accept(self, frames: Frames) -> Frames:
+        """The next frames (T, M), normalised."""
+        if self._of.kind == "training":
+            return self._of(frames)
+        if not len(frames):
+            return frames
+        count, sums, squares = self._so_far
+        wide = frames.astype(np.float64)
+        counts = count + np.arange(1, len(frames) + 1)[:, None]
+        all_sums, all_squares = (
+            np.cumsum(np.concatenate([first[None], each]), axis=0) for first, each in ((sums, wide), (squares, wide**2))
+        )
+        self._so_far = Moments(count + len(frames), all_sums[-1], all_squares[-1])
+        return self._of._scaled(frames, *_mean_and_spread(counts, all_sums[1:], all_squares[1:]))
+
+
+def _mean_and_spread(count: Any, sums: Sums, squares: Sums) -> tuple[Frames, Frames]:
+    mean = sums / count
+    spread = np.sqrt(np.maximum(squares / count - mean**2, 1e-4))
+    return mean.astype(np.float32), spread.astype(np.float32)

@@ -1,0 +1,117 @@
+"""``gatewise listen``: a sound file as a stream, words as they come."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from gatewise.kinds.speech.trained import TrainedRecogniser
+
+__all__ = ["listen"]
+
+
+def listen(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folder of a network of one direction that transcribes, or a comparison of some: its best run.",
+        ),
+    ],
+    file: Annotated[Path, typer.Option("--file", metavar="FILE", help="Sound file that is fed as a stream.")],
+    chunk: Annotated[
+        float, typer.Option("--chunk", metavar="MS", help="Milliseconds of sound that come at once.")
+    ] = 10,
+    beam: Annotated[
+        int | None, typer.Option("--beam", metavar="N", help="Prefixes of a beam search; the best path if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+) -> None:
+    """Hear a sound file as a stream and print words as they come, with the time each took.
+
+    Examples:
+
+        gatewise listen my-digits --file call.wav
+
+        gatewise listen my-digits --file call.wav --beam 8 --json
+    """
+    from gatewise.errors import OptionError
+
+    if not 1 <= chunk <= 10_000:
+        raise OptionError("chunk is out of range", expected="1 to 10,000 milliseconds", got=chunk, fix="--chunk 10")
+    if beam is not None and beam < 1:
+        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 8")
+    from gatewise.kinds.speech.listening import Listener
+    from gatewise.kinds.speech.sound import read_sound
+
+    recogniser = _recogniser(run)
+    listener = Listener(recogniser, beam)
+    sound = read_sound(file.expanduser(), str(file), recogniser.bank.rate)
+    for note in sound.notes:
+        typer.echo(f"Note: {file}: {note}", err=True)
+    size = max(1, round(sound.rate * chunk / 1000))
+    shown, times = "", []
+    for start in range(0, len(sound.samples), size):
+        began = time.perf_counter()
+        text = listener.accept(sound.samples[start : start + size])
+        times.append(time.perf_counter() - began)
+        if not as_json and text != shown:
+            _show(shown, text, min(start + size, len(sound.samples)) / sound.rate)
+            shown = text
+    began = time.perf_counter()
+    text = listener.finish()
+    times.append(time.perf_counter() - began)
+    if not as_json and text != shown:
+        _show(shown, text, sound.seconds)
+    spent = sum(times)
+    order = sorted(times)
+    figures = {
+        "text": text,
+        "seconds": sound.seconds,
+        "computing_seconds": spent,
+        "real_time_factor": spent / sound.seconds,
+        "chunk_ms": chunk,
+        "chunk_median_ms": 1000 * order[len(order) // 2],
+        "chunk_slowest_ms": 1000 * order[-1],
+        "window_ms": 1000 * listener.window_seconds,
+    }
+    if as_json:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
+        return
+    typer.echo(text)
+    typer.echo(
+        f"{sound.seconds:.2f} s of sound in {spent:.3f} s: real-time factor {figures['real_time_factor']:.4f}; a chunk "
+        f"of {chunk:g} ms takes {figures['chunk_median_ms']:.2f} ms (slowest {figures['chunk_slowest_ms']:.2f}); a "
+        f"step reads {figures['window_ms']:.0f} ms of sound",
+        err=True,
+    )
+
+
+def _show(before: str, text: str, seconds: float) -> None:
+    """A line with the time and what is new; the whole text where a beam changed its mind."""
+    new = text[len(before) :].strip() if text.startswith(before) else text
+    typer.echo(f"{seconds:7.2f} s  {new}")
+
+
+def _recogniser(run: Path) -> TrainedRecogniser:
+    """The network of a run folder, if it recognises speech."""
+    from gatewise.errors import RunError
+    from gatewise.training.run_place import checked_run, find_run
+
+    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
+    _, spec = checked_run(place)
+    if spec.task != "speech":
+        raise RunError(
+            "`gatewise listen` needs a network that recognises speech",
+            expected="a run of the task speech",
+            got=spec.task,
+            fix="train one: gatewise train spoken-digits --strings 7 --no-bidirectional --normalisation running",
+        )
+    from gatewise.training.trained import load_run
+
+    return cast("TrainedRecogniser", load_run(place))

@@ -1,0 +1,111 @@
+"""A stream of sound through a network of one direction: words as they come, the same as offline at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gatewise.errors import OptionError
+from gatewise.kinds.speech.features import Frames
+from gatewise.kinds.speech.search import BeamSearch, GreedySearch
+from gatewise.kinds.speech.sound import Samples
+
+if TYPE_CHECKING:
+    from gatewise.kinds.speech.trained import TrainedRecogniser
+
+__all__ = ["Listener", "check_streams"]
+
+
+def check_streams(trained: TrainedRecogniser) -> None:
+    """Refuse networks that need the whole recording.
+
+    Raises:
+        OptionError: it reads backwards, answers with one label, or is normalised by the whole recording.
+    """
+    if trained.model.recurrent.bidirectional:
+        raise OptionError(
+            "a network of both directions needs the whole recording",
+            fix="train with --no-bidirectional --normalisation running",
+        )
+    if not trained.units.by_ctc:
+        raise OptionError(
+            "a network of labels answers once for a whole recording",
+            expected="a network of words or characters",
+            fix="train with --answers words, or hear files with `gatewise predict`",
+        )
+    trained.normaliser.stream()
+
+
+@dataclass
+class Listener:
+    """Samples in as they come, text as soon as it is heard.
+
+    Each step of the recurrent layers is computed when the frames of its window are complete; what a step gives is what
+    it gives in the whole recording.
+
+    Args:
+        trained: a network of one direction, of words or characters, normalised ``running`` or by ``training``.
+        beam: prefixes of a beam search, whose text may still change; None: the best path, whose text only grows.
+
+    Attributes:
+        steps: of the recurrent layers so far.
+
+    Raises:
+        OptionError: see `check_streams`.
+    """
+
+    trained: TrainedRecogniser
+    beam: int | None = None
+    steps: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        check_streams(self.trained)
+        self._frames = self.trained.bank.stream()
+        self._normaliser = self.trained.normaliser.stream()
+        self._session = self.trained.model.recurrent.session()
+        self._search = GreedySearch() if self.beam is None else BeamSearch(self.beam)
+        self._waiting: Frames = np.zeros((0, self.trained.bank.bins), dtype=np.float32)
+        self._read = 0
+
+    @property
+    def text(self) -> str:
+        """What was heard so far."""
+        return self.trained.units.decode([unit - 1 for unit in self._search.units])
+
+    @property
+    def window_seconds(self) -> float:
+        """How much sound a step needs: the end of a word cannot be answered earlier."""
+        from gatewise.kinds.speech.features import LENGTH, SHIFT
+
+        return LENGTH + SHIFT * (self.trained.model.windows.size - 1)
+
+    def accept(self, samples: Samples) -> str:
+        """The next samples (N,), at the network's rate; returns the text so far."""
+        new = self._normaliser.accept(self._frames.accept(samples))
+        self._waiting = np.concatenate([self._waiting, new])
+        self._read += len(new)
+        windows = self.trained.model.windows
+        while len(self._waiting) >= windows.size:
+            self._step(self._waiting[: windows.size])
+            self._waiting = self._waiting[windows.stride :]
+        return self.text
+
+    def finish(self) -> str:
+        """The end of the sound: reads the frames that fill no window, and returns the text."""
+        windows = self.trained.model.windows
+        if self._read and self.steps < int(windows.steps(torch.tensor(self._read))):
+            last = np.zeros((windows.size, self._waiting.shape[1]), dtype=np.float32)
+            last[: len(self._waiting)] = self._waiting
+            self._step(last)
+        return self.text
+
+    def _step(self, window: Frames) -> None:
+        model = self.trained.model
+        with torch.inference_mode():
+            inputs = model.front(torch.from_numpy(np.ascontiguousarray(window))[None, None])[0]
+            row = model.log_probabilities(self._session(inputs))
+        self._search.accept(row.numpy())
+        self.steps += 1

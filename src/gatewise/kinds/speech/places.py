@@ -1,0 +1,49 @@
+"""Where recordings are: folders with a table, tables that name sound files, digits named as in FSDD. No numpy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from gatewise.data.rows import is_table
+
+__all__ = ["DIGIT", "SUFFIXES", "digit_files", "names_sound", "table_of"]
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".mp3")
+"""Endings by which sound files are known; what `soundfile` can open is read."""
+DIGIT = re.compile(r"(\d)_([^_]+)_(\d+)\.wav", re.IGNORECASE)
+_TABLES = ("transcripts", "transcript", "transcription", "metadata", "text", "labels")
+
+
+def names_sound(path: Path) -> bool:
+    """Whether a folder, archive or table is of recordings: sound files in it, or named in its first rows."""
+    try:
+        if path.is_dir():
+            return table_of(path) is not None or bool(digit_files(path))
+        if is_table(path) and path.suffix.lower() in (".csv", ".tsv", ".tab", ".jsonl", ".ndjson") and path.is_file():
+            with path.open("rb") as file:
+                head = file.read(4_000).lower()
+            return any(re.search(rf"{re.escape(suffix)}[\"',;\t\r\n ]".encode(), head) for suffix in SUFFIXES)
+    except OSError:
+        return False
+    return False
+
+
+def table_of(folder: Path) -> Path | None:
+    """The table of transcripts in a folder: by its name, or the only table there that names sound files."""
+    tables = [each for each in sorted(folder.iterdir()) if each.is_file() and is_table(each)]
+    for stem in _TABLES:
+        for each in tables:
+            if each.name.lower().split(".")[0] == stem:
+                return each
+    naming = [each for each in tables if names_sound(each)]
+    return naming[0] if len(naming) == 1 else None
+
+
+def digit_files(folder: Path) -> list[Path]:
+    """The files ``DIGIT_SPEAKER_NUMBER.wav`` of a folder, or of ``recordings`` in it."""
+    for place in (folder, folder / "recordings", folder / "fsdd" / "recordings"):
+        found = sorted(each for each in place.glob("*.wav") if DIGIT.fullmatch(each.name))
+        if found:
+            return found
+    return []

@@ -1,0 +1,334 @@
+"""Recordings with their transcripts: a folder with a table, a table, or digits named as in FSDD. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise import words
+from gatewise.data.rows import Rows, is_table, read_rows
+from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.speech.places import DIGIT, digit_files, table_of
+from gatewise.kinds.speech.sound import Samples, read_sound
+
+__all__ = ["Columns", "Listed", "Recording", "Skips", "list_recordings", "read_recordings", "tidy"]
+
+Stored = npt.NDArray[np.int16]
+_NAMES = {
+    "sound": ("path", "file", "file_name", "filename", "sound", "audio", "wav", "recording"),
+    "text": ("text", "transcript", "transcription", "sentence", "word", "words", "label"),
+    "speaker": ("speaker", "speaker_id", "client_id", "reader"),
+}
+_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One recording in memory.
+
+    Attributes:
+        name: for messages and tables.
+        text: its transcript, its words separated by single spaces.
+        speaker: who speaks; None: not known.
+        stored: (N,) int16, full scale is 32767.
+        index: number of the recording among those of its speaker and text, where the file name says so.
+    """
+
+    name: str
+    text: str
+    speaker: str | None
+    stored: Stored
+    index: int | None = None
+
+    @property
+    def samples(self) -> Samples:
+        """(N,) float32, full scale is -1 to 1."""
+        found: Samples = self.stored.astype(np.float32) / np.float32(32767)
+        return found
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the transcript."""
+        return self.text.split()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its samples."""
+        return hashlib.sha256(self.stored.astype("<i2").tobytes()).hexdigest()
+
+
+def store(samples: Samples) -> Stored:
+    """Samples as they are kept: 16 bits each."""
+    found: Stored = np.clip(np.round(samples * np.float32(32767)), -32768, 32767).astype(np.int16)
+    return found
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A recording that is known but not read: where it is and what is said in it."""
+
+    name: str
+    source: Path | bytes
+    text: str
+    speaker: str | None
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a transcript table as the user names them; None: the usual names."""
+
+    sound: str | None = None
+    text: str | None = None
+    speaker: str | None = None
+
+
+@dataclass
+class Skips:
+    """What was left out, by reason, with the names of the files."""
+
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, name: str) -> None:
+        """Count one more."""
+        self.names.setdefault(reason, []).append(name)
+
+    @property
+    def count(self) -> int:
+        """Over all reasons."""
+        return sum(map(len, self.names.values()))
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence for each reason.
+
+        Example:
+            >>> skips = Skips()
+            >>> skips.add("silent", "a.wav")
+            >>> skips.notes
+            ['1 recording is left out: silent (a.wav)']
+        """
+        return [
+            f"{words.plural(len(names), 'recording')} {'is' if len(names) == 1 else 'are'} left out: {reason} "
+            f"({', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''})"
+            for reason, names in self.names.items()
+        ]
+
+
+def tidy(text: str) -> str:
+    """A transcript as it is kept: Unicode NFC, single spaces, lower case, without punctuation at the ends of words.
+
+    Example:
+        >>> tidy("  It's  FINE, thank you. ")
+        "it's fine thank you"
+    """
+    found = []
+    for word in unicodedata.normalize("NFC", text).lower().split():
+        while word and unicodedata.category(word[0]).startswith("P"):
+            word = word[1:]
+        while word and unicodedata.category(word[-1]).startswith("P"):
+            word = word[:-1]
+        if word:
+            found.append(word)
+    return " ".join(found)
+
+
+def list_recordings(
+    path: Path, columns: Columns = Columns(), *, with_texts: bool = True
+) -> tuple[list[Listed], list[str]]:
+    """The recordings that a folder, table or archive names, and notes; nothing is read but the table.
+
+    Args:
+        path: a folder with a table (``transcripts.csv``: path, text and perhaps speaker), such a table, or a folder or
+            ``.tgz`` of files ``DIGIT_SPEAKER_NUMBER.wav``, as the Free Spoken Digit Dataset has them.
+        columns: of the table.
+        with_texts: whether a table needs transcripts.
+
+    Raises:
+        DataError: nothing of that kind is there, or the table cannot be used.
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist", fix="check the path")
+    if path.is_file() and not is_table(path):
+        return _of_archive(path), []
+    if path.is_dir():
+        table = table_of(path)
+        if table is None:
+            found = digit_files(path)
+            if not found:
+                raise DataError(
+                    f"{path} has no table of transcripts",
+                    expected="transcripts.csv with the columns path and text, and speaker where it is known",
+                    got=_listing(path),
+                    fix="write the table, or name files DIGIT_SPEAKER_NUMBER.wav",
+                )
+            return [_digit(each, each.name) for each in found], []
+        path = table
+    return _of_table(path, columns, with_texts=with_texts)
+
+
+def read_recordings(listed: Sequence[Listed], rate: int | None = None) -> tuple[list[Recording], int, list[str]]:
+    """Read all recordings at one rate; what cannot be used is left out and named.
+
+    Args:
+        listed: which.
+        rate: samples per second; None: the most frequent rate, at most 16,000.
+
+    Returns:
+        The recordings, their rate, and notes on what was left out, mixed and resampled.
+
+    Raises:
+        DataError: more than half of them cannot be used.
+    """
+    read: list[tuple[Listed, Samples, int, tuple[str, ...]]] = []
+    skips, first = Skips(), None
+    for each in listed:
+        try:
+            sound = read_sound(each.source, each.name)
+        except DataError as error:
+            first = first or error
+            skips.add(_reason(each.name, error), each.name)
+            continue
+        read.append((each, sound.samples, sound.rate, sound.notes))
+    if first is not None and skips.count > len(listed) / 2:
+        raise DataError(
+            f"{skips.count:,} of {words.plural(len(listed), 'recording')} cannot be used; the first: {first.message}",
+            expected=first.expected,
+            got=first.got,
+            fix=first.fix,
+        ) from first
+    rates = Counter(own for _, _, own, _ in read)
+    if rate is None:
+        rate = min(16_000, max(rates, key=lambda each: (rates[each], each)))
+    found = [_kept(each, samples, own, rate, skips) for each, samples, own, _ in read]
+    notes = skips.notes
+    others = sum(count for own, count in rates.items() if own != rate)
+    if others:
+        named = words.join([f"{own:,}" for own in sorted(rates) if own != rate])
+        notes.append(
+            f"{words.plural(others, 'recording')} of {named} samples per second {_was(others)} resampled to {rate:,}"
+        )
+    mixed = sum(any("mixed" in note for note in told) for _, _, _, told in read)
+    if mixed:
+        notes.append(f"{words.plural(mixed, 'recording')} of several channels {_was(mixed)} mixed to one")
+    return [each for each in found if each is not None], rate, notes
+
+
+def _kept(each: Listed, samples: Samples, own: int, rate: int, skips: Skips) -> Recording | None:
+    from gatewise.kinds.speech.sound import resample
+
+    if len(samples) < 0.025 * own:
+        skips.add("shorter than a frame of 25 ms", each.name)
+        return None
+    samples = samples if own == rate else resample(samples, own, rate)
+    return Recording(each.name, each.text, each.speaker, store(samples), each.index)
+
+
+def _reason(name: str, error: DataError) -> str:
+    return error.message.removeprefix(name).strip().removeprefix("is ").strip()
+
+
+def _digit(source: Path | bytes, name: str) -> Listed:
+    match = DIGIT.fullmatch(name)
+    assert match is not None
+    return Listed(name, source, match[1], match[2], int(match[3]))
+
+
+def _of_archive(path: Path) -> list[Listed]:
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = member.name.rpartition("/")[2]
+                if member.isfile() and DIGIT.fullmatch(name):
+                    file = archive.extractfile(member)
+                    assert file is not None
+                    found[name] = file.read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise DataError(
+            f"{path} is no archive of recordings",
+            expected="a folder, a table of transcripts, or a .tar.gz of DIGIT_SPEAKER_NUMBER.wav",
+            got=str(error),
+            fix="unpack it and name the folder",
+        ) from error
+    if not found:
+        raise DataError(f"{path} holds no file named DIGIT_SPEAKER_NUMBER.wav", fix="unpack it and name the folder")
+    return [_digit(found[name], name) for name in sorted(found)]
+
+
+def _of_table(path: Path, columns: Columns, *, with_texts: bool) -> tuple[list[Listed], list[str]]:
+    rows = read_rows(path)
+    sound = _column(rows, "sound", columns.sound)
+    text = _column(rows, "text", columns.text) if with_texts else None
+    assert sound is not None
+    speaker = _column(rows, "speaker", columns.speaker)
+    skips, found, seen = Skips(), [], set()
+    for number, values in enumerate(rows.values):
+        place, told = _word(values[sound]), "" if text is None else tidy(_word(values[text]))
+        if not place:
+            raise DataError(f"{rows.place(number)} names no sound file", fix="write its path, or delete the row")
+        name = place if place not in seen else f"{place} ({rows.unit} {rows.numbers[number]})"
+        if place in seen:
+            skips.add("named twice in the table", name)
+            continue
+        seen.add(place)
+        if not told and with_texts:
+            skips.add("without a transcript", name)
+            continue
+        file = Path(place).expanduser()
+        who = None if speaker is None else _word(values[speaker]) or None
+        found.append(Listed(place, file if file.is_absolute() else path.parent / file, told, who))
+    if not found:
+        raise DataError(f"{path} has no row with a sound file and a transcript", fix="fill the columns")
+    if speaker is not None and any(each.speaker is None for each in found):
+        unknown = sum(each.speaker is None for each in found)
+        found = [replace(each, speaker=None) for each in found]
+        skips_note = [f"{words.plural(unknown, 'row')} name no speaker, so that the speakers are not used"]
+        return found, [*rows.notes, *skips.notes, *skips_note]
+    return found, [*rows.notes, *skips.notes]
+
+
+def _column(rows: Rows, role: str, asked: str | None) -> int | None:
+    """The place of a column; None: there are no speakers."""
+    if asked is not None:
+        if asked not in rows.columns:
+            raise DataError(
+                f"column {asked!r} is not in {rows.path.name}",
+                got="it has: " + ", ".join(rows.columns),
+                fix=did_you_mean(asked, rows.columns),
+            )
+        return rows.columns.index(asked)
+    folded = [name.strip().lower() for name in rows.columns]
+    for name in _NAMES[role]:
+        if name in folded:
+            return folded.index(name)
+    if role == "speaker":
+        return None
+    raise DataError(
+        f"{rows.path.name} has no column of {'sound files' if role == 'sound' else 'transcripts'}",
+        expected=f"a column called {_NAMES[role][0]}",
+        got="it has: " + ", ".join(rows.columns),
+        fix=f"name it with --{role} COLUMN",
+    )
+
+
+def _word(value: Any) -> str:
+    return "" if value is None or repr(value) == "MISSING" else str(value).strip()
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(each.name for each in folder.iterdir())
+    return (", ".join(names[:5]) + (", ..." if len(names) > 5 else "")) or "an empty folder"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -1,0 +1,184 @@
+"""Sound files of every kind and fault, and frames of streams and files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from gatewise.errors import DataError, OptionError
+from gatewise.kinds.speech.features import FilterBank, Normaliser
+from gatewise.kinds.speech.places import names_sound
+from gatewise.kinds.speech.recordings import list_recordings, read_recordings
+from gatewise.kinds.speech.sound import read_sound
+from small_sounds import RATE, chirp, write_folder, write_table
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_formats_give_the_same_sound(tmp_path: Path, suffix: str) -> None:
+    samples = chirp("up")
+    soundfile.write(tmp_path / f"a{suffix}", samples, RATE)
+    sound = read_sound(tmp_path / f"a{suffix}")
+    assert sound.rate == RATE and sound.notes == () and len(sound.samples) == len(samples)
+    closeness = np.corrcoef(sound.samples, samples)[0, 1]
+    assert closeness > (0.98 if suffix == ".ogg" else 0.99999)
+
+
+def test_stereo_is_mixed_and_other_rates_are_resampled_and_both_are_said(tmp_path: Path) -> None:
+    samples = chirp("low", rate=22_050)
+    soundfile.write(tmp_path / "a.wav", np.stack([samples, 0 * samples], axis=1), 22_050)
+    sound = read_sound(tmp_path / "a.wav", rate=RATE)
+    assert sound.notes == ("2 channels were mixed to one", "resampled from 22,050 to 8,000 samples per second")
+    assert sound.seconds == pytest.approx(len(samples) / 22_050, abs=1e-3)
+    spectrum = np.abs(np.fft.rfft(sound.samples))
+    assert abs(np.argmax(spectrum) / sound.seconds - 500) < 10
+    assert np.abs(sound.samples).max() == pytest.approx(np.abs(samples).max() / 2, rel=0.2)
+
+
+def _faulty(folder: Path, what: str) -> Path:
+    path = folder / f"{what}.wav"
+    samples = chirp("up")
+    if what == "empty":
+        path.write_bytes(b"")
+    elif what == "text":
+        path.write_text("this is no sound at all, but a file that was given its name\n" * 5)
+    elif what == "no samples":
+        soundfile.write(path, np.zeros(0, dtype=np.float32), RATE)
+    elif what == "silent":
+        soundfile.write(path, np.zeros(800, dtype=np.float32), RATE)
+    elif what == "not finite":
+        samples[10] = np.nan
+        soundfile.write(path, samples, RATE, subtype="FLOAT")
+    else:
+        soundfile.write(path, samples, RATE)
+        path.write_bytes(path.read_bytes()[:-700])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("empty", "is empty"),
+        ("text", "cannot be read as sound"),
+        ("no samples", "holds no samples"),
+        ("silent", "is silent"),
+        ("not finite", "no finite numbers"),
+        ("truncated", "is truncated.*700 bytes missing"),
+    ],
+)
+def test_a_faulty_file_is_refused_by_its_name(tmp_path: Path, what: str, words: str) -> None:
+    path = _faulty(tmp_path, what)
+    with pytest.raises(DataError, match=words) as caught:
+        read_sound(path)
+    assert str(path) in str(caught.value) and caught.value.fix
+
+
+def test_a_truncated_flac_and_a_folder_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 9_000).astype(np.float32), RATE)
+    path.write_bytes(path.read_bytes()[:-3_000])
+    with pytest.raises(DataError, match=r"a\.flac"):
+        read_sound(path)
+    with pytest.raises(DataError, match="is a folder"):
+        read_sound(tmp_path)
+
+
+def test_faulty_recordings_are_left_out_counted_and_named(tmp_path: Path) -> None:
+    write_folder(tmp_path, speakers=1, takes=4)
+    rows = [{"path": str(path), "text": "up"} for path in sorted((tmp_path / "clips").glob("*.wav"))]
+    for what in ("silent", "truncated", "text"):
+        rows.append({"path": str(_faulty(tmp_path, what)), "text": "up"})
+    soundfile.write(tmp_path / "short.wav", chirp("up")[:100], RATE)
+    soundfile.write(tmp_path / "wide.wav", np.stack([chirp("up", rate=16_000)] * 2, axis=1), 16_000)
+    rows += [{"path": name, "text": "up"} for name in ("short.wav", "wide.wav", "missing.wav", "missing.wav")]
+    rows.append({"path": "clips/up-0-1.wav", "text": " ... "})
+    listed, told = list_recordings(write_table(tmp_path / "transcripts.csv", rows))
+    found, rate, notes = read_recordings(listed)
+    assert rate == RATE and len(found) == 13
+    said = "\n".join([*told, *notes])
+    for part in (
+        "named twice in the table (missing.wav (line 20))",
+        "without a transcript (clips/up-0-1.wav)",
+        "silent (", "truncated (", "cannot be read as sound (", "does not exist (missing.wav)",
+        "shorter than a frame of 25 ms (short.wav)", "1 recording of 16,000 samples per second was resampled to 8,000",
+        "1 recording of several channels was mixed to one",
+    ):  # fmt: skip
+        assert part in said, (part, said)
+
+
+def test_where_most_recordings_cannot_be_used_the_first_is_named(tmp_path: Path) -> None:
+    write_folder(tmp_path, speakers=1, takes=1)
+    shutil.rmtree(tmp_path / "clips")
+    listed, _ = list_recordings(tmp_path)
+    with pytest.raises(
+        DataError, match=r"3 of 3 recordings cannot be used; the first: clips/low-0-0\.wav does not exist"
+    ):
+        read_recordings(listed)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("sound,words_said\n", "no column of transcripts.*it has: sound, words_said.*--text COLUMN"),
+        ("text,speaker\n", "no column of sound files"),
+    ],
+)
+def test_a_table_without_a_column_names_those_it_has(tmp_path: Path, head: str, words: str) -> None:
+    (tmp_path / "transcripts.csv").write_text(head + "a.wav,up\n")
+    with pytest.raises(DataError, match=words):
+        list_recordings(tmp_path)
+
+
+def test_folders_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    assert not names_sound(tmp_path)
+    with pytest.raises(DataError, match=r"no table of transcripts.*an empty folder"):
+        list_recordings(tmp_path)
+    (tmp_path / "reviews.csv").write_text("text,label\nfine,good\n")
+    assert not names_sound(tmp_path)
+    soundfile.write(tmp_path / "7_ann_12.wav", chirp("up"), RATE)
+    assert names_sound(tmp_path)
+    (only,), _ = list_recordings(tmp_path)
+    assert (only.text, only.speaker, only.index) == ("7", "ann", 12)
+    (tmp_path / "mine.csv").write_text("clip,said\n7_ann_12.wav,seven\n")
+    assert names_sound(tmp_path / "mine.csv") and not names_sound(tmp_path / "reviews.csv")
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000])
+@pytest.mark.parametrize("chunk", [1, 80, 333, 5_000])
+def test_a_stream_has_the_frames_of_the_file(rate: int, chunk: int) -> None:
+    bank = FilterBank(rate, 23)
+    samples = np.concatenate([chirp("up", rate=rate), np.zeros(rate // 10, np.float32), chirp("low", rate=rate)])
+    if chunk == 1:
+        samples = samples[: rate // 5]
+    stream = bank.stream()
+    parts = [stream.accept(samples[start : start + chunk]) for start in range(0, len(samples), chunk)]
+    whole = bank(samples)
+    assert len(whole) == bank.count(len(samples)) > 10
+    assert (np.concatenate(parts) == whole).all()
+    assert np.isfinite(whole).all() and whole.min() >= 0
+
+
+@pytest.mark.parametrize("kind", ["running", "training"])
+def test_normalisation_of_a_stream_is_that_of_the_whole(kind: str) -> None:
+    frames = np.random.default_rng(0).normal(5, 2, (57, 4)).astype(np.float32)
+    normaliser = Normaliser.fit(kind, frames[:20] + 1)
+    stream = normaliser.stream()
+    parts = [stream.accept(frames[start : start + 7]) for start in range(0, 57, 7)]
+    assert (np.concatenate(parts) == normaliser(frames)).all()
+    read = Normaliser.from_dict(normaliser.to_dict(), "frames.json")
+    assert (read(frames) == normaliser(frames)).all()
+
+
+def test_a_speaker_is_normalised_as_a_whole_and_whole_recordings_cannot_be_streamed() -> None:
+    from gatewise.kinds.speech.features import Moments
+
+    frames = np.random.default_rng(1).normal(3, 2, (4_000, 4)).astype(np.float32)
+    normaliser = Normaliser.fit("speaker", frames * 0.5)
+    together = normaliser(frames, Moments.of(frames[:2_000]).plus(Moments.of(frames[2_000:])))
+    assert np.abs(together.mean(axis=0)).max() < 0.05 and np.abs(together.std(axis=0) - 1).max() < 0.05
+    for kind in ("speaker", "recording"):
+        with pytest.raises(OptionError, match="cannot be streamed"):
+            Normaliser.fit(kind, frames).stream()

@@ -1,0 +1,275 @@
+"""Trained recognisers: runs, strings, streams, commands, exports, comparisons; on chirps that stand for words."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from typer.testing import CliRunner
+
+from gatewise.cli.app import app
+from gatewise.errors import DataError, OptionError
+from gatewise.kinds.speech.dataset import SpeechDataset, load_speech
+from gatewise.kinds.speech.listening import Listener
+from gatewise.kinds.speech.recordings import Recording, store
+from gatewise.kinds.speech.spec import RecogniserSpec, SpeechDataSpec
+from gatewise.kinds.speech.trained import TrainedRecogniser, problem_of
+from gatewise.training.loop import train_run
+from gatewise.training.run_spec import RunSpec
+from gatewise.training.spec import TrainingSpec
+from gatewise.training.trained import load_run
+from small_sounds import RATE, WORDS, chirp, write_folder, write_table
+
+SMALL = {"hidden_size": 12, "mel_bins": 12, "dropout": 0.1}
+ONE_WAY = {"bidirectional": False, "normalisation": "running", "hidden_size": 24, "speed": 0.0, "time_masks": 0}
+TRAINING = TrainingSpec(epochs=8, batch_size=8, learning_rate=0.02, threads=1)
+
+
+def _spec(folder: Path, data: dict[str, object], **model: object) -> RunSpec:
+    return RunSpec(
+        data=SpeechDataSpec(str(folder), **data),  # type: ignore[arg-type]
+        model=RecogniserSpec(**{**SMALL, **model}),  # type: ignore[arg-type]
+        training=TRAINING,
+        task="speech",
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("chirps"))
+
+
+@pytest.fixture(scope="module")
+def labels(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spec = _spec(folder, {})
+    place = tmp_path_factory.mktemp("runs") / "labels"
+    train_run(spec, load_speech(spec.data), place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def strings(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spec = _spec(folder, {"strings": 3}, **ONE_WAY)
+    spec = dataclasses.replace(spec, training=dataclasses.replace(TRAINING, epochs=45, batch_size=4))
+    place = tmp_path_factory.mktemp("runs") / "strings"
+    train_run(spec, load_speech(spec.data), place)
+    return place
+
+
+def _string(words: list[str], speaker: int = 1) -> np.ndarray:
+    quiet = np.random.default_rng(0).standard_normal(RATE // 8).astype(np.float32) * 3e-5
+    return np.concatenate(
+        [part for n, word in enumerate(words) for part in (quiet, chirp(word, speaker, 90 + n))] + [quiet]
+    )
+
+
+def test_labels_are_learned_and_opened_again(labels: Path, folder: Path) -> None:
+    trained = load_run(labels)
+    assert isinstance(trained, TrainedRecogniser)
+    dataset = load_speech(SpeechDataSpec(str(folder)))
+    assert trained.units.names == ("down", "low", "up") and dataset.unseen_speakers
+    found = trained.test(dataset)
+    assert found.metrics["accuracy"] > 0.9 and found.contributions.shape == (18,)
+    assert list(found.metrics["speakers"]) == [dataset.test[0].speaker]
+
+
+@pytest.mark.slow
+def test_strings_are_transcribed_by_beam_and_best_path(strings: Path, folder: Path) -> None:
+    trained = load_run(strings)
+    assert isinstance(trained, TrainedRecogniser)
+    dataset = load_speech(trained.spec.data)  # type: ignore[arg-type]
+    assert dataset.strings == 3 and len(dataset.test) < 18 == sum(len(each.words) for each in dataset.test)
+    found = trained.test(dataset)
+    assert found.metrics["word_error_rate"] < 0.2 and found.contributions.shape == (len(dataset.test), 2)
+    assert found.contributions[:, 1].sum() == 18
+    beam = [each.text for each in trained.recognise(dataset.test, beam=4)]
+    wrong = sum(one != each.text for one, each in zip(beam, dataset.test, strict=True))
+    assert wrong <= len(dataset.test) / 3
+
+
+@pytest.mark.parametrize(
+    ("cell", "window", "stride", "channels"),
+    [("gru", 3, 3, 0), ("lstm", 4, 2, 0), ("rnn", 5, 1, 3), ("mingru", 4, 2, 0)],
+)
+def test_a_stream_ends_in_the_offline_text(folder: Path, cell: str, window: int, stride: int, channels: int) -> None:
+    spec = _spec(
+        folder, {"strings": 3}, cell=cell, num_layers=2, bidirectional=False, normalisation="running", window=window,
+        stride=stride, channels=channels,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    problem = problem_of(spec, load_speech(spec.data))  # type: ignore[arg-type]
+    for value in problem.model.parameters():
+        torch.nn.init.normal_(value, std=0.5)
+    trained = TrainedRecogniser(spec, problem.units, problem.bank, problem.train.normaliser, problem.model)
+    for samples in (_string(["up", "low", "down", "up"]), chirp("low")[:230], chirp("up")[:410]):
+        (offline,) = trained.recognise([Recording("x", "", None, store(samples))])
+        heard = Recording("x", "", None, store(samples)).samples
+        for chunk in (80, 1_000, len(heard)):
+            listener = Listener(trained)
+            texts = [listener.accept(heard[start : start + chunk]) for start in range(0, len(heard), chunk)]
+            assert listener.finish() == offline.text
+            assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+            assert listener.steps == int(trained.model.windows.steps(torch.tensor(trained.bank.count(len(heard)))))
+
+
+@pytest.mark.slow
+def test_the_beam_of_a_stream_is_that_of_the_whole(strings: Path) -> None:
+    trained = load_run(strings)
+    assert isinstance(trained, TrainedRecogniser)
+    recording = Recording("x", "", None, store(_string(["up", "down"])))
+    (offline,) = trained.recognise([recording], beam=4)
+    listener = Listener(trained, beam=4)
+    for start in range(0, len(recording.stored), 80):
+        listener.accept(recording.samples[start : start + 80])
+    assert listener.finish() == offline.text
+
+
+def test_what_cannot_be_streamed_is_refused(labels: Path) -> None:
+    trained = load_run(labels)
+    assert isinstance(trained, TrainedRecogniser)
+    with pytest.raises(OptionError, match="both directions"):
+        Listener(trained)
+    with pytest.raises(OptionError, match="beam search is for words"):
+        trained.recognise([Recording("x", "", None, store(chirp("up")))], beam=3)
+    with pytest.raises(DataError, match=r"x is shorter than a frame"):
+        trained.recognise([Recording("x", "", None, store(chirp("up")[:50]))])
+
+
+@pytest.mark.slow
+def test_commands(labels: Path, strings: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    other = write_folder(tmp_path / "other", speakers=2, takes=1, rate=16_000, suffix=".flac")
+    heard = run(app, ["predict", str(labels), str(other), "--json"])
+    assert heard.exit_code == 0, heard.output
+    rows = [json.loads(line) for line in heard.stdout.splitlines()]
+    assert len(rows) == 6 and {"path", "text", "seconds", "probability"} == set(rows[0])
+    assert "6 recordings of 16,000 samples per second were resampled to 8,000" in heard.stderr
+    measured = run(app, ["evaluate", str(labels), str(other), "--json"])
+    figures = json.loads(measured.stdout)
+    right = np.mean([row["text"] in row["path"] for row in rows])
+    assert measured.exit_code == 0 and figures["accuracy"] == pytest.approx(right) and right > 0.5
+    assert figures["seen"] == {"in_training": 0, "in_validation": 0}
+    soundfile.write(tmp_path / "call.wav", _string(["up", "down", "low"]), RATE)
+    streamed = run(app, ["listen", str(strings), "--file", str(tmp_path / "call.wav"), "--json"])
+    assert streamed.exit_code == 0, streamed.output
+    told = json.loads(streamed.stdout)
+    offline = run(app, ["predict", str(strings), str(tmp_path / "call.wav")])
+    assert told["text"] == offline.stdout.strip() and told["real_time_factor"] > 0
+    for words, expected in (
+        (["listen", str(labels), "--file", str(tmp_path / "call.wav")], "both directions"),
+        (["predict", str(labels), str(tmp_path / "none.wav")], "none.wav does not exist"),
+        (["predict", str(labels)], "there is no recording"),
+        (["predict", str(labels), str(tmp_path / "other" / "transcripts.csv"), "--out", str(tmp_path)], "cannot write"),
+        (["listen", str(strings), "--file", str(tmp_path / "call.wav"), "--chunk", "0"], "chunk is out of range"),
+    ):
+        refused = run(app, words)
+        assert refused.exit_code != 0
+        assert expected in str(refused.exception or "") + refused.output
+
+
+@pytest.mark.slow
+def test_exports_compute_the_same(labels: Path, strings: Path) -> None:
+    from gatewise.export.graph import Interpreter
+
+    for place in (labels, strings):
+        trained = load_run(place)
+        dataset = load_speech(trained.spec.data)  # type: ignore[arg-type]
+        examples = trained.graph_examples(dataset, 3)
+        found = Interpreter(trained.graph()).run([each.inputs for each in examples])
+        for number, each in enumerate(examples):
+            for name, values in each.outputs.items():
+                assert np.abs(np.asarray(found[name][number]) - values).max() < 1e-5
+
+
+def test_the_convolution_is_exported_as_products(folder: Path) -> None:
+    from gatewise.export.graph import Interpreter
+
+    spec = _spec(folder, {}, channels=4, mel_bins=14, pooling="mean+max")
+    dataset = load_speech(spec.data)  # type: ignore[arg-type]
+    problem = problem_of(spec, dataset)
+    trained = TrainedRecogniser(spec, problem.units, problem.bank, problem.train.normaliser, problem.model)
+    examples = trained.graph_examples(dataset, 2)
+    found = Interpreter(trained.graph()).run([each.inputs for each in examples])
+    for number, each in enumerate(examples):
+        assert np.abs(found["scores"][number] - each.outputs["scores"]).max() < 1e-5
+
+
+def test_intervals_are_over_unseen_speakers(folder: Path) -> None:
+    from gatewise.training.registry import kind_of
+
+    kind = kind_of("speech")
+    one = load_speech(SpeechDataSpec(str(folder)))
+    assert kind.measure(one).groups is None and any("one speaker" in note for note in one.notes)
+    two = load_speech(SpeechDataSpec(str(folder), test_speaker="speaker0,speaker2"))
+    assert set(kind.measure(two).groups.tolist()) == {0, 1} and len(two.test) == 36  # type: ignore[union-attr]
+    assert {each.speaker for each in two.train} == {"speaker1", "speaker3"}
+    mixed = load_speech(SpeechDataSpec(str(folder), split="recordings"))
+    assert kind.measure(mixed).groups is None and any("unseen speakers are harder" in note for note in mixed.notes)
+    checked = load_speech(SpeechDataSpec(str(folder), test_speaker="speaker0", validation_speaker="speaker1"))
+    assert {each.speaker for each in checked.validation} == {"speaker1"}
+    with pytest.raises(OptionError, match=r"there is no speaker 'speker1'.*did you mean 'speaker1'"):
+        load_speech(SpeechDataSpec(str(folder), test_speaker="speker1"))
+    with pytest.raises(OptionError, match="two parts"):
+        load_speech(SpeechDataSpec(str(folder), test_speaker="speaker1", validation_speaker="speaker1"))
+    with pytest.raises(OptionError, match="--test-speaker goes with --split speakers"):
+        load_speech(SpeechDataSpec(str(folder), test_speaker="speaker1", split="recordings"))
+
+
+def test_recordings_too_short_for_their_words_are_named_and_left_out(tmp_path: Path) -> None:
+    rows = []
+    for number in range(40):
+        words = ["up", "low", "up"] if number % 2 else ["down", "up"]
+        samples = np.concatenate([chirp(word, 0, number) for word in words])
+        soundfile.write(tmp_path / f"{number}.wav", samples[:300] if number < 6 else samples, RATE)
+        rows.append({"path": f"{number}.wav", "text": " ".join(words)})
+    write_table(tmp_path / "transcripts.csv", rows)
+    dataset = load_speech(SpeechDataSpec(str(tmp_path)))
+    assert dataset.units.answers == "words"
+    short = [each.name for each in dataset.train if len(each.stored) == 300]
+    assert len(short) > 1
+    problem = problem_of(_spec(tmp_path, {}), dataset)
+    assert any(
+        f"{len(short)} training recordings of fewer steps than units" in note and short[0] in note
+        for note in problem.notes
+    )
+    assert problem.examples_per_epoch == len(dataset.train) - len(short)
+    letters = load_speech(SpeechDataSpec(str(tmp_path), answers="characters"))
+    assert letters.units.names == (" ", "d", "l", "n", "o", "p", "u", "w")
+
+
+def test_estimator_of_strings_and_labels() -> None:
+    from gatewise import SpeechRecognizer
+
+    sounds = [chirp(word, speaker, take) for speaker in range(3) for word in WORDS for take in range(5)]
+    texts = [word for _ in range(3) for word in WORDS for _ in range(5)]
+    who = [f"s{speaker}" for speaker in range(3) for _ in range(15)]
+    model = SpeechRecognizer("gru", epochs=6, batch_size=8, learning_rate=0.02, threads=1, **SMALL)
+    model.fit(sounds, texts, who, rate=RATE)
+    assert model.score(sounds, texts, who) > 0.9 and model.rate_ == RATE
+    with pytest.raises(DataError, match="need their rate"):
+        SpeechRecognizer("gru").fit(sounds, texts)
+    with pytest.raises(DataError, match="do not fit"):
+        SpeechRecognizer("gru").fit(sounds, texts[:-1], rate=RATE)
+
+
+def test_same_seed_same_bits_and_strings_change_with_the_epoch(folder: Path) -> None:
+    spec = _spec(folder, {"strings": 3}, noise=0.5, warping=0.1, filtering=0.3, time_masks=1)
+    dataset = load_speech(spec.data)  # type: ignore[arg-type]
+    assert isinstance(dataset, SpeechDataset)
+    losses = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        problem = problem_of(spec, dataset)
+        problem.begin_epoch(1)
+        first = problem._order
+        torch.manual_seed(5)
+        losses.append(problem.loss(0).loss.item())
+        problem.begin_epoch(2)
+        assert problem._order != first and len(problem._order) == problem.steps_per_epoch
+    assert losses[0] == losses[1]
