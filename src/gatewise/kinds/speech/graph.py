@@ -90,9 +90,9 @@ def _matrix(weight: Weights, bins: int) -> Weights:
     return found.reshape(outputs, bins, channels * bins)
 
 
-def examples_of(trained: TrainedRecogniser, dataset: Any, count: int) -> Sequence[Example]:
-    """The first test recordings with what the network makes of them."""
-    encoded = trained.encode(dataset.test[:count])
+def examples_of(trained: TrainedRecogniser, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+    """The first recordings of a part with what the network makes of them."""
+    encoded = trained.encode(getattr(dataset, part)[:count])
     found = []
     for row in range(len(encoded)):
         batch = encoded.batch([row])

@@ -114,11 +114,11 @@ class TrainedRecogniser(Trained):
 
         return graph_of(self)
 
-    def graph_examples(self, dataset: Any, count: int) -> Sequence[Example]:
-        """Test recordings with what the network makes of them."""
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Recordings of a part with what the network makes of them."""
         from gatewise.kinds.speech.graph import examples_of
 
-        return examples_of(self, dataset, count)
+        return examples_of(self, dataset, count, part)
 
     def predict_command(self, request: Request) -> None:
         """Recognise sound files; see `gatewise.kinds.speech.commands.predict`."""
