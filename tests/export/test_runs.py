@@ -226,6 +226,41 @@ def test_series_are_continued_alike(name: str, data: str, trained, folder: Path,
 
 
 @pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("reviews", "reviews.csv", ["--text", "review", "--label", "mood"]),
+        ("tags", "tags.conll", []),
+        ("direct, everything", "series.csv", []),
+        pytest.param("reviews, several labels", "moods.csv", [], marks=pytest.mark.slow),
+        pytest.param("several series", "groups.csv", [], marks=pytest.mark.slow),
+    ],
+)
+def test_files_are_measured_alike(name: str, data: str, words: list[str], trained, folder: Path, capfd) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained(name)
+    first, second = (
+        json.loads(_printed(["evaluate", place, folder / data, *words, "--json"], capfd)) for place in (run, out)
+    )
+    known = {"in_training", "in_validation", "others"}  # which texts and sentences were trained on, the run alone knows
+    assert first.keys() == second.keys()
+    for key in first.keys() - (known if "windows" not in first else set()):
+        if isinstance(first[key], float):
+            assert first[key] == pytest.approx(second[key], rel=1e-5), key
+        elif isinstance(first[key], int | str):
+            assert first[key] == second[key], key
+
+
+def test_models_that_cannot_be_measured(trained, folder: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    _, out = trained("text")
+    message = _refused(["evaluate", out, folder / "text.txt"], capsys)
+    assert "`gatewise evaluate` does not go with exported models of language-modelling" in message
+    assert "name the run folder" in message
+    _, out = trained("reviews")
+    assert "does not go with classification" in _refused(
+        ["evaluate", out, folder / "reviews.csv", "--timezone", "UTC"], capsys
+    )
+
+
+@pytest.mark.parametrize(
     ("name", "words"),
     [
         ("reviews", ["a wonderful film"]),

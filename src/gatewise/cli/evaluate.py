@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from gatewise.cli.options import ImportsOption, RunArgument, with_reading_settings
+
+if TYPE_CHECKING:
+    from gatewise.training.kind import Evaluating
 
 __all__ = ["evaluate"]
 
@@ -21,14 +24,21 @@ def evaluate(
     *,
     settings: dict[str, Any],
 ) -> None:
-    """Measure a trained network on a labelled file.
+    """Measure a trained network, or an exported model.onnx, on a labelled file.
 
-    Example:
+    Examples:
 
         gatewise evaluate my-run test.csv --text review --label sentiment --json
+
+        gatewise evaluate my-export/model.onnx test.csv --text review --label sentiment
     """
-    from gatewise.cli.opening import opened
+    from gatewise.cli.opening import opened, opened_model
     from gatewise.training.kind import Request
 
-    trained, request = opened("evaluate", Request(run, file=file, as_json=as_json, settings=settings), imports or ())
+    request = Request(run, file=file, as_json=as_json, settings=settings)
+    model = opened_model("evaluate", request, imports or ())
+    if model is not None:
+        cast("Evaluating", model).evaluate_command(request)
+        return
+    trained, request = opened("evaluate", request, imports or ())
     trained.evaluate_command(request)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gatewise.cli.collection import collection_paused
-from gatewise.errors import OptionError
+from gatewise.errors import OptionError, RunError
 
 if TYPE_CHECKING:
     from gatewise.training.kind import Kind, Predicting, Request, Trained
@@ -58,11 +58,16 @@ def opened(command: str, request: Request, imports: Iterable[str] = ()) -> tuple
         return kind.open(run), request
 
 
-def opened_model(request: Request, imports: Iterable[str] = ()) -> Predicting | None:
+def opened_model(command: str, request: Request, imports: Iterable[str] = ()) -> Predicting | None:
     """The exported model of a request, opened without torch; None where it names a run.
 
+    Args:
+        command: ``predict`` or ``evaluate``.
+        request: its arguments.
+        imports: modules that register cells or kinds.
+
     Raises:
-        RunError: the file is no sound model of Gatewise, or its kind does not predict.
+        RunError: the file is no sound model of Gatewise, or its kind has no such command.
         ConversionError: onnxruntime is not installed.
         OptionError: a flag does not go with the kind of problem.
         DataError: a file cannot be used.
@@ -81,11 +86,18 @@ def opened_model(request: Request, imports: Iterable[str] = ()) -> Predicting | 
 
     model = OnnxModel(place)
     kind = kind_of(str(model.kind))
-    known = _settings("predict", kind)
+    known = _settings(command, kind)
     for name in request.settings:
         if name not in known:
             raise _unfitting(name, kind.name)
-    return kind.exported(model)
+    found = kind.exported(model)
+    if not hasattr(found, f"{command}_command"):
+        raise RunError(
+            f"`gatewise {command}` does not go with exported models of {kind.name}",
+            got=str(place),
+            fix=f"name the run folder: gatewise {command} RUN",
+        )
+    return found
 
 
 def _settings(command: str, kind: Kind) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def predict(
     from gatewise.training.kind import Request
 
     request = Request(run, tuple(texts or ()), file, out, as_json, settings)
-    model = opened_model(request, imports or ())
+    model = opened_model("predict", request, imports or ())
     if model is not None:
         model.predict_command(request)
         return

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["export_layer", "export_layer_to_c", "layer_examples"]
 
 _LENGTHS = (1, 2, 3, 5, 8, 13, 21)
+_DRAWN = (1, 2, 3, 4)
 
 
 def layer_examples(layer: Recurrent, seed: int = 0) -> list[Example]:
@@ -75,7 +76,7 @@ def _material(layer: Recurrent, precision: str, calibration: Sequence[Any] | Non
     if precision == "float32":
         return None
     if calibration is None:
-        return Material(precision, [each.inputs for each in layer_examples(layer, seed=1)])
+        return Material(precision, [each.inputs for seed in _DRAWN for each in layer_examples(layer, seed)])
     rows = [np.asarray(each, dtype=np.float32) for each in calibration]
     for place, row in enumerate(rows):
         if row.ndim != 2 or row.shape[1] != layer.input_size or not len(row):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Baseline",
     "Dataset",
+    "Evaluating",
     "ExportedModel",
     "Judgement",
     "Kind",
@@ -272,6 +273,14 @@ class Predicting(Protocol):
 
     def predict_command(self, request: Request) -> None:
         """Write predictions to standard output or a file."""
+        ...
+
+
+class Evaluating(Predicting, Protocol):
+    """What executes `gatewise evaluate` as well."""
+
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on the file of the request."""
         ...
 
 

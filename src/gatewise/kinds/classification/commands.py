@@ -19,6 +19,7 @@ from gatewise.kinds.classification.label_sets import label_table, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
 
 if TYPE_CHECKING:
+    from gatewise.kinds.classification.exported import ExportedClassifier
     from gatewise.kinds.classification.trained import TrainedClassifier
     from gatewise.training.kind import Request
 
@@ -35,7 +36,7 @@ def predict(classifier: TrainedClassifier, request: Request) -> None:
     label(classifier, request)
 
 
-def evaluate(classifier: TrainedClassifier, request: Request) -> None:
+def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Request) -> None:
     """Print accuracy, loss, F1, calibration and confusion on a labelled file; of several labels F1 of each.
 
     Raises:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.data import Vocabulary
+from gatewise.kinds.classification.measuring import Measuring
 
 if TYPE_CHECKING:
     from gatewise.training.kind import ExportedModel, Request
@@ -19,8 +20,8 @@ __all__ = ["ExportedClassifier"]
 _AT_ONCE = 32
 
 
-class ExportedClassifier:
-    """An exported model as the command `predict` uses a classifier.
+class ExportedClassifier(Measuring):
+    """An exported model as the commands `predict` and `evaluate` use a classifier.
 
     Args:
         model: the model.
@@ -34,7 +35,8 @@ class ExportedClassifier:
         self.multi_label: bool = found["multi_label"]
         self.max_tokens: int = found["max_tokens"]
         self.separator: str = found["separator"]
-        self.spec = SimpleNamespace(data=SimpleNamespace(text=found["text"], encoding=None))
+        self.spec = SimpleNamespace(data=SimpleNamespace(text=found["text"], label=found.get("label"), encoding=None))
+        self.seen = None
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Probabilities of each class: (N, C), columns as ``label_names``."""
@@ -54,3 +56,9 @@ class ExportedClassifier:
 
         check_predict(request)
         label(self, request)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on a labelled file; see `gatewise.kinds.classification.commands.evaluate`."""
+        from gatewise.kinds.classification.commands import evaluate
+
+        evaluate(self, request)

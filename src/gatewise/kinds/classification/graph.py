@@ -37,6 +37,7 @@ def graph_of(classifier: TrainedClassifier) -> Graph:
             "max_tokens": classifier.max_tokens,
             "separator": classifier.separator,
             "text": classifier.spec.data.text,
+            "label": classifier.spec.data.label,
         }
     )
 

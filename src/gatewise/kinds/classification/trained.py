@@ -13,10 +13,10 @@ from gatewise.data import TextDataset, Vocabulary
 from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.errors import DataError, RunError
 from gatewise.export.graph import Example, Graph
-from gatewise.kinds.classification.figures import ClassificationMetrics, classification_metrics
-from gatewise.kinds.classification.label_figures import MultiLabelMetrics, multi_label_metrics
-from gatewise.kinds.classification.label_sets import label_table
+from gatewise.kinds.classification.figures import classification_metrics
+from gatewise.kinds.classification.label_figures import multi_label_metrics
 from gatewise.kinds.classification.measures import THRESHOLD, answers_of, contributions_of, measure_of
+from gatewise.kinds.classification.measuring import Measuring
 from gatewise.kinds.classification.network import SequenceClassifier
 from gatewise.kinds.classification.preparation import prepare_texts, seen_texts, starting_vectors
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainedClassifier", "evaluation", "open_run", "problem_of", "read_vocabulary"]
 
 
-class TrainedClassifier(Trained):
+class TrainedClassifier(Measuring, Trained):
     """A network with its vocabulary and class names.
 
     Args:
@@ -96,50 +96,9 @@ class TrainedClassifier(Trained):
             return [[self.label_names[place] for place in np.flatnonzero(row >= THRESHOLD)] for row in found]
         return [self.label_names[index] for index in found.argmax(axis=1)]
 
-    def evaluate(
-        self, texts: Sequence[str], labels: Sequence[Any] | npt.ArrayLike
-    ) -> ClassificationMetrics | MultiLabelMetrics:
-        """Measure on labelled texts.
-
-        Args:
-            texts: N texts.
-            labels: N class names, or N indices into ``label_names``; where a text may have several, N lists of names or
-                (N, C) zeros and ones.
-
-        Raises:
-            DataError: a label is not a class of this run, or the numbers differ.
-        """
-        if self.multi_label:
-            if len(texts) != len(labels) or not len(texts):  # type: ignore[arg-type]
-                raise DataError("texts and labels do not fit", expected="as many label sets as texts, at least one")
-            table = labels if isinstance(labels, np.ndarray) else label_table(labels, self.label_names)  # type: ignore[arg-type]
-            return multi_label_metrics(self.predict_proba(texts), table, self.label_names)
-        given = [label.item() if isinstance(label, np.generic) else label for label in np.asarray(labels, dtype=object)]
-        if len(given) != len(texts) or not given:
-            raise DataError(
-                "texts and labels do not fit",
-                expected="as many labels as texts, at least one",
-                got=f"{len(texts)} texts, {len(given)} labels",
-            )
-        return classification_metrics(self.predict_proba(texts), self._indices(given), self.label_names)
-
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text as the network reads them, one a time step."""
         return self.vocabulary.tokens(text, self.max_tokens)
-
-    def _indices(self, labels: Sequence[object]) -> list[int]:
-        place_of = {name: index for index, name in enumerate(self.label_names)}
-        indices = []
-        for label in labels:
-            index = place_of.get(label) if isinstance(label, str) else label
-            if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(self.label_names):
-                raise DataError(
-                    f"the label {label!r} is not a class of this run",
-                    expected=", ".join(self.label_names),
-                    fix="use labels as in the training data",
-                )
-            indices.append(index)
-        return indices
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part; contributions are those to the data's metric, for accuracy 1 for each right text."""

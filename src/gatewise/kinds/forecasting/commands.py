@@ -23,6 +23,7 @@ from gatewise.words import plural
 
 if TYPE_CHECKING:
     from gatewise.kinds.forecasting.continuing import Continuing
+    from gatewise.kinds.forecasting.exported import ExportedForecaster
     from gatewise.kinds.forecasting.series.building import Future
     from gatewise.kinds.forecasting.series.forms import TimeForm
     from gatewise.kinds.forecasting.trained import TrainedForecaster
@@ -145,7 +146,7 @@ def check_predict(request: Request) -> Path:
     return file
 
 
-def evaluate(trained: TrainedForecaster, request: Request) -> None:
+def evaluate(trained: TrainedForecaster | ExportedForecaster, request: Request) -> None:
     """Print figures on the last windows of a file, beside persistence's.
 
     Raises:

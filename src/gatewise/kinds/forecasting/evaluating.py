@@ -19,6 +19,7 @@ from gatewise.kinds.forecasting.series.table import SeriesTable
 from gatewise.kinds.forecasting.until import seen_rows
 
 if TYPE_CHECKING:
+    from gatewise.kinds.forecasting.exported import ExportedForecaster
     from gatewise.kinds.forecasting.trained import TrainedForecaster
 
 __all__ = ["Backtest", "backtest"]
@@ -70,7 +71,7 @@ class Backtest:
         return found
 
 
-def backtest(trained: TrainedForecaster, table: SeriesTable, name: str) -> Backtest:
+def backtest(trained: TrainedForecaster | ExportedForecaster, table: SeriesTable, name: str) -> Backtest:
     """Measure on the windows of a file that the network has not seen.
 
     Those are the windows whose future lies behind the rows that it was trained on or chosen by. Where there is none, or
@@ -129,7 +130,9 @@ def backtest(trained: TrainedForecaster, table: SeriesTable, name: str) -> Backt
     return Backtest(found, naive.metrics, len(windows.origins), begin, end, in_training, tuple(notes))
 
 
-def _cut(trained: TrainedForecaster, table: SeriesTable, raw: list[RawSeries]) -> tuple[list[Series], bool | None]:
+def _cut(
+    trained: TrainedForecaster | ExportedForecaster, table: SeriesTable, raw: list[RawSeries]
+) -> tuple[list[Series], bool | None]:
     """Series whose test part is what the network has not seen, and whether that could not be had."""
     data = trained.data_spec
     known = table.times is not None and bool(trained.until)

@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from gatewise.errors import DataError
 from gatewise.kinds.forecasting.continuing import Continuing
+from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
-from gatewise.kinds.forecasting.series.records import Series, Windows
+from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling
 from gatewise.kinds.forecasting.spec import SeriesSpec
+from gatewise.kinds.forecasting.until import until_times
+from gatewise.training.problem import Evaluation
 
 if TYPE_CHECKING:
     from gatewise.training.kind import ExportedModel, Request
@@ -24,6 +27,7 @@ __all__ = ["ExportedForecaster", "window_inputs"]
 
 Array = npt.NDArray[np.float64]
 _PLACE = "the model's metadata"
+_AT_ONCE = 256
 
 
 def window_inputs(series: Series, origin: int, data: SeriesSpec, scaling: Scaling | None) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def window_inputs(series: Series, origin: int, data: SeriesSpec, scaling: Scalin
 
 
 class ExportedForecaster(Continuing):
-    """An exported model as the command `predict` uses a forecaster.
+    """An exported model as the commands `predict` and `evaluate` use a forecaster.
 
     Args:
         model: the model.
@@ -73,6 +77,7 @@ class ExportedForecaster(Continuing):
         self.covariates = Covariates.from_dict(found, _PLACE)
         self._levels = tuple(found["quantiles"])
         self._data = SeriesSpec(**found["reading"])
+        self.until = until_times(found, _PLACE)
 
     @property
     def data_spec(self) -> SeriesSpec:
@@ -109,3 +114,20 @@ class ExportedForecaster(Continuing):
         from gatewise.kinds.forecasting.commands import predict
 
         predict(self, request)
+
+    def test(self, dataset: SeriesDataset, part: str = "test") -> Evaluation:
+        """Measure on a part; see `gatewise.kinds.forecasting.figures.evaluate_forecasts`."""
+        windows, scalings = dataset.windows(part), self._scalings(dataset.series)
+        parts = []
+        for start in range(0, len(windows.origins), _AT_ONCE):
+            some = Windows(*(rows[start : start + _AT_ONCE] for rows in (windows.series, windows.origins)))
+            parts.append(self._values(dataset.series, some, scalings))
+        values = np.concatenate([found for found, _ in parts])
+        quantiles = {level: np.concatenate([found[level] for _, found in parts]) for level in self.levels}
+        return evaluate_forecasts(dataset, scalings, part, values, quantiles)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on the last windows of a file; see `gatewise.kinds.forecasting.commands.evaluate`."""
+        from gatewise.kinds.forecasting.commands import evaluate
+
+        evaluate(self, request)

@@ -94,6 +94,9 @@ class _Forecast:
             "form": None if trained.form is None else trained.form.to_dict(),
             "scalings": {name: scaling.to_dict() for name, scaling in trained.scalings.items()},
             "reading": self._reading(),
+            "until": {
+                name: str(last) if isinstance(last, np.datetime64) else last for name, last in trained.until.items()
+            },
         }
 
     def _reading(self) -> dict[str, Any]:

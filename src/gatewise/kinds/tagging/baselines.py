@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from gatewise.kinds.tagging.dataset import TaggingDataset
+from gatewise.kinds.tagging.evaluating import contributions_of, evaluation, measure_of
 from gatewise.kinds.tagging.feature_crf import FeatureField
 from gatewise.kinds.tagging.most_frequent import MostFrequentTag
-from gatewise.kinds.tagging.problem import contributions_of, measure_of
-from gatewise.kinds.tagging.trained import evaluation
 from gatewise.training.kind import Baseline
 from gatewise.training.problem import Evaluation
 

@@ -126,13 +126,13 @@ def _words_of_columns(tagger: TrainedTagger | ExportedTagger, request: Request) 
     return [list(sentence.words) for sentence in read.sentences]
 
 
-def evaluate(tagger: TrainedTagger, request: Request) -> None:
+def evaluate(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
     """Print span F1, precision and recall overall and by type, and the accuracy of the tags, on a tagged file.
 
     Raises:
         DataError: the file cannot be used, or has an unknown tag.
     """
-    from gatewise.kinds.tagging.trained import evaluation
+    from gatewise.kinds.tagging.evaluating import evaluation
 
     assert request.file is not None
     given: dict[str, Any] = {

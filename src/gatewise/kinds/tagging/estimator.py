@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gatewise.errors import DataError
 from gatewise.kinds.tagging.dataset import hold_out, tagging_dataset
-from gatewise.kinds.tagging.problem import contributions_of, measure_of
+from gatewise.kinds.tagging.evaluating import contributions_of, measure_of
 from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult

@@ -44,7 +44,7 @@ def sentence_inputs(
 
 
 class ExportedTagger(Answering):
-    """An exported model as the command `predict` uses a tagger.
+    """An exported model as the commands `predict` and `evaluate` use a tagger.
 
     Args:
         model: the model.
@@ -61,6 +61,7 @@ class ExportedTagger(Answering):
             data=SimpleNamespace(words=found["columns"]["words"], tags=found["columns"]["tags"])
         )
         self.columns = None
+        self.seen = None
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """The tags of sentences that are cut into words, in the scheme of the training file."""
@@ -75,3 +76,9 @@ class ExportedTagger(Answering):
         from gatewise.kinds.tagging.commands import predict
 
         predict(self, request)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Measure on a tagged file; see `gatewise.kinds.tagging.commands.evaluate`."""
+        from gatewise.kinds.tagging.commands import evaluate
+
+        evaluate(self, request)

@@ -11,8 +11,8 @@ import torch
 from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import add_recurrent
 from gatewise.kinds.tagging.encoding import encode
+from gatewise.kinds.tagging.evaluating import contributions_of, measure_of
 from gatewise.kinds.tagging.exported import sentence_inputs
-from gatewise.kinds.tagging.problem import contributions_of, measure_of
 from gatewise.kinds.tagging.vocabulary import SHAPES
 from gatewise.statistics.measure import Measure
 

@@ -114,7 +114,7 @@ class TaggingKind(Kind):
 
     def measure(self, dataset: Any) -> Measure:
         """Span F1 where the tags mark spans, else the share of words with the right tag."""
-        from gatewise.kinds.tagging.problem import measure_of
+        from gatewise.kinds.tagging.evaluating import measure_of
 
         return measure_of(dataset.tag_set)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -15,27 +15,19 @@ from torch.func import functional_call
 from gatewise.data import Ragged, shuffled_batches
 from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.kinds.tagging.encoding import EncodedSentences, TaggingBatch
-from gatewise.kinds.tagging.figures import span_contributions, tag_contributions
+from gatewise.kinds.tagging.evaluating import SPAN_F1, TAG_ACCURACY, contributions_of, measure_of
+from gatewise.kinds.tagging.figures import tag_contributions
 from gatewise.kinds.tagging.network import SequenceTagger
 from gatewise.kinds.tagging.sentences import ColumnsRead
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary
-from gatewise.statistics import Measure, Ratio, SpanF1
+from gatewise.statistics import Measure
 from gatewise.training.problem import Problem, StepLoss
 
 __all__ = ["SPAN_F1", "TAG_ACCURACY", "TaggingProblem", "contributions_of", "decode_sentences", "measure_of"]
 
-SPAN_F1 = SpanF1(contribution="true, predicted and matching spans of a sentence; a span matches if borders and type do")
-TAG_ACCURACY = Ratio(
-    "accuracy", "accuracy", higher_is_better=True, percent=True, contribution="right tags, and words, of a sentence"
-)
 _BATCH = 64
 Numbers = npt.NDArray[np.int64]
-
-
-def measure_of(tags: TagSet) -> Measure:
-    """Span F1 where the tags mark spans, else the share of words with the right tag."""
-    return SPAN_F1 if tags.marks_spans else TAG_ACCURACY
 
 
 class TaggingProblem(Problem):
@@ -127,15 +119,6 @@ class TaggingProblem(Problem):
             "vocabulary.json": self.vocabulary.to_dict(),
         }
         return found if self._seen is None else {**found, SEEN_FILE: self._seen().to_dict()}
-
-
-def contributions_of(
-    truth: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]], tags: TagSet
-) -> npt.NDArray[np.float64]:
-    """Each sentence's contribution to `measure_of`: (N, 3) for spans, (N, 2) for plain tags."""
-    if not tags.marks_spans:
-        return tag_contributions(truth, predictions)
-    return span_contributions(truth, predictions, tags.scheme)
 
 
 def decode_sentences(

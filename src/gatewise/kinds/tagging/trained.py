@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,9 +14,9 @@ from gatewise.export.graph import Example, Graph
 from gatewise.kinds.tagging.answers import Answering, Entity, TaggedText
 from gatewise.kinds.tagging.dataset import TaggingDataset
 from gatewise.kinds.tagging.encoding import encode
-from gatewise.kinds.tagging.figures import Confusion, confusion, span_figures, tag_contributions
+from gatewise.kinds.tagging.evaluating import evaluation
 from gatewise.kinds.tagging.network import SequenceTagger
-from gatewise.kinds.tagging.problem import TaggingProblem, contributions_of, decode_sentences, measure_of
+from gatewise.kinds.tagging.problem import TaggingProblem, decode_sentences
 from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence
 from gatewise.kinds.tagging.spec import TaggerSpec
 from gatewise.kinds.tagging.tag_set import TagSet
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from gatewise.training.streaming import Streaming
 
 __all__ = ["Entity", "TaggedText", "TrainedTagger", "evaluation", "open_run", "problem_of"]
-
-_SHOWN = 200
-_MOST_CONFUSED = 200
 
 
 class TrainedTagger(Answering, Trained):
@@ -167,59 +163,6 @@ class TrainedTagger(Answering, Trained):
         from gatewise.kinds.tagging import commands
 
         commands.evaluate(self, request)
-
-
-def evaluation(dataset: TaggingDataset, part: Any, predictions: Sequence[Sequence[str]], tags: TagSet) -> Evaluation:
-    """Figures of predictions, overall and per type, and the sentences that a report shows.
-
-    Predictions: ``answers`` holds the tags of the first sentences; `gatewise.kinds.tagging.kind` records their words.
-    """
-    truth = [tags.decode(row) for row in part.tags]
-    contributions = contributions_of(truth, predictions, tags)
-    measure = measure_of(tags)
-    right = tag_contributions(truth, predictions).sum(axis=0)
-    figures: dict[str, Any] = {measure.name: measure.of(contributions), "accuracy": float(right[0] / right[1])}
-    if tags.marks_spans:
-        found = span_figures(truth, predictions, tags.scheme)
-        figures |= {
-            "precision": found.overall.precision,
-            "recall": found.overall.recall,
-            "spans": found.overall.true,
-            "types": {
-                name: {
-                    "f1": score.f1,
-                    "precision": score.precision,
-                    "recall": score.recall,
-                    "true": score.true,
-                    "predicted": score.predicted,
-                }
-                for name, score in found.types.items()
-            },
-            "mistakes": _pairs(confusion(truth, predictions, tags.scheme)),
-        }
-    else:
-        pairs = Counter(
-            pair for ours, theirs in zip(truth, predictions, strict=True) for pair in zip(ours, theirs, strict=True)
-        )
-        figures["mistakes"] = _rows((*pair, "same", count) for pair, count in pairs.items() if pair[0] != pair[1])
-    figures["words"] = int(right[1])
-    return Evaluation(figures, contributions, {"answers": [list(row) for row in predictions[:_SHOWN]]})
-
-
-def _pairs(found: Confusion) -> list[dict[str, Any]]:
-    """Mistakes as pairs of true and predicted type, the most frequent first; None: no span."""
-    rows: list[tuple[str | None, str | None, str, int]] = []
-    rows += [(*pair, "same", count) for pair, count in found.same_borders.items() if pair[0] != pair[1]]
-    rows += [(*pair, "other", count) for pair, count in found.other_borders.items()]
-    rows += [(name, None, "missed", count) for name, count in found.missed.items()]
-    rows += [(None, name, "invented", count) for name, count in found.invented.items()]
-    return _rows(rows)
-
-
-def _rows(rows: Iterable[tuple[str | None, str | None, str, int]]) -> list[dict[str, Any]]:
-    order = sorted(rows, key=lambda row: (-row[3], str(row[0]), str(row[1])))
-    names = ("truth", "answer", "borders", "count")
-    return [dict(zip(names, row, strict=True)) for row in order[:_MOST_CONFUSED]]
 
 
 def problem_of(spec: RunSpec, dataset: TaggingDataset) -> TaggingProblem:
