@@ -1,9 +1,9 @@
 """The one thread that computes: steps of many streams in one call, in turn with requests.
 
-A round takes the streams that wait for one model, in the order of their arrival, up to 16 steps of each, as many streams
-as are computed within some milliseconds. What a stream has left goes to the end of the queue, so that a stream with
-thousands of steps delays another one by a round. While a round is computed the next one gathers: the more there is to
-do, the larger the rounds and the cheaper their steps.
+A round takes the streams that wait for one model, in the order of their arrival, up to 16 steps of each, as many
+streams as are computed within some milliseconds. What a stream has left goes to the end of the queue, so that a stream
+with thousands of steps delays another one by a round. While a round is computed the next one gathers: the more there is
+to do, the larger the rounds and the cheaper their steps.
 """
 
 from __future__ import annotations
