@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,7 @@ def run(
         OptionError: serving is not installed, or the port cannot be used.
     """
     require_serving()
+    _allow_files((limits or Limits()).connections)
     with bound or bound_socket(host, port) as taken:
         url = address_of(taken)
         server = _server(app, limits or Limits(), lambda: ready(url), stopping, stop_seconds)
@@ -163,6 +165,24 @@ def running(app: Application, **options: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join(seconds + 5)
         taken.close()
+
+
+def _allow_files(connections: int) -> None:
+    """Let the process have as many files open as connections need, as far as the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 100
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        warnings.warn(
+            f"the system allows {hard} open files, fewer than the {connections} connections of the limits", stacklevel=3
+        )
+        wanted = hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _server(

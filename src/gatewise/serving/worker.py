@@ -122,20 +122,29 @@ class Worker:
         import torch
         from threadpoolctl import threadpool_limits
 
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        threadpool_limits(1)
-        while True:
-            with self._changed:
-                while not (self._streams or self._calls or self._stopped):
-                    self._changed.wait()
-                if self._stopped:
-                    return
-                call = self._calls.popleft() if self._calls else None
-                some = self._next_round()
-            if some:
-                self._round(some)
-            if call is not None and not call.future.cancelled():
-                _settle([(call.future, _outcome(call.function))])
+        try:
+            with threadpool_limits(1):
+                while self._turn():
+                    pass
+        finally:
+            torch.set_num_threads(threads)
+
+    def _turn(self) -> bool:
+        """A round and a request; false where the thread has to end."""
+        with self._changed:
+            while not (self._streams or self._calls or self._stopped):
+                self._changed.wait()
+            if self._stopped:
+                return False
+            call = self._calls.popleft() if self._calls else None
+            some = self._next_round()
+        if some:
+            self._round(some)
+        if call is not None and not call.future.cancelled():
+            _settle([(call.future, _outcome(call.function))])
+        return True
 
     def _next_round(self) -> list[_Steps]:
         """The messages of the next round, all of one network."""
