@@ -20,8 +20,8 @@ def serve(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]RUN...",
-            help="Run folders, or comparisons: their best run. Without a name, the folder's is the model's.",
+            metavar="RUN",
+            help="Run folders, or comparisons: their best run. NAME=RUN names the model, else the folder does.",
         ),
     ],
     host: Annotated[
