@@ -182,7 +182,7 @@ def test_requests_that_have_begun_end_before_the_server_does(runs: Runs) -> None
     assert found == [900]
 
 
-def test_idle_streams_are_told_so_and_can_go_on(runs: Runs) -> None:
+def test_an_idle_stream_ends_with_a_message_and_can_go_on(runs: Runs) -> None:
     with serving({"reviews": runs("reviews")}, streams=StreamSettings(idle_seconds=0.2)) as (url, service, _):
         with Plain(url, "reviews") as plain:
             assert plain.begin()["idle_seconds"] == 0.2
