@@ -8,7 +8,8 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +39,14 @@ def serving(
     service = Service(places, key, settings, Log(log), **more)
     with running(service.app, limits=limits, stopping=service.stopping, port=port) as url:
         yield url, service, log
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait for what another thread is about to do; fails where it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Plain:

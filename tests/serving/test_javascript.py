@@ -6,13 +6,12 @@ import http.server
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from service_of import serving
+from service_of import serving, until
 
 from gatewise.serving.running import bound_socket
 from gatewise.training.streaming import Advance
@@ -72,8 +71,7 @@ def test_the_example_goes_on_after_the_server_was_lost(page_address: str, runs: 
         with serving(places, port=port) as (_, _, log):
             with pytest.raises(playwright.Error):  # another origin
                 page.evaluate(begin)
-            time.sleep(0.2)
-            assert '"status": 403' in log.getvalue()
+            until(lambda: '"status": 403' in log.getvalue())
         with serving(places, port=port, origins=[page_address]):
             page.evaluate(begin)
             sent(page, WORDS[:10])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import itertools
+import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from gatewise.errors import ConversionError, DataError, OptionError
 from gatewise.kernels.dispatch import force
-from gatewise.training.streaming import Advance, Streaming, settled
+from gatewise.training.streaming import LONGEST_TEXT, Advance, Streaming, settled
 from gatewise.training.trained import load_run
 
 Runs = Callable[[str], Path]
@@ -31,7 +33,7 @@ def messages_of(name: str, chance: random.Random, number: int) -> list[dict[str,
         rows = [[chance.uniform(1, 20), chance.uniform(0, 9)] for _ in range(chance.randint(14, 30))]
         cuts = sorted(chance.sample(range(1, len(rows)), 4))
         return [{"values": rows[a:b]} for a, b in itertools.pairwise([0, *cuts, len(rows)])]
-    text = TEXTS[number % len(TEXTS)] * 2
+    text = TEXTS[number % len(TEXTS)]
     cuts = sorted(chance.sample(range(1, len(text)), 6))
     return [{"text": text[a:b], "end": b == len(text)} for a, b in itertools.pairwise([0, *cuts, len(text)])]
 
@@ -65,21 +67,24 @@ def alone(model: Streaming, messages: list[dict[str, Any]]) -> Stream:
 NAMES = ["reviews", "words", "characters", "tags", "series", "probe"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kernel", [None, "reference"])
+@pytest.mark.parametrize(
+    ("name", "kernel"),
+    [(name, None) for name in NAMES]
+    + [pytest.param(name, "reference", marks=() if name == "reviews" else pytest.mark.slow) for name in NAMES],
+)
 def test_interleaved_streams_have_the_same_bits_as_alone(name: str, kernel: str | None, runs: Runs) -> None:
     model = load_run(runs(name)).streaming()
     if kernel is not None:
         with force(kernel):
             _check_interleaved(load_run(runs(name)).streaming(), name, 1)
         return
-    _check_interleaved(model, name, 3)
+    _check_interleaved(model, name, 40 if os.environ.get("GATEWISE_FUZZ") else 2)
 
 
 def _check_interleaved(model: Streaming, name: str, turns: int) -> None:
     for seed in range(turns):
         chance = random.Random(seed)
-        given = [messages_of(name, chance, number) for number in range(9)]
+        given = [messages_of(name, chance, number) for number in range(7)]
         wanted = [alone(model, messages) for messages in given]
         streams = [Stream(model, messages) for messages in given]
         left = list(streams)
@@ -195,3 +200,15 @@ def test_words_wait_for_their_end() -> None:
     assert settled("no end", end=False) == 2
     assert settled("a <br /", end=False) == 1 and settled("a b <br", end=False) == 3
     assert settled("x" * 600, end=False) == 600 and settled("", end=False) == 0
+    assert settled(" \n ", end=False) == 0 and settled("  a", end=False) == 0 and settled("a  b c\t ", end=False) == 4
+
+
+@pytest.mark.parametrize("text", [" ", "x", "<a", "< a ", "a.", "-", "'", "<a " * 3, "é\u0301", "1,"])
+def test_texts_made_to_be_slow_are_cut_in_time(text: str, runs: Runs) -> None:
+    for name in ("reviews", "tags", "words"):
+        model = load_run(runs(name)).streaming()
+        begun = time.process_time()
+        model.arrived({"text": (text * LONGEST_TEXT)[:LONGEST_TEXT]}, "", {"count": 5})
+        assert time.process_time() - begun < 1.5, name
+    with pytest.raises(DataError, match="too long"):
+        model.arrived({"text": "x" * (LONGEST_TEXT + 1)}, "", {"count": 5})

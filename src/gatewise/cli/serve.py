@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gatewise.cli.options import ImportsOption
 from gatewise.errors import OptionError
+
+if TYPE_CHECKING:
+    from gatewise.serving.application import ServiceSettings
 
 __all__ = ["serve"]
 
@@ -20,8 +25,8 @@ def serve(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]RUN...",
-            help="Run folders, or comparisons: their best run. Without a name, the folder's is the model's.",
+            metavar="RUN",
+            help="Run folders, or comparisons: their best run. NAME=RUN names the model, else the folder does.",
         ),
     ],
     host: Annotated[
@@ -73,14 +78,11 @@ def serve(
 
         gatewise serve my-run --host 0.0.0.0 --token-file token.txt --allow-host models.example.org
     """
-    from gatewise.serving.application import Service, ServiceSettings
+    from gatewise.serving.application import ServiceSettings
     from gatewise.serving.guard import Limits, is_loopback
-    from gatewise.serving.log import Log
     from gatewise.serving.models import named_runs
-    from gatewise.serving.running import bound_socket, require_serving, run
-    from gatewise.serving.state import read_key
+    from gatewise.serving.running import bound_socket, require_serving
     from gatewise.serving.streams import StreamSettings
-    from gatewise.training.registry import import_modules
 
     require_serving()
     _check(max_streams=max_streams, idle_seconds=idle_seconds, max_body=max_body, max_seconds=max_seconds)
@@ -92,26 +94,38 @@ def serve(
         StreamSettings(most=max_streams, idle_seconds=idle_seconds),
         reload_seconds=2.0 if reload else 0.0,
     )
+    guarding = {"bind": host, "hosts": allow_host or (), "origins": allow_origin or (), "token": token}
     with bound_socket(host, port) as bound:
-        import_modules(imports or ())
-        service = Service(
-            places,
-            read_key(state_key or _default_key()),
-            settings,
-            Log(on=log),
-            bind=host,
-            hosts=allow_host or (),
-            origins=allow_origin or (),
-            token=token,
-        )
+        _serve(bound, places, settings, guarding, state_key or _default_key(), log=log, imports=imports or ())
 
-        def ready(url: str) -> None:
-            for model in service.models:
-                what = "requests" if model.stream is None else "requests and streams"
-                typer.echo(f"{model.name}: {what} ({model.description()['task']}, {model.folder})")
-            typer.echo(f"Serving on {url} (Ctrl-C ends it)")
 
-        run(service.app, bound=bound, limits=settings.limits, ready=ready, stopping=service.stopping)
+def _serve(
+    bound: socket.socket,
+    places: Mapping[str, Path],
+    settings: ServiceSettings,
+    guarding: Mapping[str, Any],
+    key: Path,
+    *,
+    log: bool,
+    imports: Sequence[str],
+) -> None:
+    """Open the runs, then serve them until Ctrl-C."""
+    from gatewise.serving.application import Service
+    from gatewise.serving.log import Log
+    from gatewise.serving.running import run
+    from gatewise.serving.state import read_key
+    from gatewise.training.registry import import_modules
+
+    import_modules(imports)
+    service = Service(places, read_key(key), settings, Log(on=log), **guarding)
+
+    def ready(url: str) -> None:
+        for model in service.models:
+            what = "requests" if model.stream is None else "requests and streams"
+            typer.echo(f"{model.name}: {what} ({model.description()['task']}, {model.folder})")
+        typer.echo(f"Serving on {url} (Ctrl-C ends it)")
+
+    run(service.app, bound=bound, limits=settings.limits, ready=ready, stopping=service.stopping)
 
 
 def _check(**numbers: float) -> None:

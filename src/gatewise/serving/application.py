@@ -33,6 +33,7 @@ __all__ = ["Service", "ServiceSettings"]
 _AT_ONCE = 8
 _PREDICT = "/v1/models/{name}/predict"
 _MOST_INPUTS = 1000
+_LONGEST_INPUT = 100_000
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,10 @@ class Service:
             raise DataError(
                 "the number of inputs is out of range", expected=f"1 to {_MOST_INPUTS}", got=str(len(inputs))
             )
+        long = max((len(each) for each in inputs if isinstance(each, str)), default=0)
+        if long > _LONGEST_INPUT:
+            wanted = f"at most {_LONGEST_INPUT:,} characters"
+            raise DataError("a text is too long", expected=wanted, got=f"{long:,}", fix="send it in parts")
         answers: list[dict[str, Any]] = []
         for start in range(0, len(inputs), _AT_ONCE):
             part = inputs[start : start + _AT_ONCE]

@@ -208,7 +208,8 @@ class Guard:
         if not self._known_host(_header(scope, b"host")):
             raise _Refusal(421, "this server is not called by that name; the command line allows more: --allow-host")
         origin = _header(scope, b"origin")
-        if origin is not None and not self._same_origin(scope, origin) and origin.lower() not in self._origins:
+        foreign = origin is not None and not self._same_origin(scope, origin) and origin.lower() not in self._origins
+        if foreign or sum(name == b"origin" for name, _ in scope["headers"]) > 1:
             raise _Refusal(403, "pages of that origin may not use this server; the command line allows: --allow-origin")
         preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
         if self._token is not None and scope["path"] not in self.public and not preflight:

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     import uvicorn
 
 __all__ = ["address_of", "bound_socket", "require_serving", "run", "running"]
-
-_WRITE_BUFFER = 4 << 20
-_CLOSING = 503
-_UNREAD = 8
 
 
 def require_serving() -> None:
@@ -127,6 +124,7 @@ def run(
         OptionError: serving is not installed, or the port cannot be used.
     """
     require_serving()
+    _allow_files((limits or Limits()).connections)
     with bound or bound_socket(host, port) as taken:
         url = address_of(taken)
         server = _server(app, limits or Limits(), lambda: ready(url), stopping, stop_seconds)
@@ -165,6 +163,24 @@ def running(app: Application, **options: Any) -> Iterator[str]:
         taken.close()
 
 
+def _allow_files(connections: int) -> None:
+    """Let the process have as many files open as connections need, as far as the system lets it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 100
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        warnings.warn(
+            f"the system allows {hard} open files, fewer than the {connections} connections of the limits", stacklevel=3
+        )
+        wanted = hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _server(
     app: Application,
     limits: Limits,
@@ -174,7 +190,9 @@ def _server(
 ) -> uvicorn.Server:
     import uvicorn
 
-    http, websocket = _protocols(limits)
+    from gatewise.serving.connections import protocols
+
+    http, websocket = protocols(limits)
 
     class Server(uvicorn.Server):
         """Says when it is ready, and asks the application to end its streams before connections are closed."""
@@ -212,94 +230,3 @@ def _server(
         timeout_graceful_shutdown=max(1, round(stop_seconds)),
     )
     return Server(config)
-
-
-def _protocols(limits: Limits) -> tuple[type[Any], type[Any]]:
-    """uvicorn's protocols, which end connections that send half a request or read nothing."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
-    class Reading:
-        """Cuts a connection off whose client does not read what it asked for."""
-
-        _full_timer: asyncio.TimerHandle | None = None
-
-        def pause_writing(self: Any) -> None:
-            super().pause_writing()  # type: ignore[misc]
-            if self._full_timer is None:
-                self._full_timer = self.loop.call_later(limits.seconds, self.transport.abort)
-
-        def resume_writing(self: Any) -> None:
-            self._read_again()
-            super().resume_writing()  # type: ignore[misc]
-
-        def connection_lost(self: Any, exc: Exception | None) -> None:
-            self._read_again()
-            super().connection_lost(exc)  # type: ignore[misc]
-
-        def _read_again(self) -> None:
-            if self._full_timer is not None:
-                self._full_timer.cancel()
-                self._full_timer = None
-
-    class Http(Reading, H11Protocol):
-        """Ends a connection whose next request's head does not arrive in time."""
-
-        _head_timer: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._wait_for_head()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            waiting = self.cycle is None or self.cycle.response_complete
-            if self.transport.get_protocol() is not self or not waiting:
-                self._stop_waiting()
-            elif self._head_timer is None:
-                self._wait_for_head()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_waiting()
-            super().connection_lost(exc)
-
-        def _wait_for_head(self) -> None:
-            self._head_timer = self.loop.call_later(limits.head_seconds, self._end)
-
-        def _stop_waiting(self) -> None:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
-
-        def _end(self) -> None:
-            self._head_timer = None
-            if self.transport.get_protocol() is self and (self.cycle is None or self.cycle.response_complete):
-                self.transport.close()
-
-    class WebSocket(Reading, WebSocketsSansIOProtocol):
-        """Ends a connection whose client lets answers to its pings pile up; refuses one too many."""
-
-        def data_received(self, data: bytes) -> None:
-            if self.transport.get_write_buffer_size() > _WRITE_BUFFER:
-                self.transport.abort()
-                return
-            super().data_received(data)
-
-        def send_receive_event_to_app(self) -> None:
-            # pausing costs two calls of the system for every message: it can wait until some are unread
-            spare = not self.read_paused and self.queue.qsize() < _UNREAD
-            self.read_paused = self.read_paused or spare
-            super().send_receive_event_to_app()
-            if spare:
-                self.read_paused = False
-
-        def handle_connect(self, event: Any) -> None:
-            if len(self.connections) > limits.connections:
-                self.conn.send_response(self.conn.reject(_CLOSING, "too many connections"))
-                self.handshake_complete = self.close_sent = True
-                self.transport.write(b"".join(self.conn.data_to_send()))
-                self.transport.close()
-                return
-            super().handle_connect(event)
-
-    return Http, WebSocket

@@ -1,8 +1,9 @@
 """The one thread that computes: steps of many streams in one call, in turn with requests.
 
-A round takes the streams that wait for one model, in the order of their arrival, a few steps of each. What a stream has
-left goes to the end of the queue, so that a stream with thousands of steps delays another one by a round. While a round
-is computed the next one gathers: the more there is to do, the larger the rounds and the cheaper their steps.
+A round takes the streams that wait for one model, in the order of their arrival, up to 16 steps of each, as many
+streams as are computed within some milliseconds. What a stream has left goes to the end of the queue, so that a stream
+with thousands of steps delays another one by a round. While a round is computed the next one gathers: the more there is
+to do, the larger the rounds and the cheaper their steps.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Busy", "Worker"]
 
 _MOST_STREAMS = 256
+_FEWEST_STREAMS = 16
 _MOST_STEPS = 16
 _ROUND_SECONDS = 0.008
-_FIRST_PACE = 2e-5
+_FIRST_PACE = 1e-5
 
 
 class Busy(RunError):
@@ -120,20 +122,29 @@ class Worker:
         import torch
         from threadpoolctl import threadpool_limits
 
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        threadpool_limits(1)
-        while True:
-            with self._changed:
-                while not (self._streams or self._calls or self._stopped):
-                    self._changed.wait()
-                if self._stopped:
-                    return
-                call = self._calls.popleft() if self._calls else None
-                some = self._next_round()
-            if some:
-                self._round(some)
-            if call is not None and not call.future.cancelled():
-                _settle([(call.future, _outcome(call.function))])
+        try:
+            with threadpool_limits(1):
+                while self._turn():
+                    pass
+        finally:
+            torch.set_num_threads(threads)
+
+    def _turn(self) -> bool:
+        """A round and a request; false where the thread has to end."""
+        with self._changed:
+            while not (self._streams or self._calls or self._stopped):
+                self._changed.wait()
+            if self._stopped:
+                return False
+            call = self._calls.popleft() if self._calls else None
+            some = self._next_round()
+        if some:
+            self._round(some)
+        if call is not None and not call.future.cancelled():
+            _settle([(call.future, _outcome(call.function))])
+        return True
 
     def _next_round(self) -> list[_Steps]:
         """The messages of the next round, all of one network."""
@@ -141,15 +152,21 @@ class Worker:
             self._streams.popleft()
         if not self._streams:
             return []
-        streaming = self._streams[0].streaming
-        most = min(self.most_streams, max(1, int(_ROUND_SECONDS / self._pace(streaming))))
+        streaming, seconds = self._streams[0].streaming, 0.0
+        pace = self._pace(streaming)
         some: list[_Steps] = []
         others: list[_Steps] = []
-        while self._streams and len(some) < most:
+        while self._streams and len(some) < self.most_streams:
+            if seconds > _ROUND_SECONDS and len(some) >= _FEWEST_STREAMS:
+                break
             each = self._streams.popleft()
             if each.future.cancelled():
                 continue
-            (some if each.streaming is streaming else others).append(each)
+            if each.streaming is streaming:
+                some.append(each)
+                seconds += pace * min(len(each.work.steps), _MOST_STEPS)
+            else:
+                others.append(each)
         self._streams.extendleft(reversed(others))
         return some
 
@@ -157,14 +174,12 @@ class Worker:
         return self._paces.get(id(streaming), _FIRST_PACE)
 
     def _round(self, some: list[_Steps]) -> None:
-        """Some steps of each; answers whose steps are done go out, the others wait again."""
-        streaming, begun = some[0].streaming, time.perf_counter()
-        share = int(_ROUND_SECONDS / self._pace(streaming) / len(some))
-        size = min(_MOST_STEPS, max(1, share))
-        parts = [each.work._replace(steps=each.work.steps[:size]) for each in some]
+        """Up to 16 steps of each; answers whose steps are done go out, the others wait again."""
+        streaming, begun = some[0].streaming, time.thread_time()
+        parts = [each.work._replace(steps=each.work.steps[:_MOST_STEPS]) for each in some]
         outcomes = _advanced(streaming, parts)
         steps = sum(len(part.steps) for part in parts)
-        seconds = time.perf_counter() - begun
+        seconds = time.thread_time() - begun
         self._paces[id(streaming)] = 0.8 * self._pace(streaming) + 0.2 * max(seconds / steps, 1e-7)
         if len(self._paces) > 1000:
             self._paces.clear()
@@ -180,7 +195,7 @@ class Worker:
                 done.append((each.future, outcome))
                 continue
             each.answers += outcome.answers
-            rest = each.work.steps[size:]
+            rest = each.work.steps[_MOST_STEPS:]
             if len(rest):
                 each.work = each.work._replace(state=outcome.state, steps=rest)
                 left.append(each)

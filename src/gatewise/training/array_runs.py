@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,14 @@ from gatewise.training.arrays import SIZES_FILE, ArrayDataset, ArrayKind, checke
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation, Problem, StepLoss
 from gatewise.training.reader import Reader
+from gatewise.training.row_streaming import RowStreaming, columns_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+from gatewise.training.streaming import numbers_of
 
 if TYPE_CHECKING:
     from gatewise.export.graph import Example, Graph
+    from gatewise.training.streaming import Streaming
 
 __all__ = ["ArrayProblem", "LastStep", "TrainedArrays", "open_arrays"]
 
@@ -165,6 +168,29 @@ class TrainedArrays(Trained):
         targets = dataset.targets[rows[spread(len(rows), len(outputs))]]
         answers = np.stack([each["predictions"] for each in outputs])
         return self.kind.contributions(answers, targets), self.kind.measure(dataset)
+
+    input_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "array",
+        "items": {"type": "array", "items": {"type": "number"}},
+        "description": "a sequence: rows of numbers",
+    }
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The prediction for each sequence."""
+        layers: Any = self.model.recurrent
+        found = []
+        for each in inputs:
+            rows = numbers_of({"values": each}, columns_of(layers.input_size)).astype(np.float32)
+            if not len(rows):
+                raise DataError("the sequence has no row", expected="at least one")
+            found.append({"prediction": _predictions(self.model, rows[None])[0].tolist()})
+        return found
+
+    def streaming(self) -> Streaming:
+        """The prediction after every step, where the network is `LastStep`."""
+        if not isinstance(self.model, LastStep):
+            return super().streaming()
+        return RowStreaming(self.model.recurrent, self.model.head, "prediction")
 
     def predict_command(self, request: Request) -> None:
         """Print the prediction for every sequence of a file, one JSON list a line, or write them to ``--out``."""

@@ -17,15 +17,27 @@ import numpy.typing as npt
 
 from gatewise.errors import DataError, OptionError, did_you_mean
 
-__all__ = ["MOST_STEPS", "Advance", "Advanced", "Arrived", "State", "Streaming", "numbers_of", "settled", "text_of"]
+__all__ = [
+    "LONGEST_TEXT",
+    "MOST_STEPS",
+    "Advance",
+    "Advanced",
+    "Arrived",
+    "State",
+    "Streaming",
+    "numbers_of",
+    "settled",
+    "text_of",
+]
 
 State = Mapping[str, npt.NDArray[Any]]
 """Named arrays; never changed in place, so that an earlier state stays valid."""
 
 MOST_STEPS = 4096
+LONGEST_TEXT = 65_536
+"""Characters of a message, since its text is cut into words before anything else is done with it."""
 _LONGEST_WORD = 512
-_BREAK = re.compile(r"\s+(?=\S)")
-_OPEN_TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,200}$")
+_TAG_BEGINNING = re.compile(r"<[a-zA-Z/!][^<>]{0,200}\Z")
 
 
 class Arrived(NamedTuple):
@@ -131,6 +143,9 @@ def text_of(message: Mapping[str, Any]) -> str:
     if not isinstance(text, str):
         got = "nothing" if text is None else type(text).__name__
         raise DataError("the message has no text", expected='"text": a string', got=got)
+    if len(text) > LONGEST_TEXT:
+        expected, got = f"at most {LONGEST_TEXT:,} characters", f"{len(text):,}"
+        raise DataError("the message's text is too long", expected=expected, got=got, fix="send it in parts")
     return text
 
 
@@ -146,11 +161,16 @@ def settled(text: str, *, end: bool) -> int:
     """
     if end:
         return len(text)
-    place = max((found.start() for found in _BREAK.finditer(text)), default=0)
-    tag = _OPEN_TAG.search(text)
-    if tag is not None:
-        place = max((found.start() for found in _BREAK.finditer(text, 0, tag.start() + 1)), default=0)
+    tag = text.rfind("<", max(0, len(text) - 202))
+    place = _last_break(text if tag < 0 or not _TAG_BEGINNING.match(text, tag) else text[: tag + 1])
     return place if len(text) - place <= _LONGEST_WORD else len(text)
+
+
+def _last_break(text: str) -> int:
+    """Where the last spaces begin that have something after them; 0: nowhere."""
+    whole = text.rstrip()
+    last = whole.rsplit(None, 1)[-1:]
+    return len(whole[: len(whole) - len(last[0])].rstrip()) if last else 0
 
 
 def numbers_of(message: Mapping[str, Any], columns: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -166,6 +186,10 @@ def numbers_of(message: Mapping[str, Any], columns: Sequence[str]) -> npt.NDArra
     rows = message.get("values", [] if message.get("end") else None)
     if not isinstance(rows, list):
         raise DataError("the message has no values", expected='"values": a list of rows', got=type(rows).__name__)
+    if len(rows) > MOST_STEPS:
+        raise DataError(
+            "there are too many rows", expected=f"at most {MOST_STEPS}", got=str(len(rows)), fix="send parts"
+        )
     found = np.empty((len(rows), len(columns)))
     for place, row in enumerate(rows):
         where = f"row {place + 1} of the message"

@@ -1,4 +1,4 @@
-"""A kind that lives in one folder outside the package trains, compares, reports, predicts, evaluates and exports."""
+"""A kind in one folder outside the package trains, compares, reports, predicts, evaluates, exports and serves."""
 
 from __future__ import annotations
 
@@ -13,6 +13,22 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
+SERVED = """
+import json, numpy
+from pathlib import Path
+from gatewise import Client
+from gatewise.serving.application import Service
+from gatewise.serving.log import Log
+from gatewise.serving.running import running
+walks = numpy.load("new.npz")["x"][:2, :, None].tolist()
+service = Service({"run": Path("run")}, b"k" * 32, log=Log(on=False))
+with running(service.app, stopping=service.stopping) as url:
+    answers = Client(url).predict(walks)
+    with Client(url).stream() as stream:
+        stream.send(values=walks[0][:5])
+        last = stream.send(values=walks[0][5:])
+print(json.dumps([each["prediction"] for each in (*answers, *last)]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +52,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def gatewise(place: Path, *words: str, fails: bool = False) -> str:
+    return python(place, "-m", "gatewise", *words, fails=fails)
+
+
+def python(place: Path, *words: str, fails: bool = False) -> str:
     paths = [str(place / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "gatewise", *words], cwd=place, env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, *words], cwd=place, env=environment, capture_output=True, text=True)
     assert (done.returncode == 2) if fails else (done.returncode == 0), done.stderr + done.stdout
     return done.stderr if fails else done.stdout
 
@@ -65,6 +83,8 @@ def test_train_predict_evaluate_inspect(place: Path) -> None:
     assert "test mean squared error" in output and "gatewise inspect run" in output
     answers = [json.loads(line) for line in gatewise(place, "predict", "run", "--file", "new.npz").splitlines()]
     assert len(answers) == 20 and all(len(row) == 1 for row in answers)
+    served = json.loads(python(place, "-c", SERVED))
+    assert np.array(served) == pytest.approx(np.array([*answers[:2], answers[0]]), abs=1e-5)
     figures = json.loads(gatewise(place, "evaluate", "run", "new.npz"))
     truth = np.load(place / "new.npz")["y"]
     assert figures["mean_squared_error"] == pytest.approx(np.mean((np.array(answers)[:, 0] - truth) ** 2), rel=1e-3)
@@ -119,9 +139,7 @@ def test_a_kind_that_is_not_installed_comes_with_an_import(place: Path, tmp_path
 
     def called(*words: str, code: int = 0) -> str:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "gatewise", *words], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+        done = subprocess.run([sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 

@@ -63,7 +63,9 @@ class TrainedProbe(Trained):
 
     def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """The scores of each sequence."""
-        columns = [f"input {number + 1}" for number in range(self.model.recurrent.input_size)]
+        from gatewise.training.row_streaming import columns_of
+
+        columns = columns_of(self.model.recurrent.input_size)
         found = []
         for each in inputs:
             rows = numbers_of({"values": each}, columns)
@@ -78,9 +80,9 @@ class TrainedProbe(Trained):
 
     def streaming(self) -> Streaming:
         """The scores after every step."""
-        from gatewise.kinds.probe.streaming import ProbeStreaming
+        from gatewise.training.row_streaming import RowStreaming
 
-        return ProbeStreaming(self)
+        return RowStreaming(self.model.recurrent, self.model.head, "scores")
 
     def graph(self) -> Graph:
         """What it computes; see `gatewise.kinds.probe.graph.graph_of`."""
