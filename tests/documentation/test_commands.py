@@ -56,7 +56,9 @@ def test_the_command_line_takes_it(each: Shown) -> None:
     given = _parsed(each)
     if each.words[0] not in ("train", "compare"):
         return
-    settings = {name: value for name, value in given.items() if name in SETTINGS and value is not None}
+    settings = {
+        name: value for name, value in given.items() if name in SETTINGS and name != "data" and value is not None
+    }
     task, data = given.get("task"), given.get("data")
     if given.get("recipe"):
         recipe = load_recipe(str(given["recipe"]))
