@@ -192,7 +192,7 @@ def _wins(pair: Difference) -> str:
     won = pair.run_superiority_interval
     if won is None:
         return ""
-    return f"wins {words.percent(won.estimate, 0)} of runs ({100 * won.low:.0f}–{100 * won.high:.0f} %)"
+    return f"runs won {words.percent(won.estimate, 0)} ({100 * won.low:.0f}–{100 * won.high:.0f})"
 
 
 def _shown(pair: Difference, record: Comparison, unjudged: str) -> Difference:
