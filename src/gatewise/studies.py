@@ -9,23 +9,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewise import words
 from gatewise.comparison import make_plan, run_plan
 from gatewise.comparison.plan.plan import default_folder
 from gatewise.comparison.plan.plan_file import read_plan_file
-from gatewise.comparison.several.analysis import several_record
+from gatewise.comparison.several.analysis import several_record, splits_record
 from gatewise.errors import OptionError
 from gatewise.files import make_folder, write_text
 from gatewise.record import RECORD_FILE, SEVERAL_FILE, Comparison, Several, compact_json, read_comparison
 from gatewise.reports import write_report
 from gatewise.reports.several import write_several_report
 from gatewise.training.assembly import setting_of
-from gatewise.training.registry import import_modules, task_of
+from gatewise.training.checks import check_whole
+from gatewise.training.registry import import_modules, kind_of, kinds, task_of
 
 if TYPE_CHECKING:
     from gatewise.comparison.plan.plan import Plan
     from gatewise.comparison.run.events import ComparisonListener
 
-__all__ = ["Part", "default_folder_of", "plan_several", "run_several", "several_command"]
+__all__ = ["Part", "default_folder_of", "plan_several", "plan_splits", "run_several", "several_command"]
 
 _RUN = ("jobs", "cluster", "storage", "margin", "cost", "yes", "old_code")
 _PLAN = ("cells", "seeds", "task", "grid", "search", "trials", "metric", "repeat_tuning", "match", "imports")
@@ -92,6 +94,45 @@ def plan_several(
     return tuple(parts)
 
 
+def plan_splits(
+    entry: str, asked: Mapping[str, Any], splits: int, *, typed: Typed = lambda task, settings: dict(settings)
+) -> tuple[Part, ...]:
+    """Plan a comparison on each of several splits of one data set.
+
+    Args:
+        entry: name of a data set, file or plan file.
+        asked: options and settings, by name.
+        splits: how many, at least two.
+        typed: see `plan_several`.
+
+    Raises:
+        OptionError: the kind of problem has one split alone, or fewer than two are asked for.
+
+    Example:
+        >>> [part.plan.settings["split"] for part in plan_splits("rotten-tomatoes", {"cells": ["gru"]}, 2)]
+        [0, 1]
+    """
+    check_whole("resplit", splits, minimum=2)
+    if "against" in asked:
+        raise OptionError("--against does not go with --resplit", fix="omit one of them")
+    import_modules(asked.get("imports", ()))
+    first = _part("split0", entry, asked, typed)
+    if first.plan is None:
+        raise OptionError(f"{entry} is a finished comparison", expected="data", fix="name its data to split them anew")
+    kind = kind_of(first.plan.task)
+    if kind.resplit is None:
+        raise OptionError(
+            f"--resplit does not go with {kind.name}, whose parts follow from the data",
+            expected=words.join([each.name for each in kinds() if each.resplit is not None], "or"),
+            fix="use --seeds for repeats",
+        )
+    start = int(first.plan.settings.get(kind.resplit) or 0)
+    return tuple(
+        _part(f"split{number}", entry, {**asked, kind.resplit: number}, typed)
+        for number in range(start, start + splits)
+    )
+
+
 def _part(name: str, entry: str, asked: Mapping[str, Any], typed: Typed) -> Part:
     if (Path(entry) / RECORD_FILE).exists():
         return Part(name, entry, None, {})
@@ -122,6 +163,7 @@ def run_several(
     *,
     on_part: Callable[[Part], None] | None = None,
     on_event: ComparisonListener | None = None,
+    splits: bool = False,
 ) -> Several:
     """Run every comparison, or continue it, and write what they say together.
 
@@ -131,6 +173,7 @@ def run_several(
         command: the command that repeats it.
         on_part: is called with each comparison that begins.
         on_event: is called with every step, see `gatewise.comparison.run.events`.
+        splits: the parts are splits of one data set, of `plan_splits`.
 
     Raises:
         DataError: a data set cannot be used.
@@ -148,7 +191,12 @@ def run_several(
         result = run_plan(part.plan, folder / part.name, on_event=on_event, **part.options)
         write_report(result.folder)
         done[part.name] = (part.name, result.record)
-    record = several_record(done, command=command, created=datetime.now(UTC).isoformat(timespec="seconds"))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    if splits:
+        setting = kind_of(next(record.task for _, record in done.values())).resplit or ""
+        record = splits_record(done, setting, command=command, created=created)
+    else:
+        record = several_record(done, command=command, created=created)
     write_text(folder / SEVERAL_FILE, compact_json(record) + "\n")
     write_several_report(folder)
     return record
@@ -161,19 +209,19 @@ def several_command(entries: Sequence[str], asked: Mapping[str, Any], folder: Pa
         >>> several_command(["imdb", "ptb"], {"seeds": 3, "cost": False, "grid": {"lr": [0.001, 0.01]}}, Path("runs/a"))
         'gatewise compare imdb ptb --seeds 3 --no-cost --grid lr=0.001,0.01 --out runs/a'
     """
-    words = ["gatewise", "compare", *entries]
+    said = ["gatewise", "compare", *entries]
     for name, value in asked.items():
         flag = "--" + ("import" if name == "imports" else name.replace("_", "-"))
         if value is None:
             continue
         if isinstance(value, bool):
-            words.append(flag if value else "--no-" + flag[2:])
+            said.append(flag if value else "--no-" + flag[2:])
         elif name in ("grid", "imports") and not isinstance(value, str):
             pairs = [f"{key}={_listed(each)}" for key, each in value.items()] if isinstance(value, Mapping) else value
-            words += [part for each in pairs for part in (flag, str(each))]
+            said += [part for each in pairs for part in (flag, str(each))]
         else:
-            words += [flag, _listed(value)]
-    return shlex.join([*words, "--out", str(folder)])
+            said += [flag, _listed(value)]
+    return shlex.join([*said, "--out", str(folder)])
 
 
 def default_folder_of(entries: Sequence[str]) -> Path:
@@ -184,6 +232,8 @@ def default_folder_of(entries: Sequence[str]) -> Path:
         ('runs/imdb-and-ptb', 'runs/a-and-3-others')
     """
     first = default_folder(entries[0].removesuffix(".toml")).name
+    if len(entries) == 1:
+        return Path("runs") / f"{first}-splits"
     if len(entries) == 2:
         return Path("runs") / f"{first}-and-{default_folder(entries[1].removesuffix('.toml')).name}"
     return Path("runs") / f"{first}-and-{len(entries) - 1}-others"

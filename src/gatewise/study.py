@@ -126,6 +126,7 @@ def compare(
     trials: int | None = None,
     metric: str | None = None,
     repeat_tuning: bool = False,
+    resplit: int | None = None,
     match: str = "hidden",
     imports: Iterable[str] = (),
     jobs: int = 1,
@@ -157,6 +158,7 @@ def compare(
             ``log-loss``; or ``loss``, by which only settings are chosen; None: the task's own.
         repeat_tuning: give each seed a search of its own, so that the intervals include what another search would have
             chosen.
+        resplit: compare on so many splits of the data, and say the share of each source of variance.
         match: what the cells have in common: ``hidden`` width, number of ``parameters`` or training ``time``.
         imports: modules that register cells of one's own, for the other processes; a cell defined in an imported module
             is found without.
@@ -191,33 +193,39 @@ def compare(
     planned |= {"trials": trials, "metric": metric, "repeat_tuning": repeat_tuning, "match": match, "imports": imports}
     how: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "storage": storage, "yes": yes, "old_code": old_code}
     how |= {"margin": margin, "cost": cost}
-    if not isinstance(data, (str, Path)):
-        entries = [_data_name(each) for each in data]
-        if len(entries) != 1:
-            return _compare_several(entries, planned | how | settings, out, on_event)
-        data = entries[0]
-    plan = make_plan(_data_name(data), **planned, **settings)
-    place = Path(out) if out is not None else default_folder(_data_name(data))
+    entries = [_data_name(each) for each in ([data] if isinstance(data, (str, Path)) else data)]
+    if len(entries) != 1 or resplit is not None:
+        return _compare_several(entries, planned | how | settings, out, on_event, resplit)
+    data = entries[0]
+    plan = make_plan(data, **planned, **settings)
+    place = Path(out) if out is not None else default_folder(data)
     done = run_plan(plan, place, on_event=on_event, **how)
     write_report(done.folder)
     return Study(done.folder, done.record)
 
 
 def _compare_several(
-    entries: list[str], asked: Mapping[str, Any], out: str | Path | None, on_event: ComparisonListener | None
+    entries: list[str],
+    asked: Mapping[str, Any],
+    out: str | Path | None,
+    on_event: ComparisonListener | None,
+    splits: int | None,
 ) -> Studies:
     """Several data sets; options that were not given leave a plan file's own in force."""
     from inspect import signature
 
-    from gatewise.studies import default_folder_of, plan_several, run_several, several_command
+    from gatewise.studies import default_folder_of, plan_several, plan_splits, run_several, several_command
 
     if not entries:
         raise OptionError("no data set is named", fix='for example compare(["imdb", "sst2"])')
     usual = {name: entry.default for name, entry in signature(compare).parameters.items()}
     given = {name: value for name, value in asked.items() if name not in usual or value != usual[name]}
     folder = Path(out) if out is not None else default_folder_of(entries)
-    parts = plan_several(entries, given)
-    return Studies(folder, run_several(parts, folder, several_command(entries, given, folder), on_event=on_event))
+    if splits is not None and len(entries) > 1:
+        raise OptionError("resplit is for one data set", got=", ".join(entries), fix="compare the others on their own")
+    parts = plan_several(entries, given) if splits is None else plan_splits(entries[0], given, splits)
+    command = several_command(entries, given if splits is None else {"resplit": splits, **given}, folder)
+    return Studies(folder, run_several(parts, folder, command, on_event=on_event, splits=splits is not None))
 
 
 def _data_name(data: str | Path) -> str:

@@ -248,6 +248,7 @@ def test_changed_data_and_changed_code_are_refused(
         compare(mine, out, cells=["steady"])
 
 
+@pytest.mark.slow
 def test_the_same_file_under_another_spelling_is_the_same_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_reviews(tmp_path / "mine.csv", rows=120)
     monkeypatch.chdir(tmp_path)
@@ -273,6 +274,7 @@ def test_old_code_never_averages_two_versions_of_a_cell(
     assert len(compare(reviews, out, cells=["steady", "rnn"], old_code=True).record.cells) == 2
 
 
+@pytest.mark.slow
 def test_what_cannot_be_timed_is_not_called_done(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from gatewise.comparison.planning import plan_sizes, planned_command
 from gatewise.errors import OptionError, RunError
 from gatewise.files import write_text
 from gatewise.record import compact_json, comparison_from
+from gatewise.reports.page import render_page
 from gatewise.statistics import paired_difference
 from gatewise.statistics.components import Components
 from gatewise.statistics.planning import detectable, examples_needed, seeds_needed
@@ -34,6 +35,17 @@ def test_the_record_keeps_the_parts_of_each_variance(pilot):
     parts = Components(**{name: getattr(pair.variance, name) for name in pair.variance.__dataclass_fields__})
     reach = parts.reach(0.975)
     assert reach == pytest.approx((pair.high - pair.low) / 2, rel=0.25)
+
+
+def test_how_often_a_run_wins_and_the_sources_of_variance_are_recorded_and_shown(pilot):
+    pair = next(pair for pair in pilot.differences if pair.first == "lstm" and pair.second == "gru")
+    won = pair.run_superiority_interval
+    assert won.estimate == pytest.approx(pair.run_superiority) and won.low <= won.estimate <= won.high
+    assert set(pair.sources) == {"seeds", "examples", "both"} and sum(pair.sources.values()) == pytest.approx(1.0)
+    page = render_page(pilot)
+    assert "runs won" in page and "The variance of a difference comes from seeds" in page
+    single = made_up_record(FIGURES, seeds=1)
+    assert single.differences[0].run_superiority_interval is None and not single.differences[0].sources
 
 
 def test_more_seeds_and_more_examples_find_less(pilot):

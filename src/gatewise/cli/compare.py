@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gatewise.cli.compare_options import (
     OldCodeOption,
     OutOption,
     RepeatTuningOption,
+    ResplitOption,
     SearchOption,
     SeedsOption,
     StorageOption,
@@ -67,6 +69,7 @@ def compare(
     storage: StorageOption = None,
     imports: ImportsOption = None,
     against: AgainstOption = None,
+    resplit: ResplitOption = None,
     cost: CostOption = None,
     yes: YesOption = None,
     old_code: OldCodeOption = None,
@@ -95,9 +98,13 @@ def compare(
         gatewise compare rotten-tomatoes sp500 adding --seeds 5
     """
     given = locals()
+    if resplit is not None and data is not None and len(data) > 1:
+        from gatewise.errors import OptionError
+
+        raise OptionError("--resplit is for one data set", fix="compare the others on their own")
     asked = {name: given[name] for name in _OWN if given[name] is not None} | settings
-    if data is not None and len(data) > 1:
-        _start_several(data, asked)
+    if resplit is not None or (data is not None and len(data) > 1):
+        _start_several(data or ["imdb"], asked, resplit)
         return
     named = data[0] if data else "imdb"
     if Path(named).suffix == ".toml":
@@ -107,23 +114,33 @@ def compare(
     _start(named, asked)
 
 
-def _start_several(entries: list[str], asked: dict[str, Any]) -> None:
+def _start_several(entries: list[str], asked: dict[str, Any], splits: int | None) -> None:
     from gatewise.cli.comparison_display import ComparisonDisplay
     from gatewise.cli.interruption import resumable
     from gatewise.reports.several import print_several
     from gatewise.screen import console
-    from gatewise.studies import Part, default_folder_of, plan_several, run_several, several_command
+    from gatewise.studies import Part, default_folder_of, plan_several, plan_splits, run_several, several_command
 
     out = asked.pop("out", None)
     folder = default_folder_of(entries) if out is None else Path(out)
-    parts = plan_several(entries, asked, typed=lambda task, settings: typed_settings(task, settings, several=True))
-    command, screen = several_command(entries, asked, folder), console()
+
+    def typed(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return typed_settings(task, settings, several=splits is None)
+
+    parts = (
+        plan_several(entries, asked, typed=typed)
+        if splits is None
+        else plan_splits(entries[0], asked, splits, typed=typed)
+    )
+    told = asked if splits is None else {"resplit": splits, **asked}
+    command, screen = several_command(entries, told, folder), console()
     with resumable(folder, command), ComparisonDisplay(screen) as display:
 
         def begin(part: Part) -> None:
-            display.say(f"\n{part.data} ({parts.index(part) + 1} of {len(parts)})", "bold")
+            what = part.data if splits is None else f"{part.data}, {part.name}"
+            display.say(f"\n{what} ({parts.index(part) + 1} of {len(parts)})", "bold")
 
-        record = run_several(parts, folder, command, on_part=begin, on_event=display)
+        record = run_several(parts, folder, command, on_part=begin, on_event=display, splits=splits is not None)
     print_several(record, screen)
     screen.print()
     screen.print(f"Report: {folder / 'report.html'}", style="bold", soft_wrap=True, highlight=False)

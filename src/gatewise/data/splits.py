@@ -20,6 +20,7 @@ __all__ = [
     "hold_out",
     "limit_training",
     "name_labels",
+    "split_words",
     "take",
 ]
 
@@ -109,7 +110,7 @@ def take(part: Split, rows: Sequence[int]) -> Split:
     return Split(tuple(part.texts[row] for row in rows), part.labels[list(rows)], groups)
 
 
-def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
+def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test: bool, number: int = 0) -> list[Split]:
     """Split by content: stratified, and the same whatever the order of the file.
 
     Within each class the texts are ranked by the SHA-256 of their words; the first ranks are held out. The test part
@@ -122,6 +123,7 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
         label_names: the classes.
         place: the file, for messages.
         with_test: whether a test part is wanted too; False gives an empty one last.
+        number: of the split: another one ranks the texts otherwise.
 
     Returns:
         [train, validation, test]
@@ -139,24 +141,24 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
                 fix="add texts of this class, or delete it",
             )
     if whole.groups is not None:
-        return _hold_groups_out(whole, whole.groups, label_names, place, with_test=with_test)
+        return _hold_groups_out(whole, whole.groups, label_names, place, with_test=with_test, number=number)
     parts: list[list[int]] = [[], [], []]
     for index in range(len(label_names)):
         rows = np.flatnonzero(whole.labels == index).tolist()
-        ranked = sorted(rows, key=lambda row: _digest(whole.texts[row]))
+        ranked = sorted(rows, key=lambda row: _digest(whole.texts[row], number))
         test, validation = _held_sizes(int(counts[index]), len(whole.texts), with_test=with_test)
         parts[2] += ranked[:test]
         parts[1] += ranked[test : test + validation]
         parts[0] += ranked[test + validation :]
-    return [take(whole, sorted(rows, key=lambda row: _digest(whole.texts[row]))) for rows in parts]
+    return [take(whole, sorted(rows, key=lambda row: _digest(whole.texts[row], number))) for rows in parts]
 
 
 def _hold_groups_out(
-    whole: Split, groups: Labels, label_names: Sequence[str], place: str, *, with_test: bool
+    whole: Split, groups: Labels, label_names: Sequence[str], place: str, *, with_test: bool, number: int
 ) -> list[Split]:
     """`hold_out` for whole groups; where each text is a group of its own, the parts are the same as without groups."""
     counts = np.bincount(whole.labels, minlength=len(label_names))
-    ranks = [_digest(text) for text in whole.texts]
+    ranks = [_digest(text, number) for text in whole.texts]
     members: dict[int, list[int]] = {}
     for row in sorted(range(len(ranks)), key=ranks.__getitem__):
         members.setdefault(int(groups[row]), []).append(row)
@@ -253,12 +255,24 @@ def fingerprint(label_names: Sequence[str], parts: Sequence[Split]) -> str:
     return digest.hexdigest()
 
 
+def split_words(number: int) -> str:
+    """What a data set's note says of the number of its split.
+
+    Example:
+        >>> split_words(0), split_words(3)
+        ('', ' (split 3)')
+    """
+    return f" (split {number})" if number else ""
+
+
 def _part_size(share: float, most: float, count: int) -> int:
     return max(1, round(min(share * count, most)))
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(content_key(text).encode("utf-8", "surrogatepass")).digest()
+def _digest(text: str, number: int = 0) -> bytes:
+    """By what texts are ranked: of split 0 the hash of their words, of another one with its number before them."""
+    salt = f"{number}\n".encode() if number else b""
+    return hashlib.sha256(salt + content_key(text).encode("utf-8", "surrogatepass")).digest()
 
 
 def _count(number: int, noun: str) -> str:

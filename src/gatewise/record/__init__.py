@@ -54,6 +54,8 @@ from gatewise.record.several import (
     Overall,
     PairOverall,
     Several,
+    SplitPair,
+    Splits,
 )
 from gatewise.record.suite import Column, Finding, Suite, SuitePart, SuiteRow
 from gatewise.record.times import TimeBudget, TimeRatio, Times
@@ -107,6 +109,8 @@ __all__ = [
     "Several",
     "Sizes",
     "Skill",
+    "SplitPair",
+    "Splits",
     "Statement",
     "Suite",
     "SuitePart",

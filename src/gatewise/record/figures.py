@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 __all__ = ["Difference", "Figure", "Interval", "Metric", "Skill", "Variance"]
@@ -117,6 +118,7 @@ class Difference(Interval):
         smallest_margin: the smallest margin within which it could be said to lie.
         superiority: probability that the first is better.
         run_superiority: probability that a run of the first is better than one of the second; None for one seed.
+        run_superiority_interval: the same with its interval over seeds; None for one seed, or an older record.
         seeds_needed: seeds of each that would detect a difference of this size; None: unknown, or only more examples
             would.
         ratio: of the two figures, where they are perplexities.
@@ -144,3 +146,18 @@ class Difference(Interval):
     degrees: float | None = None
     blocks: float | None = None
     variance: Variance | None = None
+    run_superiority_interval: Interval | None = None
+
+    @property
+    def sources(self) -> Mapping[str, float]:
+        """Shares of the variance: ``seeds``, ``examples``, and ``both``, which shrinks with more of either."""
+        parts = self.variance
+        if parts is None or parts.seed == 0:
+            return {}
+        found = {
+            "seeds": max(parts.seed - parts.rest, 0.0),
+            "examples": max(parts.example - parts.rest, 0.0),
+            "both": parts.rest,
+        }
+        whole = sum(found.values())
+        return {name: value / whole for name, value in found.items()} if whole else {}

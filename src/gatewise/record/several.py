@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ __all__ = [
     "Overall",
     "PairOverall",
     "Several",
+    "SplitPair",
+    "Splits",
 ]
 
 SEVERAL_FORMAT = "gatewise.comparisons"
@@ -163,6 +166,48 @@ class Overall:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitPair:
+    """Two models over several splits of one data set.
+
+    Attributes:
+        first: name of a model.
+        second: name of another.
+        difference: figure of the first minus that of the second, the mean over splits with its interval.
+        p_value: of "no difference".
+        adjusted_p_value: the same corrected for all pairs (Holm, 1979).
+        differs: whether they do.
+        improvement: probability that a run of the first beats one of the second on the same split, with its interval.
+        shares: of the variance of one split's difference: ``seeds``, ``examples``, ``both``, ``splits``.
+    """
+
+    first: str
+    second: str
+    difference: Interval
+    p_value: float
+    adjusted_p_value: float
+    differs: bool
+    improvement: Interval
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Comparisons on several splits of one data set.
+
+    Attributes:
+        count: how many.
+        setting: whose values are the splits.
+        searched: whether each seed had a search of its own, so that the seeds' share includes the search's.
+        pairs: that all splits have.
+    """
+
+    count: int
+    setting: str
+    searched: bool
+    pairs: tuple[SplitPair, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Several:
     """Comparisons on several data sets.
 
@@ -173,7 +218,8 @@ class Several:
         sentences: what the figures allow to say.
         caveats: what they do not.
         parts: one per data set.
-        overall: None: fewer than two data sets count.
+        overall: None: fewer than two data sets count, or they are splits of one.
+        splits: where the parts are splits of one data set.
     """
 
     created: str
@@ -183,6 +229,7 @@ class Several:
     caveats: tuple[str, ...]
     parts: tuple[DataSetPart, ...]
     overall: Overall | None
+    splits: Splits | None = None
     format: str = SEVERAL_FORMAT
     format_version: int = SEVERAL_VERSION
 

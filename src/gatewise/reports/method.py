@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from statistics import median
 
 from gatewise import words
 from gatewise.record import Comparison
@@ -106,6 +107,7 @@ def _intervals(record: Comparison) -> str:
         text = f"The intervals reflect the choice of test examples and of seeds ({seeds} per cell) together; "
         text += "differences are paired by example. How far seeds lie apart is taken from all cells together, or from "
         text += "a pair's own seeds where these lie farther apart."
+        text += _sources(record)
     methods = list(dict.fromkeys(entry.method for entry in differences))
     if methods:
         text += f" Differences: {'; '.join(methods)}."
@@ -120,6 +122,21 @@ def _intervals(record: Comparison) -> str:
             f"show their difference to lie within {scale_of(record).gap(record.margin or 0.0)} on either side of zero."
         )
     return text
+
+
+def _sources(record: Comparison) -> str:
+    """Where the variance of a difference comes from, by the middle pair of cells."""
+    known = [pair.sources for pair in record.differences if pair.sources]
+    if not known:
+        return ""
+    searched = any(trial.for_seed is not None for trial in record.tuning)
+    names = {
+        "seeds": "seeds and their searches" if searched else "seeds",
+        "examples": "test examples",
+        "both": "both together",
+    }
+    listed = [f"{title} {words.percent(median(each[name] for each in known), 0)}" for name, title in names.items()]
+    return f" The variance of a difference comes from {words.join(listed)}, by the middle pair."
 
 
 def _cost(record: Comparison) -> str:

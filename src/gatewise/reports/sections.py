@@ -109,6 +109,7 @@ class PairRow:
         range: the interval in words.
         reading: what it says.
         with_baseline: one of the two is a baseline.
+        wins: how often a run of the first beats one of the second, in words; empty: not known, or not judged.
     """
 
     pair: Difference
@@ -118,6 +119,7 @@ class PairRow:
     range: str
     reading: str
     with_baseline: bool
+    wins: str = ""
 
 
 def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
@@ -148,6 +150,7 @@ def differences(record: Comparison, scale: words.Scale) -> dict[str, Any]:
             scale.interval(pair.low, pair.high, signed=True),
             unjudged[pair] or _reading(pair, titles),
             bool({pair.first, pair.second} & baselines),
+            "" if unjudged[pair] else _wins(pair),
         )
         for pair in pairs
     ]
@@ -177,7 +180,19 @@ def _better_first(pair: Difference, scale: words.Scale) -> Difference:
         pair = replace(pair, estimate=-pair.estimate, low=-pair.high, high=-pair.low)
     if pair.estimate >= 0:
         return pair
-    return replace(pair, first=pair.second, second=pair.first, estimate=-pair.estimate, low=-pair.high, high=-pair.low)
+    won = pair.run_superiority_interval
+    if won is not None:
+        won = replace(won, estimate=1 - won.estimate, low=1 - won.high, high=1 - won.low)
+    pair = replace(pair, first=pair.second, second=pair.first, run_superiority_interval=won)
+    return replace(pair, estimate=-pair.estimate, low=-pair.high, high=-pair.low)
+
+
+def _wins(pair: Difference) -> str:
+    """How often a run of the first beats one of the second."""
+    won = pair.run_superiority_interval
+    if won is None:
+        return ""
+    return f"runs won {words.percent(won.estimate, 0)} ({100 * won.low:.0f}–{100 * won.high:.0f})"
 
 
 def _shown(pair: Difference, record: Comparison, unjudged: str) -> Difference:

@@ -13,7 +13,7 @@ from gatewise.drawing.styles import series_style
 from gatewise.drawing.templates import render, shared_css
 from gatewise.drawing.ticks import nice_ticks, percent_words
 from gatewise.files import write_text
-from gatewise.record import DataSetModel, DataSetPart, Overall, PairOverall, Several, read_several
+from gatewise.record import DataSetModel, DataSetPart, Overall, PairOverall, Several, Splits, read_several
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["print_several", "render_several", "write_several_report"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SPLIT_HEADS = (
+    *("Against", "Difference", "A run of the first wins", "Corrected p"),
+    *("Seeds", "Test examples", "Both", "Splits", "Reading"),
+)
 _PAIR_HEADS = ("Against", "A run of the first wins", "p (ranks)", "Better", "Same", "Worse", "Reading")
 
 
@@ -54,6 +58,8 @@ def render_several(record: Several) -> str:
         profile=None if overall is None else _profile(overall, styles),
         pair_heads=[(head, head in ("Against", "Reading")) for head in _PAIR_HEADS],
         pair_rows=[] if overall is None else _pair_rows(overall),
+        split_rows=[] if record.splits is None else _split_rows(record.splits, record.parts[0]),
+        split_heads=[(head, head in ("Against", "Reading")) for head in _SPLIT_HEADS],
         parts=[(part, _part_heads(part), _part_rows(part)) for part in record.parts],
         css=shared_css(),
     )
@@ -131,6 +137,27 @@ def _probability(value: float) -> str:
         ('50 %', '> 99 %', '< 1 %')
     """
     return "< 1 %" if value < 0.01 else words.confidence(value)
+
+
+def _split_rows(found: Splits, part: DataSetPart) -> list[tuple[str, list[str]]]:
+    """Every pair over all splits: mean difference, how often a run wins, and the shares of its variance."""
+    scale = words.Scale.of(part.metric, max((abs(model.figure.estimate) for model in part.models), default=0.0))
+    titles = {model.name: model.title for model in part.models}
+    rows = []
+    for pair in found.pairs:
+        gap, wins = pair.difference, pair.improvement
+        whole = sum(pair.shares.values()) or 1.0
+        shares = [words.percent(pair.shares[name] / whole, 0) for name in ("seeds", "examples", "both", "splits")]
+        cells = [
+            titles.get(pair.second, pair.second),
+            f"{scale.signed(gap.estimate)} ({scale.interval(gap.low, gap.high, signed=True)})",
+            f"{words.percent(wins.estimate, 0)} ({100 * wins.low:.0f}–{100 * wins.high:.0f})",
+            words.p_value(pair.adjusted_p_value),
+            *(["–", shares[1], "–", shares[3]] if part.seeds == 1 else shares),
+            "differ" if pair.differs else "no difference shown",
+        ]
+        rows.append((pair.first, cells))
+    return rows
 
 
 def _strip(overall: Overall) -> dict[str, Any]:

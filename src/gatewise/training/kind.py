@@ -382,6 +382,7 @@ class Kind(ABC):
         defaults_with_pretraining: fields of ``model`` and ``training`` whose default differs with it.
         known: names of data sets, which `datasets` describes, and aliases.
         files: names of further files in a run folder, besides the weights.
+        resplit: the setting of the data whose values split, or draw, them anew; None: their parts are given.
         prediction_settings: names of the settings of the data with ``reads`` that `gatewise predict` has too.
         commands: the kind's own commands, as ``module:function`` by name; the function is one for typer.
         estimators: modules of the kind's estimators by their names, which `gatewise` offers as its own.
@@ -399,6 +400,7 @@ class Kind(ABC):
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     known: ClassVar[tuple[str, ...]] = ()
     files: ClassVar[tuple[str, ...]] = ()
+    resplit: ClassVar[str | None] = None
     prediction_settings: ClassVar[tuple[str, ...]] = ()
     commands: ClassVar[Mapping[str, str]] = {}
     estimators: ClassVar[Mapping[str, str]] = {}

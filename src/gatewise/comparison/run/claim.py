@@ -125,14 +125,16 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
     prints, wanted_prints = there.get("fingerprint") or {}, asked.get("fingerprint") or {}
     shared = prints.keys() & wanted_prints.keys()
     same_data = bool(shared) and all(prints[point] == wanted_prints[point] for point in shared)
-    renamable = {name for name in path_settings() if name in setting_fields(str(wanted["task"]), "data")}
+    paths = {name for name in path_settings() if name in setting_fields(str(wanted["task"]), "data")}
     found = []
     for name in dict.fromkeys([*asked, *there]):
         old, new = there.get(name), asked.get(name)
         if old == new or name in _MAY_CHANGE:
             continue
-        if name in renamable and same_data and isinstance(old, str) and isinstance(new, str):
-            continue
+        if name in paths and isinstance(old, str) and isinstance(new, str):
+            one, other = (Path(each).expanduser().resolve() for each in (old, new))
+            if one == other or (name == "data" and same_data):
+                continue
         if name in _MAY_GROW and isinstance(old, list) and set(old) <= set(new or ()):
             continue
         if name == "fingerprint" and all(

@@ -106,10 +106,16 @@ def trial_key(
     record["data"].pop("download", None)
     for name, entry in settings_of(type(spec.data)).items():
         given = record["data"].get(name)
-        if entry.file(given) is not None and given not in known_names():
+        place = entry.file(given)
+        if place is None or given in known_names():
+            continue
+        if name == "data" or not place.is_file():
             record["data"][name] = (
                 "a file"  # its content is in the fingerprint, wherever it lies and however it is spelt
             )
+        else:
+            with place.open("rb") as stream:
+                record["data"][name] = hashlib.file_digest(stream, "sha256").hexdigest()
     for name, entry in settings_of(type(spec.model)).items():
         place = entry.file(record["model"][name])
         if place is not None and place.is_file():

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.comparison.several.sentences import caveats_of, headline_of, sentences_of
+from gatewise.comparison.several.splits import splits_headline, splits_of, splits_sentences
 from gatewise.comparison.verdict.facts import SIGNIFICANCE
 from gatewise.record import (
     BEST_BASELINE,
@@ -31,7 +32,7 @@ from gatewise.statistics.aggregates import improvement_probability, interquartil
 from gatewise.statistics.ranks import rank_over_data_sets
 from gatewise.statistics.signed_rank import bayesian_signed_rank
 
-__all__ = ["LEAST_DATA_SETS", "SCALE", "error_of", "several_record"]
+__all__ = ["LEAST_DATA_SETS", "SCALE", "error_of", "several_record", "splits_record"]
 
 LEAST_DATA_SETS = 6
 """With fewer, even a cell that is ahead on all of them is so by chance in more than 5 of 100 cases (sign test)."""
@@ -71,6 +72,41 @@ def several_record(records: Mapping[str, tuple[str, Comparison]], *, command: st
         caveats=caveats_of(overall, parts, [record for _, record in records.values()], cells),
         parts=parts,
         overall=overall,
+    )
+
+
+def splits_record(
+    records: Mapping[str, tuple[str, Comparison]], setting: str, *, command: str, created: str
+) -> Several:
+    """Bring comparisons on several splits of one data set into one record.
+
+    Args:
+        records: by name of the part, the folder that it lies in and its record.
+        setting: whose values are the splits.
+        command: the command that repeats it.
+        created: the time, ISO 8601.
+
+    Raises:
+        RunError: no pair of models was compared on two splits.
+    """
+    known = [record for _, record in records.values()]
+    found = splits_of(known, setting)
+    caveats = [
+        f"{name}: {why}." for name, (_, record) in records.items() if (why := NOT_JUDGED.get(record.verdict.outcome))
+    ]
+    caveats.append(
+        "Splits of one data set share most of their examples; the interval allows for that (Nadeau and Bengio 2003), "
+        "and says nothing of other data sets."
+    )
+    return Several(
+        created=created,
+        command=command,
+        headline=splits_headline(found, known),
+        sentences=splits_sentences(found, known),
+        caveats=tuple(caveats),
+        parts=tuple(_part(name, folder, record, name) for name, (folder, record) in records.items()),
+        overall=None,
+        splits=found,
     )
 
 

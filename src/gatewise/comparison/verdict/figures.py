@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, looks_factor
 from gatewise.statistics import SeedSpread, estimate_figure, holm, paired_difference, seed_spread
+from gatewise.statistics.aggregates import improvement_probability
 from gatewise.statistics.measure import Measure
 
 __all__ = ["Table", "difference_entries", "figure_entries"]
 
 Table = npt.NDArray[np.float64]
 Entry = dict[str, Any]
+_DRAWS = 500
 
 
 def figure_entries(tables: Mapping[str, Table], metric: Measure, baselines: Sequence[str]) -> dict[str, Entry]:
@@ -128,9 +130,22 @@ def difference_entries(
                 "equivalent": difference.enough and factor * equivalence.p_value < SIGNIFICANCE,
                 "equivalence_p_value": equivalence.p_value,
                 "smallest_margin": equivalence.smallest_margin,
+                "run_superiority_interval": _wins(tables[one], tables[two], metric, f"{one} {two} runs"),
             }
         )
     return entries
+
+
+def _wins(one: Table, two: Table, metric: Measure, words: str) -> Entry | None:
+    """How often a run of the first beats a run of the second, with its interval over seeds; None for one seed each."""
+    if max(len(one), len(two)) == 1:
+        return None
+    sized = metric.sized(one.shape[1])
+    runs = [np.atleast_1d(sized.figure(table.mean(axis=1))) for table in (one, two)]
+    found = improvement_probability(
+        [runs[0]], [runs[1]], _generator(words), higher_is_better=[metric.higher_is_better], draws=_DRAWS
+    )
+    return {"estimate": found.estimate, "low": found.low, "high": found.high, "level": found.level}
 
 
 def _levels(p_values: Sequence[float], adjusted: Sequence[float]) -> list[float]:

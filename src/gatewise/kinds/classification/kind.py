@@ -39,6 +39,7 @@ class ClassificationKind(Kind):
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "seen.json", "pretraining")
+    resplit: ClassVar[str | None] = "split"
     prediction_settings: ClassVar[tuple[str, ...]] = ("text", "encoding")
     estimators: ClassVar[Mapping[str, str]] = {"TextClassifier": "gatewise.kinds.classification.estimator"}
     report: ClassVar[str | None] = "gatewise.kinds.classification.report"
@@ -92,6 +93,7 @@ class ClassificationKind(Kind):
             test=data.test,
             separator=data.separator,
             group=data.group,
+            split=data.split,
             download=data.download,
         )
         dataset = replace(dataset, metric=data.metric)

@@ -90,7 +90,7 @@ def distinct_sets(texts: Sequence[str], labels: Labels) -> tuple[list[int], list
     return kept, [note.replace("several labels", "several label sets") for note in notes]
 
 
-def split_sets(whole: Split, names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
+def split_sets(whole: Split, names: Sequence[str], place: str, *, with_test: bool, number: int = 0) -> list[Split]:
     """Split by content, stratified by the rarest label of each text (as `hold_out` does by class).
 
     Args:
@@ -98,6 +98,7 @@ def split_sets(whole: Split, names: Sequence[str], place: str, *, with_test: boo
         names: the labels.
         place: the file, for messages.
         with_test: whether a test part is wanted too.
+        number: of the split.
 
     Returns:
         [train, validation, test]
@@ -123,7 +124,7 @@ def split_sets(whole: Split, names: Sequence[str], place: str, *, with_test: boo
     used, numbers = np.unique(strata, return_inverse=True)
     grouped = Split(whole.texts, numbers.astype(np.int64), whole.groups)
     strata_names = [[*names, "(no label)"][int(each)] for each in used]
-    parts = hold_out(grouped, strata_names, place, with_test=with_test)
+    parts = hold_out(grouped, strata_names, place, with_test=with_test, number=number)
     row_of = {text: row for row, text in enumerate(whole.texts)}
     found = []
     for part in parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from gatewise.data.apart import (
 from gatewise.data.cache import cache_folder, fetch
 from gatewise.data.film_reviews import load_packaged_imdb, load_rotten_tomatoes, package_file
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
-from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels
+from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels, split_words
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
@@ -48,6 +49,7 @@ def load_text(
     test: str | Path | None = None,
     separator: str | None = None,
     group: str | None = None,
+    split: int = 0,
     download: bool = False,
     cache: str | Path | None = None,
 ) -> TextDataset:
@@ -65,6 +67,7 @@ def load_text(
         test: a second file, used only for testing; None: a fifth of the first one is held out.
         separator: of the labels, where a text may have several or none; None: each text has one.
         group: the column of what rows have in common: rows of one group stay in one part; None: there is none.
+        split: number of the split: another one holds other texts out; where there is no part given for testing.
         download: whether the official archive may be fetched from the network into the cache folder.
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
@@ -101,9 +104,13 @@ def load_text(
                     expected="a file of your own",
                     fix=f"omit --{option}, or give the path of a file",
                 )
-        return _load_imdb(download, cache) if name == "imdb" else load_rotten_tomatoes()
+        if name == "imdb":
+            _refuse_split(split, "the known data set 'imdb', whose parts are given")
+            return _load_imdb(download, cache)
+        return load_rotten_tomatoes(split)
     path = Path(data).expanduser()
     if path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
+        _refuse_split(split, "the official archive, whose parts are given")
         return _load_archive_or_folder(path)
     if not path.exists() and path.suffix == "" and path.parent == Path():
         raise DataError(
@@ -112,10 +119,17 @@ def load_text(
             fix=did_you_mean(name, _REGISTRY),
         )
     second = None if test is None else Path(test).expanduser()
+    if second is not None:
+        _refuse_split(split, "--test, which gives the part for testing")
     read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
     if separator is not None:
-        return _load_sets(path, second, partial(read, separator=check_separator(separator)), separator, group)
-    return _load_own(path, second, read, group)
+        return _load_sets(path, second, partial(read, separator=check_separator(separator)), separator, group, split)
+    return _load_own(path, second, read, group, split)
+
+
+def _refuse_split(split: int, what: str) -> None:
+    if split:
+        raise OptionError(f"--split does not go with {what}", got=f"--split {split}", fix="omit --split")
 
 
 def text_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
@@ -187,7 +201,7 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
 Reader = Callable[[Path], Table]
 
 
-def _load_own(path: Path, test: Path | None, read: Reader, group: str | None) -> TextDataset:
+def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, split: int) -> TextDataset:
     table = read(path)
     names, labels = name_labels(table.labels, str(path))
     several = looks_multi_label(table.labels)
@@ -196,8 +210,10 @@ def _load_own(path: Path, test: Path | None, read: Reader, group: str | None) ->
     if several is not None:
         notes.append(_several_note(several, len(table.labels)))
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
+    by = partial(hold_out, number=split)
     try:
-        return _in_parts(path, test, table, whole, rows, names, notes, hold_out, read, group, _test_labels)
+        found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, _test_labels)
+        return replace(found, split_note=found.split_note + split_words(split))
     except DataError as error:
         if several is None or test is not None:
             raise
@@ -213,7 +229,9 @@ def _several_note(found: tuple[str, int], labels: int) -> str:
     )
 
 
-def _load_sets(path: Path, test: Path | None, read: Reader, separator: str, group: str | None) -> TextDataset:
+def _load_sets(
+    path: Path, test: Path | None, read: Reader, separator: str, group: str | None, split: int
+) -> TextDataset:
     """A file whose texts have several labels, or none."""
     table = read(path)
     sets = [parse_labels(written, separator) for written in table.labels]
@@ -236,7 +254,9 @@ def _load_sets(path: Path, test: Path | None, read: Reader, separator: str, grou
         found = [parse_labels(written, separator) for written in given.labels]
         return label_table(found, known, places, known_by="the training file")
 
-    return _in_parts(path, test, table, whole, rows, names, notes, split_sets, read, group, tested)
+    by = partial(split_sets, number=split)
+    found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, tested)
+    return replace(found, split_note=found.split_note + split_words(split))
 
 
 def _in_parts(

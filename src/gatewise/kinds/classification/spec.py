@@ -59,6 +59,9 @@ class DataSpec(Spec):
         "Column of what texts have in common (film, author, patient): its rows stay in one part, and intervals are "
         "over its values.",
     )
+    split: int = setting(
+        0, "Number of the split: another one holds other texts out; where no test part is given.", minimum=0
+    )
     examples: int | None = setting(
         None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
     )

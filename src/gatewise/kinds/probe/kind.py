@@ -32,6 +32,7 @@ class ProbeKind(Kind):
     default_training: ClassVar[Mapping[str, Any]] = {"batch_size": 50}
     amount: ClassVar[Amount] = Amount(steps=4_000, least=20, most=60, patience=20)
     known: ClassVar[tuple[str, ...]] = PROBES
+    resplit: ClassVar[str | None] = "data_seed"
 
     def datasets(self, cache: Path | None = None) -> Sequence[DatasetInfo]:
         """The made-up sequences; they are drawn when they are needed."""
