@@ -50,14 +50,14 @@ def write_data(task: str, folder: Path) -> tuple[str, dict[str, Any]]:
         (folder / "tags.conll").write_text("\n\n".join(sentences) + "\n", encoding="utf-8")
         return str(folder / "tags.conll"), {}
     if task == "translation":
-        nouns, verbs = ("dog", "cat", "bird", "horse"), ("runs", "sleeps", "eats")
         rows = []
-        for _ in range(120):
-            noun, verb = random.choice(nouns), random.choice(verbs)
-            name = f"{random.choice(['Ann', 'Bo', 'Cy'])}{random.integers(40)}"
-            start = "The" if random.random() < 0.5 else "Now the"
-            end = "heute" if random.random() < 0.5 else "gern"
-            rows.append(f"{start} {noun} of {name} {verb}.\t{start}x {noun}o von {name} {verb}t {end}.")
+        for _ in range(150):
+            words = random.zipf(1.5, size=6) % 25
+            ours = [f"{'W' if random.random() < 0.3 else 'w'}{word}" for word in words]
+            # a word has two translations or none, words share some, and one stands in every translation
+            theirs = [f"t{(word + random.integers(2)) // 2}" for word in words if word % 5]
+            theirs += ["f", f"f{random.integers(3)}"]
+            rows.append(f"{' '.join(ours)}\t{' '.join(theirs)}")
         (folder / "pairs.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
         return str(folder / "pairs.tsv"), {"vocabulary_size": 300}
     return "adding", {"length": 10, "examples": 100}

@@ -107,7 +107,8 @@ def beam_search(
         both = (sums[:, :, None] + chances.view(-1, beam, size)).flatten(1)
         scores, places = both.topk(min(2 * beam, both.shape[1]), dim=1)
         parents, found = places // size, places % size
-        stops = (found == end) & (torch.arange(found.shape[1], device=device) < beam)
+        # at first there are fewer hypotheses than beams: what continues none is no end
+        stops = (found == end) & (torch.arange(found.shape[1], device=device) < beam) & ~torch.isinf(scores)
         at_limit = limits[where] <= length
         _keep_best(best, where, written, parents, found, scores, stops, at_limit, length, length_power, end)
         ended += stops.sum(dim=1)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gatewise.data.cache import Remote, fetch
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.translation.dataset import load_translation
 from gatewise.kinds.translation.ibm1 import WordByWord
 from gatewise.kinds.translation.reading import holds_pairs, read_pairs, sibling
 from gatewise.kinds.translation.spec import TranslationDataSpec
 
+SHARED = Path(os.environ.get("GATEWISE_TEST_DATA") or Path(__file__).parents[4] / "shared" / "data")
 PAIRS = [("a dog", "ein Hund"), ("a cat", "eine Katze"), ("two birds", "zwei Vögel")]
 
 
@@ -186,3 +190,42 @@ def test_the_dictionary_is_that_of_expectation_maximisation_pair_by_pair() -> No
         assert model.translate([word])[0] in answers
     assert model.translate(["the dog runs, Bonn."]) == ["der Hund rennt, Bonn."]
     assert model.parameters == len(chances)
+
+
+def test_a_packed_file_is_fetched_and_its_content_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pooch
+
+    def deliver(url: str, *, known_hash: str | None, fname: str, path: Path, progressbar: bool) -> str:
+        assert (known_hash, fname) == (None, "a.en.gz")
+        (path / fname).write_bytes(gzip.compress(b"a dog\n"))
+        return str(path / fname)
+
+    monkeypatch.setattr(pooch, "retrieve", deliver)
+    right, wrong = (hashlib.sha256(content).hexdigest() for content in (b"a dog\n", b"a cat\n"))
+    url = "https://example.org/a.en.gz"
+    assert fetch(Remote(url, "m/a.en.gz", f"sha256:{right}"), tmp_path) == tmp_path / "m" / "a.en.gz"
+    with pytest.raises(DataError, match="is not the known file"):
+        fetch(Remote(url, "m/a.en.gz", f"sha256:{wrong}"), tmp_path)
+
+
+def test_the_known_pairs_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWISE_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"'multi30k' is not available.*--download"):
+        load_translation(TranslationDataSpec())
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+def test_multi30k_has_its_known_parts_and_the_dictionary_its_measured_figure() -> None:
+    if not (SHARED / "multi30k" / "train.en.gz").is_file():
+        pytest.skip("Multi30k is not at hand")
+    from gatewise.training import kind_of
+
+    dataset = load_translation(TranslationDataSpec(), SHARED)
+    assert dataset.sizes == {"train": 29_000, "validation": 1_014, "test": 1_000}
+    assert len(dataset.source_subwords) == len(dataset.target_subwords) == 3_000
+    assert "1 of its 1,000 test sentences have near duplicates" in dataset.notes[0]
+    words, copying = kind_of("translation").baselines(TranslationDataSpec())
+    words.fit(dataset)
+    assert words.test(dataset).metrics["bleu"] == pytest.approx(0.161, abs=0.002)
+    assert copying.test(dataset).metrics["bleu"] == pytest.approx(0.005, abs=0.001)

@@ -164,13 +164,20 @@ def test_a_comparison_shows_sentences_and_attention(file: Path, tmp_path: Path) 
 
 def test_files_that_are_translation_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"source": "a", "target": "b"}\n')
-    assert task_of("multi30k") == task_of("train.en") == task_of(str(tmp_path / "a.jsonl")) == "translation"
+    (tmp_path / "b.tsv").write_text("en\tes\na dog\tun perro\n")
+    (tmp_path / "c.csv").write_text("text,label\na dog,animal\n")
+    names = ("multi30k", "train.en", str(tmp_path / "a.jsonl"), str(tmp_path / "b.tsv"))
+    assert {task_of(name) for name in names} == {"translation"}
+    assert task_of(str(tmp_path / "c.csv")) == "classification"
 
 
 def test_settings_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(OptionError, match="needs an attention"):
         make_spec("translation", "multi30k", {"attention": "none", "feeding": "input"})
-    for settings, message in (({"test": "x.tsv"}, "known data set"), ({"source": "en"}, "known data set")):
+    for settings, message in (
+        ({"test": "x.tsv"}, "known data set"),
+        ({"source_column": "en"}, "--source-column does not go with the known data set"),
+    ):
         with pytest.raises(OptionError, match=message):
             kind_of("translation").check(make_spec("translation", "multi30k", settings))
     with pytest.raises(OptionError, match="needs --test"):

@@ -151,7 +151,8 @@ def evaluate(translator: TrainedTranslator, request: Request) -> None:
 
     assert request.file is not None
     data: Any = translator.spec.data
-    given = {name: request.settings.get(name) or getattr(data, name) for name in ("source", "target")}
+    names = ("source_column", "target_column")
+    source, target = (request.settings.get(name) or getattr(data, name) for name in names)
     translations: Path | None = None
     if data.translations is not None:
         translations = sibling(request.file, Path(data.data), Path(data.translations))
@@ -161,7 +162,7 @@ def evaluate(translator: TrainedTranslator, request: Request) -> None:
                 expected=f"a file that is named like it as {Path(data.translations).name} like {Path(data.data).name}",
                 fix="give a table of sentence pairs: source, tab, translation",
             )
-    pairs = read_pairs(request.file, translations, **given)
+    pairs = read_pairs(request.file, translations, source=source, target=target)
     for note in pairs.notes:
         typer.echo(f"Note: {note}", err=True)
     if data.reverse:

@@ -245,7 +245,7 @@ def _load_multi30k(data: TranslationDataSpec, cache: str | Path | None) -> Trans
 
 def _read(path: Path, translations: str | None, data: TranslationDataSpec) -> SentencePairs:
     other = None if translations is None else Path(translations).expanduser()
-    return read_pairs(path, other, source=data.source, target=data.target)
+    return read_pairs(path, other, source=data.source_column, target=data.target_column)
 
 
 def _read_further(

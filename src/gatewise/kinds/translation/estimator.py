@@ -22,8 +22,8 @@ __all__ = ["Translator"]
 _PLACE = "sentences in memory"
 _OMIT = (
     "translations",
-    "source",
-    "target",
+    "source_column",
+    "target_column",
     "reverse",
     "test_translations",
     "validation",

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
+from gatewise.kinds.translation.pairs import LANGUAGES
 from gatewise.kinds.translation.spec import TranslationDataSpec, TranslatorSpec
 from gatewise.training.amount import Amount
+from gatewise.training.checks import flag
 from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
 from gatewise.training.settings import Spec
 
@@ -25,10 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["TranslationKind"]
 
 _SHOWN = 100
-_LANGUAGES = (
-    *("bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "hr", "hu", "is", "it", "ja", "ko", "lt", "lv"),
-    *("nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "tr", "uk", "zh"),
-)
 
 
 class TranslationKind(Kind):
@@ -58,11 +56,11 @@ class TranslationKind(Kind):
         return translation_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Files that end with a language's code (``train.en``), and JSON lines with pairs."""
+        """Files that end with a language's code (``train.en``), and tables whose columns or keys are pairs."""
         name = path.name.lower().removesuffix(".gz")
-        if name.rpartition(".")[2] in _LANGUAGES:
+        if name.rpartition(".")[2] in LANGUAGES:
             return 2
-        if name.endswith((".jsonl", ".ndjson")):
+        if name.endswith((".jsonl", ".ndjson", ".tsv", ".tab", ".csv")):
             from gatewise.kinds.translation.reading import holds_pairs
 
             return 2 if path.is_file() and holds_pairs(path) else 0
@@ -73,13 +71,13 @@ class TranslationKind(Kind):
         super().check(spec)
         data = spec.data
         if data.data in self.known:
-            names = ("translations", "source", "target", "test", "validation")
+            names = ("translations", "source_column", "target_column", "test", "validation")
             for name in names:
                 if getattr(data, name) is not None:
                     raise OptionError(
-                        f"--{name} does not go with the known data set {data.data!r}",
+                        f"{flag(name)} does not go with the known data set {data.data!r}",
                         expected="a file of your own",
-                        fix=f"omit --{name}, or give the path of a file",
+                        fix=f"omit {flag(name)}, or give the path of a file",
                     )
         for name in ("test", "validation"):
             if getattr(data, f"{name}_translations") is not None and getattr(data, name) is None:

@@ -6,7 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["SentencePairs", "pair_key"]
+__all__ = ["LANGUAGES", "SentencePairs", "pair_key"]
+
+LANGUAGES = (
+    *("bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "hr", "hu", "is", "it", "ja", "ko", "lt", "lv"),
+    *("nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "tr", "uk", "zh"),
+)
+"""Codes by which files of one language are named: ``train.en``."""
 
 
 @dataclass(frozen=True)

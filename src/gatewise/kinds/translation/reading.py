@@ -12,13 +12,14 @@ from typing import Any
 from gatewise.data.rows import MISSING, Rows, is_table, read_rows
 from gatewise.data.text_files import read_text_file
 from gatewise.errors import DataError, OptionError, did_you_mean
-from gatewise.kinds.translation.pairs import SentencePairs
+from gatewise.kinds.translation.pairs import LANGUAGES, SentencePairs
 from gatewise.words import plural
 
 __all__ = ["holds_pairs", "read_lines", "read_pairs", "sibling"]
 
 _NAMES = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"), ("text", "translation"))
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
+_CODES = frozenset(LANGUAGES)
 _NUMBER = re.compile(r"\d+")
 _OBJECT = '{"source": "A dog runs.", "target": "Ein Hund rennt."}, or {"translation": {"en": "...", "de": "..."}}'
 
@@ -54,7 +55,9 @@ def read_pairs(
     path = Path(path)
     if translations is not None:
         if source or target:
-            raise OptionError("--source and --target name columns, but two files of lines were given", fix="omit them")
+            raise OptionError(
+                "--source-column and --target-column name columns, but two files of lines were given", fix="omit them"
+            )
         return _read_parallel(path, Path(translations))
     return _read_table(path, source, target)
 
@@ -193,6 +196,13 @@ def _has_names(rows: Rows, source: str | None, target: str | None) -> bool:
     return bool(known & set(folded)) or (len(codes) >= 2 and all(codes) and len(set(folded)) == len(folded))
 
 
+def _names_pair(columns: Sequence[str]) -> bool:
+    """Whether these are usual names of sentences and translations, or two codes of languages."""
+    folded = [column.strip().strip('"').casefold() for column in columns]
+    usual = any(first in folded and second in folded for first, second in _NAMES[:4])
+    return usual or (len(set(folded)) == 2 and all(name in _CODES for name in folded) and len(folded) == 2)
+
+
 def _columns(
     path: Path, columns: Sequence[str], source: str | None, target: str | None, named: bool
 ) -> tuple[int, int]:
@@ -211,20 +221,20 @@ def _columns(
             places.append(int(asked) - 1)
         else:
             has = ", ".join(columns) if named else f"{len(columns)} columns"
-            fix = did_you_mean(asked, columns) if named else f"give --{role} 1 to {len(columns)}"
+            fix = did_you_mean(asked, columns) if named else f"give --{role}-column 1 to {len(columns)}"
             raise DataError(f"column {asked!r} is not in {path.name}", got=f"it has: {has}", fix=fix)
     if len(columns) > 2 and usual is None and source is None and target is None and named:
         raise DataError(
             f"{path} has {len(columns)} columns",
             expected="source and target, or two columns",
             got=", ".join(columns),
-            fix="name them with --source and --target",
+            fix="name them with --source-column and --target-column",
         )
     if places[0] == places[1]:
         raise DataError(
             f"sentences and translations would both be column {places[0] + 1} of {path}",
             expected=_OBJECT if path.suffix == ".jsonl" else "two columns",
-            fix="name them with --source and --target",
+            fix="name them with --source-column and --target-column",
         )
     return places[0], places[1]
 
@@ -257,11 +267,14 @@ def _checked(
 
 
 def holds_pairs(path: Path) -> bool:
-    """Whether the first line of a file is an object with a sentence and its translation."""
+    """Whether a file begins with an object of a sentence and its translation, or with the names of such columns."""
     try:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(path, "rt", encoding="utf-8-sig") as file:
-            first = json.loads(next((line for line in file if line.strip()), "null"))
+            line = next((line for line in file if line.strip()), "null")
+        if not path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
+            return _names_pair(re.split(r"[\t,;|]", line.strip()))
+        first = json.loads(line)
     except (OSError, ValueError, EOFError):
         return False
     if not isinstance(first, dict):

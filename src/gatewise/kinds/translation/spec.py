@@ -31,8 +31,8 @@ class TranslationDataSpec(Spec):
     translations: str | None = setting(
         None, "File whose line n translates line n of DATA; omit for a table.", is_path=True
     )
-    source: str | None = setting(None, "Column of the sentences: name, or number from 1.", reads=True)
-    target: str | None = setting(None, "Column of their translations: name, or number from 1.", reads=True)
+    source_column: str | None = setting(None, "Column of the sentences: name, or number from 1.", reads=True)
+    target_column: str | None = setting(None, "Column of their translations: name, or number from 1.", reads=True)
     reverse: bool = setting(False, "Translate the other way round: from the translations.")
     test: str | None = setting(None, "Second file, used only for testing; else a part is held out.", is_path=True)
     test_translations: str | None = setting(

@@ -1,0 +1,34 @@
+"""Subwords: every text comes back, whatever it holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatewise.data.subwords import Subwords
+from gatewise.errors import DataError, OptionError
+
+TEXTS = ["ein Hund läuft über die Straße", "ein Hund schläft", "die Straße schläft nie"] * 4
+
+
+@pytest.mark.parametrize(
+    "text", ["ein Hund", "Ünicode 日本語 🙂", "<s> </s> <pad>", "x" * 500, "tab and dot .", "'n' \"quoted\"", "é vs é"]
+)
+def test_every_text_comes_back(text: str) -> None:
+    subwords = Subwords.from_dict(Subwords.fit(TEXTS, 300).to_dict())
+    numbers = subwords.encode([text])[0]
+    assert subwords.decode([1, *numbers, 2, 0]) == text
+    assert numbers.min() >= 3 and numbers.max() < len(subwords) <= 300
+
+
+def test_frequent_words_are_one_piece_and_the_same_texts_give_the_same_pieces() -> None:
+    first, second = Subwords.fit(TEXTS, 320), Subwords.fit(TEXTS, 320)
+    assert first.to_dict() == second.to_dict()
+    assert first.pieces([*first.encode(["ein Hund"])[0], 2]) == [" ein", " Hund", "∎"]
+    assert first.pieces(first.encode(["語"])[0]) == [" ", "·", "·", "·"]
+
+
+def test_what_cannot_be_fitted_is_refused() -> None:
+    with pytest.raises(OptionError, match="too small for byte pairs"):
+        Subwords.fit(TEXTS, 200)
+    with pytest.raises(DataError, match="no text"):
+        Subwords.fit([" "], 300)
