@@ -51,8 +51,9 @@ export class Chooser {
     this.changed({ text }, "chosen");
   }
 
-  /** As tall as its text, within bounds. */
+  /** As tall as its text, within bounds, where the style sheet cannot say it. */
   fit() {
+    if (CSS.supports("field-sizing", "content")) return;
     this.box.style.height = "auto";
     this.box.style.height = `${Math.min(this.box.scrollHeight + 2, 220)}px`;
   }
