@@ -157,12 +157,10 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
     found += [("Gradient", words) for words in _flow(each)]
     if each.neighbours is not None:
         step, others = each.neighbours
-        label = _visible(reading.input.steps[step].label)
         for other in others:
             around = " ".join(_visible(word) for word in other.around)
-            found.append(
-                (f"Like {label}"[:12], f"{other.distance:.2f} away: … {around}   (test example {other.example})")
-            )
+            words = f"{other.distance:.2f} away: … {around}   (test example {other.example})"
+            found.append((f"Like step {step + 1}", words))
     if each.parallel is not None:
         found.append(("In parallel", each.parallel.sentence))
     return found

@@ -18,6 +18,7 @@ from gatewise.reports import sections
 from gatewise.reports.axis import axis_models, axis_table
 from gatewise.reports.columns import Column, abbreviations, cost_columns, quality_columns, scale_of, sorted_models
 from gatewise.reports.kind_report import kind_report, read_comparison
+from gatewise.reports.looks import looks
 from gatewise.reports.method import method_paragraphs
 from gatewise.reports.pictures import charts
 from gatewise.reports.plots import write_curves
@@ -88,6 +89,7 @@ def render_page(record: Comparison, *, changes: Changes | None = None) -> str:
         charts=charts(record, styles, scale),
         kind_notes=kind.notes(page),
         kind_sections=kind.sections(page),
+        looks=looks(record.models),
         abbreviations=abbreviations(record),
         axis=axis_table(record, models, scale),
         tuning=sections.tuning(record, scale),

@@ -71,6 +71,13 @@ def test_train_predict_evaluate_inspect(place: Path) -> None:
     assert len(gatewise(place, "predict", "run", "--file", "bare.npz").splitlines()) == 3
     assert "no target for each" in gatewise(place, "evaluate", "run", "bare.npz", fails=True)
     assert "LSTM, trained" in gatewise(place, "inspect", "run", "--steps", "8", "--sequences", "4")
+    words = gatewise(place, "explain", "run", "new.npz:3", "--parallel")
+    assert "column 1" in words and "answer " in words and "Lyapunov exponent" in words
+    record = json.loads(gatewise(place, "explain", "run", "--example", "2", "--json"))
+    assert (
+        len(record["reasons"]["values"]) == 12 and record["reasons"]["baseline"] == "the training mean of each column"
+    )
+    assert "no sequence 99" in gatewise(place, "explain", "run", "new.npz:99", fails=True)
     assert "Checked on 63 test examples" in gatewise(place, "export", "run", "--out", "exported")
     error = gatewise(place, "predict", "exported", "--file", "new.npz", fails=True)
     assert "does not go with exported models of regression" in error

@@ -1,0 +1,137 @@
+"""`gatewise explain` and `gatewise.explain`, as a person uses them."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from readable import Runs
+from rich.console import Console
+
+import gatewise
+from gatewise.cli import main
+from gatewise.cli.explain_display import show_explanations
+from gatewise.inspection.explaining import explanation_of
+
+HOSTILE = "a wonderful <script>alert('x')</script> film & plot زائد 😀"
+
+
+def _run(words: list[Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as leave:
+        main(["explain", *map(str, words)])
+    captured = capsys.readouterr()
+    return int(leave.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def place(runs: Runs) -> Path:
+    runs("reviews")
+    return runs.place("reviews")
+
+
+def test_text_is_explained_in_words(place: Path, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run([place, "a wonderful film with a dreadful plot"], capsys)
+    assert code == 0 and err == "" and "\x1b" not in out
+    chances = runs("reviews")[0].predict_proba(["a wonderful film with a dreadful plot"])[0]
+    assert f"{100 * chances.max():.1f} %" in out
+    for name in (
+        "GRU",
+        "Answer",
+        "For it",
+        "Against it",
+        "Reasons",
+        "Checked",
+        "Gates",
+        "Memory",
+        "completeness error",
+    ):
+        assert name in out
+    assert "wonderful(" in out or "dreadful(" in out, "without colour the strongest words have their numbers"
+
+
+def test_runs_stand_side_by_side_on_examples(place: Path, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    runs("reviews, both directions")
+    words = [place, runs.place("reviews, both directions"), "--example", 2, "--example", 3, "--json", "--gates"]
+    code, out, _ = _run(words, capsys)
+    records = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and [each["cell"] for each in records] == ["gru", "lstm", "gru", "lstm"]
+    assert records[0]["input"]["text"] == records[1]["input"]["text"] != records[2]["input"]["text"]
+    for each in records:
+        steps = len(each["input"]["steps"])
+        assert len(each["answers"]["after"]) == len(each["reasons"]["values"]) == steps
+        assert all(len(gate["values"]) == steps for gate in each["gates"])
+        assert each["answers"]["followed"] in ("glad", "sad") and each["input"]["truth"] in ("glad", "sad")
+        assert each["reasons"]["complete"] and each["reasons"]["removal"]["removed"][0] == 0
+    assert len(records[1]["memory"]) == 4 and records[0]["memory"][0]["half_lives"]
+
+
+def test_flow_neighbours_parallel_and_a_picture(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "why.png"
+    code, out, err = _run([place, HOSTILE, "--flow", "--like", 2, "--parallel", "--png", picture], capsys)
+    assert code == 0 and f"Picture: {picture}" in err
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    for words in ("before training:", "trained:", "clipping at", "Like step 2", "test example", "Lyapunov exponent"):
+        assert words in out
+    assert "<script>" in out and "زائد" in out
+
+
+def test_colours_are_those_of_the_reasons_and_can_be_turned_off(place: Path, runs: Runs) -> None:
+    trained, _ = runs("reviews")
+    reader = trained.reader()
+    found = explanation_of(trained, reader, reader.parse(HOSTILE), run="here")
+    coloured, plain = io.StringIO(), io.StringIO()
+    show_explanations([found], Console(file=coloured, force_terminal=True, color_system="truecolor", width=100))
+    show_explanations([found], Console(file=plain, force_terminal=True, no_color=True, width=100))
+    assert "48;2;" in coloured.getvalue() and "48;2;" not in plain.getvalue()
+    assert "(+" in plain.getvalue() and "(+" not in coloured.getvalue().splitlines()[1]
+
+
+def test_a_notebook_shows_it_without_taking_the_text_for_html(place: Path) -> None:
+    found = gatewise.explain(place, HOSTILE)
+    page = found._repr_html_()
+    assert (
+        "<script>" not in page
+        and "&lt;" in page
+        and "alert" in page
+        and page.count("<span") == len(found.reading.input.steps)
+    )
+    assert found.answer in page and "completeness error" in page
+    values = found.reasons.per_step
+    assert [step for step, _, _ in found.strongest(1)] == [int(values.argmax())]
+    assert all(value < 0 for _, _, value in found.strongest(3, against=True))
+    json.dumps(found.to_dict(gates=True), allow_nan=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["series, everything", "series, segments", "text", "tags", "adding", "parity"])
+def test_every_kind_is_explained(name: str, runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs(name)
+    code, out, err = _run([runs.place(name), "--example", 2, "--png", tmp_path / "a.svg", "--flow"], capsys)
+    assert code == 0 and "Answer" in out and "Gradient" in out, err
+    found = gatewise.explain(runs.place(name))
+    assert "completeness" in found._repr_html_()
+    if name == "series, everything":
+        assert "wind" in out and "<table" in found._repr_html_()
+        code, out, _ = _run([runs.place(name), runs.folder / "series.csv"], capsys)
+        assert code == 0 and "2021-05-16" in out
+
+
+def test_mistakes_are_named(place: Path, runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, expected in (
+        ([tmp_path / "none", "text"], "there is no run folder"),
+        ([place, "text", "--target", "happy"], "there is no answer 'happy'"),
+        ([place, "text", "--method", "oclusion"], "did you mean 'occlusion'?"),
+        ([place, "text", "--example", 2], "inputs and --example exclude each other"),
+        ([place, "--example", 100_000], "there is no test example 100000"),
+        ([place, "text", "--gates"], "--gates goes with --json"),
+        ([place, "text", "--png", tmp_path / "a.gif"], "PNG or SVG"),
+        ([place, "text", "--like", 9], "there is no step 9"),
+        ([*[place] * 7, "text"], "too many runs"),
+    ):
+        code, _, err = _run(words, capsys)
+        assert code == 2 and expected in err and "Traceback" not in err, err
