@@ -271,6 +271,11 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
     assert [each["text"] for each in content["page"]["examples"]][1] == "</script><b>a clumsy film"
     # a GRU of one layer and an LSTM of two, three inputs
     assert len(content["readings"]) == 9
+    # the upper layer is shown first, as by the server
+    assert [each["place"] for each in content["readings"] if each["run"] == 1][:2] == [
+        "recurrent/1/forward",
+        "recurrent/0/forward",
+    ]
     header, _ = _decoded(zlib.decompress(base64.b64decode(content["readings"][0]["bytes"])))
     assert header["gates"][0]["values"]["type"] == "uint16"
     assert {each["target"] for each in content["readings"][0]["reasons"]} == {"glad", "sad"}

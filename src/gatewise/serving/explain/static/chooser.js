@@ -27,7 +27,7 @@ export class Chooser {
       typing ? el("label", { class: "unseen", for: "text", text: "Text to read" }) : null,
       typing ? this.box : null,
       page.examples.length > 0 ? el("div", { class: "choose" },
-        el("label", { for: "example", text: page.text ? "or choose" : "Window" }), this.list) : null,
+        el("label", { for: "example", text: typing ? "or choose" : page.text ? "Text" : "Window" }), this.list) : null,
       this.hint,
     );
   }
