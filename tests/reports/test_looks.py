@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from made_up_comparison import made_up_record
-
 from gatewise.reports.looks import looks
 from gatewise.reports.page import render_page
+from made_up_comparison import made_up_record
 
 
 def _reading(title: str, steps: list[str], reasons: list[float]) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ from gatewise.training.reader import Reader, ReadInput
 
 __all__ = ["Explanation", "Likeness", "explain", "explanation_of", "inputs_of"]
 
-_FOR, _AGAINST = "11,110,153", "189,74,22"
 _DIGITS = 6
 _SEARCHED = 200
 _AROUND = 5
@@ -207,19 +205,9 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """The tokens, coloured, and the answer: what a notebook shows."""
-        reading, why = self.reading, self.reasons
-        share = _answer_words(reading)
-        head = (
-            f"<p style='margin:0 0 .4em'><b>{html.escape(reading.title)}</b>: "
-            f"{html.escape(self.answer)} <b>{html.escape(share)}</b></p>"
-        )
-        body = _table(self) if why.columns else _coloured(self)
-        note = (
-            f"<p style='margin:.4em 0 0;font-size:85%;opacity:.75'>Blue speaks for it, orange against it: "
-            f"{html.escape(why.method)}, {html.escape(why.score)}, against {html.escape(why.baseline)}; "
-            f"completeness error {100 * why.completeness_error:.2g} %.</p>"
-        )
-        return f"<div style='font-family:system-ui,sans-serif;line-height:1.7'>{head}{body}{note}</div>"
+        from gatewise.inspection.notebook import shown
+
+        return shown(self)
 
 
 def explain(
@@ -346,49 +334,6 @@ def _neighbours(reader: Reader, given: ReadInput, step: int) -> tuple[Likeness, 
         labels = tuple(step.label for step in around)
         found.append(Likeness(other.title, each.example + 1, each.step, labels, each.distance))
     return tuple(found)
-
-
-def _answer_words(reading: Reading) -> str:
-    value = float(reading.final[reading.target])
-    return f"{value:.4g}" if reading.answers == "values" else f"{100 * value:.1f} %"
-
-
-def _shade(value: float, largest: float) -> str:
-    strength = abs(value) / largest if largest > 0 else 0.0
-    return f"rgba({_FOR if value > 0 else _AGAINST},{0.75 * strength:.2f})"
-
-
-def _coloured(explanation: Explanation) -> str:
-    """The text with its tokens shaded; what stands between them stays as it is."""
-    given, values = explanation.reading.input, explanation.reasons.per_step
-    largest = float(np.abs(values).max(initial=0.0))
-    parts, position, text = [], 0, given.text
-    for step, value in zip(given.steps, values, strict=True):
-        if text is not None and step.start is not None and step.end is not None and step.start >= position:
-            parts.append(html.escape(text[position : step.start]))
-            position = step.end
-        else:
-            parts.append(" ")
-        parts.append(
-            f"<span title='{value:+.3g}' style='background:{_shade(float(value), largest)};border-radius:3px'>"
-            f"{html.escape(step.label)}</span>"
-        )
-    return f"<p style='margin:0' dir='auto'>{''.join(parts)}</p>"
-
-
-def _table(explanation: Explanation) -> str:
-    """Numbers step by column, shaded."""
-    given, why = explanation.reading.input, explanation.reasons
-    largest = float(np.abs(why.values).max(initial=0.0))
-    rows = []
-    for column, name in enumerate(why.columns):
-        cells = "".join(
-            f"<td title='{html.escape(step.label)}: {value:+.3g}' style='background:{_shade(float(value), largest)};"
-            "min-width:6px;height:1.1em;padding:0'></td>"
-            for step, value in zip(given.steps, why.values[:, column], strict=True)
-        )
-        rows.append(f"<tr><th style='text-align:left;padding-right:.6em'>{html.escape(name)}</th>{cells}</tr>")
-    return f"<table style='border-collapse:collapse'>{''.join(rows)}</table>"
 
 
 def _plain(values: npt.NDArray[Any] | None) -> Any:

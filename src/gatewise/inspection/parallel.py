@@ -27,6 +27,7 @@ _MOST_SWEEPS = 64
 _DIVERGED = 1e8
 _EXPONENTS = 3
 _TRANSIENT = 0.25
+_UNITS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -288,7 +289,10 @@ def _diagonals(dynamics: _Dynamics, before: Tensor) -> Tensor:
         leaf = before.detach().requires_grad_()
         value = dynamics.step(leaf, dynamics.gates)
         found = torch.empty_like(before)
-        for unit in range(size):
-            (gradient,) = torch.autograd.grad(value[:, unit].sum(), leaf, retain_graph=unit + 1 < size)
-            found[:, unit] = gradient[:, unit]
+        for start in range(0, size, _UNITS_AT_ONCE):
+            units = torch.arange(start, min(start + _UNITS_AT_ONCE, size))
+            axes = torch.zeros(len(units), *value.shape, dtype=value.dtype)
+            axes[torch.arange(len(units)), :, units] = 1.0
+            (gradients,) = torch.autograd.grad(value, leaf, axes, retain_graph=True, is_grads_batched=True)
+            found[:, units] = gradients[torch.arange(len(units)), :, units].t()
     return found

@@ -66,7 +66,7 @@ class Reasons:
         score_at_input: the score.
         score_at_baseline: with nothing but the baseline.
         baseline: what that is.
-        completeness_error: |sum of the values - (score - score at the baseline)| as a share of that change; of an
+        completeness_error: how far the sum of the values is from the change of the score, as a share of it; of an
             occlusion it is no error: it says how far the steps act together.
         steps_used: gradients or evaluations taken.
         complete: whether the error is within one hundredth of the change; integrated gradients take more steps until

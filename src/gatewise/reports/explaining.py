@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from gatewise.drawing.pictures import COLOURS, MUTED, escaped, finish, new_figure, save
 from gatewise.drawing.styles import series_style
+from gatewise.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +40,17 @@ def save_explanation_picture(records: Sequence[Mapping[str, Any]], path: str | P
         OptionError: another ending.
         StorageError: the file cannot be written.
     """
-    return save(lambda: _figure(records), path)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = save(lambda: _figure(records), path)
+    missing = [each for each in said if "missing from font" in str(each.message)]
+    for each in said:
+        if each not in missing:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if missing:
+        text = f"{plural(len(missing), 'sign')} of the text cannot be drawn with the fonts here"
+        warnings.warn(text if found.suffix == ".svg" else f"{text}: write an .svg, or use --json", stacklevel=2)
+    return found
 
 
 def _figure(records: Sequence[Mapping[str, Any]]) -> Figure:
