@@ -118,15 +118,20 @@ def _run(folder: Path, cell: str, arguments: argparse.Namespace) -> Path:
                 words = " ".join(f"word{(row * 7 + place * 13) % 90}" for place in range(20 + row % 20))
                 writer.writerow([words, "ab"[row % 2]])
     out = folder / cell
-    command = [sys.executable, "-m", "gatewise", "train", str(table), "--cell", cell, "--epochs", "1"]
-    command += [
+    command = [
+        sys.executable,
+        "-m",
+        "gatewise",
+        "train",
+        str(table),
+        "--cell",
+        cell,
+        "--epochs",
+        "1",
         "--out",
         str(out),
-        "--hidden-size",
-        str(arguments.hidden),
-        "--max-tokens",
-        str(max(400, arguments.tokens)),
     ]
+    command += ["--hidden-size", str(arguments.hidden), "--max-tokens", str(max(400, arguments.tokens))]
     subprocess.run(command, check=True, capture_output=True)
     return out
 

@@ -296,7 +296,7 @@ def test_the_file_works_without_a_server(chromium: Any, three: list[Path], tmp_p
     with opened(chromium, page_file.as_uri()) as page:
         _settled(page)
         assert _tokens(page, 1) == TEXT.split()
-        assert page.locator("#text").count() == 0
+        assert page.locator("#text").count() == 0 and page.locator("label[for=example]").inner_text() == "Text"
         page.select_option("#example", "1")
         _settled_reading(page)
         page.wait_for_timeout(150)

@@ -6,8 +6,11 @@ import base64
 import hashlib
 import json
 import re
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -268,6 +271,11 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
     assert [each["text"] for each in content["page"]["examples"]][1] == "</script><b>a clumsy film"
     # a GRU of one layer and an LSTM of two, three inputs
     assert len(content["readings"]) == 9
+    # the upper layer is shown first, as by the server
+    assert [each["place"] for each in content["readings"] if each["run"] == 1][:2] == [
+        "recurrent/1/forward",
+        "recurrent/0/forward",
+    ]
     header, _ = _decoded(zlib.decompress(base64.b64decode(content["readings"][0]["bytes"])))
     assert header["gates"][0]["values"]["type"] == "uint16"
     assert {each["target"] for each in content["readings"][0]["reasons"]} == {"glad", "sad"}
@@ -286,3 +294,35 @@ def test_a_file_that_would_be_too_large_keeps_what_fits(
     monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", 60_000)
     with pytest.raises(DataError, match="too large"):
         write_page(pair, [text], tmp_path / "none.html")
+
+
+def test_the_command_writes_the_file_and_refuses_what_does_not_fit(
+    pair: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def explained(*words: str | Path) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["explain", *(str(word) for word in words)])
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    code, err = explained(*pair, "a hollow film", "--out", tmp_path / "page.html")
+    assert code == 0 and f"Page: {tmp_path / 'page.html'}" in err and (tmp_path / "page.html").stat().st_size > 50_000
+    code, err = explained(*pair, "--example", "9999", "--out", tmp_path / "other.html")
+    assert code == 2 and "there is no test example 9999" in err and not (tmp_path / "other.html").exists()
+    code, err = explained(*pair, *pair, "--out", tmp_path / "other.html")
+    assert code == 2 and "too many runs for one page" in err
+
+
+@pytest.mark.slow
+def test_without_a_browser_the_address_is_printed_and_control_c_ends_it(pair: list[Path]) -> None:
+    command = [sys.executable, "-m", "gatewise", "explain", str(pair[0]), "a film", "--no-browser"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+        try:
+            assert found is not None and line.startswith("Open ")
+            page = httpx.get(f"{found[0]}api/page").json()
+            assert page["first"] == {"text": "a film"} and page["command"].startswith("gatewise explain ")
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) in (0, 130, -signal.SIGINT)

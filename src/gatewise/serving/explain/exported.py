@@ -20,7 +20,7 @@ from gatewise.drawing.templates import shared_css
 from gatewise.errors import DataError, OptionError
 from gatewise.files import write_text
 from gatewise.serving.explain.networks import Networks, Question
-from gatewise.serving.explain.payload import place_id, places_of
+from gatewise.serving.explain.payload import first_place, place_id, places_of
 
 __all__ = ["bundle", "write_page"]
 
@@ -124,7 +124,9 @@ def _readings(networks: Networks, question: Question, example: int, bits: int) -
             targets = targets[:1]
         reasons = [network.reasons(question, target, _METHOD) for target in targets]
         more = network.more(question)
-        for number, place in enumerate(places_of(reading)):
+        places = places_of(reading)
+        places.sort(key=lambda place: place != first_place(places_of(reading)))
+        for number, place in enumerate(places):
             frame = zlib.compress(network.frame(question, place_id(place), bits=bits), 9)
             found.append(
                 {

@@ -18,7 +18,7 @@ from gatewise.inspection.reading import Reading
 from gatewise.inspection.reasons import Reasons
 from gatewise.serving.explain.meanings import EquationLine, gate_meaning
 
-__all__ = ["place_id", "places_of", "reading_bytes", "reasons_record"]
+__all__ = ["first_place", "place_id", "places_of", "reading_bytes", "reasons_record"]
 
 _ALIGNMENT = 4
 _DIRECTIONS = {"forward": "reads forwards", "backward": "reads backwards"}
@@ -89,7 +89,7 @@ def reading_bytes(
         Four bytes of header length, the header, the arrays.
     """
     places = places_of(reading)
-    chosen = next((each for each in places if place_id(each) == place), None) or _last_forward(places)
+    chosen = next((each for each in places if place_id(each) == place), None) or first_place(places)
     arrays = _Arrays(bits)
     gates = [gate for gate in reading.gates if gate.place == chosen]
     common = _state(gates).order if gates else np.zeros(0, dtype=np.int64)
@@ -238,7 +238,8 @@ def _liveliest(gates: Sequence[GateMap]) -> int:
     return int(np.ptp(values, axis=0).argmax()) if len(values) else 0
 
 
-def _last_forward(places: Sequence[Place]) -> Place | None:
+def first_place(places: Sequence[Place]) -> Place | None:
+    """The place shown at first: the last layer of the first stack that reads forwards."""
     first = [each for each in places if each[0] == places[0][0]]
     return next((each for each in reversed(first) if each[2] == "forward"), None)
 

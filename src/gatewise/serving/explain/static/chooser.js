@@ -27,7 +27,7 @@ export class Chooser {
       typing ? el("label", { class: "unseen", for: "text", text: "Text to read" }) : null,
       typing ? this.box : null,
       page.examples.length > 0 ? el("div", { class: "choose" },
-        el("label", { for: "example", text: page.text ? "or choose" : "Window" }), this.list) : null,
+        el("label", { for: "example", text: typing ? "or choose" : page.text ? "Text" : "Window" }), this.list) : null,
       this.hint,
     );
   }
@@ -51,8 +51,9 @@ export class Chooser {
     this.changed({ text }, "chosen");
   }
 
-  /** As tall as its text, within bounds. */
+  /** As tall as its text, within bounds, where the style sheet cannot say it. */
   fit() {
+    if (CSS.supports("field-sizing", "content")) return;
     this.box.style.height = "auto";
     this.box.style.height = `${Math.min(this.box.scrollHeight + 2, 220)}px`;
   }

@@ -39,14 +39,6 @@ class Page {
     this.store.subscribe(() => this.draw(false));
     source.onReach = (reached) => this.reached(reached);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(true));
-    new ResizeObserver(() => this.resized()).observe(this.runs);
-  }
-
-  resized() {
-    const width = this.runs.clientWidth;
-    if (width === this.width) return;
-    this.width = width;
-    for (const view of this.views) if (view.reading) view.drawLabels();
   }
 
   begin() {
@@ -72,7 +64,6 @@ class Page {
       this.timeline.draw();
       return;
     }
-    this.started = performance.now();
     for (const view of this.views) view.staleReasons();
     this.ask();
   }
@@ -182,7 +173,6 @@ class Page {
     const capacity = this.source.live && this.description.text ? roomFor(longest) : longest;
     for (const view of this.views) view.draw(capacity, anew);
     this.timeline.draw();
-    performance.mark("drawn", { detail: { since: this.started, readings: this.readings } });
   }
 }
 

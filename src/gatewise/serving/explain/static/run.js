@@ -81,7 +81,15 @@ export class RunView {
       this.unit.element,
       el("footer", {}, this.notes, this.checks.element, this.table.element),
     );
+    new ResizeObserver(([entry]) => this.resized(entry.contentRect.width)).observe(this.map.element);
     this.element.style.setProperty("--series-hex", `var(--c${description.style})`);
+  }
+
+  /** The width is kept, since asking for it while drawing costs a layout. */
+  resized(width) {
+    if (width === this.width) return;
+    this.width = width;
+    if (this.reading) this.drawLabels();
   }
 
   clicked(event, choose) {
@@ -270,7 +278,7 @@ export class RunView {
   /** The steps' names under the map, where there is room for them. */
   drawLabels() {
     const { reading, capacity } = this;
-    const room = this.map.element.clientWidth / capacity;
+    const room = (this.width ?? this.map.element.clientWidth) / capacity;
     const every = reading.series === undefined ? (room >= 11 ? 1 : 0) : Math.max(1, Math.ceil(24 / room));
     this.labels.hidden = every === 0;
     resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(reading.length / every), () => el("span"));

@@ -4,12 +4,12 @@ import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.
 import { decimals } from "./words.js";
 
 const MOST_TAIL = 400;
-const WEAKEST = 0.08;
+const WEAKEST = 8;
 
 /** The tokens of one run. */
 export class Tokens {
   constructor(number, { choose, move }) {
-    this.number = number;
+    Object.assign(this, { number, colours: [], marks: [] });
     this.tail = el("span", { class: "unread" });
     this.list = el("div", {
       class: "tokens", tabindex: 0, role: "listbox", "aria-orientation": "horizontal", dir: "auto",
@@ -36,7 +36,10 @@ export class Tokens {
     reading.steps.forEach((step, place) => {
       setText(this.list.children[2 * place], step.before);
       const token = this.list.children[2 * place + 1];
-      setText(token, step.text);
+      if (token.textContent !== step.text) {
+        token.textContent = step.text;
+        this.colours[place] = null;
+      }
       token.classList.toggle("unknown", !step.known);
       token.classList.toggle("turn", reading.turnedAt.has(place));
     });
@@ -48,28 +51,38 @@ export class Tokens {
   colour(values, fresh) {
     const largest = values === null ? 1 : values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
     const count = this.list.childElementCount / 2;
+    this.colours.length = count;
     for (let step = 0; step < count; step += 1) {
-      const token = this.list.children[2 * step + 1];
       const value = values === null || step >= values.length ? 0 : values[step];
-      const share = Math.abs(value) / largest;
-      setStyle(token, "--share", `${Math.round(share * 100)}%`);
-      token.classList.toggle("for", value > 0 && share >= WEAKEST);
-      token.classList.toggle("against", value < 0 && share >= WEAKEST);
-      setAttribute(token, "aria-label", values === null ? null : `${token.textContent}, reason ${decimals(value)}`);
+      const share = Math.round((100 * Math.abs(value)) / largest);
+      const kind = share < WEAKEST ? "" : value > 0 ? "for" : "against";
+      const told = values === null ? null : decimals(value);
+      const written = `${share} ${kind} ${told}`;
+      if (this.colours[step] === written) continue;
+      this.colours[step] = written;
+      const token = this.list.children[2 * step + 1];
+      setStyle(token, "--share", `${share}%`);
+      token.classList.toggle("for", kind === "for");
+      token.classList.toggle("against", kind === "against");
+      setAttribute(token, "aria-label", told === null ? null : `${token.textContent}, reason ${told}`);
     }
     this.list.classList.toggle("stale", !fresh);
   }
 
   /** Mark the step looked at; later tokens are faint: not read yet. */
   point(step) {
-    const place = 2 * step + 1;
-    for (let number = 1; number < this.list.childElementCount; number += 2) {
-      const token = this.list.children[number];
-      token.classList.toggle("here", number === place);
-      token.classList.toggle("later", number > place);
-      setAttribute(token, "aria-selected", number === place);
+    const count = this.list.childElementCount / 2;
+    this.marks.length = count;
+    for (let place = 0; place < count; place += 1) {
+      const mark = place < step ? "read" : place === step ? "here" : "later";
+      if (this.marks[place] === mark) continue;
+      this.marks[place] = mark;
+      const token = this.list.children[2 * place + 1];
+      token.classList.toggle("here", mark === "here");
+      token.classList.toggle("later", mark === "later");
+      setAttribute(token, "aria-selected", mark === "here");
     }
-    const here = this.list.children[place];
+    const here = this.list.children[2 * step + 1];
     setAttribute(this.list, "aria-activedescendant", here ? here.id : null);
   }
 }
