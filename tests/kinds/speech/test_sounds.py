@@ -182,3 +182,23 @@ def test_a_speaker_is_normalised_as_a_whole_and_whole_recordings_cannot_be_strea
     for kind in ("speaker", "recording"):
         with pytest.raises(OptionError, match="cannot be streamed"):
             Normaliser.fit(kind, frames).stream()
+
+
+def test_masks_never_hide_a_whole_word_and_changes_keep_their_bounds() -> None:
+    from gatewise.kinds.speech.augmentation import Augmentation
+
+    frames = np.ones((400, 20), dtype=np.float32)
+    generator = np.random.default_rng(0)
+    widths = []
+    for _ in range(200):
+        masked = Augmentation(time_masks=1).masked(frames, generator)
+        widths.append(int((masked == 0).all(axis=1).sum()))
+    assert max(widths) == 10 and min(widths) == 0
+    bands = [
+        int((Augmentation(frequency_masks=1).masked(frames, generator) == 0).all(axis=0).sum()) for _ in range(200)
+    ]
+    assert max(bands) == 4
+    lengths = [len(Augmentation(speed=0.25).changed(frames, generator)) for _ in range(200)]
+    assert 320 <= min(lengths) < 330 and 490 < max(lengths) <= 500
+    louder = Augmentation(noise=0.999).changed(np.log1p(frames), generator)
+    assert (louder >= np.log1p(frames) - 1e-5).all()

@@ -273,3 +273,29 @@ def test_same_seed_same_bits_and_strings_change_with_the_epoch(folder: Path) -> 
         problem.begin_epoch(2)
         assert problem._order != first and len(problem._order) == problem.steps_per_epoch
     assert losses[0] == losses[1]
+
+
+@pytest.mark.slow
+def test_comparisons_show_speakers_mistakes_and_recordings(folder: Path, tmp_path: Path) -> None:
+    from gatewise.errors import RunError
+    from gatewise.reports import read_comparison
+
+    words = ["compare", str(folder), "--test-speaker", "speaker0,speaker2", "--cells", "gru", "--seeds", "1"]
+    words += ["--strings", "3", "--epochs", "2", "--hidden", "8", "--mel-bins", "12", "--threads", "1", "--no-cost"]
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "result")])
+    assert done.exit_code == 0, done.output
+    record = read_comparison(tmp_path / "result")
+    assert record.metric.name == "word_error_rate" and [model.name for model in record.models][:2] == [
+        "segment-means", "templates",
+    ]  # fmt: skip
+    page = (tmp_path / "result" / "report.html").read_text()
+    for part in ("Speaker by speaker", "Recordings as they were heard", "2 speakers who are not in the training part"):
+        assert part in page
+    linear = record.models[0].runs[0].test
+    assert linear["word_error_rate"] < 0.3 and set(linear["speakers"]) == {"speaker0", "speaker2"}
+    place = tmp_path / "result" / "comparison.json"
+    content = json.loads(place.read_text())
+    content["details"]["recordings"] = content["details"]["recordings"][:-1]
+    place.write_text(json.dumps(content))
+    with pytest.raises(RunError, match="an answer to each recorded recording"):
+        read_comparison(tmp_path / "result")

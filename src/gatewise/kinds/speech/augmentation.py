@@ -18,6 +18,8 @@ __all__ = ["Augmentation"]
 _FILTER_POINTS = 5
 _LEAST_FRAMES = 6
 _MASK_SHARE = 0.2
+_LONGEST_MASK = 10
+"""Frames; a longer mask could hide a whole short word that CTC is then asked for."""
 _SHIFT = 2.0
 
 
@@ -31,7 +33,7 @@ class Augmentation:
         filtering: spread of a random smooth curve over the filters, in nats.
         noise: probability of added noise.
         frequency_masks: bands, each of up to a fifth of the filters.
-        time_masks: stretches, each of up to a fifth of the frames.
+        time_masks: stretches, each of up to a fifth of the frames and 100 ms.
 
     Example:
         >>> frames = np.arange(80, dtype=np.float32).reshape(10, 8)
@@ -74,7 +76,7 @@ class Augmentation:
             start = int(generator.integers(0, bins - width + 1))
             found[:, start : start + width] = 0
         for _ in range(self.time_masks):
-            width = int(generator.integers(0, int(_MASK_SHARE * steps) + 1))
+            width = int(generator.integers(0, min(_LONGEST_MASK, int(_MASK_SHARE * steps)) + 1))
             start = int(generator.integers(0, steps - width + 1))
             found[start : start + width] = 0
         return found

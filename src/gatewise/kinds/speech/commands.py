@@ -28,7 +28,7 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
     from gatewise import files
 
     recordings, notes = _recordings(recogniser, request)
-    for note in notes:
+    for note in [*notes, *_without_speaker(recogniser, recordings)]:
         typer.echo(f"Note: {note}", err=True)
     heard = recogniser.recognise(recordings)
     rows = [_record(each, found) for each, found in zip(recordings, heard, strict=True)]
@@ -45,6 +45,19 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
     else:
         files.write_text(request.out, "\n".join(lines) + "\n")
         typer.echo(f"{len(rows):,} recordings heard in {request.out}", err=True)
+
+
+def _without_speaker(recogniser: TrainedRecogniser | ExportedRecogniser, recordings: Sequence[Recording]) -> list[str]:
+    """A note where the network expects frames that are normalised per speaker, and speakers are not known."""
+    from gatewise import words
+
+    count = sum(each.speaker is None for each in recordings)
+    if recogniser.normaliser.kind != "speaker" or not count:
+        return []
+    return [
+        f"the network is normalised per speaker, and of {words.plural(count, 'recording')} the speaker is not known: "
+        "each is normalised by itself, which is less accurate; a table with a column of speakers is heard as trained"
+    ]
 
 
 def _record(recording: Recording, heard: Heard) -> dict[str, Any]:

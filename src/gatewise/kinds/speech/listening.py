@@ -66,6 +66,8 @@ class Listener:
         self._frames = self.trained.bank.stream()
         self._normaliser = self.trained.normaliser.stream()
         self._session = self.trained.model.recurrent.session()
+        head = self.trained.model.head
+        self._weight, self._bias = head.weight.detach().numpy().T.copy(), head.bias.detach().numpy()
         self._search = GreedySearch() if self.beam is None else BeamSearch(self.beam)
         self._waiting: Frames = np.zeros((0, self.trained.bank.bins), dtype=np.float32)
         self._read = 0
@@ -104,8 +106,12 @@ class Listener:
 
     def _step(self, window: Frames) -> None:
         model = self.trained.model
-        with torch.inference_mode():
-            inputs = model.front(torch.from_numpy(np.ascontiguousarray(window))[None, None])[0]
-            row = model.log_probabilities(self._session(inputs))
-        self._search.accept(row.numpy())
+        if model.convolution is None:
+            inputs = np.ascontiguousarray(window).reshape(1, -1)
+        else:
+            with torch.inference_mode():
+                inputs = model.front(torch.from_numpy(np.ascontiguousarray(window))[None, None])[0].numpy()
+        scores = self._session(inputs) @ self._weight + self._bias
+        scores -= scores.max()
+        self._search.accept(scores - np.log(np.exp(scores).sum()))
         self.steps += 1

@@ -6,6 +6,7 @@ left when repeats are merged and then blanks dropped. No torch.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -98,23 +99,26 @@ class BeamSearch:
 
     def _step(self, row: list[float]) -> None:
         found: dict[tuple[int, ...], tuple[float, float]] = {}
-
-        def give(prefix: tuple[int, ...], blank: float, unit: float) -> None:
-            old = found.get(prefix, (_NEVER, _NEVER))
-            found[prefix] = (_add(old[0], blank), _add(old[1], unit))
-
+        wholes: dict[tuple[int, ...], float] = {}
         for prefix, (in_blank, in_unit) in self._beam.items():
-            whole = _add(in_blank, in_unit)
-            give(prefix, whole + row[BLANK], in_unit + row[prefix[-1]] if prefix else _NEVER)
-            for unit, chance in enumerate(row):
-                if unit != BLANK:
-                    before = in_blank if prefix and prefix[-1] == unit else whole
-                    give((*prefix, unit), _NEVER, before + chance)
-        kept = sorted(found.items(), key=lambda entry: (-_add(*entry[1]), entry[0]))[: self.width]
-        self._beam = dict(kept)
+            wholes[prefix] = whole = _add(in_blank, in_unit)
+            found[prefix] = whole + row[BLANK], in_unit + row[prefix[-1]] if prefix else _NEVER
+        for prefix, (in_blank, _) in self._beam.items():
+            whole, last = wholes[prefix], prefix[-1] if prefix else BLANK
+            for unit in range(1, len(row)):
+                chance = (in_blank if unit == last else whole) + row[unit]
+                longer = (*prefix, unit)
+                # a sequence is reached from one shorter one only, so it is there already only if it was in the beam
+                held = found.get(longer)
+                found[longer] = (_NEVER, chance) if held is None else (held[0], _add(held[1], chance))
+        totals = ((_add(*chances), prefix) for prefix, chances in found.items())
+        best = heapq.nsmallest(self.width, ((-total, prefix) for total, prefix in totals))
+        self._beam = {prefix: found[prefix] for _, prefix in best}
 
 
 def _add(first: float, second: float) -> float:
     """The logarithm of the sum of two probabilities."""
+    if second == _NEVER:
+        return first
     high, low = (first, second) if first >= second else (second, first)
     return high if low == _NEVER else high + math.log1p(math.exp(low - high))

@@ -106,7 +106,9 @@ class RecogniserSpec(Spec):
     filtering: float = setting(0.0, "Spread of random filters while training, in nats of energy.", minimum=0.0)
     noise: float = setting(0.0, "Probability of added noise while training.", minimum=0.0, below=1.0)
     frequency_masks: int = setting(1, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
-    time_masks: int = setting(1, "Masked stretches while training, each of up to a fifth of a recording.", minimum=0)
+    time_masks: int = setting(
+        1, "Masked stretches while training, each of up to a fifth of a recording and 0.1 s.", minimum=0
+    )
 
     def check_together(self) -> None:
         """Refuse strides that skip frames, and fewer filters than the convolution needs."""
