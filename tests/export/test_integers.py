@@ -87,11 +87,11 @@ def test_cells_give_the_bits_of_numpy(cells: tuple[str, ...], tmp_path: Path) ->
 
 @needs_compiler
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SHAPES if WHOLE_FUZZ else ["two layers, both directions"])
 def test_every_shape_of_the_main_cells(shape: str, tmp_path: Path) -> None:
     cells = ("rnn", "lstm peephole", "gru", "gru replace", "gru before", "gru before replace")
     layers = [layer_of(cell, shape, seed=3) for cell in cells]
-    programs, quantised = _programs(layers, tmp_path, EXACT)
+    programs, quantised = _programs(layers, tmp_path, ("-O0", "-ffp-contract=off"))
     for number, layer in enumerate(layers):
         _assert_same(programs, number, layer, quantised[number])
 
@@ -223,9 +223,9 @@ def test_layers_leave_in_integers(tmp_path: Path) -> None:
     made = gatewise.export.c(layer, tmp_path / "small", precision="int8", calibration=rows)
     assert made.rounding is not None and made.rounding.gap is not None and 0 < made.rounding.gap < 0.02
     assert made.compiled is not None and made.compiled.check.greatest == 0.0 and made.compiled.check.limit == 0.0
-    whole = gatewise.export.c(layer, tmp_path / "float")
-    assert made.figures["weight_bytes"] < 0.35 * whole.figures["weight_bytes"]  # type: ignore[operator]
-    assert made.figures["memory_bytes"] < 0.7 * whole.figures["memory_bytes"]  # type: ignore[operator]
+    whole = emit_source(layer_graph(layer))
+    assert made.figures["weight_bytes"] < 0.35 * whole.weight_bytes  # type: ignore[operator]
+    assert made.figures["memory_bytes"] < 0.7 * whole.memory  # type: ignore[operator]
     with pytest.raises(OptionError, match="int4"):
         gatewise.export.c(layer, tmp_path / "other", precision="int4")
     with pytest.raises(OptionError, match="sequence 1 of the calibration"):

@@ -128,6 +128,9 @@ def _print(made: Export) -> None:
 
 def _print_check(check: Check) -> None:
     lengths = "" if check.shortest is None else f" of {check.shortest} to {check.longest} steps"
+    if check.limit == 0.0:
+        typer.echo(f"Checked on {check.examples} test examples{lengths}: equal bit for bit to the integers in NumPy.")
+        return
     typer.echo(
         f"Checked on {check.examples} test examples{lengths}: greatest difference {check.greatest:.1e} of the greatest "
         f"number (limit {check.limit:.0e})."

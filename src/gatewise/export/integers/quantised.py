@@ -57,7 +57,7 @@ def quantise_graph(graph: Graph, examples: Sequence[Mapping[str, Any]]) -> Quant
     if any(isinstance(node, EachStep) for node in graph.nodes):
         raise ConversionError(
             "int8 does not go with sequences within a step (words read by their characters)",
-            fix="omit --precision int8, or use --to onnx",
+            fix="use --to onnx --precision int8",
         )
     ranges = measure_ranges(graph, examples)
     rows = {name: rows_of(graph.weights[name]) for name in matrices_of(graph)}
