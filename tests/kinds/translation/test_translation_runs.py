@@ -75,6 +75,13 @@ def test_it_learns_to_translate_sentences_it_has_not_seen(run: Path) -> None:
         trained.graph()
 
 
+def test_it_answers_sentences_as_json_gives_them(run: Path) -> None:
+    trained = load_run(run)
+    assert trained.answer([TEXT]) == [{"source": TEXT, "translation": trained.translate([TEXT])[0]}]
+    with pytest.raises(DataError, match="input 2 is not a text; expected: a string; got: int"):
+        trained.answer([TEXT, 5])
+
+
 def test_maps_and_stacks_fit_the_sentences(run: Path) -> None:
     trained = load_run(run)
     dataset = load_data(run, trained.spec)

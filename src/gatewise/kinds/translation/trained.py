@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +106,16 @@ class TrainedTranslator(Trained):
     def predict(self, texts: Sequence[str]) -> list[str]:
         """As `translate`."""
         return self.translate(texts)
+
+    input_schema: ClassVar[Mapping[str, Any]] = {"type": "string", "description": "a sentence"}
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """The translation of each sentence, as `gatewise predict --json` writes it."""
+        for place, text in enumerate(inputs):
+            if not isinstance(text, str):
+                raise DataError(f"input {place + 1} is not a text", expected="a string", got=type(text).__name__)
+        found = self.translate(list(inputs))
+        return [{"source": text, "translation": each} for text, each in zip(inputs, found, strict=True)]
 
     def attention(self, text: str, translation: str | None = None) -> AttentionMap | None:
         """How the translation of a text was attended; None: the network has no attention.
