@@ -19,7 +19,10 @@ SUBSTITUTES = {
     "conll2003": ("news.conll",),
 }
 """Known data sets take long: their commands run on small files instead."""
-NOT_CARRIED_OUT = ("suite", "bench", "plan.toml", "--recipe", "[", "...", "FILE", "DIR", "TEXT", "NAME", "URL")
+_PLACEHOLDERS = ("[", "...", "FILE", "DIR", "TEXT", "NAME", "URL")
+_DATA = ("multi30k", "translator", "spoken-digits", "digits/gru", "sp500 adding")
+_LONG = ("suite", "bench", "plan.toml", "--recipe", *_DATA)
+NOT_CARRIED_OUT = (*_LONG, *_PLACEHOLDERS)
 """Commands with one of these words are parsed only: hours long, or placeholders."""
 _FENCED = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _SHELL = ("", "bash", "sh", "console")
