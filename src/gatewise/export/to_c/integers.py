@@ -183,17 +183,18 @@ def _direction(unit: Unit, direction: IntegerDirection, function: str, before: i
     vectors.emit(direction.expressions)
     sources = [vectors.values[name] for name in direction.outputs]
     targets = [given[f"s{place}"] for place in range(len(sources))]
-    copy = unit.helpers.need("copy_integers")
     for place, (source, target) in enumerate(zip(sources, targets, strict=True)):
         if source.base == "state" and source != target:  # another state's old value, before it is overwritten
             sources[place] = replace(source, base="work", offset=arena.take(source.width))
-            lines.add(f"{copy}({source.address}, {source.width}, {sources[place].address});")
+            lines.add(
+                f"{unit.helpers.need('copy_integers')}({source.address}, {source.width}, {sources[place].address});"
+            )
     for place, (source, target) in enumerate(zip(sources, targets, strict=True)):
         bits = direction.fractions[direction.outputs[place]], direction.fractions[f"s{place}"]
         if source == target and bits[0] == bits[1]:
             continue
         if bits[0] == bits[1]:
-            lines.add(f"{copy}({source.address}, {target.width}, {target.address});")
+            lines.add(f"{unit.helpers.need('copy_integers')}({source.address}, {target.width}, {target.address});")
             continue
         moved = _shift(unit, source.at("i"), bits[0], max(bits[1], bits[0] - 30) if bits[1] < bits[0] else bits[1])
         if bits[1] > bits[0]:
