@@ -180,6 +180,9 @@ def run_several(
         RunError: a folder holds something else.
         StorageError: it cannot be written.
     """
+    for part in parts[1:]:  # what cannot be read is said before anything is trained
+        if part.plan is not None:
+            kind_of(part.plan.task).load(part.plan.base(part.plan.points[0]).data)
     make_folder(folder)
     done: dict[str, tuple[str, Comparison]] = {}
     for part in parts:

@@ -11,7 +11,7 @@ import pytest
 import browser
 import gatewise
 from gatewise.comparison.several.analysis import error_of, several_record
-from gatewise.errors import OptionError, RunError
+from gatewise.errors import DataError, OptionError, RunError
 from gatewise.files import write_text
 from gatewise.record import BEST_BASELINE, compact_json, read_several
 from gatewise.reports.several import render_several
@@ -138,6 +138,14 @@ def test_plans_are_checked_before_anything_is_trained(tmp_path):
     assert (one.name, two.name) == ("stocks", "week")
     assert (one.plan.base().data.horizon, two.plan.base().data.horizon) == (1, 5)
     assert several_command(["stocks", "week.toml"], {"cells": "gru"}, Path("a b")).endswith("--cells gru --out 'a b'")
+
+
+def test_data_that_cannot_be_read_are_refused_before_the_first_training(tmp_path):
+    with pytest.raises(DataError, match=r"nope\.csv"):
+        gatewise.compare(["parity", "nope.csv"], out=tmp_path / "out", cells="gru")
+    with pytest.raises(OptionError, match="no data set"):
+        gatewise.compare([])
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
