@@ -100,6 +100,7 @@ def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert {json.loads(line)["name"] for line in lines} >= {"imdb", "rotten-tomatoes"}
 
 
+@pytest.mark.slow
 def test_compare_prints_and_leaves_everything(
     reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -202,6 +202,7 @@ def test_a_run_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_times_are_measured_together_in_a_process_of_their_own(tmp_path: Path) -> None:
     folders = {}
     for cell in ("gru", "rnn"):

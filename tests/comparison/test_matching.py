@@ -68,6 +68,7 @@ def test_earlier_phases_are_part_of_the_time(tmp_path: Path, monkeypatch: pytest
     assert found.chosen("rnn", None, {})["training_steps"] == (20 * 4 + 30 * 1 - 20 * 2) / 0.5
 
 
+@pytest.mark.slow
 def test_paces_are_measured_in_turns(tmp_path: Path) -> None:
     """Not what the clock says, but that both networks take the same steps: the ratio of a cell to itself is 1."""
     found = budget(tmp_path, cells=["gru", "rnn"], match="time", epochs=2)

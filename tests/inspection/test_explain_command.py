@@ -68,6 +68,7 @@ def test_runs_stand_side_by_side_on_examples(place: Path, runs: Runs, capsys: py
     assert len(records[1]["memory"]) == 4 and records[0]["memory"][0]["half_lives"]
 
 
+@pytest.mark.slow
 def test_more_is_measured_on_request(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "why.png"
     code, out, err = _run([place, HOSTILE, "--flow", "--like", 2, "--parallel", "--png", picture], capsys)

@@ -281,6 +281,7 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
     assert {each["target"] for each in content["readings"][0]["reasons"]} == {"glad", "sad"}
 
 
+@pytest.mark.slow
 def test_a_file_that_would_be_too_large_keeps_what_fits(
     pair: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

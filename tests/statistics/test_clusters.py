@@ -100,6 +100,7 @@ def test_groups_of_other_examples_are_refused() -> None:
         clustered(table, np.zeros(10, dtype=np.int64))
 
 
+@pytest.mark.slow
 def test_intervals_over_groups_hold_the_truth_and_those_without_do_not() -> None:
     """150 rounds of forty authors: with groups a true 95 % stays above 88.5 % but once in thousands of seeds."""
     simulation = _simulation()
