@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import shutil
@@ -20,7 +21,7 @@ from gatewise.cli import main
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.serving.application import Service
 from gatewise.serving.guard import Limits
-from gatewise.serving.models import named_runs
+from gatewise.serving.models import Model, named_runs, open_model
 from gatewise.serving.running import bound_socket
 from gatewise.serving.streams import StreamSettings
 from gatewise.training.streaming import Advance
@@ -167,6 +168,26 @@ def test_the_end_of_the_server_hands_out_states_and_the_next_one_goes_on(runs: R
         stream.close()
     assert stream.resumed == 1
     assert found == _alone(load_run(runs("reviews")).streaming(), parts)
+
+
+def test_a_stream_does_not_go_on_with_other_weights(runs: Runs) -> None:
+    def open_other(name: str, place: Path) -> Model:
+        return dataclasses.replace(open_model(name, place), weights="0" * 64)
+
+    with bound_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+    places = {"reviews": runs("reviews")}
+    with serving(places, port=port) as (url, _, _):
+        stream, unread = (gatewise.Client(url).stream("reviews", retry_seconds=10) for _ in range(2))
+        stream.send(text=TEXT)
+        for each in (stream, unread):
+            assert each._connection is not None
+            each._connection.socket.shutdown(2)  # no last words: as when the server is killed
+    with serving(places, port=port, open_one=open_other):
+        with pytest.raises(DataError, match="trained again"):
+            stream.send(text=TEXT)
+        assert unread.send(text=TEXT)  # nothing was read yet
+        unread.close()
 
 
 def test_requests_that_have_begun_end_before_the_server_does(runs: Runs) -> None:
