@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gatewise.errors import GatewiseError, OptionError
 
@@ -199,7 +199,10 @@ class Guard:
             self._check(scope)
             await self._run(request, receive, send)
         except _Refusal as refusal:
-            await self._answer(request, send, refusal.status, refusal.message, *refusal.headers)
+            if request.status:  # an answer has begun: what is left is to end the connection
+                request.error = refusal.message
+            else:
+                await self._answer(request, send, refusal.status, refusal.message, *refusal.headers)
         finally:
             if self._finished is not None:
                 self._finished(_finished(request))
@@ -231,9 +234,12 @@ class Guard:
         return name in self._hosts or (self._any_address and _address(name) is not None)
 
     def _same_origin(self, scope: Scope, origin: str) -> bool:
-        parts = urlsplit(origin)
+        parts = _split(origin)
+        if parts is None:
+            return False
         secure = scope.get("scheme") in ("https", "wss")
-        return parts.scheme == ("https" if secure else "http") and parts.netloc.lower() == _header(scope, b"host")
+        host = (_header(scope, b"host") or "").lower()
+        return parts.scheme == ("https" if secure else "http") and parts.netloc.lower() == host
 
     async def _run(self, request: _Request, receive: Receive, send: Send) -> None:
         scope, read, begun = request.scope, 0, False
@@ -346,9 +352,18 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+def _split(text: str) -> SplitResult | None:
+    """The parts of a URL; None where it is none, such as ``http://[``."""
+    try:
+        parts = urlsplit(text)
+        return parts if parts.port is None or parts.hostname else None
+    except ValueError:
+        return None
+
+
 def _origin(text: str) -> str:
-    parts = urlsplit(text.rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+    parts = _split(text.rstrip("/"))
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
         raise OptionError(f"{text!r} is no origin", expected="a scheme and a host, such as https://example.org")
     return f"{parts.scheme}://{parts.netloc}".lower()
 
