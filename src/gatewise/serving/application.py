@@ -162,10 +162,11 @@ class Service:
         await self.streams.end_all()
 
     async def _health(self, request: Request) -> Response:
-        models = {model.name: "opened" for model in self.models}
-        models |= dict.fromkeys(self.models.failed, "opened; its changed folder cannot be")
         status = "stopping" if self.streams.stopping else "ok" if self.worker.alive else "failed"
-        record = {"status": status, "version": __version__, "models": models}
+        record: dict[str, Any] = {"status": status, "version": __version__}
+        if request.scope["state"]["trusted"]:
+            record["models"] = {model.name: "opened" for model in self.models}
+            record["models"] |= dict.fromkeys(self.models.failed, "opened; its changed folder cannot be")
         return _json(record, 200 if status == "ok" else 503)
 
     async def _metrics(self, request: Request) -> Response:

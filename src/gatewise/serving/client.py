@@ -48,7 +48,7 @@ class Client:
         return f"Client({self.url!r})"
 
     def health(self) -> dict[str, Any]:
-        """Whether the server answers, and its models."""
+        """Whether the server answers, and its models where the token is its own."""
         found: dict[str, Any] = self._ask("GET", "/health")
         return found
 

@@ -137,7 +137,8 @@ class _Refusal(Exception):
 class Guard:
     """Checks host, origin and token, holds the limits, and names every request.
 
-    The application finds the request's id as ``scope["state"]["request_id"]``. An error of Gatewise that it raises
+    The application finds the request's id as ``scope["state"]["request_id"]``, and in ``scope["state"]["trusted"]``
+    whether the client may know what the token guards, for the public paths. An error of Gatewise that it raises
     becomes the status 422, any other one 500, whose cause the client does not see.
 
     Args:
@@ -215,11 +216,12 @@ class Guard:
         if foreign or sum(name == b"origin" for name, _ in scope["headers"]) > 1:
             raise _Refusal(403, "pages of that origin may not use this server; the command line allows: --allow-origin")
         preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
-        if self._token is not None and scope["path"] not in self.public and not preflight:
-            shown = _shown_token(scope)
-            if shown is None or not secrets.compare_digest(shown, self._token):
-                what = "a token is needed" if shown is None else "the token is not this server's"
-                raise _Refusal(401, f"{what}: Authorization: Bearer TOKEN", (b"www-authenticate", b"Bearer"))
+        shown = _shown_token(scope)
+        trusted = self._token is None or (shown is not None and secrets.compare_digest(shown, self._token))
+        scope["state"]["trusted"] = trusted
+        if not trusted and scope["path"] not in self.public and not preflight:
+            what = "a token is needed" if shown is None else "the token is not this server's"
+            raise _Refusal(401, f"{what}: Authorization: Bearer TOKEN", (b"www-authenticate", b"Bearer"))
         length = _header(scope, b"content-length")
         if length is not None and length.isdigit() and (len(length) > 15 or int(length) > self.limits.body):
             raise self._too_long()
