@@ -147,7 +147,7 @@ class Worker:
             torch.set_num_threads(threads)
             with self._changed:
                 self._ended = True
-                left = [each.future for each in (*self._streams, *self._calls)]
+                left = [steps.future for steps in self._streams] + [call.future for call in self._calls]
                 self._streams.clear()
                 self._calls.clear()
             _settle([(future, RunError("the worker has ended", fix="start the server again")) for future in left])
