@@ -8,7 +8,6 @@ import io
 import json
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +17,12 @@ import pytest
 from service_of import Plain, serving, until
 
 import gatewise
-from gatewise.errors import DataError, RunError
+from gatewise.errors import DataError
 from gatewise.serving.application import Service
 from gatewise.serving.guard import Limits
 from gatewise.serving.models import Model, open_model
 from gatewise.serving.streams import StreamSettings
-from gatewise.training.streaming import Advance, Streaming
+from gatewise.training.streaming import Streaming
 
 Runs = Callable[[str], Path]
 Served = tuple[str, Service, io.StringIO]
@@ -161,7 +160,7 @@ def test_a_flood_waits_in_its_own_connection(served: Served) -> None:
         message = {"type": "steps", "text": "film " * 200}
         sent = 0
         with pytest.raises((TimeoutError, ConnectionError)):
-            while sent < 3000:
+            while sent < 40_000:  # more than the sockets of a system hold
                 plain.send(message)
                 sent += 1
         begun = time.perf_counter()
@@ -307,106 +306,3 @@ def test_memory_does_not_grow_with_sessions(runs: Runs, count: int) -> None:
         assert _memory() - memory < 6_000_000
         # the metrics too: a series for each kind of end, not for each session
         assert len(service.metrics.text().splitlines()) < 200
-
-
-def test_a_cancelled_message_is_not_computed_for_nobody(runs: Runs) -> None:
-    """A worker with a queue of streams that have gone goes on with those that have not."""
-    import asyncio
-
-    from gatewise.serving.metrics import Metrics
-    from gatewise.serving.worker import Busy, Worker
-    from gatewise.training.trained import load_run
-
-    model, metrics = load_run(runs("reviews")).streaming(), Metrics()
-    worker = Worker(metrics, most_waiting=2)
-    work = Advance(model.initial({}), model.arrived({"text": "a film ", "end": True}, "", {}).steps, False, {})
-    blocked = threading.Event()
-
-    async def main() -> None:
-        first = asyncio.create_task(worker.call(lambda: blocked.wait(5)))
-        await asyncio.sleep(0.05)
-        gone = [asyncio.create_task(worker.advance(model, "m", work)) for _ in range(20)]
-        kept = asyncio.create_task(worker.advance(model, "m", work))
-        waiting = [asyncio.create_task(worker.call(lambda: 1)) for _ in range(2)]
-        await asyncio.sleep(0.01)
-        with pytest.raises(Busy):
-            await worker.call(lambda: 1)
-        for each in gone:
-            each.cancel()
-        await asyncio.sleep(0.01)
-        blocked.set()
-        assert (await kept).answers and await first and await asyncio.gather(*waiting) == [1, 1]
-
-    asyncio.run(main())
-    worker.stop()
-    assert metrics.value("steps_total", model="m") == 2
-
-
-def test_no_fault_ends_the_worker_and_its_end_leaves_nobody_waiting(runs: Runs) -> None:
-    import asyncio
-
-    from gatewise.serving.metrics import Metrics
-    from gatewise.serving.worker import Worker
-    from gatewise.training.trained import load_run
-
-    class Broken(Metrics):
-        def count(self, *_: Any, **__: Any) -> None:
-            raise RuntimeError("outside the network")
-
-    model, worker = load_run(runs("reviews")).streaming(), Worker(Broken())
-    work = Advance(model.initial({}), model.arrived({"text": "a film ", "end": True}, "", {}).steps, False, {})
-
-    async def main() -> None:
-        with pytest.raises(RuntimeError, match="outside the network"):
-            await asyncio.wait_for(worker.advance(model, "m", work), 5)
-        for wrong in (lambda: next(iter(())), lambda: exit(3)):
-            with pytest.raises(RuntimeError, match=r"StopIteration|SystemExit"):
-                await asyncio.wait_for(worker.call(wrong), 5)
-        assert worker.alive and await worker.call(lambda: 1) == 1
-        blocked = threading.Event()
-        first = asyncio.create_task(worker.call(lambda: blocked.wait(5)))
-        await asyncio.sleep(0.05)
-        left = asyncio.create_task(worker.call(lambda: 1))
-        await asyncio.sleep(0)
-        worker._stopped = True
-        blocked.set()
-        assert await first
-        for waiting in (left, worker.call(lambda: 1), worker.advance(model, "m", work)):
-            with pytest.raises(RunError, match="has ended"):
-                await asyncio.wait_for(waiting, 5)
-        assert not worker.alive
-
-    asyncio.run(main())
-
-
-def test_a_worker_that_has_ended_is_no_health(runs: Runs) -> None:
-    with serving({"reviews": runs("reviews")}) as (url, service, _):
-        service.worker.stop()
-        for ask in (lambda: gatewise.Client(url).health(), lambda: gatewise.Client(url, timeout=5).predict(["x"])):
-            with pytest.raises((RunError, DataError), match=r"503|has ended"):
-                ask()
-
-
-def test_long_inputs_are_computed_one_by_one_and_none_after_the_requests_time(runs: Runs) -> None:
-    asked: list[int] = []
-    going = threading.Event()
-
-    def open_slow(name: str, place: Path) -> Model:
-        found = open_model(name, place)
-
-        class Slow(Model):
-            def answer(self, inputs: list[Any]) -> list[dict[str, Any]]:
-                asked.append(len(inputs))
-                if len(inputs[0]) > 10_000:
-                    going.wait(5)
-                return found.answer(["x"] * len(inputs))
-
-        return Slow(**{each.name: getattr(found, each.name) for each in dataclasses.fields(found)})
-
-    limits = Limits(seconds=0.3)
-    with serving({"reviews": runs("reviews")}, limits=limits, open_one=open_slow) as (url, _, _):
-        with pytest.raises(RunError, match=r"no answer within 0\.3 s"):
-            gatewise.Client(url).predict(["x" * 15_000] * 8)
-        going.set()
-        assert len(gatewise.Client(url).predict(["short"] * 9)) == 9
-    assert asked == [1, 8, 1]

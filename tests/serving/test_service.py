@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import hashlib
 import io
 import json
 import shutil
@@ -21,13 +19,11 @@ from service_of import Plain, serving, until
 import gatewise
 from gatewise.cli import main
 from gatewise.errors import DataError, OptionError, RunError
-from gatewise.files import write_bytes
 from gatewise.serving.application import Service
 from gatewise.serving.guard import Limits
 from gatewise.serving.models import Model, named_runs, open_model
 from gatewise.serving.running import bound_socket
-from gatewise.serving.state import _make_key, read_key
-from gatewise.serving.streams import Streams, StreamSettings
+from gatewise.serving.streams import StreamSettings
 from gatewise.training.streaming import Advance
 from gatewise.training.trained import load_run
 
@@ -300,62 +296,6 @@ def test_a_model_that_is_trained_again_is_opened_again(runs: Runs, tmp_path: Pat
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert client.predict([TEXT])  # what was opened stays
-
-
-def test_a_run_that_changes_while_it_is_opened_is_opened_again(
-    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place, loaded = tmp_path / "run", list[int]()
-    shutil.copytree(runs("reviews"), place)
-
-    def changing(folder: Path) -> Any:
-        found = load_run(folder)
-        loaded.append(1)
-        if len(loaded) < most:
-            write_bytes(folder / "best.safetensors", (folder / "best.safetensors").read_bytes())
-        return found
-
-    monkeypatch.setattr("gatewise.training.trained.load_run", changing)
-    most = 3
-    opened = open_model("m", place)
-    assert len(loaded) == 3
-    assert opened.weights == hashlib.sha256((place / "best.safetensors").read_bytes()).hexdigest()
-    most = 100
-    with pytest.raises(RunError, match="changes while it is opened"):
-        open_model("m", place)
-
-
-def test_a_stream_that_reads_again_while_another_is_ended_is_not_idle() -> None:
-    class Idle:
-        def __init__(self) -> None:
-            self.last, self.busy, self.ended = 0.0, False, ""
-
-        async def end(self, reason: str, words: str, code: int) -> None:
-            self.ended = reason
-            for other in both:
-                other.busy = True
-
-    both = [Idle(), Idle()]
-    streams = Streams(None, StreamSettings(idle_seconds=0.01))  # type: ignore[arg-type]
-    streams.open |= set(both)  # type: ignore[arg-type]
-    asyncio.run(streams.end_idle())
-    assert sorted(each.ended for each in both) == ["", "idle"]
-
-
-def test_a_key_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "state" / "key"
-
-    def crash(count: int) -> bytes:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("gatewise.serving.state.secrets.token_bytes", crash)
-        read_key(place)
-    assert not list(place.parent.iterdir())
-    key = read_key(place)
-    assert len(key) == 32 and read_key(place) == key and place.stat().st_mode & 0o077 == 0
-    _make_key(place)  # another server that is slower
-    assert read_key(place) == key and list(place.parent.iterdir()) == [place]
 
 
 def test_what_it_says_of_itself(served: Served) -> None:

@@ -252,9 +252,7 @@ class Guard:
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
                 if read > self.limits.body:
-                    raise _Refusal(
-                        413, f"the body is longer than {self.limits.body:,} bytes", (b"connection", b"close")
-                    )
+                    raise self._too_long()
             return message
 
         async def send_marked(message: Message) -> None:
