@@ -149,6 +149,12 @@ def test_further_files_reverse_and_shared_vocabularies(tmp_path: Path) -> None:
         load_translation(spec)
 
 
+def test_a_first_line_that_may_be_a_header_is_shown(tmp_path: Path) -> None:
+    rows = ["deutsch\tfranzösisch", *("\t".join(pair) for pair in numbered(20))]
+    found = read_pairs(lines(tmp_path / "a.tsv", rows))
+    assert "; its first line is read as a pair: 'deutsch'" in found.notes[0] and len(found.sources) == 21
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_neither_side_of_a_pair_is_in_two_parts(tmp_path: Path, reverse: bool) -> None:
     """Two hundred sentences with forty translations, each of five of them."""
