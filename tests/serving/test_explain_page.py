@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
+import shlex
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,7 @@ from gatewise.inspection.gates import gate_maps
 from gatewise.inspection.reasons import Stopped
 from gatewise.nn import Recurrent
 from gatewise.serving.explain import show, write_page
-from gatewise.serving.explain.app import guarded_page
+from gatewise.serving.explain.app import STATIC, guarded_page
 from gatewise.serving.explain.exported import bundle
 from gatewise.serving.explain.meanings import equation_form, gate_meaning
 from gatewise.serving.explain.networks import Networks, Question
@@ -194,6 +198,50 @@ def test_questions_that_cannot_be_answered_say_why(url: str, question: Any, word
     assert answer.status_code == 422 and words in answer.json()["message"]
 
 
+def test_a_body_that_is_too_long_is_refused_whether_or_not_it_states_its_length(url: str) -> None:
+    for content in (b"x" * 1_100_000, iter([b"x" * 600_000] * 2)):
+        answer = httpx.post(f"{url}/api/read", content=content)
+        assert answer.status_code == 413 and "longer" in answer.json()["error"]["message"]
+    assert httpx.get(f"{url}/api/read").status_code == 405
+
+
+def test_an_input_that_another_thread_forgets_is_still_read(networks: Networks) -> None:
+    class Forgetful(OrderedDict[Question, Any]):
+        def __contains__(self, key: object) -> bool:
+            return self.pop(key, None) is not None
+
+        def get(self, key: Question, default: Any = None) -> Any:
+            return self.pop(key, default)
+
+    network = dataclasses.replace(networks.networks[0], _inputs=Forgetful())
+    for _ in range(2):
+        assert network.input_of(Question(text=TEXT)).text == TEXT
+
+
+def test_the_page_asks_again_after_any_failure() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    code = (
+        f"import {{ Latest, LiveSource, Refused }} from {json.dumps((STATIC / 'source.js').as_uri())};"
+        "const said = [];"
+        "const latest = new Latest(async (q) => { if (q === 1) throw Error('x'); return q; }, (a) => said.push(a),"
+        "  () => { throw Error('while failing'); });"
+        "const first = latest.request(1).catch((error) => said.push(error.message));"
+        "latest.request(2); await first; await latest.request(3);"
+        "globalThis.setTimeout = () => {};"
+        "const source = new LiveSource(); source.onReach = (reached) => said.push(reached);"
+        "globalThis.fetch = async () => ({ ok: true, json: async () => { throw TypeError('cut off'); } });"
+        "await source.more({}).catch((error) => said.push(error.message));"
+        "globalThis.fetch = async () => ({ ok: false, json: async () => ({ error: { message: 'too long' } }) });"
+        "await source.more({}).catch((error) => said.push(error instanceof Refused && error.message));"
+        "console.log(JSON.stringify(said));"
+    )
+    command = [node, "--input-type=module", "-e", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert json.loads(found) == [2, "while failing", 3, False, "cut off", True, "too long"]
+
+
 def test_reasons_and_equations_come_over_the_wire(url: str, networks: Networks) -> None:
     given = {"run": 1, "text": TEXT}
     found = httpx.post(f"{url}/api/reasons", json={**given, "target": "sad"}, timeout=60).json()
@@ -268,6 +316,7 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
         digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
         assert f"sha256-{digest}" in policy[1]
     content = json.loads(page.split('id="content">')[1].split("</script>")[0])
+    assert not any(word in page for word in (str(pair[0].parent), shlex.quote(str(pair[1])), "gatewise explain /"))
     assert [each["text"] for each in content["page"]["examples"]][1] == "</script><b>a clumsy film"
     # a GRU of one layer and an LSTM of two, three inputs
     assert len(content["readings"]) == 9

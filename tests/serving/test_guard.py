@@ -31,12 +31,16 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         return
     if scope["path"] == "/fails":
         raise RuntimeError("a secret of the inside")
+    if scope["path"] == "/early":  # answers before it has read the body
+        await send({"type": "http.response.start", "status": 200, "headers": []})
     if scope["path"] == "/wrong":
         raise DataError("that is wrong", expected="this", fix="write this")
     size, more = 0, True
     while more:
         message = await receive()
         size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    if scope["path"] == "/early":
+        return
     body = b"x" * 50_000_000 if scope["path"] == "/large" else str(size).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
@@ -81,6 +85,9 @@ def test_answers_have_the_security_headers_and_the_requests_id(served: tuple[str
         ({"Host": "localhost:1"}, 200),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "http://localhost:99999999"}, 403),
+        ({"Host": "LocalHost:8000", "Origin": "http://localhost:8000"}, 200),
         ({"Origin": "https://page.example"}, 200),
     ],
 )
@@ -89,7 +96,7 @@ def test_who_may_ask(served: tuple[str, list[Finished]], headers: dict[str, str]
     assert found == status
     if status != 200:
         assert json.loads(content)["error"]["message"] and TOKEN.encode() not in content
-    elif "Origin" in headers:
+    elif headers.get("Origin", "").startswith("https"):
         assert answered["Access-Control-Allow-Origin"] == headers["Origin"]
     assert all(TOKEN not in repr(each) for each in served[1])
 
@@ -105,6 +112,14 @@ def test_bodies_are_bounded_whether_or_not_they_state_their_length(served: tuple
     assert ask(served[0], method="POST", body=b"x" * 1000)[0] == 200
     assert ask(served[0], method="POST", body=b"x" * 1001)[0] == 413
     assert ask(served[0], method="POST", body=iter([b"x" * 600] * 2))[0] == 413
+
+
+def test_no_second_answer_begins_where_the_first_has_begun(served: tuple[str, list[Finished]]) -> None:
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        ask(served[0], "/early", method="POST", body=iter([b"x" * 600] * 2))
+    until(lambda: any(each.path == "/early" for each in served[1]))
+    ended = next(each for each in served[1] if each.path == "/early")
+    assert (ended.status, ended.error) == (200, "the body is longer than 1,000 bytes")
 
 
 def test_an_error_inside_is_not_shown_and_one_of_gatewise_is(served: tuple[str, list[Finished]]) -> None:
@@ -195,8 +210,9 @@ def test_the_end_waits_for_requests_that_have_begun() -> None:
 def test_options_of_the_guard_are_checked() -> None:
     with pytest.raises(OptionError, match="token"):
         Guard(echo, token="short")
-    with pytest.raises(OptionError, match="origin"):
-        Guard(echo, origins=["page.example"])
+    for origin in ("page.example", "http://[", "http://page.example:99999999"):
+        with pytest.raises(OptionError, match="origin"):
+            Guard(echo, origins=[origin])
     assert not is_loopback("192.168.1.2") and is_loopback("127.8.8.8")
 
 

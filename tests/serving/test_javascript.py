@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import json
 import re
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from service_of import serving, until
 
+from gatewise.serving.models import Model, open_model
 from gatewise.serving.running import bound_socket
 from gatewise.training.streaming import Advance
 from gatewise.training.trained import load_run
@@ -43,6 +45,10 @@ def page_address() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
+
+
+def _open_other(name: str, place: Path) -> Model:
+    return dataclasses.replace(open_model(name, place), weights="0" * 64)
 
 
 @pytest.mark.slow
@@ -81,6 +87,11 @@ def test_the_example_goes_on_after_the_server_was_lost(page_address: str, runs: 
             assert "nothing" in message
         with serving(places, port=port, origins=[page_address]):
             sent(page, WORDS[50:])
+            page.evaluate(begin)
+            page.evaluate("() => window.send({ text: 'a ' })")
+        with serving(places, port=port, origins=[page_address], open_one=_open_other):
+            message = page.evaluate("() => window.send({ text: 'b ' }).catch((error) => error.message)")
+            assert "trained again" in message
         browser.close()
     model: Any = load_run(runs("characters")).streaming()
     settings = model.settings({})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import hashlib
 import io
 import json
 import shutil
@@ -18,11 +21,13 @@ from service_of import Plain, serving, until
 import gatewise
 from gatewise.cli import main
 from gatewise.errors import DataError, OptionError, RunError
+from gatewise.files import write_bytes
 from gatewise.serving.application import Service
 from gatewise.serving.guard import Limits
-from gatewise.serving.models import named_runs
+from gatewise.serving.models import Model, named_runs, open_model
 from gatewise.serving.running import bound_socket
-from gatewise.serving.streams import StreamSettings
+from gatewise.serving.state import _make_key, read_key
+from gatewise.serving.streams import Streams, StreamSettings
 from gatewise.training.streaming import Advance
 from gatewise.training.trained import load_run
 
@@ -169,6 +174,26 @@ def test_the_end_of_the_server_hands_out_states_and_the_next_one_goes_on(runs: R
     assert found == _alone(load_run(runs("reviews")).streaming(), parts)
 
 
+def test_a_stream_does_not_go_on_with_other_weights(runs: Runs) -> None:
+    def open_other(name: str, place: Path) -> Model:
+        return dataclasses.replace(open_model(name, place), weights="0" * 64)
+
+    with bound_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+    places = {"reviews": runs("reviews")}
+    with serving(places, port=port) as (url, _, _):
+        stream, unread = (gatewise.Client(url).stream("reviews", retry_seconds=10) for _ in range(2))
+        stream.send(text=TEXT)
+        for each in (stream, unread):
+            assert each._connection is not None
+            each._connection.socket.shutdown(2)  # no last words: as when the server is killed
+    with serving(places, port=port, open_one=open_other):
+        with pytest.raises(DataError, match="trained again"):
+            stream.send(text=TEXT)
+        assert unread.send(text=TEXT)  # nothing was read yet
+        unread.close()
+
+
 def test_requests_that_have_begun_end_before_the_server_does(runs: Runs) -> None:
     found: list[int] = []
     with serving({"reviews": runs("reviews")}) as (url, service, _):
@@ -277,6 +302,62 @@ def test_a_model_that_is_trained_again_is_opened_again(runs: Runs, tmp_path: Pat
         assert client.predict([TEXT])  # what was opened stays
 
 
+def test_a_run_that_changes_while_it_is_opened_is_opened_again(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, loaded = tmp_path / "run", list[int]()
+    shutil.copytree(runs("reviews"), place)
+
+    def changing(folder: Path) -> Any:
+        found = load_run(folder)
+        loaded.append(1)
+        if len(loaded) < most:
+            write_bytes(folder / "best.safetensors", (folder / "best.safetensors").read_bytes())
+        return found
+
+    monkeypatch.setattr("gatewise.training.trained.load_run", changing)
+    most = 3
+    opened = open_model("m", place)
+    assert len(loaded) == 3
+    assert opened.weights == hashlib.sha256((place / "best.safetensors").read_bytes()).hexdigest()
+    most = 100
+    with pytest.raises(RunError, match="changes while it is opened"):
+        open_model("m", place)
+
+
+def test_a_stream_that_reads_again_while_another_is_ended_is_not_idle() -> None:
+    class Idle:
+        def __init__(self) -> None:
+            self.last, self.busy, self.ended = 0.0, False, ""
+
+        async def end(self, reason: str, words: str, code: int) -> None:
+            self.ended = reason
+            for other in both:
+                other.busy = True
+
+    both = [Idle(), Idle()]
+    streams = Streams(None, StreamSettings(idle_seconds=0.01))  # type: ignore[arg-type]
+    streams.open |= set(both)  # type: ignore[arg-type]
+    asyncio.run(streams.end_idle())
+    assert sorted(each.ended for each in both) == ["", "idle"]
+
+
+def test_a_key_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "state" / "key"
+
+    def crash(count: int) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("gatewise.serving.state.secrets.token_bytes", crash)
+        read_key(place)
+    assert not list(place.parent.iterdir())
+    key = read_key(place)
+    assert len(key) == 32 and read_key(place) == key and place.stat().st_mode & 0o077 == 0
+    _make_key(place)  # another server that is slower
+    assert read_key(place) == key and list(place.parent.iterdir()) == [place]
+
+
 def test_what_it_says_of_itself(served: Served) -> None:
     url, _, log = served
     with gatewise.Client(url).stream("words") as stream:
@@ -310,7 +391,9 @@ def test_a_token_is_asked_for_and_never_written_down(runs: Runs) -> None:
         with pytest.raises(OptionError, match="token"):
             gatewise.Client(url, token=f"{token}x").stream("reviews")
         client = gatewise.Client(url, token=token)
-        assert gatewise.Client(url).health() and client.predict(["x"])
+        stranger = gatewise.Client(url).health()
+        assert stranger["status"] == "ok" and "reviews" not in json.dumps(stranger)
+        assert client.health()["models"] == {"reviews": "opened"} and client.predict(["x"])
         with client.stream() as stream:
             assert stream.send(text="dull ", end=True)
         # as a browser does, which cannot set a header

@@ -159,6 +159,13 @@ def test_a_taggers_scores_are_those_of_the_sentence_so_far(runs: Runs) -> None:
         assert found == pytest.approx(wanted.tolist(), abs=1e-5)
 
 
+def test_a_tagger_keeps_no_long_words(runs: Runs) -> None:
+    model: Any = load_run(runs("tags")).streaming()
+    steps = model.arrived({"text": f"Bonn {'x' * 60_000} ", "end": True}, "", {}).steps
+    assert len(model.advance([Advance(model.initial({}), steps, True, {})])[0].answers) == 2
+    assert list(model._forms) == ["Bonn"]
+
+
 def test_a_forecast_is_the_one_that_the_command_makes_of_the_rows(runs: Runs) -> None:
     trained: Any = load_run(runs("series"))
     with (runs("series").parent / "series.csv").open() as stream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Service", "ServiceSettings"]
 
 _AT_ONCE = 8
+_SIZE_AT_ONCE = 20_000
 _PREDICT = "/v1/models/{name}/predict"
 _MOST_INPUTS = 1000
 _LONGEST_INPUT = 100_000
@@ -161,11 +162,12 @@ class Service:
         await self.streams.end_all()
 
     async def _health(self, request: Request) -> Response:
-        models = {model.name: "opened" for model in self.models}
-        models |= dict.fromkeys(self.models.failed, "opened; its changed folder cannot be")
-        status = "stopping" if self.streams.stopping else "ok"
-        record = {"status": status, "version": __version__, "models": models}
-        return _json(record, 503 if self.streams.stopping else 200)
+        status = "stopping" if self.streams.stopping else "ok" if self.worker.alive else "failed"
+        record: dict[str, Any] = {"status": status, "version": __version__}
+        if request.scope["state"]["trusted"]:
+            record["models"] = {model.name: "opened" for model in self.models}
+            record["models"] |= dict.fromkeys(self.models.failed, "opened; its changed folder cannot be")
+        return _json(record, 200 if status == "ok" else 503)
 
     async def _metrics(self, request: Request) -> Response:
         from starlette.responses import PlainTextResponse
@@ -204,8 +206,7 @@ class Service:
             wanted = f"at most {_LONGEST_INPUT:,} characters"
             raise DataError("a text is too long", expected=wanted, got=f"{long:,}", fix="send it in parts")
         answers: list[dict[str, Any]] = []
-        for start in range(0, len(inputs), _AT_ONCE):
-            part = inputs[start : start + _AT_ONCE]
+        for part in _parts(inputs):
             try:
                 answers += await self.worker.call(partial(model.answer, part))
             except Busy as error:
@@ -257,6 +258,23 @@ def _named(route: str, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return Response(body, error.status, media_type="application/json")
 
     return handle
+
+
+def _parts(inputs: list[Any]) -> Iterator[list[Any]]:
+    """Inputs that are computed in one call: 8 at most, and few where they are long.
+
+    A call that has begun cannot be stopped, so that this is also how long a request goes on after its time.
+    """
+    part: list[Any] = []
+    size = 0
+    for each in inputs:
+        added = len(each) if isinstance(each, str) else len(msgspec.json.encode(each))
+        if part and (len(part) >= _AT_ONCE or size + added > _SIZE_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += added
+    yield part
 
 
 def _json(record: Any, status: int = 200) -> Response:

@@ -48,7 +48,7 @@ class Client:
         return f"Client({self.url!r})"
 
     def health(self) -> dict[str, Any]:
-        """Whether the server answers, and its models."""
+        """Whether the server answers, and its models where the token is its own."""
         found: dict[str, Any] = self._ask("GET", "/health")
         return found
 
@@ -161,7 +161,7 @@ class ClientStream:
     ) -> None:
         self._client, self._model, self._settings, self._answers = client, model, settings, answers
         self._keep_every, self._retry_seconds = max(1, keep_every), retry_seconds
-        self._state, self._kept = state, list[dict[str, Any]]()
+        self._state, self._kept, self._weights = state, list[dict[str, Any]](), ""
         self._connection: ClientConnection | None = None
         self.number = self.steps = self.resumed = 0
         self.unit = ""
@@ -187,7 +187,7 @@ class ClientStream:
             One answer per step, or that of the last one; none where no step was complete.
 
         Raises:
-            DataError: the server cannot read them; the stream is where it was.
+            DataError: the server cannot read them, and the stream is where it was; or it came back with other weights.
             RunError: the server was lost and did not come back.
         """
         message: dict[str, Any] = {"type": "steps", "number": self.number + 1}
@@ -291,6 +291,15 @@ class ClientStream:
             if ready.get("retry"):
                 raise _Lost(ready["error"]["message"])
             raise _error(422, ready)
+        if self._kept and ready["weights"] != self._weights:  # the kept messages would be read by another network
+            self.close()
+            raise DataError(
+                "the stream cannot go on",
+                expected=f"the weights {self._weights[:12]} that it began with",
+                got=str(ready["weights"])[:12],
+                fix="the model was trained again: begin a new stream",
+            )
+        self._weights = ready["weights"]
         self.number, self.steps, self.unit = ready["number"], ready["steps"], ready["unit"]
         for kept in self._kept:
             if kept["number"] > self.number:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gatewise.errors import GatewiseError, OptionError
 
@@ -137,7 +137,8 @@ class _Refusal(Exception):
 class Guard:
     """Checks host, origin and token, holds the limits, and names every request.
 
-    The application finds the request's id as ``scope["state"]["request_id"]``. An error of Gatewise that it raises
+    The application finds the request's id as ``scope["state"]["request_id"]``, and in ``scope["state"]["trusted"]``
+    whether the client may know what the token guards, for the public paths. An error of Gatewise that it raises
     becomes the status 422, any other one 500, whose cause the client does not see.
 
     Args:
@@ -199,7 +200,10 @@ class Guard:
             self._check(scope)
             await self._run(request, receive, send)
         except _Refusal as refusal:
-            await self._answer(request, send, refusal.status, refusal.message, *refusal.headers)
+            if request.status:  # an answer has begun: what is left is to end the connection
+                request.error = refusal.message
+            else:
+                await self._answer(request, send, refusal.status, refusal.message, *refusal.headers)
         finally:
             if self._finished is not None:
                 self._finished(_finished(request))
@@ -212,11 +216,12 @@ class Guard:
         if foreign or sum(name == b"origin" for name, _ in scope["headers"]) > 1:
             raise _Refusal(403, "pages of that origin may not use this server; the command line allows: --allow-origin")
         preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
-        if self._token is not None and scope["path"] not in self.public and not preflight:
-            shown = _shown_token(scope)
-            if shown is None or not secrets.compare_digest(shown, self._token):
-                what = "a token is needed" if shown is None else "the token is not this server's"
-                raise _Refusal(401, f"{what}: Authorization: Bearer TOKEN", (b"www-authenticate", b"Bearer"))
+        shown = _shown_token(scope)
+        trusted = self._token is None or (shown is not None and secrets.compare_digest(shown, self._token))
+        scope["state"]["trusted"] = trusted
+        if not trusted and scope["path"] not in self.public and not preflight:
+            what = "a token is needed" if shown is None else "the token is not this server's"
+            raise _Refusal(401, f"{what}: Authorization: Bearer TOKEN", (b"www-authenticate", b"Bearer"))
         length = _header(scope, b"content-length")
         if length is not None and length.isdigit() and (len(length) > 15 or int(length) > self.limits.body):
             raise self._too_long()
@@ -231,9 +236,12 @@ class Guard:
         return name in self._hosts or (self._any_address and _address(name) is not None)
 
     def _same_origin(self, scope: Scope, origin: str) -> bool:
-        parts = urlsplit(origin)
+        parts = _split(origin)
+        if parts is None:
+            return False
         secure = scope.get("scheme") in ("https", "wss")
-        return parts.scheme == ("https" if secure else "http") and parts.netloc.lower() == _header(scope, b"host")
+        host = (_header(scope, b"host") or "").lower()
+        return parts.scheme == ("https" if secure else "http") and parts.netloc.lower() == host
 
     async def _run(self, request: _Request, receive: Receive, send: Send) -> None:
         scope, read, begun = request.scope, 0, False
@@ -346,9 +354,18 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+def _split(text: str) -> SplitResult | None:
+    """The parts of a URL; None where it is none, such as ``http://[``."""
+    try:
+        parts = urlsplit(text)
+        return parts if parts.port is None or parts.hostname else None
+    except ValueError:
+        return None
+
+
 def _origin(text: str) -> str:
-    parts = urlsplit(text.rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+    parts = _split(text.rstrip("/"))
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
         raise OptionError(f"{text!r} is no origin", expected="a scheme and a host, such as https://example.org")
     return f"{parts.scheme}://{parts.netloc}".lower()
 

@@ -27,6 +27,7 @@ __all__ = ["Model", "Models", "named_runs", "open_model"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WATCHED = ("result.json", "best.safetensors", "spec.json")
+_MOST_LOOKS = 5
 _Signature = tuple[tuple[str, int, int, int], ...]
 
 
@@ -88,15 +89,20 @@ def open_model(name: str, place: Path) -> Model:
     """Open a run, or the best one of a comparison.
 
     Raises:
-        RunError: there is no sound, finished run.
+        RunError: there is no sound, finished run, or it does not stop changing.
     """
     from gatewise.training.run_place import find_run
     from gatewise.training.trained import load_run
 
-    folder = find_run(place, say=lambda _: None)
-    signature = _signature(folder)
-    trained = load_run(folder)
-    weights = hashlib.sha256((folder / "best.safetensors").read_bytes()).hexdigest()
+    for _ in range(_MOST_LOOKS):
+        folder = find_run(place, say=lambda _: None)
+        signature = _signature(folder)
+        trained = load_run(folder)
+        weights = hashlib.sha256((folder / "best.safetensors").read_bytes()).hexdigest()
+        if _signature(folder) == signature:  # else what was loaded and the hash may be of different trainings
+            break
+    else:
+        raise RunError(f"{folder} changes while it is opened", fix="wait until its training has ended")
     stream, reason = None, None
     try:
         stream = trained.streaming()

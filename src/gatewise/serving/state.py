@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,13 +62,8 @@ def read_key(place: Path) -> bytes:
     """
     try:
         make_folder(place.parent)
-        try:
-            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(secrets.token_bytes(_KEY_BYTES))
+        if not place.exists():
+            _make_key(place)
         found = place.read_bytes()
     except OSError as error:
         raise StorageError(f"cannot use the key file {place}", got=error.strerror, fix="--state-key FILE") from error
@@ -76,6 +72,25 @@ def read_key(place: Path) -> bytes:
             f"{place} is no key", expected=f"{_KEY_BYTES} bytes", got=str(len(found)), fix="delete it, or --state-key"
         )
     return found
+
+
+def _make_key(place: Path) -> None:
+    """Write a key whole or not at all; where another server is faster, its key stays."""
+    handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")  # readable by its owner alone
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(secrets.token_bytes(_KEY_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(part, place)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def sealed(position: Position, key: bytes, weights: str) -> str:

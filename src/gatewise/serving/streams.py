@@ -105,9 +105,10 @@ class Streams:
     async def end_idle(self) -> None:
         """End streams without a message for long."""
         limit = time.monotonic() - self.settings.idle_seconds
-        for stream in [each for each in self.open if each.last < limit and not each.busy]:
-            words = f"no message came for {self.settings.idle_seconds:g} s"
-            await stream.end("idle", words, _GOING)
+        words = f"no message came for {self.settings.idle_seconds:g} s"
+        for stream in list(self.open):  # each is looked at in its turn: a message may come while another one is ended
+            if stream.last < limit and not stream.busy and not stream.ended:
+                await stream.end("idle", words, _GOING)
 
     async def end_all(self) -> None:
         """Let the messages that are being read be answered, then end all streams."""

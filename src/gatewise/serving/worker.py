@@ -71,7 +71,7 @@ class Worker:
         self._streams: deque[_Steps] = deque()
         self._calls: deque[_Call] = deque()
         self._paces: dict[int, float] = {}
-        self._stopped = False
+        self._stopped = self._ended = False
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
         self._thread.start()
 
@@ -85,9 +85,11 @@ class Worker:
 
         Raises:
             DataError: the network's numbers are not finite after them.
+            RunError: the worker has ended.
         """
         future: asyncio.Future[Advanced] = asyncio.get_running_loop().create_future()
         with self._changed:
+            self._check_alive()
             self._streams.append(_Steps(streaming, name, work, future))
             self._changed.notify()
         return await future
@@ -97,9 +99,13 @@ class Worker:
 
         Raises:
             Busy: too many are waiting.
+            RunError: the worker has ended.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._changed:
+            self._check_alive()
+            if len(self._calls) >= self.most_waiting:  # those whose time is over do not count
+                self._calls = deque(each for each in self._calls if not each.future.cancelled())
             if len(self._calls) >= self.most_waiting:
                 raise Busy("the server is busy", got=f"{len(self._calls)} requests are waiting", fix="try again")
             self._calls.append(_Call(function, future))
@@ -110,6 +116,15 @@ class Worker:
     def waiting(self) -> int:
         """Messages and requests that wait."""
         return len(self._streams) + len(self._calls)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread computes what is handed over."""
+        return self._thread.is_alive() and not self._ended
+
+    def _check_alive(self) -> None:
+        if self._ended:
+            raise RunError("the worker has ended", fix="start the server again")
 
     def stop(self) -> None:
         """End the thread after its present round."""
@@ -130,6 +145,12 @@ class Worker:
                     pass
         finally:
             torch.set_num_threads(threads)
+            with self._changed:
+                self._ended = True
+                left = [steps.future for steps in self._streams] + [call.future for call in self._calls]
+                self._streams.clear()
+                self._calls.clear()
+            _settle([(future, RunError("the worker has ended", fix="start the server again")) for future in left])
 
     def _turn(self) -> bool:
         """A round and a request; false where the thread has to end."""
@@ -141,7 +162,10 @@ class Worker:
             call = self._calls.popleft() if self._calls else None
             some = self._next_round()
         if some:
-            self._round(some)
+            try:
+                self._round(some)
+            except BaseException as error:  # the thread serves everyone: no model's fault may end it
+                _settle([(each.future, _fault(error)) for each in some])
         if call is not None and not call.future.cancelled():
             _settle([(call.future, _outcome(call.function))])
         return True
@@ -212,11 +236,11 @@ def _advanced(streaming: Streaming, parts: Sequence[Advance]) -> Sequence[Advanc
     """The outcome of each stream; where one of them makes all fail, each by itself."""
     try:
         found = streaming.advance(parts)
-    except Exception as error:
+        return [each if _is_sound(each.state) else _not_finite() for each, _ in zip(found, parts, strict=True)]
+    except BaseException as error:
         if len(parts) == 1:
-            return [error]
+            return [_fault(error)]
         return [outcome for part in parts for outcome in _advanced(streaming, [part])]
-    return [each if _is_sound(each.state) else _not_finite() for each in found]
 
 
 def _is_sound(state: State) -> bool:
@@ -231,8 +255,17 @@ def _not_finite() -> DataError:
 def _outcome(function: Callable[[], Any]) -> Any:
     try:
         return function()
-    except Exception as error:
+    except BaseException as error:
+        return _fault(error)
+
+
+def _fault(error: BaseException) -> Exception:
+    """An error that a future can hold: not the end of an iteration, of a thread or of the process."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
+    found = RuntimeError(f"{type(error).__name__}: {error}")
+    found.__cause__ = error
+    return found
 
 
 def _settle(done: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:

@@ -23,6 +23,7 @@ __all__ = ["TaggerStreaming"]
 
 Array = npt.NDArray[Any]
 _KNOWN_FORMS = 10_000
+_LONGEST_KNOWN = 64
 
 
 class TaggerStreaming(Streaming):
@@ -124,7 +125,8 @@ class TaggerStreaming(Streaming):
         batch = encode([Sentence((word,), (), 1)], self.vocabulary, max_characters=self.max_characters).batch([0])
         with torch.inference_mode():
             found: Array = self.model.inputs(batch)[0, 0].numpy()
-        self._forms[word] = found
+        if len(word) <= _LONGEST_KNOWN:  # bounded in bytes, not in words alone
+            self._forms[word] = found
         if len(self._forms) > _KNOWN_FORMS:
             self._forms.popitem(last=False)
         return found

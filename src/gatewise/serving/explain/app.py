@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from gatewise.drawing.templates import shared_css
 from gatewise.errors import DataError, GatewiseError, OptionError
@@ -38,7 +37,7 @@ def guarded_page(networks: Networks) -> Guard:
     return Guard(_application(networks), limits=_LIMITS)
 
 
-def _application(networks: Networks) -> Starlette:
+def _application(networks: Networks) -> Router:
     page = json.dumps(networks.describe(), ensure_ascii=False).encode("utf-8", "replace")
 
     async def describe(request: Request) -> Response:
@@ -81,12 +80,12 @@ def _application(networks: Networks) -> Starlette:
         Route("/static/{name}", _static),
         Route("/api/health", health),
         Route("/api/page", describe),
-        Route("/api/read", read, methods=["POST"]),
-        Route("/api/reasons", reasons, methods=["POST"]),
-        Route("/api/more", more, methods=["POST"]),
-        Route("/api/equation", equation, methods=["POST"]),
+        Route("/api/read", _refusing(read), methods=["POST"]),
+        Route("/api/reasons", _refusing(reasons), methods=["POST"]),
+        Route("/api/more", _refusing(more), methods=["POST"]),
+        Route("/api/equation", _refusing(equation), methods=["POST"]),
     ]
-    return Starlette(routes=routes, exception_handlers={GatewiseError: _refused})
+    return Router(routes, redirect_slashes=False)  # no middleware: it would answer errors before the guard does
 
 
 async def _unless_left(request: Request, compute: Callable[[Callable[[], bool]], dict[str, Any]]) -> Response:
@@ -133,8 +132,19 @@ async def _asked(request: Request, networks: Networks) -> tuple[Network, Questio
     raise DataError("there is nothing to read", expected="text or example")
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, GatewiseError)
+def _refusing(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """A handler whose errors of Gatewise become answers."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except GatewiseError as error:
+            return _refused(error)
+
+    return handle
+
+
+def _refused(error: GatewiseError) -> Response:
     parts = [error.message]
     parts += [f"expected: {error.expected}"] if error.expected is not None else []
     parts += [f"got: {error.got}"] if error.got is not None else []

@@ -96,10 +96,11 @@ class Network:
             return self.examples[question.example]
         if question.text is not None and not question.text.strip():
             raise DataError("there is nothing to read in this text", fix="type at least one word")
-        if question not in self._inputs:
-            self._inputs[question] = self.reader.parse(question.text)
+        found = self._inputs.get(question)  # kept here: another thread may forget it
+        if found is None:
+            found = self._inputs[question] = self.reader.parse(question.text)
             _forget(self._inputs)
-        return self._inputs[question]
+        return found
 
     def reading(self, question: Question) -> Reading:
         """The reading of an input; of the last few it is kept."""

@@ -18,44 +18,46 @@ export class LiveSource {
   }
 
   async describe() {
-    return (await this.fetch("api/page")).json();
+    return this.fetch("api/page");
   }
 
   /** The reading of one run; resolves to null where a newer question replaced it. */
   async read(question, signal) {
-    return decodeReading(await (await this.post("api/read", question, signal)).arrayBuffer());
+    return decodeReading(await this.post("api/read", question, signal, (response) => response.arrayBuffer()));
   }
 
   async reasons(question, signal) {
-    return (await this.post("api/reasons", question, signal)).json();
+    return this.post("api/reasons", question, signal);
   }
 
   /** What is said of the units, and the gradient's way back. */
   async more(question, signal) {
-    return (await this.post("api/more", question, signal)).json();
+    return this.post("api/more", question, signal);
   }
 
   /** The equation of a unit with where its gates come from. */
   async lines(question) {
-    return (await (await this.post("api/equation", question)).json()).lines;
+    return (await this.post("api/equation", question)).lines;
   }
 
-  post(path, content, signal) {
+  post(path, content, signal, take) {
     const headers = { "Content-Type": "application/json" };
-    return this.fetch(path, { method: "POST", headers, body: JSON.stringify(content), signal });
+    return this.fetch(path, { method: "POST", headers, body: JSON.stringify(content), signal }, take);
   }
 
-  async fetch(path, options) {
-    let response;
+  /** An answer's content; where it does not arrive whole, the server is lost. */
+  async fetch(path, options, take = (response) => response.json()) {
+    let response, content;
     try {
       response = await fetch(path, { cache: "no-store", ...options });
+      content = response.ok ? await take(response) : await refusal(response);
     } catch (error) {
       if (error.name !== "AbortError") this.lost();
       throw error;
     }
     this.found();
-    if (!response.ok) throw new Refused(await refusal(response));
-    return response;
+    if (!response.ok) throw new Refused(content);
+    return content;
   }
 
   found() {
@@ -82,8 +84,8 @@ export class LiveSource {
 
 async function refusal(response) {
   try {
-    const { message } = await response.json();
-    if (message) return message;
+    const { message, error } = await response.json();
+    if (message ?? error?.message) return message ?? error.message;
   } catch { /* not in JSON */ }
   return `The server refuses this (${response.status}).`;
 }
@@ -141,10 +143,11 @@ export class Latest {
       this.answer(await this.ask(question), question);
     } catch (error) {
       this.fail(error, question);
+    } finally {
+      this.busy = false;
+      const next = this.waiting;
+      this.waiting = null;
+      if (next !== null) this.request(next);
     }
-    this.busy = false;
-    const next = this.waiting;
-    this.waiting = null;
-    if (next !== null) this.request(next);
   }
 }
