@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from export_cases import CELLS, SHAPES, WHOLE_FUZZ, layer_of, outputs, random_layer
+from export_cases import CELLS, HIDDEN, INPUT, SHAPES, WHOLE_FUZZ, layer_of, outputs, random_layer
 from many_programs import ManyPrograms
 
 import gatewise.export
@@ -26,7 +27,8 @@ from gatewise.export.precision import Material, change_of, refuse_loss
 from gatewise.export.to_c.check import ROUNDED
 from gatewise.export.to_c.compiler import EXACT, SANITISED, find_compiler, sanitises
 from gatewise.export.to_c.source import Source, emit_source
-from gatewise.nn import GRU, LSTM, Recurrent
+from gatewise.nn import GRU, LSTM, Cell, Recurrent, register_cell
+from gatewise.nn.cell import _REGISTRY
 from gatewise.statistics.measure import Mean
 
 torch.set_num_threads(1)
@@ -213,6 +215,44 @@ def test_the_change_of_the_figure_is_paired_and_large_losses_are_refused() -> No
     gain = change_of(material, after)
     assert gain is not None and gain.loss == -0.5
     refuse_loss(gain, material)
+
+
+class Chosen(Cell):
+    """A cell that chooses between values and numbers, and adds up what comparisons give."""
+
+    gates = ("first", "second")
+    states = ("hidden", "memory")
+
+    def step(self, gates_x, state, weights, recurrent_mask=None):
+        hidden, memory = state
+        total = gates_x + self.recurrent(hidden, weights, recurrent_mask)
+        first, second = total.split(self.hidden_size, dim=1)
+        kept = torch.where(first > 0, torch.tanh(first), 0.0)
+        marked = torch.maximum((second > 0.25).float(), torch.sigmoid(second)).clamp(max=200.0)
+        memory = torch.where(second > 0, -0.25, 0.5 * memory + 0.25 * kept)
+        hidden = 0.5 * hidden + 0.5 * kept + 0.1 * memory * marked
+        return {"first": first, "second": second, "hidden": hidden, "memory": memory}
+
+
+@pytest.fixture
+def chosen() -> Iterator[Recurrent]:
+    register_cell("test-export-chosen")(Chosen)
+    torch.manual_seed(2)
+    try:
+        yield Recurrent("test-export-chosen", INPUT, HIDDEN).eval()
+    finally:
+        del _REGISTRY["test-export-chosen"]
+
+
+@needs_compiler
+def test_choices_between_values_and_numbers_keep_their_digits(chosen: Recurrent, tmp_path: Path) -> None:
+    programs, (quantised,) = _programs([chosen], tmp_path, EXACT)
+    assert not quantised.mixed
+    _assert_same(programs, 0, chosen, quantised)
+    inputs = [each.inputs for each in layer_examples(chosen)]
+    packed = Interpreter(rounded_graph(quantised.graph, quantised.rows)).run(inputs)["output"]
+    found = IntegerInterpreter(quantised).run(inputs)["output"]
+    assert max(np.abs(one - other).max() for one, other in zip(found, packed, strict=True)) < 2e-3
 
 
 @needs_compiler
