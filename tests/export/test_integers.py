@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,10 +19,13 @@ import gatewise.export
 from gatewise.errors import ConversionError, OptionError
 from gatewise.export.gaps import LIMIT, relative_gap
 from gatewise.export.graph import Example, GraphBuilder, Interpreter
+from gatewise.export.graph.expressions import Expression, Program
 from gatewise.export.graph.layers import layer_graph
+from gatewise.export.graph.nodes import Direction, Layer, Stack, State
 from gatewise.export.integers import IntegerInterpreter, Quantised, quantise_graph
 from gatewise.export.integers.formats import fraction_of, logistic, multipliers, quantise, rescaled, rows_of
 from gatewise.export.integers.quantised import rounded_graph
+from gatewise.export.integers.stack import why_not_integers
 from gatewise.export.layers import layer_examples
 from gatewise.export.precision import Material, change_of, refuse_loss
 from gatewise.export.to_c.check import ROUNDED
@@ -183,7 +187,7 @@ def test_the_functions_have_the_errors_that_they_state() -> None:
     x = np.arange(-70_000, 70_001)
     found = logistic(x) / 32768
     assert np.abs(found - 1 / (1 + np.exp(-x / 4096))).max() < 4e-5
-    assert np.array_equal(logistic(x) + logistic(-x), np.full(len(x), 32768) + (x == 0) * 0)
+    assert np.array_equal(logistic(x) + logistic(-x), np.full(len(x), 32768))
     values = np.array([0.25, -0.25, 0.75, -0.75, 7.9, -7.9], dtype=np.float32)
     assert quantise(values, 1).tolist() == [1, -1, 2, -2, 16, -16]
     assert rescaled(np.array([30000, -30000]), 0, 3).tolist() == [32767, -32767]
@@ -281,6 +285,19 @@ def test_a_program_with_another_bit_is_not_handed_out(tmp_path: Path, monkeypatc
     with pytest.raises(ConversionError, match="C, integers in NumPy"):
         gatewise.export.c(LSTM(3, 5), tmp_path / "out", precision="int8")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("limit", [-3.4e38, -math.inf, 2.0**30, math.nan])
+def test_numbers_that_no_shift_reaches_are_refused(limit: float) -> None:
+    compared = Expression("e0", "ge", ("s0", limit), 2)
+    step = Program((("gates", 2), ("s0", 2)), (compared, Expression("e1", "mul", ("e0", "gates"), 2)), ("e1",))
+    direction = Direction(False, Program((("x", 2),), (), ("x",)), step, (State("s0", 2),))
+    stack = Stack("recurrent", 2, (Layer((direction,), False),))
+    assert why_not_integers(stack, {}) == "numbers of 1,073,741,824 and more"
+    small = replace(compared, operands=("s0", -(2.0**30) + 64))
+    program = replace(step, expressions=(small, step.expressions[1]))
+    kept = replace(stack, layers=(Layer((replace(direction, step=program),), False),))
+    assert why_not_integers(kept, {}) is None
 
 
 def test_what_integers_cannot_express_is_named() -> None:

@@ -54,6 +54,7 @@ _SQUASHED = ("tanh", "sigmoid")
 _CHOICES = ("max", "min", "where")
 _REACH = 8.0
 _WIDEST = 2.0**15
+_WIDEST_NUMBER = 2.0**30
 _APART = 14
 
 
@@ -147,6 +148,8 @@ def why_not_integers(stack: Stack, ranges: Ranges) -> str | None:
             for each in (*direction.project.expressions, *direction.step.expressions):
                 if each.operation not in INTEGER_OPERATIONS:
                     return each.operation
+                if any(not isinstance(o, str) and not abs(o) < _WIDEST_NUMBER for o in each.operands):
+                    return f"numbers of {_WIDEST_NUMBER:,.0f} and more"
                 if ranges.get(f"{scope_of(stack.name, depth, place)}{each.name}", 0.0) >= _WIDEST:
                     return f"values of {_WIDEST:,.0f} and more"
     return None
