@@ -260,9 +260,7 @@ class _Formats:
             chosen = each.operands[operation == "where" :]
             least = [] if all(isinstance(o, str) for o in chosen) else [found]  # numbers have the result's bits
             return min([self.fractions[o] for o in chosen if isinstance(o, str)] + least)
-        read = [
-            self.fractions[o] if isinstance(o, str) else number(each, o, self.fractions)[1] for o in each.operands
-        ]
+        read = [self.fractions[o] if isinstance(o, str) else number(each, o, self.fractions)[1] for o in each.operands]
         if operation in ("add", "sub"):
             return min(found, meeting(*read))
         if operation == "mul":
