@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from gatewise.cli.app import main
 from gatewise.comparison import make_plan, run_plan
-from gatewise.comparison.rigged_tie import _judged, rigged_tie, tie_check
+from gatewise.comparison.rigged_tie import _judged, _ways, rigged_tie, tie_check
 from gatewise.errors import OptionError, RunError
 from gatewise.statistics import Mean
 from made_up_comparison import made_up_record
@@ -31,6 +32,17 @@ def test_ties_of_equal_runs_are_not_called_different_and_unequal_ones_are() -> N
     worse = _judged("GRU", broken, ACCURACY, 0.005)
     assert worse.differs and tie_check(worse, record).result == "failed"
     assert worse.called == 1, "only the split that the fault follows is called different"
+
+
+def test_ways_are_listed_where_they_are_few_and_drawn_where_they_are_many() -> None:
+    assert _ways(4, 2) == [(0, 1), (0, 2), (0, 3)]
+    tracemalloc.start()
+    found = _ways(30, 15)  # of 77,558,760
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(found)) == 200 and peak < 1_000_000
+    assert all(len(set(way)) == 15 and way[0] == 0 and set(way) <= set(range(30)) for way in found)
+    assert found == _ways(30, 15)
 
 
 def test_one_seed_and_unknown_cells_are_refused(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import gatewise
 from gatewise.comparison.several.analysis import error_of, several_record
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.files import write_text
-from gatewise.record import BEST_BASELINE, compact_json, read_several
+from gatewise.record import BEST_BASELINE, compact_json, read_comparison, read_several
 from gatewise.reports.several import render_several
 from gatewise.studies import plan_several, several_command
+from gatewise.training.run_place import find_run
 from made_up_comparison import made_up_forecast, made_up_language, made_up_record
 
 BETTER = {"baseline": 0.8, "rnn": 0.72, "lstm": 0.86, "gru": 0.85}
@@ -122,6 +123,20 @@ def test_nothing_scrolls_sideways(seven, tmp_path):
             window.open(place, width=width)
             assert window.value("document.documentElement.scrollWidth <= innerWidth"), width
             assert window.value(scrolls) == 0, width
+
+
+def test_one_of_several_comparisons_has_to_be_named(tmp_path):
+    for name in ("films", "prices"):
+        (tmp_path / name).mkdir()
+        for file in ("plan.json", "comparison.json"):
+            (tmp_path / name / file).write_text("{}")
+    with pytest.raises(
+        RunError, match=r"holds several comparisons; got: films, prices; fix: name one of them.*films/gru"
+    ):
+        find_run(tmp_path)
+    (tmp_path / "comparisons.json").write_text("{}")
+    with pytest.raises(RunError, match=r"holds several comparisons, not one.*got: films, prices"):
+        read_comparison(tmp_path)
 
 
 def test_plans_are_checked_before_anything_is_trained(tmp_path):

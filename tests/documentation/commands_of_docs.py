@@ -20,7 +20,7 @@ SUBSTITUTES = {
 }
 """Known data sets take long: their commands run on small files instead."""
 _PLACEHOLDERS = ("[", "...", "FILE", "DIR", "TEXT", "NAME", "URL")
-_DATA = ("multi30k", "translator", "spoken-digits", "digits/gru", "sp500 adding")
+_DATA = ("multi30k", "translator", "spoken-digits", "listen strings", "sp500 adding")
 _LONG = ("suite", "bench", "plan.toml", "--recipe", *_DATA)
 NOT_CARRIED_OUT = (*_LONG, *_PLACEHOLDERS)
 """Commands with one of these words are parsed only: hours long, or placeholders."""

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from export_cases import CELLS, SHAPES, WHOLE_FUZZ, layer_of, outputs, random_layer
+from export_cases import CELLS, HIDDEN, INPUT, SHAPES, WHOLE_FUZZ, layer_of, outputs, random_layer
 from many_programs import ManyPrograms
 
 import gatewise.export
 from gatewise.errors import ConversionError, OptionError
 from gatewise.export.gaps import LIMIT, relative_gap
 from gatewise.export.graph import Example, GraphBuilder, Interpreter
+from gatewise.export.graph.expressions import Expression, Program
 from gatewise.export.graph.layers import layer_graph
+from gatewise.export.graph.nodes import Direction, Layer, Stack, State
 from gatewise.export.integers import IntegerInterpreter, Quantised, quantise_graph
 from gatewise.export.integers.formats import fraction_of, logistic, multipliers, quantise, rescaled, rows_of
 from gatewise.export.integers.quantised import rounded_graph
+from gatewise.export.integers.stack import why_not_integers
 from gatewise.export.layers import layer_examples
 from gatewise.export.precision import Material, change_of, refuse_loss
 from gatewise.export.to_c.check import ROUNDED
 from gatewise.export.to_c.compiler import EXACT, SANITISED, find_compiler, sanitises
 from gatewise.export.to_c.source import Source, emit_source
-from gatewise.nn import GRU, LSTM, Recurrent
+from gatewise.nn import GRU, LSTM, Cell, Recurrent, register_cell
+from gatewise.nn.cell import _REGISTRY
 from gatewise.statistics.measure import Mean
 
 torch.set_num_threads(1)
@@ -181,7 +187,7 @@ def test_the_functions_have_the_errors_that_they_state() -> None:
     x = np.arange(-70_000, 70_001)
     found = logistic(x) / 32768
     assert np.abs(found - 1 / (1 + np.exp(-x / 4096))).max() < 4e-5
-    assert np.array_equal(logistic(x) + logistic(-x), np.full(len(x), 32768) + (x == 0) * 0)
+    assert np.array_equal(logistic(x) + logistic(-x), np.full(len(x), 32768))
     values = np.array([0.25, -0.25, 0.75, -0.75, 7.9, -7.9], dtype=np.float32)
     assert quantise(values, 1).tolist() == [1, -1, 2, -2, 16, -16]
     assert rescaled(np.array([30000, -30000]), 0, 3).tolist() == [32767, -32767]
@@ -215,6 +221,44 @@ def test_the_change_of_the_figure_is_paired_and_large_losses_are_refused() -> No
     refuse_loss(gain, material)
 
 
+class Chosen(Cell):
+    """A cell that chooses between values and numbers, and adds up what comparisons give."""
+
+    gates = ("first", "second")
+    states = ("hidden", "memory")
+
+    def step(self, gates_x, state, weights, recurrent_mask=None):
+        hidden, memory = state
+        total = gates_x + self.recurrent(hidden, weights, recurrent_mask)
+        first, second = total.split(self.hidden_size, dim=1)
+        kept = torch.where(first > 0, torch.tanh(first), 0.0)
+        marked = torch.maximum((second > 0.25).float(), torch.sigmoid(second)).clamp(max=200.0)
+        memory = torch.where(second > 0, -0.25, 0.5 * memory + 0.25 * kept)
+        hidden = 0.5 * hidden + 0.5 * kept + 0.1 * memory * marked
+        return {"first": first, "second": second, "hidden": hidden, "memory": memory}
+
+
+@pytest.fixture
+def chosen() -> Iterator[Recurrent]:
+    register_cell("test-export-chosen")(Chosen)
+    torch.manual_seed(2)
+    try:
+        yield Recurrent("test-export-chosen", INPUT, HIDDEN).eval()
+    finally:
+        del _REGISTRY["test-export-chosen"]
+
+
+@needs_compiler
+def test_choices_between_values_and_numbers_keep_their_digits(chosen: Recurrent, tmp_path: Path) -> None:
+    programs, (quantised,) = _programs([chosen], tmp_path, EXACT)
+    assert not quantised.mixed
+    _assert_same(programs, 0, chosen, quantised)
+    inputs = [each.inputs for each in layer_examples(chosen)]
+    packed = Interpreter(rounded_graph(quantised.graph, quantised.rows)).run(inputs)["output"]
+    found = IntegerInterpreter(quantised).run(inputs)["output"]
+    assert max(np.abs(one - other).max() for one, other in zip(found, packed, strict=True)) < 2e-3
+
+
 @needs_compiler
 def test_layers_leave_in_integers(tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -241,6 +285,19 @@ def test_a_program_with_another_bit_is_not_handed_out(tmp_path: Path, monkeypatc
     with pytest.raises(ConversionError, match="C, integers in NumPy"):
         gatewise.export.c(LSTM(3, 5), tmp_path / "out", precision="int8")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("limit", [-3.4e38, -math.inf, 2.0**30, math.nan])
+def test_numbers_that_no_shift_reaches_are_refused(limit: float) -> None:
+    compared = Expression("e0", "ge", ("s0", limit), 2)
+    step = Program((("gates", 2), ("s0", 2)), (compared, Expression("e1", "mul", ("e0", "gates"), 2)), ("e1",))
+    direction = Direction(False, Program((("x", 2),), (), ("x",)), step, (State("s0", 2),))
+    stack = Stack("recurrent", 2, (Layer((direction,), False),))
+    assert why_not_integers(stack, {}) == "numbers of 1,073,741,824 and more"
+    small = replace(compared, operands=("s0", -(2.0**30) + 64))
+    program = replace(step, expressions=(small, step.expressions[1]))
+    kept = replace(stack, layers=(Layer((replace(direction, step=program),), False),))
+    assert why_not_integers(kept, {}) is None
 
 
 def test_what_integers_cannot_express_is_named() -> None:

@@ -52,6 +52,17 @@ def test_text_is_explained_in_words(place: Path, runs: Runs, capsys: pytest.Capt
     assert "wonderful(" in out or "dreadful(" in out, "without colour the strongest words have their numbers"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["good", " "], "input 2 is empty"), (["good", "--out", "page.txt"], "a name that ends in .html")],
+)
+def test_what_cannot_be_explained_is_refused(
+    place: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = _run([place, *words], capsys)
+    assert code == 2 and out == "" and said in " ".join(err.split())
+
+
 def test_runs_stand_side_by_side_on_examples(place: Path, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     runs("reviews, both directions")
     words = [place, runs.place("reviews, both directions"), "--example", 2, "--example", 3, "--json", "--gates"]

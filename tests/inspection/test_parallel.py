@@ -43,6 +43,20 @@ def test_a_linear_network_has_the_exponents_of_its_matrix_and_one_sweep(scale: f
     assert found.diagonal is not None and found.diagonal.count == found.full.count
 
 
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [(0.9, "forgets where it began"), (1.0, "neither approach each other nor move apart"), (1.1, "states move apart")],
+)
+def test_only_a_clearly_positive_exponent_is_said_to_move_states_apart(scale: float, said: str) -> None:
+    layers = Recurrent("rnn", 2, 3, bias=False, cell_options={"nonlinearity": "relu"})
+    with torch.no_grad():
+        layers.weight_hh_l0.copy_(scale * torch.eye(3))
+        layers.weight_ih_l0.fill_(1.0)
+    found = parallel(RecurrentInputs(layers.eval(), torch.rand(12, 1, 2) + 0.1, None), diagonal=False)
+    assert said in found.sentence and "chao" not in found.sentence
+    assert ("neither" in said) == (abs(found.exponent) < 1e-6)
+
+
 @pytest.mark.parametrize("cell", ["mingru", pytest.param("minlstm", marks=pytest.mark.slow)])
 def test_cells_that_are_linear_in_their_state_take_one_sweep(cell: str) -> None:
     found = parallel(_stack(Recurrent(cell, 8, 12, num_layers=2)))
@@ -63,7 +77,7 @@ def test_fresh_networks_settle_in_a_few_sweeps(cell: str) -> None:
 def test_chaos_does_not_settle() -> None:
     found = parallel(_stack(_scaled("rnn", 6.0, hidden=64), steps=128), diagonal=False)
     assert found.sweeps is None and found.exponent > 0
-    assert "cannot be evaluated in parallel" in found.sentence and "chaotic" in found.sentence
+    assert "cannot be evaluated in parallel" in found.sentence and "nearby states move apart" in found.sentence
     assert found.layers[0].full.outcome in ("diverged", "too many")
 
 

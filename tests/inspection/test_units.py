@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +12,12 @@ from readable import Runs
 from torch import Tensor
 
 from gatewise.errors import OptionError, ShapeError
-from gatewise.inspection import memory_curve
+from gatewise.inspection import flow, memory_curve
 from gatewise.inspection.flow import gradient_flow
 from gatewise.inspection.gates import GateMap, gate_maps
 from gatewise.inspection.neighbours import States, store_states
 from gatewise.inspection.units import kept_shares, saturation, unit_memory, unit_roles
+from gatewise.kernels.dispatch import force, forced_kernel
 from gatewise.nn import Recurrent
 from gatewise.statistics import median_lag
 from gatewise.training.kind import RecurrentInputs
@@ -120,6 +124,25 @@ def test_both_directions_flow_from_their_ends(runs: Runs) -> None:
     assert all(len(each.norms) == len(given.steps) and each.norms.all() for each in layers)
     again = gradient_flow(reader, given)
     assert np.array_equal(again.before.layers[0].norms, gradient_flow(reader, given).before.layers[0].norms)
+
+
+def test_other_threads_keep_their_kernel_during_a_flow(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained, dataset = runs("reviews")
+    reader = trained.reader(dataset)
+    usual, seen, honest = forced_kernel(), [], flow._flow
+
+    def watched(*arguments: Any) -> flow.Flow:
+        with ThreadPoolExecutor(1) as pool:
+            seen.append((forced_kernel(), pool.submit(forced_kernel).result()))
+        return honest(*arguments)
+
+    monkeypatch.setattr(flow, "_flow", watched)
+    gradient_flow(reader, reader.examples(1)[0])
+    assert seen == [("reference", usual)] * 2 and forced_kernel() == usual
+    with force("torch"), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(forced_kernel).result() == "torch"  # as before for all threads
+        with force("reference", this_thread=True), force("torch"):
+            assert (forced_kernel(), pool.submit(forced_kernel).result()) == ("reference", "torch")
 
 
 @pytest.mark.slow

@@ -120,6 +120,20 @@ def test_options_are_never_prepared_wrongly(option):
 
 
 @compiled
+def test_options_that_are_set_later_take_effect():
+    layer, x = warmed(GRU(3, 5, 2), torch.randn(4, 4, 3)), torch.randn(4, 4, 3)
+    for name, value in (("batch_first", True), ("residual", True)):
+        before = warmed(layer, x)(x)[0]
+        setattr(layer, name, value)
+        with torch.no_grad():
+            assert same(layer(x), copy.deepcopy(layer)(x)) and not torch.equal(before, layer(x)[0]), name
+    layer = warmed(GRU(3, 5, 2).train(), x)
+    layer.dropout = 0.5
+    with torch.no_grad():
+        assert not torch.equal(layer(x)[0], layer(x)[0])
+
+
+@compiled
 def test_errors_are_those_of_the_long_way():
     layer, x = warmed(LSTM(3, 5), torch.randn(1, 2, 3)), torch.randn(1, 2, 3)
     with torch.no_grad(), pytest.raises(ShapeError, match="one tensor per state"):

@@ -39,6 +39,8 @@ def test_iman_and_davenports_p_value_agrees_with_permutations():
     same = rank_over_data_sets(np.tile([3.0, 2.0, 1.0], (4, 1)))
     assert same.p_value == pytest.approx(6.0**-3)  # all data sets agree: 6 of 6^4 orders
     assert rank_over_data_sets(np.ones((4, 3))).p_value == 1.0
+    tied = rank_over_data_sets([[3.0, 1.0, 1.0], [0.9, 0.4, 0.4]])  # one of three orders with such a tie
+    assert tied.p_value == pytest.approx(1 / 3)
 
 
 def test_critical_differences_are_demsars():

@@ -132,8 +132,8 @@ def _start_several(entries: list[str], asked: dict[str, Any], splits: int | None
         if splits is None
         else plan_splits(entries[0], asked, splits, typed=typed)
     )
-    told = asked if splits is None else {"resplit": splits, **asked}
-    command, screen = several_command(entries, told, folder), console()
+    settings = asked if splits is None else {"resplit": splits, **asked}
+    command, screen = several_command(entries, settings, folder), console()
     with resumable(folder, command), ComparisonDisplay(screen) as display:
 
         def begin(part: Part) -> None:

@@ -97,6 +97,10 @@ def explain(
         raise OptionError("--gates goes with --json", fix="add --json, or --png FILE for a picture")
     import_modules(imports or ())
     named, inputs = split_words(runs)
+    if blank := [place for place, each in enumerate(inputs, 1) if not each.strip()]:
+        raise OptionError(f"input {blank[0]} is empty", expected="a text, or the name of a file", fix="omit it")
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise OptionError(f"--out {out} would be a page", expected="a name that ends in .html", fix="change the ending")
     if inputs and example:
         raise OptionError("inputs and --example exclude each other", fix="give either")
     places = [find_run(Path(each), say=note) for each in named]

@@ -217,5 +217,5 @@ def _default(name: str) -> str:
     if len(set(defaults.values())) == 1:
         only = "" if len(defaults) == len(names) else f"{', '.join(defaults)}; "
         return f" ({only}default {next(iter(defaults.values()))})"
-    values = [f"{'all' if value is None else value} for {task}" for task, value in defaults.items()]
+    values = [f"{'automatic' if value is None else value} for {task}" for task, value in defaults.items()]
     return f" (default {', '.join(values)})"

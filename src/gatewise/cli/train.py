@@ -130,10 +130,12 @@ def _no_better_than_trivial(
         return None
     words, value = trivial
     interval = estimate_figure(test.contributions, metric, np.random.default_rng(0)).interval
-    if scale.gain(interval.low if metric.higher_is_better else interval.high, value) > 0:
+    least, most = (interval.low, interval.high) if metric.higher_is_better else (interval.high, interval.low)
+    if scale.gain(least, value) > 0:
         return None
+    how = "clearly worse" if scale.gain(most, value) < 0 else "not clearly better"
     return (
-        f"Warning: this is not clearly better than {words}, which reaches {scale.value(value)}: the test "
+        f"Warning: this is {how} than {words}, which reaches {scale.value(value)}: the test "
         f"{metric.title} of {scale.value(interval.estimate)} has the 95 % interval "
         f"{scale.interval(interval.low, interval.high)}."
     )

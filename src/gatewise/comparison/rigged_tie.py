@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -173,11 +174,7 @@ def _judged(title: str, rows: Table, measure: Any, margin: float) -> RiggedTie:
     """The tie as it is named, and all other ways of naming the same runs (at most 200, drawn at random)."""
     half = len(rows) // 2
     pair = _pair(rows[:half], rows[half:], measure, margin)
-    # the first run keeps its name: the other half would be the same ways once more
-    ways = [(0, *others) for others in combinations(range(1, len(rows)), half - 1)]
-    if len(ways) > _MOST_SPLITS:
-        chosen = np.random.default_rng(0).choice(len(ways), _MOST_SPLITS, replace=False)
-        ways = [ways[place] for place in chosen]
+    ways = _ways(len(rows), half)
     called = 0
     for way in ways:
         rest = [place for place in range(len(rows)) if place not in way]
@@ -194,6 +191,20 @@ def _judged(title: str, rows: Table, measure: Any, margin: float) -> RiggedTie:
         splits=len(ways),
         called=called,
     )
+
+
+def _ways(count: int, half: int) -> list[tuple[int, ...]]:
+    """The runs that have the first name in each way.
+
+    The first run keeps its name: the other half would be the same ways once more.
+    """
+    if math.comb(count - 1, half - 1) <= _MOST_SPLITS:
+        return [(0, *others) for others in combinations(range(1, count), half - 1)]
+    generator, found = np.random.default_rng(0), dict[tuple[int, ...], None]()
+    while len(found) < _MOST_SPLITS:
+        drawn = generator.choice(np.arange(1, count), half - 1, replace=False)
+        found[0, *sorted(map(int, drawn))] = None
+    return list(found)
 
 
 def _pair(first: Table, second: Table, measure: Any, margin: float) -> Mapping[str, Any]:

@@ -123,5 +123,5 @@ def save(make: Callable[[], Figure], path: str | Path) -> Path:
     path = Path(path)
     kind = path.suffix[1:].lower()
     if kind not in ("png", "svg"):
-        raise OptionError("a picture is PNG or SVG", expected=".png or .svg", got=path.name, fix="change --out")
+        raise OptionError("a picture is PNG or SVG", expected=".png or .svg", got=path.name, fix="change the ending")
     return write_bytes(path, drawn(make, kind))

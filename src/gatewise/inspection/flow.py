@@ -111,7 +111,7 @@ def gradient_flow(
         final = reader.shares(reader.answer(read_input, reader.embed(read_input))[0])
     chosen = reader.target_of(target, final)
     layers = [module for module in reader.network.modules() if isinstance(module, Recurrent)]
-    with _ONE_AT_A_TIME, force("reference"):
+    with _ONE_AT_A_TIME, force("reference", this_thread=True):
         after = _flow(reader, read_input, chosen, layers)
         with _fresh(layers, seed):
             before = _flow(reader, read_input, chosen, layers)

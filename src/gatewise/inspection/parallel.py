@@ -2,8 +2,8 @@
 
 A recurrence s_t = F_t(s_(t-1)) is a system of equations for all T states at once. Newton's method makes it linear, and
 a linear recurrence is a prefix sum, which many cores evaluate in log T rounds (DEER: Lim et al. 2024); how many sweeps
-it takes is a property of the network. Where the dynamics are chaotic (a positive largest Lyapunov exponent), it does
-not settle (Gonzalez et al. 2024, who keep the diagonal of the Jacobian only, as the cheaper sweep does).
+it takes is a property of the network. Where nearby states move apart (a positive largest Lyapunov exponent), it often
+does not settle (Gonzalez et al. 2024, who keep the diagonal of the Jacobian only, as the cheaper sweep does).
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _DIVERGED = 1e8
 _EXPONENTS = 3
 _TRANSIENT = 0.25
 _UNITS_AT_ONCE = 32
+_EDGE = 0.01
+"""Exponents within ±0.01 say neither."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,10 @@ class Parallel:
     @property
     def sentence(self) -> str:
         """The answer in words."""
-        nature = "it forgets where it began" if self.exponent < 0 else "it is chaotic on this sequence"
+        if abs(self.exponent) <= _EDGE:
+            nature = "nearby states neither approach each other nor move apart"
+        else:
+            nature = "it forgets where it began" if self.exponent < 0 else "nearby states move apart"
         exponent = f"{nature}: largest Lyapunov exponent {self.exponent:+.2f} per step"
         sweeps = self.sweeps
         if sweeps is None:

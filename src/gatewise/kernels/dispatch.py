@@ -8,6 +8,7 @@ The order of preference: what ``GATEWISE_KERNEL`` or :func:`force` requests; els
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ OPTIONS = LAYOUT_OPTIONS.union(*(info.options | (info.torch_options or frozenset
 
 _FUSED = ("avx512", "avx2", "neon", "baseline")
 _FORCED: list[str] = []
+_FORCED_IN: dict[int, list[str]] = {}
+"""By the thread's identifier: what is forced for one thread alone."""
 _PRECISIONS = ("float32", "bf16")
 _PRECISION: list[str] = []
 
@@ -143,7 +146,9 @@ def forced_kernel() -> str | None:
         ...     forced_kernel()
         'reference'
     """
-    name = _FORCED[-1] if _FORCED else os.environ.get("GATEWISE_KERNEL") or None
+    own = _FORCED_IN.get(threading.get_ident()) if _FORCED_IN else None  # seldom any: compiled code meets no thread
+    forced = own or _FORCED
+    name = forced[-1] if forced else os.environ.get("GATEWISE_KERNEL") or None
     if name is not None and name not in ("reference", "torch", *_FUSED):
         raise KernelError(
             "GATEWISE_KERNEL names no kernel", got=repr(name), fix=did_you_mean(name, ["reference", "torch", *_FUSED])
@@ -152,11 +157,12 @@ def forced_kernel() -> str | None:
 
 
 @contextmanager
-def force(name: str) -> Iterator[None]:
+def force(name: str, *, this_thread: bool = False) -> Iterator[None]:
     """Use one implementation inside the ``with`` block, as ``GATEWISE_KERNEL`` does; for all threads of the process.
 
     Args:
         name: ``reference``, ``torch``, ``avx512``, ``avx2``, ``neon`` or ``baseline``.
+        this_thread: for the calling thread alone, where it goes before what is forced for all.
 
     Raises:
         KernelError: on the first choice, where the name is unknown or the kernel is not there.
@@ -166,11 +172,15 @@ def force(name: str) -> Iterator[None]:
         ...     choose(Request("gru", "cpu", torch.float32, 1, 1, 1, 1)).implementation
         'reference'
     """
-    _FORCED.append(name)
+    thread = threading.get_ident()
+    stack = _FORCED_IN.setdefault(thread, []) if this_thread else _FORCED
+    stack.append(name)
     try:
         yield
     finally:
-        _FORCED.pop()
+        stack.pop()
+        if this_thread and not stack:
+            del _FORCED_IN[thread]
 
 
 @contextmanager

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Prepared", "prepare"]
 
+_OPTIONS = (
+    "batch_first",
+    "bidirectional",
+    "dropout",
+    "layer_norm",
+    "learned_initial_state",
+    "recurrent_dropout",
+    "residual",
+    "weight_dropout",
+    "zoneout",
+)
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
@@ -67,6 +78,7 @@ class Prepared:
         batch_first: the output is transposed.
         states: 1, or 2 for (hidden, cell).
         training: the layer's mode.
+        options: the layer's, which may be set at any time.
     """
 
     shape: torch.Size
@@ -79,6 +91,7 @@ class Prepared:
     batch_first: bool
     states: int
     training: bool
+    options: tuple[object, ...]
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()
@@ -97,6 +110,7 @@ class Prepared:
             or not _plain(x, self.shape)
             or layer._choices is not self.choices
             or layer.training is not self.training
+            or _options(layer) != self.options
             or torch.is_autocast_enabled("cpu")
             or torch._C._are_functorch_transforms_active()
             or forced_kernel() is not None
@@ -144,6 +158,11 @@ class Prepared:
         return (x.transpose(0, 1) if self.batch_first else x), (h_n if c_n is None else (h_n, c_n))
 
 
+def _options(layer: Recurrent) -> tuple[object, ...]:
+    own = layer.__dict__
+    return tuple([own[name] for name in _OPTIONS])
+
+
 def prepare(layer: Recurrent, x: Tensor) -> Prepared | None:
     """What repeats the call that the layer has just made without lengths; None where it cannot be repeated so.
 
@@ -183,6 +202,7 @@ def prepare(layer: Recurrent, x: Tensor) -> Prepared | None:
         batch_first=transposed,
         states=len(layer._cells[0].states),
         training=layer.training,
+        options=_options(layer),
     )
 
 

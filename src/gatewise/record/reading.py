@@ -262,6 +262,13 @@ def _no_comparison(folder: Path) -> RunError:
     """Why a folder has no comparison to read."""
     if not folder.exists():
         return RunError(f"there is no folder {folder}", fix="name the folder given to `gatewise compare --out`")
+    if (folder / SEVERAL_FILE).exists():
+        return RunError(
+            f"{folder} holds several comparisons, not one",
+            expected=f"{RECORD_FILE} in it",
+            got=", ".join(sorted(each.parent.name for each in folder.glob(f"*/{RECORD_FILE}"))),
+            fix=f"name one of them, as {folder}/NAME",
+        )
     if (folder / "plan.json").exists():
         runs = len(list(folder.glob("runs/*/result.json")))
         return RunError(

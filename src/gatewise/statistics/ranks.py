@@ -74,8 +74,10 @@ def rank_over_data_sets(figures: npt.ArrayLike) -> Ranking:
     rest = count * (models - 1) - statistic
     if statistic == 0.0:
         p_value = 1.0
-    elif rest <= 1e-9 * count:  # every data set ranks them alike: of (M!)^D orders, M! do
-        p_value = math.factorial(models) ** (1.0 - count)
+    elif rest <= 1e-9 * count:  # every data set ranks them alike, with the same ties: of W^D orders, W do
+        ties = np.unique(ranks[0], return_counts=True)[1]
+        orders = math.factorial(models) // math.prod(math.factorial(int(tied)) for tied in ties)
+        p_value = float(orders) ** (1.0 - count)
     else:
         p_value = float(f.sf((count - 1) * statistic / rest, models - 1, (models - 1) * (count - 1)))
     error = math.sqrt(models * (models + 1) / (12 * count))

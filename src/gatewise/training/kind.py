@@ -203,8 +203,8 @@ class Trained(ABC):
             RunError: the kind does not say.
         """
         raise RunError(
-            f"{self.spec.task} cannot be explained",
-            expected=f"a kind whose {type(self).__name__} has reader()",
+            f"runs of the task {self.spec.task} cannot be explained",
+            expected="a kind that says how its networks read (Trained.reader)",
             fix="gatewise inspect draws the memory curve of any run",
         )
 

@@ -44,6 +44,13 @@ def find_run(place: str | Path, *, say: Callable[[str], object] | None = None) -
     """
     place = Path(place)
     if place.is_dir():
+        alone = (place / _PLAN).exists() or (place / "spec.json").exists()
+        if not alone and (parts := sorted(each.parent.name for each in place.glob(f"*/{_PLAN}"))):
+            raise RunError(
+                f"{place} holds several comparisons",
+                got=", ".join(parts),
+                fix=f"name one of them, or a cell in it: {place / parts[0]}, {place / parts[0] / 'gru'}",
+            )
         whole = place.parent if place.name == _RUNS and not (place / _PLAN).exists() else place
         return _of_comparison(whole, None, say) if (whole / _PLAN).exists() else place
     for folder in (place.parent, place.parent.parent if place.parent.name == _RUNS else None):

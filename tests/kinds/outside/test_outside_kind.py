@@ -139,7 +139,8 @@ def test_a_kind_that_is_not_installed_comes_with_an_import(place: Path, tmp_path
 
     def called(*words: str, code: int = 0) -> str:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run([sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        command = [sys.executable, "-m", "gatewise", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 

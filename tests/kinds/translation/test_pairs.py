@@ -149,6 +149,27 @@ def test_further_files_reverse_and_shared_vocabularies(tmp_path: Path) -> None:
         load_translation(spec)
 
 
+def test_a_first_line_that_may_be_a_header_is_shown(tmp_path: Path) -> None:
+    rows = ["deutsch\tfranzösisch", *("\t".join(pair) for pair in numbered(20))]
+    found = read_pairs(lines(tmp_path / "a.tsv", rows))
+    assert "; its first line is read as a pair: 'deutsch'" in found.notes[0] and len(found.sources) == 21
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_neither_side_of_a_pair_is_in_two_parts(tmp_path: Path, reverse: bool) -> None:
+    """Two hundred sentences with forty translations, each of five of them."""
+    texts = [target for _, target in numbered(40)]
+    rows = [f"{source}\t{texts[number % 40]}" for number, (source, _) in enumerate(numbered(200))]
+    path = str(lines(tmp_path / "a.tsv", rows))
+    dataset = load_translation(TranslationDataSpec(path, reverse=reverse, vocabulary_size=300))
+    trained = {*dataset.train.sources, *dataset.train.targets}
+    assert len(dataset.train) > 100 and len(dataset.validation) >= 5
+    for part in (dataset.test, dataset.validation):
+        assert not trained & {*part.sources, *part.targets}
+    other = load_translation(TranslationDataSpec(path, reverse=not reverse, vocabulary_size=300))
+    assert other.test.sources == dataset.test.targets, "the parts do not depend on the direction"
+
+
 def test_long_sentences_are_left_out_of_training_and_counted(tmp_path: Path) -> None:
     rows = ["\t".join(pair) for pair in numbered(60)] + [("word " * 400) + "\tWort"]
     dataset = load_translation(TranslationDataSpec(str(lines(tmp_path / "a.tsv", rows)), vocabulary_size=300))

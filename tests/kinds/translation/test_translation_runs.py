@@ -80,6 +80,8 @@ def test_it_answers_sentences_as_json_gives_them(run: Path) -> None:
     assert trained.answer([TEXT]) == [{"source": TEXT, "translation": trained.translate([TEXT])[0]}]
     with pytest.raises(DataError, match="input 2 is not a text; expected: a string; got: int"):
         trained.answer([TEXT, 5])
+    with pytest.raises(DataError, match="input 1 is too long for one sentence; expected: at most 400 subwords"):
+        trained.answer([TEXT * 500])
 
 
 def test_maps_and_stacks_fit_the_sentences(run: Path) -> None:

@@ -80,6 +80,7 @@ class TrialMaker:
             self._fingerprint(trial.point),
             self.context.threads,
             self.plan.imports,
+            self.plan.seeds[0],
         )
 
     def _fingerprint(self, point: Any) -> str:

@@ -111,7 +111,7 @@ def splits_sentences(found: Splits, records: Sequence[Comparison]) -> tuple[str,
 
 
 def share_titles(found: Splits, seeds: int) -> dict[str, str]:
-    """The sources of variance in words; with one seed its part cannot be told from the splits'."""
+    """The sources of variance in words; with one seed its part cannot be separated from the splits'."""
     if seeds == 1:
         return {"examples": "test examples", "splits": "splits and seeds"}
     named = "seeds and searches" if found.searched else "seeds"

@@ -11,6 +11,7 @@ from gatewise.export.graph.expressions import Array, Expression, Operand, is_wei
 from gatewise.export.graph.nodes import Direction, Stack
 from gatewise.export.integers.calibration import Ranges, scope_of
 from gatewise.export.integers.formats import (
+    LARGEST,
     ONE,
     Integers,
     Multipliers,
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "integer_stack",
     "meeting",
+    "number",
     "run_integers",
     "why_not_integers",
 ]
@@ -49,8 +51,10 @@ COMPARISONS = {
     "ge": np.greater_equal, "gt": np.greater, "le": np.less_equal, "lt": np.less, "eq": np.equal, "ne": np.not_equal,
 }  # fmt: skip
 _SQUASHED = ("tanh", "sigmoid")
+_CHOICES = ("max", "min", "where")
 _REACH = 8.0
 _WIDEST = 2.0**15
+_WIDEST_NUMBER = 2.0**30
 _APART = 14
 
 
@@ -144,6 +148,8 @@ def why_not_integers(stack: Stack, ranges: Ranges) -> str | None:
             for each in (*direction.project.expressions, *direction.step.expressions):
                 if each.operation not in INTEGER_OPERATIONS:
                     return each.operation
+                if any(not isinstance(o, str) and not abs(o) < _WIDEST_NUMBER for o in each.operands):
+                    return f"numbers of {_WIDEST_NUMBER:,.0f} and more"
                 if ranges.get(f"{scope_of(stack.name, depth, place)}{each.name}", 0.0) >= _WIDEST:
                     return f"values of {_WIDEST:,.0f} and more"
     return None
@@ -245,21 +251,21 @@ class _Formats:
         if operation in _SQUASHED:
             return ONE
         if operation in COMPARISONS:
-            return 0
+            return ONE
         most = self.ranges[f"{self.scope}{each.name}"]
         found = fraction_of(min(2 * most, _REACH), spare=False) if squashed else fraction_of(most)
         if operation == "linear":
             return found
-        values = [self.fractions[o] for o in each.operands if isinstance(o, str)]
-        first = values[0] if values else ONE
-        read = [self.fractions[o] if isinstance(o, str) else scalar(o, first)[1] for o in each.operands]
+        if operation in _CHOICES:
+            chosen = each.operands[operation == "where" :]
+            least = [] if all(isinstance(o, str) for o in chosen) else [found]  # numbers have the result's bits
+            return min([self.fractions[o] for o in chosen if isinstance(o, str)] + least)
+        read = [self.fractions[o] if isinstance(o, str) else number(each, o, self.fractions)[1] for o in each.operands]
         if operation in ("add", "sub"):
             return min(found, meeting(*read))
         if operation == "mul":
             return max(min(found, sum(read)), sum(read) - 30)
-        if operation == "where":
-            return min(read[1:])
-        return min(read)  # slice, constant, concat, neg, abs, relu, max, min
+        return min(read)  # slice, constant, concat, neg, abs, relu
 
     def _product(self, each: Expression) -> None:
         source, weight = str(each.operands[0]), str(each.operands[1])
@@ -274,6 +280,24 @@ class _Formats:
 def meeting(first: int, second: int) -> int:
     """Fraction bits at which two values are added or compared, within 32 bits."""
     return min(max(first, second), min(first, second) + _APART)
+
+
+def number(each: Expression, value: float, fractions: Mapping[str, int]) -> tuple[int, int]:
+    """A number among an expression's operands as an integer with its fraction bits.
+
+    Where one of several values is chosen (max, min, where), it has the result's bits, within ±32767.
+
+    Example:
+        >>> number(Expression("e1", "where", ("e0", "s0", 0.25), 4), 0.25, {"e0": 14, "s0": 13, "e1": 12})
+        (1024, 12)
+        >>> number(Expression("e1", "add", ("s0", 0.25), 4), 0.25, {"s0": 13})
+        (16384, 16)
+    """
+    if each.operation in _CHOICES:
+        after = fractions[each.name]
+        return max(-LARGEST, min(LARGEST, round(value * 2.0**after))), after
+    named = [fractions[o] for o in each.operands if isinstance(o, str)]
+    return scalar(value, named[0] if named else ONE)
 
 
 def run_integers(direction: IntegerDirection, x: Integers, states: tuple[Integers, ...]) -> tuple[Integers, ...]:
@@ -297,8 +321,7 @@ def run_integers(direction: IntegerDirection, x: Integers, states: tuple[Integer
 def evaluate(each: Expression, values: Mapping[str, Integers], fractions: Mapping[str, int]) -> Integers:
     """One operation that is no product; see `IntegerDirection`."""
     operation, after = each.operation, fractions[each.name]
-    named = [fractions[o] for o in each.operands if isinstance(o, str)]
-    pairs = [_read(o, values, fractions, named[0] if named else ONE) for o in each.operands]
+    pairs = [_read(each, o, values, fractions) for o in each.operands]
     read, bits = [value for value, _ in pairs], [fraction for _, fraction in pairs]
     if operation in ("add", "sub") or operation in COMPARISONS:
         middle = meeting(*bits)
@@ -307,7 +330,7 @@ def evaluate(each: Expression, values: Mapping[str, Integers], fractions: Mappin
             for value, fraction in pairs
         )
         if operation in COMPARISONS:
-            return np.asarray(COMPARISONS[operation](first, second)).astype(np.int64)
+            return np.asarray(COMPARISONS[operation](first, second)).astype(np.int64) << ONE
         return saturated(rounded(first + second if operation == "add" else first - second, middle - after))
     if operation == "mul":
         return saturated(rounded(read[0] * read[1], sum(bits) - after))
@@ -333,11 +356,11 @@ def evaluate(each: Expression, values: Mapping[str, Integers], fractions: Mappin
 
 
 def _read(
-    operand: Operand, values: Mapping[str, Integers], fractions: Mapping[str, int], other: int
+    each: Expression, operand: Operand, values: Mapping[str, Integers], fractions: Mapping[str, int]
 ) -> tuple[Integers, int]:
     if isinstance(operand, str):
         return values[operand], fractions[operand]
-    value, fraction = scalar(operand, other)
+    value, fraction = number(each, operand, fractions)
     return np.asarray(value, dtype=np.int64), fraction
 
 

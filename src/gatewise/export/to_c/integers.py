@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from gatewise.export.graph.expressions import Expression, Operand, is_weight
-from gatewise.export.integers.formats import LOGISTIC, ONE, scalar
-from gatewise.export.integers.stack import IntegerDirection, IntegerLayer, IntegerStack, meeting
+from gatewise.export.integers.formats import LOGISTIC, ONE
+from gatewise.export.integers.stack import IntegerDirection, IntegerLayer, IntegerStack, meeting, number
 from gatewise.export.to_c.literals import identifier, literal
 from gatewise.export.to_c.memory import Arena
 from gatewise.export.to_c.unit import Unit
@@ -249,23 +249,22 @@ class IntegerVectors(Vectors):
         name = self.unit.numbers(f"{operand}.integers", "int16_t", values, f"{operand}, {self.fractions[operand]} bits")
         return Reference(name, 0, values.shape[-1])
 
-    def _pair(self, operand: Operand, other: int, inside: set[str]) -> tuple[str, int]:
+    def _pair(self, each: Expression, operand: Operand, inside: set[str]) -> tuple[str, int]:
         """An operand in C with its fraction bits."""
         if not isinstance(operand, str):
-            value, fraction = scalar(operand, other)
+            value, fraction = number(each, operand, self.fractions)
             return (str(value) if value >= 0 else f"({value})"), fraction
         return self._atom(operand, False, inside), self.fractions[operand]
 
     def _formula(self, each: Expression, inside: set[str]) -> str:
         operation, after, need = each.operation, self.fractions[each.name], self.unit.helpers.need
-        named = [self.fractions[o] for o in each.operands if isinstance(o, str)]
-        pairs = [self._pair(operand, named[0] if named else ONE, inside) for operand in each.operands]
+        pairs = [self._pair(each, operand, inside) for operand in each.operands]
         bits = [fraction for _, fraction in pairs]
         if operation in ("add", "sub") or operation in _COMPARISONS:
             middle = meeting(*bits)
             first, second = (_shift(self.unit, value, fraction, middle) for value, fraction in pairs)
             if operation in _COMPARISONS:
-                return f"{first} {_COMPARISONS[operation]} {second} ? 1 : 0"
+                return f"{first} {_COMPARISONS[operation]} {second} ? {1 << ONE} : 0"
             total = f"{first} {'+' if operation == 'add' else '-'} {second}"
             return f"{need('saturated')}({_shift(self.unit, total, middle, after, whole=True)})"
         first = pairs[0][0]

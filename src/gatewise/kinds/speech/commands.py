@@ -92,9 +92,9 @@ def _recordings(
         path = place.expanduser()
         if path.is_dir() or is_table(path):
             if names_sound(path):
-                listed, told = list_recordings(path, _columns(recogniser, request), with_texts=False)
+                listed, noted = list_recordings(path, _columns(recogniser, request), with_texts=False)
             else:
-                told = []
+                noted = []
                 listed = [
                     Listed(each.name, each, "-", None)
                     for each in sorted(path.iterdir())
@@ -106,7 +106,7 @@ def _recordings(
                 raise DataError(f"{place} holds no sound file", expected=", ".join(SUFFIXES), fix="name another folder")
             read, _, said = read_recordings(listed, rate)
             found += read
-            notes += [*told, *said]
+            notes += [*noted, *said]
             continue
         sound = read_sound(path, str(place), rate)
         notes += [f"{place}: {note}" for note in sound.notes]
@@ -134,11 +134,11 @@ def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
 
     assert request.file is not None
     listed, notes = list_recordings(request.file.expanduser(), _columns(recogniser, request))
-    part, _, told = read_recordings(listed, recogniser.bank.rate)
+    part, _, noted = read_recordings(listed, recogniser.bank.rate)
     answers = recogniser.predict(part)
     found = evaluation(recogniser.units.answers, part, answers).metrics
     overlap = None if recogniser.seen is None else recogniser.seen.overlap([[each.digest] for each in part])
-    notes = [*notes, *told]
+    notes = [*notes, *noted]
     if request.as_json:
         seen = (
             None

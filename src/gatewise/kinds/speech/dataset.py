@@ -140,9 +140,9 @@ def load_speech(data: SpeechDataSpec, cache: str | Path | None = None) -> Speech
         path = Path(data.data).expanduser()
         listed, notes = list_recordings(path, Columns(data.sound, data.text, data.speaker))
         name, source = path.name, f"the recordings of {path}"
-    recordings, rate, told = read_recordings(listed, data.sample_rate)
+    recordings, rate, noted = read_recordings(listed, data.sample_rate)
     parts = split_recordings(_distinct(recordings, notes), data.split, data.test_speaker, data.validation_speaker)
-    return speech_dataset(name, source, parts, rate, data, [*notes, *told])
+    return speech_dataset(name, source, parts, rate, data, [*notes, *noted])
 
 
 def speech_dataset(

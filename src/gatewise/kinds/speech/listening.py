@@ -25,18 +25,23 @@ def check_streams(trained: TrainedRecogniser) -> None:
     Raises:
         OptionError: it reads backwards, answers with one label, or is normalised by the whole recording.
     """
+    found, flags = [], []
     if trained.model.recurrent.bidirectional:
-        raise OptionError(
-            "a network of both directions needs the whole recording",
-            fix="train with --no-bidirectional --normalisation running",
-        )
+        found.append("it reads from the end as well")
+        flags.append("--no-bidirectional")
     if not trained.units.by_ctc:
+        found.append("it gives one label for a whole recording")
+        flags.append("--answers words")
+    if not trained.normaliser.streams:
+        found.append("it normalises by recordings as a whole")
+        flags.append("--normalisation running")
+    if found:
         raise OptionError(
-            "a network of labels answers once for a whole recording",
-            expected="a network of words or characters",
-            fix="train with --answers words, or hear files with `gatewise predict`",
+            "this network needs the whole recording",
+            expected="one direction, words or characters, normalised while running",
+            got="; ".join(found),
+            fix=f"train with {' '.join(flags)}, or hear files with `gatewise predict`",
         )
-    trained.normaliser.stream()
 
 
 @dataclass

@@ -217,7 +217,7 @@ def read_recordings(listed: Sequence[Listed], rate: int | None = None) -> tuple[
         notes.append(
             f"{words.plural(others, 'recording')} of {named} samples per second {_was(others)} resampled to {rate:,}"
         )
-    mixed = sum(any("mixed" in note for note in told) for _, _, _, told in read)
+    mixed = sum(any("mixed" in note for note in notes) for _, _, _, notes in read)
     if mixed:
         notes.append(f"{words.plural(mixed, 'recording')} of several channels {_was(mixed)} mixed to one")
     return [each for each in found if each is not None], rate, notes
@@ -273,7 +273,7 @@ def _of_table(path: Path, columns: Columns, *, with_texts: bool) -> tuple[list[L
     speaker = _column(rows, "speaker", columns.speaker)
     skips, found, seen = Skips(), [], set()
     for number, values in enumerate(rows.values):
-        place, told = _word(values[sound]), "" if text is None else tidy(_word(values[text]))
+        place, transcript = _word(values[sound]), "" if text is None else tidy(_word(values[text]))
         if not place:
             raise DataError(f"{rows.place(number)} names no sound file", fix="write its path, or delete the row")
         name = place if place not in seen else f"{place} ({rows.unit} {rows.numbers[number]})"
@@ -281,12 +281,12 @@ def _of_table(path: Path, columns: Columns, *, with_texts: bool) -> tuple[list[L
             skips.add("named twice in the table", name)
             continue
         seen.add(place)
-        if not told and with_texts:
+        if not transcript and with_texts:
             skips.add("without a transcript", name)
             continue
         file = Path(place).expanduser()
         who = None if speaker is None else _word(values[speaker]) or None
-        found.append(Listed(place, file if file.is_absolute() else path.parent / file, told, who))
+        found.append(Listed(place, file if file.is_absolute() else path.parent / file, transcript, who))
     if not found:
         raise DataError(f"{path} has no row with a sound file and a transcript", fix="fill the columns")
     if speaker is not None and any(each.speaker is None for each in found):

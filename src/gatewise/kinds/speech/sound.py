@@ -131,7 +131,7 @@ def _decode(content: bytes, place: str) -> tuple[Samples, int]:
         raise DataError(f"{place} is empty", expected="a sound", got="0 bytes", fix="copy the file again")
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
-            rate, told = int(file.samplerate), int(file.frames)
+            rate, declared = int(file.samplerate), int(file.frames)
             samples = file.read(dtype="float32", always_2d=True)
     except Exception as error:  # soundfile's own, and what libsndfile makes of damaged files
         raise DataError(
@@ -141,10 +141,10 @@ def _decode(content: bytes, place: str) -> tuple[Samples, int]:
             fix="convert it to WAV, or copy it again",
         ) from error
     cut = _missing(content)
-    if cut or len(samples) < told:
+    if cut or len(samples) < declared:
         raise DataError(
             f"{place} is truncated",
-            got=f"{cut:,} bytes missing" if cut else f"{len(samples):,} of {told:,} samples",
+            got=f"{cut:,} bytes missing" if cut else f"{len(samples):,} of {declared:,} samples",
             fix="copy the file again",
         )
     if not len(samples):

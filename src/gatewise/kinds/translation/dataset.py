@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from gatewise.data.cache import Remote, cache_folder, check_file, fetch
 from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates
@@ -233,7 +236,8 @@ def _load_multi30k(data: TranslationDataSpec, cache: str | Path | None) -> Trans
             check_file(path, remote)
             places.append(path)
         parts[part] = read_pairs(places[0], places[1])
-    shared = sum(_near(parts["test"].sources, parts["train"].sources))
+    sides = [part.targets if data.reverse else part.sources for part in (parts["test"], parts["train"])]
+    shared = sum(_near(*sides))
     notes = [
         f"{shared:,} of its {len(parts['test']):,} test sentences have near duplicates ({NEAR_WORDS}) in the training "
         "part; the official parts are left as they are"
@@ -267,7 +271,9 @@ def _read_further(
 def hold_out(
     pairs: SentencePairs, share: float, most: int, part: str, notes: list[str] | None = None
 ) -> tuple[SentencePairs, SentencePairs]:
-    """A share of the pairs by content, and the others; near duplicates of a sentence stay together.
+    """A share of the pairs by content, and the others; near duplicates of either side stay together.
+
+    So the parts are the same in both directions, and neither a sentence nor its translation is in two of them.
 
     Args:
         pairs: to be split.
@@ -279,12 +285,12 @@ def hold_out(
     Raises:
         DataError: nothing would be left.
     """
-    groups = near_duplicates(pairs.sources).groups
+    groups = _alike(pairs.sources, pairs.targets)
     copies = copies_in(groups)
     if copies and notes is not None:
         notes.append(
-            f"{plural(copies, 'sentence')} of {pairs.place} are near duplicates of others ({NEAR_WORDS}): each is in "
-            "one part with its copies"
+            f"{plural(copies, 'pair')} of {pairs.place} are near duplicates of others on either side ({NEAR_WORDS}): "
+            "each is in one part with its copies"
         )
     least: dict[int, int] = {}
     for group, source in zip(groups.tolist(), pairs.sources, strict=True):
@@ -292,7 +298,9 @@ def hold_out(
         least[group] = min(key, least.get(group, key))
     sizes = np.bincount(groups, minlength=len(groups))
     wanted, held, found = max(1, round(min(share * len(pairs), most))), set(), 0
-    for group in sorted(least, key=least.__getitem__):
+    order = sorted(least, key=least.__getitem__)
+    small = [group for group in order if sizes[group] <= wanted]  # a phrase that joins half of the file is trained on
+    for group in small or order:
         if found >= wanted:
             break
         held.add(group)
@@ -310,13 +318,14 @@ def hold_out(
 
 
 def _without(pairs: SentencePairs, others: Sequence[SentencePairs], part: str, notes: list[str]) -> SentencePairs:
-    """Pairs whose sentence is in no other part, nor a near duplicate of one there."""
+    """Pairs of whose two sentences none is in another part, nor a near duplicate of one there."""
     near = _near(pairs.sources, [source for other in others for source in other.sources])
-    kept = [row for row, alike in enumerate(near) if not alike]
+    near_targets = _near(pairs.targets, [target for other in others for target in other.targets])
+    kept = [row for row, alike in enumerate(zip(near, near_targets, strict=True)) if not any(alike)]
     if lost := len(pairs) - len(kept):
         notes.append(
-            f"{plural(lost, 'pair')} of {pairs.place} left out of the {part} part: sentences of another part, or near "
-            f"duplicates of such ({NEAR_WORDS})"
+            f"{plural(lost, 'pair')} of {pairs.place} left out of the {part} part: a side is in another part, or "
+            f"a near duplicate of one ({NEAR_WORDS})"
         )
     if not kept:
         raise DataError(
@@ -325,6 +334,16 @@ def _without(pairs: SentencePairs, others: Sequence[SentencePairs], part: str, n
             fix="name other files, or omit --test and --validation: parts are held out instead",
         )
     return pairs.take(kept)
+
+
+def _alike(sources: Sequence[str], targets: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The group of each pair: pairs with near duplicates on either side are in one."""
+    count = len(sources)
+    sides = [near_duplicates(side).groups for side in (sources, targets)]
+    places = np.concatenate([count + sides[0], 2 * count + sides[1]])
+    links = coo_array((np.ones(2 * count), (np.tile(np.arange(count), 2), places)), shape=(3 * count, 3 * count))
+    found = connected_components(links, directed=False)[1][:count]
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
 
 
 def _near(sentences: Sequence[str], others: Sequence[str]) -> list[bool]:

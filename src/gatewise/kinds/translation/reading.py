@@ -135,7 +135,8 @@ def _read_table(path: Path, source: str | None, target: str | None) -> SentenceP
     first, second = _columns(path, columns, source, target, named)
     if not (source and target):
         shown = [repr(columns[place]) if named else f"column {place + 1}" for place in (first, second)]
-        notes.append(f"{path.name}: sentences are read from {shown[0]}, translations from {shown[1]}")
+        begins = "" if named or path.suffix == ".jsonl" else f"; its first line is read as a pair: {columns[first]!r}"
+        notes.append(f"{path.name}: sentences are read from {shown[0]}, translations from {shown[1]}{begins}")
     for place in (first, second):
         for row, number in zip(values, numbers, strict=True):
             if not (row[place] is None or row[place] is MISSING or isinstance(row[place], str | int | float)):

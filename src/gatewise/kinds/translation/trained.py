@@ -31,6 +31,7 @@ from gatewise.training.run_spec import RunSpec
 __all__ = ["AttentionMap", "TrainedTranslator", "evaluation", "open_run", "problem_of"]
 
 _SHOWN = 100
+_LONGEST = 4
 _MAPS, _MAP_TOKENS = 4, 22
 
 
@@ -110,10 +111,22 @@ class TrainedTranslator(Trained):
     input_schema: ClassVar[Mapping[str, Any]] = {"type": "string", "description": "a sentence"}
 
     def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """The translation of each sentence, as `gatewise predict --json` writes it."""
+        """The translation of each sentence, as `gatewise predict --json` writes it.
+
+        Raises:
+            DataError: an input is no string, or far longer than what the network was trained on.
+        """
+        most = _LONGEST * self.spec.data.max_tokens
         for place, text in enumerate(inputs):
             if not isinstance(text, str):
                 raise DataError(f"input {place + 1} is not a text", expected="a string", got=type(text).__name__)
+            if (length := len(self.source_subwords.encode([text])[0])) > most:
+                raise DataError(
+                    f"input {place + 1} is too long for one sentence",
+                    expected=f"at most {most:,} subwords, {_LONGEST} times what the network was trained on",
+                    got=f"{length:,}",
+                    fix="send sentences one by one",
+                )
         found = self.translate(list(inputs))
         return [{"source": text, "translation": each} for text, each in zip(inputs, found, strict=True)]
 
