@@ -162,7 +162,7 @@ def test_commands(labels: Path, strings: Path, tmp_path: Path) -> None:
     offline = run(app, ["predict", str(strings), str(tmp_path / "call.wav")])
     assert told["text"] == offline.stdout.strip() and told["real_time_factor"] > 0
     for words, expected in (
-        (["listen", str(labels), "--file", str(tmp_path / "call.wav")], "both directions"),
+        (["listen", str(labels), "--file", str(tmp_path / "call.wav")], "--no-bidirectional"),
         (["predict", str(labels), str(tmp_path / "none.wav")], "none.wav does not exist"),
         (["predict", str(labels)], "there is no recording"),
         (["predict", str(labels), str(tmp_path / "other" / "transcripts.csv"), "--out", str(tmp_path)], "cannot write"),
