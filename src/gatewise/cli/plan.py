@@ -86,7 +86,7 @@ def _pairs(found: SizePlan, scale: Scale, unit: str) -> Table:
             Text(f"{pair.first} and {pair.second}"),
             *(Text(scale.gap(abs(size))) for size in (pair.found, pair.detectable)),
             *(
-                Text(missing if size is None else f"{size:,}")
+                Text(missing if size is None else words.count(size))
                 for size, missing in (
                     (pair.seeds, f"more {unit}"),
                     (pair.examples, "more seeds"),
