@@ -75,6 +75,8 @@ def _pairs(found: SizePlan, scale: Scale, unit: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewise import words
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("pair")
     with_seeds = f"{unit} with {found.seeds} seeds"
