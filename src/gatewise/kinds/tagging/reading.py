@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from gatewise.data.text_files import read_lines
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.columns import Column, read_columns
 from gatewise.kinds.tagging.json_lines import read_json_lines
-from gatewise.kinds.tagging.opening import read_lines
 from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences
 from gatewise.words import plural
 
@@ -50,7 +50,7 @@ def read_tagged(
         (2, 3, ('B-ORG', 'O'), 2)
     """
     path = Path(path)
-    lines = read_lines(path)
+    lines = read_lines(path, "sentences: a word and its tag a line")
     place = str(path)
     start = next((line.lstrip() for line in lines if line.strip()), "")
     if place.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")) or start.startswith('{"'):
