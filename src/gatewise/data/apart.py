@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, token_key
+from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, near_others, token_key
 from gatewise.data.records import Labels, Split
 from gatewise.data.splits import hold_out, take
 from gatewise.errors import DataError
@@ -178,8 +178,7 @@ def shared_rows(texts: Sequence[str], others: Sequence[str]) -> tuple[set[int], 
     """
     keys = {token_key(text) for text in others}
     same = {row for row, text in enumerate(texts) if token_key(text) in keys}
-    groups = near_duplicates([*texts, *others]).groups
-    near = set(np.flatnonzero(np.isin(groups[: len(texts)], groups[len(texts) :])).tolist())
+    near = set(np.flatnonzero(near_others(texts, others)).tolist())
     return same, near - same
 
 

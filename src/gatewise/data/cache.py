@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gatewise.errors import DataError
 
-__all__ = ["Remote", "cache_folder", "check_file", "fetch"]
+__all__ = ["Remote", "cache_folder", "check_file", "fetch", "folder_at_hand", "known_path"]
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:
@@ -56,6 +57,40 @@ class Remote:
     def how_to_get(self) -> str:
         """How to get it: the option, or where to put the file."""
         return f"--download ({self.size} from {self.url})" if self.url else f"put {self.path} into the cache folder"
+
+
+def folder_at_hand(remotes: Iterable[Remote], cache: str | Path | None = None) -> str:
+    """The folder of files where all of them are in the cache; empty: some are missing."""
+    found = [remote.cached_path(cache) for remote in remotes]
+    return "" if None in found or found[0] is None else str(found[0].parent)
+
+
+def known_path(
+    remote: Remote, name: str, how_to_get: str, cache: str | Path | None = None, *, download: bool = False
+) -> Path:
+    """The path of a known file in the cache folder, checked.
+
+    Args:
+        remote: the file.
+        name: of the data set that it belongs to, for messages.
+        how_to_get: the data set, where it is missing.
+        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+        download: whether it may be fetched.
+
+    Raises:
+        DataError: it is not there, cannot be downloaded, or has another content.
+    """
+    path = remote.cached_path(cache)
+    if path is None and download:
+        path = fetch(remote, cache)
+    if path is None:
+        raise DataError(
+            f"the data set {name!r} is not available",
+            expected=f"{remote.path} in {cache_folder(cache)}",
+            fix=how_to_get,
+        )
+    check_file(path, remote)
+    return path
 
 
 def check_file(path: Path, remote: Remote) -> None:

@@ -27,7 +27,17 @@ import numpy.typing as npt
 
 from gatewise.data.scripts import SPACELESS
 
-__all__ = ["LIKENESS", "NEAR_WORDS", "Alike", "copies_in", "near_duplicates", "token_key", "word_keys", "words_of"]
+__all__ = [
+    "LIKENESS",
+    "NEAR_WORDS",
+    "Alike",
+    "copies_in",
+    "near_duplicates",
+    "near_others",
+    "token_key",
+    "word_keys",
+    "words_of",
+]
 
 LIKENESS = 0.7
 """The Jaccard index from which on two texts are near duplicates."""
@@ -127,6 +137,25 @@ def near_duplicates(texts: Sequence[str] | Sequence[Sequence[str]]) -> Alike:
     if not patterned.any():
         return Alike(found)
     return Alike(np.where(too_large, equal, found), int(too_large.sum()))
+
+
+def near_others(
+    texts: Sequence[str] | Sequence[Sequence[str]], others: Sequence[str] | Sequence[Sequence[str]]
+) -> npt.NDArray[np.bool_]:
+    """Which texts have the words of others, or nearly so: (N,).
+
+    Args:
+        texts: N strings, or N lists of words.
+        others: likewise.
+
+    Example:
+        >>> words = "this was by far the very best film of the year"
+        >>> near_others(["a film", words + "!"], [words, "A FILM", "another"]).tolist()
+        [True, True]
+    """
+    groups = near_duplicates([*texts, *others]).groups
+    found: npt.NDArray[np.bool_] = np.isin(groups[: len(texts)], groups[len(texts) :])
+    return found
 
 
 def copies_in(groups: Numbers) -> int:

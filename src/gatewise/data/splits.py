@@ -12,6 +12,7 @@ import numpy as np
 from gatewise.data.duplicates import token_key
 from gatewise.data.records import Labels, Split, TextDataset
 from gatewise.errors import DataError
+from gatewise.words import plural
 
 __all__ = [
     "content_key",
@@ -98,9 +99,9 @@ def distinct_rows(
     notes = []
     dropped = len(texts) - len(rows)
     if dropped:
-        notes.append(f"{_count(dropped, 'repeated text')} {_was(dropped)} dropped")
+        notes.append(f"{plural(dropped, 'repeated text')} {_was(dropped)} dropped")
     if disputed:
-        notes.append(f"{_count(disputed, 'text')} had several labels and kept the most frequent one")
+        notes.append(f"{plural(disputed, 'text')} had several labels and kept the most frequent one")
     return rows, chosen, notes
 
 
@@ -136,7 +137,7 @@ def hold_out(whole: Split, label_names: Sequence[str], place: str, *, with_test:
     for index, name in enumerate(label_names):
         if counts[index] < needed:
             raise DataError(
-                f"the class {name!r} has {_count(int(counts[index]), 'text')} in {place}",
+                f"the class {name!r} has {plural(int(counts[index]), 'text')} in {place}",
                 expected=f"at least {needed} different ones, to train on and to test with",
                 fix="add texts of this class, or delete it",
             )
@@ -181,10 +182,10 @@ def _hold_groups_out(
         for missing in np.flatnonzero((found == 0) & (counts > 0)).tolist():
             having = len(np.unique(groups[whole.labels == missing]))
             raise DataError(
-                f"the {_count(len(members), 'group')} of {place} cannot be kept whole: the {name} part would have no "
+                f"the {plural(len(members), 'group')} of {place} cannot be kept whole: the {name} part would have no "
                 f"text of the class {label_names[missing]!r}",
                 expected="each class in several groups, none of which holds most of its texts",
-                got=f"{_count(having, 'group')} of {_count(int(counts[missing]), 'text')} of this class",
+                got=f"{plural(having, 'group')} of {plural(int(counts[missing]), 'text')} of this class",
                 fix="give more groups, or omit --group: then the figures hold for groups that were trained on",
             )
     return [take(whole, sorted(rows, key=ranks.__getitem__)) for rows in parts]
@@ -224,7 +225,7 @@ def limit_training(dataset: TextDataset, examples: int) -> TextDataset:
         ranked = sorted(np.flatnonzero(labels == index).tolist(), key=lambda row: _digest(dataset.train.texts[row]))
         chosen += ranked[: max(1, round(examples * count / len(labels)))] if ranked else []
     train = take(dataset.train, sorted(chosen))
-    note = f"{len(train.texts):,} of the {_count(len(labels), 'training text')} were kept, as asked"
+    note = f"{len(train.texts):,} of the {plural(len(labels), 'training text')} were kept, as asked"
     parts = [train, dataset.validation, dataset.test]
     return replace(
         dataset,
@@ -273,10 +274,6 @@ def _digest(text: str, number: int = 0) -> bytes:
     """By what texts are ranked: of split 0 the hash of their words, of another one with its number before them."""
     salt = f"{number}\n".encode() if number else b""
     return hashlib.sha256(salt + content_key(text).encode("utf-8", "surrogatepass")).digest()
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _was(number: int) -> str:

@@ -6,33 +6,28 @@ in it specs, data, network, problem, trained runs, baselines, report and command
 
 from __future__ import annotations
 
-import copy
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from gatewise.errors import ConversionError, DataError, OptionError, RunError
+from gatewise.errors import OptionError, RunError
 from gatewise.training.amount import Amount
+from gatewise.training.baseline import Baseline
+from gatewise.training.request import Request, check_file
+from gatewise.training.trained_network import RecurrentInputs, Trained
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gatewise.data.records import DatasetInfo
-    from gatewise.export.graph import Example, Graph
-    from gatewise.nn import Recurrent
     from gatewise.record import ModelEntry
     from gatewise.statistics.measure import Measure
     from gatewise.training.phase import Phase
-    from gatewise.training.problem import Evaluation, Problem
-    from gatewise.training.reader import Reader
+    from gatewise.training.problem import Problem
     from gatewise.training.run_folder import RunFolder
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.settings import Spec
-    from gatewise.training.streaming import Streaming
 
 __all__ = [
     "Baseline",
@@ -76,20 +71,6 @@ class Dataset(Protocol):
         ...
 
 
-class RecurrentInputs(NamedTuple):
-    """Real sequences as one stack of recurrent layers reads them.
-
-    Attributes:
-        recurrent: the layers, in evaluation mode.
-        inputs: (T, B, I).
-        lengths: (B,), or None where all sequences are T long.
-    """
-
-    recurrent: Recurrent
-    inputs: Tensor
-    lengths: Tensor | None
-
-
 @dataclass(frozen=True)
 class Judgement:
     """How the figures of a kind are judged.
@@ -107,151 +88,6 @@ class Judgement:
     skill: bool = False
     skill_against: str | None = None
     harder_with: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Request:
-    """The arguments of `gatewise predict` or `evaluate`.
-
-    Attributes:
-        run: its folder.
-        inputs: the arguments after the folder.
-        file: ``--file``.
-        out: ``--out``.
-        as_json: ``--json``.
-        settings: those given of the data spec's settings with ``reads``, which describe the file.
-    """
-
-    run: Path
-    inputs: tuple[str, ...] = ()
-    file: Path | None = None
-    out: Path | None = None
-    as_json: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Trained(ABC):
-    """A finished run, opened; each kind adds its own methods.
-
-    Attributes:
-        spec: the run it came from.
-        input_schema: JSON schema of one input of `answer`.
-    """
-
-    spec: RunSpec
-    input_schema: ClassVar[Mapping[str, Any]] = {}
-
-    @abstractmethod
-    def test(self, dataset: Any, part: str = "test") -> Evaluation:
-        """Measure on a part of the data it was trained for: ``test`` or ``validation``."""
-
-    @abstractmethod
-    def predictor(self, dataset: Any) -> Callable[[int], object]:
-        """A function that predicts the first n test examples from raw data, for measuring latency."""
-
-    @abstractmethod
-    def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
-        """The recurrent stacks by name, the most important first, each with what it reads.
-
-        Args:
-            dataset: its data.
-            count: at most so many test sequences.
-            steps: at most so many steps of each.
-        """
-
-    def graph(self) -> Graph:
-        """What it computes, for `gatewise export`.
-
-        Raises:
-            ConversionError: the kind does not say.
-        """
-        raise ConversionError(
-            f"{self.spec.task} cannot be exported",
-            expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
-            fix="export its recurrent layers: gatewise.export.onnx(layer)",
-        )
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Examples as the graph reads them, with what the network makes of them, to check an export.
-
-        Args:
-            dataset: its data.
-            count: at most so many, evenly spread.
-            part: ``test``, or ``train`` to calibrate an export.
-        """
-        return []
-
-    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure] | None:
-        """What outputs of the graph contribute to the figure, so that an export that rounds can be judged.
-
-        Args:
-            dataset: its data.
-            outputs: of the test examples that `graph_examples` gives for ``count=len(outputs)``, in order.
-
-        Returns:
-            Contributions (N,) or (N, K) and what they contribute to; None: the kind does not say.
-        """
-        return None
-
-    def reader(self, dataset: Any = None) -> Reader:
-        """How its answers come about, for `gatewise explain`.
-
-        Args:
-            dataset: its data, for examples to choose from and for what is typical of them; None: without.
-
-        Raises:
-            RunError: the kind does not say.
-        """
-        raise RunError(
-            f"runs of the task {self.spec.task} cannot be explained",
-            expected="a kind that says how its networks read (Trained.reader)",
-            fix="gatewise inspect draws the memory curve of any run",
-        )
-
-    def details(self, dataset: Any) -> Mapping[str, Any]:
-        """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""
-        return {}
-
-    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """Predictions for inputs as a person writes them in JSON, one object each: those of `gatewise predict --json`.
-
-        Raises:
-            RunError: the kind has no predictions.
-            DataError: an input cannot be read.
-        """
-        raise RunError(f"{self.spec.task} has no predictions for inputs from outside")
-
-    def streaming(self) -> Streaming:
-        """The network step by step, for `gatewise serve`.
-
-        Raises:
-            ConversionError: it needs the whole sequence, or the kind does not say how to stream it.
-        """
-        raise ConversionError(f"{self.spec.task} does not run as a stream", fix="send requests with whole inputs")
-
-    def predict_command(self, request: Request) -> None:
-        """Execute `gatewise predict`: write predictions to standard output or a file.
-
-        Raises:
-            RunError: the kind has no such command.
-        """
-        raise _no_command("predict", self, request)
-
-    def evaluate_command(self, request: Request) -> None:
-        """Execute `gatewise evaluate`: measure on the file of the request.
-
-        Raises:
-            RunError: the kind has no such command.
-        """
-        raise _no_command("evaluate", self, request)
-
-
-def _no_command(name: str, trained: Trained, request: Request) -> RunError:
-    return RunError(
-        f"`gatewise {name}` does not go with {trained.spec.task}",
-        got=f"a run of the task {trained.spec.task} in {request.run}",
-        fix=f"gatewise inspect {request.run} inspects any run",
-    )
 
 
 class ExportedModel(Protocol):
@@ -282,90 +118,6 @@ class Evaluating(Predicting, Protocol):
     def evaluate_command(self, request: Request) -> None:
         """Measure on the file of the request."""
         ...
-
-
-class Baseline(ABC):
-    """A baseline that is compared with the recurrent models.
-
-    Attributes:
-        name: as in files: ``tfidf-logistic-regression``.
-        title: as a reader knows it.
-        reason: what it is, in a few words.
-        settings: those that differ from the defaults, see `configured`.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    reason: ClassVar[str]
-    settings: Mapping[str, Any] = MappingProxyType({})
-
-    def search_space(self, dataset: Any) -> Mapping[str, tuple[Any, ...]]:
-        """The values among which each setting is chosen where the cells' settings are searched, its default first.
-
-        Empty: there is nothing to choose. Values are numbers, words, booleans or None.
-        """
-        return {}
-
-    def configured(self, settings: Mapping[str, Any]) -> Self:
-        """A copy with these settings, not fitted; settings that are not named have their defaults."""
-        found = copy.copy(self)
-        found.settings = MappingProxyType(dict(settings))
-        return found
-
-    def setting_values(self, dataset: Any) -> dict[str, Any]:
-        """The value of every setting of the search space, as `fit` uses it.
-
-        Raises:
-            OptionError: a setting that the space lacks.
-        """
-        space = self.search_space(dataset)
-        if unknown := set(self.settings) - set(space):
-            raise OptionError(
-                f"{self.name} has no setting {', '.join(sorted(unknown))}", expected=", ".join(space) or "no setting"
-            )
-        return {name: self.settings.get(name, values[0]) for name, values in space.items()}
-
-    @property
-    def full_title(self) -> str:
-        """The title of the fitted baseline, where a setting belongs in it."""
-        return self.title
-
-    @abstractmethod
-    def fit(self, dataset: Any) -> None:
-        """Fit on the training part, with the values of `setting_values`."""
-
-    @property
-    @abstractmethod
-    def parameters(self) -> int:
-        """Number of parameters."""
-
-    @abstractmethod
-    def test(self, dataset: Any, part: str = "test") -> Evaluation:
-        """Measure on a part; the examples are those of `Trained.test`, in the same order."""
-
-    @abstractmethod
-    def predictor(self, dataset: Any) -> Callable[[int], object]:
-        """A function that predicts the first n test examples from raw data, for measuring latency."""
-
-
-def check_file(file: Path | None) -> None:
-    """Refuse a file that does not exist, or is a folder; None passes, and ``-``, which is standard input.
-
-    Raises:
-        DataError: naming it.
-
-    Example:
-        >>> check_file(Path("nowhere.csv"))
-        Traceback (most recent call last):
-        gatewise.errors.DataError: nowhere.csv does not exist; fix: check the path
-    """
-    if file is None or str(file) == "-":
-        return
-    place = file.expanduser()
-    if place.is_dir():
-        raise DataError(f"{file} is a folder", expected="a file", fix="name the file in it")
-    if not place.exists():
-        raise DataError(f"{file} does not exist", fix="check the path")
 
 
 class Kind(ABC):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from gatewise.errors import DivergenceError
 from gatewise.training.phase import Rates
 from gatewise.training.problem import StepLoss
 from gatewise.training.spec import TrainingSpec
+from gatewise.training.updates import Updates
 
 _INTERVAL = 5
 _BEGUN = "averaging.begun"
@@ -64,7 +64,7 @@ class Optimisation:
         self.done = 0
         self._named = dict(model.named_parameters())
         layers = [list(self._named)] if rates is None else rates.layers
-        self._optimizer = _optimizer([{"params": [self._named[name] for name in layer]} for layer in layers], spec)
+        self._updates = Updates([[self._named[name] for name in layer] for layer in layers], spec)
         self._average = self._copies() if spec.averaging else {}
         self._begun = 0
 
@@ -81,7 +81,7 @@ class Optimisation:
         Raises:
             DivergenceError: loss or gradient is NaN or infinite; the weights are as before the step.
         """
-        self._optimizer.zero_grad(set_to_none=True)
+        self._updates.forget_gradients()
         value, whole = float(loss.value.detach()), float(loss.loss.detach())
         if not math.isfinite(whole) or not math.isfinite(value):
             raise divergence("loss", value if math.isfinite(whole) else whole, place)
@@ -91,9 +91,8 @@ class Optimisation:
             raise divergence("gradient's norm", norm, place)
         rate = learning_rate(self.spec, self.done, self.steps)
         factors = [1.0] if self.rates is None else self.rates.factors(self.done * (self.spec.epochs or 1) / self.steps)
-        for group, factor in zip(self._optimizer.param_groups, factors, strict=True):
-            group["lr"] = rate * factor
-        self._optimizer.step()
+        self._updates.rates = [rate * factor for factor in factors]
+        self._updates.step()
         self.done += 1
         self._move_average()
         return value
@@ -121,11 +120,10 @@ class Optimisation:
         if self._begun:
             tensors[_BEGUN] = torch.tensor(self._begun)
         for name, value in self._named.items():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                if moment in self._optimizer.state.get(value, {}):
-                    tensors[f"{moment}.{name}"] = self._optimizer.state[value][moment]
-            if "step" in self._optimizer.state.get(value, {}):
-                tensors[f"{_STEP}.{name}"] = self._optimizer.state[value]["step"]
+            if value in self._updates.moments:
+                moments = self._updates.moments[value]
+                tensors |= {f"{moment}.{name}": moments[moment] for moment in ("exp_avg", "exp_avg_sq")}
+                tensors[f"{_STEP}.{name}"] = moments["step"]
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def load_state(self, tensors: dict[str, Tensor], done: int) -> None:
@@ -142,7 +140,7 @@ class Optimisation:
                 if f"exp_avg.{name}" in tensors:
                     # a checkpoint of an older version has no steps: every weight took all of them
                     step = tensors.get(f"{_STEP}.{name}", torch.tensor(float(done)))
-                    self._optimizer.state[value] = {
+                    self._updates.moments[value] = {
                         # fused Adam wants its step on the device, the others on the CPU
                         "step": step.to(value.device, copy=True),
                         "exp_avg": tensors[f"exp_avg.{name}"].to(value.device, copy=True),
@@ -171,13 +169,3 @@ def divergence(what: str, value: float, place: str) -> DivergenceError:
         expected="a finite number",
         fix="lower --learning-rate (for example to a third), or --clip-norm",
     )
-
-
-def _optimizer(parameters: list[dict[str, Any]], spec: TrainingSpec) -> torch.optim.Optimizer:
-    fused = spec.device.split(":")[0] in ("cpu", "cuda")
-    options: dict[str, Any] = {"lr": spec.learning_rate, "fused": fused}
-    if spec.optimizer != "adam":
-        return torch.optim.SGD(parameters, weight_decay=spec.weight_decay, **options)
-    if spec.weight_decay:
-        return torch.optim.AdamW(parameters, weight_decay=spec.weight_decay, **options)
-    return torch.optim.Adam(parameters, **options)

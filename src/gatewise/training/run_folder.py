@@ -32,6 +32,8 @@ from gatewise.training.run_spec import FORMAT_VERSION, RunSpec
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from gatewise.data.seen import Seen
+
 __all__ = ["RunFolder"]
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -127,6 +129,17 @@ class RunFolder:
         if not isinstance(record, dict):
             raise RunError(f"{place} is damaged", expected="a JSON object", got=type(record).__name__)
         return record
+
+    def seen(self) -> Seen | None:
+        """Hashes of what the network was trained on; None: the run does not hold them.
+
+        Raises:
+            RunError: they are damaged or from a newer version.
+        """
+        from gatewise.data.seen import SEEN_FILE, Seen
+
+        place = self.path / SEEN_FILE
+        return Seen.from_dict(self.content(SEEN_FILE), str(place)) if place.is_file() else None
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Write the best weights."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewise.training.kind import Trained
+from gatewise.errors import RunError
 from gatewise.training.registry import kind_of
-from gatewise.training.run_place import checked_run
+from gatewise.training.run_place import checked_run, find_run
 
 if TYPE_CHECKING:
-    from gatewise.training.kind import Dataset
+    from gatewise.training.kind import Dataset, Trained
     from gatewise.training.run_spec import RunSpec
 
-__all__ = ["load_data", "load_run"]
+__all__ = ["load_data", "load_run", "load_run_of"]
 
 
 def load_run(folder: str | Path) -> Trained:
@@ -35,6 +36,28 @@ def load_run(folder: str | Path) -> Trained:
     """
     run, spec = checked_run(folder)
     return kind_of(spec.task).open(run)
+
+
+def load_run_of(
+    task: str, folder: Path, *, needed: str, fix: str, say: Callable[[str], object] | None = None
+) -> Trained:
+    """Open the run of a task that a command of this task is for.
+
+    Args:
+        task: name of a kind.
+        folder: a run folder, or a comparison; see `gatewise.training.run_place.find_run`.
+        needed: the message about a run of another task: what is needed.
+        fix: how to get one.
+        say: is called with what was chosen.
+
+    Raises:
+        RunError: it is of another task; see also `load_run`.
+    """
+    place = find_run(folder, say=say)
+    opened, spec = checked_run(place)
+    if spec.task != task:
+        raise RunError(needed, expected=f"a run of the task {task}", got=spec.task, fix=fix)
+    return kind_of(task).open(opened)
 
 
 def load_data(folder: str | Path, spec: RunSpec) -> Dataset:

@@ -11,12 +11,12 @@ import numpy as np
 import typer
 
 from gatewise import words
-from gatewise.data.seen import Overlap
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.calibration import calibration_sentence
 from gatewise.kinds.classification.label_sets import label_table, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
+from gatewise.training.overlap import overlap_record, print_overlap
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.exported import ExportedClassifier
@@ -71,39 +71,18 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
         texts = [table.texts[place] for place in overlap.others]
         others = classifier.evaluate(texts, labels[overlap.others]).to_dict()
     if request.as_json:
-        record = {**metrics, "label_names": list(names), **_overlap_record(overlap, others)}
+        record = {**metrics, "label_names": list(names), **overlap_record(overlap, others)}
         typer.echo(json.dumps(record, ensure_ascii=False))
         return
-    _print_overlap(overlap, others)
+    print_overlap(overlap, "text", lambda: _figure(others or {}))
     (_print_labels if classifier.multi_label else _print)(metrics, names)
     of = "labels" if classifier.multi_label else "answers"
     typer.echo(calibration_sentence(found.reliability, what="The network", of=of))
 
 
-def _overlap_record(overlap: Overlap | None, others: Mapping[str, Any] | None) -> dict[str, Any]:
-    """How many texts were trained on, or stopped by; None: nobody knows. ``others``: the figures of the other texts."""
-    if overlap is None:
-        return {"in_training": None, "in_validation": None, "others": None}
-    return {
-        "in_training": int(overlap.training.sum()),
-        "in_validation": int(overlap.validation.sum()),
-        "others": others,
-    }
-
-
-def _print_overlap(overlap: Overlap | None, others: Mapping[str, Any] | None) -> None:
-    from gatewise.screen import console
-
-    if overlap is None:
-        typer.echo("Note: this run does not hold which texts it was trained on: some may be in the file", err=True)
-    elif overlap.found:
-
-        def figure() -> str:
-            assert others is not None
-            name = "accuracy" if "accuracy" in others else "micro_f1"
-            return f"{name.replace('micro_f1', 'micro-F1')} {words.percent(others[name])}"
-
-        console().print(f"Warning: {overlap.sentence('text', figure)}", style="yellow", markup=False)
+def _figure(metrics: Mapping[str, Any]) -> str:
+    name, title = ("accuracy", "accuracy") if "accuracy" in metrics else ("micro_f1", "micro-F1")
+    return f"{title} {words.percent(metrics[name])}"
 
 
 def check_predict(request: Request) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from gatewise.data import TextDataset, Vocabulary
-from gatewise.data.seen import SEEN_FILE, Seen
+from gatewise.data.seen import Seen
 from gatewise.errors import DataError, RunError
 from gatewise.export.graph import Example, Graph
 from gatewise.kinds.classification.figures import classification_metrics
@@ -212,10 +212,7 @@ def open_run(run: RunFolder) -> TrainedClassifier:
         model = _network(_model_spec(spec), len(vocabulary), len(label_names))
     run.load_weights_into(model)
     several = run.content("vocabulary.json").get("multi_label") is True
-    seen = None
-    if (run.path / SEEN_FILE).is_file():
-        seen = Seen.from_dict(run.content(SEEN_FILE), str(run.path / SEEN_FILE))
-    return TrainedClassifier(spec, label_names, vocabulary, model, multi_label=several, seen=seen)
+    return TrainedClassifier(spec, label_names, vocabulary, model, multi_label=several, seen=run.seen())
 
 
 def read_vocabulary(run: RunFolder) -> tuple[Vocabulary, tuple[str, ...]]:

@@ -112,21 +112,16 @@ def _named(tokens: Sequence[str]) -> str:
 
 def _language_model(run: Path) -> TrainedLanguageModel:
     """The network of a run folder, if it is a language model."""
-    from gatewise.errors import RunError
-    from gatewise.training.run_place import checked_run, find_run
+    from gatewise.training.trained import load_run_of
 
-    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
-    _, spec = checked_run(place)
-    if spec.task != "language-modelling":
-        raise RunError(
-            "`gatewise generate` needs a language model",
-            expected="a run of the task language-modelling",
-            got=spec.task,
-            fix="train one: gatewise train novel.txt",
-        )
-    from gatewise.training.trained import load_run
-
-    return cast("TrainedLanguageModel", load_run(place))
+    trained = load_run_of(
+        "language-modelling",
+        run,
+        needed="`gatewise generate` needs a language model",
+        fix="train one: gatewise train novel.txt",
+        say=lambda sentence: typer.echo(sentence, err=True),
+    )
+    return cast("TrainedLanguageModel", trained)
 
 
 def _table(model: TrainedLanguageModel, prompt: str, count: int, as_json: bool) -> None:

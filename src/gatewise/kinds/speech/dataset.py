@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from gatewise import words
 from gatewise.data.cache import cache_folder
+from gatewise.data.parts import kept_by_content
 from gatewise.data.records import DatasetInfo
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.speech.recordings import Columns, Listed, Recording, list_recordings, read_recordings
 from gatewise.kinds.speech.spec import SpeechDataSpec
-from gatewise.kinds.speech.splits import Parts, split_recordings
+from gatewise.kinds.speech.splits import Parts, content_rank, split_recordings
 from gatewise.kinds.speech.strings import fixed_strings
 from gatewise.kinds.speech.units import Units, usual_answers
 
@@ -161,7 +162,7 @@ def speech_dataset(
     Raises:
         DataError: too few recordings, or one label only.
     """
-    train = _limited(parts.train, data.examples)
+    train = kept_by_content(parts.train, data.examples, content_rank)
     if len(train) < _FEWEST:
         raise DataError(
             f"{name} has too few recordings to train on",
@@ -242,14 +243,6 @@ def _distinct(recordings: Sequence[Recording], notes: list[str]) -> list[Recordi
             f"{words.plural(copies, 'recording')} {'is a copy' if copies == 1 else 'are copies'} of others and left out"
         )
     return list(found.values())
-
-
-def _limited(train: tuple[Recording, ...], examples: int | None) -> tuple[Recording, ...]:
-    """At most so many, chosen by content."""
-    if examples is None or examples >= len(train):
-        return train
-    ranks = sorted(range(len(train)), key=lambda row: hashlib.sha256(train[row].digest.encode()).digest())
-    return tuple(train[row] for row in sorted(ranks[:examples]))
 
 
 def _unknown(units: Units, test: Sequence[Recording]) -> list[str]:

@@ -100,18 +100,13 @@ def _show(before: str, text: str, seconds: float) -> None:
 
 def _recogniser(run: Path) -> TrainedRecogniser:
     """The network of a run folder, if it recognises speech."""
-    from gatewise.errors import RunError
-    from gatewise.training.run_place import checked_run, find_run
+    from gatewise.training.trained import load_run_of
 
-    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
-    _, spec = checked_run(place)
-    if spec.task != "speech":
-        raise RunError(
-            "`gatewise listen` needs a network that recognises speech",
-            expected="a run of the task speech",
-            got=spec.task,
-            fix="train one: gatewise train spoken-digits --strings 7 --no-bidirectional --normalisation running",
-        )
-    from gatewise.training.trained import load_run
-
-    return cast("TrainedRecogniser", load_run(place))
+    trained = load_run_of(
+        "speech",
+        run,
+        needed="`gatewise listen` needs a network that recognises speech",
+        fix="train one: gatewise train spoken-digits --strings 7 --no-bidirectional --normalisation running",
+        say=lambda sentence: typer.echo(sentence, err=True),
+    )
+    return cast("TrainedRecogniser", trained)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gatewise.errors import DataError, OptionError, StorageError
-from gatewise.training.kind import Request
+from gatewise.errors import DataError
+from gatewise.training.request import Request, check_out
 
 __all__ = ["check", "sound_files"]
 
@@ -23,13 +23,7 @@ def check(command: str, request: Request) -> None:
             raise DataError("there is no recording", fix="name sound files, or a folder of recordings")
         if not place.expanduser().exists():
             raise DataError(f"{place} does not exist", fix="check the path")
-    out, file = request.out, request.file
-    if out is None:
-        return
-    if file is not None and out.exists() and file.exists() and out.samefile(file):
-        raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
-    if out.is_dir() or not out.parent.is_dir():
-        raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
+    check_out(request)
 
 
 def sound_files(request: Request) -> list[Path]:

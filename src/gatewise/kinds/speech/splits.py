@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gatewise import words
+from gatewise.data.parts import least_share
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.speech.recordings import Recording
 
-__all__ = ["Parts", "hold_out", "split_recordings"]
+__all__ = ["Parts", "content_rank", "hold_out", "split_recordings"]
 
 _TEST, _VALIDATION = 0.2, 0.1
 _SPEAKERS_FOR_VALIDATION = 10
@@ -82,16 +83,21 @@ def split_recordings(
     return parts
 
 
+def content_rank(recording: Recording) -> bytes:
+    """By what recordings are chosen: a hash of the sound, whatever its name."""
+    return hashlib.sha256(recording.digest.encode()).digest()
+
+
 def hold_out(recordings: Sequence[Recording], share: float) -> tuple[list[Recording], list[Recording]]:
     """A share of each text's recordings by content, and the others, in their order; equal sounds stay together."""
-    ranks = [hashlib.sha256(each.digest.encode()).digest() for each in recordings]
+    ranks = [content_rank(each) for each in recordings]
     by_text: dict[str, set[bytes]] = {}
     for each, rank in zip(recordings, ranks, strict=True):
         by_text.setdefault(each.text, set()).add(rank)
     held: set[bytes] = set()
     many = len(recordings) >= 10 * len(by_text)
     for found in by_text.values() if many else [set(ranks)]:
-        held |= set(sorted(found)[: max(1, round(share * len(found)))])
+        held |= least_share(found, share)
     chosen = [each for each, rank in zip(recordings, ranks, strict=True) if rank in held]
     return chosen, [each for each, rank in zip(recordings, ranks, strict=True) if rank not in held]
 

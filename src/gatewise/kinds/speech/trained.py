@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gatewise.data.seen import SEEN_FILE, Seen
+from gatewise.data.seen import Seen
 from gatewise.errors import RunError
 from gatewise.export.graph import Example, Graph
 from gatewise.kinds.speech.augmentation import Augmentation
@@ -188,10 +188,7 @@ def open_run(run: RunFolder) -> TrainedRecogniser:
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), units)
     run.load_weights_into(model)
-    seen = None
-    if (run.path / SEEN_FILE).is_file():
-        seen = Seen.from_dict(run.content(SEEN_FILE), str(run.path / SEEN_FILE))
-    return TrainedRecogniser(spec, units, bank, normaliser, model, seen)
+    return TrainedRecogniser(spec, units, bank, normaliser, model, run.seen())
 
 
 def _model_spec(spec: RunSpec) -> RecogniserSpec:

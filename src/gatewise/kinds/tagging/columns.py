@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences, many
+from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences
+from gatewise.words import plural
 
 __all__ = ["read_columns"]
 
@@ -156,7 +157,8 @@ def _tabbed(lines: Sequence[str], rows: _Rows, place: str) -> bool:
     with_tab = sum("\t" in line for line in content)
     if with_tab and with_tab < len(content) and any(" " in line.strip() for line in content if "\t" not in line):
         rows.notes.append(
-            f"{place} separates columns by tabs in {many(with_tab, 'line')} and by spaces in others: both are accepted"
+            f"{place} separates columns by tabs in {plural(with_tab, 'line')} and by spaces in others: "
+            "both are accepted"
         )
         return False
     return with_tab > 0
@@ -196,14 +198,14 @@ def _check_counts(rows: _Rows, place: str, chosen: tuple[Column | None, Column |
     reach = [column if column > 0 else -column for column in chosen if isinstance(column, int)]
     if len(reach) == 1 + tags_needed and all(length >= max(reach) for length in counts):
         other = sum(number for length, number in counts.items() if length != count)
-        rows.notes.append(f"{many(other, 'line')} of {place} have another number of columns than {count}: still read")
+        rows.notes.append(f"{plural(other, 'line')} of {place} have another number of columns than {count}: still read")
         return count
     for sentence in rows.sentences:
         for number, fields in sentence:
             if len(fields) != count:
                 raise DataError(
-                    f"{place}: line {number} has {many(len(fields), 'column')}",
-                    expected=f"{count}, as {many(counts[count], 'line')} of the file have",
+                    f"{place}: line {number} has {plural(len(fields), 'column')}",
+                    expected=f"{count}, as {plural(counts[count], 'line')} of the file have",
                     got=repr("\t".join(fields)[:80]),
                     fix="complete the line, or separate the columns by tabs where words hold spaces",
                 )
@@ -306,11 +308,11 @@ def _sentence(rows: list[tuple[int, list[str]]], place: str, word_column: int, t
 def _count_notes(rows: _Rows, sentences: Sequence[Sentence], place: str) -> list[str]:
     notes = []
     if rows.documents:
-        notes.append(f"{many(rows.documents, '-DOCSTART- line')} of {place} skipped")
+        notes.append(f"{plural(rows.documents, '-DOCSTART- line')} of {place} skipped")
     if rows.comments:
-        notes.append(f"{many(rows.comments, 'comment line')} of {place} skipped")
+        notes.append(f"{plural(rows.comments, 'comment line')} of {place} skipped")
     if rows.skipped:
-        notes.append(f"{many(rows.skipped, 'line')} of {place} skipped: surface ranges and empty nodes of CoNLL-U")
+        notes.append(f"{plural(rows.skipped, 'line')} of {place} skipped: surface ranges and empty nodes of CoNLL-U")
     if len(sentences) == 1 and len(sentences[0]) > _LONG_SENTENCE:
         notes.append(
             f"{place} has no empty line: its {len(sentences[0]):,} words are one sentence; "

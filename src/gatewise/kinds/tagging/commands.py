@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,21 +11,22 @@ import numpy as np
 import typer
 
 from gatewise import files, words
-from gatewise.data.seen import Overlap
-from gatewise.errors import DataError, OptionError, StorageError
+from gatewise.data.text_files import read_lines
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.dataset import TaggingPart
-from gatewise.kinds.tagging.opening import read_lines
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.spec import column
 from gatewise.screen import console
+from gatewise.training.overlap import overlap_record, print_overlap
+from gatewise.training.request import batches, check_out, given_texts, say_that_typed_texts_are_read
 
 if TYPE_CHECKING:
     from gatewise.kinds.tagging.answers import TaggedText
     from gatewise.kinds.tagging.exported import ExportedTagger
     from gatewise.kinds.tagging.trained import TrainedTagger
-    from gatewise.training.kind import Request
+    from gatewise.training.request import Request
 
-__all__ = ["check_predict", "evaluate", "predict"]
+__all__ = ["evaluate", "predict"]
 
 _BATCH = 64
 _LOOKED_AT = 400
@@ -44,10 +44,8 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
         OptionError: ``--out`` is the input.
         StorageError: ``--out`` cannot be written.
     """
-    check_predict(request)
-    typed = not request.inputs and request.file is None
-    if typed and sys.stdin.isatty():
-        typer.echo("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
+    check_out(request)
+    say_that_typed_texts_are_read(request)
     columns = _words_of_columns(tagger, request)
     if columns is not None:
         typer.echo(
@@ -55,10 +53,10 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
             err=True,
         )
     count, written = 0, []
-    for tagged in _answers(tagger, request, columns, 1 if typed else _BATCH):
+    for tagged in _answers(tagger, request, columns, 1 if request.typed else _BATCH):
         count += 1
         if request.out is not None:
-            written.append(_line(tagged) if _as_json(request) else _column_lines(tagged))
+            written.append(_line(tagged) if request.writes_json else _column_lines(tagged))
         elif request.as_json:
             typer.echo(_line(tagged))
         else:
@@ -66,29 +64,8 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
     if count == 0:
         raise DataError("there is no text to tag", fix="give texts after the run folder, --file, or standard input")
     if request.out is not None:
-        files.write_text(request.out, ("\n" if _as_json(request) else "\n\n").join(written) + "\n")
+        files.write_text(request.out, ("\n" if request.writes_json else "\n\n").join(written) + "\n")
         typer.echo(f"{count:,} texts tagged in {request.out}", err=True)
-
-
-def check_predict(request: Request) -> None:
-    """Refuse what can be refused before the network is loaded.
-
-    Raises:
-        OptionError: ``--out`` is the input.
-        StorageError: ``--out`` cannot be written.
-    """
-    out, file = request.out, request.file
-    if out is None:
-        return
-    if file is not None and out.exists() and file.exists() and out.samefile(file):
-        raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
-    if out.is_dir() or not out.parent.is_dir():
-        raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
-
-
-def _as_json(request: Request) -> bool:
-    """Whether ``--out`` gets JSON lines; else a word and its tag a line."""
-    return request.as_json or (request.out is not None and request.out.suffix.lower() in (".json", ".jsonl", ".ndjson"))
 
 
 def _line(tagged: TaggedText) -> str:
@@ -104,7 +81,7 @@ def _answers(
 ) -> Iterator[TaggedText]:
     """The texts of a request, or the sentences of a file of columns, tagged in order."""
     if columns is None:
-        for batch in _batches(_texts(request), size):
+        for batch in batches(_texts(request), size):
             yield from tagger.tag_texts(batch)
         return
     for start in range(0, len(columns), size):
@@ -150,55 +127,27 @@ def evaluate(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
         rest = TaggingPart(*(tuple(rows[place] for place in chosen) for rows in (part.sentences, part.tags)))
         others = evaluation(None, rest, [answers[place] for place in chosen], tagger.tag_set).metrics  # type: ignore[arg-type]
     if request.as_json:
-        counts = (None, None) if overlap is None else (int(overlap.training.sum()), int(overlap.validation.sum()))
-        shared = {"in_training": counts[0], "in_validation": counts[1], "others": others}
-        record = {**found, "sentences": len(read), "notes": [*read.notes, *notes], **shared}
+        record = {**found, "sentences": len(read), "notes": [*read.notes, *notes], **overlap_record(overlap, others)}
         typer.echo(json.dumps(record, ensure_ascii=False))
         return
     for note in (*read.notes, *notes):
         typer.echo(f"Note: {note}", err=True)
-    _print_overlap(overlap, others)
+    print_overlap(overlap, "sentence", lambda: _figure(others or {}))
     _print(found, len(read))
 
 
-def _print_overlap(overlap: Overlap | None, others: dict[str, Any] | None) -> None:
-    if overlap is None:
-        typer.echo("Note: this run does not hold which sentences it was trained on: some may be in the file", err=True)
-    elif overlap.found:
-
-        def figure() -> str:
-            assert others is not None
-            name, title = ("span_f1", "span F1") if "span_f1" in others else ("accuracy", "accuracy")
-            return f"{title} {words.percent(others[name])}"
-
-        console().print(f"Warning: {overlap.sentence('sentence', figure)}", style="yellow", markup=False)
+def _figure(metrics: dict[str, Any]) -> str:
+    name, title = ("span_f1", "span F1") if "span_f1" in metrics else ("accuracy", "accuracy")
+    return f"{title} {words.percent(metrics[name])}"
 
 
 def _texts(request: Request) -> Iterator[str]:
-    if request.inputs:
-        for text in request.inputs:
-            if len(text) < 250 and (Path(text) / "result.json").exists():
-                raise OptionError(f"{text} is a run folder, not a text", fix="name one run only")
+    """The texts of a request; blank lines are skipped, run folders among the arguments refused."""
+    for text in given_texts(request):
+        if request.inputs and len(text) < 250 and (Path(text) / "result.json").exists():
+            raise OptionError(f"{text} is a run folder, not a text", fix="name one run only")
+        if request.inputs or text.strip():
             yield text
-        return
-    if request.file is not None and str(request.file) != "-":
-        lines: Any = read_lines(request.file, "a text a line")
-    else:
-        lines = sys.stdin
-    for line in lines:
-        if line.strip():
-            yield line.rstrip("\r\n")
-
-
-def _batches(texts: Iterator[str], size: int) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for text in texts:
-        batch.append(text)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _show(tagged: TaggedText, names: tuple[str, ...], *, spans: bool) -> None:

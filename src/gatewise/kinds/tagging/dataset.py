@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.data.cache import Remote, cache_folder, check_file
-from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates
+from gatewise.data.cache import Remote, cache_folder, folder_at_hand, known_path
+from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, near_others
+from gatewise.data.parts import (
+    content_number,
+    kept_by_content,
+    least_of_groups,
+    least_share,
+    note_on_given_parts,
+    split,
+)
 from gatewise.data.records import DatasetInfo
 from gatewise.data.word_vectors import WordVectors, read_vectors
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.reading import read_tagged
-from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences, many
+from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences
 from gatewise.kinds.tagging.spec import TaggingDataSpec, column
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary, normalise
-from gatewise.words import share
+from gatewise.words import plural, share
 
 __all__ = ["TaggingDataset", "TaggingPart", "hold_out", "load_tagging", "tagging_dataset", "tagging_infos"]
 
@@ -31,7 +40,8 @@ _CONLL = {
     "test": ("test.txt", "652c0a397cf4397a7fdb10ad042c50580a8f9ab87d91ed93737bcd57b42f47bb"),
 }
 _FILES = {part: Remote("", f"conll2003/{name}", f"sha256:{checksum}") for part, (name, checksum) in _CONLL.items()}
-_TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1
+_SHARES = {"test": 0.2, "validation": 0.1 / (1 - 0.2)}
+"""Of what is left when the part is cut."""
 _FEWEST = 10
 
 
@@ -106,16 +116,15 @@ def tagging_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
         >>> [info.name for info in tagging_infos()]
         ['conll2003']
     """
-    found = [remote.cached_path(cache) for remote in _FILES.values()]
-    at_hand = all(path is not None for path in found)
+    place = folder_at_hand(_FILES.values(), cache)
     names = ", ".join(Path(remote.path).name for remote in _FILES.values())
     return [
         DatasetInfo(
             "conll2003",
             "tagging",
             "English news with persons, organisations, locations and others (Tjong Kim Sang and De Meulder, 2003)",
-            at_hand,
-            str(found[0].parent) if found[0] is not None and at_hand else "",
+            bool(place),
+            place,
             f"licensed text: put {names} (columns: word, tag, 0) into {cache_folder(cache) / 'conll2003'}",
         )
     ]
@@ -144,33 +153,22 @@ def load_tagging(data: TaggingDataSpec, cache: str | Path | None = None) -> Tagg
     path = Path(data.data).expanduser()
     whole = _read(path, data)
     notes = [f"{path.name}: {note}" if data.test or data.validation else note for note in whole.notes]
-    parts: dict[str, TaggedSentences] = {}
-    for name, given in (("test", data.test), ("validation", data.validation)):
-        if given is not None:
-            parts[name] = _read(Path(given).expanduser(), data, like=whole)
-            notes += [f"{Path(given).name}: {note}" for note in parts[name].notes]
-    if data.test is not None and data.validation is not None:
-        parts["validation"] = _without(parts["validation"], [parts["test"]], notes)
-        if not len(parts["validation"]):
-            raise DataError(
-                f"every sentence of {data.validation} is in the test file too",
-                expected="a validation file of other sentences",
-                fix="omit --validation: a part of the training file is held out instead",
-            )
-    rest = _without(whole, parts.values(), notes)
-    if not len(rest):
-        raise DataError(
-            f"every sentence of {path} is in the test or validation file too",
-            expected="other sentences to train on",
-            fix="omit --test and --validation: parts of the file are held out instead",
-        )
-    test_note = "" if data.test is None else f"the {many(len(parts['test']), 'sentence')} of {Path(data.test).name}"
-    if "test" not in parts:
-        parts["test"], rest = hold_out(rest, _TEST_SHARE, "test", notes)
-        test_note = f"{many(len(parts['test']), 'sentence')} held out of {path.name}, the same ones every time"
-    if "validation" not in parts:
-        parts["validation"], rest = hold_out(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE), "validation")
-    parts["train"] = rest
+    given: dict[str, TaggedSentences] = {}
+    for name, file in (("test", data.test), ("validation", data.validation)):
+        if file is not None:
+            given[name] = _read(Path(file).expanduser(), data, like=whole)
+            notes += [f"{Path(file).name}: {note}" for note in given[name].notes]
+    parts = split(
+        whole,
+        given,
+        without=partial(_without, notes=notes),
+        hold_out=lambda rest, part: hold_out(rest, _SHARES[part], part, notes if part == "test" else None),
+    )
+    tested = plural(len(parts["test"]), "sentence")
+    if data.test is not None:
+        test_note = f"the {tested} of {Path(data.test).name}"
+    else:
+        test_note = f"{tested} held out of {path.name}, the same ones every time"
     return tagging_dataset(path.name, f"the file {path}", test_note, parts, data, notes, tags_from=whole)
 
 
@@ -199,7 +197,8 @@ def tagging_dataset(
     Raises:
         DataError: see `TagSet.fit` and `TagSet.encode`; too few sentences to train on.
     """
-    train = _limited(parts["train"], data.examples)
+    train = parts["train"]
+    train = replace(train, sentences=kept_by_content(train.sentences, data.examples, _key))
     if len(train) < _FEWEST:
         raise DataError(
             f"{name} has too few sentences to train on",
@@ -262,27 +261,19 @@ def _unseen(tag_set: TagSet, train: TaggedSentences) -> list[str]:
     if not names:
         return []
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return [f"{many(len(names), 'tag')} ({shown}) too rare to be in the training part: never predicted rightly"]
+    return [f"{plural(len(names), 'tag')} ({shown}) too rare to be in the training part: never predicted rightly"]
 
 
 def _load_conll(data: TaggingDataSpec, cache: str | Path | None) -> TaggingDataset:
     """The official parts; the third column of the files is constant."""
+    how_to_get = tagging_infos(cache)[0].how_to_get
     parts = {}
     for part, remote in _FILES.items():
-        path = remote.cached_path(cache)
-        if path is None:
-            raise DataError(
-                "the data set 'conll2003' is not available",
-                expected=f"{remote.path} in {cache_folder(cache)}",
-                fix=tagging_infos(cache)[0].how_to_get,
-            )
-        check_file(path, remote)
+        path = known_path(remote, "conll2003", how_to_get, cache)
         parts[part] = replace(read_tagged(path, words=1, tags=2), notes=())
-    note = f"the official test part (testb) of {many(len(parts['test']), 'sentence')}"
-    shared = sum(_near(parts["test"].sentences, parts["train"].sentences))
+    note = f"the official test part (testb) of {plural(len(parts['test']), 'sentence')}"
     notes = [
-        f"{shared:,} of its {len(parts['test']):,} test sentences have near duplicates ({NEAR_WORDS}) in the training "
-        "part; the official parts are left as they are"
+        note_on_given_parts(*([sentence.words for sentence in parts[part].sentences] for part in ("test", "train")))
     ]
     return tagging_dataset("conll2003", "the English part of the CoNLL-2003 shared task", note, parts, data, notes)
 
@@ -297,8 +288,7 @@ def _read(path: Path, data: TaggingDataSpec, like: TaggedSentences | None = None
 
 def _key(sentence: Sentence) -> int:
     """A hash of the words, so that equal sentences come into the same part."""
-    digest = hashlib.sha256("\0".join(sentence.words).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "little")
+    return content_number(*sentence.words)
 
 
 def hold_out(
@@ -316,8 +306,7 @@ def hold_out(
         DataError: nothing would be left.
     """
     keys = _group_keys(read, notes)
-    distinct = sorted(set(keys))
-    held = set(distinct[: max(1, round(share * len(distinct)))])
+    held = least_share(keys, share)
     chosen = tuple(sentence for sentence, key in zip(read.sentences, keys, strict=True) if key in held)
     others = tuple(sentence for sentence, key in zip(read.sentences, keys, strict=True) if key not in held)
     if not others:
@@ -325,9 +314,9 @@ def hold_out(
         raise DataError(
             f"{read.place} is too small: nothing is left beside the {part} part",
             expected=f"at least {_FEWEST} different sentences",
-            got=f"one sentence of {many(read.word_count, 'word')}"
+            got=f"one sentence of {plural(read.word_count, 'word')}"
             if alone
-            else many(len(set(keys)), "different sentence"),
+            else plural(len(set(keys)), "different sentence"),
             fix="put a blank line after each sentence" if alone else "add sentences",
         )
     return replace(read, sentences=chosen, notes=()), replace(read, sentences=others, notes=())
@@ -339,26 +328,28 @@ def _group_keys(read: TaggedSentences, notes: list[str] | None) -> list[int]:
     first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
     distinct = [read.sentences[place] for place in first.values()]
     groups = near_duplicates([sentence.words for sentence in distinct]).groups.tolist()
-    least: dict[int, int] = {}
-    for key, group in zip(first, groups, strict=True):
-        least[group] = min(key, least.get(group, key))
+    least = least_of_groups(list(first), groups)
     copies = copies_in(np.array(groups))
     if copies and notes is not None:
         notes.append(
-            f"{many(copies, 'sentence')} are near duplicates of others ({NEAR_WORDS}): each is in one part with its "
+            f"{plural(copies, 'sentence')} are near duplicates of others ({NEAR_WORDS}): each is in one part with its "
             "copies"
         )
     of_key = {key: least[group] for key, group in zip(first, groups, strict=True)}
     return [of_key[key] for key in keys]
 
 
-def _without(read: TaggedSentences, others: Iterable[TaggedSentences], notes: list[str]) -> TaggedSentences:
-    """Sentences that are in no other part, nor near duplicates of such."""
+def _without(read: TaggedSentences, others: Sequence[TaggedSentences], part: str, notes: list[str]) -> TaggedSentences:
+    """Sentences that are in no other part, nor near duplicates of such.
+
+    Raises:
+        DataError: there are none.
+    """
     rest = [sentence for other in others for sentence in other.sentences]
     if not rest:
         return read
     known = {_key(sentence) for sentence in rest}
-    near = _near(read.sentences, rest)
+    near = near_others([sentence.words for sentence in read.sentences], [sentence.words for sentence in rest])
     equal = sum(_key(sentence) in known for sentence in read.sentences)
     kept = tuple(
         sentence
@@ -366,25 +357,26 @@ def _without(read: TaggedSentences, others: Iterable[TaggedSentences], notes: li
         if not alike and _key(sentence) not in known
     )
     if equal:
-        notes.append(f"{many(equal, 'sentence')} of {read.place} are in another part too and were left out")
+        notes.append(f"{plural(equal, 'sentence')} of {read.place} are in another part too and were left out")
     if lost := len(read) - len(kept) - equal:
         notes.append(
-            f"{many(lost, 'sentence')} of {read.place} have near duplicates ({NEAR_WORDS}) in another part and were "
+            f"{plural(lost, 'sentence')} of {read.place} have near duplicates ({NEAR_WORDS}) in another part and were "
             "left out"
         )
+    if not kept:
+        raise _nothing_left(read.place, part)
     return replace(read, sentences=kept, notes=())
 
 
-def _near(sentences: Sequence[Sentence], others: Sequence[Sentence]) -> list[bool]:
-    """Which sentences have the words of others, or nearly so."""
-    groups = near_duplicates([sentence.words for sentence in (*sentences, *others)]).groups
-    found: list[bool] = np.isin(groups[: len(sentences)], groups[len(sentences) :]).tolist()
-    return found
-
-
-def _limited(read: TaggedSentences, count: int | None) -> TaggedSentences:
-    """At most so many sentences, chosen by content, in the file's order."""
-    if count is None or len(read) <= count:
-        return read
-    order = sorted(range(len(read)), key=lambda row: (_key(read.sentences[row]), row))
-    return replace(read, sentences=tuple(read.sentences[row] for row in sorted(order[:count])))
+def _nothing_left(place: str, part: str) -> DataError:
+    if part == "validation":
+        return DataError(
+            f"every sentence of {place} is in the test file too",
+            expected="a validation file of other sentences",
+            fix="omit --validation: a part of the training file is held out instead",
+        )
+    return DataError(
+        f"every sentence of {place} is in the test or validation file too",
+        expected="other sentences to train on",
+        fix="omit --test and --validation: parts of the file are held out instead",
+    )

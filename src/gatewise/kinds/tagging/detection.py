@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from gatewise.errors import DataError
 from gatewise.kinds.tagging.schemes import spans, spans_as_conlleval, split_tag, to_tags
-from gatewise.kinds.tagging.sentences import TaggedSentences, many
+from gatewise.kinds.tagging.sentences import TaggedSentences
+from gatewise.words import plural
 
 __all__ = ["detect_scheme", "repaired"]
 
@@ -102,7 +103,7 @@ def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[
     if not count:
         return tags, []
     was = "was" if count == 1 else "were"
-    return tags, [f"{read.place}: {many(count, 'tag')} broke {scheme} and {was} repaired ({first})"]
+    return tags, [f"{read.place}: {plural(count, 'tag')} broke {scheme} and {was} repaired ({first})"]
 
 
 def _broken(read: TaggedSentences, scheme: str) -> Iterator[tuple[int, int, str]]:
@@ -127,7 +128,7 @@ def _plain_notes(read: TaggedSentences, tags: Sequence[str]) -> list[str]:
                 expected="O, or B-, I-, E-, S-, L-, U- and a type",
                 fix=f"write {notation}",
             )
-    notes = [f"tags of {read.place} mark no spans ({many(len(tags), 'tag')}): each word's tag is plain"]
+    notes = [f"tags of {read.place} mark no spans ({plural(len(tags), 'tag')}): each word's tag is plain"]
     if any(tag == "O" for sentence in read.sentences for tag in sentence.tags):
         notes.append(f"{read.place} has O among its tags: for figures on spans, write B- and I- before the types")
     return notes

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import ShapeError
-from gatewise.kinds.tagging.sentences import Sentence, many
+from gatewise.kinds.tagging.sentences import Sentence
 from gatewise.kinds.tagging.vocabulary import WordVocabulary, shape_of
+from gatewise.words import plural
 
 __all__ = ["EncodedSentences", "TaggingBatch", "encode"]
 
@@ -144,7 +145,7 @@ def encode(
     form_words = np.fromiter(map(vocabulary.number, numbers), dtype=np.int32, count=len(numbers))
     spelt = [vocabulary.spell(form, max_characters) for form in numbers]
     cut = sum(len(form) > max_characters for form in numbers)
-    longest = f"of {many(cut, 'distinct word')} longer than {max_characters} characters the first and last are read"
+    longest = f"of {plural(cut, 'distinct word')} longer than {max_characters} characters the first and last are read"
     return EncodedSentences(
         forms=forms,
         offsets=_offsets(lengths),

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences, many
+from gatewise.kinds.tagging.sentences import Sentence, TaggedSentences
 from gatewise.kinds.tagging.tokenisation import tokenise
+from gatewise.words import plural
 
 __all__ = ["holds_tags", "read_json_lines"]
 
@@ -139,7 +140,7 @@ def _from_tokens(
     tags = _strings(record[keys[1]], f"{where}: {keys[1]!r}")
     if len(words) != len(tags):
         raise DataError(
-            f"{where} has {many(len(words), 'word')} and {many(len(tags), 'tag')}",
+            f"{where} has {plural(len(words), 'word')} and {plural(len(tags), 'tag')}",
             expected="as many tags as words",
             fix="give each word one tag",
         )

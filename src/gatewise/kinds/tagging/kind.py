@@ -11,6 +11,7 @@ from gatewise.errors import OptionError
 from gatewise.kinds.tagging.spec import TaggerSpec, TaggingDataSpec
 from gatewise.training.amount import Amount
 from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
+from gatewise.training.request import check_out
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -90,9 +91,7 @@ class TaggingKind(Kind):
         """Also refuse an output that cannot be written or is the input."""
         super().check_request(command, spec, request)
         if command == "predict":
-            from gatewise.kinds.tagging.commands import check_predict
-
-            check_predict(request)
+            check_out(request)
 
     def open(self, run: RunFolder) -> Trained:
         """The tagger of a finished run."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from gatewise.data.text_files import read_lines
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.columns import Column, read_columns
 from gatewise.kinds.tagging.json_lines import read_json_lines
-from gatewise.kinds.tagging.opening import read_lines
-from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences, many
+from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences
+from gatewise.words import plural
 
 __all__ = ["Sentence", "TaggedSentences", "read_tagged"]
 
@@ -49,7 +50,7 @@ def read_tagged(
         (2, 3, ('B-ORG', 'O'), 2)
     """
     path = Path(path)
-    lines = read_lines(path)
+    lines = read_lines(path, "sentences: a word and its tag a line")
     place = str(path)
     start = next((line.lstrip() for line in lines if line.strip()), "")
     if place.removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json")) or start.startswith('{"'):
@@ -83,7 +84,7 @@ def _long_words(read: TaggedSentences) -> list[str]:
         return []
     length, sentence, at = max(lengths, key=lambda each: each[0])
     return [
-        f"{many(len(lengths), 'word')} of {read.place} {'is' if len(lengths) == 1 else 'are'} longer than {_LONG_WORD} "
-        f"characters, the longest {length:,} (line {sentence.line_of(at)}): kept whole, "
+        f"{plural(len(lengths), 'word')} of {read.place} {'is' if len(lengths) == 1 else 'are'} longer than "
+        f"{_LONG_WORD} characters, the longest {length:,} (line {sentence.line_of(at)}): kept whole, "
         "of which a network reads the first and the last characters only"
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ColumnsRead", "Sentence", "TaggedSentences", "many"]
+__all__ = ["ColumnsRead", "Sentence", "TaggedSentences"]
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,3 @@ class TaggedSentences:
     def word_count(self) -> int:
         """Words of all sentences."""
         return sum(len(sentence) for sentence in self.sentences)
-
-
-def many(count: int, singular: str, plural: str | None = None) -> str:
-    """A count with its noun.
-
-    Example:
-        >>> many(1, "word"), many(1200, "word"), many(2, "entity", "entities")
-        ('1 word', '1,200 words', '2 entities')
-    """
-    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
-from gatewise.data.seen import SEEN_FILE, Seen
+from gatewise.data.seen import Seen
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.export.graph import Example, Graph
 from gatewise.kinds.tagging.answers import Answering, Entity, TaggedText
@@ -209,10 +209,7 @@ def open_run(run: RunFolder) -> TrainedTagger:
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), vocabulary, tags, size)
     run.load_weights_into(model)
-    seen = None
-    if (run.path / SEEN_FILE).is_file():
-        seen = Seen.from_dict(run.content(SEEN_FILE), str(run.path / SEEN_FILE))
-    return TrainedTagger(spec, tags, vocabulary, model, columns, seen)
+    return TrainedTagger(spec, tags, vocabulary, model, columns, run.seen())
 
 
 def _columns(record: Any, place: str) -> ColumnsRead | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -14,9 +12,9 @@ from gatewise import words
 
 if TYPE_CHECKING:
     from gatewise.kinds.translation.trained import TrainedTranslator
-    from gatewise.training.kind import Request
+    from gatewise.training.request import Request
 
-__all__ = ["check_predict", "evaluate", "predict", "translate"]
+__all__ = ["evaluate", "predict", "translate"]
 
 _BATCH = 256
 _ENOUGH = 10
@@ -54,9 +52,9 @@ def translate(
 
         gatewise translate my-run "A dog runs." --beam 1 --attention
     """
-    from gatewise.errors import OptionError, RunError
-    from gatewise.training.kind import Request, check_file
-    from gatewise.training.run_place import checked_run, find_run
+    from gatewise.errors import OptionError
+    from gatewise.training.request import Request, check_file, check_out
+    from gatewise.training.trained import load_run_of
 
     if texts and file is not None:
         raise OptionError("sentences and --file exclude each other", fix="give the sentences either way, not both")
@@ -64,19 +62,15 @@ def translate(
         raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam)
     check_file(file)
     request = Request(run, tuple(texts or ()), file, out, as_json)
-    check_predict(request)
-    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
-    _, spec = checked_run(place)
-    if spec.task != "translation":
-        raise RunError(
-            "`gatewise translate` needs a translator",
-            expected="a run of the task translation",
-            got=spec.task,
-            fix="train one: gatewise train pairs.tsv --task translation",
-        )
-    from gatewise.training.trained import load_run
-
-    predict(cast("TrainedTranslator", load_run(place)), request, beam=beam, attention=attention)
+    check_out(request)
+    trained = load_run_of(
+        "translation",
+        run,
+        needed="`gatewise translate` needs a translator",
+        fix="train one: gatewise train pairs.tsv --task translation",
+        say=lambda sentence: typer.echo(sentence, err=True),
+    )
+    predict(cast("TrainedTranslator", trained), request, beam=beam, attention=attention)
 
 
 def predict(
@@ -91,18 +85,17 @@ def predict(
     """
     from gatewise import files
     from gatewise.errors import DataError
+    from gatewise.training.request import batches, check_out, given_texts, say_that_typed_texts_are_read
 
-    check_predict(request)
-    typed = not request.inputs and request.file is None
-    if typed and sys.stdin.isatty():
-        typer.echo("Reading sentences from standard input, one a line; end with Ctrl-D.", err=True)
+    check_out(request)
+    say_that_typed_texts_are_read(request, "sentences")
     count, empty, written = 0, 0, []
-    for batch in _batches(_texts(request), 1 if typed else _BATCH):
+    for batch in batches(given_texts(request, "a sentence a line"), 1 if request.typed else _BATCH):
         for text, translation in zip(batch, translator.translate(batch, beam=beam), strict=True):
             count += 1
             empty += not text.strip()
             line = translation
-            if _as_json(request):
+            if request.writes_json:
                 line = json.dumps({"source": text, "translation": translation}, ensure_ascii=False)
             if request.out is not None:
                 written.append(line)
@@ -120,24 +113,6 @@ def predict(
     if request.out is not None:
         files.write_text(request.out, "\n".join(written) + "\n")
         typer.echo(f"{words.plural(count, 'translation')} in {request.out}", err=True)
-
-
-def check_predict(request: Request) -> None:
-    """Refuse what can be refused before the network is loaded.
-
-    Raises:
-        OptionError: ``--out`` is the input.
-        StorageError: ``--out`` cannot be written.
-    """
-    from gatewise.errors import OptionError, StorageError
-
-    out, file = request.out, request.file
-    if out is None:
-        return
-    if file is not None and out.exists() and file.exists() and out.samefile(file):
-        raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
-    if out.is_dir() or not out.parent.is_dir():
-        raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
 
 
 def evaluate(translator: TrainedTranslator, request: Request) -> None:
@@ -219,35 +194,6 @@ def _record(rows: list[_Row]) -> dict[str, Any]:
         for name, _, figure, interval in rows
         for key, value in ((name, figure), (f"{name}_interval", None if interval is None else list(interval)))
     }
-
-
-def _as_json(request: Request) -> bool:
-    ending = "" if request.out is None else request.out.suffix.lower()
-    return request.as_json or ending in (".json", ".jsonl", ".ndjson")
-
-
-def _texts(request: Request) -> Iterator[str]:
-    if request.inputs:
-        yield from request.inputs
-        return
-    if request.file is not None and str(request.file) != "-":
-        from gatewise.kinds.translation.reading import read_lines
-
-        yield from read_lines(request.file)
-        return
-    for line in sys.stdin:
-        yield line.rstrip("\r\n")
-
-
-def _batches(texts: Iterator[str], size: int) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for text in texts:
-        batch.append(text)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _show_attention(translator: TrainedTranslator, text: str, translation: str) -> None:

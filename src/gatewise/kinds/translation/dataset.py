@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from gatewise.data.cache import Remote, cache_folder, check_file, fetch
-from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates
+from gatewise.data.cache import Remote, folder_at_hand, known_path
+from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, near_others
+from gatewise.data.parts import content_number, kept_by_content, least_of_groups, note_on_given_parts, split
 from gatewise.data.records import DatasetInfo
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.translation.pairs import SentencePairs, pair_key
+from gatewise.kinds.translation.pairs import SentencePairs
 from gatewise.kinds.translation.reading import read_pairs, sibling
 from gatewise.kinds.translation.spec import TranslationDataSpec
 from gatewise.words import plural
@@ -38,8 +40,8 @@ _FILES = {
     for name, checksum in _CHECKSUMS.items()
 }
 _PARTS = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
-_TEST_SHARE, _TEST_MOST = 0.1, 2_000
-_VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 1_000
+_SIZES = {"test": (0.1, 2_000), "validation": (0.1 / (1 - 0.1), 1_000)}
+"""Share of what is left when the part is cut, and at most so many."""
 _FEWEST = 10
 
 
@@ -91,15 +93,14 @@ def translation_infos(cache: str | Path | None = None) -> list[DatasetInfo]:
         >>> [info.name for info in translation_infos()]
         ['multi30k']
     """
-    found = [remote.cached_path(cache) for remote in _FILES.values()]
-    at_hand = all(path is not None for path in found)
+    place = folder_at_hand(_FILES.values(), cache)
     return [
         DatasetInfo(
             "multi30k",
             "translation",
             "captions of photographs, English and German (Elliott et al., 2016)",
-            at_hand,
-            str(found[0].parent) if found[0] is not None and at_hand else "",
+            bool(place),
+            place,
             f"--download (1 MB from {_ADDRESS})",
         )
     ]
@@ -135,27 +136,25 @@ def load_translation(data: TranslationDataSpec, cache: str | Path | None = None)
         )
     whole = _read(path, data.translations, data)
     notes = list(whole.notes)
-    parts: dict[str, SentencePairs] = {}
-    for name, given, translations in (
+    given: dict[str, SentencePairs] = {}
+    for name, file, translations in (
         ("test", data.test, data.test_translations),
         ("validation", data.validation, data.validation_translations),
     ):
-        if given is not None:
-            parts[name] = _read_further(Path(given).expanduser(), translations, name, path, data)
-            notes += parts[name].notes
-    rest = whole
-    if "test" in parts and "validation" in parts:
-        parts["validation"] = _without(parts["validation"], [parts["test"]], "validation", notes)
-    if parts:
-        rest = _without(whole, list(parts.values()), "training", notes)
-    test_note = "" if data.test is None else f"the {plural(len(parts['test']), 'pair')} of {Path(data.test).name}"
-    if "test" not in parts:
-        parts["test"], rest = hold_out(rest, _TEST_SHARE, _TEST_MOST, "test", notes)
-        test_note = f"{plural(len(parts['test']), 'pair')} held out of {path.name}, the same ones every time"
-    if "validation" not in parts:
-        share = _VALIDATION_SHARE / (1 - _TEST_SHARE)
-        parts["validation"], rest = hold_out(rest, share, _VALIDATION_MOST, "validation")
-    parts["train"] = rest
+        if file is not None:
+            given[name] = _read_further(Path(file).expanduser(), translations, name, path, data)
+            notes += given[name].notes
+    parts = split(
+        whole,
+        given,
+        without=partial(_without, notes=notes),
+        hold_out=lambda rest, part: hold_out(rest, *_SIZES[part], part, notes if part == "test" else None),
+    )
+    tested = plural(len(parts["test"]), "pair")
+    if data.test is not None:
+        test_note = f"the {tested} of {Path(data.test).name}"
+    else:
+        test_note = f"{tested} held out of {path.name}, the same ones every time"
     return translation_dataset(path.name, f"the file {path}", test_note, parts, data, notes)
 
 
@@ -219,29 +218,16 @@ def translation_dataset(
 
 def _load_multi30k(data: TranslationDataSpec, cache: str | Path | None) -> TranslationDataset:
     """The official parts: English to German, unless turned round."""
+    how_to_get = translation_infos(cache)[0].how_to_get
     parts = {}
     for part, stem in _PARTS.items():
         places = []
         for language in ("en", "de"):
             remote = _FILES[f"{stem}.{language}"]
-            path = remote.cached_path(cache)
-            if path is None and data.download:
-                path = fetch(remote, cache)
-            if path is None:
-                raise DataError(
-                    "the data set 'multi30k' is not available",
-                    expected=f"{remote.path} in {cache_folder(cache)}",
-                    fix=translation_infos(cache)[0].how_to_get,
-                )
-            check_file(path, remote)
-            places.append(path)
+            places.append(known_path(remote, "multi30k", how_to_get, cache, download=data.download))
         parts[part] = read_pairs(places[0], places[1])
     sides = [part.targets if data.reverse else part.sources for part in (parts["test"], parts["train"])]
-    shared = sum(_near(*sides))
-    notes = [
-        f"{shared:,} of its {len(parts['test']):,} test sentences have near duplicates ({NEAR_WORDS}) in the training "
-        "part; the official parts are left as they are"
-    ]
+    notes = [note_on_given_parts(*sides)]
     direction = "German to English" if data.reverse else "English to German"
     note = f"the {plural(len(parts['test']), 'pair')} of test_2016_flickr, {direction}"
     return translation_dataset("multi30k", f"Multi30k, task 1, {direction}", note, parts, data, notes)
@@ -292,10 +278,7 @@ def hold_out(
             f"{plural(copies, 'pair')} of {pairs.place} are near duplicates of others on either side ({NEAR_WORDS}): "
             "each is in one part with its copies"
         )
-    least: dict[int, int] = {}
-    for group, source in zip(groups.tolist(), pairs.sources, strict=True):
-        key = pair_key(source)
-        least[group] = min(key, least.get(group, key))
+    least = least_of_groups([content_number(source, "") for source in pairs.sources], groups.tolist())
     sizes = np.bincount(groups, minlength=len(groups))
     wanted, held, found = max(1, round(min(share * len(pairs), most))), set(), 0
     order = sorted(least, key=least.__getitem__)
@@ -318,9 +301,14 @@ def hold_out(
 
 
 def _without(pairs: SentencePairs, others: Sequence[SentencePairs], part: str, notes: list[str]) -> SentencePairs:
-    """Pairs of whose two sentences none is in another part, nor a near duplicate of one there."""
-    near = _near(pairs.sources, [source for other in others for source in other.sources])
-    near_targets = _near(pairs.targets, [target for other in others for target in other.targets])
+    """Pairs of whose two sentences none is in another part, nor a near duplicate of one there.
+
+    Raises:
+        DataError: there are none.
+    """
+    part = "training" if part == "train" else part
+    near = near_others(pairs.sources, [source for other in others for source in other.sources])
+    near_targets = near_others(pairs.targets, [target for other in others for target in other.targets])
     kept = [row for row, alike in enumerate(zip(near, near_targets, strict=True)) if not any(alike)]
     if lost := len(pairs) - len(kept):
         notes.append(
@@ -346,20 +334,10 @@ def _alike(sources: Sequence[str], targets: Sequence[str]) -> npt.NDArray[np.int
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
 
 
-def _near(sentences: Sequence[str], others: Sequence[str]) -> list[bool]:
-    """Which sentences have the words of others, or nearly so."""
-    groups = near_duplicates([*sentences, *others]).groups
-    found: list[bool] = np.isin(groups[: len(sentences)], groups[len(sentences) :]).tolist()
-    return found
-
-
 def _limited(pairs: SentencePairs, count: int | None) -> SentencePairs:
     """At most so many pairs, chosen by content, in the file's order."""
-    if count is None or len(pairs) <= count:
-        return pairs
-    keys = [pair_key(*pair) for pair in zip(pairs.sources, pairs.targets, strict=True)]
-    order = sorted(range(len(pairs)), key=lambda row: (keys[row], row))
-    return pairs.take(sorted(order[:count]))
+    rows = range(len(pairs))
+    return pairs.take(kept_by_content(rows, count, lambda row: content_number(pairs.sources[row], pairs.targets[row])))
 
 
 def _without_long(pairs: SentencePairs, ours: Subwords, theirs: Subwords, most: int, notes: list[str]) -> SentencePairs:

@@ -13,6 +13,7 @@ from gatewise.kinds.translation.spec import TranslationDataSpec, TranslatorSpec
 from gatewise.training.amount import Amount
 from gatewise.training.checks import flag
 from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
+from gatewise.training.request import check_out
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
@@ -99,9 +100,7 @@ class TranslationKind(Kind):
         """Also refuse an output that cannot be written or is the input."""
         super().check_request(command, spec, request)
         if command == "predict":
-            from gatewise.kinds.translation.commands import check_predict
-
-            check_predict(request)
+            check_out(request)
 
     def open(self, run: RunFolder) -> Trained:
         """The translator of a finished run."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["LANGUAGES", "SentencePairs", "pair_key"]
+__all__ = ["LANGUAGES", "SentencePairs"]
 
 LANGUAGES = (
     *("bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "hr", "hu", "is", "it", "ja", "ko", "lt", "lv"),
@@ -48,9 +47,3 @@ class SentencePairs:
         return SentencePairs(
             tuple(self.sources[row] for row in rows), tuple(self.targets[row] for row in rows), self.place
         )
-
-
-def pair_key(source: str, target: str = "") -> int:
-    """A hash of a pair, the same in every process."""
-    digest = hashlib.sha256(f"{source}\0{target}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "little")

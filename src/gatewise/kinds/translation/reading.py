@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.data.rows import MISSING, Rows, is_table, read_rows
-from gatewise.data.text_files import read_text_file
+from gatewise.data.text_files import read_lines, read_text_file
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.translation.pairs import LANGUAGES, SentencePairs
 from gatewise.words import plural
 
-__all__ = ["holds_pairs", "read_lines", "read_pairs", "sibling"]
+__all__ = ["holds_pairs", "read_pairs", "sibling"]
 
 _NAMES = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"), ("text", "translation"))
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
 _CODES = frozenset(LANGUAGES)
 _NUMBER = re.compile(r"\d+")
+_LINES = "a sentence a line"
 _OBJECT = '{"source": "A dog runs.", "target": "Ein Hund rennt."}, or {"translation": {"en": "...", "de": "..."}}'
 
 
@@ -62,15 +63,6 @@ def read_pairs(
     return _read_table(path, source, target)
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 file, plain or gzip, ended by LF, CRLF or CR."""
-    text = read_text_file(path, "a sentence a line")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
-
-
 def sibling(path: Path, source: Path, target: Path) -> Path | None:
     """The translations of a file, named as the training translations are beside their source; None: not there.
 
@@ -95,7 +87,7 @@ def sibling(path: Path, source: Path, target: Path) -> Path | None:
 
 
 def _read_parallel(source: Path, target: Path) -> SentencePairs:
-    ours, theirs = read_lines(source), read_lines(target)
+    ours, theirs = (read_lines(path, _LINES) for path in (source, target))
     short = min(len(ours), len(theirs))
     for lines in (ours, theirs):  # blank lines after the last sentence of both
         while len(lines) > short and not lines[-1].strip():
@@ -158,7 +150,7 @@ def _tab_separated(path: Path) -> Rows | None:
         return None
     if not path.is_file():
         return None
-    lines = [(number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(read_lines(path, _LINES), start=1) if line.strip()]
     cut = [line.split("\t") for _, line in lines]
     width = len(cut[0])
     if width < 2:

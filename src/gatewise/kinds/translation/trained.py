@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gatewise.data.seen import SEEN_FILE, Seen
+from gatewise.data.seen import Seen
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.translation.dataset import TranslationDataset
@@ -248,10 +248,7 @@ def open_run(run: RunFolder) -> TrainedTranslator:
     with torch.random.fork_rng():
         model = _network(_model_spec(spec), len(source), len(target), shared=source is target)
     run.load_weights_into(model)
-    seen = None
-    if (run.path / SEEN_FILE).is_file():
-        seen = Seen.from_dict(run.content(SEEN_FILE), str(run.path / SEEN_FILE))
-    return TrainedTranslator(spec, source, target, model, seen)
+    return TrainedTranslator(spec, source, target, model, run.seen())
 
 
 def _model_spec(spec: RunSpec) -> TranslatorSpec:

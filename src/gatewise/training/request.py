@@ -1,0 +1,129 @@
+"""What `gatewise predict` and `evaluate` are asked: the arguments, their checks, the texts. Imports no torch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gatewise.errors import DataError, OptionError, StorageError
+
+__all__ = ["Request", "batches", "check_file", "check_out", "given_texts", "say_that_typed_texts_are_read"]
+
+_JSON = (".json", ".jsonl", ".ndjson")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `gatewise predict` or `evaluate`.
+
+    Attributes:
+        run: its folder.
+        inputs: the arguments after the folder.
+        file: ``--file``.
+        out: ``--out``.
+        as_json: ``--json``.
+        settings: those given of the data spec's settings with ``reads``, which describe the file.
+    """
+
+    run: Path
+    inputs: tuple[str, ...] = ()
+    file: Path | None = None
+    out: Path | None = None
+    as_json: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> bool:
+        """Whether the texts come from standard input, line by line, because nothing else is named."""
+        return not self.inputs and self.file is None
+
+    @property
+    def writes_json(self) -> bool:
+        """Whether the answers are JSON: by ``--json``, or by the ending of ``--out``."""
+        return self.as_json or (self.out is not None and self.out.suffix.lower() in _JSON)
+
+
+def check_file(file: Path | None) -> None:
+    """Refuse a file that does not exist, or is a folder; None passes, and ``-``, which is standard input.
+
+    Raises:
+        DataError: naming it.
+
+    Example:
+        >>> check_file(Path("nowhere.csv"))
+        Traceback (most recent call last):
+        gatewise.errors.DataError: nowhere.csv does not exist; fix: check the path
+    """
+    if file is None or str(file) == "-":
+        return
+    place = file.expanduser()
+    if place.is_dir():
+        raise DataError(f"{file} is a folder", expected="a file", fix="name the file in it")
+    if not place.exists():
+        raise DataError(f"{file} does not exist", fix="check the path")
+
+
+def check_out(request: Request) -> None:
+    """Refuse an output that cannot be written or is the input, before anything is computed.
+
+    Raises:
+        OptionError: ``--out`` is the input.
+        StorageError: ``--out`` cannot be written.
+    """
+    out, file = request.out, request.file
+    if out is None:
+        return
+    if file is not None and out.exists() and file.exists() and out.samefile(file):
+        raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
+    if out.is_dir() or not out.parent.is_dir():
+        raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
+
+
+def given_texts(request: Request, expected: str = "a text a line") -> Iterator[str]:
+    """The texts of a request: its arguments, the lines of its file, or those of standard input as they come.
+
+    Args:
+        request: the arguments.
+        expected: what the file should hold, for messages.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    if request.inputs:
+        yield from request.inputs
+    elif request.file is not None and str(request.file) != "-":
+        from gatewise.data.text_files import read_lines
+
+        yield from read_lines(request.file, expected)
+    else:
+        for line in sys.stdin:
+            yield line.rstrip("\r\n")
+
+
+def say_that_typed_texts_are_read(request: Request, noun: str = "texts") -> None:
+    """Tell a person at a terminal, who named nothing to read, that lines are waited for."""
+    if request.typed and sys.stdin.isatty():
+        import typer
+
+        typer.echo(f"Reading {noun} from standard input, one a line; end with Ctrl-D.", err=True)
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Items in lists of a size, the last one smaller; each list as soon as it is full.
+
+    Example:
+        >>> list(batches("abcde", 2))
+        [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,161 @@
+"""A trained network, opened: what the commands, reports and exports ask of every kind's. Imports no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from gatewise.errors import ConversionError, RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gatewise.export.graph import Example, Graph
+    from gatewise.nn import Recurrent
+    from gatewise.statistics.measure import Measure
+    from gatewise.training.problem import Evaluation
+    from gatewise.training.reader import Reader
+    from gatewise.training.request import Request
+    from gatewise.training.run_spec import RunSpec
+    from gatewise.training.streaming import Streaming
+
+__all__ = ["RecurrentInputs", "Trained"]
+
+
+class RecurrentInputs(NamedTuple):
+    """Real sequences as one stack of recurrent layers reads them.
+
+    Attributes:
+        recurrent: the layers, in evaluation mode.
+        inputs: (T, B, I).
+        lengths: (B,), or None where all sequences are T long.
+    """
+
+    recurrent: Recurrent
+    inputs: Tensor
+    lengths: Tensor | None
+
+
+class Trained(ABC):
+    """A finished run, opened; each kind adds its own methods.
+
+    Attributes:
+        spec: the run it came from.
+        input_schema: JSON schema of one input of `answer`.
+    """
+
+    spec: RunSpec
+    input_schema: ClassVar[Mapping[str, Any]] = {}
+
+    @abstractmethod
+    def test(self, dataset: Any, part: str = "test") -> Evaluation:
+        """Measure on a part of the data it was trained for: ``test`` or ``validation``."""
+
+    @abstractmethod
+    def predictor(self, dataset: Any) -> Callable[[int], object]:
+        """A function that predicts the first n test examples from raw data, for measuring latency."""
+
+    @abstractmethod
+    def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
+        """The recurrent stacks by name, the most important first, each with what it reads.
+
+        Args:
+            dataset: its data.
+            count: at most so many test sequences.
+            steps: at most so many steps of each.
+        """
+
+    def graph(self) -> Graph:
+        """What it computes, for `gatewise export`.
+
+        Raises:
+            ConversionError: the kind does not say.
+        """
+        raise ConversionError(
+            f"{self.spec.task} cannot be exported",
+            expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
+            fix="export its recurrent layers: gatewise.export.onnx(layer)",
+        )
+
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples as the graph reads them, with what the network makes of them, to check an export.
+
+        Args:
+            dataset: its data.
+            count: at most so many, evenly spread.
+            part: ``test``, or ``train`` to calibrate an export.
+        """
+        return []
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure] | None:
+        """What outputs of the graph contribute to the figure, so that an export that rounds can be judged.
+
+        Args:
+            dataset: its data.
+            outputs: of the test examples that `graph_examples` gives for ``count=len(outputs)``, in order.
+
+        Returns:
+            Contributions (N,) or (N, K) and what they contribute to; None: the kind does not say.
+        """
+        return None
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, for `gatewise explain`.
+
+        Args:
+            dataset: its data, for examples to choose from and for what is typical of them; None: without.
+
+        Raises:
+            RunError: the kind does not say.
+        """
+        raise RunError(
+            f"runs of the task {self.spec.task} cannot be explained",
+            expected="a kind that says how its networks read (Trained.reader)",
+            fix="gatewise inspect draws the memory curve of any run",
+        )
+
+    def details(self, dataset: Any) -> Mapping[str, Any]:
+        """What a report shows of this kind beyond figures, ready for JSON: samples of generated text, a forecast."""
+        return {}
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Predictions for inputs as a person writes them in JSON, one object each: those of `gatewise predict --json`.
+
+        Raises:
+            RunError: the kind has no predictions.
+            DataError: an input cannot be read.
+        """
+        raise RunError(f"{self.spec.task} has no predictions for inputs from outside")
+
+    def streaming(self) -> Streaming:
+        """The network step by step, for `gatewise serve`.
+
+        Raises:
+            ConversionError: it needs the whole sequence, or the kind does not say how to stream it.
+        """
+        raise ConversionError(f"{self.spec.task} does not run as a stream", fix="send requests with whole inputs")
+
+    def predict_command(self, request: Request) -> None:
+        """Execute `gatewise predict`: write predictions to standard output or a file.
+
+        Raises:
+            RunError: the kind has no such command.
+        """
+        raise _no_command("predict", self, request)
+
+    def evaluate_command(self, request: Request) -> None:
+        """Execute `gatewise evaluate`: measure on the file of the request.
+
+        Raises:
+            RunError: the kind has no such command.
+        """
+        raise _no_command("evaluate", self, request)
+
+
+def _no_command(name: str, trained: Trained, request: Request) -> RunError:
+    return RunError(
+        f"`gatewise {name}` does not go with {trained.spec.task}",
+        got=f"a run of the task {trained.spec.task} in {request.run}",
+        fix=f"gatewise inspect {request.run} inspects any run",
+    )

@@ -1,0 +1,71 @@
+"""What every kind's `predict` and `evaluate` share: where texts come from, and what is refused first."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gatewise.data.seen import Overlap
+from gatewise.errors import DataError, OptionError, StorageError
+from gatewise.training.overlap import overlap_record, print_overlap
+from gatewise.training.request import Request, batches, check_out, given_texts
+
+RUN = Path("run")
+
+
+def test_texts_are_the_arguments_then_the_file_then_standard_input(tmp_path, monkeypatch):
+    file = tmp_path / "texts.txt"
+    file.write_bytes(gzip.compress("eins\r\n\r\nzwei\u2028noch zwei\rdrei".encode()))
+    assert list(given_texts(Request(RUN, ("a", ""), file))) == ["a", ""], "arguments come first"
+    assert list(given_texts(Request(RUN, file=file))) == ["eins", "", "zwei\u2028noch zwei", "drei"]
+    for request in (Request(RUN), Request(RUN, file=Path("-"))):
+        monkeypatch.setattr(sys, "stdin", io.StringIO("one\r\n\ntwo"))
+        assert list(given_texts(request)) == ["one", "", "two"]
+    with pytest.raises(DataError, match="does not exist"):
+        list(given_texts(Request(RUN, file=tmp_path / "nowhere.txt")))
+
+
+def test_lines_that_are_typed_come_out_one_by_one():
+    arriving = iter(["one", "two", "three"])
+    first = next(batches(arriving, 1))
+    assert first == ["one"] and next(arriving) == "two", "nothing was read ahead"
+    assert list(batches([], 3)) == []
+
+
+@pytest.mark.parametrize(("out", "json"), [("a.jsonl", True), ("a.NDJSON", True), ("a.csv", False), (None, False)])
+def test_the_ending_of_the_output_asks_for_json(out, json):
+    request = Request(RUN, out=None if out is None else Path(out))
+    assert request.writes_json is json
+    assert Request(RUN, out=request.out, as_json=True).writes_json
+
+
+def test_an_output_that_is_the_input_or_cannot_be_written_is_refused(tmp_path):
+    file = tmp_path / "texts.txt"
+    file.write_text("a\n")
+    (tmp_path / "same").symlink_to(file)
+    with pytest.raises(OptionError, match="is the input file"):
+        check_out(Request(RUN, file=file, out=tmp_path / "same"))
+    for out in (tmp_path, tmp_path / "nowhere" / "out.txt"):
+        with pytest.raises(StorageError, match="cannot write"):
+            check_out(Request(RUN, file=file, out=out))
+    check_out(Request(RUN, file=file, out=tmp_path / "new.txt"))
+
+
+def test_a_file_that_was_trained_on_is_said_before_its_figure(capsys):
+    overlap = Overlap(np.array([True, False, False]), np.array([False, True, False]))
+    print_overlap(overlap, "sentence", lambda: "BLEU 12.0")
+    assert "1 of 3 sentences was in the training part" in capsys.readouterr().out
+    print_overlap(overlap._replace(training=np.zeros(3, bool), validation=np.zeros(3, bool)), "text", str)
+    assert capsys.readouterr().out == "", "nothing to warn of"
+    print_overlap(None, "text", str)
+    assert "does not hold which texts it was trained on" in capsys.readouterr().err
+    assert overlap_record(overlap, {"accuracy": 1.0}) == {
+        "in_training": 1,
+        "in_validation": 1,
+        "others": {"accuracy": 1.0},
+    }
