@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -190,13 +190,9 @@ class Service:
         """Answer inputs, some at a time, so that streams go on in between."""
         model = self._model(request)
         body = await request.body()
-        try:
-            given = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise _Status(400, DataError("the body is not JSON", got=str(error)[:200])) from None
-        inputs = given.get("inputs") if isinstance(given, dict) else None
-        if not isinstance(inputs, list) or set(given) != {"inputs"}:
-            raise _Status(400, DataError("the body holds no inputs", expected='{"inputs": [...]}'))
+        kind = request.headers.get("content-type", "").lower()
+        own = model.trained.body_types
+        inputs = [body] if own and kind.startswith(own) else _inputs(body, own)
         if not 1 <= len(inputs) <= _MOST_INPUTS:
             raise DataError(
                 "the number of inputs is out of range", expected=f"1 to {_MOST_INPUTS}", got=str(len(inputs))
@@ -260,6 +256,21 @@ def _named(route: str, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return handle
 
 
+def _inputs(body: bytes, others: Sequence[str]) -> list[Any]:
+    """The inputs of a body in JSON; ``others``: media types that the model takes besides."""
+    expected = '{"inputs": [...]}'
+    if others:
+        expected += f", or a body whose Content-Type begins with {' or '.join(others)}"
+    try:
+        given = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise _Status(400, DataError("the body is not JSON", expected=expected, got=str(error)[:200])) from None
+    inputs = given.get("inputs") if isinstance(given, dict) else None
+    if not isinstance(inputs, list) or set(given) != {"inputs"}:
+        raise _Status(400, DataError("the body holds no inputs", expected=expected))
+    return inputs
+
+
 def _parts(inputs: list[Any]) -> Iterator[list[Any]]:
     """Inputs that are computed in one call: 8 at most, and few where they are long.
 
@@ -268,7 +279,7 @@ def _parts(inputs: list[Any]) -> Iterator[list[Any]]:
     part: list[Any] = []
     size = 0
     for each in inputs:
-        added = len(each) if isinstance(each, str) else len(msgspec.json.encode(each))
+        added = len(each) if isinstance(each, str | bytes) else len(msgspec.json.encode(each))
         if part and (len(part) >= _AT_ONCE or size + added > _SIZE_AT_ONCE):
             yield part
             part, size = [], 0

@@ -78,9 +78,15 @@ class Model:
             "cell": getattr(self.trained.spec.model, "cell", None),
             "weights": self.weights,
             "input": dict(self.trained.input_schema),
+            "body_types": list(self.trained.body_types),
             "stream": None
             if stream is None
-            else {"unit": stream.unit, "message": dict(stream.message), "settings": dict(stream.settings_schema)},
+            else {
+                "unit": stream.unit,
+                "message": dict(stream.message),
+                "settings": dict(stream.settings_schema),
+                "binary": stream.binary,
+            },
             "no_stream": None if stream is not None else str(self.no_stream),
         }
 

@@ -11,6 +11,7 @@
     server   {"type": "error", "number": n, "error": {..}}
     server   {"type": "closing", "reason": .., "state": TOKEN}
 
+Where the model says so (`Streaming.binary`), a binary message is one of the type steps with nothing but that content.
 A message is read wholly or not at all: after an error the stream is where it was. An answer acknowledges its message;
 who keeps a state and the messages after it can go on at another server, or after this one was killed.
 """
@@ -165,7 +166,7 @@ class _Stream:
             return
         self.busy, self.last = True, time.monotonic()
         try:
-            await self._answer(_decoded(event))
+            await self._answer(self._message(event))
             self._errors = 0
         except GatewiseError as error:
             await self._error(error)
@@ -187,6 +188,12 @@ class _Stream:
             raise _Gone
         text = event.get("text")
         return text if text is not None else event.get("bytes") or b""
+
+    def _message(self, event: str | bytes) -> dict[str, Any]:
+        """What was sent: JSON, or of some models the content of a step as it is."""
+        if isinstance(event, bytes) and self._streaming is not None and self._streaming.binary is not None:
+            return {"type": "steps", self._streaming.binary: event}
+        return _decoded(event)
 
     async def _open(self, message: dict[str, Any]) -> None:
         """Choose the model, begin or go on."""
@@ -219,6 +226,7 @@ class _Stream:
                 "unit": self._streaming.unit,
                 "idle_seconds": self._owner.settings.idle_seconds,
                 "most_steps": self._owner.settings.most_steps,
+                "notes": list(self._streaming.notes(self._position.settings)),
                 **self._place(),
             }
         )
