@@ -25,6 +25,7 @@ __all__ = [
     "Moments",
     "Normaliser",
     "NormaliserStream",
+    "band_centres",
 ]
 
 SHIFT, LENGTH = 0.010, 0.025
@@ -89,6 +90,19 @@ class FilterBank:
     def count(self, samples: int) -> int:
         """T, the frames of so many samples."""
         return 0 if samples < self.least_samples else 1 + (samples - self.least_samples) // self.shift
+
+
+def band_centres(bank: FilterBank) -> npt.NDArray[np.float64]:
+    """Centres of the filters in Hz, (M,): evenly spaced in mel, 1127 ln(1 + f / 700).
+
+    Example:
+        >>> band_centres(FilterBank(8_000, 4)).round().tolist()
+        [348.0, 825.0, 1519.0, 2530.0]
+    """
+    low, high = (1127 * float(np.log1p(end / 700)) for end in (_LOWEST, bank.rate / 2))
+    mels = np.linspace(low, high, bank.bins + 2)[1:-1]
+    found: npt.NDArray[np.float64] = 700 * np.expm1(mels / 1127)
+    return found
 
 
 class FrameStream:

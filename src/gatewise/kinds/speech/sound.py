@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from gatewise.errors import DataError, OptionError
 
-__all__ = ["Samples", "Sound", "check_packages", "ratio_of", "read_sound", "resample"]
+__all__ = ["SILENT", "Samples", "Sound", "check_packages", "ratio_of", "read_sound", "resample"]
 
-QUIETEST = 2.0 / 32768
+SILENT = 2.0 / 32768
 """A sound whose loudest sample is below this is silent: within one step of 16 bits."""
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 400_000
 _MOST_VALUES = 1 << 30
@@ -95,7 +95,7 @@ def read_sound(
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     if not np.isfinite(mono).all():
         raise DataError(f"{place} has samples that are no finite numbers", fix="write the file again")
-    if np.abs(mono).max() < QUIETEST:
+    if np.abs(mono).max() < SILENT:
         raise DataError(
             f"{place} is silent", expected="a sound", got=f"{len(mono) / own:.2f} s without any", fix="omit it"
         )

@@ -27,6 +27,7 @@ from gatewise.kinds.speech.strings import fixed_strings
 from gatewise.kinds.speech.units import Units
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -137,6 +138,12 @@ class TrainedRecogniser(Trained):
         from gatewise.kinds.speech.requests import answers
 
         return answers(self, inputs)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.speech.reader.SoundReader`."""
+        from gatewise.kinds.speech.reader import SoundReader
+
+        return SoundReader(self, dataset)
 
     def streaming(self) -> Streaming:
         """The text as sound arrives."""
