@@ -22,6 +22,7 @@ __all__ = ["save_explanation_picture"]
 _WIDTH = 10.0
 _PANEL = 2.2
 _LABELS = 40
+_ROW_LABELS = 12
 _FLOOR = 1e-12
 _FOR, _AGAINST = "#0b6e99", "#bd4a16"
 
@@ -103,7 +104,8 @@ def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
     else:
         limit = float(np.abs(values).max()) or 1.0
         axes.imshow(values.T, aspect="auto", cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-        axes.set_yticks(range(values.shape[1]), [escaped(each) for each in why["columns"]])
+        apart = -(-values.shape[1] // _ROW_LABELS)
+        axes.set_yticks(range(0, values.shape[1], apart), [escaped(each) for each in why["columns"][::apart]])
         finish(axes, title + ", by column", "", grid="y")
         axes.grid(visible=False)
     _name_steps(axes, record)

@@ -43,10 +43,13 @@ class Trained(ABC):
     Attributes:
         spec: the run it came from.
         input_schema: JSON schema of one input of `answer`.
+        body_types: beginnings of media types, such as ``audio/``; the whole body of a request of such a type is one
+            input, which `answer` gets as bytes.
     """
 
     spec: RunSpec
     input_schema: ClassVar[Mapping[str, Any]] = {}
+    body_types: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
