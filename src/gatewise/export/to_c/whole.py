@@ -18,6 +18,7 @@ from gatewise.export.graph.nodes import (
     Pool,
     Reshape,
     Run,
+    SoftmaxSteps,
     Steps,
     Viterbi,
 )
@@ -206,6 +207,12 @@ class _Whole:
             self._run(index, node, source)
         elif isinstance(node, Pool):
             self._pool(node, source)
+        elif isinstance(node, SoftmaxSteps):
+            if node.width != 1:
+                raise unsupported("an attention of several features")
+            place = self.places.take(node.name, 1, node.steps, wide=node.wide)
+            function = self.unit.helpers.need("softmax", wide=node.wide)
+            self.lines.add(f"{function}({source.pointer}, {source.steps}, {place.pointer});")
         elif isinstance(node, Steps):
             start = f"({source.steps} - {-node.start})" if node.start < 0 else str(node.start)
             pointer = f"{source.pointer} + {start} * {node.width}" if start != "0" else source.pointer

@@ -233,6 +233,19 @@ static void pool_mean@(const REAL *restrict x, size_t steps, size_t width, REAL 
     }
 }
 
+## pool_sum@
+static void pool_sum@(const REAL *restrict x, size_t steps, size_t width, REAL *restrict y)
+{
+    for (size_t i = 0; i < width; i++) {
+        y[i] = 0.0@;
+    }
+    for (size_t t = 0; t < steps; t++, x += width) {
+        for (size_t i = 0; i < width; i++) {
+            y[i] += x[i];
+        }
+    }
+}
+
 ## pool_max@
 static void pool_max@(const REAL *restrict x, size_t steps, size_t width, REAL *restrict y)
 {
