@@ -149,8 +149,11 @@ def test_a_thousand_random_layers_in_c(hundred: int, tmp_path: Path) -> None:
                 whole, _ = programs.run(number, [each.inputs for each in examples])
                 true = outputs(layer, [each.inputs["x"] for each in examples])
                 gap = relative_gap([row["output"] for row in whole], true)
-                torch_gap = relative_gap([each.outputs["output"] for each in examples], true)
-                assert gap < max(LIMIT, 3 * torch_gap), (gap, torch_gap)  # torch in float32 loses the same digits
+                # a layer norm of three numbers loses digits in float32, in torch and NumPy as in C: seed 5614
+                plain = Interpreter(sources[number].graph, np.float32).run([each.inputs for each in examples])
+                others = ([each.outputs["output"] for each in examples], plain["output"])
+                lost = max(relative_gap(rows, true) for rows in others)
+                assert gap < max(LIMIT, 3 * lost), (gap, lost)
             except AssertionError as error:
                 raise AssertionError(f"seed {seed}, {kind}: {layer}") from error
 

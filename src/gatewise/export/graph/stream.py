@@ -143,6 +143,8 @@ def _blocked(graph: Graph, node: Node, kinds: list[str]) -> str | None:
         if graph.stacks[node.stack].bidirectional:
             return "a bidirectional layer reads the sequence from its end as well"
         return None if node.initial is None else "a second recurrent layer starts where the first one ends"
+    if isinstance(node, Pool) and node.how == "sum":
+        return "the weights of a sum over the steps are known at its end only"
     if isinstance(node, Pool | Convert) or (isinstance(node, Reshape | Accumulate) and "step" not in kinds):
         return None
     if isinstance(node, EachStep):
@@ -152,6 +154,7 @@ def _blocked(graph: Graph, node: Node, kinds: list[str]) -> str | None:
     return {
         "Viterbi": "the best sequence of tags is known at its end only",
         "Convolution": "a convolution looks ahead",
+        "SoftmaxSteps": "the weights of a sum over the steps are known at its end only",
     }.get(type(node).__name__, "it is computed from the whole sequence")
 
 

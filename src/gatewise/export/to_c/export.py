@@ -15,6 +15,7 @@ from gatewise.export.graph import Example, Graph
 from gatewise.export.integers import IntegerInterpreter, quantise_graph
 from gatewise.export.precision import Material, Rounding, change_of, refuse_loss
 from gatewise.export.to_c.check import Compiled, check_source
+from gatewise.export.to_c.places import unsupported
 from gatewise.export.to_c.program import emit_main, emit_makefile
 from gatewise.export.to_c.readme import emit_readme, figures
 from gatewise.export.to_c.source import MOST_STEPS, Source, check_name, emit_source
@@ -105,6 +106,8 @@ def export_graph(
     """
     folder = Path(out)
     check_options(folder, name, most)
+    if graph.writer is not None:
+        raise unsupported("networks that write a sequence of their own")
     quantised = None if material is None else quantise_graph(graph, material.training)
     source = emit_source(graph, name, most or int(graph.metadata.get("max_tokens") or MOST_STEPS), quantised)
     files = {f"{name}.c": source.code, f"{name}.h": source.header}

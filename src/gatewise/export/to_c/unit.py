@@ -8,6 +8,7 @@ import numpy as np
 
 from gatewise.export.graph.expressions import Array, Expression, is_weight
 from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.nodes import EachStep
 from gatewise.export.integers.formats import Rows
 from gatewise.export.integers.quantised import Quantised
 from gatewise.export.integers.stack import IntegerStack
@@ -38,7 +39,7 @@ class Unit:
         self.rows: Mapping[str, Rows] = {} if quantised is None else quantised.rows
         self.reads: Mapping[str, int] = {} if quantised is None else quantised.reads
         self.stacks: Mapping[str, IntegerStack] = {} if quantised is None else quantised.stacks
-        self.weights: Mapping[str, Array] = graph.weights
+        self.weights: Mapping[str, Array] = _weights(graph)
         self.helpers = Helpers()
         self.functions: list[str] = []
         self.products = 0
@@ -108,10 +109,21 @@ class Unit:
             yield array(kind, identifier(name), found, comment)
 
 
+def _weights(graph: Graph) -> dict[str, Array]:
+    """Those of the graph, and of the graphs for sequences within its steps."""
+    found = dict(graph.weights)
+    for node in graph.nodes:
+        if isinstance(node, EachStep):
+            found |= _weights(node.body)
+    return found
+
+
 def _expressions(graph: Graph) -> Iterator[Expression]:
     for node in graph.nodes:
         if isinstance(node, Expression):
             yield node
+        elif isinstance(node, EachStep):
+            yield from _expressions(node.body)
     for stack in graph.stacks.values():
         for layer in stack.layers:
             for direction in layer.directions:

@@ -41,7 +41,8 @@ def rounded(graph: Graph, precision: str) -> Graph:
         replace(node, body=rounded(node.body, precision)) if isinstance(node, EachStep) else node
         for node in graph.nodes
     )
-    return replace(graph, nodes=nodes, weights=weights)
+    writer = None if graph.writer is None else rounded(graph.writer, precision)
+    return replace(graph, nodes=nodes, weights=weights, writer=writer)
 
 
 def _packed(graph: Graph) -> Iterator[str]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from gatewise.data.seen import Seen
@@ -15,39 +13,25 @@ from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.translation.dataset import TranslationDataset
 from gatewise.kinds.translation.encoding import EncodedPairs, encode_pairs, encode_sources
+from gatewise.kinds.translation.exported import AttentionMap
+from gatewise.kinds.translation.measures import MEASURES, contributions_of
 from gatewise.kinds.translation.network import TranslationNetwork
-from gatewise.kinds.translation.problem import (
-    MEASURES,
-    TranslationProblem,
-    contributions_of,
-    translate_encoded,
-)
+from gatewise.kinds.translation.problem import TranslationProblem, translate_encoded
 from gatewise.kinds.translation.spec import TranslatorSpec
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
+if TYPE_CHECKING:
+    from gatewise.export.graph import Example, Graph
+    from gatewise.statistics.measure import Measure
+
 __all__ = ["AttentionMap", "TrainedTranslator", "evaluation", "open_run", "problem_of"]
 
 _SHOWN = 100
 _LONGEST = 4
 _MAPS, _MAP_TOKENS = 4, 22
-
-
-@dataclass(frozen=True)
-class AttentionMap:
-    """How a translation was attended.
-
-    Attributes:
-        source: S pieces of the sentence, its end last.
-        target: T pieces of the translation, its end last.
-        weights: (T, S), each row summing to 1.
-    """
-
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    weights: npt.NDArray[np.float64]
 
 
 class TrainedTranslator(Trained):
@@ -151,6 +135,24 @@ class TrainedTranslator(Trained):
         """Measure on a part."""
         chosen = getattr(dataset, part)
         return evaluation(self.translate(chosen.sources), chosen.targets, dataset.metric)
+
+    def graph(self) -> Graph:
+        """What it computes; see `gatewise.kinds.translation.graph.graph_of`."""
+        from gatewise.kinds.translation.graph import graph_of
+
+        return graph_of(self)
+
+    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
+        """Examples with what the network makes of them."""
+        from gatewise.kinds.translation.graph import examples_of
+
+        return examples_of(self, dataset, count, part)
+
+    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
+        """What greedy translations contribute to the figure."""
+        from gatewise.kinds.translation.graph import scores_of
+
+        return scores_of(self, dataset, outputs)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From sentences to translations."""
