@@ -154,11 +154,15 @@ class TranslationNetwork(nn.Module):
 
     def read(self, source: Tensor, lengths: Tensor) -> Read:
         """Run the encoder over sentences (S, B)."""
-        output, _ = self.encoder(self._embedded(self.source, source), lengths=lengths)
+        return self.read_embedded(self._embedded(self.source, source), lengths)
+
+    def read_embedded(self, embedded: Tensor, lengths: Tensor) -> Read:
+        """Run the encoder over what it reads, (S, B, E) of `embedded_source`."""
+        output, _ = self.encoder(embedded, lengths=lengths)
         output = self._drop(output)
         values = output.transpose(0, 1)
-        real = torch.arange(source.shape[0], device=source.device) < lengths[:, None]
-        rows = torch.arange(len(lengths), device=source.device)
+        real = torch.arange(len(embedded), device=embedded.device) < lengths[:, None]
+        rows = torch.arange(len(lengths), device=embedded.device)
         if self.encoder.bidirectional:
             half = self.encoder.hidden_size
             summary = torch.cat([output[lengths - 1, rows, :half], output[0, :, half:]], dim=1)
@@ -183,6 +187,18 @@ class TranslationNetwork(nn.Module):
             return None
         with torch.no_grad():
             return self._written(self.read(batch.source, batch.lengths), batch.inputs, batch.target_lengths)[1]
+
+    def scores(self, read: Read, inputs: Tensor) -> Tensor:
+        """ln p of every token after each of known target tokens (T, B): (T, B, V), differentiable in what was read."""
+        lengths = torch.full((inputs.shape[1],), len(inputs), device=inputs.device)
+        outputs, _ = self._written(read, inputs, lengths)
+        return functional.linear(outputs, self._weight, self.bias).log_softmax(dim=2)
+
+    def last_scores(self, read: Read, inputs: Tensor) -> Tensor:
+        """As `scores`, after the last of the target tokens alone: (B, V)."""
+        lengths = torch.full((inputs.shape[1],), len(inputs), device=inputs.device)
+        outputs, _ = self._written(read, inputs, lengths)
+        return functional.linear(outputs[-1], self._weight, self.bias).log_softmax(dim=1)
 
     def _teacher_forced(self, batch: TranslationBatch) -> tuple[Tensor, Tensor]:
         """The readout of every real target token (tokens, E), and the tokens."""
