@@ -165,6 +165,18 @@ class Writer(nn.Module):
         with torch.no_grad():
             return self._written(read, inputs, lengths)[1]
 
+    def scores(self, read: Read, inputs: Tensor) -> Tensor:
+        """ln p of every token after each of known target tokens (T, B): (T, B, V), differentiable in what was read."""
+        return functional.linear(self._readouts(read, inputs), self._weight, self.bias).log_softmax(dim=2)
+
+    def last_scores(self, read: Read, inputs: Tensor) -> Tensor:
+        """As `scores`, after the last of the target tokens alone: (B, V)."""
+        return functional.linear(self._readouts(read, inputs)[-1], self._weight, self.bias).log_softmax(dim=1)
+
+    def _readouts(self, read: Read, inputs: Tensor) -> Tensor:
+        lengths = torch.full((inputs.shape[1],), len(inputs), device=inputs.device)
+        return self._written(read, inputs, lengths)[0]
+
     def decoder_stacks(self, read: Read, inputs: Tensor, lengths: Tensor) -> list[tuple[str, Recurrent, Tensor]]:
         """The decoder's layers by name, each with what it reads of known targets: (T, B, ..)."""
         embedded = self._embedded(self.target, inputs)

@@ -93,6 +93,7 @@ class Guard:
         public: paths that need no token.
         limits: of requests.
         finished: called with each request that ended.
+        can_open: whether the command line has options that let others in, which refusals then name.
 
     Raises:
         OptionError: a token that is too short or has other characters, an origin that is none.
@@ -115,6 +116,7 @@ class Guard:
         public: Collection[str] = (),
         limits: Limits | None = None,
         finished: Callable[[Finished], None] | None = None,
+        can_open: bool = True,
     ) -> None:
         if token is not None and not _TOKEN.fullmatch(token):
             raise OptionError(
@@ -128,7 +130,7 @@ class Guard:
         self._any_address = not is_loopback(bind)
         self._origins = {_origin(each) for each in origins}
         self._token = None if token is None else token.encode()
-        self._finished = finished
+        self._finished, self._can_open = finished, can_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -152,11 +154,13 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         if not self._known_host(_header(scope, b"host")):
-            raise _Refusal(421, "this server is not called by that name; the command line allows more: --allow-host")
+            more = "; the command line allows more: --allow-host" if self._can_open else ""
+            raise _Refusal(421, f"this server is not called by that name{more}")
         origin = _header(scope, b"origin")
         foreign = origin is not None and not self._same_origin(scope, origin) and origin.lower() not in self._origins
         if foreign or sum(name == b"origin" for name, _ in scope["headers"]) > 1:
-            raise _Refusal(403, "pages of that origin may not use this server; the command line allows: --allow-origin")
+            more = "; the command line allows: --allow-origin" if self._can_open else ""
+            raise _Refusal(403, f"pages of that origin may not use this server{more}")
         preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
         shown = _shown_token(scope)
         trusted = self._token is None or (shown is not None and secrets.compare_digest(shown, self._token))

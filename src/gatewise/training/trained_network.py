@@ -30,11 +30,13 @@ class RecurrentInputs(NamedTuple):
         recurrent: the layers, in evaluation mode.
         inputs: (T, B, I).
         lengths: (B,), or None where all sequences are T long.
+        state: in which the layers begin, as their ``forward`` takes it for B sequences; None: in their own.
     """
 
     recurrent: Recurrent
     inputs: Tensor
     lengths: Tensor | None
+    state: Any = None
 
 
 class Trained(ABC):

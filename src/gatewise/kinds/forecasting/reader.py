@@ -223,7 +223,9 @@ class SeriesReader(Reader):
             inputs, future = self.model.encoded(read.extra["past"], read.extra["ahead"])
         found = {"recurrent": RecurrentInputs(self.model.recurrent, inputs[:, :1].clone(), None)}
         if future is not None and self.model.decoding == "direct":
-            found["decoder"] = RecurrentInputs(self.model.decoder, future[:, :1].clone(), None)
+            with torch.no_grad():
+                _, state = self.model.recurrent(inputs[:, :1])
+            found["decoder"] = RecurrentInputs(self.model.decoder, future[:, :1].clone(), None, state)
         return found
 
     def span(self, stack: str) -> tuple[int, int]:

@@ -91,11 +91,15 @@ class TranslationNetwork(Writer):
 
     def read(self, source: Tensor, lengths: Tensor) -> Read:
         """Run the encoder over sentences (S, B)."""
-        output, _ = self.encoder(self._embedded(self.source, source), lengths=lengths)
+        return self.read_embedded(self._embedded(self.source, source), lengths)
+
+    def read_embedded(self, embedded: Tensor, lengths: Tensor) -> Read:
+        """Run the encoder over what it reads, (S, B, E) of `embedded_source`."""
+        output, _ = self.encoder(embedded, lengths=lengths)
         output = self._drop(output)
         values = output.transpose(0, 1)
-        real = torch.arange(source.shape[0], device=source.device) < lengths[:, None]
-        rows = torch.arange(len(lengths), device=source.device)
+        real = torch.arange(len(embedded), device=embedded.device) < lengths[:, None]
+        rows = torch.arange(len(lengths), device=embedded.device)
         if self.encoder.bidirectional:
             half = self.encoder.hidden_size
             summary = torch.cat([output[lengths - 1, rows, :half], output[0, :, half:]], dim=1)

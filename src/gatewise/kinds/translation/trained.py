@@ -20,6 +20,7 @@ from gatewise.kinds.translation.problem import TranslationProblem, translate_enc
 from gatewise.kinds.translation.spec import TranslatorSpec
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -123,6 +124,7 @@ class TrainedTranslator(Trained):
         """
         if self.model.attention is None:
             return None
+        text = " ".join(text.split())
         target = self.translate([text])[0] if translation is None else translation
         pairs = encode_pairs([text], [target], self.source_subwords, self.target_subwords)
         weights = self.model.weights(pairs.batch([0]))
@@ -158,6 +160,12 @@ class TrainedTranslator(Trained):
         """From sentences to translations."""
         texts = dataset.test.sources
         return lambda count: self.translate(texts[:count])
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its translations come about, see `gatewise.kinds.translation.reader.TranslationReader`."""
+        from gatewise.kinds.translation.reader import TranslationReader
+
+        return TranslationReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """Encoder, decoder and, where there is one, the layer above the attention, as they read test pairs."""

@@ -34,7 +34,7 @@ _LOOK_EVERY = 0.05
 
 def guarded_page(networks: Networks) -> Guard:
     """The page as an ASGI application, behind the guard."""
-    return Guard(_application(networks), limits=_LIMITS)
+    return Guard(_application(networks), limits=_LIMITS, can_open=False)
 
 
 def _application(networks: Networks) -> Router:

@@ -200,6 +200,8 @@ def _gate(
         "begin": gate.first if gate.stride > 0 else 0,
         "aligned": gate.stride > 0,
     }
+    if gate.before is not None:
+        record["before"] = arrays.add(gate.before, "float32")
     if len(gate.order) != len(common):
         record["order"] = gate.order.tolist()
     return record

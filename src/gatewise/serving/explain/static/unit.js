@@ -7,11 +7,11 @@ import { decimals, shortened } from "./words.js";
 const PLACE = /\{([^{}:]+?)(-1|:atanh)?\}/g;
 const SETTLED_AFTER = 120;
 
-/** The value of a gate at a step for a unit; before the first step the state is zero. */
+/** The value of a gate at a step for a unit; before the first step a state is zero, or as the layers begin. */
 export function valueAt(gate, step, unit) {
   const rows = gate.values.length / gate.units;
   const row = gate.aligned ? step : Math.min(step, rows - 1);
-  return row < 0 || row >= rows ? 0 : gate.values[row * gate.units + unit];
+  return row < 0 || row >= rows ? gate.before?.[unit] ?? 0 : gate.values[row * gate.units + unit];
 }
 
 /** A gate's course for one unit, nothing before its first row. */
