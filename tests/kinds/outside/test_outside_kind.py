@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fresh_processes import fresh
+
 HERE = Path(__file__).parent
 SERVED = """
 import json, numpy
@@ -58,7 +60,7 @@ def gatewise(place: Path, *words: str, fails: bool = False) -> str:
 def python(place: Path, *words: str, fails: bool = False) -> str:
     paths = [str(place / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, *words], cwd=place, env=environment, capture_output=True, text=True)
+    done = fresh(list(words), place, environment)
     assert (done.returncode == 2) if fails else (done.returncode == 0), done.stderr + done.stdout
     return done.stderr if fails else done.stdout
 
@@ -139,8 +141,7 @@ def test_a_kind_that_is_not_installed_comes_with_an_import(place: Path, tmp_path
 
     def called(*words: str, code: int = 0) -> str:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "gatewise", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        done = fresh(["-m", "gatewise", *words], tmp_path, environment)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
