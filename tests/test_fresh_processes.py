@@ -9,6 +9,8 @@ import pytest
 
 from fresh_processes import fresh
 
+pytestmark = pytest.mark.slow
+
 
 def test_nothing_of_gatewise_is_left_from_one_to_the_next(tmp_path: Path) -> None:
     code = "import sys; print('gatewise.errors' in sys.modules); import gatewise.errors; print('torch' in sys.modules)"
