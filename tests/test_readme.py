@@ -2,11 +2,12 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fresh_processes import fresh
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,9 +24,7 @@ def test_there_is_something_to_check():
 @pytest.mark.parametrize("number", range(len(PYTHON)))
 def test_python_block_runs(number, tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", PYTHON[number]], cwd=tmp_path, capture_output=True, text=True, env=environment
-    )
+    done = fresh(["-c", PYTHON[number]], tmp_path, environment)
     assert done.returncode == 0, done.stderr
     if "print" in PYTHON[number]:
         assert done.stdout.strip()

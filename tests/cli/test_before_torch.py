@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,35 +41,57 @@ def _called(words: list[str], place: Path, unloaded: set[str]) -> subprocess.Com
     )
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["predict", "nowhere", "a text"], "there is no run folder"),
-        (["predict", "unfinished", "a text"], "is not finished"),
-        (["predict", "run", "--file", "none.csv"], "none.csv does not exist"),
-        (["predict", "run", "--file", "run"], "is a folder"),
-        (["predict", "run", " "], "a text is empty"),
-        (["predict", "run", "--no-such-flag"], "No such option"),
-        (["predict", "run", "--decimal", ",", "a text"], "--decimal does not go with classification"),
-        (["predict", "run", "--file", "reviews.csv", "--out", "reviews.csv"], "is the input file"),
-        (["evaluate", "run", "none.csv"], "none.csv does not exist"),
-        (["generate", "run"], "needs a language model"),
-        (["inspect", "nowhere"], "there is no run folder"),
-        (["train", "nowhere.csv"], "nowhere.csv"),
-        (["train", "reviews.csv", *COLUMNS, "--out", "reviews.csv"], "reviews.csv is a file, not a folder"),
-        (["compare", "reviews.csv", *COLUMNS, "--out", "reviews.csv/a/b"], "reviews.csv is a file, not a folder"),
-        (["train", "reviews.csv", "--text", "reviw", "--label", "mood"], "column 'reviw' is not in reviews.csv"),
-        (["train", "adding", "--length", "10,20"], "length has the wrong type"),
-        (["train", "reviews.csv", "--threads", "5000"], "threads is 5,000"),
-        (["compare", "imbd"], "did you mean 'imdb'?"),
-        (["compare", "reviews.csv", "--cells", "gur"], "did you mean 'gru'?"),
-    ],
-)
-def test_mistakes_load_no_torch(words: list[str], said: str, place: Path) -> None:
-    done = _called(words, place, {"torch"})
-    assert done.returncode == 2, done.stderr
-    assert said in " ".join(done.stderr.split()) and "Traceback" not in done.stderr
-    assert done.stderr.startswith(("Error: ", "Warning: "))
+MISTAKES = [
+    (["predict", "nowhere", "a text"], "there is no run folder"),
+    (["predict", "unfinished", "a text"], "is not finished"),
+    (["predict", "run", "--file", "none.csv"], "none.csv does not exist"),
+    (["predict", "run", "--file", "run"], "is a folder"),
+    (["predict", "run", " "], "a text is empty"),
+    (["predict", "run", "--no-such-flag"], "No such option"),
+    (["predict", "run", "--decimal", ",", "a text"], "--decimal does not go with classification"),
+    (["predict", "run", "--file", "reviews.csv", "--out", "reviews.csv"], "is the input file"),
+    (["evaluate", "run", "none.csv"], "none.csv does not exist"),
+    (["generate", "run"], "needs a language model"),
+    (["inspect", "nowhere"], "there is no run folder"),
+    (["train", "nowhere.csv"], "nowhere.csv"),
+    (["train", "reviews.csv", *COLUMNS, "--out", "reviews.csv"], "reviews.csv is a file, not a folder"),
+    (["compare", "reviews.csv", *COLUMNS, "--out", "reviews.csv/a/b"], "reviews.csv is a file, not a folder"),
+    (["train", "reviews.csv", "--text", "reviw", "--label", "mood"], "column 'reviw' is not in reviews.csv"),
+    (["train", "adding", "--length", "10,20"], "length has the wrong type"),
+    (["train", "reviews.csv", "--threads", "5000"], "threads is 5,000"),
+    (["compare", "imbd"], "did you mean 'imdb'?"),
+    (["compare", "reviews.csv", "--cells", "gur"], "did you mean 'gru'?"),
+]
+_ALL_MISTAKES = """
+import contextlib, io, json, sys
+from gatewise.cli import main
+for words in json.loads(sys.argv[1]):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        try:
+            main(words)
+            code = None
+        except SystemExit as leave:
+            code = leave.code
+    print(json.dumps([code, said.getvalue(), "torch" in sys.modules]))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(place: Path) -> list[tuple[int | None, str, bool]]:
+    """Exit code and standard error of each command, and whether torch was loaded by then; all in one process."""
+    words = [sys.executable, "-c", _ALL_MISTAKES, json.dumps([words for words, _ in MISTAKES])]
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)), ids=[" ".join(words)[:40] for words, _ in MISTAKES])
+def test_mistakes_load_no_torch(number: int, answers: list[tuple[int | None, str, bool]]) -> None:
+    code, error, loaded = answers[number]
+    assert code == 2 and not loaded, error
+    assert MISTAKES[number][1] in " ".join(error.split()) and "Traceback" not in error
+    assert error.startswith(("Error: ", "Warning: "))
 
 
 def test_a_prediction_loads_nothing_that_it_does_not_use(place: Path) -> None:

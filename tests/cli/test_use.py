@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from fresh_processes import fresh
 from gatewise.cli import main
 from gatewise.record import compact_json
 from made_up_comparison import made_up_record
@@ -192,11 +193,11 @@ def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None
     """kill -9 in the middle of the second run, the same command again: as if nothing had happened."""
     reviews = write_reviews(tmp_path / "reviews.csv", rows=600)
     flags = [*FLAGS, "--epochs", "12", "--patience", "12", "--no-cost"]
-    words = [sys.executable, "-m", "gatewise", "compare", str(reviews), *COLUMNS, "--cells", "rnn,gru", *flags]
+    words = ["-m", "gatewise", "compare", str(reviews), *COLUMNS, "--cells", "rnn,gru", *flags]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    subprocess.run([*words, "--out", str(tmp_path / "whole")], check=True, capture_output=True, timeout=120)
+    assert fresh([*words, "--out", str(tmp_path / "whole")], tmp_path).returncode == 0
     process = subprocess.Popen(
-        [*words, "--out", str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, *words, "--out", str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
     for line in process.stdout:
@@ -206,9 +207,8 @@ def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None
     process.kill()
     process.communicate(timeout=60)
     assert not (tmp_path / "killed" / "comparison.json").exists()
-    again = subprocess.run(
-        [*words, "--out", str(tmp_path / "killed")], check=True, capture_output=True, text=True, timeout=120
-    )
+    again = fresh([*words, "--out", str(tmp_path / "killed")], tmp_path)
+    assert again.returncode == 0, again.stderr
     assert again.stdout.count("reused") >= 2
     whole, killed = (
         json.loads((tmp_path / name / "comparison.json").read_text())["models"] for name in ("whole", "killed")

@@ -189,6 +189,7 @@ def probe(cell: str) -> tuple[Any, RunSpec]:
     return kind_of("probe").load(spec.data), spec
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     dataset, spec = probe("gru")
     train_run(spec, dataset, tmp_path / "run")

@@ -30,6 +30,7 @@ from small_data import SETTINGS, write_reviews
 
 COLUMNS: dict[str, Any] = {"text": "review", "label": "mood"}
 TINY: dict[str, Any] = {**SETTINGS, "hidden_size": 4, "embedding_size": 4, "epochs": 1}
+PROBE: dict[str, Any] = {"length": 10, "examples": 100, "hidden_size": 4, "epochs": 1, "threads": 1, "batch_size": 16}
 BOTH: dict[str, Any] = {"cells": ["rnn", "gru"], "seeds": 2, "grid": {"dropout": [0.0, 0.5]}, "epochs": 2}
 WHERE = ("jobs", "cluster", "storage", "yes", "old_code", "margin", "on_event")
 
@@ -68,10 +69,11 @@ def finished_trials(events: list[ComparisonEvent], *, reused: bool) -> list[str]
     return [event.trial.name for event in events if isinstance(event, TrialDone) and event.reused == reused]
 
 
-def compare(reviews: Path, out: Path, **more: Any) -> Comparison:
-    """A comparison without its report, which takes longer than all trials."""
+def compare(data: Path | str, out: Path, **more: Any) -> Comparison:
+    """A comparison without its report, which takes longer than all trials; processes for "adding" start sooner."""
     options = {name: more.pop(name) for name in WHERE if name in more}
-    plan = make_plan(str(reviews), **{**COLUMNS, **TINY, "seeds": 1, **more})
+    usual = PROBE if data == "adding" else {**COLUMNS, **TINY}
+    plan = make_plan(str(data), **{**usual, "seeds": 1, **more})
     return run_plan(plan, out, cost=False, **options)
 
 
@@ -113,17 +115,19 @@ def undisturbed(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("jobs", "when"), [(1, "done:3"), (1, "step:gru-seed1"), (2, "done:2"), (2, "done:6")], ids=str
+    ("jobs", "when", "later"),
+    [(1, "done:3", 1), (1, "step:gru-seed1", 1), (2, "done:2", 2), (2, "done:6", 1)],
+    ids=str,
 )
 def test_killing_the_comparison_changes_nothing(
-    jobs: int, when: str, reviews: Path, undisturbed: Path, tmp_path: Path
+    jobs: int, when: str, later: int, reviews: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "result"
     run_to_its_death(reviews, out, jobs, when)
     finished = {place.name.split(".")[0] for place in (out / "measurements").glob("*.json")}
     assert finished
     events: list[ComparisonEvent] = []
-    compare(reviews, out, **BOTH, jobs=jobs, on_event=events.append)
+    compare(reviews, out, **BOTH, jobs=later, on_event=events.append)
     assert results(out) == results(undisturbed)
     assert len(finished_trials(events, reused=True)) >= len(finished)
     names = [event.trial.folder for event in events if isinstance(event, TrialDone)]
@@ -138,10 +142,10 @@ def test_several_processes_give_the_same_bits(reviews: Path, undisturbed: Path, 
 
 
 @pytest.mark.slow
-def test_a_killed_worker_takes_nothing_with_it(reviews: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_takes_nothing_with_it(tmp_path: Path) -> None:
     calm, struck = tmp_path / "calm", tmp_path / "struck"
     cells = ["mortal", "steady"]
-    compare(reviews, calm, cells=cells, seeds=2)
+    compare("adding", calm, cells=cells, seeds=2)
     flag = sys.modules["faulty"].flag(os.getpid())
     marked: list[str] = []
 
@@ -150,14 +154,14 @@ def test_a_killed_worker_takes_nothing_with_it(reviews: Path, tmp_path: Path) ->
             flag.touch()
             marked.append(event.trial.name)
 
-    compare(reviews, struck, cells=cells, seeds=2, jobs=2, on_event=mark)
-    assert marked == ["tfidf-logistic-regression"] and not flag.exists()
+    compare("adding", struck, cells=cells, seeds=2, jobs=2, on_event=mark)
+    assert marked == ["constant"] and not flag.exists()
     assert results(struck) == results(calm)
 
 
 @pytest.mark.slow
-def test_a_trial_that_always_kills_its_worker_has_failed(reviews: Path, tmp_path: Path) -> None:
-    study = compare(reviews, tmp_path / "out", cells=["steady", "deadly"], jobs=2)
+def test_a_trial_that_always_kills_its_worker_has_failed(tmp_path: Path) -> None:
+    study = compare("adding", tmp_path / "out", cells=["steady", "deadly"], jobs=2)
     assert [model.name for model in study.record.models][1:] == ["steady"]
     assert len(study.record.models[1].runs) == 1
     failed = {entry.name: entry.error for entry in study.record.failed}

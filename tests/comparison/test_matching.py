@@ -13,6 +13,7 @@ from gatewise.comparison.run.budget import BUDGET_FILE, Budget
 from gatewise.errors import OptionError
 from gatewise.training import train_run
 from gatewise.training.registry import kind_of
+from measuring_here import measure_here
 from small_data import SETTINGS, write_reviews
 
 COLUMNS: dict[str, Any] = {"text": "review", "label": "mood"}
@@ -149,7 +150,8 @@ def test_a_search_with_matched_parameters_trains_networks_of_equal_size(tmp_path
 
 
 @pytest.mark.slow
-def test_a_comparison_of_equal_time_says_what_each_cell_took(tmp_path: Path) -> None:
+def test_a_comparison_of_equal_time_says_what_each_cell_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_here(monkeypatch)
     reviews = write_reviews(tmp_path / "reviews.csv")
     study = gatewise.compare(
         reviews, cells=["gru", "rnn"], seeds=1, match="time", out=tmp_path / "out", patience=50, **COLUMNS, **SETTINGS

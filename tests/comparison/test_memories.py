@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import gatewise
+from gatewise.errors import RunError
 from gatewise.record import read_comparison
 from gatewise.statistics import median_lag
+from measuring_here import measure_here
 from small_data import SETTINGS, write_reviews
+
+
+def broken(module: str, *words: str, failed: str, **said: Any) -> Any:
+    raise RunError(failed, got="exit code 1: no room")
 
 
 @pytest.mark.slow
@@ -23,20 +28,14 @@ def test_every_seed_has_a_curve_that_is_measured_once(tmp_path: Path, monkeypatc
             reviews, cells=["gru"], seeds=3, out=tmp_path / "out", text="review", label="mood", cost=True, **SETTINGS
         ).record
 
-    run = subprocess.run
-
-    def broken(command: list[str], **further: Any) -> Any:
-        if "gatewise.comparison.cost.memories" in command:
-            return subprocess.CompletedProcess(command, 1, "", "no room\n")
-        return run(command, **further)
-
-    monkeypatch.setattr(subprocess, "run", broken)
-    with pytest.warns(UserWarning, match="the memory curves could not be measured.*no room"):
-        cells = compare().cells
+    measure_here(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr("gatewise.comparison.cost.memories.measured_alone", broken)
+        with pytest.warns(UserWarning, match="the memory curves could not be measured.*no room"):
+            cells = compare().cells
     assert [one.memory is not None for one in cells[0].runs] == [True, False, False]
     assert cells[0].median_lag is not None and cells[0].median_lag.runs == 1
 
-    monkeypatch.setattr(subprocess, "run", run)
     (gru,) = compare().cells
     lags = [median_lag(one.memory.trained.norms) for one in gru.runs]
     assert len(set(lags)) == 3 and all(one.memory.lags == gru.memory.lags for one in gru.runs)

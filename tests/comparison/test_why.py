@@ -90,6 +90,7 @@ def test_the_page_states_every_rule_in_the_same_words() -> None:
         assert stated[name].startswith(words), name
 
 
+@pytest.mark.slow
 def test_every_rule_is_followed_somewhere() -> None:
     seen = {said.rule for name in WORLDS for said in world(name).verdict.statements}
     assert set(RULES) == seen

@@ -18,6 +18,7 @@ from gatewise.cli.options import typed_settings
 from gatewise.training.assembly import PARTS, make_spec, settings_in
 from gatewise.training.recipes import load_recipe
 from gatewise.training.registry import kinds, task_of
+from measuring_here import measure_here
 from small_data import write_reviews
 from small_text import write_text_file
 
@@ -112,6 +113,7 @@ def test_the_commands_of_a_page_work_one_after_the_other(
     for file in place.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     monkeypatch.chdir(tmp_path)
+    measure_here(monkeypatch)
     done = 0
     for each in (each for each in BLOCKS if each.page == page):
         if any(word in each.line for word in NOT_CARRIED_OUT) or ".xlsx" in each.line:

@@ -43,6 +43,7 @@ def test_gradcheck(case: Case):
         assert torch.autograd.gradcheck(call, (x, *inputs), fast_mode=True, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.slow
 @parametrize_cases([case for case in SMOOTH if "checkpoint_steps" not in case.options])
 def test_second_derivatives_of_the_reference(case: Case):
     layer = case.build(2, 3, dtype=torch.float64)

@@ -33,6 +33,7 @@ def test_per_sample_gradients_by_vmap(case):
             assert_close(rows[name][index], parameter.grad, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
 def test_export_keeps_the_numbers_for_other_inputs(kind, ragged):
@@ -54,6 +55,7 @@ def test_export_of_options():
     assert_close(torch.export.export(layer, (x,)).module()(x)[0], layer(x)[0], "output", 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_compiled_model_gives_the_same_values_and_gradients(kind):
     torch._dynamo.reset()

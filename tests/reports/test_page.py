@@ -321,7 +321,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield from _places(value[0], (*path, 0))
 
 
-@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 17])
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 47])
 @pytest.mark.parametrize("kind", ["classification", "probe", "forecast", "language"])
 def test_whatever_part_is_lost_there_is_a_page_or_a_message(kind: str, every: int) -> None:
     """Each key of the file, or some of them, is taken away in turn, and in turn made nonsense."""

@@ -109,11 +109,11 @@ def test_too_few_blocks_are_not_enough() -> None:
     ("world", "least"),
     [
         ("articles of 1,500 tokens", 0.87),
-        ("articles of 1,500 tokens, borders known", 0.87),
-        ("20 chapters", 0.87),
-        ("ten chapters", 0.85),
+        pytest.param("articles of 1,500 tokens, borders known", 0.87, marks=pytest.mark.slow),
+        pytest.param("20 chapters", 0.87, marks=pytest.mark.slow),
+        pytest.param("ten chapters", 0.85, marks=pytest.mark.slow),
         ("five documents", 0.83),
-        ("independent, 500 windows", 0.88),
+        pytest.param("independent, 500 windows", 0.88, marks=pytest.mark.slow),
     ],
 )
 def test_differences_are_held_where_examples_hang_together(world: str, least: float) -> None:

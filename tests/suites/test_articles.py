@@ -162,6 +162,7 @@ def test_table_has_published_beside_measured(suite):
     assert rows["TF-IDF + logistic regression"].published == "–"
 
 
+@pytest.mark.slow
 def test_page_picture_and_markdown(suite, tmp_path):
     (tmp_path / "suite.json").write_text(compact_json(suite))
     page = write_suite_report(tmp_path)

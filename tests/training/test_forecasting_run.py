@@ -150,6 +150,7 @@ def test_a_stopped_run_ends_in_the_same_bits(tmp_path: Path) -> None:
         torch.testing.assert_close(value, taken_up.model.state_dict()[name], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_baselines_on_transformer_temperatures_are_the_published_ones() -> None:
     import os

@@ -49,7 +49,7 @@ def outcome(folder):
     return (folder / "best.safetensors").read_bytes(), figures
 
 
-@pytest.mark.parametrize("steps", [3, 41, 80])
+@pytest.mark.parametrize("steps", [41, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 80))])
 def test_a_stopped_run_ends_in_the_same_bits(path, corpus, whole, tmp_path, steps):
     done = 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fresh_processes import fresh
 from gatewise.comparison.run.trials import code_version
 from gatewise.errors import OptionError
 from gatewise.training.own_modules import code_of, import_modules, reached_modules
@@ -131,6 +132,7 @@ SCRIPT = """
 import sys
 import torch
 from gatewise import nn
+from fresh_processes import fresh
 from gatewise.comparison.run.trials import code_version
 from {helper} import KEEP
 from {base} import Base
@@ -184,9 +186,7 @@ def test_a_cell_of_ones_own_is_compared_by_path_in_other_processes(tmp_path):
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         # as an installed command does: the present folder is not on the path
         start = "import sys; sys.path[:] = [p for p in sys.path if p]; from gatewise.cli import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", start, *words], cwd=at, env=environment, capture_output=True, text=True
-        )
+        done = fresh(["-c", start, *words], at, environment)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 

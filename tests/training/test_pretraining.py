@@ -82,7 +82,9 @@ def test_same_spec_same_bits(tmp_path, whole):
     assert outcome(tmp_path / "run") == whole[1]
 
 
-@pytest.mark.parametrize("steps", [1, STEPS + 3, 2 * STEPS, 2 * STEPS + 5])
+@pytest.mark.parametrize(
+    "steps", [STEPS + 3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2 * STEPS, 2 * STEPS + 5))]
+)
 def test_ctrl_c_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps):
     done = 0
 
@@ -100,7 +102,8 @@ def test_ctrl_c_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps)
     assert outcome(tmp_path / "run") == whole[1]
 
 
-@pytest.mark.parametrize("steps", [STEPS + 4, pytest.param(2 * STEPS + 4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [STEPS + 4, 2 * STEPS + 4])
 def test_killed_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps):
     code = (
         f"import os, signal, sys; sys.path[:0] = {[str(place) for place in Path(__file__).parents[:2]]!r}\n"
@@ -135,6 +138,7 @@ def test_test_texts_and_labels_are_not_looked_at(tmp_path, whole):
     assert outcome(tmp_path / "run")[0][0] == whole[1][0][0]
 
 
+@pytest.mark.slow
 def test_fine_tunings_share_a_language_model_where_all_it_depends_on_is_equal(tmp_path):
     data, shared = moods(tmp_path), tmp_path / "shared"
     once = dataclasses.replace(SMALL, pretraining_epochs=1)

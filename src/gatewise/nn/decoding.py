@@ -88,11 +88,7 @@ def beam_search(
             got=f"{beam}, {length_power}",
         )
     examples, device = len(limits), limits.device
-    best = Written(
-        torch.full((examples, int(limits.max()) if examples else 0), end, device=device),
-        torch.zeros(examples, dtype=torch.int64, device=device),
-        torch.full((examples,), -math.inf, device=device),
-    )
+    best = _nothing_ended(limits, end)
     where = torch.arange(examples, device=device)
     sums = torch.full((examples, beam), -math.inf, device=device)
     sums[:, 0] = 0.0
@@ -122,6 +118,16 @@ def beam_search(
         state = decoder.select(state, (going[:, None] * beam + chosen).flatten(), going)
         where, ended, tokens = where[going], ended[going], tokens.flatten()
     return Written(best.tokens[:, : int(best.lengths.max()) if examples else 0], best.lengths, best.scores)
+
+
+def _nothing_ended(limits: Tensor, end: int) -> Written:
+    """The best of each example before any sequence has ended: empty, and worse than whatever comes."""
+    examples, device = len(limits), limits.device
+    return Written(
+        torch.full((examples, int(limits.max()) if examples else 0), end, device=device),
+        torch.zeros(examples, dtype=torch.int64, device=device),
+        torch.full((examples,), -math.inf, device=device),
+    )
 
 
 def _keep_best(

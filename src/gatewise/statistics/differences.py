@@ -234,11 +234,7 @@ def paired_difference(
     parts = over_clusters(_components(*scaled, seed_part(seeded, spread), seedless, measure), measure.groups)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
-    if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
-        count = examples if measure.groups is None else parts.example_degrees + 1
-        parts = parts.with_least(1.0 / (count + 2) ** 2)
-    elif measure.numbers > 1:
-        parts = parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
+    parts = _no_smaller_than_possible(parts, measure, means, examples, binary=binary)
     by_example, least = scaled[0].mean(axis=0) - scaled[1].mean(axis=0), 0.0 if measure.numbers == 1 else 1.0
     interval = mean_interval(
         estimate, by_example, parts, generator, level, resamples, borders=measure.borders, least=least
@@ -257,10 +253,34 @@ def paired_difference(
         components=parts,
         blocks=None if parts.blocks is None else parts.blocks.count,
     )
+    return _tested(found, measure, (one[0], two[0]) if exact else None)
+
+
+def _no_smaller_than_possible(
+    parts: Components, measure: Measure, means: tuple[Array, Array], examples: int, *, binary: bool
+) -> Components:
+    """The variance, but never less than a figure of so many examples can show."""
+    if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
+        count = examples if measure.groups is None else parts.example_degrees + 1
+        return parts.with_least(1.0 / (count + 2) ** 2)
+    if measure.numbers > 1:
+        return parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
+    return parts
+
+
+def _tested(found: Difference, measure: Measure, answers: tuple[Array, Array] | None) -> Difference:
+    """The difference with its p value and the probability that the first is better.
+
+    Args:
+        found: the difference, with its interval.
+        measure: its direction.
+        answers: right and wrong ones of a single run each, for McNemar's test; None: by the interval's own law.
+    """
+    estimate = found.interval.estimate
     if estimate == 0.0:
         return found
-    tail = parts.tail(abs(estimate) / found._side("low" if estimate > 0 else "high"))
-    p_value = mcnemar(one[0], two[0]) if exact else min(1.0, 2 * tail)
+    tail = found._parts.tail(abs(estimate) / found._side("low" if estimate > 0 else "high"))
+    p_value = min(1.0, 2 * tail) if answers is None else mcnemar(*answers)
     ahead = (estimate > 0) == measure.higher_is_better
     return replace(found, p_value=p_value, superiority=1 - tail if ahead else tail)
 

@@ -135,7 +135,7 @@ def test_compare_predict_and_evaluate(tmp_path):
 def test_the_classifier_takes_lists(tmp_path):
     texts, labels = zip(*texts_with_labels(80), strict=True)
     model = TextClassifier(hidden_size=8, embedding_size=8, epochs=10, patience=10, batch_size=8, learning_rate=0.05)
-    model.set_params(metric="macro-f1")
+    model.set_params(metric="macro-f1", threads=1)
     model.fit(texts, labels)
     assert model.predict_proba(texts[:4]).shape == (4, 3)
     assert model.score(texts, labels) > 0.8

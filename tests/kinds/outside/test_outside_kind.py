@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fresh_processes import fresh
+
 HERE = Path(__file__).parent
 SERVED = """
 import json, numpy
@@ -51,20 +53,24 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def gatewise(place: Path, *words: str, fails: bool = False) -> str:
-    return python(place, "-m", "gatewise", *words, fails=fails)
+def gatewise(place: Path, *words: str, fails: bool = False, light: bool = False) -> str:
+    return python(place, "-m", "gatewise", *words, fails=fails, light=light)
 
 
-def python(place: Path, *words: str, fails: bool = False) -> str:
+def python(place: Path, *words: str, fails: bool = False, light: bool = False) -> str:
+    """Standard output of a process, or where it fails standard error; a light one loads no large library."""
     paths = [str(place / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, *words], cwd=place, env=environment, capture_output=True, text=True)
+    if light:
+        done = subprocess.run([sys.executable, *words], cwd=place, env=environment, capture_output=True, text=True)
+    else:
+        done = fresh(list(words), place, environment)
     assert (done.returncode == 2) if fails else (done.returncode == 0), done.stderr + done.stdout
     return done.stderr if fails else done.stdout
 
 
 def test_it_is_found_and_its_settings_are_flags(place: Path) -> None:
-    output = gatewise(place, "compare", "--help")
+    output = gatewise(place, "compare", "--help", light=True)
     assert "regression" in output
     code = (
         "import sys; from gatewise.cli import main\n"
@@ -122,7 +128,7 @@ def test_compare_and_report_in_processes(place: Path) -> None:
 
 
 def test_another_settings_of_a_kind_is_refused(place: Path) -> None:
-    error = gatewise(place, "train", "walks.npz", "--pooling", "mean", "--out", "x", fails=True)
+    error = gatewise(place, "train", "walks.npz", "--pooling", "mean", "--out", "x", fails=True, light=True)
     assert "--pooling does not go with regression" in error
 
 
@@ -139,8 +145,7 @@ def test_a_kind_that_is_not_installed_comes_with_an_import(place: Path, tmp_path
 
     def called(*words: str, code: int = 0) -> str:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "gatewise", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        done = fresh(["-m", "gatewise", *words], tmp_path, environment)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 

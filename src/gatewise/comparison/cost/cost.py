@@ -5,8 +5,6 @@ Meant to run alone: `measure_alone` starts a fresh process for one run, so that 
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +13,7 @@ from typing import Any
 
 import torch
 
+from gatewise.comparison.cost.alone import answer, measured_alone
 from gatewise.comparison.cost.samplers import TrainingSampler, load_libraries, steps_of
 from gatewise.errors import RunError
 from gatewise.nn import Recurrent
@@ -36,7 +35,6 @@ __all__ = [
 ]
 
 _TRAINING_STEPS = 3
-_RESULT = "gatewise-cost:"
 
 
 def multiply_adds_per_step(layer: Recurrent) -> int:
@@ -192,20 +190,18 @@ def measure_alone(run_folder: str | Path, *, modules: Sequence[str] = (), second
     Raises:
         RunError: the process failed; the message holds its last line.
     """
-    command = [sys.executable, "-m", "gatewise.comparison.cost.cost", str(run_folder), *modules]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise RunError(f"measuring the cost of {run_folder} took more than {seconds:g} s") from error
-    results = [line for line in done.stdout.splitlines() if line.startswith(_RESULT)]
-    if done.returncode != 0 or not results:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RunError(f"the cost of {run_folder} could not be measured", got=f"exit code {done.returncode}: {last}")
-    found: dict[str, Any] = json.loads(results[-1].removeprefix(_RESULT))
+    found: dict[str, Any] = measured_alone(
+        "gatewise.comparison.cost.cost",
+        str(run_folder),
+        *modules,
+        seconds=seconds,
+        late=f"the cost of {run_folder}",
+        failed=f"the cost of {run_folder} could not be measured",
+    )
     return found
 
 
-def _main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure the run of the first argument, after importing the modules of the others."""
     from gatewise.inspection import memory_of
 
@@ -213,8 +209,7 @@ def _main(arguments: Sequence[str]) -> None:
     import_modules(modules)
     trained = load_run(folder)
     dataset = kind_of(trained.spec.task).load(trained.spec.data)
-    found = {"cost": measure_cost(trained, dataset, folder), "memory": memory_of(trained, dataset)}
-    print(_RESULT + json.dumps(found, allow_nan=False))
+    answer({"cost": measure_cost(trained, dataset, folder), "memory": memory_of(trained, dataset)})
 
 
 def _restart_peak() -> int | None:
@@ -236,4 +231,4 @@ def _peak() -> int | None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    main(sys.argv[1:])

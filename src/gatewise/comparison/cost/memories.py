@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewise.comparison.cost.alone import answer, measured_alone
 from gatewise.comparison.run.trials import Trial, own_cell_modules
 from gatewise.errors import GatewiseError, RunError
 from gatewise.files import read_json, write_json
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["measure_memories"]
 
 FORMAT_VERSION = 1
-_RESULT = "gatewise memory: "
 _SECONDS_EACH = 120.0
 
 
@@ -71,17 +70,13 @@ def _measured(plan: Plan, context: ExecutionContext, trials: Sequence[Trial]) ->
         # only this process knows the cell, or the kind of problem
         return [_memory(folder, context.datasets[trial.point]) for folder, trial in zip(folders, trials, strict=True)]
     asked = json.dumps({"folders": [str(folder) for folder in folders], "modules": list(plan.imports)})
-    command = [sys.executable, "-m", "gatewise.comparison.cost.memories", asked]
-    seconds = _SECONDS_EACH * (1 + len(trials))
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise RunError(f"measuring the memory curves took more than {seconds:g} s") from error
-    results = [line for line in done.stdout.splitlines() if line.startswith(_RESULT)]
-    if done.returncode != 0 or not results:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RunError("the memory curves could not be measured", got=f"exit code {done.returncode}: {last}")
-    found: list[dict[str, Any] | None] = json.loads(results[-1].removeprefix(_RESULT))
+    found: list[dict[str, Any] | None] = measured_alone(
+        "gatewise.comparison.cost.memories",
+        asked,
+        seconds=_SECONDS_EACH * (1 + len(trials)),
+        late="the memory curves",
+        failed="the memory curves could not be measured",
+    )
     return found
 
 
@@ -104,12 +99,12 @@ def _kept(place: Path, trial: Trial) -> Any:
         return None
 
 
-def _main(asked: str) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure the runs of the folders, after importing the modules."""
     from gatewise.training import kind_of, load_run
     from gatewise.training.registry import import_modules
 
-    wanted = json.loads(asked)
+    wanted = json.loads(arguments[0])
     import_modules(wanted["modules"])
     found, datasets = [], {}
     for folder in wanted["folders"]:
@@ -118,8 +113,8 @@ def _main(asked: str) -> None:
         if data not in datasets:
             datasets[data] = kind_of(spec.task).load(spec.data)
         found.append(_memory(Path(folder), datasets[data]))
-    print(_RESULT + json.dumps(found, allow_nan=False))
+    answer(found)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    main(sys.argv[1:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from gatewise.comparison.cost.alone import answer, measured_alone
 from gatewise.comparison.cost.energy import EnergyMeter
 from gatewise.comparison.cost.samplers import PredictionSampler, StreamingSampler, TrainingSampler
 from gatewise.comparison.cost.turns import in_turns
-from gatewise.errors import RunError
 from gatewise.statistics.times import rounds_needed
 from gatewise.training import load_run
 from gatewise.training.environment import usable_cores
@@ -36,7 +35,6 @@ _LEAST_SAMPLE = 0.02
 _MOST_BLOCK, _BLOCK_SECONDS = 200, 0.01
 _IN_BATCH, _LEAST_BATCHES, _MOST_BATCHES = 256, 3, 12
 _IDLE_SECONDS = 0.5
-_RESULT = "gatewise-times:"
 Samples = dict[str, dict[str, list[float]]]
 
 
@@ -110,7 +108,7 @@ def measure_together(
                 name: kind_of(trained.spec.task).phases(trained.spec, dataset)[-1]
                 for name, (trained, dataset) in runs.items()
             }
-            samples, steps = measure_phases(phases, seed=seed, meter=meter)
+            samples, steps = measure_phases(phases, seed=seed, seconds=_TRAINING, meter=meter)
             used = _used(runs, np.random.default_rng(seed + 1))
     finally:
         torch.set_num_threads(previous)
@@ -213,20 +211,19 @@ def measure_together_alone(
         RunError: the process failed; the message holds its last line.
     """
     asked = json.dumps({"folders": {name: str(place) for name, place in folders.items()}, "modules": list(modules)})
-    command = [sys.executable, "-m", "gatewise.comparison.cost.together", asked]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise RunError(f"measuring the times took more than {seconds:g} s") from error
-    results = [line for line in done.stdout.splitlines() if line.startswith(_RESULT)]
-    if done.returncode != 0 or not results:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RunError("the times could not be measured in turns", got=f"exit code {done.returncode}: {last}")
-    found: dict[str, Any] = json.loads(results[-1].removeprefix(_RESULT))
+    found: dict[str, Any] = measured_alone(
+        "gatewise.comparison.cost.together",
+        asked,
+        seconds=seconds,
+        late="the times",
+        failed="the times could not be measured in turns",
+    )
     return found
 
 
-def _main(asked: Mapping[str, Any]) -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Measure the runs of the folders in turns, after importing the modules."""
+    asked = json.loads(arguments[0])
     import_modules(asked["modules"])
     datasets: dict[str, Any] = {}
     runs = {}
@@ -236,8 +233,8 @@ def _main(asked: Mapping[str, Any]) -> None:
         if repr(data) not in datasets:
             datasets[repr(data)] = kind_of(trained.spec.task).load(data)
         runs[name] = (trained, datasets[repr(data)])
-    print(_RESULT + json.dumps(measure_together(runs), allow_nan=False))
+    answer(measure_together(runs))
 
 
 if __name__ == "__main__":
-    _main(json.loads(sys.argv[1]))
+    main(sys.argv[1:])

@@ -110,21 +110,34 @@ def run_plan(
         context = dataclasses.replace(context, older_code=code != present)
         context.budget.check_search()
         listener(_ready(plan, context, jobs, cluster, yes=yes, cost=cost))
-        try:
-            outcome = execute(plan, context)
-        except MixedVersionsError:
-            if held is not None:  # the folder goes on holding what it held
-                write_json(folder / PLAN_FILE, held)
-            raise
-        if cost:
-            listener(Measuring(len(plan.cells)))
-            measure_runs(plan, context, outcome)
-            measure_memories(plan, context, outcome)
+        outcome = _executed(plan, context, held, cost=cost)
         budgets = time_budgets(plan, context, outcome) if plan.match == "time" else {}
         record = _record(plan, kind, datasets, folder, outcome, margin, budgets)
         write_text(folder / RECORD_FILE, compact_json(record) + "\n")
         shutil.rmtree(folder / "live", ignore_errors=True)
     return Comparison(folder, record)
+
+
+def _executed(plan: Plan, context: ExecutionContext, held: Any, *, cost: bool) -> Outcome:
+    """The results of a plan, with what they cost where that is asked for.
+
+    Args:
+        plan: what to compare.
+        context: folder, data and resources.
+        held: the plan that the folder held before; None: there was none.
+        cost: whether to measure what runs cost.
+    """
+    try:
+        outcome = execute(plan, context)
+    except MixedVersionsError:
+        if held is not None:  # the folder goes on holding what it held
+            write_json(context.folder / PLAN_FILE, held)
+        raise
+    if cost:
+        context.listener(Measuring(len(plan.cells)))
+        measure_runs(plan, context, outcome)
+        measure_memories(plan, context, outcome)
+    return outcome
 
 
 def _execution_context(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.comparison.verdict.facts import SIGNIFICANCE, looks_factor
-from gatewise.statistics import SeedSpread, estimate_figure, holm, paired_difference, seed_spread
+from gatewise.statistics import Difference, SeedSpread, estimate_figure, holm, paired_difference, seed_spread
 from gatewise.statistics.aggregates import improvement_probability
 from gatewise.statistics.measure import Measure
 
@@ -111,29 +111,40 @@ def difference_entries(
     levels = [level / later for level in _levels([difference.p_value for difference in found], adjusted)]
     entries = []
     for (one, two), difference, p_value, level in zip(pairs, found, adjusted, levels, strict=True):
-        seeds = max(len(tables[one]), len(tables[two]))
-        entry = difference.to_dict(significance=level)
+        entry = _bounded(difference.to_dict(significance=level), metric)
         if entry["seeds_needed"] is not None and p_value >= SIGNIFICANCE:
-            entry["seeds_needed"] = max(entry["seeds_needed"], seeds + 1)
-        equivalence = difference.equivalence(margin)
-        lowest, highest = (0.0, 1.0) if metric.percent and metric.higher_is_better else metric.bounds
-        widest = highest - lowest  # no two figures lie farther apart
-        entry |= {"low": max(entry["low"], -widest), "high": min(entry["high"], widest)}
-        entries.append(
-            {
-                "first": one,
-                "second": two,
-                **entry,
-                "adjusted_p_value": p_value,
-                "significance": SIGNIFICANCE,
-                "differs": difference.enough and p_value < SIGNIFICANCE,
-                "equivalent": difference.enough and factor * equivalence.p_value < SIGNIFICANCE,
-                "equivalence_p_value": equivalence.p_value,
-                "smallest_margin": equivalence.smallest_margin,
-                "run_superiority_interval": _wins(tables[one], tables[two], metric, f"{one} {two} runs"),
-            }
-        )
+            entry["seeds_needed"] = max(entry["seeds_needed"], len(tables[one]) + 1, len(tables[two]) + 1)
+        claims = _claims(difference, p_value, margin, factor)
+        wins = _wins(tables[one], tables[two], metric, f"{one} {two} runs")
+        entries.append({"first": one, "second": two, **entry, **claims, "run_superiority_interval": wins})
     return entries
+
+
+def _bounded(entry: Entry, metric: Measure) -> Entry:
+    """A difference whose interval ends where no two figures lie farther apart."""
+    lowest, highest = (0.0, 1.0) if metric.percent and metric.higher_is_better else metric.bounds
+    widest = highest - lowest
+    return entry | {"low": max(entry["low"], -widest), "high": min(entry["high"], widest)}
+
+
+def _claims(difference: Difference, p_value: float, margin: float, factor: float) -> Entry:
+    """What may be said of a difference: that there is one, or that there is none in practice.
+
+    Args:
+        difference: of two models.
+        p_value: adjusted for all pairs and looks.
+        margin: differences within it make no difference in practice.
+        factor: by which looks multiply the p value of equivalence.
+    """
+    equivalence = difference.equivalence(margin)
+    return {
+        "adjusted_p_value": p_value,
+        "significance": SIGNIFICANCE,
+        "differs": difference.enough and p_value < SIGNIFICANCE,
+        "equivalent": difference.enough and factor * equivalence.p_value < SIGNIFICANCE,
+        "equivalence_p_value": equivalence.p_value,
+        "smallest_margin": equivalence.smallest_margin,
+    }
 
 
 def _wins(one: Table, two: Table, metric: Measure, words: str) -> Entry | None:

@@ -25,6 +25,7 @@ from gatewise.record import (
     Difference,
     Failure,
     Figure,
+    Learning,
     Metric,
     ModelEntry,
     Run,
@@ -105,14 +106,11 @@ def build_record(
     shown = [run for run in finished if axis is None or run.point == points[-1]]
     tables = _tables(shown, contributions)
     learning = learning_of(shown, contributions, measured, judgement, dataset.sizes["validation"])
-    baselines = [cell for cell, runs in _by_cell(shown).items() if runs[0].baseline]
-    figures = part_from(plain(figure_entries(tables, measured, baselines)), dict[str, Figure], place=_NEW)
-    models = [model_entry(cell, runs, figures[cell], learning) for cell, runs in _by_cell(shown).items()]
-    models = [replace(model, budget=(budgets or {}).get(model.name)) for model in models]
+    models = _models(shown, tables, measured, learning, budgets or {})
     models = with_skill(models, judgement.skill_against) if judgement.skill else models
     if margin is None:
         margin = default_margin(measured, _best(models, metric).figure.estimate if models else 1.0)
-    pairs = plain(difference_entries(tables, measured, baselines, margin=margin, look=len(looks) + 1))
+    pairs = plain(difference_entries(tables, measured, _baselines(shown), margin=margin, look=len(looks) + 1))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
     planned = len(plan.get("seeds", ()))
     grouped = measured.groups is not None
@@ -145,6 +143,25 @@ def build_record(
         looks=tuple(looks),
         search=_search(plan, tuning, models, metric),
     )
+
+
+def _baselines(runs: Sequence[Run]) -> list[str]:
+    return [cell for cell, of_cell in _by_cell(runs).items() if of_cell[0].baseline]
+
+
+def _models(
+    runs: Sequence[Run],
+    tables: Mapping[str, Table],
+    measured: Measure,
+    learning: Mapping[str, Learning],
+    budgets: Mapping[str, TimeBudget],
+) -> list[ModelEntry]:
+    """The entry of every model, with its figure and what it took of the time that it was given."""
+    figures = part_from(plain(figure_entries(tables, measured, _baselines(runs))), dict[str, Figure], place=_NEW)
+    return [
+        replace(model_entry(cell, of_cell, figures[cell], learning), budget=budgets.get(cell))
+        for cell, of_cell in _by_cell(runs).items()
+    ]
 
 
 def _search(

@@ -72,10 +72,7 @@ def decide(
         headline=_headline(facts, found, trivial, skill=skill),
         rule=found.rule,
         inputs=found.inputs,
-        caveats=tuple(
-            Caveat(sentence=_caveat(facts, ruling, trivial), rule=ruling.rule, inputs=ruling.inputs)
-            for ruling in rules.caveats(facts, seeds, trivial, looks)
-        ),
+        caveats=_caveats(facts, rules.caveats(facts, seeds, trivial, looks), trivial),
         leaders=found.models,
         recommended=found.recommended,
     )
@@ -89,6 +86,12 @@ def decide(
         return replace(verdict, answers=_answers_so_far(facts, training, trivial))
     pairs_left = tuple((pair.first, pair.second) for pair in facts.undecided())
     return replace(verdict, undecided=pairs_left, answers=_answers(facts, verdict, skill=skill, seeds=seeds))
+
+
+def _caveats(facts: Facts, rulings: Iterable[Ruling], trivial: Trivial | None) -> tuple[Caveat, ...]:
+    return tuple(
+        Caveat(sentence=_caveat(facts, ruling, trivial), rule=ruling.rule, inputs=ruling.inputs) for ruling in rulings
+    )
 
 
 def _answers(facts: Facts, verdict: Verdict, *, skill: bool, seeds: int) -> dict[str, Answer]:

@@ -57,7 +57,8 @@ class TextClassifier(  # type: ignore[misc]
         >>> texts = [f"{word} film number {n}" for n in range(10) for word in ("good", "bad")]
         >>> labels = ["glad", "sad"] * 10
         >>> classifier = TextClassifier(hidden_size=8, embedding_size=8, epochs=20, patience=20, batch_size=4)
-        >>> classifier.set_params(learning_rate=0.02).fit(texts, labels).predict(["a good film", "a bad film"]).tolist()
+        >>> classifier = classifier.set_params(learning_rate=0.02, threads=1).fit(texts, labels)
+        >>> classifier.predict(["a good film", "a bad film"]).tolist()
         ['glad', 'sad']
     """
 

@@ -216,23 +216,9 @@ def tagging_dataset(
         said += repairs
         numbered[part] = TaggingPart(read.sentences, tuple(tags))
     vocabulary = WordVocabulary.fit(train)
-    digest = hashlib.sha256("\0".join(tag_set.tags).encode())
-    for part in ("train", "validation", "test"):
-        for sentence, tags_of in zip(numbered[part].sentences, numbered[part].tags, strict=True):
-            digest.update("\0".join(sentence.words).encode("utf-8", "surrogatepass") + b"\1" + tags_of.tobytes())
-        digest.update(b"\2")
-    vectors = None
-    if data.embeddings == "cooccurrence":
-        raise OptionError(
-            "word vectors from co-occurrences are for classifiers",
-            expected="random, or a text file of word vectors",
-            got="--embeddings cooccurrence",
-            fix="omit --embeddings",
-        )
-    if data.embeddings is not None and data.embeddings != "random":
-        vectors = read_vectors(Path(data.embeddings).expanduser(), vocabulary.words, normalise)
+    vectors = _vectors(data.embeddings, vocabulary)
+    if vectors is not None:
         said.append(vectors.note)
-        digest.update(vectors.numbers.tobytes() + vectors.vectors.tobytes())
     dataset = TaggingDataset(
         name,
         source,
@@ -242,7 +228,7 @@ def tagging_dataset(
         numbered["train"],
         numbered["validation"],
         numbered["test"],
-        digest.hexdigest(),
+        _fingerprint(tag_set, numbered, vectors),
         tuple(dict.fromkeys(said)),
         vectors,
         whole.columns,
@@ -252,6 +238,32 @@ def tagging_dataset(
         return dataset
     words = f"{share(unknown)} of the test words are not among the training words"
     return replace(dataset, notes=(*dataset.notes, f"{words}; their characters and shapes are read all the same"))
+
+
+def _vectors(embeddings: str | None, vocabulary: WordVocabulary) -> WordVectors | None:
+    """The word vectors of a file, of the words that are known; None: the network draws them."""
+    if embeddings == "cooccurrence":
+        raise OptionError(
+            "word vectors from co-occurrences are for classifiers",
+            expected="random, or a text file of word vectors",
+            got="--embeddings cooccurrence",
+            fix="omit --embeddings",
+        )
+    if embeddings is None or embeddings == "random":
+        return None
+    return read_vectors(Path(embeddings).expanduser(), vocabulary.words, normalise)
+
+
+def _fingerprint(tag_set: TagSet, numbered: dict[str, TaggingPart], vectors: WordVectors | None) -> str:
+    """SHA-256 of all words, tags and word vectors, in order."""
+    digest = hashlib.sha256("\0".join(tag_set.tags).encode())
+    for part in ("train", "validation", "test"):
+        for sentence, tags in zip(numbered[part].sentences, numbered[part].tags, strict=True):
+            digest.update("\0".join(sentence.words).encode("utf-8", "surrogatepass") + b"\1" + tags.tobytes())
+        digest.update(b"\2")
+    if vectors is not None:
+        digest.update(vectors.numbers.tobytes() + vectors.vectors.tobytes())
+    return digest.hexdigest()
 
 
 def _unseen(tag_set: TagSet, train: TaggedSentences) -> list[str]:
