@@ -47,8 +47,11 @@ class PictureReader(nn.Module):
             nn.Conv2d(before, after, 3, padding=1, bias=False)
             for before, after in zip([colours, *widths[:-1]], widths, strict=True)
         )
+        if halvings:  # the first one halves by itself: at full size it would take half of the time
+            self.convolutions[0] = nn.Conv2d(colours, widths[0], 5, stride=2, padding=2, bias=False)
         self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(width, _GROUP), width) for width in widths)
-        self.halvings, self.grid = halvings, max(1, size >> halvings)
+        self.halvings = halvings
+        self.grid = ((size + 1) // 2 >> halvings - 1) if halvings else size
         self.width = widths[-1]
         self.position = nn.Parameter(torch.randn(self.grid**2, self.width) * 0.1)
         self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * self.width, self.width)
@@ -58,9 +61,9 @@ class PictureReader(nn.Module):
         values = pictures
         for place, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             values = functional.relu(norm(convolution(values)))
-            if place < self.halvings:
+            if 0 < place < self.halvings:
                 values = functional.max_pool2d(values, 2)
-        pooled = functional.adaptive_avg_pool2d(values, min(self.grid, _SUMMARY))
+        pooled = functional.adaptive_max_pool2d(values, min(self.grid, _SUMMARY))
         places = values.flatten(2).transpose(1, 2) + self.position
         return places, functional.relu(self.summary(pooled.flatten(1)))
 
@@ -140,11 +143,11 @@ class CaptionNetwork(Writer):
     def weights(self, batch: CaptionBatch) -> Tensor | None:
         """How much each token's step attended to each place: (R, T, G * G); None: no attention."""
         with torch.no_grad():
-            return self.written_weights(self.read(batch.pixels).select(batch.pictures), batch.inputs, batch.lengths)
+            return self.written_weights(self._read_for(batch), batch.inputs, batch.lengths)
 
     def decoder_inputs(self, batch: CaptionBatch) -> list[tuple[str, Recurrent, Tensor]]:
         """The decoder's layers by name, each with what it reads of known captions: (T, R, ..)."""
-        return self.decoder_stacks(self.read(batch.pixels).select(batch.pictures), batch.inputs, batch.lengths)
+        return self.decoder_stacks(self._read_for(batch), batch.inputs, batch.lengths)
 
     @torch.no_grad()
     def caption(self, pixels: Tensor, limit: int, *, beam: int = 1, length_power: float = 1.0) -> Written:
@@ -152,9 +155,14 @@ class CaptionNetwork(Writer):
         limits = torch.full((len(pixels),), limit, device=pixels.device)
         return self.write(self.read(pixels), limits, begin=BEGIN, end=END, beam=beam, length_power=length_power)
 
+    def _read_for(self, batch: CaptionBatch) -> Read:
+        """What was read of each caption's picture; pictures are read once."""
+        read = self.read(batch.pixels)
+        return read if len(batch.pictures) == len(batch.pixels) else read.select(batch.pictures)
+
     def _known(self, batch: CaptionBatch) -> tuple[Read, Tensor, Tensor, Tensor]:
         """What was read of a batch, once for each caption, and the captions."""
-        return self.read(batch.pixels).select(batch.pictures), batch.inputs, batch.targets, batch.lengths
+        return self._read_for(batch), batch.inputs, batch.targets, batch.lengths
 
 
 def _moved(pixels: Tensor, most: int) -> Tensor:
