@@ -21,6 +21,7 @@ TUNED = {
     "language-modelling": ["kneser-ney"],
     "tagging": ["feature-crf"],
     "translation": ["word-by-word"],
+    "captioning": ["nearest-neighbour"],
     "probe": [],
 }
 
@@ -49,6 +50,11 @@ def write_data(task: str, folder: Path) -> tuple[str, dict[str, Any]]:
             sentences.append("\n".join(f"{word} {tag}" for word, tag in rows))
         (folder / "tags.conll").write_text("\n\n".join(sentences) + "\n", encoding="utf-8")
         return str(folder / "tags.conll"), {}
+    if task == "captioning":
+        from small_pictures import write_pictures
+
+        # noisy pictures, so that not every number of neighbours has the same caption
+        return str(write_pictures(folder / "own", each=5, noise=220)), {"image_size": 12, "vocabulary_size": 300}
     if task == "translation":
         rows = []
         for _ in range(150):

@@ -47,11 +47,8 @@ class PictureReader(nn.Module):
             nn.Conv2d(before, after, 3, padding=1, bias=False)
             for before, after in zip([colours, *widths[:-1]], widths, strict=True)
         )
-        if halvings:  # the first one halves by itself: at full size it would take half of the time
-            self.convolutions[0] = nn.Conv2d(colours, widths[0], 5, stride=2, padding=2, bias=False)
         self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(width, _GROUP), width) for width in widths)
-        self.halvings = halvings
-        self.grid = ((size + 1) // 2 >> halvings - 1) if halvings else size
+        self.halvings, self.grid = halvings, max(1, size >> halvings)
         self.width = widths[-1]
         self.position = nn.Parameter(torch.randn(self.grid**2, self.width) * 0.1)
         self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * self.width, self.width)
@@ -61,7 +58,7 @@ class PictureReader(nn.Module):
         values = pictures
         for place, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             values = functional.relu(norm(convolution(values)))
-            if 0 < place < self.halvings:
+            if place < self.halvings:
                 values = functional.max_pool2d(values, 2)
         pooled = functional.adaptive_max_pool2d(values, min(self.grid, _SUMMARY))
         places = values.flatten(2).transpose(1, 2) + self.position
