@@ -14,6 +14,7 @@ from gatewise.training.assembly import make_spec
 from gatewise.training.kind import Baseline
 from gatewise.training.registry import kind_of
 from small_data import write_reviews
+from small_pictures import write_noise
 
 TUNED = {
     "classification": ["tfidf-logistic-regression"],
@@ -51,10 +52,7 @@ def write_data(task: str, folder: Path) -> tuple[str, dict[str, Any]]:
         (folder / "tags.conll").write_text("\n\n".join(sentences) + "\n", encoding="utf-8")
         return str(folder / "tags.conll"), {}
     if task == "captioning":
-        from small_pictures import write_pictures
-
-        # noisy pictures, so that not every number of neighbours has the same caption
-        return str(write_pictures(folder / "own", each=5, noise=220)), {"image_size": 12, "vocabulary_size": 300}
+        return str(write_noise(folder / "own")), {"image_size": 12, "vocabulary_size": 300}
     if task == "translation":
         rows = []
         for _ in range(150):

@@ -16,6 +16,7 @@ from sklearn.base import clone
 from gatewise.cli import main
 from gatewise.errors import ConversionError, DataError, OptionError, RunError
 from gatewise.kinds.captioning.estimator import Captioner
+from gatewise.kinds.captioning.trained import Look
 from gatewise.training import kind_of, load_run, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.events import StepDone
@@ -208,8 +209,11 @@ def test_the_estimator_in_scikit_learns_manner(table: Path, tmp_path: Path) -> N
     assert captioner.attention_map(paths[0]) is None and captioner.predict([]) == []
 
 
-def test_a_damaged_run_is_named(run: Path, tmp_path: Path) -> None:
-    shutil.copytree(run, tmp_path / "run")
-    (tmp_path / "run" / "pictures.json").write_text('{"format_version": 1, "size": 3}', encoding="utf-8")
-    with pytest.raises(RunError, match=r"pictures\.json is damaged"):
-        load_run(tmp_path / "run")
+def test_a_damaged_file_of_a_run_is_named() -> None:
+    look = Look(3, 16, 0.4, 0.2, 12)
+    assert Look.from_dict(json.loads(json.dumps(look.to_dict()))) == look
+    for change in ({"size": "wide"}, {"mean": None}):
+        with pytest.raises(RunError, match=r"here\.json is damaged"):
+            Look.from_dict({**look.to_dict(), **change}, "here.json")
+    with pytest.raises(RunError, match="newer"):
+        Look.from_dict({**look.to_dict(), "format_version": 99}, "here.json")
