@@ -82,7 +82,9 @@ class Writer(nn.Module):
         tied: the output layer uses the embedding.
         dropout: p.
         label_smoothing: of the loss, see `gatewise.nn.softmax.loss.smoothed_cross_entropy`.
-        word_dropout: probability that a known token is hidden from the decoder while training (Bowman et al., 2016).
+        word_noise: probability that the decoder reads the token of another example at the same place while training, so
+            that it relies on what was read more than on which tokens follow each other (after Wang et al., 2018,
+            who draw from the whole vocabulary).
     """
 
     target: nn.Embedding
@@ -96,11 +98,11 @@ class Writer(nn.Module):
     head: nn.Parameter
 
     def __init__(
-        self, *, feeding: str, tied: bool, dropout: float, label_smoothing: float, word_dropout: float = 0.0
+        self, *, feeding: str, tied: bool, dropout: float, label_smoothing: float, word_noise: float = 0.0
     ) -> None:
         super().__init__()
         self.dropout, self.label_smoothing, self.feeding, self.tied = dropout, label_smoothing, feeding, tied
-        self.word_dropout = word_dropout
+        self.word_noise = word_noise
 
     def make_decoder(
         self, width: int, *, cell: str, hidden_size: int, num_layers: int, embedding_size: int, attention: str
@@ -243,10 +245,11 @@ class Writer(nn.Module):
 
     def _written(self, read: Read, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
         """Readouts (T, B, E) of known target tokens, and the attention's weights (B, T, S)."""
+        if self.training and self.word_noise:
+            others = inputs[:, torch.randperm(inputs.shape[1], device=inputs.device)]
+            replaced = (torch.rand(inputs.shape, device=inputs.device) < self.word_noise) & (others > 0)
+            inputs = torch.where(replaced, others, inputs)
         embedded = self._embedded(self.target, inputs)
-        if self.training and self.word_dropout:
-            hidden_words = torch.rand(inputs.shape, device=inputs.device) < self.word_dropout
-            embedded = embedded.masked_fill(hidden_words[:, :, None], 0.0)
         if self.feeding == "input":
             return self._step_by_step(read, embedded)
         lower, upper = self._begin(read)

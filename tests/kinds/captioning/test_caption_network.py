@@ -144,7 +144,7 @@ def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:
     centres = {int(each[0, 4, 4]) for each in moved}
     assert centres == {int(pixels[0, 0, 4 + down, 4 + right]) for down in range(-2, 3) for right in range(-2, 3)}
     assert set(moved[:, 0, 0, 0].tolist()) <= set(pixels[0, 0, :3, :3].flatten().tolist())
-    model, batch = network(shift=2, word_dropout=0.5), pictures().batch(range(5))
+    model, batch = network(shift=2, word_noise=0.5), pictures().batch(range(5))
     with torch.no_grad():
         tested = [model.loss(batch)[0].item() for _ in range(2)]
         trained = [model.train().loss(batch)[0].item() for _ in range(2)]

@@ -95,7 +95,7 @@ def test_maps_and_stacks_fit_the_pictures(run: Path) -> None:
 
 
 def test_a_resumed_training_ends_in_the_same_bits(table: Path, tmp_path: Path) -> None:
-    settings = {**SMALL, "epochs": 2, "dropout": 0.2, "word_dropout": 0.2, "shift": 1, "feeding": "input"}
+    settings = {**SMALL, "epochs": 2, "dropout": 0.2, "word_noise": 0.2, "shift": 1, "feeding": "input"}
     spec = make_spec("captioning", str(table), settings)
     dataset = kind_of("captioning").load(spec.data)
     whole = train_run(spec, dataset, tmp_path / "whole")
@@ -161,7 +161,9 @@ def test_a_comparison_shows_pictures_captions_and_attention(table: Path, tmp_pat
     assert record["metric"]["name"] == "bleu" and len(record["details"]["pictures"]) == 9
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "Pictures and their captions" in page and "Where they look" in page
-    assert record["details"]["pictures"][0]["png"] in page
+    assert record["details"]["pictures"][0]["png"] in page and "no photographs" not in page
+    right = [model["runs"][0]["predictions"]["right"] for model in record["models"]]
+    assert 0 < sum(map(sum, right)) == page.count('<span class="muted">✓</span>')
     # a record whose picture or map is damaged is refused by name
     from gatewise.record import read_comparison
     from gatewise.reports.kind_report import kind_report

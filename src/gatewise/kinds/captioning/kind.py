@@ -147,10 +147,12 @@ class CaptioningKind(Kind):
         part = dataset.test
         rows = zip(part.pixels[:_SHOWN], part.names, part.captions, strict=False)
         return {
+            "drawn": dataset.name in KNOWN,
+            "checked": bool(part.facts),
             "pictures": [
                 {"name": name, "png": base64.b64encode(as_png(pixels)).decode(), "captions": list(texts[:_REFERENCES])}
                 for pixels, name, texts in rows
-            ]
+            ],
         }
 
     def use(self, folder: Path) -> str:

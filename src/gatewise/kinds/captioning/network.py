@@ -20,13 +20,16 @@ __all__ = ["CaptionNetwork", "PictureReader"]
 _GRID = 8
 _SUMMARY = 4
 _GROUP = 8
+_POSITION = 0.5
 
 
 class PictureReader(nn.Module):
     """Convolutions of 3 x 3 with group normalisation (Wu and He, 2018) and max pooling, down to at most 8 x 8 places.
 
-    Each place's features get a learned vector of the place added, so that "left of" can be told from "right of". Axis
-    letters: B pictures, C colours, S pixels of a side, G places of a side, V = 4 `channels`.
+    Each place's features get a learned vector of the place added, so that "left of" can be told from "right of"; it
+    begins as one direction of feature space for down and one for right.
+
+    Axis letters: B pictures, C colours, S pixels of a side, G places of a side, V = 4 `channels`.
 
     Args:
         colours: C.
@@ -50,7 +53,10 @@ class PictureReader(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(width, _GROUP), width) for width in widths)
         self.halvings, self.grid = halvings, max(1, size >> halvings)
         self.width = widths[-1]
-        self.position = nn.Parameter(torch.randn(self.grid**2, self.width) * 0.1)
+        ends = torch.linspace(-1.0, 1.0, self.grid) if self.grid > 1 else torch.zeros(1)
+        down, right = (each.flatten()[:, None] for each in torch.meshgrid(ends, ends, indexing="ij"))
+        ways = torch.randn(2, self.width) * _POSITION
+        self.position = nn.Parameter(down * ways[0] + right * ways[1])
         self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * self.width, self.width)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,7 +35,7 @@ COLOURS = {
     "pink": (250, 150, 190),
     "white": (240, 240, 240),
 }
-RADII = (0.12, 0.2)
+RADII = (0.13, 0.22)
 """Half the width of an object, as a share of the picture's side: least and most."""
 RELATIONS = {"above": (1, -1), "below": (1, 1), "left of": (0, -1), "right of": (0, 1)}
 """Axis and direction in which the first object stands from the second."""
@@ -175,25 +175,21 @@ def _part(part: str, count: int, size: int, chance: np.random.Generator) -> Pict
 
 
 def _scene(usual: Sequence[tuple[str, str]], held: Sequence[tuple[str, str]], chance: np.random.Generator) -> Scene:
-    """Two or three objects that do not touch, no two of one colour and shape; at most one of them is usual if any."""
-    count = int(chance.integers(2, 4))
+    """Two objects that do not touch, of other colours or shapes; at least one is held out where pairs are."""
     while True:
-        chosen = [usual[int(place)] for place in chance.permutation(len(usual))[:count]]
+        chosen = [usual[int(place)] for place in chance.permutation(len(usual))[:2]]
         if held:
-            places = chance.permutation(len(held))[: count if chance.random() < 0.5 else count - 1]
+            places = chance.permutation(len(held))[: int(chance.integers(1, 3))]
             chosen[: len(places)] = [held[int(place)] for place in places]
         found: list[Shape] = []
         for colour, shape in chosen:
             radius = float(chance.uniform(*RADII))
             x, y = (float(value) for value in chance.uniform(radius + 0.01, 0.99 - radius, size=2))
             found.append(Shape(colour, shape, x, y, radius))
-        apart = all(
-            np.hypot(one.x - other.x, one.y - other.y) > one.radius + other.radius + 0.03
-            for place, one in enumerate(found)
-            for other in found[:place]
-        )
-        if apart and true_captions(tuple(found)):
-            return tuple(found[place] for place in chance.permutation(count))
+        one, other = found
+        apart = np.hypot(one.x - other.x, one.y - other.y) > one.radius + other.radius + 0.03
+        if apart and true_captions((one, other)):
+            return (one, other) if chance.random() < 0.5 else (other, one)
 
 
 _FINE = 4

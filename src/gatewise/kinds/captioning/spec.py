@@ -84,8 +84,8 @@ class CaptionerSpec(Spec):
     )
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
-    word_dropout: float = setting(
-        0.1, "Probability that a word is hidden from the decoder while training, so that it looks at the picture.",
+    word_noise: float = setting(
+        0.2, "Probability of reading another caption's word while training, so that the picture is looked at.",
         minimum=0.0, below=1.0,
     )  # fmt: skip
     shift: int = setting(1, "Pixels by which pictures are moved at most while training, up or down and sideways.")
