@@ -223,6 +223,10 @@ def test_test_and_validation_files_are_left_out_of_the_training_part(tmp_path: P
 def test_folders_and_tables_that_are_captioning_by_what_they_hold(tmp_path: Path) -> None:
     table = write_pictures(tmp_path / "own", each=1)
     assert {task_of(name) for name in ("scenes", "glyph-names", str(table), str(table.parent))} == {"captioning"}
+    metadata = table.with_name("metadata.csv")  # a name that transcripts of sounds have, too
+    metadata.write_bytes(table.read_bytes())
+    table.unlink()
+    assert {task_of(name) for name in (str(metadata), str(table.parent))} == {"captioning"}
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").write_bytes((table.parent / "red-left-0.png").read_bytes())
     with pytest.raises(DataError, match="has no table of captions"):

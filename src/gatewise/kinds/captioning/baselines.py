@@ -111,7 +111,7 @@ class FrequentBaseline(_CaptionBaseline):
 
 def most_frequent(dataset: Any) -> str:
     """The most frequent caption of the training part, the first in the alphabet of several."""
-    counts = Counter(text for texts in dataset.train.captions for text in texts)
+    counts: Counter[str] = Counter(text for texts in dataset.train.captions for text in texts)
     return min(counts, key=lambda text: (-counts[text], text))
 
 
