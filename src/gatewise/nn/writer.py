@@ -24,22 +24,25 @@ class Read(NamedTuple):
     Attributes:
         values: (B, S, V), what is attended: one for each source token, or for each place of a picture.
         keys: what queries are compared with, (B, S, H); without an attention the same as values.
+        again: what those of the second look are compared with, (B, S, H); None: there is no second look.
         real: (B, S) bool, False where there is only padding; None: all are real.
         summary: (B, V), all of it in one vector.
     """
 
     values: Tensor
     keys: Tensor
+    again: Tensor | None
     real: Tensor | None
     summary: Tensor
 
     def select(self, examples: Tensor) -> Read:
         """Those of some examples, without the padding that none of them needs."""
-        if self.real is None:
-            return Read(self.values[examples], self.keys[examples], None, self.summary[examples])
-        real = self.real[examples]
-        steps = int(real.sum(dim=1).max())
-        return Read(self.values[examples, :steps], self.keys[examples, :steps], real[:, :steps], self.summary[examples])
+        real = None if self.real is None else self.real[examples]
+        steps = self.values.shape[1] if real is None else int(real.sum(dim=1).max())
+        parts = [None if part is None else part[examples, :steps] for part in (self.values, self.keys, self.again)]
+        values, keys, again = parts
+        assert values is not None and keys is not None
+        return Read(values, keys, again, None if real is None else real[:, :steps], self.summary[examples])
 
 
 class Writing(NamedTuple):
@@ -65,8 +68,9 @@ class Writer(nn.Module):
 
         h_t     = decoder(dropout(E[y_t-1]), h_t-1)                       h_0 = tanh(W_0 summary)
         c_t     = attention of h_t over the values
-        g_t     = h_t, or with feeding "layer" a further layer's output for [h_t, c_t]
-        r_t     = dropout(tanh(W_r [g_t, c_t, E[y_t-1]] + b_r))           deep output of Bahdanau et al. (2015)
+        g_t     = h_t, or with feeding "layer" or "again" a further layer's output for [h_t, c_t]
+        c'_t    = c_t, or with feeding "again" attention of g_t over the values: a second look, from where the first was
+        r_t     = dropout(tanh(W_r [g_t, c'_t, E[y_t-1]] + b_r))          deep output of Bahdanau et al. (2015)
         p(y_t)  = softmax(E r_t + b)                                      tied; else a matrix of its own
 
     With feeding "input" the decoder reads [E[y_t-1], r_t-1] (input feeding, Luong et al. 2015), step by step; otherwise
@@ -74,28 +78,31 @@ class Writer(nn.Module):
     width, T target tokens, E embedding, H hidden.
 
     Args:
-        feeding: output, layer or input: what reads what was attended, besides the output layer.
+        feeding: output, layer, again or input: what reads what was attended, besides the output layer.
         tied: the output layer uses the embedding.
         dropout: p.
         label_smoothing: of the loss, see `gatewise.nn.softmax.loss.smoothed_cross_entropy`.
-        word_dropout: probability that a known token is hidden from the decoder while training (Bowman et al., 2016).
+        word_noise: probability that the decoder reads the token of another example at the same place while training, so
+            that it relies on what was read more than on which tokens follow each other (after Wang et al., 2018,
+            who draw from the whole vocabulary).
     """
 
     target: nn.Embedding
     decoder: Recurrent
     upper: Recurrent | None
     attention: Attention | None
+    again: Attention | None
     bridge: nn.Linear
     readout: nn.Linear
     bias: nn.Parameter
     head: nn.Parameter
 
     def __init__(
-        self, *, feeding: str, tied: bool, dropout: float, label_smoothing: float, word_dropout: float = 0.0
+        self, *, feeding: str, tied: bool, dropout: float, label_smoothing: float, word_noise: float = 0.0
     ) -> None:
         super().__init__()
         self.dropout, self.label_smoothing, self.feeding, self.tied = dropout, label_smoothing, feeding, tied
-        self.word_dropout = word_dropout
+        self.word_noise = word_noise
 
     def make_decoder(
         self, width: int, *, cell: str, hidden_size: int, num_layers: int, embedding_size: int, attention: str
@@ -113,8 +120,10 @@ class Writer(nn.Module):
         fed = embedding_size if self.feeding == "input" else 0
         between = self.dropout if num_layers > 1 else 0.0
         self.decoder = Recurrent(cell, embedding_size + fed, hidden_size, num_layers=num_layers, dropout=between)
-        self.upper = Recurrent(cell, hidden_size + width, hidden_size) if self.feeding == "layer" else None
+        self.upper = Recurrent(cell, hidden_size + width, hidden_size) if self.feeding in ("layer", "again") else None
         self.attention = None if attention == "none" else Attention(hidden_size, width, attention)
+        second = self.feeding == "again" and self.attention is not None
+        self.again = Attention(hidden_size, width, attention) if second else None
         self.bridge = nn.Linear(width, sum(_widths(self.decoder)) + sum(_widths(self.upper)))
         self.readout = nn.Linear(hidden_size + width + embedding_size, embedding_size)
         self.bias = nn.Parameter(torch.zeros(self.target.num_embeddings))
@@ -138,7 +147,8 @@ class Writer(nn.Module):
 
     def as_read(self, values: Tensor, real: Tensor | None, summary: Tensor) -> Read:
         """What was read, with what queries are compared with."""
-        return Read(values, values if self.attention is None else self.attention.keys(values), real, summary)
+        keys = values if self.attention is None else self.attention.keys(values)
+        return Read(values, keys, None if self.again is None else self.again.keys(values), real, summary)
 
     def written_loss(self, read: Read, inputs: Tensor, targets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The smoothed loss to differentiate and the mean negative log-likelihood of a target token, in nats.
@@ -226,6 +236,9 @@ class Writer(nn.Module):
         if self.upper is not None:
             output, upper = self.upper(torch.cat([hidden, context], dim=1)[None], upper)
             hidden = self._drop(output[0])
+        if self.again is not None:
+            queries = hidden.view(examples, -1, hidden.shape[1]).transpose(0, 1)
+            context = self._looked_again(read, queries)[0].transpose(0, 1).reshape(len(tokens), -1)
         found = self._read_out(hidden, context, embedded)
         scores = functional.linear(found, self._weight, self.bias).log_softmax(dim=1)
         return scores, Writing(read, lower, upper, None if state.fed is None else found)
@@ -244,10 +257,11 @@ class Writer(nn.Module):
 
     def _written(self, read: Read, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
         """Readouts (T, B, E) of known target tokens, and the attention's weights (B, T, S)."""
+        if self.training and self.word_noise:
+            others = inputs[:, torch.randperm(inputs.shape[1], device=inputs.device)]
+            replaced = (torch.rand(inputs.shape, device=inputs.device) < self.word_noise) & (others > 0)
+            inputs = torch.where(replaced, others, inputs)
         embedded = self._embedded(self.target, inputs)
-        if self.training and self.word_dropout:
-            hidden_words = torch.rand(inputs.shape, device=inputs.device) < self.word_dropout
-            embedded = embedded.masked_fill(hidden_words[:, :, None], 0.0)
         if self.feeding == "input":
             return self._step_by_step(read, embedded)
         lower, upper = self._begin(read)
@@ -257,6 +271,8 @@ class Writer(nn.Module):
         if self.upper is not None:
             hidden, _ = self.upper(torch.cat([hidden, context], dim=2), upper, lengths=lengths)
             hidden = self._drop(hidden)
+        if self.again is not None:
+            context, weights = self._looked_again(read, hidden)
         return self._read_out(hidden, context, embedded), weights
 
     def _step_by_step(self, read: Read, embedded: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -277,6 +293,12 @@ class Writer(nn.Module):
         if self.attention is None:
             return read.summary.expand(len(hidden), *read.summary.shape), None
         context, weights = self.attention(hidden.transpose(0, 1), read.keys, read.values, read.real)
+        return context.transpose(0, 1), weights
+
+    def _looked_again(self, read: Read, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """As `_attended`, by the second attention."""
+        assert self.again is not None and read.again is not None
+        context, weights = self.again(hidden.transpose(0, 1), read.again, read.values, read.real)
         return context.transpose(0, 1), weights
 
     def _read_out(self, hidden: Tensor, context: Tensor, embedded: Tensor) -> Tensor:

@@ -52,9 +52,10 @@ def contributions_of(metric: str, captions: Sequence[str], pictures: Pictures) -
 
 
 def evaluation(captions: Sequence[str], pictures: Pictures, metric: str) -> Evaluation:
-    """Every figure of captions, how many different ones they are, and the first of them."""
+    """Every figure of captions, how many different ones they are, and the first of them: text, and true or exact."""
     known = [name for name in MEASURES if name != "truth" or pictures.facts]
     found = {name: contributions_of(name, captions, pictures) for name in known}
     figures: dict[str, Any] = {MEASURES[name].name: MEASURES[name].of(rows) for name, rows in found.items()}
     figures["different"] = len(set(captions)) / max(1, len(captions))
-    return Evaluation(figures, found[metric], {"captions": list(captions[:_SHOWN])})
+    right = found["truth" if pictures.facts else "exact"][:_SHOWN] > 0
+    return Evaluation(figures, found[metric], {"captions": list(captions[:_SHOWN]), "right": right.tolist()})

@@ -37,12 +37,12 @@ class CaptioningKind(Kind):
     data_spec: ClassVar[type[Spec]] = CaptionDataSpec
     model_spec: ClassVar[type[Spec]] = CaptionerSpec
     default_training: ClassVar[Mapping[str, Any]] = {
-        "batch_size": 64,
+        "batch_size": 32,
         "learning_rate": 2e-3,
         "warm_up": 0.05,
         "averaging": 0.99,
     }
-    amount: ClassVar[Amount] = Amount(steps=2_000, least=10, patience=10)
+    amount: ClassVar[Amount] = Amount(steps=4_700, least=10, patience=20)
     known: ClassVar[tuple[str, ...]] = KNOWN
     files: ClassVar[tuple[str, ...]] = ("subwords.json", "pictures.json", "seen.json")
     resplit: ClassVar[str | None] = "split"
@@ -147,10 +147,12 @@ class CaptioningKind(Kind):
         part = dataset.test
         rows = zip(part.pixels[:_SHOWN], part.names, part.captions, strict=False)
         return {
+            "drawn": dataset.name in KNOWN,
+            "checked": bool(part.facts),
             "pictures": [
                 {"name": name, "png": base64.b64encode(as_png(pixels)).decode(), "captions": list(texts[:_REFERENCES])}
                 for pixels, name, texts in rows
-            ]
+            ],
         }
 
     def use(self, folder: Path) -> str:

@@ -20,13 +20,16 @@ __all__ = ["CaptionNetwork", "PictureReader"]
 _GRID = 8
 _SUMMARY = 4
 _GROUP = 8
+_POSITION = 0.5
 
 
 class PictureReader(nn.Module):
     """Convolutions of 3 x 3 with group normalisation (Wu and He, 2018) and max pooling, down to at most 8 x 8 places.
 
-    Each place's features get a learned vector of the place added, so that "left of" can be told from "right of". Axis
-    letters: B pictures, C colours, S pixels of a side, G places of a side, V = 4 `channels`.
+    Each place's features get a learned vector of the place added, so that "left of" can be told from "right of"; it
+    begins as one direction of feature space for down and one for right.
+
+    Axis letters: B pictures, C colours, S pixels of a side, G places of a side, V = 4 `channels`.
 
     Args:
         colours: C.
@@ -50,7 +53,10 @@ class PictureReader(nn.Module):
         self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(width, _GROUP), width) for width in widths)
         self.halvings, self.grid = halvings, max(1, size >> halvings)
         self.width = widths[-1]
-        self.position = nn.Parameter(torch.randn(self.grid**2, self.width) * 0.1)
+        ends = torch.linspace(-1.0, 1.0, self.grid) if self.grid > 1 else torch.zeros(1)
+        down, right = (each.flatten()[:, None] for each in torch.meshgrid(ends, ends, indexing="ij"))
+        ways = torch.randn(2, self.width) * _POSITION
+        self.position = nn.Parameter(down * ways[0] + right * ways[1])
         self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * self.width, self.width)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,7 +66,7 @@ class PictureReader(nn.Module):
             values = functional.relu(norm(convolution(values)))
             if place < self.halvings:
                 values = functional.max_pool2d(values, 2)
-        pooled = functional.adaptive_avg_pool2d(values, min(self.grid, _SUMMARY))
+        pooled = functional.adaptive_max_pool2d(values, min(self.grid, _SUMMARY))
         places = values.flatten(2).transpose(1, 2) + self.position
         return places, functional.relu(self.summary(pooled.flatten(1)))
 
@@ -140,11 +146,11 @@ class CaptionNetwork(Writer):
     def weights(self, batch: CaptionBatch) -> Tensor | None:
         """How much each token's step attended to each place: (R, T, G * G); None: no attention."""
         with torch.no_grad():
-            return self.written_weights(self.read(batch.pixels).select(batch.pictures), batch.inputs, batch.lengths)
+            return self.written_weights(self._read_for(batch), batch.inputs, batch.lengths)
 
     def decoder_inputs(self, batch: CaptionBatch) -> list[tuple[str, Recurrent, Tensor]]:
         """The decoder's layers by name, each with what it reads of known captions: (T, R, ..)."""
-        return self.decoder_stacks(self.read(batch.pixels).select(batch.pictures), batch.inputs, batch.lengths)
+        return self.decoder_stacks(self._read_for(batch), batch.inputs, batch.lengths)
 
     @torch.no_grad()
     def caption(self, pixels: Tensor, limit: int, *, beam: int = 1, length_power: float = 1.0) -> Written:
@@ -152,9 +158,14 @@ class CaptionNetwork(Writer):
         limits = torch.full((len(pixels),), limit, device=pixels.device)
         return self.write(self.read(pixels), limits, begin=BEGIN, end=END, beam=beam, length_power=length_power)
 
+    def _read_for(self, batch: CaptionBatch) -> Read:
+        """What was read of each caption's picture; pictures are read once."""
+        read = self.read(batch.pixels)
+        return read if len(batch.pictures) == len(batch.pixels) else read.select(batch.pictures)
+
     def _known(self, batch: CaptionBatch) -> tuple[Read, Tensor, Tensor, Tensor]:
         """What was read of a batch, once for each caption, and the captions."""
-        return self.read(batch.pixels).select(batch.pictures), batch.inputs, batch.targets, batch.lengths
+        return self._read_for(batch), batch.inputs, batch.targets, batch.lengths
 
 
 def _moved(pixels: Tensor, most: int) -> Tensor:

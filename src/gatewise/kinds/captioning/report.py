@@ -33,6 +33,8 @@ class _Picture:
 @dataclass(frozen=True)
 class _Details:
     pictures: tuple[_Picture, ...] = ()
+    drawn: bool = False
+    checked: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class _Predictions:
     """Captions of the first test pictures."""
 
     captions: tuple[str, ...] = ()
+    right: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def check(comparison: Comparison, place: object) -> None:
         for seed, run in enumerate(model.runs):
             at = f"models[{number}].runs[{seed}]"
             kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
-            if len(kept.captions) < len(details.pictures):
+            if not len(details.pictures) <= len(kept.captions) == len(kept.right):
                 raise _damaged(place, f"{at}.predictions.captions", "one of each recorded picture")
             shown = part_from(run.details, _Shown, place=place, at=f"{at}.details")
             for each, found in enumerate(shown.maps):
@@ -100,7 +103,13 @@ def sections(page: Page) -> Sequence[Markup]:
     """Pictures with their captions, and where the networks looked."""
     details = part_from(page.comparison.details, _Details, place="the record", at="details")
     cards = _cards(page, details)
-    values: dict[str, Any] = {"page": page, "first": cards[:_FIRST], "others": cards[_FIRST:], "maps": _maps(page)}
+    values: dict[str, Any] = {
+        "page": page,
+        "first": cards[:_FIRST],
+        "others": cards[_FIRST:],
+        "maps": _maps(page),
+        "details": details,
+    }
     used = sorted({picture["place"] for model in values["maps"] for picture in model["pictures"]})
     values["looked"] = [(place, details.pictures[place].png) for place in used]
     return [render(Path(__file__).parent, "section.html", **values)]
@@ -120,7 +129,7 @@ def _part(run: Run, name: str, wanted: Any) -> Any:
 
 def _cards(page: Page, details: _Details) -> list[dict[str, Any]]:
     """The recorded pictures, with the caption of every model's first seed."""
-    kept = [(model, _part(model.runs[0], "predictions", _Predictions).captions) for model in page.models]
+    kept = [(model, _part(model.runs[0], "predictions", _Predictions)) for model in page.models]
     return [
         {
             "picture": picture,
@@ -128,11 +137,10 @@ def _cards(page: Page, details: _Details) -> list[dict[str, Any]]:
                 {
                     "title": model.title,
                     "style": page.styles[model.name],
-                    "text": rows[number] or "(nothing)",
-                    "right": rows[number] in picture.captions,
+                    "text": rows.captions[number] or "(nothing)",
+                    "right": rows.right[number],
                 }
                 for model, rows in kept
-                if number < len(rows)
             ],
         }
         for number, picture in enumerate(details.pictures)

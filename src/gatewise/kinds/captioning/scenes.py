@@ -3,7 +3,7 @@
 ::
 
     caption   = object "is" relation object
-    object    = "a" size colour shape
+    object    = "a" colour shape
     relation  = "above" | "below" | "left of" | "right of"
 
 A caption is true of a scene if two different objects of it are described and stand so, their centres at least
@@ -35,7 +35,7 @@ COLOURS = {
     "pink": (250, 150, 190),
     "white": (240, 240, 240),
 }
-SIZES = {"small": (0.11, 0.13), "large": (0.19, 0.22)}
+RADII = (0.13, 0.22)
 """Half the width of an object, as a share of the picture's side: least and most."""
 RELATIONS = {"above": (1, -1), "below": (1, 1), "left of": (0, -1), "right of": (0, 1)}
 """Axis and direction in which the first object stands from the second."""
@@ -45,20 +45,19 @@ HELD_OUT = {
         zip(COLOURS, ("circle", "square", "triangle", "cross", "star", "ring", "circle", "square"), strict=True)
     ),
     "validation": frozenset(
-        zip(COLOURS, ("cross", "star", "ring", "circle", "square", "triangle", "star", "ring"), strict=True)
+        (("red", "cross"), ("green", "star"), ("yellow", "circle"), ("orange", "triangle"), ("pink", "ring"))
     ),
 }
 """Pairs of colour and shape that are in no training scene; those of the validation part are in no test scene."""
 _SIZES = {"train": 6_000, "validation": 400, "test": 1_000}
-_CAPTIONS = 4
-_OBJECT = rf"an? ({'|'.join(SIZES)}) ({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})"
+_CAPTIONS = {"train": 2, "validation": 4, "test": 4}
+_OBJECT = rf"an? ({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})"
 _CAPTION = re.compile(rf"{_OBJECT} is ({'|'.join(RELATIONS)}) {_OBJECT}")
 
 
 class Shape(NamedTuple):
     """One object: how it is described, and the centre and half the width of what is drawn, as shares of the side."""
 
-    size: str
     colour: str
     shape: str
     x: float
@@ -66,9 +65,9 @@ class Shape(NamedTuple):
     radius: float
 
     @property
-    def words(self) -> tuple[str, str, str]:
-        """Size, colour and shape."""
-        return self.size, self.colour, self.shape
+    def words(self) -> tuple[str, str]:
+        """Colour and shape."""
+        return self.colour, self.shape
 
 
 Scene = tuple[Shape, ...]
@@ -77,35 +76,35 @@ Scene = tuple[Shape, ...]
 class Said(NamedTuple):
     """What a caption says."""
 
-    first: tuple[str, str, str]
+    first: tuple[str, str]
     relation: str
-    second: tuple[str, str, str]
+    second: tuple[str, str]
 
 
 def parse(caption: str) -> Said | None:
     """What a caption says; None: it is no sentence of the grammar.
 
     Example:
-        >>> parse("a small red ring is left of a large white star")
-        Said(first=('small', 'red', 'ring'), relation='left of', second=('large', 'white', 'star'))
-        >>> parse("a small red ring") is None
+        >>> parse("a red ring is left of a white star")
+        Said(first=('red', 'ring'), relation='left of', second=('white', 'star'))
+        >>> parse("a red ring") is None
         True
     """
     found = _CAPTION.fullmatch(caption)
     if found is None:
         return None
     words = found.groups()
-    return Said((words[0], words[1], words[2]), words[3], (words[4], words[5], words[6]))
+    return Said((words[0], words[1]), words[2], (words[3], words[4]))
 
 
 def is_true(caption: str, scene: Scene) -> bool:
     """Whether a caption holds of a scene; what is no sentence of the grammar does not.
 
     Example:
-        >>> scene = Shape("small", "red", "ring", 0.2, 0.5, 0.1), Shape("large", "white", "star", 0.7, 0.55, 0.2)
-        >>> [is_true(f"a small red ring is {each} a large white star", scene) for each in RELATIONS]
+        >>> scene = Shape("red", "ring", 0.2, 0.5, 0.1), Shape("white", "star", 0.7, 0.55, 0.2)
+        >>> [is_true(f"a red ring is {each} a white star", scene) for each in RELATIONS]
         [False, False, True, False]
-        >>> is_true("a large red ring is left of a large white star", scene)
+        >>> is_true("a red circle is left of a white star", scene)
         False
     """
     said = parse(caption)
@@ -169,33 +168,28 @@ def _part(part: str, count: int, size: int, chance: np.random.Generator) -> Pict
     captions = []
     for scene in scenes:
         said = true_captions(scene)
-        order = chance.permutation(len(said))[:_CAPTIONS]
+        order = chance.permutation(len(said))[: _CAPTIONS[part]]
         captions.append(tuple(said[place] for place in sorted(order.tolist())))
     pixels = np.stack([_drawn(scene, size, chance) for scene in scenes])
     return Pictures(pixels, tuple(captions), tuple(f"scene {number}" for number in range(count)), tuple(scenes))
 
 
 def _scene(usual: Sequence[tuple[str, str]], held: Sequence[tuple[str, str]], chance: np.random.Generator) -> Scene:
-    """Two or three objects that do not touch, no two of one colour and shape; at most one of them is usual if any."""
-    count = int(chance.integers(2, 4))
+    """Two objects that do not touch, of other colours or shapes; at least one is held out where pairs are."""
     while True:
-        chosen = [usual[int(place)] for place in chance.permutation(len(usual))[:count]]
+        chosen = [usual[int(place)] for place in chance.permutation(len(usual))[:2]]
         if held:
-            places = chance.permutation(len(held))[: count if chance.random() < 0.5 else count - 1]
+            places = chance.permutation(len(held))[: int(chance.integers(1, 3))]
             chosen[: len(places)] = [held[int(place)] for place in places]
         found: list[Shape] = []
         for colour, shape in chosen:
-            name = ("small", "large")[int(chance.integers(2))]
-            radius = float(chance.uniform(*SIZES[name]))
+            radius = float(chance.uniform(*RADII))
             x, y = (float(value) for value in chance.uniform(radius + 0.01, 0.99 - radius, size=2))
-            found.append(Shape(name, colour, shape, x, y, radius))
-        apart = all(
-            np.hypot(one.x - other.x, one.y - other.y) > one.radius + other.radius + 0.03
-            for place, one in enumerate(found)
-            for other in found[:place]
-        )
-        if apart and true_captions(tuple(found)):
-            return tuple(found[place] for place in chance.permutation(count))
+            found.append(Shape(colour, shape, x, y, radius))
+        one, other = found
+        apart = np.hypot(one.x - other.x, one.y - other.y) > one.radius + other.radius + 0.03
+        if apart and true_captions((one, other)):
+            return (one, other) if chance.random() < 0.5 else (other, one)
 
 
 _FINE = 4

@@ -11,7 +11,7 @@ from gatewise.training.settings import Spec, setting
 __all__ = ["ATTENTIONS", "FEEDINGS", "KNOWN", "METRICS", "CaptionDataSpec", "CaptionerSpec"]
 
 ATTENTIONS = ("multiplicative", "additive", "none")
-FEEDINGS = ("output", "layer", "input")
+FEEDINGS = ("output", "layer", "again", "input")
 METRICS = ("truth", "exact", "bleu", "chrf")
 KNOWN = ("scenes", "glyph-names")
 
@@ -68,23 +68,24 @@ class CaptionerSpec(Spec):
     """
 
     cell: str = common.cell()
-    hidden_size: int = common.hidden_size(128)
+    hidden_size: int = common.hidden_size(96)
     num_layers: int = common.num_layers()
-    embedding_size: int = common.embedding_size(128)
-    channels: int = setting(24, "Features of the first convolution; the last ones have four times as many.", minimum=1)
+    embedding_size: int = common.embedding_size(64)
+    channels: int = setting(16, "Features of the first convolution; the last ones have four times as many.", minimum=1)
     attention: str = setting(
         "multiplicative", "How the decoder looks at the picture: multiplicative, additive or none.", choices=ATTENTIONS
     )
     feeding: str = setting(
-        "layer",
-        "What reads the attended places: output (the output layer alone), layer (a further recurrent layer too; as "
-        "with output the whole caption runs in one call) or input (the decoder's next step too, one by one).",
+        "again",
+        "What reads the attended places: output (the output layer alone), layer (a further recurrent layer too), again "
+        "(that layer, which then looks a second time; with all of these the whole caption runs in one call) or "
+        "input (the decoder's next step too, one by one).",
         choices=FEEDINGS,
     )
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
-    word_dropout: float = setting(
-        0.1, "Probability that a word is hidden from the decoder while training, so that it looks at the picture.",
+    word_noise: float = setting(
+        0.2, "Probability of reading another caption's word while training, so that the picture is looked at.",
         minimum=0.0, below=1.0,
     )  # fmt: skip
     shift: int = setting(1, "Pixels by which pictures are moved at most while training, up or down and sideways.")
@@ -101,6 +102,6 @@ class CaptionerSpec(Spec):
         if self.attention == "none" and self.feeding == "input":
             raise OptionError(
                 f"feeding {self.feeding} needs an attention",
-                expected="feeding output or layer, or an attention",
+                expected="feeding output, layer or again (without an attention as layer), or an attention",
                 fix="omit --feeding, or give --attention multiplicative",
             )

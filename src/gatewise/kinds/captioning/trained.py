@@ -314,5 +314,5 @@ def _network(spec: CaptionerSpec, tokens: int, look: Look) -> CaptionNetwork:
         tied=spec.tied,
         dropout=spec.dropout,
         label_smoothing=spec.label_smoothing,
-        word_dropout=spec.word_dropout,
+        word_noise=spec.word_noise,
     )
