@@ -132,6 +132,23 @@ def test_a_table_without_a_column_names_those_it_has(tmp_path: Path, head: str, 
         list_recordings(tmp_path)
 
 
+def test_recordings_without_a_table_are_speech_that_lacks_its_transcripts(tmp_path: Path) -> None:
+    from gatewise.training.registry import task_of
+
+    for folder in (tmp_path / "flat", tmp_path / "nested"):
+        place = folder if folder.name == "flat" else folder / "inside"
+        place.mkdir(parents=True)
+        for take in range(2):
+            soundfile.write(place / f"take{take}.wav", chirp("up", take=take), RATE)
+        assert task_of(str(folder)) == "speech" and not names_sound(folder)
+        with pytest.raises(DataError) as found:
+            list_recordings(folder)
+        for words in ("speech", "transcripts.csv", "2 sound files", "path,text,speaker", "take0.wav,what is said"):
+            assert words in str(found.value)
+    (tmp_path / "empty").mkdir()
+    assert task_of(str(tmp_path / "empty")) != "speech"
+
+
 def test_folders_are_known_by_what_they_hold(tmp_path: Path) -> None:
     assert not names_sound(tmp_path)
     with pytest.raises(DataError, match=r"no table of transcripts.*an empty folder"):
