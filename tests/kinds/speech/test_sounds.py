@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import random
 import shutil
 from pathlib import Path
 
@@ -130,6 +133,26 @@ def test_a_table_without_a_column_names_those_it_has(tmp_path: Path, head: str, 
     (tmp_path / "transcripts.csv").write_text(head + "a.wav,up\n")
     with pytest.raises(DataError, match=words):
         list_recordings(tmp_path)
+
+
+def test_damaged_files_are_an_error_and_no_more(capfd: pytest.CaptureFixture[str]) -> None:
+    """Random bytes of sound files changed: an error with a word or a sound, whatever libsndfile makes of them."""
+    chance, files = random.Random(1), []
+    for form in ("WAV", "FLAC", "OGG", "AIFF", "W64"):
+        file = io.BytesIO()
+        soundfile.write(file, chirp("up"), RATE, format=form)
+        files.append(file.getvalue())
+    for _ in range(6_000 if os.environ.get("GATEWISE_FUZZ") else 150):
+        content = bytearray(chance.choice(files))
+        for _ in range(chance.randint(1, 8)):
+            content[chance.randrange(chance.choice((60, len(content))))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del content[chance.randrange(len(content)) :]
+        try:
+            assert len(read_sound(bytes(content), "x", RATE, longest=120).samples) <= 120 * RATE + 1
+        except DataError as error:
+            assert error.message.startswith("x ")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_recordings_without_a_table_are_speech_that_lacks_its_transcripts(tmp_path: Path) -> None:
