@@ -221,6 +221,7 @@ def test_every_error_is_json_and_says_what_to_do(served: Served) -> None:
         ("GET", "/v1/models/reviews/predict", None, 405, "the method GET does not go with", "send POST"),
         ("DELETE", "/health", None, 405, "the method DELETE", "send GET"),
         ("GET", "/nowhere", None, 404, "nothing here", "/openapi.json"),
+        ("GET", "/v1/models/reviews/stream", None, 404, "a stream is a WebSocket", "ws://"),
         ("GET", "/v1/models/review", None, 404, "no model 'review'", "reviews"),
         ("POST", "/v1/models/reviews/predict", b'{"inputs": "text"}', 400, "inputs is not a list", "put it in a list"),
         ("POST", "/v1/models/reviews/predict", b'{"input": ["a"]}', 400, "holds no inputs", "inputs"),

@@ -116,6 +116,8 @@ class Service:
                 await send({"type": "websocket.close", "code": 1008})
                 return
             error = DataError("there is nothing here", got=scope["path"][:80], fix="/openapi.json says what there is")
+            if scope["path"].startswith("/v1/models/") and scope["path"].endswith("/stream"):
+                error = DataError("a stream is a WebSocket", got="a plain request", fix="open ws://.../stream")
             body = error_body(error, scope["state"]["request_id"])
             await Response(body, 404, media_type="application/json")(scope, receive, send)
 

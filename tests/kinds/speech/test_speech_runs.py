@@ -200,6 +200,20 @@ def test_the_convolution_is_exported_as_products(folder: Path) -> None:
         assert np.abs(found["scores"][number] - each.outputs["scores"]).max() < 1e-5
 
 
+def test_it_is_said_that_the_recordings_of_a_speaker_help_each_other(
+    folder: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gatewise.training.kind import Request
+
+    dataset = load_speech(SpeechDataSpec(str(folder)))
+    words = "single recording of a stranger is normalised by itself"
+    for normalisation in ("speaker", "recording", "running"):
+        notes = problem_of(_spec(folder, {}, normalisation=normalisation), dataset).notes
+        assert any(words in note for note in notes) == (normalisation == "speaker")
+    load_run(labels).evaluate_command(Request(labels, file=folder))
+    assert words in capsys.readouterr().err
+
+
 def test_intervals_are_over_unseen_speakers(folder: Path) -> None:
     from gatewise.training.registry import kind_of
 
@@ -291,6 +305,7 @@ def test_comparisons_show_speakers_mistakes_and_recordings(folder: Path, tmp_pat
     page = (tmp_path / "result" / "report.html").read_text()
     for part in ("Speaker by speaker", "Recordings as they were heard", "2 speakers who are not in the training part"):
         assert part in page
+    assert "single recording of a stranger is normalised by itself" in page
     linear = record.models[0].runs[0].test
     assert linear["word_error_rate"] < 0.3 and set(linear["speakers"]) == {"speaker0", "speaker2"}
     place = tmp_path / "result" / "comparison.json"

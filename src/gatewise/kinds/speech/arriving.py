@@ -141,7 +141,8 @@ def cut_frames(new: Stored, rest: Rest, bank: FilterBank, rate: int, *, end: boo
     # as a file is read: full scale is 32,768, and 16 bits are kept
     own, block, given = resampled_part(np.concatenate([block, new]), given, rate, bank.rate, end=end)
     samples = np.concatenate([rest.samples, store(own)])
-    frames = list(bank.cut(samples))
+    starts = range(0, bank.count(len(samples)) * bank.shift, bank.shift)
+    frames = [samples[start : start + bank.least_samples] for start in starts]
     return frames, Rest(samples[len(frames) * bank.shift :], block, given)
 
 

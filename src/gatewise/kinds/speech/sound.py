@@ -158,7 +158,7 @@ def _decode(content: bytes, place: str, longest: float | None) -> tuple[Samples,
     if not content:
         raise DataError(f"{place} is empty", expected="a sound", got="0 bytes", fix="copy the file again")
     try:
-        with soundfile.SoundFile(io.BytesIO(content)) as file:
+        with soundfile.SoundFile(_Content(content)) as file:
             rate, declared = int(file.samplerate), int(file.frames)
             _check_size(place, rate, declared, file.channels, longest)
             samples = file.read(dtype="float32", always_2d=True)
@@ -181,6 +181,17 @@ def _decode(content: bytes, place: str, longest: float | None) -> tuple[Samples,
     if not len(samples):
         raise DataError(f"{place} holds no samples", expected="a sound", fix="record it again, or omit it")
     return samples, rate
+
+
+class _Content(io.BytesIO):
+    """Bytes in which libsndfile may seek before the beginning, as it does in damaged files, without a traceback."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place; stay where there is none."""
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
 def _check_size(place: str, rate: int, samples: int, channels: int, longest: float | None) -> None:

@@ -104,7 +104,8 @@ class SpeechStreaming(Streaming):
             "counts": np.zeros(4, np.int64),  # frames, steps of the layers, units; whether the recording has ended
         }
         if self.trained.normaliser.kind == "running":
-            found["moments"] = np.concatenate([np.atleast_1d(part) for part in self.trained.normaliser.prior])
+            prior = self.trained.normaliser.prior
+            found |= {"number": np.array([prior.number]), "sums": prior.sums, "squares": prior.squares}
         if self.units.by_ctc:
             found |= {"units": np.zeros(0, np.int32), "last": np.zeros(1, np.int32)}
         for name in self.pooling:
@@ -138,21 +139,19 @@ class SpeechStreaming(Streaming):
         if not samples:
             return [np.zeros((0, self.bank.bins), np.float32) for _ in streams]
         frames = self.bank.of_cut(np.stack(samples).astype(np.float32) / np.float32(32767))
-        return np.split(frames, np.cumsum(counts)[:-1])
+        ends = np.cumsum(counts).tolist()
+        return [frames[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
     def _heard(self, work: Advance, frames: Frames) -> _Heard:
         """Normalise the new frames of a stream, and make of those that are complete what its layers read."""
         before = work.state if not work.state["counts"][_ENDED] else self.initial(work.settings)
         state, ends = dict(before), not len(work.steps[-1])
-        moments = None
-        if "moments" in state:
-            bins = self.bank.bins
-            number, sums, squares = np.split(state["moments"], [1, 1 + bins])
-            moments = Moments(float(number[0]), sums, squares)
+        moments = Moments(float(state["number"][0]), state["sums"], state["squares"]) if "sums" in state else None
         stream = NormaliserStream(self.trained.normaliser, moments)
         waiting = np.concatenate([state["waiting"], stream.accept(frames)])
         if moments is not None:
-            state["moments"] = np.concatenate([np.atleast_1d(part) for part in stream.so_far])
+            number, sums, squares = stream.so_far
+            state |= {"number": np.array([number]), "sums": sums.copy(), "squares": squares.copy()}
         size, stride = self.windows.size, self.windows.stride
         counts = state["counts"].copy()
         read, steps = int(counts[_FRAMES]) + len(frames), int(counts[_STEPS])
@@ -186,14 +185,16 @@ class SpeechStreaming(Streaming):
     def _transcribed(self, heard: _Heard) -> Advanced:
         """The text so far: the best path's units."""
         state, last = heard.state, int(heard.state["last"][0])
-        new, lengths = list[int](), [0]
-        for best in each_row(heard.outputs, self._weight, self._bias).argmax(axis=1).tolist():
+        new, lengths, found = list[int](), [0], list[int]()
+        if len(heard.outputs):
+            found = each_row(heard.outputs, self._weight, self._bias).argmax(axis=1).tolist()
+        for best in found:
             if best not in (BLANK, last):
                 new.append(best)
             last = best
             lengths.append(len(new))
         before, counts = state["units"], state["counts"].copy()
-        units = np.concatenate([before, np.array(new, np.int32)])
+        units = np.concatenate([before, np.array(new, np.int32)]) if new else before
         first, shown = int(counts[_UNITS]), int(heard.work.settings["last"] or MOST_UNITS)
         answers = []
         for known, place in heard.answered():
@@ -201,7 +202,8 @@ class SpeechStreaming(Streaming):
             text = self.units.decode((units[max(0, end - shown) : end] - 1).tolist())
             answers.append({"text": text, "count": first + lengths[known], **heard.time(place)})
         counts[_UNITS] = first + len(new)
-        state |= {"units": units[-MOST_UNITS:].copy(), "last": np.array([last], np.int32), "counts": counts}
+        kept = units if len(units) <= MOST_UNITS else units[-MOST_UNITS:].copy()
+        state |= {"units": kept, "last": np.array([last], np.int32), "counts": counts}
         return Advanced(state, answers)
 
     def _labelled(self, heard: _Heard) -> Advanced:
