@@ -144,7 +144,7 @@ def _rounding(source: Source, compiled: Compiled | None, material: Material) -> 
             part = oracle.run([each.inputs for each in material.examples[start : start + _AT_ONCE]])
             count = len(next(iter(part.values())))
             found = [*found, *({name: rows[row] for name, rows in part.items()} for row in range(count))]
-    return Rounding(material.name, change_of(material, found), gap, quantised.mixed)
+    return Rounding(material.name, change_of(material, found), gap, quantised.all_mixed)
 
 
 def _title(graph: Graph, about: Mapping[str, Any]) -> str:
