@@ -63,6 +63,7 @@ def test_a_run_leaves_as_c(name: str, exported) -> None:  # type: ignore[no-unty
     assert {each.name for each in out.iterdir()} >= {"net.c", "net.h", "main.c", "Makefile", "README.md"}
     if name in NO_STEPS:
         assert record["step"]["reason"] and "net_step" not in (out / "net.h").read_text()
+        assert ("keep the last" in (out / "README.md").read_text()) == ("past" in (out / "net.h").read_text())
     else:
         assert ("reason" in record["step"]) != ("net_step" in (out / "net.h").read_text())
 

@@ -16,6 +16,7 @@ from gatewise.errors import ConversionError
 from gatewise.export.gaps import LIMIT, compared
 from gatewise.export.graph import Example, Graph, GraphBuilder, Interpreter
 from gatewise.export.graph.layers import add_recurrent
+from gatewise.export.integers import IntegerInterpreter, quantise_graph
 from gatewise.export.to_c.check import check_source
 from gatewise.export.to_c.compiler import STRICT, compile_program, find_compiler
 from gatewise.export.to_c.harness import emit_harness, run_harness
@@ -92,6 +93,27 @@ def test_a_tagger_in_c_gives_the_tags_of_the_graph(convolution: bool, shape: str
     assert source.has_step == ("both" not in shape) and compiled.check.longest == 12
     assert ("step by step, whole" in compiled.check.gaps) == source.has_step
     assert len({tag for each in examples for tag in each.outputs["tags"].tolist()}) > 2
+
+
+@pytest.mark.parametrize(
+    ("convolution", "shape"),
+    [(False, "three layers"), pytest.param(True, "one layer, both directions", marks=pytest.mark.slow)],
+)
+def test_a_tagger_in_integers_gives_the_bits_of_numpy(convolution: bool, shape: str) -> None:
+    """The network of the characters too; a convolution's sums are floats, whose order NumPy does not say."""
+    graph = tagger_graph(convolution=convolution, shape=shape)
+    rows = [each.inputs for seed in range(8) for each in examples_of(graph, seed=seed)]
+    quantised = quantise_graph(graph, rows)
+    source = emit_source(graph, "net", 12, quantised)
+    examples = examples_of(graph, seed=2)
+    compiled = check_source(source, examples, _files(source), examples)
+    assert compiled is not None and compiled.outcome is not None and not quantised.all_mixed
+    assert set(quantised.bodies) and (not convolution) == IntegerInterpreter(quantised).exact
+    assert compiled.check.greatest <= compiled.check.limit == (1e-3 if convolution else 0.0)
+    assert 0 < compiled.outcome.gap < 0.05
+    assert source.weight_bytes < emit_source(graph, "net", 12).weight_bytes
+    right = [np.mean(o["tags"] == e.outputs["tags"]) for o, e in zip(compiled.outcome.figures, examples, strict=True)]
+    assert np.mean(right) > 0.9
 
 
 def test_of_equal_scores_the_lower_tag_is_chosen_from_the_end() -> None:

@@ -207,8 +207,12 @@ class Interpreter:
         words = source.reshape(batch * steps, -1)
         (given,) = node.body.inputs
         rows = [{given.name: word[:length]} for word, length in zip(words, lengths, strict=True)]
-        (output,) = Interpreter(node.body, self.dtype).run(rows).values()
+        (output,) = self._body(node).run(rows).values()
         return np.stack(output).reshape(batch, steps, node.width)
+
+    def _body(self, node: EachStep) -> Interpreter:
+        """What evaluates the sequences within steps."""
+        return Interpreter(node.body, self.dtype)
 
 
 @dataclass

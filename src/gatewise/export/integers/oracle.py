@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gatewise.export.graph.expressions import Array, Expression, Program, apply, is_weight
 from gatewise.export.graph.interpreter import Interpreter, States, run_direction
-from gatewise.export.graph.nodes import Pool, SoftmaxSteps, Stack
+from gatewise.export.graph.nodes import Convolution, EachStep, Pool, SoftmaxSteps, Stack
 from gatewise.export.integers.calibration import scope_of
 from gatewise.export.integers.formats import Integers, quantise, rounded, saturated
 from gatewise.export.integers.quantised import Quantised
@@ -63,7 +63,12 @@ class IntegerInterpreter(Interpreter):
             for layer in graph.stacks[name].layers:
                 for direction in layer.directions:
                     operations |= {e.operation for e in (*direction.project.expressions, *direction.step.expressions)}
-        return operations <= EXACT and not any(isinstance(node, SoftmaxSteps) for node in graph.nodes)
+        if any(isinstance(node, SoftmaxSteps | Convolution) for node in graph.nodes):
+            return False
+        return operations <= EXACT and all(IntegerInterpreter(each).exact for each in self.quantised.bodies.values())
+
+    def _body(self, node: EachStep) -> Interpreter:
+        return IntegerInterpreter(self.quantised.bodies[node.name])
 
     def _expression(self, node: Expression, values: Mapping[str, Array]) -> Array:
         rows = self.quantised.rows.get(str(node.operands[1])) if len(node.operands) > 1 else None

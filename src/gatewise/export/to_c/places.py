@@ -83,7 +83,7 @@ class Places:
         nodes: in the order of evaluation.
         lasting: values that are needed at the end.
         most: how many steps ``"T"`` has at most.
-        inner: of a graph for the sequence within a step, whose memory is not that of the graph around it.
+        inner: node of the graph for the sequence within a step, whose memory is not that of the graph around it.
     """
 
     def __init__(
@@ -94,11 +94,12 @@ class Places:
         lasting: Iterable[str],
         most: int,
         *,
-        inner: bool = False,
+        inner: str = "",
     ) -> None:
         self.unit, self.lines, self.most = unit, lines, most
         self.memory = {False: "m->inner" if inner else "m->work", True: "m->inner_wide" if inner else "m->wide"}
         self.integers = "m->inner_kept" if inner else "m->kept"
+        self.scope = f"{inner}/" if inner else ""
         self.arenas = {False: Arena(), True: Arena()}
         self.kept = Arena()
         self.found: dict[str, Place] = {}
@@ -176,7 +177,7 @@ class Places:
             kept[each.name] = self._row(each.name, self.found[each.name], written=True)
         work = {wide: (self.memory[wide], arena) for wide, arena in self.arenas.items()}
         before = self.unit.products
-        Vectors(self.unit, self.lines, given, kept, work).emit(group)
+        Vectors(self.unit, self.lines, given, kept, work, self.scope).emit(group)
         if steps is not None:
             self.lines.close()
             times = self.most if steps == "T" else int(steps)

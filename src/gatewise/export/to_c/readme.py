@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gatewise.export.graph.stream import way_round
 from gatewise.export.precision import Rounding, changed
 from gatewise.export.to_c.check import Compiled
 from gatewise.export.to_c.program import reading
@@ -67,7 +68,7 @@ def _functions(source: Source) -> str:
             lines.append(f"It lacks `{output}`: {reason}.")
     else:
         reasons = "; ".join(dict.fromkeys(source.left_out.values()))
-        lines.append(f"There is no `{name}_step`: {reasons}.")
+        lines.append(f"There is no `{name}_step`: {reasons}{way_round(source.graph)}.")
     if source.most is not None:
         lines.append(
             f"`{name}_run` takes whole sequences of at most {source.most} steps; `--max-steps` at the export changes "

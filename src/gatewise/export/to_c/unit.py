@@ -36,9 +36,10 @@ class Unit:
     """
 
     def __init__(self, graph: Graph, quantised: Quantised | None = None) -> None:
-        self.rows: Mapping[str, Rows] = {} if quantised is None else quantised.rows
-        self.reads: Mapping[str, int] = {} if quantised is None else quantised.reads
-        self.stacks: Mapping[str, IntegerStack] = {} if quantised is None else quantised.stacks
+        self.rows: dict[str, Rows] = {}
+        self.reads: dict[str, int] = {}
+        self.stacks: dict[str, IntegerStack] = {}
+        self._quantised("", quantised)
         self.weights: Mapping[str, Array] = _weights(graph)
         self.helpers = Helpers()
         self.functions: list[str] = []
@@ -52,6 +53,16 @@ class Unit:
         self._names: dict[str, str] = {}
         self._by_column: set[str] = set()
         self._numbers: dict[str, tuple[str, Array, str]] = {}
+
+    def _quantised(self, scope: str, quantised: Quantised | None) -> None:
+        """Keep what is in integers, also of the sequences within steps, whose products have their node's scope."""
+        if quantised is None:
+            return
+        self.rows |= quantised.rows
+        self.stacks |= quantised.stacks
+        self.reads |= {name if "/" in name else f"{scope}{name}": bits for name, bits in quantised.reads.items()}
+        for name, body in quantised.bodies.items():
+            self._quantised(f"{name}/", body)
 
     def is_wide(self, weight: str) -> bool:
         """Whether it is stored as double."""

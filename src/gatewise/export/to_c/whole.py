@@ -87,7 +87,7 @@ def emit_whole(
     most: int,
     bodies: Mapping[str, InnerCode] | None = None,
     *,
-    inner: bool = False,
+    inner: str = "",
 ) -> WholeCode:
     """Emit a graph.
 
@@ -98,7 +98,7 @@ def emit_whole(
         pointers: in C, by name of input and output.
         most: the greatest number of steps of ``"T"``.
         bodies: functions for the sequences within steps, by node, see `emit_inner`.
-        inner: it is such a function's own graph.
+        inner: it is the graph of such a function, of this node.
 
     Raises:
         ConversionError: a node has no form in C.
@@ -133,7 +133,7 @@ def emit_inner(
     (given,), (output,) = node.body.inputs, node.body.outputs
     if not given.tokens:
         raise unsupported("sequences of numbers within a step")
-    code = emit_whole(unit, node.body, stacks, {given.name: "tokens", output: "output"}, most, inner=True)
+    code = emit_whole(unit, node.body, stacks, {given.name: "tokens", output: "output"}, most, inner=node.name)
     function, body = f"each_{node.name}", "\n".join(code.lines)
     head = f"static void {function}({instance} *m, const uint32_t *tokens, size_t steps, float *output)"
     unused = "".join(f"    (void){each};\n" for each in ("m", "steps") if not re.search(rf"\b{each}\b", body))
@@ -149,7 +149,7 @@ class _Whole:
         pointers: Mapping[str, str],
         most: int,
         bodies: Mapping[str, InnerCode],
-        inner: bool,
+        inner: str,
     ) -> None:
         self.unit, self.graph, self.stacks, self.pointers, self.most = unit, graph, stacks, pointers, most
         self.bodies = bodies

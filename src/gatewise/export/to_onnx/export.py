@@ -17,7 +17,7 @@ import gatewise
 from gatewise.errors import ConversionError, OptionError
 from gatewise.export.gaps import Check, refuse_gaps
 from gatewise.export.graph import Example, Graph
-from gatewise.export.graph.stream import Stream, stream_of
+from gatewise.export.graph.stream import Stream, stream_of, way_round
 from gatewise.export.precision import Material, Rounding, change_of, output_gap, refuse_loss
 from gatewise.export.to_onnx.check import check_models, outputs_of
 from gatewise.export.to_onnx.model import step_model, whole_model
@@ -166,7 +166,7 @@ def _step(graph: Graph, precision: str) -> tuple[Stream | None, bytes | None, st
     try:
         stream = stream_of(graph)
     except ConversionError as error:
-        return None, None, str(error.got)
+        return None, None, f"{error.got}{way_round(graph)}"
     return stream, step_model(graph, stream, precision), None
 
 
