@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -46,8 +47,9 @@ def _write_data(folder: Path) -> None:
     rows = ["day,a,b"]
     for day in range(150):
         rows.append(f"{20000 + day},{10 + day % 7 + chance.random():.3f},{5 + day % 5 + chance.random():.3f}")
-    words = {"one": "uno", "two": "due", "three": "tre", "four": "quattro", "five": "cinque"}
-    pairs = [(f"we say {a} {b}.", f"diciamo {words[a]} {words[b]}.") for a in words for b in words]
+    words = {"one": "uno", "two": "due", "three": "tre", "four": "quattro"}
+    said = itertools.product(words, repeat=3)
+    pairs = [(f"we say {' '.join(row)}.", f"diciamo {' '.join(words[word] for word in row)}.") for row in said]
     (folder / "numbers.tsv").write_text("source\ttarget\n" + "".join("\t".join(pair) + "\n" for pair in pairs))
     (folder / "series.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: translations, the method of the reasons, numbers that are changed, what can be unfolded."""
+"""The page in a real browser: translations, the method of the reasons, changed numbers, what can be unfolded."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def _words(page: Any) -> list[str]:
     return found
 
 
-def test_a_word_of_the_translation_is_chosen_and_explained(
-    chromium: Any, translating: str, translator: Networks
-) -> None:
+def test_a_word_of_the_translation_is_explained(chromium: Any, translating: str, translator: Networks) -> None:
     network = translator.networks[0]
     with opened(chromium, translating) as page:
         page.fill("#text", SENTENCE)
@@ -106,9 +104,7 @@ def test_the_method_can_be_chosen(chromium: Any, translating: str, translator: N
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
-def test_neighbours_and_sweeps_come_when_they_are_unfolded(
-    chromium: Any, translating: str, translator: Networks
-) -> None:
+def test_neighbours_and_sweeps_are_unfolded(chromium: Any, translating: str, translator: Networks) -> None:
     network = translator.networks[0]
     with opened(chromium, translating) as page:
         page.fill("#text", SENTENCE)
