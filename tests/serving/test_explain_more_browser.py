@@ -126,7 +126,7 @@ def test_neighbours_and_sweeps_are_unfolded(chromium: Any, translating: str, tra
         assert page.locator(".neighbours li").count() == 0
         page.locator("summary", has_text="all at once").click()
         page.locator(".sweeps li").first.wait_for()
-        assert "Lyapunov exponent" in page.locator(".check-line", has_text="This network").inner_text()
+        assert "Lyapunov exponent" in page.locator(".about", has_text="This network").inner_text()
         assert "sweep" in page.locator(".sweeps li").first.inner_text()
 
 
@@ -190,4 +190,4 @@ def test_the_file_holds_every_word_method_and_fold(chromium: Any, runs: Callable
         page.keyboard.press("Enter")
         page.locator(".note", has_text="gatewise explain finds the others").wait_for()
         page.locator("summary", has_text="all at once").click()
-        page.locator(".check-line", has_text="Lyapunov").wait_for()
+        page.locator(".about", has_text="Lyapunov").wait_for()

@@ -46,7 +46,7 @@ export class Neighbours extends Asked {
   constructor(search) {
     const units = el("input", { type: "text", class: "unit-list", "aria-label": "Units that are compared: all, or numbers", placeholder: "all", spellcheck: "false" });
     const only = el("button", { type: "button" });
-    const about = el("p", { class: "check-line", dir: "auto" });
+    const about = el("p", { class: "about", dir: "auto" });
     const list = el("ol", { class: "neighbours" });
     const choice = el("p", { class: "unit-choice" }, "Units compared: ", units, " ", only);
     super("Where else was it in this state?", search && (() => search(this.chosen())), about, choice, list);
@@ -84,7 +84,7 @@ export class Neighbours extends Asked {
 /** Whether all steps could be computed at once: Newton sweeps and Lyapunov exponents. */
 export class Settling extends Asked {
   constructor(settle) {
-    const answer = el("p", { class: "check-line" });
+    const answer = el("p", { class: "about" });
     const list = el("ul", { class: "sweeps" });
     super("Could its steps be computed all at once?", settle, answer, list);
     Object.assign(this, { answer, list });

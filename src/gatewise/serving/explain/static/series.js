@@ -24,7 +24,7 @@ export class Series {
     this.restore = el("button", { type: "button", text: "as measured", click: () => { this.ranges = []; edit(null); } });
     this.editor = el("p", { class: "editor" }, "Change ", this.list, " at ", this.where, ": ", this.value, " ", this.restore,
       el("small", { text: "or drag a line up or down" }));
-    this.effect = el("p", { class: "effect", role: "status" });
+    this.effect = el("p", { class: "effect", "aria-live": "polite" });
     this.element = el("div", { class: "series" }, this.names, this.curves.element, this.editor, this.effect);
     if (edit) this.listen();
   }
