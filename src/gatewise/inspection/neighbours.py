@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.inspection.gates import GateMap, Place, gate_maps
-from gatewise.training.reader import Reader, ReadInput
+from gatewise.training.reader import Reader, ReadInput, Step
 
 __all__ = ["MOST_STATES", "SEARCHED", "Alike", "Likeness", "Neighbour", "States", "alike", "store_states"]
 
@@ -82,9 +82,9 @@ class States:
         """
         if state.shape != self.values.shape[1:]:
             raise ShapeError("the state has another width", expected=self.values.shape[1:], got=state.shape)
+        if units is not None and not (units and all(0 <= unit < len(state) for unit in units)):
+            raise OptionError("no such unit", expected=f"units from 0 to {len(state) - 1}", got=list(units))
         chosen = np.arange(len(state)) if units is None else np.asarray(units, dtype=np.int64)
-        if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(state):
-            raise OptionError("no such unit", expected=f"units from 0 to {len(state) - 1}", got=list(units or ()))
         wanted = state[chosen].astype(np.float32)
         squares = np.empty(len(self.values), dtype=np.float32)
         for start in range(0, len(squares), _BLOCK):
@@ -224,7 +224,7 @@ def alike(
     Args:
         reader: of a network, with its data.
         given: what it read.
-        step: of it, from 0.
+        step: of it, from 0; where the layers walk over what is written, of that.
         units: those that count; None: all.
         place: stack, layer and direction; None: the last layer of the first stack, forward.
         stored: the states to search; None: those of the first 200 test examples.
@@ -232,9 +232,10 @@ def alike(
     Raises:
         OptionError: there is no such step or unit, or there are no examples to search.
     """
-    if not 0 <= step < len(given.steps):
-        raise OptionError(f"there is no step {step + 1}", expected=f"1 to {len(given.steps)}")
     own = store_states(reader, [given], place=place)
+    walked = _walked(reader, given, own.place)
+    if not 0 <= step < len(walked):
+        raise OptionError(f"there is no step {step + 1}", expected=f"1 to {len(walked)}")
     rows = np.flatnonzero(own.steps <= step)  # of segments: the one that holds the step
     if not len(rows):
         raise OptionError(f"step {step + 1} is not read", fix="choose a later one")
@@ -247,11 +248,16 @@ def alike(
     found = []
     for each in stored.nearest(own.values[rows[-1]], units=units, without=same):
         other = stored.inputs[each.example]
-        around = other.steps[max(0, each.step - _AROUND) : each.step + 1]
+        around = _walked(reader, other, own.place)[max(0, each.step - _AROUND) : each.step + 1]
         labels = tuple(step.label for step in around)
         found.append(Likeness(other.title, each.example + 1, each.step, labels, each.distance))
     chosen = None if units is None else tuple(int(unit) for unit in units)
     return Alike(step, chosen, tuple(found), len(stored.values), len(stored.inputs), stored.left_out)
+
+
+def _walked(reader: Reader, read: ReadInput, place: Place) -> tuple[Step, ...]:
+    """The steps that layers walk over: those of the input, or of what is written."""
+    return read.written if read.written and not reader.span(place[0])[1] else read.steps
 
 
 def _same(one: ReadInput, other: ReadInput) -> bool:

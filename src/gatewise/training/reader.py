@@ -152,6 +152,10 @@ class Reader(ABC):
         """T texts: what would be written if the input ended after each step; none where nothing is written."""
         return ()
 
+    def changeable(self, read: ReadInput) -> int:
+        """How many of the first columns of ``values`` a person may change, see `edited`; 0: none."""
+        return 0
+
     def edited(self, read: ReadInput, values: Any) -> ReadInput:
         """The same input with other numbers.
 

@@ -18,6 +18,7 @@ function withArrays(header, buffer, start) {
   };
   const gates = header.gates.map((gate) => ({ ...gate, values: array(gate.values), before: gate.before && array(gate.before) }));
   const reading = { ...header, gates, after: array(header.after), order: array(header.order) };
+  if (header.written?.attention) reading.written = { ...header.written, attention: array(header.written.attention) };
   if (header.series) reading.series = { ...header.series, values: array(header.series.values) };
   reading.length = header.steps.length;
   reading.units = header.order.shape[0];
