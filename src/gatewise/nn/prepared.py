@@ -141,12 +141,12 @@ class Prepared:
     def outdated(self, layer: Recurrent) -> bool:
         """Whether the layer's options or its mode are others than those that were prepared."""
         own = layer.__dict__
-        return (self.masks and own["training"]) or _options_of(own) != self.options
+        return bool(self.masks and own["training"]) or _options_of(own) != self.options
 
 
 def _elsewhere() -> bool:
     """Whether torch or a caller asks for something else than the compiled kernels in float32."""
-    return bool(
+    return (
         torch.is_autocast_enabled("cpu")
         or torch._C._are_functorch_transforms_active()
         or forced_kernel() is not None
