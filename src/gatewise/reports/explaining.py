@@ -22,9 +22,9 @@ __all__ = ["save_explanation_picture"]
 _WIDTH = 10.0
 _PANEL = 2.2
 _LABELS = 40
-_ROW_LABELS = 12
 _FLOOR = 1e-12
 _FOR, _AGAINST = "#0b6e99", "#bd4a16"
+_ROW_LABELS = 12
 
 
 def save_explanation_picture(records: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
