@@ -16,7 +16,7 @@ from gatewise.inspection.neighbours import store_states
 from gatewise.inspection.parallel import Parallel, parallel
 from gatewise.inspection.reading import Reading, read
 from gatewise.inspection.reasons import Reasons, reasons
-from gatewise.inspection.units import Role, Saturation, UnitMemory, saturation, unit_memory, unit_roles
+from gatewise.inspection.units import Role, Saturation, UnitMemory, roles_on_input, saturation, unit_memory
 from gatewise.training.kind import Trained
 from gatewise.training.reader import Reader, ReadInput
 
@@ -300,7 +300,7 @@ def explanation_of(
     name, stack = next(iter(stacks.items()))
     own = [each for each in reading.gates if each.stack == name]
     cells = stack.recurrent._cells  # of several states the last one remembers: an LSTM's cell
-    remembered = {each.place: each.values for each in own if each.name == cells[each.layer].states[-1]}
+    remembered = {each.place: each for each in own if each.name == cells[each.layer].states[-1]}
     why = reasons(reader, given, target=followed if target is None else target, method=method)
     return Explanation(
         run=run,
@@ -308,7 +308,7 @@ def explanation_of(
         reasons=why,
         saturation=saturation(own),
         memory=unit_memory(stack, own),
-        roles={(layer, direction): unit_roles(values) for (_, layer, direction), values in remembered.items()},
+        roles={(layer, direction): roles_on_input(state) for (_, layer, direction), state in remembered.items()},
         parallel=parallel(stack) if in_parallel else None,
         flow=gradient_flow(reader, given, target=target) if with_flow else None,
         clip_norm=float(trained.spec.training.clip_norm),

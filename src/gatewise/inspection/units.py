@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,16 @@ from gatewise.nn import Recurrent
 from gatewise.statistics import median_lag
 from gatewise.training.kind import RecurrentInputs
 
-__all__ = ["Role", "Saturation", "UnitMemory", "kept_shares", "saturation", "unit_memory", "unit_roles"]
+__all__ = [
+    "Role",
+    "Saturation",
+    "UnitMemory",
+    "kept_shares",
+    "roles_on_input",
+    "saturation",
+    "unit_memory",
+    "unit_roles",
+]
 
 Array = npt.NDArray[np.float64]
 LOW, HIGH = 0.1, 0.9
@@ -208,6 +217,18 @@ def _rank_correlation(first: Array, second: Array) -> float | None:
     if any(np.ptp(each) == 0 for each in ranks):
         return None
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def roles_on_input(state: GateMap) -> tuple[Role, ...]:
+    """The roles of a state's units, with the steps of the input, of which a row of the map may hold several.
+
+    Args:
+        state: of `gatewise.inspection.reading.Reading.gates`.
+    """
+    found = unit_roles(state.values)
+    if state.stride <= 1:
+        return found
+    return tuple(replace(role, steps=tuple(state.first + row * state.stride for row in role.steps)) for role in found)
 
 
 def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
