@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import http.server
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +21,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 CHROMIUM = Path("/usr/bin/chromium")
 SENTENCE = "the clouds are in the sky and the road is long and the film is dull"
 WORDS = SENTENCE.split() * 4
-
-
-@pytest.fixture
-def page_address() -> Iterator[str]:
-    """An empty page of another origin."""
-
-    class Empty(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><title>page</title>")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Empty)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
 
 
 def _open_other(name: str, place: Path) -> Model:
