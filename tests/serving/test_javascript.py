@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from service_of import serving, until
+from service_of import empty_page, serving, until
 
 from gatewise.serving.models import Model, open_model
 from gatewise.serving.running import bound_socket
@@ -21,6 +21,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 CHROMIUM = Path("/usr/bin/chromium")
 SENTENCE = "the clouds are in the sky and the road is long and the film is dull"
 WORDS = SENTENCE.split() * 4
+
+
+@pytest.fixture
+def page_address() -> Iterator[str]:
+    with empty_page() as found:
+        yield found
 
 
 def _open_other(name: str, place: Path) -> Model:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from service_of import Plain, serving
+from service_of import Plain, empty_page, serving
 
 import gatewise
 from gatewise.errors import ConversionError, DataError, OptionError
@@ -361,9 +361,7 @@ def test_sound_is_described(url: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_hears_a_microphone(
-    networks: dict[str, TrainedRecogniser], tmp_path: Path, page_address: str
-) -> None:
+def test_the_example_hears_a_microphone(networks: dict[str, TrainedRecogniser], tmp_path: Path) -> None:
     """The JavaScript of docs/serving.md in Chromium, whose microphone is a file."""
     playwright = pytest.importorskip("playwright.sync_api")
     chromium = Path("/usr/bin/chromium")
@@ -378,10 +376,14 @@ def test_the_example_hears_a_microphone(
         f"--use-file-for-fake-audio-capture={tmp_path / 'microphone.wav'}",
         "--autoplay-policy=no-user-gesture-required",
     ]
-    with _served(networks, origins=[page_address]) as (url, _, _), playwright.sync_playwright() as play:
+    with (
+        empty_page() as address,
+        _served(networks, origins=[address]) as (url, _, _),
+        playwright.sync_playwright() as play,
+    ):
         browser = play.chromium.launch(executable_path=str(chromium), args=flags)
         page = browser.new_page()
-        page.goto(page_address)
+        page.goto(address)
         page.evaluate(f"() => {{ {code.replace('export async function hear', 'window.hear = async function')} }}")
         place = f"{url.replace('http', 'ws', 1)}/v1/models/strings/stream"
         page.evaluate("() => { window.told = []; }")

@@ -16,7 +16,7 @@ from gatewise.inspection.neighbours import store_states
 from gatewise.inspection.parallel import Parallel, parallel
 from gatewise.inspection.reading import Reading, read
 from gatewise.inspection.reasons import Reasons, reasons
-from gatewise.inspection.units import Role, Saturation, UnitMemory, roles_on_input, saturation, unit_memory
+from gatewise.inspection.units import Role, Saturation, UnitMemory, saturation, unit_memory, unit_roles
 from gatewise.training.kind import Trained
 from gatewise.training.reader import Reader, ReadInput
 
@@ -308,7 +308,7 @@ def explanation_of(
         reasons=why,
         saturation=saturation(own),
         memory=unit_memory(stack, own),
-        roles={(layer, direction): roles_on_input(state) for (_, layer, direction), state in remembered.items()},
+        roles={place[1:]: unit_roles(each.values, each.first, each.stride) for place, each in remembered.items()},
         parallel=parallel(stack) if in_parallel else None,
         flow=gradient_flow(reader, given, target=target) if with_flow else None,
         clip_norm=float(trained.spec.training.clip_norm),

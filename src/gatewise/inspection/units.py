@@ -18,16 +18,7 @@ from gatewise.nn import Recurrent
 from gatewise.statistics import median_lag
 from gatewise.training.kind import RecurrentInputs
 
-__all__ = [
-    "Role",
-    "Saturation",
-    "UnitMemory",
-    "kept_shares",
-    "roles_on_input",
-    "saturation",
-    "unit_memory",
-    "unit_roles",
-]
+__all__ = ["Role", "Saturation", "UnitMemory", "kept_shares", "saturation", "unit_memory", "unit_roles"]
 
 Array = npt.NDArray[np.float64]
 LOW, HIGH = 0.1, 0.9
@@ -219,19 +210,7 @@ def _rank_correlation(first: Array, second: Array) -> float | None:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def roles_on_input(state: GateMap) -> tuple[Role, ...]:
-    """The roles of a state's units, with the steps of the input, of which a row of the map may hold several.
-
-    Args:
-        state: of `gatewise.inspection.reading.Reading.gates`.
-    """
-    found = unit_roles(state.values)
-    if state.stride <= 1:
-        return found
-    return tuple(replace(role, steps=tuple(state.first + row * state.stride for row in role.steps)) for role in found)
-
-
-def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
+def unit_roles(states: npt.NDArray[Any], first: int = 0, stride: int = 1) -> tuple[Role, ...]:
     """Units that count, switch or wait, by rules; a unit has the first role that fits.
 
     Of a sequence of at least 16 steps, and units whose range is at least 0.2:
@@ -247,6 +226,8 @@ def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
 
     Args:
         states: (T, H), the cell state of an LSTM, else the hidden state.
+        first: the step of the input with which the first of these begins; see `gatewise.inspection.gates.GateMap`.
+        stride: steps of the input in one of these; 0: they are no steps of the input.
 
     Raises:
         OptionError: it has not two axes.
@@ -273,7 +254,7 @@ def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
             continue
         role = _counting(unit, course, time) or _switching(unit, course, low, span) or _sentinel(unit, course, span)
         if role is not None:
-            found.append(role)
+            found.append(replace(role, steps=tuple(first + step * max(1, stride) for step in role.steps)))
     return tuple(found)
 
 

@@ -104,10 +104,11 @@ def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
     else:
         limit = float(np.abs(values).max()) or 1.0
         axes.imshow(values.T, aspect="auto", cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-        apart = -(-values.shape[1] // _ROW_LABELS)
-        axes.set_yticks(range(0, values.shape[1], apart), [escaped(each) for each in why["columns"][::apart]])
+        axes.set_yticks(range(values.shape[1]), [escaped(each) for each in why["columns"]])
         finish(axes, title + ", by column", "", grid="y")
         axes.grid(visible=False)
+        apart = -(-values.shape[1] // _ROW_LABELS)  # of many columns every third, say, is named
+        axes.set_yticks(range(0, values.shape[1], apart), [escaped(each) for each in why["columns"][::apart]])
     _name_steps(axes, record)
 
 

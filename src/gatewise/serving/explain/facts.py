@@ -8,7 +8,7 @@ from typing import Any
 
 from gatewise.inspection.flow import Flow, GradientFlow
 from gatewise.inspection.gates import GateMap
-from gatewise.inspection.units import Role, roles_on_input, unit_memory
+from gatewise.inspection.units import Role, unit_memory, unit_roles
 from gatewise.training.kind import RecurrentInputs
 
 __all__ = ["flow_record", "unit_facts"]
@@ -35,7 +35,7 @@ def unit_facts(stack: RecurrentInputs, maps: Sequence[GateMap], unit: str) -> li
     if memory is not None and len(memory) == len(words):
         for number, steps in enumerate(memory):
             words[number].append(_keeps(float(steps) * max(1, state.stride), unit))
-    for role in roles_on_input(state):
+    for role in unit_roles(state.values, state.first, state.stride):
         words[role.unit].append(_does(role))
     return ["; ".join(each) for each in words]
 
