@@ -22,9 +22,9 @@ __all__ = ["save_explanation_picture"]
 _WIDTH = 10.0
 _PANEL = 2.2
 _LABELS = 40
+_ROW_LABELS = 12
 _FLOOR = 1e-12
 _FOR, _AGAINST = "#0b6e99", "#bd4a16"
-_ROW_LABELS = 12
 
 
 def save_explanation_picture(records: Sequence[Mapping[str, Any]], path: str | Path) -> Path:
@@ -104,11 +104,10 @@ def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
     else:
         limit = float(np.abs(values).max()) or 1.0
         axes.imshow(values.T, aspect="auto", cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-        axes.set_yticks(range(values.shape[1]), [escaped(each) for each in why["columns"]])
+        apart = -(-values.shape[1] // _ROW_LABELS)
+        axes.set_yticks(range(0, values.shape[1], apart), [escaped(each) for each in why["columns"][::apart]])
         finish(axes, title + ", by column", "", grid="y")
         axes.grid(visible=False)
-        apart = -(-values.shape[1] // _ROW_LABELS)  # of many columns every third, say, is named
-        axes.set_yticks(range(0, values.shape[1], apart), [escaped(each) for each in why["columns"][::apart]])
     _name_steps(axes, record)
 
 

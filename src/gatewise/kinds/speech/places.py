@@ -29,6 +29,22 @@ def names_sound(path: Path) -> bool:
     return False
 
 
+def holds_sound(path: Path) -> bool:
+    """Whether a folder, or one in it, holds sound files, said or not what they hold."""
+    try:
+        return path.is_dir() and bool(sound_files(path))
+    except OSError:
+        return False
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """The sound files of a folder; if there are none, those of the folders in it."""
+    entries = sorted(folder.iterdir())
+    found = [each for each in entries if each.suffix.lower() in SUFFIXES]
+    inside = (each for entry in entries if entry.is_dir() for each in sorted(entry.iterdir()))
+    return found or [each for each in inside if each.suffix.lower() in SUFFIXES]
+
+
 def table_of(folder: Path) -> Path | None:
     """The table of transcripts in a folder: by its name, or the only table there that names sound files."""
     tables = [each for each in sorted(folder.iterdir()) if each.is_file() and is_table(each)]
@@ -47,19 +63,3 @@ def digit_files(folder: Path) -> list[Path]:
         if found:
             return found
     return []
-
-
-def holds_sound(path: Path) -> bool:
-    """Whether a folder, or one in it, holds sound files, said or not what they hold."""
-    try:
-        return path.is_dir() and bool(sound_files(path))
-    except OSError:
-        return False
-
-
-def sound_files(folder: Path) -> list[Path]:
-    """The sound files of a folder; if there are none, those of the folders in it."""
-    entries = sorted(folder.iterdir())
-    found = [each for each in entries if each.suffix.lower() in SUFFIXES]
-    inside = (each for entry in entries if entry.is_dir() for each in sorted(entry.iterdir()))
-    return found or [each for each in inside if each.suffix.lower() in SUFFIXES]
