@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import http.server
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from service_of import serving, until
+from service_of import empty_page, serving, until
 
 from gatewise.serving.models import Model, open_model
 from gatewise.serving.running import bound_socket
@@ -27,24 +25,8 @@ WORDS = SENTENCE.split() * 4
 
 @pytest.fixture
 def page_address() -> Iterator[str]:
-    """An empty page of another origin."""
-
-    class Empty(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><title>page</title>")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Empty)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with empty_page() as found:
+        yield found
 
 
 def _open_other(name: str, place: Path) -> Model:

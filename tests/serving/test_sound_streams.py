@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import random
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from service_of import Plain, serving
+from service_of import Plain, empty_page, serving
 
 import gatewise
 from gatewise.errors import ConversionError, DataError, OptionError
@@ -65,6 +66,11 @@ def networks(folder: Path) -> dict[str, TrainedRecogniser]:
 
 @pytest.fixture(scope="module")
 def url(networks: dict[str, TrainedRecogniser]) -> Iterator[str]:
+    with _served(networks) as (found, _, _):
+        yield found
+
+
+def _served(networks: dict[str, TrainedRecogniser], **more: Any) -> Any:
     def open_drawn(name: str, place: Path) -> Model:
         try:
             stream, reason = networks[name].streaming(), None
@@ -72,8 +78,7 @@ def url(networks: dict[str, TrainedRecogniser]) -> Iterator[str]:
             stream, reason = None, error
         return Model(name, place, networks[name], stream, reason, weights=name)
 
-    with serving({name: Path(name) for name in networks}, open_one=open_drawn) as (found, _, _):
-        yield found
+    return serving({name: Path(name) for name in networks}, open_one=open_drawn, **more)
 
 
 def _sound(words: str, speaker: int = 1, rate: int = RATE) -> np.ndarray:
@@ -353,6 +358,46 @@ def test_sound_is_described(url: str) -> None:
     assert "/v1/models/labels/stream" not in paths
     models: dict[str, Any] = {each["name"]: each for each in gatewise.Client(url).models()}
     assert models["strings"]["stream"]["binary"] == "sound" and models["labels"]["no_stream"]
+
+
+@pytest.mark.slow
+def test_the_example_hears_a_microphone(networks: dict[str, TrainedRecogniser], tmp_path: Path) -> None:
+    """The JavaScript of docs/serving.md in Chromium, whose microphone is a file."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = Path("/usr/bin/chromium")
+    if not chromium.exists():
+        pytest.skip("needs Chromium")
+    docs = Path(__file__).parents[2] / "docs" / "serving.md"
+    code = re.findall(r"```js\n(export async function hear.*?)```", docs.read_text(encoding="utf-8"), re.DOTALL)[0]
+    sound = np.concatenate([_sound("up low down up", rate=48_000)] * 2)
+    (tmp_path / "microphone.wav").write_bytes(_file(sound, 48_000))
+    flags = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    flags += [
+        f"--use-file-for-fake-audio-capture={tmp_path / 'microphone.wav'}",
+        "--autoplay-policy=no-user-gesture-required",
+    ]
+    with (
+        empty_page() as address,
+        _served(networks, origins=[address]) as (url, _, _),
+        playwright.sync_playwright() as play,
+    ):
+        browser = play.chromium.launch(executable_path=str(chromium), args=flags)
+        page = browser.new_page()
+        page.goto(address)
+        page.evaluate(f"() => {{ {code.replace('export async function hear', 'window.hear = async function')} }}")
+        place = f"{url.replace('http', 'ws', 1)}/v1/models/strings/stream"
+        page.evaluate("() => { window.told = []; }")
+        begin = "async (url) => { window.stop = await window.hear(url, (each) => window.told.push(each)); }"
+        page.evaluate(begin, place)
+        page.wait_for_function("() => window.told.some((each) => each.answers?.[0]?.seconds > 0.8)")
+        page.evaluate("() => window.stop()")
+        page.wait_for_function("() => window.told.at(-1).answers?.[0]?.end")
+        told = page.evaluate("() => window.told")
+        browser.close()
+    assert told[0]["type"] == "ready" and told[0]["notes"][0].startswith("resampled from 48,000")
+    assert {each["type"] for each in told[1:]} == {"answer"} and told[-1]["number"] == len(told) - 1
+    texts = [answer["text"] for each in told[1:] for answer in each["answers"]]
+    assert texts[-1] and all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
 
 
 Runs = Callable[[str], Path]

@@ -184,7 +184,7 @@ def explanation_of(
     name, stack = next(iter(stacks.items()))
     own = [each for each in reading.gates if each.stack == name]
     cells = stack.recurrent._cells  # of several states the last one remembers: an LSTM's cell
-    remembered = {each.place: each.values for each in own if each.name == cells[each.layer].states[-1]}
+    remembered = {each.place: each for each in own if each.name == cells[each.layer].states[-1]}
     why = reasons(reader, given, target=followed if target is None else target, method=method)
     return Explanation(
         run=run,
@@ -192,7 +192,7 @@ def explanation_of(
         reasons=why,
         saturation=saturation(reading.gates),
         memory=unit_memory(stack, own),
-        roles={(layer, direction): unit_roles(values) for (_, layer, direction), values in remembered.items()},
+        roles={place[1:]: unit_roles(each.values, each.first, each.stride) for place, each in remembered.items()},
         parallel=parallel(stack) if in_parallel else None,
         flow=gradient_flow(reader, given, target=target) if with_flow else None,
         clip_norm=float(trained.spec.training.clip_norm),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -222,7 +222,7 @@ def _rank_correlation(first: Array, second: Array) -> float | None:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
+def unit_roles(states: npt.NDArray[Any], first: int = 0, stride: int = 1) -> tuple[Role, ...]:
     """Units that count, switch or wait, by rules; a unit has the first role that fits.
 
     Of a sequence of at least 16 steps, and units whose range is at least 0.2:
@@ -238,6 +238,8 @@ def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
 
     Args:
         states: (T, H), the cell state of an LSTM, else the hidden state.
+        first: the step of the input with which the first of these begins; see `gatewise.inspection.gates.GateMap`.
+        stride: steps of the input in one of these; 0: they are no steps of the input.
 
     Raises:
         OptionError: it has not two axes.
@@ -264,7 +266,7 @@ def unit_roles(states: npt.NDArray[Any]) -> tuple[Role, ...]:
             continue
         role = _counting(unit, course, time) or _switching(unit, course, low, span) or _sentinel(unit, course, span)
         if role is not None:
-            found.append(role)
+            found.append(replace(role, steps=tuple(first + step * max(1, stride) for step in role.steps)))
     return tuple(found)
 
 

@@ -201,7 +201,7 @@ class ClientStream:
             )
         self._weights = ready["weights"]
         self.number, self.steps, self.unit = ready["number"], ready["steps"], ready["unit"]
-        self.notes = tuple(ready["notes"])
+        self.notes = tuple(ready.get("notes", ()))
         for kept in self._kept:
             if kept["number"] > self.number:
                 self._write(kept)

@@ -111,6 +111,24 @@ def test_gates_lie_on_the_frames(made: Made) -> None:
             assert 0 <= gate.first < trained.model.windows.size
 
 
+def test_units_switch_at_frames(folder: Path) -> None:
+    from gatewise.inspection.explaining import explanation_of
+    from gatewise.serving.explain.facts import unit_facts
+
+    trained, _ = _made(folder, "strings, both directions")
+    reader = trained.reader()
+    given = reader.parse(np.concatenate([_sound(), _sound()]))
+    found = explanation_of(trained, reader, given)
+    steps = [step for roles in found.roles.values() for role in roles for step in role.steps]
+    assert max(steps) > len(given.steps) / 2  # as rows of the layers' steps they would lie in the first third
+    assert all(step % 3 == 0 and step < len(given.steps) for step in steps)
+    maps = [gate for gate in found.reading.gates if gate.place == ("recurrent", 0, "forward")]
+    words = unit_facts(reader.stacks(given)["recurrent"], maps, "frame")
+    assert found.memory[0].half_lives is not None
+    half = 3 * float(found.memory[0].half_lives[0])
+    assert words[0].startswith(f"its gates keep half for {half:.1f} frames")
+
+
 def test_reasons_are_by_frame_and_band(made: Made) -> None:
     trained, _ = made
     reader = trained.reader()
