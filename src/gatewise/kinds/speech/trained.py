@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from gatewise.data.seen import Seen
 from gatewise.errors import RunError
-from gatewise.export.graph import Example, Graph
 from gatewise.kinds.speech.augmentation import Augmentation
 from gatewise.kinds.speech.dataset import SpeechDataset
 from gatewise.kinds.speech.encoding import EncodedRecordings, encode
@@ -46,6 +45,8 @@ class TrainedRecogniser(Trained):
         model: the network, with its best weights.
         seen: hashes of what it was trained on; None: not known.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.speech.graph"
 
     def __init__(
         self,
@@ -107,18 +108,6 @@ class TrainedRecogniser(Trained):
             inputs = self.model.inputs(batch.frames, batch.lengths)[:steps]
         lengths = self.model.windows.steps(batch.lengths).clamp(max=steps)
         return {"frames": RecurrentInputs(self.model.recurrent, inputs, lengths)}
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.speech.graph.graph_of`."""
-        from gatewise.kinds.speech.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Recordings of a part with what the network makes of them."""
-        from gatewise.kinds.speech.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
 
     def predict_command(self, request: Request) -> None:
         """Recognise sound files; see `gatewise.kinds.speech.commands.predict`."""
