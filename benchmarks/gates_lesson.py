@@ -1,7 +1,7 @@
 """The figures of the lesson "Gates in ten minutes" (docs/gates.md), measured on runs of a text classifier.
 
-    gatewise train rotten-tomatoes --cell lstm --out runs/rt-lstm        # and rnn, gru; --seed 1, 2 for more
-    python benchmarks/gates_lesson.py runs/rt-rnn runs/rt-lstm runs/rt-gru [--texts 200]
+    gatewise train rotten-tomatoes --cell lstm --threads 1 --out runs/rt-lstm        # and rnn, gru; --seed 1, 2 for more
+    python benchmarks/gates_lesson.py runs/rt-* [--texts 200] [--sentence "a moving and funny film"]...
 
 Per cell, over the first test texts, mean over its runs with the least and the most where there are several:
 
@@ -11,7 +11,9 @@ Per cell, over the first test texts, mean over its runs with the least and the m
 - `half_life`: tokens after which the gates have let half of a unit's value go, median over units and texts;
 - `carried`: how much of a state is still that of the step before, as the mean correlation over units of each state with
   that three tokens earlier;
-- `flow`: norm of the loss's gradient at the first word over that at the last, geometric mean over 30 texts.
+- `flow`, `flow_before` (training): norm of the loss's gradient at the first word over that at the last, geometric mean over 30 texts.
+
+Of every `--sentence` and run: the chance of the last class after every token, and the strongest reasons for the first.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import numpy as np
 
 from gatewise.inspection.flow import gradient_flow
 from gatewise.inspection.gates import gate_maps
+from gatewise.inspection.reasons import reasons
 from gatewise.inspection.units import kept_shares, unit_memory
 from gatewise.training import load_run
 from gatewise.training.run_place import checked_run
@@ -39,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--texts", type=int, default=200)
-    parser.add_argument("--sentence", default=None, help="print the answer after every token of this text as well")
+    parser.add_argument("--sentence", action="append", default=[], help="a text to read as well; may repeat")
     arguments = parser.parse_args()
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     data: Any = None
@@ -49,13 +52,20 @@ def main() -> None:
         trained = load_run(place)
         reader = trained.reader(data)
         found[str(spec.model.cell)].append(_measured(reader, reader.examples(arguments.texts)))
-        if arguments.sentence is not None:
-            given = reader.parse(arguments.sentence)
-            after = reader.prefixes(given)[:, -1]
-            words = [f"{step.label} {chance:.2f}" for step, chance in zip(given.steps, after, strict=True)]
-            print(f"{place.name}, chance of {reader.names[-1]}:", " ".join(words))
+        for sentence in arguments.sentence:
+            _show(place.name, reader, reader.parse(sentence))
     for cell, runs in found.items():
         print(json.dumps({"cell": cell, "runs": len(runs), **{name: _over(runs, name) for name in runs[0]}}))
+
+
+def _show(name: str, reader: Any, given: Any) -> None:
+    after = reader.prefixes(given)[:, -1]
+    words = [f"{step.label} {chance:.3f}" for step, chance in zip(given.steps, after, strict=True)]
+    print(f"{name}, chance of {reader.names[-1]}:", " ".join(words))
+    found = reasons(reader, given, target=0, with_removal=False)
+    strongest = np.argsort(-found.values, kind="stable")[:3]
+    counted = ", ".join(f"{given.steps[step].label} {found.values[step]:+.2f}" for step in strongest)
+    print(f"{name}, reasons for {found.target}: {counted}")
 
 
 def _measured(reader: Any, texts: Any) -> dict[str, float]:

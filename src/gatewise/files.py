@@ -11,7 +11,16 @@ from typing import Any
 
 from gatewise.errors import RunError, StorageError
 
-__all__ = ["append_line", "make_folder", "read_json", "refuse_newer", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "append_line",
+    "check_folder",
+    "make_folder",
+    "read_json",
+    "refuse_newer",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 UPDATE = "update Gatewise: pip install --upgrade gatewise"
 
@@ -162,7 +171,25 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def check_folder(path: str | Path) -> None:
+    """Refuse a folder that cannot be made because a file is in its place, before any work is done for it.
+
+    Raises:
+        StorageError: the path, or a part of it, is a file.
+
+    Example:
+        >>> check_folder("a-new-folder/of-mine")
+    """
+    for part in (Path(path), *Path(path).parents):
+        if part.is_dir():
+            return
+        if part.exists():
+            raise StorageError(f"{part} is a file, not a folder", fix="name another folder with --out")
+
+
 def _storage_error(path: Path, error: OSError) -> StorageError:
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return StorageError(f"cannot write {path}", got="a file is in its place", fix="name another folder with --out")
     return StorageError(
         f"cannot write {path}",
         got=error.strerror or str(error),

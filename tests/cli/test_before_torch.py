@@ -54,6 +54,8 @@ MISTAKES = [
     (["generate", "run"], "needs a language model"),
     (["inspect", "nowhere"], "there is no run folder"),
     (["train", "nowhere.csv"], "nowhere.csv"),
+    (["train", "reviews.csv", *COLUMNS, "--out", "reviews.csv"], "reviews.csv is a file, not a folder"),
+    (["compare", "reviews.csv", *COLUMNS, "--out", "reviews.csv/a/b"], "reviews.csv is a file, not a folder"),
     (["train", "reviews.csv", "--text", "reviw", "--label", "mood"], "column 'reviw' is not in reviews.csv"),
     (["train", "adding", "--length", "10,20"], "length has the wrong type"),
     (["train", "reviews.csv", "--threads", "5000"], "threads is 5,000"),

@@ -100,7 +100,7 @@ def test_a_folder_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     message = _refused([command, reviews, *COLUMNS, *FLAGS, "--out", tmp_path / "file" / "out"], capsys)
-    assert "cannot write" in message and "--out" in message
+    assert "is a file, not a folder" in message and "--out" in message
 
 
 def test_a_full_disk_leaves_no_result(

@@ -70,6 +70,18 @@ def test_a_difference_on_every_split_is_found_and_the_page_says_the_shares() -> 
     assert "still improving" in unjudged.caveats[0]
 
 
+def test_two_splits_that_disagree_differ_by_no_more_than_shares_can() -> None:
+    figures = ({"rnn": 0.95, "gru": 0.3}, {"rnn": 0.3, "gru": 0.95})
+    known = {
+        f"split{number}": ("", made_up_record({"baseline": 0.2} | each, seeds=3, generator_seed=number))
+        for number, each in enumerate(figures)
+    }
+    found = splits_record(known, "split", command="", created="")
+    gap = next(pair.difference for pair in found.splits.pairs if {pair.first, pair.second} == {"rnn", "gru"})
+    assert (gap.low, gap.high) == (-1.0, 1.0)
+    assert "--resplit 5 or more" in " ".join(found.caveats)
+
+
 def test_the_command_repeats_it() -> None:
     words = several_command(["a.csv"], {"resplit": 3, "seeds": 2}, Path("out"))
     assert words == "gatewise compare a.csv --resplit 3 --seeds 2 --out out"

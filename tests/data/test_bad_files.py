@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from gatewise.data.tables import find_text_columns, read_table
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.classification.loading import load_text
 
@@ -78,8 +80,35 @@ def test_missing_column_suggests_the_near_one(tmp_path):
 
 
 def test_missing_default_column_names_the_option(tmp_path):
-    path = write(tmp_path, rows(), header="review,label")
+    path = write(tmp_path, [row + ",x" for row in rows()], header="what,label,more")
     assert refused(path).fix == "name it with --text COLUMN"
+
+
+def test_two_unknown_columns_are_asked_for_at_once(tmp_path):
+    error = refused(write(tmp_path, rows(), header="recenze,nálada"))
+    assert "texts and the labels" in error.message and error.got == "it has: recenze, nálada"
+    assert error.fix == "name them with --text COLUMN --label COLUMN"
+
+
+@pytest.mark.parametrize("header", ["review,sentiment", "Review,label", "recenze,label", "Tweet,odd", "class,what"])
+def test_usual_names_of_columns_are_known_and_said(tmp_path, header):
+    lines = [",".join(reversed(row.split(","))) for row in rows()] if header == "class,what" else rows()
+    table = read_table(write(tmp_path, lines, header=header))
+    assert len(set(table.labels)) == 2 and len(set(table.texts)) == 20
+    columns = header.split(",")[:: -1 if header == "class,what" else 1]
+    assert table.notes == [f"texts are the column {columns[0]}, labels the column {columns[1]}"]
+
+
+def test_two_usual_names_of_one_role_are_not_chosen_from(tmp_path):
+    path = write(tmp_path, [row + ",x" for row in rows()], header="review,label,comment")
+    assert refused(path).fix == "name it with --text COLUMN"
+
+
+def test_a_table_to_label_may_have_one_column_or_labels_beside_the_texts():
+    assert find_text_columns(Path("a.csv"), ["recenze"], None) == [0]
+    assert find_text_columns(Path("a.csv"), ["sentiment", "recenze"], None) == [1]
+    with pytest.raises(DataError, match="'text'"):
+        find_text_columns(Path("a.csv"), ["one", "two"], None)
 
 
 def test_same_column_for_text_and_label(tmp_path):

@@ -214,8 +214,9 @@ def test_bad_arguments_are_refused(tmp_path: Path) -> None:
 def test_what_c_cannot_express_is_named() -> None:
     build = GraphBuilder("tags")
     x = build.input("x", "T", 3)
-    build.output("tags", build.viterbi(x, np.zeros((3, 3)), np.zeros(3), np.zeros(3)))
-    with pytest.raises(ConversionError, match=r"Viterbi.*--to onnx"):
+    tags = build.viterbi(x, np.zeros((3, 3)), np.zeros(3), np.zeros(3))
+    build.output("found", build.embedding(tags, np.eye(3)))
+    with pytest.raises(ConversionError, match=r"tags that are no output.*--to onnx"):
         emit_source(build.graph())
 
 

@@ -25,6 +25,8 @@ NO_STEPS = {
     "reviews, both directions": "bidirectional",
     "direct": "normalised by the window",
     "recursive": "starts where the first one ends",
+    "tags": "bidirectional",
+    "tags, convolution": "bidirectional",
 }
 
 
@@ -52,7 +54,7 @@ def _program(out: Path) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.slow) for name in RUNS if name not in TAGS],
+    [pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.slow) for name in RUNS],
 )
 def test_a_run_leaves_as_c(name: str, exported) -> None:  # type: ignore[no-untyped-def]
     _, out = exported(name)
@@ -61,6 +63,7 @@ def test_a_run_leaves_as_c(name: str, exported) -> None:  # type: ignore[no-unty
     assert {each.name for each in out.iterdir()} >= {"net.c", "net.h", "main.c", "Makefile", "README.md"}
     if name in NO_STEPS:
         assert record["step"]["reason"] and "net_step" not in (out / "net.h").read_text()
+        assert ("keep the last" in (out / "README.md").read_text()) == ("past" in (out / "net.h").read_text())
     else:
         assert ("reason" in record["step"]) != ("net_step" in (out / "net.h").read_text())
 
@@ -77,7 +80,30 @@ def test_the_program_labels_texts_as_predict_does(
     _run(["predict", run, *texts])
     expected = [line.split()[:2] for line in capfd.readouterr().out.splitlines()]
     done = subprocess.run([_program(out)], input="\n\n".join(texts).encode(), capture_output=True, check=True)
-    assert [line.split()[:2] for line in done.stdout.decode().splitlines()] == expected
+    lines = done.stdout.decode().splitlines()  # one a line, empty ones as well
+    assert [line.split()[:2] for line in lines[::2]] == expected and lines[1::2] == [""] * (len(texts) - 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(TAGS))
+def test_the_program_tags_as_predict_does(name: str, exported, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    run, out = exported(name)
+    texts = [
+        "she went to Bonn .",
+        "Lima B2B 3.5 , extraordinarily-long-words-are-cut-in-their-middle",
+        "ÜNÏ Oslo Σσς !",
+    ]
+    capfd.readouterr()
+    _run(["predict", run, *texts, "--json"])
+    answers = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    expected = [[f"{word}/{tag}" for word, tag in zip(a["words"], a["tags"], strict=True)] for a in answers]
+    assert name != "tags" or len({tag.rpartition("/")[2] for row in expected for tag in row}) > 1
+    given = "\n  \n".join(texts).replace(" ", "\t", 1).encode()
+    done = subprocess.run([_program(out)], input=given, capture_output=True, check=True)
+    lines = done.stdout.decode().splitlines()
+    assert [line.split(" ") for line in lines[::2]] == expected and lines[1::2] == [""] * 2
+    done = subprocess.run([_program(out)], input=b"a " * 257, capture_output=True, check=False)
+    assert done.returncode == 1 and b"line 1 has more than 256 words" in done.stderr
 
 
 def test_the_program_forecasts_as_predict_does(exported) -> None:  # type: ignore[no-untyped-def]
@@ -120,11 +146,3 @@ def test_options_of_c_are_refused_for_onnx(tmp_path: Path, capfd: pytest.Capture
     with pytest.raises(SystemExit) as leave:
         main(["export", str(tmp_path), "--to", "onnx", "--name", "net"])
     assert leave.value.code == 2 and "--name and --max-steps go with --to c" in capfd.readouterr().err
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(TAGS))
-def test_taggers_are_refused_by_name(name: str, exported, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(AssertionError):
-        exported(name)
-    assert "--to onnx" in " ".join(capfd.readouterr().err.split())

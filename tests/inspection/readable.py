@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import itertools
 import math
 import random
 from pathlib import Path
@@ -50,10 +51,34 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "tags": ("tagging", "tags.conll", {**TINY, "cell": "gru"}),
     "tags, forward": ("tagging", "tags.conll", {**TINY, "crf": False, "bidirectional": False, "characters": "none"}),
+    "translations": (
+        "translation",
+        "numbers.tsv",
+        {**TINY, "embedding_size": 8, "hidden_size": 8, "vocabulary_size": 300, "learning_rate": 0.02, "epochs": 2},
+    ),
+    "translations, input feeding": (
+        "translation",
+        "numbers.tsv",
+        {**TINY, "embedding_size": 5, "vocabulary_size": 300, "attention": "additive", "feeding": "input"},
+    ),
+    "translations, no attention": (
+        "translation",
+        "numbers.tsv",
+        {
+            **TINY,
+            "embedding_size": 5,
+            "vocabulary_size": 300,
+            "attention": "none",
+            "feeding": "output",
+            "beam": 1,
+            "cell": "lstm",
+            "bidirectional": False,
+        },
+    ),
     "adding": ("probe", "adding", {**TINY, "length": 20, "examples": 100, "cell": "lstm"}),
     "parity": ("probe", "parity", {**TINY, "length": 20, "examples": 100, "cell": "gru", "bidirectional": True}),
 }
-EVERYDAY = ("reviews", "reviews, both directions", "series, everything", "text", "tags", "adding")
+EVERYDAY = ("reviews", "reviews, both directions", "series, everything", "text", "tags", "translations", "adding")
 
 
 def write_data(folder: Path) -> None:
@@ -72,6 +97,10 @@ def write_data(folder: Path) -> None:
         lines += [f"{word} O" for word in chance.sample(["she", "went", "to", "B2B", "3.5", "o'clock"], 3)]
         lines += [f"{chance.choice(['Oslo', 'Bonn', 'Rome'])} B-LOC", ". O", ""]
     (folder / "tags.conll").write_text("\n".join(lines))
+    words = {"one": "uno", "two": "due", "three": "tre", "four": "quattro"}
+    pairs = [(f"we say {' '.join(row)}.", f"diciamo {' '.join(words[each] for each in row)}.")
+             for row in itertools.product(words, repeat=3)]  # fmt: skip
+    (folder / "numbers.tsv").write_text("source\ttarget\n" + "".join("\t".join(pair) + "\n" for pair in pairs))
     with (folder / "series.csv").open("w") as stream:
         stream.write("day,a,b,wind,open\n")
         for day in range(140):

@@ -11,11 +11,13 @@ import pytest
 import torch
 from readable import EVERYDAY, RUNS, Runs
 
+from gatewise.data.subwords import END
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.inspection.equation import equation
 from gatewise.inspection.gates import gate_maps, similar_order
 from gatewise.inspection.reading import read, unit_orders
 from gatewise.kinds.forecasting.series.records import Windows
+from gatewise.kinds.translation.encoding import encode_sources
 from gatewise.nn import Recurrent
 from gatewise.training.kind import RecurrentInputs, Trained
 from gatewise.training.prefixes import prefix_summaries
@@ -38,10 +40,34 @@ def own_answer(name: str, trained: Any, dataset: Any, reader: Any, read: Any, nu
         likely = dict(trained.next_tokens(read.text, len(reader.names)))
         return np.array([likely[token] for token in reader.names])
     if task == "tagging":
-        return trained.model.probabilities(read.extra["batch"])[read.place, 0].double().numpy()
+        chances = trained.model.probabilities(read.extra["batch"])[read.place, 0].double().numpy()
+        assert trained.tag_set.inside == "iobes" and reader.names == ("O", "B-LOC", "I-LOC"), "as the file has them"
+        return np.array([chances[0], chances[1] + chances[4], chances[2] + chances[3]])
+    if task == "translation":
+        return own_word(trained, read)
     with torch.no_grad():
         found = trained.model(reader.embed(read))[-1]
     return reader.shares(found)[0]
+
+
+def own_word(trained: Any, read: Any) -> np.ndarray:
+    """The distribution of a translation's word, by the decoder that the search uses, one word after the other."""
+    source = encode_sources([read.text], trained.source_subwords).batch([0])
+    limits, taken = torch.tensor([40]), []
+    step = trained.model.step
+
+    def forced(tokens: Any, state: Any) -> Any:
+        scores, state = step(tokens, state)
+        taken.append(scores[0].exp())
+        goal = read.extra["target"][len(taken) - 1] if len(taken) <= len(read.written) else END
+        return torch.full_like(scores, -1e9).index_fill(1, torch.tensor([int(goal)]), 0.0), state
+
+    trained.model.step = forced
+    try:
+        trained.model.translate(torch.from_numpy(source.values), torch.from_numpy(source.lengths), limits)
+    finally:
+        del trained.model.step
+    return taken[read.place].double().numpy()
 
 
 @pytest.mark.parametrize("name", EACH)
@@ -54,7 +80,7 @@ def test_the_last_step_is_the_networks_own_answer(name: str, runs: Runs) -> None
         reading = read(reader, each, trained=trained)
         after = reader.prefixes(each)
         own = own_answer(name, trained, dataset, reader, each, number)
-        last = after[-1 if each.place is None else each.place]
+        last = after[each.answer_step]
         assert last == pytest.approx(own, abs=1e-5 * max(1.0, float(np.abs(own).max())))
         with torch.no_grad():
             again = reader.shares(reader.answer(each, reader.embed(each))[0])
@@ -148,9 +174,29 @@ def test_a_word_of_a_sentence_can_be_chosen(runs: Runs) -> None:
     given = reader.parse("she went to Oslo .")
     moved = replace(given, place=1)
     first, second = (read(reader, each, target="O").final for each in (given, moved))
-    chances = trained.model.probabilities(given.extra["batch"])[:, 0].double().numpy()
+    inside = trained.model.probabilities(given.extra["batch"])[:, 0].double().numpy()
+    chances = np.stack([inside[:, 0], inside[:, 1] + inside[:, 4], inside[:, 2] + inside[:, 3]], axis=1)
     assert first == pytest.approx(chances[given.place], abs=1e-6)
     assert second == pytest.approx(chances[1], abs=1e-6)
+
+
+def test_a_decoder_begins_in_the_state_that_the_encoder_leaves(runs: Runs) -> None:
+    """Its gates and states are those of the forecast itself, from the first step on."""
+    trained, dataset = runs("series, everything")
+    reader = trained.reader(dataset)
+    given = reader.examples(1)[0]
+    outputs: list[torch.Tensor] = []
+    hook = trained.model.decoder.register_forward_hook(lambda module, given, found: outputs.append(found[0]))
+    with torch.no_grad():
+        trained.model(given.extra["past"], given.extra["ahead"])
+    hook.remove()
+    maps = [each for each in read(reader, given).gates if each.stack == "decoder"]
+    hidden = next(each for each in maps if each.name == "hidden")
+    assert hidden.values == pytest.approx(outputs[0][:, 0].numpy(), abs=1e-6)
+    assert hidden.before is not None and np.abs(hidden.before).max() > 1e-3
+    # and the equation of the first step has the state before it
+    lines = equation(reader.stacks(given)["decoder"], maps, 0, "forward", 0, 2)
+    assert f"{hidden.before[2]:.2f}" in lines[-1] and abs(hidden.before[2]) > 0.005
 
 
 def test_a_kind_that_says_nothing_is_refused() -> None:

@@ -65,10 +65,11 @@ def test_a_product_is_shared_and_more_gradients_are_taken_where_it_is_sharp() ->
     found = _of(Formula(lambda z: z[0, :, 0] * z[1, :, 0], x))
     assert found.values == pytest.approx([3.0, 3.0]) and found.steps_used == 16
     sharp = _of(Formula(lambda z: torch.sigmoid(300 * (z.sum(dim=(0, 2)) - 1.7)), x))
-    assert sharp.complete and sharp.steps_used > 48
+    assert sharp.complete and 48 <= sharp.steps_used <= 400
     assert sharp.values.sum() == pytest.approx(1.0, abs=0.01)
     step = _of(Formula(lambda z: (z.sum(dim=(0, 2)) > 1.7) + 0.0 * z.sum(dim=(0, 2)), x))
-    assert not step.complete and step.steps_used == 16 * (2**7 - 1) and step.completeness_error == pytest.approx(1)
+    # one part is halved at a time, the one with the jump in it
+    assert not step.complete and step.steps_used == 16 + 2 * 16 * 32 and step.completeness_error == pytest.approx(1)
 
 
 def test_removal_follows_the_order() -> None:

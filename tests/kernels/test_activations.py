@@ -16,13 +16,18 @@ VARIANTS = [variant for variant in variants_here() if variant.name in available_
 pytestmark = pytest.mark.skipif(compiler_command() is None, reason="no C++ compiler")
 
 
-def sweep(variant, folder, stride, curved, *words):
-    """Compile the sweep for a variant and run it: {function: (largest error in ulp, where, broken rules)}."""
+def sweep(variant, folder, stride, curved, *words, compiler=(), start=()):
+    """Compile the sweep for a variant and run it: {function: (largest error in ulp, where, broken rules)}.
+
+    Another compiler may come with the words that start its program on this machine.
+    """
     program = folder / "sweep"
     flags = ["-O3", "-std=c++17", "-ffp-contract=fast", "-Wno-psabi", *variant.flags]
     place = [f"-DGATEWISE_WIDTH={variant.width}", f"-I{KERNELS / 'native'}", str(SWEEP), "-o", str(program)]
-    subprocess.run([*compiler_command(), *flags, *place], check=True, capture_output=True)
-    done = subprocess.run([str(program), str(stride), str(curved), *words], check=True, capture_output=True, text=True)
+    subprocess.run([*(compiler or compiler_command()), *flags, *place], check=True, capture_output=True)
+    done = subprocess.run(
+        [*start, str(program), str(stride), str(curved), *words], check=True, capture_output=True, text=True
+    )
     rows = (line.split() for line in done.stdout.splitlines())
     return {name: (float(error), float(where), int(broken)) for name, error, where, broken in rows}
 

@@ -14,6 +14,7 @@ from gatewise.training.assembly import make_spec
 from gatewise.training.kind import Baseline
 from gatewise.training.registry import kind_of
 from small_data import write_reviews
+from small_pictures import write_noise
 
 TUNED = {
     "classification": ["tfidf-logistic-regression"],
@@ -21,6 +22,7 @@ TUNED = {
     "language-modelling": ["kneser-ney"],
     "tagging": ["feature-crf"],
     "translation": ["word-by-word"],
+    "captioning": ["nearest-neighbour"],
     "probe": [],
 }
 
@@ -49,6 +51,8 @@ def write_data(task: str, folder: Path) -> tuple[str, dict[str, Any]]:
             sentences.append("\n".join(f"{word} {tag}" for word, tag in rows))
         (folder / "tags.conll").write_text("\n\n".join(sentences) + "\n", encoding="utf-8")
         return str(folder / "tags.conll"), {}
+    if task == "captioning":
+        return str(write_noise(folder / "own")), {"image_size": 12, "vocabulary_size": 300}
     if task == "translation":
         rows = []
         for _ in range(150):

@@ -1,4 +1,4 @@
-"""A repeated call without gradients is prepared: the same bits, and the long way as soon as anything has changed."""
+"""A layer's later calls are prepared: the same bits and gradients, and the long way where that is needed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ def same(first, second):
 
 
 def warmed(layer, x, hx=None):
-    """The layer after two calls, the second of which prepares."""
+    """The layer after a call, which prepares the others."""
     with torch.no_grad():
-        layer(x, hx)
         layer(x, hx)
     return layer
 
@@ -83,21 +82,24 @@ def test_other_modes_go_the_long_way():
     layer, x = GRU(3, 5), torch.randn(1, 2, 3)
     warmed(layer, x)
     assert quick(layer, x) is not None
-    assert layer._prepared(layer, x, None) is None, "gradients are wanted"
     with force("reference"):
         assert quick(layer, x) is None
         with torch.no_grad():
             layer(x)
         assert layer.kernel == "reference"
-    assert quick(layer, x) is None, "the layer ran otherwise since"
-    warmed(layer, x)
+    with torch.no_grad():
+        layer(x)
+    assert layer.kernel.startswith("fused"), "what ran last is what the layer names"
     with precision("bf16"):
         assert quick(layer, x) is None
     with torch.autocast("cpu", torch.bfloat16):
         assert quick(layer, x) is None
-    assert quick(layer, torch.randn(2, 2, 3)) is None
+    assert quick(layer, torch.randn(7, 4, 3)) is not None, "any size"
+    assert quick(layer, torch.randn(2, 2, 4)) is None
+    assert quick(layer, torch.randn(0, 2, 3)) is None
     assert quick(layer, torch.randn(1, 3, 2).transpose(1, 2)) is None
     assert quick(layer, x, torch.zeros(2, 5)) is None
+    assert quick(layer, x, torch.zeros(5, 1, 2).permute(1, 2, 0)) is None
     assert quick(layer, x, torch.zeros(1, 2, 5, dtype=torch.float64)) is None
     with torch.no_grad():
         other = {name: torch.zeros_like(each) for name, each in layer.named_parameters()}
@@ -114,7 +116,8 @@ def test_options_are_never_prepared_wrongly(option):
     for mode in (True, False):
         layer.train(mode)
         warmed(layer, x)
-        assert (layer._prepared is not None) == ("dropout" in options and not mode)
+        found = layer._prepared is not None and quick(layer, x) is not None
+        assert found == (option == "bidirectional" or (option == "dropout" and not mode))
     with torch.no_grad():
         assert same(layer(x), copy.deepcopy(layer)(x))
 
@@ -190,3 +193,98 @@ def test_memory_is_that_of_the_input_whatever_torchs_defaults_are(default):
         torch.set_default_device(None)
     assert output.dtype == torch.float32 and output.device.type == "cpu"
     assert all(each.grad is not None and each.grad.dtype == torch.float32 for each in layer.parameters())
+
+
+def with_gradients(layer, x, hx, lengths):
+    """Output, states, and every gradient of one call."""
+    leaves = [x.clone().requires_grad_()]
+    if hx is not None:
+        parts = [each.clone().requires_grad_() for each in (hx if isinstance(hx, tuple) else (hx,))]
+        leaves += parts
+        hx = tuple(parts) if isinstance(hx, tuple) else parts[0]
+    layer.zero_grad(set_to_none=True)
+    output, *states = flat(layer(leaves[0], hx, lengths))
+    found = [output, *states]
+    sum((each * each).sum() * scale for scale, each in enumerate(found, 1)).backward()
+    return output.grad_fn, [*found, *(each.grad for each in [*leaves, *layer.parameters()])]
+
+
+@compiled
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("call", ["plain", "state", "ragged", "unbatched"])
+def test_same_gradients_as_the_long_way(kind, layers, bidirectional, batch_first, call):
+    layer = kind(3, 5, layers, batch_first=batch_first, bidirectional=bidirectional)
+    x = torch.randn((4, 3) if call == "unbatched" else (4, 4, 3))
+    lengths = [2, 4, 1, 3] if call == "ragged" else None
+    with torch.no_grad():
+        hx = None if call == "plain" else layer(torch.randn(x.shape))[1]
+    node, expected = with_gradients(copy.deepcopy(layer), x, hx, lengths)
+    assert node.name() != "StackFunctionBackward"
+    warmed(layer, x)
+    node, found = with_gradients(layer, x, hx, lengths)
+    assert node.name() == "StackFunctionBackward"
+    for one, two in zip(found, expected, strict=True):
+        assert torch.equal(one, two)
+    assert found[0].stride() == expected[0].stride()
+
+
+@compiled
+def test_gradients_only_of_what_is_trained():
+    layer, x = warmed(LSTM(3, 5, 3), torch.randn(4, 2, 3)), torch.randn(4, 2, 3)
+    expected = with_gradients(copy.deepcopy(layer), x, None, None)[1][3:]
+    for trained in ("weight_hh_l2", "bias_ih_l1", "weight_ih_l0"):
+        layer.zero_grad(set_to_none=True)
+        for name, weight in layer.named_parameters():
+            weight.requires_grad_(name == trained)
+        output, state = layer(x)
+        sum((each * each).sum() * scale for scale, each in enumerate(flat((output, state)), 1)).backward()
+        for (name, weight), gradient in zip(layer.named_parameters(), expected[1:], strict=True):
+            assert (weight.grad is None) == (name != trained)
+            assert name != trained or torch.equal(weight.grad, gradient)
+
+
+@compiled
+@pytest.mark.parametrize("kind", KINDS)
+def test_backward_can_be_repeated_but_not_differentiated(kind):
+    layer, x = warmed(kind(3, 5, 2), torch.randn(4, 2, 3)), torch.randn(4, 2, 3)
+    output, _ = layer(x)
+    first = torch.autograd.grad(output.sum(), list(layer.parameters()), retain_graph=True)
+    again = torch.autograd.grad(output.sum(), list(layer.parameters()), create_graph=True)
+    assert all(map(torch.equal, first, again))
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        again[0].sum().backward()
+
+
+@compiled
+def test_changes_in_place_are_safe():
+    layer, x = warmed(GRU(3, 5, batch_first=True, bidirectional=True), torch.randn(4, 2, 3)), torch.randn(4, 2, 3)
+    expected = torch.autograd.grad((layer(x)[0] * 2).sum(), list(layer.parameters()))
+    found = torch.autograd.grad(layer(x)[0].mul_(2).sum(), list(layer.parameters()))
+    assert all(map(torch.equal, found, expected))
+    output, _ = layer(x)
+    with torch.no_grad():
+        layer.weight_hh_l0.add_(1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        output.sum().backward()
+
+
+@compiled
+def test_long_sequences_of_a_checkpointing_layer_go_the_long_way():
+    layer = warmed(GRU(3, 5, checkpoint_steps=4), torch.randn(4, 2, 3))
+    for steps in (4, 9):
+        x = torch.randn(steps, 2, 3)
+        assert (layer._prepared(layer, x, None) is None) == (steps > 4)
+        assert quick(layer, x) is not None, "without gradients nothing is kept"
+
+
+@compiled
+def test_lengths_are_checked():
+    layer, x = warmed(GRU(3, 5), torch.randn(4, 2, 3)), torch.randn(4, 2, 3)
+    for lengths, words in (([0, 2], "not positive"), ([5, 2], "longer than"), ([1], "one entry per row")):
+        with pytest.raises(ShapeError, match=words):
+            layer(x, lengths=lengths)
+    with pytest.raises(ShapeError, match="one length"):
+        layer(x[:, 0], lengths=[2])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import browser
 from gatewise.cli import main
 from small_data import FLAGS, write_reviews
 from small_text import write_text_file
@@ -26,6 +30,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
         "series.csv",
         ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "3", "--quantiles", "0.1,0.9", *SMALL],
     ),
+    "translations": ("numbers.tsv", [*SMALL, "--embedding-size", "7", "--vocabulary-size", "300", "--cell", "gru"]),
     "probe": ("adding", ["--length", "12", "--examples", "100", *SMALL, "--cell", "minlstm"]),
 }
 
@@ -42,6 +47,10 @@ def _write_data(folder: Path) -> None:
     rows = ["day,a,b"]
     for day in range(150):
         rows.append(f"{20000 + day},{10 + day % 7 + chance.random():.3f},{5 + day % 5 + chance.random():.3f}")
+    words = {"one": "uno", "two": "due", "three": "tre", "four": "quattro"}
+    said = itertools.product(words, repeat=3)
+    pairs = [(f"we say {' '.join(row)}.", f"diciamo {' '.join(words[word] for word in row)}.") for row in said]
+    (folder / "numbers.tsv").write_text("source\ttarget\n" + "".join("\t".join(pair) + "\n" for pair in pairs))
     (folder / "series.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
@@ -62,3 +71,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return ready[name]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; one at a time, as playwright wants it."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    as_root = hasattr(os, "getuid") and os.getuid() == 0
+    with sync_api.sync_playwright() as player:
+        found = player.chromium.launch(executable_path=browser.PROGRAM, args=["--no-sandbox"] if as_root else [])
+        yield found
+        found.close()

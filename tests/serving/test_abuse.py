@@ -9,6 +9,8 @@ import json
 import os
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,33 @@ def test_requests_that_cannot_be_read(served: Served) -> None:
             answer = connection.recv(100_000)
             assert int(answer.split()[1]) == status, (body[:40], answer[:300])
             assert b"Traceback" not in answer
+
+
+def test_every_error_is_json_and_says_what_to_do(served: Served) -> None:
+    url = served[0]
+    for method, path, body, status, words, fix in (
+        ("GET", "/v1/models/reviews/predict", None, 405, "the method GET does not go with", "send POST"),
+        ("DELETE", "/health", None, 405, "the method DELETE", "send GET"),
+        ("GET", "/nowhere", None, 404, "nothing here", "/openapi.json"),
+        ("GET", "/v1/models/reviews/stream", None, 404, "a stream is a WebSocket", "ws://"),
+        ("GET", "/v1/models/review", None, 404, "no model 'review'", "reviews"),
+        ("POST", "/v1/models/reviews/predict", b'{"inputs": "text"}', 400, "inputs is not a list", "put it in a list"),
+        ("POST", "/v1/models/reviews/predict", b'{"input": ["a"]}', 400, "holds no inputs", "inputs"),
+        ("POST", "/v1/models/reviews/predict", b'["a"]', 400, "not an object", "put the inputs into an object"),
+        ("POST", "/v1/models/reviews/predict", b'{"inputs": ["a"], "b": 1}', 400, "more than inputs", "omit it"),
+        ("POST", "/v1/models/reviews/predict", b'{"inputs": []}', 422, "out of range", "at least one"),
+        ("POST", "/v1/models/reviews/predict", b"{", 400, "not JSON", "send JSON"),
+        ("POST", "/v1/models/reviews/predict", b"x" * 60_000, 413, "longer than", "in parts"),
+    ):
+        request = urllib.request.Request(url + path, body, method=method)
+        with pytest.raises(urllib.error.HTTPError) as found:
+            urllib.request.urlopen(request)
+        answer = found.value
+        record = json.loads(answer.read())
+        assert answer.code == status and answer.headers["content-type"] == "application/json", (method, path)
+        assert words in record["error"]["message"] and fix in record["error"]["fix"], record
+        assert record["request_id"] == answer.headers["x-request-id"]
+        assert (answer.headers["allow"] is not None) == (status == 405)
 
 
 class _Failing(Streaming):

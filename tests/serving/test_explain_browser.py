@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from explain_browser import opened, settled
 
 import browser
 from gatewise.cli import main
@@ -19,16 +19,11 @@ from gatewise.serving.explain.networks import Networks
 from gatewise.serving.running import running
 from small_data import FLAGS
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(browser.PROGRAM is None, reason="there is no Chromium to draw pages with"),
 ]
 TEXT = "the film was wonderful but the plot was dreadful and hollow"
-_FOLLOWED = (
-    "() => gatewisePage.views.every(v => v.reading?.of === gatewisePage.key && v.reasons?.of === gatewisePage.key"
-    " && v.more?.of === gatewisePage.key)"
-)
 _FIRST_PIXEL = "() => Array.from(document.querySelector('.map canvas').getContext('2d').getImageData(0, 0, 1, 1).data)"
 
 
@@ -59,45 +54,9 @@ def url(networks: Networks) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    as_root = hasattr(os, "getuid") and os.getuid() == 0
-    with sync_api.sync_playwright() as player:
-        found = player.chromium.launch(executable_path=browser.PROGRAM, args=["--no-sandbox"] if as_root else [])
-        yield found
-        found.close()
-
-
-@contextlib.contextmanager
-def opened(chromium: Any, address: str, *, width: int = 1280, **options: Any) -> Iterator[Any]:
-    """The page with its first reading; no error may be written to the console."""
-    context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-    page.goto(address)
-    page.wait_for_selector(".run:not(.empty)")
-    try:
-        yield page
-        assert not [each for each in problems if "ERR_CONNECTION" not in each]
-    finally:
-        context.close()
-
-
 def _typed(page: Any, text: str) -> None:
     page.fill("#text", text)
-    _settled(page)
-
-
-def _settled(page: Any) -> None:
-    """Every run shows the reading and the reasons of the text."""
-    for _ in range(200):
-        if page.evaluate(_FOLLOWED):
-            page.wait_for_timeout(40)
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("the page did not follow the text")
+    settled(page)
 
 
 def _tokens(page: Any, run: int = 0) -> list[str]:
@@ -112,7 +71,7 @@ def test_typing_moves_answer_map_and_reasons(chromium: Any, url: str) -> None:
         page.focus("#text")
         page.keyboard.press("End")
         page.keyboard.type(" was wonderful", delay=5)
-        _settled(page)
+        settled(page)
         assert _tokens(page) == ["the", "film", "was", "wonderful"]
         assert page.locator(".answer").first.inner_text() != first
         filled = page.evaluate(
@@ -197,7 +156,7 @@ def test_a_unit_is_followed_with_its_numbers(chromium: Any, url: str, networks: 
         lstm.locator(".lines", has_text="from the input").wait_for()
         # what was chosen stays while one types on
         page.fill("#text", TEXT + " film")
-        _settled(page)
+        settled(page)
         assert int(lstm.locator(".unit-number").input_value()) == gates["cell"].order[6]
 
 
@@ -287,14 +246,14 @@ def test_the_page_says_that_the_server_is_gone_and_goes_on_when_it_is_back(chrom
             assert _tokens(page) == ["the", "film"]
             with running(guarded_page(networks), port=port):
                 message.wait_for(state="hidden")
-                _settled(page)
+                settled(page)
                 assert _tokens(page) == ["the", "film", "was", "wonderful"]
 
 
 def test_the_file_works_without_a_server(chromium: Any, three: list[Path], tmp_path: Path) -> None:
     page_file = write_page(three, [TEXT, "a <b>hollow</b> film </script>"], tmp_path / "page.html")
     with opened(chromium, page_file.as_uri()) as page:
-        _settled(page)
+        settled(page)
         assert _tokens(page, 1) == TEXT.split()
         assert page.locator("#text").count() == 0 and page.locator("label[for=example]").inner_text() == "Text"
         page.select_option("#example", "1")

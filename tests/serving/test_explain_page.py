@@ -28,6 +28,7 @@ import torch
 from gatewise.cli import main
 from gatewise.errors import DataError, OptionError
 from gatewise.inspection.gates import gate_maps
+from gatewise.inspection.neighbours import store_states
 from gatewise.inspection.reasons import Stopped
 from gatewise.nn import Recurrent
 from gatewise.serving.explain import show, write_page
@@ -178,8 +179,11 @@ def test_the_page_is_served_with_a_strict_policy(url: str) -> None:
 def test_other_hosts_and_origins_are_refused(url: str) -> None:
     question = {"run": 0, "text": "a film"}
     assert httpx.post(f"{url}/api/read", json=question).status_code == 200
-    assert httpx.post(f"{url}/api/read", json=question, headers={"origin": "https://example.org"}).status_code == 403
-    assert httpx.get(f"{url}/api/page", headers={"host": "example.org"}).status_code == 421
+    foreign = httpx.post(f"{url}/api/read", json=question, headers={"origin": "https://example.org"})
+    named = httpx.get(f"{url}/api/page", headers={"host": "example.org"})
+    assert (foreign.status_code, named.status_code) == (403, 421)
+    # `gatewise explain` has no option that would let them in
+    assert "not called by that name" in named.text and "--allow" not in foreign.text + named.text
 
 
 @pytest.mark.parametrize(
@@ -273,7 +277,7 @@ def test_runs_that_read_something_else_are_refused(pair: list[Path], runs: Calla
         Networks([pair[0]] * 4)
 
 
-@pytest.mark.parametrize("name", ["characters", "words", "tags", "series", "probe", "both"])
+@pytest.mark.parametrize("name", ["characters", "words", "tags", "series", "probe", "both", "translations"])
 def test_every_kind_reads_and_gives_reasons(runs: Callable[[str], Path], name: str) -> None:
     networks = Networks([runs(name)])
     page = networks.describe()
@@ -285,6 +289,82 @@ def test_every_kind_reads_and_gives_reasons(runs: Callable[[str], Path], name: s
     assert ("series" in header) == (not page["text"])
     reasons = network.reasons(question, None, "gradient-x-input", with_removal=False)
     assert len(reasons["values"]) == len(header["steps"]) and np.isfinite(reasons["values"]).all()
+
+
+def test_written_words_come_with_attention_and_reasons(runs: Callable[[str], Path]) -> None:
+    network = Networks([runs("translations")]).networks[0]
+    question = Question(text="we say two five.")
+    header, array = _decoded(network.frame(question, None))
+    given, written = network.input_of(question), header["written"]
+    assert header["at"] is None and written["place"] == given.place
+    attention = array(written["attention"])
+    assert attention.shape == (len(given.written), len(given.steps)) and attention.sum(axis=1) == pytest.approx(1)
+    assert "".join(each["before"] + each["text"] for each in written["steps"][:-1]) == network.reader.drafts(given)[-1]
+    last = Question(text=question.text, word=10**9)
+    assert _decoded(network.frame(last, None))[0]["written"]["place"] == len(given.written) - 1
+    table = network.writing(question, "gradient-x-input").record()
+    assert table["reasons"][0] == pytest.approx(
+        network.reasons(Question(text=question.text, word=0), None, "gradient-x-input")["values"], abs=2e-5
+    )
+    decoder = next(place for place in map(place_id, places_of(network.reading(question))) if "decoder" in place)
+    gates = _decoded(network.frame(question, decoder))[0]["gates"]
+    hidden = next(gate for gate in gates if gate["name"] == "hidden")
+    assert not hidden["aligned"] and hidden["values"]["shape"][0] == len(given.written) and "before" in hidden
+
+
+def test_changed_numbers_are_read_as_if_they_had_been_measured(runs: Callable[[str], Path]) -> None:
+    network = Networks([runs("series")]).networks[0]
+    example = network.input_of(Question(example=0))
+    rows = tuple(map(tuple, example.values.tolist()))
+    measured = network.reading(Question(example=0))
+    same = network.reading(Question(example=0, values=rows))
+    assert same.after == pytest.approx(measured.after, abs=1e-9) and same.input.title == example.title
+    higher = np.array(rows)
+    higher[-1, 0] += 5
+    moved = network.reading(Question(example=0, values=tuple(map(tuple, higher.tolist()))))
+    assert moved.final[0] > measured.final[0] and moved.after[:-1] == pytest.approx(measured.after[:-1], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "words"),
+    [
+        ("read", {"values": "no"}, "no table of numbers"),
+        ("read", {"values": [[1.0, 2.0]]}, "does not fit the network"),
+        ("read", {"values": [[1.0, float("nan")]] * 12}, "does not fit the network"),
+        ("read", {"values": [[1.0, 10**400]] * 12}, "too large"),
+        ("written", {}, "writes nothing"),
+        ("neighbours", {"step": 3, "units": [1, 99]}, "no such unit"),
+        ("neighbours", {"step": 3, "units": [10**40]}, "no such unit"),
+        ("neighbours", {"step": 10**40}, "there is no step"),
+        ("neighbours", {"step": 3, "units": "all"}, "neighbours need a step and units"),
+        ("neighbours", {"step": 3, "place": "nowhere/0/forward"}, "there is no layer"),
+    ],
+)
+def test_what_else_cannot_be_answered_says_why(windows_url: str, path: str, more: dict[str, Any], words: str) -> None:
+    content = json.dumps({"run": 0, "example": 0, **more})
+    answer = httpx.post(f"{windows_url}/api/{path}", content=content, timeout=60)
+    assert answer.status_code == 422 and words in answer.json()["message"]
+
+
+@pytest.fixture(scope="module")
+def windows_url(runs: Callable[[str], Path]) -> Iterator[str]:
+    with running(guarded_page(Networks([runs("series")]))) as address:
+        yield address
+
+
+def test_neighbours_and_sweeps_are_those_of_the_measurements(windows_url: str, runs: Callable[[str], Path]) -> None:
+    given = {"run": 0, "example": 1, "step": 5}
+    found = httpx.post(f"{windows_url}/api/neighbours", json={**given, "units": [0, 2]}, timeout=60).json()
+    network = Networks([runs("series")]).networks[0]
+    states = store_states(network.reader, network.reader.examples(200))
+    own = store_states(network.reader, [network.examples[1]])
+    titles = [each.title for each in states.inputs]
+    without = [number for number, title in enumerate(titles) if title == network.examples[1].title]
+    near = states.nearest(own.values[5], units=[0, 2], without=without)
+    assert [each["example"] for each in found["found"]] == [each.example + 1 for each in near]
+    assert f"{len(states.values):,} states of {len(states.inputs)} test examples, by units 0, 2" in found["sentence"]
+    sweeps = httpx.post(f"{windows_url}/api/parallel", json=given, timeout=60).json()
+    assert sweeps["layers"][0]["full"]["outcome"] == "settled" and "Lyapunov" in sweeps["sentence"]
 
 
 def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import json
 import shutil
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from service_of import serving
+from service_of import Plain, serving, until
 
 import gatewise
 from gatewise.errors import DataError, RunError
@@ -174,3 +176,55 @@ def test_a_key_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
     assert len(key) == 32 and read_key(place) == key and place.stat().st_mode & 0o077 == 0
     _make_key(place)  # another server that is slower
     assert read_key(place) == key and list(place.parent.iterdir()) == [place]
+
+
+def test_what_is_asked_by_a_client_that_has_gone_is_not_computed_to_its_end(runs: Runs) -> None:
+    asked: list[int] = []
+    going, begun = threading.Event(), threading.Event()
+
+    def open_slow(name: str, place: Path) -> Model:
+        found = open_model(name, place)
+        assert found.stream is not None
+        advance = found.stream.advance
+
+        class Slow(Model):
+            def answer(self, inputs: list[Any]) -> list[dict[str, Any]]:
+                asked.append(len(inputs))
+                begun.set()
+                going.wait(5)
+                return found.answer(inputs)
+
+        def slowly(streams: Any) -> Any:
+            asked.append(len(streams[0].steps))
+            begun.set()
+            going.wait(5)
+            return advance(streams)
+
+        found.stream.advance = slowly  # type: ignore[method-assign]
+        return Slow(**{each.name: getattr(found, each.name) for each in dataclasses.fields(found)})
+
+    with serving({"reviews": runs("reviews")}, open_one=open_slow) as (url, service, log):
+        host, port = url.removeprefix("http://").split(":")
+        body = json.dumps({"inputs": ["a film"] * 80}).encode()
+        head = f"POST /v1/models/reviews/predict HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(head.encode() + body)
+            assert begun.wait(5)
+        until(lambda: '"status": 499' in log.getvalue() or '"status":499' in log.getvalue())
+        begun.clear()
+        going.set()
+        until(lambda: not service.worker.waiting)
+        assert asked == [8]  # of 80: the batch that had begun
+        going.clear()
+        with Plain(url, "reviews") as plain:
+            plain.begin()
+            plain.send({"type": "steps", "text": "film " * 500})
+            assert begun.wait(5)
+        until(lambda: not service.streams.open)
+        going.set()
+        until(lambda: not service.worker.waiting)
+        assert asked == [8, 16]  # of 499 steps: those of one round
+        with gatewise.Client(url).stream("reviews") as stream:  # a long message of a client that stays is read wholly
+            stream.send(text="film " * 500, end=True)
+            stream.send(text="film ", end=True)
+            assert stream.steps == 501

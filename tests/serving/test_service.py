@@ -351,3 +351,10 @@ def test_names_of_models() -> None:
     for words in (["a=x", "a=y"], ["a b=x"], ["=x"]):
         with pytest.raises(OptionError):
             named_runs(words)
+    with pytest.raises(OptionError, match=r"a/b=run is neither a folder nor NAME=RUN.*fix: a-b=run"):
+        named_runs(["a/b=run"])
+
+
+def test_a_path_may_hold_an_equals_sign(tmp_path: Path) -> None:
+    (tmp_path / "rate=0.1").mkdir()
+    assert named_runs([str(tmp_path / "rate=0.1")]) == {"rate-0.1": tmp_path / "rate=0.1"}

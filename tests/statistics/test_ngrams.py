@@ -60,3 +60,22 @@ def test_orders_that_texts_are_too_short_for_do_not_count() -> None:
     assert 100 * ChrF().of(short) == pytest.approx(sacrebleu.corpus_chrf(["ab", "abc"], [["ab", "abd"]]).score)
     with pytest.raises(OptionError, match="out of range"):
         ChrF(order=0)
+
+
+def test_several_references_count_as_in_sacrebleu():
+    """Each n-gram as often as in the reference that has it most; the nearest length; of chrF the best reference."""
+    ours = ["a dog runs over the grass", "two men", "the cat", "the the the"]
+    theirs = [
+        ["a brown dog runs", "the dog runs over the green grass", "a dog"],
+        ["two men sit", "men"],
+        ["a cat", "the cat sat on the mat"],
+        ["the cat the", "the dog and the cat"],
+    ]
+    columns = [[rows[place] if place < len(rows) else None for rows in theirs] for place in range(3)]
+    bleu = sacrebleu.BLEU(smooth_method="exp").corpus_score(ours, columns)
+    assert 100 * Bleu(smoothing="exp").of(word_contributions(ours, theirs)) == pytest.approx(bleu.score)
+    chrf = sacrebleu.CHRF().corpus_score(ours, columns)
+    assert 100 * ChrF().of(character_contributions(ours, theirs)) == pytest.approx(chrf.score)
+    assert np.array_equal(
+        word_contributions(ours, [[each[0]] for each in theirs]), word_contributions(ours, [each[0] for each in theirs])
+    )

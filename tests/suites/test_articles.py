@@ -8,13 +8,16 @@ from dataclasses import replace
 import pytest
 
 import browser
+from gatewise.data.records import DatasetInfo
 from gatewise.errors import OptionError, RunError
 from gatewise.record import compact_json, read_suite
-from gatewise.reports.suite import suite_figure, suite_markdown, suite_page, table_rows, write_suite_report
+from gatewise.reports.suite import UNPUBLISHED, suite_figure, suite_markdown, suite_page, table_rows, write_suite_report
 from gatewise.statistics import holm
 from gatewise.suites.articles import PUBLISHED, Claim, articles_claims, articles_parts
 from gatewise.suites.findings import judge, suite_record
-from gatewise.suites.run import run_suite, suite_command
+from gatewise.suites.run import _at_hand, run_suite, suite_command
+from gatewise.training import kind_of, registry
+from gatewise.training.assembly import make_spec
 from made_up_comparison import made_up_forecast, made_up_language, made_up_record
 from made_up_times import made_up_times
 
@@ -31,7 +34,7 @@ def three_records():
 @pytest.fixture(scope="module")
 def suite():
     # the made-up forecast carries other figures than the real one: its table shows what it has
-    parts = {part.name: part for part in articles_parts()}
+    parts = {part.name: part for part in articles_parts() if not part.further}
     parts["stocks"] = replace(parts["stocks"], figures={"mean_absolute_error": "mean absolute error"})
     records = three_records()
     return suite_record({name: (parts[name], records[name]) for name in parts}, command="gatewise suite", quick=False)
@@ -232,3 +235,42 @@ def test_unknown_part():
 def test_command_repeats_the_suite(tmp_path):
     command = suite_command("articles", tmp_path, parts=["imdb"], quick=False, seeds=3, threads=None)
     assert command == f"gatewise suite articles --parts imdb --out {tmp_path}"
+
+
+def test_uses_without_a_published_figure_say_so(tmp_path):
+    """Tagging, translation, speech and captions are named by the articles and have no figure there, nor a claim."""
+    further = [part for part in articles_parts() if part.further]
+    assert not {part.name for part in further} & set(PUBLISHED) and len(further) == 4
+    assert not {claim.part for claim in articles_claims()} & {part.name for part in further}
+    accuracies = {"baseline": 0.9, "rnn": 0.7, "lstm": 0.88, "gru": 0.88}
+    records = {part.name: (replace(part, figures={"accuracy": "accuracy"}), made_up_record(accuracies, seeds=2))
+               for part in articles_parts()}  # fmt: skip
+    suite = suite_record(records, command="gatewise suite", quick=False, left_out=["Names: left out."])
+    assert [part.published for part in suite.parts] == [True] * 3 + [False] * 4
+    markdown, page = suite_markdown(suite), suite_page(suite)
+    assert markdown.count(UNPUBLISHED) == page.count(UNPUBLISHED) == 4
+    assert "Names: left out." in markdown and "Names: left out." in page
+    panels = suite_figure(suite).axes
+    assert len(panels) == 7 and len({round(axes.get_position().y0, 2) for axes in panels}) == 3
+    (tmp_path / "suite.json").write_text(compact_json(suite))
+    assert read_suite(tmp_path).left_out == ("Names: left out.",)
+
+
+def test_every_part_is_a_run_that_its_kind_accepts():
+    for part in articles_parts():
+        task = registry.task_of(part.name)
+        for more in ({}, part.quick):
+            spec = make_spec(task, part.name, {**part.settings, **more, "cell": "gru"})
+            kind_of(task).check(spec)
+
+
+def test_data_that_are_not_at_hand_leave_a_further_use_out_unless_it_was_asked_for(monkeypatch):
+    infos = [
+        DatasetInfo(part.name, "x", "", part.name in ("imdb", "scenes"), "", "put it there")
+        for part in articles_parts()
+    ]
+    monkeypatch.setattr(registry, "datasets", lambda: infos)
+    run, left_out = _at_hand(articles_parts(), asked=False)
+    assert [part.name for part in run] == ["imdb", "stocks", "ptb", "scenes"] and len(left_out) == 3
+    assert left_out[0].endswith("the data set conll2003 is not at hand: put it there")
+    assert _at_hand(articles_parts(), asked=True) == (articles_parts(), ())

@@ -45,7 +45,7 @@ def test_it_learns(finished):
 
 def test_its_recurrent_inputs_can_be_differentiated(finished):
     data, result, _ = finished
-    recurrent, inputs, lengths = load_run(result.folder).stacks(data, 3, 4)["recurrent"]
+    recurrent, inputs, lengths, _ = load_run(result.folder).stacks(data, 3, 4)["recurrent"]
     assert inputs.shape[:2] == (4, 3) and lengths.max() <= 4 and not inputs.is_inference()
     inputs.requires_grad_(True)
     output, _ = recurrent(inputs)

@@ -22,52 +22,66 @@ _METHODS = ("integrated-gradients", "gradient-x-input", "occlusion")
 _MOST_RUNS = 6
 
 
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN... [INPUT]...",
+        help="Run folders (or DIR/gru of a comparison), then what to read: texts, a table's file of series, "
+        "symbols of a probe. Without an input: a test example.",
+    ),
+]
+ExampleOption = Annotated[
+    list[int] | None, typer.Option("--example", metavar="N", min=1, help="Read the N-th test example; may repeat.")
+]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", metavar="NAME", help="The answer to explain (default: the leading one).")
+]
+MethodOption = Annotated[str, typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)}.")]
+ParallelOption = Annotated[
+    bool,
+    typer.Option("--parallel", help="Say whether the network can be evaluated in parallel over time (takes seconds)."),
+]
+FlowOption = Annotated[
+    bool,
+    typer.Option("--flow", help="Follow the loss's gradient back through the steps, before and after training."),
+]
+LikeOption = Annotated[
+    int | None,
+    typer.Option("--like", metavar="STEP", min=1, help="Find test examples in the state of this step (1, 2, ...)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per run and input.")]
+GatesOption = Annotated[bool, typer.Option("--gates", help="With --json: every gate at every step.")]
+PngOption = Annotated[
+    Path | None, typer.Option("--png", metavar="FILE", help="Draw answers, reasons and gates (.png or .svg).")
+]
+TextOption = Annotated[bool, typer.Option("--text", help="Print in the terminal instead of opening the page.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write the page with these inputs as one file (.html) to pass on."),
+]
+PortOption = Annotated[
+    int | None, typer.Option("--port", metavar="N", help="Serve the page at this port (default: a free one).")
+]
+BrowserOption = Annotated[
+    bool, typer.Option("--browser/--no-browser", help="Open the page in the browser, or print its address only.")
+]
+
+
 def explain(
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN... [INPUT]...",
-            help="Run folders (or DIR/gru of a comparison), then what to read: texts, a table's file of series, "
-            "symbols of a probe. Without an input: a test example.",
-        ),
-    ],
-    example: Annotated[
-        list[int] | None, typer.Option("--example", metavar="N", min=1, help="Read the N-th test example; may repeat.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="NAME", help="The answer to explain (default: the leading one).")
-    ] = None,
-    method: Annotated[str, typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)}.")] = _METHODS[0],
-    in_parallel: Annotated[
-        bool,
-        typer.Option(
-            "--parallel", help="Say whether the network can be evaluated in parallel over time (takes seconds)."
-        ),
-    ] = False,
-    with_flow: Annotated[
-        bool,
-        typer.Option("--flow", help="Follow the loss's gradient back through the steps, before and after training."),
-    ] = False,
-    like: Annotated[
-        int | None,
-        typer.Option("--like", metavar="STEP", min=1, help="Find test examples in the state of this step (1, 2, ...)."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per run and input.")] = False,
-    gates: Annotated[bool, typer.Option("--gates", help="With --json: every gate at every step.")] = False,
-    png: Annotated[
-        Path | None, typer.Option("--png", metavar="FILE", help="Draw answers, reasons and gates (.png or .svg).")
-    ] = None,
-    as_text: Annotated[bool, typer.Option("--text", help="Print in the terminal instead of opening the page.")] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write the page with these inputs as one file (.html) to pass on."),
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option("--port", metavar="N", help="Serve the page at this port (default: a free one).")
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser, or print its address only.")
-    ] = True,
+    runs: Runs,
+    example: ExampleOption = None,
+    target: TargetOption = None,
+    method: MethodOption = _METHODS[0],
+    in_parallel: ParallelOption = False,
+    with_flow: FlowOption = False,
+    like: LikeOption = None,
+    as_json: JsonOption = False,
+    gates: GatesOption = False,
+    png: PngOption = None,
+    as_text: TextOption = False,
+    out: OutOption = None,
+    port: PortOption = None,
+    browser: BrowserOption = True,
     imports: ImportsOption = None,
 ) -> None:
     """Show how a network reads an input: its answer after every step, the reasons, what its gates and units do.
@@ -89,20 +103,12 @@ def explain(
     from gatewise.training.registry import import_modules
     from gatewise.training.run_place import find_run
 
-    if method not in _METHODS:
-        from gatewise.errors import did_you_mean
-
-        raise OptionError(f"there is no method {method!r}", fix=did_you_mean(method, _METHODS))
+    _check_method(method)
     if gates and not as_json:
         raise OptionError("--gates goes with --json", fix="add --json, or --png FILE for a picture")
     import_modules(imports or ())
     named, inputs = split_words(runs)
-    if blank := [place for place, each in enumerate(inputs, 1) if not each.strip()]:
-        raise OptionError(f"input {blank[0]} is empty", expected="a text, or the name of a file", fix="omit it")
-    if out is not None and out.suffix.lower() not in (".html", ".htm"):
-        raise OptionError(f"--out {out} would be a page", expected="a name that ends in .html", fix="change the ending")
-    if inputs and example:
-        raise OptionError("inputs and --example exclude each other", fix="give either")
+    _check_inputs(inputs, example, out)
     places = [find_run(Path(each), say=note) for each in named]
     printed = as_json or png is not None or in_parallel or with_flow or like is not None or target is not None
     if out is not None or (not (printed or as_text) and (port is not None or not browser or sys.stdout.isatty())):
@@ -111,16 +117,39 @@ def explain(
     how: dict[str, Any] = {"target": target, "method": method, "in_parallel": in_parallel, "with_flow": with_flow}
     how["like"] = None if like is None else like - 1
     found = _explanations(places, inputs, example or [1], **how)
+    _print(found, len(places), as_json=as_json, gates=gates, png=png)
+
+
+def _check_method(method: str) -> None:
+    if method not in _METHODS:
+        from gatewise.errors import did_you_mean
+
+        raise OptionError(f"there is no method {method!r}", fix=did_you_mean(method, _METHODS))
+
+
+def _check_inputs(inputs: Sequence[str], examples: Sequence[int] | None, out: Path | None) -> None:
+    """Refuse inputs that say nothing or exclude each other, and a file that is no page, before anything is loaded."""
+    if blank := [place for place, each in enumerate(inputs, 1) if not each.strip()]:
+        raise OptionError(f"input {blank[0]} is empty", expected="a text, or the name of a file", fix="omit it")
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise OptionError(f"--out {out} would be a page", expected="a name that ends in .html", fix="change the ending")
+    if inputs and examples:
+        raise OptionError("inputs and --example exclude each other", fix="give either")
+
+
+def _print(found: Sequence[Explanation], runs: int, *, as_json: bool, gates: bool, png: Path | None) -> None:
+    """Explanations as JSON or in words, and the picture of the first input."""
+    from gatewise.cli.opening import note
+
     if as_json:
         for each in found:
             typer.echo(json.dumps(each.to_dict(gates=gates), ensure_ascii=False, allow_nan=False))
     if png is not None:
         from gatewise.reports.explaining import save_explanation_picture
 
-        wanted = len(places)
-        if len(found) > wanted:
-            note(f"The picture shows the first of {len(found) // wanted} inputs.")
-        picture = save_explanation_picture([each.to_dict(gates=True) for each in found[:wanted]], png)
+        if len(found) > runs:
+            note(f"The picture shows the first of {len(found) // runs} inputs.")
+        picture = save_explanation_picture([each.to_dict(gates=True) for each in found[:runs]], png)
         note(f"Picture: {picture}")
     if not as_json:
         from gatewise.cli.explain_display import show_explanations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gatewise.cli.explain_written import visible, written_facts
 from gatewise.words import plural
 
 if TYPE_CHECKING:
@@ -93,16 +94,10 @@ def _tokens(each: Explanation, *, coloured: bool) -> Text:
             position = step.end
         if number or gap.strip():
             line.append(gap if gap.strip() else " " * bool(gap))
-        line.append(_visible(step.label), style=_shade(float(value), largest) if coloured else "")
+        line.append(visible(step.label), style=_shade(float(value), largest) if coloured else "")
         if not coloured and number in strongest:
             line.append(f"({value:+.2g})")
     return line
-
-
-def _visible(label: str) -> str:
-    """A token without line ends and control characters."""
-    shown = "".join(sign if sign.isprintable() else "·" for sign in label)
-    return shown or "·"
 
 
 def _columns(each: Explanation, *, coloured: bool) -> list[Text]:
@@ -128,7 +123,8 @@ def _columns(each: Explanation, *, coloured: bool) -> list[Text]:
 def _facts(each: Explanation) -> list[tuple[str, str]]:
     """Names and sentences of everything measured."""
     reading, why = each.reading, each.reasons
-    found = [("Answer", _answer(each))]
+    found = [] if each.writing is None else written_facts(each.writing, reading.input)
+    found.append(("Answer", _answer(each)))
     for name, against in (("For it", False), ("Against it", True)):
         listed = each.strongest(_REASONS, against=against)
         if listed:
@@ -146,7 +142,7 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
     if why.removal is not None:
         found.append(("Checked", _checked(each)))
     gates = [
-        f"{each.name}{_place(each.layer, each.direction, reading)} open {100 * each.open:.0f} %, "
+        f"{each.name}{_place(each.layer, each.direction, reading, each.stack)} open {100 * each.open:.0f} %, "
         f"shut {100 * each.shut:.0f} %"
         for each in each.saturation
     ]
@@ -156,20 +152,23 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
     found += [("Units", words) for words in _roles(each)]
     found += [("Gradient", words) for words in _flow(each)]
     if each.neighbours is not None:
-        step, others = each.neighbours
-        for other in others:
-            around = " ".join(_visible(word) for word in other.around)
+        for other in each.neighbours.found:
+            around = " ".join(visible(word) for word in other.around)
             words = f"{other.distance:.2f} away: … {around}   (test example {other.example})"
-            found.append((f"Like step {step + 1}", words))
+            found.append((f"Like step {each.neighbours.step + 1}", words))
+        found.append(("", each.neighbours.sentence))
     if each.parallel is not None:
         found.append(("In parallel", each.parallel.sentence))
     return found
 
 
-def _place(layer: int, direction: str, reading: Any) -> str:
-    """Which layer and direction, where there are several."""
-    places = {(each.layer, each.direction) for each in reading.gates}
-    parts = [f"layer {layer + 1}"] if len({place[0] for place in places}) > 1 else []
+def _place(layer: int, direction: str, reading: Any, stack: str | None = None) -> str:
+    """Which stack, layer and direction, where there are several."""
+    stacks = dict.fromkeys(each.stack for each in reading.gates)
+    stack = next(iter(stacks)) if stack is None else stack
+    places = {(each.layer, each.direction) for each in reading.gates if each.stack == stack}
+    parts = [stack] if len(stacks) > 1 else []
+    parts += [f"layer {layer + 1}"] if len({place[0] for place in places}) > 1 else []
     parts += [direction] if len({place[1] for place in places}) > 1 else []
     return f" ({', '.join(parts)})" if parts else ""
 
@@ -180,18 +179,19 @@ def _answer(each: Explanation) -> str:
     words = f"{each.answer} {value:.4g}" if reading.answers == "values" else f"{each.answer} {100 * value:.1f} %"
     place = reading.input.place
     if place is not None:
-        words = f"{_visible(reading.input.steps[place].label)}: {words}"
+        steps = reading.input.written or reading.input.steps
+        words = f"{visible(steps[place].label)}: {words}"
     if reading.answers == "values" and len(reading.names) > 1:
         rest = [f"{name} {v:.4g}" for name, v in zip(reading.names, reading.final, strict=True) if name != each.answer]
         words += "; " + ", ".join(rest[:7]) + (", …" if len(rest) > 7 else "")
     elif len(reading.names) > 2:
         order = [place for place in np.argsort(-reading.final) if place != reading.target][:3]
-        words += "; " + ", ".join(f"{_visible(reading.names[p])} {100 * reading.final[p]:.1f} %" for p in order)
+        words += "; " + ", ".join(f"{visible(reading.names[p])} {100 * reading.final[p]:.1f} %" for p in order)
     return words + (f"   (truth: {reading.input.truth})" if reading.input.truth else "")
 
 
 def _named(each: Explanation, step: int, column: int | None) -> str:
-    label = _visible(each.reading.input.steps[step].label)
+    label = visible(each.reading.input.steps[step].label)
     return label if column is None else f"{each.reasons.columns[column]} at {label}"
 
 
@@ -199,10 +199,10 @@ def _turns(each: Explanation) -> str:
     reading = each.reading
     parts = []
     for step in reading.turned[:_TURNS]:
-        label = f"{_visible(reading.input.steps[step].label)} ({reading.unit} {step + 1})"
+        label = f"{visible(reading.input.steps[step].label)} ({reading.unit} {step + 1})"
         before, after = (reading.after[place] for place in (step - 1, step))
         if reading.answers == "classes" and before.argmax() != after.argmax():
-            parts.append(f"at {label} to {_visible(reading.names[int(after.argmax())])}")
+            parts.append(f"at {label} to {visible(reading.names[int(after.argmax())])}")
         else:
             change = (
                 f"{before[reading.target]:.4g} to {after[reading.target]:.4g}"
@@ -290,7 +290,7 @@ def _roles(each: Explanation) -> list[str]:
         for name, verb in (("counting", "count"), ("switching", "switch"), ("sentinel", "wait and fire")):
             own = sorted((role for role in roles if role.role == name), key=lambda role: -role.strength)
             if own:
-                at = [_visible(each.reading.input.steps[step].label) for step in own[0].steps[:3]
+                at = [visible(each.reading.input.steps[step].label) for step in own[0].steps[:3]
                       if step < len(each.reading.input.steps)]  # fmt: skip
                 where = f" at {', '.join(at)}" if at else ""
                 parts.append(f"{len(own)} {verb}{'s' * (len(own) == 1)} (such as {own[0].unit}{where})")

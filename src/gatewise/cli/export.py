@@ -112,6 +112,7 @@ def _print(made: Export) -> None:
     """What was written, and how it was checked."""
     operators = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in made.operators.items())
     what = {"model.onnx": f"whole sequences ({operators})", "step.onnx": "one step, states in and out"}
+    what |= {"encoder.onnx": f"reads ({operators})", "decoder.onnx": "one step of writing, states in and out"}
     for name, size in made.files.items():
         typer.echo(f"{name:<12}{_size(size):>9}  {what[name]}")
     if made.no_step is not None:
@@ -138,7 +139,7 @@ def _print_check(check: Check) -> None:
     for name, gap in check.gaps.items():
         typer.echo(f"  {name:<36}{gap:.1e}")
     if check.differing_tags:
-        typer.echo(f"  {check.differing_tags} with other tags of the same score")
+        typer.echo(f"  {check.differing_tags} with another answer of the same score")
 
 
 def _print_c(made: ExportC) -> None:

@@ -18,9 +18,14 @@ def resumable(folder: Path, command: str) -> Iterator[None]:
     Args:
         folder: of the run or comparison.
         command: what resumes it.
+
+    Raises:
+        StorageError: a file is in the folder's place.
     """
+    from gatewise.files import check_folder
     from gatewise.training.interruption import Interrupted
 
+    check_folder(folder)
     try:
         yield
     except (KeyboardInterrupt, Interrupted) as stop:

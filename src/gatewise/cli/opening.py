@@ -72,25 +72,22 @@ def opened_model(command: str, request: Request, imports: Iterable[str] = ()) ->
         OptionError: a flag does not go with the kind of problem.
         DataError: a file cannot be used.
     """
+    from gatewise.export.to_onnx.writer import model_at, open_model
     from gatewise.training.kind import check_file
     from gatewise.training.registry import import_modules, kind_of
 
-    place = request.run
-    if place.is_dir() and (place / "model.onnx").is_file() and not (place / "result.json").exists():
-        place = place / "model.onnx"
-    if place.suffix.lower() != ".onnx":
+    place = model_at(request.run)
+    if place is None:
         return None
     import_modules(imports)
     check_file(request.file)
-    from gatewise.export.to_onnx.runtime import OnnxModel
-
-    model = OnnxModel(place)
+    model = open_model(place)
     kind = kind_of(str(model.kind))
     known = _settings(command, kind)
     for name in request.settings:
         if name not in known:
             raise _unfitting(name, kind.name)
-    found = kind.exported(model)
+    found = kind.exported(model)  # type: ignore[arg-type]
     if not hasattr(found, f"{command}_command"):
         raise RunError(
             f"`gatewise {command}` does not go with exported models of {kind.name}",

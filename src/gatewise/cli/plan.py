@@ -75,6 +75,8 @@ def _pairs(found: SizePlan, scale: Scale, unit: str) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewise import words
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("pair")
     with_seeds = f"{unit} with {found.seeds} seeds"
@@ -86,7 +88,7 @@ def _pairs(found: SizePlan, scale: Scale, unit: str) -> Table:
             Text(f"{pair.first} and {pair.second}"),
             *(Text(scale.gap(abs(size))) for size in (pair.found, pair.detectable)),
             *(
-                Text(missing if size is None else f"{size:,}")
+                Text(missing if size is None else words.count(size))
                 for size, missing in (
                     (pair.seeds, f"more {unit}"),
                     (pair.examples, "more seeds"),

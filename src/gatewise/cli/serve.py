@@ -21,48 +21,61 @@ __all__ = ["serve"]
 _TOKEN = "GATEWISE_TOKEN"
 
 
+RunsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN",
+        help="Run folders, or comparisons: their best run. NAME=RUN names the model, else the folder does.",
+    ),
+]
+HostOption = Annotated[
+    str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 lets other machines in.")
+]
+PortOption = Annotated[int, typer.Option("--port", metavar="N", help="0: any that is free.")]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file", metavar="FILE", help=f"Clients must show the token in it; or in the variable {_TOKEN}."
+    ),
+]
+AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="NAME", help="A further name by which clients may call the server."),
+]
+AllowOriginOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow-origin", metavar="URL", help="Pages of this origin may use the server."),
+]
+MaxStreamsOption = Annotated[int, typer.Option("--max-streams", metavar="N", help="Open at once.")]
+IdleSecondsOption = Annotated[
+    float, typer.Option("--idle-seconds", metavar="X", help="A stream without messages for so long is ended.")
+]
+MaxBodyOption = Annotated[
+    int, typer.Option("--max-body", metavar="N", help="Bytes of a request or of a stream's message.")
+]
+MaxSecondsOption = Annotated[float, typer.Option("--max-seconds", metavar="X", help="For one request.")]
+StateKeyOption = Annotated[
+    Path | None,
+    typer.Option("--state-key", metavar="FILE", help="Key that signs the states that clients keep (made if none)."),
+]
+ReloadOption = Annotated[bool, typer.Option("--reload/--no-reload", help="Open a run again when its folder changes.")]
+LogOption = Annotated[bool, typer.Option("--log/--no-log", help="Events on standard error, a JSON object a line.")]
+
+
 def serve(
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN",
-            help="Run folders, or comparisons: their best run. NAME=RUN names the model, else the folder does.",
-        ),
-    ],
-    host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 lets other machines in.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="N", help="0: any that is free.")] = 8000,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--token-file", metavar="FILE", help=f"Clients must show the token in it; or in the variable {_TOKEN}."
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="A further name by which clients may call the server."),
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option("--allow-origin", metavar="URL", help="Pages of this origin may use the server."),
-    ] = None,
-    max_streams: Annotated[int, typer.Option("--max-streams", metavar="N", help="Open at once.")] = 2000,
-    idle_seconds: Annotated[
-        float, typer.Option("--idle-seconds", metavar="X", help="A stream without messages for so long is ended.")
-    ] = 600.0,
-    max_body: Annotated[
-        int, typer.Option("--max-body", metavar="N", help="Bytes of a request or of a stream's message.")
-    ] = 1 << 20,
-    max_seconds: Annotated[float, typer.Option("--max-seconds", metavar="X", help="For one request.")] = 30.0,
-    state_key: Annotated[
-        Path | None,
-        typer.Option("--state-key", metavar="FILE", help="Key that signs the states that clients keep (made if none)."),
-    ] = None,
-    reload: Annotated[
-        bool, typer.Option("--reload/--no-reload", help="Open a run again when its folder changes.")
-    ] = True,
-    log: Annotated[bool, typer.Option("--log/--no-log", help="Events on standard error, a JSON object a line.")] = True,
+    runs: RunsArgument,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    token_file: TokenFileOption = None,
+    allow_host: AllowHostOption = None,
+    allow_origin: AllowOriginOption = None,
+    max_streams: MaxStreamsOption = 2000,
+    idle_seconds: IdleSecondsOption = 600.0,
+    max_body: MaxBodyOption = 1 << 20,
+    max_seconds: MaxSecondsOption = 30.0,
+    state_key: StateKeyOption = None,
+    reload: ReloadOption = True,
+    log: LogOption = True,
     imports: ImportsOption = None,
 ) -> None:
     """Answer requests and streams with trained networks, until Ctrl-C.
@@ -79,8 +92,9 @@ def serve(
         gatewise serve my-run --host 0.0.0.0 --token-file token.txt --allow-host models.example.org
     """
     from gatewise.serving.application import ServiceSettings
-    from gatewise.serving.guard import Limits, is_loopback
+    from gatewise.serving.guard import is_loopback
     from gatewise.serving.models import named_runs
+    from gatewise.serving.requests import Limits
     from gatewise.serving.running import bound_socket, require_serving
     from gatewise.serving.streams import StreamSettings
 

@@ -15,9 +15,16 @@ def suite(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result. (default runs/SUITE)")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A ten-minute version with fewer epochs.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A short version with few epochs, and of the last four little data.")
+    ] = False,
     parts: Annotated[
-        str | None, typer.Option("--parts", metavar="NAMES", help="Only these of imdb, stocks, ptb.")
+        str | None,
+        typer.Option(
+            "--parts",
+            metavar="NAMES",
+            help="Only these of imdb, stocks, ptb, conll2003, multi30k, spoken-digits, scenes.",
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained.")] = 3,
     threads: Annotated[
@@ -27,7 +34,8 @@ def suite(
 ) -> None:
     """Run the articles' whole experiment: film reviews, stock prices and the Penn Treebank, with RNN, LSTM and GRU.
 
-    The result is their table with published and measured figures, and the verdict on each claim:
+    Names in news, translation, spoken digits and captions, which they name without a figure, follow where the data are
+    at hand. The result is their table with published and measured figures, and the verdict on each claim:
     suite.html, suite.md, suite.json, and a full report of each comparison. The same command again continues a suite
     that was stopped.
 

@@ -93,6 +93,16 @@ class Subwords:
                 found.append(np.array(encoding.ids, dtype=np.int32) + _SPECIAL)
         return found
 
+    def places(self, text: str) -> list[tuple[int, int, int]]:
+        """The pieces of one text: the number of each, and where it begins and ends, the space before it included.
+
+        Example:
+            >>> [place[1:] for place in Subwords.fit(["ein Hund"] * 9, 270).places("ein Hund")]
+            [(0, 3), (3, 8)]
+        """
+        found = self._tokenizer.encode(text)
+        return [(number + _SPECIAL, *place) for number, place in zip(found.ids, found.offsets, strict=True)]
+
     def decode(self, numbers: Iterable[int]) -> str:
         """The text of some pieces; special tokens are left out."""
         kept = [int(number) - _SPECIAL for number in numbers if number >= _SPECIAL]

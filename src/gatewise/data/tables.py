@@ -14,6 +14,22 @@ from gatewise.errors import DataError, did_you_mean
 __all__ = ["MAX_CHARACTERS", "Table", "check_lengths", "find_text_columns", "joined_note", "read_table", "texts_of"]
 
 MAX_CHARACTERS = 1_000_000
+_USUAL = {
+    "text": (
+        "texts",
+        "review",
+        "reviews",
+        "sentence",
+        "comment",
+        "message",
+        "tweet",
+        "content",
+        "document",
+        "utterance",
+    ),
+    "label": ("labels", "class", "category", "sentiment", "target", "topic", "intent", "polarity"),
+}
+"""Names that columns often have instead; one is read where it is the only one of its role."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +68,9 @@ def read_table(
 
     Args:
         path: the file; its suffix says its kind, see `gatewise.data.rows.read_rows`.
-        text: the column that holds the texts, or several, separated by commas; None: ``text``.
-        label: the column that holds the labels; None: ``label``.
+        text: the column that holds the texts, or several, separated by commas; None: ``text``, or the only one with a
+            usual name (``review``, ``sentence``, ``comment`` ...), or the one of two that does not hold the labels.
+        label: the column that holds the labels; None: ``label``, likewise (``sentiment``, ``class``, ``category`` ...).
         encoding: of a text format; None: detected.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
         separator: of the labels, where a text may have several or none: a label may then be empty, and in JSON a list.
@@ -83,7 +100,10 @@ def read_table(
     places, answer = _find_columns(path, rows.columns, text, label)
     of_group = _group_column(path, rows.columns, group)
     texts = texts_of(rows, places, complete=True)
-    table = Table(path, [], [], [], rows.unit, [*rows.notes, *joined_note(rows, places)])
+    notes = [*rows.notes, *joined_note(rows, places)]
+    if (text is None and rows.columns[places[0]] != "text") or (label is None and rows.columns[answer] != "label"):
+        notes.append(f"texts are the column {_joined(rows, places)}, labels the column {rows.columns[answer]}")
+    table = Table(path, [], [], [], rows.unit, notes)
     for index, (words, values) in enumerate(zip(texts, rows.values, strict=True)):
         if not any(value is not None for value in values):
             continue  # a blank row of a sheet, as blank lines are
@@ -116,13 +136,16 @@ def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual
         [1]
     """
     wanted = usual if asked is None else asked
+    if wanted is None and _known(names, "text") is None:
+        of_label = _known(names, "label")
+        if len(names) == 1 or (len(names) == 2 and of_label is not None):
+            return [0 if of_label is None else 1 - of_label]
     parts: list[str | None] = [wanted]
     if wanted is not None and wanted not in names and "," in wanted:
         parts = [*dict.fromkeys(word.strip() for word in wanted.split(",") if word.strip())] or [wanted]
     places = []
     for part in parts:
-        if names.count(part or "text") > 1:
-            raise DataError(f"{path} has the column {part or 'text'!r} twice", fix="rename one of them")
+        _refuse_twice(path, names, part or "text")
         places.append(_find_column(path, names, part, "text", given=asked is not None))
     return places
 
@@ -169,8 +192,11 @@ def _missing_key(rows: Rows, index: int, place: int) -> DataError:
 
 def joined_note(rows: Rows, places: Sequence[int]) -> list[str]:
     """The note on texts of several columns; empty for one."""
-    names = [rows.columns[place] for place in places]
-    return [f"a text is the columns {', '.join(names)}, joined by line breaks"] if len(names) > 1 else []
+    return [f"a text is the columns {_joined(rows, places)}, joined by line breaks"] if len(places) > 1 else []
+
+
+def _joined(rows: Rows, places: Sequence[int]) -> str:
+    return ", ".join(rows.columns[place] for place in places)
 
 
 def _refuse_no_rows(rows: Rows) -> None:
@@ -227,13 +253,48 @@ def _label_name(value: Any, place: str, separator: str | None = None) -> str:
 
 
 def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str | None) -> tuple[list[int], int]:
-    places = find_text_columns(path, names, text)
-    if names.count(label or "label") > 1:
-        raise DataError(f"{path} has the column {label or 'label'!r} twice", fix="rename one of them")
-    answer = _find_column(path, names, label, "label", given=label is not None)
-    if answer in places:
+    """Places of texts and labels: as asked, else by usual names, else the other one of two columns."""
+    places = {"text": _asked_or_known(names, text, "text"), "label": _asked_or_known(names, label, "label")}
+    if text is None and label is None and set(places.values()) == {None}:
+        raise DataError(
+            f"which columns of {path.name} hold the texts and the labels?",
+            expected="columns called text and label, or usual names for them such as review and sentiment",
+            got="it has: " + ", ".join(names),
+            fix="name them with --text COLUMN --label COLUMN",
+        )
+    for role, other, asked in (("text", "label", text), ("label", "text", label)):
+        taken = places[other]
+        if places[role] is None and asked is None and taken is not None and len(names) == 2:
+            places[role] = 1 - taken
+    of_text, of_label = places["text"], places["label"]
+    texts = find_text_columns(path, names, text or (None if of_text is None else names[of_text]))
+    _refuse_twice(path, names, label or ("label" if of_label is None else names[of_label]))
+    answer = _find_column(path, names, label, "label", given=label is not None) if of_label is None else of_label
+    if answer in texts:
         raise DataError(f"the column {names[answer]!r} cannot be both text and label", got=", ".join(names))
-    return places, answer
+    return texts, answer
+
+
+def _refuse_twice(path: Path, names: Sequence[str], name: str) -> None:
+    if names.count(name) > 1:
+        raise DataError(f"{path} has the column {name!r} twice", fix="rename one of them")
+
+
+def _asked_or_known(names: Sequence[str], asked: str | None, role: str) -> int | None:
+    if asked is None:
+        return _known(names, role)
+    return names.index(asked) if asked in names else None
+
+
+def _known(names: Sequence[str], role: str) -> int | None:
+    """The place of the column that is called by its role, in any case, or else of the only one with a usual name."""
+    folded = [name.casefold() for name in names]
+    if role in names:
+        return names.index(role)
+    if folded.count(role) == 1:
+        return folded.index(role)
+    usual = [place for place, name in enumerate(folded) if name in _USUAL.get(role, ())]
+    return usual[0] if len(usual) == 1 else None
 
 
 def _group_column(path: Path, names: Sequence[str], group: str | None) -> list[int]:
@@ -256,8 +317,8 @@ def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str,
     wanted = role if asked is None else asked
     if wanted in names:
         return names.index(wanted)
-    folded = [name.casefold() for name in names]
-    if asked is None and folded.count(wanted) == 1:
-        return folded.index(wanted)
+    known = _known(names, role) if asked is None else None
+    if known is not None:
+        return known
     fix = did_you_mean(wanted, names) if given else f"name it with --{role} COLUMN"
     raise DataError(f"column {wanted!r} is not in {path.name}", got="it has: " + ", ".join(names), fix=fix)

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import ConversionError
+from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.nodes import Viterbi
 
-__all__ = ["LIMIT", "Check", "refuse_gaps", "relative_gap"]
+__all__ = ["LIMIT", "Check", "compared", "refuse_gaps", "relative_gap"]
 
 LIMIT = 1e-5
 """Greatest gap at which a model is handed out."""
@@ -69,6 +71,44 @@ def relative_gap(found: Sequence[Array], expected: Sequence[Array]) -> float:
     greatest = max(np.abs(each).max(initial=0.0) for each in expected)
     gap = float(max(differences) / greatest) if greatest > 0 else float(max(differences))
     return np.inf if np.isnan(gap) else gap
+
+
+Rows = Sequence[Mapping[str, Array]]
+"""Outputs of examples by name."""
+
+
+def compared(graph: Graph, precise: Rows, found: Rows, expected: Rows) -> tuple[float, int]:
+    """The greatest gap of all outputs, of tags that of their scores; and in how many examples the tags differ.
+
+    Args:
+        graph: whose outputs they are.
+        precise: the outputs of the same examples in float64, by which tags are scored.
+        found, expected: what is compared.
+    """
+    gap, differing = 0.0, 0
+    for name, value in graph.outputs.items():
+        node = graph.values[value]
+        if not isinstance(node, Viterbi):
+            gap = max(gap, relative_gap([row[name] for row in found], [row[name] for row in expected]))
+            continue
+        scores = next((other for other, given in graph.outputs.items() if given == node.source), None)
+        for true, one, two in zip(precise, found, expected, strict=True):
+            tags, others = one[name], two[name]
+            if np.array_equal(tags, others):
+                continue
+            differing += 1
+            if scores is None or tags.shape != others.shape:
+                return np.inf, differing
+            first, second = (_path_score(graph, node, true[scores], each) for each in (tags, others))
+            between = abs(first - second) / max(abs(second), 1.0)
+            gap = max(gap, between if np.isfinite(between) else np.inf)
+    return gap, differing
+
+
+def _path_score(graph: Graph, node: Viterbi, scores: Array, tags: Array) -> float:
+    moves, start, end = (graph.weights[name].astype(np.float64) for name in (node.transitions, node.start, node.end))
+    total = start[tags[0]] + end[tags[-1]] + moves[tags[:-1], tags[1:]].sum()
+    return float(total + scores[np.arange(len(tags)), tags].sum())
 
 
 def refuse_gaps(check: Check) -> None:

@@ -6,13 +6,15 @@ from gatewise.inspection.explaining import Explanation, explain, explanation_of
 from gatewise.inspection.flow import GradientFlow, gradient_flow
 from gatewise.inspection.gates import GateMap, gate_maps
 from gatewise.inspection.memory import memory_curve, memory_of, reach
-from gatewise.inspection.neighbours import Neighbour, States, store_states
+from gatewise.inspection.neighbours import Alike, Neighbour, States, alike, store_states
 from gatewise.inspection.parallel import Parallel
 from gatewise.inspection.reading import Reading, read, unit_orders
 from gatewise.inspection.reasons import Reasons, Removal, removal
 from gatewise.inspection.units import Role, Saturation, UnitMemory, saturation, unit_memory, unit_roles
+from gatewise.inspection.writing import Writing, writing
 
 __all__ = [
+    "Alike",
     "Explanation",
     "GateMap",
     "GradientFlow",
@@ -25,6 +27,8 @@ __all__ = [
     "Saturation",
     "States",
     "UnitMemory",
+    "Writing",
+    "alike",
     "explain",
     "explanation_of",
     "gate_maps",
@@ -39,4 +43,5 @@ __all__ = [
     "unit_memory",
     "unit_orders",
     "unit_roles",
+    "writing",
 ]

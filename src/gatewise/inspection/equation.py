@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import OptionError
-from gatewise.inspection.gates import GateMap
+from gatewise.inspection.gates import GateMap, first_states
 from gatewise.kernels.products import recurrent_product
 from gatewise.nn import Recurrent
 from gatewise.training.kind import RecurrentInputs
@@ -100,7 +100,7 @@ def _moment(
             states = [torch.from_numpy(own[name].values[earlier]) for name in cell.states]
         else:
             places = [end for _, end in layers._suffixes()]
-            states = [part[0].detach().float() for part in layers._start(1, torch.float32)[places.index(suffix)]]
+            states = [part[0].detach().float() for part in first_states(stack, torch.float32)[places.index(suffix)]]
         x = _input(stack, maps, layer, step)
         given = cell.project(x, weights)
         recalled = _recalled(layers.cell, cell, states[0], weights, own, step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from torch import Tensor
 
 from gatewise.nn import Recurrent
 from gatewise.nn.cell import State
+from gatewise.nn.inputs import split_state
 from gatewise.nn.tracing import DirectionTrace
 from gatewise.training.kind import RecurrentInputs
 
-__all__ = ["GateMap", "Place", "gate_maps", "similar_order"]
+__all__ = ["GateMap", "Place", "first_states", "gate_maps", "similar_order"]
 
 Place = tuple[str, int, str]
 """A stack's name, a layer's number, and ``forward`` or ``backward``."""
@@ -39,6 +40,7 @@ class GateMap:
         order: (H,) the units, alike ones beside each other; the same for all maps of a layer and direction.
         first: the step of the input with which its first row begins.
         stride: steps of the input in a row; 0: its rows are no steps of the input.
+        before: (H,) a state before its first step; None: it begins at zero, or is no state.
     """
 
     stack: str
@@ -52,6 +54,7 @@ class GateMap:
     order: npt.NDArray[np.int64]
     first: int = 0
     stride: int = 1
+    before: npt.NDArray[np.float32] | None = None
 
     @property
     def place(self) -> Place:
@@ -86,8 +89,9 @@ def gate_maps(
         with torch.inference_mode():
             length = given.inputs.shape[0] if given.lengths is None else int(given.lengths[0])
             x = given.inputs[:length, :1]
-            traced = _from_outputs(layers, x) if _quick(layers) else list(layers.trace(x).directions)
-        for direction in traced:
+            starts = first_states(given, x.dtype)
+            traced = _from_outputs(layers, x, starts) if _quick(layers) else _traced(given, x)
+        for direction, start in zip(traced, starts, strict=True):
             cell = layers._cells[direction.layer]
             values = {key: _plain(value) for key, value in direction.items()}
             place = (name, direction.layer, direction.direction)
@@ -101,7 +105,8 @@ def gate_maps(
                 low, high = _range(value, role)
                 # a state may be wider or narrower than the first one, such as behind a projection
                 own = order if value.shape[1] == len(order) else np.arange(value.shape[1])
-                found.append(GateMap(*place, key, role, value, low, high, own))
+                before = _before(start[cell.states.index(key)]) if role == "state" else None
+                found.append(GateMap(*place, key, role, value, low, high, own, before=before))
     return tuple(found)
 
 
@@ -146,13 +151,40 @@ def _quick(layers: Recurrent) -> bool:
     return len(cell.states) == 1 or (layers.cell == "lstm" and not cell.peephole)
 
 
-def _from_outputs(layers: Recurrent, x: Tensor) -> list[DirectionTrace]:
+def first_states(given: RecurrentInputs, dtype: torch.dtype) -> list[State]:
+    """The states in which the first sequence begins: by layer and direction, (1, size) each."""
+    layers = given.recurrent
+    if given.state is None:
+        return layers._start(1, dtype)
+    first = _of_first(given.state, dtype)
+    sizes = [cell.state_sizes() for cell in layers._cells]
+    like = layers._weight.detach().to(dtype)
+    return split_state("state", first, layers._cells[0].states, sizes, layers.directions, 1, like)
+
+
+def _traced(given: RecurrentInputs, x: Tensor) -> list[DirectionTrace]:
+    state = None if given.state is None else _of_first(given.state, x.dtype)
+    return list(given.recurrent.trace(x, state).directions)
+
+
+def _of_first(state: Any, dtype: torch.dtype) -> Any:
+    """A state, or a tuple of its parts (L*D, B, size), for the first sequence alone."""
+    if isinstance(state, Tensor):
+        return state[:, :1].detach().to(dtype)
+    return tuple(_of_first(part, dtype) for part in state)
+
+
+def _before(start: Tensor) -> npt.NDArray[np.float32] | None:
+    found: npt.NDArray[np.float32] = start[0].detach().float().cpu().numpy()
+    return found if found.any() else None
+
+
+def _from_outputs(layers: Recurrent, x: Tensor, starts: Sequence[State]) -> list[DirectionTrace]:
     """All gates of all steps at once, from the hidden states that the fast kernels give.
 
     With h known, the steps no longer wait for each other: one call of the cell's step has them as its rows. An LSTM's
     cell state follows from its gates.
     """
-    starts = layers._start(1, x.dtype)
     choices = layers._choose_all(x, None, None)
     found: list[DirectionTrace] = []
     for layer in range(layers.num_layers):

@@ -43,7 +43,7 @@ def _short(examples: list[ReadInput]) -> list[ReadInput]:
 
 def _entry(reader: Reader, given: ReadInput) -> dict[str, Any]:
     why = reasons(reader, given, with_removal=False)
-    final = reader.prefixes(given)[-1 if given.place is None else given.place]
+    final = reader.prefixes(given)[given.answer_step]
     value = float(final[reader.names.index(why.target)])
     return {
         "title": given.title,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.inspection.gates import GateMap, Place, gate_maps
-from gatewise.training.reader import Reader, ReadInput
+from gatewise.training.reader import Reader, ReadInput, Step
 
-__all__ = ["MOST_STATES", "Neighbour", "States", "store_states"]
+__all__ = ["MOST_STATES", "SEARCHED", "Alike", "Likeness", "Neighbour", "States", "alike", "store_states"]
 
 MOST_STATES = 100_000
 """States that are stored at most: 100,000 of 128 units are 51 MB."""
+SEARCHED = 200
+"""Examples whose states are searched."""
 _BLOCK = 8_192
+_AROUND = 5
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class States:
         *,
         units: Sequence[int] | None = None,
         count: int = 5,
-        without: int | None = None,
+        without: int | Collection[int] | None = None,
     ) -> list[Neighbour]:
         """The nearest stored states, at most one of each input: exact, by comparing with all.
 
@@ -70,7 +74,7 @@ class States:
             state: (H,).
             units: those that count; None: all.
             count: at most so many.
-            without: number of an input that is left out, such as the one asked about.
+            without: numbers of inputs that are left out, such as the one asked about.
 
         Raises:
             ShapeError: another width.
@@ -78,18 +82,19 @@ class States:
         """
         if state.shape != self.values.shape[1:]:
             raise ShapeError("the state has another width", expected=self.values.shape[1:], got=state.shape)
+        if units is not None and not (units and all(0 <= unit < len(state) for unit in units)):
+            raise OptionError("no such unit", expected=f"units from 0 to {len(state) - 1}", got=list(units))
         chosen = np.arange(len(state)) if units is None else np.asarray(units, dtype=np.int64)
-        if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(state):
-            raise OptionError("no such unit", expected=f"units from 0 to {len(state) - 1}", got=list(units or ()))
         wanted = state[chosen].astype(np.float32)
         squares = np.empty(len(self.values), dtype=np.float32)
         for start in range(0, len(squares), _BLOCK):
             block = self.values[start : start + _BLOCK][:, chosen] - wanted
             squares[start : start + _BLOCK] = np.einsum("nh,nh->n", block, block)
+        left = {without} if isinstance(without, int) else set(without or ())
         found: dict[int, Neighbour] = {}
         for row in np.argsort(squares, kind="stable"):
             example = int(self.examples[row])
-            if example != without and example not in found:
+            if example not in left and example not in found:
                 found[example] = Neighbour(example, int(self.steps[row]), float(np.sqrt(squares[row])))
                 if len(found) == count:
                     break
@@ -140,6 +145,124 @@ def store_states(
         tuple(read),
         left_out,
     )
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Another place in the data where a state was nearly the same.
+
+    Attributes:
+        input: title of the example.
+        example: its number, from 1.
+        step: from 0.
+        around: the step and up to five before it.
+        distance: Euclidean, over the units asked for.
+    """
+
+    input: str
+    example: int
+    step: int
+    around: tuple[str, ...]
+    distance: float
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Where else the state of a step occurs.
+
+    Attributes:
+        step: asked about, from 0.
+        units: that were compared; None: all.
+        found: the nearest ones, one of each example.
+        states: how many were compared.
+        examples: of how many examples.
+        left_out: states that were not, as at most `MOST_STATES` are kept.
+    """
+
+    step: int
+    units: tuple[int, ...] | None
+    found: tuple[Likeness, ...]
+    states: int
+    examples: int
+    left_out: int
+
+    @property
+    def sentence(self) -> str:
+        """What was searched, in words."""
+        limit = f"; {self.left_out:,} more were left out, the limit being {MOST_STATES:,}" if self.left_out else ""
+        units = (
+            "all units"
+            if self.units is None
+            else "unit" + "s" * (len(self.units) > 1) + " " + ", ".join(map(str, self.units))
+        )
+        return f"Searched: {self.states:,} states of {self.examples:,} test examples, by {units}{limit}."
+
+    def record(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        found = [{**each.__dict__, "around": list(each.around)} for each in self.found]
+        return {
+            "step": self.step,
+            "units": None if self.units is None else list(self.units),
+            "states": self.states,
+            "examples": self.examples,
+            "left_out": self.left_out,
+            "found": found,
+        }
+
+
+def alike(
+    reader: Reader,
+    given: ReadInput,
+    step: int,
+    *,
+    units: Sequence[int] | None = None,
+    place: Place | None = None,
+    stored: States | None = None,
+) -> Alike:
+    """Test examples that were in nearly the state of a step.
+
+    Args:
+        reader: of a network, with its data.
+        given: what it read.
+        step: of it, from 0; where the layers walk over what is written, of that.
+        units: those that count; None: all.
+        place: stack, layer and direction; None: the last layer of the first stack, forward.
+        stored: the states to search; None: those of the first 200 test examples.
+
+    Raises:
+        OptionError: there is no such step or unit, or there are no examples to search.
+    """
+    own = store_states(reader, [given], place=place)
+    walked = _walked(reader, given, own.place)
+    if not 0 <= step < len(walked):
+        raise OptionError(f"there is no step {step + 1}", expected=f"1 to {len(walked)}")
+    rows = np.flatnonzero(own.steps <= step)  # of segments: the one that holds the step
+    if not len(rows):
+        raise OptionError(f"step {step + 1} is not read", fix="choose a later one")
+    if stored is None:
+        examples = reader.examples(SEARCHED)
+        if not examples:
+            raise OptionError("there are no examples to search for the same state", fix="run it where the data are")
+        stored = store_states(reader, examples, place=own.place)
+    same = {number for number, each in enumerate(stored.inputs) if _same(each, given)}
+    found = []
+    for each in stored.nearest(own.values[rows[-1]], units=units, without=same):
+        other = stored.inputs[each.example]
+        around = _walked(reader, other, own.place)[max(0, each.step - _AROUND) : each.step + 1]
+        labels = tuple(step.label for step in around)
+        found.append(Likeness(other.title, each.example + 1, each.step, labels, each.distance))
+    chosen = None if units is None else tuple(int(unit) for unit in units)
+    return Alike(step, chosen, tuple(found), len(stored.values), len(stored.inputs), stored.left_out)
+
+
+def _walked(reader: Reader, read: ReadInput, place: Place) -> tuple[Step, ...]:
+    """The steps that layers walk over: those of the input, or of what is written."""
+    return read.written if read.written and not reader.span(place[0])[1] else read.steps
+
+
+def _same(one: ReadInput, other: ReadInput) -> bool:
+    """Whether two inputs are the same text, or the same window."""
+    return one.title == other.title if one.text is None else one.text == other.text
 
 
 def _state_map(reader: Reader, read: ReadInput, place: Place | None) -> GateMap:

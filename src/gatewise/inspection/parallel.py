@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import ShapeError
+from gatewise.inspection.gates import first_states
+from gatewise.nn.inputs import join_state
 from gatewise.training.kind import RecurrentInputs
 
 __all__ = ["LayerParallel", "Parallel", "Sweeps", "parallel"]
@@ -208,8 +210,10 @@ def parallel(stack: RecurrentInputs, *, diagonal: bool = True, seed: int = 0) ->
 def _dynamics(stack: RecurrentInputs, steps: int) -> Iterator[tuple[int, str, _Dynamics]]:
     layers = copy.deepcopy(stack.recurrent).double().eval()
     x = stack.inputs[:steps, :1].double()
-    trace = layers.trace(x.transpose(0, 1) if layers.batch_first else x)
-    start = layers._start(1, torch.float64)
+    begun = RecurrentInputs(layers, x, None, stack.state)
+    start = first_states(begun, torch.float64)
+    state = None if stack.state is None else join_state(start, layers.directions, layers._uniform, True)
+    trace = layers.trace(x.transpose(0, 1) if layers.batch_first else x, state)
     below = x
     for place, (layer, suffix) in enumerate(layers._suffixes()):
         if place and layer != layers._suffixes()[place - 1][0]:

@@ -89,8 +89,8 @@ def read(
     stacks = reader.stacks(read_input)
     first = next(iter(stacks.values())).recurrent
     kernel = first.kernel
-    final = after[-1 if read_input.place is None else read_input.place]
-    chosen = reader.target_of(target, final)
+    final = after[read_input.answer_step]
+    chosen = reader.target_of(target, final, read_input)
     turned = reader.turned(read_input, after, chosen)
     kept = _leading(after, final, chosen)
     return Reading(

@@ -42,6 +42,7 @@ class Saturation:
         open: share above 0.9.
         always_shut: share of the units that are shut at every step.
         always_open: share of the units that are open at every step.
+        stack: name of the recurrent layers.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Saturation:
     open: float
     always_shut: float
     always_open: float
+    stack: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +111,18 @@ def saturation(maps: Sequence[GateMap]) -> tuple[Saturation, ...]:
         if each.role != "gate" or not each.values.size:
             continue
         shut, wide = each.values < LOW, each.values > HIGH
-        shares = (shut.mean(), wide.mean(), shut.all(axis=0).mean(), wide.all(axis=0).mean())
-        found.append(Saturation(each.name, each.layer, each.direction, *(float(share) for share in shares)))
+        found.append(
+            Saturation(
+                each.name,
+                each.layer,
+                each.direction,
+                shut=float(shut.mean()),
+                open=float(wide.mean()),
+                always_shut=float(shut.all(axis=0).mean()),
+                always_open=float(wide.all(axis=0).mean()),
+                stack=each.stack,
+            )
+        )
     return tuple(found)
 
 

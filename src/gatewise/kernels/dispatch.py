@@ -149,7 +149,9 @@ def forced_kernel() -> str | None:
     own = _FORCED_IN.get(threading.get_ident()) if _FORCED_IN else None  # seldom any: compiled code meets no thread
     forced = own or _FORCED
     name = forced[-1] if forced else os.environ.get("GATEWISE_KERNEL") or None
-    if name is not None and name not in ("reference", "torch", *_FUSED):
+    if name is None:
+        return None
+    if name not in ("reference", "torch", *_FUSED):
         raise KernelError(
             "GATEWISE_KERNEL names no kernel", got=repr(name), fix=did_you_mean(name, ["reference", "torch", *_FUSED])
         )

@@ -1,32 +1,37 @@
-"""An ordinary call without gradients on the compiled kernels, prepared when it is repeated.
+"""An ordinary call on the compiled kernels, prepared once for all of a layer's later calls, with or without gradients.
 
 One step of a small network lasts a few microseconds; choosing what to run and checking every weight at every call
-would take ten times as long. So a layer remembers, for the last shape of x, the kernels' arguments with the addresses
-of the weights. Every call compares: another shape, a weight that was replaced, another mode of torch, and it goes the
-long way.
+would take ten times as long. So a layer remembers the kernels' arguments. Every call compares: a tensor of another
+kind, an option that was set, another mode of torch, and it goes the long way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from gatewise.kernels.dispatch import CANDIDATES, Choice, forced_kernel, requested_precision
-from gatewise.kernels.fused.call import Options, Sequence, address_of, check_status, compiled_function, threads
+from gatewise.kernels.fused.call import Options
+from gatewise.kernels.fused.selection import offer
+from gatewise.kernels.fused.stack import Place, Stack, differentiate, infer, make_place, make_stack
 from gatewise.kernels.registry import KERNELS
+from gatewise.nn.inputs import check_lengths
 
 if TYPE_CHECKING:
     from gatewise.nn.recurrent import Recurrent
 
 __all__ = ["Prepared", "prepare"]
 
-_OPTIONS = (
+_options_of = itemgetter(
     "batch_first",
     "bidirectional",
+    "checkpoint_steps",
     "dropout",
     "layer_norm",
     "learned_initial_state",
@@ -36,192 +41,179 @@ _OPTIONS = (
     "zoneout",
 )
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-
-def _plain(value: object, shape: torch.Size) -> bool:
-    """Whether a kernel may read this tensor as it lies."""
-    return (
-        isinstance(value, Tensor)
-        and value.shape == shape
-        and value.dtype is torch.float32
-        and value.is_cpu
-        and value.is_contiguous()
-    )
+_FLOAT = torch.float32
 
 
 def _nothing() -> None:
-    """What a copied or pickled `Prepared` becomes: the copy's weights lie elsewhere."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Layer:
-    """One layer's C function and its arguments, all but the addresses of what changes from call to call."""
-
-    cell: str
-    function: Callable[[int], int]
-    arguments: Sequence
-    weights: tuple[tuple[str, Tensor, int, torch.Size], ...]
+    """What a copied or pickled `Prepared` becomes: the copy prepares for itself."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What repeats a call of one direction without options and without gradients, for one shape of x.
+    """What runs the calls of a layer without options, for any x.
 
     Attributes:
-        shape: of x.
-        state_shape: of each state, ``(L, B, H)``, unbatched ``(L, H)``.
-        state_bytes: of one layer's state.
-        choices: of the layer's last call; another object means that it ran otherwise since.
-        candidates: `gatewise.kernels.dispatch.CANDIDATES` as they were.
-        layers: from the input to the output.
-        output_shape: as the kernels write it, ``(T, B, H)``, unbatched ``(T, H)``.
-        batch_first: the output is transposed.
-        states: 1, or 2 for (hidden, cell).
-        training: the layer's mode.
+        stack: the kernels and their arguments.
+        weights: the parameters' names and shapes, in the stack's order.
+        input_size: I.
+        count: L*D.
+        choices: what `Recurrent.choices` says of such a call.
+        masks: in training the layer draws dropouts and goes the long way.
         options: the layer's, which may be set at any time.
+        checkpoint_steps: longer sequences with gradients go the long way.
     """
 
-    shape: torch.Size
-    state_shape: torch.Size
-    state_bytes: int
+    stack: Stack
+    weights: tuple[tuple[str, torch.Size], ...]
+    input_size: int
+    count: int
     choices: tuple[tuple[str, Choice], ...]
-    candidates: tuple[object, ...]
-    layers: tuple[_Layer, ...]
-    output_shape: tuple[int, ...]
-    batch_first: bool
-    states: int
-    training: bool
+    masks: bool
     options: tuple[object, ...]
+    checkpoint_steps: int | None
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()
 
-    def __call__(self, layer: Recurrent, x: object, hx: Any) -> tuple[Tensor, Any] | None:
+    def __call__(self, layer: Recurrent, x: object, hx: Any, lengths: Any = None) -> tuple[Tensor, Any] | None:
         """Output and final state, the same bits as the long way gives; None where that has to be taken.
 
         Args:
             layer: whose call it is.
             x: as in ``forward``.
             hx: as in ``forward``.
+            lengths: as in ``forward``.
+
+        Raises:
+            ShapeError: the lengths do not fit.
         """
+        stack = self.stack
         if (
-            type(x) is not Tensor
-            or torch.is_grad_enabled()
-            or not _plain(x, self.shape)
-            or layer._choices is not self.choices
-            or layer.training is not self.training
-            or _options(layer) != self.options
-            or torch.is_autocast_enabled("cpu")
-            or torch._C._are_functorch_transforms_active()
-            or forced_kernel() is not None
-            or requested_precision() != "float32"
-            or tuple(CANDIDATES) != self.candidates
-            or not self._has_weights(layer._parameters)
+            (type(x) is not Tensor and type(x) is not Parameter)
+            or x.dtype is not _FLOAT
+            or not x.is_cpu
+            or self.outdated(layer)
+            or _elsewhere()
         ):
             return None
-        initial: list[int | None] = [None, None]
-        if hx is not None:
-            parts = hx if self.states == 2 else (hx,)
-            if type(parts) is not tuple or len(parts) != self.states:
-                return None
-            for number, part in enumerate(parts):
-                if type(part) is not Tensor or not _plain(part, self.state_shape):
-                    return None
-                initial[number] = part.data_ptr()
-        return self._run(x, *initial)
-
-    def _has_weights(self, parameters: Mapping[str, Tensor | None]) -> bool:
-        for layer in self.layers:
-            for name, weight, address, shape in layer.weights:
-                if parameters.get(name) is not weight or weight.data_ptr() != address or not _plain(weight, shape):
-                    return False
-        return True
-
-    def _run(self, x: Tensor, h0: int | None, c0: int | None) -> tuple[Tensor, Any]:
-        h_n = x.new_empty(self.state_shape)
-        c_n = x.new_empty(self.state_shape) if self.states == 2 else None
-        for number, layer in enumerate(self.layers):
-            arguments = Sequence.from_buffer_copy(layer.arguments)
-            output = x.new_empty(self.output_shape)
-            skipped = number * self.state_bytes
-            arguments.threads = threads()
-            arguments.x, arguments.output = x.data_ptr(), output.data_ptr()
-            arguments.h_n = h_n.data_ptr() + skipped
-            if h0 is not None:
-                arguments.h0 = h0 + skipped
-            if c_n is not None:
-                arguments.c_n = c_n.data_ptr() + skipped
-                if c0 is not None:
-                    arguments.c0 = c0 + skipped
-            check_status(layer.cell, layer.function(address_of(arguments)), arguments)
-            x = output
-        return (x.transpose(0, 1) if self.batch_first else x), (h_n if c_n is None else (h_n, c_n))
-
-
-def _options(layer: Recurrent) -> tuple[object, ...]:
-    own = layer.__dict__
-    return tuple([own[name] for name in _OPTIONS])
-
-
-def prepare(layer: Recurrent, x: Tensor) -> Prepared | None:
-    """What repeats the call that the layer has just made without lengths; None where it cannot be repeated so.
-
-    Args:
-        layer: after the call.
-        x: what it read.
-    """
-    options = (layer.layer_norm, any(layer.zoneout), layer.learned_initial_state, layer.bidirectional, layer.residual)
-    masks = layer.training and (layer.dropout > 0 or layer.recurrent_dropout > 0 or layer.weight_dropout > 0)
-    choices = layer._choices
-    kernels = {choice.implementation for _, choice in choices}
-    if any(options) or masks or not layer._uniform or not layer.widths[0] or x.numel() == 0 or len(kernels) != 1:
-        return None
-    if choices[0][1].family != "fused" or choices[0][1].implementation.endswith("-bf16") or forced_kernel() is not None:
-        return None
-    batched = x.dim() == 3
-    transposed = batched and layer.batch_first
-    steps, batch = (x.shape[1], x.shape[0]) if transposed else (x.shape[0], x.shape[1] if batched else 1)
-    hidden, size = layer.widths[0], layer.input_size
-    layers = []
-    for number, (place, suffix) in enumerate(layer._places):
-        width = size if number == 0 else hidden
-        strides = (width, steps * width) if transposed and number == 0 else (batch * width, width)
-        each = _prepare_layer(layer, place, suffix, (steps, batch, width, hidden), strides)
-        if each is None:
+        shape = x.shape
+        rank = len(shape)
+        if rank == 3:
+            steps, batch, size = shape
+            if stack.batch_first:
+                steps, batch = batch, steps
+        elif rank == 2 and lengths is None:
+            (steps, size), batch = shape, 1
+        else:
             return None
-        layers.append(each)
-    middle = (batch, hidden) if batched else (hidden,)
-    return Prepared(
-        shape=x.shape,
-        state_shape=torch.Size((len(layers), *middle)),
-        state_bytes=4 * batch * hidden,
-        choices=choices,
-        candidates=tuple(CANDIDATES),
-        layers=tuple(layers),
-        output_shape=(steps, *middle),
-        batch_first=transposed,
-        states=len(layer._cells[0].states),
-        training=layer.training,
-        options=_options(layer),
+        if size != self.input_size or steps == 0 or batch == 0 or x.stride(-1) != 1:
+            return None
+        differentiated = torch.is_grad_enabled()
+        if differentiated and self.checkpoint_steps is not None and steps > self.checkpoint_steps:
+            return None
+        tensors: list[Tensor | None] = [None, x, None, None]
+        if hx is not None:
+            parts = hx if stack.states == 2 else (hx,)
+            expected = (self.count, batch, stack.hidden) if rank == 3 else (self.count, stack.hidden)
+            if type(parts) is not tuple or len(parts) != stack.states:
+                return None
+            for position, part in enumerate(parts, 2):
+                if type(part) is not Tensor or not _plain(part, expected):
+                    return None
+                tensors[position] = part
+        parameters = layer._parameters
+        for name, shape in self.weights:
+            weight = parameters.get(name)
+            if (type(weight) is not Parameter and type(weight) is not Tensor) or not _plain(weight, shape):
+                return None
+            tensors.append(weight)
+        if lengths is not None:
+            tensors[0] = check_lengths(type(layer).__name__, lengths, batch, steps, x.device).contiguous()
+        own = layer.__dict__
+        if own.get("_choices") is not self.choices:
+            own["_choices"], own["_asked"] = self.choices, ()
+        if differentiated and any([each is not None and each.requires_grad for each in tensors]):  # noqa: C419  # quicker
+            result = differentiate(stack, *tensors)
+        else:
+            result = infer(stack, *tensors)
+        return (result[0], result[1]) if stack.states == 1 else (result[0], result[1:])
+
+    def outdated(self, layer: Recurrent) -> bool:
+        """Whether the layer's options or its mode are others than those that were prepared."""
+        own = layer.__dict__
+        return bool(self.masks and own["training"]) or _options_of(own) != self.options
+
+
+def _elsewhere() -> bool:
+    """Whether torch or a caller asks for something else than the compiled kernels in float32."""
+    return (
+        torch.is_autocast_enabled("cpu")
+        or torch._C._are_functorch_transforms_active()
+        or forced_kernel() is not None
+        or requested_precision() != "float32"
+        or len(CANDIDATES) != 1
+        or CANDIDATES[0] is not offer
     )
 
 
-def _prepare_layer(
-    layer: Recurrent, place: int, suffix: str, sizes: tuple[int, int, int, int], strides: tuple[int, int]
-) -> _Layer | None:
-    cell = layer._cells[place]
+def _plain(value: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether a kernel may read this tensor as it lies."""
+    return value.shape == shape and value.dtype is _FLOAT and value.is_cpu and value.is_contiguous()
+
+
+def prepare(layer: Recurrent) -> Prepared | None:
+    """What runs later calls like the one that the layer has just made; None where these have to go the long way.
+
+    Args:
+        layer: after the call.
+    """
+    options = (layer.layer_norm, any(layer.zoneout), layer.learned_initial_state, layer.residual)
+    dropout = layer.dropout > 0 and layer.num_layers > 1
+    masks = dropout or layer.recurrent_dropout > 0 or layer.weight_dropout > 0
+    choices = layer._choices
+    if any(options) or (masks and layer.training) or not layer._uniform or not layer.widths[0]:
+        return None
+    if {choice.family for _, choice in choices} != {"fused"} or forced_kernel() is not None:
+        return None
+    if requested_precision() != "float32" or [offer] != CANDIDATES:
+        return None
+    places: list[Place] = []
+    weights: list[tuple[str, torch.Size]] = []
+    for depth, suffix in layer._places:
+        found = _prepare_place(layer, depth, suffix)
+        if found is None:
+            return None
+        places.append(found)
+        weights += [(full, layer._parameters[full].shape) for _, full in layer._full_names[suffix]]  # type: ignore[union-attr]
+    kind = _options(layer, 0, "")
+    return Prepared(
+        stack=make_stack(kind, places, layer.directions, layer.widths[0], layer.batch_first),
+        weights=tuple(weights),
+        input_size=layer.input_size,
+        count=len(places),
+        choices=choices,
+        masks=masks,
+        options=_options_of(layer.__dict__),
+        checkpoint_steps=layer.checkpoint_steps,
+    )
+
+
+def _options(layer: Recurrent, depth: int, suffix: str) -> Options:
+    cell = layer._cells[depth]
     info = KERNELS[cell.kernel_name]
-    flags = info.flags_of(cell.kernel_name, cell.kernel_options())
-    weights = []
-    steps, batch, width, hidden = sizes
-    arguments = Sequence(steps, batch, width, hidden, 1, False, False, flags, False)
-    arguments.x_step_stride, arguments.x_batch_stride = strides
-    for short, full in layer._full_names[suffix]:
+    return Options(info.cell, "reverse" in suffix, info.flags_of(cell.kernel_name, cell.kernel_options()))
+
+
+def _prepare_place(layer: Recurrent, depth: int, suffix: str) -> Place | None:
+    """One direction of one layer; None where its weights are not the usual four, as a kernel reads them."""
+    options, hidden = _options(layer, depth, suffix), layer.widths[0]
+    names = layer._full_names[suffix]
+    for short, full in names:
         weight = layer._parameters.get(full)
         if short not in _WEIGHTS or weight is None or not _plain(weight, weight.shape):
             return None
-        setattr(arguments, short, weight.data_ptr())
-        weights.append((full, weight, weight.data_ptr(), weight.shape))
-    if cell.state_sizes()[0] != hidden or Options(info.cell, flags=flags).gates * hidden != weights[0][1].shape[0]:
+    rows = layer._parameters[names[0][1]].shape[0]  # type: ignore[union-attr]
+    if layer._cells[depth].state_sizes()[0] != hidden or options.gates * hidden != rows:
         return None
-    return _Layer(info.cell, compiled_function(info.cell, "forward"), arguments, tuple(weights))
+    width = layer.input_size if depth == 0 else hidden * layer.directions
+    return make_place(options, width, hidden, tuple(short for short, _ in names))

@@ -96,16 +96,16 @@ class Recurrent(Foundation):
         """
         if isinstance(x, PackedSequence):
             return packed.forward_packed(self, x, hx, lengths)
-        if lengths is not None or torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():
             output, states, batched, _ = self._run(x, hx, lengths, None)
             return output, join_state(states, self.directions, self._uniform, batched)
-        found = None if self._prepared is None else self._prepared(self, x, hx)
+        prepared = self._prepared
+        found = None if prepared is None else prepared(self, x, hx, lengths)
         if found is not None:
             return found
-        before = self._asked
-        output, states, batched, _ = self._run(x, hx, None, None)
-        if self._asked is before and not torch.is_grad_enabled():
-            self._prepared = prepare(self, x)
+        output, states, batched, _ = self._run(x, hx, lengths, None)
+        if prepared is None or prepared.outdated(self):
+            self._prepared = prepare(self)
         return output, join_state(states, self.directions, self._uniform, batched)
 
     def trace(self, x: Tensor, hx: Any = None, lengths: Tensor | Sequence[int] | None = None) -> Trace:

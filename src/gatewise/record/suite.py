@@ -82,6 +82,11 @@ class SuitePart:
     verdict: tuple[str, ...]
     rows: tuple[SuiteRow, ...]
 
+    @property
+    def published(self) -> bool:
+        """Whether the articles print a figure of it."""
+        return any(row.published for row in self.rows)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -124,6 +129,7 @@ class Suite:
         quick: whether it is the version with few epochs.
         parts: one per comparison.
         claims: one per claim.
+        left_out: sentences on parts whose data are not at hand.
     """
 
     suite: str
@@ -131,6 +137,7 @@ class Suite:
     quick: bool
     parts: tuple[SuitePart, ...]
     claims: tuple[Finding, ...]
+    left_out: tuple[str, ...] = ()
     format: str = SUITE_FORMAT
     format_version: int = SUITE_VERSION
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from gatewise.drawing.pictures import COLOURS, MUTED, escaped, finish, new_figure, save
 from gatewise.drawing.styles import series_style
@@ -22,6 +23,8 @@ __all__ = ["save_explanation_picture"]
 _WIDTH = 10.0
 _PANEL = 2.2
 _LABELS = 40
+_UNITS = 12
+_ROWS = 12
 _FLOOR = 1e-12
 _FOR, _AGAINST = "#0b6e99", "#bd4a16"
 
@@ -55,10 +58,11 @@ def save_explanation_picture(records: Sequence[Mapping[str, Any]], path: str | P
 
 def _figure(records: Sequence[Mapping[str, Any]]) -> Figure:
     flows = "flow" in records[0]
-    count = 1 + 2 * len(records) + flows
-    figure = new_figure(_WIDTH, _PANEL * count)
-    panels = figure.subplots(count, 1, squeeze=False)[:, 0]
     names = _titles(records)
+    written = [table for name, record in zip(names, records, strict=True) for table in _tables(record, name)]
+    heights = [1.0] * (1 + 2 * len(records) + flows) + [max(1.0, len(table.rows) / _ROWS) for table in written]
+    figure = new_figure(_WIDTH, _PANEL * sum(heights))
+    panels = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     styles = series_style(names, ())
     colours = {name: COLOURS[styles[name]] for name in names}
     _draw_answers(panels[0], records, names, colours)
@@ -66,8 +70,47 @@ def _figure(records: Sequence[Mapping[str, Any]]) -> Figure:
         _draw_reasons(panels[1 + 2 * number], record, name)
         _draw_gate(figure, panels[2 + 2 * number], record, name)
     if flows:
-        _draw_flow(panels[-1], records, names, colours)
+        _draw_flow(panels[2 * len(records) + 1], records, names, colours)
+    for axes, table in zip(panels[len(panels) - len(written) :], written, strict=True):
+        _draw_table(figure, axes, table)
     return figure
+
+
+class _Table(NamedTuple):
+    """A map of what was written (rows) over what was read."""
+
+    title: str
+    rows: Sequence[str]
+    values: npt.NDArray[np.float64]
+    signed: bool
+    record: Mapping[str, Any]
+
+
+def _tables(record: Mapping[str, Any], name: str) -> list[_Table]:
+    """Of a network that writes: the reasons of every word, and where it looked."""
+    written = record.get("written")
+    if written is None:
+        return []
+    rows = written["steps"]
+    found = [_Table(f"{name}: reasons of every word written ({record['reasons']['method']}, each row by itself)", rows,
+                    np.array(written["reasons"], dtype=np.float64), True, record)]  # fmt: skip
+    if written["attention"] is not None:
+        values = np.array(written["attention"], dtype=np.float64)
+        found.append(_Table(f"{name}: attention", rows, values, False, record))
+    return found
+
+
+def _draw_table(figure: Figure, axes: Axes, table: _Table) -> None:
+    values = table.values
+    if table.signed:
+        values = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), _FLOOR)
+    colours, low = ("PuOr_r", -1) if table.signed else ("viridis", 0)
+    image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=colours, vmin=low, vmax=1)
+    figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
+    axes.set_yticks(range(len(table.rows)), [escaped(_short(each)) for each in table.rows], fontsize=7)
+    finish(axes, table.title, "")
+    axes.grid(visible=False)
+    _name_steps(axes, table.record)
 
 
 def _titles(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -103,7 +146,8 @@ def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
     else:
         limit = float(np.abs(values).max()) or 1.0
         axes.imshow(values.T, aspect="auto", cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
-        axes.set_yticks(range(values.shape[1]), [escaped(each) for each in why["columns"]])
+        apart = -(-values.shape[1] // _ROWS)
+        axes.set_yticks(range(0, values.shape[1], apart), [escaped(each) for each in why["columns"][::apart]])
         finish(axes, title + ", by column", "", grid="y")
         axes.grid(visible=False)
     _name_steps(axes, record)
@@ -111,7 +155,9 @@ def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
 
 def _draw_gate(figure: Figure, axes: Axes, record: Mapping[str, Any], name: str) -> None:
     """The gate that keeps, else the state."""
-    maps = {entry["name"]: entry for entry in record["gates"] if entry["direction"] == "forward"}
+    first = record["gates"][0]["stack"]
+    forward = [each for each in record["gates"] if each["stack"] == first and each["direction"] == "forward"]
+    maps = {entry["name"]: entry for entry in forward}
     chosen = next((maps[each] for each in ("forget", "update", "cell", "hidden") if each in maps), record["gates"][0])
     values = np.array(chosen["values"])[:, chosen["order"]].T
     gate = chosen["role"] == "gate"
@@ -126,6 +172,8 @@ def _draw_gate(figure: Figure, axes: Axes, record: Mapping[str, Any], name: str)
     figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
     finish(axes, f"{name}: {chosen['name']}, layer {chosen['layer'] + 1}, units by similarity", "")
     axes.grid(visible=False)
+    apart = max(1, -(-len(values) // _UNITS))
+    axes.set_yticks(range(0, len(values), apart), [str(unit) for unit in chosen["order"][::apart]], fontsize=7)
     axes.set_ylabel("unit", color=MUTED)
     if len(values[0]) == len(record["input"]["steps"]):
         _name_steps(axes, record)

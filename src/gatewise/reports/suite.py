@@ -43,8 +43,10 @@ CLAIM_RULES = (
     "Size: by the number of parameters; less than 5 % apart counts as the same, and the claim as undecided.",
 )
 """How a claim is judged."""
+UNPUBLISHED = "The articles name this use of recurrent networks and print no figure for it."
 _TEMPLATES = Path(__file__).parent / "templates"
 _PAPER = "#fdfcf9"
+_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,12 @@ def suite_markdown(record: Suite) -> str:
         lines += ["A quick version with few epochs: it shows that everything runs, not what the cells can do.", ""]
     for part in record.parts:
         head = ["model", *(column.title for column in part.columns), "published", "parameters", "minutes"]
-        lines += [f"## {part.title}", "", _row(head), _row(["---"] + ["---:"] * (len(head) - 1))]
+        lines += [f"## {part.title}", ""] + ([] if part.published else [UNPUBLISHED, ""])
+        lines += [_row(head), _row(["---"] + ["---:"] * (len(head) - 1))]
         for row in table_rows(part):
             lines.append(_row([row.title, *row.figures, row.published, row.parameters, row.minutes]))
         lines += ["", *(f"{words.sentence(sentence)}" for sentence in part.verdict), ""]
+    lines += [line for sentence in record.left_out for line in (sentence, "")]
     lines += ["## What the articles claim", "", _row(["claim", "finding", "evidence"]), _row(["---"] * 3)]
     for claim in record.claims:
         lines.append(_row([claim.sentence, FINDINGS[claim.finding], claim.evidence]))
@@ -115,6 +119,7 @@ def suite_page(record: Suite) -> str:
         styles=_styles(record),
         summary=suite_summary(record.claims),
         rules=CLAIM_RULES,
+        unpublished=UNPUBLISHED,
         groups=[(FINDINGS[name], claims) for name, claims in groups if claims],
         pictures=[_picture(record, stacked=stacked) for stacked in (False, True)],
         css=shared_css(),
@@ -208,11 +213,14 @@ def suite_figure(record: Suite, *, stacked: bool = False) -> Figure:
         stacked: the panels below each other, for a narrow screen.
     """
     count = len(record.parts)
-    figure = new_figure(4.4, 2.9 * count) if stacked else new_figure(10.0, 3.4)
-    rows, columns = (count, 1) if stacked else (1, count)
+    columns = 1 if stacked else min(count, _IN_A_ROW)
+    rows = -(-count // columns)
+    figure = new_figure(4.4, 2.9 * count) if stacked else new_figure(10.0, 3.4 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, part in zip(panels, record.parts, strict=True):
+    for axes, part in zip(panels, record.parts, strict=False):
         _panel(axes, part)
+    for axes in panels[count:]:
+        axes.remove()
     return figure
 
 
@@ -278,5 +286,9 @@ def print_suite(record: Suite, screen: Console) -> None:
             cells = (*row.figures, row.published, row.parameters, row.minutes)
             table.add_row(Text(row.title), *(Text(text) for text in cells))
         screen.print(table)
+        if not part.published:
+            screen.print(UNPUBLISHED, markup=False)
+    for sentence in record.left_out:
+        screen.print(sentence, markup=False)
     for claim in record.claims:
         screen.print(f"{claim.sentence}: {FINDINGS[claim.finding]}. {claim.evidence}", markup=False)

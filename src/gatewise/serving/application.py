@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gatewise import __version__
-from gatewise.errors import DataError
-from gatewise.serving.guard import Finished, Guard, Limits, error_body
+from gatewise.errors import DataError, did_you_mean
+from gatewise.serving.guard import Guard
 from gatewise.serving.log import Log
 from gatewise.serving.metrics import Metrics
 from gatewise.serving.models import Model, Models, open_model
 from gatewise.serving.openapi import description_of
+from gatewise.serving.requests import Finished, Limits, error_body
 from gatewise.serving.running import require_serving
 from gatewise.serving.streams import Streams, StreamSettings
 from gatewise.serving.worker import Busy, Worker
@@ -35,6 +36,11 @@ _SIZE_AT_ONCE = 20_000
 _PREDICT = "/v1/models/{name}/predict"
 _MOST_INPUTS = 1000
 _LONGEST_INPUT = 100_000
+_CLIENT_GONE = 499
+"""In logs and metrics alone: there is nobody to answer."""
+_JSON_NAMES: Mapping[type, str] = {
+    str: "string", int: "number", float: "number", bool: "boolean", list: "list", dict: "object", type(None): "null"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,9 @@ class Service:
 
     def _routes(self) -> Any:
         from starlette.responses import Response
-        from starlette.routing import Route, Router, WebSocketRoute
+        from starlette.routing import Router, WebSocketRoute
 
+        route = _route_class()
         self.streams = Streams(self, self.settings.streams)
 
         async def unknown(scope: Any, receive: Any, send: Any) -> None:
@@ -108,20 +115,20 @@ class Service:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008})
                 return
-            words = "there is nothing here; /openapi.json describes what there is"
-            body = error_body(words, scope["state"]["request_id"])
+            error = DataError("there is nothing here", got=scope["path"][:80], fix="/openapi.json says what there is")
+            if scope["path"].startswith("/v1/models/") and scope["path"].endswith("/stream"):
+                error = DataError("a stream is a WebSocket", got="a plain request", fix="open ws://.../stream")
+            body = error_body(error, scope["state"]["request_id"])
             await Response(body, 404, media_type="application/json")(scope, receive, send)
 
         return Router(
             [
-                Route("/health", _named("/health", self._health), methods=["GET"]),
-                Route("/metrics", _named("/metrics", self._metrics), methods=["GET"]),
-                Route("/openapi.json", _named("/openapi.json", self._openapi), methods=["GET"]),
-                Route("/v1/models", _named("/v1/models", self._list), methods=["GET"]),
-                Route("/v1/models/{name}", _named("/v1/models/{name}", self._describe), methods=["GET"]),
-                Route(
-                    "/v1/models/{name}/predict", _named("/v1/models/{name}/predict", self._predict), methods=["POST"]
-                ),
+                route("/health", _named("/health", self._health), methods=["GET"]),
+                route("/metrics", _named("/metrics", self._metrics), methods=["GET"]),
+                route("/openapi.json", _named("/openapi.json", self._openapi), methods=["GET"]),
+                route("/v1/models", _named("/v1/models", self._list), methods=["GET"]),
+                route("/v1/models/{name}", _named("/v1/models/{name}", self._describe), methods=["GET"]),
+                route(_PREDICT, _named(_PREDICT, self._predict), methods=["POST"]),
                 WebSocketRoute("/v1/models/{name}/stream", self.streams),
             ],
             default=unknown,
@@ -187,31 +194,34 @@ class Service:
         return _json(self._model(request).description())
 
     async def _predict(self, request: Request) -> Response:
-        """Answer inputs, some at a time, so that streams go on in between."""
+        """Answer inputs, some at a time, so that streams go on in between; none for a client that has gone."""
         model = self._model(request)
         body = await request.body()
-        try:
-            given = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise _Status(400, DataError("the body is not JSON", got=str(error)[:200])) from None
-        inputs = given.get("inputs") if isinstance(given, dict) else None
-        if not isinstance(inputs, list) or set(given) != {"inputs"}:
-            raise _Status(400, DataError("the body holds no inputs", expected='{"inputs": [...]}'))
+        kind = request.headers.get("content-type", "").lower()
+        own = model.trained.body_types
+        inputs = [body] if own and kind.startswith(own) else _inputs(body, own)
         if not 1 <= len(inputs) <= _MOST_INPUTS:
             raise DataError(
-                "the number of inputs is out of range", expected=f"1 to {_MOST_INPUTS}", got=str(len(inputs))
-            )
+                "the number of inputs is out of range", expected=f"1 to {_MOST_INPUTS}", got=str(len(inputs)),
+                fix="send them in several requests" if inputs else "send at least one",
+            )  # fmt: skip
         long = max((len(each) for each in inputs if isinstance(each, str)), default=0)
         if long > _LONGEST_INPUT:
             wanted = f"at most {_LONGEST_INPUT:,} characters"
             raise DataError("a text is too long", expected=wanted, got=f"{long:,}", fix="send it in parts")
+        answers = await unless_gone(request, self._answers(model, inputs))
+        if answers is None:
+            return _json(None, _CLIENT_GONE)
+        return _json({"model": model.name, "weights": model.weights, "answers": answers})
+
+    async def _answers(self, model: Model, inputs: list[Any]) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
         for part in _parts(inputs):
             try:
                 answers += await self.worker.call(partial(model.answer, part))
             except Busy as error:
                 raise _Status(503, error) from None
-        return _json({"model": model.name, "weights": model.weights, "answers": answers})
+        return answers
 
     def _model(self, request: Request) -> Model:
         try:
@@ -260,6 +270,77 @@ def _named(route: str, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return handle
 
 
+def _route_class() -> Any:
+    """Starlette's route with an answer in JSON to a method that it does not have."""
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    class JsonRoute(Route):
+        async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["method"] in (self.methods or ()):
+                await super().handle(scope, receive, send)
+                return
+            known = ", ".join(sorted(self.methods or ()))
+            words = f"the method {scope['method'][:20]} does not go with {self.path}"
+            error = DataError(words, expected=known, fix=f"send {'POST' if 'POST' in known else 'GET'}")
+            body = error_body(error, scope["state"]["request_id"])
+            await Response(body, 405, {"allow": known}, "application/json")(scope, receive, send)
+
+    return JsonRoute
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+    """The result of work for a client; None where it has gone, and the work is cancelled.
+
+    Args:
+        request: whose body has been read.
+        work: what is to be done.
+    """
+    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return await doing if doing.done() else None
+    finally:
+        doing.cancel()
+        leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _inputs(body: bytes, others: Sequence[str]) -> list[Any]:
+    """The inputs of a body in JSON; ``others``: media types that the model takes besides."""
+    expected = '{"inputs": [...]}'
+    if others:
+        expected += f", or a body whose Content-Type begins with {' or '.join(others)}"
+    try:
+        given = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        fix = "send JSON" + (", or say what else it is in the header Content-Type" if others else "")
+        raise _Status(
+            400, DataError("the body is not JSON", expected=expected, got=str(error)[:200], fix=fix)
+        ) from None
+    if not isinstance(given, dict):
+        got, fix = f"the JSON of a {_JSON_NAMES[type(given)]}", "put the inputs into an object"
+        raise _Status(400, DataError("the body is not an object", expected=expected, got=got, fix=fix))
+    unknown = [str(name)[:40] for name in given if name != "inputs"]
+    if "inputs" not in given:
+        got = ", ".join(map(repr, unknown[:5])) or "an empty object"
+        fix = did_you_mean(unknown[0], ["inputs"]) if unknown else 'call it "inputs"'
+        raise _Status(400, DataError("the body holds no inputs", expected=expected, got=got, fix=fix))
+    if unknown:
+        got = ", ".join(map(repr, unknown[:5]))
+        raise _Status(400, DataError("the body holds more than inputs", expected=expected, got=got, fix="omit it"))
+    inputs = given["inputs"]
+    if not isinstance(inputs, list):
+        got = f"a {_JSON_NAMES[type(inputs)]}"
+        fix = 'put it in a list: {"inputs": [' + ('"..."' if isinstance(inputs, str) else "...") + "]}"
+        raise _Status(400, DataError("inputs is not a list", expected=expected, got=got, fix=fix))
+    return inputs
+
+
 def _parts(inputs: list[Any]) -> Iterator[list[Any]]:
     """Inputs that are computed in one call: 8 at most, and few where they are long.
 
@@ -268,7 +349,7 @@ def _parts(inputs: list[Any]) -> Iterator[list[Any]]:
     part: list[Any] = []
     size = 0
     for each in inputs:
-        added = len(each) if isinstance(each, str) else len(msgspec.json.encode(each))
+        added = len(each) if isinstance(each, str | bytes) else len(msgspec.json.encode(each))
         if part and (len(part) >= _AT_ONCE or size + added > _SIZE_AT_ONCE):
             yield part
             part, size = [], 0

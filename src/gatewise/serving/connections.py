@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from gatewise.serving.guard import Limits
+from gatewise.serving.requests import Limits
 
 __all__ = ["protocols"]
 

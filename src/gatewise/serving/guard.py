@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import re
 import secrets
 import time
@@ -20,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from gatewise.errors import GatewiseError, OptionError
+from gatewise.errors import DataError, GatewiseError, OptionError, RunError
+from gatewise.serving.requests import Finished, Limits, error_body
 
 __all__ = ["LOOPBACK", "TOKEN_PROTOCOL", "Finished", "Guard", "Limits", "error_body", "is_loopback"]
 
@@ -45,50 +45,6 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much a client may ask for.
-
-    Attributes:
-        body: bytes of a request's body, and of a WebSocket message.
-        seconds: from a request's head to its answer's end.
-        head_seconds: from a connection, or an answer, to the end of the next request's head.
-        connections: open at once; more get the status 503.
-    """
-
-    body: int = 1 << 20
-    seconds: float = 30.0
-    head_seconds: float = 10.0
-    connections: int = 4096
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A request that has ended, for logs and metrics: no query, no header, no body.
-
-    Attributes:
-        request_id: also in the answer's ``X-Request-ID``.
-        kind: ``http`` or ``websocket``.
-        method: ``GET`` and the like; empty for WebSockets.
-        path: without the query.
-        status: of the answer; of a WebSocket 101, or why it was refused.
-        seconds: from its head to its answer's end.
-        client: the address that it came from.
-        error: type and message of an error inside the server; None: there was none.
-        route: the pattern of the path where the application said it, such as ``/v1/models/{name}``.
-    """
-
-    request_id: str
-    kind: str
-    method: str
-    path: str
-    status: int
-    seconds: float
-    client: str
-    error: str | None = None
-    route: str | None = None
-
-
 def is_loopback(host: str) -> bool:
     """Whether an address or name is this machine's own, unreachable from others.
 
@@ -98,21 +54,6 @@ def is_loopback(host: str) -> bool:
     """
     address = _address(host)
     return host.lower() == "localhost" if address is None else address.is_loopback
-
-
-def error_body(error: GatewiseError | str, request_id: str, **more: Any) -> bytes:
-    """An error as JSON.
-
-    Example:
-        >>> error_body(OptionError("no model 'a'", expected="b"), "1")
-        b'{"error": {"message": "no model \\'a\\'", "expected": "b"}, "request_id": "1"}'
-    """
-    if isinstance(error, str):
-        record: dict[str, Any] = {"message": error}
-    else:
-        parts = {"expected": error.expected, "got": error.got, "fix": error.fix}
-        record = {"message": error.message} | {name: str(part) for name, part in parts.items() if part is not None}
-    return json.dumps({"error": {**record, **more}, "request_id": request_id}, ensure_ascii=False).encode()
 
 
 @dataclass
@@ -129,9 +70,10 @@ class _Request:
 class _Refusal(Exception):
     """A request that is answered here."""
 
-    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+    def __init__(self, status: int, message: str | GatewiseError, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(message)
         self.status, self.message, self.headers = status, message, headers
+        self.words = message if isinstance(message, str) else message.message
 
 
 class Guard:
@@ -151,6 +93,7 @@ class Guard:
         public: paths that need no token.
         limits: of requests.
         finished: called with each request that ended.
+        can_open: whether the command line has options that let others in, which refusals then name.
 
     Raises:
         OptionError: a token that is too short or has other characters, an origin that is none.
@@ -173,6 +116,7 @@ class Guard:
         public: Collection[str] = (),
         limits: Limits | None = None,
         finished: Callable[[Finished], None] | None = None,
+        can_open: bool = True,
     ) -> None:
         if token is not None and not _TOKEN.fullmatch(token):
             raise OptionError(
@@ -186,7 +130,7 @@ class Guard:
         self._any_address = not is_loopback(bind)
         self._origins = {_origin(each) for each in origins}
         self._token = None if token is None else token.encode()
-        self._finished = finished
+        self._finished, self._can_open = finished, can_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -201,7 +145,7 @@ class Guard:
             await self._run(request, receive, send)
         except _Refusal as refusal:
             if request.status:  # an answer has begun: what is left is to end the connection
-                request.error = refusal.message
+                request.error = refusal.words
             else:
                 await self._answer(request, send, refusal.status, refusal.message, *refusal.headers)
         finally:
@@ -210,24 +154,28 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         if not self._known_host(_header(scope, b"host")):
-            raise _Refusal(421, "this server is not called by that name; the command line allows more: --allow-host")
+            more = "; the command line allows more: --allow-host" if self._can_open else ""
+            raise _Refusal(421, f"this server is not called by that name{more}")
         origin = _header(scope, b"origin")
         foreign = origin is not None and not self._same_origin(scope, origin) and origin.lower() not in self._origins
         if foreign or sum(name == b"origin" for name, _ in scope["headers"]) > 1:
-            raise _Refusal(403, "pages of that origin may not use this server; the command line allows: --allow-origin")
+            more = "; the command line allows: --allow-origin" if self._can_open else ""
+            raise _Refusal(403, f"pages of that origin may not use this server{more}")
         preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
         shown = _shown_token(scope)
         trusted = self._token is None or (shown is not None and secrets.compare_digest(shown, self._token))
         scope["state"]["trusted"] = trusted
         if not trusted and scope["path"] not in self.public and not preflight:
             what = "a token is needed" if shown is None else "the token is not this server's"
-            raise _Refusal(401, f"{what}: Authorization: Bearer TOKEN", (b"www-authenticate", b"Bearer"))
+            needed = OptionError(what, expected="Authorization: Bearer TOKEN", fix="ask whoever runs the server for it")
+            raise _Refusal(401, needed, (b"www-authenticate", b"Bearer"))
         length = _header(scope, b"content-length")
         if length is not None and length.isdigit() and (len(length) > 15 or int(length) > self.limits.body):
             raise self._too_long()
 
     def _too_long(self) -> _Refusal:
-        return _Refusal(413, f"the body is longer than {self.limits.body:,} bytes", (b"connection", b"close"))
+        words = f"the body is longer than {self.limits.body:,} bytes"
+        return _Refusal(413, DataError(words, fix="send it in parts"), (b"connection", b"close"))
 
     def _known_host(self, header: str | None) -> bool:
         name = None if header is None else _host_name(header)
@@ -273,7 +221,8 @@ class Guard:
             async with asyncio.timeout(self.limits.seconds):
                 await self.app(scope, receive_bounded, send_marked)
         except TimeoutError:
-            await self._late(request, begun, send, 503, f"no answer within {self.limits.seconds:g} s")
+            late = RunError(f"no answer within {self.limits.seconds:g} s", fix="send less at once, or try again")
+            await self._late(request, begun, send, 503, late)
         except GatewiseError as error:
             await self._late(request, begun, send, 422, error)
         except (_Refusal, asyncio.CancelledError):

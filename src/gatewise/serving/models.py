@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Models", "named_runs", "open_model"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _WATCHED = ("result.json", "best.safetensors", "spec.json")
 _MOST_LOOKS = 5
 _Signature = tuple[tuple[str, int, int, int], ...]
@@ -78,9 +79,15 @@ class Model:
             "cell": getattr(self.trained.spec.model, "cell", None),
             "weights": self.weights,
             "input": dict(self.trained.input_schema),
+            "body_types": list(self.trained.body_types),
             "stream": None
             if stream is None
-            else {"unit": stream.unit, "message": dict(stream.message), "settings": dict(stream.settings_schema)},
+            else {
+                "unit": stream.unit,
+                "message": dict(stream.message),
+                "settings": dict(stream.settings_schema),
+                "binary": stream.binary,
+            },
             "no_stream": None if stream is not None else str(self.no_stream),
         }
 
@@ -124,12 +131,16 @@ def named_runs(words: Iterable[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for word in words:
         name, sign, place = word.partition("=")
-        if not sign or "/" in name:
+        if not sign or Path(word).is_dir():
             name, place = Path(word).resolve().name, word
-            name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64] or "model"
+            name = _NO_NAME.sub("-", name).strip("-._")[:64] or "model"
         if not _NAME.fullmatch(name):
+            slash = "/" in name  # perhaps a path with a =, mistyped
             raise OptionError(
-                f"{name!r} cannot be a model's name", expected="letters, digits and . _ -", fix="NAME=RUN names it"
+                f"{word} is neither a folder nor NAME=RUN" if slash else f"{name!r} cannot be a model's name",
+                expected="letters, digits and . _ - before the =",
+                got=repr(name) if slash else None,
+                fix=f"{_NO_NAME.sub('-', name).strip('-._')[:64] or 'NAME'}={place}",
             )
         if name in found:
             raise OptionError(

@@ -86,9 +86,12 @@ def _predict(model: Model) -> dict[str, Any]:
             "answers": {"type": "array", "items": {"type": "object"}},
         },
     }
+    content: dict[str, Any] = {"application/json": {"schema": body}}
+    for kind in model.trained.body_types:  # the whole body is one input
+        content[f"{kind}*" if kind.endswith("/") else kind] = {}
     return {
         "summary": f"Predictions of {model.name} ({model.trained.spec.task})",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": "one answer per input", "content": {"application/json": {"schema": answer}}},
             **_errors(*_STATUSES),
@@ -98,9 +101,11 @@ def _predict(model: Model) -> dict[str, Any]:
 
 def _stream(model: Model) -> dict[str, Any]:
     assert model.stream is not None
+    name = model.stream.binary
+    binary = "" if name is None else f" A binary message holds the next steps: {name}, as it is."
     return {
         "summary": f"A WebSocket: {model.name} step by step, the state on the server",
-        "description": "Each message is a JSON object; x-messages describes those of the client.",
+        "description": "Each message is a JSON object; x-messages describes those of the client." + binary,
         "x-messages": {
             "open": {
                 "settings": {"type": "object", "properties": dict(model.stream.settings_schema)},

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gatewise.errors import OptionError
-from gatewise.serving.guard import Application, Limits
+from gatewise.serving.guard import Application
+from gatewise.serving.requests import Limits
 
 if TYPE_CHECKING:
     import uvicorn

@@ -11,6 +11,7 @@
     server   {"type": "error", "number": n, "error": {..}}
     server   {"type": "closing", "reason": .., "state": TOKEN}
 
+Where the model says so (`Streaming.binary`), a binary message is one of the type steps with nothing but that content.
 A message is read wholly or not at all: after an error the stream is where it was. An answer acknowledges its message;
 who keeps a state and the messages after it can go on at another server, or after this one was killed.
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ import msgspec
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.serving.guard import TOKEN_PROTOCOL, Receive, Scope, Send
 from gatewise.serving.state import Position, opened, sealed
-from gatewise.training.streaming import MOST_STEPS, Advance
+from gatewise.training.streaming import MOST_STEPS, Advance, Advanced
 
 if TYPE_CHECKING:
     from gatewise.serving.application import Service
@@ -40,6 +41,8 @@ __all__ = ["PROTOCOL", "StreamSettings", "Streams"]
 
 PROTOCOL = "gatewise.v1"
 _MOST_ERRORS = 100
+_FEW_STEPS = 64
+"""Messages of so many steps are computed to their end, also where their client leaves: a look costs more."""
 _NORMAL, _GOING, _POLICY, _INSIDE, _LATER = 1000, 1001, 1008, 1011, 1013
 _OPEN_NAMES = {"type", "settings", "answers", "state"}
 _STEP_NAMES = {"type", "number", "end", "state"}
@@ -123,8 +126,8 @@ class _Stream:
     """One client's stream."""
 
     __slots__ = (
-        "_ending", "_errors", "_every", "_model", "_name", "_owner", "_position", "_receive", "_request_id", "_send",
-        "_streaming", "busy", "ended", "last", "session",
+        "_ahead", "_ending", "_errors", "_every", "_model", "_name", "_owner", "_position", "_receive", "_request_id",
+        "_send", "_streaming", "busy", "ended", "last", "session",
     )  # fmt: skip
 
     def __init__(self, owner: Streams, name: str, request_id: str, receive: Receive, send: Send) -> None:
@@ -133,6 +136,7 @@ class _Stream:
         self._streaming: Streaming | None = None
         self._position = Position({})
         self._every, self._errors = False, 0
+        self._ahead: asyncio.Future[Any] | None = None  # the next event, where it is awaited beside a computation
         self._ending: tuple[str, str, int] | None = None
         self.session, self.last, self.busy, self.ended = secrets.token_hex(8), time.monotonic(), True, ""
 
@@ -154,6 +158,9 @@ class _Stream:
                 await self._next()
         except (_Gone, OSError):  # uvicorn's error for a connection that has ended is an OSError
             self.ended = self.ended or "left"
+        finally:
+            if self._ahead is not None:
+                self._ahead.cancel()
 
     async def _next(self) -> None:
         if self._ending is not None:
@@ -165,7 +172,7 @@ class _Stream:
             return
         self.busy, self.last = True, time.monotonic()
         try:
-            await self._answer(_decoded(event))
+            await self._answer(self._message(event))
             self._errors = 0
         except GatewiseError as error:
             await self._error(error)
@@ -181,23 +188,46 @@ class _Stream:
             await self._shut(_INSIDE, "error")
         self.last = time.monotonic()
 
+    async def _unless_gone(self, reading: Coroutine[Any, Any, Advanced]) -> Advanced:
+        """The result of a long message; where its client leaves, the rest of it is not computed."""
+        work = asyncio.ensure_future(reading)
+        if self._ahead is None:
+            self._ahead = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait((work, self._ahead), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done() and self._ahead.result()["type"] == "websocket.disconnect":
+                raise _Gone
+            return await work
+        finally:
+            work.cancel()
+
     async def _event(self) -> str | bytes:
-        event = await self._receive()
+        ahead, self._ahead = self._ahead, None
+        event = await (self._receive() if ahead is None else ahead)
         if event["type"] == "websocket.disconnect":
             raise _Gone
         text = event.get("text")
         return text if text is not None else event.get("bytes") or b""
 
+    def _message(self, event: str | bytes) -> dict[str, Any]:
+        """What was sent: JSON, or of some models the content of a step as it is."""
+        if isinstance(event, bytes) and self._streaming is not None and self._streaming.binary is not None:
+            return {"type": "steps", self._streaming.binary: event}
+        return _decoded(event)
+
     async def _open(self, message: dict[str, Any]) -> None:
         """Choose the model, begin or go on."""
         if message.get("type") != "open":
-            raise DataError("a stream begins with a message of the type open", got=repr(message.get("type"))[:40])
+            raise DataError(
+                "a stream begins with a message of the type open", got=repr(message.get("type"))[:40],
+                fix='send {"type": "open"} first',
+            )  # fmt: skip
         _only(message, _OPEN_NAMES)
         answers, settings = message.get("answers", "last"), message.get("settings", {})
         if answers not in ("last", "all"):
-            raise OptionError("answers is unknown", expected="last or all", got=repr(answers)[:40])
+            raise OptionError("answers is unknown", expected="last or all", got=repr(answers)[:40], fix="omit it")
         if not isinstance(settings, dict):
-            raise OptionError("settings is not an object", got=type(settings).__name__)
+            raise OptionError("settings is not an object", got=type(settings).__name__, fix="omit it")
         service = self._owner.service
         self._model = service.models.get(self._name)
         self._streaming, self._every = self._model.streaming(), answers == "all"
@@ -219,6 +249,7 @@ class _Stream:
                 "unit": self._streaming.unit,
                 "idle_seconds": self._owner.settings.idle_seconds,
                 "most_steps": self._owner.settings.most_steps,
+                "notes": list(self._streaming.notes(self._position.settings)),
                 **self._place(),
             }
         )
@@ -233,7 +264,10 @@ class _Stream:
         elif kind == "close":
             await self._shut(_NORMAL, "closed")
         else:
-            raise DataError("the message's type is unknown", expected="steps, state or close", got=repr(kind)[:40])
+            raise DataError(
+                "the message's type is unknown", expected="steps, state or close", got=repr(kind)[:40],
+                fix='send {"type": "steps", ...}',
+            )  # fmt: skip
 
     async def _steps(self, message: dict[str, Any]) -> None:
         begun = time.perf_counter()
@@ -257,7 +291,8 @@ class _Stream:
         state, answers = before.state, list[dict[str, Any]]()
         if len(steps):
             work = Advance(before.state, steps, self._every, before.settings)
-            state, answers = await self._owner.service.worker.advance(streaming, self._name, work)
+            reading = self._owner.service.worker.advance(streaming, self._name, work)
+            state, answers = await (reading if len(steps) <= _FEW_STEPS else self._unless_gone(reading))
         self._position = replace(
             before, state=state, number=number, steps=before.steps + len(steps), rest="" if message.get("end") else rest
         )
@@ -329,9 +364,9 @@ def _decoded(content: str | bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise DataError("the message is not JSON", got=str(error)[:200]) from None
+        raise DataError("the message is not JSON", got=str(error)[:200], fix="send a JSON object") from None
     if not isinstance(found, dict):
-        raise DataError("the message is not an object", got=type(found).__name__)
+        raise DataError("the message is not an object", got=type(found).__name__, fix='send {"type": ...}')
     return found
 
 

@@ -32,13 +32,16 @@ _SAME_SIZE = 0.05
 _UNTRAINED = ("unfinished", "unlearned", "nothing")
 
 
-def suite_record(parts: Mapping[str, tuple[Part, Comparison]], *, command: str, quick: bool) -> Suite:
+def suite_record(
+    parts: Mapping[str, tuple[Part, Comparison]], *, command: str, quick: bool, left_out: Sequence[str] = ()
+) -> Suite:
     """One record of the whole experiment.
 
     Args:
         parts: for each part, what it is and its comparison's record.
         command: the command that repeats it.
         quick: whether it is the ten-minute version.
+        left_out: sentences on parts whose data are not at hand.
     """
     claims = [claim for claim in articles_claims() if claim.part in parts]
     return Suite(
@@ -47,6 +50,7 @@ def suite_record(parts: Mapping[str, tuple[Part, Comparison]], *, command: str, 
         quick=quick,
         parts=tuple(_part(part, record) for part, record in parts.values()),
         claims=_judged(claims, {name: record for name, (_, record) in parts.items()}),
+        left_out=tuple(left_out),
     )
 
 
@@ -117,7 +121,7 @@ def _row(model: ModelEntry, part: Part) -> SuiteRow:
         parameters=model.cost.parameters,
         minutes=(model.cost.training_seconds or 0.0) / 60,
         kernel=model.kernel.implementation,
-        published=PUBLISHED[part.name].get(model.name),
+        published=PUBLISHED.get(part.name, {}).get(model.name),
     )
 
 

@@ -40,7 +40,8 @@ def run_suite(
         name: ``articles``.
         out: folder; each comparison gets its own in it. None: ``runs/`` and the suite's name. A folder in which the
             same suite was stopped is continued.
-        parts: only these comparisons, by name.
+        parts: only these comparisons, by name; None: all, of the uses without a published figure those whose data are
+            at hand.
         quick: the ten-minute version, with fewer epochs.
         seeds: how many times each cell is trained.
         threads: CPU threads; None: one per core.
@@ -61,7 +62,7 @@ def run_suite(
         Traceback (most recent call last):
         gatewise.errors.OptionError: there is no suite 'artikles'; expected: articles; fix: did you mean 'articles'?
     """
-    chosen = _chosen(name, parts)
+    chosen, left_out = _at_hand(_chosen(name, parts), asked=parts is not None)
     folder = Path(out) if out is not None else Path("runs") / (f"{name}-quick" if quick else name)
     make_folder(folder)
     from gatewise.study import compare
@@ -77,7 +78,8 @@ def run_suite(
         result = compare(part.name, cells=CELLS, seeds=seeds, out=place, on_event=on_event, **settings, **options)
         done[part.name] = (part, result.record)
     command = suite_command(name, folder, parts=parts, quick=quick, seeds=seeds, threads=threads)
-    write_text(folder / SUITE_FILE, compact_json(suite_record(done, command=command, quick=quick)) + "\n")
+    record = suite_record(done, command=command, quick=quick, left_out=left_out)
+    write_text(folder / SUITE_FILE, compact_json(record) + "\n")
     return write_suite_report(folder)
 
 
@@ -112,6 +114,21 @@ def _chosen(name: str, parts: Sequence[str] | None) -> tuple[Part, ...]:
                 fix=did_you_mean(wanted, known),
             )
     return tuple(known[wanted] for wanted in (parts or known))
+
+
+def _at_hand(parts: Sequence[Part], *, asked: bool) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """The parts that can be run, and sentences on those that are left out; what was asked for by name never is."""
+    from gatewise.training.registry import datasets
+
+    known = {info.name: info for info in datasets()}
+    missing = [
+        part for part in parts if part.further and not asked and part.name in known and not known[part.name].at_hand
+    ]
+    sentences = tuple(
+        f"{part.title}: left out, the data set {part.name} is not at hand: {known[part.name].how_to_get}"
+        for part in missing
+    )
+    return tuple(part for part in parts if part not in missing), sentences
 
 
 def _settings(part: Part, quick: bool) -> dict[str, Any]:

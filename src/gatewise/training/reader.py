@@ -56,7 +56,8 @@ class ReadInput:
         truth: the right answer, where it is known.
         title: a few words, to choose it from a list.
         notes: what was cut, which words are unknown, a sentence each.
-        place: the step whose answer is explained; None: the one after the last step.
+        place: the step whose answer is explained, of ``written`` where there is any; None: the one after the last step.
+        written: what the network writes for it, where that is a sequence of its own, such as a translation.
         extra: what the kind's reader keeps for itself.
     """
 
@@ -69,7 +70,13 @@ class ReadInput:
     title: str = ""
     notes: tuple[str, ...] = ()
     place: int | None = None
+    written: tuple[Step, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def answer_step(self) -> int:
+        """The step of the input after which the explained answer stands: ``place``, or the last one."""
+        return -1 if self.place is None or self.written else self.place
 
 
 class Reader(ABC):
@@ -132,6 +139,34 @@ class Reader(ABC):
     @abstractmethod
     def stacks(self, read: ReadInput) -> Mapping[str, RecurrentInputs]:
         """The recurrent stacks by name, the first reading `embed`, each with what it reads for this input."""
+
+    def at(self, read: ReadInput, target: int | str | None) -> ReadInput:
+        """The input, with the place where an answer is written that is asked for by name; see ``ReadInput.written``."""
+        return read
+
+    def attention(self, read: ReadInput) -> Array | None:
+        """(W, T) how much each written step looked at each step of the input, rows summing to 1; None: not at all."""
+        return None
+
+    def drafts(self, read: ReadInput) -> tuple[str, ...]:
+        """T texts: what would be written if the input ended after each step; none where nothing is written."""
+        return ()
+
+    def changeable(self, read: ReadInput) -> int:
+        """How many of the first columns of ``values`` a person may change, see `edited`; 0: none."""
+        return 0
+
+    def edited(self, read: ReadInput, values: Any) -> ReadInput:
+        """The same input with other numbers.
+
+        Args:
+            read: an input with ``values``.
+            values: (T, C) in the units of the data.
+
+        Raises:
+            DataError: the network reads no numbers, or not these.
+        """
+        raise DataError("the numbers of this input cannot be changed", expected="a window of a series")
 
     def input_columns(self, read: ReadInput) -> tuple[str, ...]:
         """Names of the I numbers of a step, where each has a meaning of its own; empty: reasons are per step."""
@@ -215,8 +250,13 @@ class Reader(ABC):
             return tuple(int(t) + 1 for t in np.flatnonzero(moves > 0.2 * span)) if span > 0 else ()
         return tuple(int(t) + 1 for t in np.flatnonzero(np.diff(lead)))
 
-    def target_of(self, target: int | str | None, final: Array) -> int:
+    def target_of(self, target: int | str | None, final: Array, read: ReadInput | None = None) -> int:
         """The index of an answer: by number or name; None: the leading one.
+
+        Args:
+            target: number or name.
+            final: (K,) the answer.
+            read: the input, where the answer followed by default depends on it.
 
         Raises:
             DataError: there is no such answer.

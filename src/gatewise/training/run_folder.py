@@ -309,7 +309,7 @@ class RunFolder:
     def _damaged(self, name: str, error: Exception) -> RunError:
         return RunError(
             f"{self.path / name} is damaged ({type(error).__name__}: {error})",
-            fix="delete the folder and train again",
+            fix="restore the folder from a copy, or train again in another one",
         )
 
 

@@ -82,11 +82,13 @@ class Streaming(ABC):
         unit: what a step is, in the singular.
         message: JSON schema of what a message may hold, by name.
         settings_schema: JSON schema of what may be set when a stream begins, by name.
+        binary: the name in ``message`` whose value a binary message is; None: messages are JSON.
     """
 
     unit: ClassVar[str]
     message: ClassVar[Mapping[str, Any]]
     settings_schema: ClassVar[Mapping[str, Any]] = {}
+    binary: ClassVar[str | None] = None
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Check what a client sets when its stream begins.
@@ -103,6 +105,10 @@ class Streaming(ABC):
                     fix=did_you_mean(name, self.settings_schema) if self.settings_schema else None,
                 )
         return dict(given)
+
+    def notes(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """What is done to what a stream sends, a sentence each, for the client."""
+        return ()
 
     @abstractmethod
     def initial(self, settings: Mapping[str, Any]) -> State:

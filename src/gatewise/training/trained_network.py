@@ -31,11 +31,13 @@ class RecurrentInputs(NamedTuple):
         recurrent: the layers, in evaluation mode.
         inputs: (T, B, I).
         lengths: (B,), or None where all sequences are T long.
+        state: in which the layers begin, as their ``forward`` takes it for B sequences; None: in their own.
     """
 
     recurrent: Recurrent
     inputs: Tensor
     lengths: Tensor | None
+    state: Any = None
 
 
 class Trained(ABC):
@@ -44,6 +46,8 @@ class Trained(ABC):
     Attributes:
         spec: the run it came from.
         input_schema: JSON schema of one input of `answer`.
+        body_types: beginnings of media types, such as ``audio/``; the whole body of a request of such a type is one
+            input, which `answer` gets as bytes.
         graph_module: the kind's module that is loaded for an export: it has ``graph_of(trained)``,
             ``examples_of(trained, dataset, count, part)`` and, where outputs can be judged,
             ``scores_of(trained, dataset, outputs)``; see `graph`, `graph_examples`, `graph_scores`. None: it has none.
@@ -51,6 +55,7 @@ class Trained(ABC):
 
     spec: RunSpec
     input_schema: ClassVar[Mapping[str, Any]] = {}
+    body_types: ClassVar[tuple[str, ...]] = ()
     graph_module: ClassVar[str | None] = None
 
     @abstractmethod

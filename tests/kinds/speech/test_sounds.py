@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import random
 import shutil
 from pathlib import Path
 
@@ -130,6 +133,43 @@ def test_a_table_without_a_column_names_those_it_has(tmp_path: Path, head: str, 
     (tmp_path / "transcripts.csv").write_text(head + "a.wav,up\n")
     with pytest.raises(DataError, match=words):
         list_recordings(tmp_path)
+
+
+def test_damaged_files_are_an_error_and_no_more(capfd: pytest.CaptureFixture[str]) -> None:
+    """Random bytes of sound files changed: an error with a word or a sound, whatever libsndfile makes of them."""
+    chance, files = random.Random(1), []
+    for form in ("WAV", "FLAC", "OGG", "AIFF", "W64"):
+        file = io.BytesIO()
+        soundfile.write(file, chirp("up"), RATE, format=form)
+        files.append(file.getvalue())
+    for _ in range(6_000 if os.environ.get("GATEWISE_FUZZ") else 150):
+        content = bytearray(chance.choice(files))
+        for _ in range(chance.randint(1, 8)):
+            content[chance.randrange(chance.choice((60, len(content))))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del content[chance.randrange(len(content)) :]
+        try:
+            assert len(read_sound(bytes(content), "x", RATE, longest=120).samples) <= 120 * RATE + 1
+        except DataError as error:
+            assert error.message.startswith("x ")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_recordings_without_a_table_are_speech_that_lacks_its_transcripts(tmp_path: Path) -> None:
+    from gatewise.training.registry import task_of
+
+    for folder in (tmp_path / "flat", tmp_path / "nested"):
+        place = folder if folder.name == "flat" else folder / "inside"
+        place.mkdir(parents=True)
+        for take in range(2):
+            soundfile.write(place / f"take{take}.wav", chirp("up", take=take), RATE)
+        assert task_of(str(folder)) == "speech" and not names_sound(folder)
+        with pytest.raises(DataError) as found:
+            list_recordings(folder)
+        for words in ("speech", "transcripts.csv", "2 sound files", "path,text,speaker", "take0.wav,what is said"):
+            assert words in str(found.value)
+    (tmp_path / "empty").mkdir()
+    assert task_of(str(tmp_path / "empty")) != "speech"
 
 
 def test_folders_are_known_by_what_they_hold(tmp_path: Path) -> None:

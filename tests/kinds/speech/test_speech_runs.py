@@ -133,7 +133,7 @@ def test_the_beam_of_a_stream_is_that_of_the_whole(strings: Path) -> None:
 def test_what_cannot_be_streamed_is_refused(labels: Path) -> None:
     trained = load_run(labels)
     assert isinstance(trained, TrainedRecogniser)
-    with pytest.raises(OptionError, match="--no-bidirectional --answers words --normalisation running"):
+    with pytest.raises(OptionError, match="--no-bidirectional --normalisation running --answers words"):
         Listener(trained)
     with pytest.raises(OptionError, match="beam search is for words"):
         trained.recognise([Recording("x", "", None, store(chirp("up")))], beam=3)
@@ -198,6 +198,20 @@ def test_the_convolution_is_exported_as_products(folder: Path) -> None:
     found = Interpreter(trained.graph()).run([each.inputs for each in examples])
     for number, each in enumerate(examples):
         assert np.abs(found["scores"][number] - each.outputs["scores"]).max() < 1e-5
+
+
+def test_it_is_said_that_the_recordings_of_a_speaker_help_each_other(
+    folder: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gatewise.training.kind import Request
+
+    dataset = load_speech(SpeechDataSpec(str(folder)))
+    words = "single recording of a stranger is normalised by itself"
+    for normalisation in ("speaker", "recording", "running"):
+        notes = problem_of(_spec(folder, {}, normalisation=normalisation), dataset).notes
+        assert any(words in note for note in notes) == (normalisation == "speaker")
+    load_run(labels).evaluate_command(Request(labels, file=folder))
+    assert words in capsys.readouterr().err
 
 
 def test_intervals_are_over_unseen_speakers(folder: Path) -> None:
@@ -291,6 +305,7 @@ def test_comparisons_show_speakers_mistakes_and_recordings(folder: Path, tmp_pat
     page = (tmp_path / "result" / "report.html").read_text()
     for part in ("Speaker by speaker", "Recordings as they were heard", "2 speakers who are not in the training part"):
         assert part in page
+    assert "single recording of a stranger is normalised by itself" in page
     linear = record.models[0].runs[0].test
     assert linear["word_error_rate"] < 0.3 and set(linear["speakers"]) == {"speaker0", "speaker2"}
     place = tmp_path / "result" / "comparison.json"
@@ -299,3 +314,21 @@ def test_comparisons_show_speakers_mistakes_and_recordings(folder: Path, tmp_pat
     place.write_text(json.dumps(content))
     with pytest.raises(RunError, match="an answer to each recorded recording"):
         read_comparison(tmp_path / "result")
+
+
+@pytest.mark.slow
+def test_explanations_by_command_picture_and_page(labels: Path, strings: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    soundfile.write(tmp_path / "one.wav", _string(["up", "low"]), RATE)
+    told = run(app, ["explain", str(strings), str(tmp_path / "one.wav"), "--text"])
+    assert told.exit_code == 0, told.output
+    assert "Heard: " in told.stdout and " Hz " in told.stdout and "integrated-gradients" in told.stdout
+    found = run(app, ["explain", str(labels), "--example", "2", "--json", "--png", str(tmp_path / "why.png")])
+    assert found.exit_code == 0, found.output
+    record = json.loads(found.stdout.splitlines()[0])
+    assert record["task"] == "speech" and record["input"]["truth"] in WORDS
+    assert len(record["reasons"]["values"]) == len(record["input"]["steps"]) == len(record["answers"]["after"])
+    assert (tmp_path / "why.png").stat().st_size > 20_000
+    page = run(app, ["explain", str(labels), str(tmp_path / "one.wav"), "--out", str(tmp_path / "page.html")])
+    assert page.exit_code == 0, page.output
+    assert b"one.wav" in (tmp_path / "page.html").read_bytes()

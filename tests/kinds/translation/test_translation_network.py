@@ -12,7 +12,8 @@ from torch.nn import functional
 from gatewise.data import Ragged
 from gatewise.data.subwords import BEGIN, END
 from gatewise.kinds.translation.encoding import EncodedPairs, TranslationBatch, source_batches, token_batches
-from gatewise.kinds.translation.network import TranslationNetwork, Writing, _rows
+from gatewise.kinds.translation.network import TranslationNetwork
+from gatewise.nn.writer import Writing, _rows
 
 WAYS = [
     ("multiplicative", "output"),
@@ -93,7 +94,7 @@ def test_a_batch_gives_what_each_pair_gives_by_itself(attention: str, feeding: s
 def test_the_loss_is_torchs_label_smoothing_over_real_tokens() -> None:
     model, batch = network(label_smoothing=0.2), pairs().batch(range(6))
     loss, value = model.loss(batch)
-    hidden, goals = model._teacher_forced(batch)
+    hidden, goals = model._teacher_forced(*model._known(batch))
     scores = functional.linear(hidden, model._weight, model.bias)
     torch.testing.assert_close(loss, functional.cross_entropy(scores, goals, label_smoothing=0.2))
     torch.testing.assert_close(value, model.losses(batch).mean())

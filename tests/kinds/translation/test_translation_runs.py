@@ -13,8 +13,12 @@ import sacrebleu
 from sklearn.base import clone
 
 from gatewise.cli import main
-from gatewise.errors import ConversionError, DataError, OptionError, RunError
+from gatewise.errors import DataError, OptionError, RunError
+from gatewise.export.gaps import LIMIT
+from gatewise.export.runs import export_run
+from gatewise.export.to_onnx.writer import OnnxWriter
 from gatewise.kinds.translation.estimator import Translator
+from gatewise.kinds.translation.exported import ExportedTranslator
 from gatewise.training import kind_of, load_run, task_of, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.events import StepDone
@@ -71,8 +75,17 @@ def test_it_learns_to_translate_sentences_it_has_not_seen(run: Path) -> None:
     assert trained.translate(["", "we say  two one three."], beam=1) == ["", trained.translate([TEXT], beam=1)[0]]
     with pytest.raises(DataError, match="needs a list"):
         trained.translate("one two")
-    with pytest.raises(ConversionError, match="translation cannot be exported"):
-        trained.graph()
+
+
+def test_it_leaves_as_onnx(run: Path, file: Path, tmp_path: Path) -> None:
+    made = export_run(run, tmp_path / "out")
+    trained = load_run(run)
+    test = load_data(run, trained.spec).test
+    assert made.check.examples == min(100, len(test)) and made.check.greatest < LIMIT
+    exported = ExportedTranslator(OnnxWriter(tmp_path / "out" / "encoder.onnx"))
+    assert exported.translate(test.sources) == trained.translate(test.sources)
+    for path in (tmp_path / "out").iterdir():  # nothing of the training's machine
+        assert str(file.parent).encode() not in path.read_bytes()
 
 
 def test_it_answers_sentences_as_json_gives_them(run: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.comparison.several.sentences import caveats_of, headline_of, sentences_of
-from gatewise.comparison.several.splits import splits_headline, splits_of, splits_sentences
+from gatewise.comparison.several.splits import FEW_SPLITS, splits_headline, splits_of, splits_sentences
 from gatewise.comparison.verdict.facts import SIGNIFICANCE
 from gatewise.record import (
     BEST_BASELINE,
@@ -98,6 +98,11 @@ def splits_record(
         "Splits of one data set share most of their examples; the interval allows for that (Nadeau and Bengio 2003), "
         "and says nothing of other data sets."
     )
+    if len(known) < FEW_SPLITS:
+        caveats.append(
+            f"The variance between {len(known)} splits is hardly known, which makes the interval this wide: "
+            f"--resplit {FEW_SPLITS} or more narrows it."
+        )
     return Several(
         created=created,
         command=command,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gatewise.errors import ConversionError
-from gatewise.export.graph.expressions import OPERATIONS, Array, Expression, Operand, is_weight
+from gatewise.export.graph.expressions import OPERATIONS, Array, Expression, Operand, Program, is_weight
 from gatewise.export.graph.nodes import (
     Accumulate,
     Convert,
@@ -21,6 +21,7 @@ from gatewise.export.graph.nodes import (
     Pool,
     Reshape,
     Run,
+    SoftmaxSteps,
     Stack,
     Steps,
     Viterbi,
@@ -41,6 +42,9 @@ class Graph:
         stacks: recurrent layers by name.
         weights: arrays by name; every name has a dot.
         metadata: what turns texts or columns into inputs and outputs into answers, ready for JSON.
+        writer: of a network that reads one sequence and then writes another token by token, one step of the writing:
+            its inputs are the token before, its own states and outputs of this graph, see
+            `gatewise.export.graph.writing`.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Graph:
     stacks: Mapping[str, Stack]
     weights: Mapping[str, Array]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    writer: Graph | None = None
 
     @property
     def values(self) -> dict[str, Input | Node]:
@@ -103,7 +108,7 @@ class GraphBuilder:
         self._weights: dict[str, Array] = {}
         self._values: dict[str, Input | Node] = {}
 
-    def graph(self, metadata: Mapping[str, Any] | None = None) -> Graph:
+    def graph(self, metadata: Mapping[str, Any] | None = None, writer: Graph | None = None) -> Graph:
         """The finished graph."""
         return Graph(
             self._name,
@@ -113,6 +118,7 @@ class GraphBuilder:
             dict(self._stacks),
             dict(self._weights),
             dict(metadata or {}),
+            writer,
         )
 
     def steps(self, value: str) -> int | str | None:
@@ -127,9 +133,9 @@ class GraphBuilder:
         """Numbers."""
         return self._given(Input(name, steps, width, wide=wide, meaning=meaning))
 
-    def tokens(self, name: str, limit: int, *, inner: bool = False, meaning: str = "") -> str:
-        """Integers below ``limit``, one a step; with ``inner`` a sequence of them at each step."""
-        return self._given(Input(name, "T", 1, tokens=True, limit=limit, inner=inner, meaning=meaning))
+    def tokens(self, name: str, limit: int, *, inner: bool = False, steps: str | None = "T", meaning: str = "") -> str:
+        """Integers below ``limit``, one a step; with ``inner`` a sequence of them at each step; ``steps`` None: one."""
+        return self._given(Input(name, steps, 1, tokens=True, limit=limit, inner=inner, meaning=meaning))
 
     def output(self, name: str, value: str) -> None:
         """Make a value an output."""
@@ -232,6 +238,45 @@ class GraphBuilder:
         return self.concat(
             [self._add(Pool(self._new(), value, each, width, directions, wide)) for each in how.split("+")]
         )
+
+    def softmax_steps(self, value: str) -> str:
+        """Weights over the steps of a sequence, which sum to 1."""
+        steps = self.steps(value)
+        assert steps is not None
+        return self._add(SoftmaxSteps(self._new(), value, steps, self.width(value), self._values[value].wide))
+
+    def advance(self, stack: Stack, weights: Mapping[str, Array], value: str, states: Sequence[str]) -> list[str]:
+        """One step of recurrent layers of one direction.
+
+        Args:
+            stack: the layers.
+            weights: theirs.
+            value: the vector that the first layer reads.
+            states: of every layer in turn, vectors.
+
+        Returns:
+            The output, then the states after the step.
+        """
+        self._weights.update(weights)
+        found: list[str] = []
+        for layer in stack.layers:
+            (direction,) = layer.directions
+            before = states[len(found) :][: len(direction.states)]
+            (gates,) = self._program(direction.project, {"x": value})
+            after = self._program(direction.step, {"gates": gates, **{f"s{i}": s for i, s in enumerate(before)}})
+            found += after
+            value = self.apply("add", after[0], value) if layer.residual else after[0]
+        return [value, *found]
+
+    def _program(self, program: Program, inputs: Mapping[str, str]) -> list[str]:
+        """A program's expressions on vectors of the graph; returns its outputs."""
+        names = dict(inputs)
+        for each in program.expressions:
+            operands = tuple(
+                names.get(operand, operand) if isinstance(operand, str) else operand for operand in each.operands
+            )
+            names[each.name] = self._add(Expression(self._new(), each.operation, operands, each.width, each.attributes))
+        return [names[name] for name in program.outputs]
 
     def take(self, value: str, start: int, count: int) -> str:
         """Consecutive steps; a negative start counts from the end."""

@@ -24,6 +24,7 @@ from gatewise.export.graph.nodes import (
     Pool,
     Reshape,
     Run,
+    SoftmaxSteps,
     Stack,
     Steps,
     Viterbi,
@@ -136,6 +137,8 @@ class Interpreter:
             return found
         if isinstance(node, Pool):
             return self._pool(node, source, lengths)
+        if isinstance(node, SoftmaxSteps):
+            return _softmax_steps(source, lengths)
         if isinstance(node, Steps):
             start = lengths + node.start if node.start < 0 else np.full(state.size, node.start)
             places = start[:, None] + np.arange(node.steps)
@@ -204,8 +207,12 @@ class Interpreter:
         words = source.reshape(batch * steps, -1)
         (given,) = node.body.inputs
         rows = [{given.name: word[:length]} for word, length in zip(words, lengths, strict=True)]
-        (output,) = Interpreter(node.body, self.dtype).run(rows).values()
+        (output,) = self._body(node).run(rows).values()
         return np.stack(output).reshape(batch, steps, node.width)
+
+    def _body(self, node: EachStep) -> Interpreter:
+        """What evaluates the sequences within steps."""
+        return Interpreter(node.body, self.dtype)
 
 
 @dataclass
@@ -261,12 +268,19 @@ def run_direction(
     return output, state
 
 
+def _softmax_steps(source: Array, lengths: Integers) -> Array:
+    real = (np.arange(source.shape[1]) < lengths[:, None])[..., None]
+    scores = np.where(real, source, -np.inf)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
 def _pool(node: Pool, source: Array, lengths: Integers) -> Array:
     batch, steps, width = source.shape
     real = (np.arange(steps) < lengths[:, None])[..., None]
-    if node.how == "mean":
+    if node.how in ("mean", "sum"):
         total = np.where(real, source, 0).sum(axis=1)
-        return np.asarray(total / lengths[:, None].astype(source.dtype))
+        return np.asarray(total / lengths[:, None].astype(source.dtype) if node.how == "mean" else total)
     if node.how == "max":
         return np.asarray(np.where(real, source, -np.inf).max(axis=1))
     last = source[np.arange(batch), lengths - 1]

@@ -35,6 +35,7 @@ __all__ = [
     "Pool",
     "Reshape",
     "Run",
+    "SoftmaxSteps",
     "Stack",
     "State",
     "Steps",
@@ -197,7 +198,7 @@ class Pool:
     """One vector from the steps of a sequence.
 
     Attributes:
-        how: ``last``, ``mean`` or ``max``.
+        how: ``last``, ``mean``, ``sum`` or ``max``.
         directions: of ``last``: with 2 the first half is the last step's and the second half the first step's, where
             the backward direction ends.
     """
@@ -209,6 +210,17 @@ class Pool:
     directions: int = 1
     wide: bool = False
     steps: None = None
+
+
+@dataclass(frozen=True)
+class SoftmaxSteps:
+    """``exp(x_t) / sum over u of exp(x_u)``, each feature by itself: the weights of an attention over a sequence."""
+
+    name: str
+    source: str
+    steps: int | str
+    width: int
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -331,4 +343,17 @@ class EachStep:
     wide: bool = False
 
 
-Node = Expression | Run | Pool | Steps | JoinSteps | Reshape | Accumulate | Convert | Convolution | Viterbi | EachStep
+Node = (
+    Expression
+    | Run
+    | Pool
+    | SoftmaxSteps
+    | Steps
+    | JoinSteps
+    | Reshape
+    | Accumulate
+    | Convert
+    | Convolution
+    | Viterbi
+    | EachStep
+)

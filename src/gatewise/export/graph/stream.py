@@ -15,7 +15,7 @@ from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.interpreter import Interpreter
 from gatewise.export.graph.nodes import Accumulate, Convert, EachStep, Input, Node, Pool, Reshape, Run, Steps
 
-__all__ = ["StepInterpreter", "Stream", "StreamState", "state_name", "stream_of"]
+__all__ = ["StepInterpreter", "Stream", "StreamState", "state_name", "stream_of", "way_round"]
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,23 @@ def stream_of(graph: Graph) -> Stream:
     return Stream(nodes, inputs, outputs, _states(graph, nodes), left_out, whole)
 
 
+def way_round(graph: Graph) -> str:
+    """What a caller does where a graph does not run step by step: what follows the reason; empty where nothing helps.
+
+    Windows of a known length can be moved: one that moved by a row is another sequence to such a network, whose first
+    steps change too, so that no state of the one before is of use, but it can be run as a whole.
+
+    Example:
+        >>> from gatewise.export.graph import GraphBuilder
+        >>> build = GraphBuilder("windows")
+        >>> build.output("moved", build.apply("sub", x := build.input("x", 12, 1), build.pool(x, "last")))
+        >>> way_round(build.graph())
+        '; keep the last 12 rows and run the whole window after each new one'
+    """
+    rows = [given.steps for given in graph.inputs if isinstance(given.steps, int)]
+    return f"; keep the last {rows[0]} rows and run the whole window after each new one" if rows else ""
+
+
 def _sources(node: Node) -> list[str]:
     if isinstance(node, Expression):
         return [each for each in node.operands if isinstance(each, str) and not is_weight(each)]
@@ -143,6 +160,8 @@ def _blocked(graph: Graph, node: Node, kinds: list[str]) -> str | None:
         if graph.stacks[node.stack].bidirectional:
             return "a bidirectional layer reads the sequence from its end as well"
         return None if node.initial is None else "a second recurrent layer starts where the first one ends"
+    if isinstance(node, Pool) and node.how == "sum":
+        return "the weights of a sum over the steps are known at its end only"
     if isinstance(node, Pool | Convert) or (isinstance(node, Reshape | Accumulate) and "step" not in kinds):
         return None
     if isinstance(node, EachStep):
@@ -152,6 +171,7 @@ def _blocked(graph: Graph, node: Node, kinds: list[str]) -> str | None:
     return {
         "Viterbi": "the best sequence of tags is known at its end only",
         "Convolution": "a convolution looks ahead",
+        "SoftmaxSteps": "the weights of a sum over the steps are known at its end only",
     }.get(type(node).__name__, "it is computed from the whole sequence")
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gatewise.export.graph.expressions import Array, Expression, Program, apply, is_weight
 from gatewise.export.graph.interpreter import Interpreter, States, run_direction
-from gatewise.export.graph.nodes import Pool, Stack
+from gatewise.export.graph.nodes import Convolution, EachStep, Pool, SoftmaxSteps, Stack
 from gatewise.export.integers.calibration import scope_of
 from gatewise.export.integers.formats import Integers, quantise, rounded, saturated
 from gatewise.export.integers.quantised import Quantised
@@ -63,7 +63,12 @@ class IntegerInterpreter(Interpreter):
             for layer in graph.stacks[name].layers:
                 for direction in layer.directions:
                     operations |= {e.operation for e in (*direction.project.expressions, *direction.step.expressions)}
-        return operations <= EXACT
+        if any(isinstance(node, SoftmaxSteps | Convolution) for node in graph.nodes):
+            return False
+        return operations <= EXACT and all(IntegerInterpreter(each).exact for each in self.quantised.bodies.values())
+
+    def _body(self, node: EachStep) -> Interpreter:
+        return IntegerInterpreter(self.quantised.bodies[node.name])
 
     def _expression(self, node: Expression, values: Mapping[str, Array]) -> Array:
         rows = self.quantised.rows.get(str(node.operands[1])) if len(node.operands) > 1 else None
@@ -84,11 +89,11 @@ class IntegerInterpreter(Interpreter):
         return np.asarray(found if bias is None else found + bias, dtype=np.float32)
 
     def _pool(self, node: Pool, source: Array, lengths: Integers) -> Array:
-        if node.how != "mean":
+        if node.how not in ("mean", "sum"):
             return super()._pool(node, source, lengths)
         real = (np.arange(source.shape[1]) < lengths[:, None])[..., None]
         total = np.cumsum(np.where(real, source, 0), axis=1, dtype=source.dtype)[:, -1]  # one after the other
-        return np.asarray(total / lengths[:, None].astype(source.dtype))
+        return np.asarray(total / lengths[:, None].astype(source.dtype) if node.how == "mean" else total)
 
     def _stack(self, stack: Stack, x: Array, lengths: Any, before: States | None) -> tuple[Array, States]:
         if stack.name not in self.quantised.stacks:

@@ -8,21 +8,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from gatewise.errors import ConversionError
-from gatewise.export.graph.expressions import Array, Expression
+from gatewise.export.graph.expressions import Array, Expression, Operand, is_weight
 from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import EachStep
 from gatewise.export.integers.calibration import Ranges, measure_ranges, scope_of
 from gatewise.export.integers.formats import Rows, fraction_of, rows_of
 from gatewise.export.integers.stack import IntegerStack, integer_stack, why_not_integers
 
-__all__ = ["Quantised", "matrices_of", "quantise_graph", "rounded_graph"]
+__all__ = ["Quantised", "matrices_of", "quantise_graph", "refuse_weights", "rounded_graph"]
+
+LARGEST_WEIGHT = 2.0**30
+_MOST_INNER = 1000
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Quantised:
         mixed: why the others do not, by name: an operation.
         rows: matrices and tables in 8 bits, by name.
         reads: fraction bits of the vector that a product reads which gives float32, by scope and expression.
+        bodies: the graphs for the sequences within steps, by node.
     """
 
     graph: Graph
@@ -42,6 +46,12 @@ class Quantised:
     mixed: Mapping[str, str]
     rows: Mapping[str, Rows]
     reads: Mapping[str, int]
+    bodies: Mapping[str, Quantised] = field(default_factory=dict)
+
+    @property
+    def all_mixed(self) -> dict[str, str]:
+        """As ``mixed``, with the stacks of sequences within steps."""
+        return {**self.mixed, **{name: why for each in self.bodies.values() for name, why in each.all_mixed.items()}}
 
 
 def quantise_graph(graph: Graph, examples: Sequence[Mapping[str, Any]]) -> Quantised:
@@ -52,13 +62,9 @@ def quantise_graph(graph: Graph, examples: Sequence[Mapping[str, Any]]) -> Quant
         examples: inputs of the training part, by which the ranges of all values are measured.
 
     Raises:
-        ConversionError: there is no example, or the graph has a part without integers.
+        ConversionError: there is no example, the graph has a part without integers, or a weight is no finite number.
     """
-    if any(isinstance(node, EachStep) for node in graph.nodes):
-        raise ConversionError(
-            "int8 does not go with sequences within a step (words read by their characters)",
-            fix="use --to onnx --precision int8",
-        )
+    refuse_weights(graph, _read_weights(graph))
     ranges = measure_ranges(graph, examples)
     rows = {name: rows_of(graph.weights[name]) for name in matrices_of(graph)}
     stacks: dict[str, IntegerStack] = {}
@@ -73,7 +79,54 @@ def quantise_graph(graph: Graph, examples: Sequence[Mapping[str, Any]]) -> Quant
         for scope, expressions in _directions(graph, name):
             reads.update(_reads(scope, expressions, ranges, rows))
     reads.update(_reads("", [node for node in graph.nodes if isinstance(node, Expression)], ranges, rows))
-    return Quantised(graph, stacks, mixed, rows, reads)
+    bodies = {
+        node.name: quantise_graph(node.body, _inner(node, examples))
+        for node in graph.nodes
+        if isinstance(node, EachStep)
+    }
+    return Quantised(graph, stacks, mixed, rows, reads, bodies)
+
+
+def _inner(node: EachStep, examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Different sequences within the steps of examples, the first ones."""
+    (given,) = node.body.inputs
+    found = {tuple(np.asarray(each).tolist()): None for example in examples for each in example[node.source]}
+    return [{given.name: np.array(each, dtype=np.int64)} for each in list(found)[:_MOST_INNER]]
+
+
+def refuse_weights(graph: Graph, names: Iterable[str]) -> None:
+    """Refuse weights that no integer with a scale stands for.
+
+    Raises:
+        ConversionError: a weight holds NaN, infinity or a number of 2^30 and more; it names the weight and the place.
+    """
+    for name in names:
+        weight = graph.weights[name]
+        bad = np.argwhere(~(np.abs(weight) < LARGEST_WEIGHT))
+        if len(bad):
+            place, more = tuple(bad[0].tolist()), f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise ConversionError(
+                f"int8 does not go with the weight {name}",
+                expected=f"finite numbers below {LARGEST_WEIGHT:,.0f}",
+                got=f"{float(weight[place]):g} at {list(place)}{more}",
+                fix="train again, with a lower learning rate or --clip-norm, or export without --precision",
+            )
+
+
+def _read_weights(graph: Graph) -> Iterator[str]:
+    """Weights of recurrent layers, products and look-ups; in float64 there are none of 8 bits."""
+    found: list[Operand] = []
+    for stack in graph.stacks.values():  # whole parameters first: their names say more than those of their parts
+        natives = [each.native for layer in stack.layers for each in layer.directions if each.native is not None]
+        found += [name for native in natives for _, name in native.weights]
+    found += [each for node in graph.nodes if isinstance(node, Expression) for each in node.operands]
+    for key, stack in graph.stacks.items():
+        found += [operand for _, each in _directions(graph, key) for one in each for operand in one.operands]
+        states = [state for layer in stack.layers for each in layer.directions for state in each.states]
+        found += [state.initial for state in states if state.initial is not None]
+    for name in dict.fromkeys(each for each in found if is_weight(each)):
+        if graph.weights[str(name)].dtype == np.float32:
+            yield str(name)
 
 
 def _reads(

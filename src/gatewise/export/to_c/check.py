@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatewise.errors import ConversionError
-from gatewise.export.gaps import Check, relative_gap
+from gatewise.export.gaps import Check, compared, relative_gap
 from gatewise.export.graph import Example, Interpreter
 from gatewise.export.graph.expressions import Array
 from gatewise.export.integers import IntegerInterpreter, Quantised
@@ -125,7 +125,9 @@ def compare_integers(
     if abs(size - source.memory) > 8:
         raise ConversionError("an instance has another size than was computed", expected=source.memory, got=size)
     oracle = IntegerInterpreter(quantised)
-    gaps = {"C, integers in NumPy": _gap(whole, _evaluated(oracle, examples))}
+    expected = _evaluated(oracle, examples)
+    gap, differing = compared(source.graph, expected, whole, expected)
+    gaps = {"C, integers in NumPy": gap}
     if source.step_outputs:
         gaps["step by step, whole"] = _gap(last, _ends(source, whole))
     found: list[Mapping[str, Array]] = []
@@ -137,7 +139,7 @@ def compare_integers(
             found += run_harness(program, source, [each.inputs for each in part])[1]
     known = [steps_of(source, each.inputs) for each in examples] if source.ragged else []
     limit = 0.0 if oracle.exact else ROUNDED
-    check = Check(len(examples), min(known, default=None), max(known, default=None), gaps, limit=limit)
+    check = Check(len(examples), min(known, default=None), max(known, default=None), gaps, differing, limit)
     return check, Outcome(output_gap(whole, examples), found)
 
 
@@ -166,16 +168,21 @@ def _compare(source: Source, program: Path, examples: Sequence[Example]) -> Chec
         raise ConversionError("an instance has another size than was computed", expected=source.memory, got=size)
     precise = _evaluated(Interpreter(source.graph), examples)
     trained = [each.outputs for each in examples]
-    gaps = {
-        "C, trained network": _gap(whole, trained),
-        "C, NumPy in float64": _gap(whole, precise),
-        "NumPy in float64, trained network": _gap(precise, trained),
+    pairs: dict[str, tuple[Sequence[Mapping[str, Array]], Sequence[Mapping[str, Array]]]] = {
+        "C, trained network": (whole, trained),
+        "C, NumPy in float64": (whole, precise),
+        "NumPy in float64, trained network": (precise, trained),
     }
+    gaps: dict[str, float] = {}
+    differing = 0
+    for name, (found, expected) in pairs.items():
+        gaps[name], ties = compared(source.graph, precise, found, expected)
+        differing = max(differing, ties)
     if source.step_outputs:
         gaps["step by step, whole"] = _gap(last, _ends(source, whole))
     lengths = [steps_of(source, each.inputs) for each in examples]
     known = lengths if source.ragged else []
-    return Check(len(examples), min(known, default=None), max(known, default=None), gaps)
+    return Check(len(examples), min(known, default=None), max(known, default=None), gaps, differing)
 
 
 def _gap(found: Sequence[Mapping[str, Array]], expected: Sequence[Mapping[str, Array]]) -> float:

@@ -12,9 +12,11 @@ import gatewise
 from gatewise.errors import OptionError
 from gatewise.export.gaps import refuse_gaps
 from gatewise.export.graph import Example, Graph
+from gatewise.export.graph.stream import way_round
 from gatewise.export.integers import IntegerInterpreter, quantise_graph
 from gatewise.export.precision import Material, Rounding, change_of, refuse_loss
 from gatewise.export.to_c.check import Compiled, check_source
+from gatewise.export.to_c.places import unsupported
 from gatewise.export.to_c.program import emit_main, emit_makefile
 from gatewise.export.to_c.readme import emit_readme, figures
 from gatewise.export.to_c.source import MOST_STEPS, Source, check_name, emit_source
@@ -105,6 +107,8 @@ def export_graph(
     """
     folder = Path(out)
     check_options(folder, name, most)
+    if graph.writer is not None:
+        raise unsupported("networks that write a sequence of their own")
     quantised = None if material is None else quantise_graph(graph, material.training)
     source = emit_source(graph, name, most or int(graph.metadata.get("max_tokens") or MOST_STEPS), quantised)
     files = {f"{name}.c": source.code, f"{name}.h": source.header}
@@ -121,7 +125,8 @@ def export_graph(
     make_folder(folder)
     for file, content in files.items():
         write_text(folder / file, content)
-    no_step = None if source.has_step else "; ".join(dict.fromkeys(source.left_out.values()))
+    reasons = "; ".join(dict.fromkeys(source.left_out.values()))
+    no_step = None if source.has_step else f"{reasons}{way_round(graph)}"
     left_out = dict(source.left_out) if source.has_step else {}
     write_json(folder / RECORD, _record(source, files, compiled, about or {}, no_step, left_out, rounding))
     sizes = {file: len(content.encode("utf-8")) for file, content in files.items()}
@@ -141,7 +146,7 @@ def _rounding(source: Source, compiled: Compiled | None, material: Material) -> 
             part = oracle.run([each.inputs for each in material.examples[start : start + _AT_ONCE]])
             count = len(next(iter(part.values())))
             found = [*found, *({name: rows[row] for name, rows in part.items()} for row in range(count))]
-    return Rounding(material.name, change_of(material, found), gap, quantised.mixed)
+    return Rounding(material.name, change_of(material, found), gap, quantised.all_mixed)
 
 
 def _title(graph: Graph, about: Mapping[str, Any]) -> str:

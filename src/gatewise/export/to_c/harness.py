@@ -12,8 +12,8 @@ import numpy as np
 
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import Array
-from gatewise.export.graph.nodes import Input, Node
-from gatewise.export.to_c.places import kind_of
+from gatewise.export.graph.nodes import Input, Node, Viterbi
+from gatewise.export.to_c.places import kind_of, lengths_of
 from gatewise.export.to_c.source import Source
 from gatewise.export.to_c.vectors import Lines
 
@@ -70,6 +70,9 @@ def emit_harness(source: Source) -> str:
     run = ["b", *(["steps"] if source.ragged else [])]
     for given in source.graph.inputs:
         p = source.pointers[given.name]
+        if given.inner:
+            run += _inner(lines, p, source.pointers[lengths_of(given.name)])
+            continue
         lines.add(f"{kind_of(given)} *const {p} = read_all({_count(given)}, sizeof *{p});")
         run.append(p)
     for output, value in source.graph.outputs.items():
@@ -82,12 +85,26 @@ def emit_harness(source: Source) -> str:
         lines.add(f"fwrite({p}, sizeof *{p}, {_count(values[value])}, stdout);")
     if source.has_step:
         _steps(lines, source)
-    for each in source.pointers.values():
+    for each in [
+        *source.pointers.values(),
+        *(f"{source.pointers[e.name]}_starts" for e in source.graph.inputs if e.inner),
+    ]:
         lines.add(f"free({each});")
     lines.close()
     lines.add("free(a);", "free(b);", "return 0;")
     lines.close()
     return _HEAD.format(name=name, upper=upper) + "\n".join(lines.found) + "\n"
+
+
+def _inner(lines: Lines, pointer: str, lengths: str) -> list[str]:
+    """Read the tokens of all steps and where those of each begin; returns the arguments of ``run``."""
+    lines.add(f"uint32_t *const {lengths} = read_all(steps, sizeof *{lengths});")
+    lines.add(f"size_t *const {pointer}_starts = take(steps + 1, sizeof *{pointer}_starts);")
+    lines.loop("t", "steps")
+    lines.add(f"{pointer}_starts[t + 1] = {pointer}_starts[t] + {lengths}[t];")
+    lines.close()
+    lines.add(f"uint32_t *const {pointer} = read_all({pointer}_starts[steps], sizeof *{pointer});")
+    return [pointer, lengths]
 
 
 def _steps(lines: Lines, source: Source) -> None:
@@ -103,11 +120,15 @@ def _steps(lines: Lines, source: Source) -> None:
     lines.loop("t", "steps" if sequences[0].steps == "T" else sequences[0].steps)
     lines.add(f"const size_t u = {'steps' if sequences[0].steps == 'T' else sequences[0].steps} - 1 - t;")
     for letter, place in (("b", "u"), ("a", "t")):
-        given = [
-            f"{source.pointers[each.name]} + {place} * {each.width}" if each.steps is not None else each.name
-            for each in source.graph.inputs
-            if each.name in source.step_inputs
-        ]
+        given = []
+        for each in source.graph.inputs:
+            if each.name not in source.step_inputs:
+                continue
+            p = source.pointers[each.name]
+            if each.inner:
+                given += [f"{p} + {p}_starts[{place}]", f"{source.pointers[lengths_of(each.name)]} + {place}"]
+            else:
+                given.append(f"{p} + {place} * {each.width}" if each.steps is not None else p)
         outputs = [f"{source.pointers[output]}_{letter}" for output in source.step_outputs]
         lines.add(f"check({source.name}_step({', '.join([letter, *given, *outputs])}));")
     lines.close()
@@ -150,6 +171,10 @@ def run_harness(
         parts.append(struct.pack("=I", steps_of(source, example)))
         for given in source.graph.inputs:
             kind = {"uint32_t": np.uint32, "double": np.float64, "float": np.float32}[kind_of(given)]
+            if given.inner:
+                parts.append(np.array([len(each) for each in example[given.name]], dtype=kind).tobytes())
+                parts += [np.ascontiguousarray(each, dtype=kind).tobytes() for each in example[given.name]]
+                continue
             parts.append(np.ascontiguousarray(example[given.name], dtype=kind).tobytes())
     try:
         done = subprocess.run([program], input=b"".join(parts), capture_output=True, timeout=_SECONDS, check=False)
@@ -178,6 +203,8 @@ def _read(
         count = value.width * (1 if steps is None else steps)
         found = np.frombuffer(content, kind, count, place)
         place += count * kind.itemsize
+        if isinstance(value, Viterbi):
+            return found.astype(np.int64)
         return found if steps is None else found.reshape(steps, value.width)
 
     for example in examples:

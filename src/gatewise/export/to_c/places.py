@@ -12,7 +12,7 @@ from gatewise.export.to_c.memory import Arena
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import CONVERT, Lines, Reference, Vectors
 
-__all__ = ["Place", "Places", "as_expression", "kind_of", "looks_across", "sources_of", "unsupported"]
+__all__ = ["Place", "Places", "as_expression", "kind_of", "lengths_of", "looks_across", "sources_of", "unsupported"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ def kind_of(value: Input | Node) -> str:
     return "double" if value.wide else "float"
 
 
+def lengths_of(given: str) -> str:
+    """The name of the numbers of tokens in each step of an input whose steps hold sequences of their own."""
+    return f"{given}_lengths"
+
+
 def sources_of(node: Node) -> list[str]:
     """The values that a node reads."""
     if isinstance(node, Expression):
@@ -78,6 +83,7 @@ class Places:
         nodes: in the order of evaluation.
         lasting: values that are needed at the end.
         most: how many steps ``"T"`` has at most.
+        inner: node of the graph for the sequence within a step, whose memory is not that of the graph around it.
     """
 
     def __init__(
@@ -87,8 +93,13 @@ class Places:
         nodes: Sequence[Node],
         lasting: Iterable[str],
         most: int,
+        *,
+        inner: str = "",
     ) -> None:
         self.unit, self.lines, self.most = unit, lines, most
+        self.memory = {False: "m->inner" if inner else "m->work", True: "m->inner_wide" if inner else "m->wide"}
+        self.integers = "m->inner_kept" if inner else "m->kept"
+        self.scope = f"{inner}/" if inner else ""
         self.arenas = {False: Arena(), True: Arena()}
         self.kept = Arena()
         self.found: dict[str, Place] = {}
@@ -108,7 +119,7 @@ class Places:
         count = width * (self.most if steps == "T" else int(steps or 1))
         offset = self.arenas[wide].take(count)
         self._counts[name] = (self.arenas[wide], offset, count)
-        pointer = f"m->{'wide' if wide else 'work'}" + (f" + {offset}" if offset else "")
+        pointer = self.memory[wide] + (f" + {offset}" if offset else "")
         self.found[name] = Place(pointer, width, steps_in_c(steps), "double" if wide else "float", name)
         return self.found[name]
 
@@ -116,7 +127,7 @@ class Places:
         """Memory for integers of 16 bits; returns the pointer."""
         offset = self.kept.take(count)
         self._counts[name] = (self.kept, offset, count)
-        return "m->kept" + (f" + {offset}" if offset else "")
+        return self.integers + (f" + {offset}" if offset else "")
 
     def alias(self, name: str, place: Place) -> None:
         """A value that lies within another."""
@@ -164,9 +175,9 @@ class Places:
             else:
                 continue
             kept[each.name] = self._row(each.name, self.found[each.name], written=True)
-        work = {wide: (f"m->{'wide' if wide else 'work'}", arena) for wide, arena in self.arenas.items()}
+        work = {wide: (self.memory[wide], arena) for wide, arena in self.arenas.items()}
         before = self.unit.products
-        Vectors(self.unit, self.lines, given, kept, work).emit(group)
+        Vectors(self.unit, self.lines, given, kept, work, self.scope).emit(group)
         if steps is not None:
             self.lines.close()
             times = self.most if steps == "T" else int(steps)

@@ -7,7 +7,7 @@ from pathlib import Path
 from gatewise.export.graph.nodes import Input, Node
 from gatewise.export.to_c.compiler import EXACT, FAST, NATIVE, STRICT
 from gatewise.export.to_c.literals import text
-from gatewise.export.to_c.places import kind_of
+from gatewise.export.to_c.places import kind_of, lengths_of, unsupported
 from gatewise.export.to_c.source import Source
 from gatewise.export.to_c.vectors import Lines
 
@@ -35,11 +35,13 @@ def emit_makefile(source: Source) -> str:
 
 
 def reading(source: Source) -> str:
-    """What `main.c` reads: ``texts``, ``stream``, ``window`` or ``blocks``."""
+    """What `main.c` reads: ``texts``, ``sentences``, ``stream``, ``window`` or ``blocks``."""
     outputs = list(source.graph.outputs.values())
     labels = source.graph.metadata.get("label_names")
     if source.words is not None and labels and len(outputs) == 1 and source.ragged:
         return "texts"
+    if source.sentences is not None:
+        return "sentences"
     if len(source.graph.inputs) == 1:
         (given,) = source.graph.inputs
         if given.steps == "T" and source.has_step and not source.left_out:
@@ -54,6 +56,10 @@ def emit_main(source: Source) -> str:
     way = reading(source)
     if way == "texts":
         return _texts(source)
+    if way == "sentences":
+        return _sentences(source)
+    if any(given.inner for given in source.graph.inputs):
+        raise unsupported("a program that reads sequences within steps")
     what = {
         "stream": "   The outputs after each step; a blank line begins another sequence.",
         "window": "   Outputs once the first window is complete, and after each line more.",
@@ -124,12 +130,53 @@ def _texts(source: Source) -> str:
     return (
         (_PARTS / "main_text.h")
         .read_text(encoding="utf-8")
+        .replace("READ_LINE", (_PARTS / "read_line.h").read_text(encoding="utf-8"))
         .replace("PRINT", "\n".join(lines))
         .replace("LABELS", ", ".join(text(each) for each in labels))
         .replace("COUNT", str(len(labels)))
         .replace("NAME_", f"{source.name}_")
         .replace("NAME.h", f"{source.name}.h")
         .replace("UPPER", source.name.upper())
+    )
+
+
+def _sentences(source: Source) -> str:
+    """A sentence a line in, its words with their tags out."""
+    assert source.sentences is not None
+    name, most, graph = source.name, source.most, source.graph
+    memory = [f"static char *word_texts[{most}];"]
+    given, arguments = [], ["&model", "steps"]
+    for each in graph.inputs:
+        pointer = f"in_{source.pointers[each.name]}"
+        size = f"{most} * {source.most_inner}" if each.inner else str(most)
+        memory.append(f"static uint32_t {pointer}[{size}];")
+        given.append(f"{pointer} + {'read' if each.inner else 't'}")
+        arguments.append(pointer)
+        if each.inner:
+            lengths = f"in_{source.pointers[lengths_of(each.name)]}"
+            memory.append(f"static uint32_t {lengths}[{most}];")
+            arguments.append(lengths)
+    for output, value in graph.outputs.items():
+        node, pointer = graph.values[value], f"out_{source.pointers[output]}"
+        memory.append(f"static {kind_of(node)} {pointer}[{_count(node, int(most or 1), 'blocks')}];")
+        arguments.append(pointer)
+    word = f"{name}_word({', '.join(['word_texts[t]', *given])});"
+    start, lines = "", [f"(void){word}"]
+    if any(each.inner for each in graph.inputs):
+        start = "        size_t read = 0;\n"
+        lines = [f"{lengths}[t] = (uint32_t){word}", f"read += {lengths}[t];"]
+    return (
+        (_PARTS / "main_sentences.h")
+        .read_text(encoding="utf-8")
+        .replace("READ_LINE", (_PARTS / "read_line.h").read_text(encoding="utf-8"))
+        .replace("MEMORY", "\n".join(memory))
+        .replace("        START\n", start)
+        .replace("WORD", "\n            ".join(lines))
+        .replace("CALL", ", ".join(arguments))
+        .replace("TAGS", f"out_{source.pointers[source.sentences.tags]}")
+        .replace("NAME_", f"{name}_")
+        .replace("NAME.h", f"{name}.h")
+        .replace("UPPER", name.upper())
     )
 
 

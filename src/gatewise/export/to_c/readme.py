@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gatewise.export.graph.stream import way_round
 from gatewise.export.precision import Rounding, changed
 from gatewise.export.to_c.check import Compiled
 from gatewise.export.to_c.program import reading
@@ -12,6 +13,7 @@ __all__ = ["emit_readme", "figures"]
 
 _READS = {
     "texts": "one text a line",
+    "sentences": "one sentence a line, words and signs separated by spaces, and prints each word with its tag",
     "stream": "the numbers of a step a line, and prints the outputs after it; a blank line begins another sequence",
     "window": "the numbers of a step a line, and prints the outputs for the last lines once there are enough",
     "blocks": "the inputs of an example in order, see the head of `main.c`",
@@ -66,7 +68,7 @@ def _functions(source: Source) -> str:
             lines.append(f"It lacks `{output}`: {reason}.")
     else:
         reasons = "; ".join(dict.fromkeys(source.left_out.values()))
-        lines.append(f"There is no `{name}_step`: {reasons}.")
+        lines.append(f"There is no `{name}_step`: {reasons}{way_round(source.graph)}.")
     if source.most is not None:
         lines.append(
             f"`{name}_run` takes whole sequences of at most {source.most} steps; `--max-steps` at the export changes "
@@ -76,6 +78,11 @@ def _functions(source: Source) -> str:
         lines.append(
             f"`{name}_tokenise` turns a text in UTF-8 into numbers as in training (tags, capitals, unknown words; at "
             f"most {source.words.most} tokens)."
+        )
+    elif source.sentences is not None:
+        lines.append(
+            f"`{name}_word` turns a word in UTF-8 into the numbers that the network reads (unknown words, characters, "
+            f"class of its spelling), `{name}_tag` names a tag as the training file does."
         )
     elif any(given.tokens for given in source.graph.inputs):
         lines.append(

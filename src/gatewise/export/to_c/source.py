@@ -9,22 +9,25 @@ from dataclasses import dataclass
 import gatewise
 from gatewise.errors import ConversionError, OptionError
 from gatewise.export.graph.graph import Graph
-from gatewise.export.graph.nodes import Input, Run, Steps
+from gatewise.export.graph.nodes import EachStep, Input, Run, Steps
 from gatewise.export.graph.stream import Stream, stream_of
 from gatewise.export.integers.quantised import Quantised
 from gatewise.export.to_c.literals import identifier
-from gatewise.export.to_c.places import kind_of
-from gatewise.export.to_c.recurrent import emit_stack
+from gatewise.export.to_c.places import kind_of, lengths_of
+from gatewise.export.to_c.recurrent import StackCode, emit_stack
+from gatewise.export.to_c.sentences import Sentences, sentences_of
 from gatewise.export.to_c.stepwise import StepCode, emit_stream
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import Lines
-from gatewise.export.to_c.whole import WholeCode, emit_whole, runs_to_end
+from gatewise.export.to_c.whole import InnerCode, WholeCode, emit_inner, emit_whole, runs_to_end
 from gatewise.export.to_c.words import Words, words_of
 
 __all__ = ["MOST_STEPS", "Source", "check_name", "emit_source"]
 
 MOST_STEPS = 256
 """Greatest number of steps of a whole sequence where nothing else is asked for."""
+MOST_INNER = 64
+"""Greatest number of tokens within a step where the network does not say."""
 
 _KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
 register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"""
@@ -40,7 +43,8 @@ class Source:
         name: of files, functions and types.
         header, code: texts of the files.
         graph: what it computes.
-        pointers: parameter by name of input and output.
+        pointers: parameter by name of input and output, and of the lengths of the sequences within steps.
+        most_inner: greatest number of tokens within a step.
         has_step: whether it runs step by step.
         step_inputs, step_outputs: those of ``step``.
         sequences: outputs that are a sequence at every step: a forecast of several steps.
@@ -53,6 +57,7 @@ class Source:
         run_products: of ``run`` with ``run_steps`` steps.
         run_steps: see there; None: its inputs have fixed lengths.
         words: look-up of words, if the network reads texts.
+        sentences: the same, if it reads the words of sentences one by one.
         quantised: what it computes in integers; None: all is float32.
     """
 
@@ -61,6 +66,7 @@ class Source:
     code: str
     graph: Graph
     pointers: Mapping[str, str]
+    most_inner: int
     has_step: bool
     step_inputs: tuple[str, ...]
     step_outputs: tuple[str, ...]
@@ -74,6 +80,7 @@ class Source:
     run_products: int
     run_steps: int | None
     words: Words | None
+    sentences: Sentences | None
     quantised: Quantised | None = None
 
     @property
@@ -123,12 +130,15 @@ class _Writer:
         self.graph, self.name, self.most, self.quantised = graph, name, most, quantised
         self.unit = Unit(graph, quantised)
         self.pointers: dict[str, str] = {}
-        for each in [*(given.name for given in graph.inputs), *graph.outputs]:
+        inner = [lengths_of(given.name) for given in graph.inputs if given.inner]
+        for each in [*(given.name for given in graph.inputs), *inner, *graph.outputs]:
             found = identifier(each)
             while found in _TAKEN or found in self.pointers.values():
                 found += "_"
             self.pointers[each] = found
         self.words = words_of(graph.metadata, name)
+        self.most_inner = int(graph.metadata.get("max_characters") or MOST_INNER)
+        self.sentences = sentences_of(graph, name, self.most_inner)
         self.sequences: frozenset[str] = frozenset()
 
     def source(self) -> Source:
@@ -136,25 +146,23 @@ class _Writer:
         if stream is not None:
             self.sequences = frozenset(name for name, value in stream.outputs.items() if value in stream.sequences)
         stream_run = stream is not None and not stream.left_out and self._is_loop(stream)
-        ends = runs_to_end(self.graph)
-        runs = [node for node in self.graph.nodes if isinstance(node, Run)]
-        kept = {node.stack for node in runs if node.name not in ends}
-        fresh = {node.stack for node in runs if node.initial is None}
-        stacks = {
-            each: emit_stack(self.unit, stack, start=each in fresh, whole=not stream_run and each in kept)
-            for each, stack in self.graph.stacks.items()
-        }
-        step = None if stream is None else emit_stream(self.unit, self.graph, stream, stacks, self.pointers)
-        whole = None if stream_run else emit_whole(self.unit, self.graph, stacks, self.pointers, self.most)
+        stacks = self._stacks(self.graph, stream_run)
+        bodies, inner_stacks, texts = self._bodies()
+        step = None if stream is None else emit_stream(self.unit, self.graph, stream, stacks, self.pointers, bodies)
+        whole = None if stream_run else emit_whole(self.unit, self.graph, stacks, self.pointers, self.most, bodies)
+        every, inner = [*stacks.values(), *inner_stacks], [each.code for each in bodies.values()]
         sizes = {
             "state": 0 if step is None else step.state,
             "work": max(step.work if step else 0, whole.work if whole else 0),
-            "cells": max((code.work for code in stacks.values() if code.fraction is None), default=0),
+            "cells": max((code.work for code in every if code.fraction is None), default=0),
+            "inner": max((code.work for code in inner), default=0),
             "kept": max(step.kept if step else 0, whole.kept if whole else 0),
-            "numbers": max((code.work for code in stacks.values() if code.fraction is not None), default=0),
+            "inner_kept": max((code.kept for code in inner), default=0),
+            "numbers": max((code.work for code in every if code.fraction is not None), default=0),
             "wide": max(step.wide if step else 0, whole.wide if whole else 0),
+            "inner_wide": max((code.wide for code in inner), default=0),
         }
-        body = self._functions(step, whole)
+        body = "\n".join([*texts, self._functions(step, whole)])
         ragged = any(given.steps == "T" for given in self.graph.inputs)
         fixed = next((given.steps for given in self.graph.inputs if isinstance(given.steps, int)), 1)
         if whole is not None:
@@ -168,6 +176,7 @@ class _Writer:
             self._code(body),
             self.graph,
             self.pointers,
+            self.most_inner,
             step is not None,
             () if step is None else tuple(given.name for given in step.inputs),
             () if step is None else step.outputs,
@@ -175,16 +184,42 @@ class _Writer:
             self.most if whole is not None and ragged else None,
             stream_run,
             left_out,
-            self.unit.bytes + (0 if self.words is None else self.words.bytes),
-            4 * (sizes["state"] + sizes["work"] + sizes["cells"])
-            + 2 * (sizes["kept"] + sizes["numbers"])
-            + 8 * sizes["wide"],
+            self.unit.bytes + sum(each.bytes for each in (self.words, self.sentences) if each is not None),
+            4 * (sizes["state"] + sizes["work"] + sizes["cells"] + sizes["inner"])
+            + 2 * (sizes["kept"] + sizes["inner_kept"] + sizes["numbers"])
+            + 8 * (sizes["wide"] + sizes["inner_wide"]),
             None if step is None else step.products,
             products,
             steps,
             self.words,
+            self.sentences,
             self.quantised,
         )
+
+    def _stacks(self, graph: Graph, stream_run: bool) -> dict[str, StackCode]:
+        """The functions of a graph's recurrent layers by name."""
+        ends = runs_to_end(graph)
+        runs = [node for node in graph.nodes if isinstance(node, Run)]
+        kept = {node.stack for node in runs if node.name not in ends}
+        fresh = {node.stack for node in runs if node.initial is None}
+        return {
+            each: emit_stack(self.unit, stack, start=each in fresh, whole=not stream_run and each in kept)
+            for each, stack in graph.stacks.items()
+        }
+
+    def _bodies(self) -> tuple[dict[str, InnerCode], list[StackCode], list[str]]:
+        """The functions for sequences within steps by node, those of their layers, and their texts."""
+        bodies: dict[str, InnerCode] = {}
+        stacks: list[StackCode] = []
+        texts: list[str] = []
+        for node in self.graph.nodes:
+            if isinstance(node, EachStep):
+                own = self._stacks(node.body, False)
+                instance = f"{self.name}_instance"
+                bodies[node.name], text = emit_inner(self.unit, node, own, self.most_inner, instance)
+                stacks += own.values()
+                texts.append(text)
+        return bodies, stacks, texts
 
     def _stream(self) -> tuple[Stream | None, Mapping[str, str]]:
         try:
@@ -199,6 +234,8 @@ class _Writer:
         values = set(stream.outputs.values())
         steps = {self.graph.values[value].steps for value in values - stream.sequences} - {None}
         cut = any(isinstance(node, Steps) for node in stream.nodes)
+        if any(given.inner for given in self.graph.inputs):
+            return False
         return len(lengths) == 1 and steps <= lengths and not cut and len(stream.inputs) == len(self.graph.inputs)
 
     # the parts of the files
@@ -208,6 +245,9 @@ class _Writer:
         found = []
         for given in inputs:
             found.append((self.pointers[given.name], f"const {kind_of(given)} *{self.pointers[given.name]}"))
+            if given.inner:
+                lengths = self.pointers[lengths_of(given.name)]
+                found.append((lengths, f"const uint32_t *{lengths}"))
         for name in outputs:
             kind = kind_of(self.graph.values[self.graph.outputs[name]])
             found.append((self.pointers[name], f"{kind} *{self.pointers[name]}"))
@@ -282,11 +322,30 @@ class _Writer:
         for given in inputs:
             if not given.tokens:
                 continue
+            if given.inner:
+                self._check_inner(lines, given, steps)
+                continue
             lines.loop("t", steps)
             lines.open(f"if ({self.pointers[given.name]}[t] >= {given.limit}u)")
             lines.add(f"return {self.name.upper()}_BAD_TOKEN;")
             lines.close()
             lines.close()
+
+    def _check_inner(self, lines: Lines, given: Input, steps: str) -> None:
+        """The tokens of all steps lie one after another."""
+        upper, pointer, lengths = self.name.upper(), self.pointers[given.name], self.pointers[lengths_of(given.name)]
+        lines.add(f"const uint32_t *{pointer}_read = {pointer};")
+        lines.loop("t", steps)
+        lines.open(f"if ({lengths}[t] == 0u || {lengths}[t] > {self.most_inner}u)")
+        lines.add(f"return {upper}_BAD_LENGTH;")
+        lines.close()
+        lines.loop("i", f"{lengths}[t]")
+        lines.open(f"if ({pointer}_read[i] >= {given.limit}u)")
+        lines.add(f"return {upper}_BAD_TOKEN;")
+        lines.close()
+        lines.close()
+        lines.add(f"{pointer}_read += {lengths}[t];")
+        lines.close()
 
     def _static(self, function: str, body: Sequence[str], parameters: Sequence[tuple[str, str]]) -> _Static:
         """A function with the parameters that it reads."""
@@ -302,7 +361,7 @@ class _Writer:
 
     def _code(self, body: str) -> str:
         weights = "\n".join(self.unit.arrays)
-        words = "" if self.words is None else self.words.code
+        words = "\n".join(each.code for each in (self.words, self.sentences) if each is not None)
         functions = "\n".join(self.unit.functions)
         helpers = self.unit.helpers.text
         return (
@@ -322,7 +381,8 @@ class _Writer:
             sizes,
             None if step is None else ([given.name for given in step.inputs], list(step.outputs)),
             self.most if whole is not None and ragged else None,
-            self.words,
+            self.most_inner,
+            self.words or self.sentences,
             self.sequences,
         )
 

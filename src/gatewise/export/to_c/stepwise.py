@@ -10,10 +10,20 @@ from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import Accumulate, EachStep, Input, Node, Pool, Reshape, Run
 from gatewise.export.graph.stream import Stream, StreamState
 from gatewise.export.to_c.literals import literal
-from gatewise.export.to_c.places import Place, Places, as_expression, kind_of, looks_across, sources_of, unsupported
+from gatewise.export.to_c.places import (
+    Place,
+    Places,
+    as_expression,
+    kind_of,
+    lengths_of,
+    looks_across,
+    sources_of,
+    unsupported,
+)
 from gatewise.export.to_c.recurrent import StackCode
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import Lines
+from gatewise.export.to_c.whole import InnerCode
 
 __all__ = ["StepCode", "emit_stream"]
 
@@ -43,7 +53,12 @@ class StepCode:
 
 
 def emit_stream(
-    unit: Unit, graph: Graph, stream: Stream, stacks: Mapping[str, StackCode], pointers: Mapping[str, str]
+    unit: Unit,
+    graph: Graph,
+    stream: Stream,
+    stacks: Mapping[str, StackCode],
+    pointers: Mapping[str, str],
+    bodies: Mapping[str, InnerCode] | None = None,
 ) -> StepCode:
     """Emit a stream.
 
@@ -53,14 +68,22 @@ def emit_stream(
         stream: how it runs.
         stacks: functions of the recurrent layers.
         pointers: in C, by name of input and output.
+        bodies: functions for the sequences within a step, by node.
     """
-    return _Stream(unit, graph, stream, stacks, pointers).emit()
+    return _Stream(unit, graph, stream, stacks, pointers, bodies or {}).emit()
 
 
 class _Stream:
     def __init__(
-        self, unit: Unit, graph: Graph, stream: Stream, stacks: Mapping[str, StackCode], pointers: Mapping[str, str]
+        self,
+        unit: Unit,
+        graph: Graph,
+        stream: Stream,
+        stacks: Mapping[str, StackCode],
+        pointers: Mapping[str, str],
+        bodies: Mapping[str, InnerCode],
     ) -> None:
+        self.bodies = bodies
         self.unit, self.graph, self.stream, self.stacks, self.pointers = unit, graph, stream, stacks, pointers
         ahead = _ahead(stream)
         self.nodes = [*(n for n in stream.nodes if n.name in ahead), *(n for n in stream.nodes if n.name not in ahead)]
@@ -132,10 +155,13 @@ class _Stream:
         return str(steps) if value in self.stream.sequences else None
 
     def _node(self, node: Node) -> None:
-        if isinstance(node, EachStep):
-            raise unsupported("sequences within a step (words read by their characters)")
         source = self.places.found[node.source]  # type: ignore[union-attr]
-        if isinstance(node, Run):
+        if isinstance(node, EachStep):
+            place, inner = self.places.take(node.name, node.width, None), self.bodies[node.name]
+            lengths = self.pointers[lengths_of(node.source)]
+            self.lines.add(f"{inner.function}(m, {source.pointer}, {lengths}[0], {place.pointer});")
+            self.unit.products += inner.code.products
+        elif isinstance(node, Run):
             code = self.stacks[node.stack]
             if code.fraction is not None:
                 self._integers(node, source, code, code.fraction)

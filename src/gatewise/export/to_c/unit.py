@@ -8,6 +8,7 @@ import numpy as np
 
 from gatewise.export.graph.expressions import Array, Expression, is_weight
 from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.nodes import EachStep
 from gatewise.export.integers.formats import Rows
 from gatewise.export.integers.quantised import Quantised
 from gatewise.export.integers.stack import IntegerStack
@@ -35,10 +36,11 @@ class Unit:
     """
 
     def __init__(self, graph: Graph, quantised: Quantised | None = None) -> None:
-        self.rows: Mapping[str, Rows] = {} if quantised is None else quantised.rows
-        self.reads: Mapping[str, int] = {} if quantised is None else quantised.reads
-        self.stacks: Mapping[str, IntegerStack] = {} if quantised is None else quantised.stacks
-        self.weights: Mapping[str, Array] = graph.weights
+        self.rows: dict[str, Rows] = {}
+        self.reads: dict[str, int] = {}
+        self.stacks: dict[str, IntegerStack] = {}
+        self._quantised("", quantised)
+        self.weights: Mapping[str, Array] = _weights(graph)
         self.helpers = Helpers()
         self.functions: list[str] = []
         self.products = 0
@@ -51,6 +53,16 @@ class Unit:
         self._names: dict[str, str] = {}
         self._by_column: set[str] = set()
         self._numbers: dict[str, tuple[str, Array, str]] = {}
+
+    def _quantised(self, scope: str, quantised: Quantised | None) -> None:
+        """Keep what is in integers, also of the sequences within steps, whose products have their node's scope."""
+        if quantised is None:
+            return
+        self.rows |= quantised.rows
+        self.stacks |= quantised.stacks
+        self.reads |= {name if "/" in name else f"{scope}{name}": bits for name, bits in quantised.reads.items()}
+        for name, body in quantised.bodies.items():
+            self._quantised(f"{name}/", body)
 
     def is_wide(self, weight: str) -> bool:
         """Whether it is stored as double."""
@@ -108,10 +120,21 @@ class Unit:
             yield array(kind, identifier(name), found, comment)
 
 
+def _weights(graph: Graph) -> dict[str, Array]:
+    """Those of the graph, and of the graphs for sequences within its steps."""
+    found = dict(graph.weights)
+    for node in graph.nodes:
+        if isinstance(node, EachStep):
+            found |= _weights(node.body)
+    return found
+
+
 def _expressions(graph: Graph) -> Iterator[Expression]:
     for node in graph.nodes:
         if isinstance(node, Expression):
             yield node
+        elif isinstance(node, EachStep):
+            yield from _expressions(node.body)
     for stack in graph.stacks.values():
         for layer in stack.layers:
             for direction in layer.directions:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gatewise.export.graph.expressions import Expression
 from gatewise.export.graph.graph import Graph
@@ -16,6 +18,7 @@ from gatewise.export.graph.nodes import (
     Pool,
     Reshape,
     Run,
+    SoftmaxSteps,
     Steps,
     Viterbi,
 )
@@ -25,6 +28,7 @@ from gatewise.export.to_c.places import (
     Places,
     as_expression,
     kind_of,
+    lengths_of,
     looks_across,
     sources_of,
     steps_in_c,
@@ -34,7 +38,7 @@ from gatewise.export.to_c.recurrent import StackCode
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import Lines
 
-__all__ = ["WholeCode", "emit_whole", "runs_to_end"]
+__all__ = ["InnerCode", "WholeCode", "emit_inner", "emit_whole", "runs_to_end"]
 
 
 def runs_to_end(graph: Graph) -> set[str]:
@@ -76,7 +80,14 @@ class WholeCode:
 
 
 def emit_whole(
-    unit: Unit, graph: Graph, stacks: Mapping[str, StackCode], pointers: Mapping[str, str], most: int
+    unit: Unit,
+    graph: Graph,
+    stacks: Mapping[str, StackCode],
+    pointers: Mapping[str, str],
+    most: int,
+    bodies: Mapping[str, InnerCode] | None = None,
+    *,
+    inner: str = "",
 ) -> WholeCode:
     """Emit a graph.
 
@@ -86,20 +97,65 @@ def emit_whole(
         stacks: functions of the recurrent layers.
         pointers: in C, by name of input and output.
         most: the greatest number of steps of ``"T"``.
+        bodies: functions for the sequences within steps, by node, see `emit_inner`.
+        inner: it is the graph of such a function, of this node.
 
     Raises:
         ConversionError: a node has no form in C.
     """
-    return _Whole(unit, graph, stacks, pointers, most).emit()
+    return _Whole(unit, graph, stacks, pointers, most, bodies or {}, inner).emit()
+
+
+class InnerCode(NamedTuple):
+    """The function of a graph for the sequence within a step.
+
+    Attributes:
+        function: ``void function(instance *m, const uint32_t *tokens, size_t steps, float *output)``.
+        code: its memory and arithmetic.
+    """
+
+    function: str
+    code: WholeCode
+
+
+def emit_inner(
+    unit: Unit, node: EachStep, stacks: Mapping[str, StackCode], most: int, instance: str
+) -> tuple[InnerCode, str]:
+    """Emit the graph for the sequence within a step; returns also the function's text.
+
+    Args:
+        unit: collects functions and weights.
+        node: whose.
+        stacks: functions of the body's recurrent layers.
+        most: tokens of a step, at most.
+        instance: type of the instance.
+    """
+    (given,), (output,) = node.body.inputs, node.body.outputs
+    if not given.tokens:
+        raise unsupported("sequences of numbers within a step")
+    code = emit_whole(unit, node.body, stacks, {given.name: "tokens", output: "output"}, most, inner=node.name)
+    function, body = f"each_{node.name}", "\n".join(code.lines)
+    head = f"static void {function}({instance} *m, const uint32_t *tokens, size_t steps, float *output)"
+    unused = "".join(f"    (void){each};\n" for each in ("m", "steps") if not re.search(rf"\b{each}\b", body))
+    return InnerCode(function, code), f"{head}\n{{\n{unused}{body}\n}}\n"
 
 
 class _Whole:
     def __init__(
-        self, unit: Unit, graph: Graph, stacks: Mapping[str, StackCode], pointers: Mapping[str, str], most: int
+        self,
+        unit: Unit,
+        graph: Graph,
+        stacks: Mapping[str, StackCode],
+        pointers: Mapping[str, str],
+        most: int,
+        bodies: Mapping[str, InnerCode],
+        inner: str,
     ) -> None:
         self.unit, self.graph, self.stacks, self.pointers, self.most = unit, graph, stacks, pointers, most
+        self.bodies = bodies
         self.lines = Lines()
-        self.places = Places(unit, self.lines, graph.nodes, graph.outputs.values(), most)
+        self.places = Places(unit, self.lines, graph.nodes, graph.outputs.values(), most, inner=inner)
+        self.targets: dict[str, Place] = {}
         self.finals: dict[str, str] = {}
         runs = [(index, node) for index, node in enumerate(graph.nodes) if isinstance(node, Run)]
         self.final_use = {node.initial: index for index, node in runs if node.initial is not None}
@@ -109,10 +165,8 @@ class _Whole:
     def emit(self) -> WholeCode:
         self.unit.products = 0
         for given in self.graph.inputs:
-            if given.inner:
-                raise unsupported("sequences within a step (words read by their characters)")
             self.places.given(given, self.pointers[given.name])
-        targets = {}
+        targets = self.targets
         for name, value in self.graph.outputs.items():
             node = self.known[value]
             targets[value] = Place(self.pointers[name], node.width, steps_in_c(node.steps), kind_of(node))
@@ -144,10 +198,6 @@ class _Whole:
             self.lines.add(f"{copy}({place.pointer}, {count}, {self.pointers[name]});")
 
     def _node(self, index: int, node: Node) -> None:
-        if isinstance(node, Viterbi):
-            raise unsupported("the best sequence of tags (Viterbi)")
-        if isinstance(node, EachStep | Convolution):
-            raise unsupported("convolutions and sequences within a step")
         if isinstance(node, JoinSteps):
             self._join(node)
             return
@@ -157,6 +207,12 @@ class _Whole:
             self._run(index, node, source)
         elif isinstance(node, Pool):
             self._pool(node, source)
+        elif isinstance(node, SoftmaxSteps):
+            if node.width != 1:
+                raise unsupported("an attention of several features")
+            place = self.places.take(node.name, 1, node.steps, wide=node.wide)
+            function = self.unit.helpers.need("softmax", wide=node.wide)
+            self.lines.add(f"{function}({source.pointer}, {source.steps}, {place.pointer});")
         elif isinstance(node, Steps):
             start = f"({source.steps} - {-node.start})" if node.start < 0 else str(node.start)
             pointer = f"{source.pointer} + {start} * {node.width}" if start != "0" else source.pointer
@@ -167,6 +223,44 @@ class _Whole:
             place = self.places.take(node.name, node.width, node.steps, wide=node.wide)
             function = self.unit.helpers.need("accumulate", wide=node.wide)
             self.lines.add(f"{function}({source.pointer}, {node.steps}, {node.width}, {place.pointer});")
+        elif isinstance(node, Convolution):
+            self._convolution(node, source)
+        elif isinstance(node, Viterbi):
+            self._viterbi(node, source)
+        elif isinstance(node, EachStep):
+            self._each_step(node, source)
+
+    def _convolution(self, node: Convolution, source: Place) -> None:
+        rows, columns, taps = self.unit.weights[node.weight].shape
+        place = self.places.take(node.name, node.width, node.steps, wide=node.wide)
+        weight, bias = self.unit.weight(node.weight, by_column=True), self.unit.weight(node.bias)
+        function = self.unit.helpers.need("convolution", wide=node.wide)
+        sizes = f"{columns}, {rows}, {taps}"
+        self.lines.add(f"{function}({source.pointer}, {source.steps}, {weight}, {bias}, {sizes}, {place.pointer});")
+        self.unit.products += rows * columns * taps * (self.most if node.steps == "T" else int(node.steps))
+
+    def _viterbi(self, node: Viterbi, source: Place) -> None:
+        place = self.targets.get(node.name)
+        if place is None:
+            raise unsupported("tags that are no output")
+        count = source.width
+        best = self.places.take(f"{node.name} best", count, node.steps, wide=source.kind == "double")
+        weights = ", ".join(self.unit.weight(each) for each in (node.transitions, node.start, node.end))
+        function = self.unit.helpers.need("viterbi", wide=source.kind == "double")
+        given = f"{source.pointer}, {source.steps}, {count}, {weights}"
+        self.lines.add(f"{function}({given}, {best.pointer}, {place.pointer});")
+        self.places.found[node.name] = place
+
+    def _each_step(self, node: EachStep, source: Place) -> None:
+        place, inner = self.places.take(node.name, node.width, node.steps), self.bodies[node.name]
+        lengths = self.pointers[lengths_of(node.source)]
+        self.lines.add(f"const uint32_t *{node.name}_read = {source.pointer};")
+        self.lines.loop("t", source.steps)
+        target = place.pointer + f" + t * {node.width}"
+        self.lines.add(f"{inner.function}(m, {node.name}_read, {lengths}[t], {target});")
+        self.lines.add(f"{node.name}_read += {lengths}[t];")
+        self.lines.close()
+        self.unit.products += inner.code.products * (self.most if node.steps == "T" else int(node.steps))
 
     def _join(self, node: JoinSteps) -> None:
         place = self.places.take(node.name, node.width, node.steps, wide=node.wide)

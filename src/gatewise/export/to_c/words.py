@@ -10,13 +10,14 @@ from typing import Any
 
 from gatewise.export.to_c.literals import array
 
-__all__ = ["Words", "words_of"]
+__all__ = ["PLANES", "SURROGATES", "Words", "look_up_of", "pairs", "small_forms", "words_of"]
 
-_PLANES = (range(1, 0x40000), range(0xE0000, 0xE1000))
+PLANES = (range(1, 0x40000), range(0xE0000, 0xE1000))
 """Where characters are; 0 ends a text in C. The rest is not assigned, or private: neither words nor spaces."""
 _AT_ONCE = 2048
-_SURROGATES = range(0xD800, 0xE000)
-_TEMPLATE = Path(__file__).parent / "parts" / "words.h"
+SURROGATES = range(0xD800, 0xE000)
+_PARTS = Path(__file__).parent / "parts"
+_TEMPLATE = _PARTS / "words.h"
 
 
 @dataclass(frozen=True)
@@ -46,25 +47,17 @@ def words_of(metadata: Mapping[str, Any], name: str) -> Words | None:
     vocabulary, most = metadata.get("vocabulary"), metadata.get("max_tokens")
     if not isinstance(vocabulary, Mapping) or vocabulary.get("tokenisation") != "words" or not most:
         return None
-    known = sorted((word.encode("utf-8"), number + 2) for number, word in enumerate(vocabulary["words"]))
-    if not known:
+    if not vocabulary["words"]:
         return None
-    starts = [0]
-    for word, _ in known:
-        starts.append(starts[-1] + len(word))
+    known, size = look_up_of(vocabulary["words"])
     tables = _characters()
-    small = "uint16_t" if len(known) + 2 <= 0xFFFF else "uint32_t"
     code = "\n".join(
         [
-            *(_pairs(label, rows) for label, rows in tables.items()),
-            array("unsigned char", "word_bytes", list(b"".join(word for word, _ in known)), "all words, sorted"),
-            array("uint32_t", "word_starts", starts),
-            array(small, "word_numbers", [number for _, number in known]),
-            f"enum {{ LONGEST_WORD = {max(len(word) for word, _ in known)} }};\n",
+            *(pairs(label, rows) for label, rows in tables.items()),
+            known,
             _TEMPLATE.read_text(encoding="utf-8").replace("NAME_", f"{name}_").replace("UPPER_", f"{name.upper()}_"),
         ]
     )
-    size = starts[-1] + 4 * len(starts) + (2 if small == "uint16_t" else 4) * len(known)
     size += sum(4 * len(row) for rows in tables.values() for row in rows)
     declarations = "\n".join(
         [
@@ -79,7 +72,27 @@ def words_of(metadata: Mapping[str, Any], name: str) -> Words | None:
     return Words(declarations, code, size, int(most))
 
 
-def _pairs(label: str, rows: Sequence[tuple[int, ...]]) -> str:
+def look_up_of(words: Sequence[str]) -> tuple[str, int]:
+    """The table of words, whose numbers begin at 2, with the functions that read it; and its bytes."""
+    known = sorted((word.encode("utf-8", "surrogatepass"), number + 2) for number, word in enumerate(words))
+    starts = [0]
+    for word, _ in known:
+        starts.append(starts[-1] + len(word))
+    small = "uint16_t" if len(known) + 2 <= 0xFFFF else "uint32_t"
+    code = "\n".join(
+        [
+            array("unsigned char", "word_bytes", list(b"".join(word for word, _ in known)), "all words, sorted"),
+            array("uint32_t", "word_starts", starts),
+            array(small, "word_numbers", [number for _, number in known]),
+            f"enum {{ LONGEST_WORD = {max(len(word) for word, _ in known)} }};\n",
+            (_PARTS / "lookup.h").read_text(encoding="utf-8"),
+        ]
+    )
+    return code, starts[-1] + 4 * len(starts) + (2 if small == "uint16_t" else 4) * len(known)
+
+
+def pairs(label: str, rows: Sequence[tuple[int, ...]]) -> str:
+    """A table of ``uint32_t`` in C."""
     lines, line = [], ""
     for row in rows:
         text = "{" + ", ".join(f"{value:#x}u" if value > 9 else f"{value}u" for value in row) + "},"
@@ -98,7 +111,7 @@ def _characters() -> Mapping[str, list[tuple[int, ...]]]:
     from tokenizers.normalizers import Lowercase
     from tokenizers.pre_tokenizers import Split
 
-    everything = [code for plane in _PLANES for code in plane if code not in _SURROGATES]
+    everything = [code for plane in PLANES for code in plane if code not in SURROGATES]
     parts = [everything[start : start + _AT_ONCE] for start in range(0, len(everything), _AT_ONCE)]
     found: dict[str, list[tuple[int, ...]]] = {}
     for label, pattern in (("word_characters", r"\w+"), ("space_characters", r"\s+")):
@@ -110,21 +123,21 @@ def _characters() -> Mapping[str, list[tuple[int, ...]]]:
     small: list[str] = []
     for part in parts:
         small += Lowercase().normalize_str("\0".join(map(chr, part))).split("\0")
-    found["small_letters"] = _small(everything, small)
+    found["small_letters"] = small_forms(everything, small)
     return found
 
 
 def _append(rows: list[tuple[int, ...]], first: int, last: int) -> None:
     """Add a range to those before it, none over the gap of the surrogates."""
-    if first < _SURROGATES.start <= last:
-        _append(rows, first, _SURROGATES.start - 1)
-        first = _SURROGATES.stop
+    if first < SURROGATES.start <= last:
+        _append(rows, first, SURROGATES.start - 1)
+        first = SURROGATES.stop
     if rows and rows[-1][1] == first - 1:
         first = rows.pop()[0]
     rows.append((first, last))
 
 
-def _small(characters: Sequence[int], small: Sequence[str]) -> list[tuple[int, ...]]:
+def small_forms(characters: Sequence[int], small: Sequence[str]) -> list[tuple[int, ...]]:
     """First, last, stride, difference modulo 2^32, second character or 0."""
     rows: list[list[int]] = []
     for code, form in zip(characters, small, strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import ConversionError
-from gatewise.export.gaps import Check, relative_gap
+from gatewise.export.gaps import Check, compared, relative_gap
 from gatewise.export.graph import Example, Graph, Interpreter
 from gatewise.export.graph.nodes import Viterbi
 from gatewise.export.graph.stream import Stream
@@ -61,7 +61,7 @@ def check_models(
             "NumPy in float64, trained network": (precise, _outputs(examples)),
         }
     for name, (found, expected) in pairs.items():
-        gaps[name], ties = _compared(graph, precise, found, expected)
+        gaps[name], ties = compared(graph, _rows(precise), _rows(found), _rows(expected))
         differing = max(differing, ties)
     alone = [model.run([example.inputs]) for example in examples[:_ALONE]]
     for name in graph.outputs:
@@ -99,35 +99,10 @@ def _is_tags(graph: Graph, output: str) -> bool:
     return isinstance(graph.values[graph.outputs[output]], Viterbi)
 
 
-def _compared(
-    graph: Graph,
-    precise: Mapping[str, list[Array]],
-    found: Mapping[str, list[Array]],
-    expected: Mapping[str, list[Array]],
-) -> tuple[float, int]:
-    """The greatest gap of all outputs; of tags that of their scores, and in how many examples they differ."""
-    gap, differing = 0.0, 0
-    for name in graph.outputs:
-        node = graph.values[graph.outputs[name]]
-        if not isinstance(node, Viterbi):
-            gap = max(gap, relative_gap(found[name], expected[name]))
-            continue
-        scores = next((other for other, value in graph.outputs.items() if value == node.source), None)
-        for row, (tags, others) in enumerate(zip(found[name], expected[name], strict=True)):
-            if np.array_equal(tags, others):
-                continue
-            differing += 1
-            if scores is None or tags.shape != others.shape:
-                return np.inf, differing
-            first, second = (_path_score(graph, node, precise[scores][row], each) for each in (tags, others))
-            gap = max(gap, abs(first - second) / max(abs(second), 1.0))
-    return gap, differing
-
-
-def _path_score(graph: Graph, node: Viterbi, scores: Array, tags: Array) -> float:
-    moves, start, end = (graph.weights[name].astype(np.float64) for name in (node.transitions, node.start, node.end))
-    total = start[tags[0]] + end[tags[-1]] + moves[tags[:-1], tags[1:]].sum()
-    return float(total + scores[np.arange(len(tags)), tags].sum())
+def _rows(found: Mapping[str, list[Array]]) -> list[dict[str, Array]]:
+    """By example."""
+    count = len(next(iter(found.values())))
+    return [{name: values[row] for name, values in found.items()} for row in range(count)]
 
 
 def _streamed(graph: Graph, examples: Sequence[Example], stream: OnnxStream, model: OnnxModel) -> float:

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,20 @@ import gatewise
 from gatewise.errors import ConversionError, OptionError
 from gatewise.export.gaps import Check, refuse_gaps
 from gatewise.export.graph import Example, Graph
-from gatewise.export.graph.stream import Stream, stream_of
+from gatewise.export.graph.stream import Stream, stream_of, way_round
 from gatewise.export.precision import Material, Rounding, change_of, output_gap, refuse_loss
 from gatewise.export.to_onnx.check import check_models, outputs_of
 from gatewise.export.to_onnx.model import step_model, whole_model
 from gatewise.export.to_onnx.operations import OPSET
 from gatewise.export.to_onnx.packing import rounded
+from gatewise.export.to_onnx.runtime import DECODER, ENCODER, MODEL, STEP
+from gatewise.export.to_onnx.writer import OnnxWriter
+from gatewise.export.to_onnx.writing import check_writer, written_by
 from gatewise.files import make_folder, write_bytes, write_json
 
 __all__ = ["MODEL", "RECORD", "STEP", "Export", "check_folder", "export_graph"]
 
-MODEL, STEP, RECORD = "model.onnx", "step.onnx", "export.json"
+RECORD = "export.json"
 _FORMAT_VERSION = 1
 _RECURRENT = ("GRU", "LSTM", "RNN", "Scan")
 
@@ -81,6 +85,8 @@ def export_graph(
 ) -> Export:
     """Write a graph as ``model.onnx``, ``step.onnx`` where it runs step by step, and ``export.json``.
 
+    A network that reads one sequence and writes another becomes ``encoder.onnx`` and ``decoder.onnx`` instead.
+
     Args:
         graph: what to export.
         examples: real examples to check it with before anything is written.
@@ -98,21 +104,32 @@ def export_graph(
     check_folder(folder)
     precision = "float32" if material is None else material.name
     made = graph if material is None else rounded(graph, precision)
-    whole = whole_model(made, precision)
-    stream, step, no_step = _step(made, precision)
-    check = check_models(made, examples, whole, step, stream, trained=material is None)
+    stream, no_step = None, None
+    if made.writer is not None:
+        contents = {
+            ENCODER: whole_model(made, precision, "encoder"),
+            DECODER: whole_model(made.writer, precision, "decoder"),
+        }
+        writer = OnnxWriter(contents[ENCODER], contents[DECODER])
+        check = check_writer(made, examples, writer, trained=material is None)
+        outputs = partial(written_by, writer)
+    else:
+        contents = {MODEL: whole_model(made, precision)}
+        stream, step, no_step = _step(made, precision)
+        check = check_models(made, examples, contents[MODEL], step, stream, trained=material is None)
+        outputs = partial(outputs_of, contents[MODEL])
+        contents |= {} if step is None else {STEP: step}
     refuse_gaps(check)
     rounding = None
     if material is not None:
-        change = change_of(material, outputs_of(whole, material.examples)) if material.examples else None
+        change = change_of(material, outputs(material.examples)) if material.examples else None
         refuse_loss(change, material)
-        rounding = Rounding(precision, change, output_gap(outputs_of(whole, examples), examples), {})
-    contents = {MODEL: whole} if step is None else {MODEL: whole, STEP: step}
-    operators = _operators(whole)
+        rounding = Rounding(precision, change, output_gap(outputs(examples), examples), {})
+    operators = _operators(contents)
     left_out = {} if stream is None else dict(stream.left_out)
     make_folder(folder)
-    if step is None:
-        (folder / STEP).unlink(missing_ok=True)
+    for name in {MODEL, STEP, ENCODER, DECODER} - contents.keys():
+        (folder / name).unlink(missing_ok=True)
     for name, content in contents.items():
         write_bytes(folder / name, content)
     files = {name: len(content) for name, content in contents.items()}
@@ -138,7 +155,7 @@ def export_graph(
             "check": check.to_dict(),
             "step": {"states": [each.name for each in stream.states], "left_out": left_out}
             if stream is not None
-            else {"reason": no_step},
+            else {"reason": no_step or f"{DECODER} is a step of writing"},
         },
     )
     return Export(folder, files, operators, check, no_step, left_out, rounding)
@@ -149,10 +166,12 @@ def _step(graph: Graph, precision: str) -> tuple[Stream | None, bytes | None, st
     try:
         stream = stream_of(graph)
     except ConversionError as error:
-        return None, None, str(error.got)
+        return None, None, f"{error.got}{way_round(graph)}"
     return stream, step_model(graph, stream, precision), None
 
 
-def _operators(model: bytes) -> dict[str, int]:
-    counts = Counter(node.op_type for node in onnx.load_from_string(model).graph.node)
+def _operators(models: Mapping[str, bytes]) -> dict[str, int]:
+    """Of all models of whole sequences."""
+    whole = [content for name, content in models.items() if name != STEP]
+    counts = Counter(node.op_type for content in whole for node in onnx.load_from_string(content).graph.node)
     return {name: counts[name] for name in _RECURRENT if counts[name]}

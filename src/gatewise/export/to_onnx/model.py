@@ -24,17 +24,18 @@ _IR_VERSION = 8
 _MOST_BYTES = 2_000_000_000
 
 
-def whole_model(graph: Graph, precision: str = "float32") -> bytes:
+def whole_model(graph: Graph, precision: str = "float32", form: str = "whole") -> bytes:
     """A model of whole sequences, checked by ``onnx.checker``, as the bytes of a file.
 
     Args:
         graph: what to emit.
         precision: of the weights, see `gatewise.export.to_onnx.packing`.
+        form: ``whole``, or what it is of a network of two models: ``encoder``, ``decoder``.
 
     Raises:
         ConversionError: the weights do not fit into one file.
     """
-    return _finished(emit_whole(graph), graph, {**_described(graph), "form": "whole"}, precision)
+    return _finished(emit_whole(graph), graph, {**_described(graph), "form": form}, precision)
 
 
 def step_model(graph: Graph, stream: Stream, precision: str = "float32") -> bytes:

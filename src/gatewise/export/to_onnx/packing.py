@@ -21,7 +21,7 @@ from gatewise.export.graph.expressions import Array
 from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import EachStep
 from gatewise.export.integers.formats import rows_of
-from gatewise.export.integers.quantised import matrices_of
+from gatewise.export.integers.quantised import matrices_of, refuse_weights
 
 __all__ = ["pack", "rounded"]
 
@@ -35,13 +35,19 @@ def rounded(graph: Graph, precision: str) -> Graph:
     Args:
         graph: the graph.
         precision: ``int8`` or ``fp16``.
+
+    Raises:
+        ConversionError: a matrix holds what 8 bits with a scale do not stand for.
     """
+    if precision == "int8":
+        refuse_weights(graph, _packed(graph))
     weights = {**graph.weights, **{name: _near(graph.weights[name], precision) for name in _packed(graph)}}
     nodes = tuple(
         replace(node, body=rounded(node.body, precision)) if isinstance(node, EachStep) else node
         for node in graph.nodes
     )
-    return replace(graph, nodes=nodes, weights=weights)
+    writer = None if graph.writer is None else rounded(graph.writer, precision)
+    return replace(graph, nodes=nodes, weights=weights, writer=writer)
 
 
 def _packed(graph: Graph) -> Iterator[str]:

@@ -14,14 +14,23 @@ from gatewise.errors import ConversionError, DataError, RunError
 from gatewise.export.graph.interpreter import pad
 from gatewise.files import UPDATE
 
-__all__ = ["FORMAT", "KEY", "OnnxModel", "OnnxStream", "require"]
+__all__ = ["DECODER", "ENCODER", "FORMAT", "KEY", "MODEL", "STEP", "OnnxModel", "OnnxStream", "require"]
 
 FORMAT = 1
 KEY = "gatewise"
 """Under which the description is kept in the model's metadata."""
 
+MODEL, STEP = "model.onnx", "step.onnx"
+ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+"""Names of files: of whole sequences and single steps; of networks that read one sequence and write another."""
+
 Array = npt.NDArray[Any]
-_FORMS: Mapping[Any, str] = {"whole": "a model of whole sequences", "step": "a model of single steps"}
+_FORMS: Mapping[Any, str] = {
+    "whole": "a model of whole sequences",
+    "step": "a model of single steps",
+    "encoder": "a model that reads",
+    "decoder": "a model that writes",
+}
 
 
 def require(*modules: str) -> None:
@@ -45,7 +54,7 @@ class _Session:
 
     Args:
         model: the file, or its bytes.
-        form: ``whole`` or ``step``, which of the two it has to be.
+        form: ``whole``, ``step``, ``encoder`` or ``decoder``, which of these it has to be.
         threads: of onnxruntime.
 
     Raises:
@@ -83,7 +92,8 @@ class _Session:
             raise RunError(
                 f"{place} is {_FORMS.get(self.described.get('form'), 'of an unknown form')}",
                 expected=_FORMS[form],
-                fix="model.onnx is for gatewise predict and OnnxModel, step.onnx for OnnxStream",
+                fix=f"{MODEL} is for gatewise predict and OnnxModel, {STEP} for OnnxStream, {ENCODER} with {DECODER} "
+                "for gatewise translate and OnnxWriter",
             )
 
 
@@ -103,8 +113,8 @@ class OnnxModel(_Session):
         described: inputs and outputs.
     """
 
-    def __init__(self, model: bytes | str | Path, threads: int = 1) -> None:
-        super().__init__(model, "whole", threads)
+    def __init__(self, model: bytes | str | Path, threads: int = 1, *, form: str = "whole") -> None:
+        super().__init__(model, form, threads)
 
     def run(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, list[Array]]:
         """The outputs of several examples, as one ragged batch; as `gatewise.export.graph.Interpreter.run`.

@@ -20,6 +20,7 @@ from gatewise.export.graph.nodes import (
     Pool,
     Reshape,
     Run,
+    SoftmaxSteps,
     Steps,
     Viterbi,
 )
@@ -157,6 +158,12 @@ class Emitter:
             return found
         if isinstance(node, Pool):
             return self._pool(node, source)
+        if isinstance(node, SoftmaxSteps):
+            if self.known[node.source].steps == "T":
+                assert self.mask is not None
+                least = body.constant(np.full(1, -np.inf, dtype=_floating(node.wide)))
+                source = body.add("Where", [self.mask, source, least])
+            return body.add("Softmax", [source], axis=0)
         if isinstance(node, Steps):
             return self._steps(node, source)
         if isinstance(node, Reshape):
@@ -204,12 +211,14 @@ class Emitter:
             back = body.add("Slice", [first, body.integers(half), body.integers(node.width), body.integers(-1)])
             return body.add("Concat", [ahead, back], axis=-1)
         floating = _floating(node.wide)
-        fill = 0.0 if node.how == "mean" else -np.inf
+        fill = -np.inf if node.how == "max" else 0.0
         if ragged:
             assert self.mask is not None
             source = body.add("Where", [self.mask, source, body.constant(np.full(1, fill, dtype=floating))])
         if node.how == "max":
             return body.add("ReduceMax", [source], axes=[0], keepdims=0)
+        if node.how == "sum":
+            return body.add("ReduceSum", [source, body.integers(0)], keepdims=0)
         if not ragged:
             return body.add("ReduceMean", [source], axes=[0], keepdims=0)
         total = body.add("ReduceSum", [source, body.integers(0)], keepdims=0)

@@ -21,7 +21,15 @@ from gatewise.kernels.fused.call import (
 )
 from gatewise.kernels.fused.workspace import POOL
 
-__all__ = ["SequenceFunction", "backward", "dense", "forward", "kept_values", "refuse_second_derivative"]
+__all__ = [
+    "SequenceFunction",
+    "backward",
+    "dense",
+    "differentiable_once",
+    "forward",
+    "kept_values",
+    "refuse_second_derivative",
+]
 
 KEPT_VALUES = 4 << 20
 """Pre-activations up to this many (16 MB) are kept for the way back where no gate sees the state; computing more of
@@ -157,6 +165,11 @@ class _Once(torch.autograd.Function):
     backward = staticmethod(refuse_second_derivative)
 
 
+def differentiable_once(gradients: list[Tensor | None]) -> list[Tensor | None]:
+    """Gradients that refuse to be differentiated, where ``create_graph`` asks for a graph of the backward pass."""
+    return [None if each is None else _Once.apply(each.requires_grad_()) for each in gradients]
+
+
 class SequenceFunction(torch.autograd.Function):
     """One direction of one layer over a whole batch, with its gradient."""
 
@@ -183,5 +196,5 @@ class SequenceFunction(torch.autograd.Function):
                 ctx.options, inputs, output, kept, grad_output, grad_h_n, grad_c_n, ctx.needs_input_grad[1:]
             )
         if torch.is_grad_enabled():  # create_graph=True
-            gradients = [None if each is None else _Once.apply(each.requires_grad_()) for each in gradients]
+            gradients = differentiable_once(gradients)
         return (None, *gradients, *([None] * (len(inputs) - DIFFERENTIABLE)))

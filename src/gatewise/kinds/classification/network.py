@@ -94,12 +94,16 @@ class SequenceClassifier(nn.Module):
         Returns:
             (B, C) scores; their softmax is the probability of each class.
         """
-        output, _ = self.recurrent(self._inputs(tokens), lengths=lengths)
+        return self.score(self.embed(tokens), lengths)
+
+    def score(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Score texts whose words are embedded already: (T, B, embedding_size) to (B, C)."""
+        output, _ = self.recurrent(embedded, lengths=lengths)
         pooled = pool(output, lengths, self.pooling, bidirectional=self.recurrent.bidirectional)
         scores: Tensor = self.head(self.dropout(pooled))
         return scores
 
-    def _inputs(self, tokens: Tensor) -> Tensor:
+    def embed(self, tokens: Tensor) -> Tensor:
         """Embedded words (T, B, embedding_size), in training with words and features dropped."""
         if self.training and self.word_dropout > 0:
             tokens = tokens.masked_fill(torch.rand(tokens.shape, device=tokens.device) < self.word_dropout, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from gatewise.data import Labels, Ragged, Vocabulary, ordered_batches, shuffled_batches
 from gatewise.data.seen import SEEN_FILE, Seen
+from gatewise.kinds.classification.adversarial import adversarial_loss
 from gatewise.kinds.classification.figures import classification_metrics
 from gatewise.kinds.classification.label_figures import multi_label_metrics
 from gatewise.kinds.classification.measures import ACCURACY, THRESHOLD, contributions_of
@@ -44,6 +46,8 @@ class ClassificationProblem(Problem):
         weights: (N,) factors of the training texts' losses, with mean 1; None: all 1.
         metric: by which the best weights are chosen.
         positive_weights: (C,) factors of the loss where a label is there; None: all 1.
+        adversarial: size of the perturbation of adversarial training, see
+            `gatewise.kinds.classification.adversarial`; 0: none.
         seen: makes the record of what was trained on, see `gatewise.data.seen`; None: the run keeps none.
     """
 
@@ -66,8 +70,10 @@ class ClassificationProblem(Problem):
         weights: npt.NDArray[np.float64] | None = None,
         metric: Measure = ACCURACY,
         positive_weights: npt.NDArray[np.float64] | None = None,
+        adversarial: float = 0.0,
         seen: Callable[[], Seen] | None = None,
     ) -> None:
+        self.adversarial = adversarial
         self._seen = seen
         self._metric = metric
         self.multi_label = train_labels.ndim == 2
@@ -94,19 +100,27 @@ class ClassificationProblem(Problem):
         """Mean cross-entropy of a batch, in nats; what is differentiated is weighted where texts have weights."""
         batch = self.train.batch(self._order[step])
         labels = self.train_labels[torch.from_numpy(batch.rows)].to(self.device)
-        scores = self.model(torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths))
-        if self.multi_label:
-            return self._labels_loss(scores, labels.to(scores.dtype), batch.rows)
+        tokens, lengths = torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths)
+        learn = self._labels_loss if self.multi_label else self._class_loss
+        if self.adversarial > 0:
+            loss, scores = adversarial_loss(
+                self.model, tokens, lengths, self.adversarial, lambda found: learn(found, labels, batch.rows).loss
+            )
+            return replace(learn(scores, labels, batch.rows), loss=loss)
+        return learn(self.model(tokens, lengths), labels, batch.rows)
+
+    def _class_loss(self, scores: Tensor, labels: Tensor, rows: npt.NDArray[np.int64]) -> StepLoss:
         loss = classification_loss(scores, labels)
         right = (scores.detach().argmax(dim=1) == labels).sum()
         if self.weights is None:
             return StepLoss(loss, loss, len(labels), {ACCURACY.name: right})
-        factors = self.weights[torch.from_numpy(batch.rows)].to(scores.device, scores.dtype)
+        factors = self.weights[torch.from_numpy(rows)].to(scores.device, scores.dtype)
         losses = functional.cross_entropy(scores, labels, reduction="none")
         return StepLoss((factors * losses).mean(), loss.detach(), len(labels), {ACCURACY.name: right})
 
     def _labels_loss(self, scores: Tensor, labels: Tensor, rows: npt.NDArray[np.int64]) -> StepLoss:
         """Mean binary cross-entropy of the labels (B, C), in nats."""
+        labels = labels.to(scores.dtype)
         plain = functional.binary_cross_entropy_with_logits(scores, labels)
         right = ((scores.detach().sigmoid() >= THRESHOLD) == (labels > 0)).all(dim=1).sum()
         sums = {"exact_match": right}

@@ -104,6 +104,12 @@ class ModelSpec(Spec):
     word_dropout: float = common.dropout(0.1, "Probability of zeroing a whole word while training.")
     vocabulary_size: int = common.vocabulary_size(20_000)
     max_tokens: int = setting(400, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
+    adversarial: float = setting(
+        0.0,
+        "Train also on embedded words that are moved by so many of their standard deviations the worst way (1 to 5; 0: "
+        "not); takes twice the time.",
+        minimum=0.0,
+    )
     class_weight: str | None = setting(
         "none",
         "Weights of the classes in the training loss: balanced (rare ones count more) or none.",

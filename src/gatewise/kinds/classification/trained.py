@@ -179,6 +179,7 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
         metric=measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label),
         positive_weights=positive_weights(texts.train_labels, model.class_weight) if dataset.multi_label else None,
+        adversarial=model.adversarial,
         seen=lambda: seen_texts(dataset),
     )
     problem.notes = notes

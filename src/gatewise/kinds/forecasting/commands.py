@@ -172,6 +172,7 @@ def evaluate(trained: TrainedForecaster | ExportedForecaster, request: Request) 
         print(f"{title:<42}{words[0]:>12}{words[1]:>14}")
     if found.skill is not None:
         print(f"{'of the error of persistence, saved':<42}{100 * found.skill:>10.1f} %")
+    print("Before the errors of the first three lines, values are divided by their deviation in the training part.")
 
 
 def _group(trained: Continuing) -> str | None:

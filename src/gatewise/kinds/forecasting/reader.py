@@ -153,8 +153,42 @@ class SeriesReader(Reader):
             values=np.concatenate([series.values[rows], np.tile(series.static, (size, 1))], axis=1),
             truth=truth,
             title=f"{series.name + ', ' if series.name else ''}up to {labels[-1]}",
-            extra={"past": past, "ahead": ahead, "scaling": scaling},
+            extra={"past": past, "ahead": ahead, "scaling": scaling, "series": series, "origin": origin},
         )
+
+    def changeable(self, read: ReadInput) -> int:
+        """All columns but the constant ones."""
+        return len(self._columns)
+
+    def edited(self, read: ReadInput, values: Any) -> ReadInput:
+        """The window with other numbers; what comes before and after it stays.
+
+        Raises:
+            DataError: another shape, numbers that are not finite, or none above zero where their logarithm is taken.
+        """
+        series, origin, size = read.extra["series"], read.extra["origin"], self.model.lookback
+        rows = np.asarray(values, dtype=np.float64)
+        columns = len(self._columns)
+        if rows.ndim != 2 or len(rows) != size or rows.shape[1] < columns or not np.isfinite(rows).all():
+            raise DataError(
+                "the window does not fit the network",
+                expected=f"({size}, {columns}) finite numbers: {', '.join(self._columns)}",
+                got=f"{rows.shape}",
+            )
+        if self.trained.data_spec.transform == "log-return" and (rows[:, : self.model.targets] <= 0).any():
+            raise DataError("the network reads logarithms of what it forecasts", expected="values above zero")
+        start = max(0, origin - size)  # a difference needs the row before the window
+        changed = series.values[start:].copy()
+        end = origin + 1 - start
+        changed[end - size : end] = rows[:, :columns]
+        if not self.model.known:
+            changed = changed[:end]
+        count = len(changed)
+        times = series.times[start : start + count]
+        cut = replace(series, values=changed, times=times, borders=(count, count, count), breaks=())
+        found = self._read(cut, end - 1, read.truth)
+        truth = {"truth": read.extra["truth"]} if "truth" in read.extra else {}
+        return replace(found, title=read.title, extra={**found.extra, **truth})
 
     def input_columns(self, read: ReadInput) -> tuple[str, ...]:
         """As the network reads them: where channels are independent, the first target alone of the targets."""
@@ -223,7 +257,9 @@ class SeriesReader(Reader):
             inputs, future = self.model.encoded(read.extra["past"], read.extra["ahead"])
         found = {"recurrent": RecurrentInputs(self.model.recurrent, inputs[:, :1].clone(), None)}
         if future is not None and self.model.decoding == "direct":
-            found["decoder"] = RecurrentInputs(self.model.decoder, future[:, :1].clone(), None)
+            with torch.no_grad():
+                _, state = self.model.recurrent(inputs[:, :1])
+            found["decoder"] = RecurrentInputs(self.model.decoder, future[:, :1].clone(), None, state)
         return found
 
     def span(self, stack: str) -> tuple[int, int]:

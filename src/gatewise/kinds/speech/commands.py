@@ -129,6 +129,7 @@ def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
         DataError: the recordings cannot be used.
     """
     from gatewise import words
+    from gatewise.kinds.speech.moments import TOGETHER
     from gatewise.kinds.speech.recordings import list_recordings, read_recordings
     from gatewise.kinds.speech.scoring import evaluation
 
@@ -138,7 +139,8 @@ def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
     answers = recogniser.predict(part)
     found = evaluation(recogniser.units.answers, part, answers).metrics
     overlap = None if recogniser.seen is None else recogniser.seen.overlap([[each.digest] for each in part])
-    notes = [*notes, *noted]
+    together = recogniser.normaliser.kind == "speaker" and any(each.speaker is not None for each in part)
+    notes = [*notes, *noted, *_without_speaker(recogniser, part), *([TOGETHER] if together else [])]
     if request.as_json:
         seen = (
             None

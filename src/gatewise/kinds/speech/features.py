@@ -25,6 +25,7 @@ __all__ = [
     "Moments",
     "Normaliser",
     "NormaliserStream",
+    "band_centres",
 ]
 
 SHIFT, LENGTH = 0.010, 0.025
@@ -51,7 +52,7 @@ class FilterBank:
         ((23, 20), (0, 20))
         >>> stream = bank.stream()
         >>> parts = [stream.accept(tone[at : at + 80]) for at in range(0, 2_000, 80)]
-        >>> bool((np.concatenate(parts) == bank(tone)).all())
+        >>> bool((np.concatenate(parts) == bank(tone)).all() and (bank.of_cut(bank.cut(tone)) == bank(tone)).all())
         True
     """
 
@@ -66,6 +67,21 @@ class FilterBank:
         """A stream of frames."""
         return FrameStream(self)
 
+    def cut(self, samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The samples of every frame, (T, N'), as a view of samples (N,)."""
+        if len(samples) < self.least_samples:
+            return samples[:0].reshape(0, self.least_samples)
+        return np.lib.stride_tricks.sliding_window_view(samples, self.least_samples)[:: self.shift]
+
+    def of_cut(self, samples: Samples) -> Frames:
+        """The frames (T, M) of cut samples (T, N'), which may be of several sounds; see `cut`."""
+        return FrameStream(self, apart=True).accept(np.ascontiguousarray(samples).reshape(-1))
+
+    @property
+    def shift(self) -> int:
+        """Samples from one frame to the next."""
+        return int(self.rate * SHIFT)
+
     @property
     def least_samples(self) -> int:
         """Of one frame."""
@@ -73,8 +89,20 @@ class FilterBank:
 
     def count(self, samples: int) -> int:
         """T, the frames of so many samples."""
-        shift = int(self.rate * SHIFT)
-        return 0 if samples < self.least_samples else 1 + (samples - self.least_samples) // shift
+        return 0 if samples < self.least_samples else 1 + (samples - self.least_samples) // self.shift
+
+
+def band_centres(bank: FilterBank) -> npt.NDArray[np.float64]:
+    """Centres of the filters in Hz, (M,): evenly spaced in mel, 1127 ln(1 + f / 700).
+
+    Example:
+        >>> band_centres(FilterBank(8_000, 4)).round().tolist()
+        [348.0, 825.0, 1519.0, 2530.0]
+    """
+    low, high = (1127 * float(np.log1p(end / 700)) for end in (_LOWEST, bank.rate / 2))
+    mels = np.linspace(low, high, bank.bins + 2)[1:-1]
+    found: npt.NDArray[np.float64] = 700 * np.expm1(mels / 1127)
+    return found
 
 
 class FrameStream:
@@ -82,16 +110,17 @@ class FrameStream:
 
     Args:
         bank: what computes them.
+        apart: whether the samples are those of whole frames, one after the other, so that none overlap.
     """
 
-    def __init__(self, bank: FilterBank) -> None:
+    def __init__(self, bank: FilterBank, *, apart: bool = False) -> None:
         import kaldi_native_fbank
 
         options = kaldi_native_fbank.FbankOptions()
         options.frame_opts.samp_freq = bank.rate
         options.frame_opts.dither = 0.0
         options.frame_opts.snip_edges = True
-        options.frame_opts.frame_shift_ms = 1000 * SHIFT
+        options.frame_opts.frame_shift_ms = 1000 * (LENGTH if apart else SHIFT)
         options.frame_opts.frame_length_ms = 1000 * LENGTH
         options.mel_opts.num_bins = bank.bins
         options.mel_opts.low_freq = _LOWEST
@@ -230,9 +259,13 @@ class NormaliserStream:
 
     Args:
         normaliser: what they start from.
+        so_far: of all frames before, with the prior; None: there were none.
+
+    Attributes:
+        so_far: the same, with the frames that were read.
     """
 
-    def __init__(self, normaliser: Normaliser) -> None:
+    def __init__(self, normaliser: Normaliser, so_far: Moments | None = None) -> None:
         if not normaliser.streams:
             raise OptionError(
                 f"frames that are normalised per {normaliser.kind} cannot be streamed",
@@ -240,7 +273,7 @@ class NormaliserStream:
                 got=normaliser.kind,
                 fix="train with --normalisation running",
             )
-        self._of, self._so_far = normaliser, normaliser.prior
+        self._of, self.so_far = normaliser, so_far or normaliser.prior
 
     def accept(self, frames: Frames) -> Frames:
         """The next frames (T, M), normalised."""
@@ -248,13 +281,13 @@ class NormaliserStream:
             return self._of(frames)
         if not len(frames):
             return frames
-        count, sums, squares = self._so_far
+        count, sums, squares = self.so_far
         wide = frames.astype(np.float64)
         counts = count + np.arange(1, len(frames) + 1)[:, None]
         all_sums, all_squares = (
             np.cumsum(np.concatenate([first[None], each]), axis=0) for first, each in ((sums, wide), (squares, wide**2))
         )
-        self._so_far = Moments(count + len(frames), all_sums[-1], all_squares[-1])
+        self.so_far = Moments(count + len(frames), all_sums[-1], all_squares[-1])
         return self._of._scaled(frames, *_mean_and_spread(counts, all_sums[1:], all_squares[1:]))
 
 

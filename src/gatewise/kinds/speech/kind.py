@@ -55,10 +55,10 @@ class SpeechKind(Kind):
         return speech_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Folders and tables that name sound files."""
-        from gatewise.kinds.speech.places import names_sound
+        """Folders and tables that name sound files; folders of sound files without a table, to say what is missing."""
+        from gatewise.kinds.speech.places import holds_sound, names_sound
 
-        return 2 if names_sound(path) else 0
+        return 2 if names_sound(path) or holds_sound(path) else 0
 
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training, and columns of a table with the known data set."""

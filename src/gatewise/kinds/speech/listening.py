@@ -16,25 +16,19 @@ from gatewise.kinds.speech.sound import Samples
 if TYPE_CHECKING:
     from gatewise.kinds.speech.trained import TrainedRecogniser
 
-__all__ = ["Listener", "check_streams"]
+__all__ = ["Listener", "check_streams", "obstacles"]
 
 
 def check_streams(trained: TrainedRecogniser) -> None:
-    """Refuse networks that need the whole recording.
+    """Refuse networks that need the whole recording, and those of labels, which have no words to print as they come.
 
     Raises:
         OptionError: it reads backwards, answers with one label, or is normalised by the whole recording.
     """
-    found, flags = [], []
-    if trained.model.recurrent.bidirectional:
-        found.append("it reads from the end as well")
-        flags.append("--no-bidirectional")
+    found, flags = obstacles(trained)
     if not trained.units.by_ctc:
         found.append("it gives one label for a whole recording")
         flags.append("--answers words")
-    if not trained.normaliser.streams:
-        found.append("it normalises by recordings as a whole")
-        flags.append("--normalisation running")
     if found:
         raise OptionError(
             "this network needs the whole recording",
@@ -42,6 +36,18 @@ def check_streams(trained: TrainedRecogniser) -> None:
             got="; ".join(found),
             fix=f"train with {' '.join(flags)}, or hear files with `gatewise predict`",
         )
+
+
+def obstacles(trained: TrainedRecogniser) -> tuple[list[str], list[str]]:
+    """Why a network cannot answer before the end of a recording, and the flags of a training without that."""
+    found, flags = [], []
+    if trained.model.recurrent.bidirectional:
+        found.append("it reads from the end as well")
+        flags.append("--no-bidirectional")
+    if not trained.normaliser.streams:
+        found.append(f"it normalises by the {trained.normaliser.kind} as a whole")
+        flags.append("--normalisation running")
+    return found, flags
 
 
 @dataclass

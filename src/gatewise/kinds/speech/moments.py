@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from gatewise.kinds.speech.features import Frames, Moments
 from gatewise.kinds.speech.recordings import Recording
 
-__all__ = ["speaker_moments"]
+__all__ = ["TOGETHER", "speaker_moments"]
+
+TOGETHER = (
+    "all recordings of a speaker are normalised together, without their transcripts, those of the test part too: a "
+    "single recording of a stranger is normalised by itself and heard less well than the test figure says"
+)
+"""What the default normalisation means for the figures."""
 
 
 def speaker_moments(recordings: Sequence[Recording], frames: Sequence[Frames]) -> list[Moments | None]:

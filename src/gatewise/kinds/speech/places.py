@@ -7,11 +7,12 @@ from pathlib import Path
 
 from gatewise.data.rows import is_table
 
-__all__ = ["DIGIT", "SUFFIXES", "digit_files", "names_sound", "table_of"]
+__all__ = ["DIGIT", "SUFFIXES", "digit_files", "holds_sound", "names_sound", "sound_files", "table_of"]
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".mp3")
 """Endings by which sound files are known; what `soundfile` can open is read."""
 DIGIT = re.compile(r"(\d)_([^_]+)_(\d+)\.wav", re.IGNORECASE)
+_PICTURE = re.compile(rb"\.(png|jpe?g|gif|bmp|tiff?|webp)[\"',;|#\s]")
 _TABLES = ("transcripts", "transcript", "transcription", "metadata", "text", "labels")
 
 
@@ -19,7 +20,8 @@ def names_sound(path: Path) -> bool:
     """Whether a folder, archive or table is of recordings: sound files in it, or named in its first rows."""
     try:
         if path.is_dir():
-            return table_of(path) is not None or bool(digit_files(path))
+            table = table_of(path)
+            return bool(digit_files(path)) if table is None else not _names_pictures(table)
         if is_table(path) and path.suffix.lower() in (".csv", ".tsv", ".tab", ".jsonl", ".ndjson") and path.is_file():
             with path.open("rb") as file:
                 head = file.read(4_000).lower()
@@ -27,6 +29,28 @@ def names_sound(path: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def _names_pictures(table: Path) -> bool:
+    """Whether the first rows of a table name pictures: a folder's ``metadata.csv`` may be of these."""
+    with table.open("rb") as file:
+        return _PICTURE.search(file.read(4_000).lower()) is not None
+
+
+def holds_sound(path: Path) -> bool:
+    """Whether a folder, or one in it, holds sound files, said or not what they hold."""
+    try:
+        return path.is_dir() and bool(sound_files(path))
+    except OSError:
+        return False
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """The sound files of a folder; if there are none, those of the folders in it."""
+    entries = sorted(folder.iterdir())
+    found = [each for each in entries if each.suffix.lower() in SUFFIXES]
+    inside = (each for entry in entries if entry.is_dir() for each in sorted(entry.iterdir()))
+    return found or [each for each in inside if each.suffix.lower() in SUFFIXES]
 
 
 def table_of(folder: Path) -> Path | None:

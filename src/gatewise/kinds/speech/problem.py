@@ -20,6 +20,7 @@ from gatewise.kinds.speech.dataset import SpeechDataset
 from gatewise.kinds.speech.encoding import EncodedRecordings, SpeechBatch, encode, padded, string_frames
 from gatewise.kinds.speech.features import FilterBank, Frames, Normaliser
 from gatewise.kinds.speech.figures import contributions_of, measure_of
+from gatewise.kinds.speech.moments import TOGETHER
 from gatewise.kinds.speech.network import Recogniser
 from gatewise.kinds.speech.search import best_path
 from gatewise.kinds.speech.strings import groups
@@ -148,19 +149,21 @@ class SpeechProblem(Problem):
         }
 
     def _usable(self) -> tuple[list[int], tuple[str, ...]]:
-        """The training recordings that have an alignment, and a note on the others."""
+        """The training recordings that have an alignment, and notes on the others and on the normalisation."""
+        known = any(each.speaker is not None for each in self.dataset.test)
+        together = (TOGETHER,) if self.train.normaliser.kind == "speaker" and known else ()
         if not self.units.by_ctc:
-            return list(range(len(self.train))), ()
+            return list(range(len(self.train))), together
         steps = self.model.windows.steps(torch.from_numpy(self.train.lengths)).tolist()
         short = [row for row, units in enumerate(self.train.targets) if least_steps(units) > steps[row]]
         if not short or self.dataset.strings:
-            return list(range(len(self.train))), ()
+            return list(range(len(self.train))), together
         names = ", ".join(self.dataset.train[row].name for row in short[:_SHOWN])
         note = (
             f"{words.plural(len(short), 'training recording')} of fewer steps than units are left out of the loss "
             f"({names}{', ...' if len(short) > _SHOWN else ''}): a smaller --stride has more steps"
         )
-        return [row for row in range(len(self.train)) if row not in set(short)], (note,)
+        return [row for row in range(len(self.train)) if row not in set(short)], (note, *together)
 
     def _strings(self, epoch: int) -> list[list[int]]:
         assert self.dataset.strings is not None

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from gatewise import words
 from gatewise.data.rows import Rows, is_table, read_rows
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.speech.places import DIGIT, digit_files, table_of
+from gatewise.kinds.speech.places import DIGIT, digit_files, sound_files, table_of
 from gatewise.kinds.speech.sound import Samples, read_sound
 
 __all__ = ["Columns", "Listed", "Recording", "Skips", "list_recordings", "read_recordings", "tidy"]
@@ -165,12 +165,7 @@ def list_recordings(
         if table is None:
             found = digit_files(path)
             if not found:
-                raise DataError(
-                    f"{path} has no table of transcripts",
-                    expected="transcripts.csv with the columns path and text, and speaker where it is known",
-                    got=_listing(path),
-                    fix="write the table, or name files DIGIT_SPEAKER_NUMBER.wav",
-                )
+                raise _no_table(path)
             return [_digit(each, each.name) for each in found], []
         path = table
     return _of_table(path, columns, with_texts=with_texts)
@@ -323,6 +318,18 @@ def _column(rows: Rows, role: str, asked: str | None) -> int | None:
 
 def _word(value: Any) -> str:
     return "" if value is None or repr(value) == "MISSING" else str(value).strip()
+
+
+def _no_table(folder: Path) -> DataError:
+    """That speech needs to know what is said, with a first line of the table for the folder's own files."""
+    sounds = sound_files(folder)
+    shown = sounds[0].relative_to(folder).as_posix() if sounds else "one.wav"
+    return DataError(
+        f"{folder} has no table of transcripts, without which speech cannot be learned",
+        expected="a file transcripts.csv in it, with the columns path and text, and speaker where it is known",
+        got=f"{words.plural(len(sounds), 'sound file')}: {_listing(folder)}" if sounds else _listing(folder),
+        fix=f"write its first line, path,text,speaker, and one for each recording, such as {shown},what is said,ann",
+    )
 
 
 def _listing(folder: Path) -> str:

@@ -14,6 +14,7 @@ from gatewise.drawing.examples import most_frequent, most_misleading
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
 from gatewise.kinds.speech.figures import align
+from gatewise.kinds.speech.moments import TOGETHER
 from gatewise.kinds.speech.spec import ANSWERS
 from gatewise.record import Comparison, ModelEntry, damaged_part, part_from, part_of, placed_runs
 
@@ -103,15 +104,26 @@ def check(comparison: Comparison, place: object) -> None:
 
 
 def notes(page: Page) -> Sequence[str]:
-    """Whose voices the figures hold for."""
+    """Whose voices the figures hold for, and whether the test part's recordings of one helped each other."""
+    model: Mapping[str, Any] = page.comparison.plan["model"]
+    together = model.get("normalisation") == "speaker" and "normalisation" not in page.comparison.models[0].settings
+    return [_heard(page), *([f"{TOGETHER[0].upper()}{TOGETHER[1:]}."] if together and _tested(page) else [])]
+
+
+def _tested(page: Page) -> set[str]:
+    data = part_from(page.comparison.data.details, _Data, place="the record", at="data.details")
+    return set(data.speakers.get("test", ()))
+
+
+def _heard(page: Page) -> str:
     data = part_from(page.comparison.data.details, _Data, place="the record", at="data.details")
     tested, trained = (set(data.speakers.get(part, ())) for part in ("test", "train"))
     if not tested:
-        return ["The speakers are not known: some may be in the training and the test part."]
+        return "The speakers are not known: some may be in the training and the test part."
     if tested & trained:
-        return ["Speakers of the test part are in the training part, too: voices that were never heard are harder."]
+        return "Speakers of the test part are in the training part, too: voices that were never heard are harder."
     many = words.plural(len(tested), "speaker")
-    return [f"The test part is {many} who are not in the training part."]
+    return f"The test part is {many} who are not in the training part."
 
 
 def sections(page: Page) -> Sequence[Markup]:

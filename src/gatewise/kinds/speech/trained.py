@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,8 +26,12 @@ from gatewise.kinds.speech.strings import fixed_strings
 from gatewise.kinds.speech.units import Units
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from gatewise.training.streaming import Streaming
 
 __all__ = ["Heard", "TrainedRecogniser", "open_run", "problem_of"]
 
@@ -47,6 +51,14 @@ class TrainedRecogniser(Trained):
     """
 
     graph_module: ClassVar[str | None] = "gatewise.kinds.speech.graph"
+    input_schema: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "required": ["sound"],
+        "properties": {
+            "sound": {"type": "string", "contentEncoding": "base64", "description": "a WAV, FLAC or OGG file"}
+        },
+    }
+    body_types: ClassVar[tuple[str, ...]] = ("audio/", "application/octet-stream")
 
     def __init__(
         self,
@@ -108,6 +120,24 @@ class TrainedRecogniser(Trained):
             inputs = self.model.inputs(batch.frames, batch.lengths)[:steps]
         lengths = self.model.windows.steps(batch.lengths).clamp(max=steps)
         return {"frames": RecurrentInputs(self.model.recurrent, inputs, lengths)}
+
+    def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """What is said in sound files: ``{"sound": base64}``, or their bytes; see `gatewise.kinds.speech.requests`."""
+        from gatewise.kinds.speech.requests import answers
+
+        return answers(self, inputs)
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its answers come about, see `gatewise.kinds.speech.reader.SoundReader`."""
+        from gatewise.kinds.speech.reader import SoundReader
+
+        return SoundReader(self, dataset)
+
+    def streaming(self) -> Streaming:
+        """The text as sound arrives."""
+        from gatewise.kinds.speech.streaming import SpeechStreaming
+
+        return SpeechStreaming(self)
 
     def predict_command(self, request: Request) -> None:
         """Recognise sound files; see `gatewise.kinds.speech.commands.predict`."""

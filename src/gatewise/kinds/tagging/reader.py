@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -29,7 +30,9 @@ _TITLE = 70
 
 
 class TagReader(Reader):
-    """Sentences in, the chances of every word's tags out; one word's tag is explained.
+    """Sentences in, the chances of every word's tags out, in the scheme of the files; one word's tag is explained.
+
+    A tag of the files may stand for several of the model's: their chances are added.
 
     Args:
         trained: the tagger.
@@ -43,7 +46,7 @@ class TagReader(Reader):
     def __init__(self, trained: TrainedTagger, dataset: Any = None) -> None:
         self.trained, self.dataset, self.model = trained, dataset, trained.model
         self.network = trained.model
-        self.names = tuple(trained.tag_set.tags)
+        self.names = trained.tag_set.written
 
     def examples(self, count: int) -> Sequence[ReadInput]:
         """The first test sentences."""
@@ -101,6 +104,22 @@ class TagReader(Reader):
         tagged = np.flatnonzero(best != outside)
         return int(tagged[chances[tagged, best[tagged]].argmax()]) if len(tagged) else len(best) - 1
 
+    def _groups(self, chances: Array) -> npt.NDArray[np.int64]:
+        """(T, K) for each word and each of the model's tags the number of the tag that the files have for it.
+
+        Args:
+            chances: (T, K) of the model's tags, the likeliest of which are those of the neighbouring words.
+        """
+        tags, likeliest = self.trained.tag_set, chances.argmax(axis=1)
+        around = ["O", *(tags.tags[number] for number in likeliest), "O"]
+        numbers = {name: number for number, name in enumerate(self.names)}
+        return np.array(
+            [
+                [numbers[tags.written_as(tag, before, after)] for tag in tags.tags]
+                for before, after in zip(around, around[2:], strict=False)
+            ]
+        )
+
     def embed(self, read: ReadInput) -> Tensor:
         """Words, characters and shapes."""
         batch: TaggingBatch = read.extra["batch"]
@@ -116,6 +135,17 @@ class TagReader(Reader):
         output, _ = self.model.recurrent(embedded)
         emissions: Tensor = self.model.head(output)
         place = -1 if read.place is None else read.place
+        return self._in_groups(self._scores(emissions, place), self._groups(self._chances(read))[place])
+
+    def _in_groups(self, scores: Tensor, groups: npt.NDArray[np.int64]) -> Tensor:
+        """Scores (B, K) of the model's tags as those of the files' tags: the logarithm of their sum."""
+        if len(self.names) == scores.shape[1] and (groups == np.arange(len(groups))).all():
+            return scores
+        among = torch.from_numpy(groups)[:, None] == torch.arange(len(self.names))
+        return torch.where(among, scores[:, :, None], torch.tensor(_NEVER)).logsumexp(dim=1)
+
+    def _scores(self, emissions: Tensor, place: int) -> Tensor:
+        """(B, K) of the model's tags at a place."""
         field = self.model.field
         if field is None:
             return emissions[place]
@@ -131,6 +161,13 @@ class TagReader(Reader):
 
     def prefixes(self, read: ReadInput) -> Array:
         """The chances of every word's tags."""
+        chances = self._chances(read)
+        found: Array = np.zeros((len(chances), len(self.names)))
+        np.add.at(found, (np.arange(len(chances))[:, None], self._groups(chances)), chances)
+        return found
+
+    def _chances(self, read: ReadInput) -> Array:
+        """(T, K) of the model's tags."""
         with torch.inference_mode():
             found: Array = self.model.probabilities(read.extra["batch"])[:, 0].double().numpy()
             return found

@@ -56,7 +56,8 @@ def split_tag(tag: str) -> tuple[str, str]:
     return tag[:1], tag[2:]
 
 
-def _join(letter: str, kind: str) -> str:
+def join_tag(letter: str, kind: str) -> str:
+    """The tag of a letter and a type, the other way round than `split_tag`."""
     return f"{letter}-{kind}" if kind else letter
 
 
@@ -158,12 +159,12 @@ def to_tags(found: Iterable[Span], length: int, scheme: str) -> list[str]:
         if not before.end <= start < end <= length:
             raise OptionError(f"span {start} to {end} overlaps another or lies outside the sentence of {length} words")
         for at in range(start, end):
-            tags[at] = _join("I", kind)
+            tags[at] = join_tag("I", kind)
         follows = start == before.end and kind == before.type and before.end > 0
         if scheme != "iob1" or follows:
-            tags[start] = _join("B", kind)
+            tags[start] = join_tag("B", kind)
         if scheme in _LAST:
-            tags[end - 1] = _join(_LAST[scheme] if end - start > 1 else _SINGLE[scheme], kind)
+            tags[end - 1] = join_tag(_LAST[scheme] if end - start > 1 else _SINGLE[scheme], kind)
         before = span
     return tags
 
@@ -177,7 +178,7 @@ def scheme_tags(types: Iterable[str], scheme: str) -> list[str]:
     """
     _check(scheme)
     letters = [letter for letter in ("B", "I", "E", "S", "L", "U") if letter in _LETTERS[scheme]]
-    return ["O"] + [_join(letter, kind) for kind in types for letter in letters]
+    return ["O"] + [join_tag(letter, kind) for kind in types for letter in letters]
 
 
 def allowed_moves(

@@ -14,6 +14,7 @@ from gatewise.kinds.tagging.detection import detect_scheme, repaired
 from gatewise.kinds.tagging.schemes import (
     SCHEMES,
     allowed_moves,
+    join_tag,
     scheme_tags,
     spans,
     spans_as_conlleval,
@@ -116,6 +117,43 @@ class TagSet:
         if not self.marks_spans:
             return tags
         return to_tags(spans_as_conlleval(tags), len(tags), self.scheme)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """All tags in the files' own scheme.
+
+        Example:
+            >>> TagSet("iob2", ["LOC"]).written
+            ('O', 'B-LOC', 'I-LOC')
+        """
+        return tuple(scheme_tags(self.names, self.scheme)) if self.marks_spans else self.tags
+
+    def written_as(self, tag: str, before: str = "O", after: str = "O") -> str:
+        """A tag of the model in the files' own scheme.
+
+        Args:
+            tag: one of `tags`.
+            before: the model's tag of the word before, on which a span's first tag depends in iob1.
+            after: that of the word after, which says whether a span of iob2 ends.
+
+        Example:
+            >>> tags = TagSet("iob2", ["LOC"], inside="iobes")
+            >>> [tags.written_as(tag) for tag in tags.tags]
+            ['O', 'B-LOC', 'I-LOC', 'I-LOC', 'B-LOC']
+            >>> TagSet("iob1", ["LOC"]).written_as("S-LOC", before="E-LOC")
+            'B-LOC'
+        """
+        if not self.marks_spans or tag == "O" or self.scheme == self.inside:
+            return tag
+        letter, kind = split_tag(tag)
+        begins = letter in "BS"
+        ends = letter in "ES" if self.inside == "iobes" else after != join_tag("I", kind)
+        if self.scheme == "iob2":
+            return join_tag("B" if begins else "I", kind)
+        if self.scheme == "iob1":
+            return join_tag("B" if begins and before != "O" and split_tag(before)[1] == kind else "I", kind)
+        last, single = ("E", "S") if self.scheme == "iobes" else ("L", "U")
+        return join_tag((single if ends else "B") if begins else last if ends else "I", kind)
 
     def moves(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Which tag may follow which, begin and end a sentence; see `allowed_moves`."""

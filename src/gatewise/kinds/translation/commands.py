@@ -11,6 +11,7 @@ import typer
 from gatewise import words
 
 if TYPE_CHECKING:
+    from gatewise.kinds.translation.exported import ExportedTranslator
     from gatewise.kinds.translation.trained import TrainedTranslator
     from gatewise.training.request import Request
 
@@ -24,7 +25,8 @@ def translate(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="Run folder of a translator, or a comparison of some: its best run; DIR/gru: best GRU."
+            metavar="RUN",
+            help="Run folder of a translator, or a comparison of some: its best run; DIR/gru: best GRU; or its export.",
         ),
     ],
     texts: Annotated[
@@ -51,8 +53,11 @@ def translate(
         gatewise translate my-run --file captions.en --out captions.de
 
         gatewise translate my-run "A dog runs." --beam 1 --attention
+
+        gatewise translate my-export/encoder.onnx "A dog runs."
     """
     from gatewise.errors import OptionError
+    from gatewise.kinds.translation.exported import exported_translator
     from gatewise.training.request import Request, check_file, check_out
     from gatewise.training.trained import load_run_of
 
@@ -63,6 +68,10 @@ def translate(
     check_file(file)
     request = Request(run, tuple(texts or ()), file, out, as_json)
     check_out(request)
+    model = exported_translator(run)
+    if model is not None:
+        predict(model, request, beam=beam, attention=attention)
+        return
     trained = load_run_of(
         "translation",
         run,
@@ -74,7 +83,11 @@ def translate(
 
 
 def predict(
-    translator: TrainedTranslator, request: Request, *, beam: int | None = None, attention: bool = False
+    translator: TrainedTranslator | ExportedTranslator,
+    request: Request,
+    *,
+    beam: int | None = None,
+    attention: bool = False,
 ) -> None:
     """Translate texts from the command line, a file with one a line, or standard input; empty lines stay empty.
 
@@ -115,7 +128,7 @@ def predict(
         typer.echo(f"{words.plural(count, 'translation')} in {request.out}", err=True)
 
 
-def evaluate(translator: TrainedTranslator, request: Request) -> None:
+def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Request) -> None:
     """Print BLEU, lowercased BLEU and chrF with intervals over the sentences, on a file of pairs.
 
     Raises:
@@ -174,7 +187,7 @@ def _figures(translations: list[str], references: Any) -> list[_Row]:
     """Each figure with its 95 % interval over sentences; None where there are too few."""
     import numpy as np
 
-    from gatewise.kinds.translation.problem import MEASURES, contributions_of
+    from gatewise.kinds.translation.measures import MEASURES, contributions_of
     from gatewise.statistics import estimate_figure
 
     found: list[_Row] = []
@@ -196,7 +209,7 @@ def _record(rows: list[_Row]) -> dict[str, Any]:
     }
 
 
-def _show_attention(translator: TrainedTranslator, text: str, translation: str) -> None:
+def _show_attention(translator: TrainedTranslator | ExportedTranslator, text: str, translation: str) -> None:
     """Each piece of the translation with the piece of the sentence that it looked at most."""
     found = translator.attention(text, translation)
     if found is None:

@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from gatewise.errors import DataError
 from gatewise.kinds.translation.dataset import hold_out, translation_dataset
+from gatewise.kinds.translation.measures import MEASURES, contributions_of
 from gatewise.kinds.translation.pairs import SentencePairs
-from gatewise.kinds.translation.problem import MEASURES, contributions_of
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener
 

@@ -12,13 +12,14 @@ from gatewise.kinds.translation.pairs import LANGUAGES
 from gatewise.kinds.translation.spec import TranslationDataSpec, TranslatorSpec
 from gatewise.training.amount import Amount
 from gatewise.training.checks import refuse_for_known
-from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Request, Trained
 from gatewise.training.request import check_out
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo
     from gatewise.kinds.translation.dataset import TranslationDataset
+    from gatewise.kinds.translation.exported import ExportedTranslator
     from gatewise.kinds.translation.problem import TranslationProblem
     from gatewise.record import ModelEntry
     from gatewise.statistics import Measure
@@ -102,6 +103,12 @@ class TranslationKind(Kind):
 
         return open_run(run)
 
+    def exported(self, model: ExportedModel) -> ExportedTranslator:
+        """A translator that was exported."""
+        from gatewise.kinds.translation.exported import ExportedTranslator
+
+        return ExportedTranslator(model)  # type: ignore[arg-type]
+
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """Word by word from an alignment model, and the sentence itself."""
         from gatewise.kinds.translation.baselines import CopyBaseline, WordByWordBaseline
@@ -110,13 +117,13 @@ class TranslationKind(Kind):
 
     def measure(self, dataset: Any) -> Measure:
         """BLEU, or what ``--metric`` names."""
-        from gatewise.kinds.translation.problem import MEASURES
+        from gatewise.kinds.translation.measures import MEASURES
 
         return MEASURES[dataset.metric]
 
     def judgement(self, dataset: Any) -> Judgement:
         """Trivial: the sentence as it is."""
-        from gatewise.kinds.translation.problem import MEASURES, contributions_of
+        from gatewise.kinds.translation.measures import MEASURES, contributions_of
 
         part = dataset.test
         figure = MEASURES[dataset.metric].of(contributions_of(dataset.metric, part.sources, part.targets))

@@ -9,35 +9,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from gatewise.data import Ragged
 from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.data.subwords import Subwords
 from gatewise.kinds.translation.encoding import EncodedPairs, source_batches, token_batches
+from gatewise.kinds.translation.measures import AT_ONCE, LIMIT, MEASURES, contributions_of
 from gatewise.kinds.translation.network import TranslationNetwork
 from gatewise.nn.decoding import Written
-from gatewise.statistics import Bleu, ChrF, Measure
-from gatewise.statistics.ngrams import character_contributions, word_contributions
+from gatewise.statistics import Measure
+from gatewise.training.calling import called
 from gatewise.training.problem import Problem, StepLoss
 
-__all__ = ["MEASURES", "TranslationProblem", "contributions_of", "translate_encoded"]
+__all__ = ["TranslationProblem", "translate_encoded"]
 
-MEASURES: dict[str, Measure] = {
-    "bleu": Bleu(smoothing="exp"),
-    "lowercased-bleu": Bleu("lowercased_bleu", "lowercased BLEU", smoothing="exp"),
-    "chrf": ChrF(),
-}
-_TOKENS = 3_000
-"""Source tokens times beams that are translated at once."""
 Numbers = npt.NDArray[np.int64]
-
-
-def contributions_of(metric: str, translations: Sequence[str], references: Sequence[str]) -> npt.NDArray[np.float64]:
-    """What each sentence contributes to the measure of a name; see `gatewise.statistics.ngrams`."""
-    if metric == "chrf":
-        return character_contributions(translations, references)
-    return word_contributions(translations, references, lowercase=metric == "lowercased-bleu")
 
 
 class TranslationProblem(Problem):
@@ -101,8 +87,8 @@ class TranslationProblem(Problem):
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss per token, and the figure of translations by greedy search, on the validation part."""
         total, tokens = 0.0, 0
-        for rows in source_batches(self.validation.target, _TOKENS):
-            losses = _called(self.model, weights, "losses", self.validation.batch(rows).to(self.device))
+        for rows in source_batches(self.validation.target, AT_ONCE):
+            losses = called(self.model, weights, "losses", self.validation.batch(rows).to(self.device))
             total, tokens = total + float(losses.double().sum()), tokens + len(losses)
         written = translate_encoded(self.model, self.validation.source, weights=weights, device=self.device)
         translations = [self.target_subwords.decode(row) for row in written]
@@ -146,36 +132,13 @@ def translate_encoded(
         device: of the model.
     """
     found: list[Numbers] = [np.empty(0, dtype=np.int64)] * len(source)
-    for rows in source_batches(source, max(1, _TOKENS // beam)):
+    for rows in source_batches(source, max(1, AT_ONCE // beam)):
         batch = source.batch(rows)
         values, lengths = torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.lengths).to(device)
-        limits = 2 * lengths + 10
+        limits = LIMIT[0] * lengths + LIMIT[1]
         options = {"beam": beam, "length_power": length_power}
-        written: Written = _called(model, weights, "translate", values, lengths, limits, **options)
+        written: Written = called(model, weights, "translate", values, lengths, limits, **options)
         ends, tokens = written.lengths.tolist(), written.tokens.cpu().numpy()
         for place, row in enumerate(rows.tolist()):
             found[row] = tokens[place, : ends[place]]
     return found
-
-
-class _Method(torch.nn.Module):
-    """One method of a network as a module, so that it can be called with other weights."""
-
-    def __init__(self, model: TranslationNetwork, name: str) -> None:
-        super().__init__()
-        self.model, self.name = model, name
-
-    def forward(self, *values: Any, **options: Any) -> Any:
-        return getattr(self.model, self.name)(*values, **options)
-
-
-def _called(
-    model: TranslationNetwork, weights: Mapping[str, Tensor] | None, name: str, *values: Any, **options: Any
-) -> Any:
-    """A method's result in evaluation mode, with other weights where they are given."""
-    model.eval()
-    with torch.inference_mode():
-        if weights is None:
-            return getattr(model, name)(*values, **options)
-        named = {f"model.{key}": value for key, value in weights.items()}
-        return functional_call(_Method(model, name), named, values, options)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from gatewise.data.seen import Seen
@@ -15,39 +13,25 @@ from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.translation.dataset import TranslationDataset
 from gatewise.kinds.translation.encoding import EncodedPairs, encode_pairs, encode_sources
+from gatewise.kinds.translation.exported import AttentionMap
+from gatewise.kinds.translation.measures import MEASURES, contributions_of
 from gatewise.kinds.translation.network import TranslationNetwork
-from gatewise.kinds.translation.problem import (
-    MEASURES,
-    TranslationProblem,
-    contributions_of,
-    translate_encoded,
-)
+from gatewise.kinds.translation.problem import TranslationProblem, translate_encoded
 from gatewise.kinds.translation.spec import TranslatorSpec
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["AttentionMap", "TrainedTranslator", "evaluation", "open_run", "problem_of"]
 
 _SHOWN = 100
 _LONGEST = 4
 _MAPS, _MAP_TOKENS = 4, 22
-
-
-@dataclass(frozen=True)
-class AttentionMap:
-    """How a translation was attended.
-
-    Attributes:
-        source: S pieces of the sentence, its end last.
-        target: T pieces of the translation, its end last.
-        weights: (T, S), each row summing to 1.
-    """
-
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    weights: npt.NDArray[np.float64]
 
 
 class TrainedTranslator(Trained):
@@ -60,6 +44,8 @@ class TrainedTranslator(Trained):
         model: the network, with its best weights.
         seen: hashes of what it was trained on; None: not known.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.translation.graph"
 
     def __init__(
         self,
@@ -139,6 +125,7 @@ class TrainedTranslator(Trained):
         """
         if self.model.attention is None:
             return None
+        text = " ".join(text.split())
         target = self.translate([text])[0] if translation is None else translation
         pairs = encode_pairs([text], [target], self.source_subwords, self.target_subwords)
         weights = self.model.weights(pairs.batch([0]))
@@ -156,6 +143,12 @@ class TrainedTranslator(Trained):
         """From sentences to translations."""
         texts = dataset.test.sources
         return lambda count: self.translate(texts[:count])
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its translations come about, see `gatewise.kinds.translation.reader.TranslationReader`."""
+        from gatewise.kinds.translation.reader import TranslationReader
+
+        return TranslationReader(self, dataset)
 
     def stacks(self, dataset: Any, count: int, steps: int) -> Mapping[str, RecurrentInputs]:
         """Encoder, decoder and, where there is one, the layer above the attention, as they read test pairs."""

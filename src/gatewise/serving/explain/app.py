@@ -34,7 +34,7 @@ _LOOK_EVERY = 0.05
 
 def guarded_page(networks: Networks) -> Guard:
     """The page as an ASGI application, behind the guard."""
-    return Guard(_application(networks), limits=_LIMITS)
+    return Guard(_application(networks), limits=_LIMITS, can_open=False)
 
 
 def _application(networks: Networks) -> Router:
@@ -54,9 +54,7 @@ def _application(networks: Networks) -> Router:
 
     async def reasons(request: Request) -> Response:
         network, question, given = await _asked(request, networks)
-        target, method = given.get("target"), given.get("method", METHODS[0])
-        if method not in METHODS:
-            raise OptionError(f"there is no method {method!r}", expected=", ".join(METHODS))
+        target, method = given.get("target"), _method(given)
         wanted = target if isinstance(target, str) else None
         at = given.get("at")
         step = at if isinstance(at, int) else None
@@ -65,6 +63,25 @@ def _application(networks: Networks) -> Router:
     async def more(request: Request) -> Response:
         network, question, _ = await _asked(request, networks)
         return JSONResponse(await run_in_threadpool(network.more, question))
+
+    async def written(request: Request) -> Response:
+        network, question, given = await _asked(request, networks)
+        method = _method(given)
+        return await _unless_left(request, lambda stopped: network.writing(question, method, stopped).record())
+
+    async def neighbours(request: Request) -> Response:
+        network, question, given = await _asked(request, networks)
+        place, step, units = given.get("place"), given.get("step"), given.get("units")
+        if not isinstance(step, int) or not (units is None or _numbers(units, int)):
+            raise DataError("neighbours need a step and units", expected="step, a number; units, numbers or null")
+        found = await run_in_threadpool(
+            network.neighbours, question, place if isinstance(place, str) else None, step, units
+        )
+        return JSONResponse(found)
+
+    async def parallel(request: Request) -> Response:
+        network, question, _ = await _asked(request, networks)
+        return JSONResponse(await run_in_threadpool(network.parallel, question))
 
     async def equation(request: Request) -> Response:
         network, question, given = await _asked(request, networks)
@@ -83,6 +100,9 @@ def _application(networks: Networks) -> Router:
         Route("/api/read", _refusing(read), methods=["POST"]),
         Route("/api/reasons", _refusing(reasons), methods=["POST"]),
         Route("/api/more", _refusing(more), methods=["POST"]),
+        Route("/api/written", _refusing(written), methods=["POST"]),
+        Route("/api/neighbours", _refusing(neighbours), methods=["POST"]),
+        Route("/api/parallel", _refusing(parallel), methods=["POST"]),
         Route("/api/equation", _refusing(equation), methods=["POST"]),
     ]
     return Router(routes, redirect_slashes=False)  # no middleware: it would answer errors before the guard does
@@ -119,6 +139,8 @@ async def _asked(request: Request, networks: Networks) -> tuple[Network, Questio
     run, text, example = given.get("run", 0), given.get("text"), given.get("example")
     if not isinstance(run, int) or not 0 <= run < len(networks.networks):
         raise DataError(f"there is no run {run!r}", expected=f"0 to {len(networks.networks) - 1}")
+    word = given.get("word")
+    word = word if isinstance(word, int) and not isinstance(word, bool) else None
     if isinstance(text, str) and not networks.text:
         raise DataError("these networks read no text", fix="choose one of the windows")
     if isinstance(text, str):
@@ -126,10 +148,38 @@ async def _asked(request: Request, networks: Networks) -> tuple[Network, Questio
             raise DataError(
                 "the text is too long", expected=f"at most {MOST_CHARACTERS:,} characters", got=f"{len(text):,}"
             )
-        return networks.networks[run], Question(text=text), given
+        return networks.networks[run], Question(text=text, word=word), given
     if isinstance(example, int) and not isinstance(example, bool):
-        return networks.networks[run], Question(example=example), given
+        return networks.networks[run], Question(example=example, values=_values(given), word=word), given
     raise DataError("there is nothing to read", expected="text or example")
+
+
+def _method(given: dict[str, Any]) -> str:
+    method = given.get("method", METHODS[0])
+    if method not in METHODS:
+        raise OptionError(f"there is no method {method!r}", expected=", ".join(METHODS))
+    return str(method)
+
+
+def _values(given: dict[str, Any]) -> tuple[tuple[float, ...], ...] | None:
+    """The numbers that a person made of an example's, a row for each step.
+
+    Raises:
+        DataError: they are no table of numbers.
+    """
+    rows = given.get("values")
+    if rows is None:
+        return None
+    if not isinstance(rows, list) or not all(_numbers(row, (int, float)) for row in rows):
+        raise DataError("the values are no table of numbers", expected="a list of rows of numbers")
+    try:
+        return tuple(tuple(float(each) for each in row) for row in rows)
+    except OverflowError as error:
+        raise DataError("a value is too large", expected="numbers below 1e308") from error
+
+
+def _numbers(given: Any, kind: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(each, kind) and not isinstance(each, bool) for each in given)
 
 
 def _refusing(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -13,14 +13,17 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gatewise.drawing.templates import shared_css
-from gatewise.errors import DataError, OptionError
+from gatewise.errors import DataError, OptionError, ShapeError
 from gatewise.files import write_text
-from gatewise.serving.explain.networks import Networks, Question
-from gatewise.serving.explain.payload import first_place, place_id, places_of
+from gatewise.inspection.reasons import METHODS
+from gatewise.serving.explain.network import Network, Question
+from gatewise.serving.explain.networks import Networks
+from gatewise.serving.explain.payload import first_place, place_id, places_of, reasons_record
 
 __all__ = ["bundle", "write_page"]
 
@@ -29,7 +32,9 @@ _MOST_BYTES = 3_000_000
 _EXAMPLES = 6
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
-_METHOD = "integrated-gradients"
+_NEAREST = 3
+_MOST_SETTLING = 1_000_000
+"""Steps times the square of the units, up to which Newton sweeps are measured for the file."""
 
 
 def write_page(
@@ -123,8 +128,7 @@ def _readings(networks: Networks, question: Question, example: int, bits: int) -
         targets = _targets(list(reading.names), [float(each) for each in reading.final], reading.target)
         if reading.answers == "values":
             targets = targets[:1]
-        reasons = [network.reasons(question, target, _METHOD) for target in targets]
-        more = network.more(question)
+        once = _once(network, question, targets)
         places = places_of(reading)
         places.sort(key=lambda place: place != first_place(places_of(reading)))
         for number, place in enumerate(places):
@@ -135,11 +139,73 @@ def _readings(networks: Networks, question: Question, example: int, bits: int) -
                     "example": example,
                     "place": place_id(place),
                     "bytes": base64.b64encode(frame).decode(),
-                    "reasons": reasons if number == 0 else [],
-                    "more": more if number == 0 else None,
+                    **(once if number == 0 else {}),
                 }
             )
     return found
+
+
+def _once(network: Network, question: Question, targets: Sequence[str]) -> dict[str, Any]:
+    """What is kept once for a network and an input: reasons by every method, and all that the page can unfold."""
+    reasons = [network.reasons(question, target, method) for method in METHODS for target in targets]
+    found: dict[str, Any] = {"reasons": reasons, "more": network.more(question)}
+    found["neighbours"] = _neighbours(network, question)
+    found["parallel"] = _settling(network, question)
+    written = network.input_of(question).written
+    if written:
+        found["words"] = [_word(network, replace(question, word=word)) for word in range(len(written))]
+        found["written"] = {}
+        for method in METHODS:
+            table = network.writing(question, method)
+            found["written"][method] = {**table.record(), "drafts": []}  # they are in "more"
+            found["reasons"] += [{**reasons_record(each), "at": word} for word, each in enumerate(table.reasons)]
+    return found
+
+
+def _word(network: Network, question: Question) -> dict[str, Any]:
+    """The answers at one written word, with the names that they have there."""
+    reading = network.reading(question)
+    return {
+        "names": list(reading.names),
+        "target": reading.target,
+        "turned": list(reading.turned),
+        "after": [round(float(value), 4) for value in reading.after.ravel()],
+    }
+
+
+def _neighbours(network: Network, question: Question) -> dict[str, Any] | None:
+    """Of every step of the layer shown first, by all units; None: there are no data to search."""
+    titles: dict[str, int] = {}
+    steps: list[list[Any] | None] = []
+    found: dict[str, Any] = {}
+    for step in range(len(network.input_of(question).steps)):
+        try:
+            found = network.neighbours(question, None, step)
+        except OptionError:
+            steps.append(None)
+            continue
+        steps.append(
+            [
+                [titles.setdefault(each["input"], len(titles)), each["example"], each["around"],
+                 round(each["distance"], 3)]
+                for each in found["found"][:_NEAREST]
+            ]
+        )  # fmt: skip
+    if not found:
+        return None
+    return {"place": found["place"], "sentence": found["sentence"], "titles": list(titles), "steps": steps}
+
+
+def _settling(network: Network, question: Question) -> dict[str, Any] | None:
+    """Whether the steps could be taken at once; None: it would take long, or there are too few."""
+    given = network.input_of(question)
+    stack = next(iter(network.reader.stacks(given).values())).recurrent
+    if len(given.steps) * stack.hidden_size**2 > _MOST_SETTLING:
+        return None
+    try:
+        return network.parallel(question)
+    except ShapeError:
+        return None
 
 
 def _targets(names: list[str], final: list[float], target: int) -> list[str]:

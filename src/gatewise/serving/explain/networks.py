@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import gatewise
 from gatewise.comparison.plan.titles import title_of
 from gatewise.drawing.styles import series_style
 from gatewise.errors import DataError, GatewiseError, OptionError
-from gatewise.inspection.equation import equation
-from gatewise.inspection.flow import gradient_flow
-from gatewise.inspection.gates import Place
-from gatewise.inspection.reading import Reading, read, unit_orders
-from gatewise.inspection.reasons import Stopped, reasons
-from gatewise.serving.explain.facts import flow_record, unit_facts
-from gatewise.serving.explain.meanings import EquationLine, equation_form
-from gatewise.serving.explain.payload import place_id, places_of, reading_bytes, reasons_record
-from gatewise.training.kind import Trained
-from gatewise.training.reader import Reader, ReadInput
+from gatewise.inspection.reasons import Stopped
+from gatewise.serving.explain.network import Network, Question
+from gatewise.training.reader import ReadInput
 from gatewise.training.run_place import checked_run
 from gatewise.training.trained import load_data, load_run
 
@@ -36,165 +25,7 @@ __all__ = ["Network", "Networks", "Question", "Stopped"]
 MOST_RUNS = 3
 EXAMPLES = 12
 MOST_CHARACTERS = 100_000
-_FOR_THE_ORDER = 6
-_KEPT = 8
 _TELLING_STEPS = 40
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a network is to read: a text, or one of the examples.
-
-    Attributes:
-        text: what a person typed.
-        example: number of an example.
-    """
-
-    text: str | None = None
-    example: int | None = None
-
-
-@dataclass
-class Network:
-    """One run on the page.
-
-    Attributes:
-        number: its column.
-        name: of the run folder.
-        title: of the network: ``GRU``.
-        place: the run folder.
-        trained: the run.
-        data: its data; None: they are not there.
-        reader: how it reads.
-        examples: to choose from.
-    """
-
-    number: int
-    name: str
-    title: str
-    place: Path
-    trained: Trained
-    data: Any
-    reader: Reader
-    examples: Sequence[ReadInput]
-    _inputs: OrderedDict[Question, ReadInput] = field(default_factory=OrderedDict)
-    _readings: OrderedDict[Question, Reading] = field(default_factory=OrderedDict)
-    _orders: Mapping[Place, npt.NDArray[np.int64]] | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _other: Reader | None = None
-    _flow_lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def input_of(self, question: Question) -> ReadInput:
-        """What the question names.
-
-        Raises:
-            DataError: it cannot be read.
-        """
-        if question.example is not None:
-            if not 0 <= question.example < len(self.examples):
-                raise DataError(f"there is no example {question.example}", expected=f"0 to {len(self.examples) - 1}")
-            return self.examples[question.example]
-        if question.text is not None and not question.text.strip():
-            raise DataError("there is nothing to read in this text", fix="type at least one word")
-        found = self._inputs.get(question)  # kept here: another thread may forget it
-        if found is None:
-            found = self._inputs[question] = self.reader.parse(question.text)
-            _forget(self._inputs)
-        return found
-
-    def reading(self, question: Question) -> Reading:
-        """The reading of an input; of the last few it is kept."""
-        with self._lock:
-            found = self._readings.get(question)
-            if found is None:
-                given = self.input_of(question)
-                if not given.steps:
-                    raise DataError("there is nothing to read in this text", fix="type at least one word")
-                if self._orders is None:
-                    self._orders = unit_orders(self.reader, list(self.examples[:_FOR_THE_ORDER]) or [given])
-                found = read(self.reader, given, orders=self._orders, trained=self.trained)
-                self._readings[question] = found
-                _forget(self._readings)
-            return found
-
-    def frame(self, question: Question, place: str | None, *, bits: int = 32) -> bytes:
-        """A reading for the page, see `gatewise.serving.explain.payload.reading_bytes`."""
-        reading = self.reading(question)
-        recurrent = self._recurrent(question, place)
-        options = dict(recurrent._cells[0].options())
-        return reading_bytes(reading, place, options=options, equation=self._equation(recurrent, options), bits=bits)
-
-    def reasons(
-        self,
-        question: Question,
-        target: str | None,
-        method: str,
-        stopped: Callable[[], bool] = lambda: False,
-        *,
-        at: int | None = None,
-        with_removal: bool = True,
-    ) -> dict[str, Any]:
-        """The reasons for an answer.
-
-        Args:
-            question: the input.
-            target: name of the answer; None: the network's own.
-            method: see `gatewise.inspection.reasons.METHODS`.
-            stopped: looked at between computations.
-            at: the step whose answer is explained, where every step has one of its own.
-            with_removal: whether to measure how removing them hurts.
-
-        Raises:
-            Stopped: they were not wanted any more.
-        """
-        with self._lock:
-            given = self.input_of(question)
-        if given.place is not None and at is not None and 0 <= at < len(given.steps):
-            given = dataclasses.replace(given, place=at)
-        found = reasons(self.reader, given, target=target, method=method, with_removal=with_removal, stop=stopped)
-        return {**reasons_record(found), "at": given.place}
-
-    def equation(self, question: Question, place: str | None, step: int, unit: int) -> list[str]:
-        """The step of one unit with where its gates come from, see `gatewise.inspection.equation.equation`."""
-        reading = self.reading(question)
-        chosen = next((each for each in places_of(reading) if place_id(each) == place), None)
-        if chosen is None:
-            raise DataError(f"there is no layer {place!r}", expected=", ".join(map(place_id, places_of(reading))))
-        stack, layer, direction = chosen
-        maps = [gate for gate in reading.gates if gate.stack == stack]
-        given = self.reader.stacks(self.input_of(question))[stack]
-        own = next(gate for gate in maps if gate.place == chosen)
-        row = step if own.stride == 0 else (step - own.first) // own.stride
-        return list(equation(given, maps, layer, direction, row, unit))
-
-    def more(self, question: Question) -> dict[str, Any]:
-        """What is said of the units of every layer, and the flow of the loss's gradient back through the steps."""
-        reading = self.reading(question)
-        stacks = self.reader.stacks(self.input_of(question))
-        facts = {}
-        for place in places_of(reading):
-            maps = [gate for gate in reading.gates if gate.place == place]
-            facts[place_id(place)] = unit_facts(stacks[place[0]], maps, reading.unit)
-        return {"facts": facts, "flow": self._flow(question)}
-
-    def _flow(self, question: Question) -> dict[str, Any] | None:
-        """By a second copy of the network, since the weights are changed for a moment."""
-        with self._flow_lock:
-            if self._other is None:
-                self._other = load_run(self.place).reader(self.data)
-            try:
-                return flow_record(gradient_flow(self._other, self.input_of(question)))
-            except GatewiseError:
-                return None
-
-    def _recurrent(self, question: Question, place: str | None) -> Any:
-        stacks = self.reader.stacks(self.input_of(question))
-        stack = (place or "").split("/")[0]
-        return (stacks.get(stack) or next(iter(stacks.values()))).recurrent
-
-    def _equation(self, recurrent: Any, options: Mapping[str, Any]) -> tuple[EquationLine, ...]:
-        plain = not recurrent.layer_norm and not any(recurrent.zoneout)
-        return equation_form(recurrent.cell, options, plain=plain)
 
 
 class Networks:
@@ -344,11 +175,6 @@ class Networks:
             ],
             "first": {"text": first.text} if first.text is not None else {"example": first.example},
         }
-
-
-def _forget(kept: OrderedDict[Any, Any]) -> None:
-    while len(kept) > _KEPT:
-        kept.popitem(last=False)
 
 
 def _with_truth(given: ReadInput, other: ReadInput) -> ReadInput:

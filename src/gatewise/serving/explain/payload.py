@@ -75,6 +75,8 @@ def reading_bytes(
     options: dict[str, Any],
     equation: Sequence[EquationLine],
     bits: int = 32,
+    attention: npt.NDArray[np.float64] | None = None,
+    changeable: int = 0,
 ) -> bytes:
     """A reading as the page decodes it.
 
@@ -84,6 +86,8 @@ def reading_bytes(
         options: of the cell.
         equation: its form.
         bits: of each value of a map: 32, 16 or 8.
+        attention: of what was written over what was read, (W, T).
+        changeable: how many of the first columns of a series a person may change.
 
     Returns:
         Four bytes of header length, the header, the arrays.
@@ -103,7 +107,7 @@ def reading_bytes(
         "target": reading.target,
         "turned": list(reading.turned),
         "truth": reading.input.truth,
-        "at": reading.input.place,
+        "at": None if reading.input.written else reading.input.place,
         "notes": list(reading.input.notes),
         **_text(reading),
         "place": place_id(chosen) if chosen else None,
@@ -117,7 +121,13 @@ def reading_bytes(
     }
     if reading.input.values is not None:
         columns = reading.input.columns or tuple(str(n + 1) for n in range(reading.input.values.shape[1]))
-        header["series"] = {"columns": list(columns), "values": arrays.add(reading.input.values, "float32")}
+        header["series"] = {
+            "columns": list(columns),
+            "values": arrays.add(reading.input.values, "float32"),
+            "changeable": changeable,
+        }
+    if reading.input.written:
+        header["written"] = _written(reading, attention, arrays)
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
     text += b" " * (-len(text) % _ALIGNMENT)
     return struct.pack("<I", len(text)) + text + b"".join(arrays.parts)
@@ -181,6 +191,19 @@ def _text(reading: Reading) -> dict[str, Any]:
     return {"steps": steps, "tail": tail}
 
 
+def _written(reading: Reading, attention: npt.NDArray[np.float64] | None, arrays: _Arrays) -> dict[str, Any]:
+    """What the network writes, with the word looked at and what each word looked at."""
+    given, steps, end = reading.input, list[dict[str, str]](), 0
+    for step in given.written:
+        apart = step.start is not None and step.start > end
+        steps.append({"text": step.label, "before": " " if apart or step.start is None else ""})
+        end = step.end or end
+    found: dict[str, Any] = {"steps": steps, "place": given.place}
+    if attention is not None:
+        found["attention"] = arrays.add(attention, "float32")
+    return found
+
+
 def _shortened(gap: str) -> str:
     """What stands between two steps; of a long part that is not read, its ends."""
     return gap if len(gap) <= _MOST_GAP else f"{gap[: _MOST_GAP // 2]} … {gap[-_MOST_GAP // 2 :]}"
@@ -200,6 +223,8 @@ def _gate(
         "begin": gate.first if gate.stride > 0 else 0,
         "aligned": gate.stride > 0,
     }
+    if gate.before is not None:
+        record["before"] = arrays.add(gate.before, "float32")
     if len(gate.order) != len(common):
         record["order"] = gate.order.tolist()
     return record

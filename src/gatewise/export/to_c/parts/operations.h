@@ -233,6 +233,19 @@ static void pool_mean@(const REAL *restrict x, size_t steps, size_t width, REAL 
     }
 }
 
+## pool_sum@
+static void pool_sum@(const REAL *restrict x, size_t steps, size_t width, REAL *restrict y)
+{
+    for (size_t i = 0; i < width; i++) {
+        y[i] = 0.0@;
+    }
+    for (size_t t = 0; t < steps; t++, x += width) {
+        for (size_t i = 0; i < width; i++) {
+            y[i] += x[i];
+        }
+    }
+}
+
 ## pool_max@
 static void pool_max@(const REAL *restrict x, size_t steps, size_t width, REAL *restrict y)
 {
@@ -257,5 +270,69 @@ static void accumulate@(const REAL *restrict x, size_t steps, size_t width, REAL
         for (size_t i = 0; i < width; i++) {
             y[t * width + i] = y[(t - 1) * width + i] + x[t * width + i];
         }
+    }
+}
+
+## convolution@
+/* y_t = sum over k of weight_k x_(t + k - taps / 2) + bias, x beyond the sequence 0; weight tap by tap, column by column */
+static void convolution@(const REAL *restrict x, size_t steps, const REAL *restrict weight, const REAL *restrict bias,
+                         size_t columns, size_t rows, size_t taps, REAL *restrict y)
+{
+    for (size_t t = 0; t < steps; t++, y += rows) {
+        for (size_t i = 0; i < rows; i++) {
+            y[i] = bias[i];
+        }
+        for (size_t k = 0; k < taps; k++) {
+            const size_t place = t + k;
+            if (place < taps / 2 || place - taps / 2 >= steps) {
+                continue;
+            }
+            const REAL *const read = x + (place - taps / 2) * columns;
+            for (size_t column = 0; column < columns; column++) {
+                const REAL a = read[column], *const w = weight + (k * columns + column) * rows;
+                for (size_t i = 0; i < rows; i++) {
+                    y[i] += a * w[i];
+                }
+            }
+        }
+    }
+}
+
+## viterbi@
+/* The tags with the highest score; of equal ones the lower tag, from the end. `best`: steps x count numbers of memory */
+static void viterbi@(const REAL *restrict scores, size_t steps, size_t count, const REAL *restrict moves,
+                     const REAL *restrict start, const REAL *restrict end, REAL *restrict best, uint32_t *restrict tags)
+{
+    for (size_t i = 0; i < count; i++) {
+        best[i] = scores[i] + start[i];
+    }
+    for (size_t t = 1; t < steps; t++) {
+        const REAL *const before = best + (t - 1) * count;
+        REAL *const now = best + t * count;
+        for (size_t i = 0; i < count; i++) {
+            now[i] = before[0] + moves[i];
+        }
+        for (size_t from = 1; from < count; from++) {
+            for (size_t i = 0; i < count; i++) {
+                const REAL found = before[from] + moves[from * count + i];
+                now[i] = found > now[i] ? found : now[i];
+            }
+        }
+        for (size_t i = 0; i < count; i++) {
+            now[i] += scores[t * count + i];
+        }
+    }
+    for (size_t t = steps; t-- > 0;) { /* back from the end: which tag led to the best score there */
+        const REAL *const now = best + t * count;
+        size_t chosen = 0;
+        REAL most = 0.0@;
+        for (size_t i = 0; i < count; i++) {
+            const REAL found = now[i] + (t + 1 == steps ? end[i] : moves[i * count + tags[t + 1]]);
+            if (i == 0 || found > most) {
+                chosen = i;
+                most = found;
+            }
+        }
+        tags[t] = (uint32_t)chosen;
     }
 }

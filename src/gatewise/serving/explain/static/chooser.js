@@ -3,9 +3,11 @@
 import { el } from "./elements.js";
 import { shortened } from "./words.js";
 
+const METHODS = [["integrated-gradients", "integrated gradients"], ["gradient-x-input", "gradient × input"], ["occlusion", "occlusion"]];
+
 /** The input field. `changed` is called with a question's input: `{text}` or `{example}`. */
 export class Chooser {
-  constructor(page, { changed, live }) {
+  constructor(page, { changed, live, method }) {
     Object.assign(this, { page, changed });
     this.box = el("textarea", {
       id: "text", rows: 1, spellcheck: "false", autocapitalize: "off", autocomplete: "off", dir: "auto",
@@ -20,14 +22,18 @@ export class Chooser {
       const truth = example.truth ? ` · ${example.truth}` : "";
       this.list.append(el("option", { value: number, text: shortened(example.title, 64) + truth }));
     });
+    this.methods = el("select", { id: "method", change: () => method(this.methods.value) },
+      ...METHODS.map(([value, text]) => el("option", { value, text })));
     const typing = page.text && live;
     this.hint.textContent = live ? "" : "This file holds the inputs below; gatewise explain reads your own.";
     this.element = el(
       "form", { class: "chooser", submit: (event) => event.preventDefault() },
       typing ? el("label", { class: "unseen", for: "text", text: "Text to read" }) : null,
       typing ? this.box : null,
-      page.examples.length > 0 ? el("div", { class: "choose" },
-        el("label", { for: "example", text: typing ? "or choose" : page.text ? "Text" : "Window" }), this.list) : null,
+      el("div", { class: "choices" },
+        page.examples.length > 0 ? el("div", { class: "choose" },
+          el("label", { for: "example", text: typing ? "or choose" : page.text ? "Text" : "Window" }), this.list) : null,
+        el("div", { class: "choose" }, el("label", { for: "method", text: "Reasons by" }), this.methods)),
       this.hint,
     );
   }

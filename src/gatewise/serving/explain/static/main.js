@@ -20,9 +20,14 @@ class Page {
   constructor(description, source, place) {
     Object.assign(this, { description, source, readings: 0 });
     this.store = makeStore(description.runs.length);
-    this.views = description.runs.map((run) => new RunView(run, this.store, { lines: source.live ? (view, where) => this.lines(view, where) : null }));
+    this.views = description.runs.map((run) => new RunView(run, this.store, {
+      lines: source.live ? (view, where) => this.lines(view, where) : null,
+      search: (view, what) => source.neighbours({ ...this.asked(view), ...what }),
+      settle: (view) => source.parallel(this.asked(view)),
+      edit: source.live ? (values) => this.edited(values) : null,
+    }));
     this.timeline = new Timeline(this.store, this.views);
-    this.chooser = new Chooser(description, { live: source.live, changed: (input, how) => this.inputChanged(input, how) });
+    this.chooser = new Chooser(description, { live: source.live, changed: (input, how) => this.inputChanged(input, how), method: (method) => this.store.set({ method }) });
     this.message = el("p", { class: "message", role: "alert", hidden: true });
     this.empty = el("p", { class: "nothing", text: "Nothing to read yet: type a sentence, or choose an example.", hidden: true });
     this.runs = el("div", { class: `runs of-${this.views.length}` }, ...this.views.map((view) => view.element));
@@ -52,7 +57,10 @@ class Page {
     this.input = input;
     this.key = JSON.stringify(input);
     this.fresh = how === "chosen";
-    if (this.fresh || this.store.state.step !== null) this.store.state.step = null;
+    if (how !== "edited") {
+      this.store.state.step = null;
+      for (const run of this.store.state.runs) run.word = null;
+    }
     this.timeline.stop();
     const blank = input.text !== undefined && input.text.trim() === "";
     this.empty.hidden = !blank;
@@ -68,6 +76,12 @@ class Page {
     this.ask();
   }
 
+  /** The numbers of the window are others; null: as they were measured. */
+  edited(values) {
+    const { example } = this.input;
+    this.inputChanged(values === null ? { example } : { example, values }, "edited");
+  }
+
   /** Ask for every run's reading of the input. */
   ask() {
     if (this.input === undefined || this.runs.hidden) return;
@@ -75,13 +89,20 @@ class Page {
   }
 
   question(view) {
-    return { run: view.number, ...this.input, place: this.store.state.runs[view.number].place };
+    const { place, word } = this.store.state.runs[view.number];
+    return { run: view.number, ...this.input, place, word };
+  }
+
+  /** What a run shows now, as a question. */
+  asked(view) {
+    const { reading } = view;
+    return { run: view.number, ...JSON.parse(reading.of), place: reading.place, word: reading.written?.place ?? null };
   }
 
   /** Where a unit's gates come from; null where it cannot be said now. */
   async lines(view, where) {
     try {
-      return await this.source.lines({ run: view.number, ...JSON.parse(view.reading.of), place: view.reading.place, ...where });
+      return await this.source.lines({ ...this.asked(view), ...where });
     } catch (error) {
       this.failed(view, error);
       return null;
@@ -89,9 +110,13 @@ class Page {
   }
 
   readingCame(view, reading, question) {
-    const { run, place, ...input } = question;
+    const { run, place, word, ...input } = question;
     reading.of = JSON.stringify(input);
     if (this.runs.hidden) return;
+    if (reading.series !== undefined) {
+      if (input.values === undefined) view.measured = reading;
+      else reading.measured = view.measured;
+    }
     view.setReading(reading);
     if (this.fresh && reading.at !== null) this.store.state.step = reading.at;
     this.fresh = false;
@@ -125,8 +150,10 @@ class Page {
       if (view.reading === null) continue;
       const target = this.store.state.target ?? null;
       const known = target !== null && view.reading.names.includes(target) ? target : null;
-      const at = view.reading.at === null ? null : view.step();
-      const question = { run: view.number, ...this.input, target: known, at, method: this.store.state.method };
+      const word = view.reading.written?.place ?? null;
+      const at = word ?? (view.reading.at === null ? null : view.step());
+      const { method } = this.store.state;
+      const question = { run: view.number, ...this.input, target: known, at, word, method };
       try {
         const reasons = await this.source.reasons(question, asked.signal);
         if (asked.signal.aborted) return;
@@ -139,6 +166,12 @@ class Page {
           const more = await this.source.more({ run: view.number, ...this.input }, asked.signal);
           if (asked.signal.aborted) return;
           view.setMore({ ...more, of: key });
+          this.store.schedule();
+        }
+        if (word !== null && (view.writtenTable?.of !== key || view.writtenTable.by !== method)) {
+          const table = await this.source.written({ run: view.number, ...this.input, method }, asked.signal);
+          if (asked.signal.aborted) return;
+          view.setTable({ ...table, of: key, by: method });
           this.store.schedule();
         }
       } catch (error) {
@@ -160,12 +193,14 @@ class Page {
 
   draw(anew) {
     const { state } = this.store;
-    const places = JSON.stringify(state.runs.map((run) => run.place));
+    const places = JSON.stringify(state.runs.map((run) => [run.place, run.word]));
     if (this.places !== undefined && places !== this.places) this.ask();
     this.places = places;
     const target = state.target;
-    if (this.target !== undefined && target !== this.target) this.askReasons();
+    if (this.target !== undefined && (target !== this.target || state.method !== this.method)) this.askReasons();
     this.target = target;
+    this.method = state.method;
+    for (const view of this.views) if (view.reasons && view.reasons.method !== state.method) view.reasonsChanged = true;
     const own = this.views.some((view) => view.reading !== null && view.reading.at !== null);
     if (own && this.step !== undefined && state.step !== this.step) this.askReasonsSoon();
     this.step = state.step;

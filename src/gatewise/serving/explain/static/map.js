@@ -36,7 +36,8 @@ export class GateMap {
   }
 
   /** Fill the pixels. Columns beyond the last step stay clear, so that the map fills as the input grows. */
-  draw({ values, order, begin, length, low, high, table, capacity }) {
+  draw({ values, order, begin, length, low, high, table, capacity, aligned }) {
+    this.element.classList.toggle("own-time", !aligned);
     const units = order.length;
     Object.assign(this, { capacity, units, length });
     if (this.canvas.width !== capacity || this.canvas.height !== units) {
@@ -83,30 +84,40 @@ export class Legend {
   }
 }
 
-/** Reasons by step and column: a row for each column of the input, for and against in their colours. */
-export class ReasonMap {
+/** Rows of numbers over the steps, such as reasons by column: for and against in their colours. */
+export class RowMap {
   constructor() {
     this.canvas = el("canvas", { "aria-hidden": "true" });
     this.names = el("div", { class: "reason-columns", "aria-hidden": "true" });
     this.element = el("div", { class: "reason-map", role: "img", hidden: true }, this.canvas, this.names);
   }
 
-  draw(columns, capacity, table) {
-    this.element.hidden = columns.length < 2;
+  /** Draw rows `{name, values}`; `level`: the place of a value in the table, 0 to 255. Fewer rows than `least` hide it. */
+  fill(rows, capacity, table, level, least) {
+    this.element.hidden = rows.length < least;
     if (this.element.hidden) return;
     this.canvas.width = capacity;
-    this.canvas.height = columns.length;
+    this.canvas.height = rows.length;
     const context = this.canvas.getContext("2d");
-    const image = context.createImageData(capacity, columns.length);
+    const image = context.createImageData(capacity, rows.length);
     const pixels = new Uint32Array(image.data.buffer);
-    const largest = Math.max(...columns.map(({ values }) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0))) || 1;
-    columns.forEach(({ values }, row) => values.forEach((value, step) => {
-      pixels[row * capacity + step] = table[Math.round(127.5 + (127.5 * value) / largest)];
+    rows.forEach(({ values }, row) => values.forEach((value, step) => {
+      if (step < capacity) pixels[row * capacity + step] = table[Math.round(level(value, row))];
     }));
     context.putImageData(image, 0, 0);
-    setStyle(this.element, "height", `${Math.max(1.1 * columns.length, 2.2)}rem`);
-    this.names.replaceChildren(...columns.map(({ name }) => el("span", { text: name })));
+    setStyle(this.element, "height", `${Math.min(Math.max(1.1 * rows.length, 2.2), 24)}rem`);
+    this.names.replaceChildren(...rows.map(({ name }) => el("span", { text: name })));
+  }
+
+  /** Reasons by column, the largest of all in full colour. */
+  draw(columns, capacity, table) {
+    const largest = columns.reduce((most, { values }) => Math.max(most, largestOf(values)), 0) || 1;
+    this.fill(columns, capacity, table, (value) => 127.5 + (127.5 * value) / largest, 2);
     this.element.setAttribute("aria-label", `Reasons by column: ${columns.map(({ name, values }) =>
       `${name} ${decimals(values.reduce((sum, value) => sum + value, 0))}`).join(", ")}`);
   }
+}
+
+export function largestOf(values) {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }

@@ -16,8 +16,9 @@ function withArrays(header, buffer, start) {
     const stored = new TYPES[described.type](buffer, start + described.at, count);
     return described.low === undefined ? stored : restored(stored, described);
   };
-  const gates = header.gates.map((gate) => ({ ...gate, values: array(gate.values) }));
+  const gates = header.gates.map((gate) => ({ ...gate, values: array(gate.values), before: gate.before && array(gate.before) }));
   const reading = { ...header, gates, after: array(header.after), order: array(header.order) };
+  if (header.written?.attention) reading.written = { ...header.written, attention: array(header.written.attention) };
   if (header.series) reading.series = { ...header.series, values: array(header.series.values) };
   reading.length = header.steps.length;
   reading.units = header.order.shape[0];

@@ -5,16 +5,19 @@ import { Checks } from "./checks.js";
 import { palette } from "./colours.js";
 import { Bars, Curves, middle } from "./curve.js";
 import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
-import { GateMap, Legend, ReasonMap } from "./map.js";
+import { GateMap, Legend, RowMap } from "./map.js";
+import { Neighbours, Settling } from "./panels.js";
+import { bothSides, extremes, ownTime, placeWords, quoted, reasonWords, stepNames, trueAnswer } from "./sentences.js";
 import { Series } from "./series.js";
 import { StepTable } from "./table.js";
 import { Tokens } from "./tokens.js";
-import { UnitPanel, valueAt } from "./unit.js";
+import { UnitPanel, rowAt, stepWords, valueAt } from "./unit.js";
 import { decimals, plural, score, shortened } from "./words.js";
+import { Alignment, Written } from "./written.js";
 
 /** What a page shows of one run. */
 export class RunView {
-  constructor(description, store, { lines }) {
+  constructor(description, store, { lines, search, settle, edit }) {
     Object.assign(this, { description, store, reading: null, reasons: null, number: description.number });
     const choose = (step) => store.set({ step: this.reading && step >= this.reading.length - 1 ? null : step });
     const chooseUnit = (unit) => this.chooseUnit(unit);
@@ -22,7 +25,10 @@ export class RunView {
     this.truth = el("p", { class: "true-answer" });
     this.answers = el("div", { class: "answers-of", role: "radiogroup", "aria-label": "Explain which answer" });
     this.tokens = new Tokens(this.number, { choose, move: (by) => this.move(by) });
-    this.series = new Series();
+    const chooseWord = (word) => this.chooseWord(word);
+    this.written = new Written(chooseWord);
+    this.alignment = new Alignment(chooseWord);
+    this.series = new Series({ edit, choose });
     this.bars = new Bars();
     this.curve = new Curves("answers-curve");
     this.curveTitle = el("h3", { class: "over-curve" });
@@ -35,20 +41,22 @@ export class RunView {
     });
     this.meaning = el("p", { class: "meaning" });
     this.map = new GateMap({
-      choose: (step, row) => { choose(step); this.chooseUnit(this.gate.orderOfUnits[row]); },
+      choose: (step, row) => { if (this.gate.aligned) choose(step); else if (this.reading.written) this.chooseWord(step); this.chooseUnit(this.gate.orderOfUnits[row]); },
       moveUnit: (by) => this.moveUnit(by),
     });
     this.unit = new UnitPanel({
       chooseUnit,
-      ask: lines && (() => (this.reading === null ? null : lines(this, { step: this.step(), unit: this.chosenUnit() }))),
+      ask: lines && (() => (this.reading === null ? null : lines(this, { step: this.ownStep(), unit: this.chosenUnit() }))),
     });
-    this.columns = new ReasonMap();
+    this.columns = new RowMap();
     this.labels = el("div", { class: "labels", "aria-hidden": "true" });
     this.veil = el("div", { class: "veil", "aria-hidden": "true" });
     this.cursor = el("div", { class: "cursor", "aria-hidden": "true" });
     this.notes = el("ul", { class: "notes" });
     this.problem = el("p", { class: "problem", role: "alert", hidden: true });
     this.checks = new Checks();
+    this.neighbours = new Neighbours(search && ((units) => search(this, { step: this.ownStep(), units })));
+    this.settling = new Settling(settle && (() => settle(this)));
     this.table = new StepTable();
     this.score = el(
       "div", { class: "score", click: (event) => this.clicked(event, choose) },
@@ -56,6 +64,7 @@ export class RunView {
       el("h3", { class: "over-bars" }, "Reasons", el("small", {}, "")),
       this.bars.element,
       this.columns.element,
+      this.alignment.element,
       this.curveTitle,
       this.curve.element,
       el("div", { class: "over-map" },
@@ -76,10 +85,10 @@ export class RunView {
           el("span", { text: description.title }), el("small", { text: description.name })),
         this.answer, this.truth, this.problem),
       this.answers,
-      this.tokens.element,
+      el("div", {}, this.tokens.element, this.written.element),
       this.score,
       this.unit.element,
-      el("footer", {}, this.notes, this.checks.element, this.table.element),
+      el("footer", {}, this.notes, this.checks.element, this.neighbours.element, this.settling.element, this.table.element),
     );
     new ResizeObserver(([entry]) => this.resized(entry.contentRect.width)).observe(this.map.element);
     this.element.style.setProperty("--series-hex", `var(--c${description.style})`);
@@ -89,11 +98,11 @@ export class RunView {
   resized(width) {
     if (width === this.width) return;
     this.width = width;
-    if (this.reading) this.drawLabels();
+    if (this.reading && this.gate) this.drawLabels();
   }
 
   clicked(event, choose) {
-    if (!this.reading || event.target.closest("h3, .over-map, .over-unit, .map")) return;
+    if (!this.reading || event.target.closest("h3, .over-map, .over-unit, .map, .changeable, .editor, .alignments")) return;
     const box = this.map.element.getBoundingClientRect();
     const step = Math.floor(((event.clientX - box.left) / box.width) * this.map.capacity);
     choose(Math.min(Math.max(step, 0), this.reading.length - 1));
@@ -103,6 +112,17 @@ export class RunView {
     const last = this.reading.length - 1;
     const step = Math.min(Math.max((this.store.state.step ?? last) + by, 0), last);
     this.store.set({ step: step === last ? null : step });
+  }
+
+  /** Another word of what is written: its reasons are for itself. */
+  chooseWord(word) {
+    this.store.setRun(this.number, { word });
+    this.store.set({ target: null });
+  }
+
+  /** The row of the map that is looked at: a step of the input, or of what is written. */
+  ownStep() {
+    return rowAt(this.gate, this.step());
   }
 
   chooseUnit(unit) {
@@ -123,6 +143,7 @@ export class RunView {
     reading.turnedAt = new Set(reading.turned);
     reading.scale = reading.answers === "values" ? "value" : "probability";
     reading.backward = reading.place?.endsWith("backward") ?? false;
+    for (const gate of reading.gates) if (!gate.aligned) gate.fixed = reading.written?.place;
     this.reading = reading;
     this.changed = true;
     this.problem.hidden = true;
@@ -132,6 +153,12 @@ export class RunView {
   setReasons(reasons) {
     this.reasons = reasons;
     this.checks.setReasons(reasons);
+    this.reasonsChanged = true;
+  }
+
+  /** What is said of every written word: for the text and by the method `table.of`. */
+  setTable(table) {
+    this.writtenTable = table;
     this.reasonsChanged = true;
   }
 
@@ -203,7 +230,9 @@ export class RunView {
       this.unit.draw(reading, unit, capacity, more?.facts[reading.place]?.[unit] ?? "");
       this.map.mark(this.gate.rowOf[unit]);
     }
-    this.point(unit);
+    this.point(unit, more);
+    this.neighbours.draw(reading, this.gate, unit, this.step());
+    this.settling.draw(reading);
     Object.assign(this, { drawnGate: this.gate, drawnUnit: unit, changed: false, moreChanged: false, reasonsChanged: false, target: this.targetPlace(), drawnStep: this.step(), drawnStretched: this.store.state.stretched });
     this.table.draw(this);
   }
@@ -213,13 +242,13 @@ export class RunView {
     const isText = reading.series === undefined;
     this.tokens.element.hidden = !isText;
     this.series.element.hidden = isText;
+    this.written.draw(reading);
     if (isText) this.tokens.draw(reading, `${this.description.title}: ${plural(reading.length, reading.unit)}`);
     else this.series.draw(reading, capacity);
     this.curve.draw({ ...answerCurves(reading, this.targetPlace()), capacity });
     setText(this.curveTitle, reading.at === null ? `Answer after each ${reading.unit}` : `Answer at each ${reading.unit}`);
     this.curveTitle.title = reading.meaning;
     this.drawChoices();
-    this.drawLabels();
     resizeChildren(this.notes, reading.notes.length, () => el("li"));
     reading.notes.forEach((note, place) => setText(this.notes.children[place], note));
   }
@@ -227,13 +256,16 @@ export class RunView {
   drawReasons() {
     const { reading, reasons } = this;
     const fits = reasons !== null && reading.names[this.targetPlace()] === reasons.target
-      && (reading.at === null || reasons.at === this.step());
+      && (reading.at === null || reasons.at === this.step())
+      && (!reading.written || reasons.at === reading.written.place);
     const values = fits ? reasons.values : null;
-    const fresh = fits && reasons.of === reading.of;
+    const fresh = fits && reasons.of === reading.of && reasons.method === this.store.state.method;
     this.tokens.colour(values, fresh);
     this.bars.draw(values === null ? [] : values.slice(0, reading.length), this.capacity);
     for (const part of [this.bars, this.columns]) part.element.classList.toggle("stale", !fresh);
     this.columns.draw(values === null ? [] : reasons.columns, this.capacity, this.palette.reasons);
+    const table = this.writtenTable?.of === reading.of ? this.writtenTable : null;
+    this.alignment.draw(reading, table, this.capacity, this.palette);
     const target = reading.names[this.targetPlace()];
     setText(this.score.querySelector(".over-bars small"), reading.scale === "value" ? `up: raises ${quoted(target)}, down: lowers it` : `up: for ${quoted(target)}, down: against it`);
     setAttribute(this.bars.element, "aria-label", values === null ? "Reasons: not computed yet" : reasonWords(reading, values, target));
@@ -246,10 +278,12 @@ export class RunView {
     const [low, high] = this.store.state.stretched ? extremes(gate) : signed ? bothSides(gate.low, gate.high) : [gate.low, gate.high];
     gate.orderOfUnits = gate.order ?? reading.order;
     gate.rowOf ??= reading.rowOf;
-    this.map.draw({ values: gate.values, order: gate.orderOfUnits, length: gate.values.length / gate.units, begin: gate.begin, low, high, table, capacity });
+    const length = gate.values.length / gate.units;
+    this.map.draw({ values: gate.values, order: gate.orderOfUnits, length, begin: gate.begin, low, high, table, capacity: gate.aligned ? capacity : length, aligned: gate.aligned });
     this.legend.draw(table, low, high, gate.role === "gate" && !signed && !this.store.state.stretched);
     setAttribute(this.stretch, "aria-pressed", this.store.state.stretched);
-    setText(this.meaning, gate.meaning);
+    this.drawLabels();
+    setText(this.meaning, gate.meaning + (gate.aligned ? "" : ` ${ownTime(reading)}`));
   }
 
   /** The buttons for gates, and the list of layers and directions. */
@@ -277,27 +311,29 @@ export class RunView {
 
   /** The steps' names under the map, where there is room for them. */
   drawLabels() {
-    const { reading, capacity } = this;
+    const { reading, gate } = this;
+    const names = stepNames(reading, gate);
+    const capacity = gate.aligned ? this.capacity : names.length;
     const room = (this.width ?? this.map.element.clientWidth) / capacity;
     const every = reading.series === undefined ? (room >= 11 ? 1 : 0) : Math.max(1, Math.ceil(24 / room));
     this.labels.hidden = every === 0;
-    resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(reading.length / every), () => el("span"));
-    const longest = reading.steps.reduce((most, { label }) => Math.max(most, Math.min(label.length, 11)), 1);
+    resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(names.length / every), () => el("span"));
+    const longest = names.reduce((most, name) => Math.max(most, Math.min(name.length, 11)), 1);
     const level = room >= 7.4 * longest + 8;
     this.labels.classList.toggle("level", level);
     setStyle(this.labels, "height", level ? "1.4rem" : `${0.7 + 0.43 * longest}rem`);
-    const offset = (reading.length - 1) % Math.max(every, 1);
+    const offset = (names.length - 1) % Math.max(every, 1);
     for (let number = 0; number < this.labels.childElementCount; number += 1) {
       const label = this.labels.children[number];
       const step = offset + number * every;
       label.dataset.at = step;
-      setText(label, shortened(reading.steps[step].label, 11));
+      setText(label, shortened(names[step], 11));
       setStyle(label, "left", `${100 * middle(step, capacity)}%`);
     }
   }
 
   /** Follow the cursor. */
-  point(unit) {
+  point(unit, more) {
     const { reading, capacity } = this;
     const step = this.step();
     for (const button of this.gates.children) {
@@ -310,17 +346,18 @@ export class RunView {
     setStyle(this.veil, "left", `${(100 * (step + 1)) / capacity}%`);
     setStyle(this.veil, "width", `${(100 * (reading.length - 1 - step)) / capacity}%`);
     this.tokens.point(step);
-    if (reading.series !== undefined) this.series.point(step);
+    if (reading.series !== undefined) this.series.point(step, this.targetPlace());
+    if (reading.written) this.written.point(more?.drafts ?? null, step, reading.length - 1);
     this.curve.point(step, (value, name) => `${shortened(name, 14)} ${score(reading, value)}`);
     this.unit.point(reading, unit, step);
-    for (const label of this.labels.children) label.classList.toggle("here", Number(label.dataset.at) === step);
+    for (const label of this.labels.children) label.classList.toggle("here", Number(label.dataset.at) === this.ownStep());
     this.drawAnswer(step);
     const value = valueAt(this.gate, step, unit);
     setAttribute(this.map.element, "aria-valuemin", 0);
     setAttribute(this.map.element, "aria-valuemax", this.gate.units - 1);
     setAttribute(this.map.element, "aria-valuenow", unit);
     setAttribute(this.map.element, "aria-valuetext",
-      `unit ${unit}, ${this.gate.name} ${decimals(value)} at ${reading.unit} ${step + 1}, ${reading.steps[step].label}`);
+      `unit ${unit}, ${this.gate.name} ${decimals(value)} at ${stepWords(reading, this.gate, step)}`);
   }
 
   /** The answer at the step, in words, and the answers to choose from. */
@@ -358,46 +395,4 @@ export class RunView {
     const best = this.reading.scale === "value" ? this.targetPlace() : row.indexOf(Math.max(...row));
     return `${this.description.title}: ${this.reading.names[best]} ${score(this.reading, row[best])}`;
   }
-}
-
-/** As far below zero as above. */
-function bothSides(low, high) {
-  const most = Math.max(Math.abs(low), Math.abs(high));
-  return [-most, most];
-}
-
-/** The least and the largest value of a map; with a sign, as far on both sides. */
-function extremes({ values, low: least }) {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return least < 0 ? bothSides(low, high) : [low, high];
-}
-
-/** At which step the answer is that. */
-function placeWords(reading, step) {
-  if (reading.at !== null) return `for “${shortened(reading.steps[step].label, 24)}”`;
-  return step === reading.length - 1 ? `after all ${plural(reading.length, reading.unit)}`
-    : `after ${plural(step + 1, reading.unit)} of ${reading.length}`;
-}
-
-/** The right answer; where every step has one, that of the step. */
-function trueAnswer(reading, step) {
-  if (reading.truth === null || reading.at === null) return reading.truth;
-  const each = reading.truth.split(" ");
-  return each.length === reading.length ? each[step] : reading.truth;
-}
-
-function quoted(name) {
-  return `“${shortened(name, 30)}”`;
-}
-
-/** The strongest reasons in a sentence. */
-function reasonWords(reading, values, target) {
-  const order = Array.from(values, (_, step) => step).sort((one, other) => Math.abs(values[other]) - Math.abs(values[one])).slice(0, 5);
-  const words = order.map((step) => `${reading.steps[step]?.label} ${decimals(values[step])}`);
-  return `Reasons for ${target}, the strongest: ${words.join(", ")}`;
 }

@@ -35,6 +35,21 @@ export class LiveSource {
     return this.post("api/more", question, signal);
   }
 
+  /** Reasons of every written word. */
+  async written(question, signal) {
+    return this.post("api/written", question, signal);
+  }
+
+  /** Where else in the data a state occurs. */
+  async neighbours(question) {
+    return this.post("api/neighbours", question);
+  }
+
+  /** Whether all steps could be computed at once. */
+  async parallel(question) {
+    return this.post("api/parallel", question);
+  }
+
   /** The equation of a unit with where its gates come from. */
   async lines(question) {
     return (await this.post("api/equation", question)).lines;
@@ -106,20 +121,51 @@ export class FileSource {
     return kept.find((each) => place === null || each.place === place) ?? kept[0];
   }
 
+  /** What is kept once for a run and an input. */
+  first({ run, example }) {
+    return this.content.readings.find((each) => each.run === run && each.example === example);
+  }
+
+  /** A reading; of what is written the word asked for, whose answers are kept beside the maps. */
   async read(question) {
     const kept = this.found(question);
     kept.decoded ??= decodeReading(await unpacked(kept.bytes, true));
-    return kept.decoded;
+    const word = this.first(question).words?.[question.word ?? -1];
+    if (!word) return kept.decoded;
+    const { after, ...rest } = word;
+    return { ...kept.decoded, ...rest, after: Float32Array.from(after), written: { ...kept.decoded.written, place: question.word } };
   }
 
-  async more({ run, example }) {
-    return this.content.readings.find((each) => each.run === run && each.example === example).more;
+  async more(question) {
+    return this.first(question).more;
+  }
+
+  async written(question) {
+    return this.first(question).written[question.method];
+  }
+
+  /** Those of all units, at every step of the layer shown first. */
+  async neighbours(question) {
+    const kept = this.first(question).neighbours;
+    if (!kept) throw new Refused("This file does not hold the neighbours of this input.");
+    if (question.units !== null || question.place !== kept.place) {
+      throw new Refused("This file holds the neighbours by all units of the layer shown first; gatewise explain finds the others.");
+    }
+    const found = kept.steps[question.step];
+    if (!found) throw new Refused("This step is not read.");
+    return { ...kept, found: found.map(([title, example, around, distance]) => ({ input: kept.titles[title], example, around, distance })) };
+  }
+
+  async parallel(question) {
+    const kept = this.first(question).parallel;
+    if (!kept) throw new Refused("This file does not say: it would have taken too long. gatewise explain finds it.");
+    return kept;
   }
 
   /** Those in the file: of the leading answers, where every step has its own answer of each step. */
-  async reasons({ run, example, target, at }) {
-    const { reasons } = this.content.readings.find((each) => each.run === run && each.example === example);
-    const fitting = reasons.filter((each) => each.at === null || at === null || each.at === at);
+  async reasons({ run, example, target, at, method }) {
+    const { reasons } = this.first({ run, example });
+    const fitting = reasons.filter((each) => each.method === method && (each.at === null || at === null || each.at === at));
     return fitting.find((each) => each.target === target) ?? (target === null ? fitting[0] ?? null : null);
   }
 }

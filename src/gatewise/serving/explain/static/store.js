@@ -6,7 +6,8 @@
  * step: the step looked at; null: the last one, also while the input grows.
  * stretched: whether the maps' colours span the values that occur instead of all possible ones.
  * target: name of the answer whose reasons are shown; null: the network's own answer.
- * runs: per run its gate, unit and place (stack, layer, direction), each null until chosen.
+ * method: of the reasons.
+ * runs: per run its gate, unit, place (stack, layer, direction) and written word, each null until chosen.
  */
 export function makeStore(runCount) {
   const state = {
@@ -14,7 +15,7 @@ export function makeStore(runCount) {
     target: null,
     stretched: false,
     method: "integrated-gradients",
-    runs: Array.from({ length: runCount }, () => ({ gate: null, unit: null, place: null })),
+    runs: Array.from({ length: runCount }, () => ({ gate: null, unit: null, place: null, word: null })),
   };
   const subscribers = [];
   let waiting = false;

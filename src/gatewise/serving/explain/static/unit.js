@@ -7,11 +7,26 @@ import { decimals, shortened } from "./words.js";
 const PLACE = /\{([^{}:]+?)(-1|:atanh)?\}/g;
 const SETTLED_AFTER = 120;
 
-/** The value of a gate at a step for a unit; before the first step the state is zero. */
-export function valueAt(gate, step, unit) {
+/** The row of a gate at a step of the input; layers that walk over what is written are at the word looked at. */
+export function rowAt(gate, step) {
+  return gate.aligned ? step : gate.fixed ?? Math.min(step, gate.values.length / gate.units - 1);
+}
+
+/**
+ * The value of a gate at a step for a unit, or so many rows later; before the first step a state is zero, or as the
+ * layers begin.
+ */
+export function valueAt(gate, step, unit, later = 0) {
   const rows = gate.values.length / gate.units;
-  const row = gate.aligned ? step : Math.min(step, rows - 1);
-  return row < 0 || row >= rows ? 0 : gate.values[row * gate.units + unit];
+  const row = rowAt(gate, step) + later;
+  return row < 0 || row >= rows ? gate.before?.[unit] ?? 0 : gate.values[row * gate.units + unit];
+}
+
+/** Which step a gate is looked at, in words. */
+export function stepWords(reading, gate, step) {
+  const row = gate ? rowAt(gate, step) : step;
+  if (!gate || gate.aligned) return `${reading.unit} ${step + 1}, “${shortened(reading.steps[step].label, 24)}”`;
+  return reading.written ? `word ${row + 1} written, “${shortened(reading.written.steps[row].text, 24)}”` : `step ${row + 1} of ${gate.values.length / gate.units}`;
 }
 
 /** A gate's course for one unit, nothing before its first row. */
@@ -22,11 +37,11 @@ export function courseOf(gate, unit) {
 
 /** An equation's line with numbers: `{forget}` is that gate's, `{cell-1}` the state one step before. */
 export function withNumbers(line, reading, step, unit) {
-  const before = reading.backward ? step + 1 : step - 1;
+  const before = reading.backward ? 1 : -1;
   return line.numbers.replace(PLACE, (whole, name, previous) => {
     const gate = reading.gates.find((each) => each.name === name);
     if (!gate || unit >= gate.units) return whole;
-    const value = valueAt(gate, previous === "-1" ? before : step, unit);
+    const value = valueAt(gate, step, unit, previous === "-1" ? before : 0);
     const written = decimals(previous === ":atanh" ? Math.atanh(value) : value, 3);
     return written.startsWith("\u2212") ? `(${written})` : written;
   }).replace(/^\((\u2212[\d.]+)\) =/, "$1 =").replace(/\(\((\u2212[\d.]+)\)\)/g, "($1)");
@@ -78,6 +93,7 @@ export class UnitPanel {
     }));
     const low = gates.reduce((least, gate) => Math.min(least, gate.low), 0);
     const high = gates.reduce((most, gate) => Math.max(most, gate.high), 1);
+    if (gates.length > 0 && !gates[0].aligned) capacity = lines[0].values.length;
     this.curves.draw({ lines, low, high, capacity, base: 0, ticks: [[low, decimals(low, 0)], [high, decimals(high, 0)]] });
     setAttribute(this.curves.element, "aria-label", `Unit ${unit}: ${gates.map((gate) => gate.name).join(", ")} over the steps`);
     resizeChildren(this.names, gates.length, () => el("li", {}, el("span"), el("b")));
@@ -90,8 +106,9 @@ export class UnitPanel {
   }
 
   point(reading, unit, step) {
-    this.curves.point(step, () => "");
-    setText(this.where, `Unit ${unit} at ${reading.unit} ${step + 1}, “${shortened(reading.steps[step].label, 24)}”`);
+    const row = this.gates.length > 0 ? rowAt(this.gates[0], step) : step;
+    this.curves.point(row, () => "");
+    setText(this.where, `Unit ${unit} at ${stepWords(reading, this.gates[0], step)}`);
     this.gates.forEach((gate, place) => {
       setText(this.names.children[place].lastElementChild, decimals(valueAt(gate, step, unit)));
     });

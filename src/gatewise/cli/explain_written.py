@@ -1,0 +1,67 @@
+"""What a network writes, word by word, in the terminal: reasons and attention of each, and how it came to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gatewise.inspection.writing import Writing
+    from gatewise.training.reader import ReadInput
+
+__all__ = ["visible", "written_facts"]
+
+_STRONGEST = 3
+_LEAST_SHARE = 0.1
+_MOST_WORDS = 60
+_MOST_DRAFTS = 24
+
+
+def visible(label: str) -> str:
+    """A token without line ends and control characters.
+
+    Example:
+        >>> visible("a\\nb"), visible("")
+        ('a·b', '·')
+    """
+    shown = "".join(sign if sign.isprintable() else "·" for sign in label)
+    return shown or "·"
+
+
+def written_facts(found: Writing, given: ReadInput) -> list[tuple[str, str]]:
+    """Names and sentences: what would be written after every step, and of every word what counted.
+
+    Args:
+        found: what was written.
+        given: what was read.
+    """
+    facts = [("Writes", visible(found.drafts[-1]))]
+    table = found.table
+    widest = max(len(visible(label)) for label in found.labels)
+    for number, label in enumerate(found.labels[:_MOST_WORDS]):
+        order = np.argsort(-np.abs(table[number]), kind="stable")[:_STRONGEST]
+        strong = [step for step in order if abs(table[number][step]) >= _LEAST_SHARE * abs(table[number][order[0]])]
+        words = ", ".join(f"{visible(given.steps[step].label)} {table[number][step]:+.2g}" for step in strong)
+        line = f"{visible(label):<{widest}} {100 * found.chances[number]:>5.1f} %   {words}"
+        if found.attention is not None:
+            looked = int(found.attention[number].argmax())
+            share = 100 * found.attention[number][looked]
+            line += f"   (looks at {visible(given.steps[looked].label)}, {share:.0f} %)"
+        facts.append(("Words" if number == 0 else "", line))
+    if len(found.labels) > _MOST_WORDS:
+        facts.append(("", f"… and {len(found.labels) - _MOST_WORDS} more"))
+    if found.agreement is not None:
+        facts.append(("", f"attention and reasons name the same word first for {100 * found.agreement:.0f} % of them"))
+    return facts + _drafts(found, given)
+
+
+def _drafts(found: Writing, given: ReadInput) -> list[tuple[str, str]]:
+    """What would be written after each step with which it changes."""
+    facts: list[tuple[str, str]] = []
+    before = ""
+    for step, draft in zip(given.steps, found.drafts, strict=True):
+        if draft != before and len(facts) < _MOST_DRAFTS:
+            facts.append(("As it reads" if not facts else "", f"… {visible(step.label)}: {visible(draft)}"))
+        before = draft
+    return facts

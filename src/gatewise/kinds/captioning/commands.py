@@ -1,0 +1,219 @@
+"""``gatewise caption``, and the commands `predict` and `evaluate` of a captioner."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from gatewise.kinds.captioning.pictures import Pixels
+    from gatewise.kinds.captioning.trained import TrainedCaptioner
+    from gatewise.training.kind import Request
+
+__all__ = ["caption", "evaluate", "predict"]
+
+_ENOUGH = 10
+_SHADES = " ░▒▓█"
+
+
+def caption(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Run folder of a captioner, or a comparison of some: its best run; DIR/gru: best GRU."
+        ),
+    ],
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Picture files, or folders of them.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write image and caption here: .csv, or .jsonl.")
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option("--beam", metavar="N", help="Hypotheses kept side by side; 1 is greedy and fastest.")
+    ] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention", help="Show where in the picture each word looked, from top to bottom.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Write the captions of pictures with a trained network.
+
+    Examples:
+
+        gatewise caption my-run picture.png
+
+        gatewise caption my-run photographs --out captions.csv
+
+        gatewise caption my-run picture.png --beam 1 --attention
+    """
+    from gatewise.errors import OptionError, RunError
+    from gatewise.kinds.captioning.requests import check
+    from gatewise.training.kind import Request
+    from gatewise.training.run_place import checked_run, find_run
+
+    if beam is not None and beam < 1:
+        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam)
+    request = Request(run, tuple(pictures), None, out, as_json)
+    check("predict", request)
+    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
+    _, spec = checked_run(place)
+    if spec.task != "captioning":
+        raise RunError(
+            "`gatewise caption` needs a captioner",
+            expected="a run of the task captioning",
+            got=spec.task,
+            fix="train one: gatewise train FOLDER --captions captions.csv",
+        )
+    from gatewise.training.trained import load_run
+
+    predict(cast("TrainedCaptioner", load_run(place)), request, beam=beam, attention=attention)
+
+
+def predict(captioner: TrainedCaptioner, request: Request, *, beam: int | None = None, attention: bool = False) -> None:
+    """Write the captions of picture files, or of all in a folder.
+
+    Raises:
+        DataError: a picture cannot be used; of a folder, unusable ones are left out and named.
+        StorageError: ``--out`` cannot be written.
+    """
+    import numpy as np
+
+    from gatewise import files, words
+
+    names, pixels, notes = _pictures(captioner, request)
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
+    captions = captioner.caption(np.stack(pixels), beam=beam)
+    rows = [{"image": name, "caption": text} for name, text in zip(names, captions, strict=True)]
+    as_json = request.as_json or (request.out is not None and request.out.suffix.lower() in (".jsonl", ".ndjson"))
+    if request.out is not None:
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows] if as_json else _table(rows)
+        files.write_text(request.out, "\n".join(lines) + "\n")
+        typer.echo(f"{words.plural(len(rows), 'caption')} in {request.out}", err=True)
+        return
+    width = max(map(len, names))
+    for row, each in zip(rows, pixels, strict=True):
+        if as_json:
+            typer.echo(json.dumps(row, ensure_ascii=False))
+            continue
+        typer.echo(f"{row['image']:<{width}}  {row['caption']}" if len(rows) > 1 else row["caption"])
+        if attention:
+            _show_attention(captioner, each, row["caption"])
+
+
+def _pictures(captioner: TrainedCaptioner, request: Request) -> tuple[list[str], list[Pixels], list[str]]:
+    """Names and pixels of all pictures that were asked for, and notes on those that a folder has but cannot be used."""
+    from gatewise.errors import DataError
+    from gatewise.kinds.captioning.folders import Skips
+    from gatewise.kinds.captioning.places import SUFFIXES, picture_files
+    from gatewise.kinds.captioning.requests import picture_places
+
+    names: list[str] = []
+    pixels: list[Pixels] = []
+    skips = Skips()
+    for place in picture_places(request):
+        path = place.expanduser()
+        if not path.is_dir():
+            names.append(str(place))
+            pixels.append(captioner.read(path, str(place)))
+            continue
+        for each in picture_files(path):
+            try:
+                found = captioner.read(each, str(each))
+            except DataError as error:
+                skips.add(error.message.removeprefix(str(each)).strip().removeprefix("is "), str(each))
+                continue
+            names.append(str(each))
+            pixels.append(found)
+    if not pixels:
+        raise DataError(
+            "there is no picture that can be read", expected=", ".join(SUFFIXES), got="; ".join(skips.notes)
+        )
+    return names, pixels, skips.notes
+
+
+def _table(rows: list[dict[str, str]]) -> list[str]:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, ["image", "caption"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().rstrip("\n").split("\n")
+
+
+def _show_attention(captioner: TrainedCaptioner, pixels: Pixels, text: str) -> None:
+    """Each word with the places that it looked at, as shades; the darkest is the map's largest weight."""
+    found = captioner.attention(pixels, text)
+    if found is None:
+        typer.echo("Note: this network has no attention", err=True)
+        return
+    for word, weights in zip(found.words, found.weights, strict=True):
+        shares = weights / weights.max()
+        typer.echo(f"  {word}")
+        for row in shares:
+            typer.echo("    " + "".join(2 * _SHADES[min(4, int(5 * share))] for share in row))
+
+
+def evaluate(captioner: TrainedCaptioner, request: Request) -> None:
+    """Print exact matches, BLEU and chrF with intervals over the pictures, on a folder or table with captions.
+
+    Raises:
+        DataError: the pictures or captions cannot be used.
+    """
+    from dataclasses import replace
+
+    from gatewise import words
+    from gatewise.kinds.captioning.folders import find_table, read_folder
+    from gatewise.kinds.captioning.images import in_channels
+    from gatewise.kinds.captioning.pictures import Pictures
+
+    assert request.file is not None
+    data: Any = captioner.spec.data
+    asked = {name: value for name, value in request.settings.items() if value is not None}
+    table, folder = find_table(request.file.expanduser(), None)
+    read, notes = read_folder(table, folder, replace(data, **asked), captioner.look.size)
+    part = Pictures(in_channels(read.pixels, captioner.look.colours), read.captions, read.names)
+    answers = captioner.caption(part.pixels)
+    rows = _figures(answers, part)
+    overlap = None if captioner.seen is None else captioner.seen.overlap([[each] for each in part.digests])
+    if request.as_json:
+        record: dict[str, Any] = {"pictures": len(part)}
+        for name, _, value, interval in rows:
+            record |= {name: value, f"{name}_interval": None if interval is None else list(interval)}
+        if overlap is not None:
+            record |= {"in_training": int(overlap.training.sum()), "in_validation": int(overlap.validation.sum())}
+        typer.echo(json.dumps({**record, "notes": notes}, ensure_ascii=False))
+        return
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)
+    if overlap is not None and overlap.found:
+        typer.echo(
+            f"Warning: of {words.plural(len(part), 'picture')} {int(overlap.training.sum()):,} were trained on and "
+            f"{int(overlap.validation.sum()):,} chose the weights (pixel for pixel): the figures are too good",
+            err=True,
+        )
+    for _, title, value, interval in rows:
+        ends = "" if interval is None else f"  ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+        typer.echo(f"{title:<14}{100 * value:>6.1f}{ends}")
+    typer.echo(words.plural(len(part), "picture"))
+
+
+def _figures(captions: list[str], part: Any) -> list[tuple[str, str, float, tuple[float, float] | None]]:
+    """Each figure with its 95 % interval over pictures; None where there are too few."""
+    import numpy as np
+
+    from gatewise.kinds.captioning.figures import MEASURES, contributions_of
+    from gatewise.statistics import estimate_figure
+
+    found: list[tuple[str, str, float, tuple[float, float] | None]] = []
+    for name in ("exact", "bleu", "chrf"):
+        measure, table = MEASURES[name], contributions_of(name, captions, part)
+        interval = None
+        if len(table) >= _ENOUGH:
+            ends = estimate_figure(table, measure, np.random.default_rng(0)).interval
+            interval = (ends.low, ends.high)
+        found.append((measure.name, measure.title, measure.of(table), interval))
+    return found

@@ -1,0 +1,167 @@
+"""A person's own pictures with their captions: found, read, made squares; what cannot be used is named. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gatewise import words
+from gatewise.errors import DataError
+from gatewise.kinds.captioning.images import in_channels, read_image
+from gatewise.kinds.captioning.pictures import Pictures, Pixels, digest_of
+from gatewise.kinds.captioning.places import picture_files, table_of
+from gatewise.kinds.captioning.spec import CaptionDataSpec
+from gatewise.kinds.captioning.tables import read_captions
+
+__all__ = ["Skips", "find_table", "read_folder", "read_pictures"]
+
+_SHOWN = 3
+
+
+@dataclass
+class Skips:
+    """What was left out, by reason, with the names of the files."""
+
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, name: str) -> None:
+        """Count one more."""
+        self.names.setdefault(reason, []).append(name)
+
+    @property
+    def count(self) -> int:
+        """Over all reasons."""
+        return sum(map(len, self.names.values()))
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence for each reason.
+
+        Example:
+            >>> skips = Skips()
+            >>> skips.add("missing", "a.png")
+            >>> skips.notes
+            ['1 picture is left out: missing (a.png)']
+        """
+        return [
+            f"{words.plural(len(names), 'picture')} {'is' if len(names) == 1 else 'are'} left out: {reason} "
+            f"({', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''})"
+            for reason, names in self.names.items()
+        ]
+
+
+def find_table(path: Path, captions: str | None) -> tuple[Path, Path]:
+    """The table of captions and the folder of its pictures.
+
+    Args:
+        path: a folder, or the table.
+        captions: ``--captions``; None: the table in the folder.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist", expected="a folder of pictures, or a table", fix="check the path")
+    if captions is not None:
+        folder = path if path.is_dir() else path.parent
+        given = Path(captions).expanduser()
+        for place in (given, folder / given):
+            if place.is_file():
+                return place, folder
+        raise DataError(f"the table of captions {captions} does not exist", fix="check the path")
+    if path.is_file():
+        return path, path.parent
+    table = table_of(path)
+    if table is None:
+        names = sorted(each.name for each in path.iterdir())
+        raise DataError(
+            f"{path} has no table of captions",
+            expected="captions.csv with the columns image and caption",
+            got=(", ".join(names[:5]) + (", ..." if len(names) > 5 else "")) or "an empty folder",
+            fix="name it with --captions TABLE",
+        )
+    return table, path
+
+
+def read_folder(
+    table: Path, folder: Path, data: CaptionDataSpec, size: int, only: Iterable[str] | None = None
+) -> tuple[Pictures, list[str]]:
+    """The pictures that a table names, each once, with all its captions.
+
+    Args:
+        table: of captions.
+        folder: where the pictures are, at any depth.
+        data: the columns.
+        size: pixels of a side.
+        only: names of pictures; None: all.
+
+    Raises:
+        DataError: the table cannot be used, or more than half of the pictures.
+    """
+    captions, notes = read_captions(table, data.image_column, data.caption_column)
+    if only is not None:
+        wanted = {Path(name).name for name in only}
+        captions = {name: texts for name, texts in captions.items() if Path(name).name in wanted}
+        if not captions:
+            raise DataError(f"{table} has no caption of a picture that is named", fix="check the list of names")
+    return read_pictures(captions, [folder, table.parent], size, notes)
+
+
+def read_pictures(
+    captions: dict[str, list[str]], folders: list[Path], size: int, notes: list[str]
+) -> tuple[Pictures, list[str]]:
+    """Read all pictures; what cannot be used is left out, counted and named. Equal pictures become one.
+
+    Args:
+        captions: by file name.
+        folders: where the files may be.
+        size: pixels of a side.
+        notes: of the table.
+
+    Raises:
+        DataError: more than half of them cannot be used.
+    """
+    skips, first = Skips(), None
+    found: dict[str, tuple[str, Pixels, list[str]]] = {}
+    index: dict[str, Path] | None = None
+    same = 0
+    for name, texts in captions.items():
+        place = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if place is None:
+            if index is None:
+                index = {each.name: each for folder in folders[::-1] for each in picture_files(folder)}
+            place = index.get(Path(name).name, folders[0] / name)
+        try:
+            pixels = read_image(place, str(place), size)
+        except DataError as error:
+            first = first or error
+            skips.add(error.message.removeprefix(str(place)).strip().removeprefix("is "), name)
+            continue
+        key = digest_of(pixels)
+        if key in found:
+            same += 1
+            known = found[key][2]
+            known += [text for text in texts if text not in known]
+        else:
+            found[key] = (name, pixels, list(texts))
+    if first is not None and skips.count > len(captions) / 2:
+        raise DataError(
+            f"{skips.count:,} of {words.plural(len(captions), 'picture')} cannot be used; the first: {first.message}",
+            expected=first.expected,
+            got=first.got,
+            fix=first.fix or "check the folder that the table's file names are in",
+        ) from first
+    said = [*notes, *skips.notes]
+    if same:
+        said.append(
+            f"{words.plural(same, 'picture')} {'has' if same == 1 else 'have'} the pixels of another one and "
+            f"{'is' if same == 1 else 'are'} one with it"
+        )
+    rows = list(found.values())
+    stacked = np.stack([pixels for _, pixels, _ in rows])
+    if (stacked == stacked[:, :1]).all():
+        stacked = in_channels(stacked, 1)
+    return Pictures(stacked, tuple(tuple(texts) for _, _, texts in rows), tuple(name for name, _, _ in rows)), said

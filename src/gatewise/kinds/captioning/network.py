@@ -1,0 +1,178 @@
+"""The captioning network: convolutions over a picture, attention over its places, a recurrent decoder."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gatewise.data.subwords import BEGIN, END
+from gatewise.kinds.captioning.encoding import CaptionBatch
+from gatewise.nn import Recurrent
+from gatewise.nn.decoding import Written
+from gatewise.nn.writer import Read, Writer
+
+__all__ = ["CaptionNetwork", "PictureReader"]
+
+_GRID = 8
+_SUMMARY = 4
+_GROUP = 8
+_POSITION = 0.5
+
+
+class PictureReader(nn.Module):
+    """Convolutions of 3 x 3 with group normalisation (Wu and He, 2018) and max pooling, down to at most 8 x 8 places.
+
+    Each place's features get a learned vector of the place added, so that "left of" can be told from "right of"; it
+    begins as one direction of feature space for down and one for right.
+
+    Axis letters: B pictures, C colours, S pixels of a side, G places of a side, V = 4 `channels`.
+
+    Args:
+        colours: C.
+        size: S.
+        channels: features of the first convolution; they double with each pooling, up to four times as many.
+
+    Example:
+        >>> places, summary = PictureReader(3, 32, 4)(torch.zeros(2, 3, 32, 32))
+        >>> places.shape, summary.shape
+        (torch.Size([2, 64, 16]), torch.Size([2, 16]))
+    """
+
+    def __init__(self, colours: int, size: int, channels: int) -> None:
+        super().__init__()
+        halvings = max(0, math.ceil(math.log2(size / _GRID)))
+        widths = [min(channels * 2**place, 4 * channels) for place in range(halvings)] + [4 * channels] * 2
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, 3, padding=1, bias=False)
+            for before, after in zip([colours, *widths[:-1]], widths, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(width, _GROUP), width) for width in widths)
+        self.halvings, self.grid = halvings, max(1, size >> halvings)
+        self.width = widths[-1]
+        ends = torch.linspace(-1.0, 1.0, self.grid) if self.grid > 1 else torch.zeros(1)
+        down, right = (each.flatten()[:, None] for each in torch.meshgrid(ends, ends, indexing="ij"))
+        ways = torch.randn(2, self.width) * _POSITION
+        self.position = nn.Parameter(down * ways[0] + right * ways[1])
+        self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * self.width, self.width)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of every place (B, G * G, V) and of the whole (B, V), from (B, C, S, S)."""
+        values = pictures
+        for place, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            values = functional.relu(norm(convolution(values)))
+            if place < self.halvings:
+                values = functional.max_pool2d(values, 2)
+        pooled = functional.adaptive_max_pool2d(values, min(self.grid, _SUMMARY))
+        places = values.flatten(2).transpose(1, 2) + self.position
+        return places, functional.relu(self.summary(pooled.flatten(1)))
+
+
+class CaptionNetwork(Writer):
+    """A picture in, a distribution over each next token of its caption out; see `gatewise.nn.writer.Writer`.
+
+    Args:
+        tokens: V, of the captions.
+        colours: C, 1 or 3.
+        size: S, pixels of a side.
+        mean: of the training pictures' pixels, between 0 and 1.
+        spread: their standard deviation.
+        cell: a registered recurrent cell.
+        hidden_size: H.
+        num_layers: L.
+        embedding_size: E.
+        channels: see `PictureReader`.
+        attention: multiplicative, additive or none.
+        shift: pixels by which pictures are moved at most while training.
+        options: of `gatewise.nn.writer.Writer`.
+
+    Example:
+        >>> options = {"feeding": "layer", "tied": True, "dropout": 0.0, "label_smoothing": 0.0}
+        >>> network = CaptionNetwork(30, 3, 16, hidden_size=8, embedding_size=6, channels=2, **options).eval()
+        >>> network.caption(torch.zeros(2, 3, 16, 16, dtype=torch.uint8), 5, beam=2).tokens.shape[0]
+        2
+    """
+
+    def __init__(
+        self,
+        tokens: int,
+        colours: int,
+        size: int,
+        *,
+        mean: float = 0.5,
+        spread: float = 0.25,
+        cell: str = "gru",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        embedding_size: int = 128,
+        channels: int = 24,
+        attention: str = "multiplicative",
+        shift: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.mean, self.spread, self.shift = mean, spread, shift
+        self.target = nn.Embedding(tokens, embedding_size)
+        self.reader = PictureReader(colours, size, channels)
+        self.make_decoder(
+            self.reader.width,
+            cell=cell,
+            hidden_size=hidden_size,
+            num_layers=num_layers,
+            embedding_size=embedding_size,
+            attention=attention,
+        )
+        self.draw_embeddings()
+
+    def read(self, pixels: Tensor) -> Read:
+        """Look at pictures (B, C, S, S) of uint8."""
+        seen = _moved(pixels, self.shift) if self.training and self.shift else pixels
+        values = (seen.to(self.bias.dtype) / 255 - self.mean) / self.spread
+        places, summary = self.reader(values)
+        return self.as_read(self._drop(places), None, self._drop(summary))
+
+    def loss(self, batch: CaptionBatch) -> tuple[Tensor, Tensor]:
+        """The smoothed loss to differentiate and the mean negative log-likelihood of a token, in nats."""
+        return self.written_loss(*self._known(batch))
+
+    def losses(self, batch: CaptionBatch) -> Tensor:
+        """Each token's negative log-likelihood in nats, without gradient: (tokens,)."""
+        with torch.no_grad():
+            return self.written_losses(*self._known(batch))
+
+    def weights(self, batch: CaptionBatch) -> Tensor | None:
+        """How much each token's step attended to each place: (R, T, G * G); None: no attention."""
+        with torch.no_grad():
+            return self.written_weights(self._read_for(batch), batch.inputs, batch.lengths)
+
+    def decoder_inputs(self, batch: CaptionBatch) -> list[tuple[str, Recurrent, Tensor]]:
+        """The decoder's layers by name, each with what it reads of known captions: (T, R, ..)."""
+        return self.decoder_stacks(self._read_for(batch), batch.inputs, batch.lengths)
+
+    @torch.no_grad()
+    def caption(self, pixels: Tensor, limit: int, *, beam: int = 1, length_power: float = 1.0) -> Written:
+        """Search for the best caption of each picture (B, C, S, S); see `gatewise.nn.decoding.beam_search`."""
+        limits = torch.full((len(pixels),), limit, device=pixels.device)
+        return self.write(self.read(pixels), limits, begin=BEGIN, end=END, beam=beam, length_power=length_power)
+
+    def _read_for(self, batch: CaptionBatch) -> Read:
+        """What was read of each caption's picture; pictures are read once."""
+        read = self.read(batch.pixels)
+        return read if len(batch.pictures) == len(batch.pixels) else read.select(batch.pictures)
+
+    def _known(self, batch: CaptionBatch) -> tuple[Read, Tensor, Tensor, Tensor]:
+        """What was read of a batch, once for each caption, and the captions."""
+        return self._read_for(batch), batch.inputs, batch.targets, batch.lengths
+
+
+def _moved(pixels: Tensor, most: int) -> Tensor:
+    """Pictures (B, C, S, S), each moved by its own chance; what comes in repeats the edge."""
+    size = pixels.shape[-1]
+    by = torch.randint(-most, most + 1, (2, len(pixels), 1), device=pixels.device)
+    rows, columns = (torch.arange(size, device=pixels.device) + by).clamp(0, size - 1)
+    picture = torch.arange(len(pixels), device=pixels.device)[:, None, None]
+    moved: Tensor = pixels.permute(0, 2, 3, 1)[picture, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)

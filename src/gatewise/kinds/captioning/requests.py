@@ -1,0 +1,47 @@
+"""What `gatewise caption`, `predict` and `evaluate` are asked to look at. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatewise.errors import DataError, OptionError, StorageError
+from gatewise.training.kind import Request
+
+__all__ = ["check", "picture_places"]
+
+
+def check(command: str, request: Request) -> None:
+    """Refuse what can be refused before the network is loaded.
+
+    Raises:
+        DataError: a file or folder does not exist.
+        OptionError: ``--out`` is the input.
+        StorageError: ``--out`` cannot be written.
+    """
+    for place in picture_places(request) if command == "predict" else [request.file]:
+        if place is None:
+            raise DataError("there is no picture", fix="name a folder of pictures with captions, or their table")
+        if not place.expanduser().exists():
+            raise DataError(f"{place} does not exist", fix="check the path")
+    out = request.out
+    if out is None:
+        return
+    for place in picture_places(request) if command == "predict" else []:
+        if out.exists() and out.samefile(place.expanduser()):
+            raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
+    if out.is_dir() or not out.parent.is_dir():
+        raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
+
+
+def picture_places(request: Request) -> list[Path]:
+    """The files and folders that were named: the arguments, or ``--file``.
+
+    Raises:
+        DataError: nothing was named.
+    """
+    found = [Path(word) for word in request.inputs] + ([request.file] if request.file is not None else [])
+    if not found:
+        raise DataError(
+            "there is no picture to look at", fix="name picture files after the run: gatewise caption RUN a.png"
+        )
+    return found

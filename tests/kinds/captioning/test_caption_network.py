@@ -1,0 +1,151 @@
+"""The network: steps compute what the whole computes; pictures of a batch and captions of a picture are apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gatewise.data import Ragged
+from gatewise.data.subwords import BEGIN, END
+from gatewise.kinds.captioning.encoding import CaptionBatch, EncodedCaptions
+from gatewise.kinds.captioning.network import CaptionNetwork, PictureReader, _moved
+from gatewise.nn.writer import Writing, _rows
+
+WAYS = [
+    ("multiplicative", "output"),
+    ("multiplicative", "layer"),
+    ("multiplicative", "again"),
+    ("multiplicative", "input"),
+    ("additive", "layer"),
+    ("none", "output"),
+    ("none", "layer"),
+    ("none", "again"),
+]
+
+
+def pictures(count: int = 5, seed: int = 0, size: int = 16) -> EncodedCaptions:
+    chance = np.random.default_rng(seed)
+    counts = chance.integers(1, 4, count)
+    rows = [
+        np.concatenate([[BEGIN], chance.integers(3, 25, chance.integers(1, 8)), [END]]).astype(np.int32)
+        for _ in range(counts.sum())
+    ]
+    pixels = chance.integers(0, 255, (count, 3, size, size), dtype=np.uint8)
+    return EncodedCaptions(pixels, Ragged.join(rows), np.append(0, np.cumsum(counts)))
+
+
+def network(attention: str = "multiplicative", feeding: str = "layer", size: int = 16, **more: Any) -> CaptionNetwork:
+    torch.manual_seed(3)
+    options = {"hidden_size": 8, "embedding_size": 6, "channels": 2, "attention": attention, "feeding": feeding}
+    fixed = {"tied": True, "dropout": 0.0, "label_smoothing": 0.0}
+    made = CaptionNetwork(25, 3, size, **{**fixed, **options, **more})
+    with torch.no_grad():
+        made.bias.normal_()
+    return made.eval()
+
+
+def stepped_losses(model: CaptionNetwork, batch: CaptionBatch) -> torch.Tensor:
+    """Each real token's loss, through `step`, one token after the other."""
+    read = model.read(batch.pixels).select(batch.pictures)
+    lower, upper = model._begin(read)
+    rows = torch.arange(len(batch.lengths))
+    fed = torch.zeros(len(rows), 6) if model.feeding == "input" else None
+    state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed)
+    found = torch.zeros(batch.inputs.shape)
+    for step, tokens in enumerate(batch.inputs):
+        chances, state = model.step(tokens, state)
+        found[step] = -chances.gather(1, batch.targets[step][:, None])[:, 0]
+    return found[torch.arange(len(found))[:, None] < batch.lengths]
+
+
+@pytest.mark.parametrize(("attention", "feeding"), WAYS)
+@torch.no_grad()
+def test_steps_give_what_the_whole_caption_gives(attention: str, feeding: str) -> None:
+    model, batch = network(attention, feeding), pictures().batch(range(5))
+    torch.testing.assert_close(stepped_losses(model, batch), model.losses(batch))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "mingru"])
+@torch.no_grad()
+def test_any_cell_of_any_depth_writes(cell: str) -> None:
+    model, batch = network(cell=cell, num_layers=2, tied=False), pictures().batch(range(5))
+    torch.testing.assert_close(stepped_losses(model, batch), model.losses(batch))
+    assert model.caption(batch.pixels, 5, beam=3).tokens.shape[0] == 5
+
+
+@torch.no_grad()
+def test_pictures_do_not_see_each_other_and_captions_belong_to_theirs() -> None:
+    model, encoded = network(), pictures()
+    whole = model.losses(encoded.batch([3, 1, 4]))
+    ends = np.cumsum([0, *(int(encoded.batch([row]).lengths.sum()) for row in (3, 1, 4))])
+    apart = torch.cat([model.losses(encoded.batch([row])) for row in (3, 1, 4)])
+    # losses come step by step: the same numbers in another order
+    torch.testing.assert_close(whole.sort().values, apart.sort().values)
+    assert ends[-1] == len(whole)
+    alone = model.caption(torch.from_numpy(encoded.pixels[2:3]), 6, beam=2)
+    together = model.caption(torch.from_numpy(encoded.pixels), 6, beam=2)
+    length = int(alone.lengths[0])
+    assert together.tokens[2, :length].tolist() == alone.tokens[0, :length].tolist()
+    torch.testing.assert_close(together.scores[2:3], alone.scores)
+
+
+@torch.no_grad()
+def test_a_wider_beam_finds_no_less_probable_caption_than_every_one_of_two_tokens() -> None:
+    """With a beam as wide as the vocabulary, all captions of up to two tokens are looked at."""
+    model = network("none", "output")
+    pixels = torch.from_numpy(pictures(1).pixels)
+    found = model.caption(pixels, 2, beam=25, length_power=0.0)
+    read = model.read(pixels)
+    sums = {}
+    for first in range(25):
+        tokens = torch.tensor([[BEGIN], [first]])
+        chances = []
+        lower, upper = model._begin(read)
+        state = Writing(read, lower, upper, None)
+        for each in tokens:
+            row, state = model.step(each, state)
+            chances.append(row[0])
+        if first == END:
+            sums[()] = float(chances[0][END])
+        else:
+            sums[(first,)] = float(chances[0][first] + chances[1][END])
+    best = max(sums, key=sums.__getitem__)
+    assert tuple(found.tokens[0, : int(found.lengths[0])].tolist()) == best
+    assert float(found.scores[0]) == pytest.approx(sums[best], rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [8, 13, 24, 32, 50])
+def test_pictures_of_any_size_are_read_and_every_weight_learns(size: int) -> None:
+    model, batch = network(size=size).train(), pictures(size=size).batch(range(5))
+    model.loss(batch)[0].backward()
+    still = [name for name, each in model.named_parameters() if each.grad is None or not bool(each.grad.any())]
+    assert still == []
+    weights = model.eval().weights(batch)
+    assert weights is not None and weights.shape[2] == model.reader.grid**2 <= 64
+    torch.testing.assert_close(weights.sum(dim=2), torch.ones(weights.shape[:2]))
+
+
+@torch.no_grad()
+def test_the_place_of_what_is_seen_makes_a_difference() -> None:
+    reader = PictureReader(1, 16, 2)
+    one = torch.zeros(1, 1, 16, 16)
+    one[..., 2:6, 2:6] = 1.0
+    places, summary = reader(torch.cat([one, one.flip(3)]))
+    assert not torch.allclose(places[0], places[1]) and not torch.allclose(summary[0], summary[1])
+
+
+def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:
+    pixels = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).expand(200, 1, 8, 8)
+    torch.manual_seed(0)
+    moved = _moved(pixels, 2)
+    centres = {int(each[0, 4, 4]) for each in moved}
+    assert centres == {int(pixels[0, 0, 4 + down, 4 + right]) for down in range(-2, 3) for right in range(-2, 3)}
+    assert set(moved[:, 0, 0, 0].tolist()) <= set(pixels[0, 0, :3, :3].flatten().tolist())
+    model, batch = network(shift=2, word_noise=0.5), pictures().batch(range(5))
+    with torch.no_grad():
+        tested = [model.loss(batch)[0].item() for _ in range(2)]
+        trained = [model.train().loss(batch)[0].item() for _ in range(2)]
+    assert tested[0] == tested[1] and trained[0] != trained[1]
