@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,10 @@ __all__ = [
     "SUITE_FILE",
     "check_version",
     "comparison_from",
+    "damaged_part",
     "part_from",
+    "part_of",
+    "placed_runs",
     "read_comparison",
     "read_several",
     "read_suite",
@@ -145,6 +148,35 @@ def run_from(content: object, place: object = "the measurement") -> Run | Failur
     """
     failed = isinstance(content, Mapping) and content.get("state") == "failed"
     return part_from(content, Failure, place=place) if failed else part_from(content, Run, place=place)
+
+
+def damaged_part(place: object, at: str, expected: str) -> RunError:
+    """The error for a part of a comparison's record that has its type and still cannot be.
+
+    Args:
+        place: the file.
+        at: where in the file: ``models[0].runs[1].predictions``.
+        expected: what should be there.
+    """
+    return RunError(f"{place} is damaged: {at} cannot be read", expected=expected, fix=_REPEAT)
+
+
+def placed_runs(comparison: Comparison) -> Iterator[tuple[str, Run]]:
+    """All runs, each with its place in the file: ``models[0].runs[1]``."""
+    for number, model in enumerate(comparison.models):
+        for seed, run in enumerate(model.runs):
+            yield f"models[{number}].runs[{seed}]", run
+
+
+def part_of(run: Run, name: str, kind: type[T]) -> T:
+    """What a kind of problem keeps of a run, typed; of a record that was checked.
+
+    Args:
+        run: of a comparison.
+        name: ``test``, ``predictions`` or ``details``.
+        kind: a dataclass of the kind.
+    """
+    return part_from(getattr(run, name), kind, place="the record", at=f"{run.name}.{name}")
 
 
 def check_version(content: object, name: str, version: int, place: object, *, older: str) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "flag",
     "known_cells",
     "out_of_range",
+    "refuse_for_known",
     "refuse_unknown",
     "usable_cores",
 ]
@@ -51,6 +52,31 @@ def known_cells() -> tuple[str, ...]:
 def flag(name: str) -> str:
     """The setting as the command line spells it."""
     return "--" + name.replace("_", "-")
+
+
+def refuse_for_known(data: str, given: Mapping[str, object], what: str = "file") -> None:
+    """Refuse settings that describe a file where a known data set is named.
+
+    Args:
+        data: its name.
+        given: settings by name; None: not given.
+        what: a person gives instead: a file, a table.
+
+    Raises:
+        OptionError: naming the first that is given.
+
+    Example:
+        >>> refuse_for_known("imdb", {"text": None, "source_column": "review"})
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: --source-column does not go with the known data set 'imdb'; expected: a file of ...
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(
+                f"{flag(name)} does not go with the known data set {data!r}",
+                expected=f"a {what} of your own",
+                fix=f"omit {flag(name)}, or give the path of a {what}",
+            )
 
 
 def out_of_range(name: str, expected: str, value: object) -> GatewiseError:

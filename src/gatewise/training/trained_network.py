@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from gatewise.errors import ConversionError, RunError
@@ -47,11 +48,15 @@ class Trained(ABC):
         input_schema: JSON schema of one input of `answer`.
         body_types: beginnings of media types, such as ``audio/``; the whole body of a request of such a type is one
             input, which `answer` gets as bytes.
+        graph_module: the kind's module that is loaded for an export: it has ``graph_of(trained)``,
+            ``examples_of(trained, dataset, count, part)`` and, where outputs can be judged,
+            ``scores_of(trained, dataset, outputs)``; see `graph`, `graph_examples`, `graph_scores`. None: it has none.
     """
 
     spec: RunSpec
     input_schema: ClassVar[Mapping[str, Any]] = {}
     body_types: ClassVar[tuple[str, ...]] = ()
+    graph_module: ClassVar[str | None] = None
 
     @abstractmethod
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
@@ -77,11 +82,14 @@ class Trained(ABC):
         Raises:
             ConversionError: the kind does not say.
         """
-        raise ConversionError(
-            f"{self.spec.task} cannot be exported",
-            expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
-            fix="export its recurrent layers: gatewise.export.onnx(layer)",
-        )
+        if self.graph_module is None:
+            raise ConversionError(
+                f"{self.spec.task} cannot be exported",
+                expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
+                fix="export its recurrent layers: gatewise.export.onnx(layer)",
+            )
+        found: Graph = import_module(self.graph_module).graph_of(self)
+        return found
 
     def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
         """Examples as the graph reads them, with what the network makes of them, to check an export.
@@ -91,7 +99,10 @@ class Trained(ABC):
             count: at most so many, evenly spread.
             part: ``test``, or ``train`` to calibrate an export.
         """
-        return []
+        if self.graph_module is None:
+            return []
+        found: Sequence[Example] = import_module(self.graph_module).examples_of(self, dataset, count, part)
+        return found
 
     def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure] | None:
         """What outputs of the graph contribute to the figure, so that an export that rounds can be judged.
@@ -103,7 +114,8 @@ class Trained(ABC):
         Returns:
             Contributions (N,) or (N, K) and what they contribute to; None: the kind does not say.
         """
-        return None
+        scores_of = None if self.graph_module is None else vars(import_module(self.graph_module)).get("scores_of")
+        return None if scores_of is None else scores_of(self, dataset, outputs)
 
     def reader(self, dataset: Any = None) -> Reader:
         """How its answers come about, for `gatewise explain`.

@@ -34,6 +34,7 @@ from gatewise.kinds.classification.label_sets import (
     split_sets,
 )
 from gatewise.kinds.classification.measures import THRESHOLD
+from gatewise.training.checks import refuse_for_known
 
 __all__ = ["load_text", "text_infos"]
 
@@ -89,7 +90,15 @@ def load_text(
     """
     name = str(data)
     if name in _REGISTRY:
-        _refuse_for_known(name, text=text, label=label, encoding=encoding, test=test, separator=separator, group=group)
+        given = {
+            "text": text,
+            "label": label,
+            "encoding": encoding,
+            "test": test,
+            "separator": separator,
+            "group": group,
+        }
+        refuse_for_known(name, given)
         if name == "imdb":
             _refuse_split(split, "the known data set 'imdb', whose parts are given")
             return _load_imdb(download, cache)
@@ -111,17 +120,6 @@ def load_text(
     if separator is not None:
         return _load_sets(path, second, partial(read, separator=check_separator(separator)), separator, group, split)
     return _load_own(path, second, read, group, split)
-
-
-def _refuse_for_known(name: str, **given: object) -> None:
-    """Refuse what describes a file where a known data set is named."""
-    for option, value in given.items():
-        if value is not None:
-            raise OptionError(
-                f"--{option} does not go with the known data set {name!r}",
-                expected="a file of your own",
-                fix=f"omit --{option}, or give the path of a file",
-            )
 
 
 def _refuse_split(split: int, what: str) -> None:

@@ -12,9 +12,8 @@ from markupsafe import Markup
 from gatewise import words
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
-from gatewise.errors import RunError
 from gatewise.kinds.classification.reliability import ReliabilityBin, calibrations, reliability_chart
-from gatewise.record import Comparison, ModelEntry, Run, part_from
+from gatewise.record import Comparison, ModelEntry, Run, damaged_part, part_from, placed_runs
 
 __all__ = ["check", "figures", "notes", "sections"]
 
@@ -118,17 +117,15 @@ def check(comparison: Comparison, place: object) -> None:
     details = part_from(comparison.details, _Details, place=place, at="details")
     for number, example in enumerate(details.examples):
         if not (0 <= example.truth < len(data.label_names) and 0 <= example.index < len(details.truth)):
-            raise _damaged(place, f"details.examples[{number}]", "a class and an example that there are")
-    for number, model in enumerate(comparison.models):
-        for seed, run in enumerate(model.runs):
-            at = f"models[{number}].runs[{seed}]"
-            part_from(run.test, _Test, place=place, at=f"{at}.test")
-            kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
-            lengths = {len(kept.predicted), len(kept.confidence), len(kept.truth_probability)}
-            if details.examples and lengths != {len(details.truth)}:
-                raise _damaged(place, f"{at}.predictions", f"{len(details.truth)} answers")
-            if any(not 0 <= answer < len(data.label_names) for answer in kept.predicted):
-                raise _damaged(place, f"{at}.predictions.predicted", "classes that there are")
+            raise damaged_part(place, f"details.examples[{number}]", "a class and an example that there are")
+    for at, run in placed_runs(comparison):
+        part_from(run.test, _Test, place=place, at=f"{at}.test")
+        kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
+        lengths = {len(kept.predicted), len(kept.confidence), len(kept.truth_probability)}
+        if details.examples and lengths != {len(details.truth)}:
+            raise damaged_part(place, f"{at}.predictions", f"{len(details.truth)} answers")
+        if any(not 0 <= answer < len(data.label_names) for answer in kept.predicted):
+            raise damaged_part(place, f"{at}.predictions.predicted", "classes that there are")
 
 
 def notes(page: Page) -> Sequence[str]:
@@ -190,14 +187,6 @@ def _per_label(page: Page, labels: Sequence[str], tests: Mapping[str, Sequence[_
         ]
         rows.append((label, [f"{first[label].true:,}", *(words.percent(value) for value in values)]))
     return rows
-
-
-def _damaged(place: object, at: str, expected: str) -> RunError:
-    return RunError(
-        f"{place} is damaged: {at} cannot be read",
-        expected=expected,
-        fix="run the same `gatewise compare` again; finished runs are reused",
-    )
 
 
 def _data(page: Page) -> _Data:

@@ -12,7 +12,6 @@ import torch
 from gatewise.data import TextDataset, Vocabulary
 from gatewise.data.seen import Seen
 from gatewise.errors import DataError, RunError
-from gatewise.export.graph import Example, Graph
 from gatewise.kinds.classification.figures import classification_metrics
 from gatewise.kinds.classification.label_figures import multi_label_metrics
 from gatewise.kinds.classification.measures import THRESHOLD, answers_of, contributions_of, measure_of
@@ -22,7 +21,6 @@ from gatewise.kinds.classification.preparation import prepare_texts, seen_texts,
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
 from gatewise.kinds.classification.weighting import positive_weights, training_weights
-from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
@@ -46,6 +44,8 @@ class TrainedClassifier(Measuring, Trained):
         multi_label: whether a text may have several of the classes, or none.
         seen: hashes of what it was trained on; None: not known.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.classification.graph"
 
     def __init__(
         self,
@@ -135,24 +135,6 @@ class TrainedClassifier(Measuring, Trained):
         from gatewise.kinds.classification import commands
 
         commands.evaluate(self, request)
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.classification.graph.graph_of`."""
-        from gatewise.kinds.classification.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Examples with what the network makes of them."""
-        from gatewise.kinds.classification.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
-
-    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
-        """What outputs of the graph contribute to the figure."""
-        from gatewise.kinds.classification.graph import scores_of
-
-        return scores_of(self, dataset, outputs)
 
     def reader(self, dataset: Any = None) -> Reader:
         """How its answers come about, see `gatewise.kinds.classification.reader.TextReader`."""

@@ -14,7 +14,7 @@ from gatewise import words
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
 from gatewise.kinds.forecasting.fans import Fan, fan_chart, fan_title
-from gatewise.record import Comparison, Run, part_from
+from gatewise.record import Comparison, Run, part_from, placed_runs
 
 __all__ = ["check", "figures", "notes", "sections"]
 
@@ -57,11 +57,9 @@ def check(comparison: Comparison, place: object) -> None:
     Raises:
         RunError: naming the part.
     """
-    for number, model in enumerate(comparison.models):
-        for seed, run in enumerate(model.runs):
-            at = f"models[{number}].runs[{seed}]"
-            part_from(run.test, _Test, place=place, at=f"{at}.test")
-            part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
+    for at, run in placed_runs(comparison):
+        part_from(run.test, _Test, place=place, at=f"{at}.test")
+        part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
 
 
 def notes(page: Page) -> Sequence[str]:

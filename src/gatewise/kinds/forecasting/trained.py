@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 
 from gatewise.errors import RunError
-from gatewise.export.graph import Example, Graph
 from gatewise.files import refuse_newer
 from gatewise.kinds.forecasting.continuing import Continuing
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
@@ -25,7 +24,6 @@ from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
 from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
 from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
-from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
@@ -57,6 +55,8 @@ class TrainedForecaster(Continuing, Trained):
         until: by name of the series, the last time that was learnt from or chosen by, in UTC where that is known.
         covariates: the columns known for the future too, and the constant ones.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.forecasting.graph"
 
     def __init__(
         self,
@@ -135,24 +135,6 @@ class TrainedForecaster(Continuing, Trained):
         from gatewise.kinds.forecasting import commands
 
         commands.predict(self, request)
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.forecasting.graph.graph_of`."""
-        from gatewise.kinds.forecasting.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Examples with what the network makes of them."""
-        from gatewise.kinds.forecasting.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
-
-    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
-        """What outputs of the graph contribute to the figure."""
-        from gatewise.kinds.forecasting.graph import scores_of
-
-        return scores_of(self, dataset, outputs)
 
     def reader(self, dataset: Any = None) -> Reader:
         """How its answers come about, see `gatewise.kinds.forecasting.reader.SeriesReader`."""

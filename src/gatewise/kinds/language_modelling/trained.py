@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 
 from gatewise.errors import DataError, RunError
-from gatewise.export.graph import Example, Graph
 from gatewise.kinds.language_modelling.corpora import Corpus
 from gatewise.kinds.language_modelling.evaluating import TextEvaluation, evaluate_text
 from gatewise.kinds.language_modelling.generation import Generator, Sampling, next_tokens
@@ -18,7 +17,6 @@ from gatewise.kinds.language_modelling.model import LanguageModel
 from gatewise.kinds.language_modelling.problem import PERPLEXITY, LanguageModellingProblem, read_losses
 from gatewise.kinds.language_modelling.spec import LanguageModelSpec
 from gatewise.kinds.language_modelling.tokens import Tokens, TokenVocabulary
-from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
@@ -44,6 +42,8 @@ class TrainedLanguageModel(Trained):
         vocabulary: its tokens.
         model: the network, with its best weights.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.language_modelling.graph"
 
     def __init__(self, spec: RunSpec, vocabulary: TokenVocabulary, model: LanguageModel) -> None:
         self.spec = spec
@@ -109,24 +109,6 @@ class TrainedLanguageModel(Trained):
         """From raw lines to their negative log-likelihood."""
         lines = list(dataset.test_lines)
         return lambda count: self.losses(first_tokens(self.vocabulary, lines, count))
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.language_modelling.graph.graph_of`."""
-        from gatewise.kinds.language_modelling.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Examples with what the network makes of them."""
-        from gatewise.kinds.language_modelling.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
-
-    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
-        """What outputs of the graph contribute to the figure."""
-        from gatewise.kinds.language_modelling.graph import scores_of
-
-        return scores_of(self, dataset, outputs)
 
     def reader(self, dataset: Any = None) -> Reader:
         """How its answers come about, see `gatewise.kinds.language_modelling.reader.LanguageReader`."""

@@ -9,12 +9,10 @@ import numpy as np
 import torch
 
 from gatewise.errors import DataError, RunError
-from gatewise.export.graph import Example, Graph
 from gatewise.kinds.probe.generation import ProbeDataset, make_probe
 from gatewise.kinds.probe.network import ProbeNetwork, batch_inputs
 from gatewise.kinds.probe.problem import ProbeProblem, answer, probe_evaluation
 from gatewise.kinds.probe.spec import ProbeModelSpec, ProbeSpec
-from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
@@ -35,6 +33,8 @@ class TrainedProbe(Trained):
         spec: the run it came from.
         model: the network, with its best weights.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.probe.graph"
 
     def __init__(self, spec: RunSpec, model: ProbeNetwork) -> None:
         self.spec = spec
@@ -83,24 +83,6 @@ class TrainedProbe(Trained):
         from gatewise.training.row_streaming import RowStreaming
 
         return RowStreaming(self.model.recurrent, self.model.head, "scores")
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.probe.graph.graph_of`."""
-        from gatewise.kinds.probe.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Examples with what the network makes of them."""
-        from gatewise.kinds.probe.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
-
-    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
-        """What outputs of the graph contribute to the figure."""
-        from gatewise.kinds.probe.graph import scores_of
-
-        return scores_of(self, dataset, outputs)
 
     def reader(self, dataset: Any = None) -> Reader:
         """How its answers come about, see `gatewise.kinds.probe.reader.ProbeReader`."""

@@ -14,7 +14,7 @@ from gatewise import words
 from gatewise.data.cache import cache_folder
 from gatewise.data.parts import kept_by_content
 from gatewise.data.records import DatasetInfo
-from gatewise.errors import DataError, OptionError
+from gatewise.errors import DataError
 from gatewise.kinds.speech.recordings import Columns, Listed, Recording, list_recordings, read_recordings
 from gatewise.kinds.speech.spec import SpeechDataSpec
 from gatewise.kinds.speech.splits import Parts, content_rank, split_recordings
@@ -254,19 +254,3 @@ def _unknown(units: Units, test: Sequence[Recording]) -> list[str]:
         f"{words.plural(count, 'test recording')} hold what no training recording has (such as {missing[0]!r}): "
         "never answered rightly"
     ]
-
-
-def check_known_options(data: SpeechDataSpec) -> None:
-    """Refuse columns of a table with the known data set.
-
-    Raises:
-        OptionError: naming them.
-    """
-    if data.data == _DIGITS:
-        for name in ("sound", "text", "speaker"):
-            if getattr(data, name) is not None:
-                raise OptionError(
-                    f"--{name} does not go with the known data set {_DIGITS!r}",
-                    expected="a table of your own",
-                    fix=f"omit --{name}, or give the path of a table",
-                )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.kinds.speech.spec import RecogniserSpec, SpeechDataSpec
 from gatewise.training.amount import Amount
+from gatewise.training.checks import refuse_for_known
 from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
 from gatewise.training.settings import Spec
 
@@ -61,10 +62,10 @@ class SpeechKind(Kind):
 
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training, and columns of a table with the known data set."""
-        from gatewise.kinds.speech.dataset import check_known_options
-
         super().check(spec)
-        check_known_options(spec.data)
+        if spec.data.data in self.known:
+            names = ("sound", "text", "speaker")
+            refuse_for_known(spec.data.data, {name: getattr(spec.data, name) for name in names}, "table")
 
     def load(self, data: Any) -> SpeechDataset:
         """Load, check and split the recordings; see `gatewise.kinds.speech.dataset.load_speech`."""

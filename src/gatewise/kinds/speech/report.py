@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from gatewise import words
+from gatewise.drawing.examples import most_frequent, most_misleading
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
-from gatewise.errors import RunError
 from gatewise.kinds.speech.figures import align
 from gatewise.kinds.speech.moments import TOGETHER
 from gatewise.kinds.speech.spec import ANSWERS
-from gatewise.record import Comparison, ModelEntry, Run, part_from
+from gatewise.record import Comparison, ModelEntry, damaged_part, part_from, part_of, placed_runs
 
 __all__ = ["check", "figures", "notes", "sections"]
 
@@ -95,15 +94,13 @@ def check(comparison: Comparison, place: object) -> None:
     """
     data = part_from(comparison.data.details, _Data, place=place, at="data.details")
     if data.answers not in ANSWERS:
-        raise _damaged(place, "data.details.answers", ", ".join(ANSWERS))
+        raise damaged_part(place, "data.details.answers", ", ".join(ANSWERS))
     details = part_from(comparison.details, _Details, place=place, at="details")
-    for number, model in enumerate(comparison.models):
-        for seed, run in enumerate(model.runs):
-            at = f"models[{number}].runs[{seed}]"
-            part_from(run.test, _Test, place=place, at=f"{at}.test")
-            kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
-            if details.recordings and len(kept.answers) != len(details.recordings):
-                raise _damaged(place, f"{at}.predictions.answers", "an answer to each recorded recording")
+    for at, run in placed_runs(comparison):
+        part_from(run.test, _Test, place=place, at=f"{at}.test")
+        kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
+        if details.recordings and len(kept.answers) != len(details.recordings):
+            raise damaged_part(place, f"{at}.predictions.answers", "an answer to each recorded recording")
 
 
 def notes(page: Page) -> Sequence[str]:
@@ -132,7 +129,7 @@ def _heard(page: Page) -> str:
 def sections(page: Page) -> Sequence[Markup]:
     """The figure of each speaker, what is mistaken for what, and recordings as they were heard."""
     data = part_from(page.comparison.data.details, _Data, place="the record", at="data.details")
-    tests = {model.name: [_part(run, "test", _Test) for run in model.runs] for model in page.models}
+    tests = {model.name: [part_of(run, "test", _Test) for run in model.runs] for model in page.models}
     mistakes = [(model, _mistakes(tests[model.name])) for model in page.models]
     recordings = _recordings(page)
     values = {
@@ -144,18 +141,6 @@ def sections(page: Page) -> Sequence[Markup]:
         "others": recordings[_FIRST:],
     }
     return [render(Path(__file__).parent, "section.html", **values)]
-
-
-def _damaged(place: object, at: str, expected: str) -> RunError:
-    return RunError(
-        f"{place} is damaged: {at} cannot be read",
-        expected=expected,
-        fix="run the same `gatewise compare` again; finished runs are reused",
-    )
-
-
-def _part(run: Run, name: str, wanted: Any) -> Any:
-    return part_from(getattr(run, name), wanted, place="the record", at=f"{run.name}.{name}")
 
 
 def _speakers(data: _Data, tests: Mapping[str, Sequence[_Test]]) -> dict[str, Any] | None:
@@ -179,26 +164,25 @@ def _speakers(data: _Data, tests: Mapping[str, Sequence[_Test]]) -> dict[str, An
 
 def _mistakes(tests: Sequence[_Test]) -> list[tuple[str, str, int]]:
     """The most frequent mistakes over all seeds: truth, answer, times."""
-    counts: Counter[tuple[str | None, str | None]] = Counter()
-    for test in tests:
-        for each in test.mistakes:
-            counts[each.truth, each.answer] += each.count
-    order = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[:_MISTAKES]
-    return [(truth or "nothing", answer or "nothing", count) for (truth, answer), count in order]
+    counted = (((each.truth, each.answer), each.count) for test in tests for each in test.mistakes)
+    found = most_frequent(counted, _MISTAKES)
+    return [(truth or "nothing", answer or "nothing", count) for (truth, answer), count in found]
 
 
-def _recordings(page: Page) -> list[dict[str, Any]]:
+def _recordings(page: Page) -> list[Mapping[str, Any]]:
     """Recordings with what every model heard; what most models get wrong comes first."""
     details = part_from(page.comparison.details, _Details, place="the record", at="details")
-    kept = [(model, _part(model.runs[0], "predictions", _Predictions).answers) for model in page.models]
-    shown: list[tuple[int, int, dict[str, Any]]] = []
-    for number, recording in enumerate(details.recordings):
-        answers = [_answer(page, model, recording, rows[number]) for model, rows in kept if number < len(rows)]
-        wrong = sum(not answer["right"] for answer in answers)
-        if wrong:
-            entry = {"name": recording.name, "speaker": recording.speaker, "text": recording.text, "answers": answers}
-            shown.append((-wrong, number, entry))
-    return [entry for _, _, entry in sorted(shown, key=lambda each: each[:2])[:_RECORDINGS]]
+    kept = [(model, part_of(model.runs[0], "predictions", _Predictions).answers) for model in page.models]
+    shown = [
+        {
+            "name": recording.name,
+            "speaker": recording.speaker,
+            "text": recording.text,
+            "answers": [_answer(page, model, recording, rows[number]) for model, rows in kept if number < len(rows)],
+        }
+        for number, recording in enumerate(details.recordings)
+    ]
+    return most_misleading(shown, _RECORDINGS)
 
 
 def _answer(page: Page, model: ModelEntry, recording: _Recording, text: str) -> dict[str, Any]:

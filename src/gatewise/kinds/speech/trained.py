@@ -10,7 +10,6 @@ import torch
 
 from gatewise.data.seen import Seen
 from gatewise.errors import RunError
-from gatewise.export.graph import Example, Graph
 from gatewise.kinds.speech.augmentation import Augmentation
 from gatewise.kinds.speech.dataset import SpeechDataset
 from gatewise.kinds.speech.encoding import EncodedRecordings, encode
@@ -51,6 +50,7 @@ class TrainedRecogniser(Trained):
         seen: hashes of what it was trained on; None: not known.
     """
 
+    graph_module: ClassVar[str | None] = "gatewise.kinds.speech.graph"
     input_schema: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "required": ["sound"],
@@ -120,18 +120,6 @@ class TrainedRecogniser(Trained):
             inputs = self.model.inputs(batch.frames, batch.lengths)[:steps]
         lengths = self.model.windows.steps(batch.lengths).clamp(max=steps)
         return {"frames": RecurrentInputs(self.model.recurrent, inputs, lengths)}
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.speech.graph.graph_of`."""
-        from gatewise.kinds.speech.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Recordings of a part with what the network makes of them."""
-        from gatewise.kinds.speech.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
 
     def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """What is said in sound files: ``{"sound": base64}``, or their bytes; see `gatewise.kinds.speech.requests`."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gatewise.errors import OptionError
 from gatewise.kinds.tagging.spec import TaggerSpec, TaggingDataSpec
 from gatewise.training.amount import Amount
+from gatewise.training.checks import refuse_for_known
 from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Predicting, Request, Trained
 from gatewise.training.request import check_out
 from gatewise.training.settings import Spec
@@ -67,13 +67,8 @@ class TaggingKind(Kind):
         """Refuse pre-training, and options of files with a known data set."""
         super().check(spec)
         if spec.data.data in self.known:
-            for name in ("words", "tags", "scheme", "test", "validation"):
-                if getattr(spec.data, name) is not None:
-                    raise OptionError(
-                        f"--{name} does not go with the known data set {spec.data.data!r}",
-                        expected="a file of your own",
-                        fix=f"omit --{name}, or give the path of a file",
-                    )
+            names = ("words", "tags", "scheme", "test", "validation")
+            refuse_for_known(spec.data.data, {name: getattr(spec.data, name) for name in names})
 
     def load(self, data: Any) -> TaggingDataset:
         """Load, check, split and number the sentences; see `gatewise.kinds.tagging.dataset.load_tagging`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from gatewise import words
+from gatewise.drawing.examples import most_frequent, most_misleading
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
-from gatewise.errors import RunError
 from gatewise.kinds.tagging.schemes import SCHEMES, spans
-from gatewise.record import Comparison, ModelEntry, Run, part_from
+from gatewise.record import Comparison, ModelEntry, damaged_part, part_from, part_of, placed_runs
 
 __all__ = ["check", "figures", "sections"]
 
@@ -96,25 +95,23 @@ def check(comparison: Comparison, place: object) -> None:
     """
     data = part_from(comparison.data.details, _Data, place=place, at="data.details")
     if data.scheme not in SCHEMES:
-        raise _damaged(place, "data.details.scheme", ", ".join(SCHEMES))
+        raise damaged_part(place, "data.details.scheme", ", ".join(SCHEMES))
     details = part_from(comparison.details, _Details, place=place, at="details")
     for number, sentence in enumerate(details.sentences):
         if len(sentence.words) != len(sentence.tags):
-            raise _damaged(place, f"details.sentences[{number}]", "a tag for each word")
+            raise damaged_part(place, f"details.sentences[{number}]", "a tag for each word")
     lengths = [len(sentence.words) for sentence in details.sentences]
-    for number, model in enumerate(comparison.models):
-        for seed, run in enumerate(model.runs):
-            at = f"models[{number}].runs[{seed}]"
-            part_from(run.test, _Test, place=place, at=f"{at}.test")
-            kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
-            if lengths and [len(row) for row in kept.answers] != lengths:
-                raise _damaged(place, f"{at}.predictions.answers", "the tags of each recorded sentence")
+    for at, run in placed_runs(comparison):
+        part_from(run.test, _Test, place=place, at=f"{at}.test")
+        kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
+        if lengths and [len(row) for row in kept.answers] != lengths:
+            raise damaged_part(place, f"{at}.predictions.answers", "the tags of each recorded sentence")
 
 
 def sections(page: Page) -> Sequence[Markup]:
     """F1 by type, what gets mistaken for what, and sentences as they were marked."""
     data = part_from(page.comparison.data.details, _Data, place="the record", at="data.details")
-    tests = {model.name: [_part(run, "test", _Test) for run in model.runs] for model in page.models}
+    tests = {model.name: [part_of(run, "test", _Test) for run in model.runs] for model in page.models}
     sentences = _sentences(page, data.scheme)
     mistakes = [(model, _mistakes(tests[model.name])) for model in page.models]
     counted = any(test.mistakes for found in tests.values() for test in found)
@@ -127,18 +124,6 @@ def sections(page: Page) -> Sequence[Markup]:
         "others": sentences[_FIRST:],
     }
     return [render(Path(__file__).parent, "section.html", **values)]
-
-
-def _damaged(place: object, at: str, expected: str) -> RunError:
-    return RunError(
-        f"{place} is damaged: {at} cannot be read",
-        expected=expected,
-        fix="run the same `gatewise compare` again; finished runs are reused",
-    )
-
-
-def _part(run: Run, name: str, wanted: Any) -> Any:
-    return part_from(getattr(run, name), wanted, place="the record", at=f"{run.name}.{name}")
 
 
 def _types(data: _Data, tests: Mapping[str, Sequence[_Test]]) -> dict[str, Any] | None:
@@ -160,29 +145,27 @@ def _types(data: _Data, tests: Mapping[str, Sequence[_Test]]) -> dict[str, Any] 
 
 def _mistakes(tests: Sequence[_Test]) -> list[tuple[str, str, str, int]]:
     """The most frequent mistakes over all seeds: truth, answer, how they part, times."""
-    counts: Counter[tuple[str | None, str | None, str]] = Counter()
-    for test in tests:
-        for each in test.mistakes:
-            counts[each.truth, each.answer, each.borders] += each.count
-    order = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[:_MISTAKES]
+    counted = (((each.truth, each.answer, each.borders), each.count) for test in tests for each in test.mistakes)
     return [
         (truth or "–", answer or "–", _BORDERS.get(borders, "same borders"), count)
-        for (truth, answer, borders), count in order
+        for (truth, answer, borders), count in most_frequent(counted, _MISTAKES)
     ]
 
 
-def _sentences(page: Page, scheme: str) -> list[dict[str, Any]]:
+def _sentences(page: Page, scheme: str) -> list[Mapping[str, Any]]:
     """Sentences with the true marks and those of every model; what most models get wrong comes first."""
     details = part_from(page.comparison.details, _Details, place="the record", at="details")
-    kept = [(model, _part(model.runs[0], "predictions", _Predictions).answers) for model in page.models]
-    shown: list[tuple[int, int, dict[str, Any]]] = []
-    for number, sentence in enumerate(details.sentences):
-        answers = [_answer(page, model, sentence, rows[number], scheme) for model, rows in kept if number < len(rows)]
-        wrong = sum(not answer["right"] for answer in answers)
-        if wrong:
-            truth = _marked(sentence.words, sentence.tags, None, scheme)
-            shown.append((-wrong, number, {"truth": truth, "answers": answers}))
-    return [entry for _, _, entry in sorted(shown, key=lambda each: each[:2])[:_SENTENCES]]
+    kept = [(model, part_of(model.runs[0], "predictions", _Predictions).answers) for model in page.models]
+    shown = [
+        {
+            "truth": _marked(sentence.words, sentence.tags, None, scheme),
+            "answers": [
+                _answer(page, model, sentence, rows[number], scheme) for model, rows in kept if number < len(rows)
+            ],
+        }
+        for number, sentence in enumerate(details.sentences)
+    ]
+    return most_misleading(shown, _SENTENCES)
 
 
 def _answer(page: Page, model: ModelEntry, sentence: _Sentence, tags: Sequence[str], scheme: str) -> dict[str, Any]:

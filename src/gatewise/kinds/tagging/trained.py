@@ -10,7 +10,6 @@ import torch
 
 from gatewise.data.seen import Seen
 from gatewise.errors import DataError, OptionError, RunError
-from gatewise.export.graph import Example, Graph
 from gatewise.kinds.tagging.answers import Answering, Entity, TaggedText
 from gatewise.kinds.tagging.dataset import TaggingDataset
 from gatewise.kinds.tagging.encoding import encode
@@ -21,7 +20,6 @@ from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence
 from gatewise.kinds.tagging.spec import TaggerSpec
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary
-from gatewise.statistics.measure import Measure
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
 from gatewise.training.reader import Reader
@@ -45,6 +43,8 @@ class TrainedTagger(Answering, Trained):
         columns: of words and tags in the training file; None: not known.
         seen: hashes of what it was trained on; None: not known.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.tagging.graph"
 
     def __init__(
         self,
@@ -98,24 +98,6 @@ class TrainedTagger(Answering, Trained):
         """From words to tags."""
         words = [sentence.words for sentence in dataset.test.sentences]
         return lambda count: self.tag(words[:count])
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.tagging.graph.graph_of`."""
-        from gatewise.kinds.tagging.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Examples with what the network makes of them."""
-        from gatewise.kinds.tagging.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
-
-    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
-        """What outputs of the graph contribute to the figure."""
-        from gatewise.kinds.tagging.graph import scores_of
-
-        return scores_of(self, dataset, outputs)
 
     def reader(self, dataset: Any = None) -> Reader:
         """How its answers come about, see `gatewise.kinds.tagging.reader.TagReader`."""

@@ -11,7 +11,7 @@ from gatewise.errors import OptionError
 from gatewise.kinds.translation.pairs import LANGUAGES
 from gatewise.kinds.translation.spec import TranslationDataSpec, TranslatorSpec
 from gatewise.training.amount import Amount
-from gatewise.training.checks import flag
+from gatewise.training.checks import refuse_for_known
 from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Request, Trained
 from gatewise.training.request import check_out
 from gatewise.training.settings import Spec
@@ -74,13 +74,7 @@ class TranslationKind(Kind):
         data = spec.data
         if data.data in self.known:
             names = ("translations", "source_column", "target_column", "test", "validation")
-            for name in names:
-                if getattr(data, name) is not None:
-                    raise OptionError(
-                        f"{flag(name)} does not go with the known data set {data.data!r}",
-                        expected="a file of your own",
-                        fix=f"omit {flag(name)}, or give the path of a file",
-                    )
+            refuse_for_known(data.data, {name: getattr(data, name) for name in names})
         for name in ("test", "validation"):
             if getattr(data, f"{name}_translations") is not None and getattr(data, name) is None:
                 raise OptionError(f"--{name}-translations needs --{name}", fix=f"give --{name} FILE too")

@@ -13,8 +13,7 @@ from markupsafe import Markup
 from gatewise import words
 from gatewise.drawing.page import FigureWords, Page
 from gatewise.drawing.templates import render
-from gatewise.errors import RunError
-from gatewise.record import Comparison, Run, part_from
+from gatewise.record import Comparison, damaged_part, part_from, part_of, placed_runs
 
 __all__ = ["check", "figures", "sections"]
 
@@ -79,21 +78,18 @@ def check(comparison: Comparison, place: object) -> None:
         RunError: naming the part.
     """
     details = part_from(comparison.details, _Details, place=place, at="details")
-    for number, model in enumerate(comparison.models):
-        for seed, run in enumerate(model.runs):
-            at = f"models[{number}].runs[{seed}]"
-            kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
-            if details.sentences and len(kept.translations) != len(details.sentences):
-                raise _damaged(place, f"{at}.predictions.translations", "one of each recorded sentence")
-            shown = part_from(run.details, _Shown, place=place, at=f"{at}.details")
-            for each, found in enumerate(shown.maps):
-                rows = len(found.weights) == len(found.target)
-                values = all(
-                    len(row) == len(found.source) and all(math.isfinite(value) for value in row)
-                    for row in found.weights
-                )
-                if not rows or not values or not 0 <= found.sentence < max(1, len(details.sentences)):
-                    raise _damaged(place, f"{at}.details.maps[{each}]", "weights (T, S) of a recorded sentence")
+    for at, run in placed_runs(comparison):
+        kept = part_from(run.predictions, _Predictions, place=place, at=f"{at}.predictions")
+        if details.sentences and len(kept.translations) != len(details.sentences):
+            raise damaged_part(place, f"{at}.predictions.translations", "one of each recorded sentence")
+        shown = part_from(run.details, _Shown, place=place, at=f"{at}.details")
+        for each, found in enumerate(shown.maps):
+            rows = len(found.weights) == len(found.target)
+            values = all(
+                len(row) == len(found.source) and all(math.isfinite(value) for value in row) for row in found.weights
+            )
+            if not rows or not values or not 0 <= found.sentence < max(1, len(details.sentences)):
+                raise damaged_part(place, f"{at}.details.maps[{each}]", "weights (T, S) of a recorded sentence")
 
 
 def sections(page: Page) -> Sequence[Markup]:
@@ -108,22 +104,10 @@ def sections(page: Page) -> Sequence[Markup]:
     return [render(Path(__file__).parent, "section.html", **values)]
 
 
-def _damaged(place: object, at: str, expected: str) -> RunError:
-    return RunError(
-        f"{place} is damaged: {at} cannot be read",
-        expected=expected,
-        fix="run the same `gatewise compare` again; finished runs are reused",
-    )
-
-
-def _part(run: Run, name: str, wanted: Any) -> Any:
-    return part_from(getattr(run, name), wanted, place="the record", at=f"{run.name}.{name}")
-
-
 def _sentences(page: Page) -> list[dict[str, Any]]:
     """Spread over the recorded sentences, with the translation of every model's first seed."""
     details = part_from(page.comparison.details, _Details, place="the record", at="details")
-    kept = [(model, _part(model.runs[0], "predictions", _Predictions).translations) for model in page.models]
+    kept = [(model, part_of(model.runs[0], "predictions", _Predictions).translations) for model in page.models]
     step = max(1, len(details.sentences) // _SENTENCES)
     found = []
     for number in range(0, len(details.sentences), step)[:_SENTENCES]:
@@ -146,7 +130,7 @@ def _maps(page: Page) -> list[dict[str, Any]]:
     """The attention maps of each model's first seed, cells as whole percents."""
     found = []
     for model in page.models:
-        maps = _part(model.runs[0], "details", _Shown).maps[:_MAPS]
+        maps = part_of(model.runs[0], "details", _Shown).maps[:_MAPS]
         if not maps:
             continue
         pictures = [

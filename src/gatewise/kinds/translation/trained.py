@@ -25,8 +25,7 @@ from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
 if TYPE_CHECKING:
-    from gatewise.export.graph import Example, Graph
-    from gatewise.statistics.measure import Measure
+    pass
 
 __all__ = ["AttentionMap", "TrainedTranslator", "evaluation", "open_run", "problem_of"]
 
@@ -45,6 +44,8 @@ class TrainedTranslator(Trained):
         model: the network, with its best weights.
         seen: hashes of what it was trained on; None: not known.
     """
+
+    graph_module: ClassVar[str | None] = "gatewise.kinds.translation.graph"
 
     def __init__(
         self,
@@ -137,24 +138,6 @@ class TrainedTranslator(Trained):
         """Measure on a part."""
         chosen = getattr(dataset, part)
         return evaluation(self.translate(chosen.sources), chosen.targets, dataset.metric)
-
-    def graph(self) -> Graph:
-        """What it computes; see `gatewise.kinds.translation.graph.graph_of`."""
-        from gatewise.kinds.translation.graph import graph_of
-
-        return graph_of(self)
-
-    def graph_examples(self, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
-        """Examples with what the network makes of them."""
-        from gatewise.kinds.translation.graph import examples_of
-
-        return examples_of(self, dataset, count, part)
-
-    def graph_scores(self, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
-        """What greedy translations contribute to the figure."""
-        from gatewise.kinds.translation.graph import scores_of
-
-        return scores_of(self, dataset, outputs)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From sentences to translations."""
