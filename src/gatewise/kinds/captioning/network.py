@@ -135,9 +135,9 @@ class CaptionNetwork(Writer):
 
     def read(self, pixels: Tensor) -> Read:
         """Look at pictures (B, C, S, S) of uint8."""
-        return self._read_with_most(pixels)[0]
+        return self.read_with_most(pixels)[0]
 
-    def _read_with_most(self, pixels: Tensor) -> tuple[Read, Tensor]:
+    def read_with_most(self, pixels: Tensor) -> tuple[Read, Tensor]:
         """What was read, and the most of each feature anywhere in a picture."""
         seen = _moved(pixels, self.shift) if self.training and self.shift else pixels
         values = (seen.to(self.bias.dtype) / 255 - self.mean) / self.spread
@@ -151,7 +151,7 @@ class CaptionNetwork(Writer):
         feature anywhere in the picture, whether a token is in one of its captions. So features of what words mean are
         learned from every picture, before the decoder has learned which words follow each other.
         """
-        read, most = self._read_with_most(batch.pixels)
+        read, most = self.read_with_most(batch.pixels)
         loss, value = self.written_loss(self._for_captions(read, batch), batch.inputs, batch.targets, batch.lengths)
         if self.detectors is None:
             return loss, value
