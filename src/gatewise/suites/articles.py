@@ -128,9 +128,10 @@ def articles_parts() -> tuple[Part, ...]:
         Part(
             "scenes",
             "Captions of drawn scenes (no photographs)",
-            {"hidden_size": 96, "epochs": 16},
+            {"hidden_size": 96},
             {"examples": 300, "epochs": 1},
             {"truth": "true captions", "chrf": "chrF"},
+            recipe="scenes",
             further=True,
         ),
     )

@@ -85,7 +85,7 @@ class CaptionerSpec(Spec):
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
     word_noise: float = setting(
-        0.3, "Probability of reading another caption's word while training, so that the picture is looked at.",
+        0.1, "Probability of reading another caption's word while training, so that the picture is looked at.",
         minimum=0.0, below=1.0,
     )  # fmt: skip
     detection: float = setting(
