@@ -68,7 +68,7 @@ PUBLISHED: dict[str, dict[str, dict[str, float]]] = {
 def articles_parts() -> tuple[Part, ...]:
     """The three comparisons, each with 128 hidden units in one layer, and four of uses that the articles only name.
 
-    The four are cut to what trains in minutes: less data, or fewer epochs, than their pages' best.
+    These are cut to what trains in minutes: less data, or fewer epochs, than their pages' best.
 
     Example:
         >>> [part.name for part in articles_parts()]
@@ -128,9 +128,10 @@ def articles_parts() -> tuple[Part, ...]:
         Part(
             "scenes",
             "Captions of drawn scenes (no photographs)",
-            {"hidden_size": 128},
+            {"hidden_size": 96},
             {"examples": 300, "epochs": 1},
             {"truth": "true captions", "chrf": "chrF"},
+            recipe="scenes",
             further=True,
         ),
     )

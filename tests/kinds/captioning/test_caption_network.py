@@ -119,7 +119,7 @@ def test_a_wider_beam_finds_no_less_probable_caption_than_every_one_of_two_token
 
 @pytest.mark.parametrize("size", [8, 13, 24, 32, 50])
 def test_pictures_of_any_size_are_read_and_every_weight_learns(size: int) -> None:
-    model, batch = network(size=size).train(), pictures(size=size).batch(range(5))
+    model, batch = network(size=size, detection=1.0).train(), pictures(size=size).batch(range(5))
     model.loss(batch)[0].backward()
     still = [name for name, each in model.named_parameters() if each.grad is None or not bool(each.grad.any())]
     assert still == []
@@ -133,8 +133,11 @@ def test_the_place_of_what_is_seen_makes_a_difference() -> None:
     reader = PictureReader(1, 16, 2)
     one = torch.zeros(1, 1, 16, 16)
     one[..., 2:6, 2:6] = 1.0
-    places, summary = reader(torch.cat([one, one.flip(3)]))
-    assert not torch.allclose(places[0], places[1]) and not torch.allclose(summary[0], summary[1])
+    places, summary, most = reader(torch.cat([one, one.flip(3)]))
+    # what is anywhere is the same but for the borders, where it is changes
+    assert (
+        most.shape == (2, 8) and not torch.allclose(places[0], places[1]) and not torch.allclose(summary[0], summary[1])
+    )
 
 
 def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:
@@ -149,3 +152,20 @@ def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:
         tested = [model.loss(batch)[0].item() for _ in range(2)]
         trained = [model.train().loss(batch)[0].item() for _ in range(2)]
     assert tested[0] == tested[1] and trained[0] != trained[1]
+
+
+def test_detectors_learn_which_words_a_picture_has_and_leave_the_likelihood_alone() -> None:
+    batch = pictures().batch(range(5))
+    with_detectors = network(detection=2.0)
+    without = network()
+    without.load_state_dict(with_detectors.state_dict(), strict=False)
+    with torch.no_grad():
+        (more, value), (loss, same) = with_detectors.loss(batch), without.loss(batch)
+        assert value == same == loss
+        most = with_detectors.read_with_most(batch.pixels)[1]
+        scores = with_detectors.detectors(most)  # type: ignore[misc]
+    expected = torch.zeros(5, 25)
+    for picture, tokens in zip(batch.pictures.tolist(), batch.targets.T.tolist(), strict=True):
+        expected[picture, tokens] = 1.0
+    right = torch.where(expected > 0, torch.sigmoid(scores), 1 - torch.sigmoid(scores))
+    assert float(more - loss) == pytest.approx(float(-2 * right.log().sum() / expected.sum()), rel=1e-4)

@@ -30,7 +30,7 @@ SMALL = {
     "channels": 4,
     "image_size": 12,
     "vocabulary_size": 300,
-    "epochs": 25,
+    "epochs": 20,
     "batch_size": 8,
     "learning_rate": 0.01,
     "dropout": 0.0,
@@ -47,7 +47,7 @@ def call(words: list[str]) -> int:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_pictures(tmp_path_factory.mktemp("bars") / "own", each=10)
+    return write_pictures(tmp_path_factory.mktemp("bars") / "own", each=8)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,7 @@ def test_maps_and_stacks_fit_the_pictures(run: Path) -> None:
         assert stack.inputs.shape[:2] == (4, 3) and int(stack.lengths.max()) <= 4
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_in_the_same_bits(table: Path, tmp_path: Path) -> None:
     settings = {**SMALL, "epochs": 2, "dropout": 0.2, "word_noise": 0.2, "shift": 1, "feeding": "input"}
     spec = make_spec("captioning", str(table), settings)
@@ -134,7 +135,7 @@ def test_the_commands_of_a_captioner(
     assert json.loads(capsys.readouterr().out) == {"image": str(picture), "caption": expected}
     assert call(["evaluate", str(run), str(table), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert record["pictures"] == 90 and record["in_training"] > 60 and 0.8 < record["exact"] <= 1
+    assert record["pictures"] == 72 and record["in_training"] > 45 and 0.8 < record["exact"] <= 1
     assert record["bleu_interval"][0] <= record["bleu"] <= record["bleu_interval"][1]
     refused = [
         (["caption", str(run), str(picture), "--beam", "0"], "beam is out of range"),
@@ -158,7 +159,7 @@ def test_a_comparison_shows_pictures_captions_and_attention(table: Path, tmp_pat
     assert call([*words, "--out", str(out)]) == 0
     record = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert {model["name"] for model in record["models"]} == {"gru", "nearest-neighbour", "most-frequent"}
-    assert record["metric"]["name"] == "bleu" and len(record["details"]["pictures"]) == 9
+    assert record["metric"]["name"] == "bleu" and len(record["details"]["pictures"]) == 7
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "Pictures and their captions" in page and "Where they look" in page
     assert record["details"]["pictures"][0]["png"] in page and "no photographs" not in page

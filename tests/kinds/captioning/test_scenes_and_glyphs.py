@@ -88,6 +88,7 @@ def test_the_same_number_draws_the_same_scenes() -> None:
     assert first.pixels.shape == (15, 3, 16, 16) and first.pixels.std() > 20
 
 
+@pytest.mark.slow
 def test_families_of_names_are_in_one_part_and_no_picture_comes_twice(glyphs: CaptioningDataset) -> None:
     families, digests = [], []
     for part in (glyphs.train, glyphs.validation, glyphs.test):
@@ -100,6 +101,7 @@ def test_families_of_names_are_in_one_part_and_no_picture_comes_twice(glyphs: Ca
     assert any(note.startswith("drawn by FreeType") for note in glyphs.notes)
 
 
+@pytest.mark.slow
 def test_glyphs_are_where_their_names_say(glyphs: CaptioningDataset) -> None:
     """Drawn upright and whole: the lower half block is white below and black above."""
     pixels = {name: part.pixels[row, 0] for part in (glyphs.train, glyphs.validation, glyphs.test)

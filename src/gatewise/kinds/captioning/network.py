@@ -21,6 +21,7 @@ _GRID = 8
 _SUMMARY = 4
 _GROUP = 8
 _POSITION = 0.5
+_RARE = -4.0
 
 
 class PictureReader(nn.Module):
@@ -37,9 +38,9 @@ class PictureReader(nn.Module):
         channels: features of the first convolution; they double with each pooling, up to four times as many.
 
     Example:
-        >>> places, summary = PictureReader(3, 32, 4)(torch.zeros(2, 3, 32, 32))
-        >>> places.shape, summary.shape
-        (torch.Size([2, 64, 16]), torch.Size([2, 16]))
+        >>> places, summary, most = PictureReader(3, 32, 4)(torch.zeros(2, 3, 32, 32))
+        >>> places.shape, summary.shape, most.shape
+        (torch.Size([2, 64, 16]), torch.Size([2, 16]), torch.Size([2, 16]))
     """
 
     def __init__(self, colours: int, size: int, channels: int) -> None:
@@ -59,8 +60,8 @@ class PictureReader(nn.Module):
         self.position = nn.Parameter(down * ways[0] + right * ways[1])
         self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * self.width, self.width)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of every place (B, G * G, V) and of the whole (B, V), from (B, C, S, S)."""
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of every place (B, G * G, V), of the whole (B, V), and the most of each anywhere (B, V)."""
         values = pictures
         for place, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             values = functional.relu(norm(convolution(values)))
@@ -68,7 +69,7 @@ class PictureReader(nn.Module):
                 values = functional.max_pool2d(values, 2)
         pooled = functional.adaptive_max_pool2d(values, min(self.grid, _SUMMARY))
         places = values.flatten(2).transpose(1, 2) + self.position
-        return places, functional.relu(self.summary(pooled.flatten(1)))
+        return places, functional.relu(self.summary(pooled.flatten(1))), values.amax(dim=(2, 3))
 
 
 class CaptionNetwork(Writer):
@@ -86,6 +87,7 @@ class CaptionNetwork(Writer):
         embedding_size: E.
         channels: see `PictureReader`.
         attention: multiplicative, additive or none.
+        detection: weight of the loss of word detectors, see `loss`.
         shift: pixels by which pictures are moved at most while training.
         options: of `gatewise.nn.writer.Writer`.
 
@@ -110,11 +112,12 @@ class CaptionNetwork(Writer):
         embedding_size: int = 128,
         channels: int = 24,
         attention: str = "multiplicative",
+        detection: float = 0.0,
         shift: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.mean, self.spread, self.shift = mean, spread, shift
+        self.mean, self.spread, self.shift, self.detection = mean, spread, shift, detection
         self.target = nn.Embedding(tokens, embedding_size)
         self.reader = PictureReader(colours, size, channels)
         self.make_decoder(
@@ -126,17 +129,36 @@ class CaptionNetwork(Writer):
             attention=attention,
         )
         self.draw_embeddings()
+        self.detectors = nn.Linear(self.reader.width, tokens) if detection else None
+        if self.detectors is not None:
+            nn.init.constant_(self.detectors.bias, _RARE)
 
     def read(self, pixels: Tensor) -> Read:
         """Look at pictures (B, C, S, S) of uint8."""
+        return self.read_with_most(pixels)[0]
+
+    def read_with_most(self, pixels: Tensor) -> tuple[Read, Tensor]:
+        """What was read, and the most of each feature anywhere in a picture."""
         seen = _moved(pixels, self.shift) if self.training and self.shift else pixels
         values = (seen.to(self.bias.dtype) / 255 - self.mean) / self.spread
-        places, summary = self.reader(values)
-        return self.as_read(self._drop(places), None, self._drop(summary))
+        places, summary, most = self.reader(values)
+        return self.as_read(self._drop(places), None, self._drop(summary)), most
 
     def loss(self, batch: CaptionBatch) -> tuple[Tensor, Tensor]:
-        """The smoothed loss to differentiate and the mean negative log-likelihood of a token, in nats."""
-        return self.written_loss(*self._known(batch))
+        """The smoothed loss to differentiate and the mean negative log-likelihood of a token, in nats.
+
+        To what is differentiated, detectors of single words are added, after Fang et al. (2015): from the most of each
+        feature anywhere in the picture, whether a token is in one of its captions. So features of what words mean are
+        learned from every picture, before the decoder has learned which words follow each other.
+        """
+        read, most = self.read_with_most(batch.pixels)
+        loss, value = self.written_loss(self._for_captions(read, batch), batch.inputs, batch.targets, batch.lengths)
+        if self.detectors is None:
+            return loss, value
+        goal = torch.zeros(len(most), self.target.num_embeddings, device=most.device)
+        goal[batch.pictures.expand_as(batch.targets), batch.targets] = 1.0
+        found = functional.binary_cross_entropy_with_logits(self.detectors(most), goal, reduction="sum")
+        return loss + self.detection * found / goal.sum(), value
 
     def losses(self, batch: CaptionBatch) -> Tensor:
         """Each token's negative log-likelihood in nats, without gradient: (tokens,)."""
@@ -160,7 +182,9 @@ class CaptionNetwork(Writer):
 
     def _read_for(self, batch: CaptionBatch) -> Read:
         """What was read of each caption's picture; pictures are read once."""
-        read = self.read(batch.pixels)
+        return self._for_captions(self.read(batch.pixels), batch)
+
+    def _for_captions(self, read: Read, batch: CaptionBatch) -> Read:
         return read if len(batch.pictures) == len(batch.pixels) else read.select(batch.pictures)
 
     def _known(self, batch: CaptionBatch) -> tuple[Read, Tensor, Tensor, Tensor]:

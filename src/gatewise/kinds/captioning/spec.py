@@ -85,9 +85,12 @@ class CaptionerSpec(Spec):
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
     word_noise: float = setting(
-        0.2, "Probability of reading another caption's word while training, so that the picture is looked at.",
+        0.1, "Probability of reading another caption's word while training, so that the picture is looked at.",
         minimum=0.0, below=1.0,
     )  # fmt: skip
+    detection: float = setting(
+        1.0, "Weight of the loss of word detectors, by which features are learned from single words first.", minimum=0.0
+    )
     shift: int = setting(1, "Pixels by which pictures are moved at most while training, up or down and sideways.")
     label_smoothing: float = setting(
         0.0, "Share of the next token's probability that is spread over all tokens.", minimum=0.0, below=1.0

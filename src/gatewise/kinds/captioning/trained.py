@@ -309,6 +309,7 @@ def _network(spec: CaptionerSpec, tokens: int, look: Look) -> CaptionNetwork:
         embedding_size=spec.embedding_size,
         channels=spec.channels,
         attention=spec.attention,
+        detection=spec.detection,
         shift=spec.shift,
         feeding=spec.feeding,
         tied=spec.tied,
