@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -115,7 +115,8 @@ class TranslationNetwork(nn.Module):
         super().__init__()
         self.dropout, self.label_smoothing, self.feeding, self.tied = dropout, label_smoothing, feeding, tied
         self.target = nn.Embedding(target_size, embedding_size)
-        self.source = self.target if shared else nn.Embedding(source_size, embedding_size)
+        if not shared:
+            self._modules["source"] = nn.Embedding(source_size, embedding_size)
         between = dropout if num_layers > 1 else 0.0
         self.encoder = Recurrent(
             cell,
@@ -136,6 +137,11 @@ class TranslationNetwork(nn.Module):
         if not tied:
             self.head = nn.Parameter(torch.empty(target_size, embedding_size))
         self._draw()
+
+    @property
+    def source(self) -> nn.Embedding:
+        """The embedding of source tokens: the target's where both share one, which is kept once."""
+        return cast("nn.Embedding", self._modules.get("source", self.target))
 
     @torch.no_grad()
     def _draw(self) -> None:
