@@ -247,4 +247,6 @@ def test_files_that_do_not_go_together_are_named(exported: Path, tmp_path: Path,
     (alone / "model.onnx").write_bytes((exported / "encoder.onnx").read_bytes())
     (alone / "encoder.onnx").unlink()
     assert "needs a translator" in _refused(["translate", alone / "model.onnx", "a dog"], capfd)
+    assert "needs a translator" in _refused(["translate", exported / "modle.onnx", "a dog"], capfd)
+    assert "modle.onnx cannot be read" in _refused(["predict", exported / "modle.onnx", "a dog"], capfd)
     assert "there is no run folder" in _refused(["translate", tmp_path / "none", "a dog"], capfd)
