@@ -18,7 +18,7 @@ from gatewise.export.graph import Example, Graph, GraphBuilder, Interpreter
 from gatewise.export.graph.layers import add_recurrent
 from gatewise.export.integers import IntegerInterpreter, quantise_graph
 from gatewise.export.to_c.check import check_source
-from gatewise.export.to_c.compiler import STRICT, compile_program, find_compiler
+from gatewise.export.to_c.compiler import SANITISED, STRICT, compile_program, find_compiler, sanitises
 from gatewise.export.to_c.harness import emit_harness, run_harness
 from gatewise.export.to_c.sentences import sentences_of
 from gatewise.export.to_c.source import Source, emit_source
@@ -97,8 +97,9 @@ def test_a_tagger_in_c_gives_the_tags_of_the_graph(convolution: bool, shape: str
 
 @pytest.mark.parametrize(
     ("convolution", "shape"),
-    [(False, "three layers"), pytest.param(True, "one layer, both directions", marks=pytest.mark.slow)],
+    [(False, "three layers"), (True, "one layer, both directions")],
 )
+@pytest.mark.slow
 def test_a_tagger_in_integers_gives_the_bits_of_numpy(convolution: bool, shape: str) -> None:
     """The network of the characters too; a convolution's sums are floats, whose order NumPy does not say."""
     graph = tagger_graph(convolution=convolution, shape=shape)
@@ -130,8 +131,9 @@ def test_of_equal_scores_the_lower_tag_is_chosen_from_the_end() -> None:
     compiled = check_source(source, examples, _files(source))
     assert compiled is not None and compiled.check.greatest == 0.0 and compiled.check.differing_tags == 0
     wrong = [Example(e.inputs, {**e.outputs, "tags": (e.outputs["tags"] + 1) % 3}) for e in examples]
-    compiled = check_source(source, wrong, _files(source))  # the check itself: other tags have other scores
-    assert compiled is not None and compiled.check.differing_tags == 5 and compiled.check.greatest > 0.1
+    true = [each.outputs for each in examples]
+    gap, differing = compared(graph, true, true, [each.outputs for each in wrong])  # other tags have other scores
+    assert differing == 5 and gap > 0.1
 
 
 def test_tags_that_no_path_has_are_no_tie() -> None:
@@ -172,7 +174,17 @@ int main(void)
 PIECES = "aAzZß09٣²½ⅧǅΣσςİıẞéÉ\u0301'’.,:/+%-·ʰ中と𝟘𐐀ﬁ_&"
 
 
-def _look_up(graph: Graph, folder: Path, most: int) -> None:
+def _word_graph(vocabulary: WordVocabulary) -> Graph:
+    """What a tagger says of its words and tags; nothing is computed."""
+    build = GraphBuilder("tagging")
+    for name in ("words", "characters", "shapes"):
+        build.tokens(name, 5000, inner=name == "characters")
+    build.output("tags", build.viterbi(build.input("x", "T", 2), np.zeros((2, 2)), np.zeros(2), np.zeros(2)))
+    graph = build.graph({"vocabulary": vocabulary.to_dict(), "tag_set": TagSet("plain", ["NN", "VB"]).to_dict()})
+    return replace(graph, inputs=graph.inputs[:3], metadata={**graph.metadata, "tags": ["NN", "VB"]})
+
+
+def _look_up(graph: Graph, folder: Path, most: int, flags: tuple[str, ...] = ()) -> None:
     """The look-up by itself, with a program that prints numbers."""
     found = sentences_of(graph, "net", most)
     assert found is not None
@@ -181,7 +193,7 @@ def _look_up(graph: Graph, folder: Path, most: int) -> None:
     (folder / "main.c").write_text(MAIN.replace("MOST", str(most)))
     compiler = find_compiler()
     assert compiler is not None
-    compile_program(compiler, folder, ["net.c", "main.c"], "main", STRICT)
+    compile_program(compiler, folder, ["net.c", "main.c"], "main", (*STRICT, *flags))
 
 
 @pytest.mark.parametrize("most", [pytest.param(7), pytest.param(1, marks=pytest.mark.slow)])
@@ -198,22 +210,35 @@ def test_words_become_the_numbers_of_the_training(most: int, tmp_path: Path) -> 
     ]
     words += single
     vocabulary = WordVocabulary([*dict.fromkeys(w.lower() for w in words[:2000])], [*dict.fromkeys(PIECES)], 9)
-    build = GraphBuilder("tagging")
-    names = ("words", "characters", "shapes")
-    for name in names:
-        build.tokens(name, 5000, inner=name == "characters")
-    build.output("tags", build.viterbi(build.input("x", "T", 2), np.zeros((2, 2)), np.zeros(2), np.zeros(2)))
-    graph = build.graph({"vocabulary": vocabulary.to_dict(), "tag_set": TagSet("plain", ["NN", "VB"]).to_dict()})
-    graph = replace(graph, inputs=graph.inputs[:3], metadata={**graph.metadata, "tags": ["NN", "VB"]})
-    _look_up(graph, tmp_path, most)
+    _look_up(_word_graph(vocabulary), tmp_path, most)
     given = b"".join(word.encode() + b"\0" for word in words)
     done = subprocess.run([tmp_path / "main"], input=given, capture_output=True, check=True)
     lines = [[int(number) for number in line.split()] for line in done.stdout.decode().splitlines()]
-    true = sentence_inputs(words, vocabulary, most, names)
+    true = sentence_inputs(words, vocabulary, most, ("words", "characters", "shapes"))
     for place, (word, line) in enumerate(zip(words, lines, strict=True)):
         expected = [true["words"][place], true["shapes"][place], *true["characters"][place]]
         assert line == expected, (word, [hex(ord(sign)) for sign in word], line, expected)
     assert len({line[1] for line in lines}) == 8 and len({line[0] for line in lines}) > 1000
+
+
+@pytest.mark.slow
+def test_bytes_that_are_no_text_are_read_within_their_memory(tmp_path: Path) -> None:
+    """Cut and overlong characters, lone second bytes, letters without end: the sanitisers report nothing."""
+    compiler = find_compiler()
+    assert compiler is not None
+    if not sanitises(compiler):
+        pytest.skip("no sanitisers")
+    _look_up(_word_graph(WordVocabulary(["the", "a\ufffdb"], ["a"], 9)), tmp_path, 3, SANITISED)
+    chance = random.Random(1)
+    words = [bytes(chance.choices(range(1, 256), k=chance.randrange(9))) for _ in range(3000)]
+    words += [b"\xf0\x9f\x98", b"\xce", "Σ".encode() * 9, b"a\xffb", b"x" * 60000, b"", b"\xed\xa0\x80"]
+    done = subprocess.run(
+        [tmp_path / "main"], input=b"".join(w + b"\0" for w in words), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()[:2000]
+    lines = done.stdout.decode().splitlines()
+    assert len(lines) == len(words) and all(len(line.split()) in (3, 4, 5) for line in lines)
+    assert lines[words.index(b"a\xffb")].split()[0] == "3"  # as Python reads it with errors="replace"
 
 
 @pytest.mark.parametrize("scheme", ["iob1", pytest.param("bilou", marks=pytest.mark.slow), "plain"])

@@ -8,9 +8,9 @@ import torch
 from export_cases import CELLS, LENGTHS, SHAPES, layer_of, outputs, sequences
 
 from gatewise.errors import ConversionError
-from gatewise.export.graph import Interpreter
+from gatewise.export.graph import Graph, GraphBuilder, Interpreter
 from gatewise.export.graph.expressions import OPERATIONS
-from gatewise.export.graph.layers import layer_graph
+from gatewise.export.graph.layers import layer_graph, stack_of
 from gatewise.export.graph.stream import StepInterpreter, stream_of
 from gatewise.nn import Cell, Recurrent, register_cell
 
@@ -99,6 +99,56 @@ def test_a_step_that_mixes_rows_is_refused() -> None:
 
     with pytest.raises(ConversionError, match="mean"):
         layer_graph(Recurrent("test-export-mixing", 2, 3))
+
+
+@pytest.mark.parametrize("shape", ["three residual layers", "widths"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_step_within_a_graph_equals_the_layers(cell: str, shape: str) -> None:
+    layer = layer_of(cell, shape)
+    stack, weights = stack_of("layers", layer)
+    build = GraphBuilder("step")
+    x = build.input("x", None, layer.input_size)
+    widths = [state.width for each in stack.layers for state in each.directions[0].states]
+    states = [build.input(f"state{place}", None, width) for place, width in enumerate(widths)]
+    output, *after = build.advance(stack, weights, x, states)
+    build.output("output", output)
+    for place, name in enumerate(after):
+        build.output(f"state{place}", name)
+    step = Interpreter(build.graph())
+    starts = [state.initial for each in stack.layers for state in each.directions[0].states]
+    pairs = enumerate(zip(widths, starts, strict=True))
+    kept = {f"state{place}": np.zeros(n) if start is None else weights[start] for place, (n, start) in pairs}
+    (row,) = sequences(layer, (5,))
+    (expected,) = outputs(layer, [row])
+    for value, true in zip(row, expected, strict=True):
+        found = step.run([{"x": value, **kept}])
+        kept = {name: found[name][0] for name in kept}
+        np.testing.assert_allclose(found["output"][0], true, rtol=0, atol=1e-6)
+
+
+def attending_graph() -> Graph:
+    """A sequence in, the mean of its values by the weights of an attention out, and these weights."""
+    chance = np.random.default_rng(0)
+    build = GraphBuilder("attending")
+    x = build.input("x", "T", 4)
+    scores = build.linear(build.apply("tanh", x), 3 * chance.normal(size=(1, 4)), name="scores")
+    weights = build.softmax_steps(scores)
+    build.output("weights", weights)
+    build.output("context", build.pool(build.apply("mul", x, weights), "sum"))
+    return build.graph()
+
+
+def test_attention_over_the_steps() -> None:
+    chance, graph = np.random.default_rng(1), attending_graph()
+    rows = [chance.normal(size=(length, 4)) for length in (1, 5, 3)]
+    found = Interpreter(graph).run([{"x": row} for row in rows])
+    weight = graph.weights["scores.weight"][0].astype(np.float64)
+    for place, row in enumerate(rows):
+        powers = np.exp(np.tanh(row) @ weight)
+        np.testing.assert_allclose(found["weights"][place][:, 0], powers / powers.sum(), rtol=1e-12)
+        np.testing.assert_allclose(found["context"][place], powers @ row / powers.sum(), rtol=1e-12)
+    with pytest.raises(ConversionError, match="known at its end only"):
+        stream_of(graph)
 
 
 ACTIVATIONS = ("silu", "elu", "leaky_relu", "softplus", "hardtanh", "softsign", "mish", "hardsigmoid", "relu6", "gelu")

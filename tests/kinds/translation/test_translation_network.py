@@ -117,6 +117,13 @@ def test_a_shared_vocabulary_is_one_embedding() -> None:
     model = TranslationNetwork(20, 20, hidden_size=4, embedding_size=4, shared=True)
     assert model.source is model.target
     assert len([name for name, _ in model.named_parameters() if name in ("source.weight", "target.weight")]) == 1
+    kept = dict(model.named_parameters())  # what a run keeps
+    assert model.state_dict().keys() == kept.keys()
+    other = TranslationNetwork(20, 20, hidden_size=4, embedding_size=4, shared=True)
+    other.load_state_dict(kept)
+    assert torch.equal(other.source.weight, model.target.weight) and other.source is other.target
+    apart = TranslationNetwork(20, 20, hidden_size=4, embedding_size=4)
+    assert {"source.weight", "target.weight"} <= apart.state_dict().keys() and apart.source is not apart.target
 
 
 def test_batches_hold_every_pair_once_and_as_many_steps_in_every_epoch() -> None:

@@ -52,7 +52,7 @@ def search(
 
     Example:
         >>> def countdown(tokens, state):  # after a token n, n - 1 is the likeliest
-        ...     scores = np.full((len(tokens), 5), -9.0)
+        ...     scores = np.tile([-20.0, -9.0, -9.0, -9.0, -9.0], (len(tokens), 1))
         ...     scores[np.arange(len(tokens)), np.maximum(tokens - 1, 0)] = -0.1
         ...     return scores, state
         >>> keep = lambda state, rows, examples: state

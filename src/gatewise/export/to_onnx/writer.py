@@ -81,7 +81,7 @@ def model_at(place: Path) -> Path | None:
     if place.suffix.lower() != ".onnx":
         return None
     both = (place.with_name(ENCODER), place.with_name(DECODER))
-    if place in both or not place.exists():
+    if place in both or (place.name == MODEL and not place.exists()):
         return both[0] if both[0].is_file() else place
     return place
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -70,7 +72,8 @@ class TranslationNetwork(Writer):
     ) -> None:
         super().__init__(feeding=feeding, tied=tied, dropout=dropout, label_smoothing=label_smoothing)
         self.target = nn.Embedding(target_size, embedding_size)
-        self.source = self.target if shared else nn.Embedding(source_size, embedding_size)
+        if not shared:
+            self._modules["source"] = nn.Embedding(source_size, embedding_size)
         self.encoder = Recurrent(
             cell,
             embedding_size,
@@ -88,6 +91,11 @@ class TranslationNetwork(Writer):
             attention=attention,
         )
         self.draw_embeddings(self.source)
+
+    @property
+    def source(self) -> nn.Embedding:
+        """The embedding of source tokens: the target's where both share one, which is kept once."""
+        return cast("nn.Embedding", self._modules.get("source", self.target))
 
     def read(self, source: Tensor, lengths: Tensor) -> Read:
         """Run the encoder over sentences (S, B)."""
