@@ -2,7 +2,7 @@
 
 import { el, setText } from "./elements.js";
 import { stepWords } from "./unit.js";
-import { decimals, listed, plural, shortened } from "./words.js";
+import { decimals, listed, plural, shortened, significant } from "./words.js";
 
 const ASK_AFTER = 150;
 
@@ -76,7 +76,7 @@ export class Neighbours extends Asked {
   show(found) {
     this.list.replaceChildren(...(found?.found ?? []).map(({ around, distance, example }) => el("li", {},
       el("bdi", {}, around.length > 1 ? `… ${around.slice(0, -1).map((word) => shortened(word, 24)).join(" ")} ` : "", el("b", { text: shortened(around.at(-1), 24) })),
-      el("small", { text: ` ${decimals(distance)} away, test example ${example}` }))));
+      el("small", { text: ` ${significant(distance)} away, test example ${example}` }))));
     if (found) setText(this.note, `Nearest first, one of each example. ${found.sentence}`);
   }
 }
