@@ -11,8 +11,12 @@ class Asked {
   constructor(title, ask, ...parts) {
     this.ask = ask;
     this.note = el("p", { class: "note" });
-    this.element = el("details", { class: "more", toggle: () => this.renew() }, el("summary", { text: title }), ...parts, this.note);
+    this.element = el("details", { class: "more", toggle: () => this.unfolded() }, el("summary", { text: title }), ...parts, this.note);
     this.element.hidden = !ask;
+  }
+
+  unfolded() {
+    this.renew();
   }
 
   /** `key`: what the answer is about; while folded nothing is asked. */
@@ -63,7 +67,11 @@ export class Neighbours extends Asked {
 
   draw(reading, gate, unit, step) {
     Object.assign(this, { reading, gate, unit, step });
-    this.redraw();
+    if (this.element.open) this.redraw(); // typing pays for nothing that is folded away
+  }
+
+  unfolded() {
+    if (this.reading) this.redraw();
   }
 
   redraw() {
