@@ -1,6 +1,6 @@
 """The figures of the lesson "Gates in ten minutes" (docs/gates.md), measured on runs of a text classifier.
 
-    gatewise train rotten-tomatoes --cell lstm --threads 1 --out runs/rt-lstm        # and rnn, gru; --seed 1, 2 for more
+    gatewise train rotten-tomatoes --cell lstm --threads 1 --out runs/rt-lstm   # and rnn, gru; --seed 1, 2 for more
     python benchmarks/gates_lesson.py runs/rt-* [--texts 200] [--sentence "a moving and funny film"]...
 
 Per cell, over the first test texts, mean over its runs with the least and the most where there are several:
@@ -11,7 +11,8 @@ Per cell, over the first test texts, mean over its runs with the least and the m
 - `half_life`: tokens after which the gates have let half of a unit's value go, median over units and texts;
 - `carried`: how much of a state is still that of the step before, as the mean correlation over units of each state with
   that three tokens earlier;
-- `flow`, `flow_before` (training): norm of the loss's gradient at the first word over that at the last, geometric mean over 30 texts.
+- `flow`, `flow_before` (training): norm of the loss's gradient at the first word over that at the last, geometric mean
+  over 30 texts.
 
 Of every `--sentence` and run: the chance of the last class after every token, and the strongest reasons for the first.
 """

@@ -104,7 +104,14 @@ def test_integrated_gradients_are_complete(name: str, runs: Runs) -> None:
             assert course[[0, -1]] == pytest.approx(ends, rel=1e-4, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["reviews", pytest.param("series, everything", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reviews",
+        pytest.param("series, everything", marks=pytest.mark.slow),
+        pytest.param("translations", marks=pytest.mark.slow),
+    ],
+)
 def test_captum_says_the_same(name: str, runs: Runs) -> None:
     attr = pytest.importorskip("captum.attr")
     trained, dataset = runs(name)

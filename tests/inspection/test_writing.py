@@ -125,7 +125,11 @@ def test_the_command_writes_every_word_with_its_reasons(
     out = capsys.readouterr().out
     assert not left.value.code and f"Writes      {own}" in out and "(looks at" in out and "As it reads" in out
     assert "decoder" in out.split("Gates")[1].splitlines()[0], "the decoder's gates beside the encoder's"
+    with pytest.raises(SystemExit) as left:
+        main(["explain", place, SENTENCE, "--target", "Hund"])
+    assert left.value.code == 2 and "what it writes here (" in capsys.readouterr().err
     found = explanation_of(trained, reader, reader.parse(SENTENCE), method="gradient-x-input")
+    assert own in found._repr_html_() and found._repr_html_().count("<span") == len(found.reading.input.steps)
     record = found.to_dict(gates=True)
     written = json.loads(json.dumps(record, allow_nan=False))["written"]
     assert np.array(written["reasons"]).shape == np.array(written["attention"]).shape

@@ -358,8 +358,9 @@ def test_neighbours_and_sweeps_are_those_of_the_measurements(windows_url: str, r
     network = Networks([runs("series")]).networks[0]
     states = store_states(network.reader, network.reader.examples(200))
     own = store_states(network.reader, [network.examples[1]])
-    titles = [each.title for each in states.inputs]
-    without = [number for number, title in enumerate(titles) if title == network.examples[1].title]
+    moment = network.examples[1].steps[5].label  # windows overlap: those that hold the same day are no others
+    without = [n for n, each in enumerate(states.inputs) if moment in [step.label for step in each.steps]]
+    assert 1 < len(without) < len(states.inputs)
     near = states.nearest(own.values[5], units=[0, 2], without=without)
     assert [each["example"] for each in found["found"]] == [each.example + 1 for each in near]
     assert f"{len(states.values):,} states of {len(states.inputs)} test examples, by units 0, 2" in found["sentence"]

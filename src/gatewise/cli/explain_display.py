@@ -154,7 +154,7 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
     if each.neighbours is not None:
         for other in each.neighbours.found:
             around = " ".join(visible(word) for word in other.around)
-            words = f"{other.distance:.2f} away: … {around}   (test example {other.example})"
+            words = f"{other.distance:.3g} away: … {around}   (test example {other.example})"
             found.append((f"Like step {each.neighbours.step + 1}", words))
         found.append(("", each.neighbours.sentence))
     if each.parallel is not None:

@@ -219,7 +219,7 @@ def alike(
     place: Place | None = None,
     stored: States | None = None,
 ) -> Alike:
-    """Test examples that were in nearly the state of a step.
+    """Test examples that were in nearly the state of a step; not the same text, and no window with the same moment.
 
     Args:
         reader: of a network, with its data.
@@ -244,7 +244,7 @@ def alike(
         if not examples:
             raise OptionError("there are no examples to search for the same state", fix="run it where the data are")
         stored = store_states(reader, examples, place=own.place)
-    same = {number for number, each in enumerate(stored.inputs) if _same(each, given)}
+    same = {number for number, each in enumerate(stored.inputs) if _same(each, given, step)}
     found = []
     for each in stored.nearest(own.values[rows[-1]], units=units, without=same):
         other = stored.inputs[each.example]
@@ -260,9 +260,17 @@ def _walked(reader: Reader, read: ReadInput, place: Place) -> tuple[Step, ...]:
     return read.written if read.written and not reader.span(place[0])[1] else read.steps
 
 
-def _same(one: ReadInput, other: ReadInput) -> bool:
-    """Whether two inputs are the same text, or the same window."""
-    return one.title == other.title if one.text is None else one.text == other.text
+def _same(one: ReadInput, given: ReadInput, step: int) -> bool:
+    """Whether an example is what was read, or a window that holds the very step: the same time and numbers."""
+    if one.text is not None or given.values is None or one.values is None:
+        return one.text == given.text
+    if one.title == given.title:
+        return True
+    label = given.steps[step].label
+    if label == str(step + 1):  # a number and no time
+        return False
+    at = next((place for place, each in enumerate(one.steps) if each.label == label), None)
+    return at is not None and np.array_equal(one.values[at], given.values[step])
 
 
 def _state_map(reader: Reader, read: ReadInput, place: Place | None) -> GateMap:

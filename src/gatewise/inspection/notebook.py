@@ -29,6 +29,9 @@ def shown(explanation: Explanation) -> str:
         f"<p style='margin:0 0 .4em'><b>{html.escape(reading.title)}</b>: "
         f"{html.escape(explanation.answer)} <b>{html.escape(share)}</b></p>"
     )
+    if explanation.writing is not None:
+        written = html.escape(explanation.writing.drafts[-1])
+        head = f"<p style='margin:0 0 .4em' dir='auto'>{written}</p>{head}"
     body = _table(explanation) if why.columns else _coloured(explanation)
     note = (
         f"<p style='margin:.4em 0 0;font-size:85%;opacity:.75'>Blue speaks for it, orange against it: "

@@ -23,6 +23,8 @@ _STEPS_AT_ONCE = 30_000
 _NODES = 16
 _MOST_GRADIENTS = 1024
 _MOST_HALVED = 16
+_CANCELLING = 3
+"""How many times the tolerance the errors of the parts may be, taken without their signs."""
 _TOLERANCE = 0.01
 _LEAST_CHANGE = 1e-3
 _RANDOM_ORDERS = 8
@@ -67,9 +69,8 @@ class Reasons:
         score_at_input: the score.
         score_at_baseline: with nothing but the baseline.
         baseline: what that is.
-        completeness_error: how far the sum of the values is from the change of the score, as a share of it, over all
-            parts of the line together, so that nothing cancels. Of an occlusion it is no error: it says how far the
-            steps act together.
+        completeness_error: how far the sum of the values is from the change of the score, as a share of it; of an
+            occlusion it is no error: it says how far the steps act together.
         steps_used: gradients or evaluations taken.
         complete: whether the error is within one hundredth of the change.
         removal: whether they hold up; None: not measured.
@@ -262,16 +263,14 @@ def _integrated(
         _integrate(reader, read, target, x, base, line, pending)
         done += pending
         pending = []
-        if sum(part.error for part in done) > _TOLERANCE * scale and used < _MOST_GRADIENTS:
+        net, gross = abs(sum(part.error for part in done)) / scale, sum(abs(part.error) for part in done) / scale
+        if (net > _TOLERANCE or gross > _CANCELLING * _TOLERANCE) and used < _MOST_GRADIENTS:
             failed = _failed(done, _TOLERANCE * scale / 2)
             done = [part for part in done if part not in failed]
             middles = _along(reader, read, target, x, base, [part.middle for part in failed])
             pending = [half for part, score in zip(failed, middles, strict=True) for half in part.halves(score)]
-    return (
-        torch.stack([part.values for part in done]).sum(dim=0).numpy(),
-        sum(part.error for part in done) / scale,
-        used,
-    )
+    values = torch.stack([part.values for part in done]).sum(dim=0)
+    return values.numpy(), net, used
 
 
 @dataclass(eq=False)
@@ -299,8 +298,8 @@ class _Part:
 
 def _failed(parts: Sequence[_Part], allowed: float) -> list[_Part]:
     """Those with the largest errors, the others' being allowed together."""
-    order = sorted(parts, key=lambda part: part.error)
-    kept = np.cumsum([part.error for part in order]) <= allowed
+    order = sorted(parts, key=lambda part: abs(part.error))
+    kept = np.cumsum([abs(part.error) for part in order]) <= allowed
     return order[int(kept.sum()) :][-_MOST_HALVED:]
 
 
@@ -321,7 +320,7 @@ def _integrate(
         totals.index_add_(0, rows // _NODES, gradient.transpose(0, 1))
     for part, total in zip(parts, totals, strict=True):
         part.values = line * total
-        part.error = abs(float(part.values.sum()) - (part.score_at_end - part.score_at_begin))
+        part.error = float(part.values.sum()) - (part.score_at_end - part.score_at_begin)
 
 
 def _along(

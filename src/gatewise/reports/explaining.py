@@ -104,7 +104,7 @@ def _draw_table(figure: Figure, axes: Axes, table: _Table) -> None:
     values = table.values
     if table.signed:
         values = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), _FLOOR)
-    colours, low = ("PuOr_r", -1) if table.signed else ("viridis", 0)
+    colours, low = (_reason_colours(), -1) if table.signed else ("viridis", 0)
     image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=colours, vmin=low, vmax=1)
     figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
     axes.set_yticks(range(len(table.rows)), [escaped(_short(each)) for each in table.rows], fontsize=7)
@@ -145,12 +145,19 @@ def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
         finish(axes, title, "")
     else:
         limit = float(np.abs(values).max()) or 1.0
-        axes.imshow(values.T, aspect="auto", cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+        axes.imshow(values.T, aspect="auto", cmap=_reason_colours(), vmin=-limit, vmax=limit, interpolation="nearest")
         apart = -(-values.shape[1] // _ROWS)
         axes.set_yticks(range(0, values.shape[1], apart), [escaped(each) for each in why["columns"][::apart]])
         finish(axes, title + ", by column", "", grid="y")
         axes.grid(visible=False)
     _name_steps(axes, record)
+
+
+def _reason_colours() -> Any:
+    """For the answer and against it, as the bars have them."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("reasons", [_AGAINST, "#ffffff", _FOR])
 
 
 def _draw_gate(figure: Figure, axes: Axes, record: Mapping[str, Any], name: str) -> None:

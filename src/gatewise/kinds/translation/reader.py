@@ -189,6 +189,13 @@ class TranslationReader(Reader):
         """By default the token that was written, which need not be the likeliest where a beam is wide."""
         if target is None and read is not None:
             return int(read.extra["target"][self._place(read)])
+        if isinstance(target, str) and target not in self.names and read is not None:
+            written = dict.fromkeys(self.names[number] for number in read.extra["target"])
+            raise DataError(
+                f"there is no token {target!r}",
+                expected=f"what it writes here ({', '.join(written)}), or another target token by its name",
+                fix="a token that continues a word is named …ung",
+            )
         return super().target_of(target, final, read)
 
     def at(self, read: ReadInput, target: int | str | None) -> ReadInput:

@@ -187,7 +187,7 @@ def _neighbours(network: Network, question: Question) -> dict[str, Any] | None:
         steps.append(
             [
                 [titles.setdefault(each["input"], len(titles)), each["example"], each["around"],
-                 round(each["distance"], 3)]
+                 float(f"{each['distance']:.3g}")]
                 for each in found["found"][:_NEAREST]
             ]
         )  # fmt: skip
@@ -200,7 +200,7 @@ def _settling(network: Network, question: Question) -> dict[str, Any] | None:
     """Whether the steps could be taken at once; None: it would take long, or there are too few."""
     given = network.input_of(question)
     stack = next(iter(network.reader.stacks(given).values())).recurrent
-    if len(given.steps) * stack.hidden_size**2 > _MOST_SETTLING:
+    if len(given.steps) * max(cell.hidden_size for cell in stack._cells) ** 2 > _MOST_SETTLING:
         return None
     try:
         return network.parallel(question)

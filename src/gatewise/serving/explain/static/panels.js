@@ -2,7 +2,7 @@
 
 import { el, setText } from "./elements.js";
 import { stepWords } from "./unit.js";
-import { decimals, listed, plural, shortened } from "./words.js";
+import { decimals, listed, plural, shortened, significant } from "./words.js";
 
 const ASK_AFTER = 150;
 
@@ -11,8 +11,12 @@ class Asked {
   constructor(title, ask, ...parts) {
     this.ask = ask;
     this.note = el("p", { class: "note" });
-    this.element = el("details", { class: "more", toggle: () => this.renew() }, el("summary", { text: title }), ...parts, this.note);
+    this.element = el("details", { class: "more", toggle: () => this.unfolded() }, el("summary", { text: title }), ...parts, this.note);
     this.element.hidden = !ask;
+  }
+
+  unfolded() {
+    this.renew();
   }
 
   /** `key`: what the answer is about; while folded nothing is asked. */
@@ -63,7 +67,11 @@ export class Neighbours extends Asked {
 
   draw(reading, gate, unit, step) {
     Object.assign(this, { reading, gate, unit, step });
-    this.redraw();
+    if (this.element.open) this.redraw(); // typing pays for nothing that is folded away
+  }
+
+  unfolded() {
+    if (this.reading) this.redraw();
   }
 
   redraw() {
@@ -76,7 +84,7 @@ export class Neighbours extends Asked {
   show(found) {
     this.list.replaceChildren(...(found?.found ?? []).map(({ around, distance, example }) => el("li", {},
       el("bdi", {}, around.length > 1 ? `… ${around.slice(0, -1).map((word) => shortened(word, 24)).join(" ")} ` : "", el("b", { text: shortened(around.at(-1), 24) })),
-      el("small", { text: ` ${decimals(distance)} away, test example ${example}` }))));
+      el("small", { text: ` ${significant(distance)} away, test example ${example}` }))));
     if (found) setText(this.note, `Nearest first, one of each example. ${found.sentence}`);
   }
 }

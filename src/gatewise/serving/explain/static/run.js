@@ -312,11 +312,11 @@ export class RunView {
   /** The steps' names under the map, where there is room for them. */
   drawLabels() {
     const { reading, gate } = this;
-    const names = stepNames(reading, gate);
-    const capacity = gate.aligned ? this.capacity : names.length;
+    const capacity = gate.aligned ? this.capacity : gate.values.length / gate.units;
     const room = (this.width ?? this.map.element.clientWidth) / capacity;
     const every = reading.series === undefined ? (room >= 11 ? 1 : 0) : Math.max(1, Math.ceil(24 / room));
     this.labels.hidden = every === 0;
+    const names = every === 0 ? [] : stepNames(reading, gate);
     resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(names.length / every), () => el("span"));
     const longest = names.reduce((most, name) => Math.max(most, Math.min(name.length, 11)), 1);
     const level = room >= 7.4 * longest + 8;
