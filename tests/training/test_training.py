@@ -179,6 +179,22 @@ def test_clipping_bounds_the_gradient():
     assert float(norm) == pytest.approx(1e-3, rel=1e-2)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.999999, 1.0, 1.000001, 2.0])
+def test_clipping_gives_torchs_bits_and_skips_what_needs_none(share, monkeypatch):
+    model = SequenceClassifier(10, 2, hidden_size=4, embedding_size=4)
+    loss = one_loss(model)
+    loss.loss.backward(retain_graph=True)
+    norm = float(torch.nn.utils.get_total_norm([each.grad for each in model.parameters()]))
+    torch.nn.utils.clip_grad_norm_(model.parameters(), share * norm)
+    expected = [each.grad.clone() for each in model.parameters()]
+    scaled, clip = [], torch.nn.utils.clip_grads_with_norm_
+    monkeypatch.setattr(torch.nn.utils, "clip_grads_with_norm_", lambda *given: scaled.append(clip(*given)))
+    Optimisation(model, TrainingSpec(clip_norm=share * norm), 10).step(loss, "epoch 1")
+    assert all(torch.equal(each.grad, other) for each, other in zip(model.parameters(), expected, strict=True))
+    assert share > 1.5 or scaled
+    assert share < 1.5 or not scaled
+
+
 @pytest.mark.parametrize(
     ("schedule", "expected"), [("constant", [1, 1, 1]), ("linear", [1, 0.5, 0.1]), ("cosine", [1, 0.5, 0.0245])]
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -39,6 +39,11 @@ _FUSED = ("avx512", "avx2", "neon", "baseline")
 _FORCED: list[str] = []
 _FORCED_IN: dict[int, list[str]] = {}
 """By the thread's identifier: what is forced for one thread alone."""
+_ENVIRONMENT = os.environ
+_VARIABLES: Container[object] = getattr(_ENVIRONMENT, "_data", (b"GATEWISE_KERNEL", "GATEWISE_KERNEL"))
+"""What the environment holds, as the system spells it: asking the mapping around it takes microseconds at every call.
+Where it is not there, the variable counts as set and is asked for."""
+_VARIABLE = os.fsencode("GATEWISE_KERNEL") if os.supports_bytes_environ else "GATEWISE_KERNEL"
 _PRECISIONS = ("float32", "bf16")
 _PRECISION: list[str] = []
 
@@ -148,6 +153,8 @@ def forced_kernel() -> str | None:
     """
     own = _FORCED_IN.get(threading.get_ident()) if _FORCED_IN else None  # seldom any: compiled code meets no thread
     forced = own or _FORCED
+    if not forced and _ENVIRONMENT is os.environ and _VARIABLE not in _VARIABLES:
+        return None
     name = forced[-1] if forced else os.environ.get("GATEWISE_KERNEL") or None
     if name is None:
         return None

@@ -124,7 +124,13 @@ class Prepared:
         parameters = layer._parameters
         for name, shape in self.weights:
             weight = parameters.get(name)
-            if (type(weight) is not Parameter and type(weight) is not Tensor) or not _plain(weight, shape):
+            if (
+                (type(weight) is not Parameter and type(weight) is not Tensor)
+                or weight.shape != shape
+                or weight.dtype is not _FLOAT
+                or not weight.is_cpu
+                or not weight.is_contiguous()
+            ):
                 return None
             tensors.append(weight)
         if lengths is not None:
@@ -132,7 +138,8 @@ class Prepared:
         own = layer.__dict__
         if own.get("_choices") is not self.choices:
             own["_choices"], own["_asked"] = self.choices, ()
-        if differentiated and any([each is not None and each.requires_grad for each in tensors]):  # noqa: C419  # quicker
+        last = tensors[-1]
+        if differentiated and ((last is not None and last.requires_grad) or any(_need_gradients(tensors))):
             result = differentiate(stack, *tensors)
         else:
             result = infer(stack, *tensors)
@@ -154,6 +161,10 @@ def _elsewhere() -> bool:
         or len(CANDIDATES) != 1
         or CANDIDATES[0] is not offer
     )
+
+
+def _need_gradients(tensors: list[Tensor | None]) -> list[bool]:
+    return [each is not None and each.requires_grad for each in tensors]
 
 
 def _plain(value: Tensor, shape: tuple[int, ...]) -> bool:

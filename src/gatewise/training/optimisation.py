@@ -86,9 +86,12 @@ class Optimisation:
         if not math.isfinite(whole) or not math.isfinite(value):
             raise divergence("loss", value if math.isfinite(whole) else whole, place)
         loss.loss.backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self._named.values(), self.spec.clip_norm))
+        total = torch.nn.utils.get_total_norm([each.grad for each in self._named.values() if each.grad is not None])
+        norm = float(total)
         if not math.isfinite(norm):
             raise divergence("gradient's norm", norm, place)
+        if self.spec.clip_norm / (total + 1e-6) < 1:  # else torch would multiply every gradient by one
+            torch.nn.utils.clip_grads_with_norm_(self._named.values(), self.spec.clip_norm, total)
         rate = learning_rate(self.spec, self.done, self.steps)
         factors = [1.0] if self.rates is None else self.rates.factors(self.done * (self.spec.epochs or 1) / self.steps)
         self._updates.rates = [rate * factor for factor in factors]

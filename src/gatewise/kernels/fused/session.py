@@ -152,15 +152,15 @@ class FusedSession:
         """
         if isinstance(x, np.ndarray):
             return self._step_array(x)
-        if x.dtype is not torch.float32 or x.device.type != "cpu":
+        if x.dtype is not torch.float32 or not x.is_cpu:
             raise ShapeError("a session steps on float32 on the CPU", got=f"{x.dtype} on {x.device}")
-        shape = tuple(x.shape)
-        flat = self.batch == 1 and shape == (self.input_size,)
-        if shape != self._shape and not flat:
-            raise ShapeError("a session's input has another shape", expected=self._shape, got=shape)
+        shape = x.shape
+        flat = shape != self._shape
+        if flat and (self.batch != 1 or shape != (self.input_size,)):
+            raise ShapeError("a session's input has another shape", expected=self._shape, got=tuple(shape))
         if not x.is_contiguous():
             x = x.contiguous()
-        output = x.new_empty(self._output_shape)
+        output = x.new_empty(*self._output_shape)
         self._step(self._handle, x.data_ptr(), output.data_ptr())
         return output[0] if flat else output
 

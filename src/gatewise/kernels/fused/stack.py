@@ -115,15 +115,8 @@ def make_stack(options: Options, places: Items[Place], directions: int, hidden_s
     )
 
 
-class _Sizes(NamedTuple):
-    """Of one layer's input; the strides count floats."""
-
-    steps: int
-    batch: int
-    step_stride: int
-    batch_stride: int
-
-
+_Sizes = tuple[int, int, int, int]
+"""T, B, and how many floats lie between two steps and two rows of one layer's input."""
 _Call = tuple[Any, ...]
 """The tensors of one call: lengths, x, h0, c0 (each but x may be None), and the weights from the fifth on."""
 _WEIGHTS = 4
@@ -142,22 +135,24 @@ class _Run(NamedTuple):
 
 def _sizes(stack: Stack, x: Tensor) -> _Sizes:
     if x.dim() == 2:
-        return _Sizes(x.shape[0], 1, x.stride(0), 0)
+        return x.shape[0], 1, x.stride(0), 0
     (first, second, _), (one, two, _) = x.shape, x.stride()
-    return _Sizes(second, first, two, one) if stack.batch_first else _Sizes(first, second, one, two)
+    return (second, first, two, one) if stack.batch_first else (first, second, one, two)
 
 
 def _dense(sizes: _Sizes, width: int) -> _Sizes:
-    return _Sizes(sizes.steps, sizes.batch, sizes.batch * width, width)
+    steps, batch, *_ = sizes
+    return steps, batch, batch * width, width
 
 
 def _laid_out(stack: Stack, x: Tensor, sizes: _Sizes, width: int) -> Tensor:
     """Memory ``(T, B, width)``, shaped as x is. Not a view, or autograd would let nothing change it in place."""
+    steps, batch, *_ = sizes
     if x.dim() == 2:
-        return x.new_empty(sizes.steps, width)
+        return x.new_empty(steps, width)
     if stack.batch_first:
-        return x.new_empty_strided((sizes.batch, sizes.steps, width), (width, sizes.batch * width, 1))
-    return x.new_empty(sizes.steps, sizes.batch, width)
+        return x.new_empty_strided((batch, steps, width), (width, batch * width, 1))
+    return x.new_empty(steps, batch, width)
 
 
 def _time_major(stack: Stack, x: Tensor) -> Tensor:
@@ -175,7 +170,7 @@ def _take(x: Tensor, values: int) -> Tensor:
 
 def _room(stack: Stack, x: Tensor, sizes: _Sizes) -> _Kept:
     """Memory for what a place keeps."""
-    units = sizes.steps * sizes.batch * stack.hidden
+    units = sizes[0] * sizes[1] * stack.hidden
     values = units * stack.saved
     kept = stack.keeps and not (stack.scan and values > KEPT_VALUES)
     return _take(x, values) if kept else None, _take(x, units) if stack.states == 2 else None
@@ -195,7 +190,7 @@ def _arguments(stack: Stack, number: int, call: _Call, sizes: _Sizes, kept: _Kep
     if lengths is not None:
         arguments.lengths = lengths.data_ptr()
     if h0 is not None:
-        skipped = 4 * sizes.batch * stack.hidden * number
+        skipped = 4 * sizes[1] * stack.hidden * number
         arguments.h0 = h0.data_ptr() + skipped
         if c0 is not None:
             arguments.c0 = c0.data_ptr() + skipped
@@ -213,9 +208,9 @@ _NOTHING: _Kept = (None, None)
 def _forward(stack: Stack, call: _Call, training: bool) -> _Run:
     x, both, count, hidden = call[1], stack.directions == 2, len(stack.places), stack.hidden
     sizes = within = _sizes(stack, x)
+    steps, batch, *_ = sizes
     states = [
-        x.new_empty(count, sizes.batch, hidden) if x.dim() == 3 else x.new_empty(count, hidden)
-        for _ in range(stack.states)
+        x.new_empty(count, batch, hidden) if x.dim() == 3 else x.new_empty(count, hidden) for _ in range(stack.states)
     ]
     inputs: list[Tensor] = []
     outputs: list[Tensor] = []
@@ -227,7 +222,7 @@ def _forward(stack: Stack, call: _Call, training: bool) -> _Run:
             within = _dense(sizes, hidden * stack.directions)
             inputs.append(current)
         if both or number + 1 < count:
-            output = x.new_empty(sizes.steps, sizes.batch, hidden)
+            output = x.new_empty(steps, batch, hidden)
         else:
             output = _laid_out(stack, x, sizes, hidden)
         room = _room(stack, x, sizes) if training else _NOTHING
@@ -242,7 +237,7 @@ def _forward(stack: Stack, call: _Call, training: bool) -> _Run:
             check_status(place.cell, status, arguments)
         outputs.append(output)
         kept.append(room)
-        skipped += 4 * sizes.batch * hidden
+        skipped += 4 * batch * hidden
     result = outputs[-1]
     if both:
         result = _laid_out(stack, x, sizes, 2 * hidden)
@@ -322,7 +317,7 @@ def _backward(
         if above.stride(-1) != 1:
             above = above.contiguous()
         across = _sizes(stack, above)
-    back = _Back(stack, saved, len(wanted), sizes, states, weights)
+    back = stack, saved, len(wanted), sizes, states, weights
     for layer in reversed(range(len(stack.places) // directions)):
         below = wanted[1] if layer == 0 else any(wanted[1 : _WEIGHTS + stack.starts[layer * directions]])
         parts = [_place_back(back, layer * directions + each, kept, above, across, below) for each in range(directions)]
@@ -339,17 +334,9 @@ def _backward(
     return [above, *states[2:], *weights]
 
 
-class _Back(NamedTuple):
-    """What all places of one backward call share; ``states`` are the gradients of the final and the initial ones."""
-
-    stack: Stack
-    saved: _Call
-    given: int
-    sizes: _Sizes
-    states: list[Tensor | None]
-    weights: list[Tensor | None]
-
-
+_Back = tuple[Stack, _Call, int, _Sizes, list[Tensor | None], list[Tensor | None]]
+"""What all places of one backward call share: the stack, what was saved and how many of these are the call's tensors,
+the sizes, and the gradients of the states (final and initial ones) and of the weights."""
 _STATES = ("grad_h_n", "grad_c_n", "grad_h0", "grad_c0")
 
 
@@ -365,14 +352,14 @@ def _place_back(
         within = _dense(sizes, current.shape[-1])
     gates, cells = kept[number]
     if gates is None and not stack.scan:
-        gates = _take(current, sizes.steps * sizes.batch * stack.hidden * stack.saved)
+        gates = _take(current, sizes[0] * sizes[1] * stack.hidden * stack.saved)
     arguments = _arguments(stack, number, saved, within, (gates, cells))
     arguments.training = True
     arguments.x, arguments.output = current.data_ptr(), saved[number - len(stack.places)].data_ptr()
     if above is not None and across is not None:
         arguments.grad_output = above.data_ptr() + 4 * stack.hidden * (number % stack.directions)
         arguments.grad_output_step_stride, arguments.grad_output_batch_stride = across[2:]
-    skipped = 4 * sizes.batch * stack.hidden * number
+    skipped = 4 * sizes[1] * stack.hidden * number
     for name, state in zip(_STATES, states, strict=True):
         if state is not None:
             setattr(arguments, name, state.data_ptr() + skipped)
@@ -381,7 +368,7 @@ def _place_back(
             setattr(arguments, name, gradient.data_ptr())
     grad_x = None
     if below:
-        grad_x = current.new_empty(sizes.steps, sizes.batch, current.shape[-1])
+        grad_x = current.new_empty(sizes[0], sizes[1], current.shape[-1])
         arguments.grad_x = grad_x.data_ptr()
     status = place.backward(address_of(arguments))
     if status:

@@ -75,6 +75,8 @@ template <class Cell> struct BackwardRun {
   long width() const { return blocks_of(q.hidden_size) * kWidth; }
   long depth() const { return cell.recurrent_stretches().length[0] + cell.recurrent_stretches().length[1]; }
   long input_depth() const { return cell.gates() * q.hidden_size; }
+  // A single step passes no gradient on to a step before it.
+  bool reads_state_weights() const { return q.steps > 1 || q.grad_h0 != nullptr || cell.whole_rows(); }
   Panels input_panels() const { return Panels(std::max(input_size(), 1L)); }
 
   // One thread, before the others start: false ends the call with `status`.
@@ -141,7 +143,7 @@ template <class Cell> struct BackwardRun {
     const long H = q.hidden_size, I = input_size();
     const Panels panels(H);
     const Range mine = share(panels.panels, thread, team);
-    pack_columns([&](long k) { return q.weight_hh + k * H; }, depth(), panels, weight_h, mine);
+    if (reads_state_weights()) pack_columns([&](long k) { return q.weight_hh + k * H; }, depth(), panels, weight_h, mine);
     if (weight_n != nullptr)
       pack_columns([&](long k) { return q.weight_hh + (2 * H + k) * H; }, H, panels, weight_n, mine);
     if (weight_x != nullptr)
