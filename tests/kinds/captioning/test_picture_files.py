@@ -232,3 +232,15 @@ def test_folders_and_tables_that_are_captioning_by_what_they_hold(tmp_path: Path
     with pytest.raises(DataError, match="has no table of captions"):
         find_table(tmp_path / "pictures", None)
     assert task_of(str(tmp_path / "pictures"), given=("captions",)) == "captioning"
+
+
+def test_captions_too_short_for_bleu_are_chosen_by_chrf(tmp_path: Path) -> None:
+    table = write_pictures(tmp_path)
+    rows = table.read_text(encoding="utf-8").splitlines()
+    header, names = rows[0], [row.split(",")[0] for row in rows[1:]]
+    for words, metric in (("une boîte rouge", "chrf"), ("on voit une boîte rouge ici", "bleu")):
+        table.write_text("\n".join([header, *(f"{name},{words} {place}" for place, name in enumerate(names))]), "utf-8")
+        dataset = load_captions(CaptionDataSpec(str(table)))
+        assert dataset.metric == metric
+        assert any("chrF chooses" in note for note in dataset.notes) == (metric == "chrf")
+    assert load_captions(CaptionDataSpec(str(table), metric="exact")).metric == "exact"

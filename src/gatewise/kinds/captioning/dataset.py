@@ -14,6 +14,7 @@ from gatewise import words
 from gatewise.data.records import DatasetInfo
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.captioning.figures import usual_metric
 from gatewise.kinds.captioning.folders import find_table, read_folder
 from gatewise.kinds.captioning.images import in_channels
 from gatewise.kinds.captioning.pictures import Pictures, Pixels
@@ -208,7 +209,9 @@ def captioning_dataset(
         for texts in part.captions:
             digest.update("\0".join(texts).encode("utf-8", "surrogatepass") + b"\1")
         digest.update(b"\2")
-    metric = data.metric or _DEFAULT.get(data.data, "bleu")
+    metric = data.metric or _DEFAULT.get(data.data) or usual_metric(train)
+    if data.metric is None and metric == "chrf":
+        said.append("most captions have fewer than five words, of which BLEU is 0: chrF chooses and compares")
     return CaptioningDataset(
         name,
         source,

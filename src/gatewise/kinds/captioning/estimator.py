@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gatewise.errors import DataError
 from gatewise.kinds.captioning.dataset import captioning_dataset, hold_out
-from gatewise.kinds.captioning.figures import MEASURES, contributions_of
+from gatewise.kinds.captioning.figures import MEASURES, contributions_of, usual_metric
 from gatewise.kinds.captioning.images import in_channels, read_image, square
 from gatewise.kinds.captioning.pictures import Pictures, Pixels, tidy
 from gatewise.training.estimator import RunEstimator
@@ -98,10 +98,10 @@ class Captioner(RunEstimator, task="captioning", first=("cell",), omit=_OMIT):
         return self._trained.attention(pixels, self._trained.caption(pixels[None])[0])
 
     def score(self, images: Iterable[Any], captions: Iterable[str | Sequence[str]]) -> float:
-        """BLEU, or the figure of ``metric``, of the captions; from 0 to 1."""
+        """BLEU (chrF of captions under five words), or the figure of ``metric``; from 0 to 1."""
         check_is_fitted(self)
         part = _read(images, captions, self._trained.look.size, "test")
-        metric = str(self.metric or "bleu")
+        metric = str(self.metric or usual_metric(part))
         answers = self._trained.caption(in_channels(part.pixels, self._trained.look.colours))
         return MEASURES[metric].of(contributions_of(metric, answers, part))
 

@@ -110,7 +110,7 @@ class CaptioningKind(Kind):
         return [NearestBaseline(), FrequentBaseline()]
 
     def measure(self, dataset: Any) -> Measure:
-        """True captions of scenes, exact names of glyphs, else BLEU; or what ``--metric`` names."""
+        """True captions of scenes, exact names of glyphs, else BLEU or chrF; or what ``--metric`` names."""
         from gatewise.kinds.captioning.figures import MEASURES
 
         return MEASURES[dataset.metric]

@@ -91,7 +91,9 @@ class CaptionerSpec(Spec):
     detection: float = setting(
         1.0, "Weight of the loss of word detectors, by which features are learned from single words first.", minimum=0.0
     )
-    shift: int = setting(1, "Pixels by which pictures are moved at most while training, up or down and sideways.")
+    shift: int = setting(
+        1, "Pixels by which pictures are moved at most while training, up or down and sideways.", minimum=0
+    )
     label_smoothing: float = setting(
         0.0, "Share of the next token's probability that is spread over all tokens.", minimum=0.0, below=1.0
     )
