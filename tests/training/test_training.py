@@ -7,6 +7,7 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from moods import moods, small_spec
@@ -16,7 +17,7 @@ from gatewise.kinds.classification.network import SequenceClassifier, classifica
 from gatewise.kinds.classification.problem import ClassificationProblem
 from gatewise.kinds.classification.spec import DataSpec, ModelSpec
 from gatewise.training import EpochDone, RunFinished, RunSpec, RunStarted, StepDone, TrainingSpec, load_run, train_run
-from gatewise.training.optimisation import Optimisation, learning_rate
+from gatewise.training.optimisation import Optimisation, learning_rate, seed_step
 from gatewise.training.problem import StepLoss
 from run_folders import without_checksums
 
@@ -177,6 +178,17 @@ def test_clipping_bounds_the_gradient():
     optimisation.step(one_loss(model), "epoch 1")
     norm = torch.linalg.vector_norm(torch.stack([p.grad.norm() for p in model.parameters()]))
     assert float(norm) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_seeding_a_step_is_torchs_and_writes_down_no_stack(monkeypatch):
+    """Where there is no accelerator; formatting the stack took a tenth of a small network's step."""
+    number = int(np.random.SeedSequence([3, 1, 4]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    expected = torch.rand(3, generator=torch.Generator().manual_seed(number))
+    stacks = []
+    if not torch.accelerator.is_available():
+        monkeypatch.setattr("traceback.format_stack", lambda *_: stacks.append(1) or [])
+    seed_step(3, 1, 4)
+    assert torch.equal(torch.rand(3), expected) and not stacks
 
 
 @pytest.mark.parametrize("share", [0.5, 0.999999, 1.0, 1.000001, 2.0])

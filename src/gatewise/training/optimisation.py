@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -43,7 +44,17 @@ def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:
 
 def seed_step(seed: int, epoch: int, step: int) -> None:
     """Seed torch for one step: its dropout masks depend on nothing else, so a run can be resumed anywhere."""
-    torch.manual_seed(int(np.random.SeedSequence([seed, epoch, step]).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+    number = int(np.random.SeedSequence([seed, epoch, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    if _accelerated():
+        torch.manual_seed(number)
+    else:
+        # torch.manual_seed would also note this call, with its whole stack, for devices that may appear later
+        torch.default_generator.manual_seed(number)
+
+
+@cache
+def _accelerated() -> bool:
+    return bool(torch.accelerator.is_available())
 
 
 class Optimisation:
