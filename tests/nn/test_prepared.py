@@ -259,6 +259,28 @@ def test_backward_can_be_repeated_but_not_differentiated(kind):
 
 
 @compiled
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("lengths", [None, [4, 2]])
+def test_hooks_may_save_tensors_in_another_layout(bidirectional, batch_first, lengths):
+    layer = warmed(LSTM(3, 5, 2, batch_first=batch_first, bidirectional=bidirectional), torch.randn(2, 4, 3))
+    x = torch.randn(2, 4, 3) if batch_first else torch.randn(4, 2, 3)
+    x.requires_grad_()
+
+    def gradients():
+        output, (hidden, cell) = layer(x, lengths=lengths)
+        whole = (output * torch.linspace(-1, 1, output.numel()).view(output.shape)).sum() + hidden.sum() + cell.sum()
+        return torch.autograd.grad(whole, [x, *layer.parameters()])
+
+    expected = gradients()
+    columns = (lambda saved: saved.detach().numpy().copy(order="F"), torch.from_numpy)
+    rows = (lambda saved: saved.detach().numpy().copy(order="C"), torch.from_numpy)
+    for hooks in (columns, rows):
+        with torch.autograd.graph.saved_tensors_hooks(*hooks):
+            assert all(map(torch.equal, gradients(), expected))
+
+
+@compiled
 def test_changes_in_place_are_safe():
     layer, x = warmed(GRU(3, 5, batch_first=True, bidirectional=True), torch.randn(4, 2, 3)), torch.randn(4, 2, 3)
     expected = torch.autograd.grad((layer(x)[0] * 2).sum(), list(layer.parameters()))

@@ -261,6 +261,17 @@ def infer(stack: Stack, *tensors: Any) -> tuple[Tensor, ...]:
     return (run.output, *run.states)
 
 
+def _as_kernels_read(stack: Stack, saved: _Call) -> _Call:
+    """What was saved, in the memory layout in which it was: hooks on saved tensors may have copied it to another."""
+    lengths, x, *others, output = saved
+    if x.stride(-1) != 1:
+        x = x.contiguous()
+    if stack.directions == 1:
+        output = _time_major(stack, output)
+    others = [each if each is None or each.is_contiguous() else each.contiguous() for each in (*others, output)]
+    return (lengths, x, *others)
+
+
 class StackFunction(torch.autograd.Function):
     """A whole stack, with its gradient; the arguments are those of :func:`infer`."""
 
@@ -276,7 +287,7 @@ class StackFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         """Gradients of all tensors; a second call repeats the forward pass, since the first consumed what it kept."""
-        wanted, saved = ctx.needs_input_grad[1:], ctx.saved_tensors
+        wanted, saved = ctx.needs_input_grad[1:], _as_kernels_read(ctx.stack, ctx.saved_tensors)
         kept, ctx.kept = ctx.kept, None
         if not torch.is_grad_enabled():
             return (None, None, *_backward(ctx.stack, saved, kept, wanted, gradients))
