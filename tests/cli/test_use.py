@@ -18,6 +18,7 @@ from fresh_processes import fresh
 from gatewise.cli import main
 from gatewise.record import compact_json
 from made_up_comparison import made_up_record
+from measuring_here import measure_here
 from small_data import FLAGS, write_reviews
 
 COLUMNS = ["--text", "review", "--label", "mood"]
@@ -103,8 +104,9 @@ def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_compare_prints_and_leaves_everything(
-    reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    measure_here(monkeypatch)  # the second time, for the recorded command measures
     out = tmp_path / "result"
     code, text, err = _run(
         ["compare", reviews, *COLUMNS, "--cells", "rnn,gru", "--seeds", "1", *FLAGS, "--no-cost", "--out", out], capsys

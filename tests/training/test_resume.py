@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,9 @@ def test_another_seed_other_bits(tmp_path, whole):
     assert outcome(tmp_path / "run")[0] != whole[0]
 
 
-def test_the_callers_random_state_and_threads_are_left_alone(tmp_path):
+def test_the_callers_random_state_and_threads_are_left_alone(tmp_path, request):
+    # threads that stay would spin in all later tests of this process
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
     torch.manual_seed(3)
     torch.set_num_threads(2)
     expected = torch.rand(2, generator=torch.Generator().manual_seed(3))
