@@ -50,7 +50,15 @@ class Written(NamedTuple):
 
 @torch.no_grad()
 def beam_search(
-    decoder: Decoder, state: Any, limits: Tensor, *, begin: int, end: int, beam: int = 1, length_power: float = 1.0
+    decoder: Decoder,
+    state: Any,
+    limits: Tensor,
+    *,
+    begin: int,
+    end: int,
+    beam: int = 1,
+    length_power: float = 1.0,
+    thorough: bool = False,
 ) -> Written:
     """Search for the most probable sequence of each example.
 
@@ -67,6 +75,8 @@ def beam_search(
         end: the token that ends a sequence.
         beam: K; 1 is greedy search.
         length_power: 0 favours short sequences, 1 compares the means of the tokens.
+        thorough: an example is not done while a hypothesis that has not ended has a better normalised score than the
+            best that has: where the next token is nearly certain, K poor ones end before the good one does.
 
     Raises:
         OptionError: a beam below 1, or a negative power.
@@ -108,7 +118,11 @@ def beam_search(
         at_limit = limits[where] <= length
         _keep_best(best, where, written, parents, found, scores, stops, at_limit, length, length_power, end)
         ended += stops.sum(dim=1)
-        going = torch.nonzero((ended < beam) & ~at_limit)[:, 0]
+        open_ = ended < beam
+        if thorough:
+            ahead = scores.masked_fill(found == end, -math.inf).amax(dim=1) / length**length_power
+            open_ |= ahead > best.scores[where]
+        going = torch.nonzero(open_ & ~at_limit)[:, 0]
         if not len(going):
             break
         scores = scores.masked_fill(found == end, -math.inf)[going]

@@ -204,7 +204,15 @@ class Writer(nn.Module):
 
     @torch.no_grad()
     def write(
-        self, read: Read, limits: Tensor, *, begin: int, end: int, beam: int = 1, length_power: float = 1.0
+        self,
+        read: Read,
+        limits: Tensor,
+        *,
+        begin: int,
+        end: int,
+        beam: int = 1,
+        length_power: float = 1.0,
+        thorough: bool = False,
     ) -> Written:
         """Search for the best sequence about each example; see `gatewise.nn.decoding.beam_search`.
 
@@ -215,12 +223,15 @@ class Writer(nn.Module):
             end: the token that ends a sequence.
             beam: hypotheses kept of each.
             length_power: of the normalisation.
+            thorough: go on while an unfinished hypothesis is ahead.
         """
         lower, upper = self._begin(read)
         rows = torch.arange(len(limits), device=limits.device).repeat_interleave(beam)
         fed = read.values.new_zeros(len(rows), self.readout.out_features) if self.feeding == "input" else None
         state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed)
-        return beam_search(self, state, limits, begin=begin, end=end, beam=beam, length_power=length_power)
+        return beam_search(
+            self, state, limits, begin=begin, end=end, beam=beam, length_power=length_power, thorough=thorough
+        )
 
     def step(self, tokens: Tensor, state: Writing) -> tuple[Tensor, Writing]:
         """Log-probabilities of the next tokens, (N, tokens), and the state after reading ``tokens`` (N,)."""

@@ -30,7 +30,7 @@ SMALL = {
     "channels": 4,
     "image_size": 12,
     "vocabulary_size": 300,
-    "epochs": 20,
+    "epochs": 30,
     "batch_size": 8,
     "learning_rate": 0.01,
     "dropout": 0.0,

@@ -194,6 +194,10 @@ def test_parts_share_no_picture_and_no_near_copy(tmp_path: Path) -> None:
     near = np.concatenate([pixels, (pixels // 2)])  # the same pictures, darker
     pictures = Pictures(near, (("x",),) * 60, tuple(map(str, range(60))))
     held, rest = hold_out(pictures, 0.2, 100)
+    # what a tenth of all look like is a pattern: no part takes all of it
+    flat = np.zeros((40, 1, 16, 16), dtype=np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None, None]
+    plain, others = hold_out(Pictures(flat, (("x",),) * 40, tuple(map(str, range(40)))), 0.1, 100)
+    assert len(plain) == 4 and len(others) == 36
     assert not {int(name) % 30 for name in held.names} & {int(name) % 30 for name in rest.names} and len(held) == 12
 
 

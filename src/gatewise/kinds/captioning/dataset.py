@@ -28,6 +28,7 @@ _KNOWN_SIZE, _OWN_SIZE = 32, 64
 _TEST_SHARE, _TEST_MOST = 0.1, 1_000
 _VALIDATION_SHARE, _VALIDATION_MOST = 0.1, 1_000
 _FEWEST = 10
+_PATTERN_LEAST, _PATTERN_SHARE = 4, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +244,7 @@ def hold_out(pictures: Pictures, share: float, most: int, number: int = 0) -> tu
     for group, digest in zip(groups.tolist(), pictures.digests, strict=True):
         key = hashlib.sha256(f"{number}\n{digest}".encode()).digest()
         ranks[group] = min(key, ranks.get(group, key))
-    sizes = np.bincount(groups, minlength=len(groups))
+    sizes = np.bincount(groups)
     wanted = max(1, round(min(share * len(pictures), most)))
     held: set[int] = set()
     found = 0
@@ -262,14 +263,19 @@ def hold_out(pictures: Pictures, share: float, most: int, number: int = 0) -> tu
 
 
 def _alike(pixels: Pixels) -> npt.NDArray[np.int64]:
-    """The group of each picture: those whose 8 x 8 differences of neighbouring areas have the same signs."""
+    """The group of each picture: those whose 8 x 8 differences of neighbouring areas have the same signs.
+
+    What more than a tenth of all have in common is a pattern, as a plain ground is, and no sign of a copy.
+    """
     light = in_channels(pixels, 1)[:, 0].astype(np.float64)
     size = light.shape[-1]
     columns = np.linspace(0, size, 10).astype(int)[:-1]
     rows = np.linspace(0, size, 9).astype(int)[:-1]
     areas = np.add.reduceat(np.add.reduceat(light, rows, axis=1), columns, axis=2)
     signs = np.packbits((np.diff(areas, axis=2) > 0).reshape(len(pixels), -1), axis=1)
-    return np.unique(signs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    groups = np.unique(signs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    common = np.bincount(groups)[groups] > max(_PATTERN_LEAST, _PATTERN_SHARE * len(groups))
+    return np.where(common, len(groups) + np.arange(len(groups)), groups)
 
 
 def _without(pictures: Pictures, others: Sequence[Pictures], part: str, notes: list[str]) -> Pictures:

@@ -178,7 +178,9 @@ class CaptionNetwork(Writer):
     def caption(self, pixels: Tensor, limit: int, *, beam: int = 1, length_power: float = 1.0) -> Written:
         """Search for the best caption of each picture (B, C, S, S); see `gatewise.nn.decoding.beam_search`."""
         limits = torch.full((len(pixels),), limit, device=pixels.device)
-        return self.write(self.read(pixels), limits, begin=BEGIN, end=END, beam=beam, length_power=length_power)
+        return self.write(
+            self.read(pixels), limits, begin=BEGIN, end=END, beam=beam, length_power=length_power, thorough=True
+        )
 
     def _read_for(self, batch: CaptionBatch) -> Read:
         """What was read of each caption's picture; pictures are read once."""
