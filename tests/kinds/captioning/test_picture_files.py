@@ -248,3 +248,74 @@ def test_captions_too_short_for_bleu_are_chosen_by_chrf(tmp_path: Path) -> None:
         assert dataset.metric == metric
         assert any("chrF chooses" in note for note in dataset.notes) == (metric == "chrf")
     assert load_captions(CaptionDataSpec(str(table), metric="exact")).metric == "exact"
+
+
+def _drawn(folder: Path, names: list[str], seed: int, grey: bool = False) -> None:
+    chance = np.random.default_rng(seed)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        rough = chance.integers(0, 255, (9, 9, 1 if grey else 3)).astype(np.uint8)
+        picture = Image.fromarray(rough[:, :, 0] if grey else rough)
+        picture.resize((72, 72), Image.Resampling.BICUBIC).save(folder / name)
+
+
+def _table(folder: Path, names: list[str]) -> Path:
+    rows = [f"{name},here is the picture {name.replace('/', ' of ')} with a caption" for name in names]
+    (folder / "captions.csv").write_text("\n".join(["image,caption", *rows]), encoding="utf-8")
+    return folder / "captions.csv"
+
+
+def test_a_list_names_pictures_of_one_folder_though_another_has_the_same_file_names(tmp_path: Path) -> None:
+    names = [f"{folder}/{number}.png" for folder in ("cats", "dogs") for number in range(20)]
+    _drawn(tmp_path, names, 0)
+    table = _table(tmp_path, names)
+    (tmp_path / "test.txt").write_text("\n".join(names[:5]), encoding="utf-8")
+    dataset = load_captions(CaptionDataSpec(str(table), test="test.txt"))
+    assert sorted(dataset.test.names) == sorted(names[:5])
+    assert not set(names[:5]) & set(dataset.train.names + dataset.validation.names)
+    assert sum(dataset.sizes.values()) == 40
+    (tmp_path / "test.txt").write_text("7.png", encoding="utf-8")
+    with pytest.raises(DataError, match=r"several pictures are called 7\.png"):
+        load_captions(CaptionDataSpec(str(table), test="test.txt"))
+
+
+def test_a_missing_picture_is_not_another_one_of_its_file_name(tmp_path: Path) -> None:
+    names = [f"{folder}/{number}.png" for folder in ("cats", "dogs") for number in range(20)]
+    _drawn(tmp_path, names, 0)
+    table = _table(tmp_path, names)
+    (tmp_path / "dogs" / "7.png").unlink()
+    (tmp_path / "cats" / "3.png").rename(tmp_path / "3.png")
+    (tmp_path / "dogs" / "3.png").unlink()
+    pictures, notes = read_folder(table, tmp_path, CaptionDataSpec(), 32)
+    assert len(pictures) == 37 and not {"dogs/7.png", "dogs/3.png", "cats/3.png"} & set(pictures.names)
+    assert any("3 pictures are left out: does not exist" in note for note in notes)
+    (tmp_path / "captions.csv").write_text("image,caption\nold/5.jpg,one here\nold/6.jpg,two here", encoding="utf-8")
+    _drawn(tmp_path / "new", ["5.jpg", "6.jpg"], 1)
+    assert read_folder(table, tmp_path, CaptionDataSpec(), 32)[0].names == ("old/5.jpg", "old/6.jpg")
+
+
+@pytest.mark.parametrize("copied", ["the same", "saved again"])
+def test_copies_of_named_test_pictures_are_not_trained_on(tmp_path: Path, copied: str) -> None:
+    colours = [f"colour{number}.png" for number in range(30)]
+    greys = [f"grey{number}.png" for number in range(10)]
+    _drawn(tmp_path, colours, 0)
+    _drawn(tmp_path, greys, 1, grey=True)
+    again = [name.replace("grey", "held").replace("png", "png" if copied == "the same" else "jpg") for name in greys]
+    for before, after in zip(greys, again, strict=True):
+        Image.open(tmp_path / before).save(tmp_path / after, quality=98)
+    table = _table(tmp_path, [*colours, *greys, *again])
+    (tmp_path / "test.txt").write_text("\n".join(again), encoding="utf-8")
+    dataset = load_captions(CaptionDataSpec(str(table), test="test.txt"))
+    assert dataset.sizes["test"] == 10
+    assert all(name.startswith("colour") for name in dataset.train.names + dataset.validation.names)
+    said = "in another part" if copied == "the same" else "very like one in another part"
+    assert any(f"10 pictures left out of the training part: {said}" in note for note in dataset.notes)
+
+
+def test_a_sent_picture_has_fewer_pixels_than_a_file_may(tmp_path: Path) -> None:
+    Image.new("1", (4_100, 4_100)).save(tmp_path / "large.png")
+    content = (tmp_path / "large.png").read_bytes()
+    assert len(content) < 100_000 and read_image(tmp_path / "large.png", "a", 8).shape == (3, 8, 8)
+    with pytest.raises(DataError, match="too many pixels") as raised:
+        read_image(content, "input 0", 8)
+    assert raised.value.expected == "at most 16 million"

@@ -17,7 +17,7 @@ from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.captioning.figures import usual_metric
 from gatewise.kinds.captioning.folders import find_table, read_folder
 from gatewise.kinds.captioning.images import in_channels
-from gatewise.kinds.captioning.pictures import Pictures, Pixels
+from gatewise.kinds.captioning.pictures import Pictures, Pixels, digest_of
 from gatewise.kinds.captioning.spec import KNOWN, CaptionDataSpec
 from gatewise.kinds.captioning.tables import read_names
 
@@ -279,16 +279,22 @@ def _alike(pixels: Pixels) -> npt.NDArray[np.int64]:
 
 
 def _without(pictures: Pictures, others: Sequence[Pictures], part: str, notes: list[str]) -> Pictures:
-    """Pictures that are in no other part, nor named as one there."""
-    names = {Path(name).name for other in others for name in other.names}
-    pixels = {digest for other in others for digest in other.digests}
-    rows = [
-        row
-        for row, (name, digest) in enumerate(zip(pictures.names, pictures.digests, strict=True))
-        if Path(name).name not in names and digest not in pixels
-    ]
-    if lost := len(pictures) - len(rows):
-        notes.append(f"{words.plural(lost, 'picture')} left out of the {part} part: in another part")
+    """Pictures that are in no other part, by name and by content; nor do they look like one there from afar."""
+    names = {name for other in others for name in other.names}
+    stacked = [in_channels(each.pixels, 3) for each in (pictures, *others)]
+    pixels = {digest_of(each) for other in stacked[1:] for each in other}
+    groups = _alike(np.concatenate(stacked)).tolist()
+    looks = set(groups[len(pictures) :])
+    rows, same = [], 0
+    for row, name in enumerate(pictures.names):
+        if name in names or digest_of(stacked[0][row]) in pixels:
+            same += 1
+        elif groups[row] not in looks:
+            rows.append(row)
+    alike = len(pictures) - len(rows) - same
+    for count, why in ((same, "in another part"), (alike, "very like one in another part")):
+        if count:
+            notes.append(f"{words.plural(count, 'picture')} left out of the {part} part: {why}")
     return pictures.take(rows)
 
 

@@ -103,11 +103,42 @@ def read_folder(
     """
     captions, notes = read_captions(table, data.image_column, data.caption_column)
     if only is not None:
-        wanted = {Path(name).name for name in only}
-        captions = {name: texts for name, texts in captions.items() if Path(name).name in wanted}
+        wanted = _named(captions, only)
+        captions = {name: texts for name, texts in captions.items() if name in wanted}
         if not captions:
             raise DataError(f"{table} has no caption of a picture that is named", fix="check the list of names")
     return read_pictures(captions, [folder, table.parent], size, notes)
+
+
+def _named(known: Iterable[str], wanted: Iterable[str]) -> set[str]:
+    """The pictures of a table that a list names: by the whole name, else by a file name that one of them has alone.
+
+    Example:
+        >>> sorted(_named(["cats/1.png", "dogs/1.png", "dogs/2.png"], ["cats/1.png", "2.png"]))
+        ['cats/1.png', 'dogs/2.png']
+    """
+    of_file = _by_file_name(known)
+    found = set()
+    for name in wanted:
+        same = of_file.get(Path(name).name, [])
+        if name in same:
+            found.add(name)
+        elif len(same) > 1:
+            raise DataError(
+                f"several pictures are called {Path(name).name}",
+                got=", ".join(same[:_SHOWN]),
+                fix="name them in the list as the table of captions does",
+            )
+        else:
+            found.update(same)
+    return found
+
+
+def _by_file_name(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(Path(name).name, []).append(name)
+    return found
 
 
 def read_pictures(
@@ -126,14 +157,14 @@ def read_pictures(
     """
     skips, first = Skips(), None
     found: dict[str, tuple[str, Pixels, list[str]]] = {}
-    index: dict[str, Path] | None = None
+    elsewhere: dict[str, Path] | None = None
     same = 0
     for name, texts in captions.items():
         place = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if place is None:
-            if index is None:
-                index = {each.name: each for folder in folders[::-1] for each in picture_files(folder)}
-            place = index.get(Path(name).name, folders[0] / name)
+            if elsewhere is None:
+                elsewhere = _elsewhere(captions, folders)
+            place = elsewhere.get(name, folders[0] / name)
         try:
             pixels = read_image(place, str(place), size)
         except DataError as error:
@@ -165,3 +196,16 @@ def read_pictures(
     if (stacked == stacked[:, :1]).all():
         stacked = in_channels(stacked, 1)
     return Pictures(stacked, tuple(tuple(texts) for _, _, texts in rows), tuple(name for name, _, _ in rows)), said
+
+
+def _elsewhere(names: Iterable[str], folders: Iterable[Path]) -> dict[str, Path]:
+    """The files of names that are in another folder than the table says, where there is no other of that file name."""
+    files = {each.resolve() for folder in folders for each in picture_files(folder)}
+    places: dict[str, list[Path]] = {}
+    for each in sorted(files):
+        places.setdefault(each.name, []).append(each)
+    return {
+        same[0]: places[file_name][0]
+        for file_name, same in _by_file_name(names).items()
+        if len(same) == 1 and len(places.get(file_name, ())) == 1
+    }

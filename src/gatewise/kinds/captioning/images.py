@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_png", "in_channels", "read_image", "square"]
 
+_SENT_PIXELS = 16_000_000
+"""Of a picture that came as bytes, in a request: some kilobytes can hold more than a server's memory."""
 _FORMATS = "PNG, JPEG, GIF, BMP, TIFF, WebP or another format that Pillow reads"
 
 
@@ -44,6 +46,8 @@ def read_image(source: Path | bytes, name: str, size: int) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as opened:
+                if isinstance(source, bytes) and opened.width * opened.height > _SENT_PIXELS:
+                    raise DataError(f"{name} has too many pixels", expected="at most 16 million", fix="make it smaller")
                 opened.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
                 opened.load()
                 upright = ImageOps.exif_transpose(opened)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gatewise.data.subwords import BEGIN, END
+from gatewise.data.subwords import BEGIN, END, PADDING
 from gatewise.kinds.captioning.encoding import CaptionBatch
 from gatewise.nn import Recurrent
 from gatewise.nn.decoding import Written
@@ -157,6 +157,7 @@ class CaptionNetwork(Writer):
             return loss, value
         goal = torch.zeros(len(most), self.target.num_embeddings, device=most.device)
         goal[batch.pictures.expand_as(batch.targets), batch.targets] = 1.0
+        goal[:, PADDING] = 0.0  # past a caption's end, which depends on the others in its batch
         found = functional.binary_cross_entropy_with_logits(self.detectors(most), goal, reduction="sum")
         return loss + self.detection * found / goal.sum(), value
 
