@@ -244,6 +244,10 @@ def test_files_that_do_not_go_together_are_named(exported: Path, tmp_path: Path,
     export_graph(graph_of(trained), examples_of(trained, dataset, 5), tmp_path / "other")
     with pytest.raises(RunError, match="not of one network"):
         OnnxWriter(exported / "encoder.onnx", tmp_path / "other" / "decoder.onnx")
+    trained, dataset = translator("layer", seed=1)
+    export_graph(graph_of(trained), examples_of(trained, dataset, 5), tmp_path / "twin")
+    with pytest.raises(RunError, match="not of one network"):
+        OnnxWriter(exported / "encoder.onnx", tmp_path / "twin" / "decoder.onnx")
     (alone / "model.onnx").write_bytes((exported / "encoder.onnx").read_bytes())
     (alone / "encoder.onnx").unlink()
     assert "needs a translator" in _refused(["translate", alone / "model.onnx", "a dog"], capfd)

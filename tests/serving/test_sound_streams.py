@@ -230,7 +230,9 @@ def test_what_is_no_sound_is_refused_with_a_word(url: str, tmp_path: Path) -> No
     silent, short = _file(np.zeros(8_000, "<i2")), _file(_sound("up")[:100])
     long = io.BytesIO()
     soundfile.write(long, np.full(8_000 * 200, 0.25), 8_000, format="FLAC")
-    assert len(long.getvalue()) < 100_000  # a few bytes that would become a lot of samples
+    many = io.BytesIO()
+    soundfile.write(many, np.zeros((96_000 * 20, 8)), 96_000, format="FLAC")
+    assert len(long.getvalue() + many.getvalue()) < 200_000  # a few bytes that would become a lot of samples
     for sound, words in (
         (silent, "silent"),
         (short, "shorter than a frame"),
@@ -238,6 +240,7 @@ def test_what_is_no_sound_is_refused_with_a_word(url: str, tmp_path: Path) -> No
         (b"", "is empty"),
         (_file(_sound("up"))[:-200], "truncated"),
         (long.getvalue(), "too long"),
+        (many.getvalue(), "too many samples"),
         (_file(_sound("up"), rate=3), "unusual rate"),
     ):
         with pytest.raises(DataError, match=words):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from gatewise.data.duplicates import NEAR_WORDS, near_others
 
@@ -29,7 +29,6 @@ PARTS = ("train", "validation", "test")
 Example = TypeVar("Example")
 Examples = TypeVar("Examples")
 Key = TypeVar("Key", int, str, bytes)
-Texts: TypeAlias = Sequence[str] | Sequence[Sequence[str]]
 
 
 def content_number(*texts: str) -> int:

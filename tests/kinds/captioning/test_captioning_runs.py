@@ -75,6 +75,7 @@ def test_it_answers_pictures_in_base_64(run: Path, table: Path) -> None:
     content = (table.parent / "blue-top-3.png").read_bytes()
     coded = base64.b64encode(content).decode()
     answers = trained.answer([coded, f"data:image/png;base64,{coded}"])
+    assert trained.answer([content]) == answers[:1] and "image/png".startswith(trained.body_types)
     assert answers[0] == answers[1] == {"caption": trained.caption(trained.read(content, "x")[None])[0]}
     for given, message in ((5, "input 2 is no picture"), ("§", "input 2 is no base 64"), ("QUJD", "input 2 is no pic")):
         with pytest.raises(DataError, match=message):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from gatewise.errors import DataError
 from gatewise.kinds.captioning.dataset import hold_out, load_captions
+from gatewise.kinds.captioning.estimator import _pixels
 from gatewise.kinds.captioning.folders import find_table, read_folder
 from gatewise.kinds.captioning.images import as_png, in_channels, read_image
 from gatewise.kinds.captioning.pictures import Pictures
@@ -319,3 +320,16 @@ def test_a_sent_picture_has_fewer_pixels_than_a_file_may(tmp_path: Path) -> None
     with pytest.raises(DataError, match="too many pixels") as raised:
         read_image(content, "input 0", 8)
     assert raised.value.expected == "at most 16 million"
+
+
+def test_an_opened_picture_is_read_as_its_file(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    values = chance.integers(0, 255, (40, 30, 4)).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "clear.png")
+    Image.fromarray(chance.integers(0, 65_535, (40, 30)).astype(np.uint16)).save(tmp_path / "deep.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(values[:, :, :3]).save(tmp_path / "turned.png", exif=turned)
+    for name in ("clear.png", "deep.png", "turned.png"):
+        with Image.open(tmp_path / name) as opened:
+            assert np.array_equal(_pixels(opened, 16, 0), read_image(tmp_path / name, name, 16)), name

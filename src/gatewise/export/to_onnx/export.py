@@ -20,7 +20,7 @@ from gatewise.export.graph import Example, Graph
 from gatewise.export.graph.stream import Stream, stream_of, way_round
 from gatewise.export.precision import Material, Rounding, change_of, output_gap, refuse_loss
 from gatewise.export.to_onnx.check import check_models, outputs_of
-from gatewise.export.to_onnx.model import step_model, whole_model
+from gatewise.export.to_onnx.model import step_model, two_models, whole_model
 from gatewise.export.to_onnx.operations import OPSET
 from gatewise.export.to_onnx.packing import rounded
 from gatewise.export.to_onnx.runtime import DECODER, ENCODER, MODEL, STEP
@@ -106,10 +106,7 @@ def export_graph(
     made = graph if material is None else rounded(graph, precision)
     stream, no_step = None, None
     if made.writer is not None:
-        contents = {
-            ENCODER: whole_model(made, precision, "encoder"),
-            DECODER: whole_model(made.writer, precision, "decoder"),
-        }
+        contents = dict(zip((ENCODER, DECODER), two_models(made, precision), strict=True))
         writer = OnnxWriter(contents[ENCODER], contents[DECODER])
         check = check_writer(made, examples, writer, trained=material is None)
         outputs = partial(written_by, writer)

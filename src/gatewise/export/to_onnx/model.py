@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import helper
 
@@ -18,24 +20,46 @@ from gatewise.export.to_onnx.runtime import FORMAT, KEY
 from gatewise.export.to_onnx.stepwise import NEXT, emit_step
 from gatewise.export.to_onnx.whole import emit_whole
 
-__all__ = ["step_model", "whole_model"]
+__all__ = ["step_model", "two_models", "whole_model"]
 
 _IR_VERSION = 8
 _MOST_BYTES = 2_000_000_000
 
 
-def whole_model(graph: Graph, precision: str = "float32", form: str = "whole") -> bytes:
+def two_models(graph: Graph, precision: str = "float32") -> tuple[bytes, bytes]:
+    """The models of a network that reads one sequence and writes another: what reads, and one step of writing.
+
+    Both hold the same digest of all weights, so that files of two exports are not taken for one network.
+
+    Args:
+        graph: what to emit, with a writer.
+        precision: see `whole_model`.
+
+    Raises:
+        ConversionError: as of `whole_model`.
+    """
+    assert graph.writer is not None
+    digest = hashlib.sha256()
+    for each in (graph, graph.writer):
+        for name in sorted(each.weights):
+            digest.update(name.encode() + b"\0" + np.ascontiguousarray(each.weights[name]).tobytes())
+    of_both = digest.hexdigest()
+    return whole_model(graph, precision, "encoder", of_both), whole_model(graph.writer, precision, "decoder", of_both)
+
+
+def whole_model(graph: Graph, precision: str = "float32", form: str = "whole", digest: str | None = None) -> bytes:
     """A model of whole sequences, checked by ``onnx.checker``, as the bytes of a file.
 
     Args:
         graph: what to emit.
         precision: of the weights, see `gatewise.export.to_onnx.packing`.
         form: ``whole``, or what it is of a network of two models: ``encoder``, ``decoder``.
+        digest: of the weights of both of these.
 
     Raises:
         ConversionError: the weights do not fit into one file.
     """
-    return _finished(emit_whole(graph), graph, {**_described(graph), "form": form}, precision)
+    return _finished(emit_whole(graph), graph, {**_described(graph), "form": form, "digest": digest}, precision)
 
 
 def step_model(graph: Graph, stream: Stream, precision: str = "float32") -> bytes:

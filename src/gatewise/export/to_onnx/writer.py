@@ -48,7 +48,8 @@ class OnnxWriter(Writer):
         self._sequences = any(each["steps"] == "T" for each in described["inputs"])
         super().__init__(given, self._outputs, self.metadata)
         read = {each["name"]: each["width"] for each in self._reading.described["outputs"]}
-        if {name: read.get(name) for name in self.known} != {name: given[name] for name in self.known}:
+        fits = {name: read.get(name) for name in self.known} == {name: given[name] for name in self.known}
+        if not fits or self._reading.described.get("digest") != described.get("digest"):
             raise RunError(
                 f"{ENCODER} and {DECODER} are not of one network",
                 expected="the two files of one export",

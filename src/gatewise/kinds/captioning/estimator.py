@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from gatewise.errors import DataError
 from gatewise.kinds.captioning.dataset import captioning_dataset, hold_out
 from gatewise.kinds.captioning.figures import MEASURES, contributions_of, usual_metric
-from gatewise.kinds.captioning.images import in_channels, read_image, square
+from gatewise.kinds.captioning.images import in_channels, read_image, read_picture, square
 from gatewise.kinds.captioning.pictures import Pictures, Pixels, tidy
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener
@@ -136,7 +136,7 @@ def _pixels(image: Any, size: int, place: int) -> Pixels:
     if isinstance(image, str | Path):
         return read_image(Path(image), str(image), size)
     if isinstance(image, Image.Image):
-        return square(image.convert("RGB"), size)
+        return read_picture(image, f"picture {place}", size)
     values = np.asarray(image)
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]

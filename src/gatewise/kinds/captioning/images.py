@@ -15,7 +15,7 @@ from gatewise.kinds.captioning.pictures import Pixels
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-__all__ = ["as_png", "in_channels", "read_image", "square"]
+__all__ = ["as_png", "in_channels", "read_image", "read_picture", "square"]
 
 _SENT_PIXELS = 16_000_000
 """Of a picture that came as bytes, in a request: some kilobytes can hold more than a server's memory."""
@@ -35,7 +35,7 @@ def read_image(source: Path | bytes, name: str, size: int) -> Pixels:
     Raises:
         DataError: the file is missing, no picture, damaged, cut off or too large; the message has its name.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     if isinstance(source, Path):
         if source.is_dir():
@@ -50,8 +50,7 @@ def read_image(source: Path | bytes, name: str, size: int) -> Pixels:
                     raise DataError(f"{name} has too many pixels", expected="at most 16 million", fix="make it smaller")
                 opened.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
                 opened.load()
-                upright = ImageOps.exif_transpose(opened)
-                return square(_in_colours(upright, name), size)
+                return read_picture(opened, name, size)
     except UnidentifiedImageError as error:
         raise DataError(f"{name} is no picture", expected=_FORMATS, fix="convert it, or leave it out") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -62,6 +61,17 @@ def read_image(source: Path | bytes, name: str, size: int) -> Pixels:
         raise DataError(
             f"{name} is damaged or cut off", got=str(error)[:100] or type(error).__name__, fix="save it again"
         ) from error
+
+
+def read_picture(picture: Picture, name: str, size: int) -> Pixels:
+    """As `read_image`, a picture that Pillow has opened.
+
+    Raises:
+        DataError: its pixels cannot be understood.
+    """
+    from PIL import ImageOps
+
+    return square(_in_colours(ImageOps.exif_transpose(picture), name), size)
 
 
 def _in_colours(picture: Picture, name: str) -> Picture:

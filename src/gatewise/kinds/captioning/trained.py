@@ -108,6 +108,8 @@ class TrainedCaptioner(Trained):
         "description": "a picture file (PNG, JPEG ...) in base 64, with or without data:image/png;base64, before it",
     }
 
+    body_types: ClassVar[tuple[str, ...]] = ("image/",)
+
     def __init__(
         self, spec: RunSpec, subwords: Subwords, look: Look, model: CaptionNetwork, seen: Seen | None = None
     ) -> None:
@@ -156,7 +158,7 @@ class TrainedCaptioner(Trained):
         return self.caption(pixels)
 
     def answer(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """The caption of each picture that is given in base 64.
+        """The caption of each picture that is given in base 64, or as the bytes of its file.
 
         Raises:
             DataError: an input is no picture.
@@ -164,6 +166,9 @@ class TrainedCaptioner(Trained):
         pixels = []
         for place, given in enumerate(inputs):
             name = f"input {place + 1}"
+            if isinstance(given, bytes):
+                pixels.append(self.read(given, name))
+                continue
             if not isinstance(given, str):
                 raise DataError(f"{name} is no picture", expected="a string in base 64", got=type(given).__name__)
             try:

@@ -21,6 +21,8 @@ SILENT = 2.0 / 32768
 """A sound whose loudest sample is below this is silent: within one step of 16 bits."""
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 400_000
 _MOST_VALUES = 1 << 30
+_USUAL_VALUES = 2 * 48_000
+"""Per second, of what a request may send: some kilobytes can hold silence at any rate and of many channels."""
 _LARGEST_FACTOR = 5_000
 
 Samples = npt.NDArray[np.float32]
@@ -209,10 +211,11 @@ def _check_size(place: str, rate: int, samples: int, channels: int, longest: flo
             got=f"{samples / rate:,.1f} s",
             fix="cut it into parts, or send it as a stream where the network reads in one direction",
         )
-    if samples * channels > _MOST_VALUES:
+    most = _MOST_VALUES if longest is None else min(_MOST_VALUES, int(longest * _USUAL_VALUES))
+    if samples * channels > most:
         raise DataError(
-            f"{place} is too long", expected=f"at most {_MOST_VALUES:,} samples of all channels",
-            got=f"{samples * channels:,}", fix="cut it into parts",
+            f"{place} has too many samples", expected=f"at most {most:,} of all channels",
+            got=f"{samples * channels:,}", fix="send one channel at 16,000 samples per second, or cut it into parts",
         )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_UNITS", "SpeechStreaming"]
 
 MOST_UNITS = 10_000
+_EACH_UNITS = 200
+"""Of each answer where every frame has one: thousands of them may come of one message."""
 """Words or characters that a stream keeps; of a longer transcript the oldest are forgotten."""
 _END = np.zeros(0, np.int16)
 _FRAMES, _STEPS, _UNITS, _ENDED = range(4)
@@ -62,7 +64,8 @@ class SpeechStreaming(Streaming):
         "last": {
             "type": "integer",
             "minimum": 1,
-            "description": f"words or characters of the text in an answer; {MOST_UNITS:,} if not given",
+            "description": f"words or characters of the text in an answer; {MOST_UNITS:,} if not given; "
+            f"at most {_EACH_UNITS} where every frame has an answer",
         },
     }
     binary: ClassVar[str | None] = "sound"
@@ -196,6 +199,8 @@ class SpeechStreaming(Streaming):
         before, counts = state["units"], state["counts"].copy()
         units = np.concatenate([before, np.array(new, np.int32)]) if new else before
         first, shown = int(counts[_UNITS]), int(heard.work.settings["last"] or MOST_UNITS)
+        if heard.work.every:
+            shown = min(shown, _EACH_UNITS)
         answers = []
         for known, place in heard.answered():
             end = len(before) + lengths[known]
