@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,29 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_text(path, "new")
     assert path.read_text() == "new"
     assert names_in(tmp_path) == ["a.txt"]
+
+
+def test_a_link_stays_and_what_it_names_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "b.txt", tmp_path / "a.txt"
+    link.symlink_to(target)
+    for content in ("old", "new"):
+        assert write_text(link, content) == link
+        assert link.is_symlink() and target.read_text() == content
+    assert names_in(target.parent) == ["b.txt"]
+
+
+def test_pipes_and_open_files_are_written_to(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(pipe.read_text)
+        write_text(pipe, "through")
+        assert reading.result(timeout=30) == "through"
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and names_in(tmp_path) == ["pipe"]
+    with (tmp_path / "open").open("w") as stream:
+        write_text(f"/dev/fd/{stream.fileno()}", "open")
+    assert (tmp_path / "open").read_text() == "open"
 
 
 def test_a_written_file_has_ordinary_permissions(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +23,14 @@ __all__ = [
     "write_text",
 ]
 
+_OPEN_FILES = ("/proc/", "/dev/fd/", "/dev/stdout", "/dev/stderr")
 UPDATE = "update Gatewise: pip install --upgrade gatewise"
 
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
     """Write ``content`` to ``path`` so that a reader sees the old file or the whole new one, never a part.
+
+    A link stays one, and what it names is replaced; devices and pipes such as ``/dev/stdout`` are written to.
 
     Args:
         path: the file to write; its folder has to exist.
@@ -44,9 +48,13 @@ def write_bytes(path: str | Path, content: bytes) -> Path:
         >>> write_bytes(Path(folder) / "a.bin", b"whole").read_bytes()
         b'whole'
     """
-    path = Path(path)
-    temporary: str | None = None
+    given, temporary = Path(path), None
     try:
+        if _is_stream(given):
+            with given.open("wb") as stream:
+                stream.write(content)
+            return given
+        path = given.resolve() if given.is_symlink() else given
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -58,12 +66,23 @@ def write_bytes(path: str | Path, content: bytes) -> Path:
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise _storage_error(path, error) from error
+        raise _storage_error(given, error) from error
     except BaseException:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise
-    return path
+    return given
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path names a device, a pipe, or an open file of this process, none of which can be replaced."""
+    if str(path).startswith(_OPEN_FILES):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def write_text(path: str | Path, text: str) -> Path:

@@ -42,7 +42,7 @@ def test_a_part_that_is_given_is_not_split_anew(tmp_path: Path) -> None:
         load_text("imdb", split=1)
     with pytest.raises(OptionError, match="--resplit does not go with forecasting") as raised:
         plan_splits("stocks", {}, 3)
-    assert raised.value.expected == "classification or probe"
+    assert raised.value.expected == "captioning, classification or probe"
     with pytest.raises(OptionError, match="resplit"):
         plan_splits("adding", {}, 1)
 

