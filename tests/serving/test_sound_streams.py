@@ -225,6 +225,16 @@ def test_a_recording_is_heard_as_the_network_hears_it(
     assert "normalised by itself, which is less accurate" in label["notes"][0]
 
 
+def test_a_model_that_hears_nothing_says_so(url: str) -> None:
+    with pytest.raises(DataError, match="strings takes no image"):
+        request = urllib.request.Request(f"{url}/v1/models/strings/predict", b"x", {"Content-Type": "image/png"})
+        try:
+            urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            assert error.code == 415
+            raise DataError(json.loads(error.read())["error"]["message"]) from None
+
+
 def test_what_is_no_sound_is_refused_with_a_word(url: str, tmp_path: Path) -> None:
     client = gatewise.Client(url)
     silent, short = _file(np.zeros(8_000, "<i2")), _file(_sound("up")[:100])

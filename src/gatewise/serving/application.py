@@ -36,6 +36,7 @@ _SIZE_AT_ONCE = 20_000
 _PREDICT = "/v1/models/{name}/predict"
 _MOST_INPUTS = 1000
 _LONGEST_INPUT = 100_000
+_MEDIA = ("audio/", "image/", "video/")
 _CLIENT_GONE = 499
 """In logs and metrics alone: there is nobody to answer."""
 _JSON_NAMES: Mapping[type, str] = {
@@ -199,6 +200,16 @@ class Service:
         body = await request.body()
         kind = request.headers.get("content-type", "").lower()
         own = model.trained.body_types
+        if kind.startswith(_MEDIA) and not kind.startswith(own):
+            raise _Status(
+                415,
+                DataError(
+                    f"{model.name} takes no {kind.partition('/')[0]}",
+                    expected='{"inputs": [...]}' + "".join(f", or {each}..." for each in own),
+                    got=kind[:60],
+                    fix=f"see its inputs at /v1/models/{model.name}",
+                ),
+            )
         inputs = [body] if own and kind.startswith(own) else _inputs(body, own)
         if not 1 <= len(inputs) <= _MOST_INPUTS:
             raise DataError(

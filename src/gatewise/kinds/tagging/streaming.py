@@ -27,7 +27,7 @@ _LONGEST_KNOWN = 64
 
 
 class TaggerStreaming(Streaming):
-    """Reads words; each is answered by the probabilities of its tags given all words up to it.
+    """Reads words; each is answered by the probabilities of its tags, in the files' scheme, given all words up to it.
 
     With a CRF they are those of its forward recursion, normalised at each word (filtering; Rabiner, 1989)::
 
@@ -51,7 +51,8 @@ class TaggerStreaming(Streaming):
         model = tagger.model
         self.streams = Streams(model.recurrent)
         self.model, self.vocabulary, self.max_characters = model, tagger.vocabulary, tagger.max_characters
-        self.tags = tagger.tag_set.tags
+        self.inside, self.written = tagger.tag_set.tags, tagger.tag_set.written
+        self._written_at = [self.written.index(tagger.tag_set.written_as(tag)) for tag in self.inside]
         self._weight, self._bias = model.head.weight.detach().numpy(), model.head.bias.detach().numpy()
         field = model.field
         self._moves: Array | None = None
@@ -64,7 +65,7 @@ class TaggerStreaming(Streaming):
         """The layers' states; with a CRF the scores of the tags so far, and whether there was a word."""
         found: dict[str, Array] = {"layers": self.streams.initial()}
         if self._moves is not None:
-            found |= {"scores": np.zeros(len(self.tags)), "begun": np.zeros(1, np.int64)}
+            found |= {"scores": np.zeros(len(self.inside)), "begun": np.zeros(1, np.int64)}
         return found
 
     def arrived(self, message: Mapping[str, Any], rest: str, settings: Mapping[str, Any]) -> Arrived:
@@ -111,10 +112,11 @@ class TaggerStreaming(Streaming):
 
     def _answer(self, word: str, scores: Array) -> dict[str, Any]:
         powers = np.exp(scores - scores.max())
-        chances = powers / powers.sum()
-        best = int(chances.argmax())
-        shares = dict(zip(self.tags, chances.tolist(), strict=True))
-        return {"word": word, "tag": self.tags[best], "probability": shares[self.tags[best]], "probabilities": shares}
+        # where a span ends is not known yet, so that tags which the files do not distinguish are one
+        chances = np.bincount(self._written_at, powers / powers.sum(), len(self.written)).tolist()
+        best = self.written[int(np.argmax(chances))]
+        shares = dict(zip(self.written, chances, strict=True))
+        return {"word": word, "tag": best, "probability": shares[best], "probabilities": shares}
 
     def _form(self, word: str) -> Array:
         """What the layers read of a word: (I,); computed by itself, so that it is the same beside any other."""
