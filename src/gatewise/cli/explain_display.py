@@ -282,18 +282,25 @@ def _steps(value: float) -> str:
     return f"{value:.1f} steps" if value < 10 else f"{value:.0f} steps"
 
 
+_ROLES = (
+    ("counting", "counts", "count"),
+    ("switching", "switches", "switch"),
+    ("sentinel", "waits and fires", "wait and fire"),
+)
+
+
 def _roles(each: Explanation) -> list[str]:
     """How many units have a role, with one of each."""
     lines = []
     for (layer, direction), roles in each.roles.items():
         parts = []
-        for name, verb in (("counting", "count"), ("switching", "switch"), ("sentinel", "wait and fire")):
+        for name, verb, several in _ROLES:
             own = sorted((role for role in roles if role.role == name), key=lambda role: -role.strength)
             if own:
                 at = [visible(each.reading.input.steps[step].label) for step in own[0].steps[:3]
                       if step < len(each.reading.input.steps)]  # fmt: skip
                 where = f" at {', '.join(at)}" if at else ""
-                parts.append(f"{len(own)} {verb}{'s' * (len(own) == 1)} (such as {own[0].unit}{where})")
+                parts.append(f"{len(own)} {verb if len(own) == 1 else several} (such as {own[0].unit}{where})")
         if parts:
             lines.append("; ".join(parts) + _place(layer, direction, each.reading))
     return lines

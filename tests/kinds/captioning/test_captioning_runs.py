@@ -118,6 +118,12 @@ def test_the_commands_of_a_captioner(
     run: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = table.parent / "red-right-2.png"
+    before = table.read_bytes()
+    for out, words in ((table, "is the input file"), (tmp_path / "x.pdf", "cannot be written")):
+        with pytest.raises(SystemExit) as leave:
+            main(["caption", str(run), str(table.parent), "--out", str(out)])
+        assert leave.value.code == 2 and words in capsys.readouterr().err
+    assert table.read_bytes() == before
     trained = load_run(run)
     expected = trained.caption(trained.read(picture, "x")[None])[0]
     assert call(["caption", str(run), str(picture), "--attention"]) == 0

@@ -45,7 +45,7 @@ def unfinished(facts: Facts) -> str:
     why = f"{whose} validation {facts.scale.title} {moved} in the last quarter of the learning"
     derived = _derived(cells)
     if derived > 2 * epochs:
-        why = f"the size of this data calls for {derived}, and the last one was the best"
+        why = f"the size of this data calls for {derived}"
     return f"{start} ({why}), {so}. {advice}"
 
 
@@ -128,7 +128,7 @@ def _how(cells: Sequence[ModelFigures]) -> str:
     epochs = _epochs(cells)
     derived = _derived(cells)
     if derived > epochs > 0:
-        return f": without --epochs the size of this data calls for {derived}"
+        return f": omit --epochs for up to {derived}, or stop as soon as nothing improves"
     return f", for example with --epochs {_more(epochs)}" if epochs else ""
 
 

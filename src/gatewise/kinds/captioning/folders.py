@@ -81,7 +81,7 @@ def find_table(path: Path, captions: str | None) -> tuple[Path, Path]:
             f"{path} has no table of captions",
             expected="captions.csv with the columns image and caption",
             got=(", ".join(names[:5]) + (", ..." if len(names) > 5 else "")) or "an empty folder",
-            fix="name it with --captions TABLE",
+            fix="add it, or name the table itself: with --captions in training",
         )
     return table, path
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewise.errors import DataError, OptionError, StorageError
+from gatewise.kinds.captioning.places import table_of
 from gatewise.training.kind import Request
 
 __all__ = ["check", "picture_places"]
+
+_ENDINGS = (".csv", ".txt", ".jsonl", ".ndjson", "")
 
 
 def check(command: str, request: Request) -> None:
@@ -27,8 +30,18 @@ def check(command: str, request: Request) -> None:
     if out is None:
         return
     for place in picture_places(request) if command == "predict" else []:
-        if out.exists() and out.samefile(place.expanduser()):
+        given = place.expanduser()
+        if out.exists() and any(
+            out.samefile(each) for each in (given, table_of(given) if given.is_dir() else None) if each
+        ):
             raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
+    if out.suffix.lower() not in _ENDINGS:
+        raise OptionError(
+            f"--out {out} has an ending that cannot be written",
+            expected=", ".join(filter(None, _ENDINGS)),
+            got=out.suffix,
+            fix="write CSV, which spreadsheets open: --out captions.csv",
+        )
     if out.is_dir() or not out.parent.is_dir():
         raise StorageError(f"cannot write {out}", fix="name a file in a folder that exists")
 

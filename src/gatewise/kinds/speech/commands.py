@@ -25,7 +25,7 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
     Raises:
         DataError: a file cannot be used; of a folder or table, unusable ones are left out and named.
     """
-    from gatewise import files
+    from gatewise import files, words
 
     recordings, notes = _recordings(recogniser, request)
     for note in [*notes, *_without_speaker(recogniser, recordings)]:
@@ -44,7 +44,7 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
         typer.echo("\n".join(lines))
     else:
         files.write_text(request.out, "\n".join(lines) + "\n")
-        typer.echo(f"{len(rows):,} recordings heard in {request.out}", err=True)
+        typer.echo(f"{words.plural(len(rows), 'recording')} heard in {request.out}", err=True)
 
 
 def _without_speaker(recogniser: TrainedRecogniser | ExportedRecogniser, recordings: Sequence[Recording]) -> list[str]:

@@ -113,7 +113,7 @@ def _read_table(path: Path, source: str | None, target: str | None) -> SentenceP
         raise DataError(
             f"{path} holds no pairs",
             expected="two columns that are separated by tabs, a table (.tsv, .csv, .jsonl ...), or two files of lines",
-            fix="name the file of the translations with --translations",
+            fix="in training, name the file of the translations with --translations; else give a table of pairs",
         )
     nested = [place for place, name in enumerate(rows.columns) if name == "translation"]
     if not (source or target) and nested and all(isinstance(row[nested[0]], dict) for row in rows.values):

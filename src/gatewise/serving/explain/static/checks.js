@@ -77,6 +77,12 @@ export class Checks {
       `Size of the gradient of the loss (of “${flow.target}”) at every ${reading.unit}, `, el("b", { class: "random", text: "before training" }),
       " and ", el("b", { text: "trained" }),
       `; each line up is ten times as much. At the first ${reading.unit} it is ${significant(first)}, at the last ${significant(last)}`,
-      last > 0 ? `: ${decimals((100 * first) / last, first / last < 0.1 ? 1 : 0)} % of that is left.` : ".");
+      last > 0 ? compared(first / last) : ".");
   }
+}
+
+/** What is left of the gradient at the first step, by its share of that at the last. */
+function compared(share) {
+  if (share > 1) return `: it has grown ${decimals(share, share < 10 ? 1 : 0)} times on the way back.`;
+  return `: ${decimals(100 * share, share < 0.1 ? 1 : 0)} % of that is left.`;
 }

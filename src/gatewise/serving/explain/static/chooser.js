@@ -32,7 +32,7 @@ export class Chooser {
       typing ? this.box : null,
       el("div", { class: "choices" },
         page.examples.length > 0 ? el("div", { class: "choose" },
-          el("label", { for: "example", text: typing ? "or choose" : page.text ? "Text" : "Window" }), this.list) : null,
+          el("label", { for: "example", text: typing ? "or choose" : page.text ? "Text" : "Example" }), this.list) : null,
         el("div", { class: "choose" }, el("label", { for: "method", text: "Reasons by" }), this.methods)),
       this.hint,
     );
