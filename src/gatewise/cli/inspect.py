@@ -122,7 +122,7 @@ def _print(titles: dict[str, str], curves: dict[str, dict[str, Any]], screen: An
     read = plural(first["sequences"], "test sequence")
     screen.print(
         f"Norm of d(last state)/d(input k steps back), {read}, {first['estimator']}. Half of the squared gradient lies "
-        "within the median lag (> : at least, more steps would move it; in brackets: from the least to the most run).",
+        "within the median lag (> : at least, more steps would move it; in brackets: least and most of the runs).",
         highlight=False,
     )
 

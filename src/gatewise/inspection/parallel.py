@@ -100,7 +100,7 @@ class Parallel:
             nature = "nearby states neither approach each other nor move apart"
         else:
             nature = "it forgets where it began" if self.exponent < 0 else "nearby states move apart"
-        exponent = f"{nature}: largest Lyapunov exponent {self.exponent:+.2f} per step"
+        exponent = f"{nature}: largest Lyapunov exponent {self.exponent:+.2f} per step".replace("-", "−")
         sweeps = self.sweeps
         if sweeps is None:
             how = "diverges" if any(each.full.outcome == "diverged" for each in self.layers) else "does not settle"
@@ -113,8 +113,8 @@ class Parallel:
         times = "1 sweep" if sweeps == 1 else f"{sweeps} sweeps"
         if sweeps > self.steps / 4:
             return (
-                f"This network takes {times} over {self.steps} steps: evaluating it in parallel gains little "
-                f"({exponent}{cheap})."
+                f"This network takes {times} over {self.steps} steps{cheap}: evaluating it in parallel gains little "
+                f"({exponent})."
             )
         return (
             f"This network settles in {times} over {self.steps} steps{cheap}, so that it can be evaluated in parallel "

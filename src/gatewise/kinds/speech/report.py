@@ -123,7 +123,7 @@ def _heard(page: Page) -> str:
     if tested & trained:
         return "Speakers of the test part are in the training part, too: voices that were never heard are harder."
     many = words.plural(len(tested), "speaker")
-    return f"The test part is {many} who are not in the training part."
+    return f"The test part is {many} who {'is' if many.startswith('1 ') else 'are'} not in the training part."
 
 
 def sections(page: Page) -> Sequence[Markup]:
