@@ -411,6 +411,23 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
     assert {each["target"] for each in content["readings"][0]["reasons"]} == {"glad", "sad"}
 
 
+def test_the_file_has_reasons_of_all_taggers_for_each_word_that_one_explains(
+    runs: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(runs("tags"), tmp_path / "other")
+    known: dict[int, int] = {}
+    monkeypatch.setattr(
+        "gatewise.kinds.tagging.reader.TagReader._surest", lambda self, found: known.setdefault(id(self), len(known))
+    )
+    page = write_page([runs("tags"), tmp_path / "other"], ["the envoy left Bonn"], tmp_path / "page.html").read_text()
+    content = json.loads(page.split('id="content">')[1].split("</script>")[0])
+    with_reasons = [each for each in content["readings"] if "reasons" in each]
+    assert len(with_reasons) == 2
+    for each in with_reasons:
+        found = {(why["method"], why["at"]) for why in each["reasons"]}
+        assert {at for _, at in found} == {0, 1} and len(found) == 6
+
+
 @pytest.mark.slow
 def test_a_file_that_would_be_too_large_keeps_what_fits(
     pair: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

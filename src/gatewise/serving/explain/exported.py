@@ -12,7 +12,7 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,12 +123,13 @@ def _fitting(
 def _readings(networks: Networks, question: Question, example: int, bits: int) -> list[dict[str, Any]]:
     """One input as all networks read it: every layer and direction, and the reasons for the leading answers."""
     found = []
+    explained = {network.input_of(question).place for network in networks.networks}
     for network in networks.networks:
         reading = network.reading(question)
         targets = _targets(list(reading.names), [float(each) for each in reading.final], reading.target)
         if reading.answers == "values":
             targets = targets[:1]
-        once = _once(network, question, targets)
+        once = _once(network, question, targets, explained - {None, network.input_of(question).place})
         places = places_of(reading)
         places.sort(key=lambda place: place != first_place(places_of(reading)))
         for number, place in enumerate(places):
@@ -145,13 +146,26 @@ def _readings(networks: Networks, question: Question, example: int, bits: int) -
     return found
 
 
-def _once(network: Network, question: Question, targets: Sequence[str]) -> dict[str, Any]:
-    """What is kept once for a network and an input: reasons by every method, and all that the page can unfold."""
+def _once(
+    network: Network, question: Question, targets: Sequence[str], elsewhere: Set[int | None] = frozenset()
+) -> dict[str, Any]:
+    """What is kept once for a network and an input: reasons by every method, and all that the page can unfold.
+
+    Args:
+        network: which reads.
+        question: the input.
+        targets: names of answers.
+        elsewhere: steps that other networks explain, so that one step has the reasons of all.
+    """
     reasons = [network.reasons(question, target, method) for method in METHODS for target in targets]
     found: dict[str, Any] = {"reasons": reasons, "more": network.more(question)}
     found["neighbours"] = _neighbours(network, question)
     found["parallel"] = _settling(network, question)
     written = network.input_of(question).written
+    if not written:
+        found["reasons"] += [
+            network.reasons(question, None, method, at=at) for method in METHODS for at in sorted(elsewhere, key=str)
+        ]
     if written:
         found["words"] = [_word(network, replace(question, word=word)) for word in range(len(written))]
         found["written"] = {}
