@@ -132,7 +132,6 @@ SCRIPT = """
 import sys
 import torch
 from gatewise import nn
-from fresh_processes import fresh
 from gatewise.comparison.run.trials import code_version
 from {helper} import KEEP
 from {base} import Base

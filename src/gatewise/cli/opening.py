@@ -72,13 +72,15 @@ def opened_model(command: str, request: Request, imports: Iterable[str] = ()) ->
         OptionError: a flag does not go with the kind of problem.
         DataError: a file cannot be used.
     """
-    from gatewise.export.to_onnx.writer import model_at, open_model
-    from gatewise.training.kind import check_file
-    from gatewise.training.registry import import_modules, kind_of
+    from gatewise.export.to_onnx.places import model_at
 
     place = model_at(request.run)
     if place is None:
         return None
+    from gatewise.export.to_onnx.writer import open_model
+    from gatewise.training.kind import check_file
+    from gatewise.training.registry import import_modules, kind_of
+
     import_modules(imports)
     check_file(request.file)
     model = open_model(place)

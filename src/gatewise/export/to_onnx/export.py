@@ -23,7 +23,7 @@ from gatewise.export.to_onnx.check import check_models, outputs_of
 from gatewise.export.to_onnx.model import step_model, two_models, whole_model
 from gatewise.export.to_onnx.operations import OPSET
 from gatewise.export.to_onnx.packing import rounded
-from gatewise.export.to_onnx.runtime import DECODER, ENCODER, MODEL, STEP
+from gatewise.export.to_onnx.places import DECODER, ENCODER, MODEL, STEP
 from gatewise.export.to_onnx.writer import OnnxWriter
 from gatewise.export.to_onnx.writing import check_writer, written_by
 from gatewise.files import make_folder, write_bytes, write_json

@@ -12,17 +12,15 @@ import numpy.typing as npt
 
 from gatewise.errors import ConversionError, DataError, RunError
 from gatewise.export.graph.interpreter import pad
+from gatewise.export.to_onnx.places import DECODER, ENCODER, MODEL, STEP
 from gatewise.files import UPDATE
 
-__all__ = ["DECODER", "ENCODER", "FORMAT", "KEY", "MODEL", "STEP", "OnnxModel", "OnnxStream", "require"]
+__all__ = ["FORMAT", "KEY", "OnnxModel", "OnnxStream", "require"]
 
 FORMAT = 1
 KEY = "gatewise"
 """Under which the description is kept in the model's metadata."""
 
-MODEL, STEP = "model.onnx", "step.onnx"
-ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
-"""Names of files: of whole sequences and single steps; of networks that read one sequence and write another."""
 
 Array = npt.NDArray[Any]
 _FORMS: Mapping[Any, str] = {

@@ -12,9 +12,10 @@ from gatewise.errors import RunError
 from gatewise.export.graph.expressions import Array
 from gatewise.export.graph.interpreter import Integers
 from gatewise.export.graph.writing import TOKEN, Memory, Writer
-from gatewise.export.to_onnx.runtime import DECODER, ENCODER, MODEL, OnnxModel
+from gatewise.export.to_onnx.places import DECODER, ENCODER
+from gatewise.export.to_onnx.runtime import OnnxModel
 
-__all__ = ["OnnxWriter", "model_at", "open_model"]
+__all__ = ["OnnxWriter", "open_model"]
 
 
 class OnnxWriter(Writer):
@@ -68,23 +69,6 @@ class OnnxWriter(Writer):
             feeds["lengths"] = memory.lengths
         found = self._writing.session.run(self._outputs, feeds)
         return {name: np.asarray(value) for name, value in zip(self._outputs, found, strict=True)}
-
-
-def model_at(place: Path) -> Path | None:
-    """The exported model that a person means by a path: the file itself, or that of a folder; None: none.
-
-    Of a network of two models it is the one that reads, whichever is named.
-    """
-    if place.is_dir():
-        if (place / "result.json").exists():
-            return None
-        return next((place / name for name in (MODEL, ENCODER) if (place / name).is_file()), None)
-    if place.suffix.lower() != ".onnx":
-        return None
-    both = (place.with_name(ENCODER), place.with_name(DECODER))
-    if place in both or (place.name == MODEL and not place.exists()):
-        return both[0] if both[0].is_file() else place
-    return place
 
 
 def open_model(place: Path) -> OnnxModel | OnnxWriter:

@@ -122,8 +122,7 @@ def exported_translator(place: Path) -> ExportedTranslator | None:
     Raises:
         RunError: it is a model of another kind, or damaged.
     """
-    from gatewise.export.to_onnx.runtime import ENCODER
-    from gatewise.export.to_onnx.writer import OnnxWriter, model_at
+    from gatewise.export.to_onnx.places import ENCODER, model_at
 
     found = model_at(place)
     if found is None:
@@ -135,6 +134,8 @@ def exported_translator(place: Path) -> ExportedTranslator | None:
             got=str(found),
             fix="export one: gatewise export RUN --to onnx",
         )
+    from gatewise.export.to_onnx.writer import OnnxWriter
+
     model = OnnxWriter(found)
     if model.kind != "translation":
         raise RunError("`gatewise translate` needs a translator", got=f"an export of {model.kind}")

@@ -49,7 +49,7 @@ class Asked {
 export class Neighbours extends Asked {
   constructor(search) {
     const units = el("input", { type: "text", class: "unit-list", "aria-label": "Units that are compared: all, or numbers", placeholder: "all", spellcheck: "false" });
-    const only = el("button", { type: "button" });
+    const only = el("button", { type: "button", text: "only this unit" });
     const about = el("p", { class: "about", dir: "auto" });
     const list = el("ol", { class: "neighbours" });
     const choice = el("p", { class: "unit-choice" }, "Units compared: ", units, " ", only);
