@@ -140,7 +140,8 @@ def test_reasons_are_by_frame_and_band(made: Made) -> None:
         if method == "integrated-gradients":
             assert found.completeness_error <= 0.01
     if not trained.model.recurrent.bidirectional and given.place is not None and given.place + 5 < len(given.steps):
-        assert not found.values[given.place + 5 :].any()  # what comes later cannot be a reason
+        # what comes later cannot be a reason; torch's products of other batches round otherwise
+        assert np.abs(found.values[given.place + 5 :]).max() <= 1e-6
 
 
 def test_examples_are_read_as_they_are_tested(made: Made) -> None:
