@@ -128,7 +128,7 @@ def _how(cells: Sequence[ModelFigures]) -> str:
     epochs = _epochs(cells)
     derived = _derived(cells)
     if derived > epochs > 0:
-        return f": omit --epochs for up to {derived}, or stop as soon as nothing improves"
+        return f": without --epochs training ends by itself, after {derived} at most"
     return f", for example with --epochs {_more(epochs)}" if epochs else ""
 
 
