@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -23,8 +24,8 @@ Array = npt.NDArray[np.float32]
 class _CaptionBaseline(Baseline):
     """A baseline that writes captions of pictures."""
 
-    def _caption(self, pixels: Pixels) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _caption(self, pixels: Pixels) -> list[str]: ...
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""
