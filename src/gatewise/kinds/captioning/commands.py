@@ -107,14 +107,14 @@ def predict(captioner: TrainedCaptioner, request: Request, *, beam: int | None =
 
 def _pictures(captioner: TrainedCaptioner, request: Request) -> tuple[list[str], list[Pixels], list[str]]:
     """Names and pixels of all pictures that were asked for, and notes on those that a folder has but cannot be used."""
+    from gatewise.data.skips import Skips
     from gatewise.errors import DataError
-    from gatewise.kinds.captioning.folders import Skips
     from gatewise.kinds.captioning.places import SUFFIXES, picture_files
     from gatewise.kinds.captioning.requests import picture_places
 
     names: list[str] = []
     pixels: list[Pixels] = []
-    skips = Skips()
+    skips = Skips("picture")
     for place in picture_places(request):
         path = place.expanduser()
         if not path.is_dir():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from gatewise import words
+from gatewise.data.skips import Skips
 from gatewise.errors import DataError
 from gatewise.kinds.captioning.images import in_channels, read_image
 from gatewise.kinds.captioning.pictures import Pictures, Pixels, digest_of
@@ -16,41 +16,9 @@ from gatewise.kinds.captioning.places import picture_files, table_of
 from gatewise.kinds.captioning.spec import CaptionDataSpec
 from gatewise.kinds.captioning.tables import read_captions
 
-__all__ = ["Skips", "find_table", "read_folder", "read_pictures"]
+__all__ = ["find_table", "read_folder", "read_pictures"]
 
 _SHOWN = 3
-
-
-@dataclass
-class Skips:
-    """What was left out, by reason, with the names of the files."""
-
-    names: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, reason: str, name: str) -> None:
-        """Count one more."""
-        self.names.setdefault(reason, []).append(name)
-
-    @property
-    def count(self) -> int:
-        """Over all reasons."""
-        return sum(map(len, self.names.values()))
-
-    @property
-    def notes(self) -> list[str]:
-        """A sentence for each reason.
-
-        Example:
-            >>> skips = Skips()
-            >>> skips.add("missing", "a.png")
-            >>> skips.notes
-            ['1 picture is left out: missing (a.png)']
-        """
-        return [
-            f"{words.plural(len(names), 'picture')} {'is' if len(names) == 1 else 'are'} left out: {reason} "
-            f"({', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''})"
-            for reason, names in self.names.items()
-        ]
 
 
 def find_table(path: Path, captions: str | None) -> tuple[Path, Path]:
@@ -155,7 +123,7 @@ def read_pictures(
     Raises:
         DataError: more than half of them cannot be used.
     """
-    skips, first = Skips(), None
+    skips, first = Skips("picture"), None
     found: dict[str, tuple[str, Pixels, list[str]]] = {}
     elsewhere: dict[str, Path] | None = None
     same = 0

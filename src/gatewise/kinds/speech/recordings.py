@@ -7,7 +7,7 @@ import tarfile
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from gatewise import words
 from gatewise.data.rows import Rows, is_table, read_rows
+from gatewise.data.skips import Skips
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.speech.places import DIGIT, digit_files, sound_files, table_of
 from gatewise.kinds.speech.sound import Samples, read_sound
 
-__all__ = ["Columns", "Listed", "Recording", "Skips", "list_recordings", "read_recordings", "tidy"]
+__all__ = ["Columns", "Listed", "Recording", "list_recordings", "read_recordings", "tidy"]
 
 Stored = npt.NDArray[np.int16]
 _NAMES = {
@@ -92,38 +93,6 @@ class Columns:
     speaker: str | None = None
 
 
-@dataclass
-class Skips:
-    """What was left out, by reason, with the names of the files."""
-
-    names: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, reason: str, name: str) -> None:
-        """Count one more."""
-        self.names.setdefault(reason, []).append(name)
-
-    @property
-    def count(self) -> int:
-        """Over all reasons."""
-        return sum(map(len, self.names.values()))
-
-    @property
-    def notes(self) -> list[str]:
-        """A sentence for each reason.
-
-        Example:
-            >>> skips = Skips()
-            >>> skips.add("silent", "a.wav")
-            >>> skips.notes
-            ['1 recording is left out: silent (a.wav)']
-        """
-        return [
-            f"{words.plural(len(names), 'recording')} {'is' if len(names) == 1 else 'are'} left out: {reason} "
-            f"({', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''})"
-            for reason, names in self.names.items()
-        ]
-
-
 def tidy(text: str) -> str:
     """A transcript as it is kept: Unicode NFC, single spaces, lower case, without punctuation at the ends of words.
 
@@ -185,7 +154,7 @@ def read_recordings(listed: Sequence[Listed], rate: int | None = None) -> tuple[
         DataError: more than half of them cannot be used.
     """
     read: list[tuple[Listed, Samples, int, tuple[str, ...]]] = []
-    skips, first = Skips(), None
+    skips, first = Skips("recording"), None
     for each in listed:
         try:
             sound = read_sound(each.source, each.name)
@@ -266,7 +235,7 @@ def _of_table(path: Path, columns: Columns, *, with_texts: bool) -> tuple[list[L
     text = _column(rows, "text", columns.text) if with_texts else None
     assert sound is not None
     speaker = _column(rows, "speaker", columns.speaker)
-    skips, found, seen = Skips(), [], set()
+    skips, found, seen = Skips("recording"), [], set()
     for number, values in enumerate(rows.values):
         place, transcript = _word(values[sound]), "" if text is None else tidy(_word(values[text]))
         if not place:
