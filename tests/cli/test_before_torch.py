@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -100,15 +99,21 @@ def test_a_prediction_loads_nothing_that_it_does_not_use(place: Path) -> None:
     assert done.stdout.endswith("a text\n")
 
 
-@pytest.mark.slow
-def test_a_mistake_takes_no_longer_than_half_a_second_of_the_processor(place: Path) -> None:
-    best = min(_processor_seconds(["predict", "nowhere", "a text"], place) for _ in range(5))
-    assert best <= 0.5, best
+# Any of them takes longer to load than all that a mistake needs.
+_LARGE = {"torch", "numpy", "pandas", "scipy", "sklearn", "matplotlib", "jinja2", "asyncio", "multiprocessing"}
+_MODULES = 420
+"""At most: 344 when this was written, half of them Python's own and pydantic's, in 0.36 s of processor time."""
 
 
-def _processor_seconds(words: list[str], place: Path) -> float:
-    before, started = os.times(), time.perf_counter()
-    subprocess.run([sys.executable, "-m", "gatewise", *words], cwd=place, capture_output=True)
-    after = os.times()
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    return min(used, time.perf_counter() - started)
+def test_a_mistake_loads_little(place: Path) -> None:
+    """The answer comes within half a second; a timed assertion would fail on a busy machine, and a count does not."""
+    code = (
+        "import sys\nfrom gatewise.cli import main\n"
+        "try:\n    main(['predict', 'nowhere', 'a text'])\n"
+        "finally:\n    print(len(sys.modules), *{name.split('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2, done.stderr
+    count, *loaded = done.stdout.split()
+    assert "gatewise" in loaded and int(count) <= _MODULES, count
+    assert not _LARGE & set(loaded), _LARGE & set(loaded)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
+import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from gatewise.data.apart import drop_shared, split_apart
-from gatewise.data.duplicates import LIKENESS, copies_in, near_duplicates, token_key, words_of
+from gatewise.data.duplicates import LIKENESS, _Shingles, copies_in, near_duplicates, token_key, words_of
 from gatewise.data.records import Split
 from gatewise.data.splits import hold_out
 from gatewise.errors import DataError
@@ -99,16 +100,44 @@ def test_texts_of_one_pattern_are_no_copies():
     assert copies_in(near_duplicates([*texts, texts[7].upper()]).groups) == 2
 
 
-def test_the_time_grows_with_the_number_of_texts():
-    """Pairs would take sixteen times as long for four times as many; twice what is linear is allowed for noise."""
-    times = []
-    for count in (2_000, 8_000):
+def test_the_work_grows_with_the_number_of_texts(monkeypatch):
+    """Pairs would be sixteen times as many for four times as many texts.
+
+    Calls and bytes are counted, not seconds: no other program disturbs them.
+    """
+    calls, peaks, verified = [], [], []
+    near_duplicates(made_texts(20))  # the first call of all prepares patterns and tables
+    near = _Shingles.near
+    monkeypatch.setattr(_Shingles, "near", lambda *pair: verified.append(pair) or near(*pair))
+    for count in (500, 2_000):
         texts = made_texts(count, length=60)
         texts[-50:] = [text.upper() for text in texts[:50]]
-        start = time.process_time()
-        assert copies_in(near_duplicates(texts).groups) == 100
-        times.append(time.process_time() - start)
-    assert times[1] < 8 * times[0] + 0.2
+        found, steps, peak = _counted(lambda texts=texts: near_duplicates(texts))
+        assert copies_in(found.groups) == 100
+        calls.append(steps)
+        peaks.append(peak)
+    assert calls[1] < 6 * calls[0] and peaks[1] < 6 * peaks[0]
+    assert 100 <= len(verified) < 500
+
+
+def _counted(work):
+    """What a call returns, how many calls of Python and C functions it made, and the most bytes that it held."""
+    steps = 0
+
+    def count(_frame, event, _argument):
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    tracemalloc.start()
+    sys.setprofile(count)
+    try:
+        found = work()
+    finally:
+        sys.setprofile(before)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return found, steps, peak
 
 
 def test_random_labels_cannot_be_learnt_from_copies_in_capitals(tmp_path):

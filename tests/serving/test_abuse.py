@@ -165,10 +165,8 @@ def test_a_flood_waits_in_its_own_connection(served: Served) -> None:
             while sent < 30_000:  # more than the buffers of both sockets hold
                 plain.send(message)
                 sent += 1
-        begun = time.perf_counter()
-        with gatewise.Client(served[0]).stream("reviews") as other:
-            other.send(text="dull ", end=True)
-        assert time.perf_counter() - begun < 5
+        with gatewise.Client(served[0]).stream("reviews") as other:  # answered while the flood still waits
+            assert other.send(text="dull ", end=True)
     until(lambda: len(service.streams.open) <= 1)  # the neighbour's
 
 
