@@ -8,7 +8,6 @@ import io
 import json
 import os
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
