@@ -221,6 +221,9 @@ def test_the_best_epoch_counts_not_the_one_that_was_kept():
         ({"gain": -0.1}, False),
         ({"stopped": "patience"}, False),
         ({"left": 0.001}, False),
+        ({"gain": -0.1, "best_epoch": 1, "least_loss_epoch": 2}, True),
+        ({"gain": -0.1, "best_epoch": 1, "least_loss_epoch": 1}, False),
+        ({"gain": -0.1, "best_epoch": 1, "least_loss_epoch": 2, "derived_epochs": 4}, False),
     ],
 )
 def test_a_training_cut_short_by_its_epochs_is_unfinished_while_its_last_epoch_is_the_best(change, improving) -> None:
@@ -238,3 +241,21 @@ def test_a_training_cut_short_by_its_epochs_is_unfinished_while_its_last_epoch_i
         derived_epochs=14,
     )
     assert still_improving(replace(ended, **change), margin=0.4) is improving
+
+
+@pytest.mark.parametrize(
+    ("losses", "least"), [([2.0, 1.5, 1.5], 3), ([1.0, 1.2, 1.4], 1), ([2.0, None, 1.0], None), ([3.0, 2.0, 1.0], 3)]
+)
+def test_a_recogniser_whose_loss_falls_is_not_judged_after_a_few_epochs(losses, least) -> None:
+    """Its error rate rises while it begins to write letters: as it did in three epochs of the ten that its data call for."""
+    curve = _run("gru-seed0", [0.5, 0.4, 0.3], rates=[1e-3] * 3)
+    epochs = [
+        dataclasses.replace(
+            epoch, validation={**epoch.validation} if loss is None else {**epoch.validation, "loss": loss}
+        )
+        for epoch, loss in zip(curve.epochs, losses, strict=True)
+    ]
+    run = dataclasses.replace(curve, epochs=tuple(epochs), derived_epochs=10)
+    (found,) = learning_of([run], {run.name: np.ones(2000)}, ACCURACY, TRIVIAL, 2000).values()
+    assert found.least_loss_epoch == least
+    assert still_improving(found, 0.005) is (least == 3)

@@ -193,6 +193,7 @@ class Learning:
         noise: standard error of the gain.
         share: the gain as a fraction of all that was learned.
         derived_epochs: how many epochs the size of the data calls for; None in older records.
+        least_loss_epoch: the last one with the least validation loss; None where it is not known and in older records.
     """
 
     run: str
@@ -205,6 +206,7 @@ class Learning:
     noise: float | None = None
     share: float | None = None
     derived_epochs: int | None = None
+    least_loss_epoch: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

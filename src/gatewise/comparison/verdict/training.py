@@ -22,7 +22,8 @@ LEAST_NOISE = 2.0
 def still_improving(run: Learning, margin: float) -> bool:
     """Whether a training was stopped by its budget while its validation figure still became better.
 
-    With less than half of the epochs that the size of the data calls for, a best epoch that is the last one suffices.
+    With less than half of the epochs that the size of the data calls for, a best epoch that is the last one suffices, by
+    the figure or by the loss: before a network writes its first words its error rate rises while its loss falls.
 
     Args:
         run: how it ended.
@@ -39,7 +40,7 @@ def still_improving(run: Learning, margin: float) -> bool:
     if run.first_epoch is None or run.gain is None or run.noise is None or run.share is None:
         return True
     if run.derived_epochs is not None and 2 * run.epochs < run.derived_epochs:
-        return run.gain > 0 and run.best_epoch == run.epochs
+        return run.least_loss_epoch == run.epochs or (run.gain > 0 and run.best_epoch == run.epochs)
     grows = run.gain > max(margin, LEAST_NOISE * run.noise) and run.share > LEAST_SHARE
     return grows and run.best_epoch > run.first_epoch
 
@@ -94,9 +95,18 @@ def learning_of(
             stopped=run.stopped,
             derived_epochs=run.derived_epochs,
             left=abs(measure.perfect - known[best]),
+            least_loss_epoch=_least([epoch.validation.get("loss") for epoch in run.epochs]),
             **({} if late is None else _numbers(late)),
         )
     return found
+
+
+def _least(losses: Sequence[float | None]) -> int | None:
+    """The last epoch with the least loss; None where one is not known."""
+    known = [loss for loss in losses if loss is not None]
+    if len(known) < len(losses):
+        return None
+    return max(place for place, loss in enumerate(known) if loss == min(known)) + 1
 
 
 def _numbers(late: Any) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def unfinished(facts: Facts) -> str:
     derived = _derived(cells)
     if derived > 2 * epochs:
         why = f"the size of this data calls for {derived}"
+        if _gain(steepest) <= 0:
+            why += ", and the validation loss fell to the end"
     return f"{start} ({why}), {so}. {advice}"
 
 
