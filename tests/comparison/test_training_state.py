@@ -247,12 +247,10 @@ def test_a_training_cut_short_by_its_epochs_is_unfinished_while_its_last_epoch_i
     ("losses", "least"), [([2.0, 1.5, 1.5], 3), ([1.0, 1.2, 1.4], 1), ([2.0, None, 1.0], None), ([3.0, 2.0, 1.0], 3)]
 )
 def test_a_recogniser_whose_loss_falls_is_not_judged_after_a_few_epochs(losses, least) -> None:
-    """Its error rate rises while it begins to write letters: as it did in three epochs of the ten that its data call for."""
+    """Its error rate rises while it begins to write letters: so in three epochs of the ten that its data call for."""
     curve = _run("gru-seed0", [0.5, 0.4, 0.3], rates=[1e-3] * 3)
     epochs = [
-        dataclasses.replace(
-            epoch, validation={**epoch.validation} if loss is None else {**epoch.validation, "loss": loss}
-        )
+        dataclasses.replace(epoch, validation={"accuracy": epoch.validation["accuracy"], "loss": loss})
         for epoch, loss in zip(curve.epochs, losses, strict=True)
     ]
     run = dataclasses.replace(curve, epochs=tuple(epochs), derived_epochs=10)

@@ -22,8 +22,8 @@ LEAST_NOISE = 2.0
 def still_improving(run: Learning, margin: float) -> bool:
     """Whether a training was stopped by its budget while its validation figure still became better.
 
-    With less than half of the epochs that the size of the data calls for, a best epoch that is the last one suffices, by
-    the figure or by the loss: before a network writes its first words its error rate rises while its loss falls.
+    With less than half of the epochs that the size of the data calls for, a best epoch that is the last one suffices,
+    by the figure or by the loss: before a network writes its first words its error rate rises while its loss falls.
 
     Args:
         run: how it ended.
