@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gatewise.cli import main
@@ -29,3 +31,13 @@ def test_what_was_learnt_is_no_warning(tmp_path, capsys):
     columns = ["--text", "review", "--label", "mood"]
     said = _train(["train", path, *columns, *FLAGS, "--epochs", "6", "--out", tmp_path / "run"], capsys)
     assert "Warning" not in said and "test accuracy" in said
+
+
+def test_the_end_says_why_it_came(tmp_path, capsys):
+    path = write_reviews(tmp_path / "reviews.csv", rows=120)
+    words = ["train", path, "--text", "review", "--label", "mood", *FLAGS]
+    said = _train([*words, "--epochs", "40", "--patience", "1", "--lr", "0.02", "--out", tmp_path / "long"], capsys)
+    ended = re.search(r"Training ended after epoch (\d+): no better validation figure in the last epoch", said)
+    assert ended and len((tmp_path / "long" / "metrics.jsonl").read_text().splitlines()) == int(ended[1]) < 40
+    said = _train([*words, "--epochs", "1", "--out", tmp_path / "short"], capsys)
+    assert "The last epoch was the best; the size of this data calls for up to" in said

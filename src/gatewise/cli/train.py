@@ -11,6 +11,7 @@ from gatewise.cli.options import ImportsOption, RecipeOption, TaskOption, typed_
 
 if TYPE_CHECKING:
     from gatewise.statistics import Measure
+    from gatewise.training.events import RunResult
     from gatewise.training.problem import Evaluation
     from gatewise.training.run_spec import RunSpec
     from gatewise.words import Scale
@@ -112,10 +113,26 @@ def _train(spec: RunSpec, folder: Path) -> None:
         f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.seconds)}.",
         style="bold",
     )
+    ending = _ending(result, top)
+    if ending is not None:
+        screen.print(ending)
     warning = _no_better_than_trivial(kind.judgement(dataset).trivial, metric, test, scale)
     if warning is not None:
         screen.print(warning, style="yellow", markup=False)
     screen.print(f"Use it: {kind.use(folder)}", soft_wrap=True, markup=False)
+
+
+def _ending(result: RunResult, best: int) -> str | None:
+    """Why the training ended when it did, where the number of epochs does not say so."""
+    from gatewise.words import plural
+
+    done, derived = len(result.epochs), result.derived_epochs
+    if result.stopped == "patience":
+        idle = plural(done - best, "epoch") if done - best > 1 else "epoch"
+        return f"Training ended after epoch {done}: no better validation figure in the last {idle} (--patience)."
+    if derived is not None and best == done and 2 * done < derived:
+        return f"The last epoch was the best; the size of this data calls for up to {derived} (--epochs {derived})."
+    return None
 
 
 def _no_better_than_trivial(
