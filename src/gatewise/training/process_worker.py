@@ -51,9 +51,8 @@ def _train(job: Job) -> None:
     meeting, processes = Path(job.meeting), job.spec.training.processes
     (meeting / f"ready-{job.rank}").touch()
     team = join(FileStore(str(meeting / "store"), processes), job.rank, processes, "here")
-    with left_afterwards():
-        with contextlib.suppress(Interrupted):
-            follow(job.spec, job.dataset, meeting, team)
+    with left_afterwards(), contextlib.suppress(Interrupted):
+        follow(job.spec, job.dataset, meeting, team)
 
 
 def _read(size: int) -> bytes:

@@ -7,6 +7,7 @@ end when that pipe ends, however it does. Imports no torch until processes are n
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ __all__ = ["Job", "join", "joined", "launched_processes", "launched_rank", "lead
 LAUNCHER = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Variables by which torchrun says which process of how many this one is."""
 _FIX = "run the same command again to resume from the last checkpoint"
+_meetings = itertools.count()
 _JOINING = timedelta(minutes=15)
 _WAITING = {"here": timedelta(days=30), "launched": timedelta(hours=2)}
 _SECONDS_TO_END = 10.0
@@ -105,11 +108,8 @@ def joined(spec: RunSpec, fingerprint: str) -> Iterator[Team | None]:
             got=f"WORLD_SIZE {launched_processes()}",
             fix="omit --processes under torchrun",
         )
-    from torch.distributed.rendezvous import rendezvous
-
     try:
-        store, rank, _ = next(iter(rendezvous("env://", timeout=_JOINING)))
-        team = join(store, rank, processes, "launched")
+        team = join(_next_meeting(), launched_rank(), processes, "launched")
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
             f"the {processes} processes of this training did not meet",
@@ -119,6 +119,23 @@ def joined(spec: RunSpec, fingerprint: str) -> Iterator[Team | None]:
     with left_afterwards():
         _check_same(team, spec, fingerprint)
         yield team
+
+
+def _next_meeting() -> Any:
+    """A store for the next training of the launched processes, which all train the same ones in the same order.
+
+    One connection serves all of them: a second one to the same address could still reach the first one's server.
+    """
+    from torch.distributed import PrefixStore  # type: ignore[attr-defined]
+
+    return PrefixStore(f"gatewise-{next(_meetings)}", _launched_store())
+
+
+@cache
+def _launched_store() -> Any:
+    from torch.distributed.rendezvous import rendezvous
+
+    return next(iter(rendezvous("env://", timeout=_JOINING)))[0]
 
 
 def join(store: Any, rank: int, processes: int, how: str) -> Team:
