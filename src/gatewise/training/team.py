@@ -81,7 +81,7 @@ class Team:
             ProcessLost: another process has ended.
         """
         if self._flat is None:
-            self._flat = FlatGradients(list(model.parameters()))
+            self._flat = FlatGradients(list(model.parameters()), self._sum)
         flat = self._flat
         flat.forget()
         weight = float(outcome.examples if outcome.weight is None else outcome.weight)
@@ -93,8 +93,7 @@ class Team:
             (outcome.loss * weight).backward()
         signals = [float(stop and self.leads), float(save and self.leads)]
         figures = [weight, value * weight, loss * weight, examples, *signals, *sums]
-        total, value, loss, examples, stopping, saving, *sums = flat.summed(figures, self._sum)
-        flat.divide(total)
+        total, value, loss, examples, stopping, saving, *sums = flat.summed(figures)
         self.stop, self.save = stopping > 0, saving > 0
         divisor = total or 1.0
         return replace(
