@@ -10,12 +10,16 @@ if TYPE_CHECKING:
 __all__ = ["console"]
 
 
-def console() -> Console:
-    """The console of standard output; a pipe or file gets lines of any length without colour."""
+def console(*, quiet: bool = False) -> Console:
+    """The console of standard output; a pipe or file gets lines of any length without colour.
+
+    Args:
+        quiet: write nothing.
+    """
     import sys
 
     from rich.console import Console
 
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, width=120, no_color=True)
+        return Console(highlight=False, quiet=quiet)
+    return Console(highlight=False, width=120, no_color=True, quiet=quiet)

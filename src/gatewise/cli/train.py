@@ -56,12 +56,15 @@ def train(
         gatewise train reviews.csv --pretrain --unlabelled more.txt
 
         gatewise train --recipe ptb-articles --cell lstm
+
+        gatewise train imdb --batch-size 128 --processes 4
     """
     from gatewise.cli.interruption import resumable
     from gatewise.comparison.plan.command import train_command
     from gatewise.comparison.plan.plan import default_folder
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
+    from gatewise.training.processes import launched_processes, launched_rank
     from gatewise.training.registry import import_modules
 
     import_modules(imports or ())
@@ -74,10 +77,12 @@ def train(
     name = data or "imdb"
     settings = settings if cell is None else {**settings, "cell": cell}
     found = task_of(name, task=task, given=tuple(settings))
+    if launched_processes() > 1:
+        settings = {"processes": launched_processes(), **settings}
     spec = make_spec(found, name, typed_settings(found, settings))
     suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")
     folder = out or default_folder(name, suffix)
-    with resumable(folder, train_command(spec, folder)):
+    with resumable(folder, None if launched_rank() else train_command(spec, folder)):
         _train(spec, folder)
 
 
@@ -85,8 +90,9 @@ def _train(spec: RunSpec, folder: Path) -> None:
     from gatewise import words
     from gatewise.cli.progress import TrainingDisplay
     from gatewise.screen import console
+    from gatewise.training.processes import launched_rank
 
-    screen = console()
+    screen = console(quiet=launched_rank() > 0)
     with TrainingDisplay(screen) as display:
         display.say(f"Reading {spec.data.data} ...")
         from gatewise.training.registry import kind_of
@@ -98,6 +104,8 @@ def _train(spec: RunSpec, folder: Path) -> None:
 
         display.begin(spec.model.cell.upper(), metric=kind.measure(dataset))
         result = train_run(spec, dataset, folder, on_event=display.training)
+        if launched_rank():
+            return  # the first process reports
         test = load_run(folder).test(dataset)
     metric = kind.measure(dataset)
     tested = test.metrics[metric.name]

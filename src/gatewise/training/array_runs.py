@@ -83,7 +83,7 @@ class ArrayProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """The mean of the batch's losses."""
-        rows = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        rows = self.part.rows(self._order[step * self.batch_size : (step + 1) * self.batch_size])
         targets = torch.from_numpy(self.dataset.targets[rows]).to(self.device)
         loss = self.kind.losses(self.model(_time_first(self.dataset.inputs[rows]).to(self.device)), targets).mean()
         return StepLoss(loss, loss, len(rows))

@@ -17,14 +17,17 @@ __all__ = ["describe_environment", "usable_cores"]
 _PACKAGES = ("torch", "numpy", "tokenizers", "safetensors")
 
 
-def describe_environment(dataset: Dataset, *, threads: int, device: str, kernel: dict[str, str]) -> dict[str, Any]:
-    """Versions, machine, threads, kernel and data of a run, ready for JSON."""
+def describe_environment(
+    dataset: Dataset, *, threads: int, device: str, kernel: dict[str, str], processes: int = 1
+) -> dict[str, Any]:
+    """Versions, machine, threads of each process, kernel and data of a run, ready for JSON."""
     versions = {"gatewise": __version__, "python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {
         "versions": versions,
         "machine": {"system": platform.system(), "processor": _processor(), "cores": usable_cores()},
         "threads": threads,
+        "processes": processes,
         "device": device,
         "kernel": kernel,
         "kernel_forced": os.environ.get("GATEWISE_KERNEL"),

@@ -91,6 +91,17 @@ class RunResult:
         """The epoch whose weights were kept."""
         return self.epochs[self.best_epoch - 1]
 
+    def to_dict(self) -> dict[str, Any]:
+        """All but folder and spec, ready for JSON."""
+        found = {name: value for name, value in vars(self).items() if name not in ("folder", "spec")}
+        return {**found, "epochs": [each.to_dict() for each in self.epochs]}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any], folder: Path, spec: RunSpec) -> RunResult:
+        """Read what `to_dict` gave."""
+        epochs = tuple(EpochRecord(**each) for each in record["epochs"])
+        return cls(folder, spec, **{**record, "epochs": epochs})
+
 
 @dataclass(frozen=True)
 class RunStarted:

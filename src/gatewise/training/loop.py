@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
+from torch import Tensor
 
 from gatewise.errors import OptionError, RunError
 from gatewise.training.amount import derived_epochs, resolved, total_steps
-from gatewise.training.environment import describe_environment, usable_cores
+from gatewise.training.context import RunContext
+from gatewise.training.environment import describe_environment
 from gatewise.training.events import (
     EpochDone,
     EpochRecord,
@@ -26,19 +27,26 @@ from gatewise.training.events import (
     StepDone,
 )
 from gatewise.training.interruption import Interrupted, StopSignal
+from gatewise.training.keeping import is_kept, reason_to_stop
 from gatewise.training.kind import Dataset
 from gatewise.training.locking import hold_training
+from gatewise.training.machine import more_threads, prepared_machine, threads_of
 from gatewise.training.memory import build, memory_errors
 from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
 from gatewise.training.own_modules import cell_code
+from gatewise.training.part import Part
 from gatewise.training.phase import Phase, Rates, phase_key
-from gatewise.training.problem import Problem
+from gatewise.training.problem import Problem, StepLoss
+from gatewise.training.processes import joined, leading
 from gatewise.training.progress import NOTHING_SPENT, Progress, Spent
 from gatewise.training.registry import kind_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
-__all__ = ["train_run"]
+if TYPE_CHECKING:
+    from gatewise.training.team import Team
+
+__all__ = ["follow", "train_run"]
 
 CHECKPOINT_SECONDS = 30.0
 _CARRIED = "carried."
@@ -59,6 +67,9 @@ def train_run(
     A folder that holds this run unfinished is resumed from its last checkpoint and ends in the same bits as a run that
     was never stopped; a finished one is returned at once.
 
+    Where ``spec.training.processes`` is N > 1, N - 1 further processes are started, or those of torchrun are joined,
+    and each takes a part of every batch; of torchrun's, only the first one writes files and emits events.
+
     Args:
         spec: the run.
         dataset: its data, as the kind of problem loads it.
@@ -73,7 +84,8 @@ def train_run(
 
     Raises:
         RunError: the folder holds another run, is damaged, or another process trains in it.
-        OptionError: the network is too large for this machine's memory.
+        OptionError: the network is too large for this machine's memory, or there are too few cores for its processes.
+        TrainingError: one of several processes ended.
         StorageError: the folder cannot be written, or the disk is full.
         DivergenceError: loss or gradient became NaN or infinite; weights that diverged are never saved as best.
         Interrupted: Ctrl-C; the state is saved.
@@ -94,75 +106,101 @@ def train_run(
         >>> train_run(spec, load_text(path), path.parent / "run").stopped
         'epochs'
     """
-    folder = RunFolder(out)
-    folder.claim(spec, dataset.fingerprint)
-    if (finished := folder.result()) is not None:
+    with joined(spec, dataset.fingerprint) as team:
+        if team is not None and not team.leads:
+            return follow(spec, dataset, out, team)
+        folder = RunFolder(out)
+        folder.claim(spec, dataset.fingerprint)
+        finished = folder.result()
+        if finished is None:
+            try:
+                with hold_training(folder.path):
+                    # another process may have finished it meanwhile
+                    finished = folder.result()
+                    if finished is None:
+                        emit, threads = on_event or (lambda event: None), threads_of(spec.training, team)
+                        train = partial(_train, spec, dataset, folder.path, threads, emit, pretrained)
+                        return leading(spec, dataset, threads, team, train)
+            except OptionError:
+                with contextlib.suppress(OSError):  # only an empty folder goes
+                    folder.path.rmdir()
+                raise
+        if team is not None:
+            team.share(finished.to_dict())
         return finished
-    threads = spec.training.threads or usable_cores()
-    try:
-        with hold_training(folder.path):
-            # another process may have finished it meanwhile
-            return folder.result() or _train(spec, dataset, folder, threads, on_event, pretrained)
-    except OptionError:
-        with contextlib.suppress(OSError):  # only an empty folder goes
-            folder.path.rmdir()
-        raise
+
+
+def follow(spec: RunSpec, dataset: Dataset, out: str | Path, team: Team) -> RunResult:
+    """Train as a further process of several: compute what the first one asks for, and write nothing.
+
+    Args:
+        spec: the run.
+        dataset: its data.
+        out: the run folder of the first process.
+        team: all processes.
+
+    Returns:
+        The run as the first process finished it.
+    """
+    finished = team.share()
+    if finished is None:
+        threads = threads_of(spec.training, team)
+        _train(spec, dataset, Path(out), threads, lambda event: None, None, team)
+        finished = team.share()
+    return RunResult.from_dict(finished, Path(out), spec)
 
 
 def _train(
     spec: RunSpec,
     dataset: Dataset,
-    folder: RunFolder,
+    out: Path,
     threads: int,
-    on_event: Listener | None,
+    emit: Listener,
     pretrained: str | Path | None,
-) -> RunResult:
-    """Train the phases that are not finished."""
-    with _machine(spec.training.device, threads), StopSignal() as stop:
-        context = _Context(dataset, folder.path, threads, on_event or (lambda event: None), stop)
+    team: Team | None,
+) -> RunResult | None:
+    """Train the phases that are not finished; the result is known to the first process."""
+    with prepared_machine(spec.training.device, threads), StopSignal() as stop:
+        context = RunContext(dataset, out, threads, emit, stop, team)
         *earlier, last = kind_of(spec.task).phases(spec, dataset)
         start: RunFolder | None = None
         spent = NOTHING_SPENT
         for phase in earlier:
             start = _earlier(phase, start, context, pretrained)
-            spent = spent.after(_finished(start))
-        return _begin(last, start, folder, context, earlier=spent).run()
+            if context.leads:
+                spent = spent.after(_finished(start))
+        return _begin(last, start, RunFolder(out), context, earlier=spent).run()
 
 
-@dataclass(frozen=True)
-class _Context:
-    """What all phases of a run share."""
-
-    dataset: Any
-    out: Path
-    threads: int
-    emit: Listener
-    stop: StopSignal
-
-
-def _earlier(phase: Phase, start: RunFolder | None, context: _Context, shared: str | Path | None) -> RunFolder:
+def _earlier(phase: Phase, start: RunFolder | None, context: RunContext, shared: str | Path | None) -> RunFolder:
     """Train an earlier phase in a run folder of its own, or return the finished one."""
     place = context.out / phase.name
     if shared is not None:
         place = Path(shared) / phase_key(phase, context.dataset, context.threads)
     folder = RunFolder(place)
-    folder.claim(phase.spec, context.dataset.fingerprint)
-    if folder.result() is None:
+    done = False
+    if context.leads:
+        folder.claim(phase.spec, context.dataset.fingerprint)
+        done = folder.result() is not None
+    if not context.shared(done):
         _begin(phase, start, folder, context).run()
-    else:
+    elif context.leads:
         folder.verify()
     return folder
 
 
 def _begin(
-    phase: Phase, start: RunFolder | None, folder: RunFolder, context: _Context, *, earlier: Spent = NOTHING_SPENT
+    phase: Phase, start: RunFolder | None, folder: RunFolder, context: RunContext, *, earlier: Spent = NOTHING_SPENT
 ) -> _Run:
     """Draw a phase's network and give it the weights that it starts from."""
     began = time.perf_counter()
     seed_step(phase.spec.training.seed, 0, 0)
     problem = build(phase.spec, phase.problem)
-    if phase.start is not None and start is not None:
+    if phase.start is not None and start is not None and context.leads:
         phase.start(start.weights(), problem.model, start.path)
+    if context.team is not None:
+        problem.part = Part(context.team.rank, context.team.processes)
+        context.team.same_weights(problem.model)
     rates = None if phase.rates is None else phase.rates(dict(problem.model.named_parameters()))
     earlier = replace(earlier, preparation=earlier.preparation + time.perf_counter() - began)
     return _Run(phase, problem, folder, context, rates=rates, earlier=earlier)
@@ -175,20 +213,6 @@ def _finished(folder: RunFolder) -> RunResult:
     return result
 
 
-@contextmanager
-def _machine(device: str, threads: int) -> Iterator[None]:
-    """Set the threads and keep torch's random state and thread count as the caller had them."""
-    if not device.startswith("cpu") and not getattr(torch, device.split(":")[0]).is_available():
-        raise OptionError(f"the device {device!r} is not available here", fix="omit --device to use the CPU")
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class _Run:
     """The training of one phase."""
 
@@ -197,7 +221,7 @@ class _Run:
         phase: Phase,
         problem: Problem,
         folder: RunFolder,
-        context: _Context,
+        context: RunContext,
         *,
         rates: Rates | None = None,
         earlier: Spent = NOTHING_SPENT,
@@ -206,7 +230,7 @@ class _Run:
         self.training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
         self.epochs = self.training.epochs or 1
         self.problem, self.folder, self.context = problem, folder, context
-        self.emit, self.stop = context.emit, context.stop
+        self.emit, self.stop, self.team = context.emit, context.stop, context.team
         self.earlier = earlier
         self.steps = problem.steps_per_epoch
         self.all_steps = total_steps(self.training, self.steps)
@@ -214,17 +238,21 @@ class _Run:
         self.progress = Progress()
         self.saved_at = time.monotonic()
 
-    def run(self) -> RunResult:
-        """Train to the end, and finish the folder."""
+    def run(self) -> RunResult | None:
+        """Train to the end, and finish the folder; None in a further process."""
         with memory_errors(lambda: f"epoch {self.progress.epoch}, step {self.progress.step + 1}"):
             return self._run()
 
-    def _run(self) -> RunResult:
+    def _run(self) -> RunResult | None:
         resumed = self._resume()
         kernel = self._kernel()
-        if resumed is None:
+        if resumed is None and self.context.leads:
             environment = describe_environment(
-                self.context.dataset, threads=self.context.threads, device=self.training.device, kernel=kernel
+                self.context.dataset,
+                threads=self.context.threads,
+                processes=self.training.processes,
+                device=self.training.device,
+                kernel=kernel,
             ) | {"cell_code": cell_code(getattr(self.spec.model, "cell", None))}
             self.folder.begin(self.spec, environment, self.problem.files())
         parameters = sum(value.numel() for value in self.problem.model.parameters())
@@ -241,11 +269,13 @@ class _Run:
                 self.problem.notes,
             )
         )
-        stopped = self._stopped()
+        stopped = self._reason()
         while stopped is None:
             self._train_epoch()
             self._close_epoch()
-            stopped = self._stopped()
+            stopped = self._reason()
+        if not self.context.leads:
+            return None
         progress = self.progress
         result = RunResult(
             folder=self.folder.path,
@@ -268,14 +298,16 @@ class _Run:
 
     def _resume(self) -> int | None:
         """Load the checkpoint, if there is one; returns the epoch to resume."""
-        saved = self.folder.checkpoint()
+        saved = self.folder.checkpoint() if self.context.leads else None
+        if self.team is not None:
+            saved = self.team.share_checkpoint(saved)
         if saved is None:
             return None
         tensors, state = saved
         try:
             progress = Progress.from_dict(state)
-            carried = {name: value for name, value in tensors.items() if name.startswith(_CARRIED)}
-            self.problem.load_carried({name.removeprefix(_CARRIED): value for name, value in carried.items()})
+            carried = {name.removeprefix(_CARRIED): tensors[name] for name in tensors if name.startswith(_CARRIED)}
+            self.problem.load_carried(carried if self.team is None else self.team.own_tensors(carried))
             self.optimisation.load_state(tensors, (progress.epoch - 1) * self.steps + progress.step)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(
@@ -283,7 +315,8 @@ class _Run:
                 fix="delete the folder and train again",
             ) from error
         self.progress = progress
-        self.folder.rewrite_metrics(progress.records)
+        if self.context.leads:
+            self.folder.rewrite_metrics(progress.records)
         return progress.epoch
 
     def _kernel(self) -> dict[str, str]:
@@ -300,8 +333,10 @@ class _Run:
         last = min(self.steps, self.all_steps - (progress.epoch - 1) * self.steps)
         while progress.step < last:
             place = f"epoch {progress.epoch}, step {progress.step + 1} of {last}"
-            seed_step(training.seed, progress.epoch, progress.step + 1)
+            seed_step(training.seed, progress.epoch, progress.step + 1, self.problem.part.rank)
             outcome = self.problem.loss(progress.step)
+            if self.team is not None:
+                outcome = self._of_all(outcome, self.team)
             loss = self.optimisation.step(outcome, place)
             progress.add(loss, outcome.examples, {name: float(value) for name, value in outcome.sums.items()})
             seen += outcome.examples
@@ -315,23 +350,58 @@ class _Run:
         steps_left = self.all_steps - (progress.epoch - 1) * self.steps - progress.step
         self.emit(StepDone(progress.epoch, progress.step, self.steps, loss, rate, steps_left * seconds_per_step))
 
+    def _of_all(self, outcome: StepLoss, team: Team) -> StepLoss:
+        """The loss of the whole batch, whose gradient the weights then have."""
+        part = self.problem.part
+        if not part.used:
+            raise OptionError(
+                f"problems of {self.spec.task} do not divide their batches among processes",
+                fix="omit --processes, or let its Problem.loss use the rows that self.part.rows(rows) returns",
+            )
+        return team.differentiated(outcome, self.problem.model, part, stop=self.stop.asked, save=self._save_is_due())
+
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
+
     def _save_if_due(self) -> None:
-        if self.stop.asked:
+        team = self.team
+        # of several processes the first one has decided before the step
+        stop, save = (self.stop.asked, self._save_is_due()) if team is None else (team.stop, team.save)
+        if stop:
             self._save()
             raise Interrupted(self.context.out, self.progress.epoch, self.progress.step)
-        if time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS:
+        if save:
             self._save()
 
     def _close_epoch(self) -> None:
         """Validate, keep the weights if none so far is clearly better, write the epoch's line, checkpoint."""
         progress = self.progress
         weights = self.optimisation.weights_to_keep()
+        record = EpochRecord(**self.context.shared(self._record(weights).to_dict() if self.context.leads else None))
+        progress.records.append(record)
+        if is_kept(self.problem, progress.records):
+            progress.best_epoch = progress.epoch
+            if self.context.leads:
+                self.folder.save_weights(weights)
+        if self.context.leads:
+            self.folder.append_metrics(record)
+        self.optimisation.observe([each.validation["loss"] for each in progress.records])
+        progress.begin_epoch()
+        self._save()
+        self.emit(EpochDone(record))
+        if self.context.shared(self.stop.asked) and self._reason() is None:
+            raise Interrupted(self.context.out, progress.epoch, 0)
+
+    def _record(self, weights: Mapping[str, Tensor]) -> EpochRecord:
+        """Measure the validation part; the other processes of this machine wait, so their cores are used."""
+        progress = self.progress
         began = time.perf_counter()
-        validation = self.problem.validate(weights)
+        with more_threads(self.context.local_threads):
+            validation = self.problem.validate(weights)
         validating = time.perf_counter() - began
         if not all(math.isfinite(value) for value in validation.values()):
             raise divergence("validation loss", validation["loss"], f"epoch {progress.epoch}")
-        record = EpochRecord(
+        return EpochRecord(
             epoch=progress.epoch,
             training=progress.training(),
             validation=validation,
@@ -342,44 +412,15 @@ class _Run:
             validation_seconds=validating,
             steps=progress.step,
         )
-        progress.records.append(record)
-        if self._to_keep(record):
-            progress.best_epoch = progress.epoch
-            self.folder.save_weights(weights)
-        self.folder.append_metrics(record)
-        self.optimisation.observe([each.validation["loss"] for each in progress.records])
-        progress.begin_epoch()
-        self._save()
-        self.emit(EpochDone(record))
-        if self.stop.asked and self._stopped() is None:
-            raise Interrupted(self.context.out, progress.epoch, 0)
 
-    def _to_keep(self, record: EpochRecord) -> bool:
-        """Whether an epoch is the best so far, or not worse by more than the standard error of the best one."""
-        best = self._best()
-        name = self.problem.metric.name
-        error = self.problem.validation_error(best.validation[name])
-        return record is best or (error > 0 and abs(best.validation[name] - record.validation[name]) <= error)
-
-    def _best(self) -> EpochRecord:
-        """The first epoch with the best figure, of equal ones that with the least loss."""
-        return max(self.progress.records, key=self._rank)
-
-    def _rank(self, record: EpochRecord) -> tuple[float, float]:
-        metric = self.problem.metric
-        figure = record.validation[metric.name]
-        return (figure if metric.higher_is_better else -figure), -record.validation["loss"]
-
-    def _stopped(self) -> str | None:
-        """Why the run ended, or None."""
-        done = len(self.progress.records)
-        if done >= self.epochs:
-            return "epochs"
-        if done and done - self._best().epoch >= (self.training.patience or done + 1):
-            return "patience"
-        return None
+    def _reason(self) -> str | None:
+        return reason_to_stop(self.problem, self.progress.records, self.epochs, self.training.patience)
 
     def _save(self) -> None:
-        carried = {_CARRIED + name: value.cpu().contiguous() for name, value in self.problem.carried().items()}
-        self.folder.save_checkpoint({**self.optimisation.state(), **carried}, self.progress.to_dict())
+        carried = self.problem.carried()
+        if self.team is not None:
+            carried = self.team.gather_tensors(carried)
+        if self.context.leads:
+            named = {_CARRIED + name: value.cpu().contiguous() for name, value in carried.items()}
+            self.folder.save_checkpoint({**self.optimisation.state(), **named}, self.progress.to_dict())
         self.saved_at = time.monotonic()

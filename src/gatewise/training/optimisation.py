@@ -42,9 +42,13 @@ def learning_rate(spec: TrainingSpec, step: int, steps: int) -> float:
     return spec.learning_rate
 
 
-def seed_step(seed: int, epoch: int, step: int) -> None:
-    """Seed torch for one step: its dropout masks depend on nothing else, so a run can be resumed anywhere."""
-    number = int(np.random.SeedSequence([seed, epoch, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def seed_step(seed: int, epoch: int, step: int, rank: int = 0) -> None:
+    """Seed torch for one step: its dropout masks depend on nothing else, so a run can be resumed anywhere.
+
+    Of several processes each draws its own; the first one draws as if it were alone.
+    """
+    words = [seed, epoch, step, rank] if rank else [seed, epoch, step]
+    number = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
     if _accelerated():
         torch.manual_seed(number)
     else:
@@ -83,7 +87,7 @@ class Optimisation:
         """Update the weights from one batch.
 
         Args:
-            loss: of the batch.
+            loss: of the batch; without a graph where the weights have its gradient already (`Team.differentiated`).
             place: epoch and step, for the message.
 
         Returns:
@@ -92,11 +96,14 @@ class Optimisation:
         Raises:
             DivergenceError: loss or gradient is NaN or infinite; the weights are as before the step.
         """
-        self._updates.forget_gradients()
+        differentiated = not loss.loss.requires_grad
+        if not differentiated:
+            self._updates.forget_gradients()
         value, whole = float(loss.value.detach()), float(loss.loss.detach())
         if not math.isfinite(whole) or not math.isfinite(value):
             raise divergence("loss", value if math.isfinite(whole) else whole, place)
-        loss.loss.backward()
+        if not differentiated:
+            loss.loss.backward()
         total = torch.nn.utils.get_total_norm([each.grad for each in self._named.values() if each.grad is not None])
         norm = float(total)
         if not math.isfinite(norm):

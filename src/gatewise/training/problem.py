@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.statistics.measure import Measure
+from gatewise.training.part import Part
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,12 +52,15 @@ class StepLoss:
         value: the task's loss alone, the mean over the examples of the step.
         examples: examples of the step, in the problem's unit.
         sums: further figures, each summed over the examples; their means appear in the epoch's record.
+        weight: over how many (tokens, words, units) `loss` and `value` are means; None: over the examples. The losses
+            of processes that share a batch are averaged with these weights.
     """
 
     loss: Tensor
     value: Tensor
     examples: int
     sums: Mapping[str, float | Tensor] = field(default_factory=dict)
+    weight: float | None = None
 
 
 class Problem(ABC):
@@ -73,6 +77,7 @@ class Problem(ABC):
         steps_per_epoch: steps of one epoch.
         examples_per_epoch: examples of one epoch, in `unit`.
         notes: what a user should know of how it was prepared, a sentence each.
+        part: which rows of a step's batch this process trains on; all, unless several processes share it.
     """
 
     unit: ClassVar[str]
@@ -81,6 +86,7 @@ class Problem(ABC):
     steps_per_epoch: int
     examples_per_epoch: int
     notes: tuple[str, ...] = ()
+    part: Part = Part()
 
     @abstractmethod
     def begin_epoch(self, epoch: int, step: int = 0) -> None:
@@ -93,7 +99,10 @@ class Problem(ABC):
 
     @abstractmethod
     def loss(self, step: int) -> StepLoss:
-        """The loss of a step (from 0) of the present epoch, the model being in training mode."""
+        """The loss of a step (from 0) of the present epoch, the model being in training mode.
+
+        Of the step's rows, those that `part.rows` returns are used.
+        """
 
     @abstractmethod
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:

@@ -57,11 +57,12 @@ class TrainingSpec(Spec):
         minimum=1,
     )
     seed: int = setting(0, "Start of all random numbers.", minimum=0)
-    threads: int | None = setting(None, "CPU threads; all cores if not given.", minimum=1)
+    threads: int | None = setting(None, "CPU threads of a process; all cores if not given.", minimum=1)
+    processes: int = setting(1, "Processes that share each step's batch (data parallel training).", minimum=1)
     device: str = setting("cpu", "cpu, cuda, cuda:0 ...")
 
     def check_together(self) -> None:
-        """Refuse two ways of averaging, and unknown devices."""
+        """Refuse two ways of averaging, unknown devices, and processes that cannot share a batch."""
         if self.averaging and self.optimizer == "nt-asgd":
             raise OptionError(
                 "nt-asgd averages the weights in its own way", got=f"averaging {self.averaging}", fix="--averaging 0"
@@ -69,4 +70,18 @@ class TrainingSpec(Spec):
         if self.device.split(":")[0] not in ("cpu", "cuda", "mps"):
             raise OptionError(
                 "the device is not known", expected="cpu, cuda, cuda:N or mps", got=repr(self.device), fix="use cpu"
+            )
+        if self.processes > 1 and self.device != "cpu":
+            raise OptionError(
+                "several processes share a batch on the CPU alone",
+                expected="--device cpu",
+                got=f"--device {self.device} with {self.processes} processes",
+                fix="omit --processes",
+            )
+        if self.processes > self.batch_size:
+            raise OptionError(
+                "there are more processes than a batch has sequences",
+                expected=f"at most {self.batch_size} processes",
+                got=self.processes,
+                fix="lower --processes, or raise --batch-size",
             )

@@ -26,6 +26,7 @@ _FIXED = {
     "cell": "name the cells with --cells",
     "seed": "use --seeds for repeats",
     "threads": "threads change how long a training takes, not what the network learns",
+    "processes": "a comparison trains each network in one process; use --jobs N to train N networks at the same time",
     "device": "the device changes how long a training takes, not what the network learns",
     "pretrain": "run one comparison with it and one without, and name the first with --against",
 }

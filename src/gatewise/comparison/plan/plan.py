@@ -286,6 +286,12 @@ def _unknown_metric(task: str, metric: str) -> OptionError:
 
 def _axis(task: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], Axis | None]:
     """Separate the settings with one value from the one with several."""
+    if settings.get("processes", 1) != 1:
+        raise OptionError(
+            "a comparison trains each network in one process",
+            got=f"--processes {settings['processes']}",
+            fix="use --jobs N to train N networks at the same time",
+        )
     several = {name: value for name, value in settings.items() if isinstance(value, (list, tuple))}
     if len(several) > 1:
         raise OptionError(

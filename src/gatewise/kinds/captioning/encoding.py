@@ -76,6 +76,25 @@ class EncodedCaptions:
             lengths,
         )
 
+    def density(self, rows: Numbers) -> float:
+        """Tokens of the given pictures' captions, the end counted, per token that a picture's captions have at all.
+
+        The one is what a mean over tokens divides by, the other what the detectors' loss does: where processes share a
+        batch and weigh its parts by their tokens, the ratio of the densities corrects the second.
+
+        Example:
+            >>> captions = Ragged.join([np.array([1, 5, 2]), np.array([1, 5, 6, 2])])
+            >>> pixels = np.zeros((1, 1, 8, 8), dtype=np.uint8)
+            >>> EncodedCaptions(pixels, captions, np.array([0, 2])).density(np.array([0]))
+            1.6666...
+        """
+        tokens = distinct = 0
+        for row in rows.tolist():
+            found = [self.captions.row(at)[1:] for at in range(self.offsets[row], self.offsets[row + 1])]
+            tokens += sum(map(len, found))
+            distinct += len(np.unique(np.concatenate(found)))
+        return tokens / distinct
+
 
 def encode_captions(pictures: Pictures, subwords: Subwords) -> EncodedCaptions:
     """Pictures with their captions as numbers.

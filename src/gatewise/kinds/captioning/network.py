@@ -144,12 +144,16 @@ class CaptionNetwork(Writer):
         places, summary, most = self.reader(values)
         return self.as_read(self._drop(places), None, self._drop(summary)), most
 
-    def loss(self, batch: CaptionBatch) -> tuple[Tensor, Tensor]:
+    def loss(self, batch: CaptionBatch, detected: float = 1.0) -> tuple[Tensor, Tensor]:
         """The smoothed loss to differentiate and the mean negative log-likelihood of a token, in nats.
 
         To what is differentiated, detectors of single words are added, after Fang et al. (2015): from the most of each
         feature anywhere in the picture, whether a token is in one of its captions. So features of what words mean are
         learned from every picture, before the decoder has learned which words follow each other.
+
+        Args:
+            batch: pictures and captions.
+            detected: further factor of the detectors' loss.
         """
         read, most = self.read_with_most(batch.pixels)
         loss, value = self.written_loss(self._for_captions(read, batch), batch.inputs, batch.targets, batch.lengths)
@@ -159,7 +163,7 @@ class CaptionNetwork(Writer):
         goal[batch.pictures.expand_as(batch.targets), batch.targets] = 1.0
         goal[:, PADDING] = 0.0  # past a caption's end, which depends on the others in its batch
         found = functional.binary_cross_entropy_with_logits(self.detectors(most), goal, reduction="sum")
-        return loss + self.detection * found / goal.sum(), value
+        return loss + detected * self.detection * found / goal.sum(), value
 
     def losses(self, batch: CaptionBatch) -> Tensor:
         """Each token's negative log-likelihood in nats, without gradient: (tokens,)."""

@@ -84,9 +84,12 @@ class CaptioningProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Negative log-likelihood of a token, in nats; smoothed where it is differentiated."""
-        rows = self._order[step]
-        loss, value = self.model.loss(self.train.batch(rows).to(self.device))
-        return StepLoss(loss, value, len(rows))
+        whole = self._order[step]
+        rows = self.part.rows(whole)
+        batch = self.train.batch(rows)
+        detected = 1.0 if len(rows) == len(whole) else self.train.density(whole) / self.train.density(rows)
+        loss, value = self.model.loss(batch.to(self.device), detected)
+        return StepLoss(loss, value, len(rows), weight=int(batch.lengths.sum()))
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss per token, and the figure of captions by greedy search, on the validation part."""

@@ -263,7 +263,7 @@ class PretrainingProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Mean negative log-likelihood of the words of a batch, in nats."""
-        loss, count = self._mean_loss(self.windows, self._order[step], None)
+        loss, count = self._mean_loss(self.windows, self.part.rows(self._order[step]), None)
         return StepLoss(loss, loss, count)
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:

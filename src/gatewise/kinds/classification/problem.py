@@ -98,7 +98,7 @@ class ClassificationProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Mean cross-entropy of a batch, in nats; what is differentiated is weighted where texts have weights."""
-        batch = self.train.batch(self._order[step])
+        batch = self.train.batch(self.part.rows(self._order[step]))
         labels = self.train_labels[torch.from_numpy(batch.rows)].to(self.device)
         tokens, lengths = torch.from_numpy(batch.values).to(self.device), torch.from_numpy(batch.lengths)
         learn = self._labels_loss if self.multi_label else self._class_loss

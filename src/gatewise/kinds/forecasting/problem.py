@@ -70,7 +70,7 @@ class ForecastingProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Error of a batch in the scale of the training part, mean over horizon and targets."""
-        chosen = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        chosen = self.part.rows(self._order[step * self.batch_size : (step + 1) * self.batch_size])
         past, future = self.scaled.gather(self._train, chosen)
         found = self.model(past, self.scaled.ahead(self._train, chosen))
         errors = found[..., 0] - future

@@ -98,7 +98,7 @@ class LanguageModellingProblem(Problem):
         """Set the columns; the state is reset unless the epoch is resumed."""
         begin = int(np.random.default_rng([self.seed, epoch]).integers(len(self.train)))
         ring = np.roll(self.train, -begin)[: self._rows * self.batch_size]
-        columns = ring.reshape(self.batch_size, self._rows).T.astype(np.int64)
+        columns = self.part.rows(ring.reshape(self.batch_size, self._rows)).T.astype(np.int64)
         self._columns = torch.from_numpy(columns).to(self.device)
         if step == 0:
             self._state = None

@@ -75,7 +75,7 @@ class ProbeProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Mean squared error (adding), or mean cross-entropy in nats over all targets of the batch."""
-        rows = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        rows = self.part.rows(self._order[step * self.batch_size : (step + 1) * self.batch_size])
         given = self.model(batch_inputs(self.dataset.train, rows, self.dataset.features).to(self.device))
         wanted = torch.from_numpy(self.dataset.train.answers[rows]).to(self.device)
         if self.dataset.classes == 0:

@@ -93,14 +93,14 @@ class SpeechProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Cross-entropy of the labels, or CTC's loss in nats per unit."""
-        rows = self._order[step]
+        rows = self.part.rows(self._order[step])
         batch = self._changed(rows).to(self.device)
         scores = self.model(batch.frames, batch.lengths)
         if not self.units.by_ctc:
             loss = functional.cross_entropy(scores, _labels(batch, self.device))
             return StepLoss(loss, loss, len(rows))
         found = ctc_loss(scores, self.model.windows.steps(batch.lengths), batch.targets)
-        return StepLoss(found.loss, found.loss, len(rows), {"too_short": float(found.too_short)})
+        return StepLoss(found.loss, found.loss, len(rows), {"too_short": float(found.too_short)}, found.units)
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss and figure on the validation part."""

@@ -85,9 +85,10 @@ class TaggingProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Negative log-likelihood of the batch's tags, in nats per word."""
-        rows = self._order[step]
-        loss = self.model.loss(self.train.batch(rows).to(self.device))
-        return StepLoss(loss, loss, len(rows))
+        rows = self.part.rows(self._order[step])
+        batch = self.train.batch(rows)
+        loss = self.model.loss(batch.to(self.device))
+        return StepLoss(loss, loss, len(rows), weight=int(batch.lengths.sum()))
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss per word, the figure, and the accuracy of the tags on the validation part."""

@@ -80,9 +80,10 @@ class TranslationProblem(Problem):
 
     def loss(self, step: int) -> StepLoss:
         """Negative log-likelihood of a target token, in nats; smoothed where it is differentiated."""
-        rows = self._order[step]
-        loss, value = self.model.loss(self.train.batch(rows).to(self.device))
-        return StepLoss(loss, value, len(rows))
+        rows = self.part.rows(self._order[step])
+        batch = self.train.batch(rows)
+        loss, value = self.model.loss(batch.to(self.device))
+        return StepLoss(loss, value, len(rows), weight=int(batch.target_lengths.sum()))
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
         """Loss per token, and the figure of translations by greedy search, on the validation part."""

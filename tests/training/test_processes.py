@@ -1,0 +1,240 @@
+"""Processes that share each batch: the same result as one process, whatever ends, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+from shared_batches import TRAININGS, small_spec, train_small
+
+from gatewise.comparison import make_plan
+from gatewise.errors import OptionError, TrainingError
+from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, TrainingSpec, loop
+from gatewise.training.checks import usable_cores
+from gatewise.training.flat import FlatGradients
+from gatewise.training.machine import threads_of
+from gatewise.training.processes import LAUNCHER, joined, launched_processes
+
+HERE = Path(__file__).parent
+two_cores = pytest.mark.skipif(usable_cores() < 2, reason="two processes need two cores")
+
+
+def figures(folder: Path) -> list[dict[str, Any]]:
+    """What every epoch measured, without times."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: line[name] for name in ("training", "validation", "learning_rate", "steps")} for line in lines]
+
+
+def gone(process: psutil.Process, seconds: float = 20.0) -> bool:
+    """Whether a process ends within so many seconds."""
+    until = time.monotonic() + seconds
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+        time.sleep(0.05)
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+# ------------------------------------------------------------------------------------------------- the same result
+
+
+@pytest.mark.slow
+@two_cores
+def test_two_launched_processes_train_every_kind_as_one_does(tmp_path: Path) -> None:
+    """The variables are torchrun's; one pair of processes trains everything, one after the other."""
+    alone = {name: train_small(name, tmp_path, tmp_path / f"alone-{name}") for name in TRAININGS}
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    words = [sys.executable, str(HERE / "shared_batches.py"), str(tmp_path), *TRAININGS]
+    ranks = [
+        subprocess.Popen(words, env={**os.environ, **place, "RANK": rank}, stderr=subprocess.PIPE) for rank in "01"
+    ]
+    errors = [rank.communicate(timeout=240)[1].decode() for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    for name, result in alone.items():
+        shared = tmp_path / f"shared-{name}"
+        expected, found = figures(tmp_path / f"alone-{name}"), figures(shared)
+        for one, two in zip(expected, found, strict=True):
+            for part in ("training", "validation"):
+                assert two[part] == pytest.approx(one[part], rel=1e-6, abs=1e-6), name
+        weights, others = (load_file(tmp_path / f"{how}-{name}" / "best.safetensors") for how in ("alone", "shared"))
+        worst = max(float((weights[each] - others[each]).abs().max()) for each in weights)
+        assert worst < 1e-6, name
+        assert len(expected) == result.epochs[-1].epoch and expected[0]["steps"] > 2
+        environment = json.loads((shared / "environment.json").read_text())
+        assert (environment["processes"], environment["threads"]) == (2, 1)
+        assert json.loads((shared / "spec.json").read_text())["training"]["processes"] == 2
+    # the last batches of the first epochs have a row or none for the second process, and unequal ones otherwise
+    sizes = {len(rows) % 2 for name in ("classes", "pairs") for rows in _batches(name, tmp_path)}
+    assert sizes == {0, 1}
+
+
+def _batches(name: str, folder: Path) -> list[Any]:
+    from gatewise.training import kind_of
+
+    spec = small_spec(name, folder)
+    problem = kind_of(spec.task).problem(spec, kind_of(spec.task).load(spec.data))
+    problem.begin_epoch(1)
+    return list(problem._order)  # type: ignore[attr-defined]
+
+
+def test_a_tables_rows_are_summed_as_all_of_it_is() -> None:
+    """Two processes are two threads here; the tables are large, one with few rows of gradients, one without any."""
+    meeting, held = threading.Barrier(2), {}
+
+    def process(number: int) -> None:
+        def add(values: torch.Tensor) -> None:
+            held[number] = values.clone()
+            meeting.wait(20)
+            values += held[1 - number]
+            meeting.wait(20)
+
+        generator = torch.Generator().manual_seed(number)
+        weights = [torch.zeros(shape, requires_grad=True) for shape in ((3000, 100), (5,), (3000, 100), (2,))]
+        rows = torch.randint(3000, (50,), generator=generator)
+        weights[0].grad = torch.zeros(3000, 100).index_fill_(0, rows, 1e-30 * (number + 1))  # no square is above 0
+        weights[1].grad = torch.full((5,), float(number))
+        if number:
+            weights[2].grad = torch.ones(3000, 100)
+        flat = FlatGradients(weights, add)
+        sums = flat.summed([2.0 + number, 7.0])
+        found[number] = rows, sums, [each.grad for each in weights]
+
+    found: dict[int, Any] = {}
+    threads = [threading.Thread(target=process, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    expected = torch.zeros(3000, 100)
+    for number in (0, 1):
+        expected += torch.zeros(3000, 100).index_fill_(0, found[number][0], 1e-30 * (number + 1))
+    for number in (0, 1):
+        _, sums, gradients = found[number]
+        assert sums == [5.0, 14.0]
+        assert torch.equal(gradients[0], expected / 5) and torch.equal(gradients[1], torch.full((5,), 0.2))
+        assert torch.equal(gradients[2], torch.full((3000, 100), 0.2)) and gradients[3] is None
+
+
+# ------------------------------------------------------------------------------------------ what ends, and resuming
+
+
+def _listener(act: Callable[[], None], steps: int) -> tuple[Callable[[object], None], list[object]]:
+    """Act once after so many steps; the events."""
+    events: list[object] = []
+
+    def listen(event: object) -> None:
+        events.append(event)
+        if isinstance(event, StepDone) and sum(isinstance(each, StepDone) for each in events) == steps:
+            act()
+
+    return listen, events
+
+
+@pytest.mark.slow
+@two_cores
+def test_stopped_and_killed_and_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A language model, whose processes each carry the state of their columns, and draw dropout of their own."""
+    import gatewise.training as training
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    me = psutil.Process()
+    spec = small_spec("model", tmp_path, processes=2, dropout=0.2, averaging=0.9)
+    data = training.kind_of(spec.task).load(spec.data)
+    whole = training.train_run(spec, data, tmp_path / "whole")
+    assert not me.children() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    listen, _ = _listener(lambda: signal.raise_signal(signal.SIGINT), 3)
+    with pytest.raises(Interrupted):
+        training.train_run(spec, data, tmp_path / "run", on_event=listen)
+    assert not me.children()
+
+    listen, events = _listener(lambda: me.children()[0].kill(), 20)  # in the second epoch
+    with pytest.raises(TrainingError, match=r"process 2 of the 2 .* was ended by SIGKILL.*run the same command again"):
+        training.train_run(spec, data, tmp_path / "run", on_event=listen)
+    started = events[0]
+    assert isinstance(started, RunStarted) and started.resumed_from_epoch == 1 and not me.children()
+    assert any(isinstance(event, EpochDone) for event in events)
+
+    resumed = training.train_run(spec, data, tmp_path / "run")
+    assert figures(tmp_path / "run") == figures(tmp_path / "whole")
+    first, second = ((tmp_path / name / "best.safetensors").read_bytes() for name in ("run", "whole"))
+    assert first == second and resumed.best_epoch == whole.best_epoch
+    assert training.load_run(tmp_path / "run").spec.training.processes == 2
+
+
+@pytest.mark.slow
+@two_cores
+def test_the_command_killed_leaves_no_process(tmp_path: Path) -> None:
+    spec = small_spec("model", tmp_path)
+    words = ["train", spec.data.data, "--epochs", "5000", "--batch-size", "4", "--hidden-size", "4", "--processes", "2"]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "gatewise", *words, "--threads", "1", "--out", str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    until = time.monotonic() + 120
+    while not (tmp_path / "run" / "metrics.jsonl").exists() and command.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    worker = psutil.Process(command.pid).children()[0]
+    command.kill()
+    output = command.communicate(timeout=20)[0].decode()
+    assert gone(worker), output
+    assert not [each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(each.info["cmdline"])]
+
+
+# ------------------------------------------------------------------------------------------------ what is refused
+
+
+def test_more_threads_than_cores_are_refused(tmp_path: Path) -> None:
+    cores = usable_cores()
+    assert threads_of(TrainingSpec(processes=1)) == cores
+    with pytest.raises(OptionError, match=f"{cores + 1} processes of 1 thread are more than this machine's cores"):
+        train_small("classes", tmp_path, tmp_path / "run", processes=cores + 1, batch_size=cores + 1, threads=None)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(OptionError, match="at most"):
+        threads_of(TrainingSpec(processes=cores + 1, batch_size=64, threads=1))
+
+
+def test_processes_need_rows_and_the_cpu() -> None:
+    with pytest.raises(OptionError, match="more processes than a batch has sequences"):
+        TrainingSpec(processes=5, batch_size=4)
+    with pytest.raises(OptionError, match="share a batch on the CPU alone"):
+        TrainingSpec(processes=2, device="cuda")
+
+
+@pytest.mark.parametrize("given", [{"processes": 2}, {"processes": [1, 2]}, {"grid": ["processes=1,2"]}])
+def test_a_comparison_refuses_processes(given: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"--jobs N"):
+        make_plan("imdb", cells=["gru"], seeds=2, **given)
+
+
+def test_a_launcher_of_another_number_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert launched_processes() == 1
+    for name, value in zip(LAUNCHER, ("0", "3", "127.0.0.1", "1"), strict=True):
+        monkeypatch.setenv(name, value)
+    assert launched_processes() == 3
+    refused = pytest.raises(OptionError, match=r"another number of processes.*--processes 2.*WORLD_SIZE 3")
+    with refused, joined(small_spec("classes", tmp_path, processes=2), ""):
+        pass
+    with joined(small_spec("classes", tmp_path), "") as team:  # a training of one process stays one
+        assert team is None
+    monkeypatch.setenv("WORLD_SIZE", "many")
+    with pytest.raises(OptionError, match="WORLD_SIZE is no number"):
+        launched_processes()
