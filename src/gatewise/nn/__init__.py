@@ -12,6 +12,7 @@ from gatewise.kernels.dispatch import precision
 from gatewise.nn.builtin_cells import GRUCell, LSTMCell, MinGRUCell, MinLSTMCell, RNNCell
 from gatewise.nn.cell import Cell, cell_class, cells, register_cell
 from gatewise.nn.conventions import OnnxWeights, from_keras, from_onnx, to_keras, to_onnx
+from gatewise.nn.frozen import frozen
 from gatewise.nn.gru import GRU
 from gatewise.nn.gru_readings import convert_gru
 from gatewise.nn.lstm import LSTM
@@ -50,6 +51,7 @@ __all__ = [
     "from_keras",
     "from_onnx",
     "from_torch",
+    "frozen",
     "load_layer",
     "load_state",
     "load_weights",

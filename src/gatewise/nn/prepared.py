@@ -7,7 +7,7 @@ kind, an option that was set, another mode of torch, and it goes the long way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from torch.nn import Parameter
 
 from gatewise.kernels.dispatch import CANDIDATES, Choice, forced_kernel, requested_precision
 from gatewise.kernels.fused.call import Options
+from gatewise.kernels.fused.inference import infer
 from gatewise.kernels.fused.selection import offer
-from gatewise.kernels.fused.stack import Place, Stack, differentiate, infer, make_place, make_stack
+from gatewise.kernels.fused.stack import Place, Stack, differentiate, make_place, make_stack
 from gatewise.kernels.registry import KERNELS
 from gatewise.nn.inputs import check_lengths
 
@@ -121,7 +122,14 @@ class Prepared:
                 if type(part) is not Tensor or not _plain(part, expected):
                     return None
                 tensors[position] = part
-        parameters = layer._parameters
+        if lengths is not None:
+            tensors[0] = check_lengths(type(layer).__name__, lengths, batch, steps, x.device).contiguous()
+        parameters, own = layer._parameters, layer.__dict__
+        held = own.get("_frozen")
+        if held is not None:
+            packed = held.current(stack, parameters)
+            if packed is not None and not (differentiated and _train(tensors, parameters)):
+                return self._result(own, packed(*tensors))
         for name, shape in self.weights:
             weight = parameters.get(name)
             if (
@@ -133,17 +141,18 @@ class Prepared:
             ):
                 return None
             tensors.append(weight)
-        if lengths is not None:
-            tensors[0] = check_lengths(type(layer).__name__, lengths, batch, steps, x.device).contiguous()
-        own = layer.__dict__
-        if own.get("_choices") is not self.choices:
-            own["_choices"], own["_asked"] = self.choices, ()
         last = tensors[-1]
         if differentiated and ((last is not None and last.requires_grad) or any(_need_gradients(tensors))):
-            result = differentiate(stack, *tensors)
-        else:
-            result = infer(stack, *tensors)
-        return (result[0], result[1]) if stack.states == 1 else (result[0], result[1:])
+            return self._result(own, differentiate(stack, *tensors))
+        if held is not None:
+            held.pack(stack, self.weights, tensors[4:])  # for the next call
+        return self._result(own, infer(stack, *tensors))
+
+    def _result(self, own: dict[str, Any], result: tuple[Tensor, ...]) -> tuple[Tensor, Any]:
+        """As ``forward`` returns it, and noted in the layer what ran."""
+        if own.get("_choices") is not self.choices:
+            own["_choices"], own["_asked"] = self.choices, ()
+        return (result[0], result[1]) if self.stack.states == 1 else (result[0], result[1:])
 
     def outdated(self, layer: Recurrent) -> bool:
         """Whether the layer's options or its mode are others than those that were prepared."""
@@ -161,6 +170,11 @@ def _elsewhere() -> bool:
         or len(CANDIDATES) != 1
         or CANDIDATES[0] is not offer
     )
+
+
+def _train(tensors: list[Tensor | None], parameters: Mapping[str, Tensor | None]) -> bool:
+    """Whether anything of a call wants a gradient."""
+    return any(_need_gradients(tensors)) or any(_need_gradients(list(parameters.values())))
 
 
 def _need_gradients(tensors: list[Tensor | None]) -> list[bool]:

@@ -16,6 +16,7 @@ from gatewise.kernels.fused.mask import random_mask
 from gatewise.nn import packed
 from gatewise.nn.cell import State
 from gatewise.nn.foundation import Foundation
+from gatewise.nn.frozen import Frozen
 from gatewise.nn.implementations import run_direction, run_stack
 from gatewise.nn.inputs import autocast_dtype, check_input, check_lengths, join_state, split_state
 from gatewise.nn.options import check_size
@@ -69,6 +70,7 @@ class Recurrent(Foundation):
     _choices: tuple[tuple[str, Choice], ...] = ()
     _asked: tuple[object, ...] = ()
     _prepared: Prepared | None = None
+    _frozen: Frozen | None = None
 
     def __init_subclass__(cls, cell: str | None = None, **options: Any) -> None:
         """Keep the class as the public one of ``cell``."""

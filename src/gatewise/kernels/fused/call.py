@@ -87,7 +87,7 @@ DIFFERENTIABLE = 12
 _INTEGERS = frozenset(
     {
         "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "flags", "bf16",
-        "x_step_stride", "x_batch_stride", "grad_output_step_stride", "grad_output_batch_stride",
+        "x_step_stride", "x_batch_stride", "grad_output_step_stride", "grad_output_batch_stride", "packed_ready",
     }
 )  # fmt: skip
 _REALS = frozenset({"zoneout_h", "zoneout_c"})
@@ -100,6 +100,7 @@ _ORDER = (
     "grad_output", "grad_output_step_stride", "grad_output_batch_stride", "grad_h_n", "grad_c_n",
     "grad_x", "grad_h0", "grad_c0", "grad_weight_ih", "grad_weight_hh", "grad_bias_ih", "grad_bias_hh",
     "grad_layer_norm_ih", "grad_layer_norm_hh", "grad_layer_norm_c", "grad_layer_norm_c_bias", "grad_peephole",
+    "packed", "packed_ready",
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from gatewise.kernels.fused.call import (
 from gatewise.kernels.fused.eager import KEPT_VALUES, differentiable_once
 from gatewise.kernels.fused.workspace import POOL
 
-__all__ = ["Place", "Stack", "StackFunction", "differentiate", "infer", "make_place", "make_stack"]
+__all__ = ["Place", "Stack", "StackFunction", "differentiate", "laid_out", "make_place", "make_stack", "time_major"]
 
 _Kept = tuple[Tensor | None, Tensor | None]
 """What one place keeps for its backward pass: the activated gates and the cell states."""
@@ -117,9 +117,9 @@ def make_stack(options: Options, places: Items[Place], directions: int, hidden_s
 
 _Sizes = tuple[int, int, int, int]
 """T, B, and how many floats lie between two steps and two rows of one layer's input."""
-_Call = tuple[Any, ...]
+Call = tuple[Any, ...]
 """The tensors of one call: lengths, x, h0, c0 (each but x may be None), and the weights from the fifth on."""
-_WEIGHTS = 4
+WEIGHTS = 4
 
 
 class _Run(NamedTuple):
@@ -145,7 +145,7 @@ def _dense(sizes: _Sizes, width: int) -> _Sizes:
     return steps, batch, batch * width, width
 
 
-def _laid_out(stack: Stack, x: Tensor, sizes: _Sizes, width: int) -> Tensor:
+def laid_out(stack: Stack, x: Tensor, sizes: _Sizes, width: int) -> Tensor:
     """Memory ``(T, B, width)``, shaped as x is. Not a view, or autograd would let nothing change it in place."""
     steps, batch, *_ = sizes
     if x.dim() == 2:
@@ -155,7 +155,7 @@ def _laid_out(stack: Stack, x: Tensor, sizes: _Sizes, width: int) -> Tensor:
     return x.new_empty(steps, batch, width)
 
 
-def _time_major(stack: Stack, x: Tensor) -> Tensor:
+def time_major(stack: Stack, x: Tensor) -> Tensor:
     """``(T, B, width)``, what is laid out as x is."""
     return x[:, None] if x.dim() == 2 else x.transpose(0, 1) if stack.batch_first else x
 
@@ -176,17 +176,17 @@ def _room(stack: Stack, x: Tensor, sizes: _Sizes) -> _Kept:
     return _take(x, values) if kept else None, _take(x, units) if stack.states == 2 else None
 
 
-def _arguments(stack: Stack, number: int, call: _Call, sizes: _Sizes, kept: _Kept) -> Sequence:
+def _arguments(stack: Stack, number: int, call: Call, sizes: _Sizes, kept: _Kept) -> Sequence:
     """What forward and backward of one place share."""
     place = stack.places[number]
     arguments = Sequence.from_buffer_copy(place.arguments)
     arguments.steps, arguments.batch, arguments.x_step_stride, arguments.x_batch_stride = sizes
     arguments.threads = threads()
-    position = _WEIGHTS + stack.starts[number]
+    position = WEIGHTS + stack.starts[number]
     for name in place.weights:
         setattr(arguments, name, call[position].data_ptr())
         position += 1
-    lengths, _, h0, c0 = call[:_WEIGHTS]
+    lengths, _, h0, c0 = call[:WEIGHTS]
     if lengths is not None:
         arguments.lengths = lengths.data_ptr()
     if h0 is not None:
@@ -202,10 +202,7 @@ def _arguments(stack: Stack, number: int, call: _Call, sizes: _Sizes, kept: _Kep
     return arguments
 
 
-_NOTHING: _Kept = (None, None)
-
-
-def _forward(stack: Stack, call: _Call, training: bool) -> _Run:
+def _forward(stack: Stack, call: Call) -> _Run:
     x, both, count, hidden = call[1], stack.directions == 2, len(stack.places), stack.hidden
     sizes = within = _sizes(stack, x)
     steps, batch, *_ = sizes
@@ -224,10 +221,10 @@ def _forward(stack: Stack, call: _Call, training: bool) -> _Run:
         if both or number + 1 < count:
             output = x.new_empty(steps, batch, hidden)
         else:
-            output = _laid_out(stack, x, sizes, hidden)
-        room = _room(stack, x, sizes) if training else _NOTHING
+            output = laid_out(stack, x, sizes, hidden)
+        room = _room(stack, x, sizes)
         arguments = _arguments(stack, number, call, within, room)
-        arguments.training = training
+        arguments.training = True
         arguments.x, arguments.output = current.data_ptr(), output.data_ptr()
         arguments.h_n = states[0].data_ptr() + skipped
         if stack.states == 2:
@@ -240,45 +237,29 @@ def _forward(stack: Stack, call: _Call, training: bool) -> _Run:
         skipped += 4 * batch * hidden
     result = outputs[-1]
     if both:
-        result = _laid_out(stack, x, sizes, 2 * hidden)
-        torch.cat(outputs[-2:], -1, out=_time_major(stack, result))
+        result = laid_out(stack, x, sizes, 2 * hidden)
+        torch.cat(outputs[-2:], -1, out=time_major(stack, result))
     return _Run(result, states, inputs, outputs, kept)
 
 
-def infer(stack: Stack, *tensors: Any) -> tuple[Tensor, ...]:
-    """Output and final states without gradients; no tensor is checked here.
-
-    Args:
-        stack: what to run.
-        tensors: ``lengths`` ``(B,)`` int64 on the CPU, dense, or None; ``x`` ``(T, B, I)``, ``(B, T, I)`` or
-            ``(T, I)``, not empty, float32 on the CPU, its features side by side; the initial states ``h0`` and ``c0``
-            ``(L*D, B, H)`` or ``(L*D, H)``, dense, or None; and the weights of all places in the order of their names.
-
-    Returns:
-        Output laid out as x, and ``(L*D, B, H)`` per state.
-    """
-    run = _forward(stack, tensors, False)
-    return (run.output, *run.states)
-
-
-def _as_kernels_read(stack: Stack, saved: _Call) -> _Call:
+def _as_kernels_read(stack: Stack, saved: Call) -> Call:
     """What was saved, in the memory layout in which it was: hooks on saved tensors may have copied it to another."""
     lengths, x, *others, output = saved
     if x.stride(-1) != 1:
         x = x.contiguous()
     if stack.directions == 1:
-        output = _time_major(stack, output)
+        output = time_major(stack, output)
     others = [each if each is None or each.is_contiguous() else each.contiguous() for each in (*others, output)]
     return (lengths, x, *others)
 
 
 class StackFunction(torch.autograd.Function):
-    """A whole stack, with its gradient; the arguments are those of :func:`infer`."""
+    """A whole stack, with its gradient; the arguments are those of :func:`gatewise.kernels.fused.inference.infer`."""
 
     @staticmethod
     def forward(ctx: Any, stack: Stack, *tensors: Any) -> Any:
         """Output, and the last state or two."""
-        run = _forward(stack, tensors, True)
+        run = _forward(stack, tensors)
         ctx.save_for_backward(*tensors, *run.inputs, *run.outputs)
         ctx.stack, ctx.kept = stack, run.kept
         ctx.set_materialize_grads(False)
@@ -302,7 +283,7 @@ over every argument in Python, is most of what ``apply`` costs."""
 
 
 def _backward(
-    stack: Stack, saved: _Call, kept: list[_Kept] | None, wanted: tuple[bool, ...], gradients: tuple[Tensor | None, ...]
+    stack: Stack, saved: Call, kept: list[_Kept] | None, wanted: tuple[bool, ...], gradients: tuple[Tensor | None, ...]
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights; overwrites and gives back what the forward pass kept.
 
@@ -314,7 +295,7 @@ def _backward(
         gradients: of the output and the final states.
     """
     if kept is None:
-        kept = _forward(stack, saved[: len(wanted)], True).kept
+        kept = _forward(stack, saved[: len(wanted)]).kept
     x = saved[1]
     sizes, directions = _sizes(stack, x), stack.directions
     above, *ends = gradients
@@ -322,7 +303,7 @@ def _backward(
     if len(states) == 1:
         states.append(None)
     states += [torch.empty_like(saved[number]) if wanted[number] else None for number in (2, 3)]
-    weights = [torch.empty_like(saved[n]) if wanted[n] else None for n in range(_WEIGHTS, len(wanted))]
+    weights = [torch.empty_like(saved[n]) if wanted[n] else None for n in range(WEIGHTS, len(wanted))]
     across = None
     if above is not None:
         if above.stride(-1) != 1:
@@ -330,7 +311,7 @@ def _backward(
         across = _sizes(stack, above)
     back = stack, saved, len(wanted), sizes, states, weights
     for layer in reversed(range(len(stack.places) // directions)):
-        below = wanted[1] if layer == 0 else any(wanted[1 : _WEIGHTS + stack.starts[layer * directions]])
+        below = wanted[1] if layer == 0 else any(wanted[1 : WEIGHTS + stack.starts[layer * directions]])
         parts = [_place_back(back, layer * directions + each, kept, above, across, below) for each in range(directions)]
         above = parts[0]
         if above is None or not below:
@@ -341,11 +322,11 @@ def _backward(
     if not below:
         above = None
     elif above is not None:
-        above = above[:, 0] if x.dim() == 2 else _time_major(stack, above)
+        above = above[:, 0] if x.dim() == 2 else time_major(stack, above)
     return [above, *states[2:], *weights]
 
 
-_Back = tuple[Stack, _Call, int, _Sizes, list[Tensor | None], list[Tensor | None]]
+_Back = tuple[Stack, Call, int, _Sizes, list[Tensor | None], list[Tensor | None]]
 """What all places of one backward call share: the stack, what was saved and how many of these are the call's tensors,
 the sizes, and the gradients of the states (final and initial ones) and of the weights."""
 _STATES = ("grad_h_n", "grad_c_n", "grad_h0", "grad_c0")

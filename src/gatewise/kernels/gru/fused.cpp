@@ -308,6 +308,10 @@ GATEWISE_EXPORT int gatewise_gru_forward(const GatewiseSequence* sequence) {
   return gatewise::run_forward(gatewise::Gru{*sequence}, *sequence);
 }
 
+GATEWISE_EXPORT int64_t gatewise_gru_packed(const GatewiseSequence* sequence) {
+  return gatewise::packed_size(gatewise::Gru{*sequence}, *sequence);
+}
+
 GATEWISE_EXPORT int gatewise_gru_backward(const GatewiseSequence* sequence) {
   return gatewise::run_backward(gatewise::Gru{*sequence}, *sequence);
 }

@@ -307,6 +307,10 @@ GATEWISE_EXPORT int gatewise_lstm_forward(const GatewiseSequence* sequence) {
   return gatewise::run_forward(gatewise::Lstm{*sequence}, *sequence);
 }
 
+GATEWISE_EXPORT int64_t gatewise_lstm_packed(const GatewiseSequence* sequence) {
+  return gatewise::packed_size(gatewise::Lstm{*sequence}, *sequence);
+}
+
 GATEWISE_EXPORT int gatewise_lstm_backward(const GatewiseSequence* sequence) {
   return gatewise::run_backward(gatewise::Lstm{*sequence}, *sequence);
 }

@@ -139,7 +139,7 @@ inline void input_gradient(const Sequence& q, const float* const* gradients, flo
 }
 
 // The same for all real positions in a share of (T, B): after a walk whose threads split the units.
-constexpr long kPositions = 16 * kTileRows;
+constexpr long kPositions = 16 * kRegisterRows;
 inline void input_gradient_of(const Sequence& q, const float* gradients, long row_size, const Stretches& at,
                               const BackwardShared& shared, Range positions, float* sums) {
   const float* from[kPositions];

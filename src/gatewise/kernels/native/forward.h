@@ -48,8 +48,8 @@ struct Step {
 
 // The forward weights and everything else the threads share.
 struct ForwardShared {
-  const float* weight_x = nullptr;  // packed; null: the input product is in `projected`
-  const float* weight_h = nullptr;
+  const float* weight_x = nullptr;  // packed; null: each panel is packed where it is used, since that is once
+  const float* weight_h = nullptr;  // likewise
   const float* weight_n = nullptr;  // where the cell resets before: the last gate's recurrent weights
   const float* start = nullptr;     // [block][slots][kWidth]
   float* projected = nullptr;       // rows of [block][slots][kWidth]: input products of some steps, or null
@@ -157,9 +157,27 @@ inline void look_ahead(const Sequence& q, const ForwardShared& shared, const Row
   }
 }
 
+// Panel j of the input's weights (else the state's): packed before, or now, into `room`.
+template <class Cell>
+const float* panel_of(const Cell& cell, const Sequence& q, const ForwardShared& shared, bool input, long j, float* room) {
+  const Panels panels(q.hidden_size);
+  const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
+  const int slots = Cell::kUnitPanels ? 1 : input ? cell.input_slots() : cell.state_slots();
+  const float* packed = input ? shared.weight_x : shared.weight_h;
+  if (packed != nullptr) return packed + block * slots * (input ? shared.input_words : shared.state_words) * kWidth;
+  const float* weights = input ? q.weight_ih : q.weight_hh;
+  const long length = input ? q.input_size : q.hidden_size;
+  if constexpr (Cell::kUnitPanels)
+    pack_unit_panel(weights, length, panels, j, room);
+  else
+    pack_gate_panel(weights, q.hidden_size, length, cell.order(), slots, j, room);
+  return room;
+}
+
 // x W_ih^T + bias of those rows for the panels in `mine`, into shared.projected: each panel is read once for all of them.
 template <class Cell>
-void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine) {
+void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine,
+                   float* room) {
   const Panels panels(q.hidden_size);
   const int slots = cell.slots();
   const long width = panels.blocks * slots * kWidth;
@@ -169,7 +187,7 @@ void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& sha
   for (long j = mine.begin; j < mine.end; ++j) {
     const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
     const Product product = Cell::kUnitPanels ? blocks_product(panels.slots(j)) : cell.product();
-    const float* weights = shared.weight_x + block * (Cell::kUnitPanels ? 1 : cell.input_slots()) * shared.input_words * kWidth;
+    const float* weights = panel_of(cell, q, shared, true, j, room);
     std::fill(start, start + kTileRows, shared.start + block * slots * kWidth);
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
@@ -184,6 +202,7 @@ void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& sha
 struct ForwardScratch {
   Step step;
   Ahead ahead;
+  float *panel_x = nullptr, *panel_h = nullptr;  // room for one panel that is packed where it is used
   float* sums = nullptr;    // one tile's, or with options all rows'
   float* masked = nullptr;  // (rows, H) states times the recurrent mask; or rounded rows, see enter_step
   float* reset = nullptr;   // (rows, H) where the cell resets before
@@ -204,7 +223,7 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     const long turn = ahead ? s % shared.projected_steps : 0;
     if (ahead && turn == 0) {
       look_ahead(q, shared, rows, s, &scratch.ahead);
-      project_ahead(cell, q, shared, scratch.ahead, mine);
+      project_ahead(cell, q, shared, scratch.ahead, mine, scratch.panel_x);
     }
     const float* begin_at = ahead ? shared.projected + scratch.ahead.first[turn] * slots * width : shared.start;
     const long begin_stride = ahead ? slots * width : 0;
@@ -213,8 +232,8 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
       const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
       const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
       const Product product = Cell::kUnitPanels ? blocks_product(blocks) : cell.product();
-      const float* weight_x = fused ? shared.weight_x + block * cell.input_slots() * shared.input_words * kWidth : nullptr;
-      const float* weight_h = shared.weight_h + block * cell.state_slots() * shared.state_words * kWidth;
+      const float* weight_x = fused ? panel_of(cell, q, shared, true, j, scratch.panel_x) : nullptr;
+      const float* weight_h = panel_of(cell, q, shared, false, j, scratch.panel_h);
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
         const int height = int(tiling.begin(i + 1) - begin);

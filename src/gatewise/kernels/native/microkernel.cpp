@@ -8,59 +8,107 @@ constexpr int W = kWidth;
 
 constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + count(slots >> 1); }
 
-// sums[r][s] += rows[r][k] * weights[k][s] over all k, for the slots s in the bit set Used.
+// sums[r][s] += rows[r][k] * weights[k][s] over begin <= k < end, for the slots s in the bit set Used.
 template <int Rows, int Slots, unsigned Used>
-GATEWISE_INLINE void accumulate(Float<W> (&sums)[Rows][Slots], const Segment& segment) {
+GATEWISE_INLINE void accumulate(Float<W> (&sums)[Rows][Slots], const float* const* rows, const float* weights, long begin,
+                                long end) {
   constexpr int used = count(Used);
   const float* row[Rows];
 #pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) row[r] = segment.rows[r];
-  const float* weights = segment.weights;
+  for (int r = 0; r < Rows; ++r) row[r] = rows[r];
+  weights += begin * used * W;
 #pragma GCC unroll 2
-  for (long k = 0; k < segment.length; ++k, weights += used * W) {
-    // With 32 registers all weights of this k are held and the rows come one by one; with 16 the other way round.
-#if defined(__AVX512F__) || defined(__aarch64__)
-    Float<W> weight[used];
+  for (long k = begin; k < end; ++k, weights += used * W) {
+    // With registers for it all weights of this k are held and the rows come one by one; else the other way round.
+    if constexpr (kTileSums > 12 || Rows > 3) {
+      Float<W> weight[used];
 #pragma GCC unroll 4
-    for (int j = 0; j < used; ++j) weight[j] = load_aligned<W>(weights + j * W);
+      for (int j = 0; j < used; ++j) weight[j] = load_aligned<W>(weights + j * W);
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const Float<W> value = broadcast<W>(row[r][k]);
+      for (int r = 0; r < Rows; ++r) {
+        const Float<W> value = broadcast<W>(row[r][k]);
+        int j = 0;
+#pragma GCC unroll 4
+        for (int s = 0; s < Slots; ++s)
+          if (Used >> s & 1u) sums[r][s] += value * weight[j++];
+      }
+    } else {
+      Float<W> value[Rows];
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) value[r] = broadcast<W>(row[r][k]);
       int j = 0;
 #pragma GCC unroll 4
-      for (int s = 0; s < Slots; ++s)
-        if (Used >> s & 1u) sums[r][s] += value * weight[j++];
+      for (int s = 0; s < Slots; ++s) {
+        if (!(Used >> s & 1u)) continue;
+        const Float<W> weight = load_aligned<W>(weights + W * j++);
+#pragma GCC unroll 4
+        for (int r = 0; r < Rows; ++r) sums[r][s] += value[r] * weight;
+      }
     }
-#else
-    Float<W> value[Rows];
+  }
+}
+
+// The same on sums in memory.
+template <int Rows, int Slots, unsigned Used>
+GATEWISE_INLINE void add(const float* const* rows, const float* weights, long begin, long end, float* out,
+                         long row_stride, long slot_stride) {
+  Float<W> sums[Rows][Slots];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-    for (int r = 0; r < Rows; ++r) value[r] = broadcast<W>(row[r][k]);
-    int j = 0;
+    for (int s = 0; s < Slots; ++s)
+      if (Used >> s & 1u) sums[r][s] = load<W>(out + r * row_stride + s * slot_stride);
+  accumulate<Rows, Slots, Used>(sums, rows, weights, begin, end);
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-    for (int s = 0; s < Slots; ++s) {
-      if (!(Used >> s & 1u)) continue;
-      const Float<W> weight = load_aligned<W>(weights + W * j++);
-#pragma GCC unroll 4
-      for (int r = 0; r < Rows; ++r) sums[r][s] += value[r] * weight;
-    }
-#endif
+    for (int s = 0; s < Slots; ++s)
+      if (Used >> s & 1u) store(out + r * row_stride + s * slot_stride, sums[r][s]);
+}
+
+// Rows in nearly equal groups whose sums fit the registers: the next one, then the others.
+template <int Rows, int Groups, int Slots, unsigned Used>
+GATEWISE_INLINE void add_by_groups(const float* const* rows, const float* weights, long begin, long end, float* out,
+                                   long row_stride, long slot_stride) {
+  constexpr int now = (Rows + Groups - 1) / Groups;
+  add<now, Slots, Used>(rows, weights, begin, end, out, row_stride, slot_stride);
+  if constexpr (Groups > 1)
+    add_by_groups<Rows - now, Groups - 1, Slots, Used>(rows + now, weights, begin, end, out + now * row_stride, row_stride,
+                                                       slot_stride);
+}
+
+// One segment of a tile with more sums than registers, in stretches of weights of at most 16 KB.
+template <int Rows, int Slots, unsigned Used>
+GATEWISE_INLINE void add_in_stretches(const Segment& segment, float* out, long row_stride, long slot_stride) {
+  constexpr long kStretch = 128;
+  constexpr int groups = (Rows * count(Used) + kTileSums - 1) / kTileSums;
+  for (long k = 0; k < segment.length; k += kStretch) {
+    const long end = k + kStretch < segment.length ? k + kStretch : segment.length;
+    add_by_groups<Rows, groups, Slots, Used>(segment.rows, segment.weights, k, end, out, row_stride, slot_stride);
   }
 }
 
 template <int Rows, int Slots, unsigned First, unsigned Second>
 void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
           long slot_stride) {
-  Float<W> sums[Rows][Slots];
+  if constexpr (Rows * Slots <= kTileSums) {
+    Float<W> sums[Rows][Slots];
 #pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r)
+    for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-    for (int s = 0; s < Slots; ++s) sums[r][s] = load<W>(start[r] + s * W);
-  accumulate<Rows, Slots, First>(sums, first);
-  accumulate<Rows, Slots, Second>(sums, second);
+      for (int s = 0; s < Slots; ++s) sums[r][s] = load<W>(start[r] + s * W);
+    accumulate<Rows, Slots, First>(sums, first.rows, first.weights, 0, first.length);
+    accumulate<Rows, Slots, Second>(sums, second.rows, second.weights, 0, second.length);
 #pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r)
+    for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-    for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, sums[r][s]);
+      for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, sums[r][s]);
+  } else {
+    for (int r = 0; r < Rows; ++r)
+      for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, load<W>(start[r] + s * W));
+    add_in_stretches<Rows, Slots, First>(first, out, row_stride, slot_stride);
+    add_in_stretches<Rows, Slots, Second>(second, out, row_stride, slot_stride);
+  }
 }
 
 template <int Rows>

@@ -13,16 +13,18 @@
 
 namespace gatewise {
 
-// Sums that fit the register file: 6 rows x 4 slots = 24 of 32 registers; 3 x 4 = 12 of 16; 2 x 4 where a product and a
-// sum are two instructions with a register between them.
+// Rows of a tile, and sums that fit the register file at once: 6 rows x 4 slots = 24 of 32 registers; of 16 registers 12
+// (3 x 4 or 4 x 3), or 8 where a product and a sum are two instructions with a register between them. A tile of more
+// sums goes over a stretch of the weights group of rows by group of rows, while the stretch is in the first-level cache.
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kTileRows = 6;
+constexpr int kTileRows = 6, kTileSums = 24;
 #elif defined(__FMA__)
-constexpr int kTileRows = 3;
+constexpr int kTileRows = 8, kTileSums = 12;
 #else
-constexpr int kTileRows = 2;
+constexpr int kTileRows = 2, kTileSums = 8;
 #endif
 constexpr int kMaximumSlots = 4;
+constexpr int kRegisterRows = kTileSums / kMaximumSlots;  // rows that need no groups, whatever the product
 
 // One factor pair: `length` numbers of each row against packed weights [length][slots in use][kWidth].
 struct Segment {

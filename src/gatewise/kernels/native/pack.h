@@ -75,49 +75,81 @@ template <int W> GATEWISE_INLINE void transpose(Float<W> (&rows)[W]) {
   }
 }
 
-// to[k * stride + lane] = rows[lane][k] for k < length and lane < kWidth; lanes without a row (null) become 0.
-inline void pack_transposed(const float* const (&rows)[kWidth], long length, float* to, long stride) {
+// to[k * stride + lane] = rows[lane][k] for begin <= k < end <= length and lane < kWidth; lanes without a row (null)
+// become 0.
+GATEWISE_INLINE void pack_transposed(const float* const (&rows)[kWidth], long begin, long end, long length, float* to,
+                                     long stride) {
   constexpr int W = kWidth;
-  for (long k = 0; k < length; k += W) {
-    const Part<W> part(length - k);
+  constexpr long kAhead = 64;  // four cache lines: too many rows side by side for the processor to see where they lead
+  const bool all = rows[W - 1] != nullptr;
+  for (long k = begin; k < end; k += W) {
     Float<W> block[W];
+    if (all && k + W <= length) {
+#pragma GCC unroll 16
+      for (int lane = 0; lane < W; ++lane) block[lane] = load<W>(rows[lane] + k);
+      if (k % 16 == 0 && k + kAhead < length)
+#pragma GCC unroll 16
+        for (int lane = 0; lane < W; ++lane) __builtin_prefetch(rows[lane] + k + kAhead, 0, 2);
+      transpose(block);
+#pragma GCC unroll 16
+      for (int i = 0; i < W; ++i) store_aligned(to + (k + i) * stride, block[i]);
+      continue;
+    }
+    const Part<W> part(length - k);
 #pragma GCC unroll 16
     for (int lane = 0; lane < W; ++lane) block[lane] = rows[lane] ? load<W>(rows[lane] + k, part) : zero<W>();
     transpose(block);
-    for (int i = 0; i < part.count; ++i) store(to + (k + i) * stride, block[i]);
+    for (int i = 0; i < part.count; ++i) store_aligned(to + (k + i) * stride, block[i]);
   }
 }
 
-// Weights (gates * units, length), row-major -> for each block of kWidth units [length][gates in order][kWidth].
-// `order` names which gate stands in each of the `slots` places. This thread's share of the blocks.
+// The rows of `slots` blocks side by side: to[(k * slots + slot) * kWidth + lane] = rows[slot][lane][k]. A cache line of
+// each row after the other, so that what is written lies together.
+inline void pack_slots(const float* const (*rows)[kWidth], int slots, long length, float* to) {
+  constexpr long kLine = 16;
+  for (long k = 0; k < length; k += kLine)
+    for (int slot = 0; slot < slots; ++slot)
+      pack_transposed(rows[slot], k, k + kLine < length ? k + kLine : length, length, to + slot * kWidth, slots * kWidth);
+}
+
+// The weights of a block of kWidth units, one row each; null past the last unit.
+inline void rows_of_block(const float* weights, long units, long length, long block, const float* (&rows)[kWidth]) {
+  for (long lane = 0; lane < kWidth; ++lane) {
+    const long unit = block * kWidth + lane;
+    rows[lane] = unit < units ? weights + unit * length : nullptr;
+  }
+}
+
+// Weights (gates * units, length), row-major -> one block of kWidth units [length][gates in order][kWidth].
+// `order` names which gate stands in each of the `slots` places.
+inline void pack_gate_panel(const float* weights, long units, long length, const int* order, int slots, long block,
+                            float* to) {
+  const float* rows[4][kWidth];
+  for (int slot = 0; slot < slots; ++slot)
+    rows_of_block(weights + order[slot] * units * length, units, length, block, rows[slot]);
+  pack_slots(rows, slots, length, to);
+}
+
+// All blocks of this thread's share, one after the other.
 inline void pack_gates(const float* weights, long units, long length, const int* order, int slots, float* to,
                        Range blocks) {
-  for (long block = blocks.begin; block < blocks.end; ++block) {
-    for (int slot = 0; slot < slots; ++slot) {
-      const float* rows[kWidth];
-      for (long lane = 0; lane < kWidth; ++lane) {
-        const long unit = block * kWidth + lane;
-        rows[lane] = unit < units ? weights + (order[slot] * units + unit) * length : nullptr;
-      }
-      pack_transposed(rows, length, to + (block * length * slots + slot) * kWidth, slots * kWidth);
-    }
-  }
+  for (long block = blocks.begin; block < blocks.end; ++block)
+    pack_gate_panel(weights, units, length, order, slots, block, to + block * length * slots * kWidth);
 }
 
-// Weights (units, length), row-major, one gate -> panels of up to four unit blocks [length][blocks][kWidth].
+// Weights (units, length), row-major, one gate -> a panel of up to four unit blocks [length][blocks][kWidth].
+inline void pack_unit_panel(const float* weights, long length, const Panels& panels, long panel, float* to) {
+  const int slots = panels.slots(panel);
+  const float* rows[4][kWidth];
+  for (int slot = 0; slot < slots; ++slot)
+    rows_of_block(weights, panels.size, length, panels.first_block(panel) + slot, rows[slot]);
+  pack_slots(rows, slots, length, to);
+}
+
+// All panels of this thread's share, one after the other.
 inline void pack_units(const float* weights, long length, const Panels& panels, float* to, Range share) {
-  for (long panel = share.begin; panel < share.end; ++panel) {
-    const int slots = panels.slots(panel);
-    const long first = panels.first_block(panel);
-    for (int slot = 0; slot < slots; ++slot) {
-      const float* rows[kWidth];
-      for (long lane = 0; lane < kWidth; ++lane) {
-        const long unit = (first + slot) * kWidth + lane;
-        rows[lane] = unit < panels.size ? weights + unit * length : nullptr;
-      }
-      pack_transposed(rows, length, to + (first * length + slot) * kWidth, slots * kWidth);
-    }
-  }
+  for (long panel = share.begin; panel < share.end; ++panel)
+    pack_unit_panel(weights, length, panels, panel, to + panels.first_block(panel) * length * kWidth);
 }
 
 // Rows (length, columns), row-major -> panels of up to four column blocks [length][blocks][kWidth]: the transposed

@@ -19,6 +19,9 @@ namespace gatewise {
 //   int input_products(..), state_products(..) const;  // which weights' gradients are which outer products
 //   void finish_gradients(const float* const* sums, int threads, long width, Range units) const;
 
+// How many floats `GatewiseSequence::packed` has room for; sizes and flags are read, nothing else.
+template <class Cell> int64_t packed_size(const Cell& cell, const Sequence& q) { return packed_places(cell, q).total; }
+
 template <class Cell> int run_forward(const Cell& cell, const Sequence& q) {
   ForwardRun<Cell> run{cell, q};
   in_parallel(

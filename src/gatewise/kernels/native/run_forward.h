@@ -25,14 +25,14 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   if constexpr (Cell::kUnitPanels) {
     const Range mine = share(panels.panels, thread, threads);
     if (weight_x != nullptr) pack_units(weight_ih, input, panels, weight_x, mine);
-    pack_units(weight_hh, state, panels, weight_h, mine);
+    if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, mine);
   } else {
     const Range mine = share(panels.blocks, thread, threads);
     if (weight_n != nullptr)
       pack_units(weight_hh + 2 * H * H, H, panels, weight_n, share(panels.panels, thread, threads));
     if (weight_x != nullptr)
       pack_gates(weight_ih, H, input, cell.order(), cell.input_slots(), weight_x, mine);
-    pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, mine);
+    if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, mine);
   }
   const Range blocks = share(panels.blocks, thread, threads);
   for (long block = blocks.begin; block < blocks.end; ++block)
@@ -41,6 +41,18 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
         const long unit = block * kWidth + lane;
         start[(block * cell.slots() + slot) * kWidth + lane] = unit < H ? cell.start(slot, unit) : 0.0f;
       }
+}
+
+// Where packed weights lie in memory that outlives a call, in floats, each part from the start of a cache line.
+struct PackedPlaces {
+  long h, n, start, total;
+};
+template <class Cell> PackedPlaces packed_places(const Cell& cell, const Sequence& q) {
+  const long width = blocks_of(q.hidden_size) * kWidth;
+  const long h = round_up(width * cell.input_slots() * q.input_size, 16);
+  const long n = h + round_up(width * cell.state_slots() * q.hidden_size, 16);
+  const long start = n + (cell.resets_before() ? round_up(width * q.hidden_size, 16) : 0);
+  return {h, n, start, start + width * cell.slots()};
 }
 
 // Everything one forward call holds.
@@ -61,7 +73,7 @@ template <class Cell> struct ForwardRun {
   // One thread, before the others start: false ends the call with `status`.
   bool prepare(int team) {
     try {
-      if (q.bf16 && (cell.whole_rows() || q.training || !has_bf16_products())) status = kNotSupported;
+      if (q.bf16 && (cell.whole_rows() || q.training || q.packed || !has_bf16_products())) status = kNotSupported;
       if (status == kOk) status = make_plan(q, team, weights_of(cell, q) / (q.bf16 ? 2 : 1), true, workspace, &plan);
       if (status != kOk) return false;
       take_shared(team);
@@ -79,7 +91,7 @@ template <class Cell> struct ForwardRun {
   // one, or weights that fill the caches).
   bool projects_ahead(int team) const {
     const bool few = 2 * q.batch <= kTileRows || (q.batch < kTileRows && weights_of(cell, q) > 1e5);
-    const bool thin = team == 1 && q.steps >= kTileRows && few;
+    const bool thin = team == 1 && q.steps > 1 && q.steps * q.batch >= kTileRows && few;
     return inputs() > 0 && !cell.whole_rows() && (plan.split_units || thin);
   }
 
@@ -92,20 +104,39 @@ template <class Cell> struct ForwardRun {
       pairs_ih = workspace.take<float>(cell.gates() * H * shared.input_words);
       pairs_hh = workspace.take<float>(cell.gates() * H * shared.state_words);
     }
-    weight_x = I > 0 ? workspace.take<float>(width() * cell.input_slots() * shared.input_words) : nullptr;
-    weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
-    weight_n = cell.resets_before() ? workspace.take<float>(width() * H) : nullptr;
-    start = workspace.take<float>(width() * cell.slots());
+    const bool ahead = projects_ahead(team);
+    if (ahead) shared.projected_steps = std::max(1L, std::min<long>(q.steps, (kPositions + B - 1) / std::max(B, 1L)));
+    place_weights(ahead, team);
     shared.weight_x = weight_x;
     shared.weight_h = weight_h;
     shared.weight_n = weight_n;
     shared.start = start;
     shared.zeros = workspace.take_zeroed<float>(std::max(width() * 4, I));
-    if (projects_ahead(team)) {
-      shared.projected_steps = std::max(1L, std::min<long>(q.steps, (kPositions + B - 1) / std::max(B, 1L)));
+    if (ahead) {
       shared.projected = workspace.take<float>(shared.projected_steps * B * width() * cell.slots());
     }
     if (Cell::kHasCell && q.cells == nullptr) shared.running_c = workspace.take<float>(B * H);
+  }
+
+  // Room for packed weights: what the caller lends, or this call's own; none for panels that are used once and by one
+  // thread, which packs them then, into the nearest cache.
+  void place_weights(bool ahead, int team) {
+    const long I = inputs();
+    if (q.packed != nullptr) {
+      const PackedPlaces places = packed_places(cell, q);
+      weight_x = I > 0 ? q.packed : nullptr;
+      weight_h = q.packed + places.h;
+      weight_n = cell.resets_before() ? q.packed + places.n : nullptr;
+      start = q.packed + places.start;
+      return;
+    }
+    const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && !shared.bf16;
+    const bool once_x = may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1);
+    const bool once_h = may && q.steps == 1;
+    if (I > 0 && !once_x) weight_x = workspace.take<float>(width() * cell.input_slots() * shared.input_words);
+    if (!once_h) weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
+    weight_n = cell.resets_before() ? workspace.take<float>(width() * q.hidden_size) : nullptr;
+    start = workspace.take<float>(width() * cell.slots());
   }
 
   ForwardScratch make_scratch(int thread) {
@@ -118,6 +149,9 @@ template <class Cell> struct ForwardRun {
     mine.sums = whole && !first ? scratch[0].sums : workspace.take<float>(sums);
     if (q.recurrent_mask != nullptr) mine.masked = workspace.take<float>(rows * H);
     if (shared.bf16) mine.masked = workspace.take<float>(rows * (shared.input_words + shared.state_words));
+    const long panel = kMaximumSlots * kWidth;  // floats per number that a unit reads
+    if (inputs() > 0 && shared.weight_x == nullptr) mine.panel_x = workspace.take<float>(panel * q.input_size);
+    if (shared.weight_h == nullptr) mine.panel_h = workspace.take<float>(panel * H);
     if (cell.resets_before()) mine.reset = first ? workspace.take<float>(rows * H) : scratch[0].reset;
     return mine;
   }
@@ -138,8 +172,9 @@ template <class Cell> struct ForwardRun {
       round_weights(thread, team);
       barrier.wait();
     }
-    pack_forward(cell, q, shared, shared.bf16 ? pairs_ih : q.weight_ih, shared.bf16 ? pairs_hh : q.weight_hh, weight_x,
-                 weight_h, weight_n, start, thread, team);
+    if (q.packed == nullptr || !q.packed_ready)
+      pack_forward(cell, q, shared, shared.bf16 ? pairs_ih : q.weight_ih, shared.bf16 ? pairs_hh : q.weight_hh, weight_x,
+                   weight_h, weight_n, start, thread, team);
     if (shared.running_c != nullptr) {
       const Range mine = share(q.batch * q.hidden_size, thread, team);
       for (long i = mine.begin; i < mine.end; ++i) shared.running_c[i] = q.c0 != nullptr ? q.c0[i] : 0.0f;

@@ -36,7 +36,7 @@ inline ScanLayer make_scan_layer(const Sequence& q) {
 }
 
 // Rows of the product waiting to be computed, in the order of their steps.
-constexpr long kChunk = 16 * kTileRows;
+constexpr long kChunk = 16 * kRegisterRows;
 struct Waiting {
   long count = 0;
   const float* x[kChunk];

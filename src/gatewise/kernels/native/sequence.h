@@ -49,6 +49,9 @@ struct GatewiseSequence {
   float *grad_bias_ih, *grad_bias_hh;
   float *grad_layer_norm_ih, *grad_layer_norm_hh, *grad_layer_norm_c, *grad_layer_norm_c_bias;
   float* grad_peephole;
+
+  float* packed;         // forward: room for the packed weights, which outlive the call (gatewise_<cell>_packed); or null
+  int64_t packed_ready;  // 1: they are there already, and no weight is read; 0: this call packs them
 };
 
 namespace gatewise {

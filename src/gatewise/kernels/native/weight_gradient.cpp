@@ -12,14 +12,14 @@ namespace gatewise {
 namespace {
 
 constexpr long kDepth = 128;
-constexpr long kLeftGroup = kWidth * kTileRows;  // left columns transposed at a time
+constexpr long kLeftGroup = kWidth * kRegisterRows;  // left columns transposed at a time
 constexpr int W = kWidth;
 
 // One tile at the right edge, where whole vectors would reach past the row: by way of a padded copy.
 void edge_tile(ProductTile tile, const Segment& segment, const Segment& nothing, float* to, long stride, int rows,
                long columns, int slots, bool fresh) {
-  float copy[kTileRows * kMaximumSlots * W] = {};
-  const float* start[kTileRows];
+  float copy[kRegisterRows * kMaximumSlots * W] = {};
+  const float* start[kRegisterRows];
   const long row = slots * W;
   for (int r = 0; r < rows; ++r) {
     start[r] = copy + r * row;
@@ -34,15 +34,15 @@ void edge_tile(ProductTile tile, const Segment& segment, const Segment& nothing,
 void add_rows(const float* left, long first, long last, long depth, const OuterProduct& product, const float* packed,
               float* to, bool fresh, const float* zeros) {
   const Panels panels(product.columns);
-  const float *start[kTileRows], *row[kTileRows];
+  const float *start[kRegisterRows], *row[kRegisterRows];
   const Segment nothing{row, nullptr, 0};
   for (long j = 0; j < panels.panels; ++j) {
     const long block = panels.first_block(j), column = block * W;
     const int slots = panels.slots(j);
     const Segment segment{row, packed + block * depth * W, depth};
     const long inside = std::min<long>(product.columns - column, slots * W);
-    for (long m = first; m < last; m += kTileRows) {
-      const int rows = int(std::min<long>(kTileRows, last - m));
+    for (long m = first; m < last; m += kRegisterRows) {
+      const int rows = int(std::min<long>(kRegisterRows, last - m));
       float* target = to + (m - first) * product.columns + column;
       const ProductTile tile = product_tile(blocks_product(slots), rows);
       for (int r = 0; r < rows; ++r) row[r] = left + (m + r) * kDepth;

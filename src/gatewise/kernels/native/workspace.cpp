@@ -62,9 +62,24 @@ Pool& pool() {
 }  // namespace
 
 void* Workspace::bytes(std::size_t size) {
-  taken_.reserve(taken_.size() + 1);
-  taken_.push_back(pool().take((size + 63) / 64 * 64));
-  return taken_.back().data;
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr std::size_t kSmall = 0, kShared = 0;  // apart, so that each has guards of its own
+#else
+  constexpr std::size_t kSmall = 2048, kShared = 16384;
+#endif
+  size = (size + 63) / 64 * 64;
+  const bool small = size <= kSmall;
+  if (!small || small_left_ < size) {
+    taken_.reserve(taken_.size() < 8 ? 8 : taken_.size() + 1);
+    taken_.push_back(pool().take(small ? kShared : size));
+    if (!small) return taken_.back().data;
+    small_ = static_cast<char*>(taken_.back().data);
+    small_left_ = kShared;
+  }
+  char* found = small_;
+  small_ += size;
+  small_left_ -= size;
+  return found;
 }
 
 Workspace::~Workspace() {

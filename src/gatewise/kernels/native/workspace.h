@@ -32,6 +32,8 @@ class Workspace {
   friend class Pool;
   void* bytes(std::size_t size);
   std::vector<Block> taken_;
+  char* small_ = nullptr;      // what is left of a block that small requests share: a call of one step makes a dozen
+  std::size_t small_left_ = 0;
 };
 
 }  // namespace gatewise

@@ -171,6 +171,10 @@ GATEWISE_EXPORT int gatewise_rnn_forward(const GatewiseSequence* sequence) {
   return gatewise::run_forward(gatewise::Rnn{*sequence}, *sequence);
 }
 
+GATEWISE_EXPORT int64_t gatewise_rnn_packed(const GatewiseSequence* sequence) {
+  return gatewise::packed_size(gatewise::Rnn{*sequence}, *sequence);
+}
+
 GATEWISE_EXPORT int gatewise_rnn_backward(const GatewiseSequence* sequence) {
   return gatewise::run_backward(gatewise::Rnn{*sequence}, *sequence);
 }

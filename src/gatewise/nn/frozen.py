@@ -1,0 +1,143 @@
+"""Layers whose weights do not change for a while, so that what is made of them is made once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gatewise.errors import KernelError, OptionError
+from gatewise.kernels.fused.packed import PackedStack
+
+if TYPE_CHECKING:
+    from gatewise.kernels.fused.stack import Stack
+    from gatewise.nn.recurrent import Recurrent
+
+__all__ = ["Frozen", "frozen"]
+
+
+def _nothing() -> None:
+    """What a copied or pickled `Frozen` becomes: the promise was for the original."""
+
+
+class Frozen:
+    """What a frozen layer remembers."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self._packed: PackedStack | None = None
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _nothing, ()
+
+    def current(self, stack: Stack, weights: dict[str, Any]) -> PackedStack | None:
+        """The packed weights for a call; None where they have yet to be packed.
+
+        Args:
+            stack: what is to run.
+            weights: the layer's, by name.
+        """
+        found = self._packed
+        return found if found is not None and found.current(stack, weights) else None
+
+    def pack(self, stack: Stack, names: Sequence[tuple[str, Any]], weights: Sequence[Any]) -> None:
+        """Pack weights for later calls, where they can be followed.
+
+        Args:
+            stack: what is to run.
+            names: of the weights, each with its shape.
+            weights: as a kernel may read them.
+        """
+        if stack.scan or any(each.is_inference() for each in weights):
+            return
+        packed = PackedStack(stack, [name for name, _ in names], weights)
+        self._packed = packed
+
+    def check(self, name: str, weights: dict[str, Any]) -> None:
+        """Refuse weights that changed without torch's knowledge.
+
+        Args:
+            name: of the layer.
+            weights: the layer's, by name.
+
+        Raises:
+            KernelError: they did; what was computed since may be of the weights before.
+        """
+        found, self._packed = self._packed, None
+        if found is not None and found.current(found.stack, weights) and not found.untouched():
+            raise KernelError(
+                f"the weights of {name} changed inside nn.frozen, by a way that torch does not see",
+                got="a write through .data, a NumPy array or another process",
+                fix="change them outside of the block, or by torch's own operations: weight.copy_(..) under no_grad",
+            )
+
+
+@contextmanager
+def frozen(*modules: torch.nn.Module) -> Iterator[None]:
+    """Promise that the weights stay as they are inside the ``with`` block, so that inference packs them once.
+
+    The compiled kernels read weights in an order of their own. Since weights may change between any two calls, an
+    ordinary call packs them anew; for a few steps of a few rows that takes longer than the steps. Inside this block a
+    layer packs at its first call without gradients. Results have the same bits as outside.
+
+    Changes that torch sees (optimizers, ``load_state_dict``, operations in place) are seen here too, and the weights
+    are packed again. Writes that torch does not see (through ``.data``, through NumPy on the same memory) break the
+    promise: calls may go on with the former weights, and the end of the block raises an error.
+
+    Args:
+        modules: layers, or modules with layers inside; those of other kinds are let be.
+
+    Raises:
+        OptionError: there is no recurrent layer in them.
+        KernelError: at the end, where weights changed without torch's knowledge.
+
+    Example:
+        >>> from gatewise import nn
+        >>> layer, x = nn.GRU(3, 4).eval(), torch.randn(5, 1, 3)
+        >>> with torch.inference_mode():
+        ...     expected, _ = layer(x)
+        ...     with nn.frozen(layer):
+        ...         same = all(torch.equal(layer(x)[0], expected) for _ in range(3))
+        >>> same
+        True
+    """
+    from gatewise.nn.recurrent import Recurrent
+
+    named = [
+        (f"{type(each).__name__} {name}".strip(), each) for module in modules for name, each in module.named_modules()
+    ]
+    layers = {id(each): (name, each) for name, each in named if isinstance(each, Recurrent)}
+    if not layers:
+        raise OptionError("nn.frozen: no recurrent layer", fix="give a layer, or a module that holds one")
+    for _, each in layers.values():
+        with _LOCK:
+            each._frozen = each._frozen or Frozen()
+            each._frozen.users += 1
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        ended = [(name, each, held) for name, each in layers.values() if (held := _leave(each)) is not None]
+        if not failed:
+            for name, each, held in ended:
+                held.check(name, each._parameters)
+
+
+def _leave(layer: Recurrent) -> Frozen | None:
+    """What a layer remembered, where its last block ends."""
+    with _LOCK:
+        held = layer._frozen
+        if held is None:
+            return None
+        held.users -= 1
+        if held.users > 0:
+            return None
+        layer._frozen = None
+        return held
+
+
+_LOCK = threading.Lock()
