@@ -78,6 +78,11 @@ class CaptionerSpec(Spec):
         12, "The same of other convolutions, over the picture's contours, which have no colour; 0 for none.",
         minimum=0, earlier=0,
     )  # fmt: skip
+    hiding: float = setting(
+        0.0,
+        "Probability that a caption is learned without the picture's features, and that without those of its contours.",
+        minimum=0.0, below=0.5,
+    )  # fmt: skip
     attention: str = setting(
         "multiplicative", "How the decoder looks at the picture: multiplicative, additive or none.", choices=ATTENTIONS
     )
@@ -92,6 +97,11 @@ class CaptionerSpec(Spec):
         True, "Let the second look know what has been looked at, so that a query can ask for something else.",
         earlier=False,
     )  # fmt: skip
+    direct: bool = setting(
+        False,
+        "Let the output layer read the word before it too: pairs of words are learned sooner, and new ones harder.",
+        earlier=True,
+    )
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
     word_noise: float = setting(
