@@ -11,7 +11,7 @@ import torch
 from gatewise.data import Ragged
 from gatewise.data.subwords import BEGIN, END, PADDING
 from gatewise.kinds.captioning.encoding import CaptionBatch, EncodedCaptions
-from gatewise.kinds.captioning.network import CaptionNetwork, PictureReader, _moved
+from gatewise.kinds.captioning.network import CaptionNetwork, PictureReader, _moved, contours_of
 from gatewise.nn.writer import Writing, _rows
 
 WAYS = [
@@ -53,7 +53,8 @@ def stepped_losses(model: CaptionNetwork, batch: CaptionBatch) -> torch.Tensor:
     lower, upper = model._begin(read)
     rows = torch.arange(len(batch.lengths))
     fed = torch.zeros(len(rows), 6) if model.feeding == "input" else None
-    state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed)
+    seen = torch.zeros(len(rows), read.values.shape[1]) if model.coverage else None
+    state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed, seen)
     found = torch.zeros(batch.inputs.shape)
     for step, tokens in enumerate(batch.inputs):
         chances, state = model.step(tokens, state)
@@ -64,8 +65,34 @@ def stepped_losses(model: CaptionNetwork, batch: CaptionBatch) -> torch.Tensor:
 @pytest.mark.parametrize(("attention", "feeding"), WAYS)
 @torch.no_grad()
 def test_steps_give_what_the_whole_caption_gives(attention: str, feeding: str) -> None:
-    model, batch = network(attention, feeding), pictures().batch(range(5))
+    model, batch = network(attention, feeding, direct=False), pictures().batch(range(5))
+    assert model.readout.in_features == 8 + 8
     torch.testing.assert_close(stepped_losses(model, batch), model.losses(batch))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("attention", ["multiplicative", "additive"])
+def test_a_second_look_knows_what_the_first_ones_saw(attention: str) -> None:
+    model, batch = network(attention, "again", coverage=True), pictures().batch(range(5))
+    assert model.again is not None and model.again.of_seen is not None
+    model.again.of_seen.weight.normal_(std=5.0)
+    losses = model.losses(batch)
+    torch.testing.assert_close(stepped_losses(model, batch), losses)
+    before = model.weights(batch)
+    model.again.of_seen.weight.zero_()
+    after = model.weights(batch)
+    assert before is not None and after is not None
+    # before the first step nothing has been seen
+    torch.testing.assert_close(before[:, 0], after[:, 0])
+    assert not torch.allclose(before[:, 1], after[:, 1], atol=1e-5)
+    # a beam's hypotheses keep what each of them has seen: a wide one of one step more is as probable as its parts
+    model.again.of_seen.weight.normal_(std=5.0)
+    found = model.caption(batch.pixels[:1], 5, beam=4, length_power=0.0)
+    tokens = found.tokens[:1, : int(found.lengths[0])]
+    whole = torch.cat([tokens, torch.full((1, 1), END)], dim=1).T if len(tokens[0]) < 5 else tokens.T
+    inputs = torch.cat([torch.full((1, 1), BEGIN), whole[:-1]])
+    scores = model.scores(model.read(batch.pixels[:1]), inputs).gather(2, whole[:, :, None])
+    assert float(scores.sum()) == pytest.approx(float(found.scores[0]), rel=1e-4)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "mingru"])
@@ -119,7 +146,7 @@ def test_a_wider_beam_finds_no_less_probable_caption_than_every_one_of_two_token
 
 @pytest.mark.parametrize("size", [8, 13, 24, 32, 50])
 def test_pictures_of_any_size_are_read_and_every_weight_learns(size: int) -> None:
-    model, batch = network(size=size, detection=1.0).train(), pictures(size=size).batch(range(5))
+    model, batch = network(size=size, detection=1.0, contours=2).train(), pictures(size=size).batch(range(5))
     model.loss(batch)[0].backward()
     still = [name for name, each in model.named_parameters() if each.grad is None or not bool(each.grad.any())]
     assert still == []
@@ -138,6 +165,46 @@ def test_the_place_of_what_is_seen_makes_a_difference() -> None:
     assert (
         most.shape == (2, 8) and not torch.allclose(places[0], places[1]) and not torch.allclose(summary[0], summary[1])
     )
+
+
+@torch.no_grad()
+def test_contours_are_the_same_in_any_colours_and_in_strong_and_faint_light() -> None:
+    """What separates a shape from its ground is what a picture's contours say, not the two colours."""
+    torch.manual_seed(2)
+    shape = torch.zeros(2, 1, 32, 32)
+    shape[0, :, 8:20, 6:15] = 1.0
+    shape[1, :, 10:16, 8:28] = 1.0
+    ground, colour = torch.tensor([-1.0, -0.9, -0.8])[:, None, None], torch.tensor([1.5, -0.2, 0.3])[:, None, None]
+    pictures = ground + shape * (colour - ground)
+    turned = pictures[:, [2, 0, 1]]
+    assert torch.equal(contours_of(pictures), contours_of(turned))
+    faint = contours_of(ground + 0.5 * (pictures - ground))
+    strongest = contours_of(pictures).abs() > 0.5
+    assert strongest.any() and float((faint / contours_of(pictures))[strongest].min()) > 0.75
+    # the network's features of them are as blind to colours, those of the picture are not
+    reader = PictureReader(3, 32, 2, 4)
+    places, summary, most = reader(torch.cat([pictures, turned]))
+    for found in (places, summary, most):
+        one, other = found.split(2)
+        assert torch.equal(one[..., 8:], other[..., 8:]) and not torch.allclose(one[..., :8], other[..., :8])
+        assert not torch.allclose(one[0, ..., 8:], one[1, ..., 8:])
+
+
+def test_hiding_takes_one_kind_of_features_from_a_caption_and_nothing_while_testing() -> None:
+    model, batch = network(contours=4, hiding=0.4).train(), pictures(30).batch(range(30))
+    with torch.no_grad():
+        read = model._read_for(batch)
+        whole = model.read(batch.pixels).select(batch.pictures)
+        kinds = [
+            ((part == 0).all(dim=(1, 2)), torch.isclose(part, same).all(dim=(1, 2)))
+            for part, same in zip(read.values.split([8, 16], dim=2), whole.values.split([8, 16], dim=2), strict=True)
+        ]
+        (no_colours, colours), (no_contours, contours) = kinds
+        assert bool((no_colours ^ colours).all()) and bool((no_contours ^ contours).all())
+        assert bool(no_colours.any()) and bool(no_contours.any()) and bool((colours & contours).any())
+        assert not bool((no_colours & no_contours).any()) and torch.equal(read.keys, whole.keys)
+        assert float(read.summary[no_colours, :8].abs().max()) == 0.0 < float(read.summary[no_colours, 8:].abs().max())
+        assert torch.equal(model.eval()._read_for(batch).values, model.read(batch.pixels).values[batch.pictures])
 
 
 def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:

@@ -71,7 +71,18 @@ class CaptionerSpec(Spec):
     hidden_size: int = common.hidden_size(96)
     num_layers: int = common.num_layers()
     embedding_size: int = common.embedding_size(64)
-    channels: int = setting(16, "Features of the first convolution; the last ones have four times as many.", minimum=1)
+    channels: int = setting(
+        8, "Features of the first convolution over the picture; the last ones have four times as many.", minimum=1
+    )
+    contours: int = setting(
+        12, "The same of other convolutions, over the picture's contours, which have no colour; 0 for none.",
+        minimum=0, earlier=0,
+    )  # fmt: skip
+    hiding: float = setting(
+        0.0,
+        "Probability that a caption is learned without the picture's features, and that without those of its contours.",
+        minimum=0.0, below=0.5,
+    )  # fmt: skip
     attention: str = setting(
         "multiplicative", "How the decoder looks at the picture: multiplicative, additive or none.", choices=ATTENTIONS
     )
@@ -81,6 +92,15 @@ class CaptionerSpec(Spec):
         "(that layer, which then looks a second time; with all of these the whole caption runs in one call) or "
         "input (the decoder's next step too, one by one).",
         choices=FEEDINGS,
+    )
+    coverage: bool = setting(
+        True, "Let the second look know what has been looked at, so that a query can ask for something else.",
+        earlier=False,
+    )  # fmt: skip
+    direct: bool = setting(
+        False,
+        "Let the output layer read the word before it too: pairs of words are learned sooner, and new ones harder.",
+        earlier=True,
     )
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
