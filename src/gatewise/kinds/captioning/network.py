@@ -171,8 +171,8 @@ class CaptionNetwork(Writer):
         with torch.no_grad():
             return self.written_weights(self._read_for(batch), batch.inputs, batch.lengths)
 
-    def decoder_inputs(self, batch: CaptionBatch) -> list[tuple[str, Recurrent, Tensor]]:
-        """The decoder's layers by name, each with what it reads of known captions: (T, R, ..)."""
+    def decoder_inputs(self, batch: CaptionBatch) -> list[tuple[str, Recurrent, Tensor, Any]]:
+        """The decoder's layers, see `gatewise.nn.writer.Writer.decoder_stacks`."""
         return self.decoder_stacks(self._read_for(batch), batch.inputs, batch.lengths)
 
     @torch.no_grad()

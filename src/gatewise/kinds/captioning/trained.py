@@ -27,6 +27,7 @@ from gatewise.kinds.captioning.problem import PICTURES_FILE, SUBWORDS_FILE, Capt
 from gatewise.kinds.captioning.spec import CaptionerSpec
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -219,8 +220,8 @@ class TrainedCaptioner(Trained):
         lengths = batch.lengths.clamp(max=steps)
         with torch.no_grad():
             return {
-                name: RecurrentInputs(layer, inputs[:steps], lengths)
-                for name, layer, inputs in self.model.decoder_inputs(batch)
+                name: RecurrentInputs(layer, inputs[:steps], lengths, state)
+                for name, layer, inputs, state in self.model.decoder_inputs(batch)
             }
 
     def details(self, dataset: Any) -> Mapping[str, Any]:
@@ -234,6 +235,12 @@ class TrainedCaptioner(Trained):
             weights = np.round(1000 * found.weights).astype(int).tolist()
             maps.append({"picture": place, "words": list(found.words), "weights": weights})
         return {"maps": maps}
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its captions come about, see `gatewise.kinds.captioning.reader.CaptionReader`."""
+        from gatewise.kinds.captioning.reader import CaptionReader
+
+        return CaptionReader(self, dataset)
 
     def predict_command(self, request: Request) -> None:
         """Write captions of picture files; see `gatewise.kinds.captioning.commands.predict`."""
