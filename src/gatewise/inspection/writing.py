@@ -66,6 +66,7 @@ class Writing:
             "attention": None if self.attention is None else np.round(self.attention, 4).tolist(),
             "same_step_first": self.agreement,
             "drafts": list(self.drafts),
+            "names": [each.target for each in self.reasons],
             "following": [[[name, round(chance, 6)] for name, chance in each] for each in self.following],
         }
 

@@ -221,7 +221,7 @@ class Kind(ABC):
         """
         raise RunError(
             f"`gatewise predict` does not go with exported models of {self.name}",
-            fix="run it with gatewise.export.to_onnx.runtime.OnnxModel or onnxruntime",
+            fix="run it in onnxruntime: docs/export.md shows how",
         )
 
     @abstractmethod
