@@ -20,7 +20,7 @@ def three_readings(trained: Trained, dataset: Any) -> dict[str, Any]:
     """The answers to three short test examples and how much each step counted, ready for JSON, some two kB.
 
     The examples depend on the data alone, so that the cells of a comparison have the same ones: the first three of at
-    most 40 steps among the first 40. A kind without a reader gives nothing, nor do pictures, which are no rows of words.
+    most 40 steps among the first 40. A kind without a reader gives nothing, nor do pictures.
 
     Args:
         trained: the network.

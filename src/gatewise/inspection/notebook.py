@@ -80,7 +80,8 @@ def _pictured(explanation: Explanation) -> str:
     assert picture is not None
     largest = float(np.abs(values).max(initial=0.0))
     cells = "".join(
-        f"<span title='{html.escape(step.label)}: {value:+.3g}' style='background:{_shade(float(value), largest)}'></span>"
+        f"<span title='{html.escape(step.label)}: {value:+.3g}' "
+        f"style='background:{_shade(float(value), largest)}'></span>"
         for step, value in zip(given.steps, values, strict=True)
     )
     source = base64.b64encode(picture.png).decode()

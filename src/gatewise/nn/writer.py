@@ -187,9 +187,7 @@ class Writer(nn.Module):
         lengths = torch.full((inputs.shape[1],), len(inputs), device=inputs.device)
         return self._written(read, inputs, lengths)[0]
 
-    def decoder_stacks(
-        self, read: Read, inputs: Tensor, lengths: Tensor
-    ) -> list[tuple[str, Recurrent, Tensor, Any]]:
+    def decoder_stacks(self, read: Read, inputs: Tensor, lengths: Tensor) -> list[tuple[str, Recurrent, Tensor, Any]]:
         """The decoder's layers by name: each with what it reads of known targets (T, B, ..), and its first state."""
         embedded = self._embedded(self.target, inputs)
         lower, upper = self._begin(read)

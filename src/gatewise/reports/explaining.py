@@ -144,7 +144,9 @@ def _draw_answers(
         axes.set_ylim(-0.03, 1.03)
     axes.legend(loc="best", frameon=False, fontsize=8)
     covered = "picture" in records[0]["input"]
-    finish(axes, "The answer if the picture were covered past each patch" if covered else "The answer after every step", "")
+    finish(
+        axes, "The answer if the picture were covered past each patch" if covered else "The answer after every step", ""
+    )
     _name_steps(axes, records[0])
 
 

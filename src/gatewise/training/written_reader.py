@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,9 +64,7 @@ class WrittenReader(Reader):
     def _with_written(self, read: ReadInput, tokens: Sequence[int] | Numbers) -> ReadInput:
         """The input with what is written about it, and the token of that which depends on it the most."""
         target = np.append(np.asarray(tokens, dtype=np.int64), END)
-        whole = replace(
-            read, place=0, written=_written(target, self.subwords), extra={**read.extra, "target": target}
-        )
+        whole = replace(read, place=0, written=_written(target, self.subwords), extra={**read.extra, "target": target})
         return replace(whole, place=self._dependent(whole))
 
     def _dependent(self, read: ReadInput) -> int:

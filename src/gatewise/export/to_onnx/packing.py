@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gatewise.export.graph.expressions import Array
 from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.grids import GridConvolution
 from gatewise.export.graph.nodes import EachStep
 from gatewise.export.integers.formats import rows_of
 from gatewise.export.integers.quantised import matrices_of, refuse_weights
@@ -53,6 +54,7 @@ def rounded(graph: Graph, precision: str) -> Graph:
 def _packed(graph: Graph) -> Iterator[str]:
     """Matrices that products, look-ups and recurrent operators read."""
     yield from matrices_of(graph)
+    yield from dict.fromkeys(node.weight for node in graph.nodes if isinstance(node, GridConvolution))
     for stack in graph.stacks.values():
         for layer in stack.layers:
             for direction in layer.directions:
