@@ -209,6 +209,10 @@ class Kind(ABC):
         """
         check_file(request.file)
 
+    def check_exported_request(self, command: str, request: Request) -> None:
+        """As `check_request`, of an exported model, which has no run."""
+        check_file(request.file)
+
     @abstractmethod
     def open(self, run: RunFolder) -> Trained:
         """The network of a finished run with its best weights."""

@@ -30,9 +30,9 @@ Numbers = npt.NDArray[np.int64]
 class WrittenReader(Reader):
     """Something in, tokens out; one written token is explained, the tokens before it being given.
 
-    ``ReadInput.written`` is what the run's beam search finds, ``ReadInput.extra["target"]`` its tokens with the end, and
-    ``ReadInput.place`` the one whose reasons are asked for: at first that whose log-odds depend on the input the most,
-    which are compared with those for the baseline.
+    ``ReadInput.written`` is what the run's beam search finds, ``ReadInput.extra["target"]`` its tokens with the end.
+    ``ReadInput.place`` is the one whose reasons are asked for: at first that whose log-odds depend on the input the
+    most, which are compared with those for the baseline.
 
     Args:
         model: the network.

@@ -13,6 +13,7 @@ from gatewise.errors import RunError
 from gatewise.kinds.captioning.images import in_channels, read_image
 from gatewise.kinds.captioning.look import AttentionMap, Look, as_steps, attention_map
 from gatewise.kinds.captioning.pictures import Pixels
+from gatewise.kinds.captioning.spec import CaptionDataSpec
 
 if TYPE_CHECKING:
     from gatewise.export.to_onnx.writer import OnnxWriter
@@ -35,7 +36,7 @@ class ExportedCaptioner:
         self.model = model
         self.subwords = Subwords.from_dict(found["subwords"])
         self.look = Look.from_dict(found["look"], "the model's description")
-        self.spec = SimpleNamespace(data=SimpleNamespace(**found["data"]))
+        self.spec = SimpleNamespace(data=CaptionDataSpec("pictures", **found["data"]))
         self.grid: int = found["grid"]
         self.beam: int = found["beam"]
         self.length_power: float = found["length_power"]
@@ -69,17 +70,13 @@ class ExportedCaptioner:
     def predict_command(self, request: Request) -> None:
         """Write captions of picture files; see `gatewise.kinds.captioning.commands.predict`."""
         from gatewise.kinds.captioning.commands import predict
-        from gatewise.kinds.captioning.requests import check
 
-        check("predict", request)
         predict(self, request)
 
     def evaluate_command(self, request: Request) -> None:
         """Measure on a folder or table; see `gatewise.kinds.captioning.commands.evaluate`."""
         from gatewise.kinds.captioning.commands import evaluate
-        from gatewise.kinds.captioning.requests import check
 
-        check("evaluate", request)
         evaluate(self, request)
 
 

@@ -31,7 +31,7 @@ Windows = list[tuple[int, int]]
 
 
 def graph_of(trained: TrainedCaptioner) -> Graph:
-    """``picture`` (S * S, C) in, numbers from 0 to 255; what is attended to or the ``summary``, and the first states out.
+    """``picture`` (S * S, C) in, from 0 to 255; what is attended to or the ``summary``, and the first states out.
 
     With the step of writing, see `gatewise.export.graph.decoders.step_graph`.
     """
@@ -63,7 +63,6 @@ def graph_of(trained: TrainedCaptioner) -> Graph:
             "data": {
                 "image_column": spec.data.image_column,
                 "caption_column": spec.data.caption_column,
-                "metric": None,
             },
         },
         step_graph("captioning", model, len(trained.subwords), model.reader.grid**2),
@@ -74,10 +73,11 @@ def _words(size: int, colours: int) -> str:
     """What becomes of a picture before it is ``picture``, for those who feed the model without Gatewise."""
     light = "" if colours == 3 else "; grey: 0.299 red + 0.587 green + 0.114 blue, rounded"
     return (
-        f"upright by EXIF, on white where transparent, in red, green and blue; shrunk or enlarged by the mean of the "
-        f"pixels (Pillow's BOX) until the longer side has {size}, the shorter one in proportion; in the middle of a square of "
-        f"{size} x {size} of its mean colour{light}; then float32 from 0 to 255, (B, {size * size}, {colours}). Mean and "
-        "deviation of the training pictures are in the model."
+        "upright by EXIF, on white where transparent, in red, green and blue; shrunk or enlarged by the mean of the "
+        f"pixels (Pillow's BOX) until the longer side has {size}, the shorter one in proportion; in the middle of a "
+        f"square of {size} x {size} of its mean colour{light}; then float32 from 0 to 255, "
+        f"(B, {size * size}, {colours}), "
+        "whose mean and deviation over the training pictures are in the model."
     )
 
 

@@ -98,6 +98,12 @@ class CaptioningKind(Kind):
 
         check(command, request)
 
+    def check_exported_request(self, command: str, request: Request) -> None:
+        """As `check_request`."""
+        from gatewise.kinds.captioning.requests import check
+
+        check(command, request)
+
     def open(self, run: RunFolder) -> Trained:
         """The captioner of a finished run."""
         from gatewise.kinds.captioning.trained import open_run
