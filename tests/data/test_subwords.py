@@ -32,3 +32,13 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         Subwords.fit(TEXTS, 200)
     with pytest.raises(DataError, match="no text"):
         Subwords.fit([" "], 300)
+
+
+def test_digits_are_pieces_of_their_own_where_wanted() -> None:
+    texts = ["DOTS-1245 of 1984, ¼ 十二"] * 5
+    subwords = Subwords.from_dict(Subwords.fit(texts, 320, digits=True).to_dict())
+    numbers = subwords.encode(texts[:1])[0]
+    shown = subwords.pieces(numbers)
+    assert shown[:7] == [" DOTS", "-", "1", "2", "4", "5", " of"] and shown[7:12] == [" ", "1", "9", "8", "4"]
+    assert subwords.decode(numbers) == texts[0] and " ¼" in shown
+    assert " 1984" in Subwords.fit(texts, 320).pieces(Subwords.fit(texts, 320).encode(texts[:1])[0])

@@ -44,18 +44,19 @@ class Subwords:
         self._content = content
 
     @classmethod
-    def fit(cls, texts: Sequence[str], size: int) -> Subwords:
+    def fit(cls, texts: Sequence[str], size: int, *, digits: bool = False) -> Subwords:
         """Learn the pieces that occur most.
 
         Args:
             texts: of the training part.
             size: of the vocabulary, at most; bytes and the three special tokens are part of it.
+            digits: let each digit from 0 to 9 be a piece of its own, so that numbers are written figure by figure.
 
         Raises:
             OptionError: the size leaves no room beside the bytes.
             DataError: there is no text.
         """
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+        from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         least = len(alphabet) + _SPECIAL
@@ -69,7 +70,9 @@ class Subwords:
         if not any(text.strip() for text in texts):
             raise DataError("there is no text to find subwords in", expected="at least one word")
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        pieces = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        apart = pre_tokenizers.Split(Regex("[0-9]"), "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pieces, apart]) if digits else pieces
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=size - _SPECIAL,

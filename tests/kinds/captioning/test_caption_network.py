@@ -11,7 +11,7 @@ import torch
 from gatewise.data import Ragged
 from gatewise.data.subwords import BEGIN, END, PADDING
 from gatewise.kinds.captioning.encoding import CaptionBatch, EncodedCaptions
-from gatewise.kinds.captioning.network import CaptionNetwork, PictureReader, _moved
+from gatewise.kinds.captioning.network import CaptionNetwork, PictureReader, _moved, contours_of
 from gatewise.nn.writer import Writing, _rows
 
 WAYS = [
@@ -119,7 +119,7 @@ def test_a_wider_beam_finds_no_less_probable_caption_than_every_one_of_two_token
 
 @pytest.mark.parametrize("size", [8, 13, 24, 32, 50])
 def test_pictures_of_any_size_are_read_and_every_weight_learns(size: int) -> None:
-    model, batch = network(size=size, detection=1.0).train(), pictures(size=size).batch(range(5))
+    model, batch = network(size=size, detection=1.0, contours=2).train(), pictures(size=size).batch(range(5))
     model.loss(batch)[0].backward()
     still = [name for name, each in model.named_parameters() if each.grad is None or not bool(each.grad.any())]
     assert still == []
@@ -138,6 +138,29 @@ def test_the_place_of_what_is_seen_makes_a_difference() -> None:
     assert (
         most.shape == (2, 8) and not torch.allclose(places[0], places[1]) and not torch.allclose(summary[0], summary[1])
     )
+
+
+@torch.no_grad()
+def test_contours_are_the_same_in_any_colours_and_in_strong_and_faint_light() -> None:
+    """What separates a shape from its ground is what a picture's contours say, not the two colours."""
+    torch.manual_seed(2)
+    shape = torch.zeros(2, 1, 32, 32)
+    shape[0, :, 8:20, 6:15] = 1.0
+    shape[1, :, 10:16, 8:28] = 1.0
+    ground, colour = torch.tensor([-1.0, -0.9, -0.8])[:, None, None], torch.tensor([1.5, -0.2, 0.3])[:, None, None]
+    pictures = ground + shape * (colour - ground)
+    turned = pictures[:, [2, 0, 1]]
+    assert torch.equal(contours_of(pictures), contours_of(turned))
+    faint = contours_of(ground + 0.5 * (pictures - ground))
+    strongest = contours_of(pictures).abs() > 0.5
+    assert strongest.any() and float((faint / contours_of(pictures))[strongest].min()) > 0.75
+    # the network's features of them are as blind to colours, those of the picture are not
+    reader = PictureReader(3, 32, 2, 4)
+    places, summary, most = reader(torch.cat([pictures, turned]))
+    for found in (places, summary, most):
+        one, other = found.split(2)
+        assert torch.equal(one[..., 8:], other[..., 8:]) and not torch.allclose(one[..., :8], other[..., :8])
+        assert not torch.allclose(one[0, ..., 8:], one[1, ..., 8:])
 
 
 def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:

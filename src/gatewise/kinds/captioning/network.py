@@ -15,61 +15,130 @@ from gatewise.nn import Recurrent
 from gatewise.nn.decoding import Written
 from gatewise.nn.writer import Read, Writer
 
-__all__ = ["CaptionNetwork", "PictureReader"]
+__all__ = ["CaptionNetwork", "Convolutions", "PictureReader", "contours_of"]
 
 _GRID = 8
 _SUMMARY = 4
 _GROUP = 8
 _POSITION = 0.5
 _RARE = -4.0
+_AROUND, _FAINT = 9, 0.3
 
 
-class PictureReader(nn.Module):
+class Convolutions(nn.Module):
     """Convolutions of 3 x 3 with group normalisation (Wu and He, 2018) and max pooling, down to at most 8 x 8 places.
 
-    Each place's features get a learned vector of the place added, so that "left of" can be told from "right of"; it
-    begins as one direction of feature space for down and one for right.
-
-    Axis letters: B pictures, C colours, S pixels of a side, G places of a side, V = 4 `channels`.
+    Axis letters: B pictures, C what is known of each pixel, S pixels of a side, G places of a side, V = 4 `channels`.
 
     Args:
-        colours: C.
+        inputs: C.
         size: S.
         channels: features of the first convolution; they double with each pooling, up to four times as many.
 
     Example:
-        >>> places, summary, most = PictureReader(3, 32, 4)(torch.zeros(2, 3, 32, 32))
-        >>> places.shape, summary.shape, most.shape
-        (torch.Size([2, 64, 16]), torch.Size([2, 16]), torch.Size([2, 16]))
+        >>> values, summary = Convolutions(3, 32, 4).features(torch.zeros(2, 3, 32, 32))
+        >>> values.shape, summary.shape
+        (torch.Size([2, 16, 8, 8]), torch.Size([2, 16]))
     """
 
-    def __init__(self, colours: int, size: int, channels: int) -> None:
+    def __init__(self, inputs: int, size: int, channels: int) -> None:
         super().__init__()
         halvings = max(0, math.ceil(math.log2(size / _GRID)))
         widths = [min(channels * 2**place, 4 * channels) for place in range(halvings)] + [4 * channels] * 2
         self.convolutions = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1, bias=False)
-            for before, after in zip([colours, *widths[:-1]], widths, strict=True)
+            for before, after in zip([inputs, *widths[:-1]], widths, strict=True)
         )
         self.norms = nn.ModuleList(nn.GroupNorm(math.gcd(width, _GROUP), width) for width in widths)
         self.halvings, self.grid = halvings, max(1, size >> halvings)
-        self.width = widths[-1]
-        ends = torch.linspace(-1.0, 1.0, self.grid) if self.grid > 1 else torch.zeros(1)
-        down, right = (each.flatten()[:, None] for each in torch.meshgrid(ends, ends, indexing="ij"))
-        ways = torch.randn(2, self.width) * _POSITION
-        self.position = nn.Parameter(down * ways[0] + right * ways[1])
-        self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * self.width, self.width)
+        self.summary = nn.Linear(min(self.grid, _SUMMARY) ** 2 * widths[-1], widths[-1])
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of every place (B, G * G, V), of the whole (B, V), and the most of each anywhere (B, V)."""
-        values = pictures
+    def features(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Of every place (B, V, G, G), and of the whole, (B, V)."""
         for place, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             values = functional.relu(norm(convolution(values)))
             if place < self.halvings:
                 values = functional.max_pool2d(values, 2)
         pooled = functional.adaptive_max_pool2d(values, min(self.grid, _SUMMARY))
-        places = values.flatten(2).transpose(1, 2) + self.position
-        return places, functional.relu(self.summary(pooled.flatten(1))), values.amax(dim=(2, 3))
+        return values, functional.relu(self.summary(pooled.flatten(1)))
+
+
+class PictureReader(Convolutions):
+    """Convolutions over a picture, and others, apart from them, over its contours, which have no colour.
+
+    Both give features of the same places, which stand side by side: what is learned of a shape from objects of some
+    colours is learned of all. Each place's features get a learned vector of the place added, so that "left of" can be
+    told from "right of"; it begins as one direction of feature space for down and one for right.
+
+    Axis letters: B pictures, C colours, S pixels of a side, G places of a side, V = 4 (`channels` + `contours`).
+
+    Args:
+        colours: C.
+        size: S.
+        channels: features of the first convolution over the picture.
+        contours: features of the first convolution over its contours, see `contours_of`; 0: they are not read.
+
+    Example:
+        >>> places, summary, most = PictureReader(3, 32, 4, 2)(torch.zeros(2, 3, 32, 32))
+        >>> places.shape, summary.shape, most.shape
+        (torch.Size([2, 64, 24]), torch.Size([2, 24]), torch.Size([2, 24]))
+    """
+
+    def __init__(self, colours: int, size: int, channels: int, contours: int = 0) -> None:
+        super().__init__(colours, size, channels)
+        self.contours = Convolutions(2, size, contours) if contours else None
+        self.width = 4 * (channels + contours)
+        ends = torch.linspace(-1.0, 1.0, self.grid) if self.grid > 1 else torch.zeros(1)
+        down, right = (each.flatten()[:, None] for each in torch.meshgrid(ends, ends, indexing="ij"))
+        ways = torch.randn(2, self.width) * _POSITION
+        self.position = nn.Parameter(down * ways[0] + right * ways[1])
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of every place (B, G * G, V), of the whole (B, V), and the most of each anywhere (B, V)."""
+        values, summary = self.features(pictures)
+        if self.contours is not None:
+            shapes, outlined = self.contours.features(contours_of(pictures))
+            values, summary = torch.cat([values, shapes], dim=1), torch.cat([summary, outlined], dim=1)
+        return values.flatten(2).transpose(1, 2) + self.position, summary, values.amax(dim=(2, 3))
+
+
+def contours_of(pictures: Tensor) -> Tensor:
+    """Where and in which direction a picture becomes lighter, whatever its colours.
+
+    ::
+
+        g_c = half the differences of a place's right and left, and lower and upper neighbours, of colour c
+        g   = that g_c which is longest (Dalal and Triggs, 2005)
+        out = g / sqrt(mean of |g|^2 in the 9 x 9 places around + 0.3^2)     divisive normalisation (Heeger, 1992)
+
+    So an edge looks nearly the same between any two colours.
+
+    Args:
+        pictures: (B, C, S, S), standardised.
+
+    Returns:
+        Sideways and down: (B, 2, S, S).
+
+    Example:
+        >>> step = torch.zeros(1, 3, 12, 12)
+        >>> step[:, 1, :, 6:] = 2.0  # green from here on
+        >>> found = contours_of(step)
+        >>> found.shape, found[0, 0, 5].nonzero().flatten().tolist(), bool((found[0, 1] == 0).all())
+        (torch.Size([1, 2, 12, 12]), [5, 6], True)
+    """
+    wide = functional.pad(pictures, (1, 1, 1, 1), mode="replicate")
+    across = (wide[:, :, 1:-1, 2:] - wide[:, :, 1:-1, :-2]) / 2
+    down = (wide[:, :, 2:, 1:-1] - wide[:, :, :-2, 1:-1]) / 2
+    length = across.square() + down.square()
+    colours = zip(length.split(1, dim=1), across.split(1, dim=1), down.split(1, dim=1), strict=True)
+    longest, right, lower = next(colours)
+    for each, sideways, downwards in colours:
+        longer = each > longest
+        longest, right, lower = (
+            torch.where(longer, new, old) for new, old in ((each, longest), (sideways, right), (downwards, lower))
+        )
+    around = functional.avg_pool2d(longest, _AROUND, 1, _AROUND // 2, count_include_pad=False)
+    return torch.cat([right, lower], dim=1) / (around + _FAINT**2).sqrt()
 
 
 class CaptionNetwork(Writer):
@@ -86,6 +155,7 @@ class CaptionNetwork(Writer):
         num_layers: L.
         embedding_size: E.
         channels: see `PictureReader`.
+        contours: likewise.
         attention: multiplicative, additive or none.
         detection: weight of the loss of word detectors, see `loss`.
         shift: pixels by which pictures are moved at most while training.
@@ -111,6 +181,7 @@ class CaptionNetwork(Writer):
         num_layers: int = 1,
         embedding_size: int = 128,
         channels: int = 24,
+        contours: int = 0,
         attention: str = "multiplicative",
         detection: float = 0.0,
         shift: int = 0,
@@ -119,7 +190,7 @@ class CaptionNetwork(Writer):
         super().__init__(**options)
         self.mean, self.spread, self.shift, self.detection = mean, spread, shift, detection
         self.target = nn.Embedding(tokens, embedding_size)
-        self.reader = PictureReader(colours, size, channels)
+        self.reader = PictureReader(colours, size, channels, contours)
         self.make_decoder(
             self.reader.width,
             cell=cell,

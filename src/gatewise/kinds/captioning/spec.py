@@ -71,7 +71,13 @@ class CaptionerSpec(Spec):
     hidden_size: int = common.hidden_size(96)
     num_layers: int = common.num_layers()
     embedding_size: int = common.embedding_size(64)
-    channels: int = setting(16, "Features of the first convolution; the last ones have four times as many.", minimum=1)
+    channels: int = setting(
+        8, "Features of the first convolution over the picture; the last ones have four times as many.", minimum=1
+    )
+    contours: int = setting(
+        12, "The same of other convolutions, over the picture's contours, which have no colour; 0 for none.",
+        minimum=0, earlier=0,
+    )  # fmt: skip
     attention: str = setting(
         "multiplicative", "How the decoder looks at the picture: multiplicative, additive or none.", choices=ATTENTIONS
     )

@@ -251,6 +251,7 @@ def _network(spec: CaptionerSpec, tokens: int, look: Look) -> CaptionNetwork:
         num_layers=spec.num_layers,
         embedding_size=spec.embedding_size,
         channels=spec.channels,
+        contours=spec.contours,
         attention=spec.attention,
         detection=spec.detection,
         shift=spec.shift,
