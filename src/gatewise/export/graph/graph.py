@@ -10,7 +10,7 @@ import numpy as np
 
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import OPERATIONS, Array, Expression, Operand, Program, is_weight
-from gatewise.export.graph.grids import AddSteps, GridConvolution, GridMax, GridNorm
+from gatewise.export.graph.grids import AddSteps, GridConvolution, GridMax, GridMean, GridNorm
 from gatewise.export.graph.nodes import (
     Accumulate,
     Convert,
@@ -319,11 +319,18 @@ class GraphBuilder:
         kept = self.weight(weight, name)
         return self._add(AddSteps(self._new(), value, kept, self._known_steps(value), first.width))
 
-    def grid_convolution(self, value: str, weight: Any, shape: tuple[int, int], name: str) -> str:
+    def grid_mean(self, value: str, shape: tuple[int, int], size: int) -> str:
+        """The mean of the places around each place of a grid."""
+        return self._add(GridMean(self._new(), value, shape, size, self._known_steps(value), self.width(value)))
+
+    def grid_convolution(
+        self, value: str, weight: Any, shape: tuple[int, int], name: str, *, repeated: bool = False
+    ) -> str:
         """A convolution (O, I, K, K) over the steps as a grid, as large as before."""
         rows, kernel = int(weight.shape[0]), int(weight.shape[-1])
         kept = self.weight(weight.reshape(rows, -1), name)
-        return self._add(GridConvolution(self._new(), value, kept, shape, kernel, self._known_steps(value), rows))
+        steps = self._known_steps(value)
+        return self._add(GridConvolution(self._new(), value, kept, shape, kernel, steps, rows, repeated))
 
     def grid_norm(self, value: str, groups: int, weight: Any, bias: Any, epsilon: float, shape: tuple[int, int],
                   name: str) -> str:  # fmt: skip

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from gatewise.export.graph.expressions import Array
 
-__all__ = ["GRID_NODES", "AddSteps", "GridConvolution", "GridMax", "GridNode", "GridNorm", "evaluate_grid"]
+__all__ = ["GRID_NODES", "AddSteps", "GridConvolution", "GridMax", "GridMean", "GridNode", "GridNorm", "evaluate_grid"]
 
 Windows = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
 class GridConvolution:
-    """``y_(r,c) = sum over i, j of W_(i,j) x_(r + i - K // 2, c + j - K // 2)``; beyond the edges x is zero.
+    """``y_(r,c) = sum over i, j of W_(i,j) x_(r + i - K // 2, c + j - K // 2)``.
 
     Attributes:
         weight: (O, I * K * K), the kernel of each output after its inputs, row by row; K odd.
         shape: (R, C).
         kernel: K.
+        repeated: beyond the edges x is as at the nearest place; False: zero.
     """
 
     name: str
@@ -31,6 +33,7 @@ class GridConvolution:
     kernel: int
     steps: int
     width: int
+    repeated: bool = False
     wide: bool = False
 
 
@@ -79,6 +82,24 @@ class GridMax:
 
 
 @dataclass(frozen=True)
+class GridMean:
+    """The mean of each feature in the K x K places around each place, of those that there are.
+
+    Attributes:
+        shape: (R, C).
+        size: K, odd.
+    """
+
+    name: str
+    source: str
+    shape: tuple[int, int]
+    size: int
+    steps: int
+    width: int
+    wide: bool = False
+
+
+@dataclass(frozen=True)
 class AddSteps:
     """A vector of its own added to each step of a sequence of known length.
 
@@ -94,8 +115,8 @@ class AddSteps:
     wide: bool = False
 
 
-GridNode = GridConvolution | GridNorm | GridMax | AddSteps
-GRID_NODES = (GridConvolution, GridNorm, GridMax, AddSteps)
+GridNode = GridConvolution | GridNorm | GridMax | GridMean | AddSteps
+GRID_NODES = (GridConvolution, GridNorm, GridMax, GridMean, AddSteps)
 
 
 def evaluate_grid(node: GridNode, source: Array, weights: Mapping[str, Array]) -> Array:
@@ -126,13 +147,18 @@ def evaluate_grid(node: GridNode, source: Array, weights: Mapping[str, Array]) -
         variance = grouped.var(axis=(1, 3), keepdims=True)
         normal = ((grouped - mean) / np.sqrt(variance + node.epsilon)).reshape(source.shape)
         return np.asarray((normal * weights[node.weight] + weights[node.bias]).astype(source.dtype))
-    half = node.kernel // 2
-    kernel = weights[node.weight].reshape(node.width, -1, node.kernel, node.kernel)
-    padded = np.pad(grid, ((0, 0), (half, half), (half, half), (0, 0)))
     rows, columns = node.shape
-    total = sum(
-        padded[:, i : i + rows, j : j + columns] @ kernel[:, :, i, j].T
-        for i in range(node.kernel)
-        for j in range(node.kernel)
-    )
+    if isinstance(node, GridMean):
+        total = sum(_around(grid, node.size))
+        return np.asarray(total / sum(_around(np.ones_like(grid), node.size))).reshape(source.shape)
+    kernel = weights[node.weight].reshape(node.width, -1, node.kernel**2)
+    moved = _around(grid, node.kernel, "edge" if node.repeated else "constant")
+    total = sum(each @ kernel[:, :, place].T for place, each in enumerate(moved))
     return np.asarray(total).reshape(batch, rows * columns, node.width)
+
+
+def _around(grid: Array, size: int, mode: Literal["constant", "edge"] = "constant") -> list[Array]:
+    """The grid (B, R, C, N), moved to each of the places around, row by row."""
+    half, (_, rows, columns, _) = size // 2, grid.shape
+    padded = np.pad(grid, ((0, 0), (half, half), (half, half), (0, 0)), mode=mode)
+    return [padded[:, i : i + rows, j : j + columns] for i in range(size) for j in range(size)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatewise.export.graph.grids import AddSteps, GridConvolution, GridMax, GridNode, GridNorm
+from gatewise.export.graph.grids import AddSteps, GridConvolution, GridMax, GridMean, GridNode, GridNorm
 from gatewise.export.to_onnx.operations import Body
 
 __all__ = ["as_grid", "as_steps", "emit_grid"]
@@ -32,7 +32,13 @@ def emit_grid(body: Body, node: GridNode, grid: str, width: int) -> str:
         shape = body.integers(node.width, width, node.kernel, node.kernel)
         kernel = body.add("Reshape", [body.names.weight(node.weight), shape])
         half = node.kernel // 2
-        return body.add("Conv", [grid, kernel], pads=[half] * 4)
+        if not node.repeated:
+            return body.add("Conv", [grid, kernel], pads=[half] * 4)
+        wider = body.add("Pad", [grid, body.integers(0, 0, half, half, 0, 0, half, half)], mode="edge")
+        return body.add("Conv", [wider, kernel])
+    if isinstance(node, GridMean):
+        half = node.size // 2
+        return body.add("AveragePool", [grid], kernel_shape=[node.size] * 2, pads=[half] * 4, count_include_pad=0)
     if isinstance(node, GridNorm):
         return _normalised(body, node, grid)
     return _greatest(body, node, grid)

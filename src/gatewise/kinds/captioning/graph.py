@@ -16,7 +16,7 @@ from gatewise.export.graph.writing import SCORES
 from gatewise.kinds.captioning.encoding import encode_captions
 from gatewise.kinds.captioning.figures import MEASURES, contributions_of
 from gatewise.kinds.captioning.look import as_steps
-from gatewise.kinds.captioning.network import PictureReader
+from gatewise.kinds.captioning.network import AROUND, FAINT, LONGER, Convolutions, PictureReader
 from gatewise.kinds.captioning.pictures import Pictures
 from gatewise.statistics.measure import Measure
 
@@ -83,25 +83,58 @@ def _words(size: int, colours: int) -> str:
 
 def _looked(build: GraphBuilder, reader: PictureReader, values: str, size: int) -> tuple[str, str]:
     """The places' features and the summary, as `PictureReader.forward` has them."""
+    places, summary = _features(build, reader, values, size, "reader")
+    if reader.contours is not None:
+        outlines = _contours(build, values, size)
+        shapes, outlined = _features(build, reader.contours, outlines, size, "reader.contours")
+        places, summary = build.concat([places, shapes]), build.concat([summary, outlined])
+    return build.add_steps(places, reader.position, "reader.position"), summary
+
+
+def _contours(build: GraphBuilder, values: str, size: int) -> str:
+    """As `gatewise.kinds.captioning.network.contours_of`."""
+    colours, shape = build.width(values), (size, size)
+    ways = []
+    for name in ("across", "down"):
+        kernel = np.zeros((colours, colours, 3, 3))
+        each = np.arange(colours)
+        kernel[(each, each, *((1, 0) if name == "across" else (0, 1)))] = -0.5
+        kernel[(each, each, *((1, 2) if name == "across" else (2, 1)))] = 0.5
+        ways.append(build.grid_convolution(values, kernel, shape, f"contours.{name}", repeated=True))
+    across, down = ways
+    length = build.apply("add", build.apply("mul", across, across), build.apply("mul", down, down))
+    found = [build.slice(each, 0, 1) for each in (length, across, down)]
+    for colour in range(1, colours):
+        new = [build.slice(each, colour, colour + 1) for each in (length, across, down)]
+        longer = build.apply("gt", new[0], build.apply("mul", found[0], LONGER))
+        found = [build.apply("where", longer, one, other) for one, other in zip(new, found, strict=True)]
+    around = build.grid_mean(found[0], shape, AROUND)
+    spread = build.apply("sqrt", build.apply("add", around, FAINT**2))
+    return build.apply("div", build.concat(found[1:]), spread)
+
+
+def _features(build: GraphBuilder, reader: Convolutions, values: str, size: int, prefix: str) -> tuple[str, str]:
+    """The features of the places and of the whole, as `Convolutions.features` has them."""
     for place, (convolution, norm) in enumerate(zip(reader.convolutions, reader.norms, strict=True)):
         shape = (size, size)
         assert isinstance(convolution, torch.nn.Conv2d) and isinstance(norm, torch.nn.GroupNorm)
-        values = build.grid_convolution(values, convolution.weight, shape, f"reader.convolution{place}")
+        values = build.grid_convolution(values, convolution.weight, shape, f"{prefix}.convolution{place}")
         values = build.grid_norm(
-            values, norm.num_groups, norm.weight, norm.bias, norm.eps, shape, f"reader.norm{place}"
+            values, norm.num_groups, norm.weight, norm.bias, norm.eps, shape, f"{prefix}.norm{place}"
         )
         values = build.apply("relu", values)
         if place < reader.halvings:
             windows = [(2 * each, 2 * each + 2) for each in range(size // 2)]
             values, size = build.grid_max(values, shape, windows, windows), size // 2
-    few = math.isqrt(reader.summary.in_features // reader.width)
+    width = build.width(values)
+    few = math.isqrt(reader.summary.in_features // width)
     windows = [(each * size // few, -(-(each + 1) * size // few)) for each in range(few)]
     pooled = build.grid_max(values, (size, size), windows, windows)
-    weight = reader.summary.weight.detach().view(reader.width, reader.width, few * few)
-    flat = build.reshape(pooled, None, few * few * reader.width)  # place by place, and not feature by feature
-    weight = weight.transpose(1, 2).reshape(reader.width, -1)
-    summary = build.apply("relu", build.linear(flat, weight, reader.summary.bias, "reader.summary"))
-    return build.add_steps(values, reader.position, "reader.position"), summary
+    weight = reader.summary.weight.detach().view(-1, width, few * few)
+    flat = build.reshape(pooled, None, few * few * width)  # place by place, and not feature by feature
+    weight = weight.transpose(1, 2).flatten(1)
+    summary = build.apply("relu", build.linear(flat, weight, reader.summary.bias, f"{prefix}.summary"))
+    return values, summary
 
 
 def examples_of(trained: TrainedCaptioner, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
