@@ -44,6 +44,7 @@ class CaptionReader(WrittenReader):
     """
 
     unit = "patch"
+    crowding = 4
     baseline_name = "the picture's median colour"
     after = (
         "the chance of that word of the caption if the picture were covered past there with its median colour, given "
