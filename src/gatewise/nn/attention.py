@@ -23,6 +23,9 @@ class Attention(nn.Module):
         additive (Bahdanau, Cho and Bengio, 2015)                    s = u . tanh(W q + U v)
         weights a = softmax of s over the values                     context = sum a v
 
+    With `coverage` (after Tu et al., 2016), s + (q . w) seen instead of s, where seen is how much each value has been
+    attended to so far: so a query can ask for what has not been looked at, whatever that is.
+
     What depends on the values alone (`keys`) is computed once for all queries. Axis letters: B batch, T queries, S
     values, Q and V their widths.
 
@@ -31,6 +34,7 @@ class Attention(nn.Module):
         value_size: V.
         score: ``multiplicative`` or ``additive``.
         size: width of the additive score's hidden layer; None: Q.
+        coverage: whether scores depend on what has been attended to.
 
     Raises:
         OptionError: an unknown score.
@@ -44,7 +48,13 @@ class Attention(nn.Module):
     """
 
     def __init__(
-        self, query_size: int, value_size: int, score: str = "multiplicative", size: int | None = None
+        self,
+        query_size: int,
+        value_size: int,
+        score: str = "multiplicative",
+        size: int | None = None,
+        *,
+        coverage: bool = False,
     ) -> None:
         super().__init__()
         if score not in SCORES:
@@ -55,6 +65,7 @@ class Attention(nn.Module):
         if score == "additive":
             self.of_queries = nn.Linear(query_size, width, bias=False)
             self.sum = nn.Parameter(torch.empty(width).uniform_(-1 / math.sqrt(width), 1 / math.sqrt(width)))
+        self.of_seen = nn.Linear(query_size, 1, bias=False) if coverage else None
 
     def keys(self, values: Tensor) -> Tensor:
         """What is compared with the queries: (B, S, V) gives (B, S, width)."""
@@ -62,7 +73,12 @@ class Attention(nn.Module):
         return found
 
     def forward(
-        self, queries: Tensor, keys: Tensor, values: Tensor, real: Tensor | None = None
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        real: Tensor | None = None,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Attend.
 
@@ -71,6 +87,7 @@ class Attention(nn.Module):
             keys: (B, S, width), of `keys`.
             values: (B, S, V).
             real: (B, S) bool, False where there is only padding; None: all are real. Each row has a real value.
+            seen: (B, T, S), how much each value has been attended to before each query; with `coverage` alone.
 
         Returns:
             The contexts (B, T, V), and the weights (B, T, S), which sum to 1 over S.
@@ -79,6 +96,8 @@ class Attention(nn.Module):
             scores = torch.tanh(self.of_queries(queries)[:, :, None] + keys[:, None]) @ self.sum
         else:
             scores = torch.bmm(queries, keys.transpose(1, 2))
+        if self.of_seen is not None and seen is not None:
+            scores = scores + self.of_seen(queries) * seen
         if real is not None:
             scores = scores.masked_fill(~real[:, None], -math.inf)
         weights = scores.softmax(dim=2)

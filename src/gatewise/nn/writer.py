@@ -53,12 +53,14 @@ class Writing(NamedTuple):
         lower: state of the layers that read the tokens.
         upper: state of the layer that reads what was attended too; None: there is none.
         fed: (N, E), the step before's readout; None: it is not fed back.
+        seen: (N, S), how much the first look has attended to each value so far; None: it does not matter.
     """
 
     read: Read
     lower: Any
     upper: Any
     fed: Tensor | None
+    seen: Tensor | None = None
 
 
 class Writer(nn.Module):
@@ -73,9 +75,10 @@ class Writer(nn.Module):
         r_t     = dropout(tanh(W_r [g_t, c'_t, E[y_t-1]] + b_r))          deep output of Bahdanau et al. (2015)
         p(y_t)  = softmax(E r_t + b)                                      tied; else a matrix of its own
 
-    With feeding "input" the decoder reads [E[y_t-1], r_t-1] (input feeding, Luong et al. 2015), step by step; otherwise
-    known targets run in one call. Without an attention c_t is the summary. Axis letters: B examples, S values, V their
-    width, T target tokens, E embedding, H hidden.
+    With coverage the second look's scores depend on how much the first looks of all steps before, the sum of a_s for
+    s < t, attended to each value. With feeding "input" the decoder reads [E[y_t-1], r_t-1] (input feeding, Luong et al.
+    2015), step by step; otherwise known targets run in one call. Without an attention c_t is the summary. Axis letters:
+    B examples, S values, V their width, T target tokens, E embedding, H hidden.
 
     Args:
         feeding: output, layer, again or input: what reads what was attended, besides the output layer.
@@ -85,6 +88,7 @@ class Writer(nn.Module):
         word_noise: probability that the decoder reads the token of another example at the same place while training, so
             that it relies on what was read more than on which tokens follow each other (after Wang et al., 2018,
             who draw from the whole vocabulary).
+        coverage: the second look of feeding "again" knows what has been looked at, see `gatewise.nn.attention`.
     """
 
     target: nn.Embedding
@@ -98,11 +102,18 @@ class Writer(nn.Module):
     head: nn.Parameter
 
     def __init__(
-        self, *, feeding: str, tied: bool, dropout: float, label_smoothing: float, word_noise: float = 0.0
+        self,
+        *,
+        feeding: str,
+        tied: bool,
+        dropout: float,
+        label_smoothing: float,
+        word_noise: float = 0.0,
+        coverage: bool = False,
     ) -> None:
         super().__init__()
         self.dropout, self.label_smoothing, self.feeding, self.tied = dropout, label_smoothing, feeding, tied
-        self.word_noise = word_noise
+        self.word_noise, self.coverage = word_noise, coverage
 
     def make_decoder(
         self, width: int, *, cell: str, hidden_size: int, num_layers: int, embedding_size: int, attention: str
@@ -123,7 +134,7 @@ class Writer(nn.Module):
         self.upper = Recurrent(cell, hidden_size + width, hidden_size) if self.feeding in ("layer", "again") else None
         self.attention = None if attention == "none" else Attention(hidden_size, width, attention)
         second = self.feeding == "again" and self.attention is not None
-        self.again = Attention(hidden_size, width, attention) if second else None
+        self.again = Attention(hidden_size, width, attention, coverage=self.coverage) if second else None
         self.bridge = nn.Linear(width, sum(_widths(self.decoder)) + sum(_widths(self.upper)))
         self.readout = nn.Linear(hidden_size + width + embedding_size, embedding_size)
         self.bias = nn.Parameter(torch.zeros(self.target.num_embeddings))
@@ -228,7 +239,9 @@ class Writer(nn.Module):
         lower, upper = self._begin(read)
         rows = torch.arange(len(limits), device=limits.device).repeat_interleave(beam)
         fed = read.values.new_zeros(len(rows), self.readout.out_features) if self.feeding == "input" else None
-        state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed)
+        covered = self.coverage and self.again is not None
+        seen = read.values.new_zeros(len(rows), read.values.shape[1]) if covered else None
+        state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed, seen)
         return beam_search(
             self, state, limits, begin=begin, end=end, beam=beam, length_power=length_power, thorough=thorough
         )
@@ -242,23 +255,28 @@ class Writer(nn.Module):
         hidden = self._drop(output[0])
         # the K hypotheses of an example are K queries over the same values
         queries = hidden.view(examples, -1, hidden.shape[1]).transpose(0, 1)
-        context = self._attended(read, queries)[0].transpose(0, 1).reshape(len(tokens), -1)
-        upper = state.upper
+        context, weights = self._attended(read, queries)
+        context = context.transpose(0, 1).reshape(len(tokens), -1)
+        upper, seen = state.upper, state.seen
         if self.upper is not None:
             output, upper = self.upper(torch.cat([hidden, context], dim=1)[None], upper)
             hidden = self._drop(output[0])
         if self.again is not None:
             queries = hidden.view(examples, -1, hidden.shape[1]).transpose(0, 1)
-            context = self._looked_again(read, queries)[0].transpose(0, 1).reshape(len(tokens), -1)
+            before = None if seen is None else seen.view(examples, -1, seen.shape[1])
+            context = self._looked_again(read, queries, before)[0].transpose(0, 1).reshape(len(tokens), -1)
+            if seen is not None and weights is not None:
+                seen = seen + weights.reshape(seen.shape)
         found = self._read_out(hidden, context, embedded)
         scores = functional.linear(found, self._weight, self.bias).log_softmax(dim=1)
-        return scores, Writing(read, lower, upper, None if state.fed is None else found)
+        return scores, Writing(read, lower, upper, None if state.fed is None else found, seen)
 
     def select(self, state: Writing, rows: Tensor, examples: Tensor) -> Writing:
         """The state of other rows, see `gatewise.nn.decoding.Decoder`."""
         read = state.read if len(examples) == len(state.read.summary) else state.read.select(examples)
         fed = None if state.fed is None else state.fed[rows]
-        return Writing(read, _rows(state.lower, rows), _rows(state.upper, rows), fed)
+        seen = None if state.seen is None else state.seen[rows, : read.values.shape[1]]
+        return Writing(read, _rows(state.lower, rows), _rows(state.upper, rows), fed, seen)
 
     def _teacher_forced(self, read: Read, inputs: Tensor, targets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The readout of every real target token (tokens, E), and the tokens."""
@@ -283,7 +301,8 @@ class Writer(nn.Module):
             hidden, _ = self.upper(torch.cat([hidden, context], dim=2), upper, lengths=lengths)
             hidden = self._drop(hidden)
         if self.again is not None:
-            context, weights = self._looked_again(read, hidden)
+            seen = weights.cumsum(dim=1) - weights if self.coverage and weights is not None else None
+            context, weights = self._looked_again(read, hidden, seen)
         return self._read_out(hidden, context, embedded), weights
 
     def _step_by_step(self, read: Read, embedded: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -306,10 +325,10 @@ class Writer(nn.Module):
         context, weights = self.attention(hidden.transpose(0, 1), read.keys, read.values, read.real)
         return context.transpose(0, 1), weights
 
-    def _looked_again(self, read: Read, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """As `_attended`, by the second attention."""
+    def _looked_again(self, read: Read, hidden: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
+        """As `_attended`, by the second attention, which may know what has been seen, (B, T, S)."""
         assert self.again is not None and read.again is not None
-        context, weights = self.again(hidden.transpose(0, 1), read.again, read.values, read.real)
+        context, weights = self.again(hidden.transpose(0, 1), read.again, read.values, read.real, seen)
         return context.transpose(0, 1), weights
 
     def _read_out(self, hidden: Tensor, context: Tensor, embedded: Tensor) -> Tensor:

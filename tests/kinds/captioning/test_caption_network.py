@@ -53,7 +53,8 @@ def stepped_losses(model: CaptionNetwork, batch: CaptionBatch) -> torch.Tensor:
     lower, upper = model._begin(read)
     rows = torch.arange(len(batch.lengths))
     fed = torch.zeros(len(rows), 6) if model.feeding == "input" else None
-    state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed)
+    seen = torch.zeros(len(rows), read.values.shape[1]) if model.coverage else None
+    state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed, seen)
     found = torch.zeros(batch.inputs.shape)
     for step, tokens in enumerate(batch.inputs):
         chances, state = model.step(tokens, state)
@@ -66,6 +67,31 @@ def stepped_losses(model: CaptionNetwork, batch: CaptionBatch) -> torch.Tensor:
 def test_steps_give_what_the_whole_caption_gives(attention: str, feeding: str) -> None:
     model, batch = network(attention, feeding), pictures().batch(range(5))
     torch.testing.assert_close(stepped_losses(model, batch), model.losses(batch))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("attention", ["multiplicative", "additive"])
+def test_a_second_look_knows_what_the_first_ones_saw(attention: str) -> None:
+    model, batch = network(attention, "again", coverage=True), pictures().batch(range(5))
+    assert model.again is not None and model.again.of_seen is not None
+    model.again.of_seen.weight.normal_(std=5.0)
+    losses = model.losses(batch)
+    torch.testing.assert_close(stepped_losses(model, batch), losses)
+    before = model.weights(batch)
+    model.again.of_seen.weight.zero_()
+    after = model.weights(batch)
+    assert before is not None and after is not None
+    # before the first step nothing has been seen
+    torch.testing.assert_close(before[:, 0], after[:, 0])
+    assert not torch.allclose(before[:, 1], after[:, 1], atol=1e-5)
+    # a beam's hypotheses keep what each of them has seen: a wide one of one step more is as probable as its parts
+    model.again.of_seen.weight.normal_(std=5.0)
+    found = model.caption(batch.pixels[:1], 5, beam=4, length_power=0.0)
+    tokens = found.tokens[:1, : int(found.lengths[0])]
+    whole = torch.cat([tokens, torch.full((1, 1), END)], dim=1).T if len(tokens[0]) < 5 else tokens.T
+    inputs = torch.cat([torch.full((1, 1), BEGIN), whole[:-1]])
+    scores = model.scores(model.read(batch.pixels[:1]), inputs).gather(2, whole[:, :, None])
+    assert float(scores.sum()) == pytest.approx(float(found.scores[0]), rel=1e-4)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "mingru"])

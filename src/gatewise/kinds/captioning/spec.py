@@ -88,6 +88,10 @@ class CaptionerSpec(Spec):
         "input (the decoder's next step too, one by one).",
         choices=FEEDINGS,
     )
+    coverage: bool = setting(
+        True, "Let the second look know what has been looked at, so that a query can ask for something else.",
+        earlier=False,
+    )  # fmt: skip
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
     word_noise: float = setting(

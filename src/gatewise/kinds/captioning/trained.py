@@ -256,6 +256,7 @@ def _network(spec: CaptionerSpec, tokens: int, look: Look) -> CaptionNetwork:
         detection=spec.detection,
         shift=spec.shift,
         feeding=spec.feeding,
+        coverage=spec.coverage,
         tied=spec.tied,
         dropout=spec.dropout,
         label_smoothing=spec.label_smoothing,
