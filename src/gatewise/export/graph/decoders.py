@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gatewise.errors import ConversionError
 from gatewise.export.graph.graph import Graph, GraphBuilder
 from gatewise.export.graph.layers import stack_of
 from gatewise.export.graph.writing import NEXT, SCORES, TOKEN
@@ -76,13 +77,15 @@ def step_graph(name: str, model: Writer, tokens: int, steps: int | str) -> Graph
     if model.feeding == "input":
         read = build.concat([before, build.input("fed", None, table.shape[1], meaning="the step before's readout")])
     hidden = _advance(build, "decoder", model.decoder, read, states)
-    weights = None
+    weights = seen = None
     if looks:
         weights, context = _look(build, looks[0], values, hidden)
+        if model.again is not None and model.again.of_seen is not None:
+            seen = _covered(build, weights, steps)
     if model.upper is not None:
         hidden = _advance(build, "upper", model.upper, build.concat([hidden, context]), states)
     if model.again is not None:
-        weights, context = _look(build, looks[1], values, hidden)
+        weights, context = _look(build, looks[1], values, hidden, seen)
     if weights is not None:
         build.output("attention", weights)
     joined = build.concat([hidden, context, before])
@@ -99,7 +102,20 @@ def _keys(build: GraphBuilder, attention: Attention, values: str, name: str) -> 
     return build.linear(values, attention.of_values.weight, attention.of_values.bias, f"{name}.of_values")
 
 
-def _look(build: GraphBuilder, look: tuple[Attention, str, str], values: str, hidden: str) -> tuple[str, str]:
+def _covered(build: GraphBuilder, weights: str, steps: int | str) -> str:
+    """How much the first looks of the steps before attended to each value (S, 1); with this one it is a state."""
+    if not isinstance(steps, int):
+        raise ConversionError(
+            "coverage of what may be of any length cannot be exported", fix="train without coverage, or export pictures"
+        )
+    before = build.input("seen", None, steps, meaning="how much was looked at each place so far")
+    build.output("seen" + NEXT, build.apply("add", before, build.reshape(weights, None, steps)))
+    return build.reshape(before, steps, 1)
+
+
+def _look(
+    build: GraphBuilder, look: tuple[Attention, str, str], values: str, hidden: str, seen: str | None = None
+) -> tuple[str, str]:
     """The weights (S, 1) of an attention, and the mean of the values by them."""
     attention, keys, name = look
     if attention.score == "multiplicative":
@@ -108,6 +124,10 @@ def _look(build: GraphBuilder, look: tuple[Attention, str, str], values: str, hi
         query = build.linear(hidden, attention.of_queries.weight, name=f"{name}.of_queries")
         fit = build.apply("tanh", build.apply("add", keys, query))
         scores = build.linear(fit, attention.sum[None], name=f"{name}.sum")
+    if seen is not None:
+        assert attention.of_seen is not None
+        asked = build.linear(hidden, attention.of_seen.weight, name=f"{name}.of_seen")
+        scores = build.apply("add", scores, build.apply("mul", seen, asked))
     weights = build.softmax_steps(scores)
     return weights, build.pool(build.apply("mul", values, weights), "sum")
 
