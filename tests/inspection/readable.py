@@ -13,10 +13,23 @@ from typing import Any
 from gatewise.training import kind_of, load_run, train_run
 from gatewise.training.assembly import make_spec
 from small_data import write_reviews
+from small_pictures import write_pictures
 from small_text import write_text_file
 
 TINY = {"hidden_size": 6, "epochs": 1, "threads": 1, "batch_size": 16}
 REVIEWS = {**TINY, "text": "review", "label": "mood", "embedding_size": 5, "learning_rate": 0.02}
+PICTURES = {
+    **TINY,
+    "hidden_size": 16,
+    "embedding_size": 12,
+    "vocabulary_size": 300,
+    "channels": 4,
+    "dropout": 0.0,
+    "image_size": 17,
+    "epochs": 24,
+    "batch_size": 6,
+    "learning_rate": 0.01,
+}
 SERIES = {**TINY, "time": "day", "target": "a,b", "lookback": 12, "horizon": 4}
 
 RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -75,6 +88,12 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {
             "bidirectional": False,
         },
     ),
+    "pictures": ("captioning", "pictures/captions.csv", {**PICTURES, "contours": 2, "beam": 2}),
+    "pictures, no attention": (
+        "captioning",
+        "pictures/captions.csv",
+        {**PICTURES, "image_size": 20, "contours": 0, "attention": "none", "feeding": "output", "cell": "lstm"},
+    ),
     "adding": ("probe", "adding", {**TINY, "length": 20, "examples": 100, "cell": "lstm"}),
     "parity": ("probe", "parity", {**TINY, "length": 20, "examples": 100, "cell": "gru", "bidirectional": True}),
 }
@@ -92,6 +111,7 @@ def write_data(folder: Path) -> None:
         writer.writerow(rows[0])
         writer.writerows([text, chance.choice([mood, f"{mood}|long", "long"])] for text, mood in rows[1:])
     write_text_file(folder / "text.txt")
+    write_pictures(folder / "pictures", each=4)
     lines = []
     for _ in range(60):
         lines += [f"{word} O" for word in chance.sample(["she", "went", "to", "B2B", "3.5", "o'clock"], 3)]

@@ -160,3 +160,32 @@ def test_nonsense_is_refused() -> None:
         memory_curve(RecurrentInputs(layer, torch.zeros(0, 2, 3), None))
     with pytest.raises(OptionError):
         memory_curve(RecurrentInputs(layer, torch.zeros(4, 2, 3), None), lags=0)
+
+
+def _begun(layer: Recurrent, batch: int) -> object:
+    """A state far from zero, other for every row."""
+    parts = [torch.randn(layer.num_layers, batch, size) * 2 for size in layer._cells[0].state_sizes()]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_layers_that_begin_in_a_state_are_followed_from_there(cell: str) -> None:
+    """A decoder begins where the encoder left it: its gradient is that of its own sequence, row by row."""
+    torch.manual_seed(3)
+    layer, x = Recurrent(cell, 3, 5, num_layers=2).eval(), torch.randn(6, 3, 3)
+    state = _begun(layer, 3)
+    found = memory_curve(RecurrentInputs(layer, x, None, state), projections=None)["trained"]["norms"]
+    squares = np.zeros((6, 3))
+    for row in range(3):
+        own = x[:, row : row + 1].clone().requires_grad_()
+        first = state[:, row : row + 1] if torch.is_tensor(state) else tuple(each[:, row : row + 1] for each in state)
+        for unit in range(5):
+            output, _ = layer(own, first)
+            (gradient,) = torch.autograd.grad(output[-1, 0, unit], own)
+            squares[:, row] += gradient[:, 0].double().square().sum(dim=-1).numpy()
+    expected = np.sqrt(squares.mean(axis=1))[::-1]
+    assert found == pytest.approx(expected.tolist(), rel=1e-4)
+    from_zero = memory_curve(RecurrentInputs(layer, x, None), projections=None)["trained"]["norms"]
+    assert not np.allclose(found, from_zero, rtol=1e-2), "the state makes a difference that the test can see"
+    guess = memory_curve(RecurrentInputs(layer, x, None, state), projections=512)["trained"]["norms"]
+    assert guess == pytest.approx(found, rel=0.1)

@@ -43,7 +43,7 @@ def own_answer(name: str, trained: Any, dataset: Any, reader: Any, read: Any, nu
         chances = trained.model.probabilities(read.extra["batch"])[read.place, 0].double().numpy()
         assert trained.tag_set.inside == "iobes" and reader.names == ("O", "B-LOC", "I-LOC"), "as the file has them"
         return np.array([chances[0], chances[1] + chances[4], chances[2] + chances[3]])
-    if task == "translation":
+    if task in ("translation", "captioning"):
         return own_word(trained, read)
     with torch.no_grad():
         found = trained.model(reader.embed(read))[-1]
@@ -51,9 +51,8 @@ def own_answer(name: str, trained: Any, dataset: Any, reader: Any, read: Any, nu
 
 
 def own_word(trained: Any, read: Any) -> np.ndarray:
-    """The distribution of a translation's word, by the decoder that the search uses, one word after the other."""
-    source = encode_sources([read.text], trained.source_subwords).batch([0])
-    limits, taken = torch.tensor([40]), []
+    """The distribution of a written word, by the decoder that the search uses, one word after the other."""
+    taken: list[torch.Tensor] = []
     step = trained.model.step
 
     def forced(tokens: Any, state: Any) -> Any:
@@ -64,7 +63,12 @@ def own_word(trained: Any, read: Any) -> np.ndarray:
 
     trained.model.step = forced
     try:
-        trained.model.translate(torch.from_numpy(source.values), torch.from_numpy(source.lengths), limits)
+        if read.picture is not None:
+            trained.model.caption(torch.from_numpy(read.encoded)[None], 40)
+        else:
+            source = encode_sources([read.text], trained.source_subwords).batch([0])
+            lengths = torch.from_numpy(source.lengths)
+            trained.model.translate(torch.from_numpy(source.values), lengths, torch.tensor([40]))
     finally:
         del trained.model.step
     return taken[read.place].double().numpy()

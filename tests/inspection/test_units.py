@@ -146,7 +146,7 @@ def test_other_threads_keep_their_kernel_during_a_flow(runs: Runs, monkeypatch: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["reviews, several labels", "series, recursive", "text", "tags", "parity"])
+@pytest.mark.parametrize("name", ["reviews, several labels", "series, recursive", "text", "tags", "parity", "pictures"])
 def test_every_kind_has_a_flow(name: str, runs: Runs) -> None:
     trained, dataset = runs(name)
     reader = trained.reader(dataset)

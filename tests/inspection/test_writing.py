@@ -90,7 +90,7 @@ def test_encoder_and_decoder_show_their_gates(translator: tuple[Any, Any], runs:
     upper = next(each for each in maps if each.stack == "above the attention" and each.name == "hidden").values
     model, goals = trained.model, given.extra["target"]
     with torch.no_grad():
-        inputs = torch.from_numpy(reader._inputs(given, len(goals)))[:, None]
+        inputs = reader._inputs(given, len(goals))
         inner = reader._source(reader.embed(given))
         lower = next(each for each in maps if each.stack == "decoder" and each.name == "hidden").values
         context, _ = model._attended(inner, torch.from_numpy(lower)[:, None])

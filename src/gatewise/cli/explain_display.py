@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gatewise.cli.explain_picture import picture_rows
 from gatewise.cli.explain_written import visible, written_facts
 from gatewise.words import plural
 
@@ -60,7 +61,9 @@ def show_explanations(found: Sequence[Explanation], screen: Console) -> None:
 
 
 def _body(each: Explanation, *, coloured: bool) -> list[Text]:
-    """The text with its tokens coloured; of series a row of blocks per column."""
+    """The text with its tokens coloured; of series a row of blocks per column; of a picture its patches."""
+    if each.reading.input.picture is not None:
+        return picture_rows(each, coloured=coloured)
     return _columns(each, coloured=coloured) if each.reasons.columns else [_tokens(each, coloured=coloured)]
 
 
@@ -282,6 +285,12 @@ def _steps(value: float) -> str:
     return f"{value:.1f} steps" if value < 10 else f"{value:.0f} steps"
 
 
+def _walked(each: Explanation, first: Any) -> Sequence[Any]:
+    """The steps that the first stack walks over: those of the input, or of what is written."""
+    given = each.reading.input
+    return given.written if given.written and first.stride == 0 else given.steps
+
+
 _ROLES = (
     ("counting", "counts", "count"),
     ("switching", "switches", "switch"),
@@ -297,8 +306,8 @@ def _roles(each: Explanation) -> list[str]:
         for name, verb, several in _ROLES:
             own = sorted((role for role in roles if role.role == name), key=lambda role: -role.strength)
             if own:
-                at = [visible(each.reading.input.steps[step].label) for step in own[0].steps[:3]
-                      if step < len(each.reading.input.steps)]  # fmt: skip
+                walked = _walked(each, next(iter(each.reading.gates)))
+                at = [visible(walked[step].label) for step in own[0].steps[:3] if step < len(walked)]
                 where = f" at {', '.join(at)}" if at else ""
                 parts.append(f"{len(own)} {verb if len(own) == 1 else several} (such as {own[0].unit}{where})")
         if parts:

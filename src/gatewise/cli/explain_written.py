@@ -16,6 +16,8 @@ _STRONGEST = 3
 _LEAST_SHARE = 0.1
 _MOST_WORDS = 60
 _MOST_DRAFTS = 24
+_LEAST_CHANCE = 0.01
+_OTHERS = 2
 
 
 def visible(label: str) -> str:
@@ -43,7 +45,7 @@ def written_facts(found: Writing, given: ReadInput) -> list[tuple[str, str]]:
         order = np.argsort(-np.abs(table[number]), kind="stable")[:_STRONGEST]
         strong = [step for step in order if abs(table[number][step]) >= _LEAST_SHARE * abs(table[number][order[0]])]
         words = ", ".join(f"{visible(given.steps[step].label)} {table[number][step]:+.2g}" for step in strong)
-        line = f"{visible(label):<{widest}} {100 * found.chances[number]:>5.1f} %   {words}"
+        line = f"{visible(label):<{widest}} {100 * found.chances[number]:>5.1f} %{_others(found, number)}   {words}"
         if found.attention is not None:
             looked = int(found.attention[number].argmax())
             share = 100 * found.attention[number][looked]
@@ -52,8 +54,21 @@ def written_facts(found: Writing, given: ReadInput) -> list[tuple[str, str]]:
     if len(found.labels) > _MOST_WORDS:
         facts.append(("", f"… and {len(found.labels) - _MOST_WORDS} more"))
     if found.agreement is not None:
-        facts.append(("", f"attention and reasons name the same word first for {100 * found.agreement:.0f} % of them"))
+        same = "patch" if given.picture is not None else "word"
+        facts.append(
+            ("", f"attention and reasons name the same {same} first for {100 * found.agreement:.0f} % of them")
+        )
     return facts + _drafts(found, given)
+
+
+def _others(found: Writing, number: int) -> str:
+    """The likeliest other words at a place, where they are worth it."""
+    if not found.following:
+        return ""
+    written = found.reasons[number].target
+    others = [(name, chance) for name, chance in found.following[number] if name != written and chance >= _LEAST_CHANCE]
+    shown = ", ".join(f"{visible(name)} {100 * chance:.0f} %" for name, chance in others[:_OTHERS])
+    return f" (else {shown})" if shown else ""
 
 
 def _drafts(found: Writing, given: ReadInput) -> list[tuple[str, str]]:
@@ -62,6 +77,7 @@ def _drafts(found: Writing, given: ReadInput) -> list[tuple[str, str]]:
     before = ""
     for step, draft in zip(given.steps, found.drafts, strict=True):
         if draft != before and len(facts) < _MOST_DRAFTS:
-            facts.append(("As it reads" if not facts else "", f"… {visible(step.label)}: {visible(draft)}"))
+            name = "Uncovered" if given.picture is not None else "As it reads"
+            facts.append((name if not facts else "", f"… {visible(step.label)}: {visible(draft)}"))
         before = draft
     return facts

@@ -78,13 +78,12 @@ def opened_model(command: str, request: Request, imports: Iterable[str] = ()) ->
     if place is None:
         return None
     from gatewise.export.to_onnx.writer import open_model
-    from gatewise.training.kind import check_file
     from gatewise.training.registry import import_modules, kind_of
 
     import_modules(imports)
-    check_file(request.file)
     model = open_model(place)
     kind = kind_of(str(model.kind))
+    kind.check_exported_request(command, request)
     known = _settings(command, kind)
     for name in request.settings:
         if name not in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def explanation_record(explanation: Explanation, *, gates: bool = False) -> dict
 
 
 def _input_record(given: ReadInput) -> dict[str, Any]:
-    return {
+    found = {
         "text": given.text,
         "title": given.title,
         "truth": given.truth,
@@ -73,6 +74,10 @@ def _input_record(given: ReadInput) -> dict[str, Any]:
         "values": None if given.values is None else _plain(given.values),
         "place": None if given.written else given.place,
     }
+    if given.picture is not None:
+        png = base64.b64encode(given.picture.png).decode()
+        found["picture"] = {"rows": given.picture.rows, "columns": given.picture.columns, "png": png}
+    return found
 
 
 def _answers_record(reading: Reading, followed: str) -> dict[str, Any]:
@@ -129,6 +134,8 @@ def _gate_record(each: GateMap) -> dict[str, Any]:
         "direction": each.direction,
         "name": each.name,
         "role": each.role,
+        "first": each.first,
+        "stride": each.stride,
         "low": each.low,
         "high": each.high,
         "order": each.order.tolist(),

@@ -109,7 +109,7 @@ def gradient_flow(
         target = read_input.truth
     with torch.no_grad():
         final = reader.shares(reader.answer(read_input, reader.embed(read_input))[0])
-    chosen = reader.target_of(target, final)
+    chosen = reader.target_of(target, final, read_input)
     layers = [module for module in reader.network.modules() if isinstance(module, Recurrent)]
     with _ONE_AT_A_TIME, force("reference", this_thread=True):
         after = _flow(reader, read_input, chosen, layers)

@@ -62,7 +62,7 @@ def memory_curve(
     H rows of the Jacobian is computed, exactly.
 
     Args:
-        inputs: real sequences as the layers see them.
+        inputs: real sequences as the layers see them, with the states in which they begin.
         lags: the largest k; no further than half of the sequences reach.
         projections: P, or None.
         seed: of the projections and of the fresh weights.
@@ -104,7 +104,7 @@ def memory_curve(
         else f"{projections} random projections per sequence",
     }
     for name, layer in (("initialisation", fresh), ("trained", inputs.recurrent)):
-        norms = _norms(layer.eval(), x, lengths, last, projections, seed)
+        norms = _norms(layer.eval(), x, lengths, last, projections, seed, inputs.state)
         result[name] = {
             "norms": [float(value) for value in norms],
             "median_lag": median_lag(norms),
@@ -129,7 +129,7 @@ def reach(norms: Sequence[float] | npt.NDArray[np.float64], share: float = _REAC
 
 
 def _norms(
-    layer: Recurrent, x: Tensor, lengths: Tensor, last: int, projections: int | None, seed: int
+    layer: Recurrent, x: Tensor, lengths: Tensor, last: int, projections: int | None, seed: int, state: Any
 ) -> npt.NDArray[np.float64]:
     """Root of the mean squared norm over the rows that reach each lag: (last + 1,)."""
     steps, batch, _ = x.shape
@@ -146,7 +146,7 @@ def _norms(
             vectors = torch.eye(width)[start : start + size, None].expand(size, batch, width)
         else:
             vectors = torch.randn(size, batch, width, generator=generator)
-        gradient = _products(layer, x, lengths, vectors.to(x))
+        gradient = _products(layer, x, lengths, vectors.to(x), state)
         squares += gradient.double().square().sum(dim=-1).view(steps, size, batch).sum(dim=1).cpu().numpy()
     if projections is not None:
         squares /= projections
@@ -158,14 +158,25 @@ def _norms(
     return found
 
 
-def _products(layer: Recurrent, x: Tensor, lengths: Tensor, vectors: Tensor) -> Tensor:
-    """Vector-Jacobian products of several vectors per row, all in one backward pass: (T, P*B, I)."""
+def _products(layer: Recurrent, x: Tensor, lengths: Tensor, vectors: Tensor, state: Any = None) -> Tensor:
+    """Vector-Jacobian products of several vectors per row, all in one backward pass: (T, P*B, I).
+
+    Every row begins in its own ``state``; None: as the layers begin by themselves.
+    """
     size, batch, width = vectors.shape
     with torch.enable_grad():
         repeated = x.repeat(1, size, 1).requires_grad_()
         ends = lengths.repeat(size)
         ragged = bool((lengths != x.shape[0]).any())
-        output, _ = layer(repeated, lengths=ends) if ragged else layer(repeated)
+        begun = _repeated(state, size, x.dtype)
+        output, _ = layer(repeated, begun, lengths=ends) if ragged else layer(repeated, begun)
         states = output[ends.to(output.device) - 1, torch.arange(size * batch, device=output.device), :width]
         (gradient,) = torch.autograd.grad(states, repeated, vectors.reshape(size * batch, width))
     return gradient
+
+
+def _repeated(state: Any, size: int, dtype: torch.dtype) -> Any:
+    """A state (L*D, B, H), or each part of one, for B rows after B rows."""
+    if state is None or isinstance(state, Tensor):
+        return None if state is None else state.detach().to(dtype).repeat(1, size, 1)
+    return tuple(_repeated(part, size, dtype) for part in state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,10 @@ def shown(explanation: Explanation) -> str:
     if explanation.writing is not None:
         written = html.escape(explanation.writing.drafts[-1])
         head = f"<p style='margin:0 0 .4em' dir='auto'>{written}</p>{head}"
-    body = _table(explanation) if why.columns else _coloured(explanation)
+    if reading.input.picture is not None:
+        body = _pictured(explanation)
+    else:
+        body = _table(explanation) if why.columns else _coloured(explanation)
     note = (
         f"<p style='margin:.4em 0 0;font-size:85%;opacity:.75'>Blue speaks for it, orange against it: "
         f"{html.escape(why.method)}, {html.escape(why.score)}, against {html.escape(why.baseline)}; "
@@ -67,6 +71,26 @@ def _coloured(explanation: Explanation) -> str:
             f"{html.escape(step.label)}</span>"
         )
     return f"<p style='margin:0' dir='auto'>{''.join(parts)}</p>"
+
+
+def _pictured(explanation: Explanation) -> str:
+    """The picture with its patches shaded."""
+    given, values = explanation.reading.input, explanation.reasons.per_step
+    picture = given.picture
+    assert picture is not None
+    largest = float(np.abs(values).max(initial=0.0))
+    cells = "".join(
+        f"<span title='{html.escape(step.label)}: {value:+.3g}' "
+        f"style='background:{_shade(float(value), largest)}'></span>"
+        for step, value in zip(given.steps, values, strict=True)
+    )
+    source = base64.b64encode(picture.png).decode()
+    return (
+        f"<div style='position:relative;width:16em;height:16em'><img alt='the picture' "
+        f"src='data:image/png;base64,{source}' style='width:100%;height:100%;image-rendering:pixelated'>"
+        f"<div style='position:absolute;inset:0;display:grid;grid-template-columns:repeat({picture.columns},1fr)'>"
+        f"{cells}</div></div>"
+    )
 
 
 def _table(explanation: Explanation) -> str:

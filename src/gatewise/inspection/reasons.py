@@ -309,8 +309,9 @@ def _integrate(
     """Gauss-Legendre quadrature over each part."""
     places, weights = np.polynomial.legendre.leggauss(_NODES)
     spans = np.array([(part.begin, part.end - part.begin) for part in parts])
-    alphas = torch.from_numpy((spans[:, :1] + spans[:, 1:] * (places + 1) / 2).ravel()).to(x)
-    shares = torch.from_numpy((spans[:, 1:] * weights / 2).ravel())
+    along, power = (spans[:, :1] + spans[:, 1:] * (places + 1) / 2).ravel(), reader.crowding
+    alphas = torch.from_numpy(along**power).to(x)  # d(along^power) = power along^(power - 1) d(along)
+    shares = torch.from_numpy((spans[:, 1:] * weights / 2).ravel() * power * along ** (power - 1))
     totals = torch.zeros(len(parts), *line.shape, dtype=torch.float64)
     size = _at_once(x.shape[0])
     for start in range(0, len(alphas), size):
@@ -327,7 +328,7 @@ def _along(
     reader: Reader, read: ReadInput, target: int, x: Tensor, base: Tensor, alphas: Sequence[float]
 ) -> list[float]:
     """The score at places on the line."""
-    inputs = base + torch.tensor(alphas, dtype=x.dtype)[:, None] * (x - base)
+    inputs = base + torch.tensor(alphas, dtype=x.dtype)[:, None] ** reader.crowding * (x - base)
     with torch.no_grad():
         found: list[float] = reader.score(reader.answer(read, inputs), target).double().tolist()
     return found

@@ -16,6 +16,7 @@ from gatewise.training.reader import Reader, ReadInput
 __all__ = ["Writing", "writing"]
 
 Array = npt.NDArray[np.float64]
+_FOLLOWING = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Writing:
         reasons: of each, for the log-odds of the word as it was written.
         attention: (W, T), each row summing to 1; None: the network has no attention.
         drafts: T texts: what it would write if the input ended after each step.
+        following: for each, the likeliest words at its place with their probabilities, falling.
     """
 
     labels: tuple[str, ...]
@@ -35,6 +37,7 @@ class Writing:
     reasons: tuple[Reasons, ...]
     attention: Array | None
     drafts: tuple[str, ...]
+    following: tuple[tuple[tuple[str, float], ...], ...] = ()
 
     @property
     def table(self) -> Array:
@@ -63,6 +66,8 @@ class Writing:
             "attention": None if self.attention is None else np.round(self.attention, 4).tolist(),
             "same_step_first": self.agreement,
             "drafts": list(self.drafts),
+            "names": [each.target for each in self.reasons],
+            "following": [[[name, round(chance, 6)] for name, chance in each] for each in self.following],
         }
 
 
@@ -93,7 +98,7 @@ def writing(
         (('Ein', 'Hund', 'rennt', '.', '∎'), (5, 5))
     """
     if not read_input.written:
-        raise DataError("this network writes nothing", expected="a translator")
+        raise DataError("this network writes nothing", expected="one that writes a sequence of its own")
     each = tuple(
         reasons(reader, replace(read_input, place=place), method=method, with_removal=False, stop=stop)
         for place in range(len(read_input.written))
@@ -105,4 +110,15 @@ def writing(
         each,
         reader.attention(read_input),
         reader.drafts(read_input),
+        _likeliest(reader, read_input),
+    )
+
+
+def _likeliest(reader: Reader, read_input: ReadInput) -> tuple[tuple[tuple[str, float], ...], ...]:
+    chances = reader.following(read_input)
+    if chances is None:
+        return ()
+    order = np.argsort(-chances, axis=1, kind="stable")[:, :_FOLLOWING]
+    return tuple(
+        tuple((reader.names[place], float(chances[row, place])) for place in places) for row, places in enumerate(order)
     )

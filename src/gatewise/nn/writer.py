@@ -200,19 +200,19 @@ class Writer(nn.Module):
         lengths = torch.full((inputs.shape[1],), len(inputs), device=inputs.device)
         return self._written(read, inputs, lengths)[0]
 
-    def decoder_stacks(self, read: Read, inputs: Tensor, lengths: Tensor) -> list[tuple[str, Recurrent, Tensor]]:
-        """The decoder's layers by name, each with what it reads of known targets: (T, B, ..)."""
+    def decoder_stacks(self, read: Read, inputs: Tensor, lengths: Tensor) -> list[tuple[str, Recurrent, Tensor, Any]]:
+        """The decoder's layers by name: each with what it reads of known targets (T, B, ..), and its first state."""
         embedded = self._embedded(self.target, inputs)
+        lower, upper = self._begin(read)
         if self.feeding == "input":
             outputs, _ = self._step_by_step(read, embedded)
             fed = torch.cat([torch.zeros_like(outputs[:1]), outputs[:-1]])
-            return [("decoder", self.decoder, torch.cat([embedded, fed], dim=2))]
-        found = [("decoder", self.decoder, embedded)]
+            return [("decoder", self.decoder, torch.cat([embedded, fed], dim=2), lower)]
+        found = [("decoder", self.decoder, embedded, lower)]
         if self.upper is not None:
-            lower, _ = self._begin(read)
             hidden, _ = self.decoder(embedded, lower, lengths=lengths)
             context, _ = self._attended(read, hidden)
-            found.append(("above the attention", self.upper, torch.cat([hidden, context], dim=2)))
+            found.append(("above the attention", self.upper, torch.cat([hidden, context], dim=2), upper))
         return found
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gatewise.drawing.pictures import COLOURS, MUTED, escaped, finish, new_figure, save
 from gatewise.drawing.styles import series_style
+from gatewise.reports.explained_picture import draw_pictures
 from gatewise.words import plural
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _figure(records: Sequence[Mapping[str, Any]]) -> Figure:
     flows = "flow" in records[0]
     names = _titles(records)
     written = [table for name, record in zip(names, records, strict=True) for table in _tables(record, name)]
-    heights = [1.0] * (1 + 2 * len(records) + flows) + [max(1.0, len(table.rows) / _ROWS) for table in written]
+    heights = [1.0] * (1 + 2 * len(records) + flows) + [_height(table) for table in written]
     figure = new_figure(_WIDTH, _PANEL * sum(heights))
     panels = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     styles = series_style(names, ())
@@ -86,13 +87,20 @@ class _Table(NamedTuple):
     record: Mapping[str, Any]
 
 
+def _height(table: _Table) -> float:
+    """In panels: rows of words need room; pictures are as high as the width lets them be."""
+    if "picture" in table.record["input"]:
+        return max(0.5, min(1.5, _WIDTH / _PANEL / max(1, len(table.rows))))
+    return max(1.0, len(table.rows) / _ROWS)
+
+
 def _tables(record: Mapping[str, Any], name: str) -> list[_Table]:
     """Of a network that writes: the reasons of every word, and where it looked."""
     written = record.get("written")
     if written is None:
         return []
     rows = written["steps"]
-    found = [_Table(f"{name}: reasons of every word written ({record['reasons']['method']}, each row by itself)", rows,
+    found = [_Table(f"{name}: reasons of every word written ({record['reasons']['method']}, each by itself)", rows,
                     np.array(written["reasons"], dtype=np.float64), True, record)]  # fmt: skip
     if written["attention"] is not None:
         values = np.array(written["attention"], dtype=np.float64)
@@ -101,6 +109,9 @@ def _tables(record: Mapping[str, Any], name: str) -> list[_Table]:
 
 
 def _draw_table(figure: Figure, axes: Axes, table: _Table) -> None:
+    if "picture" in table.record["input"]:
+        draw_pictures(axes, table.record, table.title, table.values.tolist(), [_short(each) for each in table.rows])
+        return
     values = table.values
     if table.signed:
         values = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), _FLOOR)
@@ -132,7 +143,10 @@ def _draw_answers(
     if records[0]["answers"]["kind"] != "values":
         axes.set_ylim(-0.03, 1.03)
     axes.legend(loc="best", frameon=False, fontsize=8)
-    finish(axes, "The answer after every step", "")
+    covered = "picture" in records[0]["input"]
+    finish(
+        axes, "The answer if the picture were covered past each patch" if covered else "The answer after every step", ""
+    )
     _name_steps(axes, records[0])
 
 
@@ -140,6 +154,9 @@ def _draw_reasons(axes: Axes, record: Mapping[str, Any], name: str) -> None:
     why = record["reasons"]
     values = np.array(why["values"], dtype=np.float64)
     title = f"{name}: reasons for {record['answers']['followed']} ({why['method']})"
+    if "picture" in record["input"]:
+        draw_pictures(axes, record, title, [values.tolist()], ["blue: for it, orange: against it"])
+        return
     if values.ndim == 1:
         axes.bar(np.arange(len(values)), values, color=[_FOR if value > 0 else _AGAINST for value in values])
         finish(axes, title, "")
@@ -182,8 +199,7 @@ def _draw_gate(figure: Figure, axes: Axes, record: Mapping[str, Any], name: str)
     apart = max(1, -(-len(values) // _UNITS))
     axes.set_yticks(range(0, len(values), apart), [str(unit) for unit in chosen["order"][::apart]], fontsize=7)
     axes.set_ylabel("unit", color=MUTED)
-    if len(values[0]) == len(record["input"]["steps"]):
-        _name_steps(axes, record)
+    _name_steps(axes, record, _walked(record, chosen))
 
 
 def _draw_flow(
@@ -202,8 +218,16 @@ def _draw_flow(
     _name_steps(axes, records[0])
 
 
-def _name_steps(axes: Axes, record: Mapping[str, Any]) -> None:
-    labels = [step["label"] for step in record["input"]["steps"]]
+def _walked(record: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
+    """The names of a map's columns: of the steps that each begins with, of the words written, or steps ahead."""
+    steps, count = [step["label"] for step in record["input"]["steps"]], len(gate["values"])
+    if gate["stride"]:
+        return [steps[min(gate["first"] + row * gate["stride"], len(steps) - 1)] for row in range(count)]
+    return record["written"]["steps"] if "written" in record else [f"+{row + 1}" for row in range(count)]
+
+
+def _name_steps(axes: Axes, record: Mapping[str, Any], named: Sequence[str] | None = None) -> None:
+    labels = [step["label"] for step in record["input"]["steps"]] if named is None else list(named)
     apart = max(1, -(-len(labels) // _LABELS))
     places = list(range(0, len(labels), apart))
     axes.set_xticks(places, [escaped(_short(labels[place])) for place in places], rotation=60, ha="right", fontsize=7)

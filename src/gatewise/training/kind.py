@@ -209,6 +209,10 @@ class Kind(ABC):
         """
         check_file(request.file)
 
+    def check_exported_request(self, command: str, request: Request) -> None:
+        """As `check_request`, of an exported model, which has no run."""
+        check_file(request.file)
+
     @abstractmethod
     def open(self, run: RunFolder) -> Trained:
         """The network of a finished run with its best weights."""
@@ -221,7 +225,7 @@ class Kind(ABC):
         """
         raise RunError(
             f"`gatewise predict` does not go with exported models of {self.name}",
-            fix="run it with gatewise.export.to_onnx.runtime.OnnxModel or onnxruntime",
+            fix="run it in onnxruntime: docs/export.md shows how",
         )
 
     @abstractmethod

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from gatewise.training.kind import RecurrentInputs
 
-__all__ = ["ReadInput", "Reader", "Step"]
+__all__ = ["Picture", "ReadInput", "Reader", "Step"]
 
 Array = npt.NDArray[np.float64]
 
@@ -44,6 +44,21 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that was read in patches, which are the steps: row by row, each from the left.
+
+    Attributes:
+        png: as the network sees it, a file's content.
+        rows: of patches.
+        columns: of patches.
+    """
+
+    png: bytes
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, eq=False)
 class ReadInput:
     """One sequence as a network reads it.
 
@@ -58,6 +73,7 @@ class ReadInput:
         notes: what was cut, which words are unknown, a sentence each.
         place: the step whose answer is explained, of ``written`` where there is any; None: the one after the last step.
         written: what the network writes for it, where that is a sequence of its own, such as a translation.
+        picture: of which the steps are patches; None: it is no picture.
         extra: what the kind's reader keeps for itself.
     """
 
@@ -71,6 +87,7 @@ class ReadInput:
     notes: tuple[str, ...] = ()
     place: int | None = None
     written: tuple[Step, ...] = ()
+    picture: Picture | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -90,9 +107,12 @@ class Reader(ABC):
             ``values`` (K numbers, a forecast).
         after: what "the answer after step t" means here, in a sentence.
         baseline_name: what `baseline` is, in a few words.
+        crowding: the power by which gradients on the line from the baseline to the input crowd at the baseline, for
+            networks that turn there at once: one that normalises by a variance, which of a plain picture is 0.
     """
 
     unit: ClassVar[str] = "step"
+    crowding: ClassVar[int] = 1
     answers: str = "classes"
     after: str = "the answer if the sequence ended there"
     baseline_name: str = "zeros"
@@ -146,6 +166,10 @@ class Reader(ABC):
 
     def attention(self, read: ReadInput) -> Array | None:
         """(W, T) how much each written step looked at each step of the input, rows summing to 1; None: not at all."""
+        return None
+
+    def following(self, read: ReadInput) -> Array | None:
+        """(W, K) the chance of every answer at each written step, those before it being given; None: nothing is."""
         return None
 
     def drafts(self, read: ReadInput) -> tuple[str, ...]:

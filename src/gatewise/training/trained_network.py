@@ -85,8 +85,8 @@ class Trained(ABC):
         if self.graph_module is None:
             raise ConversionError(
                 f"{self.spec.task} cannot be exported",
-                expected=f"a kind whose {type(self).__name__} has graph() and graph_examples()",
-                fix="export its recurrent layers: gatewise.export.onnx(layer)",
+                expected="a task whose networks can be taken along (docs/export.md lists them)",
+                fix="from Python, gatewise.export.onnx(layer, folder) exports its recurrent layers",
             )
         found: Graph = import_module(self.graph_module).graph_of(self)
         return found
@@ -128,7 +128,7 @@ class Trained(ABC):
         """
         raise RunError(
             f"runs of the task {self.spec.task} cannot be explained",
-            expected="a kind that says how its networks read (Trained.reader)",
+            expected="a task whose networks can be explained (docs/explaining.md lists them)",
             fix="gatewise inspect draws the memory curve of any run",
         )
 

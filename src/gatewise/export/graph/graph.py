@@ -10,6 +10,7 @@ import numpy as np
 
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import OPERATIONS, Array, Expression, Operand, Program, is_weight
+from gatewise.export.graph.grids import AddSteps, GridConvolution, GridMax, GridMean, GridNorm
 from gatewise.export.graph.nodes import (
     Accumulate,
     Convert,
@@ -311,6 +312,44 @@ class GraphBuilder:
         assert steps is not None
         rows = self._weights[kept].shape[0]
         return self._add(Convolution(self._new(), value, kept, self.weight(bias, f"{name}.bias"), steps, rows))
+
+    def add_steps(self, value: str, weight: Any, name: str) -> str:
+        """Another vector (a row of (T, N)) added to each step."""
+        first = self._values[value]
+        kept = self.weight(weight, name)
+        return self._add(AddSteps(self._new(), value, kept, self._known_steps(value), first.width))
+
+    def grid_mean(self, value: str, shape: tuple[int, int], size: int) -> str:
+        """The mean of the places around each place of a grid."""
+        return self._add(GridMean(self._new(), value, shape, size, self._known_steps(value), self.width(value)))
+
+    def grid_convolution(
+        self, value: str, weight: Any, shape: tuple[int, int], name: str, *, repeated: bool = False
+    ) -> str:
+        """A convolution (O, I, K, K) over the steps as a grid, as large as before."""
+        rows, kernel = int(weight.shape[0]), int(weight.shape[-1])
+        kept = self.weight(weight.reshape(rows, -1), name)
+        steps = self._known_steps(value)
+        return self._add(GridConvolution(self._new(), value, kept, shape, kernel, steps, rows, repeated))
+
+    def grid_norm(self, value: str, groups: int, weight: Any, bias: Any, epsilon: float, shape: tuple[int, int],
+                  name: str) -> str:  # fmt: skip
+        """Group normalisation."""
+        kept = [self.weight(each, f"{name}.{part}") for each, part in ((weight, "weight"), (bias, "bias"))]
+        steps, width = self._known_steps(value), self.width(value)
+        return self._add(GridNorm(self._new(), value, kept[0], kept[1], groups, epsilon, shape, steps, width))
+
+    def grid_max(
+        self, value: str, shape: tuple[int, int], rows: Sequence[tuple[int, int]], columns: Sequence[tuple[int, int]]
+    ) -> str:
+        """The greatest values in windows of a grid."""
+        steps = len(rows) * len(columns)
+        return self._add(GridMax(self._new(), value, shape, tuple(rows), tuple(columns), steps, self.width(value)))
+
+    def _known_steps(self, value: str) -> int:
+        steps = self.steps(value)
+        assert isinstance(steps, int)
+        return steps
 
     def viterbi(self, value: str, transitions: Any, start: Any, end: Any) -> str:
         """The best tags."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import Array, Expression, apply, is_weight, run_program
 from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.grids import GRID_NODES, evaluate_grid
 from gatewise.export.graph.nodes import (
     Accumulate,
     Convert,
@@ -152,6 +153,8 @@ class Interpreter:
             return source.astype(np.float64 if node.wide else self.dtype)
         if isinstance(node, Convolution):
             return self._convolution(node, source, lengths)
+        if isinstance(node, GRID_NODES):
+            return evaluate_grid(node, source, self.weights)
         if isinstance(node, Viterbi):
             weights = [self.weights[each] for each in (node.transitions, node.start, node.end)]
             return viterbi(source, lengths, *weights)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewise.export.graph.expressions import Expression, Program
+from gatewise.export.graph.grids import GridNode
 
 if TYPE_CHECKING:
     from gatewise.export.graph.graph import Graph
@@ -356,4 +357,5 @@ Node = (
     | Convolution
     | Viterbi
     | EachStep
+    | GridNode
 )

@@ -33,6 +33,7 @@ def search(
     end: int,
     beam: int = 1,
     length_power: float = 1.0,
+    thorough: bool = False,
 ) -> list[Found]:
     """Search for the most probable sequence of each of B examples.
 
@@ -46,6 +47,7 @@ def search(
         end: the token that ends a sequence.
         beam: sequences kept of each example; 1 is greedy search.
         length_power: a sum of log-probabilities is divided by the length to this power.
+        thorough: go on while an unfinished sequence is ahead, see `gatewise.nn.decoding.beam_search`.
 
     Raises:
         OptionError: a beam below 1, or a negative power.
@@ -90,7 +92,11 @@ def search(
                 bool(at_limit[row]), length, length_power, end,
             )  # fmt: skip
         ended += stops.sum(axis=1)
-        going = np.flatnonzero((ended < beam) & ~at_limit)
+        unfinished = ended < beam
+        if thorough:
+            ahead = np.where(found == end, -np.inf, scores).max(axis=1) / length**length_power
+            unfinished |= ahead > np.array([best[example].score for example in where])
+        going = np.flatnonzero(unfinished & ~at_limit)
         if not len(going):
             break
         sums, order = _greatest(np.where(found == end, -np.inf, scores)[going], beam)

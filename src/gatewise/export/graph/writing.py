@@ -60,11 +60,13 @@ class Writer(ABC):
         given: name and width of the inputs of the writing graph.
         outputs: of the writing graph.
         metadata: of the reading graph: ``begin`` and ``end``, the tokens before the first and after the last one;
-            ``limit``, a factor and a number: for S steps read at most ``factor * S + number`` tokens are written.
+            ``limit``, a factor and a number: for S steps read at most ``factor * S + number`` tokens are written;
+            ``thorough``: see `gatewise.nn.decoding.beam_search`.
     """
 
     def __init__(self, given: Mapping[str, int], outputs: Sequence[str], metadata: Mapping[str, Any]) -> None:
         self.begin, self.end, self.limit = int(metadata["begin"]), int(metadata["end"]), metadata["limit"]
+        self.thorough = bool(metadata.get("thorough", False))
         self.states = {name: width for name, width in given.items() if name + NEXT in outputs}
         self.known = [name for name in given if name != TOKEN and name not in self.states]
 
@@ -144,8 +146,9 @@ class Writer(ABC):
 
         limits = self.limit[0] * np.asarray(lengths, dtype=np.int64) + self.limit[1]
         return search(
-            self.step, select, begun, limits, begin=self.begin, end=self.end, beam=beam, length_power=length_power
-        )
+            self.step, select, begun, limits, begin=self.begin, end=self.end, beam=beam, length_power=length_power,
+            thorough=self.thorough,
+        )  # fmt: skip
 
 
 class WriterInterpreter(Writer):

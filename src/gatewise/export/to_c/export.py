@@ -12,6 +12,7 @@ import gatewise
 from gatewise.errors import OptionError
 from gatewise.export.gaps import refuse_gaps
 from gatewise.export.graph import Example, Graph
+from gatewise.export.graph.grids import GRID_NODES
 from gatewise.export.graph.stream import way_round
 from gatewise.export.integers import IntegerInterpreter, quantise_graph
 from gatewise.export.precision import Material, Rounding, change_of, refuse_loss
@@ -109,6 +110,8 @@ def export_graph(
     check_options(folder, name, most)
     if graph.writer is not None:
         raise unsupported("networks that write a sequence of their own")
+    if any(isinstance(node, GRID_NODES) for node in graph.nodes):
+        raise unsupported("convolutions over pictures")
     quantised = None if material is None else quantise_graph(graph, material.training)
     source = emit_source(graph, name, most or int(graph.metadata.get("max_tokens") or MOST_STEPS), quantised)
     files = {f"{name}.c": source.code, f"{name}.h": source.header}

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gatewise.export.graph.expressions import Array
 from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.grids import GridConvolution
 from gatewise.export.graph.nodes import EachStep
 from gatewise.export.integers.formats import rows_of
 from gatewise.export.integers.quantised import matrices_of, refuse_weights
@@ -26,6 +27,8 @@ from gatewise.export.integers.quantised import matrices_of, refuse_weights
 __all__ = ["pack", "rounded"]
 
 _LARGEST = 65504.0
+_EXACT = (-0.5, 0.0, 0.5)
+"""Kernels of these alone are no learned ones, but differences of neighbours."""
 _NATIVE = ("weight_ih", "weight_hh")
 
 
@@ -53,6 +56,8 @@ def rounded(graph: Graph, precision: str) -> Graph:
 def _packed(graph: Graph) -> Iterator[str]:
     """Matrices that products, look-ups and recurrent operators read."""
     yield from matrices_of(graph)
+    kernels = dict.fromkeys(node.weight for node in graph.nodes if isinstance(node, GridConvolution))
+    yield from (name for name in kernels if not np.isin(graph.weights[name], _EXACT).all())
     for stack in graph.stacks.values():
         for layer in stack.layers:
             for direction in layer.directions:

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 
 from gatewise.export.graph.expressions import Expression
 from gatewise.export.graph.graph import Graph
+from gatewise.export.graph.grids import GRID_NODES, AddSteps, GridNode
 from gatewise.export.graph.nodes import (
     Accumulate,
     Convert,
@@ -24,6 +25,7 @@ from gatewise.export.graph.nodes import (
     Steps,
     Viterbi,
 )
+from gatewise.export.to_onnx.grids import as_grid, as_steps, emit_grid
 from gatewise.export.to_onnx.operations import Body, Names
 from gatewise.export.to_onnx.recurrent import Ragged, States, emit_stack
 from gatewise.export.to_onnx.tags import emit_viterbi
@@ -75,7 +77,8 @@ class Emitter:
 
     def __init__(self, graph: Graph, body: Body) -> None:
         self.graph, self.body = graph, body
-        self.values: dict[str, str] = {}
+        self.values: dict[str, str] = _Values(self)
+        self.grids: dict[str, str] = {}
         self.finals: dict[str, States] = {}
         self.known = graph.values
         self.mask: str | None = None
@@ -113,7 +116,29 @@ class Emitter:
     def evaluate(self) -> None:
         """All nodes."""
         for node in self.graph.nodes:
-            self.values[node.name] = self._node(node)
+            if isinstance(node, GRID_NODES) or self._is_relu_of_grid(node):
+                self._on_grid(node)  # type: ignore[arg-type]
+            else:
+                self.values[node.name] = self._node(node)
+
+    def _is_relu_of_grid(self, node: Node) -> bool:
+        return isinstance(node, Expression) and node.operation == "relu" and node.operands[0] in self.grids
+
+    def _on_grid(self, node: GridNode | Expression) -> None:
+        """Emit a node of a picture; it becomes a sequence where one is needed, see `_Values`."""
+        body = self.body
+        if isinstance(node, Expression):
+            self.grids[node.name] = body.add("Relu", [self.grids[str(node.operands[0])]])
+            return
+        if isinstance(node, AddSteps):
+            weight = body.add("Unsqueeze", [body.names.weight(node.weight), body.integers(1)])
+            self.values[node.name] = body.add("Add", [self.values[node.source], weight])
+            return
+        width = self.known[node.source].width
+        grid = self.grids.get(node.source)
+        if grid is None:
+            grid = as_grid(body, self.values[node.source], node.shape, width)
+        self.grids[node.name] = emit_grid(body, node, grid, width)
 
     def give(self, name: str, value: str) -> Any:
         """An output, batch first, 0 past an example's end; returns its declaration."""
@@ -263,6 +288,20 @@ class Emitter:
         outer = body.add("Slice", [body.add("Shape", [source]), body.integers(0), body.integers(2)])
         shape = body.add("Concat", [outer, body.integers(node.width)], axis=0)
         return body.add("Transpose", [body.add("Reshape", [found, shape])], perm=[1, 0, 2])
+
+
+class _Values(dict[str, str]):
+    """The names of values; a grid becomes a sequence when it is first asked for."""
+
+    def __init__(self, emitter: Emitter) -> None:
+        super().__init__()
+        self._emitter = emitter
+
+    def __missing__(self, name: str) -> str:
+        known = self._emitter.known[name]
+        assert isinstance(known.steps, int)
+        self[name] = as_steps(self._emitter.body, self._emitter.grids[name], known.steps, known.width)
+        return self[name]
 
 
 def emit_inner(body: Body, node: EachStep, tokens: str, lengths: str) -> str:

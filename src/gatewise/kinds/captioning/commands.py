@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 if TYPE_CHECKING:
+    from gatewise.kinds.captioning.exported import ExportedCaptioner
     from gatewise.kinds.captioning.pictures import Pixels
     from gatewise.kinds.captioning.trained import TrainedCaptioner
     from gatewise.training.kind import Request
@@ -25,7 +26,8 @@ def caption(
     run: Annotated[
         Path,
         typer.Argument(
-            metavar="RUN", help="Run folder of a captioner, or a comparison of some: its best run; DIR/gru: best GRU."
+            metavar="RUN",
+            help="Run folder of a captioner, or a comparison of some: its best run; DIR/gru: best GRU; or its export.",
         ),
     ],
     pictures: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Picture files, or folders of them.")],
@@ -49,8 +51,11 @@ def caption(
         gatewise caption my-run photographs --out captions.csv
 
         gatewise caption my-run picture.png --beam 1 --attention
+
+        gatewise caption my-export/encoder.onnx picture.png
     """
     from gatewise.errors import OptionError, RunError
+    from gatewise.kinds.captioning.exported import exported_captioner
     from gatewise.kinds.captioning.requests import check
     from gatewise.training.kind import Request
     from gatewise.training.run_place import checked_run, find_run
@@ -59,6 +64,10 @@ def caption(
         raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam)
     request = Request(run, tuple(pictures), None, out, as_json)
     check("predict", request)
+    model = exported_captioner(run)
+    if model is not None:
+        predict(model, request, beam=beam, attention=attention)
+        return
     place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
     _, spec = checked_run(place)
     if spec.task != "captioning":
@@ -73,7 +82,13 @@ def caption(
     predict(cast("TrainedCaptioner", load_run(place)), request, beam=beam, attention=attention)
 
 
-def predict(captioner: TrainedCaptioner, request: Request, *, beam: int | None = None, attention: bool = False) -> None:
+def predict(
+    captioner: TrainedCaptioner | ExportedCaptioner,
+    request: Request,
+    *,
+    beam: int | None = None,
+    attention: bool = False,
+) -> None:
     """Write the captions of picture files, or of all in a folder.
 
     Raises:
@@ -105,7 +120,9 @@ def predict(captioner: TrainedCaptioner, request: Request, *, beam: int | None =
             _show_attention(captioner, each, row["caption"])
 
 
-def _pictures(captioner: TrainedCaptioner, request: Request) -> tuple[list[str], list[Pixels], list[str]]:
+def _pictures(
+    captioner: TrainedCaptioner | ExportedCaptioner, request: Request
+) -> tuple[list[str], list[Pixels], list[str]]:
     """Names and pixels of all pictures that were asked for, and notes on those that a folder has but cannot be used."""
     from gatewise.data.skips import Skips
     from gatewise.errors import DataError
@@ -144,7 +161,7 @@ def _table(rows: list[dict[str, str]]) -> list[str]:
     return buffer.getvalue().rstrip("\n").split("\n")
 
 
-def _show_attention(captioner: TrainedCaptioner, pixels: Pixels, text: str) -> None:
+def _show_attention(captioner: TrainedCaptioner | ExportedCaptioner, pixels: Pixels, text: str) -> None:
     """Each word with the places that it looked at, as shades; the darkest is the map's largest weight."""
     found = captioner.attention(pixels, text)
     if found is None:
@@ -157,7 +174,7 @@ def _show_attention(captioner: TrainedCaptioner, pixels: Pixels, text: str) -> N
             typer.echo("    " + "".join(2 * _SHADES[min(4, int(5 * share))] for share in row))
 
 
-def evaluate(captioner: TrainedCaptioner, request: Request) -> None:
+def evaluate(captioner: TrainedCaptioner | ExportedCaptioner, request: Request) -> None:
     """Print exact matches, BLEU and chrF with intervals over the pictures, on a folder or table with captions.
 
     Raises:

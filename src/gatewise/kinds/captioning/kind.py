@@ -11,12 +11,13 @@ from gatewise.errors import OptionError
 from gatewise.kinds.captioning.spec import KNOWN, CaptionDataSpec, CaptionerSpec
 from gatewise.training.amount import Amount
 from gatewise.training.checks import flag
-from gatewise.training.kind import Baseline, Judgement, Kind, Request, Trained
+from gatewise.training.kind import Baseline, ExportedModel, Judgement, Kind, Request, Trained
 from gatewise.training.settings import Spec
 
 if TYPE_CHECKING:
     from gatewise.data.records import DatasetInfo
     from gatewise.kinds.captioning.dataset import CaptioningDataset
+    from gatewise.kinds.captioning.exported import ExportedCaptioner
     from gatewise.kinds.captioning.problem import CaptioningProblem
     from gatewise.record import ModelEntry
     from gatewise.statistics import Measure
@@ -97,11 +98,23 @@ class CaptioningKind(Kind):
 
         check(command, request)
 
+    def check_exported_request(self, command: str, request: Request) -> None:
+        """As `check_request`."""
+        from gatewise.kinds.captioning.requests import check
+
+        check(command, request)
+
     def open(self, run: RunFolder) -> Trained:
         """The captioner of a finished run."""
         from gatewise.kinds.captioning.trained import open_run
 
         return open_run(run)
+
+    def exported(self, model: ExportedModel) -> ExportedCaptioner:
+        """A captioner that was exported."""
+        from gatewise.kinds.captioning.exported import ExportedCaptioner
+
+        return ExportedCaptioner(model)  # type: ignore[arg-type]
 
     def baselines(self, data: Any) -> Sequence[Baseline]:
         """The nearest picture's caption, and the most frequent one."""

@@ -15,14 +15,16 @@ from gatewise.nn import Recurrent
 from gatewise.nn.decoding import Written
 from gatewise.nn.writer import Read, Writer
 
-__all__ = ["CaptionNetwork", "Convolutions", "PictureReader", "contours_of"]
+__all__ = ["AROUND", "FAINT", "LONGER", "CaptionNetwork", "Convolutions", "PictureReader", "contours_of"]
 
 _GRID = 8
 _SUMMARY = 4
 _GROUP = 8
 _POSITION = 0.5
 _RARE = -4.0
-_AROUND, _FAINT = 9, 0.3
+AROUND, FAINT = 9, 0.3
+LONGER = 1.0001
+"""By so much a colour's contour has to be longer to be taken: equal ones would be told apart by their rounding."""
 
 
 class Convolutions(nn.Module):
@@ -133,12 +135,12 @@ def contours_of(pictures: Tensor) -> Tensor:
     colours = zip(length.split(1, dim=1), across.split(1, dim=1), down.split(1, dim=1), strict=True)
     longest, right, lower = next(colours)
     for each, sideways, downwards in colours:
-        longer = each > longest
+        longer = each > longest * LONGER
         longest, right, lower = (
             torch.where(longer, new, old) for new, old in ((each, longest), (sideways, right), (downwards, lower))
         )
-    around = functional.avg_pool2d(longest, _AROUND, 1, _AROUND // 2, count_include_pad=False)
-    return torch.cat([right, lower], dim=1) / (around + _FAINT**2).sqrt()
+    around = functional.avg_pool2d(longest, AROUND, 1, AROUND // 2, count_include_pad=False)
+    return torch.cat([right, lower], dim=1) / (around + FAINT**2).sqrt()
 
 
 class CaptionNetwork(Writer):
@@ -250,8 +252,8 @@ class CaptionNetwork(Writer):
         with torch.no_grad():
             return self.written_weights(self._read_for(batch), batch.inputs, batch.lengths)
 
-    def decoder_inputs(self, batch: CaptionBatch) -> list[tuple[str, Recurrent, Tensor]]:
-        """The decoder's layers by name, each with what it reads of known captions: (T, R, ..)."""
+    def decoder_inputs(self, batch: CaptionBatch) -> list[tuple[str, Recurrent, Tensor, Any]]:
+        """The decoder's layers, see `gatewise.nn.writer.Writer.decoder_stacks`."""
         return self.decoder_stacks(self._read_for(batch), batch.inputs, batch.lengths)
 
     @torch.no_grad()

@@ -15,6 +15,7 @@ from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.data.subwords import Subwords
 from gatewise.kinds.captioning.encoding import EncodedCaptions, picture_batches
 from gatewise.kinds.captioning.figures import MEASURES, contributions_of
+from gatewise.kinds.captioning.look import PICTURES_FILE
 from gatewise.kinds.captioning.network import CaptionNetwork
 from gatewise.kinds.captioning.pictures import Pictures, Pixels
 from gatewise.nn.decoding import Written
@@ -24,7 +25,7 @@ from gatewise.training.problem import Problem, StepLoss
 
 __all__ = ["PICTURES_FILE", "SUBWORDS_FILE", "CaptioningProblem", "caption_pixels"]
 
-SUBWORDS_FILE, PICTURES_FILE = "subwords.json", "pictures.json"
+SUBWORDS_FILE = "subwords.json"
 _AT_ONCE = 512
 Numbers = npt.NDArray[np.int64]
 

@@ -5,90 +5,33 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, RunError
-from gatewise.files import refuse_newer
 from gatewise.kinds.captioning.dataset import CaptioningDataset
 from gatewise.kinds.captioning.encoding import EncodedCaptions, encode_captions
 from gatewise.kinds.captioning.figures import evaluation
 from gatewise.kinds.captioning.images import in_channels, read_image
+from gatewise.kinds.captioning.look import AttentionMap, Look, attention_map
 from gatewise.kinds.captioning.network import CaptionNetwork
 from gatewise.kinds.captioning.pictures import Pictures, Pixels
 from gatewise.kinds.captioning.problem import PICTURES_FILE, SUBWORDS_FILE, CaptioningProblem, caption_pixels
 from gatewise.kinds.captioning.spec import CaptionerSpec
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
+from gatewise.training.reader import Reader
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
 __all__ = ["AttentionMap", "Look", "TrainedCaptioner", "open_run", "problem_of"]
 
-_FORMAT_VERSION = 1
 _MAPS = 4
-
-
-@dataclass(frozen=True)
-class Look:
-    """How pictures become the network's input.
-
-    Attributes:
-        colours: 1 (grey) or 3.
-        size: pixels of a side.
-        mean: of the training pictures, between 0 and 1.
-        spread: their standard deviation.
-        longest: most tokens of a caption.
-    """
-
-    colours: int
-    size: int
-    mean: float
-    spread: float
-    longest: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        return {"format_version": _FORMAT_VERSION, **vars(self)}
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any], place: str = PICTURES_FILE) -> Look:
-        """Read what `to_dict` gave.
-
-        Raises:
-            RunError: it is damaged or from a newer version.
-        """
-        refuse_newer(record, _FORMAT_VERSION, place)
-        try:
-            values = {name: kind(record[name]) for name, kind in _LOOK.items()}
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{place} is damaged", expected=", ".join(_LOOK), got=f"without {error}") from error
-
-
-_LOOK: Mapping[str, Callable[[Any], Any]] = {
-    "colours": int, "size": int, "mean": float, "spread": float, "longest": int,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class AttentionMap:
-    """Where a network looked while it wrote a caption.
-
-    Attributes:
-        words: T words of the caption, its end last.
-        weights: (T, G, G), each map summing to 1; first axis of a map from the top, second from the left.
-    """
-
-    words: tuple[str, ...]
-    weights: npt.NDArray[np.float64]
 
 
 class TrainedCaptioner(Trained):
@@ -108,6 +51,7 @@ class TrainedCaptioner(Trained):
         "description": "a picture file (PNG, JPEG ...) in base 64, with or without data:image/png;base64, before it",
     }
 
+    graph_module: ClassVar[str | None] = "gatewise.kinds.captioning.graph"
     body_types: ClassVar[tuple[str, ...]] = ("image/",)
 
     def __init__(
@@ -185,20 +129,8 @@ class TrainedCaptioner(Trained):
         encoded = encode_captions(Pictures(pixels[None], ((caption,),), ("",)), self.subwords)
         weights = self.model.weights(encoded.batch([0]))
         assert weights is not None
-        rows = weights[0].double().numpy()
-        pieces = self.subwords.pieces(encoded.captions.row(0).tolist()[1:])
-        words: list[str] = []
-        parts: list[list[int]] = []
-        for place, piece in enumerate(pieces):
-            if piece.startswith(" ") or not words or place == len(pieces) - 1:
-                words.append(piece.strip())
-                parts.append([])
-            else:
-                words[-1] += piece
-            parts[-1].append(place)
-        grid = self.model.reader.grid
-        maps = np.stack([rows[part].mean(axis=0).reshape(grid, grid) for part in parts])
-        return AttentionMap(tuple(words), maps)
+        tokens = encoded.captions.row(0).tolist()[1:]
+        return attention_map(self.subwords, tokens, weights[0].double().numpy(), self.model.reader.grid)
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""
@@ -219,8 +151,8 @@ class TrainedCaptioner(Trained):
         lengths = batch.lengths.clamp(max=steps)
         with torch.no_grad():
             return {
-                name: RecurrentInputs(layer, inputs[:steps], lengths)
-                for name, layer, inputs in self.model.decoder_inputs(batch)
+                name: RecurrentInputs(layer, inputs[:steps], lengths, state)
+                for name, layer, inputs, state in self.model.decoder_inputs(batch)
             }
 
     def details(self, dataset: Any) -> Mapping[str, Any]:
@@ -234,6 +166,12 @@ class TrainedCaptioner(Trained):
             weights = np.round(1000 * found.weights).astype(int).tolist()
             maps.append({"picture": place, "words": list(found.words), "weights": weights})
         return {"maps": maps}
+
+    def reader(self, dataset: Any = None) -> Reader:
+        """How its captions come about, see `gatewise.kinds.captioning.reader.CaptionReader`."""
+        from gatewise.kinds.captioning.reader import CaptionReader
+
+        return CaptionReader(self, dataset)
 
     def predict_command(self, request: Request) -> None:
         """Write captions of picture files; see `gatewise.kinds.captioning.commands.predict`."""

@@ -151,7 +151,9 @@ class TrainedForecaster(Continuing, Trained):
             inputs, ahead = self.model.encoded(scaled.past(windows, chosen), scaled.ahead(windows, chosen))
         found = {"recurrent": RecurrentInputs(self.model.recurrent, inputs[-steps:, :count].clone(), None)}
         if ahead is not None and self.model.decoding == "direct":
-            found["decoder"] = RecurrentInputs(self.model.decoder, ahead[:steps, :count].clone(), None)
+            with torch.no_grad():
+                _, state = self.model.recurrent(inputs[:, :count])
+            found["decoder"] = RecurrentInputs(self.model.decoder, ahead[:steps, :count].clone(), None, state)
         return found
 
     def _values(

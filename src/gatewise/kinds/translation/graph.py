@@ -10,13 +10,12 @@ import torch
 
 from gatewise.data.subwords import BEGIN, END
 from gatewise.export.graph import Example, Graph, GraphBuilder, spread
-from gatewise.export.graph.layers import add_recurrent, stack_of
-from gatewise.export.graph.writing import NEXT, SCORES, TOKEN
+from gatewise.export.graph.decoders import add_beginning, embedded, step_graph
+from gatewise.export.graph.layers import add_recurrent
+from gatewise.export.graph.writing import SCORES
 from gatewise.kinds.translation.encoding import encode_pairs
 from gatewise.kinds.translation.measures import LIMIT, MEASURES, contributions_of
-from gatewise.kinds.translation.network import TranslationNetwork
 from gatewise.kinds.translation.problem import translate_encoded
-from gatewise.nn import Recurrent
 from gatewise.statistics.measure import Measure
 
 if TYPE_CHECKING:
@@ -37,18 +36,10 @@ def graph_of(trained: TrainedTranslator) -> Graph:
     build = GraphBuilder("translation")
     source = build.tokens("source", len(subwords), meaning="numbers of the sentence's subwords, the end last")
     output = add_recurrent(
-        build, "encoder", model.encoder, _embedded(build, source, model.source.weight, "source.weight")
+        build, "encoder", model.encoder, embedded(build, source, model.source.weight, "source.weight")
     )
     summary = build.pool(output, "last", 2 if model.encoder.bidirectional else 1)
-    if model.attention is None:
-        build.output("summary", summary)
-    else:
-        of_values = model.attention.of_values
-        build.output("values", output)
-        build.output("keys", build.linear(output, of_values.weight, of_values.bias, "attention.of_values"))
-    first = build.apply("tanh", build.linear(summary, model.bridge.weight, model.bridge.bias, "bridge"))
-    for name, start, width in _states(model):
-        build.output(name, build.slice(first, start, start + width))
+    add_beginning(build, model, output, summary)
     spec: Any = trained.spec
     shared = trained.source_subwords is trained.target_subwords
     return build.graph(
@@ -68,89 +59,8 @@ def graph_of(trained: TrainedTranslator) -> Graph:
                 "reverse": spec.data.reverse,
             },
         },
-        _step(trained),
+        step_graph("translation", model, len(trained.target_subwords), "T"),
     )
-
-
-def _embedded(build: GraphBuilder, tokens: str, table: Any, name: str) -> str:
-    return build.apply("mul", build.embedding(tokens, table, name), float(table.shape[1] ** 0.5))
-
-
-def _states(model: TranslationNetwork) -> list[tuple[str, int, int]]:
-    """Name, first place in the bridge's output and width of every state, layer by layer."""
-    found, start = [], 0
-    for name, layer in _layers(model):
-        parts = layer.initial_state(1)
-        parts = parts if isinstance(parts, tuple) else (parts,)
-        names = [state.name for state in stack_of(name, layer)[0].layers[0].directions[0].states]
-        starts = []
-        for part in parts:  # as `TranslationNetwork` cuts it: state by state, in each layer by layer
-            starts.append(start)
-            start += part.shape[0] * part.shape[2]
-        for depth in range(layer.num_layers):
-            for state, part, place in zip(names, parts, starts, strict=True):
-                width = part.shape[2]
-                found.append((f"{name}_l{depth}_{state}", place + depth * width, width))
-    return found
-
-
-def _layers(model: TranslationNetwork) -> list[tuple[str, Recurrent]]:
-    upper = [] if model.upper is None else [("upper", model.upper)]
-    return [("decoder", model.decoder), *upper]
-
-
-def _step(trained: TrainedTranslator) -> Graph:
-    model = trained.model
-    build = GraphBuilder("translation step")
-    token = build.tokens(TOKEN, len(trained.target_subwords), steps=None, meaning="number of the subword before")
-    width = model.bridge.in_features
-    if model.attention is None:
-        context = build.input("summary", None, width, meaning="what was read, in one vector")
-    else:
-        keys = build.input(
-            "keys", "T", model.attention.of_values.out_features, meaning="what the state is compared with"
-        )
-        values = build.input("values", "T", width, meaning="what was read, at each subword")
-    states = {name: build.input(name, None, size, meaning="a state") for name, _, size in _states(model)}
-    table = model.target.weight
-    embedded = _embedded(build, token, table, "target.weight")
-    read = embedded
-    if model.feeding == "input":
-        read = build.concat([embedded, build.input("fed", None, table.shape[1], meaning="the step before's readout")])
-    hidden = _advance(build, "decoder", model.decoder, read, states)
-    if model.attention is not None:
-        weights = build.softmax_steps(_scores(build, model, keys, hidden))
-        context = build.pool(build.apply("mul", values, weights), "sum")
-        build.output("attention", weights)
-    if model.upper is not None:
-        hidden = _advance(build, "upper", model.upper, build.concat([hidden, context]), states)
-    joined = build.concat([hidden, context, embedded])
-    found = build.apply("tanh", build.linear(joined, model.readout.weight, model.readout.bias, "readout"))
-    if model.feeding == "input":
-        build.output("fed" + NEXT, found)
-    head = build.weight(model.head, "head.weight") if not model.tied else "target.weight"
-    scores = build.product(found, head, build.weight(model.bias, "head.bias"))
-    build.output(SCORES, build.apply("log_softmax", scores))
-    return build.graph({"task": "translation"})
-
-
-def _advance(build: GraphBuilder, name: str, layer: Recurrent, value: str, states: Mapping[str, str]) -> str:
-    stack, weights = stack_of(name, layer)
-    names = [f"{name}_l{depth}_{s.name}" for depth, each in enumerate(stack.layers) for s in each.directions[0].states]
-    output, *after = build.advance(stack, weights, value, [states[each] for each in names])
-    for each, new in zip(names, after, strict=True):
-        build.output(each + NEXT, new)
-    return output
-
-
-def _scores(build: GraphBuilder, model: TranslationNetwork, keys: str, hidden: str) -> str:
-    """How well each value fits the state, (S, 1)."""
-    attention = model.attention
-    assert attention is not None
-    if attention.score == "multiplicative":
-        return build.apply("sum", build.apply("mul", keys, hidden))
-    query = build.linear(hidden, attention.of_queries.weight, name="attention.of_queries")
-    return build.linear(build.apply("tanh", build.apply("add", keys, query)), attention.sum[None], name="attention.sum")
 
 
 def examples_of(trained: TrainedTranslator, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -137,8 +137,8 @@ class TranslationNetwork(Writer):
         """What the encoder reads: (S, B, E)."""
         return self._embedded(self.source, tokens)
 
-    def decoder_inputs(self, batch: TranslationBatch) -> list[tuple[str, Recurrent, Tensor]]:
-        """The decoder's layers by name, each with what it reads of known targets: (T, B, ..)."""
+    def decoder_inputs(self, batch: TranslationBatch) -> list[tuple[str, Recurrent, Tensor, Any]]:
+        """The decoder's layers, see `gatewise.nn.writer.Writer.decoder_stacks`."""
         return self.decoder_stacks(self.read(batch.source, batch.lengths), batch.inputs, batch.target_lengths)
 
     @torch.no_grad()

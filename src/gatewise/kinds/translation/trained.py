@@ -158,8 +158,8 @@ class TrainedTranslator(Trained):
         with torch.no_grad():
             source = model.embedded_source(batch.source)[:steps]
             found = {"encoder": RecurrentInputs(model.encoder, source, batch.lengths.clamp(max=steps))}
-            for name, layer, inputs in model.decoder_inputs(batch):
-                found[name] = RecurrentInputs(layer, inputs[:steps], batch.target_lengths.clamp(max=steps))
+            for name, layer, inputs, state in model.decoder_inputs(batch):
+                found[name] = RecurrentInputs(layer, inputs[:steps], batch.target_lengths.clamp(max=steps), state)
         return found
 
     def details(self, dataset: Any) -> Mapping[str, Any]:

@@ -192,7 +192,8 @@ def _neighbours(network: Network, question: Question) -> dict[str, Any] | None:
     titles: dict[str, int] = {}
     steps: list[list[Any] | None] = []
     found: dict[str, Any] = {}
-    for step in range(len(network.input_of(question).steps)):
+    given = network.input_of(question)
+    for step in range(max(len(given.steps), len(given.written))):
         try:
             found = network.neighbours(question, None, step)
         except OptionError:

@@ -34,7 +34,7 @@ def unit_facts(stack: RecurrentInputs, maps: Sequence[GateMap], unit: str) -> li
     memory = unit_memory(stack, maps, gradients=False)[0].half_lives
     if memory is not None and len(memory) == len(words):
         for number, steps in enumerate(memory):
-            words[number].append(_keeps(float(steps) * max(1, state.stride), unit))
+            words[number].append(_keeps(float(steps) * max(1, state.stride), unit if state.stride else "step"))
     for role in unit_roles(state.values, state.first, state.stride):
         words[role.unit].append(_does(role))
     return ["; ".join(each) for each in words]

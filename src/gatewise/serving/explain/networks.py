@@ -149,7 +149,7 @@ class Networks:
         styles = series_style([_style_name(each.trained.spec.model) for each in self.networks], ())
         examples = self.networks[0].examples
         task = self.networks[0].trained.spec
-        data = Path(str(getattr(task.data, "data", task.task))).name
+        data = " + ".join(dict.fromkeys(_data_name(each.trained.spec) for each in self.networks))
         if first is None and self.chosen:
             first = self.chosen[0]
         if first is None:
@@ -175,6 +175,10 @@ class Networks:
             ],
             "first": {"text": first.text} if first.text is not None else {"example": first.example},
         }
+
+
+def _data_name(spec: Any) -> str:
+    return Path(str(getattr(spec.data, "data", spec.task))).name
 
 
 def _with_truth(given: ReadInput, other: ReadInput) -> ReadInput:

@@ -5,6 +5,7 @@ The server sends values as they are; the exported file keeps 16 or 8 bits of eac
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 from collections.abc import Sequence
@@ -126,6 +127,10 @@ def reading_bytes(
             "values": arrays.add(reading.input.values, "float32"),
             "changeable": changeable,
         }
+    if reading.input.picture is not None:
+        shown = reading.input.picture
+        png = f"data:image/png;base64,{base64.b64encode(shown.png).decode()}"
+        header["picture"] = {"rows": shown.rows, "columns": shown.columns, "png": png}
     if reading.input.written:
         header["written"] = _written(reading, attention, arrays)
     text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")

@@ -35,7 +35,7 @@ export class Checks {
     this.reasons.hidden = reasons === null;
     if (reasons === null) return;
     const kept = reasons.method === "occlusion" ? ""
-      : ` They sum to the change from ${reasons.baseline} up to ${percent(reasons.completeness_error)}${reasons.complete ? "" : ", more than the 1 % wanted"}.`;
+      : ` They sum to the change from ${reasons.baseline} to within ${percent(reasons.completeness_error).replace("< ", "less than ")}${reasons.complete ? "" : ", more than the 1 % wanted"}.`;
     setText(this.line, `By ${METHOD_WORDS[reasons.method] ?? reasons.method}, of ${reasons.score}: ${significant(reasons.score_at_input)}, `
       + `and ${significant(reasons.score_at_baseline)} with nothing but ${reasons.baseline}.${kept}`);
     const { removal } = reasons;
@@ -56,7 +56,7 @@ export class Checks {
 
   /** The reasons belong to an earlier text. */
   stale() {
-    setText(this.line, "The text has changed: the reasons are being computed again.");
+    setText(this.line, "The input has changed: the reasons are being computed again.");
   }
 
   /** Norm of the loss's gradient at every step of the first layer, trained and freshly drawn, in powers of ten. */

@@ -7,6 +7,7 @@ import { Bars, Curves, middle } from "./curve.js";
 import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
 import { GateMap, Legend, RowMap } from "./map.js";
 import { Neighbours, Settling } from "./panels.js";
+import { Picture } from "./picture.js";
 import { bothSides, extremes, ownTime, placeWords, quoted, reasonWords, stepNames, trueAnswer } from "./sentences.js";
 import { Series } from "./series.js";
 import { StepTable } from "./table.js";
@@ -29,7 +30,9 @@ export class RunView {
     this.written = new Written(chooseWord);
     this.alignment = new Alignment(chooseWord);
     this.series = new Series({ edit, choose });
+    this.picture = new Picture({ choose, chooseWord });
     this.bars = new Bars();
+    this.barsTitle = el("h3", { class: "over-bars" }, "Reasons", el("small", {}, ""));
     this.curve = new Curves("answers-curve");
     this.curveTitle = el("h3", { class: "over-curve" });
     this.gates = el("div", { class: "gates", role: "radiogroup", "aria-label": "What the map shows" });
@@ -61,7 +64,7 @@ export class RunView {
     this.score = el(
       "div", { class: "score", click: (event) => this.clicked(event, choose) },
       this.series.element,
-      el("h3", { class: "over-bars" }, "Reasons", el("small", {}, "")),
+      this.barsTitle,
       this.bars.element,
       this.columns.element,
       this.alignment.element,
@@ -85,7 +88,7 @@ export class RunView {
           el("span", { text: description.title }), el("small", { text: description.name })),
         this.answer, this.truth, this.problem),
       this.answers,
-      el("div", {}, this.tokens.element, this.written.element),
+      el("div", {}, this.tokens.element, this.written.element, this.picture.element),
       this.score,
       this.unit.element,
       el("footer", {}, this.notes, this.checks.element, this.neighbours.element, this.settling.element, this.table.element),
@@ -239,12 +242,14 @@ export class RunView {
 
   drawReading() {
     const { reading, capacity } = this;
-    const isText = reading.series === undefined;
+    const isText = reading.series === undefined && !reading.picture;
     this.tokens.element.hidden = !isText;
-    this.series.element.hidden = isText;
+    this.series.element.hidden = reading.series === undefined;
+    for (const part of [this.barsTitle, this.bars.element]) part.hidden = reading.picture !== undefined;
+    this.picture.draw(reading);
     this.written.draw(reading);
     if (isText) this.tokens.draw(reading, `${this.description.title}: ${plural(reading.length, reading.unit)}`);
-    else this.series.draw(reading, capacity);
+    else if (!reading.picture) this.series.draw(reading, capacity);
     this.curve.draw({ ...answerCurves(reading, this.targetPlace()), capacity });
     setText(this.curveTitle, reading.at === null ? `Answer after each ${reading.unit}` : `Answer at each ${reading.unit}`);
     this.curveTitle.title = reading.meaning;
@@ -266,8 +271,12 @@ export class RunView {
     this.columns.draw(values === null ? [] : reasons.columns, this.capacity, this.palette.reasons);
     const table = this.writtenTable?.of === reading.of ? this.writtenTable : null;
     this.alignment.draw(reading, table, this.capacity, this.palette);
+    if (reading.picture) {
+      this.picture.colour(values, fresh, reading.names[this.targetPlace()]);
+      this.picture.table(table);
+    }
     const target = reading.names[this.targetPlace()];
-    setText(this.score.querySelector(".over-bars small"), reading.scale === "value" ? `up: raises ${quoted(target)}, down: lowers it` : `up: for ${quoted(target)}, down: against it`);
+    setText(this.barsTitle.lastChild, reading.scale === "value" ? `up: raises ${quoted(target)}, down: lowers it` : `up: for ${quoted(target)}, down: against it`);
     setAttribute(this.bars.element, "aria-label", values === null ? "Reasons: not computed yet" : reasonWords(reading, values, target));
   }
 
@@ -346,8 +355,9 @@ export class RunView {
     setStyle(this.veil, "left", `${(100 * (step + 1)) / capacity}%`);
     setStyle(this.veil, "width", `${(100 * (reading.length - 1 - step)) / capacity}%`);
     this.tokens.point(step);
+    if (reading.picture) this.picture.point(step);
     if (reading.series !== undefined) this.series.point(step, this.targetPlace());
-    if (reading.written) this.written.point(more?.drafts ?? null, step, reading.length - 1);
+    if (reading.written) this.written.point(more?.drafts ?? null, step, reading.length - 1, reading.picture ? "Were it covered past here" : "If it ended here");
     this.curve.point(step, (value, name) => `${shortened(name, 14)} ${score(reading, value)}`);
     this.unit.point(reading, unit, step);
     for (const label of this.labels.children) label.classList.toggle("here", Number(label.dataset.at) === this.ownStep());

@@ -23,6 +23,7 @@ export function extremes({ values, low: least }) {
 export function placeWords(reading, step) {
   if (reading.written) {
     const word = `for “${shortened(reading.written.steps[reading.written.place].text, 24)}”`;
+    if (step < reading.length - 1 && reading.picture) return `${word}, were it covered past ${reading.steps[step].label}`;
     return step === reading.length - 1 ? word : `${word}, if the text ended at “${shortened(reading.steps[step].label, 18)}”`;
   }
   if (reading.at !== null) return `for “${shortened(reading.steps[step].label, 24)}”`;

@@ -30,9 +30,9 @@ export class Written {
   }
 
   /** What would be written if the text ended at the step. */
-  point(drafts, step, last) {
+  point(drafts, step, last, words) {
     const shown = drafts !== null && drafts.length > 0 && step < last;
-    setText(this.draft, shown ? `If it ended here: ${drafts[step]}` : "");
+    setText(this.draft, shown ? `${words}: ${drafts[step]}` : "");
   }
 }
 
@@ -57,8 +57,8 @@ export class Alignment {
 
   /** `table`: what the server says of every word; null: not yet. */
   draw(reading, table, capacity, palette) {
-    this.element.hidden = !reading.written;
-    if (!reading.written) return;
+    this.element.hidden = !reading.written || reading.picture !== undefined;
+    if (this.element.hidden) return;
     const { steps, attention } = reading.written;
     this.count = steps.length;
     const rows = (values) => steps.map(({ text }, word) => ({ name: shortened(text, 12), values: values(word) }));
