@@ -5,6 +5,9 @@ Importing this module registers those kernels with :mod:`gatewise.kernels.dispat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,6 +16,7 @@ from gatewise.kernels.fused.sequence import zoneout_parts
 from gatewise.kernels.gpu import selection
 from gatewise.kernels.gpu.plan import Inputs
 from gatewise.kernels.gpu.walk import Settings, WalkFunction, forward
+from gatewise.kernels.registry import KERNELS
 from gatewise.nn.cell import State
 from gatewise.nn.time_loop import Direction
 
@@ -30,11 +34,15 @@ def run_triton(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
         Output ``(T, B, H)``, zero past each row's end, and the final states, held past each row's end.
     """
     cell, weight, state = direction.cell, direction.weights.get, direction.state
-    module = selection.kernels_of(cell.kernel_name)
+    name = cell.kernel_name
+    plan = selection.kernels_of(name).plan(frozenset({name}) | cell.kernel_options())
+    gates_x = cell.project(direction.x, direction.weights)
     keep_h, rate_h = zoneout_parts(direction.zoneout[0] if direction.zoneout else None)
+    if not KERNELS[name].recurrent:
+        return _scan(plan, direction, gates_x, keep_h, rate_h)
     keep_c, rate_c = zoneout_parts(direction.zoneout[1] if len(direction.zoneout) > 1 else None)
-    tensors = [
-        cell.project(direction.x, direction.weights),
+    tensors = _dense(
+        gates_x,
         state[0],
         state[1] if len(state) > 1 else None,
         direction.weights["weight_hh"],
@@ -47,12 +55,32 @@ def run_triton(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
         keep_h,
         keep_c,
         direction.lengths,
-    ]
-    inputs = Inputs(*[None if each is None else each.contiguous() for each in tensors])  # type: ignore[arg-type]
-    plan = module.plan(frozenset({cell.kernel_name}) | cell.kernel_options())
+    )
     settings = Settings(plan, direction.reverse, rate_h, rate_c)
-    if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in inputs):
-        output, *final = WalkFunction.apply(settings, *inputs)
+    if _wants_gradients(tensors):
+        output, *final = WalkFunction.apply(settings, *tensors)
         return output, tuple(final)
-    output, last, _ = forward(settings, inputs, False)
+    output, last, _ = forward(settings, Inputs(*tensors), False)
     return output, last
+
+
+def _scan(plan: Any, direction: Direction, gates_x: Tensor, keep: Tensor | None, rate: float) -> tuple[Tensor, State]:
+    """A cell whose gates see the input only."""
+    from gatewise.kernels.gpu import scan  # it loads triton
+
+    tensors = _dense(gates_x, direction.state[0], keep, direction.lengths)
+    settings = scan.ScanSettings(plan, direction.reverse, rate)
+    if _wants_gradients(tensors):
+        output, last = scan.ScanFunction.apply(settings, *tensors)
+    else:
+        output, last = scan.forward(settings, scan.ScanInputs(*tensors))
+    return output, (last,)
+
+
+def _dense(*tensors: Tensor | None) -> list[Any]:
+    """The same tensors as the kernels read them."""
+    return [None if each is None else each.contiguous() for each in tensors]
+
+
+def _wants_gradients(tensors: Iterable[Tensor | None]) -> bool:
+    return torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors)

@@ -10,7 +10,22 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["arriving", "normed", "product_of", "row_norm", "running", "sigmoid", "tanh", "through_norm", "tile", "zoned"]
+__all__ = [
+    "arriving",
+    "joined",
+    "log_sigmoid",
+    "normed",
+    "positive",
+    "positive_slope",
+    "product_of",
+    "row_norm",
+    "running",
+    "sigmoid",
+    "tanh",
+    "through_norm",
+    "tile",
+    "zoned",
+]
 
 
 @triton.jit
@@ -106,3 +121,28 @@ def arriving(carry, back, mask, grad_output, at, step_at, ok, live):
     if grad_output is not None:
         total += tl.load(grad_output + step_at, mask=ok & live, other=0.0)
     return total
+
+
+@triton.jit
+def joined(first_a, first_b, then_a, then_b):
+    """``h -> a h + b`` twice: what a scan combines; no division, so that nothing overflows or loses digits."""
+    return first_a * then_a, then_a * first_b + then_b
+
+
+@triton.jit
+def log_sigmoid(x):
+    """``log(sigmoid(x))`` without overflow."""
+    return tl.minimum(x, 0.0) - tl.log(1.0 + tl.exp(-tl.abs(x)))
+
+
+@triton.jit
+def positive(x):
+    """``x + 0.5`` for x >= 0, else ``sigmoid(x)``, as :func:`gatewise.kernels.scan.positive`."""
+    return tl.where(x >= 0, x + 0.5, sigmoid(x))
+
+
+@triton.jit
+def positive_slope(x):
+    """The derivative of :func:`positive`."""
+    share = sigmoid(x)
+    return tl.where(x >= 0, 1.0, share * (1.0 - share))

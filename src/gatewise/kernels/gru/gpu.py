@@ -185,7 +185,7 @@ def _backward_after(
     step_at = step * batch * size + at
     live = running(lengths, rows, batch, t)
     dh = arriving(carry, back, mask, grad_output, at, step_at, ok, live)
-    new_dh = tl.where(live, zoned(dh, dh * 0.0, keep_h, step_at, ok, RATE_H), 0.0)
+    new_dh = tl.where(live, zoned(dh, tl.zeros_like(dh), keep_h, step_at, ok, RATE_H), 0.0)
     saved += step * saved_step + rows * (4 * size) + units
     reset, update = tl.load(saved, mask=ok, other=0.0), tl.load(saved + size, mask=ok, other=0.0)
     candidate, share = tl.load(saved + 2 * size, mask=ok, other=0.0), tl.load(saved + 3 * size, mask=ok, other=0.0)
@@ -222,7 +222,7 @@ def _backward_candidate(
     step_at = step * batch * size + at
     live = running(lengths, rows, batch, t)
     dh = arriving(carry, back, mask, grad_output, at, step_at, ok, live)
-    new_dh = tl.where(live, zoned(dh, dh * 0.0, keep_h, step_at, ok, RATE_H), 0.0)
+    new_dh = tl.where(live, zoned(dh, tl.zeros_like(dh), keep_h, step_at, ok, RATE_H), 0.0)
     saved += step * saved_step + wide
     update, candidate = tl.load(saved + size, mask=ok, other=0.0), tl.load(saved + 2 * size, mask=ok, other=0.0)
     old = tl.load(hidden + (step + REVERSE) * batch * size + at, mask=ok, other=0.0)

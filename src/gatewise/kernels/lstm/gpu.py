@@ -119,7 +119,7 @@ def _backward(
     live = running(lengths, rows, batch, t)
     dh = arriving(carry, back, mask, grad_output, at, step_at, ok, live)
     dc = tl.load(carry_c + at, mask=ok, other=0.0)
-    zero = dh * 0.0
+    zero = tl.zeros_like(dh)
     new_dh = tl.where(live, zoned(dh, zero, keep_h, step_at, ok, RATE_H), 0.0)
     new_dc = tl.where(live, zoned(dc, zero, keep_c, step_at, ok, RATE_C), 0.0)
     held_c = dc - new_dc

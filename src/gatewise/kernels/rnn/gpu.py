@@ -66,7 +66,7 @@ def _backward(
     step_at = step * batch * size + at
     live = running(lengths, rows, batch, t)
     dh = arriving(carry, back, mask, grad_output, at, step_at, ok, live)
-    new_dh = tl.where(live, zoned(dh, dh * 0.0, keep_h, step_at, ok, RATE_H), 0.0)
+    new_dh = tl.where(live, zoned(dh, tl.zeros_like(dh), keep_h, step_at, ok, RATE_H), 0.0)
     new = tl.load(saved + step * saved_step + at, mask=ok, other=0.0)
     if RELU:
         da = tl.where(new > 0, new_dh, 0.0)
