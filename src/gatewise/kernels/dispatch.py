@@ -87,8 +87,8 @@ class Choice:
     """Which implementation runs, and the reason in one sentence.
 
     Attributes:
-        implementation: ``reference``, ``torch``, ``triton``, or ``fused-`` and an instruction set (``fused-avx512-bf16`` with
-            rounded products, see :func:`precision`).
+        implementation: ``reference``, ``torch``, ``triton``, or ``fused-`` and an instruction set
+            (``fused-avx512-bf16`` with rounded products, see :func:`precision`).
         reason: why this one, and where it matters why not a faster one.
 
     Example:

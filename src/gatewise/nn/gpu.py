@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gatewise.kernels.dispatch import Choice
 from gatewise.kernels.fused.sequence import zoneout_parts
-from gatewise.kernels.gpu import selection
+from gatewise.kernels.gpu import scan, selection
 from gatewise.kernels.gpu.plan import Inputs
 from gatewise.kernels.gpu.walk import Settings, WalkFunction, forward
 from gatewise.kernels.registry import KERNELS
@@ -66,8 +66,6 @@ def run_triton(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
 
 def _scan(plan: Any, direction: Direction, gates_x: Tensor, keep: Tensor | None, rate: float) -> tuple[Tensor, State]:
     """A cell whose gates see the input only."""
-    from gatewise.kernels.gpu import scan  # it loads triton
-
     tensors = _dense(gates_x, direction.state[0], keep, direction.lengths)
     settings = scan.ScanSettings(plan, direction.reverse, rate)
     if _wants_gradients(tensors):

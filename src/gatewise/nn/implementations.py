@@ -153,8 +153,8 @@ def run_direction(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
 
     Returns:
         Output ``(T, B, size)``, zero past each row's end, and the final states ``(B, size)``, held past each row's end.
-        Under ``torch.compile`` time loops, torch's sequence functions and Triton walks stay outside the graph: unrolled they would
-        take minutes to compile. Scans and fused operators stay inside.
+        Under ``torch.compile`` time loops (Triton's too) and torch's sequence functions stay outside the graph:
+        unrolled they would take minutes to compile. Scans and fused operators stay inside.
     """
     loops = choice.family in ("torch", "triton") or (choice.family == "reference" and not scans(direction))
     if loops and compiling():

@@ -1,8 +1,8 @@
 """What the cells' Triton kernels share: places in memory, activations, zoneout, layer normalisation.
 
-A program works on a tile of ``ROWS`` rows of the batch and ``UNITS`` hidden units; with layer normalisation a tile is as
-wide as the layer. Pointers that are None are branches that are not compiled. ``EXACT`` arithmetic is that of the tensors:
-float32 or float64.
+A program works on a tile of ``ROWS`` rows of the batch and ``UNITS`` hidden units; with layer normalisation a tile is
+as wide as the layer. A pointer that is None is a branch that is not compiled. Arithmetic is in the tensors' own
+precision, float32 or float64.
 """
 
 from __future__ import annotations

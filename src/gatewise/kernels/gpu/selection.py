@@ -1,4 +1,4 @@
-"""Offers the Triton kernels to :mod:`gatewise.kernels.dispatch` where cuDNN has no such layer; loads no triton itself."""
+"""Offers the Triton kernels to :mod:`gatewise.kernels.dispatch` where cuDNN has no such layer; loads no triton."""
 
 from __future__ import annotations
 

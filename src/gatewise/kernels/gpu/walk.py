@@ -6,13 +6,13 @@ Nothing is read back from the device, so the walk neither waits for it nor break
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from gatewise.kernels.gpu import launch
 from gatewise.kernels.gpu.plan import Inputs, Kept, Plan, tiles
 from gatewise.kernels.products import EPSILON, normalise
 
@@ -36,14 +36,9 @@ class Settings(NamedTuple):
     rate_c: float = 0.0
 
 
-def _on(tensor: Tensor) -> AbstractContextManager[Any]:
-    """Triton launches on the current device, which need not be the tensor's."""
-    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
-
-
 def _launchers(
     kernels: tuple[Any, ...], settings: Settings, inputs: Inputs, buffers: dict[str, Any]
-) -> list[Callable[[int], None]]:
+) -> list[Callable[..., None]]:
     """One function of t for each kernel, with everything that stays the same bound."""
     plan, (batch, size) = settings.plan, inputs.h0.shape
     norms = [inputs.layer_norm_hh, inputs.layer_norm_c]
@@ -56,12 +51,7 @@ def _launchers(
         "ROWS": cut.rows, "UNITS": cut.units, "WIDTH": cut.width, **plan.constants,
     }  # fmt: skip
 
-    def bound(kernel: Any) -> Callable[[int], None]:
-        arguments = {name: given[name] for name in kernel.arg_names if name != "t"}
-        launch = kernel[cut.grid]
-        return lambda t: launch(t=t, **arguments, num_warps=cut.warps)
-
-    return [bound(kernel) for kernel in kernels]
+    return [launch.launcher(kernel, given, cut.grid, cut.warps, ("t",)) for kernel in kernels]
 
 
 def _times(steps: int, backwards: bool) -> Iterable[int]:
@@ -105,13 +95,13 @@ def forward(settings: Settings, inputs: Inputs, training: bool) -> tuple[Tensor,
     }  # fmt: skip
     weights = [inputs.weight_hh[first * size : end * size].t() for first, end in plan.stages]
     slots, products = hidden.unbind(0), _stage_slots(product, plan, size)
-    with _on(inputs.gates_x):
+    with launch.on_device_of(inputs.gates_x):
         kernels = _launchers(plan.forward, settings, inputs, buffers)
         for t in _times(steps, settings.reverse):
             read = slots[t + reverse] if seen is None else seen
             for weight, kernel, columns in zip(weights, kernels, products, strict=True):
                 torch.mm(read, weight, out=columns[t if len(columns) > 1 else 0])
-                kernel(t)
+                kernel(t=t)
                 read = seen_later  # type: ignore[assignment]
     output = hidden[:-1] if reverse else hidden[1:]
     last = hidden[0 if reverse else steps].clone()
@@ -149,12 +139,12 @@ def backward(
         "grad_product": grad_product, "grad_shown": grad_shown,
     }  # fmt: skip
     weights = [inputs.weight_hh[first * size : end * size] for first, end in plan.stages]
-    with _on(inputs.gates_x):
+    with launch.on_device_of(inputs.gates_x):
         kernels = _launchers(plan.backward, settings, inputs, buffers)
         stages = list(zip(weights, kernels, _stage_slots(grad_product, plan, size), backs, strict=True))[::-1]
         for t in _times(steps, not settings.reverse):
             for weight, kernel, columns, back in stages:
-                kernel(t)
+                kernel(t=t)
                 torch.mm(columns[t], weight, out=back)
     grad_h0 = carries[0] + (backs[0] if inputs.recurrent_mask is None else backs[0] * inputs.recurrent_mask)
     found: dict[str, Tensor | None] = {"gates_x": grad_gates, "h0": grad_h0, "c0": carries[1]}

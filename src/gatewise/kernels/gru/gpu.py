@@ -29,8 +29,8 @@ __all__ = ["plan"]
 
 
 @triton.jit
-def _norm_through_two(grad_product, product, gain, da_r, da_z, wide, units, ok, rows, batch, size, EPSILON: tl.constexpr,
-                      WIDTH: tl.constexpr):  # fmt: skip
+def _norm_through_two(grad_product, product, gain, da_r, da_z, wide, units, ok, rows, batch, size,
+                      EPSILON: tl.constexpr, WIDTH: tl.constexpr):  # fmt: skip
     """Gradients of the reset and update gates' products, which share one mean and variance."""
     mean, scale = row_norm(product, rows, batch, 0, 2 * size, 3 * size, EPSILON, WIDTH)
     n_r, n_z = normed(product, wide, ok, mean, scale), normed(product, wide + size, ok, mean, scale)
@@ -54,7 +54,9 @@ def _norm_through_one(grad_product, product, gain, da, wide, units, ok, rows, ba
 
 
 @triton.jit
-def _gates(gates_x, product, bias, gain, wide, units, ok, rows, batch, size, EPSILON: tl.constexpr, WIDTH: tl.constexpr):
+def _gates(
+    gates_x, product, bias, gain, wide, units, ok, rows, batch, size, EPSILON: tl.constexpr, WIDTH: tl.constexpr
+):
     """Reset and update gate."""
     if gain is not None:
         mean, scale = row_norm(product, rows, batch, 0, 2 * size, 3 * size, EPSILON, WIDTH)

@@ -74,7 +74,9 @@ def _forward(
     if COUPLED:
         enter = 1.0 - forget
     else:
-        enter = tl.load(gates_x + wide, mask=ok, other=0.0) + product_of(product, bias, gain, wide, units, ok, mean, scale)
+        enter = tl.load(gates_x + wide, mask=ok, other=0.0) + product_of(
+            product, bias, gain, wide, units, ok, mean, scale
+        )
         if peephole is not None:
             enter += tl.load(peephole + units, mask=ok, other=0.0) * old
         enter = sigmoid(enter)
@@ -191,9 +193,7 @@ def _backward(
     tl.store(carry_c + at, tl.where(live, held_c, dc), mask=ok)
 
 
-def _own(
-    inputs: Inputs, kept: Kept, old: Tensor, grad_gates: Tensor, grad_shown: Tensor | None
-) -> dict[str, Tensor]:
+def _own(inputs: Inputs, kept: Kept, old: Tensor, grad_gates: Tensor, grad_shown: Tensor | None) -> dict[str, Tensor]:
     """Gradients of the peepholes and of the cell's normalisation: sums over all steps and rows."""
     found: dict[str, Tensor] = {}
     assert kept.saved is not None
