@@ -120,12 +120,12 @@ def tiles(batch: int, size: int, widest: int | None) -> Tiles:
 
     Example:
         >>> tiles(32, 100, None)
-        Tiles(grid=(16, 1), rows=2, units=128, width=1, warps=1)
+        Tiles(grid=(16, 1), rows=2, units=128, width=1, warps=2)
         >>> tiles(3, 100, 400)
-        Tiles(grid=(2, 1), rows=2, units=128, width=512, warps=4)
+        Tiles(grid=(2, 1), rows=2, units=128, width=512, warps=8)
     """
     units = _power_of_two(size) if widest is not None else min(_power_of_two(size), TILE)
     rows = min(max(TILE // units, 1), _power_of_two(batch))
     width = 1 if widest is None else _power_of_two(widest)
-    warps = min(max(_power_of_two(rows * max(units, width) // 256), 1), 8)
+    warps = min(max(_power_of_two(rows * max(units, width) // 128), 1), 8)
     return Tiles((-(-batch // rows), -(-size // units)), rows, units, width, warps)

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from gatewise.kernels.gpu import launch
+from gatewise.kernels.gpu.once import once
 
 __all__ = ["ScanFunction", "ScanInputs", "ScanPlan", "ScanSettings", "forward"]
 
-TIME, UNITS, WARPS = 64, 32, 4
-"""Steps and units of a tile, and a program's warps."""
+TIME, UNITS, WARPS = 32, 32, 4
+"""Steps (in float64 half as many) and units of a tile, and a program's warps: what stays in registers when compiled."""
 
 
 class ScanPlan(NamedTuple):
@@ -60,7 +60,8 @@ def _run(name: str, settings: ScanSettings, inputs: ScanInputs, **more: Any) -> 
     plan, (steps, batch, _), size = settings.plan, inputs.gates_x.shape, inputs.h0.shape[1]
     given = {
         "steps": steps, "batch": batch, "size": size, "RATE": settings.rate, "REVERSE": settings.reverse,
-        "GATES": plan.gates, "COEFFICIENTS": plan.coefficients, "GRADIENT": plan.gradient, "TIME": TIME, "UNITS": UNITS,
+        "GATES": plan.gates, "COEFFICIENTS": plan.coefficients, "GRADIENT": plan.gradient, "UNITS": UNITS,
+        "TIME": max(TIME * 4 // inputs.h0.element_size(), 1),
         **inputs._asdict(), **more,
     }  # fmt: skip
     kernels = import_module("gatewise.kernels.gpu.scan_kernels")  # it loads triton
@@ -91,21 +92,21 @@ class ScanFunction(torch.autograd.Function):
         return output, last
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_output: Tensor | None, grad_last: Tensor | None) -> Any:
         """Gradients of the gates and of the initial state."""
         *tensors, output = ctx.saved_tensors
         inputs = ScanInputs(*tensors)
-        make = torch.empty_like if inputs.lengths is None else torch.zeros_like
-        grad_gates, grad_h0 = make(inputs.gates_x), torch.empty_like(inputs.h0)
-        _run(
-            "backward",
-            ctx.settings,
-            inputs,
-            output=output,
-            grad_output=None if grad_output is None else grad_output.contiguous(),
-            grad_last=None if grad_last is None else grad_last.contiguous(),
-            grad_gates=grad_gates,
-            grad_h0=grad_h0,
-        )
-        return None, grad_gates, grad_h0, None, None
+        with torch.no_grad():
+            make = torch.empty_like if inputs.lengths is None else torch.zeros_like
+            grad_gates, grad_h0 = make(inputs.gates_x), torch.empty_like(inputs.h0)
+            _run(
+                "backward",
+                ctx.settings,
+                inputs,
+                output=output,
+                grad_output=None if grad_output is None else grad_output.contiguous(),
+                grad_last=None if grad_last is None else grad_last.contiguous(),
+                grad_gates=grad_gates,
+                grad_h0=grad_h0,
+            )
+        return None, *once((grad_gates, grad_h0), (*inputs, grad_output, grad_last)), None, None

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from gatewise.kernels.gpu import launch
+from gatewise.kernels.gpu.once import once
 from gatewise.kernels.gpu.plan import Inputs, Kept, Plan, tiles
 from gatewise.kernels.products import EPSILON, normalise
 
@@ -205,10 +205,11 @@ class WalkFunction(torch.autograd.Function):
         return output, *final
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_output: Any, *grad_final: Any) -> Any:
         """Gradients of all tensors."""
         inputs, kept = Inputs(*ctx.saved_tensors[:-4]), Kept(*ctx.saved_tensors[-4:])
         wanted = ctx.needs_input_grad[1 : 1 + _DIFFERENTIABLE]
-        gradients = backward(ctx.settings, inputs, kept, grad_output, grad_final, wanted)
+        with torch.no_grad():
+            gradients = backward(ctx.settings, inputs, kept, grad_output, grad_final, wanted)
+        gradients = once(gradients, (*inputs, grad_output, *grad_final))
         return (None, *gradients, *([None] * (len(inputs) - _DIFFERENTIABLE)))
