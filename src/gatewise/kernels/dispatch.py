@@ -35,7 +35,8 @@ __all__ = [
 OPTIONS = LAYOUT_OPTIONS.union(*(info.options | (info.torch_options or frozenset()) for info in CELLS.values()))
 """Every option name that a request may carry."""
 
-_FUSED = ("avx512", "avx2", "neon", "baseline")
+_NAMES = ("reference", "torch", "avx512", "avx2", "neon", "baseline", "triton")
+"""What may be forced."""
 _FORCED: list[str] = []
 _FORCED_IN: dict[int, list[str]] = {}
 """By the thread's identifier: what is forced for one thread alone."""
@@ -86,8 +87,8 @@ class Choice:
     """Which implementation runs, and the reason in one sentence.
 
     Attributes:
-        implementation: ``reference``, ``torch``, or ``fused-`` and an instruction set (``fused-avx512-bf16`` with
-            rounded products, see :func:`precision`).
+        implementation: ``reference``, ``torch``, ``triton``, or ``fused-`` and an instruction set
+            (``fused-avx512-bf16`` with rounded products, see :func:`precision`).
         reason: why this one, and where it matters why not a faster one.
 
     Example:
@@ -100,7 +101,7 @@ class Choice:
 
     @property
     def family(self) -> str:
-        """The implementation without its instruction set: ``reference``, ``torch`` or ``fused``."""
+        """The implementation without its instruction set: ``reference``, ``torch``, ``triton`` or ``fused``."""
         return self.implementation.partition("-")[0]
 
 
@@ -158,10 +159,8 @@ def forced_kernel() -> str | None:
     name = forced[-1] if forced else os.environ.get("GATEWISE_KERNEL") or None
     if name is None:
         return None
-    if name not in ("reference", "torch", *_FUSED):
-        raise KernelError(
-            "GATEWISE_KERNEL names no kernel", got=repr(name), fix=did_you_mean(name, ["reference", "torch", *_FUSED])
-        )
+    if name not in _NAMES:
+        raise KernelError("GATEWISE_KERNEL names no kernel", got=repr(name), fix=did_you_mean(name, _NAMES))
     return name
 
 
@@ -170,7 +169,7 @@ def force(name: str, *, this_thread: bool = False) -> Iterator[None]:
     """Use one implementation inside the ``with`` block, as ``GATEWISE_KERNEL`` does; for all threads of the process.
 
     Args:
-        name: ``reference``, ``torch``, ``avx512``, ``avx2``, ``neon`` or ``baseline``.
+        name: ``reference``, ``torch``, ``avx512``, ``avx2``, ``neon``, ``baseline`` or ``triton``.
         this_thread: for the calling thread alone, where it goes before what is forced for all.
 
     Raises:
@@ -268,7 +267,7 @@ def choose(request: Request) -> Choice:
         choice, reason = candidate(request)
         if choice is not None and (forced is None or forced in choice.implementation.split("-")):
             return choice
-        refusals.append(reason)
+        refusals += [reason] if reason else []
     why_not = "; ".join(refusals)
     if forced is not None:
         raise KernelError(

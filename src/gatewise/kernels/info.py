@@ -32,6 +32,8 @@ class KernelInfo:
         recurrent: has ``weight_hh``; else the gates see the input only, and there is no ``bias_hh``.
         saved: values per unit and step that training keeps for the backward pass; default: G.
         output_suffices: without options the backward pass needs nothing but the output.
+        gpu_options: request options that the Triton kernels in ``kernels/<cell>/gpu.py`` have beside
+            :data:`LAYOUT_OPTIONS`; None where there are none.
         torch_options: request options that torch's own sequence function has beside :data:`LAYOUT_OPTIONS`; None where
             torch has no such function.
         bf16: has products of bfloat16.
@@ -54,6 +56,7 @@ class KernelInfo:
     recurrent: bool = True
     saved: int | None = None
     output_suffices: bool = False
+    gpu_options: frozenset[str] | None = None
     torch_options: frozenset[str] | None = None
     bf16: bool = False
     reported: tuple[frozenset[str], ...] = ()

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from gatewise.kernels.dispatch import Choice
 from gatewise.nn.cell import Cell, State, Weights
 from gatewise.nn.fused import run_fused
+from gatewise.nn.gpu import run_triton
 from gatewise.nn.time_loop import Direction, active_steps, last_rows, reverse_rows, run_reference, scans
 
 __all__ = ["IMPLEMENTATIONS", "Implementation", "run_direction", "run_stack", "torch_stack"]
@@ -120,7 +121,12 @@ def _run_packed(direction: Direction, x: Tensor, lengths: Tensor) -> tuple[Tenso
     return whole, tuple(old.index_copy(0, rows, new[0]) for old, new in zip(direction.state, joined, strict=True))
 
 
-IMPLEMENTATIONS: dict[str, Implementation] = {"reference": _run_reference, "torch": _run_torch, "fused": run_fused}
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    "reference": _run_reference,
+    "torch": _run_torch,
+    "fused": run_fused,
+    "triton": run_triton,
+}
 """Kernel family to the function that runs it."""
 
 
@@ -147,10 +153,10 @@ def run_direction(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
 
     Returns:
         Output ``(T, B, size)``, zero past each row's end, and the final states ``(B, size)``, held past each row's end.
-        Under ``torch.compile`` time loops and torch's sequence functions stay outside the graph: unrolled they would
-        take minutes to compile. Scans and fused operators stay inside.
+        Under ``torch.compile`` time loops (Triton's too) and torch's sequence functions stay outside the graph:
+        unrolled they would take minutes to compile. Scans and fused operators stay inside.
     """
-    loops = choice.family == "torch" or (choice.family == "reference" and not scans(direction))
+    loops = choice.family in ("torch", "triton") or (choice.family == "reference" and not scans(direction))
     if loops and compiling():
         from gatewise.nn.uncompiled import direction_outside_the_graph
 

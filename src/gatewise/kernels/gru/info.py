@@ -9,6 +9,7 @@ INFO = KernelInfo(
     step_options=frozenset({"reset_before", "update_replace"}),
     flags={"reset_before": 1, "update_replace": 2},
     saved=4,
+    gpu_options=ROW_OPTIONS | {"reset_before", "update_replace"},
     torch_options=frozenset({"update_replace"}),
     bf16=True,
     reported=(frozenset({"reset_before"}), frozenset({"lengths"}), ROW_OPTIONS),

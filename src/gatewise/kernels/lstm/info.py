@@ -9,6 +9,7 @@ INFO = KernelInfo(
     flags={"coupled": 1},
     gates_with={"coupled": 3},
     states=2,
+    gpu_options=ROW_OPTIONS | {"coupled", "peephole"},
     torch_options=frozenset({"proj_size"}),
     bf16=True,
     reported=(frozenset({"peephole"}), frozenset({"coupled"}), frozenset({"proj_size"})),

@@ -2,4 +2,4 @@
 
 from gatewise.kernels.info import KernelInfo
 
-INFO = KernelInfo("mingru", gates=2, recurrent=False)
+INFO = KernelInfo("mingru", gates=2, recurrent=False, gpu_options=frozenset({"zoneout"}))

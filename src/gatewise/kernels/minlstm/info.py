@@ -2,4 +2,4 @@
 
 from gatewise.kernels.info import KernelInfo
 
-INFO = KernelInfo("minlstm", gates=3, recurrent=False)
+INFO = KernelInfo("minlstm", gates=3, recurrent=False, gpu_options=frozenset({"zoneout"}))

@@ -9,6 +9,7 @@ INFO = KernelInfo(
     options=ROW_OPTIONS,
     flags={"rnn_relu": 1},
     output_suffices=True,
+    gpu_options=ROW_OPTIONS,
     torch_options=frozenset(),
     bf16=True,
 )
