@@ -16,7 +16,7 @@ from gatewise.files import refuse_newer
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["BEGIN", "END", "PADDING", "Subwords"]
+__all__ = ["BEGIN", "END", "PADDING", "Merges", "Subwords"]
 
 PADDING, BEGIN, END = 0, 1, 2
 """Numbers of the tokens that no text holds."""
@@ -25,6 +25,8 @@ _FORMAT_VERSION = 1
 _BATCH = 4096
 
 Tokens = npt.NDArray[np.int32]
+Merges = Mapping[tuple[int, int], tuple[int, int]]
+"""The rank and the number of what two pieces become."""
 
 
 class Subwords:
@@ -121,6 +123,32 @@ class Subwords:
             return ("", "", "∎")[number]
         text: str = self._tokenizer.decode([number - _SPECIAL])
         return "·" if "\N{REPLACEMENT CHARACTER}" in text else text
+
+    def words(self, text: str) -> list[str]:
+        """The parts of a text that no piece reaches beyond, spelled in the signs that bytes are written with.
+
+        Example:
+            >>> len(Subwords.fit(["ein Hund"] * 9, 270).words("ein Hund."))
+            3
+        """
+        return [word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+
+    def spelled(self, word: str) -> tuple[int, ...]:
+        """The numbers of the bytes of one of `words`, before any are merged."""
+        numbers = self._numbers
+        return tuple(numbers[sign] for sign in word)
+
+    def merges(self) -> Merges:
+        """Rank and result of every merge of two pieces, by their numbers; the lowest rank is merged first."""
+        numbers, found = self._numbers, {}
+        for rank, merge in enumerate(json.loads(self._content)["model"]["merges"]):
+            first, second = merge.split(" ") if isinstance(merge, str) else merge
+            found[numbers[first], numbers[second]] = (rank, numbers[first + second])
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {piece: number + _SPECIAL for piece, number in self._tokenizer.get_vocab().items()}
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary, ready for JSON."""

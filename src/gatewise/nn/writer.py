@@ -83,7 +83,9 @@ class Writer(nn.Module):
     Args:
         feeding: output, layer, again or input: what reads what was attended, besides the output layer.
         tied: the output layer uses the embedding.
-        dropout: p.
+        dropout: p, of what recurrent layers give and of whatever is not named below.
+        embedding_dropout: of embeddings; None: p.
+        readout_dropout: of the readout; None: p.
         label_smoothing: of the loss, see `gatewise.nn.softmax.loss.smoothed_cross_entropy`.
         word_noise: probability that the decoder reads the token of another example at the same place while training, so
             that it relies on what was read more than on which tokens follow each other (after Wang et al., 2018,
@@ -108,6 +110,8 @@ class Writer(nn.Module):
         feeding: str,
         tied: bool,
         dropout: float,
+        embedding_dropout: float | None = None,
+        readout_dropout: float | None = None,
         label_smoothing: float,
         word_noise: float = 0.0,
         coverage: bool = False,
@@ -115,6 +119,8 @@ class Writer(nn.Module):
     ) -> None:
         super().__init__()
         self.dropout, self.label_smoothing, self.feeding, self.tied = dropout, label_smoothing, feeding, tied
+        self.embedding_dropout = dropout if embedding_dropout is None else embedding_dropout
+        self.readout_dropout = dropout if readout_dropout is None else readout_dropout
         self.word_noise, self.coverage, self.direct = word_noise, coverage, direct
 
     def make_decoder(
@@ -336,7 +342,7 @@ class Writer(nn.Module):
     def _read_out(self, hidden: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
         parts = [hidden, context, embedded] if self.direct else [hidden, context]
         found = torch.tanh(self.readout(torch.cat(parts, dim=-1)))
-        return self._drop(found)
+        return hashed_dropout(found, self.readout_dropout, self.training)
 
     def _begin(self, read: Read) -> tuple[Any, Any]:
         """The first states of the decoder's layers, from the summary."""
@@ -351,7 +357,8 @@ class Writer(nn.Module):
 
     def _embedded(self, table: nn.Embedding, tokens: Tensor) -> Tensor:
         # rows of length about 1 become features of variance about 1
-        return self._drop(functional.embedding(tokens, table.weight) * math.sqrt(table.embedding_dim))
+        embedded = functional.embedding(tokens, table.weight) * math.sqrt(table.embedding_dim)
+        return hashed_dropout(embedded, self.embedding_dropout, self.training)
 
     def _drop(self, values: Tensor) -> Tensor:
         return hashed_dropout(values, self.dropout, self.training)

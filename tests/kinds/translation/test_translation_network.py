@@ -102,6 +102,30 @@ def test_the_loss_is_torchs_label_smoothing_over_real_tokens() -> None:
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
+def test_each_place_has_its_own_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, float]] = []
+
+    def noted(values: torch.Tensor, p: float, training: bool = True) -> torch.Tensor:
+        seen.append((values.shape[-1], p))
+        return values
+
+    monkeypatch.setattr("gatewise.nn.writer.hashed_dropout", noted)
+    batch = pairs().batch(range(6))
+    network(dropout=0.1, embedding_dropout=0.2, readout_dropout=0.3).loss(batch)
+    assert seen == [(6, 0.2), (16, 0.1), (6, 0.2), (8, 0.1), (8, 0.1), (6, 0.3)]
+    seen.clear()
+    network(dropout=0.1, readout_dropout=0.0).loss(batch)
+    assert [p for _, p in seen] == [0.1] * 5 + [0.0]
+
+
+@torch.no_grad()
+def test_word_noise_changes_what_the_decoder_reads_while_training_alone() -> None:
+    model, batch = network(word_noise=0.5), pairs().batch(range(6))
+    quiet = network()
+    assert torch.equal(model.losses(batch), quiet.losses(batch))
+    assert not torch.equal(model.train().losses(batch), quiet.train().losses(batch))
+
+
 @torch.no_grad()
 def test_attention_never_looks_at_padding_and_sums_to_one() -> None:
     batch = pairs().batch(range(6))

@@ -111,7 +111,8 @@ def test_maps_and_stacks_fit_the_sentences(run: Path) -> None:
 
 
 def test_a_resumed_training_ends_in_the_same_bits(file: Path, tmp_path: Path) -> None:
-    spec = make_spec("translation", str(file), {**SMALL, "epochs": 2, "dropout": 0.2, "feeding": "input"})
+    random = {"dropout": 0.2, "readout_dropout": 0.4, "subword_dropout": 0.2, "word_noise": 0.1}
+    spec = make_spec("translation", str(file), {**SMALL, **random, "epochs": 2, "feeding": "input"})
     dataset = kind_of("translation").load(spec.data)
     whole = train_run(spec, dataset, tmp_path / "whole")
 
@@ -128,6 +129,37 @@ def test_a_resumed_training_ends_in_the_same_bits(file: Path, tmp_path: Path) ->
     ]
     weights = [load_run(result.folder).model.state_dict() for result in (whole, again)]
     assert all(bool((weights[0][name] == weights[1][name]).all()) for name in weights[0])
+
+
+def test_words_are_cut_anew_in_every_epoch_and_only_while_training(file: Path) -> None:
+    whole, cut = (
+        kind_of("translation").problem(spec, kind_of("translation").load(spec.data))
+        for spec in (make_spec("translation", str(file), {**SMALL, **more}) for more in ({}, {"subword_dropout": 0.3}))
+    )
+    assert cut.steps_per_epoch == whole.steps_per_epoch
+    losses: dict[str, list[float]] = {}
+    for name, problem in (("whole", whole), ("cut", cut)):
+        problem.model.train()
+        for epoch in (1, 2, 1):
+            problem.begin_epoch(epoch)
+            losses.setdefault(name, []).append(sum(float(problem.loss(step).value) for step in range(2)))
+            steps = [rows for step in range(problem.steps_per_epoch) for rows in problem._order[step]]
+            assert sorted(steps) == list(range(len(problem.train)))
+    assert losses["cut"][0] == losses["cut"][2] != losses["cut"][1]
+    assert losses["whole"][0] == pytest.approx(losses["whole"][2])
+    drawn = cut._drawn
+    assert drawn.target.lengths.sum() > 1.1 * whole.train.target.lengths.sum()
+    texts = [
+        [each.target_subwords.decode(row) for row in rows]
+        for each, rows in (
+            (cut, (drawn.target.row(n) for n in range(len(drawn)))),
+            (whole, (whole.train.target.row(n) for n in range(len(drawn)))),
+        )
+    ]
+    assert texts[0] == texts[1]
+    assert np.array_equal(cut.train.target.values, whole.train.target.values)  # what begins the output's bias
+    weights = cut.model.state_dict()
+    assert cut.validate(weights) == whole.validate(weights)
 
 
 def test_the_commands_of_a_translator(

@@ -12,9 +12,18 @@ import torch
 from torch import Tensor
 
 from gatewise.data import Ragged
+from gatewise.data.subword_sampling import SubwordSampler
 from gatewise.data.subwords import BEGIN, END, Subwords
 
-__all__ = ["EncodedPairs", "TranslationBatch", "encode_pairs", "encode_sources", "source_batches", "token_batches"]
+__all__ = [
+    "EncodedPairs",
+    "PairSampler",
+    "TranslationBatch",
+    "encode_pairs",
+    "encode_sources",
+    "source_batches",
+    "token_batches",
+]
 
 Numbers = npt.NDArray[np.int64]
 _JITTER = 6.0
@@ -88,6 +97,34 @@ def encode_pairs(sources: Sequence[str], targets: Sequence[str], source: Subword
     """
     written = [np.concatenate([[BEGIN], row, [END]]).astype(np.int32) for row in target.encode(targets)]
     return EncodedPairs(encode_sources(sources, source), Ragged.join(written))
+
+
+class PairSampler:
+    """Sentence pairs that are cut into other subwords in every epoch, see `gatewise.data.subword_sampling`.
+
+    Args:
+        sources: sentences.
+        targets: their translations.
+        source: subwords of the sentences.
+        target: subwords of the translations.
+        dropout: probability of leaving out a merge.
+
+    Example:
+        >>> subwords = Subwords.fit(["a dog", "a cat"] * 5, 280)
+        >>> pairs = PairSampler(["a dog"], ["a cat"], subwords, subwords, 0.5).draw(seed=0, epoch=1)
+        >>> subwords.decode(pairs.source.row(0)), subwords.decode(pairs.target.row(0))
+        ('a dog', 'a cat')
+    """
+
+    def __init__(
+        self, sources: Sequence[str], targets: Sequence[str], source: Subwords, target: Subwords, dropout: float
+    ) -> None:
+        self._source = SubwordSampler(source, sources, dropout, after=[END])
+        self._target = SubwordSampler(target, targets, dropout, before=[BEGIN], after=[END])
+
+    def draw(self, seed: int, epoch: int) -> EncodedPairs:
+        """All pairs, as they are cut in an epoch of a run."""
+        return EncodedPairs(self._source.draw([seed, epoch, 0]), self._target.draw([seed, epoch, 1]))
 
 
 def token_batches(pairs: EncodedPairs, batch_size: int, seed: int, epoch: int) -> list[Numbers]:

@@ -44,7 +44,10 @@ class TranslationNetwork(Writer):
         tied: the output layer uses the target embedding.
         shared: source and target have one embedding; the sizes are equal.
         dropout: p.
+        embedding_dropout: of the embeddings; None: p.
+        readout_dropout: of what the output layer reads; None: p.
         label_smoothing: of the loss, see `gatewise.nn.softmax.loss.smoothed_cross_entropy`.
+        word_noise: of what the decoder reads, see `gatewise.nn.writer.Writer`.
 
     Example:
         >>> network = TranslationNetwork(20, 30, hidden_size=8, embedding_size=6).eval()
@@ -68,9 +71,20 @@ class TranslationNetwork(Writer):
         tied: bool = True,
         shared: bool = False,
         dropout: float = 0.0,
+        embedding_dropout: float | None = None,
+        readout_dropout: float | None = None,
         label_smoothing: float = 0.0,
+        word_noise: float = 0.0,
     ) -> None:
-        super().__init__(feeding=feeding, tied=tied, dropout=dropout, label_smoothing=label_smoothing)
+        super().__init__(
+            feeding=feeding,
+            tied=tied,
+            dropout=dropout,
+            embedding_dropout=embedding_dropout,
+            readout_dropout=readout_dropout,
+            label_smoothing=label_smoothing,
+            word_noise=word_noise,
+        )
         self.target = nn.Embedding(target_size, embedding_size)
         if not shared:
             self._modules["source"] = nn.Embedding(source_size, embedding_size)

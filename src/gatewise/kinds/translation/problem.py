@@ -13,7 +13,7 @@ from torch import Tensor
 from gatewise.data import Ragged
 from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.data.subwords import Subwords
-from gatewise.kinds.translation.encoding import EncodedPairs, source_batches, token_batches
+from gatewise.kinds.translation.encoding import EncodedPairs, PairSampler, source_batches, token_batches
 from gatewise.kinds.translation.measures import AT_ONCE, LIMIT, MEASURES, contributions_of
 from gatewise.kinds.translation.network import TranslationNetwork
 from gatewise.nn.decoding import Written
@@ -41,6 +41,7 @@ class TranslationProblem(Problem):
         seed: of the order of the batches.
         device: of the model.
         seen: makes the record of what was trained on, see `gatewise.data.seen`; None: the run keeps none.
+        sampler: cuts the training pairs into other subwords in every epoch; None: they stay as they are.
     """
 
     unit: ClassVar[str] = "sentence pairs"
@@ -60,14 +61,16 @@ class TranslationProblem(Problem):
         seed: int,
         device: str = "cpu",
         seen: Callable[[], Seen] | None = None,
+        sampler: PairSampler | None = None,
     ) -> None:
         self.model, self.train, self.validation, self.references = model, train, validation, references
         self.source_subwords, self.target_subwords, self._metric = source_subwords, target_subwords, metric
         self.batch_size, self.seed, self.device = batch_size, seed, device
-        self._seen = seen
+        self._seen, self._sampler = seen, sampler
         self.examples_per_epoch = len(train)
         self.steps_per_epoch = len(token_batches(train, batch_size, seed, 1))
         self._order: list[Numbers] = []
+        self._drawn = train
 
     @property
     def metric(self) -> Measure:  # type: ignore[override]
@@ -75,13 +78,18 @@ class TranslationProblem(Problem):
         return MEASURES[self._metric]
 
     def begin_epoch(self, epoch: int, step: int = 0) -> None:
-        """Shuffle; see `gatewise.kinds.translation.encoding.token_batches`."""
+        """Shuffle, see `gatewise.kinds.translation.encoding.token_batches`, and cut into subwords where that is drawn.
+
+        The batches are those of the pairs as they are: every epoch has as many.
+        """
         self._order = token_batches(self.train, self.batch_size, self.seed, epoch)
+        if self._sampler is not None:
+            self._drawn = self._sampler.draw(self.seed, epoch)
 
     def loss(self, step: int) -> StepLoss:
         """Negative log-likelihood of a target token, in nats; smoothed where it is differentiated."""
         rows = self.part.rows(self._order[step])
-        batch = self.train.batch(rows)
+        batch = self._drawn.batch(rows)
         loss, value = self.model.loss(batch.to(self.device))
         return StepLoss(loss, value, len(rows), weight=int(batch.target_lengths.sum()))
 

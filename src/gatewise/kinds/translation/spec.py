@@ -88,6 +88,21 @@ class TranslatorSpec(Spec):
     )
     tied: bool = setting(True, "Let the output layer use the target embedding's weights.")
     dropout: float = common.dropout(0.2)
+    embedding_dropout: float | None = setting(
+        None, "Probability of zeroing a number of an embedding while training; that of --dropout if not given.",
+        minimum=0.0, below=1.0,
+    )  # fmt: skip
+    readout_dropout: float | None = setting(
+        None, "Probability of zeroing a number that the output layer reads; that of --dropout if not given.",
+        minimum=0.0, below=1.0,
+    )  # fmt: skip
+    subword_dropout: float = common.dropout(
+        0.0, "Probability of leaving out a merge of subwords while training, so that words are cut anew in every epoch."
+    )
+    word_noise: float = common.dropout(
+        0.0, "Probability that the decoder reads another translation's word while training, so that it looks at the "
+        "sentence.",
+    )  # fmt: skip
     label_smoothing: float = setting(
         0.1, "Share of the target's probability that is spread over all tokens.", minimum=0.0, below=1.0
     )

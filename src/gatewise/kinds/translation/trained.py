@@ -12,7 +12,7 @@ from gatewise.data.seen import Seen
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.translation.dataset import TranslationDataset
-from gatewise.kinds.translation.encoding import EncodedPairs, encode_pairs, encode_sources
+from gatewise.kinds.translation.encoding import EncodedPairs, PairSampler, encode_pairs, encode_sources
 from gatewise.kinds.translation.exported import AttentionMap
 from gatewise.kinds.translation.measures import MEASURES, contributions_of
 from gatewise.kinds.translation.network import TranslationNetwork
@@ -221,7 +221,16 @@ def problem_of(spec: RunSpec, dataset: TranslationDataset) -> TranslationProblem
         seed=spec.training.seed,
         device=spec.training.device,
         seen=lambda: Seen.of(dataset.train.sources, dataset.validation.sources),
+        sampler=_sampler(_model_spec(spec).subword_dropout, dataset),
     )
+
+
+def _sampler(dropout: float, dataset: TranslationDataset) -> PairSampler | None:
+    """What cuts the training pairs into other subwords in every epoch; None: nothing does."""
+    if not dropout:
+        return None
+    part = dataset.train
+    return PairSampler(part.sources, part.targets, dataset.source_subwords, dataset.target_subwords, dropout)
 
 
 def _counts(pairs: EncodedPairs, size: int) -> torch.Tensor:
@@ -265,5 +274,8 @@ def _network(spec: TranslatorSpec, source_size: int, target_size: int, *, shared
         tied=spec.tied,
         shared=shared,
         dropout=spec.dropout,
+        embedding_dropout=spec.embedding_dropout,
+        readout_dropout=spec.readout_dropout,
+        word_noise=spec.word_noise,
         label_smoothing=spec.label_smoothing,
     )
