@@ -84,7 +84,7 @@ def test_a_captioner_leaves_as_two_models(way: str, tmp_path: Path, monkeypatch:
     pixels = dataset.test.pixels[:12]
     for beam in (1, None, 5):
         expected = trained.caption(pixels, beam=beam)
-        assert exported.caption(pixels, beam=beam) == expected and len(set(expected)) > 4
+        assert exported.caption(pixels, beam=beam) == expected and len(set(expected)) > 2
     assert exported.caption(pixels[3:4]) == trained.caption(pixels[3:4])
     maps = trained.attention(pixels[0], "a red dog"), exported.attention(pixels[0], "a red dog")
     assert (maps[0] is None) == (maps[1] is None) == (trained.model.attention is None)
