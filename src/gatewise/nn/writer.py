@@ -89,6 +89,7 @@ class Writer(nn.Module):
             that it relies on what was read more than on which tokens follow each other (after Wang et al., 2018,
             who draw from the whole vocabulary).
         coverage: the second look of feeding "again" knows what has been looked at, see `gatewise.nn.attention`.
+        direct: the readout reads E[y_t-1]; if not, the decoder's state alone knows which tokens follow each other.
     """
 
     target: nn.Embedding
@@ -110,10 +111,11 @@ class Writer(nn.Module):
         label_smoothing: float,
         word_noise: float = 0.0,
         coverage: bool = False,
+        direct: bool = True,
     ) -> None:
         super().__init__()
         self.dropout, self.label_smoothing, self.feeding, self.tied = dropout, label_smoothing, feeding, tied
-        self.word_noise, self.coverage = word_noise, coverage
+        self.word_noise, self.coverage, self.direct = word_noise, coverage, direct
 
     def make_decoder(
         self, width: int, *, cell: str, hidden_size: int, num_layers: int, embedding_size: int, attention: str
@@ -136,7 +138,7 @@ class Writer(nn.Module):
         second = self.feeding == "again" and self.attention is not None
         self.again = Attention(hidden_size, width, attention, coverage=self.coverage) if second else None
         self.bridge = nn.Linear(width, sum(_widths(self.decoder)) + sum(_widths(self.upper)))
-        self.readout = nn.Linear(hidden_size + width + embedding_size, embedding_size)
+        self.readout = nn.Linear(hidden_size + width + embedding_size * self.direct, embedding_size)
         self.bias = nn.Parameter(torch.zeros(self.target.num_embeddings))
         if not self.tied:
             self.head = nn.Parameter(torch.empty(self.target.num_embeddings, embedding_size))
@@ -332,7 +334,8 @@ class Writer(nn.Module):
         return context.transpose(0, 1), weights
 
     def _read_out(self, hidden: Tensor, context: Tensor, embedded: Tensor) -> Tensor:
-        found = torch.tanh(self.readout(torch.cat([hidden, context, embedded], dim=-1)))
+        parts = [hidden, context, embedded] if self.direct else [hidden, context]
+        found = torch.tanh(self.readout(torch.cat(parts, dim=-1)))
         return self._drop(found)
 
     def _begin(self, read: Read) -> tuple[Any, Any]:

@@ -92,6 +92,11 @@ class CaptionerSpec(Spec):
         True, "Let the second look know what has been looked at, so that a query can ask for something else.",
         earlier=False,
     )  # fmt: skip
+    direct: bool = setting(
+        False,
+        "Let the output layer read the word before it too: pairs of words are learned sooner, and new ones harder.",
+        earlier=True,
+    )
     tied: bool = setting(True, "Let the output layer use the embedding's weights.")
     dropout: float = common.dropout(0.1)
     word_noise: float = setting(
@@ -99,7 +104,7 @@ class CaptionerSpec(Spec):
         minimum=0.0, below=1.0,
     )  # fmt: skip
     detection: float = setting(
-        1.0, "Weight of the loss of word detectors, by which features are learned from single words first.", minimum=0.0
+        8.0, "Weight of the loss of word detectors, by which features are learned from single words first.", minimum=0.0
     )
     shift: int = setting(
         1, "Pixels by which pictures are moved at most while training, up or down and sideways.", minimum=0

@@ -257,6 +257,7 @@ def _network(spec: CaptionerSpec, tokens: int, look: Look) -> CaptionNetwork:
         shift=spec.shift,
         feeding=spec.feeding,
         coverage=spec.coverage,
+        direct=spec.direct,
         tied=spec.tied,
         dropout=spec.dropout,
         label_smoothing=spec.label_smoothing,
