@@ -38,7 +38,7 @@ from gatewise.nn.decoding import beam_search
 
 torch.set_num_threads(1)
 WAYS: dict[str, dict[str, Any]] = {
-    "again, contours": {"cell": "gru", "contours": 2, "coverage": True},
+    "again, contours": {"cell": "gru", "contours": 2, "coverage": True, "direct": False},
     "again, additive, odd size": {"cell": "lstm", "attention": "additive", "size": 27},
     "layer, grey": {"cell": "rnn", "feeding": "layer", "colours": 1, "contours": 1, "num_layers": 2},
     "input, as small as places": {"cell": "lstm", "feeding": "input", "size": 8, "tied": False},
