@@ -14,6 +14,7 @@ import pytest
 import browser
 from gatewise.cli import main
 from small_data import FLAGS, write_reviews
+from small_pictures import write_pictures
 from small_text import write_text_file
 
 SMALL = ["--hidden-size", "7", "--epochs", "1", "--threads", "1"]
@@ -31,6 +32,28 @@ RUNS: dict[str, tuple[str, list[str]]] = {
         ["--time", "day", "--target", "a,b", "--lookback", "12", "--horizon", "3", "--quantiles", "0.1,0.9", *SMALL],
     ),
     "translations": ("numbers.tsv", [*SMALL, "--embedding-size", "7", "--vocabulary-size", "300", "--cell", "gru"]),
+    "pictures": (
+        "bars/captions.csv",
+        [
+            *SMALL,
+            "--embedding-size",
+            "8",
+            "--vocabulary-size",
+            "300",
+            "--channels",
+            "3",
+            "--contours",
+            "2",
+            "--image-size",
+            "17",
+            "--epochs",
+            "10",
+            "--batch-size",
+            "6",
+            "--learning-rate",
+            "0.02",
+        ],  # fmt: skip
+    ),
     "probe": ("adding", ["--length", "12", "--examples", "100", *SMALL, "--cell", "minlstm"]),
 }
 
@@ -39,6 +62,7 @@ def _write_data(folder: Path) -> None:
     chance = random.Random(5)
     write_reviews(folder / "reviews.csv")
     write_text_file(folder / "text.txt")
+    write_pictures(folder / "bars", each=4)
     lines = []
     for _ in range(60):
         city = chance.choice(("Bonn", "Paris", "Oslo"))

@@ -35,6 +35,17 @@ def translating(translator: Networks) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def captioner(runs: Callable[[str], Path]) -> Networks:
+    return Networks([runs("pictures")])
+
+
+@pytest.fixture(scope="module")
+def captioning(captioner: Networks) -> Iterator[str]:
+    with running(guarded_page(captioner)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
 def forecasting(runs: Callable[[str], Path]) -> Iterator[str]:
     with running(guarded_page(Networks([runs("series")]))) as address:
         yield address
@@ -86,6 +97,74 @@ def test_a_word_of_the_translation_is_explained(chromium: Any, translating: str,
         assert page.locator(".labels span").all_inner_texts() == _words(page)
         assert f"word {other + 1} written" in page.locator(".unit-where").inner_text()
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 1280
+
+
+def _light(page: Any, selector: str, place: int) -> list[float]:
+    """The mean red, green and blue of each patch of a canvas: of a grid of four by four."""
+    found: list[float] = (
+        page.locator(selector)
+        .nth(place)
+        .evaluate(
+            """c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, n = 4, s = c.width / n;
+        return Array.from({length: n * n}, (_, p) => {
+        const x = Math.round((p % n + .5) * s), y = Math.round((Math.floor(p / n) + .5) * s);
+        const at = 4 * (y * c.width + x); return d[at + 2] - d[at]; }); }"""
+        )
+    )
+    return found
+
+
+def test_a_picture_is_coloured_for_every_word(chromium: Any, captioning: str, captioner: Networks) -> None:
+    network = captioner.networks[0]
+    with opened(chromium, captioning) as page:
+        settled(page)
+        page.wait_for_function(_TABLE)
+        page.wait_for_timeout(200)
+        given = network.input_of(Question(example=0))
+        assert given.picture is not None and given.picture.rows == 4
+        assert _words(page) == [step.label for step in given.written]
+        assert page.locator(".tile-words b").all_inner_texts() == _words(page)
+        # blue where a patch speaks for the word, orange where against: on grey, blue less red says which
+        shown, place = _light(page, ".picture-canvas", 0), given.place
+        values = network.reasons(Question(example=0, word=place), None, "integrated-gradients")["values"]
+        largest = max(map(abs, values))
+        for light, value in zip(shown, values, strict=True):
+            if abs(value) > 0.2 * largest:
+                assert light > 4 if value > 0 else light < -4
+        # another word: other colours, and what it looked at
+        other = 0 if place else 1
+        before = _pixels(page, ".picture-canvas")
+        page.locator(".tile").nth(other).click()
+        page.wait_for_function(f"() => gatewisePage.views[0].reasons?.at === {other}")
+        settled(page)
+        page.wait_for_timeout(200)
+        assert _pixels(page, ".picture-canvas") != before
+        assert page.locator(".tile[aria-pressed=true]").count() == 1
+        assert f"Reasons for “{given.written[other].label}”" in page.locator(".picture-view").first.inner_text()
+        said = page.locator(".picture-canvas").first.get_attribute("aria-label")
+        assert "row " in said and "column " in said
+        # step by step the picture is covered past the cursor, and so are the words
+        page.locator(".picture-canvas").first.click(position={"x": 5, "y": 5})
+        page.wait_for_timeout(100)
+        assert "row 1 column 1" in page.locator(".here-words").inner_text()
+        assert "Were it covered past here: " in page.locator(".draft").inner_text()
+        assert page.locator(".over-bars").is_hidden() and page.locator(".alignments").is_hidden()
+    for width, scheme in ((390, "light"), (390, "dark")):
+        with opened(chromium, captioning, width=width, color_scheme=scheme) as page:
+            page.wait_for_selector(".tile")
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+            assert page.locator(".picture-canvas").first.bounding_box()["width"] <= width - 30
+
+
+def test_the_labels_under_a_chart_are_as_wide_as_it(chromium: Any, captioning: str) -> None:
+    with opened(chromium, captioning) as page:
+        settled(page)
+        page.locator("details.more summary", has_text="Do the reasons hold?").click()
+        page.wait_for_timeout(200)
+        chart, words = page.locator(".removal").bounding_box(), page.locator(".axis-words").bounding_box()
+        assert words["width"] == pytest.approx(chart["width"], abs=1)
+        line = page.locator(".check-line").inner_text()
+        assert "to within" in line and "up to" not in line and "<" not in line
 
 
 def test_the_method_can_be_chosen(chromium: Any, translating: str, translator: Networks) -> None:

@@ -17,6 +17,7 @@ import sys
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,16 +278,17 @@ def test_runs_that_read_something_else_are_refused(pair: list[Path], runs: Calla
         Networks([pair[0]] * 4)
 
 
-@pytest.mark.parametrize("name", ["characters", "words", "tags", "series", "probe", "both", "translations"])
+@pytest.mark.parametrize("name", ["characters", "words", "tags", "series", "probe", "both", "translations", "pictures"])
 def test_every_kind_reads_and_gives_reasons(runs: Callable[[str], Path], name: str) -> None:
     networks = Networks([runs(name)])
     page = networks.describe()
-    assert page["examples"] and page["text"] == (name not in ("series", "probe"))
+    assert page["examples"] and page["text"] == (name not in ("series", "probe", "pictures"))
     network, question = networks.networks[0], Question(example=0)
     header, array = _decoded(network.frame(question, None))
     assert array(header["after"]).shape == (len(header["steps"]), len(header["names"]))
     assert header["gates"] and header["shows"] in [gate["name"] for gate in header["gates"]]
-    assert ("series" in header) == (not page["text"])
+    assert ("series" in header) == (name in ("series", "probe"))
+    assert ("picture" in header) == (name == "pictures")
     reasons = network.reasons(question, None, "gradient-x-input", with_removal=False)
     assert len(reasons["values"]) == len(header["steps"]) and np.isfinite(reasons["values"]).all()
 
@@ -310,6 +312,34 @@ def test_written_words_come_with_attention_and_reasons(runs: Callable[[str], Pat
     gates = _decoded(network.frame(question, decoder))[0]["gates"]
     hidden = next(gate for gate in gates if gate["name"] == "hidden")
     assert not hidden["aligned"] and hidden["values"]["shape"][0] == len(given.written) and "before" in hidden
+
+
+def test_a_picture_comes_with_its_patches(runs: Callable[[str], Path]) -> None:
+    network = Networks([runs("pictures")]).networks[0]
+    question = Question(example=0)
+    header, _ = _decoded(network.frame(question, None))
+    given, picture = network.input_of(question), header["picture"]
+    assert picture["rows"] * picture["columns"] == len(header["steps"]) == len(given.steps)
+    assert base64.b64decode(picture["png"].partition("data:image/png;base64,")[2]) == given.picture.png
+    table = network.writing(question, "gradient-x-input").record()
+    assert all(row == sorted(row, key=lambda each: -each[1]) for row in table["following"])
+    assert len(table["following"]) == len(table["names"]) == len(given.written)
+    # the layers walk over the words: what a unit keeps is counted in steps, and neighbours are found by words
+    facts = network.more(question)["facts"]["decoder/0/forward"]
+    assert any("steps" in each or "everything" in each for each in facts) and not any(
+        "patches" in each for each in facts
+    )
+    found = network.neighbours(question, None, 0)["found"]
+    assert found and all(each["example"] != 1 for each in found)
+
+
+def test_the_page_names_the_data_of_all_its_runs(runs: Callable[[str], Path], tmp_path: Path) -> None:
+    networks = Networks([runs("words")])
+    other = Networks([runs("words")]).networks[0]
+    spec = other.trained.spec
+    other.trained.spec = replace(spec, data=replace(spec.data, data=str(tmp_path / "other.txt")))
+    networks.networks.append(other)
+    assert networks.describe()["kicker"] == "Gatewise · text.txt + other.txt · language modelling"
 
 
 def test_changed_numbers_are_read_as_if_they_had_been_measured(runs: Callable[[str], Path]) -> None:

@@ -190,23 +190,6 @@ def test_contours_are_the_same_in_any_colours_and_in_strong_and_faint_light() ->
         assert not torch.allclose(one[0, ..., 8:], one[1, ..., 8:])
 
 
-def test_hiding_takes_one_kind_of_features_from_a_caption_and_nothing_while_testing() -> None:
-    model, batch = network(contours=4, hiding=0.4).train(), pictures(30).batch(range(30))
-    with torch.no_grad():
-        read = model._read_for(batch)
-        whole = model.read(batch.pixels).select(batch.pictures)
-        kinds = [
-            ((part == 0).all(dim=(1, 2)), torch.isclose(part, same).all(dim=(1, 2)))
-            for part, same in zip(read.values.split([8, 16], dim=2), whole.values.split([8, 16], dim=2), strict=True)
-        ]
-        (no_colours, colours), (no_contours, contours) = kinds
-        assert bool((no_colours ^ colours).all()) and bool((no_contours ^ contours).all())
-        assert bool(no_colours.any()) and bool(no_contours.any()) and bool((colours & contours).any())
-        assert not bool((no_colours & no_contours).any()) and torch.equal(read.keys, whole.keys)
-        assert float(read.summary[no_colours, :8].abs().max()) == 0.0 < float(read.summary[no_colours, 8:].abs().max())
-        assert torch.equal(model.eval()._read_for(batch).values, model.read(batch.pixels).values[batch.pictures])
-
-
 def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:
     pixels = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).expand(200, 1, 8, 8)
     torch.manual_seed(0)

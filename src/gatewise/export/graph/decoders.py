@@ -88,7 +88,7 @@ def step_graph(name: str, model: Writer, tokens: int, steps: int | str) -> Graph
         weights, context = _look(build, looks[1], values, hidden, seen)
     if weights is not None:
         build.output("attention", weights)
-    joined = build.concat([hidden, context, before])
+    joined = build.concat([hidden, context, before] if model.direct else [hidden, context])
     found = build.apply("tanh", build.linear(joined, model.readout.weight, model.readout.bias, "readout"))
     if model.feeding == "input":
         build.output("fed" + NEXT, found)

@@ -204,6 +204,7 @@ class Emitter:
             assert self.mask is not None
             width = self.known[node.source].width
             return emit_viterbi(body, source, self.mask, self.lengths, weights, self.batch, width)
+        assert isinstance(node, EachStep)
         return self._each_step(node)
 
     def _expression(self, node: Expression) -> str:

@@ -89,7 +89,7 @@ class PictureReader(Convolutions):
     def __init__(self, colours: int, size: int, channels: int, contours: int = 0) -> None:
         super().__init__(colours, size, channels)
         self.contours = Convolutions(2, size, contours) if contours else None
-        self.outlined, self.width = 4 * contours, 4 * (channels + contours)
+        self.width = 4 * (channels + contours)
         ends = torch.linspace(-1.0, 1.0, self.grid) if self.grid > 1 else torch.zeros(1)
         down, right = (each.flatten()[:, None] for each in torch.meshgrid(ends, ends, indexing="ij"))
         ways = torch.randn(2, self.width) * _POSITION
@@ -158,8 +158,6 @@ class CaptionNetwork(Writer):
         embedding_size: E.
         channels: see `PictureReader`.
         contours: likewise.
-        hiding: probability that a caption is learned without the picture's features, and that without its contours';
-            where they are looked for stays known (after Neverova et al., 2016).
         attention: multiplicative, additive or none.
         detection: weight of the loss of word detectors, see `loss`.
         shift: pixels by which pictures are moved at most while training.
@@ -186,7 +184,6 @@ class CaptionNetwork(Writer):
         embedding_size: int = 128,
         channels: int = 24,
         contours: int = 0,
-        hiding: float = 0.0,
         attention: str = "multiplicative",
         detection: float = 0.0,
         shift: int = 0,
@@ -194,7 +191,6 @@ class CaptionNetwork(Writer):
     ) -> None:
         super().__init__(**options)
         self.mean, self.spread, self.shift, self.detection = mean, spread, shift, detection
-        self.hiding = hiding if contours else 0.0
         self.target = nn.Embedding(tokens, embedding_size)
         self.reader = PictureReader(colours, size, channels, contours)
         self.make_decoder(
@@ -269,16 +265,7 @@ class CaptionNetwork(Writer):
         return self._for_captions(self.read(batch.pixels), batch)
 
     def _for_captions(self, read: Read, batch: CaptionBatch) -> Read:
-        found = read if len(batch.pictures) == len(batch.pixels) else read.select(batch.pictures)
-        return self._with_one_hidden(found) if self.training and self.hiding else found
-
-    def _with_one_hidden(self, read: Read) -> Read:
-        """What is read, of some captions without the picture's features, of as many without its contours'."""
-        first = self.reader.width - self.reader.outlined
-        chance = torch.rand(len(read.values), 1, device=read.values.device)
-        of_picture = torch.arange(self.reader.width, device=chance.device) < first
-        shown = torch.where(of_picture, chance >= self.hiding, chance < 1 - self.hiding).to(read.values.dtype)
-        return read._replace(values=read.values * shown[:, None], summary=read.summary * shown)
+        return read if len(batch.pictures) == len(batch.pixels) else read.select(batch.pictures)
 
     def _known(self, batch: CaptionBatch) -> tuple[Read, Tensor, Tensor, Tensor]:
         """What was read of a batch, once for each caption, and the captions."""

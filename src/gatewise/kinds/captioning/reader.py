@@ -57,10 +57,10 @@ class CaptionReader(WrittenReader):
         self.grid = int(trained.model.reader.grid)
         self._width, self._places = _places(trained.look.colours, trained.look.size, self.grid)
 
-    def _cut(self, pixels: Pixels | Tensor) -> Tensor:
+    def _cut(self, pixels: npt.NDArray[Any]) -> Tensor:
         """A picture (C, S, S) as its patches: (T, 1, I), scaled."""
         look = self.trained.look
-        values = (torch.as_tensor(np.asarray(pixels)).float() / 255 - look.mean) / look.spread
+        values = (torch.from_numpy(np.ascontiguousarray(pixels)).float() / 255 - look.mean) / look.spread
         flat = torch.zeros(self.grid**2 * self._width)
         flat[self._places] = values.flatten()
         return flat.view(self.grid**2, 1, -1)

@@ -78,11 +78,6 @@ class CaptionerSpec(Spec):
         12, "The same of other convolutions, over the picture's contours, which have no colour; 0 for none.",
         minimum=0, earlier=0,
     )  # fmt: skip
-    hiding: float = setting(
-        0.0,
-        "Probability that a caption is learned without the picture's features, and that without those of its contours.",
-        minimum=0.0, below=0.5,
-    )  # fmt: skip
     attention: str = setting(
         "multiplicative", "How the decoder looks at the picture: multiplicative, additive or none.", choices=ATTENTIONS
     )
@@ -109,7 +104,7 @@ class CaptionerSpec(Spec):
         minimum=0.0, below=1.0,
     )  # fmt: skip
     detection: float = setting(
-        1.0, "Weight of the loss of word detectors, by which features are learned from single words first.", minimum=0.0
+        8.0, "Weight of the loss of word detectors, by which features are learned from single words first.", minimum=0.0
     )
     shift: int = setting(
         1, "Pixels by which pictures are moved at most while training, up or down and sideways.", minimum=0

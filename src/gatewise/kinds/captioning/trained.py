@@ -252,7 +252,6 @@ def _network(spec: CaptionerSpec, tokens: int, look: Look) -> CaptionNetwork:
         embedding_size=spec.embedding_size,
         channels=spec.channels,
         contours=spec.contours,
-        hiding=spec.hiding,
         attention=spec.attention,
         detection=spec.detection,
         shift=spec.shift,
