@@ -34,7 +34,7 @@ class KernelInfo:
         output_suffices: without options the backward pass needs nothing but the output.
         torch_options: request options that torch's own sequence function has beside :data:`LAYOUT_OPTIONS`; None where
             torch has no such function.
-        bf16: has products of bfloat16.
+        rounds: has rounded products (``nn.precision``).
         reported: sets of options for which ``gatewise doctor`` shows the kernel, beside none.
 
     Example:
@@ -55,7 +55,7 @@ class KernelInfo:
     saved: int | None = None
     output_suffices: bool = False
     torch_options: frozenset[str] | None = None
-    bf16: bool = False
+    rounds: bool = False
     reported: tuple[frozenset[str], ...] = ()
 
     def __post_init__(self) -> None:

@@ -10,6 +10,6 @@ INFO = KernelInfo(
     flags={"reset_before": 1, "update_replace": 2},
     saved=4,
     torch_options=frozenset({"update_replace"}),
-    bf16=True,
+    rounds=True,
     reported=(frozenset({"reset_before"}), frozenset({"lengths"}), ROW_OPTIONS),
 )

@@ -10,6 +10,6 @@ INFO = KernelInfo(
     gates_with={"coupled": 3},
     states=2,
     torch_options=frozenset({"proj_size"}),
-    bf16=True,
+    rounds=True,
     reported=(frozenset({"peephole"}), frozenset({"coupled"}), frozenset({"proj_size"})),
 )

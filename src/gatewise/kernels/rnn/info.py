@@ -10,5 +10,5 @@ INFO = KernelInfo(
     flags={"rnn_relu": 1},
     output_suffices=True,
     torch_options=frozenset(),
-    bf16=True,
+    rounds=True,
 )
