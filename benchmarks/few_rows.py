@@ -6,7 +6,7 @@ python benchmarks/few_rows.py [--rounds 9] [--cells RNN,GRU,LSTM] [--rows 1,2,4,
 Each call is ``layer(x)`` in torch's inference mode, and the same in an ONNX model of one RNN, GRU or LSTM node. All
 sides run in turns, several calls each (processor time of the process); the ratio of each round is taken, and the median
 of the ratios is printed: the other's time over ours, above 1 where these layers are quicker. An ONNX model's weights
-cannot change, so ours run twice: as they are, and inside ``nn.frozen``, where they are packed once. ``--inputs 0`` means
+cannot change, so ours run twice: as they are, and inside ``nn.frozen``, where they are packed once. ``--inputs 0``:
 I = H. A shape whose results differ shows no ratio, and the exit code is then 1.
 """
 

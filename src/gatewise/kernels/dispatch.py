@@ -45,7 +45,8 @@ _VARIABLES: Container[object] = getattr(_ENVIRONMENT, "_data", (b"GATEWISE_KERNE
 """What the environment holds, as the system spells it: asking the mapping around it takes microseconds at every call.
 Where it is not there, the variable counts as set and is asked for."""
 _VARIABLE = os.fsencode("GATEWISE_KERNEL") if os.supports_bytes_environ else "GATEWISE_KERNEL"
-_PRECISIONS = ("float32", "bf16")
+ROUNDINGS = {"float32": 0, "bf16": 1, "int8": 2}
+"""What may enter the products, as :func:`precision` and ``Rounding`` in ``native/sequence.h`` know it."""
 _PRECISION: list[str] = []
 
 
@@ -63,7 +64,7 @@ class Request:
         steps: T.
         options: subset of :data:`OPTIONS`.
         needs_grad: a backward pass will follow.
-        precision: ``"float32"``, or ``"bf16"`` where float32 layers may round what enters their products.
+        precision: ``"float32"``, or ``"bf16"`` or ``"int8"`` where layers may round what enters their products.
 
     Example:
         >>> Request("gru", "cpu", torch.float32, 10, 20, 3, 5).options
@@ -196,11 +197,14 @@ def precision(name: str) -> Iterator[None]:
     """Let layers round what enters their products inside the ``with`` block; for all threads of the process.
 
     ``bf16`` multiplies bfloat16 numbers (8 bits of precision) and sums in float32: inference takes about two thirds of
-    the time, and outputs move by some thousandths. It is a preference: a layer whose cell, options or CPU have no such
-    products runs in float32 and says so in ``layer.explain_kernel()``. States, biases and gates stay float32.
+    the time, and outputs move by some thousandths. ``int8`` multiplies weights of 8 bits, one scale per row, with inputs
+    and states of 16 bits, one scale per row and step, and sums exactly; for few rows of wide layers, best inside
+    :func:`gatewise.nn.frozen`, since else each call rounds the weights anew. Both are preferences: a layer whose cell,
+    options or CPU have no such products runs in float32 and says so in ``layer.explain_kernel()``. States, biases and
+    gates stay float32.
 
     Args:
-        name: ``bf16`` or ``float32``.
+        name: ``bf16``, ``int8`` or ``float32``.
 
     Raises:
         OptionError: another name; and in a layer's call that needs gradients, since rounded products have none.
@@ -212,8 +216,8 @@ def precision(name: str) -> Iterator[None]:
         >>> requested_precision()
         'float32'
     """
-    if name not in _PRECISIONS:
-        raise OptionError(f"no precision {name!r}", expected="float32 or bf16", fix=did_you_mean(name, _PRECISIONS))
+    if name not in ROUNDINGS:
+        raise OptionError(f"no precision {name!r}", expected=", ".join(ROUNDINGS), fix=did_you_mean(name, ROUNDINGS))
     _PRECISION.append(name)
     try:
         yield
@@ -231,6 +235,16 @@ def requested_precision() -> str:
     return _PRECISION[-1] if _PRECISION else "float32"
 
 
+def rounding_of(implementation: str) -> int:
+    """What enters the products of an implementation, one of :data:`ROUNDINGS`.
+
+    Example:
+        >>> rounding_of("fused-avx2-int8"), rounding_of("fused-avx2")
+        (2, 0)
+    """
+    return ROUNDINGS.get(implementation.rpartition("-")[2], 0)
+
+
 def choose(request: Request) -> Choice:
     """The implementation for a request, and the reason.
 
@@ -242,7 +256,7 @@ def choose(request: Request) -> Choice:
 
     Raises:
         KernelError: a forced kernel is unknown or not available for this request.
-        OptionError: bf16 products are wanted together with gradients.
+        OptionError: rounded products are wanted together with gradients.
 
     Example:
         >>> with force("torch"):
@@ -250,10 +264,10 @@ def choose(request: Request) -> Choice:
         'torch was requested, but torch has no mingru sequence function'
     """
     forced = forced_kernel()
-    if request.precision == "bf16" and request.needs_grad:
+    if request.precision != "float32" and request.needs_grad:
         raise OptionError(
-            f"{request.cell} with products of bfloat16 has no gradients",
-            fix='run it under torch.no_grad(), or outside of nn.precision("bf16")',
+            f"{request.cell} with rounded products ({request.precision}) has no gradients",
+            fix=f'run it under torch.no_grad(), or outside of nn.precision("{request.precision}")',
         )
     if forced == "reference":
         return Choice("reference", "the reference was requested")

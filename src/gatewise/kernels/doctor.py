@@ -29,7 +29,7 @@ class CellReport:
     Attributes:
         cell: its kernel name.
         options: those that the request carries.
-        dtype: ``float32``, ``float64``, or ``bf16`` for inference inside ``nn.precision("bf16")``.
+        dtype: ``float32``, ``float64``, or ``bf16`` or ``int8`` for inference inside ``nn.precision("bf16")``.
         implementation: as in :class:`gatewise.kernels.dispatch.Choice`; ``none`` where a forced kernel refuses.
         reason: why this one, and why not a faster one.
     """
@@ -123,14 +123,14 @@ def _cell_report(cell: str, options: frozenset[str], dtype: torch.dtype) -> Cell
     return CellReport(cell, tuple(sorted(options)), name, choice.implementation, choice.reason)
 
 
-def _bf16_report(cell: str) -> CellReport:
-    """What inference inside ``nn.precision("bf16")`` would run on."""
-    request = Request(cell, "cpu", torch.float32, 128, 128, 32, 200, precision="bf16")
+def _rounded_report(cell: str, precision: str) -> CellReport:
+    """What inference inside ``nn.precision(..)`` would run on."""
+    request = Request(cell, "cpu", torch.float32, 128, 128, 32, 200, precision=precision)
     try:
         choice = choose(request)
     except KernelError as error:
-        return CellReport(cell, (), "bf16", "none", str(error))
-    return CellReport(cell, (), "bf16", choice.implementation, choice.reason)
+        return CellReport(cell, (), precision, "none", str(error))
+    return CellReport(cell, (), precision, choice.implementation, choice.reason)
 
 
 def _advice(loaded: bool, compiler: str | None, openmp: list[str], threads: int, cpus: int) -> list[str]:
@@ -174,7 +174,8 @@ def _diagnose() -> Diagnosis:
         for options in (frozenset(), *info.reported)
     ]
     cells.append(_cell_report(next(iter(KERNELS)), frozenset(), torch.float64))  # one stands for all
-    cells += [_bf16_report(info.names[0]) for info in CELLS.values() if info.bf16]
+    rounded = [info.names[0] for info in CELLS.values() if info.rounds]
+    cells += [_rounded_report(cell, precision) for precision in ("bf16", "int8") for cell in rounded]
     return Diagnosis(
         cpu=cpu_name(),
         machine=platform.machine(),

@@ -36,7 +36,7 @@ class KernelInfo:
             :data:`LAYOUT_OPTIONS`; None where there are none.
         torch_options: request options that torch's own sequence function has beside :data:`LAYOUT_OPTIONS`; None where
             torch has no such function.
-        bf16: has products of bfloat16.
+        rounds: has rounded products (``nn.precision``).
         reported: sets of options for which ``gatewise doctor`` shows the kernel, beside none.
 
     Example:
@@ -58,7 +58,7 @@ class KernelInfo:
     output_suffices: bool = False
     gpu_options: frozenset[str] | None = None
     torch_options: frozenset[str] | None = None
-    bf16: bool = False
+    rounds: bool = False
     reported: tuple[frozenset[str], ...] = ()
 
     def __post_init__(self) -> None:

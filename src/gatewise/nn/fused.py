@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gatewise.kernels.dispatch import Choice
+from gatewise.kernels.dispatch import Choice, rounding_of
 from gatewise.kernels.fused import selection as selection
 from gatewise.kernels.fused.call import Inputs, Options
 from gatewise.kernels.fused.sequence import sequence, zoneout_parts
@@ -38,7 +38,7 @@ def run_fused(choice: Choice, direction: Direction) -> tuple[Tensor, State]:
         info.flags_of(cell.kernel_name, cell.kernel_options()),
         rate_h,
         rate_c,
-        choice.implementation.endswith("-bf16"),
+        rounding_of(choice.implementation),
     )
     inputs = Inputs(
         direction.x,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from gatewise.kernels.dispatch import CANDIDATES, Choice, forced_kernel, requested_precision
+from gatewise.kernels.dispatch import CANDIDATES, ROUNDINGS, Choice, forced_kernel, requested_precision, rounding_of
 from gatewise.kernels.fused.call import Options
 from gatewise.kernels.fused.inference import infer
 from gatewise.kernels.fused.selection import offer
@@ -62,6 +62,7 @@ class Prepared:
         masks: in training the layer draws dropouts and goes the long way.
         options: the layer's, which may be set at any time.
         checkpoint_steps: longer sequences with gradients go the long way.
+        precision: as ``gatewise.kernels.dispatch.requested_precision`` has it.
     """
 
     stack: Stack
@@ -72,6 +73,7 @@ class Prepared:
     masks: bool
     options: tuple[object, ...]
     checkpoint_steps: int | None
+    precision: str
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()
@@ -143,7 +145,7 @@ class Prepared:
             tensors.append(weight)
         last = tensors[-1]
         if differentiated and ((last is not None and last.requires_grad) or any(_need_gradients(tensors))):
-            return self._result(own, differentiate(stack, *tensors))
+            return self._result(own, differentiate(stack, *tensors)) if self.precision == "float32" else None
         if held is not None:
             held.pack(stack, self.weights, tensors[4:])  # for the next call
         return self._result(own, infer(stack, *tensors))
@@ -155,18 +157,21 @@ class Prepared:
         return (result[0], result[1]) if self.stack.states == 1 else (result[0], result[1:])
 
     def outdated(self, layer: Recurrent) -> bool:
-        """Whether the layer's options or its mode are others than those that were prepared."""
+        """Whether the layer's options, its mode or the precision are others than those that were prepared."""
         own = layer.__dict__
-        return bool(self.masks and own["training"]) or _options_of(own) != self.options
+        return (
+            requested_precision() != self.precision
+            or bool(self.masks and own["training"])
+            or _options_of(own) != self.options
+        )
 
 
 def _elsewhere() -> bool:
-    """Whether torch or a caller asks for something else than the compiled kernels in float32."""
+    """Whether torch or a caller asks for something else than the compiled kernels."""
     return (
         torch.is_autocast_enabled("cpu")
         or torch._C._are_functorch_transforms_active()
         or forced_kernel() is not None
-        or requested_precision() != "float32"
         or len(CANDIDATES) != 1
         or CANDIDATES[0] is not offer
     )
@@ -200,7 +205,9 @@ def prepare(layer: Recurrent) -> Prepared | None:
         return None
     if {choice.family for _, choice in choices} != {"fused"} or forced_kernel() is not None:
         return None
-    if requested_precision() != "float32" or [offer] != CANDIDATES:
+    precision = requested_precision()
+    rounding = {rounding_of(choice.implementation) for _, choice in choices}
+    if rounding != {ROUNDINGS[precision]} or precision == "bf16" or [offer] != CANDIDATES:
         return None
     places: list[Place] = []
     weights: list[tuple[str, torch.Size]] = []
@@ -220,13 +227,15 @@ def prepare(layer: Recurrent) -> Prepared | None:
         masks=masks,
         options=_options_of(layer.__dict__),
         checkpoint_steps=layer.checkpoint_steps,
+        precision=precision,
     )
 
 
 def _options(layer: Recurrent, depth: int, suffix: str) -> Options:
     cell = layer._cells[depth]
     info = KERNELS[cell.kernel_name]
-    return Options(info.cell, "reverse" in suffix, info.flags_of(cell.kernel_name, cell.kernel_options()))
+    flags = info.flags_of(cell.kernel_name, cell.kernel_options())
+    return Options(info.cell, "reverse" in suffix, flags, rounding=ROUNDINGS[requested_precision()])
 
 
 def _prepare_place(layer: Recurrent, depth: int, suffix: str) -> Place | None:

@@ -34,7 +34,8 @@ address_of = ctypes.addressof
 
 
 class Options(NamedTuple):
-    """What is not a tensor in one call; ``flags`` as :meth:`gatewise.kernels.info.KernelInfo.flags_of` gives them.
+    """What is not a tensor in one call; ``flags`` as :meth:`gatewise.kernels.info.KernelInfo.flags_of` gives them,
+    ``rounding`` one of :data:`gatewise.kernels.dispatch.ROUNDINGS`.
 
     Example:
         >>> Options("gru", reverse=True).gates
@@ -46,7 +47,7 @@ class Options(NamedTuple):
     flags: int = 0
     zoneout_h: float = 0.0
     zoneout_c: float = 0.0
-    bf16: bool = False
+    rounding: int = 0
 
     @property
     def info(self) -> KernelInfo:
@@ -86,13 +87,13 @@ DIFFERENTIABLE = 12
 
 _INTEGERS = frozenset(
     {
-        "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "flags", "bf16",
+        "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "flags", "rounding",
         "x_step_stride", "x_batch_stride", "grad_output_step_stride", "grad_output_batch_stride", "packed_ready",
     }
 )  # fmt: skip
 _REALS = frozenset({"zoneout_h", "zoneout_c"})
 _ORDER = (
-    "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "flags", "bf16",
+    "steps", "batch", "input_size", "hidden_size", "threads", "training", "reverse", "flags", "rounding",
     "x", "x_step_stride", "x_batch_stride", "weight_ih", "weight_hh", "bias_ih", "bias_hh", "h0", "c0",
     "lengths", "recurrent_mask", "zoneout_h_mask", "zoneout_c_mask", "zoneout_h", "zoneout_c",
     "layer_norm_ih", "layer_norm_hh", "layer_norm_c", "layer_norm_c_bias", "peephole",
@@ -197,7 +198,7 @@ def run(cell: str, direction: str, arguments: Sequence, library: Library | None 
 
     Raises:
         ShapeError: a length is negative or longer than the batch.
-        OptionError: bf16 with options, in training, or on a CPU without such products.
+        OptionError: rounded products with options, in training, or on a CPU without them.
         KernelError: the kernel found no memory.
     """
     function = compiled_function(cell, direction, library)
@@ -218,7 +219,7 @@ def check_status(cell: str, status: int, arguments: Sequence) -> None:
         )
     if status == 3:
         raise OptionError(
-            "products of bfloat16 are for inference without options, on a CPU that has them", fix="bf16=False"
+            "rounded products are for inference without options, on a CPU that has them", fix="rounding=0"
         )
     raise KernelError(f"the {cell} kernel found no memory for its workspace", fix="use a smaller batch")
 

@@ -11,7 +11,7 @@ from gatewise.kernels.fused.call import Inputs
 from gatewise.kernels.info import LAYOUT_OPTIONS
 from gatewise.kernels.registry import KERNELS
 
-__all__ = ["bf16_supports", "check_inputs", "supports"]
+__all__ = ["check_inputs", "rounding_supports", "supports"]
 
 
 def supports(request: Request) -> tuple[bool, str]:
@@ -40,8 +40,8 @@ def supports(request: Request) -> tuple[bool, str]:
     return True, f"a fused kernel computes {request.cell} with these options"
 
 
-def bf16_supports(request: Request) -> tuple[bool, str]:
-    """Whether a request can run on products of bfloat16, and why (not); says nothing of this machine.
+def rounding_supports(request: Request) -> tuple[bool, str]:
+    """Whether a request can run on the rounded products it asks for, and why (not); says nothing of this machine.
 
     Args:
         request: what is to be computed.
@@ -50,16 +50,19 @@ def bf16_supports(request: Request) -> tuple[bool, str]:
         The answer and its reason in one sentence.
 
     Example:
-        >>> bf16_supports(Request("mingru", "cpu", torch.float32, 10, 20, 3, 5))
+        >>> rounding_supports(Request("mingru", "cpu", torch.float32, 10, 20, 3, 5, precision="bf16"))
         (False, 'bf16 was requested, but mingru has no such products')
     """
     info = KERNELS.get(request.cell)
-    if info is None or not info.bf16:
-        return False, f"bf16 was requested, but {request.cell} has no such products"
+    if info is None or not info.rounds:
+        return False, f"{request.precision} was requested, but {request.cell} has no such products"
     extra = sorted(request.options - LAYOUT_OPTIONS)
     if extra:
-        return False, f"bf16 was requested, but there are no such products with {', '.join(extra)}"
-    return True, "products of bfloat16, as requested"
+        return False, f"{request.precision} was requested, but there are no such products with {', '.join(extra)}"
+    return True, f"products of {_FACTORS[request.precision]}, as requested"
+
+
+_FACTORS = {"bf16": "bfloat16", "int8": "8-bit weights with 16-bit inputs"}
 
 
 def _expect(name: str, tensor: Tensor | None, shape: tuple[int, ...], axes: str, dtype: torch.dtype) -> None:

@@ -50,7 +50,7 @@ def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool)
     steps, batch, hidden_size = output.shape
     x = inputs.x
     arguments = Sequence(
-        steps, batch, x.shape[2], hidden_size, threads(), training, options.reverse, options.flags, options.bf16,
+        steps, batch, x.shape[2], hidden_size, threads(), training, options.reverse, options.flags, options.rounding,
         x.data_ptr(), *x.stride()[:2],
     )  # fmt: skip
     for name, tensor in zip(Inputs._fields[1:], inputs[1:], strict=True):

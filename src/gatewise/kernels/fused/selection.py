@@ -42,11 +42,13 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         implementation, loaded = chosen_library()
     if implementation is None:
         return None, loaded
-    if request.precision == "bf16":
-        possible, why = checks.bf16_supports(request)
-        if possible and implementation == "fused-avx512" and "avx512_bf16" in library.cpu_features():
-            return Choice(f"{implementation}-bf16", f"{why}; {loaded}"), loaded
-        why = why if not possible else f"bf16 was requested, but {implementation} on this CPU has no such products"
+    if request.precision != "float32":
+        possible, why = checks.rounding_supports(request)
+        if possible and request.precision == "bf16":
+            possible = implementation == "fused-avx512" and "avx512_bf16" in library.cpu_features()
+            why = why if possible else f"bf16 was requested, but {implementation} on this CPU has no such products"
+        if possible:
+            return Choice(f"{implementation}-{request.precision}", f"{why}; {loaded}"), loaded
         return Choice(implementation, f"in float32: {why}; {loaded}"), loaded
     return Choice(implementation, loaded), loaded
 

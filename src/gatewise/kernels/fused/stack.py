@@ -75,7 +75,7 @@ def make_place(options: Options, input_size: int, hidden_size: int, weights: tup
     """One direction of one layer.
 
     Args:
-        options: the cell, its flags and the direction; no zoneout, no bf16.
+        options: the cell, its flags and the direction; no zoneout; rounding for inference only.
         input_size: I.
         hidden_size: H.
         weights: the names of its parameters, as in :class:`gatewise.kernels.fused.call.Inputs`.
@@ -83,7 +83,7 @@ def make_place(options: Options, input_size: int, hidden_size: int, weights: tup
     Raises:
         KernelError: there are no compiled kernels.
     """
-    arguments = Sequence(0, 0, input_size, hidden_size, 1, False, options.reverse, options.flags, False)
+    arguments = Sequence(0, 0, input_size, hidden_size, 1, False, options.reverse, options.flags, options.rounding)
     forward, backward = (compiled_function(options.cell, direction) for direction in ("forward", "backward"))
     return Place(options.cell, forward, backward, arguments, weights, tuple(f"grad_{name}" for name in weights))
 

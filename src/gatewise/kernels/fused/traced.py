@@ -18,7 +18,7 @@ from gatewise.kernels.fused.eager import backward, dense, forward, kept_values, 
 __all__ = ["traced_sequence"]
 
 _TENSORS = ", ".join(f"Tensor{'' if name in ('x', 'weight_ih') else '?'} {name}" for name in Inputs._fields)
-_SETTINGS = "str cell, bool reverse, int flags, float zoneout_h, float zoneout_c, bool bf16"
+_SETTINGS = "str cell, bool reverse, int flags, float zoneout_h, float zoneout_c, int rounding"
 _COUNT = len(Inputs._fields)
 _KEPT = len(Kept._fields)
 

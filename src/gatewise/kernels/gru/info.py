@@ -11,6 +11,6 @@ INFO = KernelInfo(
     saved=4,
     gpu_options=ROW_OPTIONS | {"reset_before", "update_replace"},
     torch_options=frozenset({"update_replace"}),
-    bf16=True,
+    rounds=True,
     reported=(frozenset({"reset_before"}), frozenset({"lengths"}), ROW_OPTIONS),
 )

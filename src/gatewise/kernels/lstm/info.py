@@ -11,6 +11,6 @@ INFO = KernelInfo(
     states=2,
     gpu_options=ROW_OPTIONS | {"coupled", "peephole"},
     torch_options=frozenset({"proj_size"}),
-    bf16=True,
+    rounds=True,
     reported=(frozenset({"peephole"}), frozenset({"coupled"}), frozenset({"proj_size"})),
 )

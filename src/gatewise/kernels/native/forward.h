@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "bf16.h"
+#include "int8.h"
 #include "microkernel.h"
 #include "sequence.h"
 
@@ -56,11 +57,21 @@ struct ForwardShared {
   long projected_steps = 0;         // how many steps' rows it holds at most
   const float* zeros = nullptr;     // (max(H, I)) zeros
   float* running_c = nullptr;       // (B, H) second state of a call without training
-  bool bf16 = false;                // rows and weights of the products are pairs of bfloat16
-  long input_words = 0, state_words = 0;  // how many numbers or pairs: I, H or half of them
+  Rounding rounding = kFloat32;     // of the rows and weights of the products
+  long input_words = 0, state_words = 0;  // what stands for I and H numbers in a panel
 
   ProductTile tile(Product product, int rows) const {
-    return bf16 ? bf16_product_tile(product, rows) : product_tile(product, rows);
+    return rounding == kInt8   ? int8_product_tile(product, rows)
+           : rounding == kBf16 ? bf16_product_tile(product, rows)
+                               : product_tile(product, rows);
+  }
+  // Words that a rounded row of `length` numbers takes, and such a row.
+  long row_words(long length) const { return rounding == kInt8 ? int8_row_words(length) : pairs_of(length); }
+  void round(const float* from, long length, float* to) const {
+    if (rounding == kInt8)
+      to_int8_row(from, length, to);
+    else
+      to_bf16_pairs(from, length, to);
   }
 };
 
@@ -85,7 +96,7 @@ inline Step make_step(long rows, Workspace& workspace) {
 }
 
 // Sets the pointers for step s of `rows`; returns how many rows run.
-// With bf16 the rows of x and of the state are rounded into `masked`, (rows, input_words + state_words).
+// With rounding the rows of x and of the state are rounded into `masked`, (rows, words of a state and of an input).
 inline void enter_step(const Sequence& q, const ForwardShared& shared, const Rows& rows, long s, Step* step,
                        float* masked) {
   const long H = q.hidden_size, B = q.batch;
@@ -105,13 +116,14 @@ inline void enter_step(const Sequence& q, const ForwardShared& shared, const Row
     } else if (shared.running_c != nullptr) {
       step->c[r] = step->c_new[r] = shared.running_c + b * H;
     }
-    if (shared.bf16) {
-      float* pairs = masked + r * (shared.input_words + shared.state_words);
-      to_bf16_pairs(step->h[r], H, pairs);
-      step->h_product[r] = pairs;
+    if (shared.rounding != kFloat32) {
+      const long state = shared.row_words(H);
+      float* rounded = masked + r * (state + shared.row_words(q.input_size));
+      shared.round(step->h[r], H, rounded);
+      step->h_product[r] = rounded;
       if (q.x != nullptr && shared.projected == nullptr) {
-        to_bf16_pairs(step->x[r], q.input_size, pairs + shared.state_words);
-        step->x[r] = pairs + shared.state_words;
+        shared.round(step->x[r], q.input_size, rounded + state);
+        step->x[r] = rounded + state;
       }
     }
     if (q.recurrent_mask != nullptr) {
@@ -127,14 +139,14 @@ inline void enter_step(const Sequence& q, const ForwardShared& shared, const Row
 struct Ahead {
   const float** x = nullptr;  // (projected_steps * rows)
   long* first = nullptr;      // (projected_steps): where each step's rows begin
-  float* pairs = nullptr;     // bf16: (projected_steps * rows, input_words), the rounded inputs
+  float* rounded = nullptr;   // with rounding: (projected_steps * rows, words of an input)
   long count = 0;
 };
 
-inline Ahead make_ahead(const ForwardShared& shared, long rows, Workspace& workspace) {
+inline Ahead make_ahead(const Sequence& q, const ForwardShared& shared, long rows, Workspace& workspace) {
   const long count = shared.projected_steps * rows;
   return {workspace.take<const float*>(count), workspace.take<long>(shared.projected_steps),
-          shared.bf16 ? workspace.take<float>(count * shared.input_words) : nullptr, 0};
+          shared.rounding != kFloat32 ? workspace.take<float>(count * shared.row_words(q.input_size)) : nullptr, 0};
 }
 
 // Lists the rows that run in the steps from s on, as many steps as fit.
@@ -147,10 +159,10 @@ inline void look_ahead(const Sequence& q, const ForwardShared& shared, const Row
     for (long r = 0; r < running; ++r) {
       const long b = rows.batch[r], t = time_of(q, rows.length[r], s + i);
       const float* x = q.x + t * q.x_step_stride + b * q.x_batch_stride;
-      if (shared.bf16) {
-        float* pairs = ahead->pairs + ahead->count * shared.input_words;
-        to_bf16_pairs(x, q.input_size, pairs);
-        x = pairs;
+      if (shared.rounding != kFloat32) {
+        float* rounded = ahead->rounded + ahead->count * shared.row_words(q.input_size);
+        shared.round(x, q.input_size, rounded);
+        x = rounded;
       }
       ahead->x[ahead->count++] = x;
     }

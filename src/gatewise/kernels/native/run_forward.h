@@ -15,6 +15,23 @@ template <class Cell> double multiply_adds(const Cell& cell, const Sequence& q) 
   return double(q.steps) * double(q.batch) * weights_of(cell, q);
 }
 
+// Weights (gates * units, length) -> panels of whole numbers (int8.h), this thread's share.
+template <class Cell>
+void pack_int8(const Cell& cell, const float* weights, long length, int gates, const Panels& panels, float* to,
+               Range mine) {
+  for (long j = mine.begin; j < mine.end; ++j) {
+    const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
+    const int slots = Cell::kUnitPanels ? panels.slots(j) : gates;
+    const float* rows[kMaximumSlots][kWidth];
+    for (int slot = 0; slot < slots; ++slot) {
+      const long gate = Cell::kUnitPanels ? 0 : cell.order()[slot];
+      rows_of_block(weights + gate * panels.size * length, panels.size, length, Cell::kUnitPanels ? block + slot : block,
+                    rows[slot]);
+    }
+    to_int8_panel(rows[0], slots, length, to + block * (Cell::kUnitPanels ? 1 : gates) * int8_words(length) * kWidth);
+  }
+}
+
 // This thread's part of the packed forward weights and of the values that the sums start from.
 template <class Cell>
 void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shared, const float* weight_ih,
@@ -22,7 +39,11 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
                   int threads) {
   const long H = q.hidden_size, input = shared.input_words, state = shared.state_words;
   const Panels panels(H);
-  if constexpr (Cell::kUnitPanels) {
+  if (shared.rounding == kInt8) {
+    const Range mine = share(Cell::kUnitPanels ? panels.panels : panels.blocks, thread, threads);
+    if (weight_x != nullptr) pack_int8(cell, weight_ih, q.input_size, cell.input_slots(), panels, weight_x, mine);
+    pack_int8(cell, weight_hh, H, cell.state_slots(), panels, weight_h, mine);
+  } else if constexpr (Cell::kUnitPanels) {
     const Range mine = share(panels.panels, thread, threads);
     if (weight_x != nullptr) pack_units(weight_ih, input, panels, weight_x, mine);
     if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, mine);
@@ -43,14 +64,19 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
       }
 }
 
+// What stands for a row of `length` weights in a panel.
+inline long words_of(const Sequence& q, long length) {
+  return q.rounding == kInt8 ? int8_words(length) : q.rounding == kBf16 ? pairs_of(length) : length;
+}
+
 // Where packed weights lie in memory that outlives a call, in floats, each part from the start of a cache line.
 struct PackedPlaces {
   long h, n, start, total;
 };
 template <class Cell> PackedPlaces packed_places(const Cell& cell, const Sequence& q) {
   const long width = blocks_of(q.hidden_size) * kWidth;
-  const long h = round_up(width * cell.input_slots() * q.input_size, 16);
-  const long n = h + round_up(width * cell.state_slots() * q.hidden_size, 16);
+  const long h = round_up(width * cell.input_slots() * words_of(q, q.input_size), 16);
+  const long n = h + round_up(width * cell.state_slots() * words_of(q, q.hidden_size), 16);
   const long start = n + (cell.resets_before() ? round_up(width * q.hidden_size, 16) : 0);
   return {h, n, start, start + width * cell.slots()};
 }
@@ -73,8 +99,10 @@ template <class Cell> struct ForwardRun {
   // One thread, before the others start: false ends the call with `status`.
   bool prepare(int team) {
     try {
-      if (q.bf16 && (cell.whole_rows() || q.training || q.packed || !has_bf16_products())) status = kNotSupported;
-      if (status == kOk) status = make_plan(q, team, weights_of(cell, q) / (q.bf16 ? 2 : 1), true, workspace, &plan);
+      if (q.rounding != kFloat32 && (cell.whole_rows() || q.training)) status = kNotSupported;
+      if (q.rounding == kBf16 && (q.packed != nullptr || !has_bf16_products())) status = kNotSupported;
+      const double size = weights_of(cell, q) / (q.rounding == kInt8 ? 4 : q.rounding == kBf16 ? 2 : 1);
+      if (status == kOk) status = make_plan(q, team, size, true, workspace, &plan);
       if (status != kOk) return false;
       take_shared(team);
       scratch = workspace.take<ForwardScratch>(team);
@@ -97,10 +125,10 @@ template <class Cell> struct ForwardRun {
 
   void take_shared(int team) {
     const long H = q.hidden_size, B = q.batch, I = inputs();
-    shared.bf16 = q.bf16 != 0;
-    shared.input_words = shared.bf16 ? pairs_of(I) : I;
-    shared.state_words = shared.bf16 ? pairs_of(H) : H;
-    if (shared.bf16) {
+    shared.rounding = Rounding(q.rounding);
+    shared.input_words = words_of(q, I);
+    shared.state_words = words_of(q, H);
+    if (shared.rounding == kBf16) {
       pairs_ih = workspace.take<float>(cell.gates() * H * shared.input_words);
       pairs_hh = workspace.take<float>(cell.gates() * H * shared.state_words);
     }
@@ -130,7 +158,7 @@ template <class Cell> struct ForwardRun {
       start = q.packed + places.start;
       return;
     }
-    const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && !shared.bf16;
+    const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && shared.rounding == kFloat32;
     const bool once_x = may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1);
     const bool once_h = may && q.steps == 1;
     if (I > 0 && !once_x) weight_x = workspace.take<float>(width() * cell.input_slots() * shared.input_words);
@@ -144,11 +172,12 @@ template <class Cell> struct ForwardRun {
     const bool whole = cell.whole_rows(), first = thread == 0 || !plan.split_units;  // else as the first thread's
     ForwardScratch mine;
     mine.step = make_step(rows, workspace);
-    if (shared.projected != nullptr) mine.ahead = make_ahead(shared, rows, workspace);
+    if (shared.projected != nullptr) mine.ahead = make_ahead(q, shared, rows, workspace);
     const long sums = whole ? rows * 2 * cell.gates() * width() : long(kTileRows * kMaximumSlots * kWidth);
     mine.sums = whole && !first ? scratch[0].sums : workspace.take<float>(sums);
     if (q.recurrent_mask != nullptr) mine.masked = workspace.take<float>(rows * H);
-    if (shared.bf16) mine.masked = workspace.take<float>(rows * (shared.input_words + shared.state_words));
+    if (shared.rounding != kFloat32)
+      mine.masked = workspace.take<float>(rows * (shared.row_words(H) + shared.row_words(q.input_size)));
     const long panel = kMaximumSlots * kWidth;  // floats per number that a unit reads
     if (inputs() > 0 && shared.weight_x == nullptr) mine.panel_x = workspace.take<float>(panel * q.input_size);
     if (shared.weight_h == nullptr) mine.panel_h = workspace.take<float>(panel * H);
@@ -168,12 +197,12 @@ template <class Cell> struct ForwardRun {
   // Every thread.
   void work(int thread, int team, Barrier& barrier) {
     const Panels panels(q.hidden_size);
-    if (shared.bf16) {
+    if (shared.rounding == kBf16) {
       round_weights(thread, team);
       barrier.wait();
     }
     if (q.packed == nullptr || !q.packed_ready)
-      pack_forward(cell, q, shared, shared.bf16 ? pairs_ih : q.weight_ih, shared.bf16 ? pairs_hh : q.weight_hh, weight_x,
+      pack_forward(cell, q, shared, pairs_ih != nullptr ? pairs_ih : q.weight_ih, pairs_hh != nullptr ? pairs_hh : q.weight_hh, weight_x,
                    weight_h, weight_n, start, thread, team);
     if (shared.running_c != nullptr) {
       const Range mine = share(q.batch * q.hidden_size, thread, team);

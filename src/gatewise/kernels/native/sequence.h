@@ -18,7 +18,7 @@ struct GatewiseSequence {
   int64_t training;                               // 1: keep in `gates` (and `cells`) what backward needs
   int64_t reverse;                                // 1: every row from its last step to its first
   int64_t flags;                                  // the cell's own switches, bits named in its fused.cpp
-  int64_t bf16;                                   // products of bfloat16; forward without options or training only
+  int64_t rounding;                               // what enters products: a Rounding; forward without options or training
 
   const float* x;  // (T, B, I) by the two strides
   int64_t x_step_stride, x_batch_stride;
@@ -57,6 +57,9 @@ struct GatewiseSequence {
 namespace gatewise {
 
 using Sequence = GatewiseSequence;
+
+// What enters the products: floats as they are, bfloat16 (bf16.h), or whole numbers (int8.h).
+enum Rounding : int64_t { kFloat32 = 0, kBf16 = 1, kInt8 = 2 };
 
 // What a kernel call returns.
 enum Status : int { kOk = 0, kBadLength = 1, kOutOfMemory = 2, kNotSupported = 3 };

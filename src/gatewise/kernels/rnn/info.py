@@ -11,5 +11,5 @@ INFO = KernelInfo(
     output_suffices=True,
     gpu_options=ROW_OPTIONS,
     torch_options=frozenset(),
-    bf16=True,
+    rounds=True,
 )
