@@ -117,7 +117,7 @@ def resources(code: bytes) -> dict[str, int]:
     return {"registers": int(registers), "stack": int(stack)}
 
 
-def compile_all(architectures: list[int], dtypes: list[torch.dtype]) -> Iterator[dict]:
+def compile_all(architectures: list[int], dtypes: list[torch.dtype], plain: bool) -> Iterator[dict]:
     """Compile each kernel once for each set of types and constants."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -125,7 +125,7 @@ def compile_all(architectures: list[int], dtypes: list[torch.dtype]) -> Iterator
 
     done = set()
     for name, options in CELLS:
-        for everything in (False, True):
+        for everything in (False, True) if plain else (True,):
             for dtype in dtypes:
                 for kernel, arguments, _, warps in dry_run(name, options, everything, dtype):
                     signature, values = signature_of(kernel, arguments)
@@ -153,5 +153,5 @@ def compile_all(architectures: list[int], dtypes: list[torch.dtype]) -> Iterator
 
 if __name__ == "__main__":
     wanted = [int(each.removeprefix("sm_")) for each in sys.argv[1:] if each.startswith("sm_")]
-    for result in compile_all(wanted, [getattr(torch, each) for each in sys.argv[1:] if each.startswith("float")]):
+    for result in compile_all(wanted, [getattr(torch, each) for each in sys.argv[1:] if each.startswith("float")], "plain" in sys.argv):
         print(json.dumps(result), flush=True)
