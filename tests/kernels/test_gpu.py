@@ -1,5 +1,7 @@
 """The Triton kernels against the plain loop: in Triton's interpreter here, on the device where there is a GPU."""
 
+import argparse
+import importlib.util
 import itertools
 import json
 import os
@@ -201,3 +203,38 @@ def test_every_kernel_compiles_for_a_gpu_within_its_registers(tmp_path):
     made = [json.loads(line) for line in done.stdout.splitlines()]
     assert {each["cell"] for each in made} == set(CELLS)
     assert [each for each in made if each["stack"] > 0] == []
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """`benchmarks/gpu.py` with one layer of one shape."""
+    path = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
+    spec = importlib.util.spec_from_file_location("gpu_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "LAYERS", [("RNN", {"layer_norm": True})])
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    return module
+
+
+def _asked_of(benchmark, **more):
+    return argparse.Namespace(**{"shape": [(1, 1, 2, 3)], "rounds": 1, "tf32": False, "check": False} | more)
+
+
+def test_the_benchmark_times_what_agrees_with_the_loop(benchmark):
+    """Here it runs in the interpreter, whose times the program itself refuses to take."""
+    (row,) = benchmark.measure(_asked_of(benchmark), DEVICE)
+    assert row["parity"] and {"triton", "loop"} <= row["training"].keys() == row["inference"].keys()
+    assert "training ms" in benchmark.line_of(row)
+
+
+def test_the_benchmark_reports_no_time_while_parity_is_red(benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark, "LIMITS", {False: -1.0})
+    (row,) = benchmark.measure(_asked_of(benchmark), DEVICE)
+    assert not row["parity"] and "training" not in row and "NOT HOLD" in benchmark.line_of(row)
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="there is a GPU")
+def test_the_benchmark_times_nothing_without_a_gpu(benchmark, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    assert benchmark.main() == 2
