@@ -1,7 +1,8 @@
 """Walks layers on the meta device, where nothing can be read back, and records what would have been launched on a GPU.
 
-As a program it compiles every kernel so recorded to machine code for the GPUs and precisions named on the command
-line (sm_80 float32, ...), which needs Triton but no GPU, and writes one JSON line each; not in its interpreter.
+As a program it compiles every kernel so recorded to machine code, for GPUs and precisions named on the command line
+(sm_80 float32, ...): that needs Triton, not in its interpreter, and no GPU. It writes one JSON line each. Layers have
+every option at once; ``all`` adds those with none, all readings, and sizes of 1, which Triton treats as constants.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ CELLS = (
 )
 
 
+MAIN = tuple(CELLS[number] for number in (0, 4, 5, 7, 9, 10))
+
+
 @contextmanager
 def recorded() -> Iterator[list[tuple]]:
     """Every launch inside the block, as (kernel, arguments, grid, warps), instead of the launch."""
@@ -53,9 +57,11 @@ def recorded() -> Iterator[list[tuple]]:
         yield found
 
 
-def dry_run(name: str, options: dict, everything: bool, dtype: torch.dtype, *, H: int = 100) -> list[tuple]:
+def dry_run(
+    name: str, options: dict, everything: bool, dtype: torch.dtype, *, T: int = 3, B: int = 5, H: int = 100
+) -> list[tuple]:
     """A forward and a backward walk of one direction on the meta device, and one in evaluation; what they launch."""
-    T, B, I = 3, 5, 7  # noqa: E741
+    I = 7  # noqa: E741
     recurrent = KERNELS[cell_class(name)(1, 1, **options).kernel_name].recurrent
     cell = cell_class(name)(I, H, **options, **({"layer_norm": True} if everything and recurrent else {}))
 
@@ -88,20 +94,22 @@ def dry_run(name: str, options: dict, everything: bool, dtype: torch.dtype, *, H
     return found
 
 
-_TYPES = {torch.float32: "*fp32", torch.float64: "*fp64", torch.uint8: "*u8", torch.int64: "*i64"}
+class _Driver:
+    """Says that a GPU of some architecture is there, which is all that Triton asks for before it compiles."""
 
+    def __init__(self, architecture: int) -> None:
+        from triton.backends.compiler import GPUTarget
 
-def signature_of(kernel, arguments: dict) -> tuple[dict, dict]:
-    """A launch's argument types and constants, as Triton's compiler takes them."""
-    constants = {parameter.name for parameter in kernel.params if parameter.is_constexpr}
-    signature, values = {}, {}
-    for name in kernel.arg_names:
-        value = arguments[name]
-        if name in constants or value is None:
-            signature[name], values[name] = "constexpr", value
-        else:
-            signature[name] = _TYPES[value.dtype] if isinstance(value, Tensor) else "i32"
-    return signature, values
+        self._target = GPUTarget("cuda", architecture, 32)
+
+    def get_current_target(self):
+        return self._target
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
 
 
 def resources(code: bytes) -> dict[str, int]:
@@ -117,41 +125,28 @@ def resources(code: bytes) -> dict[str, int]:
     return {"registers": int(registers), "stack": int(stack)}
 
 
-def compile_all(architectures: list[int], dtypes: list[torch.dtype]) -> Iterator[dict]:
-    """Compile each kernel once for each set of types and constants."""
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
+def compile_all(architecture: int, dtype: torch.dtype, everywhere: bool) -> Iterator[dict]:
+    """Compile what is launched, as a launch would: once for each set of types, constants and sizes of 1."""
+    from triton.runtime.driver import driver
 
+    driver.set_active(_Driver(architecture))
     done = set()
-    for name, options in CELLS:
-        for everything in (False, True):
-            for dtype in dtypes:
-                for kernel, arguments, _, warps in dry_run(name, options, everything, dtype):
-                    signature, values = signature_of(kernel, arguments)
-                    key = repr((name, kernel, signature, sorted(values.items(), key=lambda item: item[0]), warps))
-                    if key in done:
+    for name, options in CELLS if everywhere else MAIN:
+        for everything in (True, False) if everywhere else (True,):
+            for sizes in ({}, {"T": 1, "B": 1, "H": 1}) if everywhere else ({},):
+                for kernel, arguments, grid, warps in dry_run(name, options, everything, dtype, **sizes):
+                    made = kernel.warmup(**arguments, grid=grid, num_warps=warps, enable_fp_fusion=True)
+                    if made.hash in done:
                         continue
-                    done.add(key)
-                    for architecture in architectures:
-                        made = triton.compile(
-                            ASTSource(kernel, signature, values),
-                            target=GPUTarget("cuda", architecture, 32),
-                            options={"num_warps": warps, "enable_fp_fusion": True},
-                        )
-                        yield {
-                            "cell": name,
-                            "kernel": kernel.__name__,
-                            "everything": everything,
-                            "dtype": str(dtype),
-                            "sm": architecture,
-                            "warps": warps,
-                            "shared": made.metadata.shared,
-                            **resources(made.asm["cubin"]),
-                        }
+                    done.add(made.hash)
+                    about = {"cell": name, "kernel": kernel.__name__, "dtype": str(dtype), "sm": architecture}
+                    about |= {"everything": everything, "sizes": sizes, "warps": warps, "shared": made.metadata.shared}
+                    yield about | resources(made.asm["cubin"])
 
 
 if __name__ == "__main__":
-    wanted = [int(each.removeprefix("sm_")) for each in sys.argv[1:] if each.startswith("sm_")]
-    for result in compile_all(wanted, [getattr(torch, each) for each in sys.argv[1:] if each.startswith("float")]):
-        print(json.dumps(result), flush=True)
+    for _architecture in (each for each in sys.argv[1:] if each.startswith("sm_")):
+        for _dtype in (each for each in sys.argv[1:] if each.startswith("float")):
+            _number = int(_architecture.removeprefix("sm_"))
+            for result in compile_all(_number, getattr(torch, _dtype), "all" in sys.argv):
+                print(json.dumps(result), flush=True)

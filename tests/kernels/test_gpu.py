@@ -1,12 +1,20 @@
 """The Triton kernels against the plain loop: in Triton's interpreter here, on the device where there is a GPU."""
 
+import argparse
+import importlib.util
 import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from on_a_gpu import DEVICE, compare, everything, interpreted, made, needs_cuda, needs_triton
 
 from gatewise.kernels.dispatch import force
+from gatewise.kernels.registry import CELLS
 
 pytestmark = [needs_triton, *([pytest.mark.cuda] if DEVICE == "cuda" else [])]
 ROWS = {"layer_norm": True, "zoneout": 0.3, "recurrent_dropout": 0.3}
@@ -126,8 +134,8 @@ def test_tiles_that_leave_rows_and_units_over(kind, width):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["MinGRU", "MinLSTM"])
 def test_scans_of_many_pieces(kind):
-    compare(made(kind, torch.float64, bidirectional=True, zoneout=0.2), batch=3, steps=20, lengths=[20, 1, 17])
-    compare(made(kind, torch.float32, training=False, zoneout=0.2), batch=2, steps=70)
+    compare(made(kind, torch.float64, bidirectional=True, zoneout=0.2), batch=2, steps=20, lengths=[20, 17])
+    compare(made(kind, torch.float32, training=False, width=3, zoneout=0.2), batch=1, steps=70)
 
 
 @needs_cuda
@@ -181,3 +189,52 @@ def test_a_captured_graph_replays_the_walk(kind, options):
     expected, wanted = run()
     assert torch.allclose(captured, expected, atol=1e-6)
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(gradients, wanted, strict=True))
+
+
+@pytest.mark.slow
+def test_every_kernel_compiles_for_a_gpu_within_its_registers(tmp_path):
+    """To machine code, without a GPU; the walks run on the meta device, where nothing can be read back."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    command = [sys.executable, str(Path(__file__).with_name("gpu_dry_run.py")), "sm_90", "float32"]
+    done = subprocess.run(
+        command, env=environment | {"TRITON_CACHE_DIR": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {each["cell"] for each in made} == set(CELLS)
+    assert [each for each in made if each["stack"] > 0] == []
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """`benchmarks/gpu.py` with one layer of one shape."""
+    path = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
+    spec = importlib.util.spec_from_file_location("gpu_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "LAYERS", [("RNN", {"layer_norm": True})])
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    return module
+
+
+def _asked_of(benchmark, **more):
+    return argparse.Namespace(**{"shape": [(1, 1, 2, 3)], "rounds": 1, "tf32": False, "check": False} | more)
+
+
+def test_the_benchmark_times_what_agrees_with_the_loop(benchmark):
+    """Here it runs in the interpreter, whose times the program itself refuses to take."""
+    (row,) = benchmark.measure(_asked_of(benchmark), DEVICE)
+    assert row["parity"] and {"triton", "loop"} <= row["training"].keys() == row["inference"].keys()
+    assert "training ms" in benchmark.line_of(row)
+
+
+def test_the_benchmark_reports_no_time_while_parity_is_red(benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark, "LIMITS", {False: -1.0})
+    (row,) = benchmark.measure(_asked_of(benchmark), DEVICE)
+    assert not row["parity"] and "training" not in row and "NOT HOLD" in benchmark.line_of(row)
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="there is a GPU")
+def test_the_benchmark_times_nothing_without_a_gpu(benchmark, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    assert benchmark.main() == 2

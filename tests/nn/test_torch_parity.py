@@ -223,6 +223,7 @@ def test_autocast_gives_torchs_dtype_and_values(name):
     assert torch.allclose(got.float(), expected.float(), atol=1e-2)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("kind", ["rnn_tanh", "lstm", "lstm_proj", "gru"])
 @pytest.mark.parametrize("ragged", [True, False])

@@ -42,6 +42,8 @@ def _print_tables(found: Diagnosis) -> None:
         "CPU": f"{found.cpu} ({found.machine}, {found.cpus} usable)",
         "threads": f"{found.threads}",
         "PyTorch": f"{found.torch} ({found.torch_capability}), Python {found.python}",
+        "GPU": ", ".join(found.cuda) or "none",
+        "Triton": found.triton,
         "compiler": found.compiler or "none",
         "OpenMP": ", ".join(found.openmp) or "none loaded",
         "kernel forced": found.forced or "no (GATEWISE_KERNEL is not set)",
@@ -62,6 +64,7 @@ def _print_tables(found: Diagnosis) -> None:
     for cell in found.cells:
         words = [cell.cell, *([f"({', '.join(cell.options)})"] if cell.options else [])]
         words += [cell.dtype] if cell.dtype != "float32" else []
+        words += ["on a GPU"] if cell.device == "cuda" else []
         cells.add_row(" ".join(words), cell.implementation, escape(cell.reason))
     console.print(cells)
     for line in found.advice:

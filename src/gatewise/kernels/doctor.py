@@ -7,6 +7,7 @@ import platform
 import subprocess
 import warnings
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gatewise.kernels.building import compiler_command
 from gatewise.kernels.dispatch import Request, choose
 from gatewise.kernels.fused import library
 from gatewise.kernels.fused.selection import offer as _registered  # noqa: F401 - registers the compiled kernels
+from gatewise.kernels.gpu import selection as gpu  # registers the Triton kernels
 from gatewise.kernels.registry import CELLS, KERNELS
 
 __all__ = ["CellReport", "Diagnosis", "diagnose"]
@@ -32,6 +34,7 @@ class CellReport:
         dtype: ``float32``, ``float64``, or ``bf16`` or ``int8`` for inference inside ``nn.precision("bf16")``.
         implementation: as in :class:`gatewise.kernels.dispatch.Choice`; ``none`` where a forced kernel refuses.
         reason: why this one, and why not a faster one.
+        device: ``cpu`` or ``cuda``.
     """
 
     cell: str
@@ -39,6 +42,7 @@ class CellReport:
     dtype: str
     implementation: str
     reason: str
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Diagnosis:
         threads: torch's setting, which the kernels follow.
         python, torch: versions.
         torch_capability: the instruction set torch itself uses.
+        cuda: the CUDA devices' names.
+        triton: Triton's version, or how to get it.
         openmp: OpenMP runtimes in this process; two would fight.
         compiler: the C++ compiler and its version, or None.
         forced: what ``GATEWISE_KERNEL`` says, or None.
@@ -71,6 +77,8 @@ class Diagnosis:
     python: str
     torch: str
     torch_capability: str
+    cuda: tuple[str, ...]
+    triton: str
     openmp: tuple[str, ...]
     compiler: str | None
     forced: str | None
@@ -113,14 +121,25 @@ def _compiler() -> str | None:
     return (done.stdout.splitlines() or [command[0]])[0]
 
 
-def _cell_report(cell: str, options: frozenset[str], dtype: torch.dtype) -> CellReport:
-    request = Request(cell, "cpu", dtype, 128, 128, 32, 200, options, needs_grad=True)
+def _cell_report(cell: str, options: frozenset[str], dtype: torch.dtype, device: str = "cpu") -> CellReport:
+    request = Request(cell, device, dtype, 128, 128, 32, 200, options, needs_grad=True)
     name = str(dtype).removeprefix("torch.")
     try:
         choice = choose(request)
     except KernelError as error:
-        return CellReport(cell, tuple(sorted(options)), name, "none", str(error))
-    return CellReport(cell, tuple(sorted(options)), name, choice.implementation, choice.reason)
+        return CellReport(cell, tuple(sorted(options)), name, "none", str(error), device)
+    return CellReport(cell, tuple(sorted(options)), name, choice.implementation, choice.reason, device)
+
+
+def _cuda_reports() -> list[CellReport]:
+    """What cells would run on where there is a CUDA device: plain, and with each option beyond cuDNN's by itself."""
+    reports = []
+    for info in CELLS.values():
+        more = sorted((info.gpu_options or frozenset()) - (info.torch_options or frozenset()))
+        for name in info.names:
+            for options in (frozenset[str](), *(frozenset({each}) for each in more)):
+                reports.append(_cell_report(name, options, torch.float32, "cuda"))
+    return reports
 
 
 def _rounded_report(cell: str, precision: str) -> CellReport:
@@ -131,6 +150,15 @@ def _rounded_report(cell: str, precision: str) -> CellReport:
     except KernelError as error:
         return CellReport(cell, (), precision, "none", str(error))
     return CellReport(cell, (), precision, choice.implementation, choice.reason)
+
+
+def _triton() -> str:
+    if not gpu.INSTALLED:
+        return f"not installed: {gpu.HOW_TO_GET}"
+    try:
+        return version("triton")
+    except PackageNotFoundError:  # torch for other devices brings it under other names
+        return "installed"
 
 
 def _advice(loaded: bool, compiler: str | None, openmp: list[str], threads: int, cpus: int) -> list[str]:
@@ -176,6 +204,7 @@ def _diagnose() -> Diagnosis:
     cells.append(_cell_report(next(iter(KERNELS)), frozenset(), torch.float64))  # one stands for all
     rounded = [info.names[0] for info in CELLS.values() if info.rounds]
     cells += [_rounded_report(cell, precision) for precision in ("bf16", "int8") for cell in rounded]
+    gpus = tuple(torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count()))
     return Diagnosis(
         cpu=cpu_name(),
         machine=platform.machine(),
@@ -185,12 +214,14 @@ def _diagnose() -> Diagnosis:
         python=platform.python_version(),
         torch=torch.__version__,
         torch_capability=torch.backends.cpu.get_cpu_capability(),
+        cuda=gpus,
+        triton=_triton(),
         openmp=tuple(openmp),
         compiler=compiler,
         forced=os.environ.get("GATEWISE_KERNEL") or None,
         folder=library.FOLDER,
         variants=library.explain() or {"none": reason},
         chosen=None if found is None else found.variant,
-        cells=tuple(cells),
+        cells=(*cells, *(_cuda_reports() if gpus else ())),
         advice=tuple(_advice(found is not None, compiler, openmp, threads, cpus)),
     )
