@@ -12,7 +12,11 @@ from gatewise.data import Ragged
 from gatewise.data.subwords import BEGIN, END, PADDING
 from gatewise.kinds.captioning.encoding import CaptionBatch, EncodedCaptions
 from gatewise.kinds.captioning.network import CaptionNetwork, PictureReader, _moved, contours_of
+from gatewise.kinds.captioning.scenes import COLOURS, HELD_OUT, SHAPES, Scene, make_scenes
+from gatewise.kinds.captioning.spec import CaptionDataSpec, CaptionerSpec
+from gatewise.kinds.captioning.trained import Look, _network
 from gatewise.nn.writer import Writing, _rows
+from gatewise.training.run_spec import RunSpec
 
 WAYS = [
     ("multiplicative", "output"),
@@ -188,6 +192,54 @@ def test_contours_are_the_same_in_any_colours_and_in_strong_and_faint_light() ->
         one, other = found.split(2)
         assert torch.equal(one[..., 8:], other[..., 8:]) and not torch.allclose(one[..., :8], other[..., :8])
         assert not torch.allclose(one[0, ..., 8:], one[1, ..., 8:])
+
+
+def test_a_record_of_an_earlier_run_is_read_as_the_network_that_it_was() -> None:
+    record = RunSpec(CaptionDataSpec(), CaptionerSpec()).to_dict()
+    assert record["model"]["contours"] > 0 and record["model"]["coverage"] and not record["model"]["direct"]
+    for name in ("contours", "coverage", "direct"):
+        del record["model"][name]
+    model = _network(RunSpec.from_dict(record).model, 30, Look(3, 16, 0.5, 0.25, 9))
+    names = {name.split(".")[0] + "." + name.split(".")[1] for name, _ in model.named_parameters() if "." in name}
+    assert "reader.contours" not in names and "again.of_seen" not in names and "reader.convolutions" in names
+    assert model.readout.in_features == model.decoder.hidden_size + model.reader.width + model.target.embedding_dim
+
+
+@pytest.mark.slow
+def test_detectors_find_shapes_in_colours_that_they_were_never_seen_in() -> None:
+    """One pass over scenes; detectors over colours alone find 29 % of the shapes of new pairs after it."""
+    parts = make_scenes(32)
+    words = [*COLOURS, *SHAPES]
+
+    def goals(scenes: tuple[Scene, ...]) -> torch.Tensor:
+        return torch.tensor([[float(any(word in each.words for each in scene)) for word in words] for scene in scenes])
+
+    torch.manual_seed(0)
+    model = CaptionNetwork(
+        len(words), 3, 32, channels=8, contours=12, detection=1.0, shift=1, feeding="again", tied=True, dropout=0.0,
+        label_smoothing=0.0,
+    )  # fmt: skip
+    assert model.detectors is not None
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    pixels, wanted = torch.from_numpy(parts["train"].pixels), goals(parts["train"].facts)
+    for rows in torch.randperm(len(pixels)).split(32):
+        found = model.detectors(model.read_with_most(pixels[rows])[1])
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(found, wanted[rows], reduction="sum")
+        optimizer.zero_grad()
+        (loss / len(rows)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        scores = model.eval().detectors(model.read_with_most(torch.from_numpy(parts["validation"].pixels))[1])
+    shapes = scores[:, len(COLOURS) :]
+    right = []
+    for row, scene in zip(shapes, parts["validation"].facts, strict=True):
+        absent = max(
+            float(row[place]) for place, name in enumerate(SHAPES) if all(name != each.shape for each in scene)
+        )
+        right += [
+            float(row[SHAPES.index(each.shape)]) > absent for each in scene if each.words in HELD_OUT["validation"]
+        ]
+    assert len(right) > 400 and np.mean(right) > 0.9
 
 
 def test_moving_repeats_the_edge_and_hides_nothing_while_testing() -> None:
