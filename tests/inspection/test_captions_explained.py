@@ -150,6 +150,7 @@ def test_the_command_shows_the_picture_and_every_word(
     shown = lines[top + 1 : top + 1 + reader.grid]
     assert all(line.count("▕") == line.count("▏") == 2 and len(line) == len(shown[0]) for line in shown)
     assert "█" in "".join(shown) and "Uncovered   … row 1 column 1:" in out and "else" in out
+    assert explanation_of(trained, reader, reader.parse(picture)).reasons.method == reader.method == "occlusion"
     found = explanation_of(trained, reader, reader.parse(picture), method="gradient-x-input")
     shown_there = found._repr_html_()
     assert shown_there.count("<span") == len(found.reading.input.steps) and "data:image/png;base64," in shown_there

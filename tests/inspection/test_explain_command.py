@@ -118,9 +118,7 @@ def test_a_notebook_shows_it_without_taking_the_text_for_html(place: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["series, everything", "series, segments", "text", "tags", "adding", "parity", "pictures"]
-)
+@pytest.mark.parametrize("name", ["series, everything", "series, segments", "text", "tags", "adding", "parity"])
 def test_every_kind_is_explained(name: str, runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs(name)
     code, out, err = _run([runs.place(name), "--example", 2, "--png", tmp_path / "a.svg", "--flow"], capsys)

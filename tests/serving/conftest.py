@@ -52,7 +52,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
             "6",
             "--learning-rate",
             "0.02",
-        ],  # fmt: skip
+        ],
     ),
     "probe": ("adding", ["--length", "12", "--examples", "100", *SMALL, "--cell", "minlstm"]),
 }

@@ -126,7 +126,7 @@ def test_a_picture_is_coloured_for_every_word(chromium: Any, captioning: str, ca
         assert page.locator(".tile-words b").all_inner_texts() == _words(page)
         # blue where a patch speaks for the word, orange where against: on grey, blue less red says which
         shown, place = _light(page, ".picture-canvas", 0), given.place
-        values = network.reasons(Question(example=0, word=place), None, "integrated-gradients")["values"]
+        values = network.reasons(Question(example=0, word=place), None, network.reader.method)["values"]
         largest = max(map(abs, values))
         for light, value in zip(shown, values, strict=True):
             if abs(value) > 0.2 * largest:
@@ -163,6 +163,9 @@ def test_the_labels_under_a_chart_are_as_wide_as_it(chromium: Any, captioning: s
         page.wait_for_timeout(200)
         chart, words = page.locator(".removal").bounding_box(), page.locator(".axis-words").bounding_box()
         assert words["width"] == pytest.approx(chart["width"], abs=1)
+        page.select_option("#method", "integrated-gradients")
+        page.wait_for_function("() => gatewisePage.views[0].reasons?.method === 'integrated-gradients'")
+        settled(page)
         line = page.locator(".check-line").inner_text()
         assert "to within" in line and "up to" not in line and "<" not in line
 

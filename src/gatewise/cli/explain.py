@@ -36,7 +36,10 @@ ExampleOption = Annotated[
 TargetOption = Annotated[
     str | None, typer.Option("--target", metavar="NAME", help="The answer to explain (default: the leading one).")
 ]
-MethodOption = Annotated[str, typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)}.")]
+MethodOption = Annotated[
+    str | None,
+    typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)} (default: the first; of pictures the last)."),
+]
 ParallelOption = Annotated[
     bool,
     typer.Option("--parallel", help="Say whether the network can be evaluated in parallel over time (takes seconds)."),
@@ -71,7 +74,7 @@ def explain(
     runs: Runs,
     example: ExampleOption = None,
     target: TargetOption = None,
-    method: MethodOption = _METHODS[0],
+    method: MethodOption = None,
     in_parallel: ParallelOption = False,
     with_flow: FlowOption = False,
     like: LikeOption = None,
@@ -120,8 +123,8 @@ def explain(
     _print(found, len(places), as_json=as_json, gates=gates, png=png)
 
 
-def _check_method(method: str) -> None:
-    if method not in _METHODS:
+def _check_method(method: str | None) -> None:
+    if method is not None and method not in _METHODS:
         from gatewise.errors import did_you_mean
 
         raise OptionError(f"there is no method {method!r}", fix=did_you_mean(method, _METHODS))

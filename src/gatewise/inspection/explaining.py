@@ -98,7 +98,7 @@ def explain(
     given: Any = None,
     *,
     target: int | str | None = None,
-    method: str = "integrated-gradients",
+    method: str | None = None,
     in_parallel: bool = False,
 ) -> Explanation:
     """Why a network answers as it does, as an object that displays itself in a notebook.
@@ -107,7 +107,7 @@ def explain(
         run: a run folder.
         given: a text, or (T, C) numbers, see the kind's reader; None: the first test example of its data.
         target: name or number of the answer to explain; None: the leading one.
-        method: ``integrated-gradients``, ``gradient-x-input`` or ``occlusion``.
+        method: ``integrated-gradients``, ``gradient-x-input`` or ``occlusion``; None: the reader's usual one.
         in_parallel: whether to measure if it can be evaluated in parallel over time, which takes seconds.
 
     Raises:
@@ -156,7 +156,7 @@ def explanation_of(
     *,
     run: str = "",
     target: int | str | None = None,
-    method: str = "integrated-gradients",
+    method: str | None = None,
     in_parallel: bool = False,
     with_flow: bool = False,
     like: int | None = None,
@@ -177,7 +177,7 @@ def explanation_of(
     Raises:
         OptionError: there is no such step, or no examples to search.
     """
-    given = reader.at(given, target)
+    given, method = reader.at(given, target), method or reader.method
     reading = read(reader, given, target=target, trained=trained)
     followed = reading.names[reading.target]
     stacks = reader.stacks(given)

@@ -107,11 +107,13 @@ class Reader(ABC):
             ``values`` (K numbers, a forecast).
         after: what "the answer after step t" means here, in a sentence.
         baseline_name: what `baseline` is, in a few words.
+        method: of the reasons where none is asked for, see `gatewise.inspection.reasons.METHODS`.
         crowding: the power by which gradients on the line from the baseline to the input crowd at the baseline, for
             networks that turn there at once: one that normalises by a variance, which of a plain picture is 0.
     """
 
     unit: ClassVar[str] = "step"
+    method: ClassVar[str] = "integrated-gradients"
     crowding: ClassVar[int] = 1
     answers: str = "classes"
     after: str = "the answer if the sequence ended there"

@@ -40,7 +40,7 @@ class Captioner(RunEstimator, task="captioning", first=("cell",), omit=_OMIT):
         >>> for place in range(40):
         ...     light[place, :, 4 * (place % 2) : 4 * (place % 2) + 4] = 100 + place
         >>> captioner = Captioner(
-        ...     "gru", hidden_size=16, embedding_size=16, channels=4, image_size=8, vocabulary_size=270, epochs=12,
+        ...     "gru", hidden_size=16, embedding_size=16, channels=4, image_size=8, vocabulary_size=270, epochs=20,
         ...     batch_size=8, learning_rate=0.01, dropout=0.0, word_noise=0.0, shift=0, threads=1,
         ... )
         >>> captioner.fit(light, ["light on the left", "light on the right"] * 20).predict(light[:2])

@@ -159,6 +159,7 @@ class Networks:
             "kicker": " · ".join(["Gatewise", data, task.task.replace("-", " ")]),
             "title": "Watch a network read" if len(self.networks) == 1 else "Watch networks read",
             "text": text,
+            "method": self.networks[0].reader.method,
             "command": "gatewise explain " + " ".join(shlex.quote(str(place)) for place in self.places),
             "runs": [
                 {

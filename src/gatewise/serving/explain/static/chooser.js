@@ -24,6 +24,7 @@ export class Chooser {
     });
     this.methods = el("select", { id: "method", change: () => method(this.methods.value) },
       ...METHODS.map(([value, text]) => el("option", { value, text })));
+    this.methods.value = page.method;
     const typing = page.text && live;
     this.hint.textContent = live ? "" : "This file holds the inputs below; gatewise explain reads your own.";
     this.element = el(

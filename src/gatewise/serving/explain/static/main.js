@@ -20,6 +20,7 @@ class Page {
   constructor(description, source, place) {
     Object.assign(this, { description, source, readings: 0 });
     this.store = makeStore(description.runs.length);
+    this.store.state.method = description.method;
     this.views = description.runs.map((run) => new RunView(run, this.store, {
       lines: source.live ? (view, where) => this.lines(view, where) : null,
       search: (view, what) => source.neighbours({ ...this.asked(view), ...what }),
