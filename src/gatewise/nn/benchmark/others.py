@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -127,7 +128,7 @@ def jax_call(layer: torch.nn.Module, x: Tensor) -> Call | None:
         return jax.lax.scan(step, (zeros,) * (2 if cell == "LSTM" else 1), values @ w.T + b)[1]
 
     values = jnp.asarray(x.detach().numpy())
-    return lambda: run(values).block_until_ready().__array__()
+    return lambda: np.array(run(values))
 
 
 _LOOP = r"""
