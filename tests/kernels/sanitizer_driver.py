@@ -32,8 +32,14 @@ def run_layer(layer, steps, batch, lengths):
     layer.eval()
     with torch.no_grad():
         layer(x, lengths=lengths)
-        with nn.precision("bf16"):
-            layer(x, lengths=lengths)
+        for precision in ("bf16", "int8"):
+            with nn.precision(precision):
+                layer(x, lengths=lengths)
+        with nn.frozen(layer):
+            for precision in ("float32", "int8"):
+                with nn.precision(precision):
+                    for _ in range(3):
+                        layer(x, lengths=lengths)
     if not layer.bidirectional and steps > 0:
         session = layer.session(batch)
         for x_t in x.detach():

@@ -7,7 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from gatewise.cli.app import app
-from gatewise.nn.benchmark import cases, parity, run, timing
+from gatewise.nn.benchmark import cases, others, parity, run, timing
 from gatewise.nn.benchmark.cases import Case, make_pair
 from gatewise.nn.benchmark.parity import check_parity, largest_difference
 
@@ -117,3 +117,32 @@ def test_the_script_is_the_command():
     from gatewise.cli.bench import bench
 
     assert runpy.run_path(str(place))["bench"] is bench
+
+
+def test_other_programs_have_columns_of_their_own(tiny, tmp_path):
+    target = tmp_path / "bench.json"
+    arguments = ["bench", "--quick", "--seconds", "0", "--no-extras", "--cell", "lstm", "--json", str(target)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    plain, ragged = json.loads(target.read_text())["rows"]
+    assert ragged["others"] == {}
+    assert plain["others"].keys() == others.other_calls(torch.nn.LSTM(1, 1), torch.zeros(1, 1, 1)).keys()
+    for name, found in plain["others"].items():
+        assert found["ratio"] > 0 and found["difference"] <= parity.TOLERANCE
+        assert f"  {name} " in done.output
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_other_programs_compute_the_same(cell):
+    layer, x = getattr(torch.nn, cell)(3, 5), torch.randn(4, 2, 3)
+    with torch.no_grad():
+        expected, _ = layer(x)
+        for name, call in others.other_calls(layer, x).items():
+            for _ in range(2):
+                assert largest_difference(torch.as_tensor(call()), expected) < 1e-5, name
+
+
+def test_no_ratio_while_another_program_differs(tiny, monkeypatch):
+    monkeypatch.setattr(run, "other_calls", lambda layer, x, threads: {"C": lambda: torch.zeros(5, 2, 4)})
+    done = CliRunner().invoke(app, ["bench", "--quick", "--seconds", "0", "--no-extras", "--cell", "gru"])
+    assert done.exit_code == 1 and "output of C): no speed shown" in done.output

@@ -1,4 +1,4 @@
-"""Integer products: bit for bit what NumPy computes, whatever instructions make them; and what a layer makes of them."""
+"""Integer products: bit for bit what NumPy computes, whatever instructions make them; and layers made of them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ def bench(
 ) -> None:
     """Time the layers against torch.nn in turns, after checking that both give the same results.
 
-    A row whose outputs or gradients differ shows no speed, and the exit code is then 1.
+    Inference is timed against onnxruntime, JAX and a plain loop in C as well, each where it is there (the loop needs
+    a compiler). A row whose outputs or gradients differ shows no speed, and the exit code is then 1.
     """
     from rich.console import Console
 
@@ -56,7 +57,7 @@ def bench(
 def _heading() -> str:
     return (
         f"{'B,T,I,H':<42}{'cell':<6}{'kernel':<15}"
-        f"{'inference':>10}{'share of peak':>15}{'training':>10}{'share of peak':>15}"
+        f"{'inference':>10}{'share of peak':>15}{'training':>10}{'share of peak':>15}  other programs, inference"
     )
 
 
@@ -70,7 +71,8 @@ def _line(row: dict[str, Any]) -> str:
         part = row[mode]
         shares = f"{part['torch_share_of_peak']:.0%} -> {part['gatewise_share_of_peak']:.0%}"
         text += f"{part['ratio']:>8.2f}x{'~' if part['disturbed'] else ' '}{shares:>15}"
-    return text
+    others = "".join(f"  {name} {other['ratio']:.2f}x" for name, other in row.get("others", {}).items())
+    return text + others
 
 
 def _print_summary(console: Console, record: dict[str, Any]) -> None:
@@ -78,7 +80,7 @@ def _print_summary(console: Console, record: dict[str, Any]) -> None:
     console.print(
         f"\n{machine['cpu']}, {record['threads']} threads, torch {machine['torch']}, kernels: {machine['chosen']}"
     )
-    console.print("ratios: torch's time over Gatewise's, both in this run; ~: the machine was busy\n")
+    console.print("ratios: the other's time over Gatewise's, both in this run; ~: the machine was busy\n")
     parts = [row[mode] for row in record["rows"] for mode in ("inference", "training") if mode in row]
     busy = sum(part["disturbed"] for part in parts)
     if busy:

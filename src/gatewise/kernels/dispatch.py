@@ -197,8 +197,8 @@ def precision(name: str) -> Iterator[None]:
     """Let layers round what enters their products inside the ``with`` block; for all threads of the process.
 
     ``bf16`` multiplies bfloat16 numbers (8 bits of precision) and sums in float32: inference takes about two thirds of
-    the time, and outputs move by some thousandths. ``int8`` multiplies weights of 8 bits, one scale per row, with inputs
-    and states of 16 bits, one scale per row and step, and sums exactly; for few rows of wide layers, best inside
+    the time, and outputs move by some thousandths. ``int8`` multiplies weights of 8 bits, one scale per row, with
+    inputs and states of 16 bits, one scale per row and step, and sums exactly; for few rows of wide layers, best inside
     :func:`gatewise.nn.frozen`, since else each call rounds the weights anew. Both are preferences: a layer whose cell,
     options or CPU have no such products runs in float32 and says so in ``layer.explain_kernel()``. States, biases and
     gates stay float32.

@@ -44,9 +44,11 @@ struct Wide {
   Int<W> even, odd;
 };
 GATEWISE_INLINE Wide wide(const int8_t* from) {
-  Wide weights;
-  for (int lane = 0; lane < W; ++lane) weights.even[lane] = from[2 * lane], weights.odd[lane] = from[2 * lane + 1];
-  return weights;
+  typedef int16_t Pairs __attribute__((vector_size(2 * W)));  // the first of two in the low byte
+  Pairs pairs;
+  std::memcpy(&pairs, from, sizeof pairs);
+  const Int<W> both = __builtin_convertvector(pairs, Int<W>);
+  return {(both << 24) >> 24, both >> 8};
 }
 GATEWISE_INLINE Int<W> add_products(Int<W> sum, int32_t pair, const Wide& weights) {
   const int32_t low = int16_t(uint32_t(pair) & 0xffffu), high = pair >> 16;

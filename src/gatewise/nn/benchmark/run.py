@@ -13,7 +13,8 @@ import torch
 from gatewise.kernels.doctor import diagnose
 from gatewise.nn.benchmark import extras
 from gatewise.nn.benchmark.cases import CELLS, Case, Pair, cases, make_pair
-from gatewise.nn.benchmark.parity import check_parity
+from gatewise.nn.benchmark.others import other_calls
+from gatewise.nn.benchmark.parity import TOLERANCE, check_parity, largest_difference
 from gatewise.nn.benchmark.timing import interleaved, matmul_peak
 
 __all__ = ["geometric_mean", "measure_case", "run_benchmark"]
@@ -73,8 +74,21 @@ def measure_case(cell: str, case: Case, peak: float, seconds: float) -> dict[str
     if not parity.holds:
         return row
     operations = case.forward_operations(cell)
+    others = {} if case.ragged or case.bidirectional or case.num_layers > 1 else _others(pair)
+    row["others"] = {name: {"difference": gap} for name, (_, gap) in others.items()}
+    if not all(gap <= TOLERANCE for _, gap in others.values()):
+        worst = max(others, key=lambda name: others[name][1])
+        row["parity"] |= {"holds": False, "output": others[worst][1], "worst": f"output of {worst}"}
+        return row
     for mode, work, factor in _modes(pair):
+        if mode == "inference":
+            work |= {name: call for name, (call, _) in others.items()}
         times = interleaved(work, seconds=seconds)
+        for name in others.keys() & times.keys():
+            row["others"][name] |= {
+                "ratio": times[name].seconds / times["gatewise"].seconds,
+                "seconds": times[name].seconds,
+            }
         row[mode] = {
             "ratio": times["torch"].seconds / times["gatewise"].seconds,
             "gatewise_seconds": times["gatewise"].seconds,
@@ -85,6 +99,14 @@ def measure_case(cell: str, case: Case, peak: float, seconds: float) -> dict[str
             "disturbed": times["gatewise"].disturbed or times["torch"].disturbed,
         }
     return row
+
+
+def _others(pair: Pair) -> dict[str, tuple[Callable[[], Any], float]]:
+    """The other programs, each with how far its output is from torch's."""
+    with torch.no_grad():
+        expected = pair.run_theirs()[0]
+    calls = other_calls(pair.theirs, pair.x.detach(), torch.get_num_threads())
+    return {name: (call, largest_difference(torch.as_tensor(call()), expected)) for name, call in calls.items()}
 
 
 def _modes(pair: Pair) -> list[tuple[str, dict[str, Callable[[], None]], float]]:
