@@ -77,6 +77,8 @@ def test_two_launched_processes_train_every_kind_as_one_does(tmp_path: Path) -> 
         worst = max(float((weights[each] - others[each]).abs().max()) for each in weights)
         assert worst < 1e-6, name
         assert len(expected) == result.epochs[-1].epoch and expected[0]["steps"] > 2
+        if name == "pretrained":
+            assert json.loads((shared / "pretraining" / "spec.json").read_text())["training"]["processes"] == 2
         environment = json.loads((shared / "environment.json").read_text())
         assert (environment["processes"], environment["threads"]) == (2, 1)
         assert json.loads((shared / "spec.json").read_text())["training"]["processes"] == 2
