@@ -26,7 +26,7 @@ from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, Trai
 from gatewise.training.checks import usable_cores
 from gatewise.training.flat import FlatGradients
 from gatewise.training.machine import threads_of
-from gatewise.training.processes import LAUNCHER, joined, launched_processes
+from gatewise.training.processes import LAUNCHER, joined, launched_processes, launched_rank
 
 HERE = Path(__file__).parent
 two_cores = pytest.mark.skipif(usable_cores() < 2, reason="two processes need two cores")
@@ -240,3 +240,7 @@ def test_a_launcher_of_another_number_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("WORLD_SIZE", "many")
     with pytest.raises(OptionError, match="WORLD_SIZE is no number"):
         launched_processes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "first")
+    with pytest.raises(OptionError, match="RANK is no number"):
+        launched_rank()
