@@ -64,6 +64,12 @@ CALM = {"mel_bins": 12, "dropout": 0.0, "speed": 0.0, "time_masks": 0, "frequenc
 SGD = {"optimizer": "sgd", "learning_rate": 0.3}
 TRAININGS: dict[str, tuple[str, str, Callable[[Path], object], dict[str, Any]]] = {
     "classes": ("classification", "moods.csv", write_moods, {**WORDS, "word_dropout": 0.0, "vocabulary_size": 300}),
+    "pretrained": (
+        "classification",
+        "moods.csv",
+        write_moods,
+        {**WORDS, "word_dropout": 0.0, "pretrain": True, "pretraining_dropout": 0.0, "pretraining_epochs": 1},
+    ),
     "model": (
         "language-modelling",
         "text.txt",

@@ -26,7 +26,7 @@ from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, Trai
 from gatewise.training.checks import usable_cores
 from gatewise.training.flat import FlatGradients
 from gatewise.training.machine import threads_of
-from gatewise.training.processes import LAUNCHER, joined, launched_processes
+from gatewise.training.processes import LAUNCHER, joined, launched_processes, launched_rank
 
 HERE = Path(__file__).parent
 two_cores = pytest.mark.skipif(usable_cores() < 2, reason="two processes need two cores")
@@ -77,6 +77,8 @@ def test_two_launched_processes_train_every_kind_as_one_does(tmp_path: Path) -> 
         worst = max(float((weights[each] - others[each]).abs().max()) for each in weights)
         assert worst < 1e-6, name
         assert len(expected) == result.epochs[-1].epoch and expected[0]["steps"] > 2
+        if name == "pretrained":
+            assert json.loads((shared / "pretraining" / "spec.json").read_text())["training"]["processes"] == 2
         environment = json.loads((shared / "environment.json").read_text())
         assert (environment["processes"], environment["threads"]) == (2, 1)
         assert json.loads((shared / "spec.json").read_text())["training"]["processes"] == 2
@@ -238,3 +240,7 @@ def test_a_launcher_of_another_number_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("WORLD_SIZE", "many")
     with pytest.raises(OptionError, match="WORLD_SIZE is no number"):
         launched_processes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "first")
+    with pytest.raises(OptionError, match="RANK is no number"):
+        launched_rank()

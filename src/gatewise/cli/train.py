@@ -64,6 +64,7 @@ def train(
     from gatewise.comparison.plan.plan import default_folder
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
+    from gatewise.training.checks import threads_of_each
     from gatewise.training.processes import launched_processes, launched_rank
     from gatewise.training.registry import import_modules
 
@@ -80,6 +81,8 @@ def train(
     if launched_processes() > 1:
         settings = {"processes": launched_processes(), **settings}
     spec = make_spec(found, name, typed_settings(found, settings))
+    if launched_processes() == 1:
+        threads_of_each(spec.training.threads, spec.training.processes)
     suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")
     folder = out or default_folder(name, suffix)
     with resumable(folder, None if launched_rank() else train_command(spec, folder)):

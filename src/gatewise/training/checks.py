@@ -23,6 +23,7 @@ __all__ = [
     "out_of_range",
     "refuse_for_known",
     "refuse_unknown",
+    "threads_of_each",
     "usable_cores",
 ]
 
@@ -106,6 +107,30 @@ def check_threads(value: object) -> None:
             got=value,
             fix=f"--threads {cores}, or omit it: all cores are used",
         )
+
+
+def threads_of_each(threads: int | None, processes: int) -> int:
+    """The CPU threads of each of several processes of this machine: as many as given, else its share of the cores.
+
+    Raises:
+        OptionError: all of them together would have more threads than there are cores; one process may.
+
+    Example:
+        >>> threads_of_each(None, 1) == usable_cores(), threads_of_each(3, 1)
+        (True, 3)
+    """
+    cores = usable_cores()
+    each = threads or max(1, cores // processes)
+    if processes > 1 and processes * each > cores:
+        raise OptionError(
+            f"{processes} processes of {each} thread{'s' * (each > 1)} are more than this machine's cores",
+            expected=f"at most {cores} thread{'s' * (cores > 1)} over all processes",
+            got=processes * each,
+            fix=f"--processes {processes} --threads {cores // processes}"
+            if processes <= cores
+            else f"--processes {cores}",
+        )
+    return each
 
 
 def usable_cores() -> int:

@@ -195,7 +195,7 @@ def _begin(
     """Draw a phase's network and give it the weights that it starts from."""
     began = time.perf_counter()
     seed_step(phase.spec.training.seed, 0, 0)
-    problem = build(phase.spec, phase.problem)
+    problem = build(phase.spec, phase.problem, 1 if context.team is None else context.team.local)
     if phase.start is not None and start is not None and context.leads:
         phase.start(start.weights(), problem.model, start.path)
     if context.team is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gatewise.errors import OptionError
-from gatewise.training.checks import usable_cores
+from gatewise.training.checks import threads_of_each
 from gatewise.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -48,14 +48,4 @@ def threads_of(training: TrainingSpec, team: Team | None = None) -> int:
     Raises:
         OptionError: the processes of this machine would have more threads than it has cores.
     """
-    cores = usable_cores()
-    local = training.processes if team is None else team.local
-    threads = training.threads or max(1, cores // local)
-    if local > 1 and local * threads > cores:
-        raise OptionError(
-            f"{local} processes of {threads} thread{'s' * (threads > 1)} are more than this machine's cores",
-            expected=f"at most {cores} threads over all processes",
-            got=local * threads,
-            fix=f"--processes {local} --threads {cores // local}" if local <= cores else f"--processes {cores}",
-        )
-    return threads
+    return threads_of_each(training.threads, training.processes if team is None else team.local)

@@ -49,7 +49,7 @@ def usable_memory() -> int | None:
     return min(found)
 
 
-def build(spec: RunSpec, problem: Callable[[], Problem]) -> Problem:
+def build(spec: RunSpec, problem: Callable[[], Problem], processes: int = 1) -> Problem:
     """Make a run's network and data, and refuse a network that cannot be trained in this memory.
 
     Training holds the weights, their gradient and, with Adam, two moments of it. The sum is checked whenever a layer
@@ -58,12 +58,13 @@ def build(spec: RunSpec, problem: Callable[[], Problem]) -> Problem:
     Args:
         spec: the run.
         problem: makes its problem.
+        processes: how many processes of this machine hold the network.
 
     Raises:
         OptionError: it needs more than the machine has.
     """
     room = usable_memory() if spec.training.device.startswith("cpu") else None
-    copies = 4 if spec.training.optimizer == "adam" else 2
+    copies = processes * (4 if spec.training.optimizer == "adam" else 2)
     needed = 0
 
     def count(_module: object, _name: str, parameter: Any) -> None:

@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewise.errors import OptionError, TrainingError
+from gatewise.errors import GatewiseError, OptionError, TrainingError
 
 if TYPE_CHECKING:
     from gatewise.training.events import RunResult
@@ -72,17 +72,19 @@ def launched_processes() -> int:
     """How many processes torchrun, or whoever sets its variables, has started for this training; 1: it has not."""
     if not all(os.environ.get(name) for name in LAUNCHER):
         return 1
-    try:
-        return max(1, int(os.environ["WORLD_SIZE"]))
-    except ValueError as error:
-        raise OptionError(
-            "WORLD_SIZE is no number", expected="how many processes torchrun started", got=os.environ["WORLD_SIZE"]
-        ) from error
+    return max(1, _number("WORLD_SIZE", "how many processes torchrun started"))
 
 
 def launched_rank() -> int:
     """The number of this process among them; 0: the first, or the only one."""
-    return int(os.environ["RANK"]) if launched_processes() > 1 else 0
+    return _number("RANK", "the number of this process, from 0") if launched_processes() > 1 else 0
+
+
+def _number(name: str, expected: str) -> int:
+    try:
+        return int(os.environ[name])
+    except ValueError as error:
+        raise OptionError(f"{name} is no number", expected=expected, got=os.environ[name]) from error
 
 
 @contextmanager
@@ -108,8 +110,11 @@ def joined(spec: RunSpec, fingerprint: str) -> Iterator[Team | None]:
             got=f"WORLD_SIZE {launched_processes()}",
             fix="omit --processes under torchrun",
         )
+    rank = launched_rank()
     try:
-        team = join(_next_meeting(), launched_rank(), processes, "launched")
+        team = join(_next_meeting(), rank, processes, "launched")
+    except GatewiseError:
+        raise
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
             f"the {processes} processes of this training did not meet",

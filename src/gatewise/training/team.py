@@ -52,6 +52,7 @@ class Team:
         hosts = self.gather(socket.gethostname().encode())
         self.local = hosts.count(socket.gethostname().encode())
         self._flat: FlatGradients | None = None
+        self._model: nn.Module | None = None
 
     @property
     def leads(self) -> bool:
@@ -80,7 +81,8 @@ class Team:
         Raises:
             ProcessLost: another process has ended.
         """
-        if self._flat is None:
+        if self._flat is None or self._model is not model:  # each phase of a run has a network of its own
+            self._model = model
             self._flat = FlatGradients(list(model.parameters()), self._sum)
         flat = self._flat
         flat.forget()

@@ -57,6 +57,7 @@ def pretraining_run(spec: RunSpec) -> RunSpec:
             patience=pretraining.pretraining_epochs,
             seed=spec.training.seed,
             threads=spec.training.threads,
+            processes=spec.training.processes,
             device=spec.training.device,
         ),
         pretraining=replace(pretraining, discriminative_rate=1.0, gradual_unfreezing=False),
