@@ -79,9 +79,10 @@ def test_on_the_processor_they_run_only_where_they_are_forced_and_interpreted(mo
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     assert "riton" not in choose(asked("gru", "layer_norm", device="cpu", dtype=torch.float64)).reason
     layer = nn.GRU(3, 4, layer_norm=True)
-    with force("triton"), pytest.raises(KernelError, match="CUDA devices"):
-        layer(torch.ones(2, 1, 3))
-    monkeypatch.setattr(selection, "INSTALLED", True)
+    for there, problem in ((False, "not installed"), (True, "CUDA devices")):
+        monkeypatch.setattr(selection, "INSTALLED", there)
+        with force("triton"), pytest.raises(KernelError, match=problem):
+            layer(torch.ones(2, 1, 3))
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     with force("triton"):
         choice = choose(asked("gru", device="cpu"))

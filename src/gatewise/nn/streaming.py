@@ -131,7 +131,7 @@ def _copied(state: Any) -> Any:
 def _session_layers(layer: Recurrent) -> tuple[list[SessionLayer] | None, str]:
     """The arguments of the compiled steps for a layer, or None, and the reason."""
     forced = forced_kernel()
-    if forced in ("reference", "torch"):
+    if forced in ("reference", "torch", "triton"):
         return None, f"{forced} was requested"
     library, reason = load()
     if library is None:
