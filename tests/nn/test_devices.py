@@ -9,17 +9,16 @@ import torch
 from gatewise import nn
 from gatewise.kernels.dispatch import force
 
-EVERYWHERE = {"num_layers": 2, "bidirectional": True, "dropout": 0.1, "residual": True, "zoneout": 0.3}
-EVERYWHERE |= {"learned_initial_state": True}
-ROWS = EVERYWHERE | {"layer_norm": True, "recurrent_dropout": 0.3, "weight_dropout": 0.2}
+STACK = {"num_layers": 2, "bidirectional": True, "dropout": 0.1, "residual": True, "learned_initial_state": True}
+ROWS = {"layer_norm": True, "zoneout": 0.3, "recurrent_dropout": 0.3, "weight_dropout": 0.2}
 LAYERS = [
-    ("RNN", ROWS),
-    ("LSTM", ROWS | {"peephole": True, "coupled": True}),
+    ("RNN", {"layer_norm": True}),
+    ("LSTM", STACK | ROWS | {"peephole": True, "coupled": True}),
     ("LSTM", {"proj_size": 3}),
     ("GRU", ROWS | {"reset": "before"}),
     ("GRU", {"update": "replace", "checkpoint_steps": 1}),
-    ("MinGRU", EVERYWHERE),
-    ("MinLSTM", {}),
+    ("MinGRU", STACK),
+    ("MinLSTM", {"zoneout": 0.3}),
 ]
 
 
