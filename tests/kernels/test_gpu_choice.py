@@ -10,8 +10,9 @@ import torch
 from fresh_processes import fresh
 from gatewise import nn
 from gatewise.errors import KernelError
-from gatewise.kernels import doctor
+from gatewise.kernels import dispatch, doctor
 from gatewise.kernels.dispatch import Request, choose, force
+from gatewise.kernels.fused.selection import offer as fused_offer
 from gatewise.kernels.gpu import selection
 from gatewise.kernels.registry import CELLS
 
@@ -86,6 +87,15 @@ def test_on_the_processor_they_run_only_where_they_are_forced_and_interpreted(mo
     with force("triton"):
         choice = choose(asked("gru", device="cpu"))
     assert choice.implementation == "triton" and "interpreter" in choice.reason
+
+
+def test_the_kernels_of_the_processor_are_asked_first():
+    """Calls on the processor are prepared for them (`nn/prepared.py`), which holds as long as nothing goes before."""
+    assert dispatch.CANDIDATES[:2] == [fused_offer, selection.offer]
+    layer = nn.GRU(3, 4)
+    for _ in range(2):
+        layer(torch.ones(2, 1, 3))
+    assert (layer._prepared is not None) == (layer.kernel or "").startswith("fused")
 
 
 @pytest.mark.usefixtures("installed")

@@ -158,7 +158,7 @@ def _elsewhere() -> bool:
         or torch._C._are_functorch_transforms_active()
         or forced_kernel() is not None
         or requested_precision() != "float32"
-        or len(CANDIDATES) != 1
+        or not CANDIDATES
         or CANDIDATES[0] is not offer
     )
 
@@ -186,7 +186,7 @@ def prepare(layer: Recurrent) -> Prepared | None:
         return None
     if {choice.family for _, choice in choices} != {"fused"} or forced_kernel() is not None:
         return None
-    if requested_precision() != "float32" or [offer] != CANDIDATES:
+    if requested_precision() != "float32" or CANDIDATES[:1] != [offer]:
         return None
     places: list[Place] = []
     weights: list[tuple[str, torch.Size]] = []

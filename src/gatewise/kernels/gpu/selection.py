@@ -12,6 +12,7 @@ import torch
 
 from gatewise.kernels import dispatch
 from gatewise.kernels.dispatch import Choice, Request, forced_kernel, torch_supports
+from gatewise.kernels.fused import selection as _asked_first  # noqa: F401 - the processor's kernels register before
 from gatewise.kernels.info import LAYOUT_OPTIONS
 from gatewise.kernels.registry import KERNELS
 
