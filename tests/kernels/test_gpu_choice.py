@@ -2,17 +2,17 @@
 
 import importlib.util
 import os
-import subprocess
-import sys
 import warnings
 
 import pytest
 import torch
 
+from fresh_processes import fresh
 from gatewise import nn
 from gatewise.errors import KernelError
-from gatewise.kernels import doctor
+from gatewise.kernels import dispatch, doctor
 from gatewise.kernels.dispatch import Request, choose, force
+from gatewise.kernels.fused.selection import offer as fused_offer
 from gatewise.kernels.gpu import selection
 from gatewise.kernels.registry import CELLS
 
@@ -79,13 +79,23 @@ def test_on_the_processor_they_run_only_where_they_are_forced_and_interpreted(mo
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     assert "riton" not in choose(asked("gru", "layer_norm", device="cpu", dtype=torch.float64)).reason
     layer = nn.GRU(3, 4, layer_norm=True)
-    with force("triton"), pytest.raises(KernelError, match="CUDA devices"):
-        layer(torch.ones(2, 1, 3))
-    monkeypatch.setattr(selection, "INSTALLED", True)
+    for there, problem in ((False, "not installed"), (True, "CUDA devices")):
+        monkeypatch.setattr(selection, "INSTALLED", there)
+        with force("triton"), pytest.raises(KernelError, match=problem):
+            layer(torch.ones(2, 1, 3))
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     with force("triton"):
         choice = choose(asked("gru", device="cpu"))
     assert choice.implementation == "triton" and "interpreter" in choice.reason
+
+
+def test_the_kernels_of_the_processor_are_asked_first():
+    """Calls on the processor are prepared for them (`nn/prepared.py`), which holds as long as nothing goes before."""
+    assert dispatch.CANDIDATES[:2] == [fused_offer, selection.offer]
+    layer = nn.GRU(3, 4)
+    for _ in range(2):
+        layer(torch.ones(2, 1, 3))
+    assert (layer._prepared is not None) == (layer.kernel or "").startswith("fused")
 
 
 @pytest.mark.usefixtures("installed")
@@ -102,10 +112,11 @@ def test_the_doctor_names_them_where_there_is_a_gpu(monkeypatch):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
-def test_a_layer_on_the_processor_loads_no_triton():
+def test_a_layer_on_the_processor_loads_no_triton(tmp_path):
     code = (
         "import sys, torch; from gatewise import nn; layer = nn.LSTM(3, 4, layer_norm=True);"
-        "layer(torch.ones(2, 1, 3))[0].sum().backward(); sys.exit('triton' in sys.modules)"
+        "layer(torch.ones(2, 1, 3))[0].sum().backward(); print(layer.kernel, 'triton' in sys.modules)"
     )
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+    done = fresh(["-c", code], tmp_path, environment)
+    assert done.stdout.endswith(" False\n"), done.stdout + done.stderr

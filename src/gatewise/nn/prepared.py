@@ -172,7 +172,7 @@ def _elsewhere() -> bool:
         torch.is_autocast_enabled("cpu")
         or torch._C._are_functorch_transforms_active()
         or forced_kernel() is not None
-        or len(CANDIDATES) != 1
+        or not CANDIDATES
         or CANDIDATES[0] is not offer
     )
 
@@ -207,7 +207,7 @@ def prepare(layer: Recurrent) -> Prepared | None:
         return None
     precision = requested_precision()
     rounding = {rounding_of(choice.implementation) for _, choice in choices}
-    if rounding != {ROUNDINGS[precision]} or precision == "bf16" or [offer] != CANDIDATES:
+    if rounding != {ROUNDINGS[precision]} or precision == "bf16" or CANDIDATES[:1] != [offer]:
         return None
     places: list[Place] = []
     weights: list[tuple[str, torch.Size]] = []

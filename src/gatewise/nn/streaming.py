@@ -87,7 +87,8 @@ class Session:
         if self._fused is not None:
             return self._fused(x)
         if isinstance(x, np.ndarray):
-            result: np.ndarray[Any, Any] = self(torch.from_numpy(x)).numpy()
+            inputs = torch.from_numpy(x).to(self._layer._weight.device)
+            result: np.ndarray[Any, Any] = self(inputs).cpu().numpy()
             return result
         flat = self.batch == 1 and x.dim() == 1
         with torch.no_grad():
@@ -130,7 +131,7 @@ def _copied(state: Any) -> Any:
 def _session_layers(layer: Recurrent) -> tuple[list[SessionLayer] | None, str]:
     """The arguments of the compiled steps for a layer, or None, and the reason."""
     forced = forced_kernel()
-    if forced in ("reference", "torch"):
+    if forced in ("reference", "torch", "triton"):
         return None, f"{forced} was requested"
     library, reason = load()
     if library is None:

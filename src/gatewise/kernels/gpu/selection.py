@@ -12,6 +12,7 @@ import torch
 
 from gatewise.kernels import dispatch
 from gatewise.kernels.dispatch import Choice, Request, forced_kernel, torch_supports
+from gatewise.kernels.fused import selection as _asked_first  # noqa: F401 - the processor's kernels register before
 from gatewise.kernels.info import LAYOUT_OPTIONS
 from gatewise.kernels.registry import KERNELS
 
@@ -68,8 +69,13 @@ def offer(request: Request) -> tuple[Choice | None, str]:
     forced = forced_kernel() == "triton"
     if not forced and (request.device != "cuda" or torch_supports(request)[0]):
         return None, ""
-    if request.device != "cuda" and not (request.device == "cpu" and INSTALLED and interpreting()):
-        return None, f"the Triton kernels run on CUDA devices, not on {request.device} (there: TRITON_INTERPRET=1)"
+    if forced and not INSTALLED:
+        return None, f"triton is not installed: {HOW_TO_GET}"
+    if request.device != "cuda" and not (request.device == "cpu" and interpreting()):
+        return (
+            None,
+            f"the Triton kernels run on CUDA devices; on {request.device} in its interpreter, TRITON_INTERPRET=1",
+        )
     if torch._C._are_functorch_transforms_active():
         return None, "torch.func transforms need plain operations"
     supported, reason = supports(request)
