@@ -16,7 +16,7 @@ import torch
 from moods import moods, small_spec
 from torch import nn
 
-from gatewise.errors import StorageError
+from gatewise.errors import RunError, StorageError
 from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, TrainingSpec, load_run, loop, train_run
 from gatewise.training.optimisation import Optimisation
 from gatewise.training.problem import StepLoss
@@ -258,3 +258,20 @@ def test_predictions_after_loading_are_the_evaluated_ones(tmp_path):
     assert figures.accuracy == result.best.validation["accuracy"]
     assert figures.loss == pytest.approx(result.best.validation["loss"], abs=1e-9)
     assert np.allclose(trained.predict_proba(data.test.texts).sum(axis=1), 1)
+
+
+def test_a_run_is_not_resumed_with_another_vocabulary(tmp_path):
+    """As after a change of how words are numbered: weights would go on under other numbers, without a word."""
+
+    def press(event):
+        if isinstance(event, EpochDone):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run", on_event=press)
+    path = tmp_path / "run" / "vocabulary.json"
+    held = json.loads(path.read_text())
+    held["words"][2:4] = held["words"][3:1:-1]
+    path.write_text(json.dumps(held))
+    with pytest.raises(RunError, match="vocabulary.json is not what this version derives from the same data"):
+        train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")

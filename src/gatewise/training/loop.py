@@ -303,6 +303,8 @@ class _Run:
             saved = self.team.share_checkpoint(saved)
         if saved is None:
             return None
+        if self.context.leads:
+            self.folder.check_contents(self.problem.files())
         tensors, state = saved
         try:
             progress = Progress.from_dict(state)

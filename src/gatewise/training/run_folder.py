@@ -116,6 +116,20 @@ class RunFolder:
             files.write_json(self.path / name, dict(content))
         files.write_json(self.path / "spec.json", spec.to_dict())
 
+    def check_contents(self, contents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Check that the kind's own files are those that a run would write now.
+
+        Raises:
+            RunError: one is another, as after a change of the package; its checkpoint then counts in other numbers.
+        """
+        for name, content in contents.items():
+            if self.content(name) != json.loads(json.dumps(dict(content))):
+                raise RunError(
+                    f"{self.path / name} is not what this version derives from the same data, so the training cannot be "
+                    "resumed",
+                    fix="resume with the version that began it, or choose another folder with --out",
+                )
+
     def content(self, name: str) -> dict[str, Any]:
         """One of the kind's own files.
 

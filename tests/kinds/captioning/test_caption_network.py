@@ -199,6 +199,7 @@ def test_a_record_of_an_earlier_run_is_read_as_the_network_that_it_was() -> None
     assert record["model"]["contours"] > 0 and record["model"]["coverage"] and not record["model"]["direct"]
     for name in ("contours", "coverage", "direct"):
         del record["model"][name]
+    assert record["data"].pop("separate_digits") and not RunSpec.from_dict(record).data.separate_digits
     model = _network(RunSpec.from_dict(record).model, 30, Look(3, 16, 0.5, 0.25, 9))
     names = {name.split(".")[0] + "." + name.split(".")[1] for name, _ in model.named_parameters() if "." in name}
     assert "reader.contours" not in names and "again.of_seen" not in names and "reader.convolutions" in names

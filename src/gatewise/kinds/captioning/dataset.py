@@ -202,7 +202,9 @@ def captioning_dataset(
     channels = max(part.pixels.shape[1] for part in parts.values() if len(part))
     parts = {part: _in_channels(pictures, channels) for part, pictures in parts.items()}
     train = _limited(parts["train"], data.examples)
-    subwords = Subwords.fit([text for texts in train.captions for text in texts], data.vocabulary_size, digits=True)
+    subwords = Subwords.fit(
+        [text for texts in train.captions for text in texts], data.vocabulary_size, digits=data.separate_digits
+    )
     train = _without_long(train, subwords, data.max_tokens, said)
     digest = hashlib.sha256()
     for part in (train, parts["validation"], parts["test"]):

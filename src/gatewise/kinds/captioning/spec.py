@@ -46,6 +46,7 @@ class CaptionDataSpec(Spec):
         minimum=8,
     )  # fmt: skip
     vocabulary_size: int = setting(2_000, "Subwords kept of the captions, the bytes among them.", minimum=260)
+    separate_digits: bool = setting(True, "Let every digit be a subword of its own.", earlier=False)
     max_tokens: int = setting(60, "Captions of more subwords are not trained on.", minimum=2)
     examples: int | None = setting(
         None, "Training pictures, at most, chosen by content; of scenes, how many are drawn (6,000).", minimum=10
