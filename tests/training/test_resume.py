@@ -273,5 +273,5 @@ def test_a_run_is_not_resumed_with_another_vocabulary(tmp_path):
     held = json.loads(path.read_text())
     held["words"][2:4] = held["words"][3:1:-1]
     path.write_text(json.dumps(held))
-    with pytest.raises(RunError, match="vocabulary.json is not what this version derives from the same data"):
+    with pytest.raises(RunError, match=r"vocabulary\.json is not what this version derives from the same data"):
         train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run")

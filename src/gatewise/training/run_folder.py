@@ -125,8 +125,8 @@ class RunFolder:
         for name, content in contents.items():
             if self.content(name) != json.loads(json.dumps(dict(content))):
                 raise RunError(
-                    f"{self.path / name} is not what this version derives from the same data, so the training cannot be "
-                    "resumed",
+                    f"{self.path / name} is not what this version derives from the same data, so training cannot "
+                    "resume",
                     fix="resume with the version that began it, or choose another folder with --out",
                 )
 
