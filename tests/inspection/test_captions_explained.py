@@ -132,6 +132,8 @@ def test_what_is_no_picture_is_refused(captioner: tuple[Any, Any], tmp_path: Pat
             reader.parse(wrong)
     Image.new("L", (90, 30), 99).save(tmp_path / "grey.jpg")
     assert reader.parse(tmp_path / "grey.jpg").title == "grey.jpg"
+    assert "one colour only" in reader.parse(tmp_path / "grey.jpg").notes[-1], "all of it and the ground have one"
+    assert len(reader.examples(1)[0].notes) == 1
     assert reader.parse((tmp_path / "grey.jpg").read_bytes()).encoded.shape == (3, 17, 17)
 
 
