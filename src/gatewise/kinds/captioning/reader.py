@@ -128,13 +128,18 @@ class CaptionReader(WrittenReader):
         )
         found = []
         for each, name, truth, written in zip(pixels, names, truths, self._searched(pixels), strict=True):
+            size = f"{each.shape[1]} x {each.shape[2]}"
+            plain = (each == each[:, :1, :1]).all()
             read = ReadInput(
                 steps,
                 each,
                 truth=truth,
                 title=name,
                 picture=Picture(as_png(each), self.grid, self.grid),
-                notes=(f"Shown as the network sees it: {each.shape[1]} x {each.shape[2]} pixels.",),
+                notes=(
+                    f"Shown as the network sees it: {size} pixels.",
+                    *(["It has one colour only: nothing in it can be a reason."] if plain else []),
+                ),
             )
             found.append(self._with_written(read, written))
         return found
