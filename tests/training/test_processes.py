@@ -185,11 +185,13 @@ def test_stopped_and_killed_and_resumed_equals_uninterrupted(tmp_path: Path, mon
 @two_cores
 def test_the_command_killed_leaves_no_process(tmp_path: Path) -> None:
     spec = small_spec("model", tmp_path)
+    (tmp_path / "temporary").mkdir()
     words = ["train", spec.data.data, "--epochs", "5000", "--batch-size", "4", "--hidden-size", "4", "--processes", "2"]
     command = subprocess.Popen(
         [sys.executable, "-m", "gatewise", *words, "--threads", "1", "--out", str(tmp_path / "run")],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
     )
     until = time.monotonic() + 120
     while not (tmp_path / "run" / "metrics.jsonl").exists() and command.poll() is None and time.monotonic() < until:
@@ -198,6 +200,7 @@ def test_the_command_killed_leaves_no_process(tmp_path: Path) -> None:
     command.kill()
     output = command.communicate(timeout=20)[0].decode()
     assert gone(worker), output
+    assert not list((tmp_path / "temporary").iterdir())
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(each.info["cmdline"])]
 
 

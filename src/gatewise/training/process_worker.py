@@ -16,19 +16,29 @@ from gatewise.training.processes import Job, join, left_afterwards
 
 __all__ = ["main"]
 
+_SECONDS_TO_END = 20.0
+
 
 def main() -> None:
     """Read the job from standard input and train until the first process ends."""
     size = int.from_bytes(_read(8), "little")
     content = _read(size)
+    # after the job is read, so that the first process need not wait for it
+    from gatewise.training.team import ProcessLost
+
     warnings.simplefilter("ignore")  # the first process shows its own
     job: Job = pickle.loads(content)  # noqa: S301  # from the process that started this one
-    threading.Thread(target=_end_with_the_first, args=(job.meeting,), daemon=True).start()
+    watch = threading.Thread(target=_end_with_the_first, args=(job.meeting,), daemon=True)
+    watch.start()
     code = 0
     try:
         _train(job)
     except DivergenceError:  # all processes have it
         code = 2
+    except ProcessLost:
+        # if that was the first one, the thread ends this process; else the first one does, once it has said why
+        watch.join(_SECONDS_TO_END)
+        code = 1
     except GatewiseError as error:
         print(error, file=sys.stderr)
         code = 2
