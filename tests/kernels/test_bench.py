@@ -22,7 +22,9 @@ def tiny(monkeypatch):
 
 def test_the_command_writes_a_complete_record(tiny, tmp_path):
     target = tmp_path / "bench.json"
-    done = CliRunner().invoke(app, ["bench", "--quick", "--seconds", "0", "--no-extras", "--json", str(target)])
+    done = CliRunner().invoke(
+        app, ["bench", "--quick", "--threads", "1", "--seconds", "0", "--no-extras", "--json", str(target)]
+    )
     assert done.exit_code == 0, done.output
     record = json.loads(target.read_text())
     assert record["parity_holds"]
@@ -121,7 +123,19 @@ def test_the_script_is_the_command():
 
 def test_other_programs_have_columns_of_their_own(tiny, tmp_path):
     target = tmp_path / "bench.json"
-    arguments = ["bench", "--quick", "--seconds", "0", "--no-extras", "--cell", "lstm", "--json", str(target)]
+    arguments = [
+        "bench",
+        "--quick",
+        "--threads",
+        "1",
+        "--seconds",
+        "0",
+        "--no-extras",
+        "--cell",
+        "lstm",
+        "--json",
+        str(target),
+    ]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     plain, ragged = json.loads(target.read_text())["rows"]
