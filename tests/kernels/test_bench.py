@@ -141,6 +141,7 @@ def test_other_programs_have_columns_of_their_own(tiny, tmp_path):
     plain, ragged = json.loads(target.read_text())["rows"]
     assert ragged["others"] == {}
     assert plain["others"].keys() == others.other_calls(torch.nn.LSTM(1, 1), torch.zeros(1, 1, 1)).keys()
+    assert (torch.tensor([1e-40]) * 1.0).item() > 0, "subnormal numbers must stay on after the loop in C"
     for name, found in plain["others"].items():
         assert found["ratio"] > 0 and found["difference"] <= parity.TOLERANCE
         assert f"  {name} " in done.output

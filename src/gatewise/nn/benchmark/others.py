@@ -174,12 +174,17 @@ def _compiled_loop() -> Any:
     command = compiler_command()
     if _loop is None and command is not None:
         with tempfile.TemporaryDirectory() as folder:
-            source, target = Path(folder) / "loop.cpp", Path(folder) / "loop.so"
-            source.write_text('extern "C" {' + _LOOP + "}", encoding="utf-8")
-            flags = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
-            done = subprocess.run([*command, *flags, str(source), "-o", str(target)], capture_output=True, check=False)
-            if done.returncode == 0:
-                _loop = ctypes.CDLL(str(target)).run
+            source, part, target = (str(Path(folder) / name) for name in ("loop.cpp", "loop.o", "loop.so"))
+            Path(source).write_text('extern "C" {' + _LOOP + "}", encoding="utf-8")
+            # linked without -ffast-math, with which a library switches subnormal numbers off for the whole process
+            steps = (
+                ["-O3", "-march=native", "-ffast-math", "-fPIC", "-c", source, "-o", part],
+                ["-shared", part, "-o", target],
+            )
+            if all(
+                subprocess.run([*command, *step], capture_output=True, check=False).returncode == 0 for step in steps
+            ):
+                _loop = ctypes.CDLL(target).run
     return _loop
 
 
