@@ -23,6 +23,8 @@ from gatewise.kinds.classification.spec import DataSpec, ModelSpec, PretrainingS
 from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
 from gatewise.training import EpochDone, Interrupted, RunSpec, RunStarted, StepDone, load_run, train_run
 from gatewise.training.assembly import make_spec
+from gatewise.training.phase import Phase, phase_key
+from gatewise.training.run_folder import RunFolder
 from run_folders import without_checksums
 
 STEPS = 11  # of an epoch, in either phase: 168 texts in batches of 16
@@ -208,6 +210,22 @@ def test_language_models_run_is_pretrained_alike_whatever_comes_after():
     assert pretraining_run(spec) != pretraining_run(pretrained_spec(bidirectional=False))
 
 
+def test_a_language_model_belongs_to_its_number_of_processes(tmp_path):
+    data, spec = moods(tmp_path), pretrained_spec()
+    two = dataclasses.replace(spec, training=dataclasses.replace(spec.training, processes=2))
+    first, shared = pretraining_run(spec), pretraining_run(two)
+    assert shared.training.processes == 2
+    assert phase_key(Phase("pretraining", first, lambda: None), data, 1) != phase_key(
+        Phase("pretraining", shared, lambda: None), data, 1
+    )
+    # stopped in its pre-training, a run has the pre-training's spec alone
+    environment = {"data": {"fingerprint": data.fingerprint}}
+    (tmp_path / "run" / "pretraining").mkdir(parents=True)
+    RunFolder(tmp_path / "run" / "pretraining").begin(shared, environment, {})
+    with pytest.raises(RunError, match="pretraining holds another run; expected: processes 1; got: processes 2"):
+        train_run(spec, data, tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -217,6 +235,7 @@ def test_language_models_run_is_pretrained_alike_whatever_comes_after():
         ({"pretrain": True, "pretraining_steps": 2}, "pretraining_steps is out of range"),
         ({"pretrain": True, "pretraining_dropout": 1.0}, "pretraining_dropout is out of range"),
         ({"pretrain": True, "discriminative_rate": 0.5}, "discriminative_rate is out of range"),
+        ({"pretrain": True, "processes": 4, "pretraining_batch_size": 3}, "at most 3 .*raise --pretraining-batch-size"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):
