@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import torch
 from moods import moods, small_spec
 
 from gatewise.cli import main
+from gatewise.comparison.run.trials import trial_key
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.classification.estimator import TextClassifier
 from gatewise.kinds.classification.pretraining import LayerRates, pretraining_run
@@ -224,6 +226,26 @@ def test_a_language_model_belongs_to_its_number_of_processes(tmp_path):
     RunFolder(tmp_path / "run" / "pretraining").begin(shared, environment, {})
     with pytest.raises(RunError, match="pretraining holds another run; expected: processes 1; got: processes 2"):
         train_run(spec, data, tmp_path / "run")
+
+
+def test_one_process_has_the_keys_of_before_there_were_several(tmp_path):
+    """Hashes of a spec's fields, as versions without the setting made them."""
+    data, spec = moods(tmp_path), pretrained_spec()
+    first = pretraining_run(spec)
+
+    def older(run):
+        training = {name: value for name, value in run.to_dict()["training"].items() if name != "processes"}
+        return {**run.to_dict(), "training": training}
+
+    def hashed(content):
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    phase = {"phase": "pretraining", "spec": older(first), "fingerprint": data.fingerprint, "threads": 1}
+    assert phase_key(Phase("pretraining", first, lambda: None), data, 1) == hashed(phase)[:16]
+    record = older(dataclasses.replace(spec, data=DataSpec("no-such.csv")))
+    del record["data"]["download"]
+    trial = dataclasses.replace(spec, data=DataSpec("no-such.csv"))
+    assert trial_key(trial, "f", "1") == hashed({"spec": record, "fingerprint": "f", "code": "1"})
 
 
 @pytest.mark.parametrize(
