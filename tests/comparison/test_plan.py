@@ -172,6 +172,16 @@ def test_a_new_folder_is_claimed_and_known_again(tmp_path: Path) -> None:
     assert claim(tmp_path / "a" / "b", plan) is True
 
 
+def test_a_plan_of_before_a_setting_existed_is_continued(tmp_path: Path) -> None:
+    claim(tmp_path, make_plan("imdb", embeddings="random"))
+    older = json.loads((tmp_path / "plan.json").read_text())
+    del older["training"]["processes"], older["model"]["embeddings"]  # older runs started from random embeddings
+    (tmp_path / "plan.json").write_text(json.dumps(older))
+    with pytest.raises(RunError, match="other embeddings"):
+        claim(tmp_path, make_plan("imdb"))
+    assert claim(tmp_path, make_plan("imdb", embeddings="random"))
+
+
 def test_a_plan_may_grow_but_not_shrink(tmp_path: Path) -> None:
     claim(tmp_path, make_plan("imdb", cells=["gru"], seeds=1))
     assert claim(tmp_path, make_plan("imdb", cells=["lstm", "gru"], seeds=3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import torch
 from moods import moods, small_spec
 
 from gatewise.cli import main
+from gatewise.comparison.run.trials import trial_key
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.classification.estimator import TextClassifier
 from gatewise.kinds.classification.pretraining import LayerRates, pretraining_run
@@ -23,6 +25,8 @@ from gatewise.kinds.classification.spec import DataSpec, ModelSpec, PretrainingS
 from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
 from gatewise.training import EpochDone, Interrupted, RunSpec, RunStarted, StepDone, load_run, train_run
 from gatewise.training.assembly import make_spec
+from gatewise.training.phase import Phase, phase_key
+from gatewise.training.run_folder import RunFolder
 from run_folders import without_checksums
 
 STEPS = 11  # of an epoch, in either phase: 168 texts in batches of 16
@@ -208,6 +212,42 @@ def test_language_models_run_is_pretrained_alike_whatever_comes_after():
     assert pretraining_run(spec) != pretraining_run(pretrained_spec(bidirectional=False))
 
 
+def test_a_language_model_belongs_to_its_number_of_processes(tmp_path):
+    data, spec = moods(tmp_path), pretrained_spec()
+    two = dataclasses.replace(spec, training=dataclasses.replace(spec.training, processes=2))
+    first, shared = pretraining_run(spec), pretraining_run(two)
+    assert shared.training.processes == 2
+    assert phase_key(Phase("pretraining", first, lambda: None), data, 1) != phase_key(
+        Phase("pretraining", shared, lambda: None), data, 1
+    )
+    # stopped in its pre-training, a run has the pre-training's spec alone
+    environment = {"data": {"fingerprint": data.fingerprint}}
+    (tmp_path / "run" / "pretraining").mkdir(parents=True)
+    RunFolder(tmp_path / "run" / "pretraining").begin(shared, environment, {})
+    with pytest.raises(RunError, match="pretraining holds another run; expected: processes 1; got: processes 2"):
+        train_run(spec, data, tmp_path / "run")
+
+
+def test_one_process_has_the_keys_of_before_there_were_several(tmp_path):
+    """Hashes of a spec's fields, as versions without the setting made them."""
+    data, spec = moods(tmp_path), pretrained_spec()
+    first = pretraining_run(spec)
+
+    def older(run):
+        training = {name: value for name, value in run.to_dict()["training"].items() if name != "processes"}
+        return {**run.to_dict(), "training": training}
+
+    def hashed(content):
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    phase = {"phase": "pretraining", "spec": older(first), "fingerprint": data.fingerprint, "threads": 1}
+    assert phase_key(Phase("pretraining", first, lambda: None), data, 1) == hashed(phase)[:16]
+    record = older(dataclasses.replace(spec, data=DataSpec("no-such.csv")))
+    del record["data"]["download"]
+    trial = dataclasses.replace(spec, data=DataSpec("no-such.csv"))
+    assert trial_key(trial, "f", "1") == hashed({"spec": record, "fingerprint": "f", "code": "1"})
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -217,6 +257,7 @@ def test_language_models_run_is_pretrained_alike_whatever_comes_after():
         ({"pretrain": True, "pretraining_steps": 2}, "pretraining_steps is out of range"),
         ({"pretrain": True, "pretraining_dropout": 1.0}, "pretraining_dropout is out of range"),
         ({"pretrain": True, "discriminative_rate": 0.5}, "discriminative_rate is out of range"),
+        ({"pretrain": True, "processes": 4, "pretraining_batch_size": 3}, "at most 3 .*raise --pretraining-batch-size"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):

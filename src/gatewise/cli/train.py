@@ -65,7 +65,7 @@ def train(
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
     from gatewise.training.checks import threads_of_each
-    from gatewise.training.processes import launched_processes, launched_rank
+    from gatewise.training.processes import follows, launched_processes
     from gatewise.training.registry import import_modules
 
     import_modules(imports or ())
@@ -78,14 +78,14 @@ def train(
     name = data or "imdb"
     settings = settings if cell is None else {**settings, "cell": cell}
     found = task_of(name, task=task, given=tuple(settings))
-    if launched_processes() > 1:
-        settings = {"processes": launched_processes(), **settings}
+    if "processes" not in settings and launched_processes() > 1:
+        settings = {**settings, "processes": launched_processes()}
     spec = make_spec(found, name, typed_settings(found, settings))
-    if launched_processes() == 1:
+    if spec.training.processes == 1 or launched_processes() == 1:
         threads_of_each(spec.training.threads, spec.training.processes)
     suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")
     folder = out or default_folder(name, suffix)
-    with resumable(folder, None if launched_rank() else train_command(spec, folder)):
+    with resumable(folder, None if follows(spec.training.processes) else train_command(spec, folder)):
         _train(spec, folder)
 
 
@@ -93,9 +93,10 @@ def _train(spec: RunSpec, folder: Path) -> None:
     from gatewise import words
     from gatewise.cli.progress import TrainingDisplay
     from gatewise.screen import console
-    from gatewise.training.processes import launched_rank
+    from gatewise.training.processes import follows
 
-    screen = console(quiet=launched_rank() > 0)
+    following = follows(spec.training.processes)
+    screen = console(quiet=following)
     with TrainingDisplay(screen) as display:
         display.say(f"Reading {spec.data.data} ...")
         from gatewise.training.registry import kind_of
@@ -107,7 +108,7 @@ def _train(spec: RunSpec, folder: Path) -> None:
 
         display.begin(spec.model.cell.upper(), metric=kind.measure(dataset))
         result = train_run(spec, dataset, folder, on_event=display.training)
-        if launched_rank():
+        if following:
             return  # the first process reports
         test = load_run(folder).test(dataset)
     metric = kind.measure(dataset)

@@ -358,7 +358,7 @@ class _Run:
         if not part.used:
             raise OptionError(
                 f"problems of {self.spec.task} do not divide their batches among processes",
-                fix="omit --processes, or let its Problem.loss use the rows that self.part.rows(rows) returns",
+                fix="--processes 1, or let its Problem.loss use the rows that self.part.rows(rows) returns",
             )
         return team.differentiated(outcome, self.problem.model, part, stop=self.stop.asked, save=self._save_is_due())
 

@@ -67,7 +67,7 @@ def phase_key(phase: Phase, dataset: Dataset, threads: int) -> str:
     """
     content = {
         "phase": phase.name,
-        "spec": phase.spec.to_dict(),
+        "spec": phase.spec.to_identity(),
         "fingerprint": dataset.fingerprint,
         "threads": threads,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import os
 import shutil
 import signal
@@ -32,7 +33,17 @@ if TYPE_CHECKING:
     from gatewise.training.run_spec import RunSpec
     from gatewise.training.team import Team
 
-__all__ = ["Job", "join", "joined", "launched_processes", "launched_rank", "leading", "left_afterwards", "started"]
+__all__ = [
+    "Job",
+    "follows",
+    "join",
+    "joined",
+    "launched_processes",
+    "launched_rank",
+    "leading",
+    "left_afterwards",
+    "started",
+]
 
 LAUNCHER = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Variables by which torchrun says which process of how many this one is."""
@@ -69,22 +80,48 @@ class Job:
 
 
 def launched_processes() -> int:
-    """How many processes torchrun, or whoever sets its variables, has started for this training; 1: it has not."""
+    """How many processes torchrun, or whoever sets its variables, has started for this training; 1: it has not.
+
+    Raises:
+        OptionError: their number is none.
+    """
     if not all(os.environ.get(name) for name in LAUNCHER):
         return 1
-    return max(1, _number("WORLD_SIZE", "how many processes torchrun started"))
+    return _number("WORLD_SIZE", "how many processes torchrun started", 1)
 
 
 def launched_rank() -> int:
-    """The number of this process among them; 0: the first, or the only one."""
-    return _number("RANK", "the number of this process, from 0") if launched_processes() > 1 else 0
+    """The number of this process among them; 0: the first, or the only one.
+
+    Raises:
+        OptionError: it is no number, or not below theirs.
+    """
+    processes = launched_processes()
+    if processes == 1:
+        return 0
+    return _number("RANK", f"the number of this process, from 0 to {processes - 1}", 0, processes - 1)
 
 
-def _number(name: str, expected: str) -> int:
+def follows(processes: int) -> bool:
+    """Whether another process that torchrun started leads a training: this one then writes and says nothing.
+
+    Args:
+        processes: of the training; of one process it is this one, whatever a launcher started it.
+    """
+    return processes > 1 and launched_rank() > 0
+
+
+def _number(name: str, expected: str, least: int, most: float = math.inf) -> int:
+    given = os.environ[name]
     try:
-        return int(os.environ[name])
-    except ValueError as error:
-        raise OptionError(f"{name} is no number", expected=expected, got=os.environ[name]) from error
+        if least <= int(given) <= most:
+            return int(given)
+        wrong = "is out of range"
+    except ValueError:
+        wrong = "is no number"
+    raise OptionError(
+        f"{name} {wrong}", expected=expected, got=given, fix="unset WORLD_SIZE and RANK, or start with torchrun"
+    )
 
 
 @contextmanager
@@ -321,7 +358,8 @@ def _check_same(team: Team, spec: RunSpec, fingerprint: str) -> None:
         if other != every[0]:
             raise OptionError(
                 f"process {rank + 1} of {team.processes} was given other options or data than the first",
-                fix="start the same command with the same version and files everywhere",
+                fix="start the same command with the same version and files everywhere; for independent trainings, as "
+                "of a sweep over seeds, add --processes 1",
             )
 
 

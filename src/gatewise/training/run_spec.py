@@ -66,6 +66,16 @@ class RunSpec:
         """Plain dictionaries, ready for JSON."""
         return asdict(self)
 
+    def to_identity(self) -> dict[str, Any]:
+        """What hashes of a run are made from: `to_dict`, with ``processes`` only where there are several.
+
+        So runs of versions that had one process keep their hashes.
+        """
+        record = self.to_dict()
+        if self.training.processes == 1:
+            del record["training"]["processes"]
+        return record
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], place: str = "the run's spec") -> RunSpec:
         """Read what `to_dict` gave.

@@ -76,7 +76,7 @@ class TrainingSpec(Spec):
                 "several processes share a batch on the CPU alone",
                 expected="--device cpu",
                 got=f"--device {self.device} with {self.processes} processes",
-                fix="omit --processes",
+                fix="--processes 1",
             )
         if self.processes > self.batch_size:
             raise OptionError(

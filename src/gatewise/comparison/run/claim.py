@@ -10,7 +10,8 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.locking import LOCK_FILE
 from gatewise.errors import RunError
 from gatewise.files import make_folder, read_json, refuse_newer, write_json
-from gatewise.training.assembly import path_settings, setting_fields
+from gatewise.training.assembly import PARTS, path_settings, setting_fields, settings_in
+from gatewise.training.registry import kind_of
 
 __all__ = ["FORMAT_VERSION", "PLAN_FILE", "claim_folder", "held_plan"]
 
@@ -121,7 +122,7 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
 
     Settings of the data come first, which explain other data, then other data, then all else, the code last.
     """
-    there, asked = _flatten(present), _flatten(wanted)
+    there, asked = {**_earlier_settings(present, wanted), **_flatten(present)}, _flatten(wanted)
     prints, wanted_prints = there.get("fingerprint") or {}, asked.get("fingerprint") or {}
     shared = prints.keys() & wanted_prints.keys()
     same_data = bool(shared) and all(prints[point] == wanted_prints[point] for point in shared)
@@ -150,6 +151,19 @@ def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
         return 0 if name in of_data else {"fingerprint": 1, "code": 3}.get(name, 2)
 
     return sorted(found, key=lambda each: order(each[0]))
+
+
+def _earlier_settings(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a plan that an older one cannot have, with the values that its runs have."""
+    kind = kind_of(str(wanted["task"]))
+    found: dict[str, Any] = {}
+    for part in PARTS:
+        asked, there = wanted.get(part), present.get(part)
+        if isinstance(asked, Mapping) and isinstance(there, Mapping):
+            for name, entry in settings_in(kind, part).items():
+                if name in asked and name not in there:
+                    found[name] = entry.default if entry.earlier is ... else entry.earlier
+    return found
 
 
 def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def trial_key(
         >>> trial_key(first, "f" * 64, "1") == trial_key(again, "f" * 64, "1")
         True
     """
-    record = spec.to_dict()
+    record = spec.to_identity()
     record["data"].pop("download", None)
     for name, entry in settings_of(type(spec.data)).items():
         given = record["data"].get(name)

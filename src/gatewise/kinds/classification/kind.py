@@ -57,7 +57,7 @@ class ClassificationKind(Kind):
         return 1 if path.suffix.lower() in (*TABLE_SUFFIXES, *_ARCHIVES) or path.is_dir() else 0
 
     def check(self, spec: RunSpec) -> None:
-        """Refuse pre-training that this network does not support, and unlabelled texts without pre-training."""
+        """Refuse pre-training that this network or its processes exclude, and unlabelled texts without pre-training."""
         from gatewise.kinds.classification.measures import measure_of
 
         data, model = spec.data, spec.model
@@ -76,6 +76,13 @@ class ClassificationKind(Kind):
                 expected="one bidirectional layer, or layers of one direction",
                 got=f"{model.num_layers} bidirectional layers",
                 fix="--num-layers 1, or omit --bidirectional or --pretrain",
+            )
+        if spec.pretraining is not None and spec.training.processes > spec.pretraining.pretraining_batch_size:
+            raise OptionError(
+                "there are more processes than a batch of the pre-training has sequences",
+                expected=f"at most {spec.pretraining.pretraining_batch_size} processes",
+                got=spec.training.processes,
+                fix="lower --processes, or raise --pretraining-batch-size",
             )
 
     def load(self, data: Any) -> TextDataset:
