@@ -7,7 +7,10 @@ import torch
 from conformance import Case, assert_close, cases, parametrize_cases, random_state, tensors
 
 from gatewise.kernels.dispatch import force
-from gatewise.nn import GRU, LSTM, RNN
+from gatewise.kernels.fused.call import Inputs, Options
+from gatewise.kernels.fused.library import load
+from gatewise.kernels.fused.traced import traced_sequence
+from gatewise.nn import GRU, LSTM, RNN, MinGRU, MinLSTM
 
 SMOOTH = [case for case in cases() if case.options.get("cell_options", {}).get("nonlinearity") != "relu"]
 
@@ -107,3 +110,60 @@ def test_checkpointing_keeps_fewer_tensors():
         return sum(seen.values())
 
     assert saved(8) < saved(None) / 2
+
+
+def _another_way(kind, name, x):
+    """A layer, and a loss which x and every weight also reach past it."""
+    options = {"transposed": {}, "stack": {"num_layers": 2}, "long way": {"num_layers": 2, "checkpoint_steps": 2}}
+    layer = kind(4, 4, **options.get(name, {}))
+
+    def call():
+        # strides of x that no kernel reads: it runs on a copy
+        output, _ = layer(x.transpose(1, 2).contiguous().transpose(1, 2) if name == "transposed" else x)
+        return output
+
+    with torch.no_grad():
+        call()  # the second call is prepared
+    return layer, (call() + x).square().sum() + sum(each.pow(3).sum() for each in layer.parameters())
+
+
+@pytest.mark.parametrize("name", ["plain", "transposed", "stack", "long way"])
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU, MinGRU, MinLSTM])
+def test_a_second_derivative_past_the_kernels_is_right_or_refused(kind, name):
+    """Where x and the weights also reach the loss by another way, the part through the layer must not be left out."""
+    x = torch.randn(5, 2, 4).requires_grad_()
+    layer, loss = _another_way(kind, name, x)
+    if not (layer.kernel or "").startswith("fused"):
+        pytest.skip("no compiled kernels")
+    leaves = [x, *layer.parameters()]
+    plain = torch.autograd.grad(loss, leaves, retain_graph=True)
+    first = torch.autograd.grad(loss, leaves, create_graph=True)
+    assert all(map(torch.equal, plain, first))
+    for gradient in first:
+        for leaf in leaves:
+            with pytest.raises(RuntimeError, match=r"fused kernels have no second derivative.*reference"):
+                torch.autograd.grad(gradient.sum(), leaf, retain_graph=True)
+
+
+def test_the_derivative_by_a_gradient_of_the_output_is_refused_too():
+    """The trick by which two reverse passes give a forward one: x itself wants no gradient of a gradient."""
+    layer, x = GRU(3, 4), torch.randn(5, 2, 3)
+    output, _ = layer(x)
+    if not (layer.kernel or "").startswith("fused"):
+        pytest.skip("no compiled kernels")
+    v = torch.ones_like(output, requires_grad=True)
+    gradient = torch.autograd.grad(output, layer.weight_ih_l0, v, create_graph=True)[0]
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(gradient.sum() + v.sum(), v)
+
+
+def test_a_traced_layer_refuses_a_second_derivative_past_it():
+    options = Options("gru")
+    if load()[0] is None:
+        pytest.skip("no compiled kernels")
+    x, weight = torch.randn(5, 2, 4).requires_grad_(), torch.randn(12, 4)
+    inputs = Inputs(x, torch.zeros(2, 4), None, weight_ih=weight, weight_hh=torch.randn(12, 4))
+    loss = (traced_sequence(options, inputs)[0] + x).square().sum()
+    (gradient,) = torch.autograd.grad(loss, x, create_graph=True)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(gradient.sum(), x)

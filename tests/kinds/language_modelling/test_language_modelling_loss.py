@@ -9,7 +9,7 @@ from torch.nn import functional
 from gatewise.errors import OptionError, ShapeError
 from gatewise.nn.softmax import products
 from gatewise.nn.softmax.adaptive import AdaptiveSoftmax
-from gatewise.nn.softmax.loss import chunked_cross_entropy, token_losses
+from gatewise.nn.softmax.loss import chunked_cross_entropy, smoothed_cross_entropy, token_losses
 from gatewise.nn.softmax.products import product
 
 
@@ -119,3 +119,16 @@ def test_adaptive_softmax_of_a_vocabulary_that_cannot_be_divided():
         AdaptiveSoftmax(8, 2)
     with pytest.raises(OptionError, match="cutoffs"):
         AdaptiveSoftmax(8, 30, (20, 10))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_second_derivative_is_refused_also_past_the_loss(number, smoothing):
+    """Where hidden, weight or bias also reach the loss by another way, half of it would be a wrong number."""
+    *leaves, targets = case()
+    loss = smoothed_cross_entropy(*leaves, targets, smoothing)[0] + sum(each.pow(3).sum() for each in leaves)
+    plain = torch.autograd.grad(loss, leaves, retain_graph=True)
+    first = torch.autograd.grad(loss, leaves, create_graph=True)
+    assert all(map(torch.equal, plain, first))
+    with pytest.raises(RuntimeError, match=r"no second derivative.*functional\.cross_entropy"):
+        torch.autograd.grad(first[0].sum() + first[1].sum(), leaves[number])

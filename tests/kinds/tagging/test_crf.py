@@ -205,3 +205,16 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         field.decode(torch.zeros(0, 1, 3), torch.tensor([1]))
     with pytest.raises(ShapeError, match="another shape"):
         ConditionalRandomField(3, moves=torch.ones(2, 2).numpy())
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_second_derivative_is_refused_also_past_log_z(number: int) -> None:
+    """Where emissions or weights also reach the loss by another way, half of it would be a wrong number."""
+    *given, lengths = problem(4, 1, 3)
+    leaves = [each.requires_grad_() for each in given]
+    loss = log_partition(*leaves, lengths).sum() + torch.stack([each.pow(3).sum() for each in leaves]).sum()
+    plain = torch.autograd.grad(loss, leaves, retain_graph=True)
+    first = torch.autograd.grad(loss, leaves, create_graph=True)
+    assert all(map(torch.equal, plain, first))
+    with pytest.raises(RuntimeError, match="log Z has no second derivative"):
+        torch.autograd.grad(first[0].sum(), leaves[number])

@@ -20,17 +20,19 @@ from gatewise.kernels.fused.call import (
     threads,
 )
 from gatewise.kernels.fused.workspace import POOL
+from gatewise.kernels.once import once, refusal
 
 __all__ = [
+    "REFUSAL",
     "SequenceFunction",
     "backward",
     "dense",
-    "differentiable_once",
     "forward",
     "kept_values",
-    "refuse_second_derivative",
 ]
 
+REFUSAL = refusal("the fused kernels")
+"""The error of a gradient's gradient."""
 KEPT_VALUES = 4 << 20
 """Pre-activations up to this many (16 MB) are kept for the way back where no gate sees the state; computing more of
 them again beats fresh memory (``native/scan_layer_backward.h``)."""
@@ -147,36 +149,13 @@ def backward(
     return gradients
 
 
-def refuse_second_derivative(ctx: Any, *gradients: Any) -> Any:
-    """Stand in for the gradient of a gradient, which these kernels do not have."""
-    raise RuntimeError(
-        "the fused kernels have no second derivative; run with GATEWISE_KERNEL=reference, or inside "
-        "gatewise.kernels.dispatch.force('reference'), for gradients of gradients"
-    )
-
-
-class _Once(torch.autograd.Function):
-    """A gradient that cannot be differentiated again; without this it would count as a constant."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor) -> Tensor:
-        return gradient.view_as(gradient)
-
-    backward = staticmethod(refuse_second_derivative)
-
-
-def differentiable_once(gradients: list[Tensor | None]) -> list[Tensor | None]:
-    """Gradients that refuse to be differentiated, where ``create_graph`` asks for a graph of the backward pass."""
-    return [None if each is None else _Once.apply(each.requires_grad_()) for each in gradients]
-
-
 class SequenceFunction(torch.autograd.Function):
-    """One direction of one layer over a whole batch, with its gradient."""
+    """One direction of one layer over a whole batch, with its gradient; the tensors are :func:`dense` ones."""
 
     @staticmethod
     def forward(ctx: Any, options: Options, *tensors: Tensor | None) -> Any:
         """Output, and the last state or two."""
-        inputs = dense(Inputs(*tensors))  # type: ignore[arg-type]
+        inputs = Inputs(*tensors)  # type: ignore[arg-type]
         output, h_n, c_n, kept = forward(options, inputs, True)
         ctx.save_for_backward(*inputs, output)
         ctx.options, ctx.kept = options, kept
@@ -196,5 +175,5 @@ class SequenceFunction(torch.autograd.Function):
                 ctx.options, inputs, output, kept, grad_output, grad_h_n, grad_c_n, ctx.needs_input_grad[1:]
             )
         if torch.is_grad_enabled():  # create_graph=True
-            gradients = differentiable_once(gradients)
+            gradients = once(gradients, (*tensors, grad_output, grad_h_n, grad_c_n), REFUSAL)
         return (None, *gradients, *([None] * (len(inputs) - DIFFERENTIABLE)))

@@ -58,7 +58,8 @@ def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
     if torch.compiler.is_compiling() or type(inputs.x) not in _EAGER or type(inputs.weight_ih) not in _EAGER:
         return traced_sequence(options, inputs)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):
-        result: tuple[Tensor, ...] = SequenceFunction.apply(options, *inputs)
+        # Dense before it, since a copy made inside would have no graph.
+        result: tuple[Tensor, ...] = SequenceFunction.apply(options, *dense(inputs))
         return result
     output, h_n, c_n, _ = forward(options, dense(inputs), False)
     return (output, h_n) if c_n is None else (output, h_n, c_n)

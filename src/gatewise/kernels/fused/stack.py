@@ -24,8 +24,9 @@ from gatewise.kernels.fused.call import (
     saved_values,
     threads,
 )
-from gatewise.kernels.fused.eager import KEPT_VALUES, differentiable_once
+from gatewise.kernels.fused.eager import KEPT_VALUES, REFUSAL
 from gatewise.kernels.fused.workspace import POOL
+from gatewise.kernels.once import once
 
 __all__ = ["Place", "Stack", "StackFunction", "differentiate", "laid_out", "make_place", "make_stack", "time_major"]
 
@@ -268,13 +269,14 @@ class StackFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         """Gradients of all tensors; a second call repeats the forward pass, since the first consumed what it kept."""
-        wanted, saved = ctx.needs_input_grad[1:], _as_kernels_read(ctx.stack, ctx.saved_tensors)
+        wanted, tensors = ctx.needs_input_grad[1:], ctx.saved_tensors
+        saved = _as_kernels_read(ctx.stack, tensors)
         kept, ctx.kept = ctx.kept, None
         if not torch.is_grad_enabled():
             return (None, None, *_backward(ctx.stack, saved, kept, wanted, gradients))
         with torch.no_grad():  # create_graph=True
             found = _backward(ctx.stack, saved, kept, wanted, gradients)
-        return (None, None, *differentiable_once(found))
+        return (None, None, *once(found, (*tensors[: len(wanted)], *gradients), REFUSAL))
 
 
 differentiate: Callable[..., tuple[Tensor, ...]] = super(torch.autograd.Function, StackFunction).apply

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gatewise.kernels.fused.call import DIFFERENTIABLE, Inputs, Kept, Options
-from gatewise.kernels.fused.eager import backward, dense, forward, kept_values, refuse_second_derivative
+from gatewise.kernels.fused.eager import REFUSAL, backward, dense, forward, kept_values
 
 __all__ = ["traced_sequence"]
 
@@ -100,10 +100,13 @@ def _gradient(ctx: Any, grad_output: Any, grad_h_n: Any, grad_c_n: Any, *rest: A
     return (*found, *([None] * (_COUNT - DIFFERENTIABLE + len(ctx.settings) + 1)))
 
 
+def _refuse(ctx: Any, *gradients: Any) -> Any:
+    """Stand in for the gradient of a gradient."""
+    raise RuntimeError(REFUSAL)
+
+
 torch.library.register_autograd("gatewise::sequence", _gradient, setup_context=_save)
-torch.library.register_autograd(
-    "gatewise::sequence_backward", refuse_second_derivative, setup_context=lambda ctx, inputs, output: None
-)
+torch.library.register_autograd("gatewise::sequence_backward", _refuse, setup_context=lambda ctx, inputs, output: None)
 
 
 def traced_sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gatewise.kernels.gpu import launch
-from gatewise.kernels.gpu.once import once
+from gatewise.kernels.once import once, refusal
 
 __all__ = ["ScanFunction", "ScanInputs", "ScanPlan", "ScanSettings", "forward"]
 
@@ -109,4 +109,5 @@ class ScanFunction(torch.autograd.Function):
                 grad_gates=grad_gates,
                 grad_h0=grad_h0,
             )
-        return None, *once((grad_gates, grad_h0), (*inputs, grad_output, grad_last)), None, None
+        found = once((grad_gates, grad_h0), (*inputs, grad_output, grad_last), refusal("the Triton kernels"))
+        return None, *found, None, None

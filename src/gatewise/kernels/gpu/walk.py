@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from gatewise.kernels.gpu import launch
-from gatewise.kernels.gpu.once import once
 from gatewise.kernels.gpu.plan import Inputs, Kept, Plan, tiles
+from gatewise.kernels.once import once, refusal
 from gatewise.kernels.products import EPSILON, normalise
 
 __all__ = ["Settings", "WalkFunction", "forward"]
@@ -211,5 +211,5 @@ class WalkFunction(torch.autograd.Function):
         wanted = ctx.needs_input_grad[1 : 1 + _DIFFERENTIABLE]
         with torch.no_grad():
             gradients = backward(ctx.settings, inputs, kept, grad_output, grad_final, wanted)
-        gradients = once(gradients, (*inputs, grad_output, *grad_final))
+        gradients = once(gradients, (*inputs, grad_output, *grad_final), refusal("the Triton kernels"))
         return (None, *gradients, *([None] * (len(inputs) - _DIFFERENTIABLE)))

@@ -18,9 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.errors import ShapeError
+from gatewise.kernels.once import once
 from gatewise.kinds.tagging.chains import chain
 
 __all__ = ["ConditionalRandomField", "log_partition", "marginals", "path_score", "viterbi"]
+
+_REFUSAL = (
+    "the CRF's log Z has no second derivative: its gradient, the marginals, is computed in closed form without a graph"
+)
 
 
 class _LogPartition(torch.autograd.Function):
@@ -31,14 +36,17 @@ class _LogPartition(torch.autograd.Function):
         ctx: Any, emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor
     ) -> Tensor:
         ctx.chain = chain(emissions, transitions, start, end, lengths)
+        ctx.save_for_backward(emissions, transitions, start, end)  # read with create_graph=True alone
         value: Tensor = ctx.chain.log_partition
         return value
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        tags, moves, first, last = ctx.chain.expectations(gradient)
-        return tags, moves, first, last, None
+        with torch.no_grad():
+            found: list[Tensor | None] = list(ctx.chain.expectations(gradient))
+        if torch.is_grad_enabled():
+            found = once(found, (*ctx.saved_tensors, gradient), _REFUSAL)
+        return *found, None
 
 
 def log_partition(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, lengths: Tensor) -> Tensor:

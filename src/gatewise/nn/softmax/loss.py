@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from gatewise.errors import ShapeError
+from gatewise.kernels.once import once
 from gatewise.nn.softmax.products import product
 
 __all__ = ["chunked_cross_entropy", "smoothed_cross_entropy", "token_losses"]
@@ -22,6 +22,10 @@ __all__ = ["chunked_cross_entropy", "smoothed_cross_entropy", "token_losses"]
 _CHUNK_BYTES = 12 << 20
 _SMALLEST = 1e-30
 """Probabilities below this are taken from their logarithm instead."""
+_REFUSAL = (
+    "the chunked cross-entropy has no second derivative; for gradients of gradients take "
+    "functional.cross_entropy(functional.linear(hidden, weight, bias), targets)"
+)
 
 
 def chunked_cross_entropy(
@@ -168,16 +172,19 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             if gradient is not None:
                 gradient /= tokens
         ctx.gradients = (grad_hidden, None if grad_weight is None else grad_weight.t(), grad_bias)
+        ctx.save_for_backward(hidden, weight, bias)  # read with create_graph=True alone
         value = losses.mean()
         ctx.mark_non_differentiable(value)
         return value + smoothing / tokens * pull, value
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        gradients = ctx.gradients
         one = grad.item() == 1.0
-        return (*(each if each is None or one else each * grad for each in gradients), None, None, None)
+        with torch.no_grad():
+            gradients = [each if each is None or one else each * grad for each in ctx.gradients]
+        if torch.is_grad_enabled():
+            gradients = once(gradients, (*ctx.saved_tensors, grad), _REFUSAL)
+        return *gradients, None, None, None
 
 
 def _negative_log(chosen: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None, goals: Tensor) -> Tensor:
