@@ -11,24 +11,24 @@ from typing import Any
 from gatewise import __version__
 from gatewise.training.checks import usable_cores as usable_cores
 from gatewise.training.kind import Dataset
+from gatewise.training.own_modules import cell_code
+from gatewise.training.run_spec import RunSpec
 
 __all__ = ["describe_environment", "usable_cores"]
 
 _PACKAGES = ("torch", "numpy", "tokenizers", "safetensors")
 
 
-def describe_environment(
-    dataset: Dataset, *, threads: int, device: str, kernel: dict[str, str], processes: int = 1
-) -> dict[str, Any]:
-    """Versions, machine, threads of each process, kernel and data of a run, ready for JSON."""
+def describe_environment(spec: RunSpec, dataset: Dataset, *, threads: int, kernel: dict[str, str]) -> dict[str, Any]:
+    """Versions, machine, threads of each process, kernel, data and the person's own cell of a run, ready for JSON."""
     versions = {"gatewise": __version__, "python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {
         "versions": versions,
         "machine": {"system": platform.system(), "processor": _processor(), "cores": usable_cores()},
         "threads": threads,
-        "processes": processes,
-        "device": device,
+        "processes": spec.training.processes,
+        "device": spec.training.device,
         "kernel": kernel,
         "kernel_forced": os.environ.get("GATEWISE_KERNEL"),
         "data": {
@@ -40,6 +40,7 @@ def describe_environment(
             "notes": list(dataset.notes),
             "sizes": dict(dataset.sizes),
         },
+        "cell_code": cell_code(getattr(spec.model, "cell", None)),
     }
 
 

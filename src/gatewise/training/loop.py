@@ -15,17 +15,10 @@ from torch import Tensor
 
 from gatewise.errors import OptionError, RunError
 from gatewise.training.amount import derived_epochs, resolved, total_steps
+from gatewise.training.checkpoints import load_checkpoint, save_checkpoint
 from gatewise.training.context import RunContext
 from gatewise.training.environment import describe_environment
-from gatewise.training.events import (
-    EpochDone,
-    EpochRecord,
-    Listener,
-    RunFinished,
-    RunResult,
-    RunStarted,
-    StepDone,
-)
+from gatewise.training.events import EpochDone, EpochRecord, Listener, RunFinished, RunResult, RunStarted, StepDone
 from gatewise.training.interruption import Interrupted, StopSignal
 from gatewise.training.keeping import is_kept, reason_to_stop
 from gatewise.training.kind import Dataset
@@ -33,7 +26,6 @@ from gatewise.training.locking import hold_training
 from gatewise.training.machine import more_threads, prepared_machine, threads_of
 from gatewise.training.memory import build, memory_errors
 from gatewise.training.optimisation import Optimisation, divergence, learning_rate, seed_step
-from gatewise.training.own_modules import cell_code
 from gatewise.training.part import Part
 from gatewise.training.phase import Phase, Rates, phase_key
 from gatewise.training.problem import Problem, StepLoss
@@ -49,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["follow", "train_run"]
 
 CHECKPOINT_SECONDS = 30.0
-_CARRIED = "carried."
 
 
 def train_run(
@@ -109,25 +100,31 @@ def train_run(
     with joined(spec, dataset.fingerprint) as team:
         if team is not None and not team.leads:
             return follow(spec, dataset, out, team)
-        folder = RunFolder(out)
-        folder.claim(spec, dataset.fingerprint)
-        finished = folder.result()
-        if finished is None:
-            try:
-                with hold_training(folder.path):
-                    # another process may have finished it meanwhile
-                    finished = folder.result()
-                    if finished is None:
-                        emit, threads = on_event or (lambda event: None), threads_of(spec.training, team)
-                        train = partial(_train, spec, dataset, folder.path, threads, emit, pretrained)
-                        return leading(spec, dataset, threads, team, train)
-            except OptionError:
-                with contextlib.suppress(OSError):  # only an empty folder goes
-                    folder.path.rmdir()
-                raise
-        if team is not None:
-            team.share(finished.to_dict())
-        return finished
+        return _lead(spec, dataset, RunFolder(out), on_event or (lambda event: None), pretrained, team)
+
+
+def _lead(
+    spec: RunSpec, dataset: Dataset, folder: RunFolder, emit: Listener, pretrained: str | Path | None, team: Team | None
+) -> RunResult:
+    """Train as the only or the first process, unless the folder holds the finished run."""
+    folder.claim(spec, dataset.fingerprint)
+    finished = folder.result()
+    if finished is None:
+        try:
+            with hold_training(folder.path):
+                # another process may have finished it meanwhile
+                finished = folder.result()
+                if finished is None:
+                    threads = threads_of(spec.training, team)
+                    train = partial(_train, spec, dataset, folder.path, threads, emit, pretrained)
+                    return leading(spec, dataset, threads, team, train)
+        except OptionError:
+            with contextlib.suppress(OSError):  # only an empty folder goes
+                folder.path.rmdir()
+            raise
+    if team is not None:
+        team.share(finished.to_dict())
+    return finished
 
 
 def follow(spec: RunSpec, dataset: Dataset, out: str | Path, team: Team) -> RunResult:
@@ -248,12 +245,8 @@ class _Run:
         kernel = self._kernel()
         if resumed is None and self.context.leads:
             environment = describe_environment(
-                self.context.dataset,
-                threads=self.context.threads,
-                processes=self.training.processes,
-                device=self.training.device,
-                kernel=kernel,
-            ) | {"cell_code": cell_code(getattr(self.spec.model, "cell", None))}
+                self.spec, self.context.dataset, threads=self.context.threads, kernel=kernel
+            )
             self.folder.begin(self.spec, environment, self.problem.files())
         parameters = sum(value.numel() for value in self.problem.model.parameters())
         self.emit(
@@ -298,27 +291,10 @@ class _Run:
 
     def _resume(self) -> int | None:
         """Load the checkpoint, if there is one; returns the epoch to resume."""
-        saved = self.folder.checkpoint() if self.context.leads else None
-        if self.team is not None:
-            saved = self.team.share_checkpoint(saved)
-        if saved is None:
+        progress = load_checkpoint(self.folder, self.context, self.problem, self.optimisation)
+        if progress is None:
             return None
-        if self.context.leads:
-            self.folder.check_contents(self.problem.files())
-        tensors, state = saved
-        try:
-            progress = Progress.from_dict(state)
-            carried = {name.removeprefix(_CARRIED): tensors[name] for name in tensors if name.startswith(_CARRIED)}
-            self.problem.load_carried(carried if self.team is None else self.team.own_tensors(carried))
-            self.optimisation.load_state(tensors, (progress.epoch - 1) * self.steps + progress.step)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise RunError(
-                f"the checkpoint in {self.folder.path} does not fit its spec ({error})",
-                fix="delete the folder and train again",
-            ) from error
         self.progress = progress
-        if self.context.leads:
-            self.folder.rewrite_metrics(progress.records)
         return progress.epoch
 
     def _kernel(self) -> dict[str, str]:
@@ -419,10 +395,5 @@ class _Run:
         return reason_to_stop(self.problem, self.progress.records, self.epochs, self.training.patience)
 
     def _save(self) -> None:
-        carried = self.problem.carried()
-        if self.team is not None:
-            carried = self.team.gather_tensors(carried)
-        if self.context.leads:
-            named = {_CARRIED + name: value.cpu().contiguous() for name, value in carried.items()}
-            self.folder.save_checkpoint({**self.optimisation.state(), **named}, self.progress.to_dict())
+        save_checkpoint(self.folder, self.context, self.problem, self.optimisation, self.progress)
         self.saved_at = time.monotonic()
