@@ -79,14 +79,43 @@ def test_on_the_processor_they_run_only_where_they_are_forced_and_interpreted(mo
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     assert "riton" not in choose(asked("gru", "layer_norm", device="cpu", dtype=torch.float64)).reason
     layer = nn.GRU(3, 4, layer_norm=True)
-    for there, problem in ((False, "not installed"), (True, "CUDA devices")):
+    for there, problem, way in (
+        (False, "triton is not installed", r"install triton: pip install 'gatewise[cuda]'"),
+        (True, "the Triton kernels run on CUDA devices", "move the layer and its input to a CUDA device"),
+    ):
         monkeypatch.setattr(selection, "INSTALLED", there)
-        with force("triton"), pytest.raises(KernelError, match=problem):
+        with force("triton"), pytest.raises(KernelError) as caught:
             layer(torch.ones(2, 1, 3))
+        assert caught.value.got.startswith(problem), "the other kernels were not requested"
+        assert caught.value.fix.startswith(way) and "TRITON_INTERPRET=1" in caught.value.fix
+        assert caught.value.fix.endswith("; or unset GATEWISE_KERNEL, or set it to reference or torch")
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     with force("triton"):
         choice = choose(asked("gru", device="cpu"))
     assert choice.implementation == "triton" and "interpreter" in choice.reason
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_forced_kernel_is_refused_for_its_own_reasons(monkeypatch):
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    with force("triton"), pytest.raises(KernelError, match="leaky") as caught:
+        choose(asked("leaky", device="cpu"))
+    assert caught.value.got == "there is no Triton kernel for leaky"
+    assert caught.value.fix == "unset GATEWISE_KERNEL, or set it to reference or torch"
+    with force("avx2"), pytest.raises(KernelError, match="avx2 kernel was requested") as caught:
+        choose(asked("gru", "layer_norm", device="cuda", dtype=torch.float64))
+    assert "riton" not in f"{caught.value.got} {caught.value.fix}"
+
+
+@pytest.mark.parametrize("first", ["gpu.selection", "dispatch"])
+def test_the_order_of_the_kernels_does_not_depend_on_what_is_imported_first(tmp_path, first):
+    code = (
+        f"import gatewise.kernels.{first}, gatewise.nn; from gatewise.kernels.dispatch import CANDIDATES;"
+        "print(*(each.__module__ for each in CANDIDATES))"
+    )
+    done = fresh(["-c", code], tmp_path, dict(os.environ))
+    expected = "gatewise.kernels.fused.selection gatewise.kernels.gpu.selection\n"
+    assert done.stdout == expected, done.stdout + done.stderr
 
 
 def test_the_kernels_of_the_processor_are_asked_first():

@@ -11,6 +11,7 @@ import torch
 
 from gatewise import nn
 from gatewise.errors import KernelError, OptionError
+from gatewise.kernels import dispatch
 from gatewise.kernels.fused import packed as packed_module
 from gatewise.kernels.fused.library import load
 
@@ -129,6 +130,61 @@ def test_changes_that_torch_does_not_see_end_in_an_error(write):
     assert layer._frozen is None
     with torch.inference_mode():
         assert same(layer(x), copy.deepcopy(layer)(x)), "outside every call reads its weights"
+
+
+@compiled
+def test_changes_that_torch_sees_are_seen_also_in_the_strides():
+    """The transpose of a square weight has the same address, version and shape."""
+    layer, x = nn.RNN(5, 5), torch.randn(3, 2, 5)
+    with torch.no_grad(), nn.frozen(layer):
+        before = [layer(x) for _ in range(3)][-1]
+        layer.weight_hh_l0.data = layer.weight_hh_l0.data.t()
+        assert held(layer) is None
+        layer.weight_hh_l0.data = layer.weight_hh_l0.data.t()
+        assert held(layer) is not None
+        layer.weight_hh_l0.data = layer.weight_hh_l0.data.t()
+        with dispatch.force("reference"):
+            expected = layer(x)
+        got = layer(x)
+        assert torch.allclose(got[0], expected[0], atol=1e-6) and not torch.allclose(got[0], before[0], atol=1e-3)
+
+
+@compiled
+@pytest.mark.parametrize("seen", ["in place", "other data"])
+def test_a_write_that_torch_does_not_see_is_remembered_when_the_layer_packs_again(seen):
+    layer, x = nn.GRU(3, 5), torch.randn(3, 2, 3)
+    with (
+        torch.no_grad(),
+        pytest.raises(KernelError, match=r"got: weight_hh_l0: a write through \.data"),
+        nn.frozen(layer),
+    ):
+        layer(x), layer(x)
+        layer.weight_hh_l0.data.mul_(2.0)
+        layer(x)  # with the former weights
+        if seen == "in place":
+            layer.bias_ih_l0.add_(1.0)
+        else:
+            layer.weight_ih_l0.data = torch.randn(15, 3)
+        assert same(layer(x), copy.deepcopy(layer)(x)), "packed again, with what was written"
+
+
+@compiled
+def test_what_torch_sees_is_no_broken_promise():
+    """Weights may be changed, and their former memory be used for something else: a running average changes places."""
+    layer, x = nn.GRU(3, 5), torch.randn(3, 2, 3)
+    own = layer.weight_hh_l0.data
+    average = own.clone()
+    with torch.no_grad(), nn.frozen(layer):
+        layer(x)
+        assert held(layer) is None, "the first call of all prepares, and the next one packs"
+        for _ in range(3):
+            for data in (own, average):
+                layer.weight_hh_l0.data = data
+                assert same(layer(x), copy.deepcopy(layer)(x)) and held(layer) is not None
+            layer.weight_hh_l0.data = own
+            layer.bias_hh_l0.mul_(0.5)
+            average.mul_(0.9)
+            layer.load_state_dict(nn.GRU(3, 5).state_dict())
 
 
 @compiled

@@ -17,7 +17,7 @@ from gatewise.nn.inputs import split_state
 from gatewise.nn.tracing import DirectionTrace
 from gatewise.training.kind import RecurrentInputs
 
-__all__ = ["GateMap", "Place", "first_states", "gate_maps", "similar_order"]
+__all__ = ["GateMap", "Place", "first_sequence_state", "first_states", "gate_maps", "similar_order"]
 
 Place = tuple[str, int, str]
 """A stack's name, a layer's number, and ``forward`` or ``backward``."""
@@ -156,22 +156,35 @@ def first_states(given: RecurrentInputs, dtype: torch.dtype) -> list[State]:
     layers = given.recurrent
     if given.state is None:
         return layers._start(1, dtype)
-    first = _of_first(given.state, dtype)
+    first = first_sequence_state(given.state, dtype)
     sizes = [cell.state_sizes() for cell in layers._cells]
     like = layers._weight.detach().to(dtype)
     return split_state("state", first, layers._cells[0].states, sizes, layers.directions, 1, like)
 
 
 def _traced(given: RecurrentInputs, x: Tensor) -> list[DirectionTrace]:
-    state = None if given.state is None else _of_first(given.state, x.dtype)
+    state = None if given.state is None else first_sequence_state(given.state, x.dtype)
     return list(given.recurrent.trace(x, state).directions)
 
 
-def _of_first(state: Any, dtype: torch.dtype) -> Any:
-    """A state, or a tuple of its parts (L*D, B, size), for the first sequence alone."""
+def first_sequence_state(state: Any, dtype: torch.dtype) -> Any:
+    """An initial state of the first sequence of its batch alone, without gradient.
+
+    Args:
+        state: (L*D, B, size), or a tuple of such parts, as a layer takes it.
+        dtype: the precision of the result.
+
+    Returns:
+        (L*D, 1, size), or a tuple of such parts.
+
+    Example:
+        >>> hidden, cell = first_sequence_state((torch.zeros(2, 3, 4), torch.zeros(2, 3, 4)), torch.float64)
+        >>> tuple(hidden.shape), cell.dtype
+        ((2, 1, 4), torch.float64)
+    """
     if isinstance(state, Tensor):
         return state[:, :1].detach().to(dtype)
-    return tuple(_of_first(part, dtype) for part in state)
+    return tuple(first_sequence_state(part, dtype) for part in state)
 
 
 def _before(start: Tensor) -> npt.NDArray[np.float32] | None:

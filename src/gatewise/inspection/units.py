@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from gatewise.errors import OptionError
-from gatewise.inspection.gates import GateMap, _of_first
+from gatewise.inspection.gates import GateMap, first_sequence_state
 from gatewise.inspection.memory import _products
 from gatewise.nn import Recurrent
 from gatewise.statistics import median_lag
@@ -200,7 +200,7 @@ def _gradient_lags(stack: RecurrentInputs) -> Array:
     length = x.shape[0] if stack.lengths is None else int(stack.lengths[0])
     x = x[:length]
     width = layers._cells[-1].state_sizes()[0]
-    state = None if stack.state is None else _of_first(stack.state, x.dtype)
+    state = None if stack.state is None else first_sequence_state(stack.state, x.dtype)
     gradient = _products(layers, x, torch.tensor([length]), torch.eye(width)[:, None].to(x), state)
     norms = gradient.double().square().sum(dim=-1).sqrt().numpy()[::-1]
     return np.array([_lag(norms[:, unit]) for unit in range(width)])

@@ -139,7 +139,8 @@ def _low_precision(request: Request) -> bool:
 
 
 CANDIDATES: list[Callable[[Request], tuple[Choice | None, str]]] = []
-"""Implementations before torch, best first: each maps a request to (its choice or None, the reason)."""
+"""Implementations before torch, best first: each maps a request to (its choice or None, the reason); the reason is
+empty where it says nothing about the request, as where an implementation of another family is forced."""
 
 
 def forced_kernel() -> str | None:
@@ -245,6 +246,16 @@ def rounding_of(implementation: str) -> int:
     return ROUNDINGS.get(implementation.rpartition("-")[2], 0)
 
 
+def _ways(forced: str, request: Request) -> str:
+    """What a person does to get the kernels that were requested; empty, or with ``or`` at its end."""
+    if forced != "triton":
+        return ""
+    from gatewise.kernels.gpu.selection import ways  # which imports this module
+
+    found = ways(request)
+    return "; ".join([*found, "or "]) if found else ""
+
+
 def choose(request: Request) -> Choice:
     """The implementation for a request, and the reason.
 
@@ -287,7 +298,7 @@ def choose(request: Request) -> Choice:
         raise KernelError(
             f"the {forced} kernel was requested but cannot run this {request.cell}",
             got=why_not or "no compiled kernel is installed",
-            fix="unset GATEWISE_KERNEL, or set it to reference or torch",
+            fix=_ways(forced, request) + "unset GATEWISE_KERNEL, or set it to reference or torch",
         )
     if supported:
         return Choice("torch", f"{torch_reason}; {why_not}" if why_not else torch_reason)

@@ -29,6 +29,7 @@ class Frozen:
     def __init__(self) -> None:
         self.users = 0
         self._packed: PackedStack | None = None
+        self._written: set[str] = set()
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()
@@ -54,7 +55,9 @@ class Frozen:
         if stack.scan or any(each.is_inference() for each in weights):
             return
         packed = PackedStack(stack, [name for name, _ in names], weights)
-        self._packed = packed
+        former, self._packed = self._packed, packed
+        if former is not None:  # calls may have used it after a write
+            self._written.update(former.written({name: each for (name, _), each in zip(names, weights, strict=True)}))
 
     def check(self, name: str, weights: dict[str, Any]) -> None:
         """Refuse weights that changed without torch's knowledge.
@@ -67,10 +70,12 @@ class Frozen:
             KernelError: they did; what was computed since may be of the weights before.
         """
         found, self._packed = self._packed, None
-        if found is not None and found.current(found.stack, weights) and not found.untouched():
+        if found is not None:
+            self._written.update(found.written(weights))
+        if self._written:
             raise KernelError(
                 f"the weights of {name} changed inside nn.frozen, by a way that torch does not see",
-                got="a write through .data, a NumPy array or another process",
+                got=f"{', '.join(sorted(self._written))}: a write through .data, a NumPy array or another process",
                 fix="change them outside of the block, or by torch's own operations: weight.copy_(..) under no_grad",
             )
 
@@ -81,11 +86,15 @@ def frozen(*modules: torch.nn.Module) -> Iterator[None]:
 
     The compiled kernels read weights in an order of their own. Since weights may change between any two calls, an
     ordinary call packs them anew; for a few steps of a few rows that takes longer than the steps. Inside this block a
-    layer packs at its first call without gradients. Results have the same bits as outside.
+    layer packs at its first call without gradients (a layer that was never called: at its second, since the first
+    prepares its calls) and reads no weight from the next one on. Results have the same bits as outside.
 
-    Changes that torch sees (optimizers, ``load_state_dict``, operations in place) are seen here too, and the weights
-    are packed again. Writes that torch does not see (through ``.data``, through NumPy on the same memory) break the
-    promise: calls may go on with the former weights, and the end of the block raises an error.
+    Changes that torch sees (optimizers, ``load_state_dict``, operations in place, another tensor as ``.data``) are
+    obeyed at once, and the weights are packed again. Writes that torch does not see (in place through ``.data``,
+    through NumPy or another process on the same memory) break the promise: calls go on with the former weights. Each
+    weight's contents are compared when the block ends without an error, and when the layer packs again; a difference
+    raises an error at the end of the block. One thing passes unseen: such a write to a weight that torch then changes
+    as well (``load_state_dict`` does that) or that somebody writes back, since what it held in between is gone.
 
     Args:
         modules: layers, or modules with layers inside; those of other kinds are let be.

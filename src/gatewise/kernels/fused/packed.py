@@ -24,10 +24,10 @@ _LEAST = 16
 class PackedStack:
     """A stack with its weights packed once; its calls read no weight.
 
-    It remembers which tensors it packed, at which version and address, so that a change that torch sees (an optimizer's
-    step, ``copy_``, ``load_state_dict``, another ``.data``) is seen: :meth:`current` is then false. Writes past torch's
-    books (through ``.data``, through a NumPy array on the same memory) leave no trace there; :meth:`untouched` compares
-    the contents.
+    It remembers which tensors it packed, at which version, address and shape, so that a change that torch sees (an
+    optimizer's step, ``copy_``, ``load_state_dict``, another ``.data``, another layout) is seen: :meth:`current` is
+    then false. Writes past torch's books (through ``.data``, through a NumPy array on the same memory) leave no trace
+    there; :meth:`written` compares the contents.
 
     Args:
         stack: with gates that see the state.
@@ -38,9 +38,11 @@ class PackedStack:
 
     def __init__(self, stack: Stack, names: Items[str], weights: Items[Tensor]) -> None:
         self.stack = stack
-        self._seen = [(name, each, each._version, each.data_ptr()) for name, each in zip(names, weights, strict=True)]
+        self._seen = [
+            (name, each, each._version, each.data_ptr(), each.shape) for name, each in zip(names, weights, strict=True)
+        ]
         self._alive = [each.detach() for each in weights]  # or another tensor could get the address of one that went
-        self._digest = self._contents()
+        self._digests = [_digest(each) for each in self._alive]
         self._memory: list[Tensor] = []
         self._known: list[Sequence] = []
         library = require()
@@ -79,18 +81,35 @@ class PackedStack:
         """
         if stack is not self.stack:
             return False
-        for name, packed, version, address in self._seen:
+        for name, packed, version, address, shape in self._seen:  # quickly: before every call
             weight = weights.get(name)
-            if weight is not packed or weight._version != version or weight.data_ptr() != address:
+            if (
+                weight is not packed
+                or weight._version != version
+                or weight.data_ptr() != address
+                or weight.shape != shape
+                or not weight.is_contiguous()
+            ):
                 return False
         return True
 
-    def untouched(self) -> bool:
-        """Whether the weights hold what was packed; reads all of them."""
-        return self._contents() == self._digest
+    def written(self, weights: dict[str, Any]) -> list[str]:
+        """The names of the weights that torch saw no change of, and whose memory yet holds something else.
 
-    def _contents(self) -> bytes:
-        digest = blake2b(digest_size=16)
-        for each in self._alive:
-            digest.update(each.numpy().data)
-        return digest.digest()
+        Reads these weights. What others held before they changed is not known.
+
+        Args:
+            weights: by name, as they are now.
+        """
+        names = []
+        for seen, kept, digest in zip(self._seen, self._alive, self._digests, strict=True):
+            name, packed, version, address, _ = seen
+            weight = weights.get(name)
+            same = weight is packed and packed._version == version and packed.data_ptr() == address
+            if same and _digest(kept) != digest:
+                names.append(name)
+        return names
+
+
+def _digest(weight: Tensor) -> bytes:
+    return blake2b(weight.numpy().data, digest_size=16).digest()

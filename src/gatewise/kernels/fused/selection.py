@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gatewise.kernels import dispatch
-from gatewise.kernels.dispatch import Choice, Request
+from gatewise.kernels.dispatch import Choice, Request, forced_kernel
 from gatewise.kernels.fused import checks, library
 from gatewise.kernels.fused.library import chosen_library
 
@@ -31,6 +31,8 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         >>> offer(Request("mingru", "cpu", torch.float64, 4, 4, 1, 1))
         (None, 'the fused kernels compute in float32, not float64')
     """
+    if forced_kernel() == "triton":
+        return None, ""
     supported, reason = supports(request)
     if not supported:
         return None, reason

@@ -16,7 +16,7 @@ from gatewise.kernels.fused import selection as _asked_first  # noqa: F401 - the
 from gatewise.kernels.info import LAYOUT_OPTIONS
 from gatewise.kernels.registry import KERNELS
 
-__all__ = ["HOW_TO_GET", "INSTALLED", "interpreting", "kernels_of", "offer", "supports"]
+__all__ = ["HOW_TO_GET", "INSTALLED", "interpreting", "kernels_of", "offer", "supports", "ways"]
 
 HOW_TO_GET = "pip install 'gatewise[cuda]'"
 """What a person does to get Triton."""
@@ -56,6 +56,21 @@ def supports(request: Request) -> tuple[bool, str]:
     return True, f"a Triton kernel computes {request.cell} with these options"
 
 
+def ways(request: Request) -> list[str]:
+    """What a person does so that the Triton kernels can run on the request's device; nothing where they can.
+
+    Example:
+        >>> ways(Request("gru", "mps", torch.float32, 4, 4, 1, 1))[-1]
+        'move the layer and its input to a CUDA device'
+    """
+    found = [] if INSTALLED else [f"install triton: {HOW_TO_GET}"]
+    if request.device == "cpu" and not interpreting():
+        found.append("move the layer and its input to a CUDA device, or set TRITON_INTERPRET=1 (an interpreter, slow)")
+    elif request.device not in ("cpu", "cuda"):
+        found.append("move the layer and its input to a CUDA device")
+    return found
+
+
 def offer(request: Request) -> tuple[Choice | None, str]:
     """The Triton kernels for a request, or None, and the reason; a candidate of ``dispatch.CANDIDATES``.
 
@@ -66,16 +81,14 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         >>> offer(Request("gru", "cpu", torch.float32, 4, 4, 1, 1))
         (None, '')
     """
-    forced = forced_kernel() == "triton"
-    if not forced and (request.device != "cuda" or torch_supports(request)[0]):
+    name = forced_kernel()
+    forced = name == "triton"
+    if not forced and (name is not None or request.device != "cuda" or torch_supports(request)[0]):
         return None, ""
     if forced and not INSTALLED:
         return None, f"triton is not installed: {HOW_TO_GET}"
     if request.device != "cuda" and not (request.device == "cpu" and interpreting()):
-        return (
-            None,
-            f"the Triton kernels run on CUDA devices; on {request.device} in its interpreter, TRITON_INTERPRET=1",
-        )
+        return None, f"the Triton kernels run on CUDA devices or in Triton's interpreter, not on {request.device}"
     if torch._C._are_functorch_transforms_active():
         return None, "torch.func transforms need plain operations"
     supported, reason = supports(request)
