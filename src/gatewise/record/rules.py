@@ -38,7 +38,8 @@ RULES = {
         "ended by their budget, not by patience; (2) have their best epoch in the last quarter of their learning; and "
         "(3) became better in it on the validation part by more than the margin, by more than twice the noise of "
         "that gain, and by more than a tenth of all that they learned. Of a run with less than half of the epochs that "
-        "the size of the data calls for it is enough that the last epoch is the best one."
+        "the size of the data calls for it is enough that the last epoch is the best one, or the one with the least "
+        "validation loss."
     ),
     "training-unlearned": (
         "No cell is still improving, and none has an interval that lies wholly on the better side of knowing nothing."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import shutil
 import sys
 import threading
@@ -24,10 +23,12 @@ def main() -> None:
     size = int.from_bytes(_read(8), "little")
     content = _read(size)
     # after the job is read, so that the first process need not wait for it
+    import cloudpickle
+
     from gatewise.training.team import ProcessLost
 
     warnings.simplefilter("ignore")  # the first process shows its own
-    job: Job = pickle.loads(content)  # noqa: S301  # from the process that started this one
+    job: Job = cloudpickle.loads(content)  # noqa: S301  # from the process that started this one
     watch = threading.Thread(target=_end_with_the_first, args=(job.meeting,), daemon=True)
     watch.start()
     code = 0
