@@ -28,7 +28,7 @@ def main() -> None:
     from gatewise.training.team import ProcessLost
 
     warnings.simplefilter("ignore")  # the first process shows its own
-    job: Job = cloudpickle.loads(content)  # noqa: S301  # from the process that started this one
+    job: Job = cloudpickle.loads(content)  # from the process that started this one
     watch = threading.Thread(target=_end_with_the_first, args=(job.meeting,), daemon=True)
     watch.start()
     code = 0
