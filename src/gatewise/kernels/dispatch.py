@@ -22,6 +22,7 @@ from gatewise.kernels.registry import CELLS, KERNELS
 __all__ = [
     "CANDIDATES",
     "OPTIONS",
+    "WAYS",
     "Choice",
     "Request",
     "choose",
@@ -141,6 +142,8 @@ def _low_precision(request: Request) -> bool:
 CANDIDATES: list[Callable[[Request], tuple[Choice | None, str]]] = []
 """Implementations before torch, best first: each maps a request to (its choice or None, the reason); the reason is
 empty where it says nothing about the request, as where an implementation of another family is forced."""
+WAYS: dict[str, Callable[[Request], list[str]]] = {}
+"""By the name of a forced implementation: what a person does so that it can run a request that it refused."""
 
 
 def forced_kernel() -> str | None:
@@ -248,11 +251,7 @@ def rounding_of(implementation: str) -> int:
 
 def _ways(forced: str, request: Request) -> str:
     """What a person does to get the kernels that were requested; empty, or with ``or`` at its end."""
-    if forced != "triton":
-        return ""
-    from gatewise.kernels.gpu.selection import ways  # which imports this module
-
-    found = ways(request)
+    found = WAYS[forced](request) if forced in WAYS else []
     return "; ".join([*found, "or "]) if found else ""
 
 

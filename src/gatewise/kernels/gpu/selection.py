@@ -125,3 +125,4 @@ def kernels_of(name: str) -> Any:
 
 if offer not in dispatch.CANDIDATES:
     dispatch.CANDIDATES.append(offer)
+dispatch.WAYS["triton"] = ways
