@@ -133,7 +133,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     folded = {str(candidate).casefold(): candidate for candidate in reversed(names)}
-    near = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.6)
     if near:
         return f"did you mean {folded[near[0]]!r}?"
     return "use one of: " + ", ".join(names)

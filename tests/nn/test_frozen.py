@@ -225,6 +225,10 @@ def test_blocks_may_nest_and_hold_whole_modules():
     assert layer._frozen is None
     with pytest.raises(OptionError, match="no recurrent layer"), nn.frozen(torch.nn.Linear(2, 2)):
         pass
+    with pytest.raises(OptionError, match="takes modules"), nn.frozen(3):
+        pass
+    with pytest.raises(OptionError, match="precision"), nn.precision(8):
+        pass
 
 
 @compiled

@@ -142,8 +142,10 @@ def _ending(result: RunResult, best: int) -> str | None:
     if result.stopped == "patience":
         idle = plural(done - best, "epoch") if done - best > 1 else "epoch"
         return f"Training ended after epoch {done}: no better validation figure in the last {idle} (--patience)."
-    if derived is not None and best == done and 2 * done < derived:
-        return f"The last epoch was the best; the size of this data calls for up to {derived} (--epochs {derived})."
+    if derived is not None and 2 * done < derived:
+        was = "was" if done == 1 else "were"
+        calls = f"the size of this data calls for up to {derived}, of which {done} {was} trained (--epochs {derived})"
+        return f"The last epoch was the best; {calls}." if best == done else f"{calls[0].upper()}{calls[1:]}."
     return None
 
 

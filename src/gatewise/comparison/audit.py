@@ -102,8 +102,9 @@ def _training(record: Comparison) -> Check:
     rising = [model.title for model in known if unfinished(model.learning, record.margin)]
     if rising:
         verb = "was" if len(rising) == 1 else "were"
-        advice = "Train longer: more --epochs."
-        return Check("training", "failed", f"{words.join(rising)} {verb} stopped while still improving.", advice)
+        single = all(run.epochs == 1 for model in known for run in model.learning)
+        ended = "trained for a single epoch, which shows no curve" if single else "stopped while still improving"
+        return Check("training", "failed", f"{words.join(rising)} {verb} {ended}.", "Train longer: more --epochs.")
     runs = [run for model in known for run in model.learning]
     last = sum(run.best_epoch == run.epochs for run in runs)
     some = sum(still_improving(run, record.margin) for run in runs)

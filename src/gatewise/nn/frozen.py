@@ -115,6 +115,9 @@ def frozen(*modules: torch.nn.Module) -> Iterator[None]:
     """
     from gatewise.nn.recurrent import Recurrent
 
+    for each in modules:
+        if not isinstance(each, torch.nn.Module):
+            raise OptionError("nn.frozen takes modules", got=repr(each)[:60], fix="give a layer, or what holds one")
     named = [
         (f"{type(each).__name__} {name}".strip(), each) for module in modules for name, each in module.named_modules()
     ]

@@ -103,7 +103,9 @@ def baseline_so_far(facts: Facts) -> str:
     start = (
         f"{other.title}, trained in {duration(other.training_seconds)}, reaches {scale.value(other.figure.estimate)}"
     )
-    apart = f"{scale.gap(found.estimate)} {side} it ({_lead(lead, scale)})"
+    same = scale.value(other.figure.estimate) == scale.value(best.figure.estimate)
+    apart = "as good" if same else f"{scale.gap(found.estimate)} {side} it"
+    apart += f" ({_lead(lead, scale)})"
     return f"{start}; so far {best.title}, with {scale.value(best.figure.estimate)}, is {apart}."
 
 

@@ -161,7 +161,8 @@ def _own(path: Path, data: CaptionDataSpec) -> CaptioningDataset:
     note = "" if data.test is None else f"the {words.plural(len(parts['test']), 'picture')} of {Path(data.test).name}"
     if "test" not in parts:
         parts["test"], rest = hold_out(rest, _TEST_SHARE, _TEST_MOST, data.split)
-        note = f"{words.plural(len(parts['test']), 'picture')} held out of {path.name}, the same ones every time"
+        count = words.plural(len(parts["test"]), "picture")
+        note = f"{count} held out of {path.name}, the same ones every time for one --image-size"
     if "validation" not in parts:
         share = _VALIDATION_SHARE / (1 - _TEST_SHARE)
         parts["validation"], rest = hold_out(rest, share, _VALIDATION_MOST, data.split)
