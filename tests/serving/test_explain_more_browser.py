@@ -172,6 +172,21 @@ def test_a_picture_is_coloured_for_every_word(chromium: Any, captioning: str, ca
         assert "Were it covered past here: " in page.locator(".draft").inner_text()
         assert page.locator(".over-bars").is_hidden() and page.locator(".alignments").is_hidden()
         _own_cursor(page, other)
+        # as a table: patches with answer and reason, and words with the unit's numbers, each once
+        page.locator("summary", has_text="Every step in a table").click()
+        by_patch, by_word = page.locator("details table").first, page.locator("details table").nth(1)
+        by_word.wait_for()
+        assert by_patch.locator("tbody tr").count() == 16 and by_patch.locator("thead th").count() == 3
+        assert by_word.locator("tbody th").all_inner_texts() == [
+            f"{place + 1} {word}" for place, word in enumerate(_words(page))
+        ]
+        assert by_word.locator("tr.here th").inner_text() == f"{other + 1} {given.written[other].label}"
+        unit = int(page.locator(".unit-number").input_value())
+        hidden = next(gate for gate in network.reading(Question(example=0, word=other)).gates if gate.name == "hidden")
+        column = by_word.locator("thead th").all_inner_texts().index(f"hidden, unit {unit}")
+        shown = by_word.locator(f"tbody tr :nth-child({column + 1})").all_inner_texts()
+        read = [float(each.replace("\N{MINUS SIGN}", "-")) for each in shown]
+        assert read == pytest.approx(hidden.values[:, unit].tolist(), abs=6e-4)
     for width, scheme in ((390, "light"), (390, "dark")):
         with opened(chromium, captioning, width=width, color_scheme=scheme) as page:
             page.wait_for_selector(".tile")
