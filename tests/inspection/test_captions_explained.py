@@ -147,16 +147,17 @@ def test_the_command_shows_the_picture_and_every_word(
     place, picture = str(runs.place("pictures")), runs.folder / "pictures" / "red-left-1.png"
     own = trained.caption(trained.read(picture, "x")[None])[0]
     with pytest.raises(SystemExit) as left:
-        main(["explain", place, str(picture), "--text", "--method", "gradient-x-input"])
+        main(["explain", place, str(picture), "--text", "--method", "gradient-x-input", "--flow"])
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert not left.value.code and f"Writes      {own}" in out and "(looks at row" in out
     top = next(number for number, line in enumerate(lines) if line.startswith("  reasons"))
     shown = lines[top + 1 : top + 1 + reader.grid]
     assert all(line.count("▕") == line.count("▏") == 2 and len(line) == len(shown[0]) for line in shown)
+    assert "0 back" in out and "in written words" in out and "patchs" not in out
     assert "█" in "".join(shown) and "Uncovered   … row 1 column 1:" in out and "else" in out
     assert explanation_of(trained, reader, reader.parse(picture)).reasons.method == reader.method == "occlusion"
-    found = explanation_of(trained, reader, reader.parse(picture), method="gradient-x-input")
+    found = explanation_of(trained, reader, reader.parse(picture), method="gradient-x-input", with_flow=True)
     shown_there = found._repr_html_()
     assert shown_there.count("<span") == len(found.reading.input.steps) and "data:image/png;base64," in shown_there
     record = json.loads(json.dumps(found.to_dict(gates=True), allow_nan=False))

@@ -229,7 +229,7 @@ export class RunView {
     const stretched = this.drawnStretched !== this.store.state.stretched;
     if (all || stretched || this.gate !== this.drawnGate) this.drawMap();
     const more = this.more?.of === reading.of ? this.more : null;
-    if (all || this.moreChanged) this.checks.setFlow(more?.flow ?? null, reading);
+    if (all || this.moreChanged) this.checks.setFlow(more?.flow ?? null);
     if (all || this.moreChanged || unit !== this.drawnUnit || this.gate !== this.drawnGate) {
       this.unit.draw(reading, unit, capacity, more?.facts[reading.place]?.[unit] ?? "");
       this.map.mark(this.gate.rowOf[unit]);
