@@ -121,6 +121,27 @@ def test_states_of_the_caption_and_their_neighbours(captioner: tuple[Any, Any]) 
     assert three_readings(trained, reader.dataset) == {}, "patches are no row of words for a report"
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_plain_picture_has_no_reasons(
+    captioner: tuple[Any, Any], runs: Runs, method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, reader = captioner
+    plain = reader.parse(np.full((3, 17, 17), 90, dtype=np.uint8))
+    found = writing(reader, plain, method=method)
+    assert not found.table.any() and found.agreement is None
+    assert reasons(reader, plain, method=method).removal is None, "there is nothing to remove"
+    # where only a part is of the ground, that part counts for nothing, and the rest does
+    half = np.full((3, 17, 17), 90, dtype=np.uint8)
+    half[:, :4, :4] = 200
+    values = reasons(reader, reader.parse(half), method=method, with_removal=False).values
+    ground = (reader.embed(reader.parse(half)) == reader.baseline(reader.parse(half))).all(dim=2)[:, 0].numpy()
+    assert ground.any() and not values[ground].any() and values[~ground].any()
+    Image.new("L", (90, 30), 99).save(tmp_path / "grey.png")
+    with pytest.raises(SystemExit) as left:
+        main(["explain", str(runs.place("pictures")), str(tmp_path / "grey.png"), "--text", "--method", method])
+    assert not left.value.code and "e-0" not in capsys.readouterr().out
+
+
 def test_what_is_no_picture_is_refused(captioner: tuple[Any, Any], tmp_path: Path) -> None:
     _, reader = captioner
     (tmp_path / "text.png").write_text("no picture")
