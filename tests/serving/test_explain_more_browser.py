@@ -71,6 +71,7 @@ def test_a_word_of_the_translation_is_explained(chromium: Any, translating: str,
         page.wait_for_function(_TABLE)
         given = network.input_of(Question(text=SENTENCE))
         assert _words(page) == [step.label for step in given.written]
+        assert "A bar up, a solid line under a word" in page.locator(".guide").text_content()
         before = page.evaluate("() => Array.from(gatewisePage.views[0].reasons.values)")
         other = 0 if given.place else len(given.written) - 1
         page.locator(".word").nth(other).click()
@@ -170,6 +171,8 @@ def test_a_picture_is_coloured_for_every_word(chromium: Any, captioning: str, ca
         page.wait_for_timeout(100)
         assert "row 1 column 1" in page.locator(".here-words").inner_text()
         assert "Were it covered past here: " in page.locator(".draft").inner_text()
+        guide = page.locator(".guide").text_content()
+        assert "An orange one" in guide and "a column for each written word" in guide and "bar" not in guide
         assert page.locator(".over-bars").is_hidden() and page.locator(".alignments").is_hidden()
         _own_cursor(page, other)
         # as a table: patches with answer and reason, and words with the unit's numbers, each once
