@@ -121,6 +121,28 @@ def test_states_of_the_caption_and_their_neighbours(captioner: tuple[Any, Any]) 
     assert three_readings(trained, reader.dataset) == {}, "patches are no row of words for a report"
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_plain_picture_has_no_reasons(
+    captioner: tuple[Any, Any], runs: Runs, method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, reader = captioner
+    plain = reader.parse(np.full((3, 17, 17), 90, dtype=np.uint8))
+    found = writing(reader, plain, method=method)
+    assert not found.table.any() and found.agreement is None
+    assert reasons(reader, plain, method=method).removal is None, "there is nothing to remove"
+    # where only a part is of the ground, that part counts for nothing, and the rest does
+    half = np.full((3, 17, 17), 90, dtype=np.uint8)
+    half[:, :4, :4] = 200
+    values = reasons(reader, reader.parse(half), method=method, with_removal=False).values
+    ground = (reader.embed(reader.parse(half)) == reader.baseline(reader.parse(half))).all(dim=2)[:, 0].numpy()
+    assert ground.any() and not values[ground].any() and values[~ground].any()
+    Image.new("L", (90, 30), 99).save(tmp_path / "grey.png")
+    with pytest.raises(SystemExit) as left:
+        main(["explain", str(runs.place("pictures")), str(tmp_path / "grey.png"), "--text", "--method", method])
+    out = capsys.readouterr().out
+    assert not left.value.code and "no reasons" in out and "+0" not in out and "e-0" not in out
+
+
 def test_what_is_no_picture_is_refused(captioner: tuple[Any, Any], tmp_path: Path) -> None:
     _, reader = captioner
     (tmp_path / "text.png").write_text("no picture")
@@ -147,16 +169,17 @@ def test_the_command_shows_the_picture_and_every_word(
     place, picture = str(runs.place("pictures")), runs.folder / "pictures" / "red-left-1.png"
     own = trained.caption(trained.read(picture, "x")[None])[0]
     with pytest.raises(SystemExit) as left:
-        main(["explain", place, str(picture), "--text", "--method", "gradient-x-input"])
+        main(["explain", place, str(picture), "--text", "--method", "gradient-x-input", "--flow"])
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert not left.value.code and f"Writes      {own}" in out and "(looks at row" in out
     top = next(number for number, line in enumerate(lines) if line.startswith("  reasons"))
     shown = lines[top + 1 : top + 1 + reader.grid]
     assert all(line.count("▕") == line.count("▏") == 2 and len(line) == len(shown[0]) for line in shown)
+    assert "0 back" in out and "in written words" in out and "patchs" not in out
     assert "█" in "".join(shown) and "Uncovered   … row 1 column 1:" in out and "else" in out
     assert explanation_of(trained, reader, reader.parse(picture)).reasons.method == reader.method == "occlusion"
-    found = explanation_of(trained, reader, reader.parse(picture), method="gradient-x-input")
+    found = explanation_of(trained, reader, reader.parse(picture), method="gradient-x-input", with_flow=True)
     shown_there = found._repr_html_()
     assert shown_there.count("<span") == len(found.reading.input.steps) and "data:image/png;base64," in shown_there
     record = json.loads(json.dumps(found.to_dict(gates=True), allow_nan=False))

@@ -71,6 +71,7 @@ def test_a_word_of_the_translation_is_explained(chromium: Any, translating: str,
         page.wait_for_function(_TABLE)
         given = network.input_of(Question(text=SENTENCE))
         assert _words(page) == [step.label for step in given.written]
+        assert "A bar up, a solid line under a word" in page.locator(".guide").text_content()
         before = page.evaluate("() => Array.from(gatewisePage.views[0].reasons.values)")
         other = 0 if given.place else len(given.written) - 1
         page.locator(".word").nth(other).click()
@@ -96,7 +97,29 @@ def test_a_word_of_the_translation_is_explained(chromium: Any, translating: str,
         assert "the words it writes" in page.locator(".meaning").inner_text()
         assert page.locator(".labels span").all_inner_texts() == _words(page)
         assert f"word {other + 1} written" in page.locator(".unit-where").inner_text()
+        _own_cursor(page, other)
+        page.select_option(".over-map select", index=0)
+        settled(page)
+        page.wait_for_timeout(100)
+        assert page.locator(".cursor.own").is_hidden(), "the encoder reads the steps of the input"
+        whole, chart = page.locator(".cursor").first.bounding_box(), page.locator(".unit").bounding_box()
+        assert whole["y"] + whole["height"] >= chart["y"] + chart["height"]
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 1280
+
+
+def _own_cursor(page: Any, word: int) -> None:
+    """The cursor over the steps ends with the answer; map and unit chart have one of their own at the written word."""
+    steps, own, veil, curve, drawn, chart, label = (
+        page.locator(name).bounding_box()
+        for name in (".cursor:not(.own)", ".cursor.own", ".veil", ".answers-curve", ".map", ".unit", ".labels .here")
+    )
+    for each in (steps, veil):
+        assert each["y"] + each["height"] == pytest.approx(curve["y"] + curve["height"], abs=1)
+    assert own["y"] == pytest.approx(drawn["y"], abs=1)
+    assert own["y"] + own["height"] == pytest.approx(chart["y"] + chart["height"], abs=1)
+    assert own["width"] == pytest.approx(drawn["width"] / len(_words(page)), abs=2)
+    assert own["x"] == pytest.approx(drawn["x"] + word * drawn["width"] / len(_words(page)), abs=2)
+    assert own["x"] - 1 <= label["x"] + label["width"] / 2 <= own["x"] + own["width"] + 1
 
 
 def _light(page: Any, selector: str, place: int) -> list[float]:
@@ -148,7 +171,25 @@ def test_a_picture_is_coloured_for_every_word(chromium: Any, captioning: str, ca
         page.wait_for_timeout(100)
         assert "row 1 column 1" in page.locator(".here-words").inner_text()
         assert "Were it covered past here: " in page.locator(".draft").inner_text()
+        guide = page.locator(".guide").text_content()
+        assert "An orange one" in guide and "a column for each written word" in guide and "bar" not in guide
         assert page.locator(".over-bars").is_hidden() and page.locator(".alignments").is_hidden()
+        _own_cursor(page, other)
+        # as a table: patches with answer and reason, and words with the unit's numbers, each once
+        page.locator("summary", has_text="Every step in a table").click()
+        by_patch, by_word = page.locator("details table").first, page.locator("details table").nth(1)
+        by_word.wait_for()
+        assert by_patch.locator("tbody tr").count() == 16 and by_patch.locator("thead th").count() == 3
+        assert by_word.locator("tbody th").all_inner_texts() == [
+            f"{place + 1} {word}" for place, word in enumerate(_words(page))
+        ]
+        assert by_word.locator("tr.here th").inner_text() == f"{other + 1} {given.written[other].label}"
+        unit = int(page.locator(".unit-number").input_value())
+        hidden = next(gate for gate in network.reading(Question(example=0, word=other)).gates if gate.name == "hidden")
+        column = by_word.locator("thead th").all_inner_texts().index(f"hidden, unit {unit}")
+        shown = by_word.locator(f"tbody tr :nth-child({column + 1})").all_inner_texts()
+        read = [float(each.replace("\N{MINUS SIGN}", "-")) for each in shown]
+        assert read == pytest.approx(hidden.values[:, unit].tolist(), abs=6e-4)
     for width, scheme in ((390, "light"), (390, "dark")):
         with opened(chromium, captioning, width=width, color_scheme=scheme) as page:
             page.wait_for_selector(".tile")

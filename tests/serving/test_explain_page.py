@@ -310,6 +310,7 @@ def test_written_words_come_with_attention_and_reasons(runs: Callable[[str], Pat
     )
     decoder = next(place for place in map(place_id, places_of(network.reading(question))) if "decoder" in place)
     gates = _decoded(network.frame(question, decoder))[0]["gates"]
+    assert network.more(question)["flow"]["unit"] == "token", "of the encoder's first layer"
     hidden = next(gate for gate in gates if gate["name"] == "hidden")
     assert not hidden["aligned"] and hidden["values"]["shape"][0] == len(given.written) and "before" in hidden
 
@@ -331,6 +332,9 @@ def test_a_picture_comes_with_its_patches(runs: Callable[[str], Path]) -> None:
     )
     found = network.neighbours(question, None, 0)["found"]
     assert found and all(each["example"] != 1 for each in found)
+    flow = network.more(question)["flow"]
+    assert flow["unit"] == "written word"
+    assert all(len(line["values"]) == (given.place or 0) + 1 for line in flow["lines"]), "up to the word explained"
 
 
 def test_the_page_names_the_data_of_all_its_runs(runs: Callable[[str], Path], tmp_path: Path) -> None:

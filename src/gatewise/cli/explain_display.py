@@ -248,7 +248,7 @@ def _flow(each: Explanation) -> list[str]:
                 continue
             lags = [lag for lag in _LAGS if lag < len(norms)]
             sizes = ", ".join(f"{norms[lag]:.1e} {lag} back" for lag in lags)
-            lines.append(f"{name}{_place(layer.layer, layer.direction, each.reading)}: {sizes}")
+            lines.append(f"{name}{_place(layer.layer, layer.direction, each.reading)}: {sizes}, in {layer.unit}s")
         factor = flow.clipped(each.clip_norm)
         if each.clip_norm > 0:
             cut = f"shrinks all of it by {1 / factor:.1f}" if factor < 1 else "leaves it as it is"

@@ -171,7 +171,7 @@ def _flow_record(found: GradientFlow, clip_norm: float) -> dict[str, Any]:
                 "parameter_norm": flow.parameter_norm,
                 "clipped_by": flow.clipped(clip_norm),
                 "layers": [
-                    {"layer": each.layer, "direction": each.direction, "norms": _plain(each.norms)}
+                    {"layer": each.layer, "direction": each.direction, "unit": each.unit, "norms": _plain(each.norms)}
                     for each in flow.layers
                 ],
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,11 +30,13 @@ class LayerFlow:
         layer: number, over all stacks that the answer passes.
         direction: ``forward`` or ``backward``.
         norms: (T,) Euclidean norm of dL/dh_t, all ways through later steps and layers counted.
+        unit: what each of the T steps is: of the input, or ``written word`` or ``forecast step`` of a decoder.
     """
 
     layer: int
     direction: str
     norms: npt.NDArray[np.float64]
+    unit: str = "step"
 
     @property
     def ratio(self) -> float | None:
@@ -111,11 +113,22 @@ def gradient_flow(
         final = reader.shares(reader.answer(read_input, reader.embed(read_input))[0])
     chosen = reader.target_of(target, final, read_input)
     layers = [module for module in reader.network.modules() if isinstance(module, Recurrent)]
+    units = {
+        id(stack.recurrent): _unit(reader, read_input, name) for name, stack in reader.stacks(read_input).items()
+    }
     with _ONE_AT_A_TIME, force("reference", this_thread=True):
-        after = _flow(reader, read_input, chosen, layers)
+        after = _flow(reader, read_input, chosen, layers, units)
         with _fresh(layers, seed):
-            before = _flow(reader, read_input, chosen, layers)
+            before = _flow(reader, read_input, chosen, layers, units)
     return GradientFlow(reader.names[chosen], before, after)
+
+
+def _unit(reader: Reader, read: ReadInput, stack: str) -> str:
+    """What a step of a stack is."""
+    stride = reader.span(stack)[1]
+    if stride == 0:
+        return "written word" if read.written else "forecast step"
+    return reader.unit if stride == 1 else "step"
 
 
 @contextmanager
@@ -136,30 +149,33 @@ def _fresh(layers: Sequence[Recurrent], seed: int) -> Iterator[None]:
                     parameter.copy_(values[name])
 
 
-def _flow(reader: Reader, read: ReadInput, target: int, layers: Sequence[Recurrent]) -> Flow:
+def _flow(
+    reader: Reader, read: ReadInput, target: int, layers: Sequence[Recurrent], units: Mapping[int, str]
+) -> Flow:
     """Gradients of zeros that are added to every hidden state: those of the states themselves."""
     parameters = [each for each in reader.network.parameters() if each.requires_grad]
     embedded = reader.embed(read)
     with torch.enable_grad(), _added(layers) as added:
         loss = reader.loss(read, embedded, target)
-        zeros = [zero for _, _, steps in added for zero in steps]
+        zeros = [zero for _, _, steps, _ in added for zero in steps]
         found = torch.autograd.grad(loss, [*zeros, *parameters], allow_unused=True)
     norms = [0.0 if each is None else float(each.double().norm()) for each in found]
     flows, place = [], 0
-    for layer, direction, steps in added:
+    for layer, direction, steps, module in added:
         values = np.array(norms[place : place + len(steps)])
         place += len(steps)
-        flows.append(LayerFlow(layer, direction, values[::-1] if direction == "backward" else values))
+        unit = units.get(id(module), reader.unit)
+        flows.append(LayerFlow(layer, direction, values[::-1] if direction == "backward" else values, unit))
     return Flow(float(loss.detach()), tuple(flows), float(np.linalg.norm(norms[len(zeros) :])))
 
 
 @contextmanager
-def _added(layers: Sequence[Recurrent]) -> Iterator[list[tuple[int, str, list[Tensor]]]]:
+def _added(layers: Sequence[Recurrent]) -> Iterator[list[tuple[int, str, list[Tensor], Recurrent]]]:
     """Add a zero with a gradient to every hidden state of each layer's first call, and list them.
 
     A layer that is called again, as for one forecast after the other, is followed through its first sequence only.
     """
-    found: list[tuple[int, str, list[Tensor]]] = []
+    found: list[tuple[int, str, list[Tensor], Recurrent]] = []
     wrapped: list[Any] = []
     hooks = []
 
@@ -168,12 +184,12 @@ def _added(layers: Sequence[Recurrent]) -> Iterator[list[tuple[int, str, list[Te
         if not any(module is each for each in seen):
             seen.append(module)
             steps = arguments[0].shape[0]
-            base = len({layer for layer, _, _ in found})
+            base = len({layer for layer, *_ in found})
             for number, cell in enumerate(module._cells):
                 lists: list[list[Tensor]] = []
                 for direction in ("forward", "backward")[: module.directions]:
                     lists.append([])
-                    found.append((base + number, direction, lists[-1]))
+                    found.append((base + number, direction, lists[-1], module))
                 _wrap(cell, lists, steps)
                 wrapped.append(cell)
 

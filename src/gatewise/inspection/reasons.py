@@ -73,7 +73,7 @@ class Reasons:
             occlusion it is no error: it says how far the steps act together.
         steps_used: gradients or evaluations taken.
         complete: whether the error is within one hundredth of the change.
-        removal: whether they hold up; None: not measured.
+        removal: whether they hold up; None: not measured, or the input is the baseline and nothing can be removed.
     """
 
     method: str
@@ -153,6 +153,7 @@ def reasons(
     if method != "integrated-gradients":
         error = abs(float(values.sum()) - change) / max(abs(change), _LEAST_CHANGE)
     per_step = values if values.ndim == 1 else values.sum(axis=1)
+    with_removal = with_removal and not torch.equal(x, base)
     return Reasons(
         method=method,
         target=reader.names[chosen],
@@ -352,4 +353,6 @@ def _occlusion(
         else:
             masks[rows, torch.arange(len(rows)), 0] = True
         lost[rows.numpy()] = whole - _scores(reader, read, target, x, base, masks)
+    same = (x == base)[:, 0]  # what is as in the baseline anyway loses nothing, whatever the rounding of a batch says
+    lost[(same.flatten() if by_column else same.all(dim=1)).numpy()] = 0.0
     return (lost.reshape(steps, width) if by_column else lost), parts + 1

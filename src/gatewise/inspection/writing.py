@@ -51,10 +51,11 @@ class Writing:
 
     @property
     def agreement(self) -> float | None:
-        """How often attention and reasons name the same step first: the share of the written steps."""
-        if self.attention is None:
+        """How often attention and reasons name the same step first: the share of the written steps with reasons."""
+        if self.attention is None or not self.table.any():
             return None
-        return float((self.attention.argmax(axis=1) == self.table.argmax(axis=1)).mean())
+        found = self.table.any(axis=1)
+        return float((self.attention.argmax(axis=1) == self.table.argmax(axis=1))[found].mean())
 
     def record(self) -> dict[str, Any]:
         """Ready for JSON."""

@@ -215,7 +215,9 @@ def _draw_flow(
     axes.set_yscale("log")
     axes.legend(loc="best", frameon=False, fontsize=8)
     finish(axes, "Norm of the loss's gradient with respect to the state", "")
-    _name_steps(axes, records[0])
+    walked = [each for each in records[0]["flow"]["after"]["layers"] if each["direction"] == "forward"][-1]
+    written = records[0]["written"]["steps"] if walked["unit"] == "written word" else None
+    _name_steps(axes, records[0], written and written[: len(walked["norms"])])
 
 
 def _walked(record: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gatewise.inspection.flow import Flow, GradientFlow
+from gatewise.inspection.flow import Flow, GradientFlow, LayerFlow
 from gatewise.inspection.gates import GateMap
 from gatewise.inspection.units import Role, unit_memory, unit_roles
 from gatewise.training.kind import RecurrentInputs
@@ -66,9 +66,11 @@ def flow_record(flow: GradientFlow) -> dict[str, Any]:
     for name, part in (("before training", flow.before), ("trained", flow.after)):
         found = _first(part)
         if found is not None:
-            lines.append({"name": name, "values": [float(f"{value:.4g}") for value in found]})
-    return {"target": flow.target, "lines": lines, "parameters": flow.after.parameter_norm}
+            lines.append({"name": name, "values": [float(f"{value:.4g}") for value in found.norms]})
+    first = _first(flow.after)
+    unit = "step" if first is None else first.unit
+    return {"target": flow.target, "unit": unit, "lines": lines, "parameters": flow.after.parameter_norm}
 
 
-def _first(part: Flow) -> Any:
-    return next((layer.norms for layer in part.layers if layer.direction == "forward"), None)
+def _first(part: Flow) -> LayerFlow | None:
+    return next((layer for layer in part.layers if layer.direction == "forward"), None)

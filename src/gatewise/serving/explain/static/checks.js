@@ -60,7 +60,7 @@ export class Checks {
   }
 
   /** Norm of the loss's gradient at every step of the first layer, trained and freshly drawn, in powers of ten. */
-  setFlow(flow, reading) {
+  setFlow(flow) {
     this.flowPart.hidden = !flow || flow.lines.length === 0;
     if (this.flowPart.hidden) return;
     const kinds = ["random", "main"];
@@ -74,9 +74,9 @@ export class Checks {
     const trained = flow.lines.at(-1).values;
     const [first, last] = [trained[0], trained.at(-1)];
     this.flowWords.replaceChildren(
-      `Size of the gradient of the loss (of “${flow.target}”) at every ${reading.unit}, `, el("b", { class: "random", text: "before training" }),
+      `Size of the gradient of the loss (of “${flow.target}”) at every ${flow.unit}, `, el("b", { class: "random", text: "before training" }),
       " and ", el("b", { text: "trained" }),
-      `; each line up is ten times as much. At the first ${reading.unit} it is ${significant(first)}, at the last ${significant(last)}`,
+      `; each line up is ten times as much. At the first ${flow.unit} it is ${significant(first)}, at the last ${significant(last)}`,
       last > 0 ? compared(first / last) : ".");
   }
 }

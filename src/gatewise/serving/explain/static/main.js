@@ -31,11 +31,13 @@ class Page {
     this.chooser = new Chooser(description, { live: source.live, changed: (input, how) => this.inputChanged(input, how), method: (method) => this.store.set({ method }) });
     this.message = el("p", { class: "message", role: "alert", hidden: true });
     this.empty = el("p", { class: "nothing", text: "Nothing to read yet: type a sentence, or choose an example.", hidden: true });
+    this.guide = guide(description);
+    this.fillGuide(false);
     this.runs = el("div", { class: `runs of-${this.views.length}` }, ...this.views.map((view) => view.element));
     place.replaceChildren(
       el("p", { class: "kicker", text: description.kicker }),
       el("h1", { text: description.title }),
-      this.chooser.element, this.message, this.timeline.element, this.empty, this.runs, guide(description),
+      this.chooser.element, this.message, this.timeline.element, this.empty, this.runs, this.guide,
     );
     this.latest = this.views.map((view) => new Latest(
       (question) => source.read(question),
@@ -119,11 +121,20 @@ class Page {
       else reading.measured = view.measured;
     }
     view.setReading(reading);
+    this.fillGuide(reading.picture !== undefined);
     if (this.fresh && reading.at !== null) this.store.state.step = reading.at;
     this.fresh = false;
     this.readings += 1;
     this.store.schedule();
     if (reading.of === this.key) this.askReasonsSoon();
+  }
+
+  /** How to read the page: of a picture, or of steps in a row. */
+  fillGuide(picture) {
+    if (this.ofPicture === picture) return;
+    this.ofPicture = picture;
+    const lines = picture ? PICTURE_GUIDE : STEPS_GUIDE;
+    this.guide.querySelector("dl").replaceChildren(...lines.flatMap(([name, words]) => [el("dt", { text: name }), el("dd", { text: words })]));
   }
 
   failed(view, error) {
@@ -212,17 +223,24 @@ class Page {
   }
 }
 
-/** How to read the page, folded away. */
+const STEPS_GUIDE = [
+  ["Reasons", "A bar up, a solid line under a word: it speaks for the answer. A bar down, a dotted line: against it."],
+  ["Answer after each step", "What the network would say if the input ended there. A dot marks where you look."],
+  ["Map", "A row for each unit, a column for each step; units that behave alike are neighbours. Click to follow one."],
+  ["Unit", "Its gates and its state over the steps, and the cell's equation with the numbers of that step."],
+  ["Keys", "Left and right step through time, Home and End go to its ends; on the map up and down change the unit."],
+];
+const PICTURE_GUIDE = [
+  ["Reasons", "A blue patch, framed solid where it is strong: it speaks for the word. An orange one, framed dashed: against it. Click a word to see its own."],
+  ["Answer after each patch", "The chance of the word were the picture covered past there, row by row. A dot marks where you look."],
+  ["Map", "A row for each unit, a column for each written word; units that behave alike are neighbours. Click to follow one."],
+  ["Unit", "Its gates and its state over the written words, and the cell's equation with the numbers of that word."],
+  ["Keys", "Left and right step through the patches, Home and End go to their ends; on the map up and down change the unit."],
+];
+
+/** How to read the page, folded away; `fillGuide` fills it. */
 function guide(description) {
-  const lines = [
-    ["Reasons", "A bar up, a solid line under a word: it speaks for the answer. A bar down, a dotted line: against it."],
-    ["Answer after each step", "What the network would say if the input ended there. A dot marks where you look."],
-    ["Map", "A row for each unit, a column for each step; units that behave alike are neighbours. Click to follow one."],
-    ["Unit", "Its gates and its state over the steps, and the cell's equation with the numbers of that step."],
-    ["Keys", "Left and right step through time, Home and End go to its ends; on the map up and down change the unit."],
-  ];
-  return el("details", { class: "guide more" }, el("summary", { text: "How to read this page" }),
-    el("dl", {}, ...lines.flatMap(([name, words]) => [el("dt", { text: name }), el("dd", { text: words })])),
+  return el("details", { class: "guide more" }, el("summary", { text: "How to read this page" }), el("dl"),
     el("p", { class: "note", text: `${plural(description.runs.length, "network")}, computed on this machine by Gatewise ${description.version}.` }));
 }
 

@@ -205,6 +205,7 @@ function cover(canvas, { rows, columns }, step, colours) {
 }
 
 function strongestPatches(reading, values) {
+  if (largestOf(values) === 0) return "no patch counts";
   const order = Array.from(values, (_, step) => step).sort((one, other) => Math.abs(values[other]) - Math.abs(values[one])).slice(0, NAMED);
   return order.map((step) => `${reading.steps[step].label} ${decimals(values[step])}`).join(", ");
 }

@@ -3,12 +3,14 @@
 import { answerCurves, answersAt, topAnswers } from "./answers.js";
 import { Checks } from "./checks.js";
 import { palette } from "./colours.js";
-import { Bars, Curves, middle } from "./curve.js";
+import { Cursor } from "./cursor.js";
+import { Bars, Curves } from "./curve.js";
 import { el, resizeChildren, setAttribute, setStyle, setText } from "./elements.js";
+import { drawLabels } from "./labels.js";
 import { GateMap, Legend, RowMap } from "./map.js";
 import { Neighbours, Settling } from "./panels.js";
 import { Picture } from "./picture.js";
-import { bothSides, extremes, ownTime, placeWords, quoted, reasonWords, stepNames, trueAnswer } from "./sentences.js";
+import { bothSides, extremes, ownTime, placeWords, quoted, reasonWords, trueAnswer } from "./sentences.js";
 import { Series } from "./series.js";
 import { StepTable } from "./table.js";
 import { Tokens } from "./tokens.js";
@@ -53,8 +55,7 @@ export class RunView {
     });
     this.columns = new RowMap();
     this.labels = el("div", { class: "labels", "aria-hidden": "true" });
-    this.veil = el("div", { class: "veil", "aria-hidden": "true" });
-    this.cursor = el("div", { class: "cursor", "aria-hidden": "true" });
+    this.cursor = new Cursor();
     this.notes = el("ul", { class: "notes" });
     this.problem = el("p", { class: "problem", role: "alert", hidden: true });
     this.checks = new Checks();
@@ -76,8 +77,7 @@ export class RunView {
       this.labels,
       el("div", { class: "over-unit" }, el("span", { class: "map-foot" }, this.legend.element, this.stretch), this.unit.head),
       this.unit.curves.element,
-      this.veil,
-      this.cursor,
+      ...this.cursor.elements,
     );
     this.element = el(
       "article",
@@ -107,8 +107,9 @@ export class RunView {
   clicked(event, choose) {
     if (!this.reading || event.target.closest("h3, .over-map, .over-unit, .map, .changeable, .editor, .alignments")) return;
     const box = this.map.element.getBoundingClientRect();
-    const step = Math.floor(((event.clientX - box.left) / box.width) * this.map.capacity);
-    choose(Math.min(Math.max(step, 0), this.reading.length - 1));
+    const at = (capacity, length) => Math.min(Math.max(Math.floor(((event.clientX - box.left) / box.width) * capacity), 0), length - 1);
+    if (this.gate.aligned || !event.target.closest(".unit, .labels")) choose(at(this.capacity, this.reading.length));
+    else if (this.reading.written) this.chooseWord(at(this.map.capacity, this.map.length));
   }
 
   move(by) {
@@ -228,7 +229,7 @@ export class RunView {
     const stretched = this.drawnStretched !== this.store.state.stretched;
     if (all || stretched || this.gate !== this.drawnGate) this.drawMap();
     const more = this.more?.of === reading.of ? this.more : null;
-    if (all || this.moreChanged) this.checks.setFlow(more?.flow ?? null, reading);
+    if (all || this.moreChanged) this.checks.setFlow(more?.flow ?? null);
     if (all || this.moreChanged || unit !== this.drawnUnit || this.gate !== this.drawnGate) {
       this.unit.draw(reading, unit, capacity, more?.facts[reading.place]?.[unit] ?? "");
       this.map.mark(this.gate.rowOf[unit]);
@@ -318,27 +319,10 @@ export class RunView {
     this.places.value = reading.place;
   }
 
-  /** The steps' names under the map, where there is room for them. */
   drawLabels() {
     const { reading, gate } = this;
     const capacity = gate.aligned ? this.capacity : gate.values.length / gate.units;
-    const room = (this.width ?? this.map.element.clientWidth) / capacity;
-    const every = reading.series === undefined ? (room >= 11 ? 1 : 0) : Math.max(1, Math.ceil(24 / room));
-    this.labels.hidden = every === 0;
-    const names = every === 0 ? [] : stepNames(reading, gate);
-    resizeChildren(this.labels, every === 0 ? 0 : Math.ceil(names.length / every), () => el("span"));
-    const longest = names.reduce((most, name) => Math.max(most, Math.min(name.length, 11)), 1);
-    const level = room >= 7.4 * longest + 8;
-    this.labels.classList.toggle("level", level);
-    setStyle(this.labels, "height", level ? "1.4rem" : `${0.7 + 0.43 * longest}rem`);
-    const offset = (names.length - 1) % Math.max(every, 1);
-    for (let number = 0; number < this.labels.childElementCount; number += 1) {
-      const label = this.labels.children[number];
-      const step = offset + number * every;
-      label.dataset.at = step;
-      setText(label, shortened(names[step], 11));
-      setStyle(label, "left", `${100 * middle(step, capacity)}%`);
-    }
+    drawLabels(this.labels, reading, gate, capacity, this.width ?? this.map.element.clientWidth);
   }
 
   /** Follow the cursor. */
@@ -350,10 +334,7 @@ export class RunView {
       setAttribute(button, "aria-checked", on);
       setAttribute(button, "tabindex", on ? 0 : -1);
     }
-    setStyle(this.cursor, "left", `${(100 * step) / capacity}%`);
-    setStyle(this.cursor, "width", `${100 / capacity}%`);
-    setStyle(this.veil, "left", `${(100 * (step + 1)) / capacity}%`);
-    setStyle(this.veil, "width", `${(100 * (reading.length - 1 - step)) / capacity}%`);
+    this.cursor.point({ gate: this.gate, step, length: reading.length, capacity, score: this.score, last: this.curve.element });
     this.tokens.point(step);
     if (reading.picture) this.picture.point(step);
     if (reading.series !== undefined) this.series.point(step, this.targetPlace());

@@ -2,10 +2,14 @@
 
 import { answersAt } from "./answers.js";
 import { el, setAttribute } from "./elements.js";
+import { stepNames } from "./sentences.js";
+import { rowAt, valueAt } from "./unit.js";
 import { decimals, score } from "./words.js";
-import { valueAt } from "./unit.js";
 
-/** Answer, reason and the chosen unit's gates at every step; filled while it is open. */
+/**
+ * Answer, reason and the chosen unit's gates at every step; filled while it is open. Layers that walk over something
+ * else, such as the words written, have a table of their own.
+ */
 export class StepTable {
   constructor() {
     this.body = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Every step in a table" });
@@ -25,7 +29,8 @@ export class StepTable {
     const target = view.targetPlace();
     const here = view.step();
     const reasons = view.reasons?.target === reading.names[target] && view.reasons.of === reading.of ? view.reasons.values : null;
-    const gates = reading.gates.filter((gate) => unit < gate.units);
+    const shown = reading.gates.filter((gate) => unit < gate.units);
+    const gates = shown.filter((gate) => gate.aligned);
     const heads = [reading.unit, reading.names[target], "reason", ...gates.map((gate) => `${gate.name}, unit ${unit}`)];
     const rows = reading.steps.map((step, place) => {
       const row = el("tr", {},
@@ -36,8 +41,27 @@ export class StepTable {
       setAttribute(row, "class", place === here ? "here" : null);
       return row;
     });
-    this.body.replaceChildren(el("table", {},
-      el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col", text: head })))),
-      el("tbody", {}, ...rows)));
+    const own = ownRows(reading, shown.filter((gate) => !gate.aligned), unit, here);
+    this.body.replaceChildren(table(heads, rows), ...own);
   }
+}
+
+/** The unit at every step of layers that do not walk over the input; nothing where they do. */
+function ownRows(reading, gates, unit, here) {
+  if (gates.length === 0) return [];
+  const names = stepNames(reading, gates[0]);
+  const rows = names.map((name, row) => {
+    const found = el("tr", {},
+      el("th", { scope: "row" }, el("bdi", { text: reading.written ? `${row + 1} ${name}` : name })),
+      ...gates.map((gate) => el("td", { text: decimals(gate.values[row * gate.units + unit], 3) })));
+    setAttribute(found, "class", row === rowAt(gates[0], here) ? "here" : null);
+    return found;
+  });
+  return [table([reading.written ? "written word" : "step ahead", ...gates.map((gate) => `${gate.name}, unit ${unit}`)], rows)];
+}
+
+function table(heads, rows) {
+  return el("table", {},
+    el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col", text: head })))),
+    el("tbody", {}, ...rows));
 }
