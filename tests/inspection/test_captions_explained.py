@@ -140,7 +140,7 @@ def test_a_plain_picture_has_no_reasons(
     with pytest.raises(SystemExit) as left:
         main(["explain", str(runs.place("pictures")), str(tmp_path / "grey.png"), "--text", "--method", method])
     out = capsys.readouterr().out
-    assert not left.value.code and "no reasons" in out and "+0" not in out and "e-0" not in out
+    assert not left.value.code and "no reasons" in out and "column 1 +0" not in out and "e-0" not in out
 
 
 def test_what_is_no_picture_is_refused(captioner: tuple[Any, Any], tmp_path: Path) -> None:

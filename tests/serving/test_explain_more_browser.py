@@ -177,8 +177,8 @@ def test_a_picture_is_coloured_for_every_word(chromium: Any, captioning: str, ca
         _own_cursor(page, other)
         # as a table: patches with answer and reason, and words with the unit's numbers, each once
         page.locator("summary", has_text="Every step in a table").click()
-        by_patch, by_word = page.locator("details table").first, page.locator("details table").nth(1)
-        by_word.wait_for()
+        by_word, by_patch = page.locator("details table").first, page.locator("details table").nth(1)
+        by_patch.wait_for()
         assert by_patch.locator("tbody tr").count() == 16 and by_patch.locator("thead th").count() == 3
         assert by_word.locator("tbody th").all_inner_texts() == [
             f"{place + 1} {word}" for place, word in enumerate(_words(page))

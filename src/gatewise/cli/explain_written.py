@@ -44,7 +44,10 @@ def written_facts(found: Writing, given: ReadInput) -> list[tuple[str, str]]:
     for number, label in enumerate(found.labels[:_MOST_WORDS]):
         order = np.argsort(-np.abs(table[number]), kind="stable")[:_STRONGEST]
         strong = [step for step in order if 0 < abs(table[number][step]) >= _LEAST_SHARE * abs(table[number][order[0]])]
-        words = ", ".join(f"{visible(given.steps[step].label)} {table[number][step]:+.2g}" for step in strong) or "no reasons"
+        words = (
+            ", ".join(f"{visible(given.steps[step].label)} {table[number][step]:+.2g}" for step in strong)
+            or "no reasons"
+        )
         line = f"{visible(label):<{widest}} {100 * found.chances[number]:>5.1f} %{_others(found, number)}   {words}"
         if found.attention is not None:
             looked = int(found.attention[number].argmax())

@@ -113,9 +113,7 @@ def gradient_flow(
         final = reader.shares(reader.answer(read_input, reader.embed(read_input))[0])
     chosen = reader.target_of(target, final, read_input)
     layers = [module for module in reader.network.modules() if isinstance(module, Recurrent)]
-    units = {
-        id(stack.recurrent): _unit(reader, read_input, name) for name, stack in reader.stacks(read_input).items()
-    }
+    units = {id(stack.recurrent): _unit(reader, read_input, name) for name, stack in reader.stacks(read_input).items()}
     with _ONE_AT_A_TIME, force("reference", this_thread=True):
         after = _flow(reader, read_input, chosen, layers, units)
         with _fresh(layers, seed):
@@ -149,9 +147,7 @@ def _fresh(layers: Sequence[Recurrent], seed: int) -> Iterator[None]:
                     parameter.copy_(values[name])
 
 
-def _flow(
-    reader: Reader, read: ReadInput, target: int, layers: Sequence[Recurrent], units: Mapping[int, str]
-) -> Flow:
+def _flow(reader: Reader, read: ReadInput, target: int, layers: Sequence[Recurrent], units: Mapping[int, str]) -> Flow:
     """Gradients of zeros that are added to every hidden state: those of the states themselves."""
     parameters = [each for each in reader.network.parameters() if each.requires_grad]
     embedded = reader.embed(read)

@@ -17,7 +17,8 @@ export class Cursor {
   point({ gate, step, length, capacity, score, last }) {
     const rows = [...score.children].filter((child) => !child.hidden && !this.elements.includes(child));
     const answers = rows.indexOf(last) + 1;
-    for (const part of [this.veil, this.cursor]) setStyle(part, "grid-row", gate.aligned ? "auto" : `1 / ${answers + 1}`);
+    const first = answers === 2 ? 2 : 1; // below the answer's heading where nothing stands above that
+    for (const part of [this.veil, this.cursor]) setStyle(part, "grid-row", gate.aligned ? "auto" : `${first} / ${answers + 1}`);
     lay(this.cursor, step, 1, capacity);
     lay(this.veil, step + 1, length - 1 - step, capacity);
     this.own.hidden = gate.aligned;

@@ -8,7 +8,7 @@ import { decimals, score } from "./words.js";
 
 /**
  * Answer, reason and the chosen unit's gates at every step; filled while it is open. Layers that walk over something
- * else, such as the words written, have a table of their own.
+ * else, such as the words written, have a table of their own above it.
  */
 export class StepTable {
   constructor() {
@@ -42,7 +42,7 @@ export class StepTable {
       return row;
     });
     const own = ownRows(reading, shown.filter((gate) => !gate.aligned), unit, here);
-    this.body.replaceChildren(table(heads, rows), ...own);
+    this.body.replaceChildren(...own, table(heads, rows));
   }
 }
 
