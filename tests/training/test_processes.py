@@ -160,21 +160,26 @@ def test_stopped_and_killed_and_resumed_equals_uninterrupted(tmp_path: Path, mon
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     me = psutil.Process()
+    before = {each.pid for each in me.children()}  # of earlier tests in this process
+
+    def started_here() -> list[psutil.Process]:
+        return [each for each in me.children() if each.pid not in before]
+
     spec = small_spec("model", tmp_path, processes=2, dropout=0.2, averaging=0.9)
     data = training.kind_of(spec.task).load(spec.data)
     whole = training.train_run(spec, data, tmp_path / "whole")
-    assert not me.children() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not started_here() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     listen, _ = _listener(lambda: signal.raise_signal(signal.SIGINT), 3)
     with pytest.raises(Interrupted):
         training.train_run(spec, data, tmp_path / "run", on_event=listen)
-    assert not me.children()
+    assert not started_here()
 
-    listen, events = _listener(lambda: me.children()[0].kill(), 20)  # in the second epoch
+    listen, events = _listener(lambda: started_here()[0].kill(), 20)  # in the second epoch
     with pytest.raises(TrainingError, match=r"process 2 of the 2 .* was ended by SIGKILL.*run the same command again"):
         training.train_run(spec, data, tmp_path / "run", on_event=listen)
     started = events[0]
-    assert isinstance(started, RunStarted) and started.resumed_from_epoch == 1 and not me.children()
+    assert isinstance(started, RunStarted) and started.resumed_from_epoch == 1 and not started_here()
     assert any(isinstance(event, EpochDone) for event in events)
 
     resumed = training.train_run(spec, data, tmp_path / "run")

@@ -65,7 +65,7 @@ def _block(share: float, minus: bool) -> str:
 
     Example:
         >>> _block(1.0, minus=False), _block(0.5, minus=True), _block(0.0, minus=True)
-        ('██', '-▒', '  ')
+        ('██', '-▓', '  ')
     """
     shade = _SHADES[0] if share < _LEAST else _SHADES[min(len(_SHADES) - 1, 1 + int(share * (len(_SHADES) - 1)))]
     return f"-{shade}" if minus and shade != _SHADES[0] else shade * _SIGNS
