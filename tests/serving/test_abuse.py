@@ -188,6 +188,7 @@ def test_half_open_connections_go(served: Served) -> None:
     for plain in held:
         plain.close()
     until(lambda: len(service.streams.open) <= 1)
+    assert len(service.streams.open) <= 1  # the neighbour's
 
 
 def test_requests_that_cannot_be_read(served: Served) -> None:

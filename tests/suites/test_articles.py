@@ -262,7 +262,8 @@ def test_every_part_is_a_run_that_its_kind_accepts():
         task = registry.task_of(part.name)
         for more in ({}, part.quick):
             spec = make_spec(task, part.name, {**part.settings, **more, "cell": "gru"})
-            kind_of(task).check(spec)
+            kind_of(task).check(spec)  # raises where it does not
+            assert spec.task == task and spec.data.data == part.name
 
 
 def test_data_that_are_not_at_hand_leave_a_further_use_out_unless_it_was_asked_for(monkeypatch):
