@@ -125,6 +125,31 @@ def test_a_run_that_is_not_there_or_not_one(tmp_path: Path, reviews: Path, capsy
         assert "fix:" in _refused(words, capsys)
 
 
+def test_an_export_is_no_run_folder(tmp_path: Path, reviews: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "export.json").write_text(json.dumps({"run": "my-run", "files": {"model.onnx": {}}}))
+    (folder / "model.onnx").write_bytes(b"a model")
+    for words in (["explain", folder, "a text"], ["inspect", folder], ["explain", folder / "model.onnx", "a text"]):
+        message = _refused(words, capsys)
+        assert "is an exported model, not a run folder" in message
+        assert "fix: name the run that was exported: my-run" in message
+    (folder / "export.json").write_text("[]")
+    assert "fix: name the run that was exported" in _refused(["explain", folder, "a text"], capsys)
+
+
+def test_what_is_out_of_range_has_a_fix(tmp_path: Path, reviews: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("caption", "translate"):
+        message = _refused([command, tmp_path / "none", reviews, "--beam", "0"], capsys)
+        assert "beam is out of range" in message and "fix: --beam 1" in message
+    message = _refused(["train", reviews, *COLUMNS, "--processes", "1000", "--out", tmp_path / "out"], capsys)
+    assert "more than this machine's cores" in message and "batch" not in message
+    assert "fix: --max-loss 0.05" in _refused(
+        ["export", tmp_path, "--precision", "int8", "--max-loss", "-1", "--out", tmp_path / "out"], capsys
+    )
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["spec.json", "best.safetensors", "vocabulary.json"])
 @pytest.mark.parametrize("how", ["gone", "cut"])
 def test_a_damaged_run(name: str, how: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,6 +138,8 @@ def test_mistakes_are_named(place: Path, runs: Runs, tmp_path: Path, capsys: pyt
         ([place, "text", "--method", "oclusion"], "did you mean 'occlusion'?"),
         ([place, "text", "--example", 2], "inputs and --example exclude each other"),
         ([place, "--example", 100_000], "there is no test example 100000"),
+        ([place, "--example", 100_000], "fix: --example "),
+        ([place, "--example", 100_000, "--out", tmp_path / "page.html"], "fix: --example "),
         ([place, "text", "--gates"], "--gates goes with --json"),
         ([place, "text", "--png", tmp_path / "a.gif"], "PNG or SVG"),
         ([place, "text", "--like", 9], "there is no step 9"),

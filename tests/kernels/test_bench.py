@@ -37,6 +37,8 @@ def test_the_command_writes_a_complete_record(tiny, tmp_path):
     assert {goal["relation"] for goal in record["goals"]} == {">=", "<="}
     # what was measured is printed, not what its makers wish for
     assert "training speed over torch, gru" in done.output
+    assert ", 1 thread, torch" in done.output
+    assert "share of peak, torch -> Gatewise: arithmetic per second" in done.output
     assert not any(word in done.output for word in ("goal", "met ", "missed", ">=", "<="))
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gatewise import words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -77,15 +79,20 @@ def _line(row: dict[str, Any]) -> str:
 
 def _print_summary(console: Console, record: dict[str, Any]) -> None:
     machine = record["machine"]
+    threads = words.plural(record["threads"], "thread")
+    console.print(f"\n{machine['cpu']}, {threads}, torch {machine['torch']}, kernels: {machine['chosen']}")
+    console.print("ratios: the other's time over Gatewise's, both in this run; ~: the machine was busy")
     console.print(
-        f"\n{machine['cpu']}, {record['threads']} threads, torch {machine['torch']}, kernels: {machine['chosen']}"
+        "share of peak, torch -> Gatewise: arithmetic per second, as a share of what torch's own product of two large "
+        "matrices reached in this run\n",
+        soft_wrap=True,
     )
-    console.print("ratios: the other's time over Gatewise's, both in this run; ~: the machine was busy\n")
     parts = [row[mode] for row in record["rows"] for mode in ("inference", "training") if mode in row]
     busy = sum(part["disturbed"] for part in parts)
     if busy:
+        was = "timing was" if len(parts) == 1 else "timings was" if busy == 1 else "timings were"
         console.print(
-            f"{busy} of {len(parts)} timings were taken while the machine was busy: repeat them when it is idle"
+            f"{busy} of {len(parts)} {was} taken while the machine was busy: repeat the benchmark when it is idle"
         )
     if record["goals"]:
         console.print("\nSummary (speeds and shares: geometric means over the shapes)")

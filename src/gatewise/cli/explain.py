@@ -195,7 +195,9 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
     while count < len(words) and _is_run(words[count]):
         count += 1
     if count > _MOST_RUNS:
-        raise OptionError("too many runs beside each other", expected=f"at most {_MOST_RUNS}", got=count)
+        raise OptionError(
+            "too many runs beside each other", expected=f"at most {_MOST_RUNS}", got=count, fix="name fewer runs"
+        )
     return list(words[:count]), list(words[count:])
 
 

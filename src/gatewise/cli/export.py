@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatewise import words
 from gatewise.cli.options import ImportsOption, RunArgument
 from gatewise.errors import OptionError, did_you_mean
 
@@ -74,22 +75,12 @@ def export(
     """
     from gatewise.cli.opening import note
     from gatewise.export.precision import MOST_LOSS
-    from gatewise.export.runs import PRECISIONS, TARGETS, export_run, export_run_to_c
+    from gatewise.export.runs import export_run, export_run_to_c
     from gatewise.training.registry import import_modules
     from gatewise.training.run_place import find_run
 
-    if to not in TARGETS:
-        raise OptionError(f"there is no target {to!r}", expected=", ".join(TARGETS), fix=did_you_mean(to, TARGETS))
-    if to != "c" and (name is not None or max_steps is not None):
-        raise OptionError("--name and --max-steps go with --to c", got=f"--to {to}", fix="omit them")
-    if precision not in PRECISIONS[to]:
-        raise OptionError(
-            f"--to {to} has no precision {precision!r}",
-            expected=", ".join(PRECISIONS[to]),
-            fix=did_you_mean(precision, PRECISIONS[to]),
-        )
-    if max_loss is not None and (precision == "float32" or not max_loss >= 0):
-        raise OptionError("--max-loss is a share, from 0 on, and goes with --precision", got=max_loss)
+    _check_target(to, precision, only_c=name is not None or max_steps is not None)
+    _check_loss(max_loss, precision)
     most_loss = MOST_LOSS if max_loss is None else max_loss
     import_modules(imports or ())
     place = find_run(run, say=note)
@@ -106,6 +97,32 @@ def export(
         typer.echo((folder / "export.json").read_text(encoding="utf-8").strip())
         return
     show()
+
+
+def _check_target(to: str, precision: str, *, only_c: bool) -> None:
+    """Refuse a target or precision that does not exist, and options of C for another target."""
+    from gatewise.export.runs import PRECISIONS, TARGETS
+
+    if to not in TARGETS:
+        raise OptionError(f"there is no target {to!r}", expected=", ".join(TARGETS), fix=did_you_mean(to, TARGETS))
+    if to != "c" and only_c:
+        raise OptionError("--name and --max-steps go with --to c", got=f"--to {to}", fix="omit them")
+    if precision not in PRECISIONS[to]:
+        raise OptionError(
+            f"--to {to} has no precision {precision!r}",
+            expected=", ".join(PRECISIONS[to]),
+            fix=did_you_mean(precision, PRECISIONS[to]),
+        )
+
+
+def _check_loss(max_loss: float | None, precision: str) -> None:
+    """Refuse a greatest loss that is no share, or goes with nothing that could lose."""
+    if max_loss is None:
+        return
+    if precision == "float32":
+        raise OptionError("--max-loss goes with --precision", got="float32, which loses nothing", fix="omit --max-loss")
+    if not max_loss >= 0:
+        raise OptionError("--max-loss is out of range", expected="0 or more", got=max_loss, fix="--max-loss 0.05")
 
 
 def _print(made: Export) -> None:
@@ -129,18 +146,24 @@ def _print(made: Export) -> None:
 
 
 def _print_check(check: Check) -> None:
-    lengths = "" if check.shortest is None else f" of {check.shortest} to {check.longest} steps"
+    checked = f"Checked on {words.plural(check.examples, 'test example')}{_lengths(check)}"
     if check.limit == 0.0:
-        typer.echo(f"Checked on {check.examples} test examples{lengths}: equal bit for bit to the integers in NumPy.")
+        typer.echo(f"{checked}: equal bit for bit to the integers in NumPy.")
         return
-    typer.echo(
-        f"Checked on {check.examples} test examples{lengths}: greatest difference {check.greatest:.1e} of the greatest "
-        f"number (limit {check.limit:.0e})."
-    )
+    typer.echo(f"{checked}: greatest difference {check.greatest:.1e} of the greatest number (limit {check.limit:.0e}).")
     for name, gap in check.gaps.items():
         typer.echo(f"  {name:<36}{gap:.1e}")
     if check.differing_tags:
         typer.echo(f"  {check.differing_tags} with another answer of the same score")
+
+
+def _lengths(check: Check) -> str:
+    """The number of steps of the examples, or its range; nothing where steps mean nothing."""
+    if check.shortest is None or check.longest is None:
+        return ""
+    if check.shortest == check.longest:
+        return f" of {words.plural(check.longest, 'step')}"
+    return f" of {check.shortest:,} to {check.longest:,} steps"
 
 
 def _print_c(made: ExportC) -> None:
@@ -156,7 +179,7 @@ def _print_c(made: ExportC) -> None:
     if products is not None:
         typer.echo(f"{products:,} multiply-adds per step.")
     else:
-        run = "" if steps is None else f" of {steps} steps"
+        run = "" if steps is None else f" of {words.plural(int(steps), 'step')}"
         typer.echo(f"{figures['multiply_adds_per_run']:,} multiply-adds per sequence{run}.")
     if made.no_step is not None:
         typer.echo(f"No single steps: {made.no_step}.")

@@ -145,7 +145,8 @@ def _serve(
 def _check(**numbers: float) -> None:
     for name, value in numbers.items():
         if value <= 0:
-            raise OptionError(f"{name.replace('_', '-')} is out of range", expected="more than 0", got=f"{value:g}")
+            flag = f"--{name.replace('_', '-')}"
+            raise OptionError(f"{flag} is out of range", expected="more than 0", got=f"{value:g}", fix=f"omit {flag}")
 
 
 def _token(file: Path | None) -> str | None:

@@ -72,17 +72,18 @@ def train(
     if recipe is not None:
         from gatewise.training.recipes import load_recipe
 
-        chosen = load_recipe(recipe)
-        task, data = task or chosen.task, data or chosen.data
-        settings = {**chosen.settings, **settings}
+        known = load_recipe(recipe)
+        task, data = task or known.task, data or known.data
+        settings = {**known.settings, **settings}
     name = data or "imdb"
     settings = settings if cell is None else {**settings, "cell": cell}
     found = task_of(name, task=task, given=tuple(settings))
     if "processes" not in settings and launched_processes() > 1:
         settings = {**settings, "processes": launched_processes()}
-    spec = make_spec(found, name, typed_settings(found, settings))
-    if spec.training.processes == 1 or launched_processes() == 1:
-        threads_of_each(spec.training.threads, spec.training.processes)
+    chosen = typed_settings(found, settings)
+    if launched_processes() == 1:  # before the spec, whose limit is the batch
+        threads_of_each(chosen.get("threads"), chosen.get("processes") or 1)
+    spec = make_spec(found, name, chosen)
     suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")
     folder = out or default_folder(name, suffix)
     with resumable(folder, None if follows(spec.training.processes) else train_command(spec, folder)):
@@ -144,7 +145,8 @@ def _ending(result: RunResult, best: int) -> str | None:
         return f"Training ended after epoch {done}: no better validation figure in the last {idle} (--patience)."
     if derived is not None and 2 * done < derived:
         was = "was" if done == 1 else "were"
-        calls = f"the size of this data calls for up to {derived}, of which {done} {was} trained (--epochs {derived})"
+        calls = f"the size of this data calls for up to {derived} epochs, "
+        calls += f"of which {done} {was} trained (--epochs {derived})"
         return f"The last epoch was the best; {calls}." if best == done else f"{calls[0].upper()}{calls[1:]}."
     return None
 

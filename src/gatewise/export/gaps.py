@@ -27,7 +27,7 @@ class Check:
 
     Attributes:
         examples: how many.
-        shortest, longest: their steps; None where all have the same number.
+        shortest, longest: their steps; None where the examples are no sequences.
         gaps: greatest gap by what was compared with what.
         limit: greatest gap at which it is handed out.
         differing_tags: examples of which the tags differ where two sequences of tags have the same score.

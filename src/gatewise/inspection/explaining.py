@@ -145,6 +145,7 @@ def inputs_of(reader: Reader, given: Sequence[Any], *, examples: Sequence[int] =
         raise OptionError(
             f"there is no test example {max(examples)}",
             expected=f"1 to {len(found)}" if found else "data with a test part, or an input",
+            fix=f"--example {len(found)} is the last" if found else "name what to read after the run",
         )
     return [found[number - 1] for number in examples]
 

@@ -128,7 +128,9 @@ def threads_of_each(threads: int | None, processes: int) -> int:
             got=processes * each,
             fix=f"--processes {processes} --threads {cores // processes}"
             if processes <= cores
-            else f"--processes {cores}",
+            else f"--processes {cores}"
+            if cores > 1
+            else "omit --processes",
         )
     return each
 

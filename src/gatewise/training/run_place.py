@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["best_run", "checked_run", "find_run"]
 
-_PLAN, _RECORD, _RUNS = "plan.json", "comparison.json", "runs"
+_PLAN, _RECORD, _RUNS, _EXPORT = "plan.json", "comparison.json", "runs", "export.json"
 
 
 def find_run(place: str | Path, *, say: Callable[[str], object] | None = None) -> Path:
@@ -44,6 +44,8 @@ def find_run(place: str | Path, *, say: Callable[[str], object] | None = None) -
     """
     place = Path(place)
     if place.is_dir():
+        if (place / _EXPORT).is_file() and not (place / "spec.json").exists():
+            raise _is_export(place)
         alone = (place / _PLAN).exists() or (place / "spec.json").exists()
         if not alone and (parts := sorted(each.parent.name for each in place.glob(f"*/{_PLAN}"))):
             raise RunError(
@@ -56,9 +58,25 @@ def find_run(place: str | Path, *, say: Callable[[str], object] | None = None) -
     for folder in (place.parent, place.parent.parent if place.parent.name == _RUNS else None):
         if folder is not None and (folder / _PLAN).exists():
             return _of_comparison(folder, place.name, say)
+    if place.suffix.lower() == ".onnx" and place.is_file():
+        raise _is_export(place)
     if place.exists():
         raise RunError(f"{place} is not a run folder", fix="name the folder given to --out when training")
     raise RunError(f"there is no run folder {place}", fix=f"train one: gatewise train imdb --out {place}")
+
+
+def _is_export(place: Path) -> RunError:
+    """The error for an exported model where a run is wanted; its description names the run that it was made of."""
+    try:
+        about = read_json((place if place.is_dir() else place.parent) / _EXPORT)
+    except RunError:
+        about = None
+    run = about.get("run") if isinstance(about, dict) else None
+    return RunError(
+        f"{place} is an exported model, not a run folder",
+        expected="a run folder, with its weights and data",
+        fix="name the run that was exported" + (f": {run}" if isinstance(run, str) else ""),
+    )
 
 
 def checked_run(folder: str | Path) -> tuple[RunFolder, RunSpec]:

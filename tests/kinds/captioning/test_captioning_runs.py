@@ -151,6 +151,8 @@ def test_the_commands_of_a_captioner(
         (["caption", str(run), str(picture), "--out", str(picture)], "is the input file"),
         (["evaluate", str(run), str(own)], "has no table of captions"),
         (["predict", str(run)], "there is no picture"),
+        (["evaluate", str(run), str(picture)], "is a single picture"),
+        (["explain", str(run), str(own)], "fix: name a picture in it"),
     ]
     for words, message in refused:
         assert call(words) != 0

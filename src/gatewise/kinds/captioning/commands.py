@@ -61,7 +61,9 @@ def caption(
     from gatewise.training.run_place import checked_run, find_run
 
     if beam is not None and beam < 1:
-        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam)
+        raise OptionError(
+            "beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 1 is the fastest"
+        )
     request = Request(run, tuple(pictures), None, out, as_json)
     check("predict", request)
     model = exported_captioner(run)
@@ -148,7 +150,10 @@ def _pictures(
             pixels.append(found)
     if not pixels:
         raise DataError(
-            "there is no picture that can be read", expected=", ".join(SUFFIXES), got="; ".join(skips.notes)
+            "there is no picture that can be read",
+            expected=", ".join(SUFFIXES),
+            got="; ".join(skips.notes) or "no such file",
+            fix="name picture files, or a folder of them",
         )
     return names, pixels, skips.notes
 

@@ -39,7 +39,7 @@ def read_image(source: Path | bytes, name: str, size: int) -> Pixels:
 
     if isinstance(source, Path):
         if source.is_dir():
-            raise DataError(f"{name} is a folder", expected="a picture")
+            raise DataError(f"{name} is a folder", expected="a picture file", fix="name a picture in it")
         if not source.is_file():
             raise DataError(f"{name} does not exist", fix="check the path")
     try:

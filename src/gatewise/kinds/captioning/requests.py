@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewise.errors import DataError, OptionError, StorageError
-from gatewise.kinds.captioning.places import table_of
+from gatewise.kinds.captioning.places import SUFFIXES, table_of
 from gatewise.training.kind import Request
 
 __all__ = ["check", "picture_places"]
@@ -26,6 +26,12 @@ def check(command: str, request: Request) -> None:
             raise DataError("there is no picture", fix="name a folder of pictures with captions, or their table")
         if not place.expanduser().exists():
             raise DataError(f"{place} does not exist", fix="check the path")
+        if command == "evaluate" and place.suffix.lower() in SUFFIXES:
+            raise DataError(
+                f"{place} is a single picture",
+                expected="a folder of pictures with captions, or their table",
+                fix="name its folder",
+            )
     out = request.out
     if out is None:
         return

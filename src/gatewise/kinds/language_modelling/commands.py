@@ -57,7 +57,9 @@ def generate(
     if as_json and next_only is None:
         raise OptionError("--json is for the table of next tokens", fix="add --next 10")
     if next_only is not None and next_only < 1:
-        raise OptionError("next is out of range", expected="a whole number of at least 1", got=next_only)
+        raise OptionError(
+            "next is out of range", expected="a whole number of at least 1", got=next_only, fix="--next 5"
+        )
     from gatewise.kinds.language_modelling.sampling import Sampling
 
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, unknown=unknown)

@@ -55,7 +55,9 @@ class Generator:
             sampling: how.
         """
         if count < 1:
-            raise OptionError("tokens is out of range", expected="a whole number of at least 1", got=count)
+            raise OptionError(
+                "tokens is out of range", expected="a whole number of at least 1", got=count, fix="--tokens 50"
+            )
         begun = self.vocabulary.encode_prompt(prompt)
         before = int(begun[-1]) if len(begun) else None
         drawn: list[int] = []

@@ -64,7 +64,9 @@ def translate(
     if texts and file is not None:
         raise OptionError("sentences and --file exclude each other", fix="give the sentences either way, not both")
     if beam is not None and beam < 1:
-        raise OptionError("beam is out of range", expected="a whole number of at least 1", got=beam)
+        raise OptionError(
+            "beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 1 is the fastest"
+        )
     check_file(file)
     request = Request(run, tuple(texts or ()), file, out, as_json)
     check_out(request)

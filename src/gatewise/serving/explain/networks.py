@@ -71,7 +71,11 @@ class Networks:
         most = len(self.networks[0].examples)
         for number in examples:
             if not 0 <= number < most:
-                raise DataError(f"there is no test example {number + 1}", expected=f"1 to {most}")
+                raise DataError(
+                    f"there is no test example {number + 1}",
+                    expected=f"1 to {most}" if most else "data with a test part, or an input",
+                    fix=f"--example {most} is the last" if most else "name what to read after the run",
+                )
         if self.text:
             found = [Question(text=each) for each in inputs]
             for question in found:
