@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -41,3 +43,19 @@ def test_the_command_line_collects_after_its_imports() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("beside", [None, "triton", "jaxlib"])
+def test_the_end_searches_for_garbage_where_leaks_are_reported(
+    beside: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen at the end, Triton's objects are never freed, and nanobind prints each of them as leaked."""
+    app = importlib.import_module("gatewise.cli.app")
+    frozen: list[bool] = []
+    monkeypatch.setattr(app.gc, "freeze", lambda: frozen.append(True))
+    for name in ("triton", "jaxlib"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    if beside is not None:
+        monkeypatch.setitem(sys.modules, beside, ModuleType(beside))
+    app._end_quickly()
+    assert bool(frozen) == (beside is None)

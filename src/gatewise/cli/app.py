@@ -35,6 +35,8 @@ from gatewise.training.registry import kinds
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """The base of typer's errors of usage, which has no public name in every version."""
 
+_REPORTS_LEAKS = ("triton", "jaxlib")
+
 app = typer.Typer(
     name="gatewise",
     help="Which gate should I use, and what does it cost? Train, compare and use recurrent networks.",
@@ -78,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
     Exit codes: 0 done; 1 an internal error; 2 the input or an option is wrong; 130 stopped by Ctrl-C.
     """
     warnings.showwarning = _show_warning  # type: ignore[assignment]
-    atexit.register(gc.freeze)  # else the interpreter searches all that torch made for garbage once more as it ends
+    atexit.register(_end_quickly)
     try:
         code = app(arguments, prog_name="gatewise", standalone_mode=False)
     except GatewiseError as error:
@@ -89,6 +91,15 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.Abort:
         code = 1
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _end_quickly() -> None:
+    """Spare the interpreter the last search for garbage in all that torch made.
+
+    Not beside modules made with nanobind: at the very end they report on standard error, as leaked, what is left.
+    """
+    if not any(name in sys.modules for name in _REPORTS_LEAKS):
+        gc.freeze()
 
 
 def _show_usage_error(error: Any) -> int:
