@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
+from gatewise import words as words_of_numbers
 from gatewise.cli import main
 from small_data import FLAGS, write_reviews
 
@@ -41,6 +43,9 @@ def test_the_end_says_why_it_came(tmp_path, capsys):
     assert ended and len((tmp_path / "long" / "metrics.jsonl").read_text().splitlines()) == int(ended[1]) < 40
     said = _train([*words, "--epochs", "1", "--out", tmp_path / "short"], capsys)
     assert "The last epoch was the best; the size of this data calls for up to" in said
+    result = json.loads((tmp_path / "short" / "result.json").read_text())
+    whole = sum(result[part] for part in ("preparation_seconds", "seconds", "validation_seconds"))
+    assert f"trained in {words_of_numbers.duration(whole)}." in said
     assert re.search(r"up to \d+ epochs, of which 1 was trained", said)
     # too high a rate, so that the last epoch is not the best
     said = _train([*words, "--epochs", "3", "--lr", "1e-9", "--out", tmp_path / "still"], capsys)

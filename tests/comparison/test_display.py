@@ -50,7 +50,7 @@ def test_plain_lines_for_a_pipe() -> None:
         "8 trainings in 2 processes, 1 thread each: about 2.0 h of training and validation if none stops early",
         "GRU: chosen among 2 trials: hidden_size 128",
         "bilstm-seed1: 31 k parameters, kernel fused",
-        "[1/9] gru-seed0: validation accuracy 91.0 %, test accuracy 89.0 %, trained in 60 s",
+        "[1/9] gru-seed0: validation accuracy 91.0 %, test accuracy 89.0 %, 60 s of training and validation",
         "[2/9] gru-seed1 failed: out of memory",
     ):
         assert line in text, line
@@ -112,8 +112,8 @@ def test_figures_after_the_first_seed() -> None:
     lines = out.getvalue().splitlines()
     at = lines.index("After one seed of 2 (accuracy on the test part; too early for a judgement):")
     assert lines[at + 1 : at + 4] == [
-        "  tfidf: 81.0 %, trained in 2.0 s",
-        "  GRU: 89.0 %, trained in 60 s",
-        "  RNN: 89.0 %, trained in 60 s",
+        "  tfidf: 81.0 %, fitted in 2.0 s",
+        "  GRU: 89.0 %, 60 s of training and validation",
+        "  RNN: 89.0 %, 60 s of training and validation",
     ]
     assert sum("After one seed" in line for line in lines) == 1

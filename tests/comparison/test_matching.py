@@ -88,6 +88,8 @@ def test_a_training_of_some_steps_ends_within_an_epoch(tmp_path: Path) -> None:
     # the schedule knows the steps: a linear rate ends one step above zero
     assert result.epochs[-1].learning_rate == pytest.approx(spec.training.learning_rate / 14)
     assert result.validation_seconds > 0 and result.preparation_seconds > 0
+    parts = (result.preparation_seconds, result.seconds, result.validation_seconds)
+    assert result.training_seconds == pytest.approx(sum(parts))
 
 
 def test_a_search_leaves_the_sizes_equal(tmp_path: Path) -> None:

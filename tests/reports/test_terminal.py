@@ -39,6 +39,19 @@ def test_wide_is_one_table_and_narrow_several() -> None:
     assert _printed(200).count("model ") == 1
 
 
+def test_no_column_stands_alone_and_no_cell_is_continued() -> None:
+    short = made_up_record({"gru": 0.88}, seeds=2)  # whose name is shorter than the head of its column
+    names = {title.split()[0] for model in short.models for title in [model.title]}
+    for width in range(60, 200, 4):
+        lines = [line.strip() for line in _printed(width, short).splitlines()]
+        heads = [place for place, line in enumerate(lines) if line.startswith("model ")]
+        assert heads and ["model", "kernel"] not in [lines[place].split() for place in heads]
+        for place in heads:
+            rows = lines[place + 2 : place + 2 + len(short.models)]
+            assert [row.split()[0] in names for row in rows] == [True] * len(short.models)
+            assert lines[place + 2 + len(short.models)] == ""
+
+
 def test_colour_only_where_there_is_a_terminal() -> None:
     assert "\x1b[" not in _printed(80)
     assert "\x1b[" in _printed(80, terminal=True)

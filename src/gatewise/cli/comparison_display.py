@@ -182,9 +182,7 @@ class ComparisonDisplay:
         )
         for cell, each in self.first.items():
             figure = "failed" if each.test is None else self._figure(each.test)
-            seconds = each.training_seconds
-            took = "" if seconds is None else f", trained in {words.duration(seconds)}"
-            self.say(f"  {title_of(cell) if each.trial.phase != 'baseline' else cell}: {figure}{took}")
+            self.say(f"  {title_of(cell) if each.trial.phase != 'baseline' else cell}: {figure}{_took(each)}")
 
     def _line(self, event: TrialDone) -> str:
         name = f"[{event.number}/{event.total}] {event.trial.name}"
@@ -196,7 +194,7 @@ class ComparisonDisplay:
             if value is not None
         ]
         reused = " (finished before, reused)" if event.reused else ""
-        return f"{name}: {', '.join(figures)}, trained in {words.duration(event.training_seconds)}{reused}"
+        return f"{name}: {', '.join(figures)}{_took(event)}{reused}"
 
     def _tuned(self, event: TuningDone) -> None:
         at = "" if event.point is None or self.plan is None or self.plan.axis is None else f" at {event.point}"
@@ -264,6 +262,14 @@ class ComparisonDisplay:
 
     def _figure(self, value: float) -> str:
         return str(value) if self.metric is None else words.Scale.of(self.metric.to_dict(), value).value(value)
+
+
+def _took(event: TrialDone) -> str:
+    """The time of a trial, under another name than the table's training time, to which preparing belongs."""
+    if event.training_seconds is None:
+        return ""
+    time = words.duration(event.training_seconds)
+    return f", fitted in {time}" if event.trial.phase == "baseline" else f", {time} of training and validation"
 
 
 def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:

@@ -123,7 +123,7 @@ def _train(spec: RunSpec, folder: Path) -> None:
     screen.print(
         f"Epoch {result.best_epoch} kept{why}: validation {metric.title} "
         f"{scale.value(result.best.validation[metric.name])}, test {metric.title} {scale.value(tested)} "
-        f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.seconds)}.",
+        f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.training_seconds)}.",
         style="bold",
     )
     ending = _ending(result, top)

@@ -147,7 +147,7 @@ def cost_columns(record: Comparison) -> list[Column]:
 
 
 def fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[list[int]]:
-    """Share columns out over as few tables as fit a width.
+    """Share columns out over as few tables as fit a width, all about equally wide.
 
     Args:
         columns: all of them.
@@ -156,17 +156,34 @@ def fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: in
 
     Returns:
         Lists of column numbers.
+
+    Example:
+        >>> columns = [Column(f"column {number}", str) for number in range(4)]
+        >>> fitting(columns, [["0.001"]] * 4, 30), fitting(columns, [["0.001"]] * 4, 40)
+        ([[0, 1], [2, 3]], [[0, 1, 2, 3]])
     """
+    wide = [
+        max(max(map(len, two_lines(column.head))), *map(len, cells[number])) + 3
+        for number, column in enumerate(columns)
+    ]
+    tables = _filled(wide, width)
+    # the least width at which no further table is needed
+    for narrower in range(max(wide, default=0), width):
+        if len(found := _filled(wide, narrower)) == len(tables):
+            return found
+    return tables
+
+
+def _filled(wide: Sequence[int], width: int) -> list[list[int]]:
+    """Column numbers, each table filled before the next one is begun."""
     tables: list[list[int]] = [[]]
     used = 0
-    for number, column in enumerate(columns):
-        head = max(len(line) for line in two_lines(column.head))
-        wide = max([head, *(len(cell) for cell in cells[number])]) + 3
-        if tables[-1] and used + wide > width:
+    for number, each in enumerate(wide):
+        if tables[-1] and used + each > width:
             tables.append([])
             used = 0
         tables[-1].append(number)
-        used += wide
+        used += each
     return tables
 
 

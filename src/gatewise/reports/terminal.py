@@ -66,7 +66,7 @@ def print_changes(changes: Changes, console: Console) -> None:
 
 
 def _tables(models: Sequence[ModelEntry], columns: Sequence[Column], width: int) -> list[list[Column]]:
-    names = min(_NAME_WIDTH, max(len(str(model.title)) for model in models))
+    names = min(_NAME_WIDTH, max(len("model"), *(len(str(model.title)) for model in models)))
     cells = [[column.make(model) for model in models] for column in columns]
     return [[columns[number] for number in table] for table in fitting(columns, cells, width - names - 2)]
 

@@ -87,6 +87,11 @@ class RunResult:
     validation_seconds: float = 0.0
 
     @property
+    def training_seconds(self) -> float:
+        """From the data in memory to the finished network: preparing, the steps of all phases, and validating."""
+        return self.preparation_seconds + self.seconds + self.validation_seconds
+
+    @property
     def best(self) -> EpochRecord:
         """The epoch whose weights were kept."""
         return self.epochs[self.best_epoch - 1]

@@ -124,7 +124,8 @@ class TrialDone:
         error: why it failed, or None.
         validation: the metric on the validation part, or None.
         test: the metric on the test part; None while settings are chosen.
-        training_seconds: its training time, or None.
+        training_seconds: its training time without preparing, which a process does once for several trials; that of a
+            baseline's fit; or None.
     """
 
     trial: Trial

@@ -203,6 +203,6 @@ class _Execution:
                 error_of(entry),
                 entry.validation.get(name) if isinstance(entry, Run) else None,
                 entry.test.get(name) if isinstance(entry, Run) else None,
-                entry.training_seconds if isinstance(entry, Run) else None,
+                entry.training_seconds - (entry.preparation_seconds or 0.0) if isinstance(entry, Run) else None,
             )
         )

@@ -146,7 +146,7 @@ def _execute(task: Task, dataset: Any, report: StatusListener) -> tuple[Run, Any
         "stopped": result.stopped,
         "derived_epochs": result.derived_epochs,
         "epochs": result.epochs,
-        "training_seconds": result.seconds + result.preparation_seconds + result.validation_seconds,
+        "training_seconds": result.training_seconds,
         "step_seconds": result.seconds,
         "steps": sum(record.steps for record in result.epochs),
         "preparation_seconds": result.preparation_seconds,
