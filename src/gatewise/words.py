@@ -194,6 +194,8 @@ class Named(Protocol):
     def higher_is_better(self) -> bool: ...
     @property
     def percent(self) -> bool: ...
+    @property
+    def percent_sign(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ class Scale:
         higher_is_better: its direction.
         percent: a fraction shown times 100, differences in points.
         decimals: digits after the decimal point; below 0, values are written with a power of ten.
+        percent_sign: whether such a value is written with the sign %.
 
     Example:
         >>> accuracy = Scale("accuracy", True, True, 1)
@@ -213,12 +216,15 @@ class Scale:
         >>> perplexity = Scale("perplexity", False, False, 1)
         >>> perplexity.value(112.34), perplexity.gap(3.21), perplexity.signed(-3.21)
         ('112.3', '3.2', '−3.2')
+        >>> Scale("BLEU", True, True, 1, percent_sign=False).value(0.354)
+        '35.4'
     """
 
     title: str
     higher_is_better: bool
     percent: bool
     decimals: int
+    percent_sign: bool = True
 
     @classmethod
     def of(cls, metric: Named | Mapping[str, Any], reference: float) -> Scale:
@@ -238,15 +244,23 @@ class Scale:
         size = abs(reference)
         if isinstance(metric, Mapping):
             title, higher, percent = metric["title"], metric["higher_is_better"], metric["percent"]
+            sign = metric.get("percent_sign", True)
         else:
             title, higher, percent = metric.title, metric.higher_is_better, metric.percent
+            sign = metric.percent_sign
         decimals = 3 - math.floor(math.log10(size)) if size > 0 and math.isfinite(size) else 4
         return cls(
             str(title),
             bool(higher),
             bool(percent),
             1 if percent else -1 if decimals > _MOST_DECIMALS else max(0, decimals),
+            bool(sign),
         )
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether values have the sign %."""
+        return self.percent and self.percent_sign
 
     @property
     def best(self) -> str:
@@ -270,7 +284,7 @@ class Scale:
 
     def value(self, value: float) -> str:
         """A value with its unit."""
-        return self.plain(value) + (" %" if self.percent else "")
+        return self.plain(value) + (" %" if self.in_percent else "")
 
     def gap(self, value: float) -> str:
         """The size of a difference, with its unit."""

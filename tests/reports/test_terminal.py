@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from gatewise.comparison.verdict.changes import changes
 from gatewise.record import Comparison, comparison_from
-from gatewise.reports import print_changes, print_comparison
+from gatewise.reports import print_changes, print_comparison, render_page
+from gatewise.reports.kind_report import kind_report
+from gatewise.statistics import Bleu, ChrF
+from gatewise.words import Scale
 from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
 
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
@@ -50,6 +54,25 @@ def test_no_column_stands_alone_and_no_cell_is_continued() -> None:
             rows = lines[place + 2 : place + 2 + len(short.models)]
             assert [row.split()[0] in names for row in rows] == [True] * len(short.models)
             assert lines[place + 2 + len(short.models)] == ""
+
+
+def test_bleu_is_written_without_the_sign_of_percent() -> None:
+    """It was 33.0 % in the table and the log of training, and 33.0 where a translator is measured."""
+    content = made_up_record(CELLS, seeds=2).to_dict()
+    measured = Bleu().to_dict()
+    content["metric"] |= {name: measured[name] for name in ("title", "percent", "percent_sign")}
+    record = comparison_from(content)
+    shown = f"{100 * record.model('gru').figure.estimate:.1f}"
+    row = next(line for line in _printed(200, record).splitlines() if line.strip().startswith("GRU "))
+    assert row.split()[:2] == ["GRU", shown] and row.split()[2] != "%"
+    table = render_page(record).partition("<table")[2].partition("</table>")[0]
+    words = " ".join(re.sub(r"<[^>]+>", " ", table).split())
+    assert re.search(rf"GRU {re.escape(shown)} (?!%)", words)
+    for measure in (Bleu(), ChrF()):
+        assert Scale.of(measure, 0.33).value(0.33) == Scale.of(measure.to_dict(), 0.33).value(0.33) == "33.0"
+    for task in ("translation", "captioning"):
+        for name, said in kind_report(task).figures(record).items():
+            assert said.percent_sign is not any(known in name for known in ("bleu", "chrf")), name
 
 
 def test_colour_only_where_there_is_a_terminal() -> None:

@@ -95,7 +95,11 @@ def test_who_may_ask(served: tuple[str, list[Finished]], headers: dict[str, str]
     found, content, answered = ask(served[0], **headers)
     assert found == status
     if status != 200:
-        assert json.loads(content)["error"]["message"] and TOKEN.encode() not in content
+        error = json.loads(content)["error"]
+        assert error["message"] and error["expected"] and error["fix"] and TOKEN.encode() not in content
+        assert "--allow" not in error["message"] and ";" not in error["message"]
+        for given in ("Host", "Origin"):
+            assert status == 401 or given not in headers or error["got"] == headers[given]
     elif headers.get("Origin", "").startswith("https"):
         assert answered["Access-Control-Allow-Origin"] == headers["Origin"]
     assert all(TOKEN not in repr(each) for each in served[1])

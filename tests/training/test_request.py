@@ -13,6 +13,7 @@ import pytest
 from gatewise.data.seen import Overlap
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.training.overlap import overlap_record, print_overlap
+from gatewise.training.registry import kind_of
 from gatewise.training.request import Request, batches, check_out, given_texts
 
 RUN = Path("run")
@@ -54,6 +55,19 @@ def test_an_output_that_is_the_input_or_cannot_be_written_is_refused(tmp_path):
         with pytest.raises(StorageError, match="cannot write"):
             check_out(Request(RUN, file=file, out=out))
     check_out(Request(RUN, file=file, out=tmp_path / "new.txt"))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.WAV", "a.html", "a.csv.gz", "a.xlsx", "a.onnx"])
+def test_text_is_not_written_under_the_ending_of_another_kind_of_file(name, tmp_path):
+    with pytest.raises(OptionError, match=r"has the ending of an? .*a name for text, CSV or JSON.*ends in \.csv"):
+        check_out(Request(RUN, out=tmp_path / name))
+    file = tmp_path / "rows.txt"
+    file.write_text("a\n")
+    for kind in ("translation", "tagging", "forecasting"):
+        with pytest.raises(OptionError, match="has the ending of"):
+            kind_of(kind).check_request("predict", None, Request(RUN, file=file, out=tmp_path / name))
+    for fine in ("a", "a.txt", "a.de", "a.csv", "a.jsonl", "a.v2"):
+        check_out(Request(RUN, out=tmp_path / fine))
 
 
 def test_a_file_that_was_trained_on_is_said_before_its_figure(capsys):

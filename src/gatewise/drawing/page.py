@@ -38,10 +38,12 @@ class FigureWords:
 
     Attributes:
         title: the head of its column.
-        percent: a fraction that is shown in percent.
+        percent: a fraction that is shown times 100.
+        percent_sign: whether it is then written with the sign %.
         meaning: what the head stands for, where it is an abbreviation.
     """
 
     title: str
     percent: bool = False
     meaning: str | None = None
+    percent_sign: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["nice_ticks", "percent_words", "tick_words", "time_words"]
+__all__ = ["hundredths_words", "nice_ticks", "percent_words", "tick_words", "time_words"]
 
 _TIMES = ((1e-3, "µs", 1e-6), (1.0, "ms", 1e-3), (60.0, "s", 1.0), (3600.0, "min", 60.0), (math.inf, "h", 3600.0))
 
@@ -64,6 +64,16 @@ def tick_words(ticks: Sequence[float], *, signed: bool = False) -> list[str]:
     return found
 
 
+def hundredths_words(ticks: Sequence[float]) -> list[str]:
+    """Fractions times 100, without a sign.
+
+    Example:
+        >>> hundredths_words([0.25, 0.3])
+        ['25', '30']
+    """
+    return tick_words([round(100 * tick, 9) for tick in ticks])
+
+
 def percent_words(ticks: Sequence[float]) -> list[str]:
     """Shares in percent.
 
@@ -71,7 +81,7 @@ def percent_words(ticks: Sequence[float]) -> list[str]:
         >>> percent_words([0.85, 0.875])
         ['85.0 %', '87.5 %']
     """
-    return [f"{text} %" for text in tick_words([round(100 * tick, 9) for tick in ticks])]
+    return [f"{text} %" for text in hundredths_words(ticks)]
 
 
 def time_words(ticks: Sequence[float]) -> list[str]:

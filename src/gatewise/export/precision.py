@@ -62,6 +62,7 @@ class Change:
     Attributes:
         figure, title: as of `gatewise.statistics.Measure`.
         percent: a fraction that is shown times 100.
+        percent_sign: whether with the sign %.
         before, after: the figure of the trained network, and of what was exported.
         change, low, high: after less before with its 95 % interval, paired over the test examples.
         loss: the share of the figure that is lost; below 0 it is gained.
@@ -80,6 +81,7 @@ class Change:
     loss: float
     examples: int
     method: str
+    percent_sign: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary, ready for JSON."""
@@ -137,6 +139,7 @@ def change_of(material: Material, outputs: Outputs) -> Change | None:
         float(loss),
         len(material.examples),
         found.method,
+        measure.percent_sign,
     )
 
 
@@ -165,7 +168,7 @@ def refuse_loss(change: Change | None, material: Material) -> None:
 
 def changed(change: Change) -> str:
     """A sentence on what the test figure became."""
-    times, unit = (100, " %") if change.percent else (1, "")
+    times, unit = (100, " %" if change.percent_sign else "") if change.percent else (1, "")
     before, after, low, high = (times * each for each in (change.before, change.after, change.low, change.high))
     return (
         f"Test figure ({change.title}) on {count(change.examples)} examples: {before:.4g}{unit} in float32, "

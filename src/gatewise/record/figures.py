@@ -17,6 +17,7 @@ class Metric:
         title: in words.
         higher_is_better: its direction.
         percent: a fraction that is shown times 100.
+        percent_sign: whether it is then written with the sign %; BLEU is not.
         transform: from the mean contribution of the test examples to the figure: ``mean``, ``exp`` or ``sqrt``; None:
             another function.
         dependence: ``independent`` examples, or ``serial`` ones.
@@ -29,6 +30,7 @@ class Metric:
     title: str
     higher_is_better: bool
     percent: bool = False
+    percent_sign: bool = True
     transform: str | None = None
     dependence: str = "independent"
     contribution: str = ""

@@ -16,11 +16,12 @@ SUITE_VERSION = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A figure of a part's table: its name in the record, its title, and whether it is shown in percent."""
+    """A figure of a part's table: its name in the record, its title, and how it is written (see `Metric`)."""
 
     name: str
     title: str
     percent: bool = False
+    percent_sign: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,8 +81,8 @@ def sorted_models(record: Comparison) -> list[ModelEntry]:
     return sorted(record.models, key=lambda model: model.figure.estimate, reverse=record.metric.higher_is_better)
 
 
-def figure_words(value: float | None, *, percent: bool = False) -> str:
-    """A further figure: a fraction in percent, or with four significant digits.
+def figure_words(value: float | None, *, percent: bool = False, sign: bool = True) -> str:
+    """A further figure: a fraction in percent, with the sign or without, or four significant digits.
 
     Example:
         >>> figure_words(0.8812, percent=True), figure_words(0.29431), figure_words(98.2), figure_words(None)
@@ -91,7 +91,7 @@ def figure_words(value: float | None, *, percent: bool = False) -> str:
     if value is None:
         return "–"
     if percent:
-        return words.percent(value)
+        return words.percent(value) if sign else f"{100 * value:.1f}"
     return words.Scale.of({"title": "", "higher_is_better": True, "percent": False}, value).plain(value)
 
 
@@ -111,7 +111,7 @@ def quality_columns(record: Comparison) -> list[Column]:
     spoken = kind_report(record.task).figures(record)
     for place, name in enumerate(_further_names(record)):
         said = spoken.get(name) or FigureWords(name.replace("_", " "))
-        columns.append(Column(said.title, _further(name, percent=said.percent), minor=place >= _FURTHER))
+        columns.append(Column(said.title, _further(name, said), minor=place >= _FURTHER))
     return columns
 
 
@@ -216,8 +216,8 @@ def _further_names(record: Comparison) -> list[str]:
     return [name for name in names if not _repeats(name, record)]
 
 
-def _further(name: str, *, percent: bool) -> Callable[[ModelEntry], str]:
-    return lambda model: figure_words(model.figures.get(name), percent=percent)
+def _further(name: str, said: FigureWords) -> Callable[[ModelEntry], str]:
+    return lambda model: figure_words(model.figures.get(name), percent=said.percent, sign=said.percent_sign)
 
 
 def _cost(name: str, write: Callable[[Any], str], record: Comparison) -> Callable[[ModelEntry], str]:

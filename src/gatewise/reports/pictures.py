@@ -10,7 +10,7 @@ from markupsafe import Markup
 from gatewise import words
 from gatewise.drawing.charts import Mark, Series, line_chart, scatter_chart
 from gatewise.drawing.svg import TickWords
-from gatewise.drawing.ticks import percent_words, tick_words, time_words
+from gatewise.drawing.ticks import hundredths_words, percent_words, tick_words, time_words
 from gatewise.record import Comparison, Epoch, ModelEntry, Run
 
 __all__ = ["charts", "limits_of"]
@@ -33,7 +33,7 @@ def charts(record: Comparison, styles: Mapping[str, int], scale: words.Scale) ->
     return {
         "loss": _per_epoch(lossy, styles, "training", "loss", "Training loss", tick_words),
         "validation": _per_epoch(
-            learnt, styles, "validation", metric, f"Validation {scale.title}", _ticks(scale), limits_of(scale)
+            learnt, styles, "validation", metric, f"Validation {scale.title}", ticks_of(scale), limits_of(scale)
         ),
         "costs": [
             picture
@@ -92,7 +92,7 @@ def _cost(
     picture = scatter_chart(
         marks,
         title=f"{title}, a point per model",
-        unit=_ticks(scale),
+        unit=ticks_of(scale),
         x_unit=time_words,
         x_title=name,
         higher_is_better=scale.higher_is_better,
@@ -158,7 +158,7 @@ def _axis(record: Comparison, styles: Mapping[str, int], scale: words.Scale) -> 
     return line_chart(
         series,
         title=f"{scale.title} against {axis.title}, a line per model",
-        unit=_ticks(scale),
+        unit=ticks_of(scale),
         x_title=axis.title,
         x_values=values,
         x_logarithmic=True,
@@ -184,8 +184,9 @@ def limits_of(scale: words.Scale) -> tuple[float, float] | None:
     return (0.0, 1.0) if scale.percent else None
 
 
-def _ticks(scale: words.Scale) -> TickWords:
-    return percent_words if scale.percent else tick_words
+def ticks_of(scale: words.Scale) -> TickWords:
+    """How the ticks of a metric's axis are written."""
+    return percent_words if scale.in_percent else hundredths_words if scale.percent else tick_words
 
 
 def _power(value: float) -> str:

@@ -50,7 +50,7 @@ def curves_figure(record: Comparison) -> Figure:
         _draw(loss, model, losses, 1.0, styles[model.name])
         _draw(validation, model, figures, scale, styles[model.name])
     finish(loss, "Training loss", "epoch")
-    finish(validation, f"Validation {metric.title}{' (%)' if metric.percent else ''}", "epoch")
+    finish(validation, f"Validation {metric.title}{' (%)' if metric.percent and metric.percent_sign else ''}", "epoch")
     if metric.percent:
         keep_shares(validation)
     for axes in (loss, validation):

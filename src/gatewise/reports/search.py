@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from gatewise import words
 from gatewise.drawing.charts import Series, line_chart
-from gatewise.drawing.ticks import percent_words, tick_words
+from gatewise.drawing.ticks import tick_words
 from gatewise.record import Comparison, ModelSearch
+from gatewise.reports.pictures import ticks_of
 
 __all__ = ["SearchSection", "SettingBars", "search_section"]
 
@@ -62,7 +63,7 @@ def search_section(record: Comparison, styles: Mapping[str, int], scale: words.S
     chart = line_chart(
         [Series(model.title, styles[model.name], (model.best,)) for model in models],
         title=f"Best validation {title} expected of so many trials, a line per model",
-        unit=percent_words if own and scale.percent else tick_words,
+        unit=ticks_of(scale) if own else tick_words,
         x_title="trials",
         limits=(0.0, 1.0) if own and scale.percent else None,
     )

@@ -201,7 +201,7 @@ def _figure(column: Column, value: float | None) -> str:
     if value is None:
         return "–"
     if column.percent:
-        return words.percent(value)
+        return words.percent(value) if column.percent_sign else f"{100 * value:.1f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2g}"
 
 
@@ -258,7 +258,7 @@ def _panel(axes: Axes, part: SuitePart) -> None:
     axes.set_ylim(len(cells) - 0.5, -0.85)
     axes.set_facecolor("none")
     axes.locator_params(axis="x", nbins=5)
-    finish(axes, part.title, metric.title + (" (%)" if metric.percent else ""), grid="x")
+    finish(axes, part.title, metric.title + (" (%)" if metric.percent and metric.percent_sign else ""), grid="x")
 
 
 def _side(axes: Axes, at: float) -> str:

@@ -153,14 +153,13 @@ class Guard:
                 self._finished(_finished(request))
 
     def _check(self, scope: Scope) -> None:
-        if not self._known_host(_header(scope, b"host")):
-            more = "; the command line allows more: --allow-host" if self._can_open else ""
-            raise _Refusal(421, f"this server is not called by that name{more}")
+        host = _header(scope, b"host")
+        if not self._known_host(host):
+            raise _Refusal(421, self._unwanted("this server is not called by that name", host, "host"))
         origin = _header(scope, b"origin")
         foreign = origin is not None and not self._same_origin(scope, origin) and origin.lower() not in self._origins
         if foreign or sum(name == b"origin" for name, _ in scope["headers"]) > 1:
-            more = "; the command line allows: --allow-origin" if self._can_open else ""
-            raise _Refusal(403, f"pages of that origin may not use this server{more}")
+            raise _Refusal(403, self._unwanted("pages of that origin may not use this server", origin, "origin"))
         preflight = scope["type"] == "http" and scope["method"] == "OPTIONS"
         shown = _shown_token(scope)
         trusted = self._token is None or (shown is not None and secrets.compare_digest(shown, self._token))
@@ -172,6 +171,13 @@ class Guard:
         length = _header(scope, b"content-length")
         if length is not None and length.isdigit() and (len(length) > 15 or int(length) > self.limits.body):
             raise self._too_long()
+
+    def _unwanted(self, words: str, given: str | None, what: str) -> OptionError:
+        """The error for a host or origin that is not this server's."""
+        expected, fix = f"the {what} of the address that the server printed", "open that address"
+        if self._can_open:
+            expected, fix = f"{expected}, or one given to --allow-{what}", f"start the server with --allow-{what}"
+        return OptionError(words, expected=expected, got="none" if given is None else given[:200], fix=fix)
 
     def _too_long(self) -> _Refusal:
         words = f"the body is longer than {self.limits.body:,} bytes"

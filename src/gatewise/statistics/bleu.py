@@ -65,6 +65,11 @@ class Bleu(Measure):
         return "bleu"
 
     @property
+    def percent_sign(self) -> bool:
+        """Written from 0 to 100, as everywhere, without a sign."""
+        return False
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """0 and 1."""
         return 0.0, 1.0

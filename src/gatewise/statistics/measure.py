@@ -73,6 +73,11 @@ class Measure(ABC):
         return 1.0 if self.higher_is_better else 0.0
 
     @property
+    def percent_sign(self) -> bool:
+        """Whether a figure shown times 100 is written with the sign %."""
+        return True
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """What no figure lies below and above; asked where K > 1."""
         return -np.inf, np.inf
@@ -127,6 +132,7 @@ class Measure(ABC):
             "title": self.title,
             "higher_is_better": self.higher_is_better,
             "percent": self.percent,
+            "percent_sign": self.percent_sign,
             "transform": self.form,
             "dependence": self.dependence,
             "contribution": self.contribution,

@@ -92,7 +92,8 @@ def _training(record: Comparison) -> tuple[TimeRatio, ...]:
 
 def _part(part: Part, record: Comparison) -> SuitePart:
     spoken = kind_report(record.task).figures(record)
-    percent = {name: known.percent for name, known in spoken.items()} | {record.metric.name: record.metric.percent}
+    written = {name: (known.percent, known.percent_sign) for name, known in spoken.items()}
+    written[record.metric.name] = (record.metric.percent, record.metric.percent_sign)
     return SuitePart(
         name=part.name,
         title=part.title,
@@ -104,7 +105,9 @@ def _part(part: Part, record: Comparison) -> SuitePart:
         seeds=len(record.plan["seeds"]),
         metric=record.metric,
         columns=tuple(
-            Column(name=name, title=title, percent=percent.get(name, False)) for name, title in part.figures.items()
+            Column(name=name, title=title, percent=percent, percent_sign=sign)
+            for name, title in part.figures.items()
+            for percent, sign in [written.get(name, (False, True))]
         ),
         verdict=record.verdict.sentences,
         rows=tuple(_row(model, part) for model in record.models),

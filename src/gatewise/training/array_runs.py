@@ -21,6 +21,7 @@ from gatewise.training.arrays import SIZES_FILE, ArrayDataset, ArrayKind, checke
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation, Problem, StepLoss
 from gatewise.training.reader import Reader
+from gatewise.training.request import check_out
 from gatewise.training.row_streaming import RowStreaming, columns_of
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
@@ -194,14 +195,13 @@ class TrainedArrays(Trained):
 
     def predict_command(self, request: Request) -> None:
         """Print the prediction for every sequence of a file, one JSON list a line, or write them to ``--out``."""
+        check_out(request)
         inputs, _ = self._file(request)
         rows = _predictions(self.model, inputs)
         lines = "".join(json.dumps([round(float(value), 6) for value in row]) + "\n" for row in rows)
         if request.out is None:
             print(lines, end="")
             return
-        if request.file is not None and request.out.resolve() == request.file.resolve():
-            raise OptionError("--out is the file itself", fix="choose another name")
         write_text(request.out, lines)
 
     def evaluate_command(self, request: Request) -> None:

@@ -10,9 +10,29 @@ from typing import Any, TypeVar
 
 from gatewise.errors import DataError, OptionError, StorageError
 
-__all__ = ["Request", "batches", "check_file", "check_out", "given_texts", "say_that_typed_texts_are_read"]
+__all__ = [
+    "Request",
+    "batches",
+    "check_ending",
+    "check_file",
+    "check_out",
+    "given_texts",
+    "say_that_typed_texts_are_read",
+]
 
 _JSON = (".json", ".jsonl", ".ndjson")
+_OTHER_KINDS = {
+    "a picture": (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".ppm", ".ico"),
+    "a recording": (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff"),
+    "a film": (".mp4", ".mkv", ".avi", ".mov", ".webm"),
+    "a page": (".html", ".htm", ".xhtml"),
+    "a document": (".pdf", ".doc", ".docx", ".odt", ".ppt", ".pptx", ".rtf", ".ps", ".eps"),
+    "a spreadsheet": (".xls", ".xlsx", ".ods"),
+    "a binary table": (".parquet", ".feather", ".arrow", ".npy", ".npz", ".h5", ".db", ".sqlite"),
+    "an archive": (".zip", ".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"),
+    "a model": (".onnx", ".safetensors", ".pt", ".pth", ".bin"),
+    "a program": (".exe", ".so", ".dll", ".py", ".c", ".h", ".sh"),
+}
 Item = TypeVar("Item")
 
 
@@ -67,16 +87,44 @@ def check_file(file: Path | None) -> None:
         raise DataError(f"{file} does not exist", fix="check the path")
 
 
-def check_out(request: Request) -> None:
-    """Refuse an output that cannot be written or is the input, before anything is computed.
+def check_ending(out: Path, written: str = "text, CSV or JSON") -> None:
+    """Refuse a name that would make other programs take what is written for a picture, a sound and the like.
+
+    Args:
+        out: the file that is to be written.
+        written: what it will hold.
 
     Raises:
-        OptionError: ``--out`` is the input.
+        OptionError: its ending is that of another kind of file.
+
+    Example:
+        >>> check_ending(Path("labels.png"))
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: --out labels.png has the ending of a picture; expected: a name for text, CSV or ...
+    """
+    ending = out.suffix.lower()
+    kind = next((kind for kind, endings in _OTHER_KINDS.items() if ending in endings), None)
+    if kind is not None:
+        ends = ".csv, .txt or .jsonl" if "text" in written else ".csv or .json"
+        raise OptionError(
+            f"--out {out} has the ending of {kind}",
+            expected=f"a name for {written}",
+            got=ending,
+            fix=f"choose a name that ends in {ends}",
+        )
+
+
+def check_out(request: Request) -> None:
+    """Refuse an output that cannot be written, is the input, or has the ending of another kind of file.
+
+    Raises:
+        OptionError: ``--out`` is the input, or named as what it will not be.
         StorageError: ``--out`` cannot be written.
     """
     out, file = request.out, request.file
     if out is None:
         return
+    check_ending(out)
     if file is not None and out.exists() and file.exists() and out.samefile(file):
         raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
     if out.is_dir() or not out.parent.is_dir():

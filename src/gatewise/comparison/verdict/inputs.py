@@ -36,6 +36,7 @@ def inputs_of(
         "metric": facts.scale.title,
         "higher_is_better": facts.scale.higher_is_better,
         "percent": facts.scale.percent,
+        "percent_sign": facts.scale.percent_sign,
         "models": [
             {
                 "name": model.name,
@@ -114,7 +115,7 @@ def facts_from(inputs: Mapping[str, Any]) -> Facts:
         )
         for entry in inputs["pairs"]
     ]
-    scale = Scale(inputs["metric"], inputs["higher_is_better"], inputs["percent"], 1)
+    scale = Scale(inputs["metric"], inputs["higher_is_better"], inputs["percent"], 1, inputs.get("percent_sign", True))
     times = part_from(inputs.get("times", []), tuple[TimeRatio, ...], place="the verdict's inputs", at="times")
     return Facts.of(models, pairs, scale, inputs["margin"], times)
 

@@ -244,7 +244,7 @@ def caveat(facts: Facts, rule: str) -> str:
 def _of_metric(value: str, scale: Scale) -> str:
     """``88.0 % accuracy``, ``a perplexity of 112.3``."""
     article = "an" if scale.title[:1].lower() in "aeiou" else "a"
-    return f"{value} {scale.title}" if scale.percent else f"{article} {scale.title} of {value}"
+    return f"{value} {scale.title}" if scale.in_percent else f"{article} {scale.title} of {value}"
 
 
 def _value(model: ModelFigures, scale: Scale) -> str:

@@ -66,8 +66,10 @@ def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
     return {
         "truth": FigureWords("true captions", percent=True, meaning="parsed, and checked against the scene"),
         "exact": FigureWords("exact match", percent=True, meaning="word for word one of the picture's captions"),
-        "bleu": FigureWords("BLEU-4", percent=True, meaning="cased, 13a tokenisation, exponential smoothing"),
-        "chrf": FigureWords("chrF", percent=True, meaning="F2 of character n-grams up to six"),
+        "bleu": FigureWords(
+            "BLEU-4", percent=True, percent_sign=False, meaning="cased, 13a tokenisation, exponential smoothing"
+        ),
+        "chrf": FigureWords("chrF", percent=True, percent_sign=False, meaning="F2 of character n-grams up to six"),
         "different": FigureWords("different captions", percent=True, meaning="different captions over pictures"),
     }
 

@@ -19,6 +19,7 @@ from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import known_columns, read_table
 from gatewise.kinds.forecasting.series.table import SeriesTable, frame_of_records, read_frame
 from gatewise.training.kind import Request
+from gatewise.training.request import check_ending
 from gatewise.words import plural
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ def check_predict(request: Request) -> Path:
             got="texts" if request.inputs else "nothing",
             fix="gatewise predict RUN --file new.csv",
         )
+    if out is not None:
+        check_ending(out, "CSV, or JSON with --json")
     if out is not None and out.exists() and file.exists() and out.samefile(file):
         raise OptionError(
             "--out is the file that is read",

@@ -60,10 +60,13 @@ def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
     """The words for the figures of translators."""
     return {
         "bleu": FigureWords(
-            "BLEU", percent=True, meaning="cased, 13a tokenisation, four orders, exponential smoothing"
+            "BLEU",
+            percent=True,
+            percent_sign=False,
+            meaning="cased, 13a tokenisation, four orders, exponential smoothing",
         ),
-        "lowercased_bleu": FigureWords("BLEU, lowercased", percent=True),
-        "chrf": FigureWords("chrF", percent=True, meaning="F2 of character n-grams up to six"),
+        "lowercased_bleu": FigureWords("BLEU, lowercased", percent=True, percent_sign=False),
+        "chrf": FigureWords("chrF", percent=True, percent_sign=False, meaning="F2 of character n-grams up to six"),
         "length_ratio": FigureWords(
             "length / reference", meaning="words of the translations over those of the references"
         ),
