@@ -21,6 +21,7 @@ from gatewise.errors import ConversionError, RunError
 from gatewise.export.gaps import LIMIT
 from gatewise.export.graph import Example, Graph, Interpreter
 from gatewise.export.graph.search import search
+from gatewise.export.graph.writing import Memory
 from gatewise.export.precision import Material
 from gatewise.export.to_c.compiler import find_compiler
 from gatewise.export.to_c.export import export_graph as export_graph_to_c
@@ -136,6 +137,20 @@ def test_the_search_is_that_of_torch(beam: int, power: float) -> None:
         for row, each in enumerate(found):
             assert each.tokens.tolist() == expected.tokens[row, : expected.lengths[row]].tolist()
             assert each.score == pytest.approx(float(expected.scores[row]), rel=1e-5)
+
+
+def test_a_beam_whose_states_stay_behind_is_not_handed_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Greedy search moves no state between hypotheses, so it writes the same all the while."""
+    trained, dataset = translator("layer")
+    rows = Memory.rows
+
+    def behind(memory: Memory, places: np.ndarray, *, known: bool = True) -> Memory:
+        return rows(memory, places, known=known) if known else memory
+
+    monkeypatch.setattr(Memory, "rows", behind)
+    with pytest.raises(ConversionError, match="beam search"):
+        export_graph(graph_of(trained), examples_of(trained, dataset, 10), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture(scope="module")

@@ -315,6 +315,7 @@ def test_the_record_keeps_its_keys() -> None:
         "title",
         "higher_is_better",
         "percent",
+        "percent_sign",
         "transform",
         "dependence",
         "contribution",

@@ -1,4 +1,4 @@
-"""Exported networks that write, against the trained network: known targets, and greedy translations."""
+"""Exported networks that write, against the trained network: known targets, and what greedy and beam search write."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ __all__ = ["check_writer", "written_by"]
 
 _AT_ONCE = 10
 _ALONE = 5
+_BEAM = 4
 
 
 def check_writer(graph: Graph, examples: Sequence[Example], writer: OnnxWriter, *, trained: bool = True) -> Check:
-    """Compare the log-probabilities of known targets, and what is written greedily.
+    """Compare the log-probabilities of known targets, what is written greedily, and the scores of a beam search.
 
     Args:
         graph: what was exported.
@@ -54,6 +55,7 @@ def check_writer(graph: Graph, examples: Sequence[Example], writer: OnnxWriter, 
         if not np.array_equal(ours, theirs):
             differing += 1
             gaps["what is written"] = max(gaps["what is written"], _apart(oracle, example, ours, theirs))
+    gaps["beam search, NumPy in float64"] = _searched(writer, oracle, examples[:_AT_ONCE])
     lengths = [len(each.inputs["target"]) for each in examples]
     return Check(len(examples), min(lengths), max(lengths), gaps, differing)
 
@@ -69,6 +71,30 @@ def written_by(writer: Writer, examples: Sequence[Example], *, known: bool = Tru
         for row, scores in zip(rows, _taught(writer, examples), strict=True):
             row[SCORES] = scores
     return rows
+
+
+def _searched(writer: Writer, oracle: WriterInterpreter, examples: Sequence[Example]) -> float:
+    """How far the scores that beam search gives its sequences are from those that the oracle gives the same ones.
+
+    The search moves the states between its hypotheses; the oracle reads each sequence from its beginning. Two searches
+    may part at a tie, the scores of one sequence may not.
+    """
+    given = next(name for name in examples[0].inputs if name != "target")
+    steps = np.array([len(each.inputs[given]) for each in examples])
+    found = writer.write([each.inputs for each in examples], steps, beam=_BEAM)
+    read = [[oracle.begin, *each.tokens.tolist()] for each in found]
+    gap = 0.0
+    for each, scores, most in zip(
+        found,
+        oracle.taught([each.inputs for each in examples], read),
+        writer.limit[0] * steps + writer.limit[1],
+        strict=True,
+    ):
+        # the end counts where there was room for it
+        tokens = [*each.tokens.tolist(), oracle.end][: int(most)]
+        score = float(scores[SCORES][np.arange(len(tokens)), tokens].mean())
+        gap = max(gap, abs(each.score - score) / max(abs(score), 1.0))
+    return gap
 
 
 def _taught(writer: Writer, examples: Sequence[Example]) -> list[Array]:
