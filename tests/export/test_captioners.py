@@ -39,7 +39,12 @@ from gatewise.nn.decoding import beam_search
 torch.set_num_threads(1)
 WAYS: dict[str, dict[str, Any]] = {
     "again, contours": {
-        "cell": "gru", "contours": 2, "coverage": True, "direct": False, "detection": 1.0, "evidence": 0.7,
+        "cell": "gru",
+        "contours": 2,
+        "coverage": True,
+        "direct": False,
+        "detection": 1.0,
+        "evidence": 0.7,
     },
     "again, additive, odd size": {"cell": "lstm", "attention": "additive", "size": 27},
     "layer, grey": {"cell": "rnn", "feeding": "layer", "colours": 1, "contours": 1, "num_layers": 2},
