@@ -38,7 +38,14 @@ from gatewise.nn.decoding import beam_search
 
 torch.set_num_threads(1)
 WAYS: dict[str, dict[str, Any]] = {
-    "again, contours": {"cell": "gru", "contours": 2, "coverage": True, "direct": False},
+    "again, contours": {
+        "cell": "gru",
+        "contours": 2,
+        "coverage": True,
+        "direct": False,
+        "detection": 1.0,
+        "evidence": 0.7,
+    },
     "again, additive, odd size": {"cell": "lstm", "attention": "additive", "size": 27},
     "layer, grey": {"cell": "rnn", "feeding": "layer", "colours": 1, "contours": 1, "num_layers": 2},
     "input, as small as places": {"cell": "lstm", "feeding": "input", "size": 8, "tied": False},
@@ -86,6 +93,10 @@ def test_a_captioner_leaves_as_two_models(way: str, tmp_path: Path, monkeypatch:
         expected = trained.caption(pixels, beam=beam)
         assert exported.caption(pixels, beam=beam) == expected and len(set(expected)) > 2
     assert exported.caption(pixels[3:4]) == trained.caption(pixels[3:4])
+    assert ("evidence" in exported.model.metadata) == (way == "again, contours")
+    if way == "again, contours":
+        trained.model.evidence = 0.0
+        assert exported.caption(pixels, beam=1) != trained.caption(pixels, beam=1)
     maps = trained.attention(pixels[0], "a red dog"), exported.attention(pixels[0], "a red dog")
     assert (maps[0] is None) == (maps[1] is None) == (trained.model.attention is None)
     if maps[0] is not None and maps[1] is not None:

@@ -53,6 +53,18 @@ def test_the_patches_are_the_picture(captioner: tuple[Any, Any]) -> None:
     assert float((ground - ground[:, :1, :1]).abs().max()) == 0 and len(set(ground[:, 0, 0].tolist())) > 1
 
 
+def test_what_the_detectors_say_has_its_part_in_what_is_explained(
+    captioner: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, reader = captioner
+    pixels = np.stack([each.encoded for each in reader.examples(12)])
+    before = reader._searched(pixels)
+    assert trained.model.detectors is not None
+    monkeypatch.setattr(trained.model, "evidence", 3.0)
+    found = reader._searched(pixels)
+    assert [trained.subwords.decode(tokens) for tokens in found] == trained.caption(pixels) and found != before
+
+
 def test_what_is_written_is_the_networks_own_caption(captioner: tuple[Any, Any]) -> None:
     trained, reader = captioner
     given = reader.examples(2)[1]

@@ -27,6 +27,7 @@ class Read(NamedTuple):
         again: what those of the second look are compared with, (B, S, H); None: there is no second look.
         real: (B, S) bool, False where there is only padding; None: all are real.
         summary: (B, V), all of it in one vector.
+        evidence: (B, tokens), what a token adds to a sequence's score where it is first written; None: nothing.
     """
 
     values: Tensor
@@ -34,6 +35,7 @@ class Read(NamedTuple):
     again: Tensor | None
     real: Tensor | None
     summary: Tensor
+    evidence: Tensor | None = None
 
     def select(self, examples: Tensor) -> Read:
         """Those of some examples, without the padding that none of them needs."""
@@ -42,7 +44,8 @@ class Read(NamedTuple):
         parts = [None if part is None else part[examples, :steps] for part in (self.values, self.keys, self.again)]
         values, keys, again = parts
         assert values is not None and keys is not None
-        return Read(values, keys, again, None if real is None else real[:, :steps], self.summary[examples])
+        evidence = None if self.evidence is None else self.evidence[examples]
+        return Read(values, keys, again, None if real is None else real[:, :steps], self.summary[examples], evidence)
 
 
 class Writing(NamedTuple):
@@ -54,6 +57,7 @@ class Writing(NamedTuple):
         upper: state of the layer that reads what was attended too; None: there is none.
         fed: (N, E), the step before's readout; None: it is not fed back.
         seen: (N, S), how much the first look has attended to each value so far; None: it does not matter.
+        evidence: (N, tokens), of `Read.evidence` what has not been written yet; None: there is none.
     """
 
     read: Read
@@ -61,6 +65,7 @@ class Writing(NamedTuple):
     upper: Any
     fed: Tensor | None
     seen: Tensor | None = None
+    evidence: Tensor | None = None
 
 
 class Writer(nn.Module):
@@ -235,6 +240,8 @@ class Writer(nn.Module):
     ) -> Written:
         """Search for the best sequence about each example; see `gatewise.nn.decoding.beam_search`.
 
+        With evidence a sequence's score is the sum of log p(y_t) and of the evidence of its different tokens.
+
         Args:
             read: of B examples.
             limits: (B,), most target tokens of each, the end counted.
@@ -249,13 +256,18 @@ class Writer(nn.Module):
         fed = read.values.new_zeros(len(rows), self.readout.out_features) if self.feeding == "input" else None
         covered = self.coverage and self.again is not None
         seen = read.values.new_zeros(len(rows), read.values.shape[1]) if covered else None
-        state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed, seen)
+        evidence = None if read.evidence is None else read.evidence[rows]
+        kept = read._replace(evidence=None)  # each row has its own from here on
+        state = Writing(kept, _rows(lower, rows), _rows(upper, rows), fed, seen, evidence)
         return beam_search(
             self, state, limits, begin=begin, end=end, beam=beam, length_power=length_power, thorough=thorough
         )
 
     def step(self, tokens: Tensor, state: Writing) -> tuple[Tensor, Writing]:
-        """Log-probabilities of the next tokens, (N, tokens), and the state after reading ``tokens`` (N,)."""
+        """Log-probabilities of the next tokens, (N, tokens), and the state after reading ``tokens`` (N,).
+
+        With evidence, the sums of both.
+        """
         embedded = self._embedded(self.target, tokens)
         read, examples = state.read, len(state.read.summary)
         inputs = embedded if state.fed is None else torch.cat([embedded, state.fed], dim=1)
@@ -277,14 +289,19 @@ class Writer(nn.Module):
                 seen = seen + weights.reshape(seen.shape)
         found = self._read_out(hidden, context, embedded)
         scores = functional.linear(found, self._weight, self.bias).log_softmax(dim=1)
-        return scores, Writing(read, lower, upper, None if state.fed is None else found, seen)
+        evidence = state.evidence
+        if evidence is not None:
+            evidence = evidence.scatter(1, tokens[:, None], 0.0)
+            scores = scores + evidence
+        return scores, Writing(read, lower, upper, None if state.fed is None else found, seen, evidence)
 
     def select(self, state: Writing, rows: Tensor, examples: Tensor) -> Writing:
         """The state of other rows, see `gatewise.nn.decoding.Decoder`."""
         read = state.read if len(examples) == len(state.read.summary) else state.read.select(examples)
         fed = None if state.fed is None else state.fed[rows]
         seen = None if state.seen is None else state.seen[rows, : read.values.shape[1]]
-        return Writing(read, _rows(state.lower, rows), _rows(state.upper, rows), fed, seen)
+        evidence = None if state.evidence is None else state.evidence[rows]
+        return Writing(read, _rows(state.lower, rows), _rows(state.upper, rows), fed, seen, evidence)
 
     def _teacher_forced(self, read: Read, inputs: Tensor, targets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The readout of every real target token (tokens, E), and the tokens."""

@@ -272,3 +272,34 @@ def test_detectors_learn_which_words_a_picture_has_and_leave_the_likelihood_alon
         expected[picture, [token for token in tokens if token != PADDING]] = 1.0
     right = torch.where(expected > 0, torch.sigmoid(scores), 1 - torch.sigmoid(scores))
     assert float(more - loss) == pytest.approx(float(-2 * right.log().sum() / expected.sum()), rel=1e-4)
+
+
+@torch.no_grad()
+def test_evidence_counts_each_different_word_of_a_caption_once() -> None:
+    """Scores of found captions, recomputed from whole captions; the detectors are sure beyond what counts as sure."""
+    pixels = torch.from_numpy(pictures(40).pixels)
+    model = network(feeding="again", coverage=True, detection=1.0, evidence=0.5)
+    assert model.detectors is not None
+    model.detectors.weight.mul_(30)
+    plain = network(feeding="again", coverage=True, detection=1.0)
+    plain.load_state_dict(model.state_dict())
+    read, most = model.read_with_most(pixels)
+    odds = model.detectors(most)
+    assert float(odds.abs().max()) > 5 > float(odds.abs().min())
+    found, without = (each.caption(pixels, 7, beam=3, length_power=0.0) for each in (model, plain))
+    repeated, agreed, searched = 0, [], {}
+    for row in range(len(pixels)):
+        for written in (found, without):
+            tokens = written.tokens[row, : written.lengths[row]]
+            target = torch.cat([tokens, torch.tensor([END])]) if len(tokens) < 7 else tokens
+            inputs = torch.cat([torch.tensor([BEGIN]), target[:-1]])[:, None]
+            chances = plain.scores(read.select(torch.tensor([row])), inputs)[torch.arange(len(target)), 0, target].sum()
+            different = [token for token in set(tokens.tolist()) if token not in (PADDING, BEGIN, END)]
+            gained = 0.5 * float(odds[row, different].clamp(-5, 5).sum())
+            whole = float(chances) + (gained if written is found else 0.0)
+            assert float(written.scores[row]) == pytest.approx(whole, abs=1e-4)
+            searched[row, written is found] = float(chances) + gained
+            repeated += len(different) < len(tokens)
+        agreed.append(searched[row, True] >= searched[row, False] - 1e-4)
+    assert repeated > 5 and np.mean(agreed) > 0.9
+    assert not torch.equal(found.tokens, without.tokens[:, : found.tokens.shape[1]])

@@ -193,6 +193,8 @@ def test_a_comparison_shows_pictures_captions_and_attention(table: Path, tmp_pat
 def test_settings_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(OptionError, match="needs an attention"):
         make_spec("captioning", "scenes", {"attention": "none", "feeding": "input"})
+    with pytest.raises(OptionError, match=r"--evidence 0.4 with --detection 0; fix: omit --evidence"):
+        make_spec("captioning", "scenes", {"evidence": 0.4, "detection": 0.0})
     for data, settings, message in (
         ("scenes", {"captions": "x.csv"}, "--captions does not go with the known data set"),
         ("glyph-names", {"metric": "truth"}, "truth is known of scenes alone"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -200,6 +201,49 @@ def test_parts_share_no_picture_and_no_near_copy(tmp_path: Path) -> None:
     plain, others = hold_out(Pictures(flat, (("x",),) * 40, tuple(map(str, range(40)))), 0.1, 100)
     assert len(plain) == 4 and len(others) == 36
     assert not {int(name) % 30 for name in held.names} & {int(name) % 30 for name in rest.names} and len(held) == 12
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_the_parts_do_not_depend_on_the_size_that_the_network_reads(tmp_path: Path, suffix: str) -> None:
+    folder, chance, lines = tmp_path / "own", np.random.default_rng(3), ["image,caption"]
+    folder.mkdir()
+    for number in range(60):
+        # coarse shapes and fine noise, which small sizes lose and a photograph's format changes
+        coarse = chance.integers(0, 200, (5, 7, 3)).astype(np.uint8).repeat(30, axis=0).repeat(30, axis=1)
+        fine = chance.integers(0, 56, coarse.shape).astype(np.uint8)
+        Image.fromarray(coarse + fine).save(folder / f"{number}.{suffix}")
+        lines.append(f"{number}.{suffix},a picture")
+        if number % 6 == 0:  # the same at small sizes, other bytes and pixels
+            fine[::40, ::40] += 4
+            Image.fromarray(coarse + fine).save(folder / f"near-{number}.{suffix}")
+            lines.append(f"near-{number}.{suffix},a picture")
+    (folder / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    wanted = None
+    for size in (8, 33, 64, 150):
+        data = CaptionDataSpec(str(folder), image_size=size, vocabulary_size=300, metric="chrf")
+        dataset = load_captions(data)
+        limited = load_captions(dataclasses.replace(data, examples=20)).train.names
+        parts = [dataset.train.names, dataset.validation.names, dataset.test.names, limited]
+        assert wanted in (None, parts) and dataset.shape == (3, size)
+        wanted = parts
+        held = {name.removeprefix("near-") for name in parts[1] + parts[2]}
+        assert not held & {name.removeprefix("near-") for name in parts[0]}
+    assert wanted is not None and [len(each) for each in wanted][3] == 20 and min(map(len, wanted)) >= 5
+
+
+def test_what_only_a_small_size_makes_equal_is_not_trained_on(tmp_path: Path) -> None:
+    folder, chance, lines = tmp_path / "own", np.random.default_rng(0), ["image,caption"]
+    folder.mkdir()
+    for number in range(20):
+        blocks = chance.integers(0, 255, (8, 8, 8, 8, 3)).astype(np.uint8)  # row, row within a block, column, ..
+        for copy, pixels in enumerate((blocks, blocks[:, ::-1, :, ::-1])):  # blocks turned round have the same mean
+            Image.fromarray(pixels.reshape(64, 64, 3)).save(folder / f"{number}-{copy}.png")
+            lines.append(f"{number}-{copy}.png,shade {number}")
+    (folder / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    dataset = load_captions(CaptionDataSpec(str(folder), image_size=8, vocabulary_size=300, metric="exact"))
+    digests = [set(part.digests) for part in (dataset.train, dataset.validation, dataset.test)]
+    assert not digests[0] & (digests[1] | digests[2]) and sum(dataset.sizes.values()) < 40
+    assert any("left out of the training part: at this --image-size the same" in note for note in dataset.notes)
 
 
 def test_test_and_validation_files_are_left_out_of_the_training_part(tmp_path: Path) -> None:

@@ -20,10 +20,13 @@ from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.interpreter import Integers, Interpreter, pad
 from gatewise.export.graph.search import Found, search
 
-__all__ = ["NEXT", "SCORES", "TOKEN", "Memory", "Writer", "WriterInterpreter"]
+__all__ = ["EVIDENCE", "NEXT", "SCORES", "TOKEN", "Memory", "Writer", "WriterInterpreter"]
 
 TOKEN, SCORES = "token", "log_probabilities"
 """Names of the writing graph's token and of its scores."""
+EVIDENCE = "evidence"
+"""Name of an output of the reading graph, where it has one: what the search adds to the score of each token (V,) that
+a sequence does not have yet."""
 NEXT = "_next"
 """What the name of a state ends with where it is an output."""
 
@@ -36,21 +39,24 @@ class Memory:
         known: outputs of the reading graph that every step looks at: (N, S, width), 0 past the end, or (N, width).
         lengths: (N,) steps of the former; None: there are none.
         states: (N, width) each.
+        evidence: (N, V), see `EVIDENCE`: of the tokens that have not been written yet; None: there is none.
     """
 
     known: Mapping[str, Array]
     lengths: Integers | None
     states: Mapping[str, Array]
+    evidence: Array | None = None
 
     def rows(self, rows: Integers, *, known: bool = True) -> Memory:
         """Those of other rows; ``known`` False: what is looked at stays, because it is the same in these rows."""
         states = {name: value[rows] for name, value in self.states.items()}
+        evidence = None if self.evidence is None else self.evidence[rows]
         if not known:
-            return Memory(self.known, self.lengths, states)
+            return Memory(self.known, self.lengths, states, evidence)
         lengths = None if self.lengths is None else self.lengths[rows]
         steps = None if lengths is None else int(lengths.max(initial=0))
         found = {name: value[rows, :steps] if value.ndim == 3 else value[rows] for name, value in self.known.items()}
-        return Memory(found, lengths, states)
+        return Memory(found, lengths, states, evidence)
 
 
 class Writer(ABC):
@@ -92,13 +98,18 @@ class Writer(ABC):
             name: np.stack(found[name]) if name in found else np.zeros((len(rows), width), dtype=np.float32)
             for name, width in self.states.items()
         }
-        return Memory(known, lengths, states)
+        return Memory(known, lengths, states, np.stack(found[EVIDENCE]) if EVIDENCE in found else None)
 
     def step(self, tokens: Integers, memory: Memory) -> tuple[Array, Memory]:
-        """Log-probabilities of the next tokens (N, V), and what is kept after reading ``tokens`` (N,)."""
+        """Log-probabilities of the next tokens (N, V), with the evidence, and what is kept after reading ``tokens``."""
         found = self.writing(tokens, memory)
         states = {name: found[name + NEXT] for name in self.states}
-        return found[SCORES], Memory(memory.known, memory.lengths, states)
+        scores, evidence = found[SCORES], memory.evidence
+        if evidence is not None:
+            evidence = evidence.copy()
+            evidence[np.arange(len(tokens)), tokens] = 0.0
+            scores = scores + evidence
+        return scores, Memory(memory.known, memory.lengths, states, evidence)
 
     def taught(self, rows: Sequence[Mapping[str, Any]], targets: Sequence[npt.ArrayLike]) -> list[dict[str, Array]]:
         """All outputs but the states after each token of known targets, which begin with the first token to read.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.captioning.figures import usual_metric
 from gatewise.kinds.captioning.folders import find_table, read_folder
 from gatewise.kinds.captioning.images import in_channels
-from gatewise.kinds.captioning.pictures import Pictures, Pixels, digest_of
+from gatewise.kinds.captioning.pictures import Appearance, Pictures
 from gatewise.kinds.captioning.spec import KNOWN, CaptionDataSpec
 from gatewise.kinds.captioning.tables import read_names
 
@@ -162,11 +162,11 @@ def _own(path: Path, data: CaptionDataSpec) -> CaptioningDataset:
     if "test" not in parts:
         parts["test"], rest = hold_out(rest, _TEST_SHARE, _TEST_MOST, data.split)
         count = words.plural(len(parts["test"]), "picture")
-        note = f"{count} held out of {path.name}, the same ones every time for one --image-size"
+        note = f"{count} held out of {path.name}, the same ones every time"
     if "validation" not in parts:
         share = _VALIDATION_SHARE / (1 - _TEST_SHARE)
         parts["validation"], rest = hold_out(rest, share, _VALIDATION_MOST, data.split)
-    parts["train"] = rest
+    parts["train"] = _without_equal(rest, [parts["test"], parts["validation"]], notes)
     return captioning_dataset(path.name or str(path), f"the pictures of {path}", note, parts, data, notes)
 
 
@@ -233,6 +233,8 @@ def captioning_dataset(
 def hold_out(pictures: Pictures, share: float, most: int, number: int = 0) -> tuple[Pictures, Pictures]:
     """A share of the pictures by content, and the others; pictures that look alike from afar stay together.
 
+    What decides are their `appearances`, so that other sizes of the same pictures give the same parts.
+
     Args:
         pictures: to be split.
         share: of them.
@@ -242,10 +244,11 @@ def hold_out(pictures: Pictures, share: float, most: int, number: int = 0) -> tu
     Raises:
         DataError: nothing would be left.
     """
-    groups = _alike(pictures.pixels)
+    appearances = pictures.appearances
+    groups = _alike(appearances)
     ranks: dict[int, bytes] = {}
-    for group, digest in zip(groups.tolist(), pictures.digests, strict=True):
-        key = hashlib.sha256(f"{number}\n{digest}".encode()).digest()
+    for group, each in zip(groups.tolist(), appearances, strict=True):
+        key = hashlib.sha256(f"{number}\n{each.digest}".encode()).digest()
         ranks[group] = min(key, ranks.get(group, key))
     sizes = np.bincount(groups)
     wanted = max(1, round(min(share * len(pictures), most)))
@@ -265,18 +268,13 @@ def hold_out(pictures: Pictures, share: float, most: int, number: int = 0) -> tu
     return pictures.take(chosen), pictures.take(others)
 
 
-def _alike(pixels: Pixels) -> npt.NDArray[np.int64]:
+def _alike(pictures: Sequence[Appearance]) -> npt.NDArray[np.int64]:
     """The group of each picture: those whose 8 x 8 differences of neighbouring areas have the same signs.
 
     What more than a tenth of all have in common is a pattern, as a plain ground is, and no sign of a copy.
     """
-    light = in_channels(pixels, 1)[:, 0].astype(np.float64)
-    size = light.shape[-1]
-    columns = np.linspace(0, size, 10).astype(int)[:-1]
-    rows = np.linspace(0, size, 9).astype(int)[:-1]
-    areas = np.add.reduceat(np.add.reduceat(light, rows, axis=1), columns, axis=2)
-    signs = np.packbits((np.diff(areas, axis=2) > 0).reshape(len(pixels), -1), axis=1)
-    groups = np.unique(signs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    numbers: dict[bytes, int] = {}
+    groups = np.array([numbers.setdefault(each.signs, len(numbers)) for each in pictures], dtype=np.int64)
     common = np.bincount(groups)[groups] > max(_PATTERN_LEAST, _PATTERN_SHARE * len(groups))
     return np.where(common, len(groups) + np.arange(len(groups)), groups)
 
@@ -284,13 +282,13 @@ def _alike(pixels: Pixels) -> npt.NDArray[np.int64]:
 def _without(pictures: Pictures, others: Sequence[Pictures], part: str, notes: list[str]) -> Pictures:
     """Pictures that are in no other part, by name and by content; nor do they look like one there from afar."""
     names = {name for other in others for name in other.names}
-    stacked = [in_channels(each.pixels, 3) for each in (pictures, *others)]
-    pixels = {digest_of(each) for other in stacked[1:] for each in other}
-    groups = _alike(np.concatenate(stacked)).tolist()
+    found, known = pictures.appearances, [each for other in others for each in other.appearances]
+    digests = {each.digest for each in known}
+    groups = _alike([*found, *known]).tolist()
     looks = set(groups[len(pictures) :])
     rows, same = [], 0
     for row, name in enumerate(pictures.names):
-        if name in names or digest_of(stacked[0][row]) in pixels:
+        if name in names or found[row].digest in digests:
             same += 1
         elif groups[row] not in looks:
             rows.append(row)
@@ -301,17 +299,30 @@ def _without(pictures: Pictures, others: Sequence[Pictures], part: str, notes: l
     return pictures.take(rows)
 
 
+def _without_equal(train: Pictures, others: Sequence[Pictures], notes: list[str]) -> Pictures:
+    """Training pictures without those that are another part's at the size that the network reads."""
+    channels = max(each.pixels.shape[1] for each in (train, *others))
+    held = {digest for other in others for digest in _in_channels(other, channels).digests}
+    digests = _in_channels(train, channels).digests
+    rows = [row for row, digest in enumerate(digests) if digest not in held]
+    if len(rows) == len(train):
+        return train
+    count = words.plural(len(train) - len(rows), "picture")
+    notes.append(f"{count} left out of the training part: at this --image-size the same as one in another part")
+    return train.take(rows)
+
+
 def _in_channels(pictures: Pictures, channels: int) -> Pictures:
     if not len(pictures) or pictures.pixels.shape[1] == channels:
         return pictures
-    return Pictures(in_channels(pictures.pixels, channels), pictures.captions, pictures.names, pictures.facts)
+    return replace(pictures, pixels=in_channels(pictures.pixels, channels))
 
 
 def _limited(train: Pictures, examples: int | None) -> Pictures:
     """At most so many pictures, chosen by content, in their order."""
     if examples is None or examples >= len(train):
         return train
-    digests = train.digests
+    digests = [each.digest for each in train.seen] or train.digests
     ranked = sorted(range(len(train)), key=lambda row: hashlib.sha256(digests[row].encode()).digest())
     return train.take(sorted(ranked[:examples]))
 
@@ -336,4 +347,4 @@ def _without_long(train: Pictures, subwords: Subwords, most: int, notes: list[st
             fix="give a larger --max-tokens",
         )
     chosen = train.take(rows)
-    return Pictures(chosen.pixels, tuple(kept[row] for row in rows), chosen.names, chosen.facts)
+    return replace(chosen, captions=tuple(kept[row] for row in rows))

@@ -13,7 +13,7 @@ from gatewise.errors import DataError
 from gatewise.kinds.captioning.dataset import captioning_dataset, hold_out
 from gatewise.kinds.captioning.figures import MEASURES, contributions_of, usual_metric
 from gatewise.kinds.captioning.images import in_channels, read_image, read_picture, square
-from gatewise.kinds.captioning.pictures import Pictures, Pixels, tidy
+from gatewise.kinds.captioning.pictures import SEEN_AT, Pictures, Pixels, appearance_of, tidy
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener
 
@@ -108,7 +108,10 @@ class Captioner(RunEstimator, task="captioning", first=("cell",), omit=_OMIT):
 
 def _read(images: Iterable[Any], captions: Iterable[str | Sequence[str]], size: int, part: str) -> Pictures:
     """Check pictures and captions."""
-    rows = [_pixels(each, size, place) for place, each in enumerate(images)]
+    rows, seen = [], []
+    for place, each in enumerate(images):
+        rows.append(_pixels(each, size, place))
+        seen.append(appearance_of(rows[-1] if size == SEEN_AT else _pixels(each, SEEN_AT, place)))
     given = [(each,) if isinstance(each, str) else tuple(each) for each in captions]
     if len(rows) != len(given):
         raise DataError(
@@ -126,7 +129,7 @@ def _read(images: Iterable[Any], captions: Iterable[str | Sequence[str]], size: 
     pixels = np.stack(rows)
     if (pixels == pixels[:, :1]).all():
         pixels = in_channels(pixels, 1)
-    return Pictures(pixels, tuple(texts), tuple(f"picture {place}" for place in range(len(rows))))
+    return Pictures(pixels, tuple(texts), tuple(f"picture {place}" for place in range(len(rows))), seen=tuple(seen))
 
 
 def _pixels(image: Any, size: int, place: int) -> Pixels:

@@ -11,7 +11,7 @@ from gatewise import words
 from gatewise.data.skips import Skips
 from gatewise.errors import DataError
 from gatewise.kinds.captioning.images import in_channels, read_image
-from gatewise.kinds.captioning.pictures import Pictures, Pixels, digest_of
+from gatewise.kinds.captioning.pictures import SEEN_AT, Appearance, Pictures, Pixels, appearance_of
 from gatewise.kinds.captioning.places import picture_files, table_of
 from gatewise.kinds.captioning.spec import CaptionDataSpec
 from gatewise.kinds.captioning.tables import read_captions
@@ -114,6 +114,8 @@ def read_pictures(
 ) -> tuple[Pictures, list[str]]:
     """Read all pictures; what cannot be used is left out, counted and named. Equal pictures become one.
 
+    They are told apart at `SEEN_AT` pixels, for which they are read once more where ``size`` is another one.
+
     Args:
         captions: by file name.
         folders: where the files may be.
@@ -124,7 +126,7 @@ def read_pictures(
         DataError: more than half of them cannot be used.
     """
     skips, first = Skips("picture"), None
-    found: dict[str, tuple[str, Pixels, list[str]]] = {}
+    found: dict[Appearance, tuple[str, Pixels, list[str]]] = {}
     elsewhere: dict[str, Path] | None = None
     same = 0
     for name, texts in captions.items():
@@ -135,11 +137,11 @@ def read_pictures(
             place = elsewhere.get(name, folders[0] / name)
         try:
             pixels = read_image(place, str(place), size)
+            key = appearance_of(pixels if size == SEEN_AT else read_image(place, str(place), SEEN_AT))
         except DataError as error:
             first = first or error
             skips.add(error.message.removeprefix(str(place)).strip().removeprefix("is "), name)
             continue
-        key = digest_of(pixels)
         if key in found:
             same += 1
             known = found[key][2]
@@ -163,7 +165,8 @@ def read_pictures(
     stacked = np.stack([pixels for _, pixels, _ in rows])
     if (stacked == stacked[:, :1]).all():
         stacked = in_channels(stacked, 1)
-    return Pictures(stacked, tuple(tuple(texts) for _, _, texts in rows), tuple(name for name, _, _ in rows)), said
+    captions_of, names = tuple(tuple(texts) for _, _, texts in rows), tuple(name for name, _, _ in rows)
+    return Pictures(stacked, captions_of, names, seen=tuple(found)), said
 
 
 def _elsewhere(names: Iterable[str], folders: Iterable[Path]) -> dict[str, Path]:

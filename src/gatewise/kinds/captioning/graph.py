@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gatewise.data.subwords import BEGIN, END
+from gatewise.data.subwords import BEGIN, END, PADDING
 from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.decoders import add_beginning, step_graph
-from gatewise.export.graph.writing import SCORES
+from gatewise.export.graph.writing import EVIDENCE, SCORES
 from gatewise.kinds.captioning.encoding import encode_captions
 from gatewise.kinds.captioning.figures import MEASURES, contributions_of
 from gatewise.kinds.captioning.look import as_steps
-from gatewise.kinds.captioning.network import AROUND, FAINT, LONGER, Convolutions, PictureReader
+from gatewise.kinds.captioning.network import AROUND, FAINT, LONGER, SURE, CaptionNetwork, Convolutions, PictureReader
 from gatewise.kinds.captioning.pictures import Pictures
 from gatewise.statistics.measure import Measure
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["examples_of", "graph_of", "scores_of"]
 
 _AT_ONCE = 32
+_SUMMED = (
+    "for each token a number that the search adds to its log-probability where the caption does not have the token yet"
+)
 Shape = tuple[int, int]
 Windows = list[tuple[int, int]]
 
@@ -44,8 +47,12 @@ def graph_of(trained: TrainedCaptioner) -> Graph:
     )  # fmt: skip
     shares = build.apply("div", picture, 255.0)
     values = build.apply("div", build.apply("sub", shares, look.mean), look.spread)
-    places, summary = _looked(build, model.reader, values, look.size)
+    places, summary, most = _looked(build, model.reader, values, look.size)
     add_beginning(build, model, places, summary)
+    said = {}
+    if model.detectors is not None and model.evidence:
+        build.output(EVIDENCE, _evidence(build, model, most))
+        said[EVIDENCE] = _SUMMED
     spec: Any = trained.spec
     return build.graph(
         {
@@ -59,6 +66,7 @@ def graph_of(trained: TrainedCaptioner) -> Graph:
             "length_power": spec.model.length_power,
             "grid": model.reader.grid,
             "look": look.to_dict(),
+            **said,
             "preprocessing": _words(look.size, look.colours),
             "data": {
                 "image_column": spec.data.image_column,
@@ -81,14 +89,24 @@ def _words(size: int, colours: int) -> str:
     )
 
 
-def _looked(build: GraphBuilder, reader: PictureReader, values: str, size: int) -> tuple[str, str]:
-    """The places' features and the summary, as `PictureReader.forward` has them."""
+def _evidence(build: GraphBuilder, model: CaptionNetwork, most: str) -> str:
+    """What each token adds to a caption's score, as `CaptionNetwork.with_evidence` has it."""
+    assert model.detectors is not None
+    odds = build.linear(most, model.detectors.weight, model.detectors.bias, "detectors")
+    within = build.apply("max", build.apply("min", odds, SURE), -SURE)
+    weights = np.full(model.detectors.out_features, model.evidence)
+    weights[[PADDING, BEGIN, END]] = 0.0
+    return build.apply("mul", within, build.weight(weights, "evidence.weights"))
+
+
+def _looked(build: GraphBuilder, reader: PictureReader, values: str, size: int) -> tuple[str, str, str]:
+    """The places' features, the summary and the most of each feature, as `PictureReader.forward` has them."""
     places, summary = _features(build, reader, values, size, "reader")
     if reader.contours is not None:
         outlines = _contours(build, values, size)
         shapes, outlined = _features(build, reader.contours, outlines, size, "reader.contours")
         places, summary = build.concat([places, shapes]), build.concat([summary, outlined])
-    return build.add_steps(places, reader.position, "reader.position"), summary
+    return build.add_steps(places, reader.position, "reader.position"), summary, build.pool(places, "max")
 
 
 def _contours(build: GraphBuilder, values: str, size: int) -> str:

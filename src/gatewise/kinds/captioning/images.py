@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewise.errors import DataError
-from gatewise.kinds.captioning.pictures import Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+
+    from gatewise.kinds.captioning.pictures import Pixels
 
 __all__ = ["as_png", "in_channels", "read_image", "read_picture", "square"]
 

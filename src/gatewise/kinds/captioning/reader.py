@@ -81,8 +81,8 @@ class CaptionReader(WrittenReader):
 
     def _looked(self, pictures: Tensor) -> Read:
         """What the convolutions make of scaled pictures (B, C, S, S)."""
-        places, summary, _ = self.model.reader(pictures)
-        return self.model.as_read(places, None, summary)
+        places, summary, most = self.model.reader(pictures)
+        return self.model.with_evidence(self.model.as_read(places, None, summary), most)
 
     def _beginnings(self, read: ReadInput, steps: Numbers) -> Read:
         return self._source(self._uncovered(read, steps))

@@ -107,6 +107,9 @@ class CaptionerSpec(Spec):
     detection: float = setting(
         8.0, "Weight of the loss of word detectors, by which features are learned from single words first.", minimum=0.0
     )
+    evidence: float = setting(
+        0.0, "Weight of what the word detectors say of all words of a caption while one is searched for.", minimum=0.0
+    )
     shift: int = setting(
         1, "Pixels by which pictures are moved at most while training, up or down and sideways.", minimum=0
     )
@@ -119,7 +122,14 @@ class CaptionerSpec(Spec):
     )
 
     def check_together(self) -> None:
-        """Refuse feeding what was attended back where there is no attention."""
+        """Refuse feeding what was attended back where there is no attention, and evidence of no detectors."""
+        if self.evidence and not self.detection:
+            raise OptionError(
+                "evidence is what word detectors say, and there are none",
+                expected="a detection above 0, or evidence 0",
+                got=f"--evidence {self.evidence:g} with --detection 0",
+                fix="omit --evidence, or --detection 0",
+            )
         if self.attention == "none" and self.feeding == "input":
             raise OptionError(
                 f"feeding {self.feeding} needs an attention",

@@ -255,6 +255,7 @@ def _network(spec: CaptionerSpec, tokens: int, look: Look) -> CaptionNetwork:
         attention=spec.attention,
         detection=spec.detection,
         shift=spec.shift,
+        evidence=spec.evidence,
         feeding=spec.feeding,
         coverage=spec.coverage,
         direct=spec.direct,
