@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import shutil
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from gatewise.errors import DataError, OptionError
+from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.speech.features import FilterBank, Normaliser
 from gatewise.kinds.speech.places import names_sound
 from gatewise.kinds.speech.recordings import list_recordings, read_recordings
@@ -203,13 +204,17 @@ def test_a_stream_has_the_frames_of_the_file(rate: int, chunk: int) -> None:
 
 @pytest.mark.parametrize("kind", ["running", "training"])
 def test_normalisation_of_a_stream_is_that_of_the_whole(kind: str) -> None:
-    frames = np.random.default_rng(0).normal(5, 2, (57, 4)).astype(np.float32)
-    normaliser = Normaliser.fit(kind, frames[:20] + 1)
-    stream = normaliser.stream()
-    parts = [stream.accept(frames[start : start + 7]) for start in range(0, 57, 7)]
-    assert (np.concatenate(parts) == normaliser(frames)).all()
-    read = Normaliser.from_dict(normaliser.to_dict(), "frames.json")
-    assert (read(frames) == normaliser(frames)).all()
+    frames = np.random.default_rng(0).normal(5, 2, (57, 9)).astype(np.float32)
+    for cepstra in (0, 6):
+        normaliser = Normaliser.fit(kind, frames[:20] + 1, cepstra)
+        stream = normaliser.stream()
+        parts = [stream.accept(frames[start : start + 7]) for start in range(0, 57, 7)]
+        whole = normaliser(frames)
+        assert (np.concatenate(parts) == whole).all() and whole.shape == (57, cepstra or 9) == (57, normaliser.width)
+        read = Normaliser.from_dict(json.loads(json.dumps(normaliser.to_dict())), "frames.json")
+        assert (read(frames) == whole).all()
+    with pytest.raises(RunError, match=r"frames.json is damaged.*at most 4 cepstra"):
+        Normaliser.from_dict({**normaliser.to_dict(), "cepstra_of": 4}, "frames.json")
 
 
 def test_a_speaker_is_normalised_as_a_whole_and_whole_recordings_cannot_be_streamed() -> None:
@@ -231,14 +236,17 @@ def test_masks_never_hide_a_whole_word_and_changes_keep_their_bounds() -> None:
     generator = np.random.default_rng(0)
     widths = []
     for _ in range(200):
-        masked = Augmentation(time_masks=1).masked(frames, generator)
+        masked = Augmentation(time_masks=1).without_stretches(frames, generator)
         widths.append(int((masked == 0).all(axis=1).sum()))
     assert max(widths) == 10 and min(widths) == 0
+    sound = generator.normal(size=(400, 20)).astype(np.float32)
     bands = [
-        int((Augmentation(frequency_masks=1).masked(frames, generator) == 0).all(axis=0).sum()) for _ in range(200)
+        int((Augmentation(frequency_masks=1).without_bands(sound, generator).std(axis=0) < 1e-6).sum())
+        for _ in range(200)
     ]
     assert max(bands) == 4
-    lengths = [len(Augmentation(speed=0.25).changed(frames, generator)) for _ in range(200)]
+    bank = FilterBank(RATE, 20)
+    lengths = [len(Augmentation(speed=0.25).voice(bank, generator).frames(frames)) for _ in range(200)]
     assert 320 <= min(lengths) < 330 and 490 < max(lengths) <= 500
-    louder = Augmentation(noise=0.999).changed(np.log1p(frames), generator)
+    louder = Augmentation(noise=0.999).noisy(np.log1p(frames), generator)
     assert (louder >= np.log1p(frames) - 1e-5).all()

@@ -78,7 +78,7 @@ class _WholeWords(Baseline):
         return [" ".join(row) for row in found]
 
     def _normal(self, recordings: Sequence[Recording], frames: Sequence[Frames]) -> list[Frames]:
-        speakers = speaker_moments(recordings, frames)
+        speakers = speaker_moments(recordings, frames, self._normaliser)
         return [self._normaliser(each, own) for each, own in zip(frames, speakers, strict=True)]
 
 

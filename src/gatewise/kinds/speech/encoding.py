@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gatewise.kinds.speech.augmentation import Augmentation
 from gatewise.kinds.speech.features import FilterBank, Frames, Moments, Normaliser
-from gatewise.kinds.speech.moments import speaker_moments
+from gatewise.kinds.speech.moments import Company, speaker_moments
 from gatewise.kinds.speech.recordings import Recording
 from gatewise.kinds.speech.strings import joined
 from gatewise.kinds.speech.units import Units
@@ -26,7 +26,7 @@ class SpeechBatch(NamedTuple):
     """A padded batch of frames.
 
     Attributes:
-        frames: (T, B, M), 0 past a row's end.
+        frames: (T, B, K) features, 0 past a row's end.
         lengths: (B,) frames of each row.
         targets: units of each row by number: of labels one, of CTC's units from 1.
     """
@@ -48,6 +48,11 @@ class EncodedRecordings:
         targets: units of each; -1 for one that is not known.
         speakers: moments of each recording's speaker; None: not known.
         normaliser: of the frames.
+        names: the speaker of each; None: not known.
+        bank: made the frames.
+
+    Attributes:
+        company: what accompanies a training recording when it is normalised; None: nothing.
     """
 
     def __init__(
@@ -56,9 +61,12 @@ class EncodedRecordings:
         targets: Sequence[list[int]],
         speakers: Sequence[Moments | None],
         normaliser: Normaliser,
+        names: Sequence[str | None],
+        bank: FilterBank,
     ) -> None:
         self.raw, self.targets, self.normaliser = list(frames), list(targets), normaliser
-        self.speakers = list(speakers)
+        self.speakers, self.names, self.bank = list(speakers), list(names), bank
+        self.company: Company | None = None
         self._normal: list[Frames | None] = [None] * len(frames)
 
     def __len__(self) -> int:
@@ -70,7 +78,7 @@ class EncodedRecordings:
         return np.array([len(each) for each in self.raw], dtype=np.int64)
 
     def normalised(self, row: int) -> Frames:
-        """The frames (T, M) of a recording as the network reads them."""
+        """The features (T, K) of a recording as the network reads them."""
         found = self._normal[row]
         if found is None:
             found = self._normal[row] = self.normaliser(self.raw[row], self.speakers[row])
@@ -83,12 +91,27 @@ class EncodedRecordings:
 
     def changed(self, row: int, augmentation: Augmentation, generator: np.random.Generator) -> Frames:
         """A recording changed for training."""
-        frames = augmentation.changed(self.raw[row], generator)
-        return augmentation.masked(self.normaliser(frames, self.speakers[row]), generator)
+        return self.changed_frames(self.raw[row], row, augmentation, generator)
+
+    def changed_frames(
+        self, raw: Frames, row: int, augmentation: Augmentation, generator: np.random.Generator
+    ) -> Frames:
+        """Frames (T, M), said by the speaker of a recording, changed for training: normalised features (T', K).
+
+        Where others accompany them, these are changed to the same voice.
+        """
+        voice = augmentation.voice(self.bank, generator)
+        frames = augmentation.noisy(voice.frames(raw), generator)
+        known = None
+        if self.company is not None:
+            others = voice.products(self.company.drawn(self.names[row], self.bank.bins, generator))
+            known = Moments.of(self.normaliser.features(frames)).plus(others.mapped(self.normaliser.matrix).moments)
+        frames = augmentation.without_bands(frames, generator)
+        return augmentation.without_stretches(self.normaliser(frames, known), generator)
 
 
 def padded(frames: Sequence[Frames], targets: Sequence[list[int]]) -> SpeechBatch:
-    """Normalised frames (T_n, M) as a batch."""
+    """Normalised features (T_n, K) as a batch."""
     lengths = np.array([len(each) for each in frames], dtype=np.int64)
     values = np.zeros((int(lengths.max(initial=0)), len(frames), frames[0].shape[1]), dtype=np.float32)
     for column, each in enumerate(frames):
@@ -108,8 +131,9 @@ def encode(
         targets = [[-1 if unit is None else unit + shift for unit in row] for row in numbers]
     speakers: list[Moments | None] = [None] * len(frames)
     if normaliser.kind == "speaker":
-        speakers = speaker_moments(recordings, frames)
-    return EncodedRecordings(frames, targets, speakers, normaliser)
+        speakers = speaker_moments(recordings, frames, normaliser)
+    names = [each.speaker for each in recordings]
+    return EncodedRecordings(frames, targets, speakers, normaliser, names, bank)
 
 
 def string_frames(

@@ -90,7 +90,7 @@ class ExportedRecogniser:
         """What is said in recordings at the network's rate, see `TrainedRecogniser.recognise`."""
         check_heard(recordings, self.units, self.bank)
         frames = [self.bank(each.samples) for each in recordings]
-        speakers = speaker_moments(recordings, frames)
+        speakers = speaker_moments(recordings, frames, self.normaliser)
         rows = [
             {"windows": windows_of(self.normaliser(each, own), self.size, self.stride)}
             for each, own in zip(frames, speakers, strict=True)

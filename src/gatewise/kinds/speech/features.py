@@ -8,6 +8,7 @@ the file. Energies below those of the rounding to 16 bits count as that, so that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "Normaliser",
     "NormaliserStream",
     "band_centres",
+    "cosines",
 ]
 
 SHIFT, LENGTH = 0.010, 0.025
@@ -105,6 +107,25 @@ def band_centres(bank: FilterBank) -> npt.NDArray[np.float64]:
     return found
 
 
+@lru_cache(maxsize=16)
+def cosines(bins: int, count: int) -> Frames:
+    r"""The matrix (M, K) from log energies of M filters to their first K cepstra (Davis and Mermelstein, 1980).
+
+    .. math:: c_k = \sqrt{2 / M} \sum_m x_m \cos(\pi k (m + 1/2) / M)
+
+    Few of them are a smooth spectrum: the resonances of the vocal tract without the harmonics of the voice's pitch.
+
+    Example:
+        >>> found = cosines(24, 16)
+        >>> found.shape, bool(np.allclose((found.T @ found)[1:, 1:], np.eye(15), atol=1e-6))
+        ((24, 16), True)
+    """
+    places = (np.arange(bins) + 0.5) / bins
+    found: Frames = (np.sqrt(2 / bins) * np.cos(np.pi * places[:, None] * np.arange(count))).astype(np.float32)
+    found.setflags(write=False)
+    return found
+
+
 class FrameStream:
     """Samples in as they come, frames out as they are complete.
 
@@ -142,7 +163,7 @@ class FrameStream:
 
 
 class Moments(NamedTuple):
-    """Number, sum and sum of squares of frames, for each filter: (), (M,), (M,) of float64."""
+    """Number, sum and sum of squares of features, each of its own: (), (K,), (K,) of float64."""
 
     number: float
     sums: Sums
@@ -150,7 +171,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, frames: Frames) -> Moments:
-        """Of frames (T, M)."""
+        """Of features (T, K)."""
         wide = frames.astype(np.float64)
         return cls(float(len(frames)), wide.sum(axis=0), (wide * wide).sum(axis=0))
 
@@ -161,9 +182,9 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Normaliser:
-    r"""Takes the mean of each filter from the frames and divides by its standard deviation.
+    r"""Makes features of frames, takes the mean of each feature and divides by its standard deviation.
 
-    Both are those of the ``training`` part, of the ``recording``, of all recordings of its ``speaker`` (to be known
+    Features are the frames' log energies, K = M, or their first K cepstra, see `cosines`. Mean and deviation are those of the ``training`` part, of the ``recording``, of all recordings of its ``speaker`` (to be known
     before the first frame: no stream), or ``running``, of all frames so far. The training part counts as 50 frames
     (half a second) among them, so that a short recording does not speak for itself alone:
 
@@ -172,8 +193,9 @@ class Normaliser:
 
     Args:
         kind: one of these.
-        mean: (M,) of the training part.
-        spread: (M,) standard deviations of the training part.
+        mean: (K,) of the training part.
+        spread: (K,) standard deviations of the training part.
+        bins: M where the features are cepstra; None: they are the log energies.
 
     Example:
         >>> normaliser = Normaliser("running", np.zeros(1, np.float32), np.ones(1, np.float32))
@@ -187,27 +209,51 @@ class Normaliser:
     kind: str
     mean: Frames
     spread: Frames
+    bins: int | None = None
 
     @classmethod
-    def fit(cls, kind: str, frames: Frames) -> Normaliser:
-        """From the training frames (T, M)."""
+    def fit(cls, kind: str, frames: Frames, cepstra: int = 0) -> Normaliser:
+        """From the training frames (T, M); ``cepstra`` is K, 0 for the log energies themselves."""
+        bins = frames.shape[1]
+        if cepstra:
+            frames = _cepstra(frames, cosines(bins, cepstra))
         mean, spread = frames.mean(axis=0, dtype=np.float64), frames.std(axis=0, dtype=np.float64)
-        return cls(kind, mean.astype(np.float32), np.maximum(spread, 1e-2).astype(np.float32))
+        found = np.maximum(spread, 1e-2).astype(np.float32)
+        return cls(kind, mean.astype(np.float32), found, bins if cepstra else None)
 
     def __call__(self, frames: Frames, speaker: Moments | None = None) -> Frames:
-        """The normalised frames (T, M).
+        """The normalised features (T, K).
 
         Args:
             frames: (T, M).
-            speaker: of all frames of the speaker; None: the recording's own.
+            speaker: of all features of the speaker; None: the recording's own.
         """
+        features = self.features(frames)
+        return self._scaled(features, *self.statistics(features, speaker))
+
+    def features(self, frames: Frames) -> Frames:
+        """The features (T, K) of frames (T, M), before normalisation; of each frame the same bits in any company."""
+        return frames if self.matrix is None else _cepstra(frames, self.matrix)
+
+    def statistics(self, features: Frames, speaker: Moments | None = None) -> tuple[Frames, Frames]:
+        """Mean and standard deviation that features (T, K) are normalised by: (K,), or (T, K) while running."""
         if self.kind == "training":
-            return self._scaled(frames, self.mean, self.spread)
+            return self.mean, self.spread
         if self.kind == "running":
-            return self.stream().accept(frames)
-        known = Moments.of(frames) if self.kind == "recording" or speaker is None else speaker
+            return self.stream().statistics(features)
+        known = Moments.of(features) if self.kind == "recording" or speaker is None else speaker
         whole = self.prior.plus(known)
-        return self._scaled(frames, *_mean_and_spread(whole.number, whole.sums, whole.squares))
+        return _mean_and_spread(whole.number, whole.sums, whole.squares)
+
+    @property
+    def width(self) -> int:
+        """K, the features of a frame."""
+        return len(self.mean)
+
+    @property
+    def matrix(self) -> Frames | None:
+        """(M, K) from log energies to cepstra; None: the features are the log energies."""
+        return None if self.bins is None else cosines(self.bins, self.width)
 
     @property
     def prior(self) -> Moments:
@@ -235,7 +281,8 @@ class Normaliser:
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary, ready for JSON."""
-        return {"kind": self.kind, "mean": self.mean.tolist(), "spread": self.spread.tolist()}
+        found = {"kind": self.kind, "mean": self.mean.tolist(), "spread": self.spread.tolist()}
+        return found if self.bins is None else found | {"cepstra_of": self.bins}
 
     @classmethod
     def from_dict(cls, record: Any, place: str) -> Normaliser:
@@ -247,11 +294,14 @@ class Normaliser:
         try:
             kind = str(record["kind"])
             mean, spread = (np.asarray(record[name], dtype=np.float32) for name in ("mean", "spread"))
-        except (KeyError, TypeError, ValueError) as error:
+            bins = None if record.get("cepstra_of") is None else int(record["cepstra_of"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{place} is damaged", expected="kind, mean and spread") from error
         if kind not in NORMALISATIONS or mean.ndim != 1 or mean.shape != spread.shape or not (spread > 0).all():
-            raise RunError(f"{place} is damaged", expected="a mean and a spread of each filter")
-        return cls(kind, mean, spread)
+            raise RunError(f"{place} is damaged", expected="a mean and a spread of each feature")
+        if bins is not None and bins < len(mean):
+            raise RunError(f"{place} is damaged", expected=f"at most {bins} cepstra", got=str(len(mean)))
+        return cls(kind, mean, spread, bins)
 
 
 class NormaliserStream:
@@ -276,19 +326,30 @@ class NormaliserStream:
         self._of, self.so_far = normaliser, so_far or normaliser.prior
 
     def accept(self, frames: Frames) -> Frames:
-        """The next frames (T, M), normalised."""
-        if self._of.kind == "training":
-            return self._of(frames)
-        if not len(frames):
-            return frames
+        """The next frames (T, M) as normalised features (T, K)."""
+        features = self._of.features(frames)
+        return self._of._scaled(features, *self.statistics(features))
+
+    def statistics(self, features: Frames) -> tuple[Frames, Frames]:
+        """What the next features (T, K) are normalised by, see `Normaliser.statistics`; they count from now on."""
+        if self._of.kind == "training" or not len(features):
+            return self._of.mean, self._of.spread
         count, sums, squares = self.so_far
-        wide = frames.astype(np.float64)
-        counts = count + np.arange(1, len(frames) + 1)[:, None]
+        wide = features.astype(np.float64)
+        counts = count + np.arange(1, len(features) + 1)[:, None]
         all_sums, all_squares = (
             np.cumsum(np.concatenate([first[None], each]), axis=0) for first, each in ((sums, wide), (squares, wide**2))
         )
-        self.so_far = Moments(count + len(frames), all_sums[-1], all_squares[-1])
-        return self._of._scaled(frames, *_mean_and_spread(counts, all_sums[1:], all_squares[1:]))
+        self.so_far = Moments(count + len(features), all_sums[-1], all_squares[-1])
+        return _mean_and_spread(counts, all_sums[1:], all_squares[1:])
+
+
+def _cepstra(frames: Frames, matrix: Frames) -> Frames:
+    """The product (T, K), summed filter by filter, so that its bits do not depend on how many frames there are."""
+    found = frames[:, :1] * matrix[0]
+    for band in range(1, len(matrix)):
+        found += frames[:, band : band + 1] * matrix[band]
+    return found
 
 
 def _mean_and_spread(count: Any, sums: Sums, squares: Sums) -> tuple[Frames, Frames]:

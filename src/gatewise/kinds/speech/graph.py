@@ -29,8 +29,8 @@ def graph_of(trained: TrainedRecogniser) -> Graph:
     """
     model = trained.model
     build = GraphBuilder("speech")
-    size, bins = model.windows.size, trained.bank.bins
-    value = build.input("windows", "T", size * bins, meaning="normalised log-mel frames of each step, side by side")
+    size, bins = model.windows.size, trained.normaliser.width
+    value = build.input("windows", "T", size * bins, meaning="normalised features of each step's frames, side by side")
     if model.convolution is not None:
         value = _convolution(build, model.convolution, value, size, bins)
     output = add_recurrent(build, "recurrent", model.recurrent, value)
@@ -45,7 +45,7 @@ def graph_of(trained: TrainedRecogniser) -> Graph:
             "task": "speech",
             "units": trained.units.to_dict(),
             "rate": trained.bank.rate,
-            "bins": bins,
+            "bins": trained.bank.bins,
             "window": size,
             "stride": model.windows.stride,
             "normaliser": trained.normaliser.to_dict(),

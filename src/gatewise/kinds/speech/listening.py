@@ -80,7 +80,7 @@ class Listener:
         head = self.trained.model.head
         self._weight, self._bias = head.weight.detach().numpy().T.copy(), head.bias.detach().numpy()
         self._search = GreedySearch() if self.beam is None else BeamSearch(self.beam)
-        self._waiting: Frames = np.zeros((0, self.trained.bank.bins), dtype=np.float32)
+        self._waiting: Frames = np.zeros((0, self.trained.normaliser.width), dtype=np.float32)
         self._read = 0
 
     @property

@@ -185,8 +185,7 @@ class SpeechProblem(Problem):
 
     def _string(self, rows: list[int], generator: np.random.Generator) -> Frames:
         raw = string_frames(rows, self.dataset.train, self.bank, generator)
-        frames = self.augmentation.changed(raw, generator)
-        return self.augmentation.masked(self.train.normaliser(frames, self.train.speakers[rows[0]]), generator)
+        return self.train.changed_frames(raw, rows[0], self.augmentation, generator)
 
     def _value(self, batch: SpeechBatch, scores: Tensor) -> tuple[float, int]:
         """The summed loss of a batch, and over how much it is summed; unknown units have none."""
@@ -240,6 +239,6 @@ def _labels(batch: SpeechBatch, device: str) -> Tensor:
     return torch.tensor([units[0] for units in batch.targets], device=device)
 
 
-def normaliser_of(kind: str, frames: Sequence[Frames]) -> Normaliser:
+def normaliser_of(kind: str, frames: Sequence[Frames], cepstra: int = 0) -> Normaliser:
     """Fitted on the training frames."""
-    return Normaliser.fit(kind, np.concatenate(list(frames)))
+    return Normaliser.fit(kind, np.concatenate(list(frames)), cepstra)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import DataError
-from gatewise.kinds.speech.features import LENGTH, SHIFT, Frames, band_centres
+from gatewise.kinds.speech.features import LENGTH, SHIFT, Frames, Moments, band_centres
 from gatewise.kinds.speech.network import pooled
 from gatewise.kinds.speech.recordings import Recording, store
 from gatewise.kinds.speech.requests import note_without_speaker
@@ -23,6 +23,7 @@ from gatewise.training.prefixes import prefix_summaries
 from gatewise.training.reader import Array, Reader, ReadInput, Step
 
 if TYPE_CHECKING:
+    from gatewise.kinds.speech.encoding import EncodedRecordings
     from gatewise.kinds.speech.trained import TrainedRecogniser
 
 __all__ = ["SoundReader"]
@@ -68,8 +69,7 @@ class SoundReader(Reader):
         part: Sequence[Recording] = self.dataset.test
         encoded = self.trained.encode(part if self.trained.normaliser.kind == "speaker" else part[:count])
         return [
-            self._read(encoded.raw[row], encoded.normalised(row), f"{each.name}: {each.text}", each.text)
-            for row, each in enumerate(part[:count])
+            self._read(encoded, row, f"{each.name}: {each.text}", each.text) for row, each in enumerate(part[:count])
         ]
 
     def parse(self, given: Any) -> ReadInput:
@@ -95,7 +95,7 @@ class SoundReader(Reader):
         recording = Recording(title, "", None, store(samples))
         encoded = self.trained.encode([recording])
         notes += note_without_speaker(self.trained.normaliser)
-        return self._read(encoded.raw[0], encoded.normalised(0), title, None, notes, seconds)
+        return self._read(encoded, 0, title, None, notes, seconds)
 
     def _place(self, words: str) -> tuple[Path, float | None]:
         """The file, and the seconds behind a colon where there is no file of the whole name."""
@@ -129,21 +129,23 @@ class SoundReader(Reader):
 
     def _read(
         self,
-        raw: Frames,
-        frames: Frames,
+        encoded: EncodedRecordings,
+        row: int,
         title: str,
         truth: str | None,
         notes: Sequence[str] = (),
         seconds: float | None = None,
     ) -> ReadInput:
+        raw = encoded.raw[row]
+        frames, scale = self._centred(raw, encoded.speakers[row])
         labels = [f"{LENGTH + SHIFT * number:.3f} s" for number in range(len(frames))]
         columns = tuple(f"{centre:.0f} Hz" for centre in band_centres(self.trained.bank))
         place, said = None, list(notes)
         if self.by_ctc:
-            chances = self._rows(frames)
+            chances = self._rows(self._features(torch.from_numpy(frames)[:, None], scale))
             heard = _spikes(chances)
             surest = max(heard, key=lambda each: chances[each])[0] if heard else len(chances) - 1
-            spikes = [(min(self._frame_of(row), len(frames) - 1), unit) for row, unit in heard]
+            spikes = [(min(self._frame_of(at), len(frames) - 1), unit) for at, unit in heard]
             place = min(self._frame_of(surest), len(frames) - 1)
             if seconds is not None:
                 place = round((seconds - LENGTH) / SHIFT)
@@ -161,7 +163,30 @@ class SoundReader(Reader):
             title=title,
             notes=tuple(said),
             place=place,
+            extra={"scale": scale},
         )
+
+    def _centred(self, raw: Frames, speaker: Moments | None) -> tuple[Frames, Frames | None]:
+        """What reasons are given for, (T, M): the normalised frames; of cepstra the frames without their mean.
+
+        With it of cepstra what they are divided by, (K,) or (T, K).
+        """
+        normaliser = self.trained.normaliser
+        matrix = normaliser.matrix
+        if matrix is None:
+            return normaliser(raw, speaker), None
+        mean, spread = normaliser.statistics(normaliser.features(raw), speaker)
+        # the smoothest frame that has the mean's cepstra
+        return np.ascontiguousarray(raw - mean @ np.linalg.pinv(matrix), dtype=np.float32), spread
+
+    def _features(self, embedded: Tensor, scale: Frames | None) -> Tensor:
+        """The normalised features (T, B, K) of what reasons are given for, (T, B, M)."""
+        matrix = self.trained.normaliser.matrix
+        if matrix is None or scale is None:
+            return embedded
+        # frames that are left out or cut off are from the end
+        divisor = torch.from_numpy(np.array(scale if scale.ndim == 1 else scale[: len(embedded), None]))
+        return (embedded @ torch.from_numpy(np.array(matrix))) / divisor
 
     def _words(self, heard: Sequence[tuple[int, int]], place: int) -> str:
         """The transcript, and what of it is explained."""
@@ -177,7 +202,7 @@ class SoundReader(Reader):
         return first + row * stride
 
     def embed(self, read: ReadInput) -> Tensor:
-        """The normalised frames; windows of them are what the layers read."""
+        """The normalised frames, or those without their mean; windows of their features are what the layers read."""
         return torch.from_numpy(np.ascontiguousarray(read.encoded))[:, None]
 
     def baseline(self, read: ReadInput) -> Tensor:
@@ -187,7 +212,8 @@ class SoundReader(Reader):
     def answer(self, read: ReadInput, embedded: Tensor) -> Tensor:
         """Scores of the labels, or logarithms of the chances of CTC's units at ``read.place``."""
         lengths = torch.full((embedded.shape[1],), embedded.shape[0])
-        output, _ = self.model.recurrent(self.model.inputs(embedded, lengths))
+        features = self._features(embedded, read.extra["scale"])
+        output, _ = self.model.recurrent(self.model.inputs(features, lengths))
         if self.by_ctc:
             first, stride = self.span("recurrent")
             row = len(output) - 1 if read.place is None else max(0, read.place - first) // stride
@@ -198,11 +224,10 @@ class SoundReader(Reader):
         scores: Tensor = self.model.head(pooled(output, steps, str(self.model.pooling), self.model.directions))
         return scores
 
-    def _rows(self, frames: Frames) -> Array:
-        """(T', K) what is answered after every step of the layers."""
-        embedded = torch.from_numpy(np.ascontiguousarray(frames))[:, None]
+    def _rows(self, features: Tensor) -> Array:
+        """(T', K) what is answered after every step of the layers, from features (T, 1, K)."""
         with torch.inference_mode():
-            inputs = self.model.inputs(embedded, torch.tensor([len(frames)]))
+            inputs = self.model.inputs(features, torch.tensor([len(features)]))
             if not self.by_ctc:
                 scores = prefix_summaries(self.model.recurrent, inputs, self._head)
             else:
@@ -212,7 +237,7 @@ class SoundReader(Reader):
     def prefixes(self, read: ReadInput) -> Array:
         """Each step's answer at the frames that it is the first to read."""
         first, stride = self.span("recurrent")
-        rows = self._rows(np.asarray(read.encoded))
+        rows = self._rows(self._features(self.embed(read), read.extra["scale"]))
         places = np.maximum(np.arange(len(read.steps)) - first, 0) // stride
         found: Array = rows[np.minimum(places, len(rows) - 1)]
         return found
@@ -220,7 +245,8 @@ class SoundReader(Reader):
     def stacks(self, read: ReadInput) -> Mapping[str, RecurrentInputs]:
         """The recurrent layers on the windows of frames."""
         with torch.no_grad():
-            inputs = self.model.inputs(self.embed(read), torch.tensor([len(read.steps)]))
+            features = self._features(self.embed(read), read.extra["scale"])
+            inputs = self.model.inputs(features, torch.tensor([len(read.steps)]))
         return {"recurrent": RecurrentInputs(self.model.recurrent, inputs.clone(), None)}
 
     def span(self, stack: str) -> tuple[int, int]:

@@ -89,26 +89,45 @@ class RecogniserSpec(Spec):
         "mean", "For labels: how the steps become one vector: last, mean, max or mean+max.", choices=POOLINGS
     )
     dropout: float = common.dropout(0.3)
-    mel_bins: int = setting(40, "Mel filters of a frame.", minimum=4)
+    mel_bins: int = setting(24, "Mel filters of a frame.", minimum=4)
+    cepstra: int | None = setting(
+        None,
+        "Cepstra of a frame, which leave the pitch of a voice out; 0: the filters' log energies themselves, which "
+        "--channels needs. Two thirds of the filters if not given.",
+        minimum=0,
+    )
     normalisation: str = setting(
         "speaker",
         "Whose mean and spread frames are normalised by: the speaker, the recording, the training part, or running "
         "(all frames so far: streams).",
         choices=NORMALISATIONS,
     )
+    normalisation_group: int = setting(
+        60,
+        "With the speaker: recordings that are normalised together while training, at most, at random from one on; 0: "
+        "always all of the speaker.",
+        minimum=0,
+    )
     window: int = setting(3, "Frames of 10 ms that are read as one step.", minimum=1)
     stride: int = setting(3, "Frames from one step to the next.", minimum=1)
     channels: int = setting(0, "Channels of the convolution over frequency; 0 for none.", minimum=0)
     speed: float = setting(0.3, "Largest change of speed while training, a fraction.", minimum=0.0, below=0.9)
     warping: float = setting(
-        0.0, "Largest stretch of the frequencies while training, a fraction.", minimum=0.0, below=0.9
+        0.15, "Largest stretch of the frequencies while training, a fraction.", minimum=0.0, below=0.9
     )
-    filtering: float = setting(0.0, "Spread of random filters while training, in nats of energy.", minimum=0.0)
-    noise: float = setting(0.0, "Probability of added noise while training.", minimum=0.0, below=1.0)
-    frequency_masks: int = setting(1, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
+    filtering: float = setting(0.5, "Spread of random filters while training, in nats of energy.", minimum=0.0)
+    noise: float = setting(0.5, "Probability of added noise while training.", minimum=0.0, below=1.0)
+    frequency_masks: int = setting(0, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
     time_masks: int = setting(
         1, "Masked stretches while training, each of up to a fifth of a recording and 0.1 s.", minimum=0
     )
+
+    @property
+    def cepstral(self) -> int:
+        """Cepstra of a frame; 0: none."""
+        if self.cepstra is not None:
+            return self.cepstra
+        return 0 if self.channels else round(2 * self.mel_bins / 3)
 
     def check_together(self) -> None:
         """Refuse strides that skip frames, and fewer filters than the convolution needs."""
@@ -116,6 +135,13 @@ class RecogniserSpec(Spec):
             raise OptionError(
                 f"a stride of {self.stride} frames skips some that no window of {self.window} holds",
                 fix=f"give --stride {self.window} or less, or a longer --window",
+            )
+        if self.cepstral > self.mel_bins:
+            expected = f"at most as many as filters, {self.mel_bins}"
+            raise OptionError("there are too many cepstra", expected=expected, got=f"--cepstra {self.cepstral}")
+        if self.channels and self.cepstra:
+            raise OptionError(
+                "the convolution is over filters, not over cepstra", got=f"--cepstra {self.cepstra}", fix="--cepstra 0"
             )
         if self.channels and self.mel_bins < 12:
             raise OptionError("the convolution needs 12 filters", got=f"--mel-bins {self.mel_bins}", fix="--channels 0")

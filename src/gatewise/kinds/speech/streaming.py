@@ -100,7 +100,7 @@ class SpeechStreaming(Streaming):
 
     def initial(self, settings: Mapping[str, Any]) -> State:
         """Nothing heard."""
-        width, bins = self.trained.model.recurrent.widths[-1], self.bank.bins
+        width, bins = self.trained.model.recurrent.widths[-1], self.trained.normaliser.width
         found: dict[str, Array] = {
             "layers": self.streams.initial(),
             "waiting": np.zeros((0, bins), np.float32),
@@ -164,7 +164,7 @@ class SpeechStreaming(Streaming):
         places = [at + size - len(state["waiting"]) for at in range(0, complete * stride, stride)]
         waiting = waiting[complete * stride :].copy()
         if ends and read and steps + complete < int(self.windows.steps(torch.tensor(read))):
-            last = np.zeros((size, self.bank.bins), np.float32)
+            last = np.zeros((size, self.trained.normaliser.width), np.float32)
             last[: len(waiting)] = waiting
             windows.append(last)
             places.append(len(frames) + 1)

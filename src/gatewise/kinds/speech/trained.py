@@ -15,7 +15,7 @@ from gatewise.kinds.speech.dataset import SpeechDataset
 from gatewise.kinds.speech.encoding import EncodedRecordings, encode
 from gatewise.kinds.speech.exported import Heard, check_heard
 from gatewise.kinds.speech.features import FilterBank, Normaliser
-from gatewise.kinds.speech.moments import speaker_moments
+from gatewise.kinds.speech.moments import Company
 from gatewise.kinds.speech.network import Recogniser
 from gatewise.kinds.speech.problem import SpeechProblem, answers_of, normaliser_of, outputs_of
 from gatewise.kinds.speech.recordings import Recording
@@ -172,12 +172,12 @@ def problem_of(spec: RunSpec, dataset: SpeechDataset) -> SpeechProblem:
     if dataset.strings is not None:
         speakers = tuple(fixed_strings(dataset.train, dataset.strings, dataset.rate, _SEED))
         frames = [bank(each.samples) for each in speakers]
-    normaliser = normaliser_of(model.normalisation, frames)
+    normaliser = normaliser_of(model.normalisation, frames, model.cepstral)
     train = encode(dataset.train, bank, normaliser, dataset.units)
-    if dataset.strings is not None and normaliser.kind == "speaker":
-        found = {each.speaker: own for each, own in zip(speakers, speaker_moments(speakers, frames), strict=True)}
-        train.speakers = [found[each.speaker] for each in dataset.train]
-    network = _network(model, dataset.units)
+    if normaliser.kind == "speaker":
+        spoken = ((each.speaker, rows) for each, rows in zip(speakers, frames, strict=True))
+        train.company = Company.of(model.normalisation_group, spoken)
+    network = _network(model, dataset.units, normaliser.width)
     return SpeechProblem(
         network.to(training.device),
         dataset,
@@ -205,7 +205,7 @@ def open_run(run: RunFolder) -> TrainedRecogniser:
             raise
         raise RunError(f"{place} is damaged", expected="rate, bins and normaliser") from error
     with torch.random.fork_rng():
-        model = _network(_model_spec(spec), units)
+        model = _network(_model_spec(spec), units, normaliser.width)
     run.load_weights_into(model)
     return TrainedRecogniser(spec, units, bank, normaliser, model, run.seen())
 
@@ -216,11 +216,11 @@ def _model_spec(spec: RunSpec) -> RecogniserSpec:
     return spec.model
 
 
-def _network(spec: RecogniserSpec, units: Units) -> Recogniser:
+def _network(spec: RecogniserSpec, units: Units, features: int) -> Recogniser:
     """The network that a spec describes, with weights drawn from torch's present random state."""
     return Recogniser(
         len(units) + (1 if units.by_ctc else 0),
-        spec.mel_bins,
+        features,
         cell=spec.cell,
         hidden_size=spec.hidden_size,
         num_layers=spec.num_layers,
