@@ -48,6 +48,6 @@ class BuildKernels(build_ext):
         return str(Path(*fullname.split(".")[:-1]) / f"lib{fullname.split('.')[-1]}.so")
 
 
-names = [f"gatewise-{variant.name}" for variant in building.variants_here()] + ["gatewise-binding.abi3"]
+names = [f"gatewise-{variant.name}" for variant in building.variants_here()] + ["gatewise-binding"]
 extensions = [Extension(f"gatewise.kernels.fused.{name}", sources=[], optional=True) for name in names]
 setup(ext_modules=extensions, cmdclass={"build_ext": BuildKernels})

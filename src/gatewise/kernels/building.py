@@ -44,8 +44,8 @@ OUTPUT = KERNELS / "fused"
 """Where the shared objects are looked for."""
 
 
-BINDING = "libgatewise-binding.abi3.so"
-"""The file of :mod:`gatewise.kernels.fused.binding`; ``abi3`` is CPython's stable interface, the same from 3.11 on."""
+BINDING = "libgatewise-binding.so"
+"""The file of :mod:`gatewise.kernels.fused.binding`, for the stable interface of CPython, the same from 3.11 on."""
 
 
 @dataclass(frozen=True)
