@@ -35,6 +35,9 @@ class BuildKernels(build_ext):
         if self.report is None:
             self.report = building.build(place, work=HERE / "build" / "kernel-objects")
             self.announce_result()
+            problem = building.build_binding(place)
+            if problem:
+                print(f"gatewise: {problem}; calls go through Python", file=sys.stderr, flush=True)
 
     def announce_result(self):
         if self.report.problem:
@@ -45,8 +48,6 @@ class BuildKernels(build_ext):
         return str(Path(*fullname.split(".")[:-1]) / f"lib{fullname.split('.')[-1]}.so")
 
 
-extensions = [
-    Extension(f"gatewise.kernels.fused.gatewise-{variant.name}", sources=[], optional=True)
-    for variant in building.variants_here()
-]
+names = [f"gatewise-{variant.name}" for variant in building.variants_here()] + ["gatewise-binding"]
+extensions = [Extension(f"gatewise.kernels.fused.{name}", sources=[], optional=True) for name in names]
 setup(ext_modules=extensions, cmdclass={"build_ext": BuildKernels})

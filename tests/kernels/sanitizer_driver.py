@@ -11,6 +11,7 @@ import torch
 from gatewise import nn
 from gatewise.errors import KernelError
 from gatewise.kernels.dispatch import force
+from gatewise.kernels.fused import binding
 
 # T, B, I, H; the last has weights beyond a cache
 SIZES = [(1, 1, 1, 1), (3, 2, 5, 7), (2, 7, 17, 33), (5, 13, 3, 16), (4, 3, 40, 70), (0, 2, 3, 5), (2, 5, 600, 400)]
@@ -48,6 +49,26 @@ def run_layer(layer, steps, batch, lengths):
     return layer.kernel or ""
 
 
+def run_bound():
+    """Calls that go through the compiled binding, which a forced kernel does not."""
+    bound = 0
+    for kind, sizes in itertools.product(OPTIONS, SIZES):
+        steps, batch, input_size, hidden_size = sizes
+        for options in ({}, {"num_layers": 2, "batch_first": True}):
+            layer = kind(input_size, hidden_size, **options).eval()
+            x = torch.randn((batch, steps, input_size) if options else (steps, batch, input_size))
+            with torch.no_grad():
+                _, state = layer(x)
+                for hx in (None, state):
+                    for given in (x, x[0], x.double(), None):
+                        plan = layer._prepared.plan if layer._prepared is not None else None
+                        bound += plan is not None and binding.infer_or_none(plan, layer, given, hx) is not None
+                with nn.frozen(layer):
+                    for hx in (None, state, state):
+                        layer(x, hx)
+    return bound
+
+
 def main(variant):
     """Run everything; print how many layers ran compiled."""
     torch.manual_seed(0)
@@ -64,7 +85,7 @@ def main(variant):
                         compiled += variant in run_layer(layer, steps, batch, lengths)
                     except KernelError as error:
                         print(f"not compiled: {error}")
-    print(f"compiled: {compiled}")
+    print(f"compiled: {compiled}, bound: {run_bound()}")
 
 
 if __name__ == "__main__":

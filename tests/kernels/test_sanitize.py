@@ -36,6 +36,7 @@ def test_no_bad_memory_access_and_no_undefined_behaviour(tmp_path):
     flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-O1", "-g1"]
     report = building.build(tmp_path, work=tmp_path / "work", extra_flags=flags, variants=VARIANTS[:1])
     assert report.problem is None, report.details
+    no_binding = building.build_binding(tmp_path, extra_flags=flags)
     name = VARIANTS[0].name
     done = subprocess.run(
         [sys.executable, str(HERE / "sanitizer_driver.py"), name],
@@ -53,6 +54,7 @@ def test_no_bad_memory_access_and_no_undefined_behaviour(tmp_path):
     assert "runtime error" not in done.stderr
     compiled = int(re.search(r"compiled: (\d+)", done.stdout)[1])
     assert compiled > 100, done.stdout
+    assert no_binding or int(re.search(r"bound: (\d+)", done.stdout)[1]) > 50, done.stdout
 
 
 def test_no_data_races(tmp_path):

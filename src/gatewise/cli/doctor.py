@@ -48,6 +48,7 @@ def _print_tables(found: Diagnosis) -> None:
         "OpenMP": ", ".join(found.openmp) or "none loaded",
         "kernel forced": found.forced or "no (GATEWISE_KERNEL is not set)",
         "compiled kernels": found.folder,
+        "calls through C": found.binding,
     }
     for name, value in rows.items():
         machine.add_row(name, escape(value))

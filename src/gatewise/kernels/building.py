@@ -1,7 +1,8 @@
 """Compiles the kernels: one shared object per instruction set, from the C++ sources beside this file.
 
 Used by the package's ``setup.py`` while it installs, and by hand with ``python -m gatewise.kernels.building`` after a
-compiler was added or a source changed. Needs the standard library only, no torch and no headers of Python.
+compiler was added or a source changed. Needs the standard library only, no torch. The kernels need no headers of
+Python; the binding, which only saves some of Python's time per call, does, and is left out where there are none.
 
 The objects are linked *without* an OpenMP runtime: :mod:`gatewise.kernels.fused.library` binds them to the one that
 torch has already loaded, so that both share one pool of threads.
@@ -16,19 +17,35 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["VARIANTS", "BuildReport", "Variant", "build", "compiler_command", "sources", "variants_here"]
+__all__ = [
+    "BINDING",
+    "VARIANTS",
+    "BuildReport",
+    "Variant",
+    "binding_key",
+    "build",
+    "build_binding",
+    "compiler_command",
+    "sources",
+    "variants_here",
+]
 
 KERNELS = Path(__file__).resolve().parent
 """The folder with the kernels' sources."""
 
 OUTPUT = KERNELS / "fused"
 """Where the shared objects are looked for."""
+
+
+BINDING = "libgatewise-binding.so"
+"""The file of :mod:`gatewise.kernels.fused.binding`, for the stable interface of CPython, the same from 3.11 on."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +237,63 @@ def build(
     return BuildReport(tuple(built), f"{compiler[0]} could not build {missing}: {first.strip()}", details[0])
 
 
+def binding_key(kernels: Path = KERNELS) -> str:
+    """A fingerprint of the binding's source and of the struct that it shares with the kernels; empty without source.
+
+    Example:
+        >>> len(binding_key()) in (0, 16)
+        True
+    """
+    paths = [kernels / "fused" / "binding.cpp", kernels / "native" / "interface.h"]
+    if not all(path.exists() for path in paths):
+        return ""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+
+
+def build_binding(output: Path = OUTPUT, *, kernels: Path = KERNELS, extra_flags: Sequence[str] = ()) -> str | None:
+    """Compile :mod:`gatewise.kernels.fused.binding`'s part in C for this machine. Never raises because of a compiler.
+
+    Args:
+        output: the folder that receives the shared object.
+        kernels: the folder with the sources.
+        extra_flags: added to the compiler's flags.
+
+    Returns:
+        What went wrong, or None.
+    """
+    compiler = compiler_command()
+    problem = _cannot_build(compiler, (), False)
+    include = Path(sysconfig.get_path("include"))
+    if problem is None and not has_stable_interface():
+        problem = "the binding needs CPython with its stable interface"
+    if problem is None and not (include / "Python.h").exists():
+        problem = f"no headers of Python in {include}"
+    if problem is not None or compiler is None:
+        return problem
+    output.mkdir(parents=True, exist_ok=True)
+    unfinished = output / f".{BINDING}.{os.getpid()}"
+    key = f'-DGATEWISE_BINDING_KEY="{binding_key(kernels)}"'
+    places = [f"-I{include}", f"-I{kernels / 'native'}"]
+    flags = ["-O2", "-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", *extra_flags]
+    source = kernels / "fused" / "binding.cpp"
+    done = _run([*compiler, *flags, key, *places, str(source), "-o", str(unfinished)])
+    if done is not None:
+        unfinished.unlink(missing_ok=True)
+        return done
+    unfinished.replace(output / BINDING)
+    return None
+
+
+def has_stable_interface() -> bool:
+    """Whether this Python can load what was compiled for CPython's stable interface.
+
+    Example:
+        >>> isinstance(has_stable_interface(), bool)
+        True
+    """
+    return sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+
 def _cannot_build(compiler: list[str] | None, chosen: Sequence[Variant], all_here: bool) -> str | None:
     if not sys.platform.startswith("linux"):
         return f"the fused kernels are built on Linux only, this is {sys.platform}"
@@ -318,6 +392,8 @@ def main() -> int:
     if report.problem:
         print(f"fused kernels not built: {report.problem}", file=sys.stderr)
         print(report.details, file=sys.stderr)
+    problem = build_binding()
+    print(f"binding not built: {problem}" if problem else "binding built", file=sys.stderr if problem else sys.stdout)
     return 0 if report.built and not report.problem else 1
 
 

@@ -49,6 +49,10 @@ _VARIABLE = os.fsencode("GATEWISE_KERNEL") if os.supports_bytes_environ else "GA
 ROUNDINGS = {"float32": 0, "bf16": 1, "int8": 2}
 """What may enter the products, as :func:`precision` and ``Rounding`` in ``native/sequence.h`` know it."""
 _PRECISION: list[str] = []
+REQUESTS = (_FORCED, _FORCED_IN, _PRECISION)
+"""All empty while nothing is forced, nor a precision requested, by this program."""
+ENVIRONMENT = (_ENVIRONMENT, _VARIABLES, _VARIABLE)
+"""``os.environ``, what it holds, and what stands there (at least) while the environment forces something."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from gatewise.errors import KernelError
 from gatewise.kernels.building import compiler_command
 from gatewise.kernels.dispatch import Request, choose
 from gatewise.kernels.fused import library
+from gatewise.kernels.fused.binding import explain_binding
 from gatewise.kernels.fused.selection import offer as _registered  # noqa: F401 - registers the compiled kernels
 from gatewise.kernels.gpu import selection as gpu  # registers the Triton kernels
 from gatewise.kernels.registry import CELLS, KERNELS
@@ -64,6 +65,7 @@ class Diagnosis:
         forced: what ``GATEWISE_KERNEL`` says, or None.
         folder: where compiled kernels are looked for.
         variants: per variant whether it can be used, in one sentence.
+        binding: whether calls go through the compiled binding, or why not.
         chosen: the variant that will be used, or None.
         cells: which kernel each cell would run on.
         advice: what the person can do to get faster kernels; empty when nothing.
@@ -84,6 +86,7 @@ class Diagnosis:
     forced: str | None
     folder: str
     variants: dict[str, str]
+    binding: str
     chosen: str | None
     cells: tuple[CellReport, ...]
     advice: tuple[str, ...]
@@ -221,6 +224,7 @@ def _diagnose() -> Diagnosis:
         forced=os.environ.get("GATEWISE_KERNEL") or None,
         folder=library.FOLDER,
         variants=library.explain() or {"none": reason},
+        binding=explain_binding(),
         chosen=None if found is None else found.variant,
         cells=(*cells, *(_cuda_reports() if gpus else ())),
         advice=tuple(_advice(found is not None, compiler, openmp, threads, cpus)),

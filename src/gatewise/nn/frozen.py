@@ -13,6 +13,7 @@ from gatewise.errors import KernelError, OptionError
 from gatewise.kernels.fused.packed import PackedStack
 
 if TYPE_CHECKING:
+    from gatewise.kernels.fused.binding import Guards, Plan
     from gatewise.kernels.fused.stack import Stack
     from gatewise.nn.recurrent import Recurrent
 
@@ -44,17 +45,29 @@ class Frozen:
         found = self._packed
         return found if found is not None and found.current(stack, weights) else None
 
-    def pack(self, stack: Stack, names: Sequence[tuple[str, Any]], weights: Sequence[Any]) -> None:
+    def plan(self, stack: Stack) -> Plan | None:
+        """How the compiled binding runs a call on the packed weights; None where there are none.
+
+        Args:
+            stack: what is to run.
+        """
+        found = self._packed
+        return found.plan if found is not None and found.stack is stack else None
+
+    def pack(
+        self, stack: Stack, names: Sequence[tuple[str, Any]], weights: Sequence[Any], guards: Guards | None
+    ) -> None:
         """Pack weights for later calls, where they can be followed.
 
         Args:
             stack: what is to run.
             names: of the weights, each with its shape.
             weights: as a kernel may read them.
+            guards: what has to stay as it is for calls through the compiled binding; None: there are none.
         """
         if stack.scan or any(each.is_inference() for each in weights):
             return
-        packed = PackedStack(stack, [name for name, _ in names], weights)
+        packed = PackedStack(stack, names, weights, guards)
         former, self._packed = self._packed, packed
         if former is not None:  # calls may have used it after a write
             self._written.update(former.written({name: each for (name, _), each in zip(names, weights, strict=True)}))

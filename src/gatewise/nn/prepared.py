@@ -7,6 +7,7 @@ kind, an option that was set, another mode of torch, and it goes the long way.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
@@ -16,7 +17,17 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from gatewise.kernels.dispatch import CANDIDATES, ROUNDINGS, Choice, forced_kernel, requested_precision, rounding_of
+from gatewise.kernels.dispatch import (
+    CANDIDATES,
+    ENVIRONMENT,
+    REQUESTS,
+    ROUNDINGS,
+    Choice,
+    forced_kernel,
+    requested_precision,
+    rounding_of,
+)
+from gatewise.kernels.fused.binding import Guards, Plan, infer_or_none, make_plan
 from gatewise.kernels.fused.call import Options
 from gatewise.kernels.fused.inference import infer
 from gatewise.kernels.fused.selection import offer
@@ -29,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Prepared", "prepare"]
 
-_options_of = itemgetter(
+_OPTIONS = (
     "batch_first",
     "bidirectional",
     "checkpoint_steps",
@@ -41,6 +52,7 @@ _options_of = itemgetter(
     "weight_dropout",
     "zoneout",
 )
+_options_of = itemgetter(*_OPTIONS)
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 _FLOAT = torch.float32
 
@@ -63,6 +75,8 @@ class Prepared:
         options: the layer's, which may be set at any time.
         checkpoint_steps: longer sequences with gradients go the long way.
         precision: as ``gatewise.kernels.dispatch.requested_precision`` has it.
+        guards: what has to stay as it is for calls through the compiled binding; None: there are none.
+        plan: how that runs a call without gradients; None: it cannot.
     """
 
     stack: Stack
@@ -74,6 +88,8 @@ class Prepared:
     options: tuple[object, ...]
     checkpoint_steps: int | None
     precision: str
+    guards: Guards | None
+    plan: Plan | None
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()
@@ -90,7 +106,13 @@ class Prepared:
         Raises:
             ShapeError: the lengths do not fit.
         """
-        stack = self.stack
+        stack, own = self.stack, layer.__dict__
+        held = own.get("_frozen")
+        plan = self.plan if held is None or stack.scan else held.plan(stack)
+        if plan is not None and lengths is None:
+            found = infer_or_none(plan, layer, x, hx)
+            if found is not None:
+                return found
         if (
             (type(x) is not Tensor and type(x) is not Parameter)
             or x.dtype is not _FLOAT
@@ -126,8 +148,7 @@ class Prepared:
                 tensors[position] = part
         if lengths is not None:
             tensors[0] = check_lengths(type(layer).__name__, lengths, batch, steps, x.device).contiguous()
-        parameters, own = layer._parameters, layer.__dict__
-        held = own.get("_frozen")
+        parameters = layer._parameters
         if held is not None:
             packed = held.current(stack, parameters)
             if packed is not None and not (differentiated and _train(tensors, parameters)):
@@ -147,7 +168,7 @@ class Prepared:
         if differentiated and ((last is not None and last.requires_grad) or any(_need_gradients(tensors))):
             return self._result(own, differentiate(stack, *tensors)) if self.precision == "float32" else None
         if held is not None:
-            held.pack(stack, self.weights, tensors[4:])  # for the next call
+            held.pack(stack, self.weights, tensors[4:], self.guards)  # for the next call
         return self._result(own, infer(stack, *tensors))
 
     def _result(self, own: dict[str, Any], result: tuple[Tensor, ...]) -> tuple[Tensor, Any]:
@@ -217,9 +238,11 @@ def prepare(layer: Recurrent) -> Prepared | None:
             return None
         places.append(found)
         weights += [(full, layer._parameters[full].shape) for _, full in layer._full_names[suffix]]  # type: ignore[union-attr]
-    kind = _options(layer, 0, "")
+    stack = make_stack(_options(layer, 0, ""), places, layer.directions, layer.widths[0], layer.batch_first)
+    guards = _guards(layer, masks) if precision == "float32" else None
+    arguments = [place.arguments for place in places]
     return Prepared(
-        stack=make_stack(kind, places, layer.directions, layer.widths[0], layer.batch_first),
+        stack=stack,
         weights=tuple(weights),
         input_size=layer.input_size,
         count=len(places),
@@ -228,6 +251,24 @@ def prepare(layer: Recurrent) -> Prepared | None:
         options=_options_of(layer.__dict__),
         checkpoint_steps=layer.checkpoint_steps,
         precision=precision,
+        guards=guards,
+        plan=None if guards is None else make_plan(stack, arguments, guards, weights),
+    )
+
+
+def _guards(layer: Recurrent, masks: bool) -> Guards:
+    """As :meth:`Prepared.outdated` and :func:`_elsewhere`, for the compiled binding."""
+    own = layer.__dict__
+    expected = {name: own[name] for name in _OPTIONS} | {"_choices": layer._choices}
+    if masks:
+        expected["training"] = False
+    environment, variables, variable = ENVIRONMENT
+    return Guards(
+        layer=expected,
+        same=[(vars(os), "environ", environment)],
+        first=[(CANDIDATES, offer)],
+        empty=REQUESTS,
+        absent=[(variables, variable)],
     )
 
 

@@ -142,16 +142,10 @@ class Kept(NamedTuple):
                 POOL.give_back(tensor)
 
 
-_forked = False
-
-
-def _after_fork() -> None:
-    global _forked
-    _forked = True
-
-
+FORKED: list[bool] = []
+"""Holds something in a forked child."""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=lambda: FORKED.append(True))
 
 
 def threads() -> int:
@@ -161,7 +155,7 @@ def threads() -> int:
         >>> threads() >= 1
         True
     """
-    return 1 if _forked else torch.get_num_threads()
+    return 1 if FORKED else torch.get_num_threads()
 
 
 _functions: dict[tuple[str, str, str], Callable[[int], int]] = {}

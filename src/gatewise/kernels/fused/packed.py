@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatewise.kernels.fused.binding import Guards, make_plan
 from gatewise.kernels.fused.call import Sequence, address_of
 from gatewise.kernels.fused.inference import run_places
 from gatewise.kernels.fused.library import require
@@ -31,15 +32,23 @@ class PackedStack:
 
     Args:
         stack: with gates that see the state.
-        names: of the weights, in the stack's order.
+        names: of the weights, each with its shape, in the stack's order.
         weights: ``(G*H, I)`` and so on; float32, dense, on the CPU. Not inference tensors:
             they have no version.
+        guards: what has to stay as it is for calls through the compiled binding; None: there are none.
+
+    Attributes:
+        stack: as given.
+        plan: how the binding runs a call; None: it cannot.
     """
 
-    def __init__(self, stack: Stack, names: Items[str], weights: Items[Tensor]) -> None:
+    def __init__(
+        self, stack: Stack, names: Items[tuple[str, torch.Size]], weights: Items[Tensor], guards: Guards | None
+    ) -> None:
         self.stack = stack
         self._seen = [
-            (name, each, each._version, each.data_ptr(), each.shape) for name, each in zip(names, weights, strict=True)
+            (name, each, each._version, each.data_ptr(), each.shape)
+            for (name, _), each in zip(names, weights, strict=True)
         ]
         self._alive = [each.detach() for each in weights]  # or another tensor could get the address of one that went
         self._digests = [_digest(each) for each in self._alive]
@@ -60,6 +69,7 @@ class PackedStack:
         run_places(stack, self._known, (None, x, None, None))
         for arguments in self._known:
             arguments.packed_ready = 1
+        self.plan = None if guards is None else make_plan(stack, self._known, guards, names, weights)
 
     def __call__(self, lengths: Tensor | None, x: Tensor, h0: Tensor | None, c0: Tensor | None) -> tuple[Tensor, ...]:
         """Output and final states, the same bits as :func:`gatewise.kernels.fused.inference.infer` gives.

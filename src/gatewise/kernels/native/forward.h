@@ -53,6 +53,7 @@ struct ForwardShared {
   const float* weight_h = nullptr;  // likewise
   const float* weight_n = nullptr;  // where the cell resets before: the last gate's recurrent weights
   const float* start = nullptr;     // [block][slots][kWidth]
+  const float* finite = nullptr;    // [first block of a panel]: 1 where its recurrent weights are; null: not known
   float* projected = nullptr;       // rows of [block][slots][kWidth]: input products of some steps, or null
   long projected_steps = 0;         // how many steps' rows it holds at most
   const float* zeros = nullptr;     // (max(H, I)) zeros
@@ -186,6 +187,27 @@ const float* panel_of(const Cell& cell, const Sequence& q, const ForwardShared& 
   return room;
 }
 
+// Whether the recurrent weights of panel j are finite, by reading them as they were given.
+template <class Cell> bool finite_weights(const Cell& cell, const Sequence& q, long j) {
+  const Panels panels(q.hidden_size);
+  const long H = q.hidden_size, first = Cell::kUnitPanels ? panels.first_block(j) : j;
+  const long unit = first * kWidth, last = std::min(H, (first + (Cell::kUnitPanels ? panels.slots(j) : 1)) * kWidth);
+  for (int slot = 0; slot < cell.state_slots(); ++slot) {
+    const long gate = Cell::kUnitPanels ? 0 : cell.order()[slot];
+    if (!all_finite(q.weight_hh + (gate * H + unit) * H, (last - unit) * H)) return false;
+  }
+  return true;
+}
+
+// Whether panel j's product with the state may be left out of the first step. No initial state is a state of zeros, whose
+// product adds 0 to each sum: but NaN, where a weight is infinite or NaN.
+template <class Cell>
+bool starts_from_zero(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Step& step, long j) {
+  if (!step.first || q.h0 != nullptr || shared.rounding != kFloat32) return false;
+  if (shared.finite != nullptr) return shared.finite[Cell::kUnitPanels ? Panels(q.hidden_size).first_block(j) : j] != 0.0f;
+  return shared.weight_h == nullptr && finite_weights(cell, q, j);
+}
+
 // x W_ih^T + bias of those rows for the panels in `mine`, into shared.projected: each panel is read once for all of them.
 template <class Cell>
 void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine,
@@ -245,7 +267,8 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
       const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
       const Product product = Cell::kUnitPanels ? blocks_product(blocks) : cell.product();
       const float* weight_x = fused ? panel_of(cell, q, shared, true, j, scratch.panel_x) : nullptr;
-      const float* weight_h = panel_of(cell, q, shared, false, j, scratch.panel_h);
+      const bool no_state = starts_from_zero(cell, q, shared, step, j);
+      const float* weight_h = no_state ? nullptr : panel_of(cell, q, shared, false, j, scratch.panel_h);
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
         const int height = int(tiling.begin(i + 1) - begin);
@@ -253,8 +276,8 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
         const Tile tile{begin, height, block * kWidth, blocks, scratch.sums,
                         long(Cell::kUnitPanels ? blocks : slots) * kWidth, kWidth};
         shared.tile(product, height)(start, {step.x + begin, weight_x, fused ? shared.input_words : 0},
-                                     {step.h_product + begin, weight_h, shared.state_words}, tile.sums, tile.row_stride,
-                                     tile.slot_stride);
+                                     {step.h_product + begin, weight_h, no_state ? 0 : shared.state_words}, tile.sums,
+                                     tile.row_stride, tile.slot_stride);
         cell.forward(step, tile);
       }
     }

@@ -152,6 +152,18 @@ inline void pack_units(const float* weights, long length, const Panels& panels, 
     pack_unit_panel(weights, length, panels, panel, to + panels.first_block(panel) * length * kWidth);
 }
 
+// Whether `count` numbers are all finite: an infinity or NaN times zero is NaN, and stays in the sum.
+inline bool all_finite(const float* from, long count) {
+  constexpr int W = kWidth;
+  Float<W> sums[4]{};
+  long i = 0;
+  for (; i + 4 * W <= count; i += 4 * W)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) sums[j] += load<W>(from + i + j * W) * 0.0f;
+  for (; i < count; i += W) sums[0] += load<W>(from + i, Part<W>(count - i)) * 0.0f;
+  return sum((sums[0] + sums[1]) + (sums[2] + sums[3])) == 0.0f;
+}
+
 // Rows (length, columns), row-major -> panels of up to four column blocks [length][blocks][kWidth]: the transposed
 // product, as the backward pass needs it. Row k is at row(k).
 template <class Row>

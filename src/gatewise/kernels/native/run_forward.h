@@ -35,8 +35,8 @@ void pack_int8(const Cell& cell, const float* weights, long length, int gates, c
 // This thread's part of the packed forward weights and of the values that the sums start from.
 template <class Cell>
 void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shared, const float* weight_ih,
-                  const float* weight_hh, float* weight_x, float* weight_h, float* weight_n, float* start, int thread,
-                  int threads) {
+                  const float* weight_hh, float* weight_x, float* weight_h, float* weight_n, float* start, float* finite,
+                  int thread, int threads) {
   const long H = q.hidden_size, input = shared.input_words, state = shared.state_words;
   const Panels panels(H);
   if (shared.rounding == kInt8) {
@@ -47,6 +47,9 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     const Range mine = share(panels.panels, thread, threads);
     if (weight_x != nullptr) pack_units(weight_ih, input, panels, weight_x, mine);
     if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, mine);
+    if (finite != nullptr)
+      for (long j = mine.begin; j < mine.end; ++j)
+        finite[panels.first_block(j)] = finite_weights(cell, q, j);
   } else {
     const Range mine = share(panels.blocks, thread, threads);
     if (weight_n != nullptr)
@@ -54,6 +57,8 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     if (weight_x != nullptr)
       pack_gates(weight_ih, H, input, cell.order(), cell.input_slots(), weight_x, mine);
     if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, mine);
+    if (finite != nullptr)
+      for (long j = mine.begin; j < mine.end; ++j) finite[j] = finite_weights(cell, q, j);
   }
   const Range blocks = share(panels.blocks, thread, threads);
   for (long block = blocks.begin; block < blocks.end; ++block)
@@ -71,14 +76,15 @@ inline long words_of(const Sequence& q, long length) {
 
 // Where packed weights lie in memory that outlives a call, in floats, each part from the start of a cache line.
 struct PackedPlaces {
-  long h, n, start, total;
+  long h, n, start, finite, total;
 };
 template <class Cell> PackedPlaces packed_places(const Cell& cell, const Sequence& q) {
   const long width = blocks_of(q.hidden_size) * kWidth;
   const long h = round_up(width * cell.input_slots() * words_of(q, q.input_size), 16);
   const long n = h + round_up(width * cell.state_slots() * words_of(q, q.hidden_size), 16);
   const long start = n + (cell.resets_before() ? round_up(width * q.hidden_size, 16) : 0);
-  return {h, n, start, start + width * cell.slots()};
+  const long finite = start + width * cell.slots();
+  return {h, n, start, finite, finite + blocks_of(q.hidden_size)};
 }
 
 // Everything one forward call holds.
@@ -89,7 +95,7 @@ template <class Cell> struct ForwardRun {
   Plan plan{};
   ForwardShared shared{};
   Status status = kOk;
-  float *weight_x = nullptr, *weight_h = nullptr, *weight_n = nullptr, *start = nullptr;
+  float *weight_x = nullptr, *weight_h = nullptr, *weight_n = nullptr, *start = nullptr, *finite = nullptr;
   float *pairs_ih = nullptr, *pairs_hh = nullptr;  // bf16: (G H, I / 2), (G H, H / 2), the rounded weights
   ForwardScratch* scratch = nullptr;
 
@@ -139,6 +145,7 @@ template <class Cell> struct ForwardRun {
     shared.weight_h = weight_h;
     shared.weight_n = weight_n;
     shared.start = start;
+    shared.finite = finite;
     shared.zeros = workspace.take_zeroed<float>(std::max(width() * 4, I));
     if (ahead) {
       shared.projected = workspace.take<float>(shared.projected_steps * B * width() * cell.slots());
@@ -156,6 +163,7 @@ template <class Cell> struct ForwardRun {
       weight_h = q.packed + places.h;
       weight_n = cell.resets_before() ? q.packed + places.n : nullptr;
       start = q.packed + places.start;
+      finite = shared.rounding == kFloat32 ? q.packed + places.finite : nullptr;
       return;
     }
     const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && shared.rounding == kFloat32;
@@ -165,6 +173,8 @@ template <class Cell> struct ForwardRun {
     if (!once_h) weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
     weight_n = cell.resets_before() ? workspace.take<float>(width() * q.hidden_size) : nullptr;
     start = workspace.take<float>(width() * cell.slots());
+    if (q.h0 == nullptr && !once_h && !cell.whole_rows() && shared.rounding == kFloat32)
+      finite = workspace.take<float>(blocks_of(q.hidden_size));
   }
 
   ForwardScratch make_scratch(int thread) {
@@ -203,7 +213,7 @@ template <class Cell> struct ForwardRun {
     }
     if (q.packed == nullptr || !q.packed_ready)
       pack_forward(cell, q, shared, pairs_ih != nullptr ? pairs_ih : q.weight_ih, pairs_hh != nullptr ? pairs_hh : q.weight_hh, weight_x,
-                   weight_h, weight_n, start, thread, team);
+                   weight_h, weight_n, start, finite, thread, team);
     if (shared.running_c != nullptr) {
       const Range mine = share(q.batch * q.hidden_size, thread, team);
       for (long i = mine.begin; i < mine.end; ++i) shared.running_c[i] = q.c0 != nullptr ? q.c0[i] : 0.0f;
