@@ -52,7 +52,8 @@ def prepared(layer, x):
 def through_binding(layer, x, hx=None):
     """What the binding makes of a call; None where it leaves it to Python."""
     held = layer._frozen
-    plan = layer._prepared.plan if held is None else held.plan(layer._prepared.stack)
+    packed = None if held is None else held.found(layer._prepared.stack)
+    plan = layer._prepared.plan if held is None else packed and packed.plan
     with torch.no_grad():
         return binding.infer_or_none(plan, layer, x, hx)
 

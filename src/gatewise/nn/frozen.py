@@ -13,7 +13,7 @@ from gatewise.errors import KernelError, OptionError
 from gatewise.kernels.fused.packed import PackedStack
 
 if TYPE_CHECKING:
-    from gatewise.kernels.fused.binding import Guards, Plan
+    from gatewise.kernels.fused.binding import Guards
     from gatewise.kernels.fused.stack import Stack
     from gatewise.nn.recurrent import Recurrent
 
@@ -45,14 +45,16 @@ class Frozen:
         found = self._packed
         return found if found is not None and found.current(stack, weights) else None
 
-    def plan(self, stack: Stack) -> Plan | None:
-        """How the compiled binding runs a call on the packed weights; None where there are none.
+    def found(self, stack: Stack) -> PackedStack | None:
+        """The packed weights of a stack, for the compiled binding, which checks them; None where there are none.
+
+        The caller keeps them while a call runs: another thread may pack anew, or end the promise, in the meantime.
 
         Args:
             stack: what is to run.
         """
         found = self._packed
-        return found.plan if found is not None and found.stack is stack else None
+        return found if found is not None and found.stack is stack else None
 
     def pack(
         self, stack: Stack, names: Sequence[tuple[str, Any]], weights: Sequence[Any], guards: Guards | None

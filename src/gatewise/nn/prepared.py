@@ -108,7 +108,8 @@ class Prepared:
         """
         stack, own = self.stack, layer.__dict__
         held = own.get("_frozen")
-        plan = self.plan if held is None or stack.scan else held.plan(stack)
+        packed = None if held is None or stack.scan else held.found(stack)  # alive until this call has ended
+        plan = packed.plan if packed is not None else self.plan if held is None or stack.scan else None
         if plan is not None and lengths is None:
             found = infer_or_none(plan, layer, x, hx)
             if found is not None:
