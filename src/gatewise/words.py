@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from gatewise.grammar import join, plural, singular, units
 
 __all__ = [
     "Scale",
@@ -311,68 +313,6 @@ class Scale:
         if signed:
             return f"{self.signed(low)} to {self.signed(high)}"
         return f"{self.plain(low)}–{self.plain(high)}"
-
-
-_IRREGULAR = {"epoch": "epochs", "series": "series"}
-
-
-def plural(number: float, word: str, several: str | None = None) -> str:
-    """A number with its noun, in the singular for one.
-
-    Args:
-        number: how many.
-        word: the noun in the singular.
-        several: its plural; None: with an s, or as grammar has it.
-
-    Example:
-        >>> plural(1, "seed"), plural(3, "seed"), plural(12_000, "step"), plural(2, "class"), plural(1, "series")
-        ('1 seed', '3 seeds', '12,000 steps', '2 classes', '1 series')
-        >>> plural(0, "query"), plural(1, "example of it", "examples of it")
-        ('0 queries', '1 example of it')
-    """
-    return f"{number:,} {word if number == 1 else several or _plural(word)}"
-
-
-def singular(word: str) -> str:
-    """The singular of a unit that is known in the plural, as ``texts`` of a kind of problem.
-
-    Example:
-        >>> singular("texts"), singular("series"), singular("classes"), singular("queries"), singular("glass")
-        ('text', 'series', 'class', 'query', 'glass')
-    """
-    if word in _IRREGULAR.values() or not word.endswith("s") or word.endswith("ss"):
-        return word
-    if word.endswith("ies"):
-        return f"{word[:-3]}y"
-    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
-
-
-def units(number: float, word: str) -> str:
-    """A number with its unit, which is known in the plural.
-
-    Example:
-        >>> units(1, "sentences"), units(2, "sentences")
-        ('1 sentence', '2 sentences')
-    """
-    return f"{number:,} {singular(word) if number == 1 else word}"
-
-
-def _plural(word: str) -> str:
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return f"{word[:-1]}ies"
-    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
-
-
-def join(parts: Sequence[str], last: str = "and") -> str:
-    """A list of words as a sentence has it.
-
-    Example:
-        >>> join(["RNN"]), join(["RNN", "LSTM", "GRU"])
-        ('RNN', 'RNN, LSTM and GRU')
-    """
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
 def number(value: object) -> str:

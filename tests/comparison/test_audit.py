@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from gatewise.cli import main
-from gatewise.comparison.audit import audit
+from gatewise.comparison.audit import _independence, audit
 from gatewise.record import Comparison, compact_json
 from made_up_comparison import made_up_forecast, made_up_record, made_up_trials
 
@@ -125,3 +126,21 @@ def test_the_page_names_every_check() -> None:
     page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text(encoding="utf-8")
     for name in _results(made_up_record(FIGURES), Path("nowhere")):
         assert f"| `{name}` |" in page
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ([3.2, 6.1], "they count as 3 independent blocks in the pair of models with the fewest. A claim needs 8."),
+        ([1.2, 1.2], "they count as 1 independent block. A claim needs 8."),
+        ([40.0, None], "they count as 40 independent blocks."),
+    ],
+)
+def test_blocks_are_those_of_a_pair_of_models(blocks: list[float | None], said: str) -> None:
+    """The verdict speaks of another pair, with another number."""
+    record = SimpleNamespace(
+        data=SimpleNamespace(details={}),
+        metric=SimpleNamespace(dependence="serial"),
+        differences=[SimpleNamespace(blocks=each) for each in blocks],
+    )
+    assert said in _independence(record).sentence  # type: ignore[arg-type]

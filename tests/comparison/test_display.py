@@ -45,6 +45,7 @@ def test_plain_lines_for_a_pipe() -> None:
     show(Console(file=out, width=120, no_color=True))
     text = out.getvalue()
     for line in (
+        " texts to learn from, ",
         "Plan: GRU, Bi-LSTM; 2 seeds each",
         "grid search, 2 trials per cell: hidden_size 64, 128",
         "8 trainings in 2 processes, 1 thread each: about 2.0 h of training and validation if none stops early",

@@ -106,3 +106,16 @@ def chromium() -> Iterator[Any]:
         found = player.chromium.launch(executable_path=browser.PROGRAM, args=["--no-sandbox"] if as_root else [])
         yield found
         found.close()
+
+
+@pytest.fixture(scope="module")
+def pair(runs: Callable[[str], Path]) -> list[Path]:
+    """A GRU and an LSTM of two layers that read the same texts."""
+    gru = runs("reviews")
+    other = gru.parent / "lstm for the page"
+    if not other.exists():
+        data = ["train", str(gru.parent / "reviews.csv"), "--text", "review", "--label", "mood", *FLAGS]
+        with pytest.raises(SystemExit) as ended:
+            main([*data, "--epochs", "1", "--cell", "lstm", "--num-layers", "2", "--out", str(other)])
+        assert not ended.value.code
+    return [gru, other]

@@ -1,20 +1,14 @@
-"""What the page of `gatewise explain` is sent: readings, reasons, refusals; and the file to pass on."""
+"""What the page of `gatewise explain` is sent: readings, reasons, refusals."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
-import hashlib
 import json
 import re
-import shlex
 import shutil
-import signal
 import socket
-import struct
 import subprocess
-import sys
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,38 +19,23 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from page_frames import decoded
 
-from gatewise.cli import main
-from gatewise.errors import DataError, OptionError
+from gatewise.errors import OptionError
 from gatewise.inspection.gates import gate_maps
 from gatewise.inspection.neighbours import store_states
 from gatewise.inspection.reasons import Stopped
 from gatewise.nn import Recurrent
-from gatewise.serving.explain import show, write_page
+from gatewise.serving.explain import show
 from gatewise.serving.explain.app import STATIC, guarded_page
-from gatewise.serving.explain.exported import bundle
 from gatewise.serving.explain.meanings import equation_form, gate_meaning
 from gatewise.serving.explain.networks import Networks, Question
 from gatewise.serving.explain.payload import place_id, places_of
 from gatewise.serving.running import running
 from gatewise.training.kind import RecurrentInputs
-from small_data import FLAGS
 
 TEXT = "the wonderful film, a <script>alert(1)</script> dreadful plot"
 PLACE = re.compile(r"\{([^{}:]+?)(-1|:atanh)?\}")
-
-
-@pytest.fixture(scope="module")
-def pair(runs: Callable[[str], Path]) -> list[Path]:
-    """A GRU and an LSTM of two layers that read the same texts."""
-    gru = runs("reviews")
-    other = gru.parent / "lstm for the page"
-    if not other.exists():
-        data = ["train", str(gru.parent / "reviews.csv"), "--text", "review", "--label", "mood", *FLAGS]
-        with pytest.raises(SystemExit) as ended:
-            main([*data, "--epochs", "1", "--cell", "lstm", "--num-layers", "2", "--out", str(other)])
-        assert not ended.value.code
-    return [gru, other]
 
 
 @pytest.fixture(scope="module")
@@ -70,30 +49,12 @@ def url(networks: Networks) -> Iterator[str]:
         yield address
 
 
-def _decoded(frame: bytes) -> tuple[dict[str, Any], Callable[[dict[str, Any]], Any]]:
-    (length,) = struct.unpack_from("<I", frame)
-    header = json.loads(frame[4 : 4 + length])
-    start = 4 + length
-    assert start % 4 == 0
-
-    def array(described: dict[str, Any]) -> Any:
-        kind = np.dtype(described["type"]).newbyteorder("<")
-        count = int(np.prod(described["shape"]))
-        levels = np.frombuffer(frame, kind, count, start + described["at"]).reshape(described["shape"])
-        if "low" not in described:
-            return levels
-        most = {"uint8": 255, "uint16": 65535}[described["type"]]
-        return described["low"] + levels.astype(float) * (described["high"] - described["low"]) / most
-
-    return header, array
-
-
 def test_a_reading_arrives_as_it_is(networks: Networks) -> None:
     for network in networks.networks:
         question = Question(text=TEXT)
         reading = network.reading(question)
         for place in places_of(reading):
-            header, array = _decoded(network.frame(question, place_id(place)))
+            header, array = decoded(network.frame(question, place_id(place)))
             kept = [gate for gate in reading.gates if gate.place == place]
             assert header["place"] == place_id(place) and header["names"] == list(reading.names)
             assert [gate["name"] for gate in header["gates"]] == [gate.name for gate in kept]
@@ -108,7 +69,7 @@ def test_a_reading_arrives_as_it_is(networks: Networks) -> None:
 @pytest.mark.parametrize(("bits", "error"), [(16, 3e-5), (8, 6e-3)])
 def test_fewer_bits_change_the_values_by_half_a_level(networks: Networks, bits: int, error: float) -> None:
     network, question = networks.networks[1], Question(text=TEXT)
-    header, array = _decoded(network.frame(question, None, bits=bits))
+    header, array = decoded(network.frame(question, None, bits=bits))
     exact = {
         gate.name: gate.values for gate in network.reading(question).gates if place_id(gate.place) == header["place"]
     }
@@ -284,7 +245,7 @@ def test_every_kind_reads_and_gives_reasons(runs: Callable[[str], Path], name: s
     page = networks.describe()
     assert page["examples"] and page["text"] == (name not in ("series", "probe", "pictures"))
     network, question = networks.networks[0], Question(example=0)
-    header, array = _decoded(network.frame(question, None))
+    header, array = decoded(network.frame(question, None))
     assert array(header["after"]).shape == (len(header["steps"]), len(header["names"]))
     assert header["gates"] and header["shows"] in [gate["name"] for gate in header["gates"]]
     assert ("series" in header) == (name in ("series", "probe"))
@@ -296,20 +257,20 @@ def test_every_kind_reads_and_gives_reasons(runs: Callable[[str], Path], name: s
 def test_written_words_come_with_attention_and_reasons(runs: Callable[[str], Path]) -> None:
     network = Networks([runs("translations")]).networks[0]
     question = Question(text="we say two five.")
-    header, array = _decoded(network.frame(question, None))
+    header, array = decoded(network.frame(question, None))
     given, written = network.input_of(question), header["written"]
     assert header["at"] is None and written["place"] == given.place
     attention = array(written["attention"])
     assert attention.shape == (len(given.written), len(given.steps)) and attention.sum(axis=1) == pytest.approx(1)
     assert "".join(each["before"] + each["text"] for each in written["steps"][:-1]) == network.reader.drafts(given)[-1]
     last = Question(text=question.text, word=10**9)
-    assert _decoded(network.frame(last, None))[0]["written"]["place"] == len(given.written) - 1
+    assert decoded(network.frame(last, None))[0]["written"]["place"] == len(given.written) - 1
     table = network.writing(question, "gradient-x-input").record()
     assert table["reasons"][0] == pytest.approx(
         network.reasons(Question(text=question.text, word=0), None, "gradient-x-input")["values"], abs=2e-5
     )
     decoder = next(place for place in map(place_id, places_of(network.reading(question))) if "decoder" in place)
-    gates = _decoded(network.frame(question, decoder))[0]["gates"]
+    gates = decoded(network.frame(question, decoder))[0]["gates"]
     assert network.more(question)["flow"]["unit"] == "token", "of the encoder's first layer"
     hidden = next(gate for gate in gates if gate["name"] == "hidden")
     assert not hidden["aligned"] and hidden["values"]["shape"][0] == len(given.written) and "before" in hidden
@@ -318,7 +279,7 @@ def test_written_words_come_with_attention_and_reasons(runs: Callable[[str], Pat
 def test_a_picture_comes_with_its_patches(runs: Callable[[str], Path]) -> None:
     network = Networks([runs("pictures")]).networks[0]
     question = Question(example=0)
-    header, _ = _decoded(network.frame(question, None))
+    header, _ = decoded(network.frame(question, None))
     given, picture = network.input_of(question), header["picture"]
     assert picture["rows"] * picture["columns"] == len(header["steps"]) == len(given.steps)
     assert base64.b64decode(picture["png"].partition("data:image/png;base64,")[2]) == given.picture.png
@@ -409,102 +370,3 @@ def test_a_port_in_use_is_said_before_anything_is_loaded(tmp_path: Path) -> None
         port = taken.getsockname()[1]
         with pytest.raises(OptionError, match=f"port {port} is in use"):
             show([tmp_path / "no run"], port=port, browser=False)
-
-
-def test_modules_join_into_one_script() -> None:
-    script = bundle()
-    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
-    assert script.index("class RunView") < script.index("new RunView")
-
-
-def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) -> None:
-    place = write_page(pair, [TEXT, "</script><b>a clumsy film", "नमस्ते 🎬 مرحبا film"], tmp_path / "page.html")
-    page = place.read_text(encoding="utf-8")
-    assert len(page.encode()) < 3_000_000
-    assert page.count("<script") == 2 and "http" not in page.replace("http-equiv", "").replace(
-        "http://www.w3.org/2000/svg", ""
-    )
-    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
-    assert policy is not None and "unsafe" not in policy[1] and "connect-src" not in policy[1]
-    for tag, mark in (('<script type="module">', "</script>"), ("<style>", "</style>")):
-        body = page.split(tag)[1].split(mark)[0]
-        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
-        assert f"sha256-{digest}" in policy[1]
-    content = json.loads(page.split('id="content">')[1].split("</script>")[0])
-    assert not any(word in page for word in (str(pair[0].parent), shlex.quote(str(pair[1])), "gatewise explain /"))
-    assert [each["text"] for each in content["page"]["examples"]][1] == "</script><b>a clumsy film"
-    # a GRU of one layer and an LSTM of two, three inputs
-    assert len(content["readings"]) == 9
-    # the upper layer is shown first, as by the server
-    assert [each["place"] for each in content["readings"] if each["run"] == 1][:2] == [
-        "recurrent/1/forward",
-        "recurrent/0/forward",
-    ]
-    header, _ = _decoded(zlib.decompress(base64.b64decode(content["readings"][0]["bytes"])))
-    assert header["gates"][0]["values"]["type"] == "uint16"
-    assert {each["target"] for each in content["readings"][0]["reasons"]} == {"glad", "sad"}
-
-
-def test_the_file_has_reasons_of_all_taggers_for_each_word_that_one_explains(
-    runs: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(runs("tags"), tmp_path / "other")
-    known: dict[int, int] = {}
-    monkeypatch.setattr(
-        "gatewise.kinds.tagging.reader.TagReader._surest", lambda self, found: known.setdefault(id(self), len(known))
-    )
-    page = write_page([runs("tags"), tmp_path / "other"], ["the envoy left Bonn"], tmp_path / "page.html").read_text()
-    content = json.loads(page.split('id="content">')[1].split("</script>")[0])
-    with_reasons = [each for each in content["readings"] if "reasons" in each]
-    assert len(with_reasons) == 2
-    for each in with_reasons:
-        found = {(why["method"], why["at"]) for why in each["reasons"]}
-        assert {at for _, at in found} == {0, 1} and len(found) == 6
-
-
-@pytest.mark.slow
-def test_a_file_that_would_be_too_large_keeps_what_fits(
-    pair: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = "a film and a plot " * 30
-    one = write_page(pair, [text], tmp_path / "one.html").stat().st_size
-    monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", int(1.5 * one) + 50_000)
-    said: list[str] = []
-    page = write_page(pair, [text + str(number) for number in range(6)], tmp_path / "some.html", say=said.append)
-    kept = json.loads(page.read_text().split('id="content">')[1].split("</script>")[0])["page"]["examples"]
-    assert 1 <= len(kept) < 6 and said == [f"{len(kept)} of 6 inputs are in the file: more than that would pass 3 MB."]
-    monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", 60_000)
-    with pytest.raises(DataError, match="too large"):
-        write_page(pair, [text], tmp_path / "none.html")
-
-
-def test_the_command_writes_the_file_and_refuses_what_does_not_fit(
-    pair: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def explained(*words: str | Path) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["explain", *(str(word) for word in words)])
-        return int(ended.value.code or 0), capsys.readouterr().err
-
-    code, err = explained(*pair, "a hollow film", "--out", tmp_path / "page.html")
-    assert code == 0 and f"Page: {tmp_path / 'page.html'}" in err and (tmp_path / "page.html").stat().st_size > 50_000
-    code, err = explained(*pair, "--example", "9999", "--out", tmp_path / "other.html")
-    assert code == 2 and "there is no test example 9999" in err and not (tmp_path / "other.html").exists()
-    code, err = explained(*pair, *pair, "--out", tmp_path / "other.html")
-    assert code == 2 and "too many runs for one page" in err
-
-
-@pytest.mark.slow
-def test_without_a_browser_the_address_is_printed_and_control_c_ends_it(pair: list[Path]) -> None:
-    command = [sys.executable, "-m", "gatewise", "explain", str(pair[0]), "a film", "--no-browser"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+/", line)
-        try:
-            assert found is not None and line.startswith("Open ")
-            page = httpx.get(f"{found[0]}api/page").json()
-            assert page["first"] == {"text": "a film"} and page["command"].startswith("gatewise explain ")
-        finally:
-            process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) in (0, 130, -signal.SIGINT)

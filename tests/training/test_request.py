@@ -6,6 +6,7 @@ import gzip
 import io
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.training.overlap import overlap_record, print_overlap
 from gatewise.training.registry import kind_of
 from gatewise.training.request import Request, batches, check_out, given_texts
+from gatewise.training.trained_network import _no_command
 
 RUN = Path("run")
 
@@ -68,6 +70,12 @@ def test_text_is_not_written_under_the_ending_of_another_kind_of_file(name, tmp_
             kind_of(kind).check_request("predict", None, Request(RUN, file=file, out=tmp_path / name))
     for fine in ("a", "a.txt", "a.de", "a.csv", "a.jsonl", "a.v2"):
         check_out(Request(RUN, out=tmp_path / fine))
+
+
+@pytest.mark.parametrize(("kind", "use"), [("language-modelling", "gatewise generate"), ("probe", "gatewise inspect")])
+def test_a_kind_without_predictions_names_the_command_that_it_has(kind, use):
+    trained = SimpleNamespace(spec=SimpleNamespace(task=kind))
+    assert str(_no_command("predict", trained, Request(RUN)).fix).startswith(f"{use} run")
 
 
 def test_a_file_that_was_trained_on_is_said_before_its_figure(capsys):

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gatewise import words
-from gatewise.cli.progress import clock
+from gatewise.cli.progress import clock, data_lines
 from gatewise.comparison.plan.titles import title_of
 from gatewise.comparison.run.events import (
     BaselineTrials,
@@ -20,6 +20,7 @@ from gatewise.comparison.run.events import (
     TrialStatus,
     TuningDone,
 )
+from gatewise.training.registry import kind_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -114,13 +115,8 @@ class ComparisonDisplay:
         self.first, self.first_shown = {}, False
         self.begun = time.monotonic()
         dataset = event.dataset
-        self.say(f"Data: {dataset.source}")
-        sizes = dataset.sizes
-        self.say(
-            f"{words.plural(sizes['train'], 'example')} to learn from, "
-            f"{sizes['validation']:,} to validate, {sizes['test']:,} to test"
-        )
-        self.say(f"Test part: {dataset.split_note}")
+        for line in data_lines(dataset, kind_of(event.plan.task).unit):
+            self.say(line)
         for note in dataset.notes:
             self.say(f"Note: {note}", "dim")
         if event.resumed:

@@ -130,7 +130,7 @@ def _print(made: Export) -> None:
     operators = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in made.operators.items())
     operators = f" ({operators})" if operators else ""
     what = {"model.onnx": f"whole sequences{operators}", "step.onnx": "one step, states in and out"}
-    what |= {"encoder.onnx": f"reads{operators}", "decoder.onnx": "one step of writing, states in and out"}
+    what |= {"encoder.onnx": f"reads the input{operators}", "decoder.onnx": "one step of writing, states in and out"}
     for name, size in made.files.items():
         typer.echo(f"{name:<12}{_size(size):>9}  {what[name]}")
     if made.no_step is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise.statistics.measure import Measure
     from gatewise.training.kind import Dataset
 
-__all__ = ["TrainingDisplay", "clock"]
+__all__ = ["TrainingDisplay", "clock", "data_lines"]
 
 _PLAIN_SECONDS = 15.0
 
@@ -63,15 +63,10 @@ class TrainingDisplay:
         self.screen.print(line, style=style, markup=False, soft_wrap=not self.live)
         self.spoke = time.monotonic()
 
-    def data(self, dataset: Dataset) -> None:
-        """Print where the records came from and how they were split."""
-        self.say(f"Data: {dataset.source}")
-        sizes = dataset.sizes
-        self.say(
-            f"{words.plural(sizes['train'], 'example')} to learn from, "
-            f"{sizes['validation']:,} to validate, {sizes['test']:,} to test"
-        )
-        self.say(f"Test part: {dataset.split_note}")
+    def data(self, dataset: Dataset, unit: str) -> None:
+        """Print where the records came from and how they were split; they are counted in ``unit``."""
+        for line in data_lines(dataset, unit):
+            self.say(line)
         for note in dataset.notes:
             self.say(f"Note: {note}", "dim")
 
@@ -133,6 +128,16 @@ class TrainingDisplay:
         if self.epoch_bar is not None:
             self.bars.remove_task(self.epoch_bar)
             self.epoch_bar = None
+
+
+def data_lines(dataset: Dataset, unit: str) -> list[str]:
+    """Where the records came from, how many ``texts`` or ``windows`` each part has, and what the test part is."""
+    train, validation, test = (dataset.sizes[part] for part in ("train", "validation", "test"))
+    return [
+        f"Data: {dataset.source}",
+        f"{words.units(train, unit)} to learn from, {validation:,} to validate, {test:,} to test",
+        f"Test part: {dataset.split_note}",
+    ]
 
 
 def clock(seconds: float) -> str:

@@ -104,7 +104,7 @@ def _train(spec: RunSpec, folder: Path) -> None:
 
         kind = kind_of(spec.task)
         dataset = kind.load(spec.data)
-        display.data(dataset)
+        display.data(dataset, kind.unit)
         from gatewise.training import load_run, train_run
 
         display.begin(spec.model.cell.upper(), metric=kind.measure(dataset))

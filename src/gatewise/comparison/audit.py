@@ -175,7 +175,9 @@ def _independence(record: Comparison) -> Check:
     if not known:
         return Check("independence", "unknown", "The record does not say how far test examples depend on each other.")
     least = min(known)
-    said = f"Neighbouring test examples are autocorrelated: they count as {max(1, round(least)):,} independent blocks."
+    counted = words.plural(max(1, round(least)), "independent block")
+    where = " in the pair of models with the fewest" if max(known) > least else ""
+    said = f"Neighbouring test examples are autocorrelated: they count as {counted}{where}."
     if not enough_blocks(least):
         advice = "A longer test part; more seeds do not help."
         return Check("independence", "failed", f"{said} A claim needs {LEAST_BLOCKS}.", advice)

@@ -7,6 +7,7 @@ classes have their own, stratified split: `gatewise.data.splits`.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from gatewise.data.duplicates import NEAR_WORDS, near_others
 __all__ = [
     "PARTS",
     "content_number",
+    "held_groups",
     "kept_by_content",
     "least_of_groups",
     "least_share",
@@ -80,6 +82,37 @@ def least_of_groups(keys: Sequence[int], groups: Sequence[int]) -> dict[int, int
     for key, group in zip(keys, groups, strict=True):
         found[group] = min(key, found.get(group, key))
     return found
+
+
+def held_groups(groups: Sequence[int], keys: Mapping[int, Key], wanted: int) -> tuple[list[int], list[int]]:
+    """Whole groups held out, those of the least keys first, until at least so many examples are; and the others.
+
+    A group that is larger than what is wanted stays whole on the other side, as long as there are smaller ones: what
+    half of all examples have in common is trained on.
+
+    Args:
+        groups: of each example, numbers from 0.
+        keys: of each group, by which they are ranked.
+        wanted: examples to hold out.
+
+    Returns:
+        Places of the examples held out, and of the others, in their order.
+
+    Example:
+        >>> held_groups([0, 0, 0, 1, 2, 1], {0: "a", 1: "b", 2: "c"}, 2)
+        ([3, 5], [0, 1, 2, 4])
+    """
+    sizes = Counter(groups)
+    order = sorted(keys, key=keys.__getitem__)
+    held: set[int] = set()
+    found = 0
+    for group in [each for each in order if sizes[each] <= wanted] or order:
+        if found >= wanted:
+            break
+        held.add(group)
+        found += sizes[group]
+    chosen = [place for place, group in enumerate(groups) if group in held]
+    return chosen, [place for place, group in enumerate(groups) if group not in held]
 
 
 def split(

@@ -140,18 +140,8 @@ def reasons(
     chosen = reader.target_of(target, final, read_input)
     ends = reader.score(both, chosen).double()
     top, bottom = float(ends[0]), float(ends[1])
-    change = top - bottom
     columns = reader.input_columns(read_input)
-    by_column = bool(columns)
-    if method == "occlusion":
-        found, used = _occlusion(reader, read_input, chosen, x, base, by_column=by_column)
-    elif method == "gradient-x-input":
-        found, used = ((x - base)[:, 0] * _gradient(reader, read_input, chosen, x)[:, 0]).double().numpy(), 1
-    else:
-        found, error, used = _integrated(reader, read_input, chosen, x, base, (bottom, top))
-    values = found if by_column or found.ndim == 1 else found.sum(axis=1)
-    if method != "integrated-gradients":
-        error = abs(float(values.sum()) - change) / max(abs(change), _LEAST_CHANGE)
+    values, error, used = _values(method, reader, read_input, chosen, x, base, (bottom, top), by_column=bool(columns))
     per_step = values if values.ndim == 1 else values.sum(axis=1)
     with_removal = with_removal and not torch.equal(x, base)
     return Reasons(
@@ -168,6 +158,32 @@ def reasons(
         complete=error <= _TOLERANCE,
         removal=removal(reader, read_input, per_step, target=chosen, seed=seed) if with_removal else None,
     )
+
+
+def _values(
+    method: str,
+    reader: Reader,
+    read_input: ReadInput,
+    chosen: int,
+    x: Tensor,
+    base: Tensor,
+    ends: tuple[float, float],
+    *,
+    by_column: bool,
+) -> tuple[npt.NDArray[np.float64], float, int]:
+    """The reason of each step, or of each number of a step; the completeness error; and how many gradients it took."""
+    error = 0.0
+    if method == "occlusion":
+        found, used = _occlusion(reader, read_input, chosen, x, base, by_column=by_column)
+    elif method == "gradient-x-input":
+        found, used = ((x - base)[:, 0] * _gradient(reader, read_input, chosen, x)[:, 0]).double().numpy(), 1
+    else:
+        found, error, used = _integrated(reader, read_input, chosen, x, base, ends)
+    values = found if by_column or found.ndim == 1 else found.sum(axis=1)
+    if method != "integrated-gradients":
+        change = ends[1] - ends[0]
+        error = abs(float(values.sum()) - change) / max(abs(change), _LEAST_CHANGE)
+    return values, error, used
 
 
 class Stopped(Exception):

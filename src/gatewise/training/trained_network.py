@@ -171,8 +171,11 @@ class Trained(ABC):
 
 
 def _no_command(name: str, trained: Trained, request: Request) -> RunError:
+    """The error of a kind without this command; the fix is what its runs are used with."""
+    from gatewise.training.registry import kind_of
+
     return RunError(
         f"`gatewise {name}` does not go with {trained.spec.task}",
         got=f"a run of the task {trained.spec.task} in {request.run}",
-        fix=f"gatewise inspect {request.run} inspects any run",
+        fix=kind_of(trained.spec.task).use(request.run),
     )

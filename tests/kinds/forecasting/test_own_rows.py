@@ -92,7 +92,7 @@ def test_a_noticed_column_is_used_by_predict_too(tmp_path: Path, capsys: pytest.
     assert code(["predict", str(run), "--file", str(data)]) == 0
     said = capsys.readouterr()
     assert said.out.splitlines()[1].startswith("2026-03-22,")
-    assert "note: 1 missing steps were filled" in said.err and "note: 1 missing values were filled" in said.err
+    assert "Note: 1 missing step was filled" in said.err and "Note: 1 missing value was filled" in said.err
 
 
 def test_the_forecast_never_replaces_its_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -235,17 +235,22 @@ def make_plan(
                 "there is no search to repeat", fix="name settings with --grid, or use --search tpe --trials 30"
             )
         chosen = dataclasses.replace(chosen, repeat=True)
-    if match == "parameters" and chosen is not None and "hidden_size" in chosen.space:
+    _check_match(match, () if chosen is None else chosen.space)
+    _check_variants(names, found, chosen)
+    fixed = {name: value for name, value in fixed.items() if name != "seed"}
+    return dataclasses.replace(plan, seeds=tuple(range(first, first + seeds)), settings=fixed, search=chosen)
+
+
+def _check_match(match: str, searched: Collection[str]) -> None:
+    """Refuse a search over what makes the cells equal."""
+    if match == "parameters" and "hidden_size" in searched:
         raise OptionError(
             "--match parameters decides the hidden sizes itself, by the first cell's",
             got="a search over hidden_size, after which every cell would have another number of parameters",
             fix="omit hidden_size in --grid, and set the first cell's with --hidden-size",
         )
-    if match == "time" and (chosen is not None and "epochs" in chosen.space):
+    if match == "time" and "epochs" in searched:
         raise OptionError("--match time decides the epochs itself", got="a grid of epochs", fix="omit epochs in --grid")
-    _check_variants(names, found, chosen)
-    fixed = {name: value for name, value in fixed.items() if name != "seed"}
-    return dataclasses.replace(plan, seeds=tuple(range(first, first + seeds)), settings=fixed, search=chosen)
 
 
 def default_folder(data: str, suffix: str = "") -> Path:

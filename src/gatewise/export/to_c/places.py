@@ -70,7 +70,7 @@ def looks_across(found: Expression, group: Sequence[Expression]) -> bool:
 def unsupported(what: str) -> ConversionError:
     """The error of a graph that C cannot express."""
     return ConversionError(
-        f"the target c does not have {what}", fix="use --to onnx, or export the layers: gatewise.export.c(layer)"
+        f"there is no C for {what}", fix="use --to onnx, or export the layers: gatewise.export.c(layer)"
     )
 
 

@@ -130,32 +130,38 @@ def export_graph(
     for name, content in contents.items():
         write_bytes(folder / name, content)
     files = {name: len(content) for name, content in contents.items()}
-    write_json(
-        folder / RECORD,
-        {
-            "format_version": _FORMAT_VERSION,
-            "target": "onnx",
-            **(about or {}),
-            "opset": OPSET,
-            "precision": precision,
-            "rounding": None if rounding is None else rounding.to_dict(),
-            "versions": {
-                "gatewise": gatewise.__version__,
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
-            "files": {
-                name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-                for name, content in contents.items()
-            },
-            "operators": operators,
-            "check": check.to_dict(),
-            "step": {"states": [each.name for each in stream.states], "left_out": left_out}
-            if stream is not None
-            else {"reason": no_step or f"{DECODER} is a step of writing"},
-        },
-    )
+    stepwise: dict[str, Any] = {"reason": no_step or f"{DECODER} is a step of writing"}
+    if stream is not None:
+        stepwise = {"states": [each.name for each in stream.states], "left_out": left_out}
+    found = {
+        "precision": precision,
+        "rounding": None if rounding is None else rounding.to_dict(),
+        "operators": operators,
+        "check": check.to_dict(),
+        "step": stepwise,
+    }
+    write_json(folder / RECORD, _record(contents, about or {}, found))
     return Export(folder, files, operators, check, no_step, left_out, rounding)
+
+
+def _record(contents: Mapping[str, bytes], about: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``export.json`` holds."""
+    return {
+        "format_version": _FORMAT_VERSION,
+        "target": "onnx",
+        **about,
+        "opset": OPSET,
+        "versions": {
+            "gatewise": gatewise.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+        "files": {
+            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in contents.items()
+        },
+        **found,
+    }
 
 
 def _step(graph: Graph, precision: str) -> tuple[Stream | None, bytes | None, str | None]:

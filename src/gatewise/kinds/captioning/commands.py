@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from gatewise.kinds.captioning.exported import ExportedCaptioner
     from gatewise.kinds.captioning.pictures import Pixels
     from gatewise.kinds.captioning.trained import TrainedCaptioner
+    from gatewise.training.figure_rows import FigureRow
     from gatewise.training.kind import Request
 
 __all__ = ["caption", "evaluate", "predict"]
 
-_ENOUGH = 10
 _SHADES = " ░▒▓█"
 
 
@@ -54,11 +54,11 @@ def caption(
 
         gatewise caption my-export/encoder.onnx picture.png
     """
-    from gatewise.errors import OptionError, RunError
+    from gatewise.errors import OptionError
     from gatewise.kinds.captioning.exported import exported_captioner
     from gatewise.kinds.captioning.requests import check
     from gatewise.training.kind import Request
-    from gatewise.training.run_place import checked_run, find_run
+    from gatewise.training.trained import load_run_of
 
     if beam is not None and beam < 1:
         raise OptionError(
@@ -70,18 +70,14 @@ def caption(
     if model is not None:
         predict(model, request, beam=beam, attention=attention)
         return
-    place = find_run(run, say=lambda sentence: typer.echo(sentence, err=True))
-    _, spec = checked_run(place)
-    if spec.task != "captioning":
-        raise RunError(
-            "`gatewise caption` needs a captioner",
-            expected="a run of the task captioning",
-            got=spec.task,
-            fix="train one: gatewise train FOLDER --captions captions.csv",
-        )
-    from gatewise.training.trained import load_run
-
-    predict(cast("TrainedCaptioner", load_run(place)), request, beam=beam, attention=attention)
+    trained = load_run_of(
+        "captioning",
+        run,
+        needed="`gatewise caption` needs a captioner",
+        fix="train one: gatewise train FOLDER --captions captions.csv",
+        say=lambda sentence: typer.echo(sentence, err=True),
+    )
+    predict(cast("TrainedCaptioner", trained), request, beam=beam, attention=attention)
 
 
 def predict(
@@ -191,6 +187,7 @@ def evaluate(captioner: TrainedCaptioner | ExportedCaptioner, request: Request) 
     from gatewise.kinds.captioning.folders import find_table, read_folder
     from gatewise.kinds.captioning.images import in_channels
     from gatewise.kinds.captioning.pictures import Pictures
+    from gatewise.training.figure_rows import figure_lines, figures_record
 
     assert request.file is not None
     data: Any = captioner.spec.data
@@ -202,9 +199,7 @@ def evaluate(captioner: TrainedCaptioner | ExportedCaptioner, request: Request) 
     rows = _figures(answers, part)
     overlap = None if captioner.seen is None else captioner.seen.overlap([[each] for each in part.digests])
     if request.as_json:
-        record: dict[str, Any] = {"pictures": len(part)}
-        for name, _, value, interval in rows:
-            record |= {name: value, f"{name}_interval": None if interval is None else list(interval)}
+        record: dict[str, Any] = {"pictures": len(part), **figures_record(rows)}
         if overlap is not None:
             record |= {"in_training": int(overlap.training.sum()), "in_validation": int(overlap.validation.sum())}
         typer.echo(json.dumps({**record, "notes": notes}, ensure_ascii=False))
@@ -217,25 +212,14 @@ def evaluate(captioner: TrainedCaptioner | ExportedCaptioner, request: Request) 
             f"{int(overlap.validation.sum()):,} chose the weights (pixel for pixel): the figures are too good",
             err=True,
         )
-    for _, title, value, interval in rows:
-        ends = "" if interval is None else f"  ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
-        typer.echo(f"{title:<14}{100 * value:>6.1f}{ends}")
+    for line in figure_lines(rows):
+        typer.echo(line)
     typer.echo(words.plural(len(part), "picture"))
 
 
-def _figures(captions: list[str], part: Any) -> list[tuple[str, str, float, tuple[float, float] | None]]:
-    """Each figure with its 95 % interval over pictures; None where there are too few."""
-    import numpy as np
-
+def _figures(captions: list[str], part: Any) -> list[FigureRow]:
+    """Exact matches, BLEU and chrF of the captions."""
     from gatewise.kinds.captioning.figures import MEASURES, contributions_of
-    from gatewise.statistics import estimate_figure
+    from gatewise.training.figure_rows import figure_row
 
-    found: list[tuple[str, str, float, tuple[float, float] | None]] = []
-    for name in ("exact", "bleu", "chrf"):
-        measure, table = MEASURES[name], contributions_of(name, captions, part)
-        interval = None
-        if len(table) >= _ENOUGH:
-            ends = estimate_figure(table, measure, np.random.default_rng(0)).interval
-            interval = (ends.low, ends.high)
-        found.append((measure.name, measure.title, measure.of(table), interval))
-    return found
+    return [figure_row(MEASURES[name], contributions_of(name, captions, part)) for name in ("exact", "bleu", "chrf")]

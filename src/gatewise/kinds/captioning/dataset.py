@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise import words
+from gatewise.data.parts import held_groups
 from gatewise.data.records import DatasetInfo
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, did_you_mean
@@ -250,19 +251,7 @@ def hold_out(pictures: Pictures, share: float, most: int, number: int = 0) -> tu
     for group, each in zip(groups.tolist(), appearances, strict=True):
         key = hashlib.sha256(f"{number}\n{each.digest}".encode()).digest()
         ranks[group] = min(key, ranks.get(group, key))
-    sizes = np.bincount(groups)
-    wanted = max(1, round(min(share * len(pictures), most)))
-    held: set[int] = set()
-    found = 0
-    order = sorted(ranks, key=ranks.__getitem__)
-    small = [group for group in order if sizes[group] <= wanted]  # what half of all look like is trained on
-    for group in small or order:
-        if found >= wanted:
-            break
-        held.add(group)
-        found += int(sizes[group])
-    chosen = [row for row, group in enumerate(groups.tolist()) if group in held]
-    others = [row for row, group in enumerate(groups.tolist()) if group not in held]
+    chosen, others = held_groups(groups.tolist(), ranks, max(1, round(min(share * len(pictures), most))))
     if not others:
         raise DataError("nothing is left to train on", expected=f"at least {_FEWEST} pictures that differ")
     return pictures.take(chosen), pictures.take(others)

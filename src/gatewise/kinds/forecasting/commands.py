@@ -62,9 +62,9 @@ def predict(trained: Continuing, request: Request) -> None:
     ahead = [each for each in (_future(trained, request, table), inside) if each is not None]
     futures, notes, said = _continued(trained, table, ahead)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"Note: {note}", file=sys.stderr)
     for warning in said:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"Warning: {warning}", file=sys.stderr)
     if request.as_json:
         record = _record(futures, trained.targets, time, table.form)
         text = json.dumps({**record, "notes": [*notes, *said]}, ensure_ascii=False, allow_nan=False) + "\n"
@@ -164,7 +164,7 @@ def evaluate(trained: TrainedForecaster | ExportedForecaster, request: Request) 
         print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
         return
     for note in dict.fromkeys(found.notes):
-        print(f"note: {note}", file=sys.stderr)
+        print(f"Note: {note}", file=sys.stderr)
     print(f"{plural(found.windows, 'window')}, from {found.first} to {found.last}")
     print(f"{'':<42}{'network':>12}{'persistence':>14}")
     for name, title in _FIGURES.items():

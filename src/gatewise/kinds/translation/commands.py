@@ -13,12 +13,12 @@ from gatewise import words
 if TYPE_CHECKING:
     from gatewise.kinds.translation.exported import ExportedTranslator
     from gatewise.kinds.translation.trained import TrainedTranslator
+    from gatewise.training.figure_rows import FigureRow
     from gatewise.training.request import Request
 
 __all__ = ["evaluate", "predict", "translate"]
 
 _BATCH = 256
-_ENOUGH = 10
 
 
 def translate(
@@ -138,6 +138,7 @@ def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Reques
     """
     from gatewise.errors import DataError
     from gatewise.kinds.translation.reading import read_pairs, sibling
+    from gatewise.training.figure_rows import figure_lines, figures_record
 
     assert request.file is not None
     data: Any = translator.spec.data
@@ -165,50 +166,28 @@ def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Reques
         chosen = overlap.others.tolist()
         others = _figures([answers[row] for row in chosen], [pairs.targets[row] for row in chosen])
     if request.as_json:
-        record: dict[str, Any] = {"sentences": len(pairs), **_record(rows), "notes": list(pairs.notes)}
+        record: dict[str, Any] = {"sentences": len(pairs), **figures_record(rows), "notes": list(pairs.notes)}
         if overlap is not None:
             record |= {"in_training": int(overlap.training.sum()), "in_validation": int(overlap.validation.sum())}
-        record["others"] = None if others is None else _record(others)
+        record["others"] = None if others is None else figures_record(others)
         typer.echo(json.dumps(record, ensure_ascii=False))
         return
     if overlap is None:
         typer.echo("Note: this run does not hold which sentences it was trained on: some may be in the file", err=True)
     elif overlap.found:
-        said = overlap.sentence("sentence", lambda: f"BLEU {100 * others[0][2]:.1f}" if others else "")
+        said = overlap.sentence("sentence", lambda: f"BLEU {100 * others[0].value:.1f}" if others else "")
         typer.echo(f"Warning: {said}", err=True)
-    for _, title, value, interval in rows:
-        ends = "" if interval is None else f"  ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
-        typer.echo(f"{title:<18}{100 * value:>6.1f}{ends}")
+    for line in figure_lines(rows):
+        typer.echo(line)
     typer.echo(words.plural(len(pairs), "sentence pair"))
 
 
-_Row = tuple[str, str, float, tuple[float, float] | None]
-
-
-def _figures(translations: list[str], references: Any) -> list[_Row]:
-    """Each figure with its 95 % interval over sentences; None where there are too few."""
-    import numpy as np
-
+def _figures(translations: list[str], references: Any) -> list[FigureRow]:
+    """Each figure of the translations."""
     from gatewise.kinds.translation.measures import MEASURES, contributions_of
-    from gatewise.statistics import estimate_figure
+    from gatewise.training.figure_rows import figure_row
 
-    found: list[_Row] = []
-    for name, measure in MEASURES.items():
-        table = contributions_of(name, translations, references)
-        interval = None
-        if len(table) >= _ENOUGH:
-            ends = estimate_figure(table, measure, np.random.default_rng(0)).interval
-            interval = (ends.low, ends.high)
-        found.append((measure.name, measure.title, measure.of(table), interval))
-    return found
-
-
-def _record(rows: list[_Row]) -> dict[str, Any]:
-    return {
-        key: value
-        for name, _, figure, interval in rows
-        for key, value in ((name, figure), (f"{name}_interval", None if interval is None else list(interval)))
-    }
+    return [figure_row(measure, contributions_of(name, translations, references)) for name, measure in MEASURES.items()]
 
 
 def _show_attention(translator: TrainedTranslator | ExportedTranslator, text: str, translation: str) -> None:

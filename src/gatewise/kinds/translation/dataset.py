@@ -15,7 +15,14 @@ from scipy.sparse.csgraph import connected_components
 
 from gatewise.data.cache import Remote, folder_at_hand, known_path
 from gatewise.data.duplicates import NEAR_WORDS, copies_in, near_duplicates, near_others
-from gatewise.data.parts import content_number, kept_by_content, least_of_groups, note_on_given_parts, split
+from gatewise.data.parts import (
+    content_number,
+    held_groups,
+    kept_by_content,
+    least_of_groups,
+    note_on_given_parts,
+    split,
+)
 from gatewise.data.records import DatasetInfo
 from gatewise.data.subwords import Subwords
 from gatewise.errors import DataError, did_you_mean
@@ -279,17 +286,7 @@ def hold_out(
             "each is in one part with its copies"
         )
     least = least_of_groups([content_number(source, "") for source in pairs.sources], groups.tolist())
-    sizes = np.bincount(groups, minlength=len(groups))
-    wanted, held, found = max(1, round(min(share * len(pairs), most))), set(), 0
-    order = sorted(least, key=least.__getitem__)
-    small = [group for group in order if sizes[group] <= wanted]  # a phrase that joins half of the file is trained on
-    for group in small or order:
-        if found >= wanted:
-            break
-        held.add(group)
-        found += int(sizes[group])
-    chosen = [row for row, group in enumerate(groups.tolist()) if group in held]
-    others = [row for row, group in enumerate(groups.tolist()) if group not in held]
+    chosen, others = held_groups(groups.tolist(), least, max(1, round(min(share * len(pairs), most))))
     if not others:
         raise DataError(
             f"{pairs.place} is too small: nothing is left beside the {part} part",

@@ -15,6 +15,7 @@ from gatewise.kinds.forecasting.series.axis import Spacing, find_spacing, steps_
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.records import Series
 from gatewise.kinds.forecasting.series.table import SeriesTable
+from gatewise.words import plural
 
 __all__ = ["GAP", "SHARES", "Future", "RawSeries", "build_series", "raw_series", "split_series", "whole"]
 
@@ -113,12 +114,17 @@ def raw_series(
     found = [_whole(table, name, rows, spacing, counts) for name, rows in members.items()]
     width = len(table.covariates.known_names)
     found = [replace(each, known=width, static=table.static.get(each.name, each.static)) for each in found]
-    words = {
-        "steps": "missing steps were filled with the last value before them",
-        "values": "missing values were filled with the last value before them",
-        "cuts": f"gaps of more than {GAP} steps cut a series; no window crosses them",
-    }
-    notes += [f"{counts[kind]:,} {words[kind]}" for kind in words if counts[kind]]
+    for kind in ("steps", "values"):
+        if count := counts[kind]:
+            filled = (
+                "was filled with the last value before it"
+                if count == 1
+                else "were filled with the last value before them"
+            )
+            notes.append(f"{plural(count, f'missing {kind[:-1]}')} {filled}")
+    if count := counts["cuts"]:
+        crosses = "cuts a series; no window crosses it" if count == 1 else "cut a series; no window crosses them"
+        notes.append(f"{plural(count, 'gap')} of more than {GAP} steps {crosses}")
     empty = [each.name for each in found if len(each.values) == 0]
     if len(empty) == len(found):
         raise DataError(f"no row has a value in every column of {', '.join(columns)}")
