@@ -96,7 +96,7 @@ def test_a_captioner_leaves_as_two_models(way: str, tmp_path: Path, monkeypatch:
     assert ("evidence" in exported.model.metadata) == (way == "again, contours")
     if way == "again, contours":
         trained.model.evidence = 0.0
-        assert exported.caption(pixels, beam=1) != trained.caption(pixels, beam=1)
+        assert exported.caption(pixels) != trained.caption(pixels)
     maps = trained.attention(pixels[0], "a red dog"), exported.attention(pixels[0], "a red dog")
     assert (maps[0] is None) == (maps[1] is None) == (trained.model.attention is None)
     if maps[0] is not None and maps[1] is not None:
@@ -192,7 +192,8 @@ def test_the_thorough_search_is_that_of_torch(beam: int, thorough: bool) -> None
 def test_a_captioner_that_computes_something_else_is_not_handed_out(tmp_path: Path) -> None:
     trained, dataset = captioner("again, contours")
     graph, examples = graph_of(trained), examples_of(trained, dataset, 10)
-    for name in ("reader.convolution1", "reader.contours.norm0.weight", "reader.position", "reader.summary.weight"):
+    names = ("reader.convolution1", "reader.contours.norm0.weight", "reader.position", "reader.summary.weight")
+    for name in (*names, "detectors.weight"):
         weights = {**graph.weights, name: graph.weights[name].copy()}
         weights[name].flat[::5] += 0.2
         with pytest.raises(ConversionError, match="differs from the trained network"):

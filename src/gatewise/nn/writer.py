@@ -240,7 +240,8 @@ class Writer(nn.Module):
     ) -> Written:
         """Search for the best sequence about each example; see `gatewise.nn.decoding.beam_search`.
 
-        With evidence a sequence's score is the sum of log p(y_t) and of the evidence of its different tokens.
+        With evidence a sequence's score is the sum of log p(y_t) and of the evidence of its different tokens. A greedy
+        search does without it: it would take what has evidence at once, before what must be written first.
 
         Args:
             read: of B examples.
@@ -256,7 +257,7 @@ class Writer(nn.Module):
         fed = read.values.new_zeros(len(rows), self.readout.out_features) if self.feeding == "input" else None
         covered = self.coverage and self.again is not None
         seen = read.values.new_zeros(len(rows), read.values.shape[1]) if covered else None
-        evidence = None if read.evidence is None else read.evidence[rows]
+        evidence = None if read.evidence is None or beam == 1 else read.evidence[rows]
         kept = read._replace(evidence=None)  # each row has its own from here on
         state = Writing(kept, _rows(lower, rows), _rows(upper, rows), fed, seen, evidence)
         return beam_search(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ __all__ = ["EVIDENCE", "NEXT", "SCORES", "TOKEN", "Memory", "Writer", "WriterInt
 TOKEN, SCORES = "token", "log_probabilities"
 """Names of the writing graph's token and of its scores."""
 EVIDENCE = "evidence"
-"""Name of an output of the reading graph, where it has one: what the search adds to the score of each token (V,) that
-a sequence does not have yet."""
+"""Name of an output of the reading graph, where it has one: what the search, unless it is greedy, adds to the score of
+each token (V,) that a sequence does not have yet."""
 NEXT = "_next"
 """What the name of a state ends with where it is an output."""
 
@@ -149,7 +149,8 @@ class Writer(ABC):
             length_power: of the normalisation.
         """
         memory = self.read(rows)
-        begun = memory.rows(np.repeat(np.arange(len(rows)), beam)) if beam > 1 else memory
+        # a greedy search does without evidence, see `gatewise.nn.writer.Writer.write`
+        begun = memory.rows(np.repeat(np.arange(len(rows)), beam)) if beam > 1 else replace(memory, evidence=None)
 
         def select(state: Memory, places: Integers, examples: Integers) -> Memory:
             size = next(iter([*state.states.values(), *state.known.values()])).shape[0]

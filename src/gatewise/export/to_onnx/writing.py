@@ -10,7 +10,7 @@ from gatewise.errors import ConversionError
 from gatewise.export.gaps import Check, relative_gap
 from gatewise.export.graph import Example, Graph
 from gatewise.export.graph.expressions import Array
-from gatewise.export.graph.writing import SCORES, Writer, WriterInterpreter
+from gatewise.export.graph.writing import EVIDENCE, SCORES, Writer, WriterInterpreter
 from gatewise.export.to_onnx.writer import OnnxWriter
 
 __all__ = ["check_writer", "written_by"]
@@ -48,6 +48,12 @@ def check_writer(graph: Graph, examples: Sequence[Example], writer: OnnxWriter, 
     else:
         expected = [each["written"] for each in written_by(oracle, examples, known=False)]
         gaps = {"onnxruntime, NumPy in float64": relative_gap(found, precise)}
+    if EVIDENCE in graph.outputs:  # which greedy writing does without
+        read, exactly = _evidence(writer, examples), _evidence(oracle, examples)
+        gaps["evidence, onnxruntime and NumPy"] = relative_gap(read, exactly)
+        if trained:
+            of_trained = [each.outputs[EVIDENCE] for each in examples]
+            gaps["evidence, NumPy and trained network"] = relative_gap(exactly, of_trained)
     alone = [row for each in examples[:_ALONE] for row in _taught(writer, [each])]
     gaps["one by one, batched"] = relative_gap(alone, found[:_ALONE])
     gaps["what is written"], differing = 0.0, 0
@@ -61,7 +67,7 @@ def check_writer(graph: Graph, examples: Sequence[Example], writer: OnnxWriter, 
 
 
 def written_by(writer: Writer, examples: Sequence[Example], *, known: bool = True) -> list[dict[str, Array]]:
-    """What it writes greedily, and with ``known`` the log-probabilities of the known targets."""
+    """What it writes greedily, and with ``known`` the log-probabilities of the known targets, and the evidence."""
     given = next(name for name in examples[0].inputs if name != "target")
     rows: list[dict[str, Array]] = []
     for start in range(0, len(examples), _AT_ONCE):
@@ -70,6 +76,9 @@ def written_by(writer: Writer, examples: Sequence[Example], *, known: bool = Tru
     if known:
         for row, scores in zip(rows, _taught(writer, examples), strict=True):
             row[SCORES] = scores
+        if EVIDENCE in examples[0].outputs:
+            for row, evidence in zip(rows, _evidence(writer, examples), strict=True):
+                row[EVIDENCE] = evidence
     return rows
 
 
@@ -103,6 +112,13 @@ def _taught(writer: Writer, examples: Sequence[Example]) -> list[Array]:
         part = [each.inputs for each in examples[start : start + _AT_ONCE]]
         rows += [each[SCORES] for each in writer.taught(part, [each["target"] for each in part])]
     return rows
+
+
+def _evidence(writer: Writer, examples: Sequence[Example]) -> list[Array]:
+    found: list[Array] = []
+    for start in range(0, len(examples), _AT_ONCE):
+        found += writer.reading([each.inputs for each in examples[start : start + _AT_ONCE]])[EVIDENCE]
+    return found
 
 
 def _apart(oracle: WriterInterpreter, example: Example, ours: Array, theirs: Array) -> float:

@@ -169,12 +169,15 @@ def examples_of(trained: TrainedCaptioner, dataset: Any, count: int, part: str =
         places = np.arange(start, min(start + _AT_ONCE, len(rows)))
         batch = encoded.batch(places)
         with torch.inference_mode():
-            scores = model.scores(model.read(batch.pixels), batch.inputs)
+            read = model.with_evidence(*model.read_with_most(batch.pixels))
+            scores = model.scores(read, batch.inputs)
             written = model.caption(batch.pixels, trained.look.longest)
         for column, place in enumerate(places.tolist()):
             length, count = int(batch.lengths[column]), int(written.lengths[column])
             given = {"picture": as_steps(first.pixels[place]), "target": batch.inputs[:length, column].numpy()}
             outputs = {SCORES: scores[:length, column].numpy(), "written": written.tokens[column, :count].numpy()}
+            if read.evidence is not None:
+                outputs[EVIDENCE] = read.evidence[column].numpy()
             found.append(Example(given, outputs))
     return found
 
