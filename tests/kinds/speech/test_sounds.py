@@ -250,3 +250,50 @@ def test_masks_never_hide_a_whole_word_and_changes_keep_their_bounds() -> None:
     assert 320 <= min(lengths) < 330 and 490 < max(lengths) <= 500
     louder = Augmentation(noise=0.999).noisy(np.log1p(frames), generator)
     assert (louder >= np.log1p(frames) - 1e-5).all()
+
+
+def test_another_microphone_does_not_pass_the_normalisation_with_a_speakers_other_recordings() -> None:
+    from gatewise.kinds.speech.augmentation import Augmentation
+    from gatewise.kinds.speech.encoding import EncodedRecordings
+    from gatewise.kinds.speech.features import Moments
+    from gatewise.kinds.speech.moments import Company
+
+    bank, generator = FilterBank(RATE, 12), np.random.default_rng(0)
+    frames = [generator.normal(size=(400, 12)).astype(np.float32) for _ in range(6)]
+    for cepstra in (0, 8):
+        normaliser = Normaliser.fit("speaker", np.concatenate(frames), cepstra)
+        encoded = EncodedRecordings(frames, [[0]] * 6, [None] * 6, normaliser, ["ann"] * 6, bank)
+        encoded.company = Company.of(0, [("ann", each) for each in frames])
+        plain = encoded.changed(0, Augmentation(), generator)
+        together = normaliser(frames[0], Moments.of(normaliser.features(np.concatenate([frames[0], *frames]))))
+        assert np.abs(plain - together).max() < 1e-4
+        for _ in range(5):
+            filtered = encoded.changed(0, Augmentation(filtering=3.0), generator)
+            raw = Augmentation(filtering=3.0).voice(bank, generator).frames(frames[0])
+            assert np.abs(raw - frames[0]).mean() > 0.5 and np.abs(filtered - plain).mean() < 0.1
+            # a warp mixes filters, which alters their means here, but not what is left once these are taken out
+            warped = encoded.changed(0, Augmentation(warping=0.2), generator)
+            assert np.abs(warped.mean(axis=0)).max() < 0.3 and np.abs(warped.std(axis=0) - 1).max() < 0.3
+
+
+def test_groups_are_of_one_recording_up_to_many() -> None:
+    from gatewise.kinds.speech.moments import Company
+
+    company = Company.of(60, [("ann", np.ones((2, 3), np.float32)) for _ in range(9)])
+    generator = np.random.default_rng(0)
+    sizes = np.array([1 + company.drawn("ann", 3, generator).number / 2 for _ in range(4_000)])
+    assert sizes.min() == 1 and sizes.max() == 60
+    assert (sizes == 1).mean() == pytest.approx(np.log(2) / np.log(61), abs=0.02)
+    assert np.median(sizes) == pytest.approx(np.sqrt(61), abs=1.5)
+    assert company.drawn(None, 3, generator).number == 0
+
+
+def test_cepstra_that_do_not_fit_are_refused() -> None:
+    from gatewise.kinds.speech.spec import RecogniserSpec
+
+    assert RecogniserSpec().cepstral == 16 and RecogniserSpec(mel_bins=12).cepstral == 8
+    assert RecogniserSpec(channels=4).cepstral == 0 == RecogniserSpec(cepstra=0).cepstral
+    with pytest.raises(OptionError, match=r"too many cepstra.*at most as many as filters, 12.*got: --cepstra 13"):
+        RecogniserSpec(mel_bins=12, cepstra=13)
+    with pytest.raises(OptionError, match=r"convolution is over filters.*fix: --cepstra 0"):
+        RecogniserSpec(channels=4, cepstra=8)

@@ -152,7 +152,8 @@ class Augmentation:
 def _resampled(frames: Frames, factor: float) -> Frames:
     """Another tempo: frames between the frames."""
     count = max(min(_LEAST_FRAMES, len(frames)), round(len(frames) / factor))
-    return _between(frames, np.linspace(0, len(frames) - 1, count))
+    found: Frames = _between(frames, np.linspace(0, len(frames) - 1, count))
+    return found
 
 
 def _between(rows: Any, places: Places) -> Any:
@@ -160,8 +161,7 @@ def _between(rows: Any, places: Places) -> Any:
     low = np.floor(places).astype(np.int64)
     high = np.minimum(low + 1, len(rows) - 1)
     part = (places - low).astype(rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))
-    found = rows[low] * (1 - part) + rows[high] * part
-    return found
+    return rows[low] * (1 - part) + rows[high] * part
 
 
 def _noisy(frames: Frames, generator: np.random.Generator) -> Frames:

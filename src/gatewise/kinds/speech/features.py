@@ -1,4 +1,4 @@
-"""Log-mel frames of a sound, whole or as a stream, and their normalisation. Imports no torch.
+"""Log-mel frames of a sound, whole or as a stream, their cepstra and normalisation. Imports no torch.
 
 A frame is 25 ms long and begins 10 ms after the one before (window, pre-emphasis and filters as in Kaldi, Povey et al.,
 2011, computed by `kaldi-native-fbank`). It depends on its own samples alone, so that a stream gives the same frames as
@@ -184,9 +184,10 @@ class Moments(NamedTuple):
 class Normaliser:
     r"""Makes features of frames, takes the mean of each feature and divides by its standard deviation.
 
-    Features are the frames' log energies, K = M, or their first K cepstra, see `cosines`. Mean and deviation are those of the ``training`` part, of the ``recording``, of all recordings of its ``speaker`` (to be known
-    before the first frame: no stream), or ``running``, of all frames so far. The training part counts as 50 frames
-    (half a second) among them, so that a short recording does not speak for itself alone:
+    Features are the frames' log energies, K = M, or their first K cepstra, see `cosines`. Mean and deviation are those
+    of the ``training`` part, of the ``recording``, of all recordings of its ``speaker`` (to be known before the first
+    frame: no stream), or ``running``, of all frames so far. The training part counts as 50 frames (half a second) among
+    them, so that a short recording does not speak for itself alone:
 
     .. math:: m_t = \frac{50 \bar m + \sum_{s \le t} x_s}{50 + t}, \quad
         v_t = \frac{50 (\bar v + \bar m^2) + \sum_{s \le t} x_s^2}{50 + t} - m_t^2
@@ -346,7 +347,7 @@ class NormaliserStream:
 
 def _cepstra(frames: Frames, matrix: Frames) -> Frames:
     """The product (T, K), summed filter by filter, so that its bits do not depend on how many frames there are."""
-    found = frames[:, :1] * matrix[0]
+    found: Frames = frames[:, :1] * matrix[0]
     for band in range(1, len(matrix)):
         found += frames[:, band : band + 1] * matrix[band]
     return found

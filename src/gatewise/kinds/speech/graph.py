@@ -22,10 +22,10 @@ Weights = npt.NDArray[np.float32]
 
 
 def graph_of(trained: TrainedRecogniser) -> Graph:
-    """``windows`` (T, window * M) in; ``scores`` of the labels (C,), or ``log_probabilities`` (T, C) out.
+    """``windows`` (T, window * K) in; ``scores`` of the labels (C,), or ``log_probabilities`` (T, C) out.
 
-    Log-mel frames, their normalisation and the cut into windows are made outside; the metadata say how. The
-    convolution over frequency is a product with a matrix for each place of a maximum.
+    Log-mel frames, their cepstra, the normalisation and the cut into windows are made outside; the metadata say how.
+    The convolution over frequency is a product with a matrix for each place of a maximum.
     """
     model = trained.model
     build = GraphBuilder("speech")

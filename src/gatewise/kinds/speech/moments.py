@@ -33,7 +33,7 @@ def speaker_moments(
 
 
 class Products(NamedTuple):
-    """Number, sum and sum of products of frames' log energies: (), (M,), (M, M), so that any linear map of them is known.
+    """Number, sum and sum of products of log energies, (), (M,), (M, M): they give those of any linear map.
 
     Example:
         >>> frames = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)

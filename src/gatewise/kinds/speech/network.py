@@ -1,4 +1,4 @@
-"""The recognising network: windows of log-mel frames, a convolution over frequency, recurrent layers, a head."""
+"""The network: windows of cepstra or log-mel frames, a convolution over frequency, recurrent layers, a head."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Recogniser(nn.Module):
 
     Args:
         classes: labels, or units and the blank.
-        bins: M, filters of a frame.
+        bins: M, features of a frame: cepstra, or filters.
         cell: a registered recurrent cell.
         hidden_size: H of one direction.
         num_layers: L.

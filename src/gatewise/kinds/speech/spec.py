@@ -71,10 +71,10 @@ class SpeechDataSpec(Spec):
 
 @dataclass(frozen=True)
 class RecogniserSpec(Spec):
-    """The network: log-mel frames, recurrent layers, one answer or CTC (Graves et al., 2006).
+    """The network: cepstra or log-mel frames, recurrent layers, one answer or CTC (Graves et al., 2006).
 
     While training, sounds are changed in speed (Ko et al., 2015), warped in frequency (Jaitly and Hinton, 2013),
-    filtered and mixed with noise, and bands and stretches of their frames are masked (SpecAugment, Park et al., 2019).
+    filtered and mixed with noise, and stretches and bands of their frames are masked (SpecAugment, Park et al., 2019).
 
     Example:
         >>> RecogniserSpec(bidirectional=False, normalisation="running").stride
@@ -116,7 +116,7 @@ class RecogniserSpec(Spec):
         0.15, "Largest stretch of the frequencies while training, a fraction.", minimum=0.0, below=0.9
     )
     filtering: float = setting(0.5, "Spread of random filters while training, in nats of energy.", minimum=0.0)
-    noise: float = setting(0.5, "Probability of added noise while training.", minimum=0.0, below=1.0)
+    noise: float = setting(0.6, "Probability of added noise while training.", minimum=0.0, below=1.0)
     frequency_masks: int = setting(0, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
     time_masks: int = setting(
         1, "Masked stretches while training, each of up to a fifth of a recording and 0.1 s.", minimum=0
