@@ -1,10 +1,11 @@
-"""One to eight rows, inference, one thread: these layers beside torch.nn's and onnxruntime's.
+"""One to eight rows, inference, one or two threads: these layers beside torch.nn's and onnxruntime's.
 
 python benchmarks/few_rows.py [--rounds 9] [--cells RNN,GRU,LSTM] [--rows 1,2,4,8] [--steps 1,20,200]
-    [--hidden 64,128,256,512] [--inputs 0] [--json FILE]
+    [--hidden 64,128,256,512] [--inputs 0] [--threads 1] [--json FILE]
 
 Each call is ``layer(x)`` in torch's inference mode, and the same in an ONNX model of one RNN, GRU or LSTM node. All
-sides run in turns, several calls each (processor time of the process); the ratio of each round is taken, and the median
+sides run in turns, several calls each (processor time of the process; with several threads time on the clock, since
+waiting threads spin); the ratio of each round is taken, and the median
 of the ratios is printed: the other's time over ours, above 1 where these layers are quicker. An ONNX model's weights
 cannot change, so ours run twice: as they are, and inside ``nn.frozen``, where they are packed once. ``--inputs 0``:
 I = H. A shape whose results differ shows no ratio, and the exit code is then 1.
@@ -34,10 +35,11 @@ SECONDS = 2e-3
 
 
 def seconds_of(function: Callable[[], object], repeats: int) -> float:
-    begin = time.process_time()
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    begin = clock()
     for _ in range(repeats):
         function()
-    return (time.process_time() - begin) / repeats
+    return (clock() - begin) / repeats
 
 
 def in_turns(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -129,9 +131,10 @@ def main() -> int:
     parser.add_argument("--steps", type=numbers, default=[1, 20, 200])
     parser.add_argument("--hidden", type=numbers, default=[64, 128, 256, 512])
     parser.add_argument("--inputs", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     found = []
     for cell in arguments.cells.split(","):
         for hidden in arguments.hidden:

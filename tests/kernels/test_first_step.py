@@ -75,3 +75,15 @@ def test_one_step_without_a_state_reads_no_recurrent_weight(kind):
         values[begin:] = [float("nan")] * (40 * gates * 40)
         assert torch.equal(layer(x)[0], expected)
         assert layer(x, zeros(layer, 2))[0].isnan().all(), "those were the recurrent weights"
+
+
+@pytest.mark.parametrize("variant", library.available_variants())
+@pytest.mark.parametrize("kind", KINDS)
+def test_four_rows_have_the_bits_of_each_alone_where_weights_are_fetched_ahead(kind, variant):
+    """Sizes beyond those from which the tile product goes in shorter stretches, whole and not whole."""
+    with force(variant), torch.no_grad():
+        for inputs, hidden in ((200, 192), (64, 259)):
+            layer, x = kind(inputs, hidden), torch.randn(3, 4, inputs)
+            together = layer(x)[0]
+            for row in range(4):
+                assert torch.equal(bits(together[:, row]), bits(layer(x[:, row : row + 1])[0][:, 0]))
