@@ -109,3 +109,20 @@ def test_intervals_over_groups_hold_the_truth_and_those_without_do_not() -> None
     naive = simulation["coverage"](world, 3, 150, grouped=False, resamples=199)
     assert grouped[0] > 0.885 and grouped[1] > 0.885
     assert naive[0] < 0.8 and naive[1] < grouped[1] and naive[2] < 0.9 * grouped[2]
+
+
+def test_many_groups_that_differ_are_not_taken_for_agreement() -> None:
+    """Forty groups counted as forty examples, so that no difference below five points was found of a thousand."""
+    generator = np.random.default_rng(5)
+    one, two = (generator.random((3, 1000)) < 0.85 for _ in range(2))
+    grouped = ACCURACY.over_groups(np.repeat(np.arange(40), 25))
+    plain, found = (
+        paired_difference(one, two, np.random.default_rng(0), measure=measure, resamples=199)
+        for measure in (ACCURACY, grouped)
+    )
+    assert found.interval.half_width < 1.3 * plain.interval.half_width < 0.05
+    # where they differ in two groups alone, one more may differ as a whole
+    almost = one.copy()
+    almost[:, 20:30] = ~almost[:, 20:30]
+    found = paired_difference(one, almost, np.random.default_rng(0), measure=grouped, resamples=199)
+    assert found.interval.half_width > 1.9 / 42

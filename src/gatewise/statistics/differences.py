@@ -22,6 +22,9 @@ from gatewise.statistics.spread import SeedSpread, seed_part, seed_spread
 
 __all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
 
+_ENOUGH_DIFFER = 5
+"""Groups on which two models differ; with fewer, what differs by group is hardly known."""
+
 
 @dataclass(frozen=True)
 class Equivalence:
@@ -234,7 +237,7 @@ def paired_difference(
     parts = over_clusters(_components(*scaled, seed_part(seeded, spread), seedless, measure), measure.groups)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
-    parts = _no_smaller_than_possible(parts, measure, means, examples, binary=binary)
+    parts = _no_smaller_than_possible(parts, measure, means, (one, two), binary=binary)
     by_example, least = scaled[0].mean(axis=0) - scaled[1].mean(axis=0), 0.0 if measure.numbers == 1 else 1.0
     interval = mean_interval(
         estimate, by_example, parts, generator, level, resamples, borders=measure.borders, least=least
@@ -257,14 +260,22 @@ def paired_difference(
 
 
 def _no_smaller_than_possible(
-    parts: Components, measure: Measure, means: tuple[Array, Array], examples: int, *, binary: bool
+    parts: Components, measure: Measure, means: tuple[Array, Array], tables: tuple[Array, Array], *, binary: bool
 ) -> Components:
-    """The variance, but never less than a figure of so many examples can show."""
-    if binary:  # agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005)
-        count = examples if measure.groups is None else parts.example_degrees + 1
+    """The variance, but never less than a figure of so many examples can show.
+
+    Agreement on all N examples is no proof of agreement on the next one (Agresti & Min 2005): one more is allowed for.
+    Where fewer than five groups have an example on which the two models differ, it is one more group.
+    """
+    one, two = tables
+    count: float = one.shape[1]
+    if binary:
+        if measure.groups is not None:
+            differing = np.unique(measure.groups[one.mean(axis=0) != two.mean(axis=0)])
+            count = count if len(differing) >= _ENOUGH_DIFFER else parts.example_degrees + 1
         return parts.with_least(1.0 / (count + 2) ** 2)
     if measure.numbers > 1:
-        return parts.with_more(max(unit_error(measure, each, examples) for each in means) ** 2)
+        return parts.with_more(max(unit_error(measure, each, one.shape[1]) for each in means) ** 2)
     return parts
 
 
