@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from gatewise.errors import DataError, OptionError, RunError
-from gatewise.kinds.speech.features import FilterBank, Normaliser
+from gatewise.kinds.speech.features import FilterBank, Normaliser, cosines
 from gatewise.kinds.speech.places import names_sound
 from gatewise.kinds.speech.recordings import list_recordings, read_recordings
 from gatewise.kinds.speech.sound import read_sound
@@ -210,9 +210,16 @@ def test_normalisation_of_a_stream_is_that_of_the_whole(kind: str) -> None:
         stream = normaliser.stream()
         parts = [stream.accept(frames[start : start + 7]) for start in range(0, 57, 7)]
         whole = normaliser(frames)
+        stream = normaliser.stream()
+        single = [stream.accept(frames[row : row + 1]) for row in range(57)]
+        assert (np.concatenate(single) == whole).all()
         assert (np.concatenate(parts) == whole).all() and whole.shape == (57, cepstra or 9) == (57, normaliser.width)
         read = Normaliser.from_dict(json.loads(json.dumps(normaliser.to_dict())), "frames.json")
         assert (read(frames) == whole).all()
+    long = np.tile(frames, (40, 1))
+    features = normaliser.features(long)
+    assert (features[57:114] == features[:57]).all() and (features[-57:] == normaliser.features(frames)).all()
+    assert np.allclose(features[:57], frames @ cosines(9, 6), atol=1e-4)
     with pytest.raises(RunError, match=r"frames.json is damaged.*at most 4 cepstra"):
         Normaliser.from_dict({**normaliser.to_dict(), "cepstra_of": 4}, "frames.json")
 

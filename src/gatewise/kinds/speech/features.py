@@ -34,6 +34,8 @@ SHIFT, LENGTH = 0.010, 0.025
 """Seconds from one frame to the next, and of a frame."""
 _LOWEST, _FLOOR, _FULL_SCALE = 20.0, 0.0, 32768.0
 _PRIOR = 50.0
+_AT_ONCE = 1_000
+"""Frames; the products of so many with all cepstra are held at once."""
 
 Frames = npt.NDArray[np.float32]
 Sums = npt.NDArray[np.float64]
@@ -346,10 +348,17 @@ class NormaliserStream:
 
 
 def _cepstra(frames: Frames, matrix: Frames) -> Frames:
-    """The product (T, K), summed filter by filter, so that its bits do not depend on how many frames there are."""
-    found: Frames = frames[:, :1] * matrix[0]
-    for band in range(1, len(matrix)):
-        found += frames[:, band : band + 1] * matrix[band]
+    """The product (T, K), by sums of halves, so that its bits do not depend on how many frames there are."""
+    found = np.empty((len(frames), matrix.shape[1]), dtype=np.float32)
+    for start in range(0, len(frames), _AT_ONCE):
+        terms = frames[start : start + _AT_ONCE, :, None] * matrix
+        while terms.shape[1] > 1:
+            half, odd = divmod(terms.shape[1], 2)
+            sums = terms[:, :half] + terms[:, half : 2 * half]
+            if odd:
+                sums[:, 0] += terms[:, -1]
+            terms = sums
+        found[start : start + _AT_ONCE] = terms[:, 0]
     return found
 
 
