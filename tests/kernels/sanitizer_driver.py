@@ -60,7 +60,7 @@ def run_bound():
             with torch.no_grad():
                 _, state = layer(x)
                 for hx in (None, state):
-                    for given in (x, x[0], x.double(), None):
+                    for given in (x, *x[:1], x.double(), None):
                         plan = layer._prepared.plan if layer._prepared is not None else None
                         bound += plan is not None and binding.infer_or_none(plan, layer, given, hx) is not None
                 with nn.frozen(layer):
