@@ -3,8 +3,8 @@
 python benchmarks/training_shapes.py [--rounds 5] [--cells RNN,GRU,LSTM]
 
 A call is the layer without gradients of x, and ``backward`` of its output's sum. Both sides in turns; the median of the
-rounds' ratios: torch's time over ours. ``gatewise bench`` measures time on the clock, which other programs disturb more.
-A shape whose gradients differ shows no ratio, and the exit code is then 1.
+rounds' ratios: torch's time over ours. ``gatewise bench`` measures time on the clock, which other programs disturb
+more. A shape whose gradients differ shows no ratio, and the exit code is then 1.
 """
 
 from __future__ import annotations
