@@ -146,7 +146,7 @@ def test_the_nodes_of_pictures_are_those_of_torch(tmp_path: Path) -> None:
         np.testing.assert_allclose(np.stack(found[name]), steps, atol=1e-9, err_msg=name)
     examples = [Example(row, {name: found[name][place] for name in found}) for place, row in enumerate(rows)]
     assert export_graph(graph, examples, tmp_path / "out").check.greatest < LIMIT
-    with pytest.raises(ConversionError, match="does not have convolutions over pictures; fix: use --to onnx"):
+    with pytest.raises(ConversionError, match="there is no C for convolutions over pictures; fix: use --to onnx"):
         export_graph_to_c(graph, examples, tmp_path / "c")
 
 

@@ -92,16 +92,21 @@ def _searched(writer: Writer, oracle: WriterInterpreter, examples: Sequence[Exam
     steps = np.array([len(each.inputs[given]) for each in examples])
     found = writer.write([each.inputs for each in examples], steps, beam=_BEAM)
     read = [[oracle.begin, *each.tokens.tolist()] for each in found]
+    evidence = oracle.read([each.inputs for each in examples]).evidence
     gap = 0.0
-    for each, scores, most in zip(
+    for each, scores, added, most in zip(
         found,
         oracle.taught([each.inputs for each in examples], read),
+        [None] * len(examples) if evidence is None else evidence,
         writer.limit[0] * steps + writer.limit[1],
         strict=True,
     ):
         # the end counts where there was room for it
         tokens = [*each.tokens.tolist(), oracle.end][: int(most)]
-        score = float(scores[SCORES][np.arange(len(tokens)), tokens].mean())
+        score = float(scores[SCORES][np.arange(len(tokens)), tokens].sum())
+        if added is not None:  # of each token once
+            score += float(added[sorted({*tokens})].sum())
+        score /= len(tokens)
         gap = max(gap, abs(each.score - score) / max(abs(score), 1.0))
     return gap
 
