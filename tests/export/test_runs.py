@@ -337,7 +337,9 @@ def test_precisions_that_are_none(trained, tmp_path: Path, capsys) -> None:  # t
     out = tmp_path / "out"
     assert "--to c has no precision 'fp16'" in _refused(["export", run, "--to", "c", "--precision", "fp16"], capsys)
     assert "has no precision 'int9'" in _refused(["export", run, "--precision", "int9", "--out", out], capsys)
-    assert "--max-loss is a share" in _refused(["export", run, "--max-loss", "0.1", "--out", out], capsys)
+    loss = ["export", run, "--out", out, "--max-loss"]
+    assert "--max-loss goes with --precision" in _refused([*loss, "0.1"], capsys)
+    assert "--max-loss is out of range" in _refused([*loss, "-1", "--precision", "int8"], capsys)
     assert not out.exists()
 
 

@@ -28,7 +28,7 @@ from gatewise.kernels.dispatch import (
     rounding_of,
 )
 from gatewise.kernels.fused.binding import Guards, Plan, infer_or_none, make_plan
-from gatewise.kernels.fused.call import Options
+from gatewise.kernels.fused.call import Options, is_recorded
 from gatewise.kernels.fused.inference import infer
 from gatewise.kernels.fused.selection import offer
 from gatewise.kernels.fused.stack import Place, Stack, differentiate, make_place, make_stack
@@ -118,6 +118,7 @@ class Prepared:
             (type(x) is not Tensor and type(x) is not Parameter)
             or x.dtype is not _FLOAT
             or not x.is_cpu
+            or x.is_neg()
             or self.outdated(layer)
             or _elsewhere()
         ):
@@ -144,7 +145,7 @@ class Prepared:
             if type(parts) is not tuple or len(parts) != stack.states:
                 return None
             for position, part in enumerate(parts, 2):
-                if type(part) is not Tensor or not _plain(part, expected):
+                if type(part) is not Tensor or not _plain(part, expected) or part.is_neg():
                     return None
                 tensors[position] = part
         if lengths is not None:
@@ -193,6 +194,7 @@ def _elsewhere() -> bool:
     return (
         torch.is_autocast_enabled("cpu")
         or torch._C._are_functorch_transforms_active()
+        or is_recorded()
         or forced_kernel() is not None
         or not CANDIDATES
         or CANDIDATES[0] is not offer

@@ -214,14 +214,16 @@ def test_normalisation_of_a_stream_is_that_of_the_whole(kind: str) -> None:
         single = [stream.accept(frames[row : row + 1]) for row in range(57)]
         assert (np.concatenate(single) == whole).all()
         assert (np.concatenate(parts) == whole).all() and whole.shape == (57, cepstra or 9) == (57, normaliser.width)
-        read = Normaliser.from_dict(json.loads(json.dumps(normaliser.to_dict())), "frames.json")
+        read = Normaliser.from_dict(json.loads(json.dumps(normaliser.to_dict())), "frames.json", 9)
         assert (read(frames) == whole).all()
     long = np.tile(frames, (40, 1))
     features = normaliser.features(long)
     assert (features[57:114] == features[:57]).all() and (features[-57:] == normaliser.features(frames)).all()
     assert np.allclose(features[:57], frames @ cosines(9, 6), atol=1e-4)
-    with pytest.raises(RunError, match=r"frames.json is damaged.*at most 4 cepstra"):
-        Normaliser.from_dict({**normaliser.to_dict(), "cepstra_of": 4}, "frames.json")
+    with pytest.raises(RunError, match=r"frames.json is damaged.*features of 4 filters"):
+        Normaliser.from_dict({**normaliser.to_dict(), "cepstra_of": 4}, "frames.json", 4)
+    with pytest.raises(RunError, match=r"frames.json is damaged.*features of 24 filters"):
+        Normaliser.from_dict(normaliser.to_dict(), "frames.json", 24)
 
 
 def test_a_speaker_is_normalised_as_a_whole_and_whole_recordings_cannot_be_streamed() -> None:

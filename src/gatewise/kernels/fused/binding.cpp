@@ -71,7 +71,7 @@ std::vector<Owned> items_of(PyObject* tuple) {
   return items;
 }
 
-PyObject *parameters_name, *version_name, *empty_name, *strided_name;
+PyObject *parameters_name, *version_name, *empty_name, *strided_name, *negative_name;
 
 // ---- what a call needs to know ----
 
@@ -106,7 +106,7 @@ struct Plan {
   }
   // A float32 tensor on the CPU, as it lies in memory.
   bool lend(PyObject* object, Lent* lent) const {
-    return is_tensor(object) && exchange->lend(object, lent) == 0 && lent->is_float32_on_cpu();
+    return is_tensor(object) && exchange->lend(object, lent) == 0 && lent->is_float32_on_cpu() && lent->data != nullptr;
   }
 };
 
@@ -177,6 +177,12 @@ float* address_of(const Plan& plan, const Owned& tensor) {
   return const_cast<float*>(lent.begin());
 }
 
+// Whether a tensor's values are those in memory, not their negatives (views such as x.conj().imag).
+bool lies_as_it_is(PyObject* tensor) {
+  const Owned negative(PyObject_CallMethodObjArgs(tensor, negative_name, nullptr));
+  return negative.get() == Py_False;
+}
+
 // x and the initial states of one call.
 struct Given {
   Lent x;
@@ -186,7 +192,7 @@ struct Given {
 
 bool read_given(const Plan& plan, PyObject* x, PyObject* hx, Given* given) {
   Lent& lent = given->x;
-  if (!plan.lend(x, &lent) || (lent.rank != 2 && lent.rank != 3)) return false;
+  if (!plan.lend(x, &lent) || (lent.rank != 2 && lent.rank != 3) || !lies_as_it_is(x)) return false;
   const int time = lent.rank == 3 && plan.batch_first ? 1 : 0;
   given->steps = lent.shape[time];
   given->across = lent.strides[time];
@@ -201,7 +207,8 @@ bool read_given(const Plan& plan, PyObject* x, PyObject* hx, Given* given) {
   if (lent.rank == 3) expected.insert(expected.begin() + 1, given->batch);
   for (int64_t i = 0; i < plan.states; ++i) {
     Lent state;
-    if (!plan.lend(plan.states == 2 ? PyTuple_GetItem(hx, i) : hx, &state)) return false;
+    PyObject* given_state = plan.states == 2 ? PyTuple_GetItem(hx, i) : hx;
+    if (!plan.lend(given_state, &state) || !lies_as_it_is(given_state)) return false;
     if (!state.has_shape(expected) || !state.is_dense()) return false;
     given->states[i] = state.begin();
   }
@@ -381,6 +388,7 @@ PyMODINIT_FUNC PyInit_gatewise_binding() {
   version_name = PyUnicode_InternFromString("_version");
   empty_name = PyUnicode_InternFromString("new_empty");
   strided_name = PyUnicode_InternFromString("new_empty_strided");
+  negative_name = PyUnicode_InternFromString("is_neg");
   PyObject* module = PyModule_Create(&definition);
   if (module != nullptr) PyModule_AddStringConstant(module, "source_key", GATEWISE_BINDING_KEY);
   return module;

@@ -54,14 +54,15 @@ class Guards:
     absent: Items[tuple[Any, object]] = ()
 
 
-_OFF = (
-    torch.is_grad_enabled,
-    torch._C._is_any_autocast_enabled,
-    torch._C._are_functorch_transforms_active,
-    torch._C._len_torch_function_stack,
-    torch._C._len_torch_dispatch_stack,
+_MODES = (
+    "_is_any_autocast_enabled",
+    "_are_functorch_transforms_active",
+    "_len_torch_function_stack",
+    "_len_torch_dispatch_stack",
+    "_get_tracing_state",
 )
-"""Modes of torch, each of which must say no: functions in C, quick to ask."""
+_OFF = (torch.is_grad_enabled, *(getattr(torch._C, name, None) for name in _MODES))
+"""Modes of torch, each of which must say no: functions in C, quick to ask; None where this torch has no such one."""
 
 
 @cache
@@ -72,6 +73,8 @@ def _load() -> tuple[ModuleType | None, str]:
         return None, "not built"
     if not has_stable_interface():
         return None, f"not for this Python ({sysconfig.get_platform()}, no stable interface)"
+    if None in _OFF:
+        return None, f"torch {torch.__version__} does not say which of its modes are on"
     lends = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     if lends is None:
         return None, f"torch {torch.__version__} does not lend tensors to C"
@@ -85,7 +88,11 @@ def _load() -> tuple[ModuleType | None, str]:
         return None, f"cannot be loaded: {error}"
     if str(OUTPUT) == FOLDER and binding_key() not in ("", module.source_key):
         return None, "built from other sources than those beside it"
-    if module.exchange_version(lends) != 1:
+    try:
+        version = module.exchange_version(lends)
+    except ValueError:  # no capsule, or one of another name
+        version = 0
+    if version != 1:
         return None, f"torch {torch.__version__} lends tensors in another way"
     return module, f"{path.name} is loaded"
 

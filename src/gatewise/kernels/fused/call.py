@@ -25,6 +25,9 @@ __all__ = [
     "address_of",
     "check_status",
     "compiled_function",
+    "is_readable",
+    "is_recorded",
+    "readable",
     "run",
     "saved_values",
 ]
@@ -140,6 +143,42 @@ class Kept(NamedTuple):
         for tensor in (self.buffer, self.cells, self.normalized_x, self.normalized_h):
             if tensor is not None:
                 POOL.give_back(tensor)
+
+
+_tracing: Callable[[], object] = getattr(torch._C, "_get_tracing_state", lambda: None)
+_modes: Callable[[], int] = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 0)
+
+
+def is_recorded() -> bool:
+    """Whether something follows which operators of torch run: `torch.jit.trace`, `make_fx` and other dispatch modes.
+
+    What reads and writes memory past them would be missing from what they record.
+
+    Example:
+        >>> is_recorded()
+        False
+    """
+    return _tracing() is not None or _modes() > 0
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """Whether a kernel may read a tensor at its address: dense, and its values as they lie there.
+
+    Example:
+        >>> is_readable(torch.ones(2)), is_readable(torch.ones(2, 2).t()), is_readable(torch._neg_view(torch.ones(2)))
+        (True, False, False)
+    """
+    return tensor.is_contiguous() and not tensor.is_neg()
+
+
+def readable(tensor: Tensor) -> Tensor:
+    """The same values where a kernel may read them; a view such as ``x.conj().imag`` has its sign beside its values.
+
+    Example:
+        >>> is_readable(readable(torch._neg_view(torch.ones(2, 3)).t()))
+        True
+    """
+    return tensor.resolve_neg().contiguous()
 
 
 FORKED: list[bool] = []

@@ -14,7 +14,9 @@ from gatewise.kernels.fused.call import (
     Kept,
     Options,
     Sequence,
+    is_readable,
     pointer,
+    readable,
     run,
     saved_values,
     threads,
@@ -41,11 +43,11 @@ them again beats fresh memory (``native/scan_layer_backward.h``)."""
 def dense(inputs: Inputs) -> Inputs:
     """The same tensors in the layout that the kernels read: x by strides, all others dense."""
     x = inputs.x
-    if x.stride(2) != 1 and x.shape[2] > 1:
-        x = x.contiguous()
-    if x is inputs.x and all(tensor is None or tensor.is_contiguous() for tensor in inputs[1:]):
+    if x.is_neg() or (x.stride(2) != 1 and x.shape[2] > 1):
+        x = readable(x)
+    if x is inputs.x and all(tensor is None or is_readable(tensor) for tensor in inputs[1:]):
         return inputs
-    return Inputs(x, *[None if tensor is None else tensor.contiguous() for tensor in inputs[1:]])  # type: ignore[arg-type]
+    return Inputs(x, *[None if tensor is None else readable(tensor) for tensor in inputs[1:]])  # type: ignore[arg-type]
 
 
 def _arguments(options: Options, inputs: Inputs, output: Tensor, training: bool) -> Sequence:
@@ -125,10 +127,10 @@ def backward(
 ) -> list[Tensor | None]:
     """The gradients of the first :data:`DIFFERENTIABLE` inputs; overwrites ``kept``."""
     steps, batch, hidden_size = output.shape
-    if grad_output is not None and grad_output.stride(2) != 1:
-        grad_output = grad_output.contiguous()
-    grad_h_n = None if grad_h_n is None else grad_h_n.contiguous()
-    grad_c_n = None if grad_c_n is None else grad_c_n.contiguous()
+    if grad_output is not None and (grad_output.stride(2) != 1 or grad_output.is_neg()):
+        grad_output = readable(grad_output)
+    grad_h_n = None if grad_h_n is None else readable(grad_h_n)
+    grad_c_n = None if grad_c_n is None else readable(grad_c_n)
     arguments = _arguments(options, inputs, output, True)
     if grad_output is not None:
         arguments.grad_output = grad_output.data_ptr()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import OptionError
-from gatewise.kernels.fused.call import DIFFERENTIABLE, Inputs, Options
+from gatewise.kernels.fused.call import DIFFERENTIABLE, Inputs, Options, is_recorded
 from gatewise.kernels.fused.checks import check_inputs
 from gatewise.kernels.fused.eager import SequenceFunction, dense, forward
 from gatewise.kernels.fused.traced import traced_sequence
@@ -55,7 +55,12 @@ def sequence(options: Options, inputs: Inputs) -> tuple[Tensor, ...]:
     """
     info = options.info
     check_inputs(inputs, info.gates_of(options.flags), info.recurrent)
-    if torch.compiler.is_compiling() or type(inputs.x) not in _EAGER or type(inputs.weight_ih) not in _EAGER:
+    if (
+        torch.compiler.is_compiling()
+        or is_recorded()
+        or type(inputs.x) not in _EAGER
+        or type(inputs.weight_ih) not in _EAGER
+    ):
         return traced_sequence(options, inputs)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs[:DIFFERENTIABLE]):
         # Dense before it, since a copy made inside would have no graph.

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import KernelError, ShapeError
+from gatewise.kernels.fused.call import is_readable, readable
 from gatewise.kernels.fused.library import Library, require
 from gatewise.kernels.registry import KERNELS
 
@@ -126,7 +127,7 @@ class FusedSession:
                 got = None if value is None else tuple(value.shape)
                 raise ShapeError(f"{name} of a session's {layer.cell} layer has another shape", expected=shape, got=got)
             if value is not None:
-                kept[name] = value.detach().contiguous()
+                kept[name] = readable(value.detach())
         pointers = [kept[name].data_ptr() if name in kept else None for name in expected]
         flags = info.flags_of(layer.cell, layer.options)
         cell = library.function(f"gatewise_{info.cell}_session", _POINTER, _LONG)(flags)
@@ -158,8 +159,8 @@ class FusedSession:
         flat = shape != self._shape
         if flat and (self.batch != 1 or shape != (self.input_size,)):
             raise ShapeError("a session's input has another shape", expected=self._shape, got=tuple(shape))
-        if not x.is_contiguous():
-            x = x.contiguous()
+        if not is_readable(x):
+            x = readable(x)
         output = x.new_empty(*self._output_shape)
         self._step(self._handle, x.data_ptr(), output.data_ptr())
         return output[0] if flat else output
@@ -206,5 +207,5 @@ class FusedSession:
             raise ShapeError("this state is not one of this session", expected=want, got=got)
         for index, states in enumerate(given):
             for which, tensor in enumerate(states):
-                values = tensor.detach().to(torch.float32).contiguous()
+                values = readable(tensor.detach().to(torch.float32))
                 self._copy(self._handle, index, which, 1, values.data_ptr())

@@ -21,6 +21,8 @@ from gatewise.kernels.fused.call import (
     address_of,
     check_status,
     compiled_function,
+    is_readable,
+    readable,
     saved_values,
     threads,
 )
@@ -246,11 +248,11 @@ def _forward(stack: Stack, call: Call) -> _Run:
 def _as_kernels_read(stack: Stack, saved: Call) -> Call:
     """What was saved, in the memory layout in which it was: hooks on saved tensors may have copied it to another."""
     lengths, x, *others, output = saved
-    if x.stride(-1) != 1:
-        x = x.contiguous()
+    if x.stride(-1) != 1 or x.is_neg():
+        x = readable(x)
     if stack.directions == 1:
         output = time_major(stack, output)
-    others = [each if each is None or each.is_contiguous() else each.contiguous() for each in (*others, output)]
+    others = [each if each is None or is_readable(each) else readable(each) for each in (*others, output)]
     return (lengths, x, *others)
 
 
@@ -301,15 +303,15 @@ def _backward(
     x = saved[1]
     sizes, directions = _sizes(stack, x), stack.directions
     above, *ends = gradients
-    states: list[Tensor | None] = [None if each is None else each.contiguous() for each in ends]
+    states: list[Tensor | None] = [None if each is None else readable(each) for each in ends]
     if len(states) == 1:
         states.append(None)
     states += [torch.empty_like(saved[number]) if wanted[number] else None for number in (2, 3)]
     weights = [torch.empty_like(saved[n]) if wanted[n] else None for n in range(WEIGHTS, len(wanted))]
     across = None
     if above is not None:
-        if above.stride(-1) != 1:
-            above = above.contiguous()
+        if above.stride(-1) != 1 or above.is_neg():
+            above = readable(above)
         across = _sizes(stack, above)
     back = stack, saved, len(wanted), sizes, states, weights
     for layer in reversed(range(len(stack.places) // directions)):

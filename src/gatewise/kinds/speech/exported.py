@@ -82,7 +82,7 @@ class ExportedRecogniser:
         self.model = model
         self.units = Units.from_dict(found["units"], "the model")
         self.bank = FilterBank(int(found["rate"]), int(found["bins"]))
-        self.normaliser = Normaliser.from_dict(found["normaliser"], "the model")
+        self.normaliser = Normaliser.from_dict(found["normaliser"], "the model", self.bank.bins)
         self.size, self.stride = int(found["window"]), int(found["stride"])
         self.spec = SimpleNamespace(data=SimpleNamespace(sound=None, text=None, speaker=None))
 

@@ -288,8 +288,8 @@ class Normaliser:
         return found if self.bins is None else found | {"cepstra_of": self.bins}
 
     @classmethod
-    def from_dict(cls, record: Any, place: str) -> Normaliser:
-        """What `to_dict` wrote.
+    def from_dict(cls, record: Any, place: str, filters: int) -> Normaliser:
+        """What `to_dict` wrote, for frames of so many filters.
 
         Raises:
             RunError: it is damaged.
@@ -302,8 +302,9 @@ class Normaliser:
             raise RunError(f"{place} is damaged", expected="kind, mean and spread") from error
         if kind not in NORMALISATIONS or mean.ndim != 1 or mean.shape != spread.shape or not (spread > 0).all():
             raise RunError(f"{place} is damaged", expected="a mean and a spread of each feature")
-        if bins is not None and bins < len(mean):
-            raise RunError(f"{place} is damaged", expected=f"at most {bins} cepstra", got=str(len(mean)))
+        if filters != (len(mean) if bins is None else bins) or len(mean) > filters:
+            expected = f"features of {filters} filters"
+            raise RunError(f"{place} is damaged", expected=expected, got=f"{len(mean)} of {bins or len(mean)}")
         return cls(kind, mean, spread, bins)
 
 

@@ -74,6 +74,7 @@ class Products(NamedTuple):
 class Company:
     """The products of each speaker's recordings, of which a random number accompany another one.
 
+    The recording itself, as it was recorded, may be among them.
     A network that is trained with groups of one recording up to many knows how little the mean of a single word says,
     and hears single recordings of strangers nearly as well as many together.
 

@@ -45,7 +45,7 @@ class SoundReader(Reader):
     """
 
     unit = "frame"
-    baseline_name = "the mean frame (zero in every band, once normalised)"
+    baseline_name = "the mean frame (its log energies, or its cepstra, are the mean that frames are normalised by)"
 
     def __init__(self, trained: TrainedRecogniser, dataset: Any = None) -> None:
         self.trained, self.dataset, self.model = trained, dataset, trained.model

@@ -138,7 +138,12 @@ class RecogniserSpec(Spec):
             )
         if self.cepstral > self.mel_bins:
             expected = f"at most as many as filters, {self.mel_bins}"
-            raise OptionError("there are too many cepstra", expected=expected, got=f"--cepstra {self.cepstral}")
+            raise OptionError(
+                "there are too many cepstra",
+                expected=expected,
+                got=f"--cepstra {self.cepstral}",
+                fix=f"--cepstra {self.mel_bins} or fewer",
+            )
         if self.channels and self.cepstra:
             raise OptionError(
                 "the convolution is over filters, not over cepstra", got=f"--cepstra {self.cepstra}", fix="--cepstra 0"

@@ -199,7 +199,7 @@ def open_run(run: RunFolder) -> TrainedRecogniser:
     record, place = run.content("frames.json"), str(run.path / "frames.json")
     try:
         bank = FilterBank(int(record["rate"]), int(record["bins"]))
-        normaliser = Normaliser.from_dict(record["normaliser"], place)
+        normaliser = Normaliser.from_dict(record["normaliser"], place, bank.bins)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, RunError):
             raise
