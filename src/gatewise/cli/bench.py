@@ -96,5 +96,6 @@ def _print_summary(console: Console, record: dict[str, Any]) -> None:
         )
     if record["goals"]:
         console.print("\nSummary (speeds and shares: geometric means over the shapes)")
+    mark = "~" if busy else ""
     for row in record["goals"]:
-        console.print(f"  {row['name']:<48} {row['measured']:>8.2f}")
+        console.print(f"  {row['name']:<48} {row['measured']:>8.2f}{mark}")

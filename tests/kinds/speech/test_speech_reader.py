@@ -198,5 +198,5 @@ def test_files_places_and_what_cannot_be_read(folder: Path, tmp_path: Path) -> N
     labels = _made(folder, "labels")[0].reader()
     assert isinstance(labels, SoundReader) and set(labels.names) == set(WORDS)
     assert "normalised by itself" in labels.parse(file).notes[-1]
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="times go with networks of words"):
         labels.parse(f"{file}:0.125")  # it has one answer for the whole recording

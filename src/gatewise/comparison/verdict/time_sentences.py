@@ -17,7 +17,7 @@ def speed(facts: Facts, rule: str, *, judged: bool = True) -> str:
     """Which cell trains fastest and which answers fastest, and what that costs in quality, if that is judged."""
     found = quickest(facts, TRAINING, lambda cell: cell.time)
     if found is None:
-        return "Times were not measured in turns (`--no-cost`), so no cell is called faster than another."
+        return "Times were not measured in turns (--no-cost), so no cell is called faster than another."
     if rule == "speed-fastest":
         start = f"{found.cell.title} trains fastest, {duration(found.cell.time)} per epoch, {_slower(facts, found)}"
         start += gives_up(facts, [found.cell]) if judged else ""

@@ -100,12 +100,20 @@ class SoundReader(Reader):
     def _place(self, words: str) -> tuple[Path, float | None]:
         """The file, and the seconds behind a colon where there is no file of the whole name."""
         name, _, number = words.rpartition(":")
-        if Path(words).expanduser().exists() or not name or not self.by_ctc:
+        if Path(words).expanduser().exists() or not name:
             return Path(words), None
         try:
             seconds = float(number)
         except ValueError:
             return Path(words), None
+        if not self.by_ctc:
+            if not Path(name).expanduser().exists():
+                return Path(words), None
+            raise DataError(
+                f"{words} names a time, and this network hears one label in a whole recording",
+                expected="a sound file",
+                fix=f"give {name} alone; times go with networks of words or characters",
+            )
         return Path(name), seconds if math.isfinite(seconds) else -1.0
 
     def _samples(self, given: Any) -> Frames:

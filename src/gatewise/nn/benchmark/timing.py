@@ -25,7 +25,7 @@ class Timing:
     """The time of one function.
 
     Attributes:
-        seconds: median of the undisturbed samples; the lower quartile of all where these were too few.
+        seconds: median of the undisturbed samples; the fastest of all where these were too few.
         samples: how many counted.
         dropped: how many did not, because of a context switch.
         disturbed: undisturbed samples were too few.
@@ -80,8 +80,8 @@ def interleaved(
 
 def _summary(samples: list[tuple[float, bool]], disturbed: bool) -> Timing:
     if disturbed:
-        every = sorted(seconds for seconds, _ in samples)
-        return Timing(every[len(every) // 4], len(every), 0, True)
+        every = [seconds for seconds, _ in samples]
+        return Timing(min(every), len(every), 0, True)  # what other programs disturbed least
     clean = [seconds for seconds, undisturbed in samples if undisturbed]
     return Timing(statistics.median(clean), len(clean), len(samples) - len(clean), False)
 
