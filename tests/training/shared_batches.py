@@ -59,8 +59,8 @@ def _sounds(path: Path) -> Path:
     return write_folder(path, speakers=2, takes=5)
 
 
-CALM = {"mel_bins": 12, "dropout": 0.0, "speed": 0.0, "noise": 0.0, "time_masks": 0, "normalisation_group": 0}
-CALM |= {"answers": "characters"}
+CALM = {"mel_bins": 12, "dropout": 0.0, "speed": 0.0, "noise": 0.0, "warping": 0.0, "filtering": 0.0, "time_masks": 0}
+CALM |= {"normalisation_group": 0, "answers": "characters"}
 # by Adam, or by SGD where the gradient of some weights is zero but for rounding, which Adam would blow up
 SGD = {"optimizer": "sgd", "learning_rate": 0.3}
 TRAININGS: dict[str, tuple[str, str, Callable[[Path], object], dict[str, Any]]] = {

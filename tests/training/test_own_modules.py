@@ -189,7 +189,7 @@ def test_a_cell_of_ones_own_is_compared_by_path_in_other_processes(tmp_path):
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
 
-    small = ("--epochs", "1", "--hidden", "4", "--threads", "1")
+    small = ("--epochs", "1", "--hidden", "4", "--threads", "1", "--no-cost")
     compared = ("compare", "moods.csv", "--cells", "leaky-six_helper,gru", *small, "--jobs", "2", "--out", "study")
     called(*compared, "--import", "code/six_cells.py")
     run = str(tmp_path / "study" / "leaky-six_helper")

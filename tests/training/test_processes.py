@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +152,17 @@ def _listener(act: Callable[[], None], steps: int) -> tuple[Callable[[object], N
     return listen, events
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as a terminal has it, also where the tests run in the background, whose shell has it ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
 @pytest.mark.slow
 @two_cores
+@pytest.mark.usefixtures("interruptible")
 def test_stopped_and_killed_and_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A language model, whose processes each carry the state of their columns, and draw dropout of their own."""
     import gatewise.training as training

@@ -74,7 +74,7 @@ def recipes() -> list[Recipe]:
 
     Example:
         >>> [recipe.name for recipe in recipes()]
-        ['etth1', 'imdb-pretrain', 'multi30k', 'ptb-articles', 'ptb-awd', 'ptb-cpu', 'scenes']
+        ['etth1', 'glyph-names', 'imdb-pretrain', 'multi30k', 'ptb-articles', 'ptb-awd', 'ptb-cpu', 'scenes']
     """
     folder = files("gatewise") / "recipes"
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))

@@ -113,7 +113,7 @@ def test_train_predict_evaluate_inspect(place: Path) -> None:
 
 @pytest.mark.slow
 def test_compare_and_report_in_processes(place: Path) -> None:
-    flags = ("--cells", "rnn,gru", "--seeds", "2", "--jobs", "2", "--epochs", "2", "--hidden", "8", "--threads", "1")
+    flags = ("--cells", "rnn,gru", "--seeds", "1", "--jobs", "2", "--epochs", "2", "--hidden", "8", "--threads", "1")
     output = gatewise(place, "compare", "walks.npz", *flags, "--out", "study")
     assert "Average" in output and "mean squared error" in output
     record = json.loads((place / "study" / "comparison.json").read_text())
