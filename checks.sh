@@ -39,9 +39,9 @@ python -m zipfile -e "$WORK"/wheel/gatewise-*.whl "$WORK/plain"
 diff "$WORK/sources" "$WORK/packed"
 cp -r tests pyproject.toml docs README.md CHANGELOG.md LICENSE Makefile benchmarks "$WORK/plain/"
 # Layers, and what trains, reads and streams with them. Left out is what no kernel is part of (statistics, suites, data,
-# reports, documentation) and what reads the layers' results alone (comparison, export, inspection): both ran above.
+# reports, documentation) and what reads the layers' results alone (comparison, export): both ran above.
 ABOVE="--ignore=tests/statistics --ignore=tests/suites --ignore=tests/data --ignore=tests/reports --ignore=tests/documentation"
-ABOVE="$ABOVE --ignore=tests/comparison --ignore=tests/export --ignore=tests/inspection"
+ABOVE="$ABOVE --ignore=tests/comparison --ignore=tests/export"
 (cd "$WORK/plain" && OMP_NUM_THREADS=1 PYTHONPATH="$WORK/plain" python -m pytest -q -n 2 --dist worksteal tests $ABOVE)
 
 part "all green"
