@@ -28,6 +28,13 @@ def test_without_dropout_the_pieces_are_the_vocabularys_own() -> None:
     assert drawn.values.dtype == np.int32
 
 
+def test_what_is_read_in_lower_case_is_cut_so() -> None:
+    subwords = Subwords.fit(TEXTS, 330, lowercase=True)
+    drawn = SubwordSampler(subwords, [text.upper() for text in TEXTS], 0.0).draw([0, 1])
+    for row, expected in enumerate(subwords.encode([text.upper() for text in TEXTS])):
+        assert drawn.row(row).tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize("dropout", [0.1, 0.9])
 def test_every_cutting_spells_the_same_text(dropout: float) -> None:
     subwords = Subwords.fit(TEXTS, 330)

@@ -42,3 +42,12 @@ def test_digits_are_pieces_of_their_own_where_wanted() -> None:
     assert shown[:7] == [" DOTS", "-", "1", "2", "4", "5", " of"] and shown[7:12] == [" ", "1", "9", "8", "4"]
     assert subwords.decode(numbers) == texts[0] and " ¼" in shown
     assert " 1984" in Subwords.fit(texts, 320).pieces(Subwords.fit(texts, 320).encode(texts[:1])[0])
+
+
+def test_lower_case_is_read_and_written_where_wanted() -> None:
+    subwords = Subwords.from_dict(Subwords.fit([text.upper() for text in TEXTS], 300, lowercase=True).to_dict())
+    numbers = subwords.encode(["EIN Hund LÄUFT über die Straße"])[0]
+    assert subwords.decode(numbers) == "ein hund läuft über die straße"
+    assert numbers.tolist() == subwords.encode(["ein hund läuft über die straße"])[0].tolist()
+    assert subwords.places("EIN Hund")[0][1:] == (0, 3)
+    assert len(Subwords.fit(TEXTS, 300).encode(["EIN"])[0]) > len(subwords.encode(["EIN"])[0])

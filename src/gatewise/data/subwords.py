@@ -46,19 +46,20 @@ class Subwords:
         self._content = content
 
     @classmethod
-    def fit(cls, texts: Sequence[str], size: int, *, digits: bool = False) -> Subwords:
+    def fit(cls, texts: Sequence[str], size: int, *, digits: bool = False, lowercase: bool = False) -> Subwords:
         """Learn the pieces that occur most.
 
         Args:
             texts: of the training part.
             size: of the vocabulary, at most; bytes and the three special tokens are part of it.
             digits: let each digit from 0 to 9 be a piece of its own, so that numbers are written figure by figure.
+            lowercase: read every text in lower case, so that none but lower case is written.
 
         Raises:
             OptionError: the size leaves no room beside the bytes.
             DataError: there is no text.
         """
-        from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+        from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         least = len(alphabet) + _SPECIAL
@@ -76,6 +77,8 @@ class Subwords:
         apart = pre_tokenizers.Split(Regex("[0-9]"), "isolated")
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pieces, apart]) if digits else pieces
         tokenizer.decoder = decoders.ByteLevel()
+        if lowercase:
+            tokenizer.normalizer = normalizers.Lowercase()
         trainer = trainers.BpeTrainer(
             vocab_size=size - _SPECIAL,
             min_frequency=2,
@@ -131,7 +134,9 @@ class Subwords:
             >>> len(Subwords.fit(["ein Hund"] * 9, 270).words("ein Hund."))
             3
         """
-        return [word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+        normalizer = self._tokenizer.normalizer
+        read = text if normalizer is None else normalizer.normalize_str(text)
+        return [word for word, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(read)]
 
     def spelled(self, word: str) -> tuple[int, ...]:
         """The numbers of the bytes of one of `words`, before any are merged."""

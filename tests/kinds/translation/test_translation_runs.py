@@ -238,6 +238,21 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
         kind_of("translation").check(make_spec("translation", "a.tsv", {"test_translations": "b"}))
 
 
+def test_lower_case_alone_is_read_and_written(tmp_path: Path) -> None:
+    capitals = tmp_path / "capitals.tsv"
+    capitals.write_text("source\ttarget\n" + "\n".join("\t".join(pair).upper() for pair in PAIRS) + "\n")
+    settings = {**SMALL, "epochs": 8, "lowercase": True}
+    with pytest.raises(OptionError, match="counts capitals as mistakes"):
+        make_spec("translation", str(capitals), settings)
+    spec = make_spec("translation", str(capitals), {**settings, "metric": "lowercased-bleu"})
+    dataset = kind_of("translation").load(spec.data)
+    trained = load_run(train_run(spec, dataset, tmp_path / "run").folder)
+    lower, upper = trained.translate([TEXT, TEXT.upper()])
+    assert lower == upper and lower.startswith("diciamo ")
+    figures = trained.test(dataset).metrics
+    assert figures["bleu"] < 0.05 < figures["lowercased_bleu"]
+
+
 def test_the_estimator_in_scikit_learns_manner(tmp_path: Path) -> None:
     sources, targets = zip(*PAIRS, strict=True)
     translator = clone(Translator("rnn", **{**SMALL, "epochs": 2}, metric="chrf"))

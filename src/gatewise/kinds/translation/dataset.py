@@ -198,10 +198,10 @@ def translation_dataset(
             fix="add pairs",
         )
     if data.shared_vocabulary:
-        ours = theirs = Subwords.fit([*train.sources, *train.targets], data.vocabulary_size)
+        ours = theirs = Subwords.fit([*train.sources, *train.targets], data.vocabulary_size, lowercase=data.lowercase)
     else:
-        ours = Subwords.fit(train.sources, data.vocabulary_size)
-        theirs = Subwords.fit(train.targets, data.vocabulary_size)
+        ours = Subwords.fit(train.sources, data.vocabulary_size, lowercase=data.lowercase)
+        theirs = Subwords.fit(train.targets, data.vocabulary_size, lowercase=data.lowercase)
     train = _without_long(train, ours, theirs, data.max_tokens, said)
     digest = hashlib.sha256()
     for part in (train, parts["validation"], parts["test"]):

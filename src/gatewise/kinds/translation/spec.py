@@ -50,6 +50,9 @@ class TranslationDataSpec(Spec):
         minimum=260,
     )  # fmt: skip
     shared_vocabulary: bool = setting(False, "Let both languages have one vocabulary and one embedding.")
+    lowercase: bool = setting(
+        False, "Read and write lower case alone; needs --metric lowercased-bleu, as the others count capitals."
+    )
     max_tokens: int = setting(100, "Pairs with a longer sentence, in subwords, are not trained on.", minimum=2)
     examples: int | None = setting(
         None, "Training pairs, at most, chosen by content; validation and test stay whole.", minimum=10
@@ -58,6 +61,16 @@ class TranslationDataSpec(Spec):
         "bleu", "Figure by which is chosen and compared: bleu (cased), lowercased-bleu or chrf.", choices=METRICS
     )
     download: bool = common.download()
+
+    def check_together(self) -> None:
+        """Refuse to choose weights by a figure that counts the capitals which are never written."""
+        if self.lowercase and self.metric != "lowercased-bleu":
+            raise OptionError(
+                f"{self.metric} counts capitals as mistakes, and with --lowercase none is ever written",
+                expected="metric lowercased-bleu",
+                got=self.metric,
+                fix="add --metric lowercased-bleu, or omit --lowercase",
+            )
 
 
 @dataclass(frozen=True)
