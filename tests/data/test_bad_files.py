@@ -85,8 +85,8 @@ def test_missing_default_column_names_the_option(tmp_path):
 
 
 def test_two_unknown_columns_are_asked_for_at_once(tmp_path):
-    error = refused(write(tmp_path, rows(), header="recenze,nálada"))
-    assert "texts and the labels" in error.message and error.got == "it has: recenze, nálada"
+    error = refused(write(tmp_path, [f"{row},7" for row in rows()], header="recenze,nálada,číslo"))
+    assert "texts and the labels" in error.message and error.got == "it has: recenze, nálada, číslo"
     assert error.fix == "name them with --text COLUMN --label COLUMN"
 
 

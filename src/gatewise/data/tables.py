@@ -9,9 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.data.rows import MISSING, Rows, read_rows
+from gatewise.data.text_or_label import text_and_label_by_values
 from gatewise.errors import DataError, did_you_mean
 
-__all__ = ["MAX_CHARACTERS", "Table", "check_lengths", "find_text_columns", "joined_note", "read_table", "texts_of"]
+__all__ = [
+    "MAX_CHARACTERS",
+    "Table",
+    "check_lengths",
+    "find_text_columns",
+    "joined_note",
+    "neither_named",
+    "read_table",
+    "texts_of",
+]
 
 MAX_CHARACTERS = 1_000_000
 _USUAL = {
@@ -71,6 +81,7 @@ def read_table(
         text: the column that holds the texts, or several, separated by commas; None: ``text``, or the only one with a
             usual name (``review``, ``sentence``, ``comment`` ...), or the one of two that does not hold the labels.
         label: the column that holds the labels; None: ``label``, likewise (``sentiment``, ``class``, ``category`` ...).
+            Of two columns with other names the one whose values repeat holds the labels.
         encoding: of a text format; None: detected.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
         separator: of the labels, where a text may have several or none: a label may then be empty, and in JSON a list.
@@ -92,11 +103,16 @@ def read_table(
     path = Path(path)
 
     def choose(names: Sequence[str]) -> list[int]:
+        if text is None is label and neither_named(names) and len(names) == (2 if group is None else 3):
+            return list(range(len(names)))  # their values decide
         found = _find_columns(path, names, text, label)
         return [*found[0], found[1], *_group_column(path, names, group)]
 
     rows = read_rows(path, encoding=encoding, fallback=fallback, choose=choose)
     _refuse_no_rows(rows)
+    if text is None is label and neither_named(rows.columns) and (derived := text_and_label_by_values(rows, group)):
+        text, label = derived
+        rows.notes.append(f"texts are the column {text}, labels the column {label}, whose values repeat")
     places, answer = _find_columns(path, rows.columns, text, label)
     of_group = _group_column(path, rows.columns, group)
     texts = texts_of(rows, places, complete=True)
@@ -148,6 +164,16 @@ def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual
         _refuse_twice(path, names, part or "text")
         places.append(_find_column(path, names, part, "text", given=asked is not None))
     return places
+
+
+def neither_named(names: Sequence[str]) -> bool:
+    """Whether no column has a usual name of texts or labels.
+
+    Example:
+        >>> neither_named(["satz", "thema"]), neither_named(["satz", "topic"])
+        (True, False)
+    """
+    return _known(names, "text") is None and _known(names, "label") is None
 
 
 def texts_of(rows: Rows, places: Sequence[int], *, complete: bool = False) -> list[str]:
@@ -255,7 +281,7 @@ def _label_name(value: Any, place: str, separator: str | None = None) -> str:
 def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str | None) -> tuple[list[int], int]:
     """Places of texts and labels: as asked, else by usual names, else the other one of two columns."""
     places = {"text": _asked_or_known(names, text, "text"), "label": _asked_or_known(names, label, "label")}
-    if text is None and label is None and set(places.values()) == {None}:
+    if text is None is label and neither_named(names):
         raise DataError(
             f"which columns of {path.name} hold the texts and the labels?",
             expected="columns called text and label, or usual names for them such as review and sentiment",

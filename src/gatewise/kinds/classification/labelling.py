@@ -19,7 +19,8 @@ import typer
 from gatewise import files
 from gatewise.data.encodings import check_encoding
 from gatewise.data.rows import MISSING, TABLE_SUFFIXES, Rows, is_table, read_rows, read_text
-from gatewise.data.tables import check_lengths, find_text_columns, joined_note, texts_of
+from gatewise.data.tables import check_lengths, find_text_columns, joined_note, neither_named, texts_of
+from gatewise.data.text_or_label import text_and_label_by_values
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.classification.measures import THRESHOLD
 
@@ -113,7 +114,10 @@ def read_request(classifier: TrainedClassifier | ExportedClassifier, request: Re
     rows = read_rows(path, encoding=encoding, fallback=fallback)
     if not rows.values:
         raise DataError(f"{path} has a header but no rows", fix="name a file that has records")
-    places = find_text_columns(path, rows.columns, request.settings.get("text"), classifier.spec.data.text)
+    asked, usual = request.settings.get("text"), classifier.spec.data.text
+    if asked is None and usual is None and neither_named(rows.columns) and (derived := text_and_label_by_values(rows)):
+        usual = derived[0]
+    places = find_text_columns(path, rows.columns, asked, usual)
     texts = texts_of(rows, places)
     check_lengths(path, texts, rows.numbers, rows.unit)
     notes = [*rows.notes, *joined_note(rows, places)]

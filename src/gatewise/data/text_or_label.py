@@ -1,0 +1,65 @@
+"""Which of two columns holds texts and which their labels, by the values alone."""
+
+from __future__ import annotations
+
+from gatewise.data.rows import MISSING, Rows
+from gatewise.errors import DataError
+
+__all__ = ["text_and_label_by_values"]
+
+_DISTINCT_TEXTS = 0.7
+_DISTINCT_LABELS = 0.5
+_LETTERS = 0.9
+
+
+def text_and_label_by_values(rows: Rows, group: str | None = None) -> tuple[str, str] | None:
+    """The names of the columns of texts and labels; None: there are not two columns, or their values do not show it.
+
+    Texts hold letters (nine tenths of them) and seldom repeat (at least seven of ten are distinct); of labels at most
+    half are distinct.
+
+    Args:
+        rows: of a table whose column names say nothing.
+        group: a column that holds neither.
+
+    Raises:
+        DataError: the first line is a record and not the columns' names.
+
+    Example:
+        >>> from pathlib import Path
+        >>> values = [["ein Hund", "Tier"], ["eine Katze", "Tier"], ["ein Haus", "Ding"], ["ein Auto", "Ding"]]
+        >>> text_and_label_by_values(Rows(Path("a.csv"), ("wort", "art"), values, [2, 3, 4, 5]))
+        ('wort', 'art')
+    """
+    places = [place for place, name in enumerate(rows.columns) if name != group]
+    if len(places) != 2 or rows.columns[places[0]] == rows.columns[places[1]]:
+        return None
+    for text, label in (places, places[::-1]):
+        if _are_texts(_filled(rows, text)) and _are_labels(_filled(rows, label)):
+            _refuse_record_as_names(rows, text, label)
+            return rows.columns[text], rows.columns[label]
+    return None
+
+
+def _filled(rows: Rows, place: int) -> list[object]:
+    return [row[place] for row in rows.values if row[place] is not MISSING and row[place] not in (None, "")]
+
+
+def _are_texts(values: list[object]) -> bool:
+    texts = [value for value in values if isinstance(value, str)]
+    lettered = sum(any(sign.isalpha() for sign in text) for text in texts)
+    return len(set(texts)) >= _DISTINCT_TEXTS * len(values) > 0 and lettered >= _LETTERS * len(values)
+
+
+def _are_labels(values: list[object]) -> bool:
+    return 2 <= len({str(value) for value in values}) <= _DISTINCT_LABELS * len(values)
+
+
+def _refuse_record_as_names(rows: Rows, text: int, label: int) -> None:
+    if any(rows.columns[label] == str(row[label]).strip() for row in rows.values):
+        raise DataError(
+            f"{rows.path} seems to have no line with the names of its columns",
+            expected="names of the columns in the first line",
+            got=f"{rows.columns[text][:40]!r}, {rows.columns[label]!r}, a label of other lines too",
+            fix="put a line above it that names them, such as text,label",
+        )
