@@ -33,7 +33,6 @@ from gatewise.kinds.classification.label_sets import (
     parse_labels,
     split_sets,
 )
-from gatewise.kinds.classification.measures import THRESHOLD
 from gatewise.training.checks import refuse_for_known
 
 __all__ = ["load_text", "text_infos"]
@@ -241,7 +240,7 @@ def _load_sets(
         *table.notes,
         *dropped,
         f"{len(names):,} labels, separated by '{separator}': {sizes.mean():.2f} a text, {int((sizes == 0).sum()):,} "
-        f"texts without any; predicted are those with a probability of at least {THRESHOLD}",
+        "texts without any",
     ]
 
     def tested(given: Table, known: tuple[str, ...]) -> Labels:
