@@ -198,3 +198,15 @@ def test_groups_and_near_duplicates_of_texts_with_several_labels_stay_in_one_par
     assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
     assert len(set(grouped.test.groups.tolist())) == len(held[2]) >= 4
     assert len(set(near.test.groups.tolist())) == len(near.test.texts) // 2
+
+
+@pytest.mark.parametrize("count", [40, 4])
+def test_another_separator_than_the_given_one_is_named(tmp_path, count):
+    rows = [f"{text} {number},{' | '.join(labels)}" for number, (text, labels) in enumerate(texts_with_labels(count))]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows * 1, "one more,art | money"]) + "\n")
+    with pytest.raises(DataError, match=r"no label contains ';', but \d+ contain '\|': is --separator '\|' meant"):
+        raise DataError(" ".join(load_text(tmp_path / "a.csv", separator=";").notes))
+    assert not any(
+        "is --separator" in note
+        for note in load_text(write(tmp_path / "b.csv", texts_with_labels()), separator="|").notes
+    )
