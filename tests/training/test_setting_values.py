@@ -34,7 +34,7 @@ def test_a_value_out_of_range_is_answered_with_the_range():
 
 def test_the_words_of_a_range():
     settings = settings_of(TrainingSpec)
-    with pytest.raises(OptionError, match="fix: give --epochs a whole number of at least 1$"):
+    with pytest.raises(OptionError, match=r"fix: give --epochs a whole number of at least 1$"):
         settings["epochs"].check(0)
-    with pytest.raises(OptionError, match="fix: give --learning-rate a number above 0$"):
+    with pytest.raises(OptionError, match=r"fix: give --learning-rate a number above 0$"):
         settings["learning_rate"].check(0)
