@@ -5,6 +5,7 @@
     GatewiseError
     ├── DataError       (ValueError)    a file, column, row, label or archive cannot be used
     ├── OptionError     (ValueError)    an option, size or name is unknown, out of range, or excludes another
+    │   └── UnknownOptionError          (TypeError too) a layer has no such option
     ├── ShapeError      (ValueError)    a tensor has the wrong rank, size, dtype or device
     ├── ConversionError (ValueError)    weights have no exact form in the convention asked for
     ├── RunError        (ValueError)    a run folder is damaged, newer than this version, or holds another run
@@ -33,6 +34,7 @@ __all__ = [
     "ShapeError",
     "StorageError",
     "TrainingError",
+    "UnknownOptionError",
     "did_you_mean",
 ]
 
@@ -85,6 +87,10 @@ class DataError(GatewiseError, ValueError):
 
 class OptionError(GatewiseError, ValueError):
     """An option, size or name is unknown, out of range, or excludes another."""
+
+
+class UnknownOptionError(OptionError, TypeError):
+    """A layer has no option of this name; Python's own error for that is a TypeError."""
 
 
 class ShapeError(GatewiseError, ValueError):

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console"]
+__all__ = ["console", "given_width"]
+
+_USUAL = 100
+_LEAST = 20
+
+
+def given_width() -> int | None:
+    """The width that the environment variable COLUMNS asks for; None: it names no width.
+
+    Example:
+        >>> from unittest import mock
+        >>> with mock.patch.dict(os.environ, COLUMNS="72"):
+        ...     given_width()
+        72
+    """
+    named = os.environ.get("COLUMNS", "").strip()
+    return max(_LEAST, int(named)) if named.isdecimal() and int(named) > 0 else None
 
 
 def console(*, quiet: bool = False) -> Console:
-    """The console of standard output; a pipe or file gets lines of any length without colour.
+    """The console of standard output: as wide as COLUMNS says, else as the terminal; a pipe or file has 100 columns.
+
+    In a pipe or file there is no colour, and sentences are lines of any length unless COLUMNS is set.
 
     Args:
         quiet: write nothing.
@@ -22,4 +41,4 @@ def console(*, quiet: bool = False) -> Console:
 
     if sys.stdout.isatty():
         return Console(highlight=False, quiet=quiet)
-    return Console(highlight=False, width=120, no_color=True, quiet=quiet)
+    return Console(highlight=False, width=given_width() or _USUAL, no_color=True, quiet=quiet)

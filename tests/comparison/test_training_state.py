@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import html
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from gatewise.comparison.verdict.facts import Range
 from gatewise.comparison.verdict.training import learning_of, still_improving, unfinished
 from gatewise.comparison.verdict.verdict import ModelFigures, Pair, Trivial, decide
 from gatewise.record import Epoch, Kernel, Learning, Run, compact_json, comparison_from
+from gatewise.reports.page import render_page
+from gatewise.reports.terminal import print_comparison
+from gatewise.reports.text_tables import markdown_table
 from gatewise.statistics import Mean, late_progress, paired_error
 from gatewise.suites.articles import Claim
 from gatewise.suites.findings import judge
@@ -134,7 +140,7 @@ def test_nothing_is_concluded_from_cells_that_still_improve() -> None:
     record = made_up_record({"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}, seeds=3, rising=["lstm"])
     verdict = record.verdict
     assert verdict.outcome == "unfinished" and verdict.headline.startswith("Not judged: LSTM was still improving")
-    assert verdict.sentences[0].startswith("Not judged: LSTM was still improving when training stopped after 4 epochs")
+    assert verdict.sentences[0].startswith("Not judged: LSTM was still improving when training stopped: after 4 epochs")
     assert "--epochs 8" in verdict.sentences[0]
     assert verdict.leaders == () and verdict.recommended is None and verdict.undecided == ()
     assert "quality" not in verdict.answers and "undecided" not in verdict.answers
@@ -160,6 +166,23 @@ def test_a_single_epoch_is_called_one() -> None:
     verdict = decide([gru], [], Scale.of(ACCURACY.to_dict(), 0.8), seeds=1, margin=0.005)
     assert verdict.headline == "Not judged: GRU was trained for a single epoch"
     assert "still improving" not in verdict.text and "--epochs 4" in verdict.text
+
+
+def test_what_the_headline_says_is_not_said_again_below_it() -> None:
+    rising = made_up_record({"baseline": 0.9, "rnn": 0.86, "lstm": 0.88}, seeds=3, rising=["lstm"])
+    unlearned = made_up_record({"baseline": 0.8, "rnn": 0.5, "gru": 0.51}, seeds=3)
+    single = made_up_record({"baseline": 0.8, "rnn": 0.7, "gru": 0.75}, seeds=1)
+    probe = made_up_probe({"rnn": 50, "lstm": 200}, lengths=(50, 200), rising=["rnn"])
+    for record in (rising, unlearned, single, probe):
+        headline = record.verdict.headline
+        assert headline.startswith("Not judged: ") and headline in record.verdict.text
+        out = io.StringIO()
+        print_comparison(record, Console(file=out, width=10_000))
+        page = html.unescape(render_page(record).partition("<h1>")[2].partition("<table")[0])
+        for shown in (out.getvalue(), markdown_table(record), page):
+            assert shown.count(headline.removeprefix("Not judged: ")) == 1
+    assert rising.verdict.following[0].startswith("After 4 epochs its validation accuracy had risen by")
+    assert probe.verdict.following[0].startswith("At sequence length 200: after 4 epochs")
 
 
 def test_no_claim_is_judged_on_cells_that_still_improve() -> None:

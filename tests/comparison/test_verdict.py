@@ -225,8 +225,8 @@ def test_with_groups_more_groups_would_decide_it() -> None:
         for name in ("gru", "lstm")
     ]
     pairs = [Pair("gru", "lstm", Range(0.001, -0.01, 0.012), 0.6, seeds_needed=None)]
-    for grouped, words in ((True, "more groups of test examples"), (False, "(more test examples")):
-        verdict = decide(models, pairs, ACCURACY, seeds=3, margin=0.005, grouped=grouped)
+    for groups, words in ((30, "more groups of test examples"), (None, "(more test examples")):
+        verdict = decide(models, pairs, ACCURACY, seeds=3, margin=0.005, groups=groups)
         assert words in verdict.answers["undecided"].sentence
 
 
@@ -359,6 +359,33 @@ def test_what_is_said_of_several_fast_cells_holds_of_each() -> None:
     assert (
         "; LSTM has the best figure too, GRU shows no difference in perplexity from LSTM and RNN is 1.2 worse"
         in sentence
+    )
+
+
+def test_cells_that_tie_exactly_are_not_called_best() -> None:
+    """Where every cell has the same figure, none of them "has the best figure too"."""
+    tied = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.0, 5.1), _cell("rnn", 4.0, 9.0), differ=False)
+    assert "; no cell has a better figure" in tied.answers["speed"].sentence
+    alone = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.0, 9.0), differ=False)
+    assert ", and no cell has a better figure" in alone.answers["speed"].sentence
+    some = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.0, 9.0), _cell("rnn", 5.23, 5.1)).answers["speed"].sentence
+    assert "no cell has a better figure than LSTM and RNN is 1.2 worse than LSTM" in some
+    every = " ".join((*tied.sentences, *alone.sentences, some))
+    assert "best figure too" not in every
+
+
+def test_intervals_over_a_few_groups_are_said_to_be_wide() -> None:
+    cells = [_cell("lstm", 4.0, 5.0), _cell("gru", 4.5, 9.0)]
+    pair = Pair("lstm", "gru", Range(0.5, -1.0, 2.0), 0.3)
+    said = {
+        groups: decide(cells, [pair], PERPLEXITY, seeds=3, margin=0.01, groups=groups).caveats
+        for groups in (None, 5, 9, 10)
+    }
+    assert not said[None] and not said[10] and said[9]
+    (caveat,) = said[5]
+    assert caveat.rule == "few-groups" and apply_again(caveat.rule, caveat.inputs) is not None
+    assert caveat.sentence.startswith(
+        "Intervals are over only 5 groups of test examples, and therefore wide: more groups"
     )
 
 

@@ -191,6 +191,8 @@ def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     question = rule.split("-")[0]
     if rule == "two-seeds":
         return rule if inputs["seeds"] == 2 else None
+    if rule == "few-groups":
+        return rule if inputs["groups"] < 10 else None
     if rule == "few-blocks":
         return rule if all(pair["blocks"] < 8 for pair in inputs["pairs"]) and inputs["pairs"] else None
     if rule == "earlier-looks":

@@ -84,7 +84,7 @@ def test_the_verdict_failures_and_caveats_are_said() -> None:
     record = made_up_record(CELLS, failed=[f"rnn-seed{number}" for number in range(1, 9)])
     text = " ".join(_printed(120, record).split())
     assert record.verdict.headline in text
-    for sentence in (*record.verdict.sentences, *(caveat.sentence for caveat in record.verdict.caveats)):
+    for sentence in (*record.verdict.following, *(caveat.sentence for caveat in record.verdict.caveats)):
         assert sentence in text
     assert "Failed: rnn-seed1: the loss is not finite" in text and "3 more runs failed" in text
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewise import words
+from gatewise.screen import console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +30,6 @@ def bench(
     Inference is timed against onnxruntime, JAX and a plain loop in C as well, each where it is there (the loop needs
     a compiler). A row whose outputs or gradients differ shows no speed, and the exit code is then 1.
     """
-    from rich.console import Console
 
     from gatewise.errors import OptionError, did_you_mean
     from gatewise.files import write_json
@@ -39,19 +39,19 @@ def bench(
     for name in cell or ():
         if name not in CELLS:
             raise OptionError(f"--cell {name} is not measured", fix=did_you_mean(name, CELLS))
-    console = Console(highlight=False)
-    console.print(_heading(), soft_wrap=True)
+    screen = console()
+    screen.print(_heading(), soft_wrap=True)
     record = run_benchmark(
         threads=threads,
         quick=quick,
         seconds=seconds,
         cells=tuple(cell) if cell else tuple(CELLS),
         with_extras=extras,
-        on_row=lambda row: console.print(_line(row), soft_wrap=True),
+        on_row=lambda row: screen.print(_line(row), soft_wrap=True),
     )
     if json_file is not None:
         write_json(json_file, json.loads(json.dumps(record)))
-    _print_summary(console, record)
+    _print_summary(screen, record)
     if not record["parity_holds"]:
         raise typer.Exit(1)
 
@@ -77,12 +77,12 @@ def _line(row: dict[str, Any]) -> str:
     return text + others
 
 
-def _print_summary(console: Console, record: dict[str, Any]) -> None:
+def _print_summary(screen: Console, record: dict[str, Any]) -> None:
     machine = record["machine"]
     threads = words.plural(record["threads"], "thread")
-    console.print(f"\n{machine['cpu']}, {threads}, torch {machine['torch']}, kernels: {machine['chosen']}")
-    console.print("ratios: the other's time over Gatewise's, both in this run; ~: the machine was busy")
-    console.print(
+    screen.print(f"\n{machine['cpu']}, {threads}, torch {machine['torch']}, kernels: {machine['chosen']}")
+    screen.print("ratios: the other's time over Gatewise's, both in this run; ~: the machine was busy")
+    screen.print(
         "share of peak, torch -> Gatewise: arithmetic per second, as a share of what torch's own product of two large "
         "matrices reached in this run\n",
         soft_wrap=True,
@@ -91,11 +91,11 @@ def _print_summary(console: Console, record: dict[str, Any]) -> None:
     busy = sum(part["disturbed"] for part in parts)
     if busy:
         was = "timing was" if len(parts) == 1 else "timings was" if busy == 1 else "timings were"
-        console.print(
+        screen.print(
             f"{busy} of {len(parts)} {was} taken while the machine was busy: repeat the benchmark when it is idle"
         )
     if record["goals"]:
-        console.print("\nSummary (speeds and shares: geometric means over the shapes)")
+        screen.print("\nSummary (speeds and shares: geometric means over the shapes)")
     mark = "~" if busy else ""
     for row in record["goals"]:
-        console.print(f"  {row['name']:<48} {row['measured']:>8.2f}{mark}")
+        screen.print(f"  {row['name']:<48} {row['measured']:>8.2f}{mark}")

@@ -20,6 +20,7 @@ from gatewise.comparison.run.events import (
     TrialStatus,
     TuningDone,
 )
+from gatewise.screen import given_width
 from gatewise.training.registry import kind_of
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ComparisonDisplay:
 
     def say(self, line: str, style: str = "") -> None:
         """Print a line that stays."""
-        self.screen.print(line, style=style, markup=False, soft_wrap=self.live is None)
+        self.screen.print(line, style=style, markup=False, soft_wrap=self.live is None and given_width() is None)
         self.spoke = time.monotonic()
 
     def elapsed(self) -> str:

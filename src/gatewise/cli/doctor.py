@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatewise.screen import console
+
 if TYPE_CHECKING:
     from gatewise.kernels.doctor import Diagnosis
 
@@ -30,11 +32,10 @@ def doctor(
 
 
 def _print_tables(found: Diagnosis) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    screen = console()
     machine = Table(show_header=False, box=None, padding=(0, 2, 0, 0), title="Machine", title_justify="left")
     machine.add_column(style="bold", no_wrap=True)
     machine.add_column()
@@ -52,13 +53,13 @@ def _print_tables(found: Diagnosis) -> None:
     }
     for name, value in rows.items():
         machine.add_row(name, escape(value))
-    console.print(machine)
+    screen.print(machine)
     variants = Table(title="Compiled variants, fastest first", title_justify="left")
     for heading in ("variant", "used", "why"):
         variants.add_column(heading)
     for name, reason in found.variants.items():
         variants.add_row(name, "yes" if name == found.chosen else "", escape(reason))
-    console.print(variants)
+    screen.print(variants)
     cells = Table(title="Which kernel each cell would use", title_justify="left")
     for heading in ("cell", "kernel", "why"):
         cells.add_column(heading, no_wrap=heading == "kernel")
@@ -67,6 +68,6 @@ def _print_tables(found: Diagnosis) -> None:
         words += [cell.dtype] if cell.dtype != "float32" else []
         words += ["on a GPU"] if cell.device == "cuda" else []
         cells.add_row(" ".join(words), cell.implementation, escape(cell.reason))
-    console.print(cells)
+    screen.print(cells)
     for line in found.advice:
-        console.print(f"[bold]advice[/bold]: {escape(line)}")
+        screen.print(f"[bold]advice[/bold]: {escape(line)}")

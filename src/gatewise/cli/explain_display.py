@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.cli.explain_picture import picture_rows
 from gatewise.cli.explain_written import visible, written_facts
+from gatewise.screen import given_width
 from gatewise.words import plural
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def show_explanations(found: Sequence[Explanation], screen: Console) -> None:
     """
     from rich.text import Text
 
-    several = len({each.run for each in found}) > 1
+    several, whole = len({each.run for each in found}) > 1, given_width() is None
     before: Any = None
     for each in found:
         given = each.reading.input
@@ -45,19 +46,19 @@ def show_explanations(found: Sequence[Explanation], screen: Console) -> None:
             screen.print()
         head = Text(each.reading.title, style="bold")
         head.append(f"  {each.run}", style="dim")
-        screen.print(head, soft_wrap=True)
+        screen.print(head, soft_wrap=whole)
         if given.text is None and (not several or before is None or given.title != before):
-            screen.print(Text(f"  {given.title}", style="dim"), soft_wrap=True)
+            screen.print(Text(f"  {given.title}", style="dim"), soft_wrap=whole)
         before = given.title
         coloured = screen.color_system is not None and not screen.no_color
         for line in _body(each, coloured=coloured):
-            screen.print(line, soft_wrap=True)
+            screen.print(line, soft_wrap=whole)
         for name, words in _facts(each):
             line = Text(f"  {name:<12}", style="dim")
             line.append(words, style="default")
-            screen.print(line, soft_wrap=True)
+            screen.print(line, soft_wrap=whole)
         for words in given.notes:
-            screen.print(Text(f"  Note: {words}", style="dim"), soft_wrap=True)
+            screen.print(Text(f"  Note: {words}", style="dim"), soft_wrap=whole)
 
 
 def _body(each: Explanation, *, coloured: bool) -> list[Text]:

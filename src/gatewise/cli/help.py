@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
+from gatewise.screen import console
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -22,12 +24,11 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print usage, purpose and options; nothing is left for the formatter."""
-        from rich.console import Console
         from rich.markdown import Markdown
         from rich.padding import Padding
         from rich.text import Text
 
-        screen = Console(highlight=False)
+        screen = console()
         screen.width = min(screen.width, _WIDEST)
         screen.print(Text(self.get_usage(ctx), style="bold"))
         screen.print()

@@ -46,6 +46,8 @@ class TextDataset:
         unlabelled: further texts without labels, to pre-train on.
         weights: of the training texts in the training loss, (N,); None: all the same.
         metric: the figure by which models are chosen and compared, as ``--metric`` has it; None: the usual one.
+        chosen_thresholds: whether labels are answered from thresholds that are chosen on the validation part, where
+            a text may have several; False: from 0.5.
     """
 
     name: str
@@ -60,6 +62,7 @@ class TextDataset:
     unlabelled: tuple[str, ...] = ()
     weights: npt.NDArray[np.float64] | None = None
     metric: str | None = None
+    chosen_thresholds: bool = True
 
     @property
     def multi_label(self) -> bool:

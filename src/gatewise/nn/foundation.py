@@ -21,6 +21,7 @@ from gatewise.nn.options import (
     check_size,
     check_supported,
     layer_widths,
+    refuse_unknown,
     zoneout_rates,
 )
 
@@ -51,8 +52,10 @@ class Foundation(nn.Module):
         cell_options: Mapping[str, Any] | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        **unknown: Any,
     ) -> None:
         super().__init__()
+        refuse_unknown(type(self), unknown)
         kind, name = cell_class(cell), type(self).__name__
         self.cell = cell
         self.input_size = check_size(name, "input_size", input_size)

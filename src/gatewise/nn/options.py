@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
-from gatewise.errors import OptionError
+from gatewise.errors import OptionError, UnknownOptionError, did_you_mean
 from gatewise.nn.cell import Cell
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "check_size",
     "check_supported",
     "layer_widths",
+    "refuse_unknown",
     "zoneout_rates",
 ]
 
@@ -29,6 +31,31 @@ class LayerOptions(TypedDict, total=False):
     residual: bool
     learned_initial_state: bool
     checkpoint_steps: int | None
+
+
+def refuse_unknown(layer: type[object], names: Iterable[str]) -> None:
+    """Refuse options that a layer does not have.
+
+    Raises:
+        UnknownOptionError: a TypeError too, as Python raises for an unknown keyword.
+
+    Example:
+        >>> from gatewise.nn import GRU
+        >>> GRU(5, 3, zoneuot=0.1)
+        Traceback (most recent call last):
+        gatewise.errors.UnknownOptionError: gatewise.nn.GRU has no option 'zoneuot'; expected: input_size, ...
+    """
+    for name in names:
+        taken = inspect.signature(layer.__init__).parameters.values()
+        own = [each.name for each in taken if each.kind is not inspect.Parameter.VAR_KEYWORD][1:]
+        known = [*own, *(option for option in LayerOptions.__annotations__ if option not in own)]
+        module = layer.__module__
+        where = "gatewise.nn" if module.startswith("gatewise.nn.") else module
+        raise UnknownOptionError(
+            f"{where}.{layer.__name__} has no option {name!r}",
+            expected=", ".join(known),
+            fix=guess if (guess := did_you_mean(name, known)).startswith("did") else "omit it",
+        )
 
 
 def check_size(layer: str, argument: str, value: object) -> int:

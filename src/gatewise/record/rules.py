@@ -99,6 +99,7 @@ RULES = {
         "Of at least one pair the test examples count as fewer than 8 independent blocks: the pair neither differs nor "
         "is shown to be the same, whatever its p value."
     ),
+    "few-groups": "The intervals are over fewer than 10 groups of test examples.",
     "cell-unlearned": (
         "Some cells, but not all, have an interval that does not lie wholly on the better side of knowing nothing."
     ),

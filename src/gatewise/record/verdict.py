@@ -83,6 +83,25 @@ class Verdict:
         return tuple(answer.sentence for answer in self.answers.values())
 
     @property
+    def following(self) -> tuple[str, ...]:
+        """The answers as they are written below the headline: the first one without what the headline has just said.
+
+        Example:
+            >>> answer = Answer(sentence="Not judged: one seed: train more.", rule="training-single", models=())
+            >>> words = {"outcome": "single", "headline": "Not judged: one seed", "rule": "outcome-single"}
+            >>> Verdict(**words, answers={"training": answer}).following
+            ('Train more.',)
+        """
+        return tuple(self.below_headline(sentence) for sentence in self.sentences)
+
+    def below_headline(self, sentence: str) -> str:
+        """A sentence without the headline that it repeats: at its beginning, or after the point of an axis."""
+        before, found, rest = sentence.partition(f"{self.headline}: ")
+        if not found:
+            return sentence
+        return before + rest if before else rest[:1].upper() + rest[1:]
+
+    @property
     def statements(self) -> tuple[Statement, ...]:
         """The headline, the answers and the caveats, each with its rule.
 

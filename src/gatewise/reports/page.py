@@ -111,7 +111,8 @@ def render_page(record: Comparison, *, changes: Changes | None = None) -> str:
 def _opening(record: Comparison) -> list[str]:
     """The sentences under the headline: reach and quality, and the baseline's."""
     answers = record.verdict.answers
-    return [answers[name].sentence for name in ("training", "reach", "quality", "baseline") if name in answers]
+    questions = [name for name in ("training", "reach", "quality", "baseline") if name in answers]
+    return [record.verdict.below_headline(answers[name].sentence) for name in questions]
 
 
 def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def print_comparison(record: Comparison, console: Console) -> None:
     verdict = record.verdict
     console.print()
     console.print(Text(verdict.headline, style="bold"))
-    for sentence in verdict.sentences:
+    for sentence in verdict.following:
         console.print(Text(sentence))
     for failure in record.failed[:_FAILURES]:
         console.print(Text(f"Failed: {failure.name}: {failure.error}", style="red"))

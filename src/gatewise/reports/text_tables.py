@@ -73,7 +73,7 @@ def markdown_table(record: Comparison) -> str:
         record: a comparison.
     """
     verdict, models = record.verdict, sorted_models(record)
-    parts = [f"**{_markdown(verdict.headline)}.**", " ".join(_markdown(text) for text in verdict.sentences)]
+    parts = [f"**{_markdown(verdict.headline)}.**", " ".join(_markdown(text) for text in verdict.following)]
     for columns in (quality_columns(record), cost_columns(record)) if models else ():
         heads = ["model", *(column.head for column in columns)]
         rows = [[_markdown(cell) for cell in _row(model, columns)] for model in models]

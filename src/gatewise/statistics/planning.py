@@ -31,7 +31,10 @@ def detectable(parts: Components, *, significance: float = 0.05, power: float = 
     """
     if not (0 < significance < 1 and 0.5 <= power < 1):
         raise OptionError(
-            "a power is out of range", expected="0.5 to below 1", got=power, fix="give --power a valid value"
+            "a power is out of range",
+            expected="0.5 to below 1",
+            got=power,
+            fix="give --power a number from 0.5 to below 1, usually 0.8",
         )
     return parts.reach(1 - significance / 2) + parts.reach(power)
 

@@ -21,10 +21,12 @@ __all__ = [
     "flag",
     "known_cells",
     "out_of_range",
+    "real_words",
     "refuse_for_known",
     "refuse_unknown",
     "threads_of_each",
     "usable_cores",
+    "whole_words",
 ]
 
 _BUILT_IN_CELLS = ("rnn", "lstm", "gru", "mingru", "minlstm")
@@ -81,16 +83,34 @@ def refuse_for_known(data: str, given: Mapping[str, object], what: str = "file")
 
 
 def out_of_range(name: str, expected: str, value: object) -> GatewiseError:
-    """The error for a value outside its range."""
+    """The error for a value outside its range, which ``expected`` says."""
     return OptionError(
-        f"{name} is out of range", expected=expected, got=repr(value), fix=f"give {flag(name)} a valid value"
+        f"{name} is out of range", expected=expected, got=repr(value), fix=f"give {flag(name)} {expected}"
     )
+
+
+def whole_words(minimum: int) -> str:
+    """The values of a whole number."""
+    return f"a whole number of at least {minimum}"
+
+
+def real_words(minimum: float, below: float = math.inf, *, open_minimum: bool = False) -> str:
+    """The values of a number.
+
+    Example:
+        >>> real_words(0.0), real_words(0.0, 1.0), real_words(0.0, open_minimum=True)
+        ('a number of at least 0', 'a number from 0 to below 1', 'a number above 0')
+    """
+    if open_minimum:
+        words = f"a number above {minimum:g}"
+        return words if below == math.inf else f"{words} and below {below:g}"
+    return f"a number of at least {minimum:g}" if below == math.inf else f"a number from {minimum:g} to below {below:g}"
 
 
 def check_whole(name: str, value: object, minimum: int) -> None:
     """Refuse anything but a whole number of at least ``minimum``."""
     if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-        raise out_of_range(name, f"a whole number of at least {minimum}", value)
+        raise out_of_range(name, whole_words(minimum), value)
 
 
 def check_threads(value: object) -> None:
@@ -148,8 +168,7 @@ def check_real(
     """Refuse anything but a finite number from ``minimum`` (or above it) to below ``below``."""
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not usable or not (minimum < value if open_minimum else minimum <= value) or not value < below:  # type: ignore[operator]
-        words = f"a number {'above' if open_minimum else 'of at least'} {minimum:g}"
-        raise out_of_range(name, words if below == math.inf else f"{words} and below {below:g}", value)
+        raise out_of_range(name, real_words(minimum, below, open_minimum=open_minimum), value)
 
 
 def check_boolean(name: str, value: object) -> None:

@@ -284,6 +284,7 @@ class _Run:
             stopped=stopped,
             derived_epochs=derived_epochs(kind_of(self.spec.task).amount, self.steps),
         )
+        self.folder.add(self.problem.closing_files(self.folder.weights))
         self.folder.finish(result)
         if self.context.out == self.folder.path:
             self.emit(RunFinished(result))

@@ -7,7 +7,7 @@ held-out examples.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -128,6 +128,14 @@ class Problem(ABC):
     @abstractmethod
     def files(self) -> dict[str, dict[str, Any]]:
         """What is needed besides the weights to use them: JSON objects by file name, such as ``vocabulary.json``."""
+
+    def closing_files(self, weights: Callable[[], Mapping[str, Tensor]]) -> dict[str, dict[str, Any]]:
+        """What is derived when training has ended, such as thresholds: JSON objects by file name.
+
+        Args:
+            weights: reads the weights that are kept.
+        """
+        return {}
 
     def carried(self) -> dict[str, Tensor]:
         """What the next step depends on besides weights, optimiser and seed: a language model's state, for one."""

@@ -110,6 +110,7 @@ class Reader(ABC):
         method: of the reasons where none is asked for, see `gatewise.inspection.reasons.METHODS`.
         crowding: the power by which gradients on the line from the baseline to the input crowd at the baseline, for
             networks that turn there at once: one that normalises by a variance, which of a plain picture is 0.
+        thresholds: the probability from which on each of the labels is answered; None: 0.5.
     """
 
     unit: ClassVar[str] = "step"
@@ -118,6 +119,7 @@ class Reader(ABC):
     answers: str = "classes"
     after: str = "the answer if the sequence ended there"
     baseline_name: str = "zeros"
+    thresholds: Sequence[float] | Array | None = None
     names: tuple[str, ...]
     network: nn.Module
 
@@ -262,14 +264,15 @@ class Reader(ABC):
             return 0.0
 
     def turned(self, read: ReadInput, after: Array, target: int) -> tuple[int, ...]:
-        """The steps with which the answer changed: the leading class; a label's crossing of one half.
+        """The steps with which the answer changed: the leading class; a label's crossing of its threshold.
 
         Of values: the steps that moved the value the most, each by more than a fifth of its range.
         """
         if self.answers == "classes":
             lead = after.argmax(axis=1)
         elif self.answers == "labels":
-            lead = (after[:, target] >= 0.5).astype(np.int64)
+            limit = 0.5 if self.thresholds is None else float(self.thresholds[target])
+            lead = (after[:, target] >= limit).astype(np.int64)
         else:
             moves = np.abs(np.diff(after[:, target]))
             span = float(np.ptp(after[:, target])) if len(after) else 0.0

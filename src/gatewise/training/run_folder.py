@@ -112,9 +112,13 @@ class RunFolder:
         # lines of a process that was killed before its first checkpoint
         (self.path / "metrics.jsonl").unlink(missing_ok=True)
         files.write_json(self.path / "environment.json", {"format_version": FORMAT_VERSION, **environment})
+        self.add(contents)
+        files.write_json(self.path / "spec.json", spec.to_dict())
+
+    def add(self, contents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write further files of the kind, JSON objects by name."""
         for name, content in contents.items():
             files.write_json(self.path / name, dict(content))
-        files.write_json(self.path / "spec.json", spec.to_dict())
 
     def check_contents(self, contents: Mapping[str, Mapping[str, Any]]) -> None:
         """Check that the kind's own files are those that a run would write now.

@@ -22,6 +22,8 @@ from gatewise.training.checks import (
     check_string,
     check_whole,
     flag,
+    real_words,
+    whole_words,
 )
 
 __all__ = ["RESERVED", "Setting", "Spec", "setting", "setting_value", "settings_of"]
@@ -100,6 +102,16 @@ class Setting:
             return None
         place = Path(value).expanduser()
         return place if place.exists() else None
+
+    @property
+    def values(self) -> str:
+        """The values of a number or a yes or no, in words."""
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is int:
+            return whole_words(int(self.minimum or 0))
+        below = float("inf") if self.below is None else self.below
+        return real_words(self.minimum or 0.0, below, open_minimum=self.open_minimum)
 
     def check(self, value: object) -> None:
         """Refuse a value of another type or out of range.
@@ -230,6 +242,6 @@ def setting_value(entry: Setting, word: str) -> Any:
             got=repr(word),
             fix=f"give {flag(entry.name)} one value; `gatewise compare` takes several numbers"
             if "," in word
-            else f"give {flag(entry.name)} one",
+            else f"give {flag(entry.name)} {entry.values}",
         ) from error
     return text

@@ -24,8 +24,8 @@ class TrainingSpec(Spec):
     Example:
         >>> TrainingSpec(epochs=0)
         Traceback (most recent call last):
-        gatewise.errors.OptionError: epochs is out of range; expected: a whole number of at least 1; got: 0; fix: give --epochs a valid value
-    """  # noqa: E501
+        gatewise.errors.OptionError: epochs is out of range; expected: a whole number of at least 1; got: 0; fix: ...
+    """
 
     epochs: int | None = setting(
         None, "Passes over the training part, at most; derived from its size if not given.", minimum=1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -198,3 +199,14 @@ def test_groups_and_near_duplicates_of_texts_with_several_labels_stay_in_one_par
     assert not (held[0] & held[1] or held[0] & held[2] or held[1] & held[2])
     assert len(set(grouped.test.groups.tolist())) == len(held[2]) >= 4
     assert len(set(near.test.groups.tolist())) == len(near.test.texts) // 2
+
+
+def test_another_separator_than_the_given_one_is_named(tmp_path):
+    words = r"no label contains ';', but \d+ contain '\|': is --separator '\|' meant"
+    rows = [(text, [" | ".join(labels)]) for text, labels in texts_with_labels(300)]
+    notes = load_text(write(tmp_path / "a.csv", rows), separator=";").notes
+    assert any(re.match(words, note) for note in notes)
+    with pytest.raises(DataError, match=words):
+        load_text(write(tmp_path / "b.csv", rows[:6]), separator=";")
+    notes = load_text(write(tmp_path / "c.csv", texts_with_labels()), separator="|").notes
+    assert not any("is --separator" in note for note in notes)

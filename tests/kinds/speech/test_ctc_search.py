@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gatewise.kinds.speech.ctc import ctc_loss, least_steps
+from gatewise.kinds.speech.listen_command import _show
 from gatewise.kinds.speech.search import BeamSearch, GreedySearch, best_path, merged
 
 
@@ -94,3 +95,14 @@ def test_rows_without_an_alignment_give_no_gradient_and_do_not_touch_the_others(
     assert alone.loss.item() == pytest.approx(found.loss.item())
     nothing = ctc_loss(values.log_softmax(dim=2)[:1, :1], torch.tensor([1]), [[1, 1]])
     assert nothing.loss.item() == 0 and nothing.too_short == 1
+
+
+def test_a_line_that_corrects_an_earlier_one_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    _show("", "one to", 0.5)
+    _show("one to", "one to three", 0.9)
+    _show("one to three", "one two three", 1.25)
+    assert capsys.readouterr().out.splitlines() == [
+        "   0.50 s  one to",
+        "   0.90 s  three",
+        "   1.25 s  corrected: one two three",
+    ]

@@ -145,7 +145,7 @@ class Facts:
         margin: differences within it make no difference in practice.
         times: ratios that were measured in turns; without one no cell counts as faster than another.
         budgets: by cell, what it took of the time that it was given.
-        grouped: whether intervals are over groups of test examples.
+        groups: of test examples, over which intervals are; None: they are over the examples.
     """
 
     cells: tuple[ModelFigures, ...]
@@ -156,7 +156,7 @@ class Facts:
     margin: float
     times: TimeTable = field(default_factory=TimeTable)
     budgets: Mapping[str, TimeBudget] = field(default_factory=dict)
-    grouped: bool = False
+    groups: int | None = None
 
     @classmethod
     def of(

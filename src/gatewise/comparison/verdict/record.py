@@ -113,8 +113,8 @@ def build_record(
     pairs = plain(difference_entries(tables, measured, _baselines(shown), margin=margin, look=len(looks) + 1))
     differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
     planned = len(plan.get("seeds", ()))
-    grouped = measured.groups is not None
-    how: dict[str, Any] = {"margin": margin, "planned": planned, "looks": looks, "times": times, "grouped": grouped}
+    groups = None if measured.groups is None else len(set(measured.groups.tolist()))
+    how: dict[str, Any] = {"margin": margin, "planned": planned, "looks": looks, "times": times, "groups": groups}
     verdict = _verdict(models, differences, metric, judgement, **how)
     along = None
     if axis is not None:
@@ -261,7 +261,7 @@ def _verdict(
     planned: int,
     looks: Sequence[int],
     times: Times | None,
-    grouped: bool,
+    groups: int | None,
 ) -> Verdict:
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
@@ -284,7 +284,7 @@ def _verdict(
         looks=looks,
         times=() if times is None else times.ratios,
         budgets={model.name: model.budget for model in models if model.budget is not None},
-        grouped=grouped,
+        groups=groups,
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )

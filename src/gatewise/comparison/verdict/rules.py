@@ -11,6 +11,9 @@ from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts
 from gatewise.comparison.verdict.inputs import facts_from, inputs_of, with_times, with_training
 from gatewise.record import plain
 
+FEW_GROUPS = 10
+"""Over fewer groups than these intervals are wide whatever else there is."""
+
 __all__ = ["Ruling", "Trivial", "apply_again", "reached"]
 
 
@@ -197,6 +200,8 @@ def caveats(facts: Facts, seeds: int, trivial: Trivial | None = None, looks: Seq
     few = tuple(pair for pair in facts.decisive if not pair.enough)
     if few:
         found.append(Ruling("few-blocks", (), inputs_of(facts, facts.everyone, few)))
+    elif facts.groups is not None and facts.groups < FEW_GROUPS:
+        found.append(Ruling("few-groups", (), {"groups": facts.groups}))
     low = _not_above(facts, trivial)
     if trivial is not None and low and len(low) < len(facts.cells):
         inputs = {**inputs_of(facts, facts.cells), "trivial": trivial.value}
@@ -256,6 +261,7 @@ def apply_again(rule: str, inputs: Mapping[str, Any]) -> Ruling | None:
         "earlier-looks": lambda: bool(inputs["looks"]),
         "different-kernels": lambda: _kernels_differ(inputs),
         "few-blocks": lambda: any(not pair.enough for pair in facts_from(inputs).table.values()),
+        "few-groups": lambda: inputs["groups"] < FEW_GROUPS,
         "time-budget": lambda: any(not budget["kept"] for budget in inputs["budgets"].values()),
     }
     return Ruling(rule, (), inputs) if holds[rule]() else None

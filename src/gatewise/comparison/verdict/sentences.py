@@ -151,7 +151,7 @@ def undecided(facts: Facts, seeds: int) -> str:
     for pair in pairs[:_NAMED]:
         words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
         if pair.seeds_needed is None and seeds >= _SEEDS_THAT_TELL:
-            more = "more groups of test examples" if facts.grouped else "more test examples"
+            more = "more groups of test examples" if facts.groups is not None else "more test examples"
             words += f" ({more} would decide it, more seeds alone would not)"
         elif pair.seeds_needed is not None and seeds >= _SEEDS_THAT_TELL:
             words += f" ({_needed(pair.seeds_needed, seeds)} would detect a difference of this size)"
@@ -237,6 +237,11 @@ def caveat(facts: Facts, rule: str) -> str:
         return "Two seeds say little about the spread between seeds; three or more are better."
     if rule == "few-blocks":
         return _few_blocks(facts)
+    if rule == "few-groups":
+        return (
+            f"Intervals are over only {facts.groups} groups of test examples, and therefore wide: more groups in the "
+            "test part would narrow them; more seeds, or more examples of the same groups, hardly would."
+        )
     used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
     return f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone."
 
@@ -308,6 +313,8 @@ def gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
     if len(models) > 1:
         return f"; {join(_each_gives_up(facts, models))}"
     (model,) = models
+    if model.figure.estimate == best.figure.estimate and _shared(facts):
+        return ", and no cell has a better figure"
     if model is best:
         return ", and has the best figure too"
     if _none_found(facts, model):
@@ -318,15 +325,25 @@ def gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
 def _each_gives_up(facts: Facts, models: Sequence[ModelFigures]) -> list[str]:
     """The same of several models, each of which is named with what is true of it."""
     best = facts.cells[0]
-    others = [model for model in models if model is not best]
+    equal = [model.title for model in models if model.figure.estimate == best.figure.estimate and _shared(facts)]
+    if len(equal) == len(models):
+        return ["no cell has a better figure"]
+    others = [model for model in models if model is not best and model.title not in equal]
     close = [model.title for model in others if _none_found(facts, model)]
     parts = [f"{best.title} has the best figure too"] if best in models else []
+    if equal:
+        parts = [f"no cell has a better figure than {join(equal)}"]
     if close:
         verb = "shows" if len(close) == 1 else "show"
         parts.append(f"{join(close)} {verb} no difference in {facts.scale.title} from {best.title}")
     for model in (model for model in others if not _none_found(facts, model)):
         parts.append(f"{model.title} is {_worse(facts, model)} than {best.title}{_doubt(facts, model)}")
     return parts
+
+
+def _shared(facts: Facts) -> bool:
+    """Whether another cell has exactly the best figure too."""
+    return any(cell.figure.estimate == facts.cells[0].figure.estimate for cell in facts.cells[1:])
 
 
 def _worse(facts: Facts, model: ModelFigures) -> str:

@@ -35,29 +35,26 @@ def unfinished(facts: Facts) -> str:
     so = "so the figures say how far the networks got, not what the cells can do"
     advice = f"Train longer{_how(cells)}."
     if epochs == 1:
-        start = f"Not judged: {_named(cells)} {verb} trained for a single epoch, which cannot show whether learning had"
+        start = f"Not judged: {_named(cells)} {verb} trained for a single epoch: that cannot show whether learning had"
         return f"{start} come to its end, {so}. {advice}"
-    stopped = f"stopped after {plural(epochs, 'epoch')}"
-    start = f"Not judged: {_named(cells)} {verb} still improving when training {stopped}"
+    start = f"Not judged: {_named(cells)} {verb} still improving when training stopped: after {plural(epochs, 'epoch')}"
     steepest = max(cells, key=_gain)
     whose = "its" if len(cells) == 1 else _possessive(steepest.title)
-    moved = f"{'rose' if facts.scale.higher_is_better else 'fell'} by {facts.scale.gap(_gain(steepest))}"
-    why = f"{whose} validation {facts.scale.title} {moved} in the last quarter of the learning"
+    moved = f"{'risen' if facts.scale.higher_is_better else 'fallen'} by {facts.scale.gap(_gain(steepest))}"
+    why = f" {whose} validation {facts.scale.title} had {moved} in the last quarter of the learning"
     derived = _derived(cells)
     if derived > 2 * epochs:
-        why = f"the size of this data calls for {derived}"
+        why = f" of the {derived} that the size of this data calls for"
         if _gain(steepest) <= 0:
-            why += ", and the validation loss fell to the end"
-    return f"{start} ({why}), {so}. {advice}"
+            why += ", and with the validation loss falling to the end"
+    return f"{start}{why}, {so}. {advice}"
 
 
 def single(facts: Facts) -> str:
     """What the networks reached that were trained once each, and that this is not said of their cells."""
     scale, best = facts.scale, facts.cells[0]
     reached = f"{scale.value(best.figure.estimate)} ({_interval(best.figure, scale)})"
-    start = (
-        "Not judged: one seed says nothing of a cell, for another seed could change its figure by more than other test"
-    )
+    start = "Not judged: one seed says nothing of a cell: another seed could change its figure by more than other test"
     start += " examples would"
     advice = "Train each cell at least three times: --seeds 3."
     if len(facts.cells) == 1:
@@ -78,7 +75,7 @@ def incomplete(facts: Facts) -> str:
     """Every cell lost seeds, and what to do."""
     lost = join([f"{cell.title} {cell.lost} of {cell.lost + (cell.seeds or 0)}" for cell in facts.cells])
     return (
-        f"Not judged: every cell lost seeds ({lost}), and those that finish are no fair sample. Run the same command "
+        f"Not judged: every cell lost seeds: {lost}; those that finish are no fair sample. Run the same command "
         "again to repeat them, or with another setting, for example a lower --learning-rate, with which all finish."
     )
 
@@ -89,7 +86,7 @@ def unlearned(facts: Facts, words: str, value: float) -> str:
     reached = f"{scale.value(best.figure.estimate)} ({_interval(best.figure, scale)})"
     which = f"the best, {best.title}, reaches {reached}" if len(facts.cells) > 1 else f"{best.title} reaches {reached}"
     advice = f"Train on more data, or longer{_how(facts.cells)}"
-    start = f"Not judged: no cell is shown to be better than {words}, which reaches {scale.value(value)}"
+    start = f"Not judged: no cell is shown to be better than {words}: that reaches {scale.value(value)}"
     return f"{start}; {which}. {advice}."
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gatewise.export.graph.nodes import Input, Node
 from gatewise.export.to_c.compiler import EXACT, FAST, NATIVE, STRICT
@@ -114,10 +116,13 @@ def _texts(source: Source) -> str:
     width = max(len(each) for each in labels)
     if graph.metadata.get("multi_label"):
         lines = [
+            "        size_t given = 0;",
             "        for (size_t i = 0; i < COUNT; i++) {",
-            '            printf("%s %.1f %%  ", labels[i], 100.0 * (double)answers[i]);',
+            "            if ((double)answers[i] >= thresholds[i]) {",
+            '                printf("%s%s %.1f %%", given++ > 0 ? ", " : "", labels[i], 100.0 * (double)answers[i]);',
+            "            }",
             "        }",
-            "        puts(line);",
+            '        printf("%s  %s\\n", given > 0 ? "" : "(no label)", line);',
         ]
     else:
         lines = [
@@ -132,12 +137,22 @@ def _texts(source: Source) -> str:
         .read_text(encoding="utf-8")
         .replace("READ_LINE", (_PARTS / "read_line.h").read_text(encoding="utf-8"))
         .replace("PRINT", "\n".join(lines))
+        .replace("THRESHOLDS\n", _thresholds(graph.metadata, labels))
         .replace("LABELS", ", ".join(text(each) for each in labels))
         .replace("COUNT", str(len(labels)))
         .replace("NAME_", f"{source.name}_")
         .replace("NAME.h", f"{source.name}.h")
         .replace("UPPER", source.name.upper())
     )
+
+
+def _thresholds(metadata: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """From which probability on each label is printed, where a text may have several."""
+    if not metadata.get("multi_label"):
+        return ""
+    found = metadata.get("thresholds") or {}
+    values = ", ".join(repr(float(found.get(label, 0.5))) for label in labels)
+    return f"static const double thresholds[COUNT] = {{{values}}};\n"
 
 
 def _sentences(source: Source) -> str:

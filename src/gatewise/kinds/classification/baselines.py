@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
+from gatewise.kinds.classification.measures import measure_of
 from gatewise.kinds.classification.tfidf import TfidfLogisticRegression, longest_phrase, minimum_texts
-from gatewise.kinds.classification.trained import evaluation
+from gatewise.kinds.classification.thresholds import THRESHOLD, choose_thresholds
+from gatewise.kinds.classification.trained import evaluation, part_thresholds
 from gatewise.training.kind import Baseline
 from gatewise.training.problem import Evaluation
 
@@ -30,9 +34,14 @@ class TfidfBaseline(Baseline):
         }
 
     def fit(self, dataset: Any) -> None:
-        """Fit on the training texts."""
+        """Fit on the training texts, and choose thresholds of labels as for the networks: on the validation part."""
         model = TfidfLogisticRegression(**self.setting_values(dataset))
         self._model = model.fit(list(dataset.train.texts), dataset.train.labels)
+        self._thresholds = np.full(len(dataset.label_names), THRESHOLD)
+        if dataset.multi_label and dataset.chosen_thresholds and len(dataset.validation.texts):
+            measure = measure_of(dataset.metric, len(dataset.label_names), multi_label=True)
+            chances = self._model.predict_proba(list(dataset.validation.texts))
+            self._thresholds = choose_thresholds(chances, dataset.validation.labels, measure.name)
 
     @property
     def parameters(self) -> int:
@@ -42,9 +51,9 @@ class TfidfBaseline(Baseline):
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""
         split = getattr(dataset, part)
-        return evaluation(
-            self._model.predict_proba(list(split.texts)), split.labels, dataset.label_names, dataset.metric
-        )
+        chances = self._model.predict_proba(list(split.texts))
+        limits = part_thresholds(self._thresholds, dataset, part, chances)
+        return evaluation(chances, split.labels, dataset.label_names, dataset.metric, limits)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""

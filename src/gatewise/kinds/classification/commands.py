@@ -142,12 +142,13 @@ def _print_labels(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
     _print_calibration(screen, metrics)
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
     table.add_column("label")
-    for head in ("texts", "predicted", "precision", "recall", "F1"):
+    for head in ("texts", "threshold", "predicted", "precision", "recall", "F1"):
         table.add_column(head, justify="right")
     for name in names:
         each = metrics["per_label"][name]
         shares = (words.percent(each[key]) for key in ("precision", "recall", "f1"))
-        table.add_row(Text(name), f"{each['true']:,}", f"{each['predicted']:,}", *shares)
+        limit = words.percent(each["threshold"])
+        table.add_row(Text(name), f"{each['true']:,}", limit, f"{each['predicted']:,}", *shares)
     screen.print(table)
 
 

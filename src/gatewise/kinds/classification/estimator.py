@@ -98,7 +98,7 @@ class TextClassifier(  # type: ignore[misc]
         spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY, separator=separator)
         given = _as_texts(texts)
         classes, dataset = _dataset(given, labels, validation_data, _group_numbers(groups, given, validation_data))
-        dataset = replace(dataset, metric=spec.data.metric)
+        dataset = replace(dataset, metric=spec.data.metric, chosen_thresholds=spec.data.thresholds == "validation")
         dataset = _weighted(dataset, kept_weights(sample_weight, given, dataset.train.texts))
         if unlabelled is not None:
             dataset = with_unlabelled(dataset, _as_texts(unlabelled), "the texts given")
@@ -112,10 +112,10 @@ class TextClassifier(  # type: ignore[misc]
         return self._trained.predict_proba(_as_texts(texts))
 
     def predict(self, texts: Iterable[str]) -> npt.NDArray[Any] | list[list[str]]:
-        """The most probable label of each text: (N,); of several labels those with a probability of at least 0.5."""
+        """The most probable label of each text: (N,); of several labels each from its threshold on."""
         chances = self.predict_proba(texts)
         if self._trained.multi_label:
-            answers = answers_of(chances, multi_label=True)
+            answers = answers_of(chances, multi_label=True, thresholds=self._trained.thresholds)
             return [[str(self.classes_[place]) for place in np.flatnonzero(row)] for row in answers]
         chosen: npt.NDArray[Any] = self.classes_[chances.argmax(axis=1)]
         return chosen

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gatewise.data import Vocabulary
 from gatewise.kinds.classification.measuring import Measuring
+from gatewise.kinds.classification.thresholds import THRESHOLD
 
 if TYPE_CHECKING:
     from gatewise.training.kind import ExportedModel, Request
@@ -35,6 +36,8 @@ class ExportedClassifier(Measuring):
         self.multi_label: bool = found["multi_label"]
         self.max_tokens: int = found["max_tokens"]
         self.separator: str = found["separator"]
+        limits = dict.fromkeys(self.label_names, THRESHOLD) | (found.get("thresholds") or {})
+        self.thresholds = np.array([limits[name] for name in self.label_names])
         self.spec = SimpleNamespace(data=SimpleNamespace(text=found["text"], label=found.get("label"), encoding=None))
         self.seen = None
 

@@ -34,12 +34,18 @@ def graph_of(classifier: TrainedClassifier) -> Graph:
             "vocabulary": classifier.vocabulary.to_dict(),
             "label_names": list(classifier.label_names),
             "multi_label": classifier.multi_label,
+            **(_thresholds(classifier) if classifier.multi_label else {}),
             "max_tokens": classifier.max_tokens,
             "separator": classifier.separator,
             "text": classifier.spec.data.text,
             "label": classifier.spec.data.label,
         }
     )
+
+
+def _thresholds(classifier: TrainedClassifier) -> dict[str, Any]:
+    """From which probability on each label is answered."""
+    return {"thresholds": dict(zip(classifier.label_names, classifier.thresholds.tolist(), strict=True))}
 
 
 def examples_of(classifier: TrainedClassifier, dataset: Any, count: int, part: str = "test") -> Sequence[Example]:
@@ -61,4 +67,4 @@ def scores_of(classifier: TrainedClassifier, dataset: Any, outputs: Sequence[Map
     chances = np.stack([each["probabilities"] for each in outputs]).astype(np.float64)
     groups = dataset.test.groups
     measure = measure.over_groups(None if groups is None else groups[chosen])
-    return contributions_of(measure, chances, np.asarray(dataset.test.labels)[chosen]), measure
+    return contributions_of(measure, chances, np.asarray(dataset.test.labels)[chosen], classifier.thresholds), measure

@@ -38,7 +38,13 @@ class ClassificationKind(Kind):
     pretraining_spec: ClassVar[type[Spec] | None] = PretrainingSpec
     defaults_with_pretraining: ClassVar[Mapping[str, Mapping[str, Any]]] = DEFAULTS_WITH_PRETRAINING
     known: ClassVar[tuple[str, ...]] = ("imdb", "rotten-tomatoes")
-    files: ClassVar[tuple[str, ...]] = ("vocabulary.json", "classes.json", "seen.json", "pretraining")
+    files: ClassVar[tuple[str, ...]] = (
+        "vocabulary.json",
+        "classes.json",
+        "seen.json",
+        "thresholds.json",
+        "pretraining",
+    )
     resplit: ClassVar[str | None] = "split"
     prediction_settings: ClassVar[tuple[str, ...]] = ("text", "encoding")
     estimators: ClassVar[Mapping[str, str]] = {"TextClassifier": "gatewise.kinds.classification.estimator"}
@@ -63,6 +69,12 @@ class ClassificationKind(Kind):
         data, model = spec.data, spec.model
         if data.metric is not None:
             measure_of(data.metric, 2, multi_label=data.separator is not None)
+        if data.thresholds != "validation" and data.separator is None:
+            raise OptionError(
+                "thresholds are for texts with several labels: of one label the most probable is answered",
+                got=f"--thresholds {data.thresholds}",
+                fix="omit --thresholds, or add --separator",
+            )
         if spec.pretraining is None and data.unlabelled is not None:
             raise OptionError(
                 "texts without labels are for pre-training only",
@@ -103,7 +115,7 @@ class ClassificationKind(Kind):
             split=data.split,
             download=data.download,
         )
-        dataset = replace(dataset, metric=data.metric)
+        dataset = replace(dataset, metric=data.metric, chosen_thresholds=data.thresholds == "validation")
         if data.examples is not None:
             dataset = limit_training(dataset, data.examples)
         if data.unlabelled is not None:
@@ -176,7 +188,7 @@ class ClassificationKind(Kind):
         if dataset.test.groups is not None:
             found["test_groups"] = len(set(dataset.test.groups.tolist()))
         if dataset.multi_label:
-            return {**found, "multi_label": True}
+            return {**found, "multi_label": True, "chosen_thresholds": dataset.chosen_thresholds}
         label, share = majority(dataset)
         return {**found, "majority": {"label": label, "accuracy": share}}
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gatewise.errors import ShapeError
 from gatewise.kinds.classification.calibration import Bin, brier_score, calibration_error, reliability
 from gatewise.kinds.classification.measures import answers_of, contributions_of, measure_of
+from gatewise.kinds.classification.thresholds import THRESHOLD
 
 __all__ = ["LabelFigures", "MultiLabelMetrics", "multi_label_metrics"]
 
@@ -26,6 +27,7 @@ class LabelFigures:
         f1: 2 TP / (2 TP + FP + FN); 0 where it is neither there nor predicted.
         true: texts that have it.
         predicted: texts predicted to have it.
+        threshold: the probability from which on it is predicted.
     """
 
     precision: float
@@ -33,11 +35,12 @@ class LabelFigures:
     f1: float
     true: int
     predicted: int
+    threshold: float = THRESHOLD
 
 
 @dataclass(frozen=True)
 class MultiLabelMetrics:
-    """Figures of one evaluation of several labels per text; predicted are those with a probability of at least 0.5.
+    """Figures of one evaluation of several labels per text; predicted are those whose threshold is reached.
 
     Attributes:
         micro_f1: F1 of all labels of all texts together.
@@ -73,7 +76,10 @@ class MultiLabelMetrics:
 
 
 def multi_label_metrics(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, label_names: Sequence[str]
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    label_names: Sequence[str],
+    thresholds: npt.ArrayLike = THRESHOLD,
 ) -> MultiLabelMetrics:
     """Measure predicted probabilities of labels against the true ones.
 
@@ -81,6 +87,7 @@ def multi_label_metrics(
         probabilities: (N, C).
         labels: (N, C) zeros and ones.
         label_names: C names.
+        thresholds: of the labels, (C,) or (N, C).
 
     Raises:
         ShapeError: the sizes do not fit.
@@ -95,14 +102,15 @@ def multi_label_metrics(
         raise ShapeError(
             "probabilities and labels do not fit", expected=f"(N, {len(label_names)}) twice", got=chances.shape
         )
-    answers = answers_of(chances, multi_label=True)
+    answers = answers_of(chances, multi_label=True, thresholds=thresholds)
     found = {
-        name: measure.of(contributions_of(measure, chances, truth))
+        name: measure.of(contributions_of(measure, chances, truth, thresholds))
         for name in ("micro-f1", "macro-f1", "exact-match", "auroc", "log-loss")
         for measure in [measure_of(name, len(label_names), multi_label=True)]
     }
     bins = reliability(chances.reshape(-1), truth.reshape(-1))
     matching = (answers * truth).sum()
+    limits = np.median(np.broadcast_to(np.asarray(thresholds, dtype=np.float64), truth.shape), axis=0)
     return MultiLabelMetrics(
         micro_f1=found["micro-f1"],
         macro_f1=found["macro-f1"],
@@ -114,12 +122,15 @@ def multi_label_metrics(
         expected_calibration_error=calibration_error(bins),
         brier_score=brier_score(chances, truth, multi_label=True),
         reliability=bins,
-        per_label={name: _of_label(answers[:, column], truth[:, column]) for column, name in enumerate(label_names)},
+        per_label={
+            name: _of_label(answers[:, column], truth[:, column], float(limits[column]))
+            for column, name in enumerate(label_names)
+        },
         n=len(truth),
     )
 
 
-def _of_label(answers: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> LabelFigures:
+def _of_label(answers: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], threshold: float) -> LabelFigures:
     matching = float((answers * truth).sum())
     return LabelFigures(
         precision=_share(matching, answers.sum()),
@@ -127,6 +138,7 @@ def _of_label(answers: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) 
         f1=_share(2 * matching, answers.sum() + truth.sum()),
         true=int(truth.sum()),
         predicted=int(answers.sum()),
+        threshold=threshold,
     )
 
 

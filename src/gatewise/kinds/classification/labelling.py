@@ -22,7 +22,7 @@ from gatewise.data.rows import MISSING, TABLE_SUFFIXES, Rows, is_table, read_row
 from gatewise.data.tables import check_lengths, find_text_columns, joined_note, neither_named, texts_of
 from gatewise.data.text_or_label import text_and_label_by_values
 from gatewise.errors import DataError, OptionError, StorageError
-from gatewise.kinds.classification.measures import THRESHOLD
+from gatewise.kinds.classification.thresholds import THRESHOLD
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.exported import ExportedClassifier
@@ -182,14 +182,14 @@ def _answers(classifier: TrainedClassifier | ExportedClassifier, texts: Sequence
             yield Answer(text, next(found) if text.strip() else None)
 
 
-def chosen(row: npt.NDArray[np.float64]) -> list[int]:
-    """The labels of a text that may have several: those from the threshold on, in the order of the names."""
-    return np.flatnonzero(row >= THRESHOLD).tolist()
+def chosen(row: npt.NDArray[np.float64], thresholds: npt.ArrayLike) -> list[int]:
+    """The labels of a text that may have several: each from its threshold on, in the order of the names."""
+    return np.flatnonzero(row >= np.asarray(thresholds)).tolist()
 
 
 def _joined(classifier: TrainedClassifier | ExportedClassifier, row: npt.NDArray[np.float64]) -> tuple[str, str]:
     """The labels of a text and their probabilities, separated as in the training file."""
-    sign, found = classifier.separator, chosen(row)
+    sign, found = classifier.separator, chosen(row, classifier.thresholds)
     return sign.join(classifier.label_names[index] for index in found), sign.join(
         f"{row[index]:.6f}" for index in found
     )
@@ -199,7 +199,12 @@ def _record(answer: Answer, classifier: TrainedClassifier | ExportedClassifier) 
     """An answer for JSON."""
     if answer.probabilities is None:
         return {"labels": None, "probabilities": None} if classifier.multi_label else dict.fromkeys(_KEYS)
-    return answer_of(classifier.label_names, answer.probabilities, multi_label=classifier.multi_label)
+    return answer_of(
+        classifier.label_names,
+        answer.probabilities,
+        multi_label=classifier.multi_label,
+        thresholds=classifier.thresholds,
+    )
 
 
 def answers_of(classifier: TrainedClassifier | ExportedClassifier, texts: Sequence[Any]) -> list[dict[str, Any]]:
@@ -214,7 +219,13 @@ def answers_of(classifier: TrainedClassifier | ExportedClassifier, texts: Sequen
     return [_record(answer, classifier) for answer in _answers(classifier, texts)]
 
 
-def answer_of(names: Sequence[str], chances: npt.NDArray[np.float64], *, multi_label: bool) -> dict[str, Any]:
+def answer_of(
+    names: Sequence[str],
+    chances: npt.NDArray[np.float64],
+    *,
+    multi_label: bool,
+    thresholds: npt.ArrayLike = THRESHOLD,
+) -> dict[str, Any]:
     """The answer for one text, ready for JSON.
 
     Example:
@@ -223,7 +234,7 @@ def answer_of(names: Sequence[str], chances: npt.NDArray[np.float64], *, multi_l
     """
     shares = dict(zip(names, chances.tolist(), strict=True))
     if multi_label:
-        return {"labels": [names[index] for index in chosen(chances)], "probabilities": shares}
+        return {"labels": [names[index] for index in chosen(chances, thresholds)], "probabilities": shares}
     best = int(chances.argmax())
     return {"label": names[best], "probability": shares[names[best]], "probabilities": shares}
 
@@ -251,7 +262,9 @@ def _show(classifier: TrainedClassifier | ExportedClassifier, given: Texts, requ
         if row is None:
             typer.echo(f"{'':<{width}}      –    (blank)")
         elif classifier.multi_label:
-            found = ", ".join(f"{names[index]} {100 * row[index]:.1f} %" for index in chosen(row))
+            found = ", ".join(
+                f"{names[index]} {100 * row[index]:.1f} %" for index in chosen(row, classifier.thresholds)
+            )
             typer.echo(f"{found or '(no label)'}  {_short(text)}")
         else:
             best = int(row.argmax())

@@ -33,7 +33,6 @@ from gatewise.kinds.classification.label_sets import (
     parse_labels,
     split_sets,
 )
-from gatewise.kinds.classification.measures import THRESHOLD
 from gatewise.training.checks import refuse_for_known
 
 __all__ = ["load_text", "text_infos"]
@@ -241,7 +240,7 @@ def _load_sets(
         *table.notes,
         *dropped,
         f"{len(names):,} labels, separated by '{separator}': {sizes.mean():.2f} a text, {int((sizes == 0).sum()):,} "
-        f"texts without any; predicted are those with a probability of at least {THRESHOLD}",
+        "texts without any",
     ]
 
     def tested(given: Table, known: tuple[str, ...]) -> Labels:
@@ -250,8 +249,35 @@ def _load_sets(
         return label_table(found, known, places, known_by="the training file")
 
     by = partial(split_sets, number=split)
-    found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, tested)
+    other = _other_separator(table.labels, separator)
+    try:
+        found = _in_parts(path, test, table, whole, rows, names, [*notes, *other], by, read, group, tested)
+    except DataError as error:
+        fix = other[0] if other else _separated_otherwise(table.labels, separator)
+        if not fix:
+            raise
+        raise DataError(error.message, expected=error.expected, got=error.got, fix=f"{fix} Else {error.fix}") from error
     return replace(found, split_note=found.split_note + split_words(split))
+
+
+def _separated_otherwise(labels: Sequence[str], separator: str) -> str:
+    """A guess where the labels cannot be used: another sign in a tenth of them, and the given one in none."""
+    for sign in "|;,":
+        many = sum(sign in label for label in labels)
+        if 10 * many >= len(labels) and not any(separator in label for label in labels):
+            return f"no label contains {separator!r}, but {many:,} contain {sign!r}: is --separator '{sign}' meant?"
+    return ""
+
+
+def _other_separator(labels: Sequence[str], separator: str) -> list[str]:
+    """A note where no label holds the separator that was given, and many look separated by another sign."""
+    if any(separator in label for label in labels):
+        return []
+    found = looks_multi_label(labels)
+    if found is None:
+        return []
+    sign, many = found
+    return [f"no label contains {separator!r}, but {many:,} contain {sign!r}: is --separator '{sign}' meant?"]
 
 
 def _in_parts(

@@ -9,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import OptionError
+from gatewise.kinds.classification.thresholds import THRESHOLD
 from gatewise.statistics import Auroc, MacroF1, Mean, Measure, MicroF1, auroc_contributions, f1_contributions
 from gatewise.words import join
 
 if TYPE_CHECKING:
     from gatewise.data.records import TextDataset
 
-__all__ = ["ACCURACY", "THRESHOLD", "answers_of", "contributions_of", "measure_of", "memberships", "trivial_answer"]
+__all__ = ["ACCURACY", "answers_of", "contributions_of", "measure_of", "memberships", "trivial_answer"]
 
 Array = npt.NDArray[np.float64]
-THRESHOLD = 0.5
-"""A text of several labels gets those whose probability is at least this."""
 
 ACCURACY = Mean(
     "accuracy",
@@ -95,20 +94,23 @@ def memberships(labels: npt.ArrayLike, classes: int) -> Array:
     return np.asarray(given, dtype=np.float64) if given.ndim == 2 else np.eye(classes)[given]
 
 
-def answers_of(chances: Array, *, multi_label: bool) -> Array:
-    """What is predicted, (N, C): the most probable class, or every label from `THRESHOLD` on."""
+def answers_of(chances: Array, *, multi_label: bool, thresholds: npt.ArrayLike = THRESHOLD) -> Array:
+    """What is predicted, (N, C): the most probable class, or every label from its threshold on."""
     if multi_label:
-        return (chances >= THRESHOLD).astype(np.float64)
+        return (chances >= np.asarray(thresholds)).astype(np.float64)
     return memberships(chances.argmax(axis=1), chances.shape[1])
 
 
-def contributions_of(measure: Measure, chances: Array, labels: npt.ArrayLike) -> Array:
+def contributions_of(
+    measure: Measure, chances: Array, labels: npt.ArrayLike, thresholds: npt.ArrayLike = THRESHOLD
+) -> Array:
     """What each text contributes to a measure: (N,), or (N, K).
 
     Args:
         measure: one of `measure_of`.
         chances: (N, C) probabilities.
         labels: (N,) true classes, or (N, C) true labels.
+        thresholds: of the labels, (C,) or (N, C), see `gatewise.kinds.classification.thresholds`.
 
     Example:
         >>> contributions_of(ACCURACY, np.array([[0.9, 0.1], [0.4, 0.6]]), [0, 0]).tolist()
@@ -126,7 +128,7 @@ def contributions_of(measure: Measure, chances: Array, labels: npt.ArrayLike) ->
         else:
             found = -np.log(np.maximum(np.where(truth > 0, chances, 1 - chances), least)).mean(axis=1)
         return found
-    answers = answers_of(chances, multi_label=several)
+    answers = answers_of(chances, multi_label=several, thresholds=thresholds)
     if measure.name == "macro_f1":
         return f1_contributions(truth, answers)
     if measure.name == "micro_f1":

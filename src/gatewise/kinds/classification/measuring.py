@@ -23,10 +23,12 @@ class Measuring:
     Attributes:
         label_names: the classes.
         multi_label: whether a text may have several of them, or none.
+        thresholds: (C,) the probability from which on each label is answered, where a text may have several.
     """
 
     label_names: tuple[str, ...]
     multi_label: bool
+    thresholds: npt.NDArray[np.float64]
 
     @abstractmethod
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -49,7 +51,7 @@ class Measuring:
             if len(texts) != len(labels) or not len(texts):  # type: ignore[arg-type]
                 raise DataError("texts and labels do not fit", expected="as many label sets as texts, at least one")
             table = labels if isinstance(labels, np.ndarray) else label_table(labels, self.label_names)  # type: ignore[arg-type]
-            return multi_label_metrics(self.predict_proba(texts), table, self.label_names)
+            return multi_label_metrics(self.predict_proba(texts), table, self.label_names, self.thresholds)
         given = [label.item() if isinstance(label, np.generic) else label for label in np.asarray(labels, dtype=object)]
         if len(given) != len(texts) or not given:
             raise DataError(

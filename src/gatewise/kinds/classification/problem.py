@@ -19,8 +19,15 @@ from gatewise.data.seen import SEEN_FILE, Seen
 from gatewise.kinds.classification.adversarial import adversarial_loss
 from gatewise.kinds.classification.figures import classification_metrics
 from gatewise.kinds.classification.label_figures import multi_label_metrics
-from gatewise.kinds.classification.measures import ACCURACY, THRESHOLD, contributions_of
+from gatewise.kinds.classification.measures import ACCURACY, contributions_of
 from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
+from gatewise.kinds.classification.thresholds import (
+    THRESHOLD,
+    THRESHOLDS_FILE,
+    choose_thresholds,
+    cross_fitted_thresholds,
+    thresholds_record,
+)
 from gatewise.statistics.measure import Measure
 from gatewise.training.problem import Problem, StepLoss
 
@@ -48,6 +55,7 @@ class ClassificationProblem(Problem):
         positive_weights: (C,) factors of the loss where a label is there; None: all 1.
         adversarial: size of the perturbation of adversarial training, see
             `gatewise.kinds.classification.adversarial`; 0: none.
+        choose_thresholds: whether thresholds of labels are chosen on the validation part.
         seen: makes the record of what was trained on, see `gatewise.data.seen`; None: the run keeps none.
     """
 
@@ -71,10 +79,12 @@ class ClassificationProblem(Problem):
         metric: Measure = ACCURACY,
         positive_weights: npt.NDArray[np.float64] | None = None,
         adversarial: float = 0.0,
+        choose_thresholds: bool = False,
         seen: Callable[[], Seen] | None = None,
     ) -> None:
         self.adversarial = adversarial
         self._seen = seen
+        self._choose_thresholds = choose_thresholds and train_labels.ndim == 2
         self._metric = metric
         self.multi_label = train_labels.ndim == 2
         self.positive_weights = None if positive_weights is None else torch.from_numpy(positive_weights)
@@ -137,7 +147,10 @@ class ClassificationProblem(Problem):
         """Loss, accuracy, macro-F1 and the metric on the validation part."""
         chances = predict_probabilities(self.model, self.validation, weights, self.device, multi_label=self.multi_label)
         if self.multi_label:
-            labelled = multi_label_metrics(chances, self.validation_labels, self.label_names)
+            limits: npt.ArrayLike = THRESHOLD
+            if self._choose_thresholds:
+                limits = cross_fitted_thresholds(chances, self.validation_labels, self.metric.name)
+            labelled = multi_label_metrics(chances, self.validation_labels, self.label_names, limits)
             names = ("loss", "micro_f1", "macro_f1", "exact_match", "auroc")
             return {**{name: getattr(labelled, name) for name in names}, "log_loss": labelled.loss}
         figures = classification_metrics(chances, self.validation_labels, self.label_names)
@@ -172,6 +185,15 @@ class ClassificationProblem(Problem):
         several = {"multi_label": True} if self.multi_label else {}
         found = {"vocabulary.json": {**self.vocabulary.to_dict(), "label_names": list(self.label_names), **several}}
         return found if self._seen is None else {**found, SEEN_FILE: self._seen().to_dict()}
+
+    def closing_files(self, weights: Callable[[], Mapping[str, Tensor]]) -> dict[str, dict[str, Any]]:
+        """The thresholds of labels, chosen on the validation part with the weights that are kept."""
+        if not self._choose_thresholds:
+            return {}
+        kept = {name: value.to(self.device) for name, value in weights().items()}
+        chances = predict_probabilities(self.model, self.validation, kept, self.device, multi_label=True)
+        found = choose_thresholds(chances, self.validation_labels, self.metric.name)
+        return {THRESHOLDS_FILE: thresholds_record(self.label_names, found, self.metric.name)}
 
 
 def predict_probabilities(

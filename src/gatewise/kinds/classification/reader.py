@@ -40,6 +40,7 @@ class TextReader(Reader):
         self.trained, self.dataset, self.network = trained, dataset, trained.model
         self.names = trained.label_names
         self.answers = "labels" if trained.multi_label else "classes"
+        self.thresholds = trained.thresholds if trained.multi_label else None
         self.baseline_name = "the padding word's embedding"
         both = trained.model.recurrent.bidirectional
         self.after = "the answer to the text up to that token" + (", read again in both directions" if both else "")

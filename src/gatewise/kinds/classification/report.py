@@ -48,6 +48,7 @@ class _Data:
     majority: _Majority | None = None
     trivial: _Trivial | None = None
     multi_label: bool = False
+    chosen_thresholds: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ def sections(page: Page) -> Sequence[Markup]:
         "calibrations": found,
         "unit": of,
         "per_label": _per_label(page, labels, tests) if several else [],
+        "chosen": _data(page).chosen_thresholds,
         "label_heads": [("texts", False), *((page.titles[model.name], False) for model in page.models)],
         "figure_heads": [(head, False) for head in _CALIBRATION_HEADS],
         "figure_rows": [(each.name, each.figures) for each in found],

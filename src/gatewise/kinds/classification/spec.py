@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULTS_WITH_PRETRAINING",
     "METRICS",
     "POOLINGS",
+    "THRESHOLDS",
     "DataSpec",
     "ModelSpec",
     "PretrainingSpec",
@@ -21,6 +22,7 @@ __all__ = [
 
 CLASS_WEIGHTS = ("balanced", "none")
 METRICS = ("accuracy", "macro-f1", "auroc", "log-loss", "micro-f1", "exact-match")
+THRESHOLDS = ("validation", "0.5")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400, "embeddings": "random"},
@@ -71,6 +73,12 @@ class DataSpec(Spec):
         "Figure by which is chosen (epoch, settings) and compared: accuracy (usual), macro-f1, auroc, log-loss; with "
         "--separator micro-f1 (usual), macro-f1, exact-match, auroc, log-loss.",
         choices=METRICS,
+    )
+    thresholds: str = setting(
+        "validation",
+        "With --separator, the probability from which on a label is answered: validation (chosen for each label on the "
+        "validation part) or 0.5.",
+        choices=THRESHOLDS,
     )
     download: bool = common.download()
 

@@ -45,6 +45,7 @@ class ClassifierStreaming(Streaming):
         model = classifier.model
         self.streams = Streams(model.recurrent)
         self.names, self.multi_label = classifier.label_names, classifier.multi_label
+        self.thresholds = classifier.thresholds
         self.vocabulary, self.pooling = classifier.vocabulary, model.pooling.split("+")
         self._embedding = model.embedding.weight.detach().numpy()
         self._weight, self._bias = model.head.weight.detach().numpy(), model.head.bias.detach().numpy()
@@ -117,4 +118,4 @@ class ClassifierStreaming(Streaming):
         else:
             powers = np.exp(scores - scores.max(axis=1, keepdims=True))
             chances = powers / powers.sum(axis=1, keepdims=True)
-        return [answer_of(self.names, row, multi_label=self.multi_label) for row in chances]
+        return [answer_of(self.names, row, multi_label=self.multi_label, thresholds=self.thresholds) for row in chances]

@@ -14,12 +14,18 @@ from gatewise.data.seen import Seen
 from gatewise.errors import DataError, RunError
 from gatewise.kinds.classification.figures import classification_metrics
 from gatewise.kinds.classification.label_figures import multi_label_metrics
-from gatewise.kinds.classification.measures import THRESHOLD, answers_of, contributions_of, measure_of
+from gatewise.kinds.classification.measures import answers_of, contributions_of, measure_of
 from gatewise.kinds.classification.measuring import Measuring
 from gatewise.kinds.classification.network import SequenceClassifier
 from gatewise.kinds.classification.preparation import prepare_texts, seen_texts, starting_vectors
 from gatewise.kinds.classification.problem import ClassificationProblem, predict_probabilities
 from gatewise.kinds.classification.spec import ModelSpec
+from gatewise.kinds.classification.thresholds import (
+    THRESHOLD,
+    THRESHOLDS_FILE,
+    cross_fitted_thresholds,
+    read_thresholds,
+)
 from gatewise.kinds.classification.weighting import positive_weights, training_weights
 from gatewise.training.kind import RecurrentInputs, Request, Trained
 from gatewise.training.problem import Evaluation
@@ -30,7 +36,7 @@ from gatewise.training.run_spec import RunSpec
 if TYPE_CHECKING:
     from gatewise.training.streaming import Streaming
 
-__all__ = ["TrainedClassifier", "evaluation", "open_run", "problem_of", "read_vocabulary"]
+__all__ = ["TrainedClassifier", "evaluation", "open_run", "part_thresholds", "problem_of", "read_vocabulary"]
 
 
 class TrainedClassifier(Measuring, Trained):
@@ -43,6 +49,7 @@ class TrainedClassifier(Measuring, Trained):
         model: the network, with its best weights.
         multi_label: whether a text may have several of the classes, or none.
         seen: hashes of what it was trained on; None: not known.
+        thresholds: (C,) the probability from which on each label is answered; None: 0.5 for all.
     """
 
     graph_module: ClassVar[str | None] = "gatewise.kinds.classification.graph"
@@ -56,8 +63,10 @@ class TrainedClassifier(Measuring, Trained):
         *,
         multi_label: bool = False,
         seen: Seen | None = None,
+        thresholds: npt.NDArray[np.float64] | None = None,
     ) -> None:
         self.seen = seen
+        self.thresholds = np.full(len(label_names), THRESHOLD) if thresholds is None else thresholds
         self.multi_label = multi_label
         self.spec = spec
         self.label_names = tuple(label_names)
@@ -86,14 +95,14 @@ class TrainedClassifier(Measuring, Trained):
         return predict_probabilities(self.model, encoded, multi_label=self.multi_label)
 
     def predict(self, texts: Sequence[str]) -> list[str] | list[list[str]]:
-        """The most probable class of each text; where texts have several labels, those of a probability of 0.5 or more.
+        """The most probable class of each text; where texts have several labels, each from its threshold on.
 
         Raises:
             DataError: one string instead of several, or something that is not a string.
         """
         found = self.predict_proba(texts)
         if self.multi_label:
-            return [[self.label_names[place] for place in np.flatnonzero(row >= THRESHOLD)] for row in found]
+            return [[self.label_names[place] for place in np.flatnonzero(row >= self.thresholds)] for row in found]
         return [self.label_names[index] for index in found.argmax(axis=1)]
 
     def tokens(self, text: str) -> list[str]:
@@ -103,7 +112,9 @@ class TrainedClassifier(Measuring, Trained):
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part; contributions are those to the data's metric, for accuracy 1 for each right text."""
         split = getattr(dataset, part)
-        return evaluation(self.predict_proba(list(split.texts)), split.labels, self.label_names, dataset.metric)
+        chances = self.predict_proba(list(split.texts))
+        limits = part_thresholds(self.thresholds, dataset, part, chances)
+        return evaluation(chances, split.labels, self.label_names, dataset.metric, limits)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""
@@ -180,6 +191,7 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         metric=measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label),
         positive_weights=positive_weights(texts.train_labels, model.class_weight) if dataset.multi_label else None,
         adversarial=model.adversarial,
+        choose_thresholds=dataset.chosen_thresholds,
         seen=lambda: seen_texts(dataset),
     )
     problem.notes = notes
@@ -194,7 +206,12 @@ def open_run(run: RunFolder) -> TrainedClassifier:
         model = _network(_model_spec(spec), len(vocabulary), len(label_names))
     run.load_weights_into(model)
     several = run.content("vocabulary.json").get("multi_label") is True
-    return TrainedClassifier(spec, label_names, vocabulary, model, multi_label=several, seen=run.seen())
+    place = run.path / THRESHOLDS_FILE
+    # runs of before there were thresholds, and those of one label a text, have none
+    limits = read_thresholds(run.content(THRESHOLDS_FILE), label_names, place) if place.is_file() else None
+    return TrainedClassifier(
+        spec, label_names, vocabulary, model, multi_label=several, seen=run.seen(), thresholds=limits
+    )
 
 
 def read_vocabulary(run: RunFolder) -> tuple[Vocabulary, tuple[str, ...]]:
@@ -235,11 +252,22 @@ def _network(spec: ModelSpec, vocabulary_size: int, classes: int) -> SequenceCla
     )
 
 
+def part_thresholds(
+    thresholds: npt.NDArray[np.float64], dataset: TextDataset, part: str, chances: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The thresholds for measuring on a part: on the one that they are chosen on those of the other texts, (N, C)."""
+    if part != "validation" or not dataset.multi_label or not dataset.chosen_thresholds:
+        return thresholds
+    measure = measure_of(dataset.metric, len(dataset.label_names), multi_label=True)
+    return cross_fitted_thresholds(chances, dataset.validation.labels, measure.name)
+
+
 def evaluation(
     probabilities: npt.NDArray[np.float64],
     labels: npt.NDArray[np.int64],
     label_names: Sequence[str],
     metric: str | None = None,
+    thresholds: npt.ArrayLike = THRESHOLD,
 ) -> Evaluation:
     """Figures, and per text: predicted class, its probability, and that of the true class, to four decimals.
 
@@ -247,10 +275,10 @@ def evaluation(
     """
     several = labels.ndim == 2
     measure = measure_of(metric, len(label_names), multi_label=several)
-    contributions = contributions_of(measure, probabilities, labels)
+    contributions = contributions_of(measure, probabilities, labels, thresholds)
     if several:
-        found = multi_label_metrics(probabilities, labels, label_names).to_dict()
-        answers = answers_of(probabilities, multi_label=True)
+        found = multi_label_metrics(probabilities, labels, label_names, thresholds).to_dict()
+        answers = answers_of(probabilities, multi_label=True, thresholds=thresholds)
         return Evaluation(
             {**found, measure.name: measure.of(contributions)},
             contributions,

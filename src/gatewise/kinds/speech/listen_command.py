@@ -93,9 +93,9 @@ def listen(
 
 
 def _show(before: str, text: str, seconds: float) -> None:
-    """A line with the time and what is new; the whole text where a beam changed its mind."""
-    new = text[len(before) :].strip() if text.startswith(before) else text
-    typer.echo(f"{seconds:7.2f} s  {new}")
+    """A line with the time and what is new; marked and with the whole text where a beam changed what it had written."""
+    grown = text.startswith(before)
+    typer.echo(f"{seconds:7.2f} s  {text[len(before) :].strip() if grown else f'corrected: {text}'}")
 
 
 def _recogniser(run: Path) -> TrainedRecogniser:

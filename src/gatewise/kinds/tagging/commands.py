@@ -16,7 +16,7 @@ from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.dataset import TaggingPart
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.spec import column
-from gatewise.screen import console
+from gatewise.screen import console, given_width
 from gatewise.training.overlap import overlap_record, print_overlap
 from gatewise.training.request import batches, check_out, given_texts, say_that_typed_texts_are_read
 
@@ -160,7 +160,7 @@ def _show(tagged: TaggedText, names: tuple[str, ...], *, spans: bool) -> None:
         for word, tag in zip(tagged.words, tagged.tags, strict=True):
             line.append(f"{word}")
             line.append(f"/{tag} ", style=_COLOURS[names.index(tag) % len(_COLOURS)])
-        screen.print(line, soft_wrap=True)
+        screen.print(line, soft_wrap=given_width() is None)
         return
     end = 0
     for entity in tagged.entities:
@@ -170,7 +170,7 @@ def _show(tagged: TaggedText, names: tuple[str, ...], *, spans: bool) -> None:
         line.append(f" {entity.label}]", style=style)
         end = entity.end
     line.append(tagged.text[end:])
-    screen.print(line, soft_wrap=True)
+    screen.print(line, soft_wrap=given_width() is None)
 
 
 def _print(figures: dict[str, Any], sentences: int) -> None:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char *const labels[COUNT] = {LABELS};
+THRESHOLDS
 
 static NAME_instance model;
 static uint32_t tokens[UPPER_TOKENS];

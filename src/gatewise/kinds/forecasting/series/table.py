@@ -298,9 +298,20 @@ def _blank(column: pd.Series[Any]) -> pd.Series[bool]:
 
 
 def _mark_fix(written: str, decimal: str) -> str:
-    if decimal == "." and re.fullmatch(r"[+-]?[\d.]*,\d+", written.strip()):
+    word = written.strip()
+    if decimal == "." and re.fullmatch(r"[+-]?[\d.]*,\d+", word):
         return "for numbers with a decimal comma: --decimal ,"
-    return "write a decimal point and no thousands mark" if decimal == "." else "leave --decimal away for points"
+    if decimal == "," and "," not in word:
+        return "omit --decimal if the numbers have a decimal point"
+    if re.fullmatch(r"[+-]?\d{1,3}([.,' ]\d{3})+([.,]\d+)?", word):
+        # a mark that is followed by other than three digits, or comes last and once, begins the decimals
+        *whole, last = re.split(r"[.,' ]", word)
+        mark = word[-len(last) - 1]
+        thousands = len(last) == 3 and (mark in "' " or word.count(mark) > 1)
+        meant = "".join(whole) + (last if thousands else f"{decimal}{last}")
+        return f"write this column without marks of thousands: {meant} instead of {word}"
+    mark = "point" if decimal == "." else "comma"
+    return f"write digits with a decimal {mark} and nothing else, such as 1981{decimal}97"
 
 
 def _pointed(value: Any) -> Any:

@@ -1,0 +1,33 @@
+"""Tables, help and facts are as wide as COLUMNS says, and 100 columns in a pipe or file."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from gatewise.cli.app import app
+from gatewise.kinds.classification.commands import _print_labels
+from gatewise.kinds.classification.label_figures import multi_label_metrics
+
+
+def widest(lines: str) -> int:
+    return max(map(len, lines.splitlines()))
+
+
+@pytest.mark.parametrize(("columns", "most"), [("60", 60), ("160", 160), (None, 100), ("many", 100)])
+@pytest.mark.parametrize("command", [["doctor"], ["train", "--help"]])
+def test_commands_obey_columns(command, columns, most):
+    shown = CliRunner().invoke(app, command, env={"COLUMNS": columns})
+    # help is no wider than can be read
+    assert shown.exit_code == 0 and 0.8 * min(most, 120) < widest(shown.stdout) <= most
+
+
+@pytest.mark.parametrize(("columns", "most"), [("60", 60), ("160", 160), (None, 100)])
+def test_tables_obey_columns(columns, most, monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    names = [f"{'a rather long name of a label ' * 4}{number}" for number in range(3)]
+    figures = multi_label_metrics([[0.9, 0.1, 0.2]], [[1, 0, 0]], names)
+    _print_labels(figures.to_dict(), tuple(names))
+    assert 0.8 * most < widest(capsys.readouterr().out) <= most
