@@ -35,6 +35,11 @@ class SpeechDataSpec(Spec):
         None, "Column of the transcripts; text, transcript or the like if not given.", reads=True
     )
     speaker: str | None = setting(None, "Column of the speakers; the column called speaker if not given.", reads=True)
+    add: str | None = setting(
+        None,
+        "Further recordings for the training part alone: a folder with transcripts.csv, or such a table.",
+        is_path=True,
+    )
     answers: str | None = setting(
         None,
         "What is answered: label (one transcript of a list), words or characters in order (CTC); derived from the "
@@ -55,7 +60,9 @@ class SpeechDataSpec(Spec):
         None, "Speaker who decides which weights are kept; a tenth of the training speakers' recordings if not given."
     )
     examples: int | None = setting(
-        None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
+        None,
+        "Training examples of DATA, at most, chosen by content; those of --add, validation and test stay whole.",
+        minimum=10,
     )
     sample_rate: int | None = setting(
         None,
