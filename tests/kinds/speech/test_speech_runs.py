@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -332,3 +334,28 @@ def test_explanations_by_command_picture_and_page(labels: Path, strings: Path, t
     page = run(app, ["explain", str(labels), str(tmp_path / "one.wav"), "--out", str(tmp_path / "page.html")])
     assert page.exit_code == 0, page.output
     assert b"one.wav" in (tmp_path / "page.html").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_page_writes_the_figures_of_many_bands_beside_their_names(labels: Path, tmp_path: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not Path("/usr/bin/chromium").exists():
+        pytest.skip("chromium is not installed")
+    soundfile.write(tmp_path / "one.wav", _string(["up", "low"]), RATE)
+    place = tmp_path / "page.html"
+    found = CliRunner().invoke(app, ["explain", str(labels), str(tmp_path / "one.wav"), "--out", str(place)])
+    assert found.exit_code == 0, found.output
+    as_root = hasattr(os, "getuid") and os.getuid() == 0
+    with sync_api.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"] if as_root else [])
+        page = browser.new_page(viewport={"width": 900, "height": 900})
+        page.goto(place.as_uri())
+        page.wait_for_selector(".column-names b")
+        written = page.locator(".column-names b").all_inner_texts()
+        beside_dots = page.locator(".curves.input .figure").all_text_contents()
+        boxes = [each.bounding_box() for each in page.locator(".column-names > span").all()]
+        browser.close()
+    assert len(written) == 6 and all(float(each.replace("\u2212", "-")) for each in written)
+    assert beside_dots == [""] * 6  # these overlapped the lines
+    for one, other in itertools.combinations(boxes, 2):
+        assert one and other and (one["x"] + one["width"] <= other["x"] or one["y"] + one["height"] <= other["y"])
