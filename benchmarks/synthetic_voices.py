@@ -7,7 +7,8 @@
 A voice is a synthesiser's voice of an accent with a pitch of its own; it says each digit a few times at other speeds,
 as a statement, a question or an exclamation. The accents are those of English (espeak-ng: formants; flite: three
 recorded men and a woman), and, in the spelling of their languages, of people who learned other ones: a German's
-'sewwen'. Silence at the ends is cut off. The same seed makes the same recordings with the same synthesisers.
+'sewwen'. Silence at the ends is cut off, and faint noise added. The same seed makes the same
+recordings with the same synthesisers.
 """
 
 from __future__ import annotations
@@ -95,6 +96,14 @@ def trimmed(samples: np.ndarray, rate: int) -> np.ndarray:
     return samples[max(0, loud[0] - 1) * width : (loud[-1] + 2) * width]
 
 
+def noisy(samples: np.ndarray, rate: int, generator: np.random.Generator) -> np.ndarray:
+    """With white noise 35 to 65 dB under the loudest 10 ms, as every room has: espeak-ng's silence is of zeros."""
+    width = rate // 100
+    loudest = (samples[: len(samples) // width * width].reshape(-1, width) ** 2).mean(axis=1).max()
+    level = np.sqrt(loudest) * 10 ** (-generator.uniform(35, 65) / 20)
+    return np.clip(samples + level * generator.standard_normal(len(samples)), -1, 1)
+
+
 def speak(out: Path, chosen: list[Voice], takes: int, generator: np.random.Generator) -> int:
     """Write the recordings and their table; how many there are."""
     rows = []
@@ -108,7 +117,7 @@ def speak(out: Path, chosen: list[Voice], takes: int, generator: np.random.Gener
                     subprocess.run(voice.command(word + sign, speed, pitch, place), check=True, capture_output=True)
                     samples, rate = soundfile.read(place, dtype="float32")
                     name = f"{digit}-{number}-{take}.wav"
-                    soundfile.write(out / name, trimmed(samples, rate), rate)
+                    soundfile.write(out / name, noisy(trimmed(samples, rate), rate, generator), rate)
                     speaker = f"{voice.engine}-{voice.name}-{number}"
                     rows.append({"path": name, "text": str(digit), "speaker": speaker})
     with (out / "transcripts.csv").open("w", newline="") as file:

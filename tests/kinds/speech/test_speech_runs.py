@@ -291,6 +291,29 @@ def test_same_seed_same_bits_and_strings_change_with_the_epoch(folder: Path) -> 
     assert losses[0] == losses[1]
 
 
+def test_what_is_joined_to_strings_is_cut_closer_before(folder: Path) -> None:
+    from gatewise.kinds.speech.augmentation import Augmentation
+    from gatewise.kinds.speech.encoding import encode, string_frames
+    from gatewise.kinds.speech.features import FilterBank
+
+    dataset = load_speech(SpeechDataSpec(str(folder), strings=3))
+    bank = FilterBank(RATE, 12)
+    quiet = np.zeros(RATE // 5, np.int16)
+    padded = [
+        dataclasses.replace(each, stored=np.concatenate([quiet, each.stored, quiet])) for each in dataset.train[:6]
+    ]
+    problem = problem_of(_spec(folder, {"strings": 3}), dataset)
+    train = encode(padded, bank, problem.train.normaliser, dataset.units)
+    lengths = {}
+    for share in (0.0, 0.999):
+        drawn = [
+            string_frames([0, 1, 2], padded, train, Augmentation(endpoints=share), np.random.default_rng(seed))
+            for seed in range(12)
+        ]
+        lengths[share] = float(np.mean([len(each) for each in drawn]))
+    assert lengths[0.0] - lengths[0.999] == pytest.approx(3 * 40, abs=30)  # frames of silence
+
+
 @pytest.mark.slow
 def test_comparisons_show_speakers_mistakes_and_recordings(folder: Path, tmp_path: Path) -> None:
     from gatewise.errors import RunError
@@ -359,3 +382,20 @@ def test_the_page_writes_the_figures_of_many_bands_beside_their_names(labels: Pa
     assert beside_dots == [""] * 6  # these overlapped the lines
     for one, other in itertools.combinations(boxes, 2):
         assert one and other and (one["x"] + one["width"] <= other["x"] or one["y"] + one["height"] <= other["y"])
+
+
+def test_the_blank_is_less_probable_than_in_training() -> None:
+    from gatewise.kinds.speech.network import Recogniser
+
+    torch.manual_seed(0)
+    output = torch.randn(4, 2, 6)
+    plain, penalised = (
+        Recogniser(3, 5, cell="gru", hidden_size=6, dropout=0.0, blank_penalty=nats) for nats in (0.0, 1.5)
+    )
+    penalised.load_state_dict(plain.state_dict())
+    trained, used = penalised.train().log_probabilities(output), penalised.eval().log_probabilities(output)
+    assert torch.equal(used, plain.train().log_probabilities(output))
+    odds = [each[..., 0] - each[..., 1] for each in (trained, used)]
+    assert torch.allclose(odds[0] - odds[1], torch.full((4, 2), 1.5), atol=1e-5)
+    assert torch.allclose(trained[..., 2] - trained[..., 1], used[..., 2] - used[..., 1], atol=1e-5)
+    assert torch.allclose(trained.exp().sum(dim=-1), torch.ones(4, 2), atol=1e-5)

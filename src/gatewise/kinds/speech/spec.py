@@ -96,6 +96,12 @@ class RecogniserSpec(Spec):
         "mean", "For labels: how the steps become one vector: last, mean, max or mean+max.", choices=POOLINGS
     )
     dropout: float = common.dropout(0.3)
+    blank_penalty: float = setting(
+        0.0,
+        "For words and characters: how much less probable CTC's blank is than in training, in nats; more delete less "
+        "and insert more.",
+        minimum=0.0,
+    )
     mel_bins: int = setting(24, "Mel filters of a frame.", minimum=4)
     cepstra: int | None = setting(
         None,
@@ -124,6 +130,13 @@ class RecogniserSpec(Spec):
     )
     filtering: float = setting(0.5, "Spread of random filters while training, in nats of energy.", minimum=0.0)
     noise: float = setting(0.6, "Probability of added noise while training.", minimum=0.0, below=1.0)
+    endpoints: float = setting(
+        0.5,
+        "Probability that a recording is cut closer to the word, or wider, while training.",
+        minimum=0.0,
+        below=1.0,
+        earlier=0.0,
+    )
     frequency_masks: int = setting(0, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
     time_masks: int = setting(
         1, "Masked stretches while training, each of up to a fifth of a recording and 0.1 s.", minimum=0
