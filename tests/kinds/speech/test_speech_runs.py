@@ -314,6 +314,22 @@ def test_what_is_joined_to_strings_is_cut_closer_before(folder: Path) -> None:
     assert lengths[0.0] - lengths[0.999] == pytest.approx(3 * 40, abs=30)  # frames of silence
 
 
+def test_of_recordings_of_several_words_no_end_is_cut(folder: Path) -> None:
+    from gatewise.kinds.speech.augmentation import Augmentation
+    from gatewise.kinds.speech.encoding import encode
+    from gatewise.kinds.speech.features import FilterBank, Normaliser
+
+    bank, changes = FilterBank(RATE, 12), Augmentation(endpoints=0.999)
+    sound = np.concatenate([chirp("up"), 0.1 * chirp("low")])  # a faint last word
+    recordings = [Recording(text, text, None, store(sound)) for text in ("up low", "up")]
+    frames = bank(recordings[0].samples)
+    encoded = encode(recordings, bank, Normaliser.fit("recording", frames))
+    lengths = [
+        [len(encoded.changed(row, changes, np.random.default_rng(seed))) for seed in range(30)] for row in (0, 1)
+    ]
+    assert min(lengths[0]) == len(frames) and min(lengths[1]) < 0.8 * len(frames)
+
+
 @pytest.mark.slow
 def test_comparisons_show_speakers_mistakes_and_recordings(folder: Path, tmp_path: Path) -> None:
     from gatewise.errors import RunError

@@ -120,7 +120,8 @@ class Augmentation:
         """Frames (T, M) cut there; of those that are not, some are made longer."""
         if at is not None:
             return frames[slice(*loud_part(frames, at))]
-        return wider(frames, generator) if generator.random() < self.endpoints / 2 else frames
+        longer = self.endpoints and generator.random() < self.endpoints / 2
+        return wider(frames, generator) if longer else frames
 
     def voice(self, bank: FilterBank, generator: np.random.Generator) -> Voice:
         """Another voice, for the frames of a filter bank."""

@@ -51,6 +51,7 @@ class EncodedRecordings:
         normaliser: of the frames.
         names: the speaker of each; None: not known.
         bank: made the frames.
+        single: which recordings are of one word, so that no word is lost where their ends are cut.
 
     Attributes:
         company: what accompanies a training recording when it is normalised; None: nothing.
@@ -64,9 +65,11 @@ class EncodedRecordings:
         normaliser: Normaliser,
         names: Sequence[str | None],
         bank: FilterBank,
+        single: Sequence[bool] = (),
     ) -> None:
         self.raw, self.targets, self.normaliser = list(frames), list(targets), normaliser
         self.speakers, self.names, self.bank = list(speakers), list(names), bank
+        self.single = list(single) or [False] * len(frames)
         self.company: Company | None = None
         self._normal: list[Frames | None] = [None] * len(frames)
 
@@ -92,7 +95,7 @@ class EncodedRecordings:
 
     def changed(self, row: int, augmentation: Augmentation, generator: np.random.Generator) -> Frames:
         """A recording changed for training."""
-        at = augmentation.cut_at(generator)
+        at = augmentation.cut_at(generator) if self.single[row] else None
         return self.changed_frames(augmentation.cut(self.raw[row], at, generator), row, augmentation, generator, at)
 
     def changed_frames(
@@ -140,7 +143,8 @@ def encode(
     if normaliser.kind == "speaker":
         speakers = speaker_moments(recordings, frames, normaliser)
     names = [each.speaker for each in recordings]
-    return EncodedRecordings(frames, targets, speakers, normaliser, names, bank)
+    single = [len(each.words) == 1 for each in recordings]
+    return EncodedRecordings(frames, targets, speakers, normaliser, names, bank, single)
 
 
 def string_frames(
@@ -154,7 +158,7 @@ def string_frames(
     bank, pieces, at = train.bank, [], augmentation.cut_at(generator)
     for row in rows:
         samples = recordings[row].samples
-        if at is not None:
+        if at is not None and train.single[row]:
             start, end = loud_part(train.raw[row], at)
             samples = samples[start * bank.shift : (end - 1) * bank.shift + bank.least_samples]
         pieces.append(samples)

@@ -132,7 +132,7 @@ class RecogniserSpec(Spec):
     noise: float = setting(0.6, "Probability of added noise while training.", minimum=0.0, below=1.0)
     endpoints: float = setting(
         0.5,
-        "Probability that a recording is cut closer to the word, or wider, while training.",
+        "Probability that the ends of a recording of one word are cut closer while training; others are made longer.",
         minimum=0.0,
         below=1.0,
         earlier=0.0,
