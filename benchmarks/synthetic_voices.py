@@ -1,11 +1,11 @@
 """Spoken digits by the synthetic voices of espeak-ng and flite, as a table for `gatewise train .. --add`.
 
     apt-get install espeak-ng flite
-    python benchmarks/synthetic_voices.py voices                # 64 voices, 1,920 recordings, half a minute
+    python benchmarks/synthetic_voices.py voices                # 180 voices, 1,800 recordings, a minute
     gatewise train spoken-digits --test-speaker theo --add voices --epochs 8 --threads 1
 
-A voice is a synthesiser's voice of an accent with a pitch of its own; it says each digit a few times at other speeds,
-as a statement, a question or an exclamation. The accents are those of English (espeak-ng: formants; flite: three
+A voice is a synthesiser's voice of an accent with a pitch of its own; it says each digit at another speed, as a
+statement, a question or an exclamation. The accents are those of English (espeak-ng: formants; flite: three
 recorded men and a woman), and, in the spelling of their languages, of people who learned other ones: a German's
 'sewwen'. Silence at the ends is cut off, and faint noise added. The same seed makes the same
 recordings with the same synthesisers.
@@ -130,8 +130,8 @@ def speak(out: Path, chosen: list[Voice], takes: int, generator: np.random.Gener
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder to make")
-    parser.add_argument("--voices", type=int, default=64)
-    parser.add_argument("--takes", type=int, default=3, help="recordings of each voice and digit")
+    parser.add_argument("--voices", type=int, default=180)
+    parser.add_argument("--takes", type=int, default=1, help="recordings of each voice and digit")
     parser.add_argument("--kinds", default="english,learned,flite", help="of voices, in turns")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import runpy
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from typer.testing import CliRunner
@@ -126,3 +129,23 @@ def test_a_run_knows_what_it_added_and_notices_other_recordings(folder: Path, tm
     _table(tmp_path / "more", [(name, word, who, take + 20) for name, word, who, take in said])
     again = CliRunner().invoke(app, asked)
     assert again.exit_code == 1 and "holds a run on other data" in str(again.exception)
+
+
+def test_synthetic_voices_make_a_folder_that_can_be_added(folder: Path, tmp_path: Path) -> None:
+    made = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "synthetic_voices.py"))
+    generator = np.random.default_rng(0)
+    chosen = made["voices"](["english", "learned", "flite"], 30, generator)
+    assert [each.engine for each in chosen[:3]] == ["english", "learned", "flite"] and len(set(chosen)) == 30
+    assert all(len(each.words) == 10 for each in chosen)
+    assert "+" in chosen[0].command("one.", 1.1, 1.0, Path("x.wav"))[2]
+    sound = np.concatenate([np.zeros(900), chirp("up"), np.zeros(900)]).astype(np.float32)
+    cut = made["trimmed"](sound, RATE)
+    assert len(chirp("up")) <= len(cut) < len(chirp("up")) + 500
+    heard = made["noisy"](sound, RATE, generator)
+    assert 0 < np.abs(heard[:800]).mean() < 0.02 * np.abs(sound).max()
+    if shutil.which("espeak-ng") is None:
+        return
+    (tmp_path / "voices").mkdir()
+    assert made["speak"](tmp_path / "voices", chosen[:2], 1, generator) == 20
+    dataset = load_speech(SpeechDataSpec(str(folder), add=str(tmp_path / "voices")))
+    assert dataset.added == 20 and {each.text for each in dataset.train[-20:]} == set("0123456789")
