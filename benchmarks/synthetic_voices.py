@@ -5,10 +5,10 @@
     gatewise train spoken-digits --test-speaker theo --add voices --epochs 8 --threads 1
 
 A voice is a synthesiser's voice of an accent with a pitch of its own; it says each digit at another speed, as a
-statement, a question or an exclamation. The accents are those of English (espeak-ng: formants; flite: three
-recorded men and a woman), and, in the spelling of their languages, of people who learned other ones: a German's
-'sewwen'. Silence at the ends is cut off, and faint noise added. The same seed makes the same
-recordings with the same synthesisers.
+statement, a question or an exclamation. The accents are those of English (espeak-ng: formants; flite: three recorded
+men and a woman), and, in the spelling of their languages, of people who learned other ones: a German's 'sewwen'.
+Silence at the ends is cut off, and faint noise added. The same seed makes the same recordings with the same
+synthesisers.
 """
 
 from __future__ import annotations
