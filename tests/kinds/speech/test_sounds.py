@@ -261,6 +261,41 @@ def test_masks_never_hide_a_whole_word_and_changes_keep_their_bounds() -> None:
     assert (louder >= np.log1p(frames) - 1e-5).all()
 
 
+def test_ends_are_cut_closer_or_wider_and_the_word_stays() -> None:
+    from gatewise.kinds.speech.augmentation import Augmentation
+
+    generator = np.random.default_rng(0)
+    shape = np.concatenate([np.linspace(-20, 0, 40), np.zeros(30), np.linspace(0, -20, 40)])
+    frames = (shape[:, None] + 0.1 * generator.standard_normal((110, 8))).astype(np.float32)
+    changes = Augmentation(endpoints=0.5)
+    found = [changes.cut(frames, changes.cut_at(generator), generator) for _ in range(400)]
+    assert sum(len(each) < 110 for each in found) == pytest.approx(200, abs=40)
+    assert sum(len(each) > 110 for each in found) == pytest.approx(50, abs=20)
+    for each in found:
+        loud = (each.mean(axis=1) > -1).sum()
+        assert 30 <= loud <= 36 and len(each) <= 110 + 40
+        if len(each) < 110:
+            assert each[[0, -1]].mean(axis=1).min() >= -8.6 and each[[0, -1]].mean(axis=1).max() < -2.3
+        elif len(each) > 110:
+            assert each[[0, -1]].mean(axis=1).min() < -15
+    assert min(map(len, found)) < 45
+    short = np.array([[0.0], [9.0], [0.0]], np.float32)
+    assert len(Augmentation().cut(short, 3.0, generator)) == 3
+    assert Augmentation().cut(frames, None, generator) is frames and Augmentation().cut_at(generator) is None
+
+
+def test_what_accompanies_a_cut_recording_is_cut_too() -> None:
+    from gatewise.kinds.speech.moments import Company
+
+    frames = np.zeros((30, 3), np.float32)
+    frames[:10] = -9.0
+    company = Company.of(9, [("ann", frames)] * 3, levels=(4.0,))
+    generator = np.random.default_rng(0)
+    whole, cut = ([company.drawn("ann", 3, generator, at) for _ in range(50)] for at in (None, 4.0))
+    assert all(each.sums[0] == pytest.approx(-3.0 * each.number) for each in whole)
+    assert all(each.sums[0] == 0 for each in cut) and max(each.number for each in cut) == 8 * 20
+
+
 def test_another_microphone_does_not_pass_the_normalisation_with_a_speakers_other_recordings() -> None:
     from gatewise.kinds.speech.augmentation import Augmentation
     from gatewise.kinds.speech.encoding import EncodedRecordings

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -289,6 +291,45 @@ def test_same_seed_same_bits_and_strings_change_with_the_epoch(folder: Path) -> 
     assert losses[0] == losses[1]
 
 
+def test_what_is_joined_to_strings_is_cut_closer_before(folder: Path) -> None:
+    from gatewise.kinds.speech.augmentation import Augmentation
+    from gatewise.kinds.speech.encoding import encode, string_frames
+    from gatewise.kinds.speech.features import FilterBank
+
+    dataset = load_speech(SpeechDataSpec(str(folder), strings=3))
+    bank = FilterBank(RATE, 12)
+    quiet = np.zeros(RATE // 5, np.int16)
+    padded = [
+        dataclasses.replace(each, stored=np.concatenate([quiet, each.stored, quiet])) for each in dataset.train[:6]
+    ]
+    problem = problem_of(_spec(folder, {"strings": 3}), dataset)
+    train = encode(padded, bank, problem.train.normaliser, dataset.units)
+    lengths = {}
+    for share in (0.0, 0.999):
+        drawn = [
+            string_frames([0, 1, 2], padded, train, Augmentation(endpoints=share), np.random.default_rng(seed))
+            for seed in range(12)
+        ]
+        lengths[share] = float(np.mean([len(each) for each in drawn]))
+    assert lengths[0.0] - lengths[0.999] == pytest.approx(3 * 40, abs=30)  # frames of silence
+
+
+def test_of_recordings_of_several_words_no_end_is_cut(folder: Path) -> None:
+    from gatewise.kinds.speech.augmentation import Augmentation
+    from gatewise.kinds.speech.encoding import encode
+    from gatewise.kinds.speech.features import FilterBank, Normaliser
+
+    bank, changes = FilterBank(RATE, 12), Augmentation(endpoints=0.999)
+    sound = np.concatenate([chirp("up"), 0.1 * chirp("low")])  # a faint last word
+    recordings = [Recording(text, text, None, store(sound)) for text in ("up low", "up")]
+    frames = bank(recordings[0].samples)
+    encoded = encode(recordings, bank, Normaliser.fit("recording", frames))
+    lengths = [
+        [len(encoded.changed(row, changes, np.random.default_rng(seed))) for seed in range(30)] for row in (0, 1)
+    ]
+    assert min(lengths[0]) == len(frames) and min(lengths[1]) < 0.8 * len(frames)
+
+
 @pytest.mark.slow
 def test_comparisons_show_speakers_mistakes_and_recordings(folder: Path, tmp_path: Path) -> None:
     from gatewise.errors import RunError
@@ -332,3 +373,45 @@ def test_explanations_by_command_picture_and_page(labels: Path, strings: Path, t
     page = run(app, ["explain", str(labels), str(tmp_path / "one.wav"), "--out", str(tmp_path / "page.html")])
     assert page.exit_code == 0, page.output
     assert b"one.wav" in (tmp_path / "page.html").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_page_writes_the_figures_of_many_bands_beside_their_names(labels: Path, tmp_path: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not Path("/usr/bin/chromium").exists():
+        pytest.skip("chromium is not installed")
+    soundfile.write(tmp_path / "one.wav", _string(["up", "low"]), RATE)
+    place = tmp_path / "page.html"
+    found = CliRunner().invoke(app, ["explain", str(labels), str(tmp_path / "one.wav"), "--out", str(place)])
+    assert found.exit_code == 0, found.output
+    as_root = hasattr(os, "getuid") and os.getuid() == 0
+    with sync_api.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"] if as_root else [])
+        page = browser.new_page(viewport={"width": 900, "height": 900})
+        page.goto(place.as_uri())
+        page.wait_for_selector(".column-names b")
+        written = page.locator(".column-names b").all_inner_texts()
+        beside_dots = page.locator(".curves.input .figure").all_text_contents()
+        boxes = [each.bounding_box() for each in page.locator(".column-names > span").all()]
+        browser.close()
+    assert len(written) == 6 and all(float(each.replace("\u2212", "-")) for each in written)
+    assert beside_dots == [""] * 6  # these overlapped the lines
+    for one, other in itertools.combinations(boxes, 2):
+        assert one and other and (one["x"] + one["width"] <= other["x"] or one["y"] + one["height"] <= other["y"])
+
+
+def test_the_blank_is_less_probable_than_in_training() -> None:
+    from gatewise.kinds.speech.network import Recogniser
+
+    torch.manual_seed(0)
+    output = torch.randn(4, 2, 6)
+    plain, penalised = (
+        Recogniser(3, 5, cell="gru", hidden_size=6, dropout=0.0, blank_penalty=nats) for nats in (0.0, 1.5)
+    )
+    penalised.load_state_dict(plain.state_dict())
+    trained, used = penalised.train().log_probabilities(output), penalised.eval().log_probabilities(output)
+    assert torch.equal(used, plain.train().log_probabilities(output))
+    odds = [each[..., 0] - each[..., 1] for each in (trained, used)]
+    assert torch.allclose(odds[0] - odds[1], torch.full((4, 2), 1.5), atol=1e-5)
+    assert torch.allclose(trained[..., 2] - trained[..., 1], used[..., 2] - used[..., 1], atol=1e-5)
+    assert torch.allclose(trained.exp().sum(dim=-1), torch.ones(4, 2), atol=1e-5)

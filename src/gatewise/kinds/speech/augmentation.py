@@ -1,8 +1,8 @@
 """Changes of sounds and frames while training, so that few speakers stand for many. No torch.
 
 Each is drawn anew for each recording: tempo and pitch (Ko et al., 2015), the stretch of the frequencies by another
-vocal tract (Jaitly and Hinton, 2013), the filter of another microphone, noise, and masked bands and stretches
-(SpecAugment, Park et al., 2019).
+vocal tract (Jaitly and Hinton, 2013), the filter of another microphone, noise, where the recording is cut, and masked
+bands and stretches (SpecAugment, Park et al., 2019).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.kinds.speech.endpoints import LEVELS, loud_part, wider
 from gatewise.kinds.speech.features import FilterBank, Frames, band_centres
 from gatewise.kinds.speech.moments import Products
 
@@ -88,6 +89,8 @@ class Augmentation:
         noise: probability of added noise.
         frequency_masks: bands, each of up to a fifth of the filters.
         time_masks: stretches, each of up to a fifth of the frames and 100 ms.
+        endpoints: probability that the ends are cut, see `gatewise.kinds.speech.endpoints`; of the others half as many
+            are made longer.
 
     Example:
         >>> frames = np.arange(80, dtype=np.float32).reshape(10, 8)
@@ -105,6 +108,20 @@ class Augmentation:
     noise: float = 0.0
     frequency_masks: int = 0
     time_masks: int = 0
+    endpoints: float = 0.0
+
+    def cut_at(self, generator: np.random.Generator) -> float | None:
+        """How far under its loudest frame, in nats, a recording is cut; None: it is not."""
+        if not self.endpoints or generator.random() >= self.endpoints:
+            return None
+        return float(generator.choice(LEVELS))
+
+    def cut(self, frames: Frames, at: float | None, generator: np.random.Generator) -> Frames:
+        """Frames (T, M) cut there; of those that are not, some are made longer."""
+        if at is not None:
+            return frames[slice(*loud_part(frames, at))]
+        longer = self.endpoints and generator.random() < self.endpoints / 2
+        return wider(frames, generator) if longer else frames
 
     def voice(self, bank: FilterBank, generator: np.random.Generator) -> Voice:
         """Another voice, for the frames of a filter bank."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -44,8 +45,9 @@ class _WholeWords(Baseline):
         rows = [row for row, each in enumerate(dataset.train) if each.text in frequent]
         self._fit([normal[row] for row in rows], [dataset.train[row].text for row in rows])
 
+    @abstractmethod
     def _fit(self, frames: Sequence[Frames], texts: Sequence[str]) -> None:
-        raise NotImplementedError
+        """Fit `_model` on normalised frames (T, M) and their texts."""
 
     @property
     def parameters(self) -> int:

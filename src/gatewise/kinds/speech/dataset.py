@@ -15,6 +15,7 @@ from gatewise.data.cache import cache_folder
 from gatewise.data.parts import kept_by_content
 from gatewise.data.records import DatasetInfo
 from gatewise.errors import DataError
+from gatewise.kinds.speech.added import new_recordings, read_added
 from gatewise.kinds.speech.recordings import Columns, Listed, Recording, list_recordings, read_recordings
 from gatewise.kinds.speech.spec import SpeechDataSpec
 from gatewise.kinds.speech.splits import Parts, content_rank, split_recordings
@@ -50,6 +51,7 @@ class SpeechDataset:
         strings: recordings in a string, at most; None: recordings are heard one by one.
         clips: the recordings of ``validation`` and ``test`` before they were joined.
         unseen_speakers: whether the test part's speakers are in no other part.
+        added: how many of the last training recordings are not the data set's own.
     """
 
     name: str
@@ -65,6 +67,7 @@ class SpeechDataset:
     strings: int | None = None
     clips: tuple[Recording, ...] = ()
     unseen_speakers: bool = False
+    added: int = 0
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -139,15 +142,31 @@ def load_speech(data: SpeechDataSpec, cache: str | Path | None = None) -> Speech
         name, source = _DIGITS, "the Free Spoken Digit Dataset"
     else:
         path = Path(data.data).expanduser()
-        listed, notes = list_recordings(path, Columns(data.sound, data.text, data.speaker))
+        listed, notes = list_recordings(path, _columns(data))
         name, source = path.name, f"the recordings of {path}"
     recordings, rate, noted = read_recordings(listed, data.sample_rate)
     parts = split_recordings(_distinct(recordings, notes), data.split, data.test_speaker, data.validation_speaker)
-    return speech_dataset(name, source, parts, rate, data, [*notes, *noted])
+    added: tuple[Recording, ...] = ()
+    said: tuple[str, ...] = ()
+    if data.add is not None:
+        further, told = read_added(data.add, _columns(data), rate)
+        added, said = new_recordings(parts, further, data.add)
+        noted += told
+    return speech_dataset(name, source, parts, rate, data, [*notes, *noted, *said], added)
+
+
+def _columns(data: SpeechDataSpec) -> Columns:
+    return Columns(data.sound, data.text, data.speaker)
 
 
 def speech_dataset(
-    name: str, source: str, parts: Parts, rate: int, data: SpeechDataSpec, notes: Sequence[str] = ()
+    name: str,
+    source: str,
+    parts: Parts,
+    rate: int,
+    data: SpeechDataSpec,
+    notes: Sequence[str] = (),
+    added: Sequence[Recording] = (),
 ) -> SpeechDataset:
     """Number the units of the training part, and join strings where they are asked for.
 
@@ -158,11 +177,13 @@ def speech_dataset(
         rate: samples per second.
         data: answers, strings and size.
         notes: of the reader.
+        added: further recordings for the training part; what is answered follows from the data set's own.
 
     Raises:
         DataError: too few recordings, or one label only.
     """
-    train = kept_by_content(parts.train, data.examples, content_rank)
+    own = kept_by_content(parts.train, data.examples, content_rank)
+    train = (*own, *added)
     if len(train) < _FEWEST:
         raise DataError(
             f"{name} has too few recordings to train on",
@@ -175,7 +196,7 @@ def speech_dataset(
     if answers is None and data.strings is not None:
         answers = "words"
     if answers is None:
-        answers, why = usual_answers([each.text for each in train])
+        answers, why = usual_answers([each.text for each in own])
         said.append(f"answers are {'labels' if answers == 'label' else answers}: {why}; --answers changes that")
     units = Units.fit(answers, [each.text for each in train])
     if len(units) < 2:
@@ -189,7 +210,7 @@ def speech_dataset(
         validation = tuple(fixed_strings(validation, data.strings, rate, _SEED))
         test = tuple(fixed_strings(test, data.strings, rate, _SEED + 1))
         note += f", joined to {words.plural(len(test), 'string')} of 1 to {data.strings} with gaps of up to 0.4 s"
-    said += _unknown(units, test)
+    said += _further(answers, own, added) + _unknown(units, test)
     digest = hashlib.sha256("\0".join((answers, str(rate), *units.names)).encode())
     for part in (train, validation, test):
         for each in part:
@@ -210,6 +231,7 @@ def speech_dataset(
         data.strings,
         clips if data.strings is not None else (),
         parts.unseen_speakers,
+        len(added),
     )
 
 
@@ -243,6 +265,17 @@ def _distinct(recordings: Sequence[Recording], notes: list[str]) -> list[Recordi
             f"{words.plural(copies, 'recording')} {'is a copy' if copies == 1 else 'are copies'} of others and left out"
         )
     return list(found.values())
+
+
+def _further(answers: str, own: Sequence[Recording], added: Sequence[Recording]) -> list[str]:
+    """A note where added recordings say what no training recording of the data set does."""
+    known = set(Units.fit(answers, [each.text for each in own]).names)
+    new = [name for name in Units.fit(answers, [each.text for each in added]).names if name not in known]
+    if not new:
+        return []
+    shown = ", ".join(map(repr, new[:3])) + (", ..." if len(new) > 3 else "")
+    what = {"label": "label", "words": "word", "characters": "character"}[answers]
+    return [f"the added recordings bring {words.plural(len(new), f'further {what}')}: {shown}"]
 
 
 def _unknown(units: Units, test: Sequence[Recording]) -> list[str]:

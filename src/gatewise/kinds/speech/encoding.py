@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gatewise.kinds.speech.augmentation import Augmentation
+from gatewise.kinds.speech.endpoints import loud_part
 from gatewise.kinds.speech.features import FilterBank, Frames, Moments, Normaliser
 from gatewise.kinds.speech.moments import Company, speaker_moments
 from gatewise.kinds.speech.recordings import Recording
@@ -50,6 +51,7 @@ class EncodedRecordings:
         normaliser: of the frames.
         names: the speaker of each; None: not known.
         bank: made the frames.
+        single: which recordings are of one word, so that no word is lost where their ends are cut.
 
     Attributes:
         company: what accompanies a training recording when it is normalised; None: nothing.
@@ -63,9 +65,11 @@ class EncodedRecordings:
         normaliser: Normaliser,
         names: Sequence[str | None],
         bank: FilterBank,
+        single: Sequence[bool] = (),
     ) -> None:
         self.raw, self.targets, self.normaliser = list(frames), list(targets), normaliser
         self.speakers, self.names, self.bank = list(speakers), list(names), bank
+        self.single = list(single) or [False] * len(frames)
         self.company: Company | None = None
         self._normal: list[Frames | None] = [None] * len(frames)
 
@@ -91,20 +95,26 @@ class EncodedRecordings:
 
     def changed(self, row: int, augmentation: Augmentation, generator: np.random.Generator) -> Frames:
         """A recording changed for training."""
-        return self.changed_frames(self.raw[row], row, augmentation, generator)
+        at = augmentation.cut_at(generator) if self.single[row] else None
+        return self.changed_frames(augmentation.cut(self.raw[row], at, generator), row, augmentation, generator, at)
 
     def changed_frames(
-        self, raw: Frames, row: int, augmentation: Augmentation, generator: np.random.Generator
+        self,
+        raw: Frames,
+        row: int,
+        augmentation: Augmentation,
+        generator: np.random.Generator,
+        cut_at: float | None = None,
     ) -> Frames:
         """Frames (T, M), said by the speaker of a recording, changed for training: normalised features (T', K).
 
-        Where others accompany them, these are changed to the same voice.
+        Where others accompany them, these are changed to the same voice, and cut as they are.
         """
         voice = augmentation.voice(self.bank, generator)
         frames = augmentation.noisy(voice.frames(raw), generator)
         known = None
         if self.company is not None:
-            others = voice.products(self.company.drawn(self.names[row], self.bank.bins, generator))
+            others = voice.products(self.company.drawn(self.names[row], self.bank.bins, generator, cut_at))
             known = Moments.of(self.normaliser.features(frames)).plus(others.mapped(self.normaliser.matrix).moments)
         frames = augmentation.without_bands(frames, generator)
         return augmentation.without_stretches(self.normaliser(frames, known), generator)
@@ -133,11 +143,23 @@ def encode(
     if normaliser.kind == "speaker":
         speakers = speaker_moments(recordings, frames, normaliser)
     names = [each.speaker for each in recordings]
-    return EncodedRecordings(frames, targets, speakers, normaliser, names, bank)
+    single = [len(each.words) == 1 for each in recordings]
+    return EncodedRecordings(frames, targets, speakers, normaliser, names, bank, single)
 
 
 def string_frames(
-    rows: Sequence[int], recordings: Sequence[Recording], bank: FilterBank, generator: np.random.Generator
+    rows: Sequence[int],
+    recordings: Sequence[Recording],
+    train: EncodedRecordings,
+    augmentation: Augmentation,
+    generator: np.random.Generator,
 ) -> Frames:
-    """The frames (T, M) of recordings joined with random gaps."""
-    return bank(joined([recordings[row].samples for row in rows], bank.rate, generator))
+    """The frames (T, M) of recordings joined with random gaps, perhaps all cut closer before."""
+    bank, pieces, at = train.bank, [], augmentation.cut_at(generator)
+    for row in rows:
+        samples = recordings[row].samples
+        if at is not None and train.single[row]:
+            start, end = loud_part(train.raw[row], at)
+            samples = samples[start * bank.shift : (end - 1) * bank.shift + bank.least_samples]
+        pieces.append(samples)
+    return bank(joined(pieces, bank.rate, generator))

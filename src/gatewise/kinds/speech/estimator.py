@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SpeechRecognizer"]
 
 _PLACE = "sounds in memory"
-_OF_FILES = ("sound", "text", "speaker", "split", "test_speaker", "validation_speaker", "sample_rate")
+_OF_FILES = ("sound", "text", "speaker", "split", "test_speaker", "validation_speaker", "sample_rate", "add")
 
 
 class SpeechRecognizer(RunEstimator, task="speech", first=("cell",), omit=_OF_FILES):

@@ -63,7 +63,7 @@ class SpeechKind(Kind):
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training, and columns of a table with the known data set."""
         super().check(spec)
-        if spec.data.data in self.known:
+        if spec.data.data in self.known and spec.data.add is None:
             names = ("sound", "text", "speaker")
             refuse_for_known(spec.data.data, {name: getattr(spec.data, name) for name in names}, "table")
 
@@ -127,6 +127,7 @@ class SpeechKind(Kind):
             "units": list(dataset.units.names),
             "rate": dataset.rate,
             "strings": dataset.strings,
+            "added": dataset.added,
             "seconds": {part: dataset.seconds(part) for part in parts},
             "speakers": {
                 part: sorted({each.speaker for each in getattr(dataset, part) if each.speaker is not None})

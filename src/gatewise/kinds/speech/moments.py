@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
+from gatewise.kinds.speech.endpoints import loud_part
 from gatewise.kinds.speech.features import Frames, Moments, Normaliser, Sums
 from gatewise.kinds.speech.recordings import Recording
 
@@ -81,6 +82,7 @@ class Company:
     Args:
         most: recordings in a group, at most; 0: all of the speaker.
         packed: of each speaker (N, 1 + M + M * M): number, sums and products of each recording.
+        cut: the same of recordings whose ends are cut so many nats under their loudest frame.
 
     Example:
         >>> company = Company.of(3, [("ann", np.ones((4, 2), np.float32))] * 5)
@@ -91,29 +93,42 @@ class Company:
 
     most: int
     packed: Mapping[str, Sums]
+    cut: Mapping[float, Mapping[str, Sums]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, most: int, spoken: Iterable[tuple[str | None, Frames]]) -> Company:
+    def of(cls, most: int, spoken: Iterable[tuple[str | None, Frames]], levels: Sequence[float] = ()) -> Company:
         """Of speakers with the frames (T, M) of a recording each; what no known speaker says is in no group."""
-        found: dict[str, list[Sums]] = {}
-        for name, frames in spoken:
-            if name is not None:
-                number, sums, products = Products.of(frames)
-                found.setdefault(name, []).append(np.concatenate([[number], sums, products.reshape(-1)]))
-        packed = {name: np.stack(rows) for name, rows in found.items()}
-        return cls(most, packed if most else {name: rows.sum(axis=0)[None] for name, rows in packed.items()})
+        known = [(name, frames) for name, frames in spoken if name is not None]
+        cut = {
+            level: _packed(most, [(name, frames[slice(*loud_part(frames, level))]) for name, frames in known])
+            for level in levels
+        }
+        return cls(most, _packed(most, known), cut)
 
-    def drawn(self, speaker: str | None, bins: int, generator: np.random.Generator) -> Products:
+    def drawn(
+        self, speaker: str | None, bins: int, generator: np.random.Generator, cut_at: float | None = None
+    ) -> Products:
         """Of up to ``most`` - 1 recordings: the size of the group is uniform in its logarithm.
 
         Args:
             speaker: whose; of one who is not known there are none.
             bins: M, filters.
             generator: of the number and the choice.
+            cut_at: nats under their loudest frame at which their ends are cut; None: they are whole.
         """
+        packed = self.packed if cut_at is None else self.cut[cut_at]
         size = int(np.exp(generator.uniform(0, np.log(self.most + 1)))) if self.most else 2
-        rows = None if speaker is None else self.packed.get(speaker)
+        rows = None if speaker is None else packed.get(speaker)
         if rows is None or size == 1:
             return Products(0.0, np.zeros(bins), np.zeros((bins, bins)))
         total = rows[generator.integers(0, len(rows), size - 1)].sum(axis=0)
         return Products(float(total[0]), total[1 : 1 + bins], total[1 + bins :].reshape(bins, bins))
+
+
+def _packed(most: int, spoken: Iterable[tuple[str, Frames]]) -> dict[str, Sums]:
+    found: dict[str, list[Sums]] = {}
+    for name, frames in spoken:
+        number, sums, products = Products.of(frames)
+        found.setdefault(name, []).append(np.concatenate([[number], sums, products.reshape(-1)]))
+    rows = {name: np.stack(each) for name, each in found.items()}
+    return rows if most else {name: each.sum(axis=0)[None] for name, each in rows.items()}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gatewise.kinds.speech.search import BLANK
 from gatewise.nn import Recurrent
 
 __all__ = ["POOLS", "FrequencyConvolution", "Recogniser", "Windows", "pooled"]
@@ -95,6 +96,9 @@ class Recogniser(nn.Module):
         label    W dropout(pool(h_1..T)) + b
         units    log softmax(W dropout(h_j) + b)           CTC (Graves et al., 2006), class 0 its blank
 
+    While training the blank's score is higher by ``blank_penalty``: without it, it is less probable than it was in
+    training, and fewer units are deleted, but more inserted (logit adjustment; Menon et al., 2021).
+
     Args:
         classes: labels, or units and the blank.
         bins: M, features of a frame: cepstra, or filters.
@@ -107,6 +111,7 @@ class Recogniser(nn.Module):
         channels: of the convolution over frequency; 0: none.
         pooling: last, mean, max, mean+max; None: units at each step.
         dropout: p.
+        blank_penalty: nats.
 
     Example:
         >>> network = Recogniser(10, 40, cell="gru", hidden_size=8, pooling="mean").eval()
@@ -131,8 +136,10 @@ class Recogniser(nn.Module):
         channels: int = 0,
         pooling: str | None = None,
         dropout: float = 0.3,
+        blank_penalty: float = 0.0,
     ) -> None:
         super().__init__()
+        self.blank_penalty = blank_penalty
         self.windows = Windows(window, stride)
         self.convolution = FrequencyConvolution(window, bins, channels, dropout / 2) if channels else None
         width = window * bins if self.convolution is None else self.convolution.width
@@ -171,7 +178,11 @@ class Recogniser(nn.Module):
 
     def log_probabilities(self, output: Tensor) -> Tensor:
         """Of the blank and the units at each step, from the recurrent layers' output."""
-        return functional.log_softmax(self.head(functional.dropout(output, self.dropout, self.training)), dim=-1)
+        scores: Tensor = self.head(functional.dropout(output, self.dropout, self.training))
+        if self.training and self.blank_penalty:
+            blank = torch.arange(scores.shape[-1], device=scores.device) == BLANK
+            scores = scores + self.blank_penalty * blank
+        return functional.log_softmax(scores, dim=-1)
 
     @property
     def kernel(self) -> dict[str, str]:

@@ -184,7 +184,7 @@ class SpeechProblem(Problem):
         return padded(found, targets)
 
     def _string(self, rows: list[int], generator: np.random.Generator) -> Frames:
-        raw = string_frames(rows, self.dataset.train, self.bank, generator)
+        raw = string_frames(rows, self.dataset.train, self.train, self.augmentation, generator)
         return self.train.changed_frames(raw, rows[0], self.augmentation, generator)
 
     def _value(self, batch: SpeechBatch, scores: Tensor) -> tuple[float, int]:

@@ -35,6 +35,11 @@ class SpeechDataSpec(Spec):
         None, "Column of the transcripts; text, transcript or the like if not given.", reads=True
     )
     speaker: str | None = setting(None, "Column of the speakers; the column called speaker if not given.", reads=True)
+    add: str | None = setting(
+        None,
+        "Further recordings for the training part alone: a folder with transcripts.csv, or such a table.",
+        is_path=True,
+    )
     answers: str | None = setting(
         None,
         "What is answered: label (one transcript of a list), words or characters in order (CTC); derived from the "
@@ -55,7 +60,9 @@ class SpeechDataSpec(Spec):
         None, "Speaker who decides which weights are kept; a tenth of the training speakers' recordings if not given."
     )
     examples: int | None = setting(
-        None, "Training examples, at most, chosen by content; validation and test stay whole.", minimum=10
+        None,
+        "Training examples of DATA, at most, chosen by content; those of --add, validation and test stay whole.",
+        minimum=10,
     )
     sample_rate: int | None = setting(
         None,
@@ -89,6 +96,12 @@ class RecogniserSpec(Spec):
         "mean", "For labels: how the steps become one vector: last, mean, max or mean+max.", choices=POOLINGS
     )
     dropout: float = common.dropout(0.3)
+    blank_penalty: float = setting(
+        0.0,
+        "For words and characters: how much less probable CTC's blank is than in training, in nats; more delete less "
+        "and insert more.",
+        minimum=0.0,
+    )
     mel_bins: int = setting(24, "Mel filters of a frame.", minimum=4)
     cepstra: int | None = setting(
         None,
@@ -117,6 +130,13 @@ class RecogniserSpec(Spec):
     )
     filtering: float = setting(0.5, "Spread of random filters while training, in nats of energy.", minimum=0.0)
     noise: float = setting(0.6, "Probability of added noise while training.", minimum=0.0, below=1.0)
+    endpoints: float = setting(
+        0.5,
+        "Probability that the ends of a recording of one word are cut closer while training; others are made longer.",
+        minimum=0.0,
+        below=1.0,
+        earlier=0.0,
+    )
     frequency_masks: int = setting(0, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
     time_masks: int = setting(
         1, "Masked stretches while training, each of up to a fifth of a recording and 0.1 s.", minimum=0

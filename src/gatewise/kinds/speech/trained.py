@@ -13,6 +13,7 @@ from gatewise.errors import RunError
 from gatewise.kinds.speech.augmentation import Augmentation
 from gatewise.kinds.speech.dataset import SpeechDataset
 from gatewise.kinds.speech.encoding import EncodedRecordings, encode
+from gatewise.kinds.speech.endpoints import LEVELS
 from gatewise.kinds.speech.exported import Heard, check_heard
 from gatewise.kinds.speech.features import FilterBank, Normaliser
 from gatewise.kinds.speech.moments import Company
@@ -176,7 +177,8 @@ def problem_of(spec: RunSpec, dataset: SpeechDataset) -> SpeechProblem:
     train = encode(dataset.train, bank, normaliser, dataset.units)
     if normaliser.kind == "speaker":
         spoken = ((each.speaker, rows) for each, rows in zip(speakers, frames, strict=True))
-        train.company = Company.of(model.normalisation_group, spoken)
+        levels = LEVELS if model.endpoints and dataset.strings is None else ()
+        train.company = Company.of(model.normalisation_group, spoken, levels)
     network = _network(model, dataset.units, normaliser.width)
     return SpeechProblem(
         network.to(training.device),
@@ -184,7 +186,13 @@ def problem_of(spec: RunSpec, dataset: SpeechDataset) -> SpeechProblem:
         train,
         bank=bank,
         augmentation=Augmentation(
-            model.speed, model.warping, model.filtering, model.noise, model.frequency_masks, model.time_masks
+            model.speed,
+            model.warping,
+            model.filtering,
+            model.noise,
+            model.frequency_masks,
+            model.time_masks,
+            model.endpoints,
         ),
         batch_size=training.batch_size,
         seed=training.seed,
@@ -230,4 +238,5 @@ def _network(spec: RecogniserSpec, units: Units, features: int) -> Recogniser:
         channels=spec.channels,
         pooling=None if units.by_ctc else spec.pooling,
         dropout=spec.dropout,
+        blank_penalty=spec.blank_penalty,
     )

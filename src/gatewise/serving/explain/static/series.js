@@ -6,6 +6,8 @@ import { Curves } from "./curve.js";
 import { plural, significant } from "./words.js";
 
 const MOST_COLUMNS = 6;
+/** Of more lines the figures beside the dots would cover the lines: they stand by the names. */
+const MOST_FIGURES = 3;
 const MARGIN = 0.06;
 const ROOM = 0.15;
 
@@ -40,9 +42,9 @@ export class Series {
     const lines = shown.map((name, column) => ({ name, kind: `column-${column}`, values: line(values, column) }));
     const changed = reading.measured === undefined ? [] : shown.map((_, column) => column).filter((column) => differs(values, measured, column, this.width));
     const before = changed.map((column) => ({ name: null, kind: `column-${column} measured`, values: line(measured, column) }));
-    resizeChildren(this.names, shown.length, () => el("span"));
+    resizeChildren(this.names, shown.length, () => el("span", {}, el("span"), el("b")));
     shown.forEach((name, place) => {
-      setText(this.names.children[place], name);
+      setText(this.names.children[place].firstElementChild, name);
       this.names.children[place].className = `column-${place}`;
     });
     const room = this.changeable > 0 ? ROOM : MARGIN;
@@ -62,7 +64,10 @@ export class Series {
   point(step, target = this.target) {
     Object.assign(this, { step, target });
     setText(this.effect, this.reading.measured === undefined ? "" : effectWords(this.reading, target));
-    this.curves.point(step, (_, name) => (name === null ? "" : significant(this.at(step, this.shown.indexOf(name)))));
+    const figures = this.shown.map((_, column) => significant(this.at(step, column)));
+    const named = figures.length > MOST_FIGURES;
+    this.curves.point(step, (_, name) => (name === null || named ? "" : figures[this.shown.indexOf(name)]));
+    figures.forEach((figure, column) => setText(this.names.children[column].lastElementChild, named ? figure : ""));
     if (!this.changeable) return;
     setText(this.where, this.reading.steps[step].label);
     const value = this.at(step, this.column);
