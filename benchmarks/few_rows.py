@@ -54,6 +54,7 @@ def in_turns(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
     samples: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, function in sides.items():
+            function()
             samples[name].append(seconds_of(function, repeats[name]))
     return samples
 

@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "bf16.h"
+#include "direct.h"
 #include "int8.h"
 #include "microkernel.h"
 #include "sequence.h"
@@ -49,8 +50,9 @@ struct Step {
 
 // The forward weights and everything else the threads share.
 struct ForwardShared {
-  const float* weight_x = nullptr;  // packed; null: each panel is packed where it is used, since that is once
+  const float* weight_x = nullptr;  // packed; null: each panel is packed where it is used, or not at all
   const float* weight_h = nullptr;  // likewise
+  bool direct = false;              // no panel is packed but those of blocks that are not whole (direct.h)
   const float* weight_n = nullptr;  // where the cell resets before: the last gate's recurrent weights
   const float* start = nullptr;     // [block][slots][kWidth]
   const float* finite = nullptr;    // [first block of a panel]: 1 where its recurrent weights are; null: not known
@@ -170,21 +172,60 @@ inline void look_ahead(const Sequence& q, const ForwardShared& shared, const Row
   }
 }
 
-// Panel j of the input's weights (else the state's): packed before, or now, into `room`.
+// How many floats the rows of `count` take when they are laid across tile by tile, for direct products.
+inline long across_size(long count, long length) { return Tiling(count).tiles * length * kWidth; }
+
+// Lays the rows of each tile across, where direct products read them so.
+inline void lay_tiles_across(const float* const* rows, long count, long length, float* to) {
+  const Tiling tiling(count);
+  for (long i = 0; i < tiling.tiles; ++i) {
+    const int height = int(tiling.begin(i + 1) - tiling.begin(i));
+    if (height > kTurnedRows) lay_across(rows + tiling.begin(i), height, length, to + i * length * kWidth);
+  }
+}
+
+// A panel's weights for one of the two products: packed, or as they were given.
+struct PanelWeights {
+  const float* packed = nullptr;
+  Columns columns;
+  // The product of some rows, where they are not packed; `across` has all tiles.
+  void add_to(const Tile& tile, const float* const* rows, const float* across, long number, long length) const {
+    if (columns.count > 0)
+      add_direct(columns, rows, across + number * length * kWidth, tile.rows, length, tile.sums, tile.row_stride);
+  }
+};
+
+// Panel j of the input's weights (else the state's): packed before, or now, into `room`, or as it was given.
 template <class Cell>
-const float* panel_of(const Cell& cell, const Sequence& q, const ForwardShared& shared, bool input, long j, float* room) {
+PanelWeights panel_of(const Cell& cell, const Sequence& q, const ForwardShared& shared, bool input, long j, float* room) {
   const Panels panels(q.hidden_size);
   const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
+  const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
   const int slots = Cell::kUnitPanels ? 1 : input ? cell.input_slots() : cell.state_slots();
   const float* packed = input ? shared.weight_x : shared.weight_h;
-  if (packed != nullptr) return packed + block * slots * (input ? shared.input_words : shared.state_words) * kWidth;
+  PanelWeights panel;
+  if (packed != nullptr) {
+    panel.packed = packed + block * slots * (input ? shared.input_words : shared.state_words) * kWidth;
+    return panel;
+  }
   const float* weights = input ? q.weight_ih : q.weight_hh;
   const long length = input ? q.input_size : q.hidden_size;
+  const bool whole = (block + blocks) * kWidth <= q.hidden_size;
+  if (shared.direct && whole) {
+    panel.columns.count = Cell::kUnitPanels ? blocks : slots;
+    for (int c = 0; c < panel.columns.count; ++c) {
+      const long gate = Cell::kUnitPanels ? 0 : cell.order()[c], unit = (block + (Cell::kUnitPanels ? c : 0)) * kWidth;
+      panel.columns.weights[c] = weights + (gate * q.hidden_size + unit) * length;
+      panel.columns.slots[c] = !input && cell.product() == Product::kLastApart && c == 2 ? 3 : c;
+    }
+    return panel;
+  }
   if constexpr (Cell::kUnitPanels)
     pack_unit_panel(weights, length, panels, j, room);
   else
     pack_gate_panel(weights, q.hidden_size, length, cell.order(), slots, j, room);
-  return room;
+  panel.packed = room;
+  return panel;
 }
 
 // Whether the recurrent weights of panel j are finite, by reading them as they were given.
@@ -221,7 +262,7 @@ void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& sha
   for (long j = mine.begin; j < mine.end; ++j) {
     const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
     const Product product = Cell::kUnitPanels ? blocks_product(panels.slots(j)) : cell.product();
-    const float* weights = panel_of(cell, q, shared, true, j, room);
+    const float* weights = panel_of(cell, q, shared, true, j, room).packed;
     std::fill(start, start + kTileRows, shared.start + block * slots * kWidth);
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
@@ -240,6 +281,7 @@ struct ForwardScratch {
   float* sums = nullptr;    // one tile's, or with options all rows'
   float* masked = nullptr;  // (rows, H) states times the recurrent mask; or rounded rows, see enter_step
   float* reset = nullptr;   // (rows, H) where the cell resets before
+  float *across_x = nullptr, *across_h = nullptr;  // a step's tiles, for direct products
 };
 
 // Runs `rows` through all their steps for the panels in `mine`; meets the other threads at `barrier` if given.
@@ -262,22 +304,26 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     const float* begin_at = ahead ? shared.projected + scratch.ahead.first[turn] * slots * width : shared.start;
     const long begin_stride = ahead ? slots * width : 0;
     const Tiling tiling(step.count);
+    if (fused && shared.direct) lay_tiles_across(step.x, step.count, q.input_size, scratch.across_x);
+    if (shared.direct) lay_tiles_across(step.h, step.count, q.hidden_size, scratch.across_h);
     for (long j = mine.begin; j < mine.end; ++j) {
       const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
       const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
       const Product product = Cell::kUnitPanels ? blocks_product(blocks) : cell.product();
-      const float* weight_x = fused ? panel_of(cell, q, shared, true, j, scratch.panel_x) : nullptr;
+      const PanelWeights x = fused ? panel_of(cell, q, shared, true, j, scratch.panel_x) : PanelWeights{};
       const bool no_state = starts_from_zero(cell, q, shared, step, j);
-      const float* weight_h = no_state ? nullptr : panel_of(cell, q, shared, false, j, scratch.panel_h);
+      const PanelWeights h = no_state ? PanelWeights{} : panel_of(cell, q, shared, false, j, scratch.panel_h);
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
         const int height = int(tiling.begin(i + 1) - begin);
         for (int r = 0; r < height; ++r) start[r] = begin_at + (begin + r) * begin_stride + block * slots * kWidth;
         const Tile tile{begin, height, block * kWidth, blocks, scratch.sums,
                         long(Cell::kUnitPanels ? blocks : slots) * kWidth, kWidth};
-        shared.tile(product, height)(start, {step.x + begin, weight_x, fused ? shared.input_words : 0},
-                                     {step.h_product + begin, weight_h, no_state ? 0 : shared.state_words}, tile.sums,
+        shared.tile(product, height)(start, {step.x + begin, x.packed, x.packed ? shared.input_words : 0},
+                                     {step.h_product + begin, h.packed, h.packed ? shared.state_words : 0}, tile.sums,
                                      tile.row_stride, tile.slot_stride);
+        x.add_to(tile, step.x + begin, scratch.across_x, i, q.input_size);
+        h.add_to(tile, step.h + begin, scratch.across_h, i, q.hidden_size);
         cell.forward(step, tile);
       }
     }

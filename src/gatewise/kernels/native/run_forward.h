@@ -46,19 +46,20 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   } else if constexpr (Cell::kUnitPanels) {
     const Range mine = share(panels.panels, thread, threads);
     if (weight_x != nullptr) pack_units(weight_ih, input, panels, weight_x, mine);
-    if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, mine);
-    if (finite != nullptr)
-      for (long j = mine.begin; j < mine.end; ++j)
-        finite[panels.first_block(j)] = finite_weights(cell, q, j);
+    for (long j = mine.begin; j < mine.end; ++j) {
+      if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, {j, j + 1});
+      if (finite != nullptr) finite[panels.first_block(j)] = finite_weights(cell, q, j);  // read from the nearest cache
+    }
   } else {
     const Range mine = share(panels.blocks, thread, threads);
     if (weight_n != nullptr)
       pack_units(weight_hh + 2 * H * H, H, panels, weight_n, share(panels.panels, thread, threads));
     if (weight_x != nullptr)
       pack_gates(weight_ih, H, input, cell.order(), cell.input_slots(), weight_x, mine);
-    if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, mine);
-    if (finite != nullptr)
-      for (long j = mine.begin; j < mine.end; ++j) finite[j] = finite_weights(cell, q, j);
+    for (long j = mine.begin; j < mine.end; ++j) {
+      if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, {j, j + 1});
+      if (finite != nullptr) finite[j] = finite_weights(cell, q, j);
+    }
   }
   const Range blocks = share(panels.blocks, thread, threads);
   for (long block = blocks.begin; block < blocks.end; ++block)
@@ -86,6 +87,8 @@ template <class Cell> PackedPlaces packed_places(const Cell& cell, const Sequenc
   const long finite = start + width * cell.slots();
   return {h, n, start, finite, finite + blocks_of(q.hidden_size)};
 }
+
+constexpr double kManyWeights = 2e6;  // packed and as given they take 16 MB
 
 // Everything one forward call holds.
 template <class Cell> struct ForwardRun {
@@ -126,7 +129,8 @@ template <class Cell> struct ForwardRun {
   bool projects_ahead(int team) const {
     const bool few = 2 * q.batch <= kTileRows || (q.batch < kTileRows && weights_of(cell, q) > 1e5);
     const bool thin = team == 1 && q.steps > 1 && q.steps * q.batch >= kTileRows && few;
-    return inputs() > 0 && !cell.whole_rows() && (plan.split_units || thin);
+    const bool together = plan.split_units && q.steps > 1;
+    return inputs() > 0 && !cell.whole_rows() && (together || (thin && !few_uses()));
   }
 
   void take_shared(int team) {
@@ -139,7 +143,9 @@ template <class Cell> struct ForwardRun {
       pairs_hh = workspace.take<float>(cell.gates() * H * shared.state_words);
     }
     const bool ahead = projects_ahead(team);
-    if (ahead) shared.projected_steps = std::max(1L, std::min<long>(q.steps, (kPositions + B - 1) / std::max(B, 1L)));
+    // Twice as many rows where that leaves the input's panels to be packed in place, each once.
+    const long rows = q.packed == nullptr && q.steps * B <= 2 * kPositions ? q.steps * B : kPositions;
+    if (ahead) shared.projected_steps = std::max(1L, std::min<long>(q.steps, (rows + B - 1) / std::max(B, 1L)));
     place_weights(ahead, team);
     shared.weight_x = weight_x;
     shared.weight_h = weight_h;
@@ -153,8 +159,15 @@ template <class Cell> struct ForwardRun {
     if (Cell::kHasCell && q.cells == nullptr) shared.running_c = workspace.take<float>(B * H);
   }
 
+  // Whether panels are used by so few tiles that packing them costs more than it saves (docs/kernels.md has the
+  // measurements): two; four where the weights, packed a second time, would push each other out of the last cache.
+  bool few_uses() const {
+    const long limit = weights_of(cell, q) > kManyWeights ? 4 : 2;
+    return kDirectRows > 0 && q.packed == nullptr && q.rounding == kFloat32 && q.steps * Tiling(q.batch).tiles <= limit;
+  }
+
   // Room for packed weights: what the caller lends, or this call's own; none for panels that are used once and by one
-  // thread, which packs them then, into the nearest cache.
+  // thread, which packs them then, into the nearest cache, or that are not packed at all.
   void place_weights(bool ahead, int team) {
     const long I = inputs();
     if (q.packed != nullptr) {
@@ -167,8 +180,9 @@ template <class Cell> struct ForwardRun {
       return;
     }
     const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && shared.rounding == kFloat32;
-    const bool once_x = may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1);
-    const bool once_h = may && q.steps == 1;
+    shared.direct = may && !ahead && few_uses();
+    const bool once_x = shared.direct || (may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1));
+    const bool once_h = shared.direct || (may && q.steps == 1);
     if (I > 0 && !once_x) weight_x = workspace.take<float>(width() * cell.input_slots() * shared.input_words);
     if (!once_h) weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
     weight_n = cell.resets_before() ? workspace.take<float>(width() * q.hidden_size) : nullptr;
@@ -191,6 +205,10 @@ template <class Cell> struct ForwardRun {
     const long panel = kMaximumSlots * kWidth;  // floats per number that a unit reads
     if (inputs() > 0 && shared.weight_x == nullptr) mine.panel_x = workspace.take<float>(panel * q.input_size);
     if (shared.weight_h == nullptr) mine.panel_h = workspace.take<float>(panel * H);
+    if (shared.direct) {
+      mine.across_x = workspace.take<float>(across_size(rows, inputs()));
+      mine.across_h = workspace.take<float>(across_size(rows, H));
+    }
     if (cell.resets_before()) mine.reset = first ? workspace.take<float>(rows * H) : scratch[0].reset;
     return mine;
   }
