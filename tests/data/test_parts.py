@@ -70,4 +70,4 @@ def test_the_least_of_a_group_stands_for_it():
 def test_the_note_counts_near_duplicates_in_other_case():
     words = "a small dog runs over the wide green field in the morning"
     note = note_on_given_parts([words.upper() + "!", "another sentence of it"], [words])
-    assert note.startswith("1 of its 2 test sentences have near duplicates")
+    assert note.startswith("1 of its 2 test sentences has near duplicates")

@@ -245,7 +245,7 @@ def test_multi30k_has_its_known_parts_and_the_dictionary_its_measured_figure() -
     dataset = load_translation(TranslationDataSpec(), SHARED)
     assert dataset.sizes == {"train": 29_000, "validation": 1_014, "test": 1_000}
     assert len(dataset.source_subwords) == len(dataset.target_subwords) == 3_000
-    assert "1 of its 1,000 test sentences have near duplicates" in dataset.notes[0]
+    assert "1 of its 1,000 test sentences has near duplicates" in dataset.notes[0]
     words, copying = kind_of("translation").baselines(TranslationDataSpec())
     words.fit(dataset)
     assert words.test(dataset).metrics["bleu"] == pytest.approx(0.161, abs=0.002)
