@@ -159,7 +159,8 @@ def note_on_given_parts(
         train: those of the training part.
     """
     shared = int(near_others(test, train).sum())
+    have = "has" if shared == 1 else "have"
     return (
-        f"{shared:,} of its {len(test):,} test sentences {'has' if shared == 1 else 'have'} near duplicates ({NEAR_WORDS}) in the training part; "
+        f"{shared:,} of its {len(test):,} test sentences {have} near duplicates ({NEAR_WORDS}) in the training part; "
         "the official parts are left as they are"
     )
