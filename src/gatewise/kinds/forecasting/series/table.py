@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,8 +139,13 @@ def _gunzip(path: Path) -> str:
 
     try:
         return decode(gzip.decompress(path.read_bytes()), str(path))
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} is not a gzip file", got=str(error)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path} is not a gzip file, or a damaged one",
+            expected="a whole gzip file",
+            got=str(error),
+            fix="copy or download the file again, or name it without .gz if it is not packed",
+        ) from error
 
 
 def _separated(path: Path, content: str, separator: str) -> tuple[pd.DataFrame, list[str]]:
