@@ -320,6 +320,12 @@ def _mark_fix(written: str, decimal: str) -> str:
     return f"write digits with a decimal {mark} and nothing else, such as 1981{decimal}97"
 
 
+def _mostly_commas(column: pd.Series[Any]) -> bool:
+    """Whether most values are numbers if commas are decimal marks, and have one."""
+    found = column.map(lambda value: isinstance(value, str) and "," in value and _pointed(value) != "no number")
+    return 2 * int(found.sum()) > len(found)
+
+
 def _pointed(value: Any) -> Any:
     """A number with a decimal comma as one with a point; anything else as it is."""
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?([eE][+-]?\d+)?\s*", value):
@@ -338,6 +344,8 @@ def numbers_of(column: pd.Series[Any], places: list[str], name: str, decimal: st
         read = pd.to_numeric(plain.where(~blank, None), errors="coerce")
         text |= read.isna() & ~blank
         if text.any():
+            if decimal == "." and _mostly_commas(column[~blank]):
+                numbers_of(column, places, name, ",")  # names the value that hides the others' decimal comma
             row = int(text.to_numpy().argmax())
             written = str(column.iloc[row])
             raise DataError(
