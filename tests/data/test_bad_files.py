@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from gatewise.cli import main
 from gatewise.data.tables import find_text_columns, read_table
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.classification.loading import load_text
+from gatewise.kinds.forecasting.series.loading import load_series
 
 
 def rows(count=20, names=("pos", "neg")):
@@ -245,3 +249,59 @@ def test_every_training_text_is_tested(tmp_path):
 def test_columns_do_not_go_with_a_known_data_set():
     with pytest.raises(OptionError, match="--text does not go with"):
         load_text("imdb", text="review")
+
+
+def table_bytes(folder, suffix):
+    """A usable table of 60 rows in a format that a library reads."""
+    table = pd.DataFrame({"text": [f"word{n} film" for n in range(60)], "label": ["a", "b"] * 30})
+    path = folder / f"whole{suffix}"
+    {".xlsx": lambda: table.to_excel(path, index=False), ".parquet": lambda: table.to_parquet(path)}.get(
+        suffix, lambda: table.to_csv(path, index=False)
+    )()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".parquet", ".csv.gz"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "overwritten", "text"])
+def test_what_another_library_says_of_a_damaged_file_comes_with_the_fix(tmp_path, suffix, damage, capsys):
+    whole = table_bytes(tmp_path, suffix)
+    broken = {
+        "cut": whole[: len(whole) // 2],
+        "empty": b"",
+        "overwritten": whole[:30] + b"y" * (len(whole) - 60) + whole[-30:],
+        "text": b"this is no table at all\n",
+    }[damage]
+    place = tmp_path / f"a{suffix}"
+    place.write_bytes(broken)
+    with pytest.raises(SystemExit) as left:
+        main(["train", str(place), "--epochs", "1", "--out", str(tmp_path / "run")])
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and said.startswith(f"Error: {place}") and "\n  fix: " in said, said
+    assert "is empty" in said or damage != "empty"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '[{"text": "a", "label": "b"}, {"text": '),
+        ("a.jsonl", '{"text": "a", "label": "b"}\n{"text": \n'),
+        ("a.json", "[1, 2]"),
+        ("a.json", "3"),
+        ("a.json", "[" * 100_000),
+        ("a.json", "{}"),
+    ],
+)
+def test_broken_json_comes_with_the_fix(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    error = refused(tmp_path / name)
+    assert error.expected and error.fix
+
+
+def test_a_damaged_series_is_refused(tmp_path):
+    content = bytearray(
+        gzip.compress("\n".join(["day,price", *[f"2026-01-{n:02},{n}" for n in range(1, 30)]]).encode())
+    )
+    content[40:70] = b"y" * 30
+    (tmp_path / "a.csv.gz").write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"not a gzip file, or a damaged one; .*fix: copy or download"):
+        load_series(tmp_path / "a.csv.gz", time="day", target="price", horizon=2, lookback=5)

@@ -11,7 +11,6 @@ import re
 import threading
 import urllib.error
 import urllib.request
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,19 @@ import numpy as np
 import pytest
 import soundfile
 from service_of import Plain, empty_page, serving
+from sounds_served import drawn_recogniser, file_of, messages_of, run_alone, samples_of
 
 import gatewise
 from gatewise.errors import ConversionError, DataError, OptionError
 from gatewise.kinds.speech.arriving import Rest, cut_frames
-from gatewise.kinds.speech.dataset import load_speech
 from gatewise.kinds.speech.features import FilterBank
 from gatewise.kinds.speech.recordings import Recording, store
 from gatewise.kinds.speech.sound import resample
-from gatewise.kinds.speech.spec import RecogniserSpec, SpeechDataSpec
 from gatewise.kinds.speech.streaming import SpeechStreaming
-from gatewise.kinds.speech.trained import TrainedRecogniser, problem_of
+from gatewise.kinds.speech.trained import TrainedRecogniser
 from gatewise.serving.models import Model
-from gatewise.training.run_spec import RunSpec
 from gatewise.training.streaming import Advance
-from small_sounds import RATE, WORDS, chirp, write_folder
-
-ONE_WAY = {"bidirectional": False, "normalisation": "running"}
+from small_sounds import RATE, WORDS, write_folder
 
 
 @pytest.fixture(scope="module")
@@ -44,24 +39,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_folder(tmp_path_factory.mktemp("chirps"))
 
 
-def _drawn(folder: Path, data: dict[str, Any], **model: Any) -> TrainedRecogniser:
-    """A network of large random weights, whose answers change all the time."""
-    import torch
-
-    small = {"hidden_size": 16, "mel_bins": 12, **ONE_WAY, **model}
-    spec = RunSpec(data=SpeechDataSpec(str(folder), **data), model=RecogniserSpec(**small), task="speech")
-    torch.manual_seed(1)
-    problem = problem_of(spec, load_speech(spec.data))  # type: ignore[arg-type]
-    for value in problem.model.parameters():
-        torch.nn.init.normal_(value, std=0.5)
-    return TrainedRecogniser(spec, problem.units, problem.bank, problem.train.normaliser, problem.model)
-
-
 @pytest.fixture(scope="module")
 def networks(folder: Path) -> dict[str, TrainedRecogniser]:
     """One of strings that streams, and one that reads both ways and knows speakers."""
     both = {"bidirectional": True, "normalisation": "speaker"}
-    return {"strings": _drawn(folder, {"strings": 3}), "labels": _drawn(folder, {}, **both)}
+    return {"strings": drawn_recogniser(folder, {"strings": 3}), "labels": drawn_recogniser(folder, {}, **both)}
 
 
 @pytest.fixture(scope="module")
@@ -81,39 +63,6 @@ def _served(networks: dict[str, TrainedRecogniser], **more: Any) -> Any:
     return serving({name: Path(name) for name in networks}, open_one=open_drawn, **more)
 
 
-def _sound(words: str, speaker: int = 1, rate: int = RATE) -> np.ndarray:
-    """Samples of 16 bits."""
-    quiet = np.random.default_rng(0).standard_normal(rate // 8).astype(np.float32) * 3e-5
-    parts = [part for n, word in enumerate(words.split()) for part in (quiet, chirp(word, speaker, 90 + n, rate))]
-    return np.round(np.concatenate([*parts, quiet]) * 32767).astype("<i2")
-
-
-def _file(sound: np.ndarray, rate: int = RATE, channels: int = 1) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(channels)
-        writer.setsampwidth(2)
-        writer.setframerate(rate)
-        writer.writeframes(np.repeat(sound, channels).tobytes())
-    return file.getvalue()
-
-
-def _messages(sound: np.ndarray, chance: random.Random, count: int = 6) -> list[dict[str, Any]]:
-    cuts = [0, *sorted(chance.sample(range(1, len(sound)), count)), len(sound)]
-    return [{"sound": sound[a:b].tobytes(), "end": b == len(sound)} for a, b in itertools.pairwise(cuts)]
-
-
-def _alone(model: SpeechStreaming, messages: list[dict[str, Any]], **given: Any) -> tuple[Any, list[dict[str, Any]]]:
-    settings = model.settings(given)
-    state, rest, found = model.initial(settings), "", []
-    for message in messages:
-        steps, rest = model.arrived(message, rest, settings)
-        if len(steps):
-            ((state, answers),) = model.advance([Advance(state, steps, True, settings)])
-            found += answers
-    return state, found
-
-
 @pytest.mark.parametrize(
     ("data", "model"),
     [
@@ -127,22 +76,22 @@ def _alone(model: SpeechStreaming, messages: list[dict[str, Any]], **given: Any)
 def test_streams_end_in_the_offline_text_and_have_the_same_bits_however_they_are_cut(
     folder: Path, data: dict[str, Any], model: dict[str, Any]
 ) -> None:
-    trained = _drawn(folder, data, **model)
+    trained = drawn_recogniser(folder, data, **model)
     stream, chance = trained.streaming(), random.Random(3)
     assert isinstance(stream, SpeechStreaming)
-    sounds = [_sound(words, speaker) for speaker, words in enumerate(("up low down up", "low", "down up low"))]
+    sounds = [samples_of(words, speaker) for speaker, words in enumerate(("up low down up", "low", "down up low"))]
     sounds += [sounds[1][:230], sounds[2][:410]]
     wanted = []
     for sound in sounds:
         samples = sound.astype(np.float32) / np.float32(32768)
         (offline,) = trained.recognise([Recording("x", "", None, store(samples))])
-        state, answers = _alone(stream, [{"sound": sound.tobytes(), "end": True}])
+        state, answers = run_alone(stream, [{"sound": sound.tobytes(), "end": True}])
         wanted.append((state, answers))
         assert answers[-1]["text"] == offline.text and answers[-1]["end"]
         assert len(answers) == trained.bank.count(len(sound)) + 1
         if not trained.units.by_ctc:
             assert answers[-1]["probability"] == pytest.approx(offline.probabilities[offline.text], abs=1e-5)
-        assert _alone(stream, _messages(sound, chance))[1] == answers
+        assert run_alone(stream, messages_of(sound, chance))[1] == answers
     # interleaved, some frames of each at a time, in calls with whoever is there
     settings = stream.settings({})
     left = []
@@ -163,24 +112,24 @@ def test_streams_end_in_the_offline_text_and_have_the_same_bits_however_they_are
 
 
 def test_after_its_end_another_recording_begins(folder: Path) -> None:
-    stream = _drawn(folder, {"strings": 3}).streaming()
+    stream = drawn_recogniser(folder, {"strings": 3}).streaming()
     assert isinstance(stream, SpeechStreaming)
-    one, two = ({"sound": _sound(words).tobytes(), "end": True} for words in ("up low", "down down up"))
-    _, both = _alone(stream, [one, two])
-    assert both == _alone(stream, [one])[1] + _alone(stream, [two])[1]
-    assert _alone(stream, [{"end": True}])[1] == [{"text": "", "count": 0, "seconds": 0.0, "end": True}]
+    one, two = ({"sound": samples_of(words).tobytes(), "end": True} for words in ("up low", "down down up"))
+    _, both = run_alone(stream, [one, two])
+    assert both == run_alone(stream, [one])[1] + run_alone(stream, [two])[1]
+    assert run_alone(stream, [{"end": True}])[1] == [{"text": "", "count": 0, "seconds": 0.0, "end": True}]
 
 
 def test_long_transcripts_are_answered_from_their_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = _drawn(folder, {"strings": 3}, cell="rnn", stride=1).streaming()
+    stream = drawn_recogniser(folder, {"strings": 3}, cell="rnn", stride=1).streaming()
     assert isinstance(stream, SpeechStreaming)
-    given = [{"sound": _sound("up low down up low").tobytes(), "end": True}]
-    whole = _alone(stream, given)[1][-1]
+    given = [{"sound": samples_of("up low down up low").tobytes(), "end": True}]
+    whole = run_alone(stream, given)[1][-1]
     words = whole["text"].split()
     assert whole["count"] == len(words) > 6
-    assert _alone(stream, given, last=2)[1][-1]["text"].split() == words[-2:]
+    assert run_alone(stream, given, last=2)[1][-1]["text"].split() == words[-2:]
     monkeypatch.setattr("gatewise.kinds.speech.streaming.MOST_UNITS", 4)
-    state, answers = _alone(stream, given)
+    state, answers = run_alone(stream, given)
     assert len(state["units"]) == 4 and answers[-1]["count"] == len(words) and answers[-1]["text"].split() == words[-4:]
 
 
@@ -202,25 +151,25 @@ def test_a_recording_is_heard_as_the_network_hears_it(
     url: str, networks: dict[str, TrainedRecogniser], tmp_path: Path
 ) -> None:
     client, trained = gatewise.Client(url), networks["strings"]
-    sound = _sound("up low down")
+    sound = samples_of("up low down")
     (wanted,) = trained.recognise([Recording("x", "", None, store(sound.astype(np.float32) / np.float32(32768)))])
-    (tmp_path / "one.wav").write_bytes(_file(sound))
+    (tmp_path / "one.wav").write_bytes(file_of(sound))
     expected = {"text": wanted.text, "seconds": round(len(sound) / RATE, 3), "notes": []}
-    assert client.hear(tmp_path / "one.wav", "strings") == client.hear(_file(sound), "strings") == expected
+    assert client.hear(tmp_path / "one.wav", "strings") == client.hear(file_of(sound), "strings") == expected
     assert client.hear(sound / 32768, "strings", rate=RATE) == expected
-    given = {"sound": base64.b64encode(_file(sound)).decode()}
+    given = {"sound": base64.b64encode(file_of(sound)).decode()}
     assert client.predict([given, given], "strings") == [expected, expected]
     # as curl sends it
     request = urllib.request.Request(
-        f"{url}/v1/models/strings/predict", _file(sound), {"Content-Type": "audio/wav"}, method="POST"
+        f"{url}/v1/models/strings/predict", file_of(sound), {"Content-Type": "audio/wav"}, method="POST"
     )
     with urllib.request.urlopen(request) as answer:
         assert json.loads(answer.read())["answers"] == [expected]
     flac = io.BytesIO()
-    soundfile.write(flac, np.stack([_sound("up", rate=16_000)] * 2, axis=1), 16_000, format="FLAC")
+    soundfile.write(flac, np.stack([samples_of("up", rate=16_000)] * 2, axis=1), 16_000, format="FLAC")
     found = client.hear(flac.getvalue(), "strings")
     assert found["notes"] == ["2 channels were mixed to one", "resampled from 16,000 to 8,000 samples per second"]
-    label = client.hear(_file(sound), "labels")
+    label = client.hear(file_of(sound), "labels")
     assert label["text"] in WORDS and sum(label["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert "normalised by itself, which is less accurate" in label["notes"][0]
 
@@ -237,7 +186,7 @@ def test_a_model_that_hears_nothing_says_so(url: str) -> None:
 
 def test_what_is_no_sound_is_refused_with_a_word(url: str, tmp_path: Path) -> None:
     client = gatewise.Client(url)
-    silent, short = _file(np.zeros(8_000, "<i2")), _file(_sound("up")[:100])
+    silent, short = file_of(np.zeros(8_000, "<i2")), file_of(samples_of("up")[:100])
     long = io.BytesIO()
     soundfile.write(long, np.full(8_000 * 200, 0.25), 8_000, format="FLAC")
     many = io.BytesIO()
@@ -248,10 +197,10 @@ def test_what_is_no_sound_is_refused_with_a_word(url: str, tmp_path: Path) -> No
         (short, "shorter than a frame"),
         (b"RIFF", "cannot be read as sound"),
         (b"", "is empty"),
-        (_file(_sound("up"))[:-200], "truncated"),
+        (file_of(samples_of("up"))[:-200], "truncated"),
         (long.getvalue(), "too long"),
         (many.getvalue(), "too many samples"),
-        (_file(_sound("up"), rate=3), "unusual rate"),
+        (file_of(samples_of("up"), rate=3), "unusual rate"),
     ):
         with pytest.raises(DataError, match=words):
             client.hear(sound, "strings")
@@ -268,7 +217,7 @@ def test_what_is_no_sound_is_refused_with_a_word(url: str, tmp_path: Path) -> No
     with pytest.raises(DataError, match="cannot be read"):
         client.hear(tmp_path / "nowhere.wav", "strings")
     with pytest.raises(DataError, match="not JSON") as found:  # a file without its type
-        request = urllib.request.Request(f"{url}/v1/models/strings/predict", _file(_sound("up")), method="POST")
+        request = urllib.request.Request(f"{url}/v1/models/strings/predict", file_of(samples_of("up")), method="POST")
         try:
             urllib.request.urlopen(request)
         except urllib.error.HTTPError as error:
@@ -281,7 +230,9 @@ def test_many_streams_of_ten_milliseconds_end_in_the_offline_texts(
     url: str, networks: dict[str, TrainedRecogniser]
 ) -> None:
     trained = networks["strings"]
-    sounds = {number: _sound(words, number % 4) for number, words in enumerate(("up low", "down", "low up down", "up"))}
+    sounds = {
+        number: samples_of(words, number % 4) for number, words in enumerate(("up low", "down", "low up down", "up"))
+    }
     found: dict[int, list[dict[str, Any]]] = {}
 
     def stream(number: int) -> None:
@@ -306,7 +257,7 @@ def test_many_streams_of_ten_milliseconds_end_in_the_offline_texts(
 
 
 def test_a_lost_stream_of_sound_goes_on_at_the_same_sample(url: str, networks: dict[str, TrainedRecogniser]) -> None:
-    sound = _sound("up low down up", rate=48_000)
+    sound = samples_of("up low down up", rate=48_000)
     parts = [sound[at : at + 4_801] / 32768 for at in range(0, len(sound), 4_801)]
     client, wanted = gatewise.Client(url), []
     with client.stream("strings", settings={"rate": 48_000}) as whole:
@@ -344,7 +295,7 @@ def test_what_a_stream_of_sound_may_hold(url: str, networks: dict[str, TrainedRe
                 assert found["type"] == "answer" and found["answers"] == []
             else:
                 assert found["type"] == "error" and words in found["error"]["message"], found
-        plain.send(_sound("up").tobytes(), opcode=2)
+        plain.send(samples_of("up").tobytes(), opcode=2)
         assert plain.read()["number"] == 2
     for settings, words in (
         ({"rate": 12_345}, "rate"),
@@ -382,8 +333,8 @@ def test_the_example_hears_a_microphone(networks: dict[str, TrainedRecogniser], 
         pytest.skip("needs Chromium")
     docs = Path(__file__).parents[2] / "docs" / "serving.md"
     code = re.findall(r"```js\n(export async function hear.*?)```", docs.read_text(encoding="utf-8"), re.DOTALL)[0]
-    sound = np.concatenate([_sound("up low down up", rate=48_000)] * 2)
-    (tmp_path / "microphone.wav").write_bytes(_file(sound, 48_000))
+    sound = np.concatenate([samples_of("up low down up", rate=48_000)] * 2)
+    (tmp_path / "microphone.wav").write_bytes(file_of(sound, 48_000))
     flags = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
     flags += [
         f"--use-file-for-fake-audio-capture={tmp_path / 'microphone.wav'}",
@@ -419,7 +370,7 @@ Runs = Callable[[str], Path]
 def test_other_kinds_take_no_sound(runs: Runs) -> None:
     with serving({"probe": runs("probe")}) as (url, _, _):
         with pytest.raises(DataError, match="not JSON"):
-            gatewise.Client(url).hear(_file(_sound("up")))
+            gatewise.Client(url).hear(file_of(samples_of("up")))
         with Plain(url, "probe") as plain:
             plain.begin()
             plain.send(b'{"type": "steps", "values": [[0.5, 1]]}', opcode=2)

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -79,24 +79,26 @@ def export(
     from gatewise.training.registry import import_modules
     from gatewise.training.run_place import find_run
 
-    _check_target(to, precision, only_c=name is not None or max_steps is not None)
-    _check_loss(max_loss, precision)
-    most_loss = MOST_LOSS if max_loss is None else max_loss
+    _check(to, precision, max_loss, only_c=name is not None or max_steps is not None)
     import_modules(imports or ())
     place = find_run(run, say=note)
     folder = out or place.with_name(f"{place.name}-{to}")
+    accuracy: dict[str, Any] = {"precision": precision, "most_loss": MOST_LOSS if max_loss is None else max_loss}
     show: Callable[[], None]
     if to == "c":
-        program = export_run_to_c(
-            place, folder, name=name or "model", most=max_steps, precision=precision, most_loss=most_loss
-        )
-        show = partial(_print_c, program)
+        show = partial(_print_c, export_run_to_c(place, folder, name=name or "model", most=max_steps, **accuracy))
     else:
-        show = partial(_print, export_run(place, folder, precision=precision, most_loss=most_loss))
+        show = partial(_print, export_run(place, folder, **accuracy))
     if as_json:
         typer.echo((folder / "export.json").read_text(encoding="utf-8").strip())
         return
     show()
+
+
+def _check(to: str, precision: str, max_loss: float | None, *, only_c: bool) -> None:
+    """Refuse what can be refused before the run is opened."""
+    _check_target(to, precision, only_c=only_c)
+    _check_loss(max_loss, precision)
 
 
 def _check_target(to: str, precision: str, *, only_c: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.data.rows import Rows
+from gatewise.data.text_files import refuse_empty
 from gatewise.errors import DataError
 
 __all__ = ["read_excel", "read_parquet"]
@@ -45,7 +46,13 @@ def read_parquet(path: Path, choose: Callable[[Sequence[str]], Sequence[int]] | 
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} is not a Parquet file", got=str(error).splitlines()[0]) from error
+        refuse_empty(path)
+        raise DataError(
+            f"{path} is not a Parquet file, or a damaged one",
+            expected="a whole Parquet file, with PAR1 at its beginning and end",
+            got=str(error).splitlines()[0],
+            fix="copy or download the file again, or save the table anew as Parquet or CSV",
+        ) from error
     return Rows(path, tuple(names), values, list(range(1, len(values) + 1)), "row")
 
 
@@ -68,8 +75,10 @@ def read_excel(path: Path) -> Rows:
         try:
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         except Exception as error:  # openpyxl passes on whatever zipfile and its XML parser raise
+            refuse_empty(path)
             raise DataError(
-                f"{path} is not an Excel workbook",
+                f"{path} is not an Excel workbook, or a damaged one",
+                expected="a whole workbook of Excel 2007 or later (.xlsx)",
                 got=str(error).splitlines()[0] if str(error) else type(error).__name__,
                 fix="save it anew as .xlsx, without a password, or as CSV",
             ) from error

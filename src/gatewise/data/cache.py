@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def check_file(path: Path, remote: Remote) -> None:
     if remote.path.endswith(".gz") and path.suffix == ".gz":
         try:
             content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{path} is not a gzip file", got=str(error), fix="download it again") from error
     found = hashlib.new(name, content, usedforsecurity=False).hexdigest()
     if found != wanted:

@@ -13,6 +13,8 @@ from gatewise.errors import DataError
 __all__ = ["read_json_lines", "read_json_table"]
 
 _LINES = 'one object a line: {"text": "...", "label": "..."}'
+_REPAIR = "repair it: each object is complete, its names and texts in double quotes"
+_OTHERWISE = "write the table so, or save it as CSV"
 _TABLE = (
     'a list of objects: [{"text": "...", "label": "..."}], or an object of columns: {"text": [...], "label": [...]}'
 )
@@ -35,7 +37,9 @@ def read_json_lines(path: Path, content: str) -> Rows:
             said = (
                 f"{error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else "too deep"
             )
-            raise DataError(f"{path}, line {number}: not JSON ({said})", expected=_LINES) from error
+            raise DataError(
+                f"{path}, line {number}: not JSON ({said})", expected=_LINES, got=_short(line), fix=_REPAIR
+            ) from error
         if not isinstance(record, dict):
             fix = "name the file .json if it is one list of objects" if isinstance(record, list) else None
             raise DataError(f"{path}, line {number}: not a JSON object", got=_kind(record), expected=_LINES, fix=fix)
@@ -55,14 +59,19 @@ def read_json_table(path: Path, content: str) -> Rows:
     try:
         found = json.loads(content)
     except RecursionError as error:
-        raise DataError(f"{path} is not a table", expected=_TABLE, got="lists in lists, too deep") from error
+        raise DataError(
+            f"{path} is not a table", expected=_TABLE, got="lists in lists, too deep", fix=_OTHERWISE
+        ) from error
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and content.lstrip().startswith("{"):
             rows = read_json_lines(path, content)
             rows.notes.append(f"{path.name} has one object a line and was read as JSON lines")
             return rows
         raise DataError(
-            f"{path}, line {error.lineno}: not JSON ({error.msg} at character {error.colno})", expected=_TABLE
+            f"{path}, line {error.lineno}: not JSON ({error.msg} at character {error.colno})",
+            expected=_TABLE,
+            got=_short(content.split("\n")[error.lineno - 1]),
+            fix=_REPAIR,
         ) from error
     notes = []
     if isinstance(found, dict):
@@ -73,13 +82,21 @@ def read_json_table(path: Path, content: str) -> Rows:
         elif found:
             return _of_columns(path, found)
         else:
-            raise DataError(f"{path} has no columns", expected=_TABLE)
+            raise DataError(f"{path} has no columns", expected=_TABLE, fix=_OTHERWISE)
     if not isinstance(found, list):
-        raise DataError(f"{path} is not a table", expected=_TABLE, got=_kind(found))
+        raise DataError(f"{path} is not a table", expected=_TABLE, got=_kind(found), fix=_OTHERWISE)
     for place, record in enumerate(found, start=1):
         if not isinstance(record, dict):
-            raise DataError(f"{path}, row {place}: not a JSON object", expected=_TABLE, got=_kind(record))
+            raise DataError(
+                f"{path}, row {place}: not a JSON object", expected=_TABLE, got=_kind(record), fix=_OTHERWISE
+            )
     return _table(path, found, list(range(1, len(found) + 1)), "row", notes)
+
+
+def _short(line: str) -> str:
+    """The beginning of what could not be read."""
+    word = line.strip()
+    return repr(word if len(word) <= 60 else f"{word[:59]}…")
 
 
 def _is_records(value: object) -> bool:

@@ -10,7 +10,7 @@ from gatewise.errors import DataError
 
 _GZIP_MARK = b"\x1f\x8b"
 
-__all__ = ["decode", "read_content", "read_lines", "read_text_file"]
+__all__ = ["decode", "read_content", "read_lines", "read_text_file", "refuse_empty"]
 
 _WIDE_MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -84,6 +84,16 @@ def read_content(path: Path, expected: str = "a header line and rows") -> bytes:
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise DataError(f"{path} is empty", expected=expected, fix="name a file that has records")
     return content
+
+
+def refuse_empty(path: Path, expected: str = "a header line and rows") -> None:
+    """Refuse a file of no bytes.
+
+    Raises:
+        DataError: it is empty.
+    """
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty", expected=expected, fix="name a file that has records")
 
 
 def decode(content: bytes, place: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,58 +14,9 @@ from gatewise.nn.decoding import Written, beam_search
 from gatewise.nn.dropout import hashed_dropout
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.softmax.loss import smoothed_cross_entropy, token_losses
+from gatewise.nn.writer_state import Read, Writing, as_state, rows_of, widths_of
 
 __all__ = ["Read", "Writer", "Writing"]
-
-
-class Read(NamedTuple):
-    """What there is to write about, of B examples.
-
-    Attributes:
-        values: (B, S, V), what is attended: one for each source token, or for each place of a picture.
-        keys: what queries are compared with, (B, S, H); without an attention the same as values.
-        again: what those of the second look are compared with, (B, S, H); None: there is no second look.
-        real: (B, S) bool, False where there is only padding; None: all are real.
-        summary: (B, V), all of it in one vector.
-        evidence: (B, tokens), what a token adds to a sequence's score where it is first written; None: nothing.
-    """
-
-    values: Tensor
-    keys: Tensor
-    again: Tensor | None
-    real: Tensor | None
-    summary: Tensor
-    evidence: Tensor | None = None
-
-    def select(self, examples: Tensor) -> Read:
-        """Those of some examples, without the padding that none of them needs."""
-        real = None if self.real is None else self.real[examples]
-        steps = self.values.shape[1] if real is None else int(real.sum(dim=1).max())
-        parts = [None if part is None else part[examples, :steps] for part in (self.values, self.keys, self.again)]
-        values, keys, again = parts
-        assert values is not None and keys is not None
-        evidence = None if self.evidence is None else self.evidence[examples]
-        return Read(values, keys, again, None if real is None else real[:, :steps], self.summary[examples], evidence)
-
-
-class Writing(NamedTuple):
-    """The state of the decoder in N rows, which are K hypotheses of each of B examples.
-
-    Attributes:
-        read: of the B examples.
-        lower: state of the layers that read the tokens.
-        upper: state of the layer that reads what was attended too; None: there is none.
-        fed: (N, E), the step before's readout; None: it is not fed back.
-        seen: (N, S), how much the first look has attended to each value so far; None: it does not matter.
-        evidence: (N, tokens), of `Read.evidence` what has not been written yet; None: there is none.
-    """
-
-    read: Read
-    lower: Any
-    upper: Any
-    fed: Tensor | None
-    seen: Tensor | None = None
-    evidence: Tensor | None = None
 
 
 class Writer(nn.Module):
@@ -148,7 +99,7 @@ class Writer(nn.Module):
         self.attention = None if attention == "none" else Attention(hidden_size, width, attention)
         second = self.feeding == "again" and self.attention is not None
         self.again = Attention(hidden_size, width, attention, coverage=self.coverage) if second else None
-        self.bridge = nn.Linear(width, sum(_widths(self.decoder)) + sum(_widths(self.upper)))
+        self.bridge = nn.Linear(width, sum(widths_of(self.decoder)) + sum(widths_of(self.upper)))
         self.readout = nn.Linear(hidden_size + width + embedding_size * self.direct, embedding_size)
         self.bias = nn.Parameter(torch.zeros(self.target.num_embeddings))
         if not self.tied:
@@ -259,7 +210,7 @@ class Writer(nn.Module):
         seen = read.values.new_zeros(len(rows), read.values.shape[1]) if covered else None
         evidence = None if read.evidence is None or beam == 1 else read.evidence[rows]
         kept = read._replace(evidence=None)  # each row has its own from here on
-        state = Writing(kept, _rows(lower, rows), _rows(upper, rows), fed, seen, evidence)
+        state = Writing(kept, rows_of(lower, rows), rows_of(upper, rows), fed, seen, evidence)
         return beam_search(
             self, state, limits, begin=begin, end=end, beam=beam, length_power=length_power, thorough=thorough
         )
@@ -302,7 +253,7 @@ class Writer(nn.Module):
         fed = None if state.fed is None else state.fed[rows]
         seen = None if state.seen is None else state.seen[rows, : read.values.shape[1]]
         evidence = None if state.evidence is None else state.evidence[rows]
-        return Writing(read, _rows(state.lower, rows), _rows(state.upper, rows), fed, seen, evidence)
+        return Writing(read, rows_of(state.lower, rows), rows_of(state.upper, rows), fed, seen, evidence)
 
     def _teacher_forced(self, read: Read, inputs: Tensor, targets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The readout of every real target token (tokens, E), and the tokens."""
@@ -365,9 +316,9 @@ class Writer(nn.Module):
     def _begin(self, read: Read) -> tuple[Any, Any]:
         """The first states of the decoder's layers, from the summary."""
         first = torch.tanh(self.bridge(read.summary))
-        widths = _widths(self.decoder)
-        lower = _as_state(self.decoder, first[:, : sum(widths)])
-        return lower, None if self.upper is None else _as_state(self.upper, first[:, sum(widths) :])
+        widths = widths_of(self.decoder)
+        lower = as_state(self.decoder, first[:, : sum(widths)])
+        return lower, None if self.upper is None else as_state(self.upper, first[:, sum(widths) :])
 
     @property
     def _weight(self) -> Tensor:
@@ -392,30 +343,3 @@ class Writer(nn.Module):
         used = dict.fromkeys(layer.kernel or "not run yet" for layer in self.stacks)
         reasons = dict.fromkeys(choice.reason for layer in self.stacks for _, choice in layer.choices)
         return {"implementation": " + ".join(used), "reason": "; ".join(reasons)}
-
-
-def _widths(layer: Recurrent | None) -> list[int]:
-    """Widths of all states of a stack in one direction, one after the other."""
-    if layer is None:
-        return []
-    state = layer.initial_state(1)
-    parts = state if isinstance(state, tuple) else (state,)
-    return [part.shape[0] * part.shape[2] for part in parts]
-
-
-def _as_state(layer: Recurrent, values: Tensor) -> Any:
-    """A state of a stack from (B, sum of its widths)."""
-    parts = [
-        part.view(len(part), layer.num_layers, -1).transpose(0, 1).contiguous()
-        for part in values.split(_widths(layer), dim=1)
-    ]
-    return parts[0] if len(parts) == 1 else tuple(parts)
-
-
-def _rows(state: Any, rows: Tensor) -> Any:
-    """Rows of a state, whose tensors are (L, N, H)."""
-    if state is None:
-        return None
-    if isinstance(state, tuple):
-        return tuple(part.index_select(1, rows) for part in state)
-    return state.index_select(1, rows)

@@ -227,14 +227,14 @@ def paired_difference(
     examples = one.shape[1]
     measure = measure.sized(examples)
     means = one.mean(axis=(0, 1)), two.mean(axis=(0, 1))
-    scaled = linearised(one, means[0], measure), linearised(two, means[1], measure)
-    scaled = clustered(scaled[0], measure.groups), clustered(scaled[1], measure.groups)
+    scaled = tuple(
+        clustered(linearised(table, mean, measure), measure.groups)
+        for table, mean in zip((one, two), means, strict=True)
+    )
     estimate = float(measure.figure(means[0])) - float(measure.figure(means[1]))
     spread = seed_spread((one, two), measure) if spread is None else spread
-    slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
     seedless = (len(one) == 1, len(two) == 1) if seedless is None else seedless
-    seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, seedless, strict=True) if not without]
-    parts = over_clusters(_components(*scaled, seed_part(seeded, spread), seedless, measure), measure.groups)
+    parts = _parts_of(scaled, means, seedless, spread, measure)
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     parts = _no_smaller_than_possible(parts, measure, means, (one, two), binary=binary)
@@ -242,21 +242,50 @@ def paired_difference(
     interval = mean_interval(
         estimate, by_example, parts, generator, level, resamples, borders=measure.borders, least=least
     )
+    return _described(interval, parts, measure, means, (one, two), binary=binary)
+
+
+def _described(
+    interval: Interval,
+    parts: Components,
+    measure: Measure,
+    means: tuple[Array, Array],
+    tables: tuple[Array, Array],
+    *,
+    binary: bool,
+) -> Difference:
+    """The difference with its test, and what else is said of it."""
+    one, two = tables
     single = parts.seed_degrees is None
     exact = single and binary and measure.groups is None
+    as_ratio = isinstance(measure, Mean) and measure.transform == "exp"
     found = Difference(
         interval,
         1.0,
         _method(single, exact, measure),
         over="examples" if single else "seeds and examples",
         degrees=parts.degrees,
-        ratio=_ratio(interval, float(means[0]), float(means[1])) if transform == "exp" else None,
+        ratio=_ratio(interval, float(means[0]), float(means[1])) if as_ratio else None,
         superiority=0.5,
         run_superiority=None if max(len(one), len(two)) == 1 else _run_superiority(one, two, measure),
         components=parts,
         blocks=None if parts.blocks is None else parts.blocks.count,
     )
     return _tested(found, measure, (one[0], two[0]) if exact else None)
+
+
+def _parts_of(
+    scaled: tuple[Array, ...],
+    means: tuple[Array, Array],
+    seedless: tuple[bool, bool],
+    spread: SeedSpread | None,
+    measure: Measure,
+) -> Components:
+    """The variance of the difference of two linearised tables by its sources, over groups where there are some."""
+    slopes = [float(measure.gradient(each)) if measure.numbers == 1 else 1.0 for each in means]
+    seeded = [(table, slope) for table, slope, without in zip(scaled, slopes, seedless, strict=True) if not without]
+    one, two = scaled
+    return over_clusters(_components(one, two, seed_part(seeded, spread), seedless, measure), measure.groups)
 
 
 def _no_smaller_than_possible(

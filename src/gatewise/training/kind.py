@@ -167,7 +167,7 @@ class Kind(ABC):
         return []
 
     def claims(self, path: Path) -> int:
-        """How surely a file is meant for this kind: 0 not at all, 1 it may be, 2 by its ending."""
+        """How surely a file is meant for this kind: 0 not at all, 1 it may be, 2 by its ending, 3 by its content."""
         return 0
 
     def check(self, spec: RunSpec) -> None:

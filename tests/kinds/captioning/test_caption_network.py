@@ -15,7 +15,7 @@ from gatewise.kinds.captioning.network import CaptionNetwork, PictureReader, _mo
 from gatewise.kinds.captioning.scenes import COLOURS, HELD_OUT, SHAPES, Scene, make_scenes
 from gatewise.kinds.captioning.spec import CaptionDataSpec, CaptionerSpec
 from gatewise.kinds.captioning.trained import Look, _network
-from gatewise.nn.writer import Writing, _rows
+from gatewise.nn.writer_state import Writing, rows_of
 from gatewise.training.run_spec import RunSpec
 
 WAYS = [
@@ -58,7 +58,7 @@ def stepped_losses(model: CaptionNetwork, batch: CaptionBatch) -> torch.Tensor:
     rows = torch.arange(len(batch.lengths))
     fed = torch.zeros(len(rows), 6) if model.feeding == "input" else None
     seen = torch.zeros(len(rows), read.values.shape[1]) if model.coverage else None
-    state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed, seen)
+    state = Writing(read, rows_of(lower, rows), rows_of(upper, rows), fed, seen)
     found = torch.zeros(batch.inputs.shape)
     for step, tokens in enumerate(batch.inputs):
         chances, state = model.step(tokens, state)

@@ -149,3 +149,13 @@ def test_prices_out_of_the_packages(name: str) -> None:
     assert dataset.spacing.rule == "business" and min(dataset.sizes.values()) > 400
     assert [each.name for each in dataset.series] == (["AAPL", "GOOG", "IBM", "MSFT"] if name == "stocks" else [""])
     assert pd.Timestamp(dataset.series[0].times[-1]).year == (2013 if name == "stocks" else 2018)
+
+
+@pytest.mark.parametrize("row", [0, 7])
+def test_one_odd_number_among_decimal_commas_is_the_one_that_is_named(tmp_path: Path, row: int) -> None:
+    values = [f"1.{900 + number},{number:02}" for number in range(20)]
+    values[row] = "1,981,97"
+    lines = [f"2026-01-{number + 1:02};{value}" for number, value in enumerate(values)]
+    (tmp_path / "a.csv").write_text("\n".join(["date;close", *lines]) + "\n")
+    with pytest.raises(DataError, match=rf"line {row + 2}: '1,981,97' .* 1234,5; fix: .* 1981,97 instead of 1,981,97"):
+        load_series(tmp_path / "a.csv", time="date", target="close", horizon=2, lookback=5)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.tokenisation import tokenise
+from gatewise.training.registry import task_of
 
 SHARED = Path(os.environ.get("GATEWISE_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
@@ -260,3 +261,17 @@ def test_the_conll_2003_corpus_has_its_known_size() -> None:
         assert read.columns is not None and read.columns.tags == 2
     rejoined = [[word for word, _, _ in tokenise(" ".join(s.words))] == list(s.words) for s in read.sentences]
     assert sum(rejoined) / len(rejoined) > 0.9
+
+
+def test_a_text_file_of_tagged_words_is_known_by_its_content(tmp_path):
+    tagged = "Ana B-PER\nvive O\nen O\nVigo B-LOC\n\nLuis B-PER\nllegó O\n\n" * 10
+    for content, task in (
+        (tagged, "tagging"),
+        (tagged.replace("\n", " 0\n").replace(" 0\n 0\n", " 0\n\n"), "tagging"),
+        (tagged.replace("B-", "the "), "language-modelling"),
+        (tagged.replace("\n\n", "\n"), "language-modelling"),
+        ("A line of words.\nAnother one.\n\n" * 20, "language-modelling"),
+        ("O O\n\n" * 3, "language-modelling"),
+    ):
+        (tmp_path / "names.txt").write_text(content, encoding="utf-8")
+        assert task_of(str(tmp_path / "names.txt")) == task, content[:40]

@@ -13,7 +13,7 @@ from gatewise.data import Ragged
 from gatewise.data.subwords import BEGIN, END
 from gatewise.kinds.translation.encoding import EncodedPairs, TranslationBatch, source_batches, token_batches
 from gatewise.kinds.translation.network import TranslationNetwork
-from gatewise.nn.writer import Writing, _rows
+from gatewise.nn.writer_state import Writing, rows_of
 
 WAYS = [
     ("multiplicative", "output"),
@@ -53,7 +53,7 @@ def stepped_losses(model: TranslationNetwork, batch: TranslationBatch) -> torch.
     lower, upper = model._begin(read)
     rows = torch.arange(len(batch.lengths))
     fed = torch.zeros(len(rows), 6) if model.feeding == "input" else None
-    state = Writing(read, _rows(lower, rows), _rows(upper, rows), fed)
+    state = Writing(read, rows_of(lower, rows), rows_of(upper, rows), fed)
     found = torch.zeros(batch.inputs.shape)
     for step, tokens in enumerate(batch.inputs):
         chances, state = model.step(tokens, state)

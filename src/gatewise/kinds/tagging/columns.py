@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences
 from gatewise.words import plural
 
-__all__ = ["read_columns"]
+__all__ = ["holds_columns", "read_columns"]
 
 _WORD_NAMES = ("form", "word", "words", "token", "tokens", "text")
 _OTHER_NAMES = (
@@ -22,11 +24,30 @@ _UNIVERSAL = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", 
 _GLOBAL = re.compile(r"#\s*global\.columns\s*=\s*(.+)")
 _DOCUMENT = "-DOCSTART-"
 _SPACES = re.compile(r"[ \t]+")
+_SPAN_TAG = re.compile(r"O|[BIESLU]-\S+")
+_LOOKED_AT = 200
 _LONG_SENTENCE = 500
 _MANY_TAGS = 500
 _ENOUGH = 20
 
 Column = int | str
+
+
+def holds_columns(path: Path) -> bool:
+    """Whether a text file surely has a word and its span tag a line: a column of nothing but O and B-, I- ... tags.
+
+    Blank lines separate the sentences; of running text and of lists of words this is never true.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = [line.split() for line in islice(file, _LOOKED_AT)]
+    except (OSError, ValueError):
+        return False
+    rows = [line for line in lines if line and line[0] != _DOCUMENT]
+    if len(rows) < _ENOUGH or len(rows) == len(lines) or len({len(row) for row in rows}) != 1:
+        return False
+    columns = [[row[place] for row in rows] for place in range(1, len(rows[0]))]
+    return any("O" in column and all(map(_SPAN_TAG.fullmatch, column)) for column in columns)
 
 
 @dataclass

@@ -55,12 +55,16 @@ class TaggingKind(Kind):
         return tagging_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Files of tagged words by their common suffixes, gzip or not, and JSON lines with words or entities."""
+        """Files of tagged words by their common suffixes, gzip or not, and text or JSON lines with tagged words."""
         name = path.name.lower().removesuffix(".gz")
         if name.endswith((".jsonl", ".ndjson")):
             from gatewise.kinds.tagging.json_lines import holds_tags
 
             return 2 if path.is_file() and holds_tags(path) else 0
+        if name.endswith((".txt", ".text")):
+            from gatewise.kinds.tagging.columns import holds_columns
+
+            return 3 if path.is_file() and holds_columns(path) else 0
         return 2 if name.endswith(_ENDINGS) else 0
 
     def check(self, spec: RunSpec) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -268,7 +269,7 @@ def holds_pairs(path: Path) -> bool:
         if not path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
             return _names_pair(re.split(r"[\t,;|]", line.strip()))
         first = json.loads(line)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, zlib.error):
         return False
     if not isinstance(first, dict):
         return False

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,8 +139,13 @@ def _gunzip(path: Path) -> str:
 
     try:
         return decode(gzip.decompress(path.read_bytes()), str(path))
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} is not a gzip file", got=str(error)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path} is not a gzip file, or a damaged one",
+            expected="a whole gzip file",
+            got=str(error),
+            fix="copy or download the file again, or name it without .gz if it is not packed",
+        ) from error
 
 
 def _separated(path: Path, content: str, separator: str) -> tuple[pd.DataFrame, list[str]]:
@@ -314,6 +320,12 @@ def _mark_fix(written: str, decimal: str) -> str:
     return f"write digits with a decimal {mark} and nothing else, such as 1981{decimal}97"
 
 
+def _mostly_commas(column: pd.Series[Any]) -> bool:
+    """Whether most values are numbers if commas are decimal marks, and have one."""
+    found = column.map(lambda value: isinstance(value, str) and "," in value and _pointed(value) != "no number")
+    return 2 * int(found.sum()) > len(found)
+
+
 def _pointed(value: Any) -> Any:
     """A number with a decimal comma as one with a point; anything else as it is."""
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?([eE][+-]?\d+)?\s*", value):
@@ -332,6 +344,8 @@ def numbers_of(column: pd.Series[Any], places: list[str], name: str, decimal: st
         read = pd.to_numeric(plain.where(~blank, None), errors="coerce")
         text |= read.isna() & ~blank
         if text.any():
+            if decimal == "." and _mostly_commas(column[~blank]):
+                numbers_of(column, places, name, ",")  # names the value that hides the others' decimal comma
             row = int(text.to_numpy().argmax())
             written = str(column.iloc[row])
             raise DataError(
