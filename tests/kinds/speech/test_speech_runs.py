@@ -275,7 +275,7 @@ def test_estimator_of_strings_and_labels() -> None:
 
 
 def test_same_seed_same_bits_and_strings_change_with_the_epoch(folder: Path) -> None:
-    spec = _spec(folder, {"strings": 3}, noise=0.5, warping=0.1, filtering=0.3, time_masks=1)
+    spec = _spec(folder, {"strings": 3}, noise=0.5, warping=0.1, filtering=0.3, time_masks=1, endpoints=0.5)
     dataset = load_speech(spec.data)  # type: ignore[arg-type]
     assert isinstance(dataset, SpeechDataset)
     losses = []

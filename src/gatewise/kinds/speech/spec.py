@@ -131,11 +131,11 @@ class RecogniserSpec(Spec):
     filtering: float = setting(0.5, "Spread of random filters while training, in nats of energy.", minimum=0.0)
     noise: float = setting(0.6, "Probability of added noise while training.", minimum=0.0, below=1.0)
     endpoints: float = setting(
-        0.5,
-        "Probability that the ends of a recording of one word are cut closer while training; others are made longer.",
+        0.0,
+        "Probability that the ends of a recording of one word are cut closer while training; of the others half as "
+        "many are made longer.",
         minimum=0.0,
         below=1.0,
-        earlier=0.0,
     )
     frequency_masks: int = setting(0, "Masked bands while training, each of up to a fifth of the filters.", minimum=0)
     time_masks: int = setting(
