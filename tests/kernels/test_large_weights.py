@@ -96,3 +96,25 @@ def test_options_share_units_for_tiny_batches(cell, rows, reset, two_threads):
         if name == "output":
             assert torch.equal(got, want)
         assert (got - want).abs().max() <= 1e-5 * want.abs().max(), name
+
+
+@pytest.mark.parametrize("cell", LARGE)
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_few_rows_have_the_same_bits_with_two_threads(cell, steps, two_threads):
+    """One tile of rows: threads share the units, in a call of a step or two at once, else where weights are larger."""
+    for inputs, hidden in ((300, 260), (64, 128)):
+        layer = LAYERS[cell][0](inputs, hidden).eval()
+        for rows in (1, 4, 5, 8):
+            x = torch.randn(steps, rows, inputs)
+            with torch.no_grad():
+                torch.set_num_threads(2)
+                output, state = layer(x)
+                with nn.frozen(layer):
+                    assert all(torch.equal(output, layer(x)[0]) for _ in range(2))
+                torch.set_num_threads(1)
+                alone, last = layer(x)
+            assert torch.equal(output, alone)
+            for one, two in zip(
+                *((each if isinstance(each, tuple) else (each,)) for each in (state, last)), strict=True
+            ):
+                assert torch.equal(one, two)

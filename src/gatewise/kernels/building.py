@@ -43,7 +43,6 @@ KERNELS = Path(__file__).resolve().parent
 OUTPUT = KERNELS / "fused"
 """Where the shared objects are looked for."""
 
-
 BINDING = "libgatewise-binding.so"
 """The file of :mod:`gatewise.kernels.fused.binding`, for the stable interface of CPython, the same from 3.11 on."""
 
@@ -101,9 +100,8 @@ _FLAGS = (
     "-Wno-psabi",
     "-Wno-unknown-pragmas",
 )
-
-
 _KEPT_SECONDS = 86_400.0
+"""How long another build's object files are kept."""
 
 
 @dataclass(frozen=True)

@@ -123,31 +123,16 @@ class Prepared:
             or _elsewhere()
         ):
             return None
-        shape = x.shape
-        rank = len(shape)
-        if rank == 3:
-            steps, batch, size = shape
-            if stack.batch_first:
-                steps, batch = batch, steps
-        elif rank == 2 and lengths is None:
-            (steps, size), batch = shape, 1
-        else:
+        sizes = self._sizes(x, lengths is not None)
+        if sizes is None:
             return None
-        if size != self.input_size or steps == 0 or batch == 0 or x.stride(-1) != 1:
-            return None
+        steps, batch = sizes
         differentiated = torch.is_grad_enabled()
         if differentiated and self.checkpoint_steps is not None and steps > self.checkpoint_steps:
             return None
         tensors: list[Tensor | None] = [None, x, None, None]
-        if hx is not None:
-            parts = hx if stack.states == 2 else (hx,)
-            expected = (self.count, batch, stack.hidden) if rank == 3 else (self.count, stack.hidden)
-            if type(parts) is not tuple or len(parts) != stack.states:
-                return None
-            for position, part in enumerate(parts, 2):
-                if type(part) is not Tensor or not _plain(part, expected) or part.is_neg():
-                    return None
-                tensors[position] = part
+        if hx is not None and not self._add_states(tensors, hx, batch, len(x.shape)):
+            return None
         if lengths is not None:
             tensors[0] = check_lengths(type(layer).__name__, lengths, batch, steps, x.device).contiguous()
         parameters = layer._parameters
@@ -155,6 +140,46 @@ class Prepared:
             packed = held.current(stack, parameters)
             if packed is not None and not (differentiated and _train(tensors, parameters)):
                 return self._result(own, packed(*tensors))
+        if not self._add_weights(tensors, parameters):
+            return None
+        last = tensors[-1]
+        if differentiated and ((last is not None and last.requires_grad) or any(_need_gradients(tensors))):
+            return self._result(own, differentiate(stack, *tensors)) if self.precision == "float32" else None
+        if held is not None:
+            held.pack(stack, self.weights, tensors[4:], self.guards)  # for the next call
+        return self._result(own, infer(stack, *tensors))
+
+    def _sizes(self, x: Tensor, ragged: bool) -> tuple[int, int] | None:
+        """T and B; None where x is empty or not laid out as the kernels read it."""
+        shape = x.shape
+        rank = len(shape)
+        if rank == 3:
+            steps, batch, size = shape
+            if self.stack.batch_first:
+                steps, batch = batch, steps
+        elif rank == 2 and not ragged:
+            (steps, size), batch = shape, 1
+        else:
+            return None
+        if size != self.input_size or steps == 0 or batch == 0 or x.stride(-1) != 1:
+            return None
+        return steps, batch
+
+    def _add_states(self, tensors: list[Tensor | None], hx: Any, batch: int, rank: int) -> bool:
+        """Put the initial states into their places; false where a kernel may not read them as they lie."""
+        stack = self.stack
+        parts = hx if stack.states == 2 else (hx,)
+        expected = (self.count, batch, stack.hidden) if rank == 3 else (self.count, stack.hidden)
+        if type(parts) is not tuple or len(parts) != stack.states:
+            return False
+        for position, part in enumerate(parts, 2):
+            if type(part) is not Tensor or not _plain(part, expected) or part.is_neg():
+                return False
+            tensors[position] = part
+        return True
+
+    def _add_weights(self, tensors: list[Tensor | None], parameters: Mapping[str, Tensor | None]) -> bool:
+        """Append the weights as they are now; false where a kernel may not read one as it lies."""
         for name, shape in self.weights:
             weight = parameters.get(name)
             if (
@@ -164,14 +189,9 @@ class Prepared:
                 or not weight.is_cpu
                 or not weight.is_contiguous()
             ):
-                return None
+                return False
             tensors.append(weight)
-        last = tensors[-1]
-        if differentiated and ((last is not None and last.requires_grad) or any(_need_gradients(tensors))):
-            return self._result(own, differentiate(stack, *tensors)) if self.precision == "float32" else None
-        if held is not None:
-            held.pack(stack, self.weights, tensors[4:], self.guards)  # for the next call
-        return self._result(own, infer(stack, *tensors))
+        return True
 
     def _result(self, own: dict[str, Any], result: tuple[Tensor, ...]) -> tuple[Tensor, Any]:
         """As ``forward`` returns it, and noted in the layer what ran."""

@@ -12,9 +12,9 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, choose, forced_kernel, requested_precision
-from gatewise.kernels.fused.mask import random_mask
 from gatewise.nn import packed
 from gatewise.nn.cell import State
+from gatewise.nn.dropout import recurrent_mask, zoneout_masks
 from gatewise.nn.foundation import Foundation
 from gatewise.nn.frozen import Frozen
 from gatewise.nn.implementations import run_direction, run_stack
@@ -384,8 +384,8 @@ class Recurrent(Foundation):
             self._weights_of(suffix),
             lengths,
             "reverse" in suffix,
-            self._recurrent_mask(state[0]),
-            self._zoneout_masks(x.shape[0], state),
+            recurrent_mask(state[0], self.recurrent_dropout if self.training else 0.0),
+            zoneout_masks(self.zoneout, x.shape[0], state, self.training),
         )
         if traces is not None:
             values: dict[str, list[Tensor]] = {}
@@ -395,23 +395,3 @@ class Recurrent(Foundation):
         if self.checkpoint_steps is not None and torch.is_grad_enabled() and x.shape[0] > self.checkpoint_steps:
             return in_chunks(lambda part: run_direction(choice, part), direction, self.checkpoint_steps)
         return run_direction(choice, direction)
-
-    def _recurrent_mask(self, hidden: Tensor) -> Tensor | None:
-        """``(B, H)``, scaled by 1 / (1 - p), one draw for all steps; None in evaluation."""
-        if self.recurrent_dropout == 0 or not self.training:
-            return None
-        return functional.dropout(torch.ones_like(hidden), self.recurrent_dropout, True)
-
-    def _zoneout_masks(self, steps: int, state: State) -> tuple[Tensor | float | None, ...]:
-        """Per state: in training ``(T, B, size)`` of bool, true where the old value is kept; in evaluation p."""
-        if not any(self.zoneout):
-            return (None,) * len(state)
-        masks: list[Tensor | float | None] = []
-        for p, each in zip(self.zoneout, state, strict=True):
-            if p == 0:
-                masks.append(None)
-            elif self.training:
-                masks.append(random_mask((steps, *each.shape), p, each.device))
-            else:
-                masks.append(p)
-        return tuple(masks)

@@ -24,6 +24,13 @@ GATEWISE_INLINE void load_rows(const float* from, long length, V (&rows)[4]) {
   for (int i = 0; i < 4; ++i) rows[i] = halves(from + i * length, fifth + i * length);
 }
 
+// Asks for a part of W rows that lie one behind the other: as much as is read of other W rows by taking `Numbers` of each,
+// from k on. Rows of a few KB end before the processor sees where they lead. The address may be of nothing.
+template <int Numbers> GATEWISE_INLINE void fetch_rows(const float* rows, long k) {
+#pragma GCC unroll 8
+  for (int at = 0; at < Numbers * W; at += 16) __builtin_prefetch(rows + k * W + at, 0, 2);
+}
+
 // Each half into its transpose.
 GATEWISE_INLINE void turn_halves(V (&v)[4]) {
   using I = Int<W>;
@@ -53,7 +60,8 @@ void add_turned(const Columns& columns, int first, const float* const* rows, lon
   long k = 0;
   for (; k + Stretch <= length; k += Stretch)
 #pragma GCC unroll 4
-    for (int c = 0; c < Count; ++c)
+    for (int c = 0; c < Count; ++c) {
+      fetch_rows<Stretch>(weights[c] + columns.next, k);
 #pragma GCC unroll 4
       for (int part = 0; part < Stretch; part += 4) {
         V turned[4];
@@ -64,6 +72,7 @@ void add_turned(const Columns& columns, int first, const float* const* rows, lon
 #pragma GCC unroll 4
           for (int r = 0; r < Rows; ++r) sum[r][c] += broadcast<W>(row[r][k + part + i]) * turned[i];
       }
+    }
   for (; k < length; ++k)
 #pragma GCC unroll 4
     for (int c = 0; c < Count; ++c) {
@@ -123,6 +132,7 @@ void add_pairs(const Columns& columns, int first, const float* across, int count
 #pragma GCC unroll 2
     for (int c = 0; c < Count; ++c) {
       V rows[4];
+      fetch_rows<4>(weights[c] + columns.next, k);
       load_rows(weights[c] + k, length, rows);
 #pragma GCC unroll 4
       for (int u = 0; u < 4; ++u) sum[c][u] += values[0] * spread<0>(rows[u]);
@@ -150,7 +160,8 @@ void add_pairs(const Columns& columns, int first, const float* across, int count
 }
 
 // One column: lanes are the rows of the batch, eight units at once.
-void add_across(const float* weights, const float* across, int count, long length, float* sums, long row_stride) {
+void add_across(const float* weights, long next, const float* across, int count, long length, float* sums,
+                long row_stride) {
   V sum[W];
   for (int r = 0; r < W; ++r) sum[r] = r < count ? load<W>(sums + r * row_stride) : zero<W>();
   transpose(sum);
@@ -159,6 +170,7 @@ void add_across(const float* weights, const float* across, int count, long lengt
   for (int u = 0; u < W; ++u) row[u] = weights + u * length;
 #pragma GCC unroll 4
   for (long k = 0; k < length; ++k) {
+    if (k % 2 == 0) fetch_rows<2>(weights + next, k);
     const V values = load<W>(across + k * W);
 #pragma GCC unroll 8
     for (int u = 0; u < W; ++u) sum[u] += values * broadcast<W>(row[u][k]);
@@ -180,7 +192,7 @@ void add_direct(const Columns& columns, const float* const* rows, const float* a
     if (count <= kPairedRows)
       add_pairs<1>(columns, c, across, count, length, sums, row_stride);
     else
-      add_across(columns.weights[c], across, count, length, sums + columns.slots[c] * W, row_stride);
+      add_across(columns.weights[c], columns.next, across, count, length, sums + columns.slots[c] * W, row_stride);
 }
 
 void lay_across(const float* const* rows, int count, long length, float* to) {

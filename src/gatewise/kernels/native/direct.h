@@ -26,6 +26,7 @@ struct Columns {
   int count = 0;                // 0: not to be multiplied this way
   const float* weights[4] = {};  // a column's first row; the next ones follow at `length`
   int slots[4] = {};
+  long next = 0;  // from a column to the one in the next panel, which the processor is asked to fetch
 };
 
 // sums[r * row_stride + slot * kWidth + lane] += rows[r] . weights of that slot and lane, for r < count <= kDirectRows.

@@ -213,6 +213,7 @@ PanelWeights panel_of(const Cell& cell, const Sequence& q, const ForwardShared& 
   const bool whole = (block + blocks) * kWidth <= q.hidden_size;
   if (shared.direct && whole) {
     panel.columns.count = Cell::kUnitPanels ? blocks : slots;
+    panel.columns.next = blocks * kWidth * length;
     for (int c = 0; c < panel.columns.count; ++c) {
       const long gate = Cell::kUnitPanels ? 0 : cell.order()[c], unit = (block + (Cell::kUnitPanels ? c : 0)) * kWidth;
       panel.columns.weights[c] = weights + (gate * q.hidden_size + unit) * length;

@@ -82,7 +82,7 @@ template <class Cell> struct BackwardRun {
   // One thread, before the others start: false ends the call with `status`.
   bool prepare(int team) {
     try {
-      status = make_plan(q, team, weights_of(cell, q), true, workspace, &plan);
+      status = make_plan(q, team, weights_of(cell, q), kCachedWeights, workspace, &plan);
       if (status != kOk) return false;
       take_shared();
       take_rows();

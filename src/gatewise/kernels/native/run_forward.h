@@ -111,7 +111,7 @@ template <class Cell> struct ForwardRun {
       if (q.rounding != kFloat32 && (cell.whole_rows() || q.training)) status = kNotSupported;
       if (q.rounding == kBf16 && (q.packed != nullptr || !has_bf16_products())) status = kNotSupported;
       const double size = weights_of(cell, q) / (q.rounding == kInt8 ? 4 : q.rounding == kBf16 ? 2 : 1);
-      if (status == kOk) status = make_plan(q, team, size, true, workspace, &plan);
+      if (status == kOk) status = make_plan(q, team, size, units_shared_from(), workspace, &plan);
       if (status != kOk) return false;
       take_shared(team);
       scratch = workspace.take<ForwardScratch>(team);
@@ -157,6 +157,13 @@ template <class Cell> struct ForwardRun {
       shared.projected = workspace.take<float>(shared.projected_steps * B * width() * cell.slots());
     }
     if (Cell::kHasCell && q.cells == nullptr) shared.running_c = workspace.take<float>(B * H);
+  }
+
+  // From how many weights on the threads share units rather than rows: with one tile of rows sooner, and at once where
+  // weights are not packed, since each thread would go through all of them for its rows.
+  double units_shared_from() const {
+    if (cell.whole_rows() || q.batch > kTileRows) return kCachedWeights;
+    return few_uses() ? 0.0 : kNearWeights;
   }
 
   // Whether panels are used by so few tiles that packing them costs more than it saves (docs/kernels.md has the

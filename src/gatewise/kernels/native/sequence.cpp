@@ -15,12 +15,9 @@ void sort_by_length(const Sequence& q, long* order) {
     std::stable_sort(order, order + q.batch, [&](long a, long b) { return q.lengths[a] > q.lengths[b]; });
 }
 
-// More weights than this (4 MB) come from far behind the second-level cache at every step.
-constexpr double kCachedWeights = 1e6;
-
 }  // namespace
 
-Status make_plan(const Sequence& q, int threads, double weights, bool may_split_units, Workspace& workspace, Plan* plan) {
+Status make_plan(const Sequence& q, int threads, double weights, double shared_from, Workspace& workspace, Plan* plan) {
   const long batch = q.batch;
   plan->real_steps = q.steps * batch;
   if (q.lengths != nullptr) {
@@ -34,8 +31,8 @@ Status make_plan(const Sequence& q, int threads, double weights, bool may_split_
   long* order = workspace.take<long>(batch);
   sort_by_length(q, order);
   const bool few_rows = batch < 2 * threads && q.hidden_size > kWidth;
-  const bool many_weights = weights > kCachedWeights && q.hidden_size >= 8 * threads * kWidth;
-  plan->split_units = may_split_units && threads > 1 && (few_rows || many_weights);
+  const bool many_weights = weights > shared_from && q.hidden_size >= 8 * threads * kWidth;
+  plan->split_units = threads > 1 && (few_rows || many_weights);
   const int groups = plan->split_units ? 1 : threads;
   plan->rows = workspace.take<Rows>(groups);
   long* dealt = workspace.take<long>(batch);

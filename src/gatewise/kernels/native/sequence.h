@@ -1,6 +1,7 @@
 // One call of a sequence kernel: what comes in, what goes out, and how the rows are dealt to threads.
 //
-// Axes: T steps, B batch rows, I input size, H hidden units, G gates, S saved values per unit. All arrays are float32, row-major and dense unless a stride is given; strides count floats.
+// Axes: T steps, B batch rows, I input size, H hidden units, G gates, S saved values per unit. All arrays are float32,
+// row-major and dense unless a stride is given; strides count floats.
 #pragma once
 
 #include "interface.h"
@@ -35,7 +36,8 @@ struct Rows {
 // How one call is dealt out. Either each thread has its own rows and all units (no barrier in the time loop), or all
 // threads share all rows and each has its own units (a barrier after every step): for tiny batches, and where the
 // weights are larger than a second-level cache, so that each step reads them from further away: then once, not once
-// per thread.
+// per thread. A forward walk with one tile of rows does so from fewer weights on: each thread's part then stays in its
+// own second-level cache, and a tile of all rows costs less than two tiles of half of them.
 struct Plan {
   bool split_units = false;
   Rows* rows = nullptr;   // per thread (split rows), or one entry for all
@@ -44,9 +46,13 @@ struct Plan {
   const Rows& of(int thread) const { return rows[split_units ? 0 : thread]; }
 };
 
+// More weights than these come from behind the second-level cache at every step (1 MB: what each core has at least), and
+// from far behind it (4 MB).
+constexpr double kNearWeights = 2.5e5, kCachedWeights = 1e6;
+
 // Checks the lengths and deals the rows. `threads` must be the size of the team that will run; `weights` is how many
-// numbers of weights one step reads.
-Status make_plan(const Sequence& q, int threads, double weights, bool may_split_units, Workspace& workspace, Plan* plan);
+// numbers of weights one step reads, and from how many on the threads share its units.
+Status make_plan(const Sequence& q, int threads, double weights, double shared_from, Workspace& workspace, Plan* plan);
 
 // Where step s of a row of `length` steps lies in time.
 inline long time_of(const Sequence& q, long length, long step) { return q.reverse ? length - 1 - step : step; }
