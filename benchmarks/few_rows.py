@@ -5,7 +5,8 @@ python benchmarks/few_rows.py [--rounds 9] [--cells RNN,GRU,LSTM] [--rows 1,2,4,
     [--json FILE]
 
 Each call is ``layer(x)`` in torch's inference mode, and the same in an ONNX model of one RNN, GRU or LSTM node. All
-sides run in turns, several calls each, in processor time of the process; the ratio of each round is taken, and the
+sides run in turns, several calls each after one that is not timed (so each starts with its own data in the caches), in
+processor time of the process; the ratio of each round is taken, and the
 median of the ratios is printed: the other's time over ours, above 1 where these layers are quicker. With several
 threads it is time on the clock, since waiting threads spin, and the ratio of each side's fastest sample, since a thread
 that does not get its core delays all: give it many rounds. An ONNX model's weights cannot change, so ours run twice:
