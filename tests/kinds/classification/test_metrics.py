@@ -216,7 +216,7 @@ def test_the_metric_chooses_the_epoch_and_is_compared(tmp_path):
 
 
 def test_the_trivial_answer_of_label_sets_is_the_best_that_needs_no_text():
-    """Thresholds of a model that knows nothing can end in any labels for all texts: none of them beats the trivial one."""
+    """Thresholds of a model that knows nothing may end in any labels for all texts: none beats the trivial one."""
     draw = np.random.default_rng(3)
     table = (draw.random((400, 5)) < [0.5, 0.45, 0.4, 0.1, 0.02]).astype(np.int64)
     part = Split(tuple(f"text {n}" for n in range(400)), table)
