@@ -183,7 +183,7 @@ def _best_constant(shares: Array, measure: Measure) -> Array:
 
 def _named(answer: Array, names: Sequence[str]) -> str:
     """The labels of an answer: by name where they are few."""
-    places = np.flatnonzero(answer)
+    places = np.flatnonzero(answer).tolist()
     if len(places) > _NAMED:
         return "all labels" if len(places) == len(names) else f"the {len(places)} most frequent labels"
-    return join([f"'{names[place]}'" for place in places]) if len(places) else "no label"
+    return join([f"'{names[place]}'" for place in places]) if places else "no label"
