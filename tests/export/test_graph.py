@@ -172,7 +172,11 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(
+    "name",
+    # these two take long; the others capture and compute in the same way
+    [pytest.param(name, marks=pytest.mark.slow if name in ("activations", "in place") else ()) for name in STEPS],
+)
 def test_steps_as_persons_write_them(name: str) -> None:
     """Each step is captured, and computes what it computes in torch."""
     from gatewise.export.layers import layer_examples

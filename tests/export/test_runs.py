@@ -269,7 +269,7 @@ def test_models_that_cannot_be_measured(trained, folder: Path, capsys) -> None: 
         ("reviews", ["a wonderful film"]),
         ("text", ["the clouds"]),
         ("tags", ["to Bonn"]),
-        ("several series", ["--file"]),
+        pytest.param("several series", ["--file"], marks=pytest.mark.slow),
     ],
 )
 def test_prediction_needs_no_torch(name: str, words: list[str], trained, folder: Path) -> None:  # type: ignore[no-untyped-def]

@@ -167,6 +167,7 @@ def _changed(graph: Graph, name: str) -> Graph:
     return replace(graph, writer=replace(graph.writer, weights=weights))
 
 
+@pytest.mark.slow  # that of the captioner is its fast sibling
 def test_a_model_that_writes_something_else_is_not_handed_out(tmp_path: Path) -> None:
     trained, dataset = translator("layer")
     graph, examples = graph_of(trained), examples_of(trained, dataset, 10)

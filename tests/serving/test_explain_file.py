@@ -61,6 +61,7 @@ def test_the_file_to_pass_on_holds_everything(pair: list[Path], tmp_path: Path) 
     assert {each["target"] for each in content["readings"][0]["reasons"]} == {"glad", "sad"}
 
 
+@pytest.mark.slow
 def test_the_file_has_reasons_of_all_taggers_for_each_word_that_one_explains(
     runs: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -239,7 +239,11 @@ def test_runs_that_read_something_else_are_refused(pair: list[Path], runs: Calla
         Networks([pair[0]] * 4)
 
 
-@pytest.mark.parametrize("name", ["characters", "words", "tags", "series", "probe", "both", "translations", "pictures"])
+EVERY = ["characters", "words", "tags", "series", "probe", "both", "translations"]
+
+
+# pictures take long; the test of their patches is the fast one
+@pytest.mark.parametrize("name", [*EVERY, pytest.param("pictures", marks=pytest.mark.slow)])
 def test_every_kind_reads_and_gives_reasons(runs: Callable[[str], Path], name: str) -> None:
     networks = Networks([runs(name)])
     page = networks.describe()

@@ -122,10 +122,12 @@ def test_compare_predict_and_evaluate(tmp_path):
     with answers.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["text"] for row in rows] == [text for text, _ in texts_with_labels(150)]
+    limits = json.loads((folder / "thresholds.json").read_text())["thresholds"]
     for row in rows:
         chosen = [part for part in row["predicted"].split("|") if part]
         shares = [float(part) for part in row["probabilities"].split("|") if part]
-        assert len(chosen) == len(shares) and all(share >= 0.5 for share in shares)
+        assert len(chosen) == len(shares)
+        assert all(share >= limits[label] - 1e-6 for label, share in zip(chosen, shares, strict=True))
     found = json.loads(run("evaluate", folder, path, "--json"))
     right = np.mean([set(row["predicted"].split("|")) == set(row["label"].split("|")) for row in rows])
     assert found["exact_match"] == pytest.approx(right)

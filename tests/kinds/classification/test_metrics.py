@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -212,3 +213,18 @@ def test_the_metric_chooses_the_epoch_and_is_compared(tmp_path):
     page = render_page(record)
     assert "est AUROC" in page
     assert "Giving all texts the same score reaches 0.5" in page and "How far confidence can be trusted" in page
+
+
+def test_the_trivial_answer_of_label_sets_is_the_best_that_needs_no_text():
+    """Thresholds of a model that knows nothing may end in any labels for all texts: none beats the trivial one."""
+    draw = np.random.default_rng(3)
+    table = (draw.random((400, 5)) < [0.5, 0.45, 0.4, 0.1, 0.02]).astype(np.int64)
+    part = Split(tuple(f"text {n}" for n in range(400)), table)
+    dataset = replace(rare(), label_names=tuple("abcde"), train=part, test=part)
+    for metric, words in ((None, "'a', 'b' and 'c'"), ("macro-f1", "all labels")):
+        measure = measure_of(metric, 5, multi_label=True)
+        found = trivial_answer(measure, dataset)
+        assert found is not None and found[0] == f"always predicting {words}"
+        for labels in itertools.product([0.0, 1.0], repeat=5):
+            chances = np.tile(labels, (400, 1))
+            assert measure.of(contributions_of(measure, chances, table)) <= found[1] + 1e-12

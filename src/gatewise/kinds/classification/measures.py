@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ACCURACY", "answers_of", "contributions_of", "measure_of", "memberships", "trivial_answer"]
 
 Array = npt.NDArray[np.float64]
+_NAMED = 3
 
 ACCURACY = Mean(
     "accuracy",
@@ -140,8 +141,9 @@ def contributions_of(
 def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] | None:
     """What knowing nothing of a text reaches, in words that complete "better than ...", and its figure.
 
-    Always the most frequent class or label of the training part, where all labels have to be right the most frequent
-    set of them; for a ranking the same score for all; for a probability the shares of the training part.
+    Always the most frequent class of the training part; of several labels those that are best for all texts there: for
+    micro-F1 some of the most frequent, for macro-F1 all, where all have to be right the most frequent set. For a
+    ranking the same score for all; for a probability the shares of the training part.
     """
     if not len(dataset.test.labels):
         return None
@@ -157,7 +159,31 @@ def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] 
         if several and measure.name == "exact_match":
             sets, counts = np.unique(dataset.train.labels, axis=0, return_counts=True)
             answer = sets[int(counts.argmax())].astype(np.float64)
-        said = join([f"'{names[place]}'" for place in np.flatnonzero(answer)]) if answer.any() else "no label"
-        words = f"always predicting {said}"
+        elif several:
+            answer = _best_constant(shares, measure)
+        words = f"always predicting {_named(answer, names)}"
         chances = np.tile(answer, (tested, 1))
     return words, measure.of(contributions_of(measure, chances, dataset.test.labels))
+
+
+def _best_constant(shares: Array, measure: Measure) -> Array:
+    """The labels whose F1 is best if all texts get the same ones: (C,) zeros and ones.
+
+    With thresholds a model that knows nothing can reach that.
+    """
+    order = np.argsort(-shares, kind="stable")
+    count = len(shares)
+    if measure.name == "micro_f1":
+        figures = 2 * shares[order].cumsum() / (np.arange(1, count + 1) + shares.sum())
+        count = int(figures.argmax()) + 1
+    found = np.zeros(len(shares))
+    found[order[:count]] = 1.0
+    return found
+
+
+def _named(answer: Array, names: Sequence[str]) -> str:
+    """The labels of an answer: by name where they are few."""
+    places = np.flatnonzero(answer).tolist()
+    if len(places) > _NAMED:
+        return "all labels" if len(places) == len(names) else f"the {len(places)} most frequent labels"
+    return join([f"'{names[place]}'" for place in places]) if places else "no label"

@@ -45,7 +45,7 @@ def choose_thresholds(chances: Array, truth: npt.ArrayLike, metric: str) -> Arra
     Example:
         >>> chances = np.repeat([[0.1], [0.2], [0.4], [0.45]], 10, axis=0)
         >>> choose_thresholds(chances, np.repeat([[0], [0], [1], [1]], 10, axis=0), "micro_f1").round(2).tolist()
-        [0.29]
+        [0.27]
     """
     true = np.asarray(truth, dtype=np.float64)
     if not len(true):
