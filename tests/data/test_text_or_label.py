@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gatewise.cli import main
 from gatewise.data.tables import read_table
 from gatewise.errors import DataError
+from gatewise.training import kind_of, load_run, train_run
+from gatewise.training.assembly import make_spec
 
 ROWS = [("ein Hund bellt", "Tier"), ("eine Katze", "Tier"), ("ein Haus, alt", "Ding"), ("ein Auto", "Ding")]
 
@@ -68,3 +71,34 @@ def test_what_is_asked_for_rules(tmp_path: Path) -> None:
     three = csv(tmp_path / "b.csv", "satz,art,x", ["a,b,c"])
     with pytest.raises(DataError, match="'label' is not in"):
         read_table(three, text="satz")
+
+
+def test_the_run_remembers_the_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("Hund", "Katze", "Reh", "Haus", "Auto", "Rad")
+    rows = [
+        f"ein {word} {number},{'Tier' if place < 3 else 'Ding'}"
+        for number in range(8)
+        for place, word in enumerate(words)
+    ]
+    path = csv(tmp_path / "a.csv", "satz,art", rows)
+    test = csv(tmp_path / "b.csv", "nummer,art,satz", ["1,Tier,ein alter Hund", "2,Tier,ein junges Reh"])
+    settings = {"test": str(test), "epochs": 1, "hidden_size": 8, "embedding_size": 8, "threads": 1}
+    spec = make_spec("classification", str(path), settings)
+    dataset = kind_of("classification").load(spec.data)
+    assert dataset.test.texts == ("ein alter Hund", "ein junges Reh") and dataset.columns == ("satz", "art")
+    run = train_run(spec, dataset, tmp_path / "run").folder
+    assert (load_run(run).spec.data.text, load_run(run).spec.data.label) == ("satz", "art")
+    new = csv(tmp_path / "new.csv", "titel,satz", ["eins,ein Hund", "zwei,ein Auto"])
+    one = csv(tmp_path / "one.csv", "worte", ["ein Hund", "ein Auto"])
+    for file in (new, one):
+        with pytest.raises(SystemExit) as caught:
+            main(["predict", str(run), "--file", str(file)])
+        assert caught.value.code in (0, None) and "ein Hund" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", str(run), str(test)])
+    assert caught.value.code in (0, None) and "accuracy" in capsys.readouterr().out
+    (tmp_path / "other").mkdir()
+    capitals = csv(tmp_path / "other" / "new.csv", "titel,worte", ["eins,ein Hund", "zwei,ein Auto"])
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", str(run), "--file", str(capitals)])
+    assert caught.value.code == 2 and "satz" in capsys.readouterr().err

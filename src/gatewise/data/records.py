@@ -48,6 +48,7 @@ class TextDataset:
         metric: the figure by which models are chosen and compared, as ``--metric`` has it; None: the usual one.
         chosen_thresholds: whether labels are answered from thresholds that are chosen on the validation part, where
             a text may have several; False: from 0.5.
+        columns: of texts and labels in the user's file, where their values alone showed which they are; else None.
     """
 
     name: str
@@ -63,6 +64,7 @@ class TextDataset:
     weights: npt.NDArray[np.float64] | None = None
     metric: str | None = None
     chosen_thresholds: bool = True
+    columns: tuple[str, str] | None = None
 
     @property
     def multi_label(self) -> bool:

@@ -54,6 +54,7 @@ class Table:
         unit: ``line`` or ``row``.
         notes: what was detected while reading, for the user.
         groups: of each text, as written; empty where no column was asked for.
+        columns: of texts and labels, where their values alone showed which they are; else None.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class Table:
     unit: str = "line"
     notes: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    columns: tuple[str, str] | None = None
 
 
 def read_table(
@@ -110,6 +112,7 @@ def read_table(
 
     rows = read_rows(path, encoding=encoding, fallback=fallback, choose=choose)
     _refuse_no_rows(rows)
+    derived = None
     if text is None is label and neither_named(rows.columns) and (derived := text_and_label_by_values(rows, group)):
         text, label = derived
         rows.notes.append(f"texts are the column {text}, labels the column {label}, whose values repeat")
@@ -119,7 +122,7 @@ def read_table(
     notes = [*rows.notes, *joined_note(rows, places)]
     if (text is None and rows.columns[places[0]] != "text") or (label is None and rows.columns[answer] != "label"):
         notes.append(f"texts are the column {_joined(rows, places)}, labels the column {rows.columns[answer]}")
-    table = Table(path, [], [], [], rows.unit, notes)
+    table = Table(path, [], [], [], rows.unit, notes, columns=derived)
     for index, (words, values) in enumerate(zip(texts, rows.values, strict=True)):
         if not any(value is not None for value in values):
             continue  # a blank row of a sheet, as blank lines are
@@ -156,6 +159,8 @@ def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual
         of_label = _known(names, "label")
         if len(names) == 1 or (len(names) == 2 and of_label is not None):
             return [0 if of_label is None else 1 - of_label]
+    if asked is None and len(names) == 1 and wanted is not None and wanted not in names:
+        return [0]
     parts: list[str | None] = [wanted]
     if wanted is not None and wanted not in names and "," in wanted:
         parts = [*dict.fromkeys(word.strip() for word in wanted.split(",") if word.strip())] or [wanted]

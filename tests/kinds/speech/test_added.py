@@ -82,6 +82,22 @@ def test_held_out_speakers_and_copies_are_left_out_and_named(folder: Path, tmp_p
     assert shared.added == 4
 
 
+def test_held_out_speakers_are_known_in_other_case_and_beside_rows_without_a_name(folder: Path, tmp_path: Path) -> None:
+    said = [
+        ("a.wav", "up", "Speaker1 ", 60), ("b.wav", "up", "speaker1", 61), ("c.wav", "up", "eve", 50),
+        ("d.wav", "up", "", 51),
+    ]  # fmt: skip
+    more = _table(tmp_path / "more", [(name, word, who.strip().lower(), take) for name, word, who, take in said])
+    rows = [{"path": name, "text": word, "speaker": who} for name, word, who, _ in said]
+    write_table(more, rows)
+    dataset = load_speech(SpeechDataSpec(str(folder), test_speaker="speaker1", add=str(more)))
+    assert [each.name for each in dataset.train if each.name.startswith("more")] == [
+        "more.csv: c.wav",
+        "more.csv: d.wav",
+    ]
+    assert any("does not name the speakers of 1 recording" in note for note in dataset.notes)
+
+
 def test_a_copy_of_a_tested_recording_does_not_leak_whoever_is_said_to_speak(folder: Path, tmp_path: Path) -> None:
     rows = [{"path": str(path), "text": "up"} for path in sorted((folder / "clips").glob("*-1-*.wav"))]
     soundfile.write(tmp_path / "new.wav", chirp("up", 9, 9), RATE)

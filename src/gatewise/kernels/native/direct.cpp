@@ -5,11 +5,12 @@
 
 namespace gatewise {
 
-#if defined(__AVX2__) && defined(__FMA__) && !defined(__clang__)
+#if defined(__AVX2__) && defined(__FMA__) && GATEWISE_WIDTH == 8 && !defined(__clang__)
 
 namespace {
 
 constexpr int W = 8;
+static_assert(W == kWidth && kDirectRows == W);
 using V = Float<W>;
 
 // Four numbers of two rows, side by side. The second comes from memory into its half, which needs no shuffle.

@@ -13,7 +13,7 @@
 namespace gatewise {
 
 // How many rows of a batch one product takes; 0: this instruction set has none, and weights are packed.
-#if defined(__AVX2__) && defined(__FMA__) && !defined(__clang__)
+#if defined(__AVX2__) && defined(__FMA__) && GATEWISE_WIDTH == 8 && !defined(__clang__)
 constexpr int kDirectRows = 8;
 #else
 constexpr int kDirectRows = 0;

@@ -192,7 +192,7 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
     return load_official(path, "the official reviews in the archive given")
 
 
-Reader = Callable[[Path], Table]
+Reader = Callable[..., Table]
 
 
 def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, split: int) -> TextDataset:
@@ -304,7 +304,8 @@ def _in_parts(
         source = f"the file {path}"
         said = [*notes, *found]
     else:
-        tested_on = read(test)
+        named = {} if table.columns is None else dict(zip(("text", "label"), table.columns, strict=True))
+        tested_on = read(test, **named)
         given = Split(tuple(tested_on.texts), labels_of(tested_on, names))
         if grouping is not None:
             given = given._replace(groups=grouping.numbers(tested_on.groups))
@@ -327,6 +328,7 @@ def _in_parts(
         test=parts[2],
         fingerprint=fingerprint(names, parts),
         notes=tuple(said),
+        columns=table.columns,
     )
 
 

@@ -56,6 +56,7 @@ class ClassificationProblem(Problem):
         adversarial: size of the perturbation of adversarial training, see
             `gatewise.kinds.classification.adversarial`; 0: none.
         choose_thresholds: whether thresholds of labels are chosen on the validation part.
+        columns: of texts and labels in the user's file, for the run to remember; None: as its settings have it.
         seen: makes the record of what was trained on, see `gatewise.data.seen`; None: the run keeps none.
     """
 
@@ -80,10 +81,11 @@ class ClassificationProblem(Problem):
         positive_weights: npt.NDArray[np.float64] | None = None,
         adversarial: float = 0.0,
         choose_thresholds: bool = False,
+        columns: tuple[str, str] | None = None,
         seen: Callable[[], Seen] | None = None,
     ) -> None:
         self.adversarial = adversarial
-        self._seen = seen
+        self._seen, self.columns = seen, columns
         self._choose_thresholds = choose_thresholds and train_labels.ndim == 2
         self._metric = metric
         self.multi_label = train_labels.ndim == 2
@@ -183,7 +185,9 @@ class ClassificationProblem(Problem):
     def files(self) -> dict[str, dict[str, Any]]:
         """Words and class names, and hashes of the texts."""
         several = {"multi_label": True} if self.multi_label else {}
-        found = {"vocabulary.json": {**self.vocabulary.to_dict(), "label_names": list(self.label_names), **several}}
+        columns = {} if self.columns is None else {"columns": list(self.columns)}
+        names = {"label_names": list(self.label_names), **several, **columns}
+        found = {"vocabulary.json": {**self.vocabulary.to_dict(), **names}}
         return found if self._seen is None else {**found, SEEN_FILE: self._seen().to_dict()}
 
     def closing_files(self, weights: Callable[[], Mapping[str, Tensor]]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -192,6 +193,7 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         positive_weights=positive_weights(texts.train_labels, model.class_weight) if dataset.multi_label else None,
         adversarial=model.adversarial,
         choose_thresholds=dataset.chosen_thresholds,
+        columns=dataset.columns,
         seen=lambda: seen_texts(dataset),
     )
     problem.notes = notes
@@ -206,12 +208,20 @@ def open_run(run: RunFolder) -> TrainedClassifier:
         model = _network(_model_spec(spec), len(vocabulary), len(label_names))
     run.load_weights_into(model)
     several = run.content("vocabulary.json").get("multi_label") is True
+    spec = _with_columns(spec, run.content("vocabulary.json").get("columns"))
     place = run.path / THRESHOLDS_FILE
     # runs of before there were thresholds, and those of one label a text, have none
     limits = read_thresholds(run.content(THRESHOLDS_FILE), label_names, place) if place.is_file() else None
     return TrainedClassifier(
         spec, label_names, vocabulary, model, multi_label=several, seen=run.seen(), thresholds=limits
     )
+
+
+def _with_columns(spec: RunSpec, columns: object) -> RunSpec:
+    """The settings with the columns that were read, where their values alone showed which they are."""
+    if not (isinstance(columns, list) and len(columns) == 2 and all(isinstance(name, str) for name in columns)):
+        return spec
+    return replace(spec, data=replace(spec.data, text=columns[0], label=columns[1]))
 
 
 def read_vocabulary(run: RunFolder) -> tuple[Vocabulary, tuple[str, ...]]:

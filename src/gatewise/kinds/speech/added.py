@@ -27,7 +27,7 @@ def read_added(path: str | Path, columns: Columns, rate: int) -> tuple[list[Reco
         DataError: they cannot be read.
     """
     place = Path(path).expanduser()
-    listed, notes = list_recordings(place, columns)
+    listed, notes = list_recordings(place, columns, some_speakers=True)
     recordings, _, noted = read_recordings(listed, rate)
     said = [f"{place.name}: {note}" for note in (*notes, *noted)]
     return [replace(each, name=f"{place.name}: {each.name}") for each in recordings], said
@@ -69,7 +69,7 @@ def new_recordings(
     held = _held_out(parts)
     skips, kept = Skips("added recording"), list[Recording]()
     for each in recordings:
-        if each.speaker in held:
+        if each.speaker is not None and _spelled(each.speaker) in held:
             skips.add(f"of {each.speaker}, who is held out", each.name)
         elif each.digest in known:
             skips.add("in the data set already, or given twice", each.name)
@@ -87,7 +87,11 @@ def new_recordings(
     of = "" if None in speakers else f" of {words.plural(len(speakers), 'speaker')}"
     notes = [f"{words.plural(len(kept), 'recording')}{of} from {source} in the training part alone", *skips.notes]
     if held and None in speakers:
-        notes.append(f"{source} does not name the speakers: whether those who are held out are among them is not known")
+        unnamed = sum(each.speaker is None for each in kept)
+        which = "" if unnamed == len(kept) else f" of {words.plural(unnamed, 'recording')}"
+        notes.append(
+            f"{source} does not name the speakers{which}: whether those who are held out are among them is not known"
+        )
     return tuple(kept), tuple(notes)
 
 
@@ -97,8 +101,13 @@ def _held_out(parts: Parts) -> set[str]:
         return set()
     own = {each.speaker for each in parts.train}
     return {
-        each.speaker
+        _spelled(each.speaker)
         for part in (parts.validation, parts.test)
         for each in part
         if each.speaker is not None and each.speaker not in own
     }
+
+
+def _spelled(speaker: str) -> str:
+    """A name as it is compared: ``Theo`` and ``theo`` are one person."""
+    return speaker.strip().casefold()

@@ -112,7 +112,7 @@ def tidy(text: str) -> str:
 
 
 def list_recordings(
-    path: Path, columns: Columns = Columns(), *, with_texts: bool = True
+    path: Path, columns: Columns = Columns(), *, with_texts: bool = True, some_speakers: bool = False
 ) -> tuple[list[Listed], list[str]]:
     """The recordings that a folder, table or archive names, and notes; nothing is read but the table.
 
@@ -121,6 +121,7 @@ def list_recordings(
             ``.tgz`` of files ``DIGIT_SPEAKER_NUMBER.wav``, as the Free Spoken Digit Dataset has them.
         columns: of the table.
         with_texts: whether a table needs transcripts.
+        some_speakers: whether names of speakers are kept where some rows have none; False: all are left out then.
 
     Raises:
         DataError: nothing of that kind is there, or the table cannot be used.
@@ -137,7 +138,7 @@ def list_recordings(
                 raise _no_table(path)
             return [_digit(each, each.name) for each in found], []
         path = table
-    return _of_table(path, columns, with_texts=with_texts)
+    return _of_table(path, columns, with_texts=with_texts, some_speakers=some_speakers)
 
 
 def read_recordings(listed: Sequence[Listed], rate: int | None = None) -> tuple[list[Recording], int, list[str]]:
@@ -229,7 +230,7 @@ def _of_archive(path: Path) -> list[Listed]:
     return [_digit(found[name], name) for name in sorted(found)]
 
 
-def _of_table(path: Path, columns: Columns, *, with_texts: bool) -> tuple[list[Listed], list[str]]:
+def _of_table(path: Path, columns: Columns, *, with_texts: bool, some_speakers: bool) -> tuple[list[Listed], list[str]]:
     rows = read_rows(path)
     sound = _column(rows, "sound", columns.sound)
     text = _column(rows, "text", columns.text) if with_texts else None
@@ -253,10 +254,11 @@ def _of_table(path: Path, columns: Columns, *, with_texts: bool) -> tuple[list[L
         found.append(Listed(place, file if file.is_absolute() else path.parent / file, transcript, who))
     if not found:
         raise DataError(f"{path} has no row with a sound file and a transcript", fix="fill the columns")
-    if speaker is not None and any(each.speaker is None for each in found):
-        unknown = sum(each.speaker is None for each in found)
+    unknown = 0 if speaker is None or some_speakers else sum(each.speaker is None for each in found)
+    if unknown:
         found = [replace(each, speaker=None) for each in found]
-        skips_note = [f"{words.plural(unknown, 'row')} name no speaker, so that the speakers are not used"]
+        name = "names" if unknown == 1 else "name"
+        skips_note = [f"{words.plural(unknown, 'row')} {name} no speaker, so that the speakers are not used"]
         return found, [*rows.notes, *skips.notes, *skips_note]
     return found, [*rows.notes, *skips.notes]
 
