@@ -1,4 +1,4 @@
-"""Runs the kernels of another CPU family in an emulator, called as the layers call those of this machine.
+"""Runs kernels compiled for another CPU, in an emulator where need be, called as the layers call those of this machine.
 
 ``emulated_driver.cpp`` holds the functions; here every call of :mod:`gatewise.kernels.fused.eager` is sent there, with
 the arrays behind its pointers, and what it wrote is copied back.
@@ -22,23 +22,23 @@ from gatewise.kernels.registry import CELLS
 HERE = Path(__file__).parent
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATOR = "qemu-aarch64"
+NEON = next(variant for variant in building.VARIANTS if variant.name == "neon")
 _WRITTEN = ("output", "h_n", "c_n", "cells", "gates", "normalized_x", "normalized_h", "deviations")
 _NUMBER, _NULL, _INPUT, _OUTPUT = range(4)
 
 
-def build(folder):
-    """The driver with the NEON kernels; object files are kept in the user's cache. Skips where a tool is missing."""
-    for tool in (COMPILER, EMULATOR):
-        if shutil.which(tool) is None:
+def build(folder, variant=NEON, compiler=COMPILER, emulator=EMULATOR):
+    """The driver with a variant's kernels; object files are kept in the user's cache. Skips where a tool is missing."""
+    for tool in (compiler, emulator):
+        if tool is not None and shutil.which(tool) is None:
             pytest.skip(f"there is no {tool}")
-    neon = [variant for variant in building.VARIANTS if variant.name == "neon"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CXX", COMPILER)
-        report = building.build(folder, variants=neon)
+        patch.setenv("CXX", compiler)
+        report = building.build(folder, variants=[variant])
     assert report.problem is None, report.details
     program = folder / "driver"
-    library = folder / neon[0].file_name
-    command = [COMPILER, "-std=c++17", "-O1", "-fopenmp", f"-I{building.KERNELS / 'native'}"]
+    library = folder / variant.file_name
+    command = [compiler, "-std=c++17", "-O1", "-fopenmp", f"-I{building.KERNELS / 'native'}"]
     subprocess.run([*command, str(HERE / "emulated_driver.cpp"), str(library), "-o", str(program)], check=True)
     return program
 
@@ -46,12 +46,14 @@ def build(folder):
 class Emulated:
     """A driver at work; use as a context, inside of which eager calls of the kernels run there."""
 
-    def __init__(self, program):
+    def __init__(self, program, emulator=EMULATOR):
         self.calls = 0
         sysroot = os.environ.get("QEMU_LD_PREFIX", "/usr/aarch64-linux-gnu")
         found = f"LD_LIBRARY_PATH={program.parent}"
+        start = [] if emulator is None else [emulator, "-L", sysroot, "-E", found]
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(program.parent)} if emulator is None else None
         self._process = subprocess.Popen(
-            [EMULATOR, "-L", sysroot, "-E", found, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [*start, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
 
     def __enter__(self):
