@@ -60,6 +60,6 @@ def _refuse_record_as_names(rows: Rows, text: int, label: int) -> None:
         raise DataError(
             f"{rows.path} seems to have no line with the names of its columns",
             expected="names of the columns in the first line",
-            got=f"{rows.columns[text][:40]!r}, {rows.columns[label]!r}, a label of other lines too",
-            fix="put a line above it that names them, such as text,label",
+            got=f"{rows.columns[label]!r}, which is a label of other lines too",
+            fix="put a line above it that names them: " + ("text,label" if text < label else "label,text"),
         )

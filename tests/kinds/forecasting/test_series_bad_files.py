@@ -52,6 +52,20 @@ def test_rows_that_cannot_be_used(tmp_path: Path, rows: list[str], words: str) -
         load_series(write(tmp_path, rows), time="date", target="close", horizon=2, lookback=5)
 
 
+def test_gaps_are_named_where_they_leave_too_little(tmp_path: Path) -> None:
+    """Eight days a month: no stretch without a gap holds ten steps, though there are many steps in all."""
+    rows = [f"{2020 + n // 12}-{n % 12 + 1:02}-{day:02},{n + day % 5}.5,1" for n in range(30) for day in range(1, 9)]
+    path = write(tmp_path, rows)
+    with pytest.raises(DataError, match=r"at least 10 steps in a row in the training part") as caught:
+        load_series(path, time="date", target="close", horizon=2, lookback=8)
+    error = caught.value
+    assert str(error.got).endswith("; the longest stretch without a gap has 8") and "fill the gaps" in str(error.fix)
+    few = rows[:100] + [row for row in rows[100:] if int(row[8:10]) < 4]
+    with pytest.raises(DataError, match="part is too short for this horizon") as caught:
+        load_series(write(tmp_path, few), time="date", target="close", horizon=1, lookback=5)
+    assert caught.value.expected == "at least 1 step after 5 steps without a gap"
+
+
 def test_a_time_that_comes_twice_within_a_named_series(tmp_path: Path) -> None:
     path = write(tmp_path, [f"{row},A" for row in [*ROWS, ROWS[2]]], header="date,close,volume,ticker")
     with pytest.raises(DataError, match="2026-01-03 comes twice in the series 'A'") as caught:

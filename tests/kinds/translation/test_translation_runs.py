@@ -238,7 +238,7 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
         kind_of("translation").check(make_spec("translation", "a.tsv", {"test_translations": "b"}))
 
 
-def test_lower_case_alone_is_read_and_written(tmp_path: Path) -> None:
+def test_lower_case_alone_is_read_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capitals = tmp_path / "capitals.tsv"
     capitals.write_text("source\ttarget\n" + "\n".join("\t".join(pair).upper() for pair in PAIRS) + "\n")
     settings = {**SMALL, "epochs": 8, "lowercase": True}
@@ -251,6 +251,9 @@ def test_lower_case_alone_is_read_and_written(tmp_path: Path) -> None:
     assert lower == upper and lower.startswith("diciamo ")
     figures = trained.test(dataset).metrics
     assert figures["bleu"] < 0.05 < figures["lowercased_bleu"]
+    capsys.readouterr()
+    assert call(["evaluate", str(tmp_path / "run"), str(capitals)]) == 0
+    assert capsys.readouterr().out.startswith("lowercased BLEU ")
 
 
 def test_the_estimator_in_scikit_learns_manner(tmp_path: Path) -> None:

@@ -159,12 +159,13 @@ def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Reques
     if data.reverse:
         pairs = pairs.reversed()
     answers = translator.translate(pairs.sources)
-    rows = _figures(answers, pairs.targets)
+    metric = getattr(data, "metric", "bleu")  # exports of before have none
+    rows = _figures(answers, pairs.targets, metric)
     overlap = None if translator.seen is None else translator.seen.overlap(pairs.sources)
     others = None
     if overlap is not None and overlap.found and len(overlap.others):
         chosen = overlap.others.tolist()
-        others = _figures([answers[row] for row in chosen], [pairs.targets[row] for row in chosen])
+        others = _figures([answers[row] for row in chosen], [pairs.targets[row] for row in chosen], metric)
     if request.as_json:
         record: dict[str, Any] = {"sentences": len(pairs), **figures_record(rows), "notes": list(pairs.notes)}
         if overlap is not None:
@@ -175,19 +176,20 @@ def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Reques
     if overlap is None:
         typer.echo("Note: this run does not hold which sentences it was trained on: some may be in the file", err=True)
     elif overlap.found:
-        said = overlap.sentence("sentence", lambda: f"BLEU {100 * others[0].value:.1f}" if others else "")
+        said = overlap.sentence("sentence", lambda: f"{others[0].title} {100 * others[0].value:.1f}" if others else "")
         typer.echo(f"Warning: {said}", err=True)
     for line in figure_lines(rows):
         typer.echo(line)
     typer.echo(words.plural(len(pairs), "sentence pair"))
 
 
-def _figures(translations: list[str], references: Any) -> list[FigureRow]:
-    """Each figure of the translations."""
+def _figures(translations: list[str], references: Any, metric: str) -> list[FigureRow]:
+    """Each figure of the translations, first the one that the network was chosen by."""
     from gatewise.kinds.translation.measures import MEASURES, contributions_of
     from gatewise.training.figure_rows import figure_row
 
-    return [figure_row(measure, contributions_of(name, translations, references)) for name, measure in MEASURES.items()]
+    names = sorted(MEASURES, key=lambda name: name != metric)
+    return [figure_row(MEASURES[name], contributions_of(name, translations, references)) for name in names]
 
 
 def _show_attention(translator: TrainedTranslator | ExportedTranslator, text: str, translation: str) -> None:

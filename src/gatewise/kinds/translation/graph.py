@@ -57,6 +57,7 @@ def graph_of(trained: TrainedTranslator) -> Graph:
                 "target_column": spec.data.target_column,
                 "translations": None,
                 "reverse": spec.data.reverse,
+                "metric": spec.data.metric,
             },
         },
         step_graph("translation", model, len(trained.target_subwords), "T"),

@@ -294,12 +294,14 @@ def build_series(
     enough = [each for each in series if len(each.origins("train", lookback, horizon))]
     if not enough:
         longest = max(series, key=lambda each: each.borders[0])
+        gaps = len(longest.breaks) > 0
         raise DataError(
             "the series are too short for this look-back and horizon",
-            expected=f"at least {lookback + horizon} steps in the training part",
-            got=f"{longest.borders[0]} of {len(longest.times)} in all, without gaps"
-            + (f", in {longest.name!r}" if longest.name else ""),
-            fix="a smaller --lookback or --horizon, or longer series",
+            expected=f"at least {lookback + horizon} steps in a row in the training part",
+            got=f"{longest.borders[0]} of {len(longest.times)} in all"
+            + (f", in {longest.name!r}" if longest.name else "")
+            + _stretches(longest),
+            fix="a smaller --lookback or --horizon, or longer series" + (", or fill the gaps" if gaps else ""),
         )
     if len(enough) < len(series):
         left = [each.name for each in series if all(each is not other for other in enough)]
@@ -323,14 +325,25 @@ def build_series(
     for part in ("validation", "test")[: 2 if tested else 1]:
         if not any(len(each.origins(part, lookback, horizon)) for each in changing):
             longest = max(changing, key=lambda each: len(each.times))
-            rows = longest.rows(part)
+            rows, gaps = longest.rows(part), len(longest.breaks) > 0
+            before = f" after {plural(lookback, 'step')} without a gap" if gaps else ""
             raise DataError(
                 f"the {part} part is too short for this horizon",
-                expected=f"at least {horizon} steps",
-                got=f"{rows[1] - rows[0]}",
-                fix="a smaller --horizon, or longer series",
+                expected=f"at least {plural(horizon, 'step')}{before}",
+                got=plural(rows[1] - rows[0], "step") + _stretches(longest),
+                fix="a smaller --horizon, or longer series"
+                if not gaps
+                else "a smaller --lookback or --horizon, longer series, or fill the gaps",
             )
     return tuple(changing), notes
+
+
+def _stretches(series: Series) -> str:
+    """How long a series goes on without a gap, to follow its length; empty where it has none."""
+    if not len(series.breaks):
+        return ""
+    longest = int(np.diff([0, *series.breaks, len(series.times)]).max())
+    return f"; the longest stretch without a gap has {longest:,}"
 
 
 def _constant(series: Series, columns: Sequence[str]) -> list[str]:
