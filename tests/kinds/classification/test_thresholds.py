@@ -163,6 +163,11 @@ def test_a_run_without_them_answers_from_one_half(rare, tmp_path):
     (old / "result.json").write_text(json.dumps(record))
     model = load_run(old)
     assert model.thresholds.tolist() == [0.5, 0.5] and model.predict(data.test.texts) == [[]] * len(data.test.texts)
+    assert data.chosen_thresholds, "what data of today say, also for a run that has none"
+    for part in ("validation", "test"):
+        shown = model.test(data, part)
+        assert all(len(row) == 0 for row in shown.predictions["labels"]), "each part is measured as predict answers"
+        assert {label["threshold"] for label in shown.metrics["per_label"].values()} == {0.5}
 
 
 def test_one_half_can_be_kept_and_goes_with_label_sets_alone(rare, tmp_path):
