@@ -206,7 +206,7 @@ def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, sp
     if several is not None:
         notes.append(_several_note(several, len(table.labels)))
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
-    by = partial(hold_out, number=split)
+    by: Splitter = partial(hold_out, number=split)
     if several is not None and test is None:
         by = _with_advice(by, f"labels look like several per text: add --separator '{several[0]}'")
     found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, _test_labels)
