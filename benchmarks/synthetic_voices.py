@@ -141,7 +141,13 @@ def main() -> None:
     if missing or not set(kinds) <= {"english", "learned", "flite"}:
         sys.exit(f"missing: {', '.join(missing)}: apt-get install it" if missing else "kinds: english, learned, flite")
     generator = np.random.default_rng(given.seed)
-    given.out.mkdir(parents=True)
+    try:
+        given.out.mkdir(parents=True)
+    except OSError as error:
+        there = isinstance(error, FileExistsError)
+        parser.error(
+            f"{given.out} is there already: name another" if there else f"cannot make {given.out}: {error.strerror}"
+        )
     count = speak(given.out, voices(kinds, given.voices, generator), given.takes, generator)
     print(f"{count:,} recordings of {given.voices} voices in {given.out}")
 

@@ -185,6 +185,23 @@ def test_what_the_headline_says_is_not_said_again_below_it() -> None:
     assert probe.verdict.following[0].startswith("At sequence length 200: after 4 epochs")
 
 
+def test_what_stands_below_the_headline_is_a_whole_sentence() -> None:
+    for gain, fell in ((0.02, ""), (-0.1, ", and the validation loss fell to the end")):
+        short = Learning(
+            run="gru-seed0", epochs=3, best_epoch=3, least_loss_epoch=3, stopped="epochs", left=0.1, gain=gain,
+            share=0.2, derived_epochs=41, first_epoch=1,
+        )  # fmt: skip
+        gru = ModelFigures("gru", "GRU", Range(0.8, 0.79, 0.81), 3.0, 3.0, learning=(short,))
+        verdict = decide([gru], [], Scale.of(ACCURACY.to_dict(), 0.8), seeds=1, margin=0.005)
+        said = f"nly 3 of the 41 epochs that the size of this data calls for were trained{fell}, so the figures say"
+        assert verdict.headline == "Not judged: GRU was still improving when training stopped"
+        assert verdict.following[0].startswith(f"O{said}") and f"{verdict.headline}: o{said}" in verdict.text
+    incomplete = made_up_record({"rnn": 0.6, "gru": 0.9}, seeds=3, failed=["rnn-seed0", "gru-seed2"]).verdict
+    assert incomplete.following[0].startswith(
+        "1 of 3 runs of GRU and 1 of 3 runs of RNN did not finish, and those that"
+    )
+
+
 def test_no_claim_is_judged_on_cells_that_still_improve() -> None:
     accuracies = {"rnn": 0.6, "lstm": 0.9}
     claims = {

@@ -113,6 +113,11 @@ class Setting:
         below = float("inf") if self.below is None else self.below
         return real_words(self.minimum or 0.0, below, open_minimum=self.open_minimum)
 
+    def spelled(self, value: object) -> object:
+        """A number as the word that it is among the choices: 0.5 for ``0.5``; anything else as it is."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return str(value) if number and self.kind is str and str(value) in self.known_choices() else value
+
     def check(self, value: object) -> None:
         """Refuse a value of another type or out of range.
 
@@ -181,7 +186,11 @@ class Spec:
 
     def __post_init__(self) -> None:
         for name, entry in settings_of(type(self)).items():
-            entry.check(getattr(self, name))
+            given = getattr(self, name)
+            value = entry.spelled(given)
+            if value is not given:
+                object.__setattr__(self, name, value)
+            entry.check(value)
         self.check_together()
 
     def check_together(self) -> None:

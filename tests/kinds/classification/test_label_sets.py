@@ -17,7 +17,7 @@ from gatewise.cli.app import app
 from gatewise.data.records import Split
 from gatewise.errors import DataError
 from gatewise.kinds.classification.label_sets import label_table, looks_multi_label, parse_labels, split_sets
-from gatewise.kinds.classification.loading import load_text
+from gatewise.kinds.classification.loading import _advising, load_text
 from gatewise.kinds.classification.tfidf import TfidfLogisticRegression
 from gatewise.kinds.classification.weighting import positive_weights
 from gatewise.reports import read_comparison
@@ -204,7 +204,7 @@ def test_groups_and_near_duplicates_of_texts_with_several_labels_stay_in_one_par
 
 
 def test_another_separator_than_the_given_one_is_named(tmp_path):
-    words = r"no label contains ';', but \d+ contain '\|': is --separator '\|' meant"
+    words = r"no label contains ';', but \d+ contains? '\|': is --separator '\|' meant"
     rows = [(text, [" | ".join(labels)]) for text, labels in texts_with_labels(300)]
     notes = load_text(write(tmp_path / "a.csv", rows), separator=";").notes
     assert any(re.match(words, note) for note in notes)
@@ -212,3 +212,40 @@ def test_another_separator_than_the_given_one_is_named(tmp_path):
         load_text(write(tmp_path / "b.csv", rows[:6]), separator=";")
     notes = load_text(write(tmp_path / "c.csv", texts_with_labels()), separator="|").notes
     assert not any("is --separator" in note for note in notes)
+
+
+def test_the_separator_is_blamed_for_errors_of_labels_alone(tmp_path):
+    """A missing file, a group or a misspelt label of the test file is no matter of the training file's separator."""
+    rows = [(text, ["|".join(labels)]) for text, labels in texts_with_labels(300)]
+    path = write(tmp_path / "a.csv", rows)
+    with pytest.raises(DataError) as missing:
+        load_text(path, separator=";", test=tmp_path / "none.csv")
+    assert "none.csv" in missing.value.message and "--separator" not in str(missing.value)
+    test = write(tmp_path / "b.csv", [("the rain", ["sprot"])])
+    with pytest.raises(DataError) as misspelt:
+        load_text(path, separator=";", test=test)
+    assert "'sprot'" in misspelt.value.message and "--separator" not in str(misspelt.value)
+    test = write(tmp_path / "c.csv", [("the rain", ["sport|art|money|snow"])])
+    with pytest.raises(DataError, match=r"is --separator '\|' meant\? Else "):
+        load_text(path, separator=";", test=test)
+    several = write(
+        tmp_path / "d.csv", [(f"text {n}", each) for n, each in enumerate((["a|b"], ["b|a"], ["a"], ["b"]))]
+    )
+    with pytest.raises(DataError) as grouped:
+        load_text(several, group="nothing")
+    assert "nothing" in grouped.value.message and "--separator" not in str(grouped.value)
+
+
+def test_advice_on_the_separator_agrees_in_number_and_has_no_empty_else(tmp_path):
+    path = write(tmp_path / "a.csv", [("the rain", ["a|b"]), ("the snow", ["a"])])
+    with pytest.raises(DataError, match=r"but 1 contains '\|': is --separator '\|' meant\?") as error:
+        load_text(path, separator=";")
+    assert "None" not in str(error.value)
+    with pytest.raises(DataError) as bare, _advising("is it so?"):
+        raise DataError("no")
+    assert bare.value.fix == "is it so?"
+    rows = [(f"the rain number {n} of {n * n}", ["a"] if n else []) for n in range(40)]
+    assert (
+        "1 label, separated by '|': 0.97 a text, 1 text without any"
+        in load_text(write(tmp_path / "b.csv", rows), separator="|").notes
+    )

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from typer.testing import CliRunner
 
 from gatewise import TextClassifier
@@ -163,6 +164,11 @@ def test_a_run_without_them_answers_from_one_half(rare, tmp_path):
     (old / "result.json").write_text(json.dumps(record))
     model = load_run(old)
     assert model.thresholds.tolist() == [0.5, 0.5] and model.predict(data.test.texts) == [[]] * len(data.test.texts)
+    assert data.chosen_thresholds, "what data of today say, also for a run that has none"
+    for part in ("validation", "test"):
+        shown = model.test(data, part)
+        assert all(len(row) == 0 for row in shown.predictions["labels"]), "each part is measured as predict answers"
+        assert {label["threshold"] for label in shown.metrics["per_label"].values()} == {0.5}
 
 
 def test_one_half_can_be_kept_and_goes_with_label_sets_alone(rare, tmp_path):
@@ -172,6 +178,9 @@ def test_one_half_can_be_kept_and_goes_with_label_sets_alone(rare, tmp_path):
     train_run(kept, data, tmp_path / "run")
     assert not (tmp_path / "run" / THRESHOLDS_FILE).exists()
     assert load_run(tmp_path / "run").thresholds.tolist() == [0.5, 0.5]
+    assert DataSpec("a.csv", separator="|", thresholds=0.5) == DataSpec("a.csv", separator="|", thresholds="0.5")
+    with pytest.raises(OptionError, match=r"no thresholds 0\.7; expected: validation, 0\.5"):
+        DataSpec("a.csv", separator="|", thresholds=0.7)
     with pytest.raises(OptionError, match="thresholds are for texts with several labels"):
         RunSpec(data=DataSpec("a.csv", thresholds="0.5"), model=ModelSpec(), training=TrainingSpec())
 
@@ -200,4 +209,6 @@ def test_the_estimator_keeps_them(tmp_path, rare):
     model = TextClassifier(hidden_size=4, embedding_size=4, embeddings="random", epochs=4, batch_size=16, threads=1)
     model.set_params(learning_rate=0.02).fit(data.train.texts, labels)
     answers = model.predict(data.test.texts)
+    half = clone(model).set_params(thresholds=0.5, epochs=1).fit(data.train.texts, labels)
+    assert half.get_params()["thresholds"] == 0.5 and half._trained.thresholds.tolist() == [0.5, 0.5]
     assert any(answers) and TextClassifier.load(model.save(tmp_path / "run")).predict(data.test.texts) == answers

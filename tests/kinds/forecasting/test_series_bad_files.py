@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES
 from gatewise.kinds.forecasting.series.loading import known_columns, load_series
+from gatewise.kinds.forecasting.series.table import numbers_of
 from gatewise.training.registry import datasets
 
 ROWS = [f"2026-01-{day:02},{day % 5 + day / 7:.3f},{day % 3}" for day in range(1, 32)]
@@ -64,6 +67,36 @@ def test_gaps_are_named_where_they_leave_too_little(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="part is too short for this horizon") as caught:
         load_series(write(tmp_path, few), time="date", target="close", horizon=1, lookback=5)
     assert caught.value.expected == "at least 1 step after 5 steps without a gap"
+
+
+@pytest.mark.parametrize(
+    ("written", "decimal", "words"),
+    [
+        ("1,234", ".", "thousands: 1234 instead of 1,234; or, if the comma begins the decimals: --decimal ,"),
+        ("0,234", ".", "for numbers with a decimal comma: --decimal ,"),
+        ("1 234", ",", "thousands: 1234 instead of 1 234"),
+        ("1\u202f234,5", ",", "thousands: 1234,5 instead of 1\u202f234,5"),
+        ("12a", ",", "write digits with a decimal comma and nothing else, such as 1981,97"),
+        ("12.5", ",", "omit --decimal if the numbers have a decimal point"),
+    ],
+)
+def test_the_advice_on_a_number_fits_its_marks(written: str, decimal: str, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        numbers_of(pd.Series(["7", written, "8"], dtype=object), ["row 1", "row 2", "row 3"], "y", decimal)
+    assert caught.value.message.startswith("row 2") and str(caught.value.fix).endswith(words)
+
+
+def test_no_number_is_its_own_correction() -> None:
+    """Whatever mixture of digits and marks: what is advised is never what stands there, and can be read."""
+    for parts in itertools.product("1", (",", ".", " ", "'"), ("234", "5"), ("", ",", ".", " "), ("567", "8")):
+        for decimal in ".,":
+            word = "".join(parts)
+            try:
+                numbers_of(pd.Series([word], dtype=object), ["row 1"], "y", decimal)
+            except DataError as error:
+                if found := re.search(r"thousands: (\S+) instead", str(error.fix)):
+                    assert found[1] != word
+                    numbers_of(pd.Series([found[1]], dtype=object), ["row 1"], "y", decimal)
 
 
 def test_a_time_that_comes_twice_within_a_named_series(tmp_path: Path) -> None:

@@ -165,3 +165,16 @@ def test_synthetic_voices_make_a_folder_that_can_be_added(folder: Path, tmp_path
     assert made["speak"](tmp_path / "voices", chosen[:2], 1, generator) == 20
     dataset = load_speech(SpeechDataSpec(str(folder), add=str(tmp_path / "voices")))
     assert dataset.added == 20 and {each.text for each in dataset.train[-20:]} == set("0123456789")
+
+
+def test_synthetic_voices_say_that_their_folder_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "synthetic_voices.py"))
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    (tmp_path / "note.txt").write_text("no folder")
+    for out, words in ((tmp_path, "is there already: name another"), (tmp_path / "note.txt" / "voices", "cannot make")):
+        monkeypatch.setattr("sys.argv", ["synthetic_voices.py", str(out)])
+        with pytest.raises(SystemExit) as left:
+            made["main"]()
+        assert left.value.code == 2 and words in capsys.readouterr().err

@@ -275,3 +275,7 @@ def test_a_text_file_of_tagged_words_is_known_by_its_content(tmp_path):
     ):
         (tmp_path / "names.txt").write_text(content, encoding="utf-8")
         assert task_of(str(tmp_path / "names.txt")) == task, content[:40]
+        (tmp_path / "names.txt.gz").write_bytes(gzip.compress(content.encode()))
+        assert (task_of(str(tmp_path / "names.txt.gz")) == "tagging") is (task == "tagging"), content[:40]
+    (tmp_path / "half.txt.gz").write_bytes(gzip.compress(tagged.encode())[:-20])
+    assert task_of(str(tmp_path / "half.txt.gz")) != "tagging"

@@ -11,10 +11,10 @@ from gatewise.comparison.verdict.facts import SIGNIFICANCE, Facts
 from gatewise.comparison.verdict.inputs import facts_from, inputs_of, with_times, with_training
 from gatewise.record import plain
 
+__all__ = ["Ruling", "Trivial", "apply_again", "reached"]
+
 FEW_GROUPS = 10
 """Over fewer groups than these intervals are wide whatever else there is."""
-
-__all__ = ["Ruling", "Trivial", "apply_again", "reached"]
 
 
 @dataclass(frozen=True)

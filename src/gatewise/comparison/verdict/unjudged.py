@@ -37,16 +37,19 @@ def unfinished(facts: Facts) -> str:
     if epochs == 1:
         start = f"Not judged: {_named(cells)} {verb} trained for a single epoch: that cannot show whether learning had"
         return f"{start} come to its end, {so}. {advice}"
-    start = f"Not judged: {_named(cells)} {verb} still improving when training stopped: after {plural(epochs, 'epoch')}"
+    start = f"Not judged: {_named(cells)} {verb} still improving when training stopped: "
     steepest = max(cells, key=_gain)
     whose = "its" if len(cells) == 1 else _possessive(steepest.title)
     moved = f"{'risen' if facts.scale.higher_is_better else 'fallen'} by {facts.scale.gap(_gain(steepest))}"
-    why = f" {whose} validation {facts.scale.title} had {moved} in the last quarter of the learning"
+    why = (
+        f"after {plural(epochs, 'epoch')} {whose} validation {facts.scale.title} had {moved} in the last quarter of the"
+    )
+    why += " learning"
     derived = _derived(cells)
     if derived > 2 * epochs:
-        why = f" of the {derived} that the size of this data calls for"
+        why = f"only {epochs} of the {derived} epochs that the size of this data calls for were trained"
         if _gain(steepest) <= 0:
-            why += ", and with the validation loss falling to the end"
+            why += ", and the validation loss fell to the end"
     return f"{start}{why}, {so}. {advice}"
 
 
@@ -73,10 +76,11 @@ def single(facts: Facts) -> str:
 
 def incomplete(facts: Facts) -> str:
     """Every cell lost seeds, and what to do."""
-    lost = join([f"{cell.title} {cell.lost} of {cell.lost + (cell.seeds or 0)}" for cell in facts.cells])
+    lost = join([f"{cell.lost} of {cell.lost + (cell.seeds or 0)} runs of {cell.title}" for cell in facts.cells])
     return (
-        f"Not judged: every cell lost seeds: {lost}; those that finish are no fair sample. Run the same command "
-        "again to repeat them, or with another setting, for example a lower --learning-rate, with which all finish."
+        f"Not judged: every cell lost seeds: {lost} did not finish, and those that did are no fair sample. Run "
+        "the same command again to repeat them, or with another setting, for example a lower --learning-rate, with "
+        "which all finish."
     )
 
 

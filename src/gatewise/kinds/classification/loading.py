@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ from gatewise.kinds.classification.label_sets import (
     split_sets,
 )
 from gatewise.training.checks import refuse_for_known
+from gatewise.words import plural
 
 __all__ = ["load_text", "text_infos"]
 
@@ -204,15 +206,34 @@ def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, sp
     if several is not None:
         notes.append(_several_note(several, len(table.labels)))
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
-    by = partial(hold_out, number=split)
+    by: Splitter = partial(hold_out, number=split)
+    if several is not None and test is None:
+        by = _with_advice(by, f"labels look like several per text: add --separator '{several[0]}'")
+    found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, _test_labels)
+    return replace(found, split_note=found.split_note + split_words(split))
+
+
+@contextmanager
+def _advising(advice: str) -> Iterator[None]:
+    """Put advice, where there is any, before the fix of an error that is about labels as they are written."""
     try:
-        found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, _test_labels)
-        return replace(found, split_note=found.split_note + split_words(split))
+        yield
     except DataError as error:
-        if several is None or test is not None:
+        if not advice:
             raise
-        fix = f"labels look like several per text: add --separator '{several[0]}'; else {error.fix}"
+        joint = " Else " if advice.endswith("?") else "; else "
+        fix = f"{advice}{joint}{error.fix}" if error.fix else advice
         raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
+
+
+def _with_advice(split: Splitter, advice: str) -> Splitter:
+    """A splitter whose errors, which are of the labels of the training file, say first what may be wrong with them."""
+
+    def advised(whole: Split, names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
+        with _advising(advice):
+            return split(whole, names, place, with_test=with_test)
+
+    return advised
 
 
 def _several_note(found: tuple[str, int], labels: int) -> str:
@@ -239,24 +260,20 @@ def _load_sets(
     notes = [
         *table.notes,
         *dropped,
-        f"{len(names):,} labels, separated by '{separator}': {sizes.mean():.2f} a text, {int((sizes == 0).sum()):,} "
-        "texts without any",
+        f"{plural(len(names), 'label')}, separated by '{separator}': {sizes.mean():.2f} a text, "
+        f"{plural(int((sizes == 0).sum()), 'text')} without any",
     ]
+    other = _other_separator(table.labels, separator)
+    advice = other[0] if other else _separated_otherwise(table.labels, separator)
 
     def tested(given: Table, known: tuple[str, ...]) -> Labels:
         places = [f"{given.path}, {given.unit} {line}" for line in given.lines]
         found = [parse_labels(written, separator) for written in given.labels]
-        return label_table(found, known, places, known_by="the training file")
+        with _advising(advice and _separated_otherwise(given.labels, separator)):
+            return label_table(found, known, places, known_by="the training file")
 
-    by = partial(split_sets, number=split)
-    other = _other_separator(table.labels, separator)
-    try:
-        found = _in_parts(path, test, table, whole, rows, names, [*notes, *other], by, read, group, tested)
-    except DataError as error:
-        fix = other[0] if other else _separated_otherwise(table.labels, separator)
-        if not fix:
-            raise
-        raise DataError(error.message, expected=error.expected, got=error.got, fix=f"{fix} Else {error.fix}") from error
+    by = _with_advice(partial(split_sets, number=split), advice)
+    found = _in_parts(path, test, table, whole, rows, names, [*notes, *other], by, read, group, tested)
     return replace(found, split_note=found.split_note + split_words(split))
 
 
@@ -265,8 +282,13 @@ def _separated_otherwise(labels: Sequence[str], separator: str) -> str:
     for sign in "|;,":
         many = sum(sign in label for label in labels)
         if 10 * many >= len(labels) and not any(separator in label for label in labels):
-            return f"no label contains {separator!r}, but {many:,} contain {sign!r}: is --separator '{sign}' meant?"
+            return _is_meant(separator, sign, many)
     return ""
+
+
+def _is_meant(separator: str, sign: str, many: int) -> str:
+    verb = "contains" if many == 1 else "contain"
+    return f"no label contains {separator!r}, but {many:,} {verb} {sign!r}: is --separator '{sign}' meant?"
 
 
 def _other_separator(labels: Sequence[str], separator: str) -> list[str]:
@@ -276,8 +298,7 @@ def _other_separator(labels: Sequence[str], separator: str) -> list[str]:
     found = looks_multi_label(labels)
     if found is None:
         return []
-    sign, many = found
-    return [f"no label contains {separator!r}, but {many:,} contain {sign!r}: is --separator '{sign}' meant?"]
+    return [_is_meant(separator, *found)]
 
 
 def _in_parts(

@@ -68,6 +68,7 @@ class TrainedClassifier(Measuring, Trained):
     ) -> None:
         self.seen = seen
         self.thresholds = np.full(len(label_names), THRESHOLD) if thresholds is None else thresholds
+        self._chosen = thresholds is not None
         self.multi_label = multi_label
         self.spec = spec
         self.label_names = tuple(label_names)
@@ -114,7 +115,8 @@ class TrainedClassifier(Measuring, Trained):
         """Measure on a part; contributions are those to the data's metric, for accuracy 1 for each right text."""
         split = getattr(dataset, part)
         chances = self.predict_proba(list(split.texts))
-        limits = part_thresholds(self.thresholds, dataset, part, chances)
+        # data of today choose thresholds by default; a run from before there were any still answers from one half
+        limits = part_thresholds(self.thresholds, dataset, part, chances) if self._chosen else self.thresholds
         return evaluation(chances, split.labels, self.label_names, dataset.metric, limits)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,14 +36,15 @@ Column = int | str
 
 
 def holds_columns(path: Path) -> bool:
-    """Whether a text file surely has a word and its span tag a line: a column of nothing but O and B-, I- ... tags.
+    """Whether a text, gzip or not, surely has a word and its span tag a line: a column of but O and B-, I- ... tags.
 
     Blank lines separate the sentences; of running text and of lists of words this is never true.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        opened = gzip.open if path.suffix.lower() == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as file:
             lines = [line.split() for line in islice(file, _LOOKED_AT)]
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError, zlib.error):
         return False
     rows = [line for line in lines if line and line[0] != _DOCUMENT]
     if len(rows) < _ENOUGH or len(rows) == len(lines) or len({len(row) for row in rows}) != 1:

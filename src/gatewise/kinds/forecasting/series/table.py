@@ -35,6 +35,8 @@ __all__ = [
 
 _SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".csv.gz")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
+_APART = "'\u2019 \u00a0\u202f"
+"""Marks that only ever separate thousands: apostrophes and spaces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,18 +306,21 @@ def _blank(column: pd.Series[Any]) -> pd.Series[bool]:
 
 
 def _mark_fix(written: str, decimal: str) -> str:
+    """What to do about a word with digits that is no number with this decimal mark."""
     word = written.strip()
-    if decimal == "." and re.fullmatch(r"[+-]?[\d.]*,\d+", word):
+    without = f"write this column without marks of thousands: {{}} instead of {word}"
+    if decimal == "." and re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", word):  # read with commas, 1,234 would be 1.234
+        return f"{without.format(word.replace(',', ''))}; or, if the comma begins the decimals: --decimal ,"
+    if decimal == "." and re.fullmatch(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+", word):
         return "for numbers with a decimal comma: --decimal ,"
-    if decimal == "," and "," not in word:
+    if decimal == "," and re.fullmatch(r"[+-]?\d*\.\d+", word):
         return "omit --decimal if the numbers have a decimal point"
-    if re.fullmatch(r"[+-]?\d{1,3}([.,' ]\d{3})+([.,]\d+)?", word):
+    if re.fullmatch(rf"[+-]?\d{{1,3}}([.,{_APART}]\d{{3}})+([.,]\d+)?", word):
         # a mark that is followed by other than three digits, or comes last and once, begins the decimals
-        *whole, last = re.split(r"[.,' ]", word)
-        mark = word[-len(last) - 1]
-        thousands = len(last) == 3 and (mark in "' " or word.count(mark) > 1)
-        meant = "".join(whole) + (last if thousands else f"{decimal}{last}")
-        return f"write this column without marks of thousands: {meant} instead of {word}"
+        *before, last = re.split(rf"[.,{_APART}]", word)
+        sign = word[-len(last) - 1]
+        thousands = len(last) == 3 and (sign in _APART or word.count(sign) > 1)
+        return without.format("".join(before) + (last if thousands else f"{decimal}{last}"))
     mark = "point" if decimal == "." else "comma"
     return f"write digits with a decimal {mark} and nothing else, such as 1981{decimal}97"
 
