@@ -260,7 +260,7 @@ def test_a_cell_that_lost_seeds_is_not_judged() -> None:
     assert "GRU" not in verdict.text
     none = _decide(figures, differ=True, lost=("rnn", "lstm", "gru"))
     assert (none.outcome, none.leaders, none.recommended) == ("incomplete", (), None)
-    assert "GRU 1 of 3" in none.answers["training"].sentence
+    assert "1 of 3 runs of GRU" in none.answers["training"].sentence
 
 
 def test_looking_twice_is_said() -> None:

@@ -76,6 +76,7 @@ def test_gaps_are_named_where_they_leave_too_little(tmp_path: Path) -> None:
         ("0,234", ".", "for numbers with a decimal comma: --decimal ,"),
         ("1 234", ",", "thousands: 1234 instead of 1 234"),
         ("1\u202f234,5", ",", "thousands: 1234,5 instead of 1\u202f234,5"),
+        ("١,٢٣٤", ",", "write numbers with the digits 0 to 9"),
         ("12a", ",", "write digits with a decimal comma and nothing else, such as 1981,97"),
         ("12.5", ",", "omit --decimal if the numbers have a decimal point"),
     ],
@@ -88,7 +89,7 @@ def test_the_advice_on_a_number_fits_its_marks(written: str, decimal: str, words
 
 def test_no_number_is_its_own_correction() -> None:
     """Whatever mixture of digits and marks: what is advised is never what stands there, and can be read."""
-    for parts in itertools.product("1", (",", ".", " ", "'"), ("234", "5"), ("", ",", ".", " "), ("567", "8")):
+    for parts in itertools.product("1١１", (",", ".", " ", "'"), ("234", "5"), ("", ",", ".", " "), ("567", "8")):
         for decimal in ".,":
             word = "".join(parts)
             try:

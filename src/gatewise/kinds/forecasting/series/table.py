@@ -308,6 +308,8 @@ def _blank(column: pd.Series[Any]) -> pd.Series[bool]:
 def _mark_fix(written: str, decimal: str) -> str:
     """What to do about a word with digits that is no number with this decimal mark."""
     word = written.strip()
+    if any(sign.isdigit() and not sign.isascii() for sign in word):
+        return "write numbers with the digits 0 to 9"
     without = f"write this column without marks of thousands: {{}} instead of {word}"
     if decimal == "." and re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", word):  # read with commas, 1,234 would be 1.234
         return f"{without.format(word.replace(',', ''))}; or, if the comma begins the decimals: --decimal ,"
