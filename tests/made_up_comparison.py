@@ -116,17 +116,19 @@ def made_up_record(
     kernels: Mapping[str, str] | None = None,
     failed: Sequence[str] = (),
     rising: Sequence[str] = (),
+    groups: int | None = None,
     **further: Any,
 ) -> Comparison:
     """A classification with about the accuracies asked for; the baseline's stands under "baseline".
 
-    The cells named in ``rising`` were stopped while they still improved.
+    The cells named in ``rising`` were stopped while they still improved; with ``groups`` examples are of so many.
     """
     generator = np.random.default_rng(generator_seed)
     dataset = dataset or made_up_dataset()
     labels, names = dataset.test.labels, list(dataset.label_names)
     majority = {"label": names[0], "accuracy": float(np.mean(labels == 0))}
-    kind = MadeUpKind("classification", "texts", ACCURACY, {"label_names": names, "majority": majority})
+    measure = ACCURACY if groups is None else replace(ACCURACY, groups=np.arange(len(labels)) % groups)
+    kind = MadeUpKind("classification", "texts", measure, {"label_names": names, "majority": majority})
     hardness = generator.random(len(labels))
     entries, contributions = [], {}
     for cell, wanted in accuracies.items():

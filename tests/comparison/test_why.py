@@ -36,6 +36,7 @@ MANY = ("rnn", "lstm", "gru", "bilstm", "bigru", "mingru", "gru*2")
 WORLDS: dict[str, Callable[[], Comparison]] = {
     "baseline leads": lambda: made_up_record(CELLS, seeds=3),
     "one seed": lambda: made_up_record(CELLS),
+    "few groups": lambda: made_up_record(CELLS, seeds=3, groups=8),
     "a second look": lambda: made_up_record(CELLS, seeds=5, looks=(3,)),
     "a cell lost a seed": lambda: made_up_record(CELLS, seeds=3, failed=["gru-seed1"]),
     "every cell lost a seed": lambda: made_up_record(

@@ -63,7 +63,7 @@ def translator(way: str, seed: int = 0) -> tuple[TrainedTranslator, SimpleNamesp
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
-    data = SimpleNamespace(source_column=None, target_column=None, reverse=False, max_tokens=50)
+    data = SimpleNamespace(source_column=None, target_column=None, reverse=False, max_tokens=50, metric="chrf")
     spec = SimpleNamespace(task="translation", data=data, model=TranslatorSpec(beam=3, length_power=0.8))
     trained = TrainedTranslator(spec, source, target, model)  # type: ignore[arg-type]
     part = SentencePairs(tuple(sides[0]), tuple(sides[1]), "here")
