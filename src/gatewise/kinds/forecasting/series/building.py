@@ -322,9 +322,15 @@ def build_series(
     dead = [name for name in features if all(name in still[id(each)] for each in changing)]
     if dead:
         notes.append(f"never change in the training part: {', '.join(dead)}")
-    for part in ("validation", "test")[: 2 if tested else 1]:
-        if not any(len(each.origins(part, lookback, horizon)) for each in changing):
-            longest = max(changing, key=lambda each: len(each.times))
+    _refuse_short_parts(changing, lookback, horizon, ("validation", "test")[: 2 if tested else 1])
+    return tuple(changing), notes
+
+
+def _refuse_short_parts(series: Sequence[Series], lookback: int, horizon: int, parts: Sequence[str]) -> None:
+    """Refuse series none of which has a window in one of the parts."""
+    for part in parts:
+        if not any(len(each.origins(part, lookback, horizon)) for each in series):
+            longest = max(series, key=lambda each: len(each.times))
             rows, gaps = longest.rows(part), len(longest.breaks) > 0
             before = f" after {plural(lookback, 'step')} without a gap" if gaps else ""
             raise DataError(
@@ -335,7 +341,6 @@ def build_series(
                 if not gaps
                 else "a smaller --lookback or --horizon, longer series, or fill the gaps",
             )
-    return tuple(changing), notes
 
 
 def _stretches(series: Series) -> str:
