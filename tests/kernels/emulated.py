@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from sequence_oracle import compare
 
 from gatewise.kernels import building
 from gatewise.kernels.fused import call, eager
@@ -98,6 +99,14 @@ class Emulated:
         data = self._process.stdout.read(size)
         assert len(data) == size, "the emulated process ended"
         return data
+
+
+def calls_of(driver, case, tolerance):
+    """Compare a case there with the float64 equations; how many calls were made."""
+    before = driver.calls
+    with driver:
+        compare(case, None, tolerance)
+    return driver.calls - before
 
 
 def array_bytes(cell, q):
