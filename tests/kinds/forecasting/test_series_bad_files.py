@@ -111,7 +111,7 @@ def test_a_time_that_comes_twice_within_a_named_series(tmp_path: Path) -> None:
     ("settings", "words"),
     [
         ({"target": "clsoe"}, r"column 'clsoe' is not in prices.csv.*did you mean 'close'"),
-        ({"target": None}, r"no column to forecast.*--target"),
+        ({"target": None}, r"which column of prices.csv is to be forecast.*one of close, volume.*--target"),
         ({"target": "close", "features": "close"}, r"named for two things"),
         ({"target": "close", "time": "day"}, r"column 'day' is not in"),
         ({"target": "date"}, r"named for two things"),

@@ -56,6 +56,13 @@ class Continuing(ABC):
         """Columns, horizon, look-back, transform."""
 
     @property
+    def lookback(self) -> int:
+        """Steps to forecast from."""
+        steps = self.data_spec.lookback
+        assert steps is not None  # that of the data set, where the run's spec leaves it open
+        return steps
+
+    @property
     @abstractmethod
     def levels(self) -> tuple[float, ...]:
         """The quantiles that are forecast besides the central value."""
@@ -118,14 +125,14 @@ class Continuing(ABC):
         known, refused = [], []
         for each in raw:
             try:
-                known.append(whole(each, data.lookback))
+                known.append(whole(each, self.lookback))
             except DataError as error:
                 refused.append((each.name, error))
         if not known:
             raise refused[0][1]
         if refused:
             names = ", ".join(name for name, _ in refused[:5]) + (" ..." if len(refused) > 5 else "")
-            words = f"left out, with fewer than {data.lookback} steps without gaps at their end: {names}"
+            words = f"left out, with fewer than {self.lookback} steps without gaps at their end: {names}"
             warnings.warn(words, stacklevel=3)
         futures: list[Future] = []
         for series in known:

@@ -76,7 +76,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         """
         spec, whole, targets, features, shape = self._read(frame)
         table, ahead = cut_ahead(whole, len(targets))
-        horizon, lookback = int(self.horizon), int(self.lookback)
+        horizon, lookback = int(self.horizon), None if self.lookback is None else int(self.lookback)
         dataset = series_from_table(
             table,
             spec.data.data,

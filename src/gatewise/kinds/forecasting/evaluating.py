@@ -94,13 +94,13 @@ def backtest(trained: TrainedForecaster | ExportedForecaster, table: SeriesTable
         name=name,
         source=f"the file {name}",
         split_note="",
-        fingerprint=series_fingerprint(series, (*trained.targets, *trained.features), data.horizon, data.lookback),
+        fingerprint=series_fingerprint(series, (*trained.targets, *trained.features), data.horizon, trained.lookback),
         notes=tuple(notes),
         targets=trained.targets,
         features=trained.features,
         series=tuple(series),
         horizon=data.horizon,
-        lookback=data.lookback,
+        lookback=trained.lookback,
         spacing=trained.spacing,
         season=trained.spacing.season or 1,
         form=table.form,
@@ -112,7 +112,7 @@ def backtest(trained: TrainedForecaster | ExportedForecaster, table: SeriesTable
         longest = max(len(each.times) for each in series)
         raise DataError(
             f"{name} is too short to be measured",
-            expected=f"at least {data.lookback + data.horizon} steps in a row: look-back and horizon",
+            expected=f"at least {trained.lookback + data.horizon} steps in a row: look-back and horizon",
             got=f"{longest}",
             fix="give more of its past before the steps to be forecast",
         )
@@ -142,11 +142,11 @@ def _cut(
         seen = seen_rows(trained.until, each.name, each.times, table.form) if known else None
         late = max(1, min(split.borders[1], len(each.times) - data.horizon))
         starts.append(int(seen.sum()) if seen is not None and each.name in trained.until else late)
-    series = [_from(each, max(start, data.lookback)) for each, start in zip(raw, starts, strict=True)]
-    if any(len(each.origins("test", data.lookback, data.horizon)) for each in series):
+    series = [_from(each, max(start, trained.lookback)) for each, start in zip(raw, starts, strict=True)]
+    if any(len(each.origins("test", trained.lookback, data.horizon)) for each in series):
         return series, False if known else None
     late_starts = [max(1, min(split.borders[1], len(split.times) - data.horizon)) for split in shares]
-    series = [_from(each, max(start, data.lookback)) for each, start in zip(raw, late_starts, strict=True)]
+    series = [_from(each, max(start, trained.lookback)) for each, start in zip(raw, late_starts, strict=True)]
     return series, True if known else None
 
 

@@ -44,6 +44,7 @@ def window_inputs(series: Series, origin: int, data: SeriesSpec, scaling: Scalin
         >>> window_inputs(one, 2, SeriesSpec("x.csv", lookback=2, transform="difference"), None)["past"].ravel()
         array([0., 1., 2.])
     """
+    assert data.lookback is not None  # a trained network's
     first = origin - data.lookback + 1
     past = series.values[first : origin + 1]
     if data.transform != "value":

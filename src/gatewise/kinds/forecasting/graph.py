@@ -59,7 +59,7 @@ class _Forecast:
     def graph(self) -> Graph:
         build, model, data = self.build, self.model, self.trained.data_spec
         more = 0 if data.transform == "value" else 1
-        raw = build.input("past", data.lookback + more, self.columns, wide=True, meaning="values as measured")
+        raw = build.input("past", self.trained.lookback + more, self.columns, wide=True, meaning="values as measured")
         ahead = static = None
         if model.known:
             ahead = build.input("ahead", data.horizon, model.known, wide=True, meaning="known columns of the future")
@@ -85,7 +85,7 @@ class _Forecast:
             "targets": list(trained.targets),
             "features": list(trained.features),
             **trained.covariates.to_dict(),
-            "lookback": data.lookback,
+            "lookback": trained.lookback,
             "horizon": data.horizon,
             "transform": data.transform,
             "quantiles": list(trained.levels),
@@ -121,7 +121,7 @@ class _Forecast:
 
     def _transformed(self, raw: str) -> str:
         """Targets as differences or log returns; the row before the window is gone."""
-        transform, lookback, build = self.trained.data_spec.transform, self.trained.data_spec.lookback, self.build
+        transform, lookback, build = self.trained.data_spec.transform, self.trained.lookback, self.build
         if transform == "value":
             return raw
         inner = build.slice(raw, 0, self.targets)

@@ -125,7 +125,7 @@ class SeriesReader(Reader):
         how = (trained.time, group, trained.rules({}, file), Asked.as_trained(trained.covariates), data.decimal)
         table = read_table(frame, places, file.name, columns, *how, notice=False)[0]
         raw, _, _ = raw_series(table, columns, trained.spacing)
-        return whole(raw[0], data.lookback)
+        return whole(raw[0], trained.lookback)
 
     def _read(self, series: Series, origin: int, truth: str | None) -> ReadInput:
         size, horizon = self.model.lookback, self.model.horizon

@@ -25,8 +25,8 @@ class SeriesSpec(Spec):
     Features are known up to the present only, ``known`` columns up to the horizon; windows never mix two groups.
 
     Example:
-        >>> SeriesSpec("prices.csv", time="date", target="close", horizon=5).lookback
-        60
+        >>> SeriesSpec("prices.csv", time="date", target="close", horizon=5).horizon
+        5
     """
 
     data: str = setting(
@@ -35,7 +35,9 @@ class SeriesSpec(Spec):
     time: str | None = setting(
         None, "Column with the time of each row; if not given, the only one that holds times in order."
     )
-    target: str | None = setting(None, "Column to forecast; several separated by commas.")
+    target: str | None = setting(
+        None, "Column to forecast; several separated by commas; if not given, the only one that holds numbers."
+    )
     features: str | None = setting(None, "Further columns to read, separated by commas.")
     known: str | None = setting(None, "Columns known for the future too (price, holiday), separated by commas.")
     static: str | None = setting(None, "Columns that are constant in a series, separated by commas.")
@@ -49,7 +51,9 @@ class SeriesSpec(Spec):
     )
     decimal: str = setting(".", "The decimal mark of numbers: '.' or ','.", choices=DECIMALS, reads=True)
     horizon: int = setting(1, "Steps to forecast.", minimum=1)
-    lookback: int = setting(60, "Steps to forecast from.", minimum=1)
+    lookback: int | None = setting(
+        None, "Steps to forecast from; if not given, 60, of shorter series a third of the training part.", minimum=1
+    )
     transform: str = setting("value", "What is modelled: value, difference or log-return.", choices=TRANSFORMS)
     download: bool = common.download()
 

@@ -53,7 +53,7 @@ class ForecastStreaming(Streaming):
                 fix="send requests with whole tables, which have them",
             )
         self.trained, self.columns = trained, (*trained.targets, *trained.features)
-        self.lookback, self.transform = trained.data_spec.lookback, trained.data_spec.transform
+        self.lookback, self.transform = trained.lookback, trained.data_spec.transform
         self.kept = self.lookback + (0 if self.transform == "value" else 1)
         model = trained.model
         self._batched = model.normalisation in ("none", "last") and runs_row_by_row(model.recurrent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -81,7 +82,7 @@ class TrainedForecaster(Continuing, Trained):
     @property
     def data_spec(self) -> SeriesSpec:
         """Columns, horizon, look-back, transform."""
-        return _data_spec(self.spec)
+        return replace(_data_spec(self.spec), lookback=self.model.lookback)
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -171,7 +172,7 @@ class TrainedForecaster(Continuing, Trained):
             scalings or self._scalings(series),
             len(self.targets),
             data.transform,
-            lookback=data.lookback,
+            lookback=self.lookback,
             horizon=data.horizon,
         )
 
@@ -186,11 +187,11 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
         scalings,
         targets,
         data.transform,
-        lookback=data.lookback,
+        lookback=dataset.lookback,
         horizon=data.horizon,
         device=spec.training.device,
     )
-    network = _network(data, model, targets, len(dataset.features), dataset.covariates)
+    network = _network(data, model, dataset.lookback, targets, len(dataset.features), dataset.covariates)
     names = [each.name for each in dataset.series]
     return ForecastingProblem(
         network.to(spec.training.device),
@@ -209,6 +210,7 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 **dataset.covariates.to_dict(),
                 "spacing": dataset.spacing.to_dict(),
                 "time": dataset.time,
+                "lookback": dataset.lookback,
                 "form": dataset.form.to_dict(),
                 "until": until_words(dataset),
                 "series": {name: scaling.to_dict() for name, scaling in zip(names, scalings, strict=True)},
@@ -228,9 +230,12 @@ def open_run(run: RunFolder) -> TrainedForecaster:
     scalings = {str(name): Scaling.from_dict(entry, place) for name, entry in series.items()}
     spacing = Spacing.from_dict(record.get("spacing"), place)
     data = _data_spec(spec)
+    steps = data.lookback if data.lookback is not None else record.get("lookback")
+    if not isinstance(steps, int):
+        raise RunError(f"{place} is damaged", expected="lookback, a whole number")
     covariates = Covariates.from_dict(record, place)
     with torch.random.fork_rng():
-        model = _network(data, _model_spec(spec), len(targets), len(features), covariates)
+        model = _network(data, _model_spec(spec), steps, len(targets), len(features), covariates)
     run.load_weights_into(model)
     form = None if record.get("form") is None else TimeForm.from_dict(record["form"], place)
     time = record.get("time", known_columns(data.data, data.time, None, None)[0])
@@ -251,7 +256,7 @@ def _model_spec(spec: RunSpec) -> ForecastModelSpec:
 
 
 def _network(
-    data: SeriesSpec, model: ForecastModelSpec, targets: int, features: int, covariates: Covariates
+    data: SeriesSpec, model: ForecastModelSpec, lookback: int, targets: int, features: int, covariates: Covariates
 ) -> Forecaster:
     """The network that the specs describe, with weights drawn from torch's present random state."""
     # differences and returns are relative to the last value already
@@ -259,7 +264,7 @@ def _network(
     return Forecaster(
         targets,
         features,
-        lookback=data.lookback,
+        lookback=lookback,
         horizon=data.horizon,
         cell=model.cell,
         hidden_size=model.hidden_size,

@@ -347,8 +347,7 @@ def _stretches(series: Series) -> str:
     """How long a series goes on without a gap, to follow its length; empty where it has none."""
     if not len(series.breaks):
         return ""
-    longest = int(np.diff([0, *series.breaks, len(series.times)]).max())
-    return f"; the longest stretch without a gap has {longest:,}"
+    return f"; the longest stretch without a gap has {series.longest_stretch(len(series.times)):,}"
 
 
 def _constant(series: Series, columns: Sequence[str]) -> list[str]:

@@ -9,14 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.axis import Spacing
-from gatewise.kinds.forecasting.series.building import SHARES, RawSeries, build_series, raw_series, split_series
+from gatewise.kinds.forecasting.series.building import (
+    SHARES,
+    RawSeries,
+    build_series,
+    raw_series,
+    split_series,
+)
 from gatewise.kinds.forecasting.series.covariate_columns import Asked, drop_unseen, mark_numbers, with_covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
-from gatewise.kinds.forecasting.series.noticed import notice_time
+from gatewise.kinds.forecasting.series.lookback import default_lookback
+from gatewise.kinds.forecasting.series.noticed import notice_target, notice_time
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
@@ -53,7 +60,7 @@ def load_series(
     timezone: str | None = None,
     decimal: str = ".",
     horizon: int = 1,
-    lookback: int = 60,
+    lookback: int | None = None,
     download: bool = False,
     cache: str | Path | None = None,
 ) -> SeriesDataset:
@@ -64,7 +71,8 @@ def load_series(
             Parquet file.
         time: column with the time of each row; None: the known set's; in a file of one's own, the only column that
             holds times in order, else rows follow each other.
-        target: column to forecast, several separated by commas; None: the known set's.
+        target: column to forecast, several separated by commas; None: the known set's; in a file of one's own, the only
+            column that holds numbers and has no other use.
         features: further columns to read, separated by commas; known up to the present only.
         known: columns that are known for the future too.
         static: columns that are constant in a series.
@@ -73,7 +81,7 @@ def load_series(
         timezone: name of the zone of times without an offset.
         decimal: the decimal mark of numbers.
         horizon: H, steps to forecast.
-        lookback: steps to forecast from.
+        lookback: steps to forecast from; None: `default_lookback`.
         download: whether a known set may be fetched from the network.
         cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
 
@@ -83,7 +91,7 @@ def load_series(
 
     Raises:
         DataError: the name is unknown, or the file cannot be used; the message names the line and the fix.
-        OptionError: a file of one's own without a target.
+        OptionError: no column is named to forecast, and none or several could be.
 
     Example:
         >>> import tempfile
@@ -98,20 +106,23 @@ def load_series(
     time, target, group = known_columns(str(data), time, target, group)
     if listed is None and Path(name).suffix == "" and not Path(name).expanduser().exists():
         raise _unknown(name)
-    if not column_names(target):
-        raise OptionError(
-            "there is no column to forecast", expected="the name of a column", fix="name it with --target COLUMN"
-        )
     if listed is None:
         path, source = Path(name).expanduser(), f"the file {name}"
     else:
         path, source = find_known(name, download, cache)
     frame, places = read_frame(path)
-    targets, others = column_names(target), column_names(features)
+    others = column_names(features)
     asked = Asked.named(known, static, group)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
+    taken = (*others, *asked.known, *asked.static)
+    targets, said = column_names(target), list[str]()
+    if not targets:
+        if time is None:
+            time, said = notice_time(frame, places, taken, group, rules)
+        targets, more = notice_target(frame, path.name, (*taken, time, group), decimal)
+        said = [*(said if time is not None else []), *more]  # without a time, reading the table says why
     table, time = read_table(frame, places, path.name, (*targets, *others), time, group, rules, asked, decimal)
-    table, _ = cut_ahead(table, len(targets))
+    table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
     return series_from_table(
         table,
         path.name if listed is None else name,
@@ -183,7 +194,7 @@ def series_from_table(
     features: Sequence[str],
     *,
     horizon: int,
-    lookback: int,
+    lookback: int | None,
     borders: tuple[int, int, int] | None = None,
     shares: tuple[float, float] = SHARES,
     time: str | None = None,
@@ -197,7 +208,7 @@ def series_from_table(
         targets: the leading columns.
         features: the others.
         horizon: H.
-        lookback: steps to forecast from.
+        lookback: steps to forecast from; None: `default_lookback`.
         borders: rows at which validation and test begin and the test ends; None: by `shares`.
         shares: of all times, before the validation and before the test part; 1 for the second: no test part.
         time: the column of the times.
@@ -216,6 +227,9 @@ def series_from_table(
         note = "the standard split: {:,} steps for training, then {:,} and {:,}".format(*sizes)
     whole, covariates, unseen = drop_unseen(split, table.covariates)
     others = (*features, *covariates.known_names)
+    shortened: list[str] = []
+    if lookback is None:
+        lookback, shortened = default_lookback(whole, horizon, spacing.season)
     kept, more = build_series(whole, targets, others, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
     # what only series have that were left out is not learnt either
     kept, covariates, left = drop_unseen(kept, covariates)
@@ -227,7 +241,7 @@ def series_from_table(
         source=source,
         split_note=f"{note}{measured}" if shares[1] < 1 else "there is no test part",
         fingerprint=series_fingerprint(kept, (*columns, *covariates.static_names), horizon, lookback),
-        notes=(*notes, *unseen, *more, *left),
+        notes=(*notes, *shortened, *unseen, *more, *left),
         targets=tuple(targets),
         features=tuple(features),
         series=kept,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gatewise.errors import DataError
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.checks import EXCEL
 from gatewise.kinds.forecasting.series.patterns import PATTERNS
 from gatewise.kinds.forecasting.series.reading import TimeRules, read_times
+from gatewise.kinds.forecasting.series.table import holds_numbers
 
-__all__ = ["notice_time"]
+__all__ = ["notice_target", "notice_time"]
 
 _SAMPLE = 50
 _NAMED_MONTH = re.compile(r"^(\d{1,2}[ ./-])?[A-Z][a-z]{2,8}\.?[ ./-](\d{1,2}, ?)?\d{2,4}( \d{1,2}:\d{2}(:\d{2})?)?$")
@@ -67,6 +69,44 @@ def notice_time(
             return None, [f"the column {name!r} holds times and was not used: {why}; name it with --time{more}"]
     which = f"the column {name!r}" if name else "the column without a name"
     return name, [f"{which} was used as the time of each row; --time names another"]
+
+
+def notice_target(
+    frame: pd.DataFrame, name: str, taken: Collection[str | None], decimal: str
+) -> tuple[tuple[str, ...], list[str]]:
+    """The column to forecast, though it was not named: the only one that holds numbers and has no other use.
+
+    Args:
+        frame: all columns.
+        name: of the whole, for messages.
+        taken: columns that are used for something else.
+        decimal: the decimal mark of numbers.
+
+    Returns:
+        (its name alone; notes)
+
+    Raises:
+        OptionError: no column holds numbers, or several do.
+
+    Example:
+        >>> frame = pd.DataFrame({"day": ["2026-01-01", "2026-01-02"], "sales": ["5,5", "6,0"]})
+        >>> notice_target(frame, "sales.csv", ["day"], ".")
+        (('sales',), ["the column 'sales' is forecast, the only one that holds numbers; --target names another"])
+    """
+    others = [str(column) for column in frame.columns if str(column) not in taken]
+    found = [column for column in others if len(frame) and holds_numbers(frame[column], decimal)]
+    if len(found) == 1:
+        return (found[0],), [
+            f"the column {found[0]!r} is forecast, the only one that holds numbers; --target names another"
+        ]
+    raise OptionError(
+        f"which column of {name} is to be forecast?",
+        expected="one of " + ", ".join(found) if found else "a column of numbers",
+        got="none named" if found else "columns without numbers: " + ", ".join(others),
+        fix=f"name it with --target, such as --target {shlex.quote(found[-1])}"
+        if found
+        else "name a table with a column of numbers; how its decimals are written: --decimal",
+    )
 
 
 def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:

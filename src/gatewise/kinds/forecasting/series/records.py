@@ -70,6 +70,15 @@ class Series:
             found = found[(found + horizon < row) | (found - lookback + 1 >= row)]
         return found
 
+    def longest_stretch(self, end: int) -> int:
+        """The most rows in a row without a gap, of those before row ``end``.
+
+        Example:
+            >>> Series("", np.arange(9.0), np.ones((9, 1)), (5, 7, 9), breaks=(6,)).longest_stretch(9)
+            6
+        """
+        return int(np.diff([0, *(row for row in self.breaks if row < end), end]).max())
+
 
 class Windows(NamedTuple):
     """Windows in order of time: (N,) index of the series, (N,) row of the last known step."""

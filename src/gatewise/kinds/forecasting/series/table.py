@@ -28,6 +28,7 @@ __all__ = [
     "check_columns",
     "column_names",
     "frame_of_records",
+    "holds_numbers",
     "numbers_of",
     "read_frame",
     "read_series_table",
@@ -338,6 +339,22 @@ def _pointed(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d+)?([eE][+-]?\d+)?\s*", value):
         return value.replace(".", "").replace(",", ".")
     return "no number" if isinstance(value, str) else value
+
+
+def holds_numbers(column: pd.Series[Any], decimal: str = ".") -> bool:
+    """Whether every value of a column that is not missing is a number, and there is one.
+
+    Example:
+        >>> holds_numbers(pd.Series(["1,5", "", "2,5"])), holds_numbers(pd.Series(["1.5", "high"]))
+        (True, False)
+    """
+    if not (~_blank(column)).any() or column.dtype.kind in "bmM":
+        return False
+    try:
+        numbers_of(column, [""] * len(column), "", "," if decimal == "." and _has_commas(column) else decimal)
+    except DataError:
+        return False
+    return True
 
 
 def numbers_of(column: pd.Series[Any], places: list[str], name: str, decimal: str = ".") -> npt.NDArray[np.float64]:

@@ -1,0 +1,137 @@
+"""What is derived from a table where nobody says: the column to forecast, and how far a forecast looks back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gatewise import Forecaster, load_run
+from gatewise.cli import main
+from gatewise.errors import GatewiseError, OptionError
+from gatewise.kinds.forecasting.series.loading import load_series
+from gatewise.kinds.forecasting.series.lookback import LOOKBACK, default_lookback
+from gatewise.kinds.forecasting.series.records import Series
+from run_folders import without_checksums
+
+TINY = ["--hidden", "4", "--epochs", "1", "--threads", "1"]
+
+
+def code(arguments: list[str]) -> int:
+    try:
+        main(arguments)
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def months(path: Path, rows: int = 72, **columns: object) -> Path:
+    """A German table of monthly sales: semicolons, decimal commas, days first."""
+    ends = pd.date_range("2016-01-31", periods=rows, freq="ME")
+    steps = np.arange(rows)
+    values = 100 + 8 * np.sin(steps * np.pi / 6) + steps / 5
+    words = [f"{value:.2f}".replace(".", ",") for value in values]
+    pd.DataFrame({"Monat": ends.strftime("%d.%m.%Y"), "Umsatz": words, **columns}).to_csv(path, index=False, sep=";")
+    return path
+
+
+def test_the_only_column_of_numbers_is_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, run = months(tmp_path / "sales.csv", Notiz="wie immer"), tmp_path / "run"
+    assert code(["train", str(path), "--horizon", "6", *TINY, "--out", str(run)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the column 'Umsatz' is forecast, the only one that holds numbers; --target names another" in said
+    assert "the column 'Monat' was used as the time of each row; --time names another" in said
+    assert said.count("was used as the time") == 1
+    assert load_run(run).targets == ("Umsatz",)
+    assert code(["predict", str(run), "--file", str(path), "--out", str(tmp_path / "next.csv")]) == 0
+    found = pd.read_csv(tmp_path / "next.csv", sep=";", decimal=",")
+    assert found["Monat"].tolist()[0] == "31.01.2022" and found["Umsatz"].between(50, 200).all()
+    named = load_series(path, time="Monat", target="Umsatz", horizon=6)
+    assert load_series(path, horizon=6).fingerprint == named.fingerprint
+
+
+def test_columns_with_another_use_are_not_forecast(tmp_path: Path) -> None:
+    rows = np.arange(72)
+    path = months(tmp_path / "sales.csv", Preis=rows % 7, Filiale=1)
+    assert load_series(path, known="Preis", group="Filiale", horizon=3).targets == ("Umsatz",)
+    with pytest.raises(
+        OptionError, match=r"which column of sales.csv .*one of Umsatz, Preis, Filiale.*--target Filiale"
+    ):
+        load_series(path, horizon=3)
+
+
+def test_a_table_without_numbers_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("day,mood\n2026-01-01,good\n2026-01-02,bad\n")
+    with pytest.raises(OptionError, match=r"expected: a column of numbers.*columns without numbers: mood"):
+        load_series(tmp_path / "x.csv")
+    (tmp_path / "y.csv").write_text("day,mood\n")
+    with pytest.raises(OptionError, match="a column of numbers"):
+        load_series(tmp_path / "y.csv")
+
+
+def series(rows: int, train: int, breaks: tuple[int, ...] = ()) -> Series:
+    return Series("", np.arange(float(rows)), np.ones((rows, 1)), (train, train, rows), breaks)
+
+
+@pytest.mark.parametrize(
+    ("train", "horizon", "season", "expected"),
+    [
+        (50, 6, 12, 12),
+        (50, 6, None, 15),
+        (50, 6, 24, 15),
+        (184, 5, 12, 60),
+        (170, 5, 12, 48),
+        (400, 1, 7, 60),
+        (7, 5, 7, 1),
+    ],
+)
+def test_the_look_back_follows_a_short_training_part(
+    train: int, horizon: int, season: int | None, expected: int
+) -> None:
+    found, notes = default_lookback([series(train + 20, train)], horizon, season)
+    assert found == expected
+    assert (notes == []) == (expected == LOOKBACK)
+    assert all(f"from {expected} step" in note and f"only {train}" in note for note in notes)
+
+
+def test_gaps_and_several_series_count_for_the_look_back() -> None:
+    cut = series(300, 240, breaks=(40, 100, 280))
+    assert default_lookback([cut], 1, None)[0] == (140 - 1 + 1) // 3
+    found, notes = default_lookback([series(40, 30), series(400, 380), series(60, 45)], 1, None)
+    assert found == 15 and "the middle one of the series' training parts has only 45" in notes[0]
+
+
+def test_a_given_look_back_rules(tmp_path: Path) -> None:
+    path = months(tmp_path / "sales.csv")
+    assert load_series(path, horizon=6).lookback == 12
+    given = load_series(path, horizon=6, lookback=20)
+    assert given.lookback == 20 and not any("--lookback" in note for note in given.notes)
+    with pytest.raises(GatewiseError, match=r"at least 66 steps in a row.*a smaller --lookback"):
+        load_series(path, horizon=6, lookback=60)
+
+
+def test_a_derived_look_back_is_kept_with_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, run = months(tmp_path / "sales.csv"), tmp_path / "run"
+    assert code(["train", str(path), "--horizon", "6", *TINY, "--out", str(run)]) == 0
+    assert "forecasts are made from 12 steps" in " ".join(capsys.readouterr().out.split())
+    trained = load_run(run)
+    assert trained.lookback == 12 and trained.data_spec.lookback == 12 and trained.model.lookback == 12
+    longer = months(tmp_path / "longer.csv", rows=300)  # another file's length changes nothing
+    assert code(["evaluate", str(run), str(longer), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["windows"] > 0
+    scaler = json.loads((run / "scaler.json").read_text())
+    assert scaler.pop("lookback") == 12
+    (run / "scaler.json").write_text(json.dumps(scaler))
+    without_checksums(run)
+    with pytest.raises(GatewiseError, match=r"scaler.json is damaged; expected: lookback"):
+        load_run(run)
+
+
+def test_a_short_series_of_pandas_is_forecast_by_default() -> None:
+    days = pd.date_range("2026-01-01", periods=40, freq="D")
+    model = Forecaster(horizon=3, hidden_size=4, epochs=1, threads=1).fit(pd.Series(np.arange(40.0) % 7, index=days))
+    assert len(model.predict()) == 3
+    assert any("forecasts are made from" in note for note in model.notes_)
