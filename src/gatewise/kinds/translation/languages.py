@@ -69,8 +69,7 @@ _CODES = frozenset(_ISO_639.split())
 _NAMES = {name: code for code, names in _IN_WORDS.items() for name in names.split()}
 _BESIDE = frozenset(
     ("text", "texts", "sentence", "sentences", "source", "src", "target", "tgt", "trg", "translation", "original")
-    + ("column", "col", "lang", "language", "string", "phrase", "satz", "sätze", "texte", "phrases", "frase", "frases")
-)
+) | {"column", "col", "lang", "language", "string", "phrase", "satz", "sätze", "texte", "phrases", "frase", "frases"}
 """Words that stand beside a language in the name of a column: ``text_en``, ``English sentence``."""
 _CUT = re.compile(r"[\s_\-.:()\[\]]+")
 

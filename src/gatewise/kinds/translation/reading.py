@@ -233,7 +233,7 @@ def _columns(
         else:
             has = ", ".join(columns) if named else f"{len(columns)} columns"
             fix = did_you_mean(asked, columns) if named else f"give --{role}-column 1 to {len(columns)}"
-            raise DataError(f"column {asked!r} is not in {path.name}", got=f"it has: {has}", fix=fix)
+            raise DataError(f"column {asked!r} is not in {path.name}", got=has, fix=fix)
     if len(columns) > 2 and usual is None and len(languages) != 2 and source is None and target is None and named:
         raise DataError(
             f"{path} has {len(columns)} columns",
