@@ -53,7 +53,7 @@ def _refused(words: list[str | Path], capsys: pytest.CaptureFixture[str]) -> str
         (["--pooling", "maxx"], "there is no pooling 'maxx'"),
         (["--epochs", "two"], "--epochs"),
         (["--no-such-flag"], "--no-such-flag"),
-        (["--text", "reveiw"], "column 'reveiw' is not in reviews.csv got: it has: review, mood"),
+        (["--text", "reveiw"], "column 'reveiw' is not in reviews.csv got: review, mood"),
     ],
 )
 def test_options_that_cannot_be(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
 from conformance import assert_close, cases, parametrize_cases
+from torch.autograd import forward_ad
 
 from gatewise.kernels.dispatch import force
-from gatewise.nn import GRU, LSTM, RNN, MinGRU, MinLSTM, Recurrent
+from gatewise.kernels.fused.library import load
+from gatewise.nn import GRU, LSTM, RNN, MinGRU, MinLSTM, Recurrent, frozen
 
+FUSED = load()[0] is not None
 KINDS = [RNN, LSTM, GRU, MinGRU, MinLSTM]
 BASE = [case for case in cases() if not case.options or set(case.options) == {"cell_options"}]
 
@@ -31,6 +35,32 @@ def test_per_sample_gradients_by_vmap(case):
             loss(parameters, x[index]).backward()
         for name, parameter in layer.named_parameters():
             assert_close(rows[name][index], parameter.grad, name)
+
+
+@pytest.mark.parametrize("mode", ["gradients", "no gradients", "frozen", "no weight is trained"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_forward_mode_derivatives_are_those_of_jvp(kind, mode):
+    """Without gradients the compiled kernels used to run, and the derivative was lost without a word."""
+    torch.manual_seed(0)
+    layer = kind(3, 4, 2, bidirectional=kind is not LSTM)
+    x, direction = torch.randn(5, 2, 3), torch.randn(5, 2, 3)
+    with force("reference"):
+        expected = torch.func.jvp(lambda each: layer(each)[0], (x,), (direction,))[1]
+    if mode == "no weight is trained":
+        layer.requires_grad_(False)
+    gradients = nullcontext() if mode == "gradients" else torch.no_grad()
+    held = frozen(layer) if mode == "frozen" else nullcontext()
+    with gradients, held:
+        plain = [layer(x)[0] for _ in range(3)]  # the call is prepared, and bound
+        with forward_ad.dual_level():
+            found = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, direction))[0])
+            assert found.tangent is not None, "the derivative is lost"
+            assert_close(found.tangent, expected, "tangent")
+            assert_close(found.primal, plain[0], "primal")
+        assert torch.equal(layer(x)[0], plain[-1])
+    assert not FUSED or {each.family for _, each in layer._choices} == {"fused"}, (
+        "afterwards the compiled kernels run again"
+    )
 
 
 @pytest.mark.slow

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gatewise import words
+from gatewise.errors import DataError
 
-__all__ = ["Skips"]
+__all__ = ["Skips", "no_answer"]
 
 _SHOWN = 3
 
@@ -46,3 +47,13 @@ class Skips:
             f"({', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''})"
             for reason, names in self.names.items()
         ]
+
+
+def no_answer(error: DataError) -> str:
+    """The note on a file that was named beside others and cannot be used.
+
+    Example:
+        >>> no_answer(DataError("a.wav is shorter than a frame of 25 ms", got="6.2 ms", fix="omit it"))
+        'a.wav is shorter than a frame of 25 ms (6.2 ms): no answer there'
+    """
+    return f"{error.message}{'' if error.got is None else f' ({error.got})'}: no answer there"

@@ -290,7 +290,7 @@ def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str
         raise DataError(
             f"which columns of {path.name} hold the texts and the labels?",
             expected="columns called text and label, or usual names for them such as review and sentiment",
-            got="it has: " + ", ".join(names),
+            got=", ".join(names),
             fix="name them with --text COLUMN --label COLUMN",
         )
     for role, other, asked in (("text", "label", text), ("label", "text", label)):
@@ -352,4 +352,4 @@ def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str,
     if known is not None:
         return known
     fix = did_you_mean(wanted, names) if given else f"name it with --{role} COLUMN"
-    raise DataError(f"column {wanted!r} is not in {path.name}", got="it has: " + ", ".join(names), fix=fix)
+    raise DataError(f"column {wanted!r} is not in {path.name}", got=", ".join(names), fix=fix)

@@ -18,6 +18,7 @@ import torch
 from gatewise.errors import KernelError, OptionError, did_you_mean
 from gatewise.kernels.info import LAYOUT_OPTIONS
 from gatewise.kernels.registry import CELLS, KERNELS
+from gatewise.kernels.transforms import transformed
 
 __all__ = [
     "CANDIDATES",
@@ -126,8 +127,8 @@ def torch_supports(request: Request) -> tuple[bool, str]:
         return False, f"torch's {request.cell} has no {', '.join(missing)}"
     if request.batch == 0 or request.steps == 0:
         return False, "torch refuses empty sequences"
-    if torch._C._are_functorch_transforms_active():
-        return False, "torch.func transforms need plain operations"
+    if transformed():
+        return False, "transforms of torch.func and forward-mode derivatives need plain operations"
     if info.states > 1 and "lengths" in request.options and torch.compiler.is_compiling():
         return False, "packing a ragged batch cannot be traced"
     if info.states > 1 and request.device == "cpu" and torch.is_autocast_enabled("cpu") and not _low_precision(request):

@@ -33,6 +33,7 @@ from gatewise.kernels.fused.inference import infer
 from gatewise.kernels.fused.selection import offer
 from gatewise.kernels.fused.stack import Place, Stack, differentiate, make_place, make_stack
 from gatewise.kernels.registry import KERNELS
+from gatewise.kernels.transforms import LEVEL, transformed
 from gatewise.nn.inputs import check_lengths
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _elsewhere() -> bool:
     """Whether torch or a caller asks for something else than the compiled kernels."""
     return (
         torch.is_autocast_enabled("cpu")
-        or torch._C._are_functorch_transforms_active()
+        or transformed()
         or is_recorded()
         or forced_kernel() is not None
         or not CANDIDATES
@@ -288,7 +289,7 @@ def _guards(layer: Recurrent, masks: bool) -> Guards:
     environment, variables, variable = ENVIRONMENT
     return Guards(
         layer=expected,
-        same=[(vars(os), "environ", environment)],
+        same=[(vars(os), "environ", environment), LEVEL],
         first=[(CANDIDATES, offer)],
         empty=REQUESTS,
         absent=[(variables, variable)],

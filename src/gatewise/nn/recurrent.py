@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.errors import OptionError, ShapeError
 from gatewise.kernels.dispatch import CANDIDATES, Choice, Request, choose, forced_kernel, requested_precision
+from gatewise.kernels.transforms import transformed
 from gatewise.nn import packed
 from gatewise.nn.cell import State
 from gatewise.nn.dropout import recurrent_mask, zoneout_masks
@@ -309,7 +310,7 @@ class Recurrent(Foundation):
             traces is None,
             self.training,
             torch.is_grad_enabled() and (x.requires_grad or self._weight.requires_grad),
-            torch._C._are_functorch_transforms_active(),
+            transformed(),
             forced_kernel(),
             requested_precision(),
             *CANDIDATES,

@@ -138,6 +138,13 @@ def test_the_commands_of_a_captioner(
     assert "1 picture is left out: damaged or cut off" in capsys.readouterr().err
     written = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert written[0] == "image,caption" and written[2] == f'"{own / "one, two.png"}",{expected}'
+    several = [str(picture), str(own / "broken.png")]
+    assert call(["caption", str(run), *several, "--json"]) == 0
+    found = capsys.readouterr()
+    assert [json.loads(line)["caption"] for line in found.out.splitlines()] == [expected, None]
+    assert f"Note: {several[1]} is damaged or cut off" in found.err and "no answer there" in found.err
+    assert call(["caption", str(run), *several]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("–  (cannot be read)")
     assert call(["predict", str(run), str(picture), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"image": str(picture), "caption": expected}
     assert call(["evaluate", str(run), str(table), "--json"]) == 0

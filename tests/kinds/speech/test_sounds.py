@@ -126,7 +126,7 @@ def test_where_most_recordings_cannot_be_used_the_first_is_named(tmp_path: Path)
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ("sound,words_said\n", "no column of transcripts.*it has: sound, words_said.*--text COLUMN"),
+        ("sound,words_said\n", "no column of transcripts.*got: sound, words_said;.*--text COLUMN"),
         ("text,speaker\n", "no column of sound files"),
     ],
 )

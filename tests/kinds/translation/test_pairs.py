@@ -150,9 +150,44 @@ def test_further_files_reverse_and_shared_vocabularies(tmp_path: Path) -> None:
 
 
 def test_a_first_line_that_may_be_a_header_is_shown(tmp_path: Path) -> None:
-    rows = ["deutsch\tfranzösisch", *("\t".join(pair) for pair in numbered(20))]
+    rows = ["deutsch\tklingonisch", *("\t".join(pair) for pair in numbered(20))]
     found = read_pairs(lines(tmp_path / "a.tsv", rows))
     assert "; its first line is read as a pair: 'deutsch'" in found.notes[0] and len(found.sources) == 21
+    advice = "(if it is a header, give --source-column deutsch --target-column klingonisch)"
+    assert found.notes[0].endswith(advice)
+    followed = read_pairs(tmp_path / "a.tsv", source="deutsch", target="klingonisch")
+    assert len(followed.sources) == 20
+    plain = read_pairs(lines(tmp_path / "b.tsv", rows[1:])).notes[0]
+    assert "read as a pair" in plain and "header" not in plain
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["english,deutsch", "English;Français", "Anglais,Allemand", "text_en,text_de", "English sentence|日本語", "EN,DE"],
+)
+def test_a_header_of_languages_is_no_pair(tmp_path: Path, header: str) -> None:
+    """It used to be read as a sentence and its translation."""
+    mark = next(mark for mark in ",;|" if mark in header)
+    path = lines(tmp_path / "a.csv", [header, *(mark.join(pair) for pair in numbered(20))])
+    found = read_pairs(path)
+    assert found.sources == tuple(source for source, _ in numbered(20))
+    names = header.split(mark)
+    assert f"sentences are read from {names[0]!r}, translations from {names[1]!r}" in found.notes[-1]
+    assert holds_pairs(path), "such a file is translation by itself"
+
+
+def test_languages_are_found_among_other_columns(tmp_path: Path) -> None:
+    rows = [f"{number},{one},{two}" for number, (one, two) in enumerate(numbered(20))]
+    found = read_pairs(lines(tmp_path / "a.csv", ["id,english,deutsch", *rows]))
+    assert found.sources[0] == numbered(1)[0][0] and len(found.sources) == 20
+    coded = read_pairs(lines(tmp_path / "b.csv", ["eng,de-AT", *(",".join(pair) for pair in numbered(20))]))
+    assert coded.sources == found.sources
+
+
+def test_words_that_name_or_spell_no_two_languages_are_pairs(tmp_path: Path) -> None:
+    for first in ("english\tenglisch", "oui\tyes", "cow\tvache"):
+        path = lines(tmp_path / "a.tsv", [first, *("\t".join(pair) for pair in numbered(20))])
+        assert len(read_pairs(path).sources) == 21 and not holds_pairs(path), first
 
 
 @pytest.mark.parametrize("reverse", [False, True])

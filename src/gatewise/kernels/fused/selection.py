@@ -8,6 +8,7 @@ from gatewise.kernels import dispatch
 from gatewise.kernels.dispatch import Choice, Request, forced_kernel
 from gatewise.kernels.fused import checks, library
 from gatewise.kernels.fused.library import chosen_library
+from gatewise.kernels.transforms import transformed
 
 __all__ = ["chosen_library", "offer", "supports"]
 
@@ -19,8 +20,8 @@ def supports(request: Request) -> tuple[bool, str]:
         >>> supports(Request("gru", "cuda", torch.float32, 1, 1, 1, 1))[0]
         False
     """
-    if torch._C._are_functorch_transforms_active():
-        return False, "torch.func transforms need plain operations"
+    if transformed():
+        return False, "transforms of torch.func and forward-mode derivatives need plain operations"
     return checks.supports(request)
 
 

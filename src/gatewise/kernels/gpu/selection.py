@@ -15,6 +15,7 @@ from gatewise.kernels.dispatch import Choice, Request, forced_kernel, torch_supp
 from gatewise.kernels.fused import selection as _asked_first  # noqa: F401 - the processor's kernels register before
 from gatewise.kernels.info import LAYOUT_OPTIONS
 from gatewise.kernels.registry import KERNELS
+from gatewise.kernels.transforms import transformed
 
 __all__ = ["HOW_TO_GET", "INSTALLED", "interpreting", "kernels_of", "offer", "supports", "ways"]
 
@@ -89,8 +90,8 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         return None, f"triton is not installed: {HOW_TO_GET}"
     if request.device != "cuda" and not (request.device == "cpu" and interpreting()):
         return None, f"the Triton kernels run on CUDA devices or in Triton's interpreter, not on {request.device}"
-    if torch._C._are_functorch_transforms_active():
-        return None, "torch.func transforms need plain operations"
+    if transformed():
+        return None, "transforms of torch.func and forward-mode derivatives need plain operations"
     supported, reason = supports(request)
     if not supported:
         return None, reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["caption", "evaluate", "predict"]
 
 _SHADES = " ░▒▓█"
+_NOT_READ = "–  (cannot be read)"
 
 
 def caption(
@@ -90,51 +92,68 @@ def predict(
     """Write the captions of picture files, or of all in a folder.
 
     Raises:
-        DataError: a picture cannot be used; of a folder, unusable ones are left out and named.
+        DataError: no picture can be used. Of several one that cannot is named, marked and has no caption; of a folder
+            such ones are left out and named.
         StorageError: ``--out`` cannot be written.
     """
     import numpy as np
 
     from gatewise import files, words
 
-    names, pixels, notes = _pictures(captioner, request)
+    names, found, notes = _pictures(captioner, request)
     for note in notes:
         typer.echo(f"Note: {note}", err=True)
-    captions = captioner.caption(np.stack(pixels), beam=beam)
-    rows = [{"image": name, "caption": text} for name, text in zip(names, captions, strict=True)]
+    captions = iter(captioner.caption(np.stack([each for each in found if each is not None]), beam=beam))
+    rows = [
+        {"image": name, "caption": None if each is None else next(captions)}
+        for name, each in zip(names, found, strict=True)
+    ]
     as_json = request.as_json or (request.out is not None and request.out.suffix.lower() in (".jsonl", ".ndjson"))
     if request.out is not None:
         lines = [json.dumps(row, ensure_ascii=False) for row in rows] if as_json else _table(rows)
         files.write_text(request.out, "\n".join(lines) + "\n")
-        typer.echo(f"{words.plural(len(rows), 'caption')} in {request.out}", err=True)
+        count = sum(each is not None for each in found)
+        typer.echo(f"{words.plural(count, 'caption')} in {request.out}", err=True)
         return
     width = max(map(len, names))
-    for row, each in zip(rows, pixels, strict=True):
+    for row, each in zip(rows, found, strict=True):
         if as_json:
             typer.echo(json.dumps(row, ensure_ascii=False))
             continue
-        typer.echo(f"{row['image']:<{width}}  {row['caption']}" if len(rows) > 1 else row["caption"])
-        if attention:
-            _show_attention(captioner, each, row["caption"])
+        caption = row["caption"] or ("" if each is not None else _NOT_READ)
+        typer.echo(f"{row['image']:<{width}}  {caption}" if len(rows) > 1 else caption)
+        if attention and each is not None:
+            _show_attention(captioner, each, caption)
 
 
 def _pictures(
     captioner: TrainedCaptioner | ExportedCaptioner, request: Request
-) -> tuple[list[str], list[Pixels], list[str]]:
-    """Names and pixels of all pictures that were asked for, and notes on those that a folder has but cannot be used."""
-    from gatewise.data.skips import Skips
+) -> tuple[list[str], list[Pixels | None], list[str]]:
+    """Names and pixels of all pictures that were asked for, and notes on those that cannot be used.
+
+    Such a picture has None where it was named, and is left out where it is in a folder.
+    """
+    from gatewise.data.skips import Skips, no_answer
     from gatewise.errors import DataError
     from gatewise.kinds.captioning.places import SUFFIXES, picture_files
     from gatewise.kinds.captioning.requests import picture_places
 
     names: list[str] = []
-    pixels: list[Pixels] = []
+    pixels: list[Pixels | None] = []
+    notes: list[str] = []
     skips = Skips("picture")
-    for place in picture_places(request):
+    places = picture_places(request)
+    for place in places:
         path = place.expanduser()
         if not path.is_dir():
             names.append(str(place))
-            pixels.append(captioner.read(path, str(place)))
+            try:
+                pixels.append(captioner.read(path, str(place)))
+            except DataError as error:
+                if len(places) == 1:
+                    raise
+                pixels.append(None)
+                notes.append(no_answer(error))
             continue
         for each in picture_files(path):
             try:
@@ -144,17 +163,18 @@ def _pictures(
                 continue
             names.append(str(each))
             pixels.append(found)
-    if not pixels:
+    notes += skips.notes
+    if all(each is None for each in pixels):
         raise DataError(
             "there is no picture that can be read",
             expected=", ".join(SUFFIXES),
-            got="; ".join(skips.notes) or "no such file",
+            got="; ".join(notes) or "no such file",
             fix="name picture files, or a folder of them",
         )
-    return names, pixels, skips.notes
+    return names, pixels, notes
 
 
-def _table(rows: list[dict[str, str]]) -> list[str]:
+def _table(rows: Sequence[Mapping[str, str | None]]) -> list[str]:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, ["image", "caption"], lineterminator="\n")
     writer.writeheader()

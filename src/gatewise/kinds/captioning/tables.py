@@ -169,7 +169,7 @@ def _column(rows: Rows, role: str, asked: str | None) -> int:
             return int(asked) - 1
         raise DataError(
             f"column {asked!r} is not in {rows.path.name}",
-            got="it has: " + ", ".join(rows.columns),
+            got=", ".join(rows.columns),
             fix=did_you_mean(asked, rows.columns) or f"give --{role}-column 1 to {len(rows.columns)}",
         )
     folded = [name.strip().lower() for name in rows.columns]
@@ -179,7 +179,7 @@ def _column(rows: Rows, role: str, asked: str | None) -> int:
     raise DataError(
         f"{rows.path.name} has no column of {'pictures' if role == 'image' else 'captions'}",
         expected=f"a column called {role}, or lines as name.jpg#0<TAB>caption",
-        got="it has: " + ", ".join(rows.columns),
+        got=", ".join(rows.columns),
         fix=f"name it with --{role}-column COLUMN",
     )
 

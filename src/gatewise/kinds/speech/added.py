@@ -20,14 +20,14 @@ def read_added(path: str | Path, columns: Columns, rate: int) -> tuple[list[Reco
 
     Args:
         path: see `gatewise.kinds.speech.recordings.list_recordings`.
-        columns: of its table.
+        columns: of its table; where it has no such column, the one with a usual name is read.
         rate: samples per second.
 
     Raises:
         DataError: they cannot be read.
     """
     place = Path(path).expanduser()
-    listed, notes = list_recordings(place, columns, some_speakers=True)
+    listed, notes = list_recordings(place, replace(columns, or_usual=("sound", "text", "speaker")), some_speakers=True)
     recordings, _, noted = read_recordings(listed, rate)
     said = [f"{place.name}: {note}" for note in (*notes, *noted)]
     return [replace(each, name=f"{place.name}: {each.name}") for each in recordings], said

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gatewise.kinds.speech.exported import ExportedRecogniser, Heard
     from gatewise.kinds.speech.recordings import Columns, Recording
     from gatewise.kinds.speech.trained import TrainedRecogniser
@@ -18,33 +20,39 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "predict"]
 
+_NOT_HEARD = "–  (cannot be heard)"
+
 
 def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request) -> None:
     """Write what is said in sound files, in the files of a folder, or in those that a table names.
 
     Raises:
-        DataError: a file cannot be used; of a folder or table, unusable ones are left out and named.
+        DataError: nothing can be heard. Of several files one that cannot be used is named, marked and has no answer; of
+            a folder or table such ones are left out and named.
     """
     from gatewise import files, words
 
-    recordings, notes = _recordings(recogniser, request)
+    places, notes = _places(recogniser, request)
+    recordings = [each for _, each in places if each is not None]
     for note in [*notes, *_without_speaker(recogniser, recordings)]:
         typer.echo(f"Note: {note}", err=True)
-    heard = recogniser.recognise(recordings)
-    rows = [_record(each, found) for each, found in zip(recordings, heard, strict=True)]
+    heard = iter(recogniser.recognise(recordings))
+    by_label = not recogniser.units.by_ctc
+    rows = [_record(name, None if each is None else next(heard), by_label) for name, each in places]
     as_json = request.as_json or (request.out is not None and request.out.suffix.lower() in (".jsonl", ".ndjson"))
     if request.out is None and not as_json:
         width = max(len(row["path"]) for row in rows)
         for row in rows:
-            chance = f"  {100 * row['probability']:.1f} %" if "probability" in row else ""
-            typer.echo(f"{row['path']:<{width}}  {row['text']}{chance}" if len(rows) > 1 else f"{row['text']}{chance}")
+            chance = f"  {100 * row['probability']:.1f} %" if row.get("probability") is not None else ""
+            text = f"{_NOT_HEARD if row['text'] is None else row['text']}{chance}"
+            typer.echo(f"{row['path']:<{width}}  {text}" if len(rows) > 1 else text)
         return
     lines = [json.dumps(row, ensure_ascii=False) for row in rows] if as_json else _table(rows)
     if request.out is None:
         typer.echo("\n".join(lines))
     else:
         files.write_text(request.out, "\n".join(lines) + "\n")
-        typer.echo(f"{words.plural(len(rows), 'recording')} heard in {request.out}", err=True)
+        typer.echo(f"{words.plural(len(recordings), 'recording')} heard in {request.out}", err=True)
 
 
 def _without_speaker(recogniser: TrainedRecogniser | ExportedRecogniser, recordings: Sequence[Recording]) -> list[str]:
@@ -60,10 +68,15 @@ def _without_speaker(recogniser: TrainedRecogniser | ExportedRecogniser, recordi
     ]
 
 
-def _record(recording: Recording, heard: Heard) -> dict[str, Any]:
-    found: dict[str, Any] = {"path": recording.name, "text": heard.text, "seconds": round(heard.seconds, 3)}
-    if heard.probabilities:
-        found["probability"] = heard.probabilities[heard.text]
+def _record(name: str, heard: Heard | None, by_label: bool) -> dict[str, Any]:
+    """An answer; None in place of what a file that cannot be used does not have."""
+    found: dict[str, Any] = {"path": name, "text": None, "seconds": None}
+    if by_label:
+        found["probability"] = None
+    if heard is not None:
+        found |= {"text": heard.text, "seconds": round(heard.seconds, 3)}
+        if by_label:
+            found["probability"] = heard.probabilities[heard.text]
     return found
 
 
@@ -75,43 +88,75 @@ def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
     return buffer.getvalue().splitlines()
 
 
-def _recordings(
+def _places(
     recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
-) -> tuple[list[Recording], list[str]]:
-    from gatewise.data.rows import is_table
-    from gatewise.kinds.speech.places import SUFFIXES, names_sound
-    from gatewise.kinds.speech.recordings import Listed, list_recordings, read_recordings, store
-    from gatewise.kinds.speech.recordings import Recording as Made
+) -> tuple[list[tuple[str, Recording | None]], list[str]]:
+    """Names and recordings of all that was asked for, in order, and notes.
+
+    Of several files that were named one by one those that cannot be used have None; of a folder or table they are left
+    out and named.
+
+    Raises:
+        DataError: nothing can be heard.
+    """
+    from gatewise import words
+    from gatewise.data.skips import no_answer
+    from gatewise.errors import DataError
     from gatewise.kinds.speech.requests import sound_files
+
+    found: list[tuple[str, Recording | None]] = []
+    notes: list[str] = []
+    errors: list[DataError] = []
+    asked = sound_files(request)
+    for place in asked:
+        try:
+            read, said = _recordings_of(recogniser, request, place)
+        except DataError as error:
+            if len(asked) == 1:
+                raise
+            errors.append(error)
+            found.append((str(place), None))
+            notes.append(no_answer(error))
+            continue
+        found += [(each.name, each) for each in read]
+        notes += said
+    if len(errors) == len(asked):
+        first = errors[0]
+        raise DataError(
+            f"none of {words.plural(len(asked), 'file')} can be used; the first: {first.message}",
+            expected=first.expected,
+            got=first.got,
+            fix=first.fix,
+        ) from first
+    return found, notes
+
+
+def _recordings_of(
+    recogniser: TrainedRecogniser | ExportedRecogniser, request: Request, place: Path
+) -> tuple[list[Recording], list[str]]:
+    """The recording of a sound file, or those of a folder or table."""
+    from gatewise.data.rows import is_table
+    from gatewise.errors import DataError
+    from gatewise.kinds.speech.exported import check_heard
+    from gatewise.kinds.speech.places import SUFFIXES, names_sound
+    from gatewise.kinds.speech.recordings import Listed, Recording, list_recordings, read_recordings, store
     from gatewise.kinds.speech.sound import read_sound
 
-    found: list[Recording] = []
-    notes: list[str] = []
-    rate = recogniser.bank.rate
-    for place in sound_files(request):
-        path = place.expanduser()
-        if path.is_dir() or is_table(path):
-            if names_sound(path):
-                listed, noted = list_recordings(path, _columns(recogniser, request), with_texts=False)
-            else:
-                noted = []
-                listed = [
-                    Listed(each.name, each, "-", None)
-                    for each in sorted(path.iterdir())
-                    if each.suffix.lower() in SUFFIXES
-                ]
-            if not listed:
-                from gatewise.errors import DataError
-
-                raise DataError(f"{place} holds no sound file", expected=", ".join(SUFFIXES), fix="name another folder")
-            read, _, said = read_recordings(listed, rate)
-            found += read
-            notes += [*noted, *said]
-            continue
+    path, rate = place.expanduser(), recogniser.bank.rate
+    if not (path.is_dir() or is_table(path)):
         sound = read_sound(path, str(place), rate)
-        notes += [f"{place}: {note}" for note in sound.notes]
-        found.append(Made(str(place), "", None, store(sound.samples)))
-    return found, notes
+        recording = Recording(str(place), "", None, store(sound.samples))
+        check_heard([recording], recogniser.units, recogniser.bank)
+        return [recording], [f"{place}: {note}" for note in sound.notes]
+    if names_sound(path):
+        listed, notes = list_recordings(path, _columns(recogniser, request), with_texts=False)
+    else:
+        sounds = sorted(each for each in path.iterdir() if each.suffix.lower() in SUFFIXES)
+        listed, notes = [Listed(each.name, each, "-", None) for each in sounds], []
+    if not listed:
+        raise DataError(f"{place} holds no sound file", expected=", ".join(SUFFIXES), fix="name another folder")
+    read, _, said = read_recordings(listed, rate)
+    return read, [*notes, *said]
 
 
 def _columns(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request) -> Columns:
@@ -119,7 +164,9 @@ def _columns(recogniser: TrainedRecogniser | ExportedRecogniser, request: Reques
     from gatewise.kinds.speech.recordings import Columns
 
     data: Any = recogniser.spec.data
-    return Columns(*(request.settings.get(name) or getattr(data, name) for name in ("sound", "text", "speaker")))
+    roles = ("sound", "text", "speaker")
+    given = {role: request.settings.get(role) or getattr(data, role) for role in roles}
+    return Columns(**given, or_usual=tuple(role for role in roles if not request.settings.get(role)))
 
 
 def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:

@@ -86,11 +86,19 @@ class Listed:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a transcript table as the user names them; None: the usual names."""
+    """The columns of a transcript table as the user names them; None: the usual names.
+
+    Attributes:
+        sound: of the files.
+        text: of the transcripts.
+        speaker: of the speakers.
+        or_usual: of which of these a usual name is looked for where the table has no column of the given one.
+    """
 
     sound: str | None = None
     text: str | None = None
     speaker: str | None = None
+    or_usual: tuple[str, ...] = ()
 
 
 def tidy(text: str) -> str:
@@ -232,10 +240,11 @@ def _of_archive(path: Path) -> list[Listed]:
 
 def _of_table(path: Path, columns: Columns, *, with_texts: bool, some_speakers: bool) -> tuple[list[Listed], list[str]]:
     rows = read_rows(path)
-    sound = _column(rows, "sound", columns.sound)
-    text = _column(rows, "text", columns.text) if with_texts else None
+    roles = ("sound", "text", "speaker") if with_texts else ("sound", "speaker")
+    of_role = {role: _column(rows, role, columns) for role in roles}
+    sound, text, speaker = (of_role.get(role) for role in ("sound", "text", "speaker"))
     assert sound is not None
-    speaker = _column(rows, "speaker", columns.speaker)
+    notes = [*rows.notes, *_instead(rows, columns, of_role)]
     skips, found, seen = Skips("recording"), [], set()
     for number, values in enumerate(rows.values):
         place, transcript = _word(values[sound]), "" if text is None else tidy(_word(values[text]))
@@ -259,32 +268,43 @@ def _of_table(path: Path, columns: Columns, *, with_texts: bool, some_speakers: 
         found = [replace(each, speaker=None) for each in found]
         name = "names" if unknown == 1 else "name"
         skips_note = [f"{words.plural(unknown, 'row')} {name} no speaker, so that the speakers are not used"]
-        return found, [*rows.notes, *skips.notes, *skips_note]
-    return found, [*rows.notes, *skips.notes]
+        return found, [*notes, *skips.notes, *skips_note]
+    return found, [*notes, *skips.notes]
 
 
-def _column(rows: Rows, role: str, asked: str | None) -> int | None:
-    """The place of a column; None: there are no speakers."""
-    if asked is not None:
-        if asked not in rows.columns:
-            raise DataError(
-                f"column {asked!r} is not in {rows.path.name}",
-                got="it has: " + ", ".join(rows.columns),
-                fix=did_you_mean(asked, rows.columns),
-            )
+def _column(rows: Rows, role: str, columns: Columns) -> int | None:
+    """The place of the column of a role; None: there are no speakers."""
+    asked: str | None = getattr(columns, role)
+    if asked is not None and asked in rows.columns:
         return rows.columns.index(asked)
+    if asked is not None and role not in columns.or_usual:
+        raise DataError(
+            f"column {asked!r} is not in {rows.path}",
+            got=", ".join(rows.columns),
+            fix=did_you_mean(asked, rows.columns),
+        )
     folded = [name.strip().lower() for name in rows.columns]
     for name in _NAMES[role]:
         if name in folded:
             return folded.index(name)
     if role == "speaker":
         return None
+    usual = f"a column called {_NAMES[role][0]}"
     raise DataError(
-        f"{rows.path.name} has no column of {'sound files' if role == 'sound' else 'transcripts'}",
-        expected=f"a column called {_NAMES[role][0]}",
-        got="it has: " + ", ".join(rows.columns),
-        fix=f"name it with --{role} COLUMN",
+        f"{rows.path} has no column of {'sound files' if role == 'sound' else 'transcripts'}",
+        expected=usual if asked is None else f"{asked}, as in the data set, or {usual}",
+        got=", ".join(rows.columns),
+        fix=f"name it with --{role} COLUMN" if asked is None else f"rename its column to {asked} or {_NAMES[role][0]}",
     )
+
+
+def _instead(rows: Rows, columns: Columns, read: dict[str, int | None]) -> list[str]:
+    """Notes on columns that were asked for and are not there: which ones are read instead."""
+    return [
+        f"there is no column {asked!r}, {'none' if place is None else repr(rows.columns[place])} is read instead"
+        for role, place in read.items()
+        if (asked := getattr(columns, role)) is not None and asked not in rows.columns
+    ]
 
 
 def _word(value: Any) -> str:

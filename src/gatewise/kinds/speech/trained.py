@@ -173,7 +173,8 @@ def problem_of(spec: RunSpec, dataset: SpeechDataset) -> SpeechProblem:
     if dataset.strings is not None:
         speakers = tuple(fixed_strings(dataset.train, dataset.strings, dataset.rate, _SEED))
         frames = [bank(each.samples) for each in speakers]
-    normaliser = normaliser_of(model.normalisation, frames, model.cepstral)
+    alone = model.normalisation == "speaker" and not any(each.speaker for each in dataset.train)
+    normaliser = normaliser_of("recording" if alone else model.normalisation, frames, model.cepstral)
     train = encode(dataset.train, bank, normaliser, dataset.units)
     if normaliser.kind == "speaker":
         spoken = ((each.speaker, rows) for each, rows in zip(speakers, frames, strict=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gatewise.errors import OptionError
-from gatewise.kinds.translation.pairs import LANGUAGES
+from gatewise.kinds.translation.languages import LANGUAGES
 from gatewise.kinds.translation.spec import TranslationDataSpec, TranslatorSpec
 from gatewise.training.amount import Amount
 from gatewise.training.checks import refuse_for_known

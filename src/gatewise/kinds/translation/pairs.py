@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["LANGUAGES", "SentencePairs"]
-
-LANGUAGES = (
-    *("bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "hr", "hu", "is", "it", "ja", "ko", "lt", "lv"),
-    *("nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "tr", "uk", "zh"),
-)
-"""Codes by which files of one language are named: ``train.en``."""
+__all__ = ["SentencePairs"]
 
 
 @dataclass(frozen=True)

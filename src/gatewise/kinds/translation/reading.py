@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shlex
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +14,13 @@ from typing import Any
 from gatewise.data.rows import MISSING, Rows, is_table, read_rows
 from gatewise.data.text_files import read_lines, read_text_file
 from gatewise.errors import DataError, OptionError, did_you_mean
-from gatewise.kinds.translation.pairs import LANGUAGES, SentencePairs
+from gatewise.kinds.translation.languages import is_code, language_columns
+from gatewise.kinds.translation.pairs import SentencePairs
 from gatewise.words import plural
 
 __all__ = ["holds_pairs", "read_pairs", "sibling"]
 
 _NAMES = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"), ("text", "translation"))
-_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?")
-_CODES = frozenset(LANGUAGES)
 _NUMBER = re.compile(r"\d+")
 _LINES = "a sentence a line"
 _OBJECT = '{"source": "A dog runs.", "target": "Ein Hund rennt."}, or {"translation": {"en": "...", "de": "..."}}'
@@ -128,7 +128,7 @@ def _read_table(path: Path, source: str | None, target: str | None) -> SentenceP
     first, second = _columns(path, columns, source, target, named)
     if not (source and target):
         shown = [repr(columns[place]) if named else f"column {place + 1}" for place in (first, second)]
-        begins = "" if named or path.suffix == ".jsonl" else f"; its first line is read as a pair: {columns[first]!r}"
+        begins = "" if named or path.suffix == ".jsonl" else _of_first_line(columns, first, second)
         notes.append(f"{path.name}: sentences are read from {shown[0]}, translations from {shown[1]}{begins}")
     for place in (first, second):
         for row, number in zip(values, numbers, strict=True):
@@ -185,16 +185,29 @@ def _has_names(rows: Rows, source: str | None, target: str | None) -> bool:
     folded = [column.strip().casefold() for column in rows.columns]
     if any(first in folded and second in folded for first, second in _NAMES):
         return True
+    if language_columns(rows.columns):
+        return True
     known = {word for pair in _NAMES for word in pair}
-    codes = [bool(_LANGUAGE.fullmatch(column.strip())) for column in rows.columns]
+    codes = [is_code(column) for column in rows.columns]
     return bool(known & set(folded)) or (len(codes) >= 2 and all(codes) and len(set(folded)) == len(folded))
 
 
 def _names_pair(columns: Sequence[str]) -> bool:
-    """Whether these are usual names of sentences and translations, or two codes of languages."""
+    """Whether these are usual names of sentences and translations, or name two languages."""
     folded = [column.strip().strip('"').casefold() for column in columns]
     usual = any(first in folded and second in folded for first, second in _NAMES[:4])
-    return usual or (len(set(folded)) == 2 and all(name in _CODES for name in folded) and len(folded) == 2)
+    return usual or len(language_columns(columns)) == 2
+
+
+def _of_first_line(columns: Sequence[str], first: int, second: int) -> str:
+    """What a note says of a first line that is read as a pair, and what to do where it may be a header."""
+    shown = f"; its first line is read as a pair: {columns[first]!r}"
+    if any(len(columns[place].split()) > 2 for place in (first, second)):
+        return shown
+    named = " ".join(
+        f"--{role}-column {shlex.quote(columns[place])}" for role, place in (("source", first), ("target", second))
+    )
+    return f"{shown} (if it is a header, give {named})"
 
 
 def _columns(
@@ -204,11 +217,15 @@ def _columns(
         raise DataError(f"{path} has one column", expected="sentences and their translations", got=repr(columns[0]))
     folded = [column.strip().casefold() for column in columns]
     usual = next((pair for pair in _NAMES if pair[0] in folded and pair[1] in folded), None) if named else None
+    languages = language_columns(columns) if named else []
     places = []
     for role, asked in (("source", source), ("target", target)):
         if asked is None:
-            of_pair = None if usual is None else usual[role == "target"]
-            places.append(folded.index(of_pair) if of_pair is not None else int(role == "target"))
+            number = int(role == "target")
+            if usual is not None:
+                places.append(folded.index(usual[number]))
+            else:
+                places.append(languages[number] if len(languages) == 2 else number)
         elif asked in columns and named:
             places.append(list(columns).index(asked))
         elif _NUMBER.fullmatch(asked) and 1 <= int(asked) <= len(columns):
@@ -216,8 +233,8 @@ def _columns(
         else:
             has = ", ".join(columns) if named else f"{len(columns)} columns"
             fix = did_you_mean(asked, columns) if named else f"give --{role}-column 1 to {len(columns)}"
-            raise DataError(f"column {asked!r} is not in {path.name}", got=f"it has: {has}", fix=fix)
-    if len(columns) > 2 and usual is None and source is None and target is None and named:
+            raise DataError(f"column {asked!r} is not in {path.name}", got=has, fix=fix)
+    if len(columns) > 2 and usual is None and len(languages) != 2 and source is None and target is None and named:
         raise DataError(
             f"{path} has {len(columns)} columns",
             expected="source and target, or two columns",

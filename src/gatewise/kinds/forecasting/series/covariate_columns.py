@@ -123,7 +123,7 @@ def _check_names(frame: pd.DataFrame, name: str, taken: Sequence[str | None], as
         if column not in there:
             raise DataError(
                 f"column {column!r} is not in {name}",
-                got="it has: " + ", ".join(there),
+                got=", ".join(there),
                 fix=did_you_mean(column, there),
             )
     names = [*asked.known, *asked.static, *(each for each in taken if each is not None)]

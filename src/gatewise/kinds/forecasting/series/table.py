@@ -264,7 +264,7 @@ def check_columns(
         if column not in known:
             raise DataError(
                 f"column {column!r} is not in {name}",
-                got="it has: " + ", ".join(known),
+                got=", ".join(known),
                 fix=did_you_mean(column, known),
             )
     if len(set(columns)) != len(columns) or time in columns or group in columns:
