@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional
 
 from gatewise.errors import OptionError, ShapeError
+from gatewise.kernels.dispatch import precision
 from gatewise.nn.softmax import products
 from gatewise.nn.softmax.adaptive import AdaptiveSoftmax
 from gatewise.nn.softmax.loss import chunked_cross_entropy, smoothed_cross_entropy, token_losses
@@ -82,6 +85,32 @@ def test_products_of_views(monkeypatch, onednn):
     assert torch.allclose(product(first, second.t(), None), first @ second, atol=1e-3)
     assert torch.allclose(product(second.t(), first, torch.ones(300)), second.t() @ first.t() + 1, atol=1e-3)
     assert torch.allclose(product(first[:, :50], second[:50].t()), first[:, :50] @ second[:50], atol=1e-3)
+
+
+def test_bf16_rounds_the_factors_of_a_large_product_and_nothing_afterwards():
+    first, second = torch.randn(300, 90), torch.randn(2000, 90)
+    exact = product(first, second)
+    with precision("bf16"):
+        found = product(first, second)
+    rounded = first.bfloat16().double() @ second.bfloat16().double().t()
+    near = float((found - rounded).abs().max())
+    assert near < 1e-4 or torch.equal(found, exact), near
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported() and "amx_bf16" in Path("/proc/cpuinfo").read_text():
+        assert near < 1e-4 < float((found - exact).abs().max())
+    assert torch.equal(product(first, second), exact)
+    with precision("int8"):
+        assert torch.equal(product(first, second), exact)
+
+
+def test_bf16_trains_a_large_softmax():
+    hidden, weight, bias, targets = case(300, 64, 2000, torch.float32, 0.3)
+    exact = chunked_cross_entropy(hidden, weight, bias, targets)
+    expected = torch.autograd.grad(exact, (hidden, weight, bias))
+    with precision("bf16"):
+        loss = chunked_cross_entropy(hidden, weight, bias, targets)
+    assert abs(loss.item() - exact.item()) < 2e-3
+    for got, want in zip(torch.autograd.grad(loss, (hidden, weight, bias)), expected, strict=True):
+        assert float((got - want).abs().max()) < 0.01 * float(want.abs().max())
 
 
 def test_shapes_that_do_not_fit():

@@ -1,16 +1,21 @@
 """Large float32 products on the CPU, by the faster of the two libraries that torch carries.
 
 torch.mm calls MKL, which keeps to AVX2 on processors that are not Intel's; oneDNN writes its code for the processor it
-runs on. Both compute in float32 and add in float32.
+runs on. Both compute in float32 and add in float32. Where `gatewise.nn.precision` asks for ``bf16`` and oneDNN has such
+products here, the factors are rounded to bfloat16; the sums stay float32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from gatewise.kernels.dispatch import requested_precision
 
 __all__ = ["product", "product_library"]
 
@@ -37,7 +42,8 @@ def product(first: Tensor, second: Tensor, bias: Tensor | None = None) -> Tensor
     if large and first.device.type == "cpu" and first.dtype == second.dtype == torch.float32:
         operation = _onednn()
         if operation is not None:
-            result: Tensor = operation(first, second, bias, "none", [], "")
+            with _bf16_factors() if requested_precision() == "bf16" else nullcontext():
+                result: Tensor = operation(first, second, bias, "none", [], "")
             return result
     return first @ second.t() if bias is None else torch.addmm(bias, first, second.t())
 
@@ -50,6 +56,18 @@ def product_library() -> str:
         True
     """
     return "torch.mm" if _onednn() is None else "oneDNN"
+
+
+@contextmanager
+def _bf16_factors() -> Iterator[None]:
+    """Inside, oneDNN rounds the factors of float32 products to bfloat16, where the CPU multiplies such numbers."""
+    matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
 
 
 @cache
