@@ -2,8 +2,12 @@
 
 python benchmarks/rounded.py [--precision int8] [--rounds 9] [--hidden 256,512] [--rows 1,2,4,8] [--steps 1,20,200]
     [RUN ...]
+python benchmarks/rounded.py --precision bf16 --standard [--rounds 9]
 
-Without runs: both precisions in turns inside ``nn.frozen``, one thread, processor time; the median of the rounds'
+With `--standard`: inference and training of the seven standard shapes of ``gatewise bench`` without `frozen`, float32's
+time over the precision's, in the same manner. A call in training is the layer without gradients of x, and `backward`
+of its output's sum. A shape whose output or gradients differ by more than rounding explains shows no ratio, and the
+exit code is then 1. Else without runs: both precisions in turns inside ``nn.frozen``, one thread, processor time; the median of the rounds'
 ratios, and how far outputs of a freshly drawn layer move. With runs: each run's test figures with both, and how far the
 layers' outputs move on its own data.
 """
@@ -20,6 +24,10 @@ from pathlib import Path
 import torch
 
 from gatewise import nn
+from gatewise.nn.benchmark.cases import SHAPES, Case
+
+LIMIT = 0.03
+"""How far results may lie apart, as a share of the largest value."""
 
 
 def seconds_of(function: Callable[[], object], repeats: int) -> float:
@@ -53,6 +61,64 @@ def speed(cell: str, rows: int, steps: int, hidden: int, precision: str, rounds:
         f"{cell:<5} B={rows} T={steps:<3} I=H={hidden:<4} {statistics.median(ratios):.2f}x"
         f"  largest {gap.max():.1e}  mean {gap.mean():.1e}"
     )
+
+
+def call(layer: torch.nn.Module, x: torch.Tensor, training: bool) -> torch.Tensor:
+    if not training:
+        with torch.inference_mode():
+            return layer(x)[0]
+    layer.zero_grad(set_to_none=True)
+    output = layer(x)[0]
+    output.sum().backward()
+    return output
+
+
+def gap_of(one: torch.Tensor, two: torch.Tensor) -> float:
+    """The largest difference, as a share of the largest value."""
+    return float((one - two).abs().max() / two.abs().max())
+
+
+def standard(cell: str, case: Case, precision: str, training: bool, rounds: int) -> float | None:
+    """Float32's time over the precision's for one standard shape; None where the results differ."""
+    torch.manual_seed(0)
+    exact, rounded = (getattr(nn, cell)(case.input_size, case.hidden_size) for _ in range(2))
+    rounded.load_state_dict(exact.state_dict())
+    x = torch.randn(case.steps, case.batch, case.input_size)
+    for _ in range(2):
+        expected = call(exact, x, training)
+        with nn.precision(precision):
+            found = call(rounded, x, training)
+    gaps = [gap_of(found, expected)]
+    if training:
+        gaps += [gap_of(a.grad, b.grad) for a, b in zip(rounded.parameters(), exact.parameters(), strict=True)]
+    if not (rounded.kernel or "").endswith(precision) or not max(gaps) < LIMIT:
+        print(f"{rounded.explain_kernel()}; off by {max(gaps):.1e}", file=sys.stderr)
+        return None
+    repeats = max(1, int(1e-2 / max(1e-6, seconds_of(lambda: call(exact, x, training), 1))))
+    ratios = []
+    for _ in range(rounds):
+        before = seconds_of(lambda: call(exact, x, training), repeats)
+        with nn.precision(precision):
+            ratios.append(before / seconds_of(lambda: call(rounded, x, training), repeats))
+    return statistics.median(ratios)
+
+
+def all_standard(cells: list[str], precision: str, rounds: int) -> int:
+    """Print both tables; how many shapes differ."""
+    wrong = 0
+    for cell in cells:
+        for training in (False, True):
+            name = f"{cell} {'training' if training else 'inference'}"
+            known = []
+            for case in (case for case in SHAPES if case.counted):
+                ratio = standard(cell, case, precision, training, rounds)
+                sizes = (case.batch, case.steps, case.input_size, case.hidden_size)
+                print(name, *sizes, "results differ: no speed shown" if ratio is None else f"{ratio:.2f}", flush=True)
+                wrong += ratio is None
+                known += [] if ratio is None else [ratio]
+            if known:
+                print(f"{name} geometric mean {statistics.geometric_mean(known):.2f}", flush=True)
+    return wrong
 
 
 def figures(folder: Path, precision: str) -> list[str]:
@@ -91,6 +157,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("runs", type=Path, nargs="*")
     parser.add_argument("--precision", default="int8")
+    parser.add_argument("--standard", action="store_true")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cells", default="RNN,GRU,LSTM")
     parser.add_argument("--hidden", type=numbers, default=[256, 512])
@@ -98,6 +165,8 @@ def main() -> int:
     parser.add_argument("--steps", type=numbers, default=[1, 20, 200])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.standard:
+        return int(all_standard(arguments.cells.split(","), arguments.precision, arguments.rounds) > 0)
     for run in arguments.runs:
         print(*figures(run, arguments.precision), sep="\n", flush=True)
     if not arguments.runs:

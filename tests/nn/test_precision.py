@@ -6,7 +6,8 @@ import torch
 from gatewise import nn
 from gatewise.errors import OptionError
 from gatewise.kernels.dispatch import force
-from gatewise.kernels.fused.library import cpu_features, load
+from gatewise.kernels.fused.bf16 import implementation, products
+from gatewise.kernels.fused.library import cpu_features, load, require
 
 HAVE_BF16 = "avx512_bf16" in cpu_features() and load()[0] is not None and load()[0].variant == "avx512"
 needs_bf16 = pytest.mark.skipif(not HAVE_BF16, reason="this CPU has no products of bfloat16")
@@ -57,7 +58,7 @@ def test_rounded_equations(cell, sizes, threads):
             output, _ = layer(x, states[0] if len(states) == 1 else tuple(states))
     finally:
         torch.set_num_threads(before)
-    assert layer.kernel == "fused-avx512-bf16"
+    assert layer.kernel == implementation("fused-avx512", products(require()))
     # A state near the middle between two bfloat16 numbers may round either way: one such step of 2^-9 at most.
     assert (output.double() - _expected(layer, x, [state[0] for state in states])).abs().max() < 2e-3
 
@@ -98,11 +99,11 @@ def test_options_run_in_float32_and_say_so(change):
 
 
 @pytest.mark.parametrize("kernel", [None, "reference", "torch"])
-def test_training_is_refused(kernel):
+def test_training_on_whole_numbers_is_refused(kernel):
     layer, x = nn.GRU(3, 4), torch.randn(2, 1, 3)
 
     def run():
-        with nn.precision("bf16"), pytest.raises(OptionError, match=r"no gradients.*no_grad"):
+        with nn.precision("int8"), pytest.raises(OptionError, match=r"no gradients.*no_grad"):
             layer(x)
 
     if kernel is None:
@@ -110,6 +111,59 @@ def test_training_is_refused(kernel):
     else:
         with force(kernel):
             run()
+
+
+@pytest.mark.parametrize("kernel", ["reference", "torch"])
+def test_training_on_other_kernels_is_in_float32_and_says_so(kernel):
+    layer, x = nn.GRU(3, 4), torch.randn(2, 1, 3)
+    gradients = []
+    for name in ("float32", "bf16"):
+        with force(kernel), nn.precision(name):
+            output, _ = layer(x)
+        gradients.append(torch.autograd.grad(output.sum(), list(layer.parameters())))
+        assert layer.kernel == kernel
+    assert all(map(torch.equal, *gradients))
+
+
+@needs_bf16
+def test_gradients_do_not_depend_on_where_backward_is_called():
+    layer, x = nn.LSTM(30, 40), torch.randn(5, 3, 30)
+    with nn.precision("bf16"):
+        output, _ = layer(x)
+        inside = torch.autograd.grad(output.sum(), list(layer.parameters()), retain_graph=True)
+    outside = torch.autograd.grad(output.sum(), list(layer.parameters()))
+    exact = torch.autograd.grad(layer(x)[0].sum(), list(layer.parameters()))
+    assert all(map(torch.equal, inside, outside)) and not torch.equal(inside[0], exact[0])
+
+
+@needs_bf16
+def test_chunks_that_are_computed_again_are_rounded_again():
+    torch.manual_seed(3)
+    layer, x = nn.GRU(8, 24), torch.randn(12, 3, 8)
+    found = []
+    for steps in (None, 5):
+        layer.checkpoint_steps = steps
+        with nn.precision("bf16"):
+            output, _ = layer(x)
+        found.append((output.detach(), torch.autograd.grad(output.sum(), layer.weight_hh_l0)[0]))
+    assert torch.equal(found[0][0], found[1][0])
+    assert (found[0][1] - found[1][1]).abs().max() < 1e-2 * found[0][1].abs().max()
+
+
+@needs_bf16
+@pytest.mark.parametrize("cell", LAYERS)
+def test_a_compiled_layer_trains_alike(cell):
+    torch.manual_seed(4)
+    layer, x = LAYERS[cell](6, 20), torch.randn(4, 3, 6)
+
+    def run(function):
+        with nn.precision("bf16"):
+            output, _ = function(x)
+        return [output.detach(), *torch.autograd.grad(output.sum(), list(layer.parameters()))]
+
+    eager = run(layer)
+    torch.compiler.reset()
+    assert all(map(torch.equal, run(torch.compile(layer, backend="aot_eager")), eager))
 
 
 def test_other_kernels_ignore_the_wish_and_say_what_ran():

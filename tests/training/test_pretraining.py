@@ -228,13 +228,14 @@ def test_a_language_model_belongs_to_its_number_of_processes(tmp_path):
         train_run(spec, data, tmp_path / "run")
 
 
-def test_one_process_has_the_keys_of_before_there_were_several(tmp_path):
-    """Hashes of a spec's fields, as versions without the setting made them."""
+def test_one_process_and_float32_have_the_keys_of_before_there_were_others(tmp_path):
+    """Hashes of a spec's fields, as versions without these settings made them."""
     data, spec = moods(tmp_path), pretrained_spec()
     first = pretraining_run(spec)
 
     def older(run):
-        training = {name: value for name, value in run.to_dict()["training"].items() if name != "processes"}
+        later = ("processes", "precision")
+        training = {name: value for name, value in run.to_dict()["training"].items() if name not in later}
         return {**run.to_dict(), "training": training}
 
     def hashed(content):

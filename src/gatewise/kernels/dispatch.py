@@ -271,7 +271,7 @@ def choose(request: Request) -> Choice:
 
     Raises:
         KernelError: a forced kernel is unknown or not available for this request.
-        OptionError: rounded products are wanted together with gradients.
+        OptionError: whole numbers are wanted together with gradients.
 
     Example:
         >>> with force("torch"):
@@ -279,10 +279,10 @@ def choose(request: Request) -> Choice:
         'torch was requested, but torch has no mingru sequence function'
     """
     forced = forced_kernel()
-    if request.precision != "float32" and request.needs_grad:
+    if request.precision == "int8" and request.needs_grad:
         raise OptionError(
             f"{request.cell} with rounded products ({request.precision}) has no gradients",
-            fix=f'run it under torch.no_grad(), or outside of nn.precision("{request.precision}")',
+            fix=f'run it under torch.no_grad(), or outside of nn.precision("{request.precision}"); bf16 has gradients',
         )
     if forced == "reference":
         return Choice("reference", "the reference was requested")

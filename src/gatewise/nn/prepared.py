@@ -108,7 +108,7 @@ class Prepared:
             ShapeError: the lengths do not fit.
         """
         stack, own = self.stack, layer.__dict__
-        held = own.get("_frozen")
+        held = own.get("_frozen") if self.precision != "bf16" else None  # pairs are packed at every call
         packed = None if held is None or stack.scan else held.found(stack)  # alive until this call has ended
         plan = packed.plan if packed is not None else self.plan if held is None or stack.scan else None
         if plan is not None and lengths is None:
@@ -145,7 +145,7 @@ class Prepared:
             return None
         last = tensors[-1]
         if differentiated and ((last is not None and last.requires_grad) or any(_need_gradients(tensors))):
-            return self._result(own, differentiate(stack, *tensors)) if self.precision == "float32" else None
+            return self._result(own, differentiate(stack, *tensors)) if self.precision != "int8" else None
         if held is not None:
             held.pack(stack, self.weights, tensors[4:], self.guards)  # for the next call
         return self._result(own, infer(stack, *tensors))
@@ -252,7 +252,7 @@ def prepare(layer: Recurrent) -> Prepared | None:
         return None
     precision = requested_precision()
     rounding = {rounding_of(choice.implementation) for _, choice in choices}
-    if rounding != {ROUNDINGS[precision]} or precision == "bf16" or CANDIDATES[:1] != [offer]:
+    if rounding != {ROUNDINGS[precision]} or CANDIDATES[:1] != [offer]:
         return None
     places: list[Place] = []
     weights: list[tuple[str, torch.Size]] = []

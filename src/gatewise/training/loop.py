@@ -32,6 +32,7 @@ from gatewise.training.problem import Problem, StepLoss
 from gatewise.training.processes import joined, leading
 from gatewise.training.progress import NOTHING_SPENT, Progress, Spent
 from gatewise.training.registry import kind_of
+from gatewise.training.rounding import probed_kernel, rounded
 from gatewise.training.run_folder import RunFolder
 from gatewise.training.run_spec import RunSpec
 
@@ -242,7 +243,7 @@ class _Run:
 
     def _run(self) -> RunResult | None:
         resumed = self._resume()
-        kernel = self._kernel()
+        kernel = probed_kernel(self.problem, self.training)
         if resumed is None and self.context.leads:
             environment = describe_environment(
                 self.spec, self.context.dataset, threads=self.context.threads, kernel=kernel
@@ -298,12 +299,6 @@ class _Run:
         self.progress = progress
         return progress.epoch
 
-    def _kernel(self) -> dict[str, str]:
-        """Which kernel computes a training step, as the layers report it."""
-        self.problem.model.train()
-        self.problem.probe()
-        return self.problem.kernel
-
     def _train_epoch(self) -> None:
         progress, training = self.progress, self.training
         self.problem.begin_epoch(progress.epoch, progress.step)
@@ -313,7 +308,8 @@ class _Run:
         while progress.step < last:
             place = f"epoch {progress.epoch}, step {progress.step + 1} of {last}"
             seed_step(training.seed, progress.epoch, progress.step + 1, self.problem.part.rank)
-            outcome = self.problem.loss(progress.step)
+            with rounded(training):
+                outcome = self.problem.loss(progress.step)
             if self.team is not None:
                 outcome = self._of_all(outcome, self.team)
             loss = self.optimisation.step(outcome, place)

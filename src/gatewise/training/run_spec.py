@@ -67,13 +67,16 @@ class RunSpec:
         return asdict(self)
 
     def to_identity(self) -> dict[str, Any]:
-        """What hashes of a run are made from: `to_dict`, with ``processes`` only where there are several.
+        """What hashes of a run are made from: `to_dict`, with ``processes`` only where there are several, and
+        ``precision`` only where it is not float32.
 
-        So runs of versions that had one process keep their hashes.
+        So runs of versions that had one process and one precision keep their hashes.
         """
         record = self.to_dict()
         if self.training.processes == 1:
             del record["training"]["processes"]
+        if self.training.precision == "float32":
+            del record["training"]["precision"]
         return record
 
     @classmethod

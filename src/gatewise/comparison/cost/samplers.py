@@ -20,6 +20,7 @@ from gatewise.training.optimisation import Optimisation, seed_step
 from gatewise.training.phase import Phase
 from gatewise.training.problem import Problem, StepLoss
 from gatewise.training.registry import kind_of
+from gatewise.training.rounding import rounded
 from gatewise.training.spec import TrainingSpec
 
 __all__ = ["PredictionSampler", "StreamingSampler", "TrainingSampler", "load_libraries", "steps_of", "streaming_of"]
@@ -92,7 +93,9 @@ class TrainingSampler:
         start = self._clock()
         for step in ((first + number) % self.steps for number in range(count)):
             seed_step(self.seed, 1, step + 1)
-            optimisation.step(problem.loss(step), f"the measured step {step + 1}")
+            with rounded(optimisation.spec):
+                loss = problem.loss(step)
+            optimisation.step(loss, f"the measured step {step + 1}")
         return self._clock() - start
 
 

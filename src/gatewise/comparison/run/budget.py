@@ -312,6 +312,7 @@ def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> tu
 
     from gatewise.training.memory import build
     from gatewise.training.optimisation import Optimisation
+    from gatewise.training.rounding import rounded
 
     with torch.random.fork_rng(), limited_threads(threads):
         torch.manual_seed(0)
@@ -324,7 +325,9 @@ def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> tu
         found = []
         for step in range(min(_WARM_UP + _STEPS, steps)):
             start = time.perf_counter()
-            optimisation.step(problem.loss(step), f"the measured step {step + 1}")
+            with rounded(phase.spec.training):
+                loss = problem.loss(step)
+            optimisation.step(loss, f"the measured step {step + 1}")
             found.append(time.perf_counter() - start)
     measured = found[_WARM_UP:] or found
     return steps * sum(measured) / len(measured), steps

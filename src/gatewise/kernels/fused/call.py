@@ -231,7 +231,7 @@ def run(cell: str, direction: str, arguments: Sequence, library: Library | None 
 
     Raises:
         ShapeError: a length is negative or longer than the batch.
-        OptionError: rounded products with options, in training, or on a CPU without them.
+        OptionError: rounded products with options, whole numbers in training, bfloat16 on a CPU without.
         KernelError: the kernel found no memory.
     """
     function = compiled_function(cell, direction, library)
@@ -252,7 +252,8 @@ def check_status(cell: str, status: int, arguments: Sequence) -> None:
         )
     if status == 3:
         raise OptionError(
-            "rounded products are for inference without options, on a CPU that has them", fix="rounding=0"
+            "these rounded products are not for options, int8 not for training, and bf16 needs a CPU that has them",
+            fix="rounding=0",
         )
     raise KernelError(f"the {cell} kernel found no memory for its workspace", fix="use a smaller batch")
 

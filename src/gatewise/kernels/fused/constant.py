@@ -9,9 +9,10 @@ from typing import cast
 
 import torch
 
-from gatewise.kernels.fused.library import chosen_library
+from gatewise.kernels.fused import bf16
+from gatewise.kernels.fused.library import chosen_library, require
 
-__all__ = ["constant_library"]
+__all__ = ["constant_library", "constant_products"]
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -27,3 +28,13 @@ def constant_library() -> tuple[str | None, str]:
         True
     """
     return cast(tuple[str | None, str], _library())
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _products() -> str:
+    return bf16.products(require())
+
+
+def constant_products() -> str:
+    """As `gatewise.kernels.fused.bf16.products` of the chosen library, computed once per graph."""
+    return cast(str, _products())

@@ -6,8 +6,8 @@ import torch
 
 from gatewise.kernels import dispatch
 from gatewise.kernels.dispatch import Choice, Request, forced_kernel
-from gatewise.kernels.fused import checks, library
-from gatewise.kernels.fused.library import chosen_library
+from gatewise.kernels.fused import bf16, checks
+from gatewise.kernels.fused.library import chosen_library, require
 from gatewise.kernels.transforms import transformed
 
 __all__ = ["chosen_library", "offer", "supports"]
@@ -47,13 +47,24 @@ def offer(request: Request) -> tuple[Choice | None, str]:
         return None, loaded
     if request.precision != "float32":
         possible, why = checks.rounding_supports(request)
+        name = f"{implementation}-{request.precision}"
         if possible and request.precision == "bf16":
-            possible = implementation == "fused-avx512" and "avx512_bf16" in library.cpu_features()
+            products = _products()
+            possible = products != "none"
+            name = bf16.implementation(implementation, products)
             why = why if possible else f"bf16 was requested, but {implementation} on this CPU has no such products"
         if possible:
-            return Choice(f"{implementation}-{request.precision}", f"{why}; {loaded}"), loaded
+            return Choice(name, f"{why}; {loaded}"), loaded
         return Choice(implementation, f"in float32: {why}; {loaded}"), loaded
     return Choice(implementation, loaded), loaded
+
+
+def _products() -> str:
+    if torch.compiler.is_compiling():
+        from gatewise.kernels.fused.constant import constant_products
+
+        return constant_products()
+    return bf16.products(require())
 
 
 if offer not in dispatch.CANDIDATES:

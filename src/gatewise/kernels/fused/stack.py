@@ -78,7 +78,7 @@ def make_place(options: Options, input_size: int, hidden_size: int, weights: tup
     """One direction of one layer.
 
     Args:
-        options: the cell, its flags and the direction; no zoneout; rounding for inference only.
+        options: the cell, its flags and the direction; no zoneout; no rounding to whole numbers in training.
         input_size: I.
         hidden_size: H.
         weights: the names of its parameters, as in :class:`gatewise.kernels.fused.call.Inputs`.

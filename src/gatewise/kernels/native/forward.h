@@ -61,29 +61,33 @@ struct ForwardShared {
   const float* zeros = nullptr;     // (max(H, I)) zeros
   float* running_c = nullptr;       // (B, H) second state of a call without training
   Rounding rounding = kFloat32;     // of the rows and weights of the products
+  Bf16Products products = kNoBf16;  // with that rounding: what multiplies them
   long input_words = 0, state_words = 0;  // what stands for I and H numbers in a panel
 
   ProductTile tile(Product product, int rows) const {
     return rounding == kInt8   ? int8_product_tile(product, rows)
-           : rounding == kBf16 ? bf16_product_tile(product, rows)
+           : rounding == kBf16 ? bf16_product_tile(products, product, rows)
                                : product_tile(product, rows);
   }
   // Words that a rounded row of `length` numbers takes, and such a row.
-  long row_words(long length) const { return rounding == kInt8 ? int8_row_words(length) : pairs_of(length); }
+  long row_words(long length) const { return rounding == kInt8 ? int8_row_words(length) : bf16_words(products, length); }
   void round(const float* from, long length, float* to) const {
     if (rounding == kInt8)
       to_int8_row(from, length, to);
     else
-      to_bf16_pairs(from, length, to);
+      to_bf16_row(products, from, length, to);
   }
 };
 
-// Splits `count` rows into tiles of nearly equal height.
+// Splits `count` rows into tiles of nearly equal height, `most` at most.
 struct Tiling {
   long count, tiles;
-  explicit Tiling(long count_) : count(count_), tiles((count_ + kTileRows - 1) / kTileRows) {}
+  explicit Tiling(long count_, long most = kTileRows) : count(count_), tiles((count_ + most - 1) / most) {}
   long begin(long tile) const { return count * tile / tiles; }
 };
+
+// Rows of memory for tiles of `count` rows: as many more as tiled products of bfloat16 may touch (bf16.h).
+constexpr long tile_room(long count) { return count + kMostTileRows; }
 
 // One thread's pointers, made once per call.
 inline Step make_step(long rows, Workspace& workspace) {
@@ -149,7 +153,8 @@ struct Ahead {
 inline Ahead make_ahead(const Sequence& q, const ForwardShared& shared, long rows, Workspace& workspace) {
   const long count = shared.projected_steps * rows;
   return {workspace.take<const float*>(count), workspace.take<long>(shared.projected_steps),
-          shared.rounding != kFloat32 ? workspace.take<float>(count * shared.row_words(q.input_size)) : nullptr, 0};
+          shared.rounding != kFloat32 ? workspace.take<float>(tile_room(count) * shared.row_words(q.input_size)) : nullptr,
+          0};
 }
 
 // Lists the rows that run in the steps from s on, as many steps as fit.
@@ -253,18 +258,19 @@ bool starts_from_zero(const Cell& cell, const Sequence& q, const ForwardShared& 
 // x W_ih^T + bias of those rows for the panels in `mine`, into shared.projected: each panel is read once for all of them.
 template <class Cell>
 void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine,
-                   float* room) {
+                   float* room, Bf16Unit& unit) {
   const Panels panels(q.hidden_size);
   const int slots = cell.slots();
   const long width = panels.blocks * slots * kWidth;
-  const float* start[kTileRows];
-  const Tiling tiling(ahead.count);
+  const float* start[kMostTileRows];
+  unit.reshape(ahead.count);
+  const Tiling tiling(ahead.count, unit.tile_rows());
   const Segment nothing{ahead.x, nullptr, 0};
   for (long j = mine.begin; j < mine.end; ++j) {
     const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
     const Product product = Cell::kUnitPanels ? blocks_product(panels.slots(j)) : cell.product();
     const float* weights = panel_of(cell, q, shared, true, j, room).packed;
-    std::fill(start, start + kTileRows, shared.start + block * slots * kWidth);
+    std::fill(start, start + kMostTileRows, shared.start + block * slots * kWidth);
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
       const int height = int(tiling.begin(i + 1) - begin);
@@ -293,18 +299,20 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   const int slots = cell.slots();
   const long width = panels.blocks * kWidth;
   const bool ahead = shared.projected != nullptr, fused = !ahead && q.x != nullptr;
-  const float* start[kTileRows];
+  const float* start[kMostTileRows];
   Step& step = scratch.step;
+  Bf16Unit unit(shared.products, rows.count);
   for (long s = 0; s < rows.steps(); ++s) {
     enter_step(q, shared, rows, s, &step, scratch.masked);
     const long turn = ahead ? s % shared.projected_steps : 0;
     if (ahead && turn == 0) {
       look_ahead(q, shared, rows, s, &scratch.ahead);
-      project_ahead(cell, q, shared, scratch.ahead, mine, scratch.panel_x);
+      project_ahead(cell, q, shared, scratch.ahead, mine, scratch.panel_x, unit);
+      unit.reshape(rows.count);
     }
     const float* begin_at = ahead ? shared.projected + scratch.ahead.first[turn] * slots * width : shared.start;
     const long begin_stride = ahead ? slots * width : 0;
-    const Tiling tiling(step.count);
+    const Tiling tiling(step.count, unit.tile_rows());
     if (fused && shared.direct) lay_tiles_across(step.x, step.count, q.input_size, scratch.across_x);
     if (shared.direct) lay_tiles_across(step.h, step.count, q.hidden_size, scratch.across_h);
     for (long j = mine.begin; j < mine.end; ++j) {

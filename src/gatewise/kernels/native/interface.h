@@ -14,7 +14,7 @@ struct GatewiseSequence {
   int64_t training;                               // 1: keep in `gates` (and `cells`) what backward needs
   int64_t reverse;                                // 1: every row from its last step to its first
   int64_t flags;                                  // the cell's own switches, bits named in its fused.cpp
-  int64_t rounding;                               // what enters products: a Rounding; forward without options or training
+  int64_t rounding;                               // what enters products: a Rounding (sequence.h); without options
 
   const float* x;  // (T, B, I) by the two strides
   int64_t x_step_stride, x_batch_stride;

@@ -1,6 +1,7 @@
 // A backward call: memory for all threads, packed weights, the walk back, the weights' gradients.
 #pragma once
 
+#include "bf16_pack.h"
 #include "run_forward.h"
 #include "weight_gradient.h"
 
@@ -42,17 +43,18 @@ void list_rows(const Cell& cell, const Sequence& q, const float* zeros, float* m
 
 // The outer products; where input and state see the same gradients, in one go.
 template <class Cell>
-void weight_gradients(const Cell& cell, const TallRows& rows, const OuterProduct* products, int inputs, int count,
-                      int thread, int threads, float* scratch) {
+void weight_gradients(const Cell& cell, Bf16Products pairs, const TallRows& rows, const OuterProduct* products, int inputs,
+                      int count, int thread, int threads, float* scratch) {
   if (cell.input_gradient() == cell.recurrent_gradient()) {
     if (count > 0)
-      outer_products(rows.state_left, rows.count, cell.recurrent_size(), products, count, thread, threads, scratch);
+      outer_products(pairs, rows.state_left, rows.count, cell.recurrent_size(), products, count, thread, threads, scratch);
     return;
   }
   if (inputs > 0)
-    outer_products(rows.input_left, rows.count, cell.input_gradient_size(), products, inputs, thread, threads, scratch);
+    outer_products(pairs, rows.input_left, rows.count, cell.input_gradient_size(), products, inputs, thread, threads,
+                   scratch);
   if (count > inputs)
-    outer_products(rows.state_left, rows.count, cell.recurrent_size(), products + inputs, count - inputs, thread,
+    outer_products(pairs, rows.state_left, rows.count, cell.recurrent_size(), products + inputs, count - inputs, thread,
                    threads, scratch);
 }
 
@@ -75,6 +77,7 @@ template <class Cell> struct BackwardRun {
   long width() const { return blocks_of(q.hidden_size) * kWidth; }
   long depth() const { return cell.recurrent_stretches().length[0] + cell.recurrent_stretches().length[1]; }
   long input_depth() const { return cell.gates() * q.hidden_size; }
+  long words(long numbers) const { return depth_of(shared, {{0, 0}, {numbers, 0}}); }
   // A single step passes no gradient on to a step before it.
   bool reads_state_weights() const { return q.steps > 1 || q.grad_h0 != nullptr || cell.whole_rows(); }
   Panels input_panels() const { return Panels(std::max(input_size(), 1L)); }
@@ -82,7 +85,11 @@ template <class Cell> struct BackwardRun {
   // One thread, before the others start: false ends the call with `status`.
   bool prepare(int team) {
     try {
-      status = make_plan(q, team, weights_of(cell, q), kCachedWeights, workspace, &plan);
+      if (q.rounding == kBf16) shared.products = bf16_products();
+      if (q.rounding == kInt8 || (q.rounding == kBf16 && (cell.whole_rows() || shared.products == kNoBf16)))
+        status = kNotSupported;
+      const double size = weights_of(cell, q) / (q.rounding == kBf16 ? 2 : 1);
+      if (status == kOk) status = make_plan(q, team, size, kCachedWeights, workspace, &plan);
       if (status != kOk) return false;
       take_shared();
       take_rows();
@@ -92,7 +99,7 @@ template <class Cell> struct BackwardRun {
       for (int thread = 0; thread < team; ++thread) {
         scratch[thread] = make_scratch(thread);
         sums[thread] = scratch[thread].bias;
-        outer[thread] = workspace.take<float>(outer_products_scratch(products, products_count));
+        outer[thread] = workspace.take<float>(outer_products_scratch(shared.products, products, products_count));
       }
       return true;
     } catch (const std::bad_alloc&) {
@@ -103,9 +110,9 @@ template <class Cell> struct BackwardRun {
 
   void take_shared() {
     const long H = q.hidden_size, B = q.batch;
-    shared.weight_h = weight_h = workspace.take<float>(width() * depth());
+    shared.weight_h = weight_h = workspace.take<float>(width() * words(depth()));
     if (q.grad_x != nullptr)
-      shared.weight_x = weight_x = workspace.take<float>(input_panels().blocks * kWidth * input_depth());
+      shared.weight_x = weight_x = workspace.take<float>(input_panels().blocks * kWidth * words(input_depth()));
     if (cell.resets_before()) shared.weight_n = weight_n = workspace.take<float>(width() * H);
     shared.zeros = workspace.take_zeroed<float>(std::max(width() * 4, input_size()));
     shared.carried_h = workspace.take<float>(B * H);
@@ -129,7 +136,10 @@ template <class Cell> struct BackwardRun {
     const bool first = thread == 0 || !plan.split_units;  // else the sums of all rows are the first thread's
     BackwardScratch s;
     s.step = make_backward_step(mine, workspace);
-    s.tile = workspace.take<float>(std::max(mine, kPositions) * kSumsPerRow);
+    s.tile = workspace.take<float>(tile_room(std::max(mine, kPositions)) * kSumsPerRow);
+    s.rounded = shared.products == kNoBf16 ? nullptr
+                                           : workspace.take<float>(tile_room(std::max(mine, kPositions)) *
+                                                                   words(std::max(depth(), input_depth())));
     s.sums = nullptr;
     if (cell.whole_rows()) s.sums = first ? workspace.take<float>(mine * cell.backward_stride(width())) : scratch[0].sums;
     s.bias = workspace.take_zeroed<float>(cell.bias_sums() * width());
@@ -138,17 +148,25 @@ template <class Cell> struct BackwardRun {
     return s;
   }
 
+  // Weights as the products read them.
+  template <class Row> void pack_columns_of(const Row& row, long length, const Panels& panels, float* to, Range mine) {
+    if (shared.products == kNoBf16)
+      pack_columns(row, length, panels, to, mine);
+    else
+      pack_column_words(shared.products, row, length, panels, to, mine);
+  }
+
   // This thread's part of the packed weights and of the gradients that the last states bring.
   void pack(int thread, int team) {
     const long H = q.hidden_size, I = input_size();
     const Panels panels(H);
     const Range mine = share(panels.panels, thread, team);
-    if (reads_state_weights()) pack_columns([&](long k) { return q.weight_hh + k * H; }, depth(), panels, weight_h, mine);
+    if (reads_state_weights()) pack_columns_of([&](long k) { return q.weight_hh + k * H; }, depth(), panels, weight_h, mine);
     if (weight_n != nullptr)
       pack_columns([&](long k) { return q.weight_hh + (2 * H + k) * H; }, H, panels, weight_n, mine);
     if (weight_x != nullptr)
-      pack_columns([&](long k) { return q.weight_ih + k * I; }, input_depth(), input_panels(), weight_x,
-                   share(input_panels().panels, thread, team));
+      pack_columns_of([&](long k) { return q.weight_ih + k * I; }, input_depth(), input_panels(), weight_x,
+                      share(input_panels().panels, thread, team));
     const Range states = share(q.batch * H, thread, team);
     for (long i = states.begin; i < states.end; ++i) {
       shared.carried_h[i] = q.grad_h_n != nullptr ? q.grad_h_n[i] : 0.0f;
@@ -162,7 +180,7 @@ template <class Cell> struct BackwardRun {
     if (q.grad_x == nullptr) return;
     if (plan.split_units)
       input_gradient_of(q, cell.input_gradient(), cell.input_gradient_size(), cell.input_stretches(), shared,
-                        share(q.steps * q.batch, thread, team), scratch[thread].tile);
+                        share(q.steps * q.batch, thread, team), scratch[thread].rounded, scratch[thread].tile);
     const Range mine = share(q.batch, thread, team);
     for (long b = mine.begin; b < mine.end; ++b)
       for (long t = q.lengths != nullptr ? q.lengths[b] : q.steps; t < q.steps; ++t)
@@ -182,7 +200,7 @@ template <class Cell> struct BackwardRun {
       walk_backward(cell, q, shared, plan.of(thread), share(panels.panels, part, parts), scratch[thread], meet);
     barrier.wait();
     finish_input_gradient(thread, team);
-    weight_gradients(cell, rows, products, inputs, products_count, thread, team, outer[thread]);
+    weight_gradients(cell, shared.products, rows, products, inputs, products_count, thread, team, outer[thread]);
     cell.finish_gradients(sums, team, width(), share(q.hidden_size, thread, team));
   }
 };

@@ -72,7 +72,7 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
 
 // What stands for a row of `length` weights in a panel.
 inline long words_of(const Sequence& q, long length) {
-  return q.rounding == kInt8 ? int8_words(length) : q.rounding == kBf16 ? pairs_of(length) : length;
+  return q.rounding == kInt8 ? int8_words(length) : q.rounding == kBf16 ? bf16_words(bf16_products(), length) : length;
 }
 
 // Where packed weights lie in memory that outlives a call, in floats, each part from the start of a cache line.
@@ -99,7 +99,7 @@ template <class Cell> struct ForwardRun {
   ForwardShared shared{};
   Status status = kOk;
   float *weight_x = nullptr, *weight_h = nullptr, *weight_n = nullptr, *start = nullptr, *finite = nullptr;
-  float *pairs_ih = nullptr, *pairs_hh = nullptr;  // bf16: (G H, I / 2), (G H, H / 2), the rounded weights
+  float *pairs_ih = nullptr, *pairs_hh = nullptr;  // bf16: (G H, input_words), (G H, state_words), the rounded weights
   ForwardScratch* scratch = nullptr;
 
   long inputs() const { return q.x != nullptr ? q.input_size : 0; }
@@ -108,8 +108,9 @@ template <class Cell> struct ForwardRun {
   // One thread, before the others start: false ends the call with `status`.
   bool prepare(int team) {
     try {
-      if (q.rounding != kFloat32 && (cell.whole_rows() || q.training)) status = kNotSupported;
-      if (q.rounding == kBf16 && (q.packed != nullptr || !has_bf16_products())) status = kNotSupported;
+      if (q.rounding == kInt8 && (cell.whole_rows() || q.training)) status = kNotSupported;
+      if (q.rounding == kBf16 && (cell.whole_rows() || q.packed != nullptr || bf16_products() == kNoBf16))
+        status = kNotSupported;
       const double size = weights_of(cell, q) / (q.rounding == kInt8 ? 4 : q.rounding == kBf16 ? 2 : 1);
       if (status == kOk) status = make_plan(q, team, size, units_shared_from(), workspace, &plan);
       if (status != kOk) return false;
@@ -127,15 +128,19 @@ template <class Cell> struct ForwardRun {
   // where all threads share each step's units, and where one thread has too few rows to fill a tile (at most half of
   // one, or weights that fill the caches).
   bool projects_ahead(int team) const {
-    const bool few = 2 * q.batch <= kTileRows || (q.batch < kTileRows && weights_of(cell, q) > 1e5);
-    const bool thin = team == 1 && q.steps > 1 && q.steps * q.batch >= kTileRows && few;
+    const bool few = 2 * q.batch <= most_rows() || (q.batch < most_rows() && weights_of(cell, q) > 1e5);
+    const bool thin = team == 1 && q.steps > 1 && q.steps * q.batch >= most_rows() && few;
     const bool together = plan.split_units && q.steps > 1;
     return inputs() > 0 && !cell.whole_rows() && (together || (thin && !few_uses()));
   }
 
+  // Rows of a tile at most.
+  long most_rows() const { return q.rounding == kBf16 && is_tiled(bf16_products()) ? kBf16TileRows : kTileRows; }
+
   void take_shared(int team) {
     const long H = q.hidden_size, B = q.batch, I = inputs();
     shared.rounding = Rounding(q.rounding);
+    if (shared.rounding == kBf16) shared.products = bf16_products();
     shared.input_words = words_of(q, I);
     shared.state_words = words_of(q, H);
     if (shared.rounding == kBf16) {
@@ -154,7 +159,7 @@ template <class Cell> struct ForwardRun {
     shared.finite = finite;
     shared.zeros = workspace.take_zeroed<float>(std::max(width() * 4, I));
     if (ahead) {
-      shared.projected = workspace.take<float>(shared.projected_steps * B * width() * cell.slots());
+      shared.projected = workspace.take<float>(tile_room(shared.projected_steps * B) * width() * cell.slots());
     }
     if (Cell::kHasCell && q.cells == nullptr) shared.running_c = workspace.take<float>(B * H);
   }
@@ -162,7 +167,7 @@ template <class Cell> struct ForwardRun {
   // From how many weights on the threads share units rather than rows: with one tile of rows sooner, and at once where
   // weights are not packed, since each thread would go through all of them for its rows.
   double units_shared_from() const {
-    if (cell.whole_rows() || q.batch > kTileRows) return kCachedWeights;
+    if (cell.whole_rows() || q.batch > most_rows()) return kCachedWeights;
     return few_uses() ? 0.0 : kNearWeights;
   }
 
@@ -204,11 +209,11 @@ template <class Cell> struct ForwardRun {
     ForwardScratch mine;
     mine.step = make_step(rows, workspace);
     if (shared.projected != nullptr) mine.ahead = make_ahead(q, shared, rows, workspace);
-    const long sums = whole ? rows * 2 * cell.gates() * width() : long(kTileRows * kMaximumSlots * kWidth);
+    const long sums = whole ? rows * 2 * cell.gates() * width() : long(kMostTileRows * kMaximumSlots * kWidth);
     mine.sums = whole && !first ? scratch[0].sums : workspace.take<float>(sums);
     if (q.recurrent_mask != nullptr) mine.masked = workspace.take<float>(rows * H);
     if (shared.rounding != kFloat32)
-      mine.masked = workspace.take<float>(rows * (shared.row_words(H) + shared.row_words(q.input_size)));
+      mine.masked = workspace.take<float>(tile_room(rows) * (shared.row_words(H) + shared.row_words(q.input_size)));
     const long panel = kMaximumSlots * kWidth;  // floats per number that a unit reads
     if (inputs() > 0 && shared.weight_x == nullptr) mine.panel_x = workspace.take<float>(panel * q.input_size);
     if (shared.weight_h == nullptr) mine.panel_h = workspace.take<float>(panel * H);
@@ -224,8 +229,8 @@ template <class Cell> struct ForwardRun {
   void round_weights(int thread, int team) {
     const Range mine = share(cell.gates() * q.hidden_size, thread, team);
     for (long row = mine.begin; row < mine.end; ++row) {
-      if (inputs() > 0) to_bf16_pairs(q.weight_ih + row * q.input_size, q.input_size, pairs_ih + row * shared.input_words);
-      to_bf16_pairs(q.weight_hh + row * q.hidden_size, q.hidden_size, pairs_hh + row * shared.state_words);
+      if (inputs() > 0) shared.round(q.weight_ih + row * q.input_size, q.input_size, pairs_ih + row * shared.input_words);
+      shared.round(q.weight_hh + row * q.hidden_size, q.hidden_size, pairs_hh + row * shared.state_words);
     }
   }
 

@@ -57,8 +57,8 @@ template <class Cell> struct LayerBackward {
         mine.right = workspace.take<const float*>(places);
         mine.to = workspace.take<float*>(places);
         mine.product = {mine.right, layer.inputs, {{0, size(), q.grad_weight_ih}, {}}};
-        mine.outer = q.grad_weight_ih ? workspace.take<float>(outer_products_scratch(&mine.product, 1)) : nullptr;
-        mine.tile = workspace.take<float>(kChunk * kSumsPerRow);
+        mine.outer = q.grad_weight_ih ? workspace.take<float>(outer_products_scratch(kNoBf16, &mine.product, 1)) : nullptr;
+        mine.tile = workspace.take<float>(tile_room(kChunk) * kSumsPerRow);
         rows[thread] = mine;
       }
       return true;
@@ -95,13 +95,16 @@ template <class Cell> struct LayerBackward {
   // This thread's share of the gradients of x, weights and bias that a chunk brings.
   void products(bool first, int thread, int team, const ChunkRows& mine) const {
     if (q.grad_x) {
+      BackwardShared shared;
+      shared.weight_x = columns;
+      shared.zeros = zeros;
       const Range own = share(mine.count, thread, team);
       for (long k = own.begin; k < own.end; k += kChunk)
-        input_gradient(q, mine.left + k, mine.to + k, std::min(kChunk, own.end - k), {{0, 0}, {size(), 0}}, columns,
-                       zeros, {0, panels().panels}, mine.tile);
+        input_gradient(q, shared, kTileRows, mine.left + k, mine.to + k, std::min(kChunk, own.end - k),
+                       {{0, 0}, {size(), 0}}, {0, panels().panels}, nullptr, mine.tile);
     }
     if (q.grad_weight_ih)
-      outer_products(mine.left, mine.count, size(), &mine.product, 1, thread, team, mine.outer, !first);
+      outer_products(kNoBf16, mine.left, mine.count, size(), &mine.product, 1, thread, team, mine.outer, !first);
     if (!q.grad_bias_ih) return;
     const Range own = share(size(), thread, team);
     if (first) std::fill(q.grad_bias_ih + own.begin, q.grad_bias_ih + own.end, 0.0f);

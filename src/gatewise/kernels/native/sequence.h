@@ -15,7 +15,7 @@ namespace gatewise {
 using Sequence = GatewiseSequence;
 
 // What enters the products: floats as they are, bfloat16 (bf16.h), or whole numbers (int8.h).
-enum Rounding : int64_t { kFloat32 = 0, kBf16 = 1, kInt8 = 2 };
+enum Rounding : int64_t { kFloat32 = 0, kBf16 = 1, kInt8 = 2 };  // kInt8: forward without training
 
 // What a kernel call returns.
 enum Status : int { kOk = 0, kBadLength = 1, kOutOfMemory = 2, kNotSupported = 3 };

@@ -1,7 +1,7 @@
 // Gradients of the weights: sums over all real steps of (gradient of the pre-activations) x (input or state).
 #pragma once
 
-#include "microkernel.h"
+#include "bf16.h"
 #include "sequence.h"
 
 namespace gatewise {
@@ -18,12 +18,12 @@ struct OuterProduct {
   } pieces[2];
 };
 
-// Scratch floats one thread needs.
-long outer_products_scratch(const OuterProduct* products, int count);
+// Scratch floats one thread needs; `pairs` is what multiplies numbers rounded to bfloat16, or kNoBf16: as they are.
+long outer_products_scratch(Bf16Products pairs, const OuterProduct* products, int count);
 
 // All products, for this thread's share of left's columns. `left_rows[k]` has `left_columns` floats.
 // With `add` they are added to what is there. The order of summation depends on the sizes alone, never on the threads.
-void outer_products(const float* const* left_rows, long depth, long left_columns, const OuterProduct* products, int count,
+void outer_products(Bf16Products pairs, const float* const* left_rows, long depth, long left_columns, const OuterProduct* products, int count,
                     int thread, int threads, float* scratch, bool add = false);
 
 }  // namespace gatewise

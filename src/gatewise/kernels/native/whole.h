@@ -87,8 +87,8 @@ void walk_forward_whole(const Cell& cell, const Sequence& q, const ForwardShared
 // ---- backward ----
 
 // One product with packed columns for all rows and this thread's units: out[r * stride + unit].
-inline void whole_column_product(const float* const* rows, long count, const Stretches& at, const float* weights,
-                                 const Panels& panels, const Team& team, const float* zeros, long continuing, float* out,
+inline void whole_column_product(const BackwardShared& shared, const float* const* rows, long count, const Stretches& at,
+                                 const float* weights, const Panels& panels, const Team& team, long continuing, float* out,
                                  long stride) {
   const Tiling tiling(count);
   const long depth = at.length[0] + at.length[1];
@@ -99,7 +99,7 @@ inline void whole_column_product(const float* const* rows, long count, const Str
       const long begin = tiling.begin(i);
       const Tile tile{begin, int(tiling.begin(i + 1) - begin), block * kWidth, panels.slots(j),
                       out + begin * stride + block * kWidth, stride, kWidth};
-      column_tile(rows + begin, at, weights + block * depth * kWidth, zeros, false, begin >= continuing, tile);
+      column_tile(shared, rows + begin, at, weights + block * depth * kWidth, false, begin >= continuing, tile);
     }
   }
 }
@@ -135,7 +135,7 @@ void walk_backward_whole(const Cell& cell, const Sequence& q, const BackwardShar
   for (long s = rows.steps() - 1; s >= 0; --s) {
     const long continuing = enter_backward_step(q, shared, rows, s, cell.recurrent_gradient(), cell.recurrent_size(),
                                                 true, &step);
-    whole_column_product(step.next, step.count, cell.recurrent_stretches(), shared.weight_h, panels, team, shared.zeros,
+    whole_column_product(shared, step.next, step.count, cell.recurrent_stretches(), shared.weight_h, panels, team,
                          continuing, scratch.sums, stride);
     team.meet();
     fetch_row(cell, q, step, team.thread);
@@ -147,16 +147,16 @@ void walk_backward_whole(const Cell& cell, const Sequence& q, const BackwardShar
     if (cell.resets_before()) {
       for (long r = 0; r < step.count; ++r)
         scratch.gradients[r] = cell.recurrent_gradient() + step.position[r] * cell.recurrent_size() + 2 * H;
-      whole_column_product(scratch.gradients, step.count, {{0, 0}, {H, 0}}, shared.weight_n, panels, team, shared.zeros,
+      whole_column_product(shared, scratch.gradients, step.count, {{0, 0}, {H, 0}}, shared.weight_n, panels, team,
                            step.count, scratch.sums + width, stride);
       team.meet();
       for (long r = team.thread; r < step.count; r += team.threads)
         cell.backward_reset(step, shared, r, scratch.sums + r * stride, width, scratch.bias);
       team.meet();
     }
-    if (fused) input_gradient_of_step(cell, q, shared, scratch);
+    if (fused) input_gradient_of_step(cell, q, shared, kTileRows, scratch);
   }
-  if (q.grad_h0 != nullptr) finish_initial_state(cell, q, shared, rows, team.part(panels.panels), scratch);
+  if (q.grad_h0 != nullptr) finish_initial_state(cell, q, shared, rows, team.part(panels.panels), kTileRows, scratch);
 }
 
 }  // namespace gatewise

@@ -59,6 +59,7 @@ def pretraining_run(spec: RunSpec) -> RunSpec:
             threads=spec.training.threads,
             processes=spec.training.processes,
             device=spec.training.device,
+            precision=spec.training.precision,
         ),
         pretraining=replace(pretraining, discriminative_rate=1.0, gradual_unfreezing=False),
     )

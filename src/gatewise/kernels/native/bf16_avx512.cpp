@@ -1,9 +1,5 @@
-// The tile product on pairs of bfloat16: half the weights to read, and two products per lane and instruction.
-//
-// A bfloat16 is the upper half of a float32: 8 bits of precision, the same range. One 32-bit word holds the numbers
-// 2k (low half) and 2k + 1 (high half) of a row, so weights and rows keep the layouts of microkernel.h with half as many
-// words. One instruction adds both products of every word to a float32 sum. Where the CPU family or the compiler has no
-// such instruction this file offers nothing.
+// The tile product on pairs of bfloat16 with AVX-512 BF16: half the weights to read, and two products per lane and
+// instruction. Where the CPU family or the compiler has no such instruction this file offers nothing.
 #include "bf16.h"
 
 #if defined(__AVX512F__) && (defined(__clang__) || __GNUC__ >= 10)
@@ -81,23 +77,36 @@ template <int Rows> ProductTile pick(int which, int rows) {
 
 }  // namespace
 
-bool has_bf16_products() { return __builtin_cpu_supports("avx512bf16"); }
+bool has_avx512_bf16() { return __builtin_cpu_supports("avx512bf16"); }
 
-ProductTile bf16_product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
+ProductTile avx512_bf16_product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
 
-void to_bf16_pairs(const float* from, long length, float* to) {
-  for (long k = 0; k < length; k += 2 * W) {
-    const auto mask = [&](long left) { return __mmask16(left >= W ? 0xffffu : left <= 0 ? 0u : (1u << left) - 1u); };
-    const __m512 low = _mm512_maskz_loadu_ps(mask(length - k), from + k);
-    const __m512 high = _mm512_maskz_loadu_ps(mask(length - k - W), from + k + W);
+static __mmask16 first_lanes(long left) { return __mmask16(left >= W ? 0xffffu : left <= 0 ? 0u : (1u << left) - 1u); }
+
+void avx512_to_bf16_row(const float* from, long length, float* to, long words) {
+  for (long k = 0; k < words; k += W) {
+    const __m512 low = _mm512_maskz_loadu_ps(first_lanes(length - 2 * k), from + 2 * k);
+    const __m512 high = _mm512_maskz_loadu_ps(first_lanes(length - 2 * k - W), from + 2 * k + W);
     const __m512i pairs = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-    _mm512_mask_storeu_epi32(to + k / 2, mask((length - k + 1) / 2), pairs);
+    _mm512_mask_storeu_epi32(to + k, first_lanes(words - k), pairs);
+  }
+}
+
+void avx512_to_bf16_words(const float* first, const float* second, long columns, float* to) {
+  const __m512i turns = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  for (long i = 0; i < columns; i += W) {
+    const __mmask16 lanes = first_lanes(columns - i);
+    const __m512 low = _mm512_maskz_loadu_ps(lanes, first + i);
+    const __m512 high = second != nullptr ? _mm512_maskz_loadu_ps(lanes, second + i) : _mm512_setzero_ps();
+    _mm512_storeu_si512(to + i, _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
   }
 }
 #else
-bool has_bf16_products() { return false; }
-ProductTile bf16_product_tile(Product, int) { return nullptr; }
-void to_bf16_pairs(const float*, long, float*) {}
+bool has_avx512_bf16() { return false; }
+ProductTile avx512_bf16_product_tile(Product, int) { return nullptr; }
+void avx512_to_bf16_row(const float*, long, float*, long) {}
+void avx512_to_bf16_words(const float*, const float*, long, float*) {}
 #endif
 
 }  // namespace gatewise

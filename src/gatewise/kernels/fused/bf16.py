@@ -1,0 +1,100 @@
+"""Which instructions multiply pairs of bfloat16, and a way to choose others: for tests, and to see what rounding does.
+
+``GATEWISE_BF16`` names them for a whole process: ``amx`` (tiles), ``avx512`` (AVX-512 BF16), ``emulated`` (plain vector
+code with the loops of ``amx``, on every CPU, slowly) or ``none``. Without it the first of these two that the CPU has.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gatewise.errors import KernelError, did_you_mean
+from gatewise.kernels.fused.library import Library, require
+
+__all__ = ["PRODUCTS", "available_products", "implementation", "products", "use_products"]
+
+PRODUCTS = ("none", "emulated", "avx512", "amx")
+"""As ``Bf16Products`` in ``native/bf16.h`` counts them."""
+_BEST, _ASK = -1, -2
+_asked: set[str] = set()
+
+
+def _wish(library: Library, number: int) -> int:
+    function = library.function("gatewise_bf16_products", ctypes.c_int32, ctypes.c_int32)
+    return int(function(number))
+
+
+def _number(name: str) -> int:
+    if name not in PRODUCTS:
+        raise KernelError("there are no such products of bfloat16", got=repr(name), fix=did_you_mean(name, PRODUCTS))
+    return PRODUCTS.index(name)
+
+
+def _choose(library: Library, name: str) -> None:
+    if _wish(library, _number(name)) != _number(name):
+        raise KernelError(f"this CPU has no products of bfloat16 by {name}", fix="unset GATEWISE_BF16")
+
+
+def products(library: Library) -> str:
+    """What multiplies pairs of bfloat16 in this variant's calls, one of :data:`PRODUCTS`.
+
+    Args:
+        library: the variant.
+
+    Raises:
+        KernelError: ``GATEWISE_BF16`` names none, or what this CPU has not.
+    """
+    if library.variant not in _asked:
+        wanted = os.environ.get("GATEWISE_BF16")
+        if wanted:
+            _choose(library, wanted)
+        _asked.add(library.variant)
+    return PRODUCTS[_wish(library, _ASK)]
+
+
+def available_products(library: Library) -> tuple[str, ...]:
+    """Which products this CPU has, ``none`` and ``emulated`` among them.
+
+    Args:
+        library: the variant.
+    """
+    before = products(library)
+    found = tuple(name for name in PRODUCTS if _wish(library, _number(name)) == _number(name))
+    _choose(library, before)
+    return found
+
+
+@contextmanager
+def use_products(name: str) -> Iterator[None]:
+    """Multiply with other instructions inside the block, all threads of the process; for layers that were not yet called.
+
+    Args:
+        name: one of :data:`PRODUCTS`.
+
+    Raises:
+        KernelError: an unknown name, no compiled kernels, or a CPU without these products.
+    """
+    library = require()
+    before = products(library)
+    _choose(library, name)
+    try:
+        yield
+    finally:
+        _choose(library, before)
+
+
+def implementation(variant: str, name: str) -> str:
+    """What a choice is called that runs these products.
+
+    Args:
+        variant: the compiled variant's implementation, as ``fused-avx512``.
+        name: one of :data:`PRODUCTS`, not ``none``.
+
+    Example:
+        >>> implementation("fused-avx512", "avx512"), implementation("fused-avx512", "amx")
+        ('fused-avx512-bf16', 'fused-avx512-amx-bf16')
+    """
+    return f"{variant}-bf16" if variant.endswith(name) else f"{variant}-{name}-bf16"
