@@ -134,6 +134,14 @@ def test_an_export_is_no_run_folder(tmp_path: Path, reviews: Path, capsys: pytes
         message = _refused(words, capsys)
         assert "is an exported model, not a run folder" in message
         assert "fix: name the run that was exported: my-run" in message
+    (folder / "export.json").write_text(json.dumps({"run": "my-run", "target": "c"}))
+    for place in (folder, folder / "model.onnx"):
+        message = _refused(["explain", place, "a text"], capsys)
+        assert "is a model exported to C, which is compiled and run by itself" in message
+        assert (
+            f"fix: see {folder / 'README.md'}; or name a run folder: that of the run that was exported is my-run"
+            in message
+        )
     (folder / "export.json").write_text("[]")
     assert "fix: name the run that was exported" in _refused(["explain", folder, "a text"], capsys)
 

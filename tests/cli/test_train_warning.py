@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from gatewise import words as words_of_numbers
 from gatewise.cli import main
+from gatewise.cli.train import _ending, _why_kept
+from gatewise.statistics import Mean
+from gatewise.training.keeping import best_of
 from small_data import FLAGS, write_reviews
 
 
@@ -50,3 +54,40 @@ def test_the_end_says_why_it_came(tmp_path, capsys):
     # too high a rate, so that the last epoch is not the best
     said = _train([*words, "--epochs", "3", "--lr", "1e-9", "--out", tmp_path / "still"], capsys)
     assert "The size of this data calls for up to" in said and "of which 3 were trained" in said
+
+
+def _epoch(number, accuracy, loss):
+    return SimpleNamespace(epoch=number, validation={"accuracy": accuracy, "loss": loss})
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "kept", "why", "ending"),
+    [
+        ((0.7, 0.9, 0.8, 0.8), 2, "", "in the last 2 epochs, after the best one, 2 (--patience)"),
+        ((0.7, 0.9, 0.9, 0.8), 3, " (the last with the best figure, which epoch 2 has too)", "after the best one, 2 "),
+        (
+            (0.7, 0.9, 0.89, 0.8),
+            3,
+            " (the last within a standard error of the best, epoch 2)",
+            "after the best one, 2 ",
+        ),
+        ((0.7, 0.8, 0.9, 0.8), 3, "", "in the last epoch (--patience)"),
+    ],
+)
+def test_the_kept_epoch_and_the_end_agree(accuracies, kept, why, ending):
+    """`Epoch 59 kept. ... no better figure in the last 68 epochs` of 98 was true and puzzling."""
+    metric, epochs = (
+        Mean("accuracy", "accuracy", higher_is_better=True),
+        [_epoch(n, each, n) for n, each in enumerate(accuracies, 1)],
+    )
+    result = SimpleNamespace(
+        epochs=epochs, best_epoch=kept, best=epochs[kept - 1], stopped="patience", derived_epochs=None
+    )
+    top = best_of(metric, epochs)
+    assert _why_kept(metric, result, top) == why
+    assert ending in _ending(result, top.epoch)
+
+
+def test_of_equal_figures_the_one_with_less_loss_is_the_best_that_patience_counts_from():
+    epochs = [_epoch(1, 0.9, 0.5), _epoch(2, 0.9, 0.4), _epoch(3, 0.9, 0.6)]
+    assert best_of(Mean("accuracy", "accuracy", higher_is_better=True), epochs).epoch == 2

@@ -225,7 +225,10 @@ def test_with_groups_more_groups_would_decide_it() -> None:
         for name in ("gru", "lstm")
     ]
     pairs = [Pair("gru", "lstm", Range(0.001, -0.01, 0.012), 0.6, seeds_needed=None)]
-    for groups, words in ((30, "more groups of test examples"), (None, "(more test examples")):
+    for groups, words in (
+        ((30, "groups of test texts by film"), "(more groups of test texts by film would decide it"),
+        (None, "(more test examples"),
+    ):
         verdict = decide(models, pairs, ACCURACY, seeds=3, margin=0.005, groups=groups)
         assert words in verdict.answers["undecided"].sentence
 
@@ -378,15 +381,15 @@ def test_intervals_over_a_few_groups_are_said_to_be_wide() -> None:
     cells = [_cell("lstm", 4.0, 5.0), _cell("gru", 4.5, 9.0)]
     pair = Pair("lstm", "gru", Range(0.5, -1.0, 2.0), 0.3)
     said = {
-        groups: decide(cells, [pair], PERPLEXITY, seeds=3, margin=0.01, groups=groups).caveats
-        for groups in (None, 5, 9, 10)
+        count: decide(
+            cells, [pair], PERPLEXITY, seeds=3, margin=0.01, groups=count and (count, "test speakers")
+        ).caveats
+        for count in (None, 5, 9, 10)
     }
     assert not said[None] and not said[10] and said[9]
     (caveat,) = said[5]
     assert caveat.rule == "few-groups" and apply_again(caveat.rule, caveat.inputs) is not None
-    assert caveat.sentence.startswith(
-        "Intervals are over only 5 groups of test examples, and therefore wide: more groups"
-    )
+    assert caveat.sentence.startswith("Intervals are over only 5 test speakers, and therefore wide: more of these")
 
 
 def test_a_network_that_reads_from_both_ends_has_no_streaming_step() -> None:

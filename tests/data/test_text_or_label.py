@@ -102,3 +102,23 @@ def test_the_run_remembers_the_columns(tmp_path: Path, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as caught:
         main(["predict", str(run), "--file", str(capitals)])
     assert caught.value.code == 2 and "satz" in capsys.readouterr().err
+
+
+SWAPPED = [f"{'Tier' if number % 2 else 'Ding'},das hier ist ein Wort mit der Nummer {number}" for number in range(12)]
+
+
+@pytest.mark.parametrize("asked", [(None, None), ("text", "label")])
+def test_swapped_columns_are_refused_with_what_to_do(tmp_path: Path, asked: tuple[str | None, str | None]) -> None:
+    """The error used to be that the class 'das hier ist ein Wort ...' is too small."""
+    path = csv(tmp_path / "a.csv", "text,label", SWAPPED)
+    with pytest.raises(DataError, match=r"texts and labels of a\.csv seem to be swapped") as caught:
+        read_table(path, *asked)
+    assert caught.value.fix == "--text label --label text"
+    assert read_table(path, "label", "text").labels[:2] == ["Ding", "Tier"]
+
+
+def test_a_first_line_of_text_is_said_to_be_read_as_names(tmp_path: Path) -> None:
+    path = csv(tmp_path / "a.csv", "ein Hund bellt in der Nacht sehr laut,Tier", SWAPPED)
+    with pytest.raises(DataError, match=r"column .text. is not in a\.csv") as caught:
+        read_table(path, "text", "label")
+    assert "put a line with the names of the columns above it" in str(caught.value.fix)

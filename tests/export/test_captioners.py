@@ -22,7 +22,7 @@ from gatewise.errors import ConversionError, RunError
 from gatewise.export.gaps import LIMIT
 from gatewise.export.graph import Example, GraphBuilder, Interpreter
 from gatewise.export.graph.search import search
-from gatewise.export.precision import Material
+from gatewise.export.precision import Material, change_of, changed
 from gatewise.export.to_c.export import export_graph as export_graph_to_c
 from gatewise.export.to_onnx.export import export_graph
 from gatewise.export.to_onnx.runtime import OnnxModel
@@ -201,6 +201,16 @@ def test_a_captioner_that_computes_something_else_is_not_handed_out(tmp_path: Pa
     with pytest.raises(ConversionError, match="networks that write a sequence of their own; fix: use --to onnx"):
         export_graph_to_c(graph, examples, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("evidence", "words"), [(0.7, "greedy search, without the evidence"), (0.0, "greedy search")])
+def test_a_smaller_precision_says_how_its_figure_is_searched(evidence: float, words: str) -> None:
+    trained, dataset = captioner("again, contours")
+    trained.model.evidence = evidence
+    examples = examples_of(trained, dataset, 4)
+    material = Material("int8", [], examples, lambda outputs: scores_of(trained, dataset, outputs), 9.0)
+    change = change_of(material, [each.outputs for each in examples])
+    assert change is not None and f"of {words}) on 4 examples" in changed(change)
 
 
 @pytest.mark.slow

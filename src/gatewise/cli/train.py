@@ -11,7 +11,7 @@ from gatewise.cli.options import ImportsOption, RecipeOption, TaskOption, typed_
 
 if TYPE_CHECKING:
     from gatewise.statistics import Measure
-    from gatewise.training.events import RunResult
+    from gatewise.training.events import EpochRecord, RunResult
     from gatewise.training.problem import Evaluation
     from gatewise.training.run_spec import RunSpec
     from gatewise.words import Scale
@@ -106,6 +106,7 @@ def _train(spec: RunSpec, folder: Path) -> None:
         dataset = kind.load(spec.data)
         display.data(dataset, kind.unit)
         from gatewise.training import load_run, train_run
+        from gatewise.training.keeping import best_of
 
         display.begin(spec.model.cell.upper(), metric=kind.measure(dataset))
         result = train_run(spec, dataset, folder, on_event=display.training)
@@ -116,17 +117,14 @@ def _train(spec: RunSpec, folder: Path) -> None:
     tested = test.metrics[metric.name]
     scale = words.Scale.of(metric.to_dict(), tested)
     screen.print()
-    figures = [epoch.validation[metric.name] for epoch in result.epochs]
-    top = 1 + figures.index(max(figures) if metric.higher_is_better else min(figures))
-    later = metric.better(figures[top - 1], figures[result.best_epoch - 1])
-    why = f" (the last within a standard error of the best, epoch {top})" if later else ""
+    top = best_of(metric, result.epochs)
     screen.print(
-        f"Epoch {result.best_epoch} kept{why}: validation {metric.title} "
+        f"Epoch {result.best_epoch} kept{_why_kept(metric, result, top)}: validation {metric.title} "
         f"{scale.value(result.best.validation[metric.name])}, test {metric.title} {scale.value(tested)} "
         f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.training_seconds)}.",
         style="bold",
     )
-    ending = _ending(result, top)
+    ending = _ending(result, top.epoch)
     if ending is not None:
         screen.print(ending)
     warning = _no_better_than_trivial(kind.judgement(dataset).trivial, metric, test, scale)
@@ -135,14 +133,25 @@ def _train(spec: RunSpec, folder: Path) -> None:
     screen.print(f"Use it: {kind.use(folder)}", soft_wrap=True, markup=False)
 
 
+def _why_kept(metric: Measure, result: RunResult, top: EpochRecord) -> str:
+    """Why an epoch is kept that is not the best one; empty where it is."""
+    if result.best_epoch == top.epoch:
+        return ""
+    if metric.better(top.validation[metric.name], result.best.validation[metric.name]):
+        return f" (the last within a standard error of the best, epoch {top.epoch})"
+    return f" (the last with the best figure, which epoch {top.epoch} has too)"
+
+
 def _ending(result: RunResult, best: int) -> str | None:
     """Why the training ended when it did, where the number of epochs does not say so."""
     from gatewise.words import plural
 
     done, derived = len(result.epochs), result.derived_epochs
     if result.stopped == "patience":
-        idle = plural(done - best, "epoch") if done - best > 1 else "epoch"
-        return f"Training ended after epoch {done}: no better validation figure in the last {idle} (--patience)."
+        idle = "the last epoch"
+        if done - best > 1:
+            idle = f"the last {plural(done - best, 'epoch')}, after the best one, {best}"
+        return f"Training ended after epoch {done}: no better validation figure in {idle} (--patience)."
     if derived is not None and 2 * done < derived:
         was = "was" if done == 1 else "were"
         calls = f"the size of this data calls for up to {derived} epochs, "

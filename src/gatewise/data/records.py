@@ -49,6 +49,7 @@ class TextDataset:
         chosen_thresholds: whether labels are answered from thresholds that are chosen on the validation part, where
             a text may have several; False: from 0.5.
         columns: of texts and labels in the user's file, where their values alone showed which they are; else None.
+        group: the column of the groups of the test part; None: these are near duplicates of each other.
     """
 
     name: str
@@ -65,6 +66,7 @@ class TextDataset:
     metric: str | None = None
     chosen_thresholds: bool = True
     columns: tuple[str, str] | None = None
+    group: str | None = None
 
     @property
     def multi_label(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.data.rows import MISSING, Rows, read_rows
-from gatewise.data.text_or_label import text_and_label_by_values
+from gatewise.data.text_or_label import refuse_swapped, text_and_label_by_values
 from gatewise.errors import DataError, did_you_mean
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 MAX_CHARACTERS = 1_000_000
+_WORDS_OF_A_NAME = 5
 _USUAL = {
     "text": (
         "texts",
@@ -133,6 +134,8 @@ def read_table(
         table.lines.append(rows.numbers[index])
         table.groups.extend(_group_name(values[place]) for place in of_group)
     _check(table, empty_labels=separator is not None)
+    if separator is None and len(places) == 1:
+        refuse_swapped(rows, places[0], answer)
     return table
 
 
@@ -352,4 +355,6 @@ def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str,
     if known is not None:
         return known
     fix = did_you_mean(wanted, names) if given else f"name it with --{role} COLUMN"
+    if any(len(name.split()) > _WORDS_OF_A_NAME for name in names):
+        fix = "put a line with the names of the columns above it: its first line is read as these"
     raise DataError(f"column {wanted!r} is not in {path.name}", got=", ".join(names), fix=fix)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+
 from gatewise.data.rows import MISSING, Rows
 from gatewise.errors import DataError
 
-__all__ = ["text_and_label_by_values"]
+__all__ = ["refuse_swapped", "text_and_label_by_values"]
 
 _DISTINCT_TEXTS = 0.7
 _DISTINCT_LABELS = 0.5
 _LETTERS = 0.9
+_LEAST = 10
+"""Rows, of which fewer show nothing."""
 
 
 def text_and_label_by_values(rows: Rows, group: str | None = None) -> tuple[str, str] | None:
@@ -39,6 +43,40 @@ def text_and_label_by_values(rows: Rows, group: str | None = None) -> tuple[str,
             _refuse_record_as_names(rows, text, label)
             return rows.columns[text], rows.columns[label]
     return None
+
+
+def refuse_swapped(rows: Rows, text: int, label: int) -> None:
+    """Refuse texts that repeat as labels do beside labels that seldom repeat and are longer, as texts are.
+
+    Args:
+        rows: of a table.
+        text: place of the column that is read as the texts.
+        label: of the column that is read as the labels.
+
+    Raises:
+        DataError: the two columns seem to be swapped.
+
+    Example:
+        >>> from pathlib import Path
+        >>> values = [["Tier" if number % 2 else "Ding", f"ein Ding mit der Nummer {number}"] for number in range(20)]
+        >>> refuse_swapped(Rows(Path("a.csv"), ("art", "wort"), values, list(range(20))), 1, 0)
+        >>> refuse_swapped(Rows(Path("a.csv"), ("art", "wort"), values, list(range(20))), 0, 1)
+        Traceback (most recent call last):
+        gatewise.errors.DataError: texts and labels of a.csv seem to be swapped; expected: texts that differ, and labels
+        that repeat; got: 2 different texts, 20 different labels in 20 rows; fix: --text wort --label art
+    """
+    texts, labels = _filled(rows, text), _filled(rows, label)
+    if len(rows.values) < _LEAST or not (_are_texts(labels) and _are_labels(texts)):
+        return
+    if sum(len(str(each)) for each in labels) <= sum(len(str(each)) for each in texts):
+        return
+    raise DataError(
+        f"texts and labels of {rows.path.name} seem to be swapped",
+        expected="texts that differ, and labels that repeat",
+        got=f"{len(set(map(str, texts))):,} different texts, {len(set(map(str, labels))):,} different labels in "
+        f"{len(rows.values):,} rows",
+        fix=f"--text {shlex.quote(rows.columns[label])} --label {shlex.quote(rows.columns[text])}",
+    )
 
 
 def _filled(rows: Rows, place: int) -> list[object]:

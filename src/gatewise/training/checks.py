@@ -181,8 +181,11 @@ def check_choice(name: str, value: object, known: Iterable[str]) -> None:
     """Refuse a value that is not among the known ones."""
     known = list(known)
     if value not in known:
+        several = name.endswith("s") and not name.endswith("ss")
         raise OptionError(
-            f"there is no {name} {value!r}", expected=", ".join(known), fix=did_you_mean(str(value), known)
+            f"{name} cannot be {value!r}" if several else f"there is no {name} {value!r}",
+            expected=", ".join(known),
+            fix=did_you_mean(str(value), known),
         )
 
 

@@ -82,12 +82,14 @@ class Judgement:
         skill_against: name of the baseline that skill is measured against; None, or where it is missing: the best one.
         harder_with: settings that make the problem harder as they grow, so that along them it makes sense to ask how
             far a cell still succeeds.
+        groups: what the groups of the test examples are, where the measure has such: words in the plural.
     """
 
     trivial: tuple[str, float] | None = None
     skill: bool = False
     skill_against: str | None = None
     harder_with: frozenset[str] = frozenset()
+    groups: str = "groups of test examples"
 
 
 class ExportedModel(Protocol):

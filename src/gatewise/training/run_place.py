@@ -58,7 +58,7 @@ def find_run(place: str | Path, *, say: Callable[[str], object] | None = None) -
     for folder in (place.parent, place.parent.parent if place.parent.name == _RUNS else None):
         if folder is not None and (folder / _PLAN).exists():
             return _of_comparison(folder, place.name, say)
-    if place.suffix.lower() == ".onnx" and place.is_file():
+    if place.is_file() and (place.suffix.lower() == ".onnx" or (place.parent / _EXPORT).is_file()):
         raise _is_export(place)
     if place.exists():
         raise RunError(f"{place} is not a run folder", fix="name the folder given to --out when training")
@@ -71,7 +71,16 @@ def _is_export(place: Path) -> RunError:
         about = read_json((place if place.is_dir() else place.parent) / _EXPORT)
     except RunError:
         about = None
-    run = about.get("run") if isinstance(about, dict) else None
+    about = about if isinstance(about, dict) else {}
+    run = about.get("run")
+    if about.get("target") == "c":
+        folder = place if place.is_dir() else place.parent
+        return RunError(
+            f"{place} is a model exported to C, which is compiled and run by itself",
+            expected="a run folder, or a model exported to ONNX",
+            fix=f"see {folder / 'README.md'}; or name a run folder"
+            + (f": that of the run that was exported is {run}" if isinstance(run, str) else ""),
+        )
     return RunError(
         f"{place} is an exported model, not a run folder",
         expected="a run folder, with its weights and data",

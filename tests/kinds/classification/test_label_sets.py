@@ -16,8 +16,9 @@ from gatewise import TextClassifier
 from gatewise.cli.app import app
 from gatewise.data.records import Split
 from gatewise.errors import DataError
+from gatewise.kinds.classification.label_advice import advising
 from gatewise.kinds.classification.label_sets import label_table, looks_multi_label, parse_labels, split_sets
-from gatewise.kinds.classification.loading import _advising, load_text
+from gatewise.kinds.classification.loading import load_text
 from gatewise.kinds.classification.tfidf import TfidfLogisticRegression
 from gatewise.kinds.classification.weighting import positive_weights
 from gatewise.reports import read_comparison
@@ -132,6 +133,10 @@ def test_compare_predict_and_evaluate(tmp_path):
     right = np.mean([set(row["predicted"].split("|")) == set(row["label"].split("|")) for row in rows])
     assert found["exact_match"] == pytest.approx(right)
     assert "expected calibration error" in run("evaluate", folder, path)
+    other = write(tmp_path / "b.csv", texts_with_labels(150), ";")
+    refused = CliRunner().invoke(app, ["evaluate", str(folder), str(other)])
+    assert "no label contains '|'" in str(refused.exception) and "is --separator ';' meant?" in str(refused.exception)
+    assert json.loads(run("evaluate", folder, other, "--separator", ";", "--json"))["micro_f1"] == found["micro_f1"]
     first = json.loads(run("predict", folder, "the goal", "--json").splitlines()[0])
     assert set(first["probabilities"]) == set(WORDS) and isinstance(first["labels"], list)
 
@@ -241,7 +246,7 @@ def test_advice_on_the_separator_agrees_in_number_and_has_no_empty_else(tmp_path
     with pytest.raises(DataError, match=r"but 1 contains '\|': is --separator '\|' meant\?") as error:
         load_text(path, separator=";")
     assert "None" not in str(error.value)
-    with pytest.raises(DataError) as bare, _advising("is it so?"):
+    with pytest.raises(DataError) as bare, advising("is it so?"):
         raise DataError("no")
     assert bare.value.fix == "is it so?"
     rows = [(f"the rain number {n} of {n * n}", ["a"] if n else []) for n in range(40)]

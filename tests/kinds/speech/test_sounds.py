@@ -303,13 +303,15 @@ def test_another_microphone_does_not_pass_the_normalisation_with_a_speakers_othe
     from gatewise.kinds.speech.moments import Company
 
     bank, generator = FilterBank(RATE, 12), np.random.default_rng(0)
-    frames = [generator.normal(size=(400, 12)).astype(np.float32) for _ in range(6)]
+    frames = [generator.normal(size=(400, 12)).astype(np.float32) for _ in range(7)]
     for cepstra in (0, 8):
         normaliser = Normaliser.fit("speaker", np.concatenate(frames), cepstra)
-        encoded = EncodedRecordings(frames, [[0]] * 6, [None] * 6, normaliser, ["ann"] * 6, bank)
+        encoded = EncodedRecordings(frames, [[0]] * 7, [None] * 7, normaliser, ["ann"] * 7, bank)
         encoded.company = Company.of(0, [("ann", each) for each in frames])
         plain = encoded.changed(0, Augmentation(), generator)
-        together = normaliser(frames[0], Moments.of(normaliser.features(np.concatenate([frames[0], *frames]))))
+        together = normaliser(
+            frames[0], Moments.of(normaliser.features(np.concatenate(frames)))
+        )  # each once, as when testing
         assert np.abs(plain - together).max() < 1e-4
         for _ in range(5):
             filtered = encoded.changed(0, Augmentation(filtering=3.0), generator)
@@ -330,6 +332,36 @@ def test_groups_are_of_one_recording_up_to_many() -> None:
     assert (sizes == 1).mean() == pytest.approx(np.log(2) / np.log(61), abs=0.02)
     assert np.median(sizes) == pytest.approx(np.sqrt(61), abs=1.5)
     assert company.drawn(None, 3, generator).number == 0
+
+
+def test_a_recording_counts_once_among_all_of_its_speaker() -> None:
+    """Where all accompany it (`--normalisation-group 0`); cut as it is, or of a string of which the length is known."""
+    from gatewise.kinds.speech.encoding import EncodedRecordings
+    from gatewise.kinds.speech.endpoints import loud_part
+    from gatewise.kinds.speech.moments import Company, Products
+
+    generator, bank = np.random.default_rng(0), FilterBank(RATE, 3)
+    said = [
+        (name, generator.normal(size=(20 + n, 3)).astype(np.float32)) for n, name in enumerate(("ann", "ann", "bob"))
+    ]
+    said[0][1][:5] = -9.0
+    company = Company.of(0, said, levels=(4.0,))
+    encoded = EncodedRecordings(
+        [each for _, each in said], [[0]] * 3, [None] * 3, _normaliser(said), [n for n, _ in said], bank
+    )
+    encoded.company = company
+    for cut_at in (None, 4.0):
+        other = said[1][1] if cut_at is None else said[1][1][slice(*loud_part(said[1][1], cut_at))]
+        found = company.drawn("ann", 3, generator, cut_at, encoded._own(0, cut_at))
+        assert found.number == len(other)
+        np.testing.assert_allclose(found.products, Products.of(other).products, atol=1e-8)
+        assert company.drawn("bob", 3, generator, cut_at, encoded._own(2, cut_at)).number == 0
+    assert company.drawn("ann", 3, generator, None, 21).number == pytest.approx(20)
+    assert company.drawn("ann", 3, generator, None, 99).number == 0
+
+
+def _normaliser(said: list[tuple[str, np.ndarray]]) -> Normaliser:
+    return Normaliser.fit("speaker", np.concatenate([each for _, each in said]))
 
 
 def test_cepstra_that_do_not_fit_are_refused() -> None:

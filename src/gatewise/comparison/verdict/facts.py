@@ -146,6 +146,7 @@ class Facts:
         times: ratios that were measured in turns; without one no cell counts as faster than another.
         budgets: by cell, what it took of the time that it was given.
         groups: of test examples, over which intervals are; None: they are over the examples.
+        group_words: what these are, in the plural.
     """
 
     cells: tuple[ModelFigures, ...]
@@ -157,6 +158,11 @@ class Facts:
     times: TimeTable = field(default_factory=TimeTable)
     budgets: Mapping[str, TimeBudget] = field(default_factory=dict)
     groups: int | None = None
+    group_words: str = "groups of test examples"
+
+    def over(self, groups: tuple[int, str] | None) -> Facts:
+        """The same facts with intervals over groups of test examples: how many, and what they are."""
+        return self if groups is None else replace(self, groups=groups[0], group_words=groups[1])
 
     @classmethod
     def of(

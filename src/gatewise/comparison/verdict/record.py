@@ -284,7 +284,7 @@ def _verdict(
         looks=looks,
         times=() if times is None else times.ratios,
         budgets={model.name: model.budget for model in models if model.budget is not None},
-        groups=groups,
+        groups=None if groups is None else (groups, judgement.groups),
         trivial=None if judgement.trivial is None else Trivial(*judgement.trivial),
         skill=judgement.skill,
     )

@@ -151,7 +151,7 @@ def undecided(facts: Facts, seeds: int) -> str:
     for pair in pairs[:_NAMED]:
         words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
         if pair.seeds_needed is None and seeds >= _SEEDS_THAT_TELL:
-            more = "more groups of test examples" if facts.groups is not None else "more test examples"
+            more = f"more {facts.group_words}" if facts.groups is not None else "more test examples"
             words += f" ({more} would decide it, more seeds alone would not)"
         elif pair.seeds_needed is not None and seeds >= _SEEDS_THAT_TELL:
             words += f" ({_needed(pair.seeds_needed, seeds)} would detect a difference of this size)"
@@ -239,8 +239,8 @@ def caveat(facts: Facts, rule: str) -> str:
         return _few_blocks(facts)
     if rule == "few-groups":
         return (
-            f"Intervals are over only {facts.groups} groups of test examples, and therefore wide: more groups in the "
-            "test part would narrow them; more seeds, or more examples of the same groups, hardly would."
+            f"Intervals are over only {facts.groups} {facts.group_words}, and therefore wide: more of these in the "
+            "test part would narrow them; more seeds, or more examples of the same ones, hardly would."
         )
     used = "; ".join(f"{cell.title}: {', '.join(cell.kernels)}" for cell in facts.cells)
     return f"Not all cells ran on the same kernels ({used}), so their times do not compare the cells alone."

@@ -29,7 +29,7 @@ def decide(
     skill: bool = False,
     times: Iterable[TimeRatio] = (),
     budgets: Mapping[str, TimeBudget] | None = None,
-    groups: int | None = None,
+    groups: tuple[int, str] | None = None,
 ) -> Verdict:
     """Draw the verdict; cells that were not trained long enough, or only once, are not judged.
 
@@ -44,7 +44,7 @@ def decide(
         skill: speak of a cell that does not beat the best baseline as having no skill beyond it (forecasts).
         times: ratios of the cells' times that were measured in turns; without one nothing is said of speed.
         budgets: by cell, what it took of the time that it was given.
-        groups: of test examples, over which intervals are; None: they are over the examples.
+        groups: over how many groups of test examples intervals are, and what these are; None: over the examples.
 
     Example:
         >>> from gatewise.comparison.verdict.facts import Range
@@ -65,7 +65,7 @@ def decide(
         No difference found between LSTM (88.6 %) and GRU (88.5 %): 0.1 points apart, 95 % interval −0.4 to +0.6;
         GRU takes 0.78 times (0.76 to 0.80) LSTM's time per epoch, so take GRU.
     """
-    facts = replace(Facts.of(models, pairs, scale, margin, times, budgets), groups=groups)
+    facts = Facts.of(models, pairs, scale, margin, times, budgets).over(groups)
     found = rules.outcome(facts, trivial)
     verdict = Verdict(
         outcome=found.rule.removeprefix("outcome-"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,4 +187,6 @@ def scores_of(trained: TrainedCaptioner, dataset: Any, outputs: Sequence[Mapping
     """What the greedy captions of test pictures contribute to the figure."""
     part = dataset.test.take([int(row) for row in spread(len(dataset.test), len(outputs))])
     texts = [trained.subwords.decode(each["written"]) for each in outputs]
-    return contributions_of(dataset.metric, texts, part), MEASURES[dataset.metric]
+    measure = MEASURES[dataset.metric]
+    searched = "greedy search, without the evidence" if trained.model.evidence else "greedy search"
+    return contributions_of(dataset.metric, texts, part), replace(measure, title=f"{measure.title} of {searched}")

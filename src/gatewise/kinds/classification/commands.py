@@ -14,6 +14,7 @@ from gatewise import words
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.calibration import calibration_sentence
+from gatewise.kinds.classification.label_advice import advising, separated_otherwise
 from gatewise.kinds.classification.label_sets import label_table, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
 from gatewise.training.overlap import overlap_record, print_overlap
@@ -122,7 +123,8 @@ def _known_labels(table: Table, names: tuple[str, ...]) -> Any:
 def _known_sets(table: Table, names: tuple[str, ...], separator: str) -> Any:
     sets = [parse_labels(written, separator) for written in table.labels]
     places = [f"{table.path}, {table.unit} {line}" for line in table.lines]
-    return label_table(sets, names, places, known_by="the network's labels")
+    with advising(separated_otherwise(table.labels, separator)):
+        return label_table(sets, names, places, known_by="the network's labels")
 
 
 def _print_labels(metrics: dict[str, Any], names: tuple[str, ...]) -> None:

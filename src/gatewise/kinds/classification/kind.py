@@ -173,7 +173,10 @@ class ClassificationKind(Kind):
         """Trivial: always predicting the most frequent class of the training part, or one score for all texts."""
         from gatewise.kinds.classification.measures import trivial_answer
 
-        return Judgement(trivial=trivial_answer(self.measure(dataset), dataset))
+        groups = "groups of test texts (near duplicates are in one group)"
+        if dataset.group is not None:
+            groups = f"groups of test texts by {dataset.group}"
+        return Judgement(trivial=trivial_answer(self.measure(dataset), dataset), groups=groups)
 
     def describe(self, dataset: Any) -> dict[str, Any]:
         """Class names, the accuracy of the most frequent training class on the test part, and the trivial answer."""

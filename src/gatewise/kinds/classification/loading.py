@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,13 @@ from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labe
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
+from gatewise.kinds.classification.label_advice import (
+    advising,
+    other_separator,
+    separated_otherwise,
+    several_note,
+    with_advice,
+)
 from gatewise.kinds.classification.label_sets import (
     check_separator,
     distinct_sets,
@@ -91,36 +97,33 @@ def load_text(
     """
     name = str(data)
     if name in _REGISTRY:
-        given = {
-            "text": text,
-            "label": label,
-            "encoding": encoding,
-            "test": test,
-            "separator": separator,
-            "group": group,
-        }
-        refuse_for_known(name, given)
+        own = {"text": text, "label": label, "encoding": encoding, "test": test, "separator": separator, "group": group}
+        refuse_for_known(name, own)
         if name == "imdb":
             _refuse_split(split, "the known data set 'imdb', whose parts are given")
             return _load_imdb(download, cache)
         return load_rotten_tomatoes(split)
-    path = Path(data).expanduser()
+    path, second = Path(data).expanduser(), None if test is None else Path(test).expanduser()
     if path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
         _refuse_split(split, "the official archive, whose parts are given")
         return _load_archive_or_folder(path)
-    if not path.exists() and path.suffix == "" and path.parent == Path():
-        raise DataError(
-            f"there is neither a known data set nor a file called {name!r}",
-            expected="imdb, rotten-tomatoes, or the path of a CSV, TSV, JSONL, JSON, Parquet or Excel file",
-            fix=did_you_mean(name, _REGISTRY),
-        )
-    second = None if test is None else Path(test).expanduser()
+    _refuse_name(path, name)
     if second is not None:
         _refuse_split(split, "--test, which gives the part for testing")
     read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
     if separator is not None:
         return _load_sets(path, second, partial(read, separator=check_separator(separator)), separator, group, split)
     return _load_own(path, second, read, group, split)
+
+
+def _refuse_name(path: Path, name: str) -> None:
+    """Refuse what is neither a known data set nor looks like the path of a file."""
+    if not path.exists() and path.suffix == "" and path.parent == Path():
+        raise DataError(
+            f"there is neither a known data set nor a file called {name!r}",
+            expected="imdb, rotten-tomatoes, or the path of a CSV, TSV, JSONL, JSON, Parquet or Excel file",
+            fix=did_you_mean(name, _REGISTRY),
+        )
 
 
 def _refuse_split(split: int, what: str) -> None:
@@ -204,44 +207,13 @@ def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, sp
     rows, chosen, dropped = distinct_rows(table.texts, labels)
     notes = [*table.notes, *dropped]
     if several is not None:
-        notes.append(_several_note(several, len(table.labels)))
+        notes.append(several_note(several, len(table.labels)))
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
     by: Splitter = partial(hold_out, number=split)
     if several is not None and test is None:
-        by = _with_advice(by, f"labels look like several per text: add --separator '{several[0]}'")
+        by = with_advice(by, f"labels look like several per text: add --separator '{several[0]}'")
     found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, _test_labels)
     return replace(found, split_note=found.split_note + split_words(split))
-
-
-@contextmanager
-def _advising(advice: str) -> Iterator[None]:
-    """Put advice, where there is any, before the fix of an error that is about labels as they are written."""
-    try:
-        yield
-    except DataError as error:
-        if not advice:
-            raise
-        joint = " Else " if advice.endswith("?") else "; else "
-        fix = f"{advice}{joint}{error.fix}" if error.fix else advice
-        raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
-
-
-def _with_advice(split: Splitter, advice: str) -> Splitter:
-    """A splitter whose errors, which are of the labels of the training file, say first what may be wrong with them."""
-
-    def advised(whole: Split, names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
-        with _advising(advice):
-            return split(whole, names, place, with_test=with_test)
-
-    return advised
-
-
-def _several_note(found: tuple[str, int], labels: int) -> str:
-    sign, many = found
-    return (
-        f"{many:,} of {labels:,} labels hold '{sign}' and are taken for classes of their own; "
-        f"if a text has several labels, add --separator '{sign}'"
-    )
 
 
 def _load_sets(
@@ -263,42 +235,18 @@ def _load_sets(
         f"{plural(len(names), 'label')}, separated by '{separator}': {sizes.mean():.2f} a text, "
         f"{plural(int((sizes == 0).sum()), 'text')} without any",
     ]
-    other = _other_separator(table.labels, separator)
-    advice = other[0] if other else _separated_otherwise(table.labels, separator)
+    other = other_separator(table.labels, separator)
+    advice = other[0] if other else separated_otherwise(table.labels, separator)
 
     def tested(given: Table, known: tuple[str, ...]) -> Labels:
         places = [f"{given.path}, {given.unit} {line}" for line in given.lines]
         found = [parse_labels(written, separator) for written in given.labels]
-        with _advising(advice and _separated_otherwise(given.labels, separator)):
+        with advising(advice and separated_otherwise(given.labels, separator)):
             return label_table(found, known, places, known_by="the training file")
 
-    by = _with_advice(partial(split_sets, number=split), advice)
+    by = with_advice(partial(split_sets, number=split), advice)
     found = _in_parts(path, test, table, whole, rows, names, [*notes, *other], by, read, group, tested)
     return replace(found, split_note=found.split_note + split_words(split))
-
-
-def _separated_otherwise(labels: Sequence[str], separator: str) -> str:
-    """A guess where the labels cannot be used: another sign in a tenth of them, and the given one in none."""
-    for sign in "|;,":
-        many = sum(sign in label for label in labels)
-        if 10 * many >= len(labels) and not any(separator in label for label in labels):
-            return _is_meant(separator, sign, many)
-    return ""
-
-
-def _is_meant(separator: str, sign: str, many: int) -> str:
-    verb = "contains" if many == 1 else "contain"
-    return f"no label contains {separator!r}, but {many:,} {verb} {sign!r}: is --separator '{sign}' meant?"
-
-
-def _other_separator(labels: Sequence[str], separator: str) -> list[str]:
-    """A note where no label holds the separator that was given, and many look separated by another sign."""
-    if any(separator in label for label in labels):
-        return []
-    found = looks_multi_label(labels)
-    if found is None:
-        return []
-    return [_is_meant(separator, *found)]
 
 
 def _in_parts(
@@ -350,6 +298,7 @@ def _in_parts(
         fingerprint=fingerprint(names, parts),
         notes=tuple(said),
         columns=table.columns,
+        group=group,
     )
 
 

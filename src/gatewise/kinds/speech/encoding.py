@@ -13,7 +13,7 @@ from torch import Tensor
 from gatewise.kinds.speech.augmentation import Augmentation
 from gatewise.kinds.speech.endpoints import loud_part
 from gatewise.kinds.speech.features import FilterBank, Frames, Moments, Normaliser
-from gatewise.kinds.speech.moments import Company, speaker_moments
+from gatewise.kinds.speech.moments import Company, Products, speaker_moments
 from gatewise.kinds.speech.recordings import Recording
 from gatewise.kinds.speech.strings import joined
 from gatewise.kinds.speech.units import Units
@@ -96,7 +96,15 @@ class EncodedRecordings:
     def changed(self, row: int, augmentation: Augmentation, generator: np.random.Generator) -> Frames:
         """A recording changed for training."""
         at = augmentation.cut_at(generator) if self.single[row] else None
-        return self.changed_frames(augmentation.cut(self.raw[row], at, generator), row, augmentation, generator, at)
+        raw = augmentation.cut(self.raw[row], at, generator)
+        return self.changed_frames(raw, row, augmentation, generator, at, self._own(row, at))
+
+    def _own(self, row: int, cut_at: float | None) -> Products | None:
+        """Of a recording as it is in its company; None where that is drawn, so that this does not matter."""
+        if self.company is None or self.company.most:
+            return None
+        raw = self.raw[row]
+        return Products.of(raw if cut_at is None else raw[slice(*loud_part(raw, cut_at))])
 
     def changed_frames(
         self,
@@ -105,16 +113,20 @@ class EncodedRecordings:
         augmentation: Augmentation,
         generator: np.random.Generator,
         cut_at: float | None = None,
+        own: Products | None = None,
     ) -> Frames:
         """Frames (T, M), said by the speaker of a recording, changed for training: normalised features (T', K).
 
-        Where others accompany them, these are changed to the same voice, and cut as they are.
+        Where others accompany them, these are changed to the same voice, and cut as they are. ``own``: of the frames
+        as they are among the speaker's; None: of them only the number is known.
         """
         voice = augmentation.voice(self.bank, generator)
         frames = augmentation.noisy(voice.frames(raw), generator)
         known = None
         if self.company is not None:
-            others = voice.products(self.company.drawn(self.names[row], self.bank.bins, generator, cut_at))
+            others = voice.products(
+                self.company.drawn(self.names[row], self.bank.bins, generator, cut_at, own or len(raw))
+            )
             known = Moments.of(self.normaliser.features(frames)).plus(others.mapped(self.normaliser.matrix).moments)
         frames = augmentation.without_bands(frames, generator)
         return augmentation.without_stretches(self.normaliser(frames, known), generator)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SpeechKind"]
 
 _SHOWN = 200
+_SPEAKERS = "speakers of test recordings"
 
 
 class SpeechKind(Kind):
@@ -114,10 +115,10 @@ class SpeechKind(Kind):
         from collections import Counter
 
         if dataset.units.by_ctc:
-            return Judgement(trivial=("answering nothing", 1.0), harder_with=frozenset(("strings",)))
+            return Judgement(("answering nothing", 1.0), harder_with=frozenset(("strings",)), groups=_SPEAKERS)
         ((name, _),) = Counter(each.text for each in dataset.train).most_common(1)
         share = sum(each.text == name for each in dataset.test) / len(dataset.test)
-        return Judgement(trivial=(f"always answering '{name}'", share))
+        return Judgement(trivial=(f"always answering '{name}'", share), groups=_SPEAKERS)
 
     def describe(self, dataset: Any) -> dict[str, Any]:
         """Units, seconds and speakers of each part."""

@@ -85,10 +85,13 @@ class Company:
         cut: the same of recordings whose ends are cut so many nats under their loudest frame.
 
     Example:
-        >>> company = Company.of(3, [("ann", np.ones((4, 2), np.float32))] * 5)
+        >>> said = [("ann", np.ones((4, 2), np.float32))] * 5
+        >>> company = Company.of(3, said)
         >>> sizes = {company.drawn("ann", 2, np.random.default_rng(seed)).number for seed in range(30)}
         >>> sorted(sizes), company.drawn("bob", 2, np.random.default_rng(0)).number
         ([0.0, 4.0, 8.0], 0.0)
+        >>> Company.of(0, said).drawn("ann", 2, np.random.default_rng(0), own=Products.of(said[0][1])).number
+        16.0
     """
 
     most: int
@@ -106,7 +109,12 @@ class Company:
         return cls(most, _packed(most, known), cut)
 
     def drawn(
-        self, speaker: str | None, bins: int, generator: np.random.Generator, cut_at: float | None = None
+        self,
+        speaker: str | None,
+        bins: int,
+        generator: np.random.Generator,
+        cut_at: float | None = None,
+        own: Products | int = 0,
     ) -> Products:
         """Of up to ``most`` - 1 recordings: the size of the group is uniform in its logarithm.
 
@@ -115,6 +123,8 @@ class Company:
             bins: M, filters.
             generator: of the number and the choice.
             cut_at: nats under their loudest frame at which their ends are cut; None: they are whole.
+            own: of the recording that is accompanied, as it is among the speaker's, or how many of their frames it is:
+                it does not accompany itself where all others do.
         """
         packed = self.packed if cut_at is None else self.cut[cut_at]
         size = int(np.exp(generator.uniform(0, np.log(self.most + 1)))) if self.most else 2
@@ -122,13 +132,19 @@ class Company:
         if rows is None or size == 1:
             return Products(0.0, np.zeros(bins), np.zeros((bins, bins)))
         total = rows[generator.integers(0, len(rows), size - 1)].sum(axis=0)
+        if not self.most:
+            total = total - _row(own) if isinstance(own, Products) else total * max(0.0, 1 - own / total[0])
         return Products(float(total[0]), total[1 : 1 + bins], total[1 + bins :].reshape(bins, bins))
+
+
+def _row(given: Products) -> Sums:
+    """(1 + M + M * M,)."""
+    return np.concatenate([[given.number], given.sums, given.products.reshape(-1)])
 
 
 def _packed(most: int, spoken: Iterable[tuple[str, Frames]]) -> dict[str, Sums]:
     found: dict[str, list[Sums]] = {}
     for name, frames in spoken:
-        number, sums, products = Products.of(frames)
-        found.setdefault(name, []).append(np.concatenate([[number], sums, products.reshape(-1)]))
+        found.setdefault(name, []).append(_row(Products.of(frames)))
     rows = {name: np.stack(each) for name, each in found.items()}
     return rows if most else {name: each.sum(axis=0)[None] for name, each in rows.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,8 +17,8 @@ __all__ = ["CopyBaseline", "WordByWordBaseline"]
 class _TranslationBaseline(Baseline):
     """A baseline that translates texts."""
 
-    def _translate(self, texts: Sequence[str]) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _translate(self, texts: Sequence[str]) -> list[str]: ...
 
     def test(self, dataset: Any, part: str = "test") -> Evaluation:
         """Measure on a part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,4 +95,7 @@ def scores_of(trained: TrainedTranslator, dataset: Any, outputs: Sequence[Mappin
     part = dataset.test
     references = [part.targets[row] for row in spread(len(part.targets), len(outputs))]
     texts = [trained.target_subwords.decode(each["written"]) for each in outputs]
-    return contributions_of(dataset.metric, texts, references), MEASURES[dataset.metric]
+    measure = MEASURES[dataset.metric]
+    return contributions_of(dataset.metric, texts, references), replace(
+        measure, title=f"{measure.title} of greedy search"
+    )

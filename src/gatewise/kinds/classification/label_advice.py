@@ -1,0 +1,69 @@
+"""What errors and notes advise where labels look as if they were written otherwise than was said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from gatewise.data.apart import Splitter
+from gatewise.data.records import Split
+from gatewise.errors import DataError
+from gatewise.kinds.classification.label_sets import looks_multi_label
+
+__all__ = ["advising", "other_separator", "separated_otherwise", "several_note", "with_advice"]
+
+
+@contextmanager
+def advising(advice: str) -> Iterator[None]:
+    """Put advice, where there is any, before the fix of an error that is about labels as they are written."""
+    try:
+        yield
+    except DataError as error:
+        if not advice:
+            raise
+        joint = " Else " if advice.endswith("?") else "; else "
+        fix = f"{advice}{joint}{error.fix}" if error.fix else advice
+        raise DataError(error.message, expected=error.expected, got=error.got, fix=fix) from error
+
+
+def with_advice(split: Splitter, advice: str) -> Splitter:
+    """A splitter whose errors, which are of the labels of the training file, say first what may be wrong with them."""
+
+    def advised(whole: Split, names: Sequence[str], place: str, *, with_test: bool) -> list[Split]:
+        with advising(advice):
+            return split(whole, names, place, with_test=with_test)
+
+    return advised
+
+
+def several_note(found: tuple[str, int], labels: int) -> str:
+    """The note on labels that hold a separator, which was not given: (it, in how many), of so many labels."""
+    sign, many = found
+    return (
+        f"{many:,} of {labels:,} labels hold '{sign}' and are taken for classes of their own; "
+        f"if a text has several labels, add --separator '{sign}'"
+    )
+
+
+def separated_otherwise(labels: Sequence[str], separator: str) -> str:
+    """A guess where the labels cannot be used: another sign in a tenth of them, and the given one in none."""
+    for sign in "|;,":
+        many = sum(sign in label for label in labels)
+        if 10 * many >= len(labels) and not any(separator in label for label in labels):
+            return _is_meant(separator, sign, many)
+    return ""
+
+
+def _is_meant(separator: str, sign: str, many: int) -> str:
+    verb = "contains" if many == 1 else "contain"
+    return f"no label contains {separator!r}, but {many:,} {verb} {sign!r}: is --separator '{sign}' meant?"
+
+
+def other_separator(labels: Sequence[str], separator: str) -> list[str]:
+    """A note where no label holds the separator that was given, and many look separated by another sign."""
+    if any(separator in label for label in labels):
+        return []
+    found = looks_multi_label(labels)
+    if found is None:
+        return []
+    return [_is_meant(separator, *found)]
