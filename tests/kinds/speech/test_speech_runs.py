@@ -363,7 +363,7 @@ def test_explanations_by_command_picture_and_page(labels: Path, strings: Path, t
     soundfile.write(tmp_path / "one.wav", _string(["up", "low"]), RATE)
     told = run(app, ["explain", str(strings), str(tmp_path / "one.wav"), "--text"])
     assert told.exit_code == 0, told.output
-    assert "Heard: " in told.stdout and " Hz " in told.stdout and "integrated-gradients" in told.stdout
+    assert "Heard: " in told.stdout and " Hz " in told.stdout and "integrated gradients" in told.stdout
     found = run(app, ["explain", str(labels), "--example", "2", "--json", "--png", str(tmp_path / "why.png")])
     assert found.exit_code == 0, found.output
     record = json.loads(found.stdout.splitlines()[0])

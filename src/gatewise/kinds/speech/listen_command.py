@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from gatewise.screen import say
+
 if TYPE_CHECKING:
     from gatewise.kinds.speech.trained import TrainedRecogniser
 
@@ -53,7 +55,7 @@ def listen(
     listener = Listener(recogniser, beam)
     sound = read_sound(file.expanduser(), str(file), recogniser.bank.rate)
     for note in sound.notes:
-        typer.echo(f"Note: {file}: {note}", err=True)
+        say(f"Note: {file}: {note}", err=True)
     size = max(1, round(sound.rate * chunk / 1000))
     shown, times = "", []
     for start in range(0, len(sound.samples), size):
