@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["join", "plural", "singular", "units"]
+__all__ = ["join", "listed", "plural", "singular", "units"]
 
 _IRREGULAR = {"epoch": "epochs", "series": "series"}
 
@@ -66,3 +66,13 @@ def join(parts: Sequence[str], last: str = "and") -> str:
         ('RNN', 'RNN, LSTM and GRU')
     """
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def listed(word: str) -> str:
+    """A word as a list of several has it: what holds no letter and no digit stands in quotation marks.
+
+    Example:
+        >>> ", ".join(listed(word) for word in ["film", ",", "(", "3rd"])
+        "film, ',', '(', 3rd"
+    """
+    return word if any(sign.isalnum() for sign in word) else f"'{word}'"

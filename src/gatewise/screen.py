@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "given_width"]
+__all__ = ["console", "given_width", "say"]
 
 _USUAL = 100
 _LEAST = 20
@@ -35,10 +37,33 @@ def console(*, quiet: bool = False) -> Console:
     Args:
         quiet: write nothing.
     """
-    import sys
-
     from rich.console import Console
 
     if sys.stdout.isatty():
         return Console(highlight=False, quiet=quiet)
     return Console(highlight=False, width=given_width() or _USUAL, no_color=True, quiet=quiet)
+
+
+def say(sentence: str, *, err: bool = False) -> None:
+    """Print a sentence that is wrapped between words: as wide as COLUMNS says, else as the terminal.
+
+    In a pipe or file it is one line unless COLUMNS is set.
+
+    Args:
+        sentence: of one line.
+        err: on standard error, beside the answers.
+
+    Example:
+        >>> from unittest import mock
+        >>> with mock.patch.dict(os.environ, COLUMNS="24"):
+        ...     say("Note: a sentence as long as that one")
+        Note: a sentence as long
+        as that one
+    """
+    stream = sys.stderr if err else sys.stdout
+    width = given_width()
+    if width is None and stream.isatty():
+        width = os.get_terminal_size(stream.fileno()).columns or None
+    if width is not None:
+        sentence = textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False)
+    print(sentence, file=stream)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from gatewise.cli.app import app
 from gatewise.kinds.classification.commands import _print_labels
 from gatewise.kinds.classification.label_figures import multi_label_metrics
+from gatewise.screen import say
 
 
 def widest(lines: str) -> int:
@@ -31,3 +32,27 @@ def test_tables_obey_columns(columns, most, monkeypatch, capsys):
     figures = multi_label_metrics([[0.9, 0.1, 0.2]], [[1, 0, 0]], names)
     _print_labels(figures.to_dict(), tuple(names))
     assert 0.8 * most < widest(capsys.readouterr().out) <= most
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_no_heading_of_a_table_of_short_names_is_cut(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    figures = multi_label_metrics([[0.9, 0.1]] * 4, [[1, 0]] * 4, ["sport", "tech"])
+    _print_labels(figures.to_dict(), ("sport", "tech"))
+    shown = capsys.readouterr().out
+    assert widest(shown) <= columns and "…" not in shown
+    assert all(f" {head}" in shown for head in ("texts", "threshold", "predicted", "precision", "recall", "F1"))
+
+
+@pytest.mark.parametrize(("columns", "lines"), [("40", 3), (None, 1)])
+def test_sentences_are_wrapped_between_words(columns, lines, monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    sentence = (
+        "Note: a.csv is not UTF-8 and was read as Windows-1252 (for example 'großartig'); --encoding names another"
+    )
+    say(sentence, err=True)
+    shown = capsys.readouterr().err
+    assert len(shown.splitlines()) == lines and " ".join(shown.split()) == sentence
+    assert columns is None or widest(shown) <= int(columns)

@@ -101,6 +101,21 @@ def test_colours_are_those_of_the_reasons_and_can_be_turned_off(place: Path, run
     assert "(+" in plain.getvalue() and "(+" not in coloured.getvalue().splitlines()[1]
 
 
+def test_signs_are_quoted_in_lists_and_no_reason_is_a_power_of_ten(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`words not known: war, ,, aber, (` and `Der(-6.3e-05)` were hard to read; long facts went on at the edge."""
+    monkeypatch.setenv("COLUMNS", "60")
+    code, out, _ = _run([place, "the zwerg, (a dreadful) film # and a wonderful plot!"], capsys)
+    assert code == 0 and max(map(len, out.splitlines())) <= 60
+    assert "read as [unknown]: the, zwerg, ',', '(', a" in " ".join(out.split())
+    assert "e-0" not in out and "integrated gradients of" in " ".join(out.split())
+    assert "without the 1 " not in " ".join(out.split())
+    facts = out[out.index("  Answer") :].splitlines()
+    assert all(line.startswith(("  Note: ", "        ")) or line[2:3].strip() for line in facts if line.strip())
+    assert any(line.startswith(" " * 14) for line in facts), "what does not fit is indented"
+
+
 def test_a_notebook_shows_it_without_taking_the_text_for_html(place: Path) -> None:
     found = gatewise.explain(place, HOSTILE)
     page = found._repr_html_()

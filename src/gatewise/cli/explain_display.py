@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.cli.explain_picture import picture_rows
 from gatewise.cli.explain_written import visible, written_facts
+from gatewise.grammar import listed
 from gatewise.screen import given_width
 from gatewise.words import plural
 
@@ -26,6 +27,8 @@ _TURNS = 4
 _MOST_STEPS = 300
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LEAST_SHADE = 0.15
+_FAINT = 0.001
+"""Reasons below this are written as nothing."""
 _LAGS = (0, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -54,11 +57,23 @@ def show_explanations(found: Sequence[Explanation], screen: Console) -> None:
         for line in _body(each, coloured=coloured):
             screen.print(line, soft_wrap=whole)
         for name, words in _facts(each):
-            line = Text(f"  {name:<12}", style="dim")
-            line.append(words, style="default")
-            screen.print(line, soft_wrap=whole)
+            _print_hanging(screen, Text(f"  {name:<12}", style="dim"), Text(words))
         for words in given.notes:
-            screen.print(Text(f"  Note: {words}", style="dim"), soft_wrap=whole)
+            _print_hanging(screen, Text("  Note: ", style="dim"), Text(words, style="dim"))
+
+
+def _print_hanging(screen: Console, head: Text, words: Text) -> None:
+    """Print words behind their head; where lines are as long as the screen is wide, those that follow are indented."""
+    from rich.table import Table
+
+    if given_width() is None and not screen.is_terminal:
+        screen.print(head + words, soft_wrap=True)
+        return
+    grid = Table.grid()
+    grid.add_column(width=head.cell_len, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(head, words)
+    screen.print(grid)
 
 
 def _body(each: Explanation, *, coloured: bool) -> list[Text]:
@@ -100,7 +115,7 @@ def _tokens(each: Explanation, *, coloured: bool) -> Text:
             line.append(gap if gap.strip() else " " * bool(gap))
         line.append(visible(step.label), style=_shade(float(value), largest) if coloured else "")
         if not coloured and number in strongest:
-            line.append(f"({value:+.2g})")
+            line.append(f"({_signed(float(value))})")
     return line
 
 
@@ -133,11 +148,11 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
         listed = each.strongest(_REASONS, against=against)
         if listed:
             found.append(
-                (name, ", ".join(f"{_named(each, step, column)} {value:+.2g}" for step, column, value in listed))
+                (name, ", ".join(f"{_named(each, step, column)} {_signed(value)}" for step, column, value in listed))
             )
     if reading.turned:
         found.append(("Turned", _turns(each)))
-    error = f"{why.method} of {why.score} against {why.baseline}"
+    error = f"{why.method.replace('-', ' ')} of {why.score} against {why.baseline}"
     if why.method == "integrated-gradients":
         error += f"; {plural(why.steps_used, 'gradient')}, completeness error {100 * why.completeness_error:.2g} %"
         if not why.complete:
@@ -195,15 +210,22 @@ def _answer(each: Explanation) -> str:
 
 
 def _named(each: Explanation, step: int, column: int | None) -> str:
-    label = visible(each.reading.input.steps[step].label)
+    label = listed(visible(each.reading.input.steps[step].label))
     return label if column is None else f"{each.reasons.columns[column]} at {label}"
+
+
+def _signed(value: float) -> str:
+    """A reason with its sign: to two digits, or hundredths; what is nearly nothing is +0.00 or -0.00."""
+    if abs(value) < _FAINT:
+        return f"{'+' if value >= 0 else '-'}0.00"
+    return f"{value:+.2g}" if abs(value) < 0.1 else f"{value:+.2f}" if abs(value) < 100 else f"{value:+.3g}"
 
 
 def _turns(each: Explanation) -> str:
     reading = each.reading
     parts = []
     for step in reading.turned[:_TURNS]:
-        label = f"{visible(reading.input.steps[step].label)} ({reading.unit} {step + 1})"
+        label = f"{listed(visible(reading.input.steps[step].label))} ({reading.unit} {step + 1})"
         before, after = (reading.after[place] for place in (step - 1, step))
         if reading.answers == "classes" and before.argmax() != after.argmax():
             parts.append(f"at {label} to {visible(reading.names[int(after.argmax())])}")
@@ -224,8 +246,9 @@ def _checked(each: Explanation) -> str:
     assert curve is not None
     place = min(max(1, len(curve.removed) // 10), len(curve.removed) - 1)
     count, share = int(curve.removed[place]), curve.by_reasons
+    most = each.reading.unit if count == 1 else plural(count, each.reading.unit)
     words = (
-        f"without the {plural(count, each.reading.unit)} most in favour the score goes from {share[0]:.2f} to "
+        f"without the {most} most in favour the score goes from {share[0]:.2f} to "
         f"{share[place]:.2f}, at random to {curve.random[place]:.2f}"
     )
     if curve.faster is None:

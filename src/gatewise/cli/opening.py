@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import typer
-
 from gatewise.cli.collection import collection_paused
 from gatewise.errors import OptionError, RunError
+from gatewise.screen import say
 
 if TYPE_CHECKING:
     from gatewise.training.kind import Kind, Predicting, Request, Trained
@@ -20,7 +19,7 @@ __all__ = ["note", "opened", "opened_model"]
 
 def note(sentence: str) -> None:
     """Print a sentence beside the answers, on standard error."""
-    typer.echo(sentence, err=True)
+    say(sentence, err=True)
 
 
 def opened(command: str, request: Request, imports: Iterable[str] = ()) -> tuple[Trained, Request]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import typer
-
 from gatewise.data.seen import Overlap
-from gatewise.screen import console
+from gatewise.screen import console, say
 
 __all__ = ["overlap_record", "print_overlap"]
 
@@ -39,6 +37,6 @@ def print_overlap(overlap: Overlap | None, noun: str, of_others: Callable[[], st
         of_others: the figure of the other examples, in words; asked where there are any.
     """
     if overlap is None:
-        typer.echo(f"Note: this run does not hold which {noun}s it was trained on: some may be in the file", err=True)
+        say(f"Note: this run does not hold which {noun}s it was trained on: some may be in the file", err=True)
     elif overlap.found:
         console().print(f"Warning: {overlap.sentence(noun, of_others)}", style="yellow", markup=False)

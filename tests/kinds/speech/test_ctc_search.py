@@ -106,3 +106,20 @@ def test_a_line_that_corrects_an_earlier_one_is_marked(capsys: pytest.CaptureFix
         "   0.90 s  three",
         "   1.25 s  corrected: one two three",
     ]
+
+
+def test_the_blank_is_less_probable_than_in_training() -> None:
+    from gatewise.kinds.speech.network import Recogniser
+
+    torch.manual_seed(0)
+    output = torch.randn(4, 2, 6)
+    plain, penalised = (
+        Recogniser(3, 5, cell="gru", hidden_size=6, dropout=0.0, blank_penalty=nats) for nats in (0.0, 1.5)
+    )
+    penalised.load_state_dict(plain.state_dict())
+    trained, used = penalised.train().log_probabilities(output), penalised.eval().log_probabilities(output)
+    assert torch.equal(used, plain.train().log_probabilities(output))
+    odds = [each[..., 0] - each[..., 1] for each in (trained, used)]
+    assert torch.allclose(odds[0] - odds[1], torch.full((4, 2), 1.5), atol=1e-5)
+    assert torch.allclose(trained[..., 2] - trained[..., 1], used[..., 2] - used[..., 1], atol=1e-5)
+    assert torch.allclose(trained.exp().sum(dim=-1), torch.ones(4, 2), atol=1e-5)

@@ -101,26 +101,15 @@ def build_record(
     """
     measured, judgement = kind.measure(dataset), kind.judgement(dataset)
     metric = part_from(plain(measured.to_dict()), Metric, place=_NEW, at="metric")
-    finished = [entry for entry in entries if isinstance(entry, Run)]
-    points = _points(plan, finished) if axis is not None else []
-    shown = [run for run in finished if axis is None or run.point == points[-1]]
-    tables = _tables(shown, contributions)
-    learning = learning_of(shown, contributions, measured, judgement, dataset.sizes["validation"])
-    models = _models(shown, tables, measured, learning, budgets or {})
-    models = with_skill(models, judgement.skill_against) if judgement.skill else models
-    if margin is None:
-        margin = default_margin(measured, _best(models, metric).figure.estimate if models else 1.0)
-    pairs = plain(difference_entries(tables, measured, _baselines(shown), margin=margin, look=len(looks) + 1))
-    differences = part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences")
-    planned = len(plan.get("seeds", ()))
-    groups = None if measured.groups is None else len(set(measured.groups.tolist()))
-    how: dict[str, Any] = {"margin": margin, "planned": planned, "looks": looks, "times": times, "groups": groups}
-    verdict = _verdict(models, differences, metric, judgement, **how)
-    along = None
+    finished, points, shown = _finished(plan, entries, axis is not None)
+    models, differences, margin = _compared(
+        shown, contributions, dataset, measured, judgement, metric, margin, budgets or {}, looks
+    )
+    planned, look = len(plan.get("seeds", ())), len(looks) + 1
+    how: dict[str, Any] = {"margin": margin, "planned": planned, "looks": looks, "times": times}
+    verdict, along = _verdict(models, differences, metric, judgement, measured, **how), None
     if axis is not None:
-        tables_at = {point: _tables([run for run in finished if run.point == point], contributions) for point in points}
-        harder = axis["name"] in judgement.harder_with
-        along = _along(axis, finished, tables_at, measured, reach=harder, planned=planned, look=len(looks) + 1)
+        along = _along(axis, finished, contributions, measured, points, judgement, planned=planned, look=look)
         verdict = with_reach(verdict, along, models, metric)
     return Comparison(
         created=created,
@@ -173,11 +162,51 @@ def _search(
     return analyse_search(tuning, models, search, metric.name, higher=metric.higher_is_better)
 
 
+def _finished(
+    plan: Mapping[str, Any], entries: Sequence[Run | Failure], along: bool
+) -> tuple[list[Run], list[Any], list[Run]]:
+    """The finished runs, the points of the axis, and the runs that are judged: those at its last point."""
+    finished = [entry for entry in entries if isinstance(entry, Run)]
+    points = _points(plan, finished) if along else []
+    return finished, points, [run for run in finished if not along or run.point == points[-1]]
+
+
+def _compared(
+    runs: Sequence[Run],
+    contributions: Mapping[str, npt.NDArray[np.floating]],
+    dataset: Any,
+    measured: Measure,
+    judgement: Judgement,
+    metric: Metric,
+    margin: float | None,
+    budgets: Mapping[str, TimeBudget],
+    looks: Sequence[int],
+) -> tuple[list[ModelEntry], tuple[Difference, ...], float]:
+    """The models, their differences, and the margin within which these make none in practice."""
+    tables = _tables(runs, contributions)
+    learning = learning_of(runs, contributions, measured, judgement, dataset.sizes["validation"])
+    models = _models(runs, tables, measured, learning, budgets)
+    models = with_skill(models, judgement.skill_against) if judgement.skill else models
+    if margin is None:
+        margin = default_margin(measured, _best(models, metric).figure.estimate if models else 1.0)
+    pairs = plain(difference_entries(tables, measured, _baselines(runs), margin=margin, look=len(looks) + 1))
+    return models, part_from(pairs, tuple[Difference, ...], place=_NEW, at="differences"), margin
+
+
 def _along(
-    axis: Mapping[str, Any], runs: Sequence[Run], tables: Mapping[Any, Any], measure: Measure, **how: Any
+    axis: Mapping[str, Any],
+    runs: Sequence[Run],
+    contributions: Mapping[str, npt.NDArray[np.floating]],
+    measure: Measure,
+    points: Sequence[Any],
+    judgement: Judgement,
+    **how: Any,
 ) -> Axis:
     """What the record says of every point of the axis."""
-    return part_from(plain(axis_entry(axis, _of_axis(runs), tables, measure, **how)), Axis, place=_NEW, at="axis")
+    tables = {point: _tables([run for run in runs if run.point == point], contributions) for point in points}
+    reach = axis["name"] in judgement.harder_with
+    found = axis_entry(axis, _of_axis(runs), tables, measure, reach=reach, **how)
+    return part_from(plain(found), Axis, place=_NEW, at="axis")
 
 
 def _data(dataset: Any, details: Mapping[str, Any]) -> Data:
@@ -256,13 +285,14 @@ def _verdict(
     differences: Sequence[Difference],
     metric: Metric,
     judgement: Judgement,
+    measured: Measure,
     *,
     margin: float,
     planned: int,
     looks: Sequence[int],
     times: Times | None,
-    groups: int | None,
 ) -> Verdict:
+    groups = None if measured.groups is None else len(set(measured.groups.tolist()))
     reference = max((abs(model.figure.estimate) for model in models), default=0.0)
     return decide(
         [_figures(model, planned) for model in models],

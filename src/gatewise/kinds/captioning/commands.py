@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from gatewise.screen import say
+
 if TYPE_CHECKING:
     from gatewise.kinds.captioning.exported import ExportedCaptioner
     from gatewise.kinds.captioning.pictures import Pixels
@@ -102,7 +104,7 @@ def predict(
 
     names, found, notes = _pictures(captioner, request)
     for note in notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     captions = iter(captioner.caption(np.stack([each for each in found if each is not None]), beam=beam))
     rows = [
         {"image": name, "caption": None if each is None else next(captions)}
@@ -225,7 +227,7 @@ def evaluate(captioner: TrainedCaptioner | ExportedCaptioner, request: Request) 
         typer.echo(json.dumps({**record, "notes": notes}, ensure_ascii=False))
         return
     for note in notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     if overlap is not None and overlap.found:
         typer.echo(
             f"Warning: of {words.plural(len(part), 'picture')} {int(overlap.training.sum()):,} were trained on and "

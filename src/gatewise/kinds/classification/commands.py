@@ -17,6 +17,7 @@ from gatewise.kinds.classification.calibration import calibration_sentence
 from gatewise.kinds.classification.label_advice import advising, separated_otherwise
 from gatewise.kinds.classification.label_sets import label_table, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
+from gatewise.screen import say
 from gatewise.training.overlap import overlap_record, print_overlap
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from gatewise.training.kind import Request
 
 __all__ = ["check_predict", "evaluate", "predict"]
+
+_NARROW = 72
 
 
 def predict(classifier: TrainedClassifier, request: Request) -> None:
@@ -61,7 +64,7 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
         separator,
     )
     for note in table.notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     names = classifier.label_names
     labels = _known_labels(table, names) if separator is None else _known_sets(table, names, separator)
     found = classifier.evaluate(table.texts, labels)
@@ -78,7 +81,7 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
     print_overlap(overlap, "text", lambda: _figure(others or {}))
     (_print_labels if classifier.multi_label else _print)(metrics, names)
     of = "labels" if classifier.multi_label else "answers"
-    typer.echo(calibration_sentence(found.reliability, what="The network", of=of))
+    say(calibration_sentence(found.reliability, what="The network", of=of))
 
 
 def _figure(metrics: Mapping[str, Any]) -> str:
@@ -142,7 +145,7 @@ def _print_labels(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
         style="bold",
     )
     _print_calibration(screen, metrics)
-    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
+    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=_padding(screen))
     table.add_column("label")
     for head in ("texts", "threshold", "predicted", "precision", "recall", "F1"):
         table.add_column(head, justify="right")
@@ -152,6 +155,11 @@ def _print_labels(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
         limit = words.percent(each["threshold"])
         table.add_row(Text(name), f"{each['true']:,}", limit, f"{each['predicted']:,}", *shares)
     screen.print(table)
+
+
+def _padding(screen: Any) -> tuple[int, int, int, int]:
+    """Space beside the columns of a table: less where the screen is narrow."""
+    return (0, 1, 0, 1) if screen.width >= _NARROW else (0, 0, 0, 0)
 
 
 def _print_calibration(screen: Any, metrics: dict[str, Any]) -> None:
@@ -175,7 +183,7 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
         style="bold",
     )
     _print_calibration(screen, metrics)
-    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
+    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=_padding(screen))
     table.add_column(Text("true ↓ predicted →"))
     for name in (*names, "F1"):
         table.add_column(Text(name), justify="right")

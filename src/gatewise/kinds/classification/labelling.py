@@ -23,6 +23,7 @@ from gatewise.data.tables import check_lengths, find_text_columns, joined_note, 
 from gatewise.data.text_or_label import text_and_label_by_values
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.classification.thresholds import THRESHOLD
+from gatewise.screen import say
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.exported import ExportedClassifier
@@ -90,7 +91,7 @@ def label(classifier: TrainedClassifier | ExportedClassifier, request: Request) 
         given = read_request(classifier, request)
         count = len(given.texts)
         for note in given.notes:
-            typer.echo(f"Note: {note}", err=True)
+            say(f"Note: {note}", err=True)
         (_show if request.out is None else _write)(classifier, given, request)
     if count == 0:
         raise _no_text()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gatewise.data.vocabulary import UNKNOWN
 from gatewise.errors import DataError
+from gatewise.grammar import listed
 from gatewise.kinds.classification.network import pool
 from gatewise.training.kind import RecurrentInputs
 from gatewise.training.prefixes import prefix_summaries
@@ -72,7 +73,7 @@ class TextReader(Reader):
             notes.append(f"The text is longer than {limit} tokens: its middle is not read.")
         unknown = list(dict.fromkeys(step.label for step in steps if not step.known))
         if unknown:
-            shown = ", ".join(unknown[:8]) + (", ..." if len(unknown) > 8 else "")
+            shown = ", ".join(map(listed, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
             notes.append(f"{plural(len(unknown), 'word')} not known, read as {UNKNOWN}: {shown}")
         line = " ".join(text.split())
         return ReadInput(

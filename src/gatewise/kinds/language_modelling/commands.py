@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from gatewise.screen import say
+
 if TYPE_CHECKING:
     from gatewise.kinds.language_modelling.trained import TrainedLanguageModel
     from gatewise.training.kind import Request
@@ -93,7 +95,7 @@ def evaluate(model: TrainedLanguageModel, request: Request) -> None:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
         return
     for note in found.notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     rows = [
         ("perplexity", found.perplexity, found.perplexity_interval, "{:,.4g}"),
         ("bits per character", found.bits_per_character, found.bits_per_character_interval, "{:.4g}"),

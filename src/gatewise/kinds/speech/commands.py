@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gatewise.screen import say
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,7 +37,7 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
     places, notes = _places(recogniser, request)
     recordings = [each for _, each in places if each is not None]
     for note in [*notes, *_without_speaker(recogniser, recordings)]:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     heard = iter(recogniser.recognise(recordings))
     by_label = not recogniser.units.by_ctc
     rows = [_record(name, None if each is None else next(heard), by_label) for name, each in places]
@@ -197,7 +199,7 @@ def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
         typer.echo(json.dumps({**found, "recordings": len(part), "notes": notes, "seen": seen}, ensure_ascii=False))
         return
     for note in notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     if overlap is not None and overlap.found:
         count = int(overlap.training.sum())
         typer.echo(

@@ -211,12 +211,6 @@ def speech_dataset(
         test = tuple(fixed_strings(test, data.strings, rate, _SEED + 1))
         note += f", joined to {words.plural(len(test), 'string')} of 1 to {data.strings} with gaps of up to 0.4 s"
     said += _further(answers, own, added) + _unknown(units, test)
-    digest = hashlib.sha256("\0".join((answers, str(rate), *units.names)).encode())
-    for part in (train, validation, test):
-        for each in part:
-            digest.update(f"{each.text}\0{each.speaker}\0{len(each.stored)}\0".encode("utf-8", "surrogatepass"))
-            digest.update(each.stored.tobytes())
-        digest.update(b"\2")
     return SpeechDataset(
         name,
         source,
@@ -226,13 +220,24 @@ def speech_dataset(
         train,
         validation,
         test,
-        digest.hexdigest(),
+        _fingerprint((answers, str(rate), *units.names), (train, validation, test)),
         tuple(dict.fromkeys(said)),
         data.strings,
         clips if data.strings is not None else (),
         parts.unseen_speakers,
         len(added),
     )
+
+
+def _fingerprint(said: Sequence[str], parts: Sequence[Sequence[Recording]]) -> str:
+    """SHA-256 of some words, and of all recordings of all parts."""
+    digest = hashlib.sha256("\0".join(said).encode())
+    for part in parts:
+        for each in part:
+            digest.update(f"{each.text}\0{each.speaker}\0{len(each.stored)}\0".encode("utf-8", "surrogatepass"))
+            digest.update(each.stored.tobytes())
+        digest.update(b"\2")
+    return digest.hexdigest()
 
 
 def _check_known(listed: Sequence[Listed], place: Path) -> None:

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from gatewise.screen import say
+
 if TYPE_CHECKING:
+    from gatewise.kinds.speech.listening import Listener
+    from gatewise.kinds.speech.sound import Sound
     from gatewise.kinds.speech.trained import TrainedRecogniser
 
 __all__ = ["listen"]
@@ -53,21 +57,8 @@ def listen(
     listener = Listener(recogniser, beam)
     sound = read_sound(file.expanduser(), str(file), recogniser.bank.rate)
     for note in sound.notes:
-        typer.echo(f"Note: {file}: {note}", err=True)
-    size = max(1, round(sound.rate * chunk / 1000))
-    shown, times = "", []
-    for start in range(0, len(sound.samples), size):
-        began = time.perf_counter()
-        text = listener.accept(sound.samples[start : start + size])
-        times.append(time.perf_counter() - began)
-        if not as_json and text != shown:
-            _show(shown, text, min(start + size, len(sound.samples)) / sound.rate)
-            shown = text
-    began = time.perf_counter()
-    text = listener.finish()
-    times.append(time.perf_counter() - began)
-    if not as_json and text != shown:
-        _show(shown, text, sound.seconds)
+        say(f"Note: {file}: {note}", err=True)
+    text, times = _heard(listener, sound, max(1, round(sound.rate * chunk / 1000)), show=not as_json)
     spent = sum(times)
     order = sorted(times)
     figures = {
@@ -90,6 +81,24 @@ def listen(
         f"step reads {figures['window_ms']:.0f} ms of sound",
         err=True,
     )
+
+
+def _heard(listener: Listener, sound: Sound, size: int, *, show: bool) -> tuple[str, list[float]]:
+    """The text, and the seconds that each chunk of so many samples took, and the end; words are shown as they come."""
+    shown, times = "", []
+    for start in range(0, len(sound.samples), size):
+        began = time.perf_counter()
+        text = listener.accept(sound.samples[start : start + size])
+        times.append(time.perf_counter() - began)
+        if show and text != shown:
+            _show(shown, text, min(start + size, len(sound.samples)) / sound.rate)
+            shown = text
+    began = time.perf_counter()
+    text = listener.finish()
+    times.append(time.perf_counter() - began)
+    if show and text != shown:
+        _show(shown, text, sound.seconds)
+    return text, times
 
 
 def _show(before: str, text: str, seconds: float) -> None:

@@ -16,7 +16,7 @@ from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.dataset import TaggingPart
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.spec import column
-from gatewise.screen import console, given_width
+from gatewise.screen import console, given_width, say
 from gatewise.training.overlap import overlap_record, print_overlap
 from gatewise.training.request import batches, check_out, given_texts, say_that_typed_texts_are_read
 
@@ -131,7 +131,7 @@ def evaluate(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
         typer.echo(json.dumps(record, ensure_ascii=False))
         return
     for note in (*read.notes, *notes):
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     print_overlap(overlap, "sentence", lambda: _figure(others or {}))
     _print(found, len(read))
 

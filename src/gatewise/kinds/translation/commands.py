@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from gatewise import words
+from gatewise.screen import say
 
 if TYPE_CHECKING:
     from gatewise.kinds.translation.exported import ExportedTranslator
@@ -124,7 +125,7 @@ def predict(
         )
     if empty:
         were = "was empty, and so is its translation" if empty == 1 else "were empty, and so are their translations"
-        typer.echo(f"Note: {empty:,} of {words.plural(count, 'line')} {were}", err=True)
+        say(f"Note: {empty:,} of {words.plural(count, 'line')} {were}", err=True)
     if request.out is not None:
         files.write_text(request.out, "\n".join(written) + "\n")
         typer.echo(f"{words.plural(count, 'translation')} in {request.out}", err=True)
@@ -155,7 +156,7 @@ def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Reques
             )
     pairs = read_pairs(request.file, translations, source=source, target=target)
     for note in pairs.notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     if data.reverse:
         pairs = pairs.reversed()
     answers = translator.translate(pairs.sources)
