@@ -12,9 +12,14 @@ from gatewise import nn
 from gatewise.errors import KernelError
 from gatewise.kernels.dispatch import force
 from gatewise.kernels.fused import binding
+from gatewise.kernels.fused.bf16 import available_products, use_products
+from gatewise.kernels.fused.library import require
 
-# T, B, I, H; the last has weights beyond a cache
-SIZES = [(1, 1, 1, 1), (3, 2, 5, 7), (2, 7, 17, 33), (5, 13, 3, 16), (4, 3, 40, 70), (0, 2, 3, 5), (2, 5, 600, 400)]
+# T, B, I, H; the last but one has weights beyond a cache, the last more rows than a tile of bfloat16
+SIZES = [
+    *[(1, 1, 1, 1), (3, 2, 5, 7), (2, 7, 17, 33), (5, 13, 3, 16), (4, 3, 40, 70), (0, 2, 3, 5), (2, 5, 600, 400)],
+    (2, 35, 9, 21),
+]
 OPTIONS = {
     nn.RNN: [{}, {"nonlinearity": "relu"}, {"layer_norm": True, "zoneout": 0.3, "recurrent_dropout": 0.3}],
     nn.LSTM: [{}, {"bias": False}, {"peephole": True}, {"coupled": True}, {"layer_norm": True, "zoneout": 0.3}],
@@ -30,6 +35,11 @@ def run_layer(layer, steps, batch, lengths):
     output, _ = layer(x, lengths=lengths)
     if steps > 0:
         (output * output).sum().backward()
+    for products in available_products(require())[1:]:
+        with use_products(products), nn.precision("bf16"):
+            output, _ = layer(x, lengths=lengths)
+            if steps > 0:
+                (output * output).sum().backward()
     layer.eval()
     with torch.no_grad():
         layer(x, lengths=lengths)

@@ -12,6 +12,7 @@ from torch import Tensor
 from gatewise import nn
 from gatewise.errors import KernelError, OptionError
 from gatewise.kernels.dispatch import force
+from gatewise.kernels.fused import bf16
 from gatewise.kernels.fused.bf16 import PRODUCTS, available_products, products, use_products
 from gatewise.kernels.fused.call import Inputs, Options, Sequence, run
 from gatewise.kernels.fused.library import available_variants, require
@@ -314,6 +315,31 @@ def test_products_are_named():
             layer(torch.ones(2, 1, 3))[0].sum().backward()
         assert "bf16 was requested" in layer.explain_kernel()
     with pytest.raises(KernelError, match=r"emulate.*emulated"), use_products("emulate"):
+        pass
+
+
+def test_the_environment_chooses(monkeypatch):
+    library = require()
+    before = products(library)
+    try:
+        for name, found in (("emulated", "emulated"), ("none", "none"), ("", "none")):
+            monkeypatch.setattr(bf16, "_asked", set())
+            monkeypatch.setenv("GATEWISE_BF16", name)
+            assert products(library) == found
+        monkeypatch.setattr(bf16, "_asked", set())
+        monkeypatch.setenv("GATEWISE_BF16", "amy")
+        for _ in range(2):
+            with pytest.raises(KernelError, match=r"GATEWISE_BF16.*amx"):
+                products(library)
+    finally:
+        monkeypatch.undo()
+        bf16._choose(library, before)
+    assert products(library) == before
+
+
+@pytest.mark.skipif("avx2" not in available_variants(), reason="no kernels with AVX2 here")
+def test_narrow_vectors_have_no_tiles():
+    with force("avx2"), pytest.raises(KernelError, match=r"avx2 kernels have no .* by amx.*emulated"), use_products("amx"):
         pass
 
 

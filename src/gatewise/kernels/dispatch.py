@@ -95,7 +95,7 @@ class Choice:
 
     Attributes:
         implementation: ``reference``, ``torch``, ``triton``, or ``fused-`` and an instruction set
-            (``fused-avx512-bf16`` with rounded products, see :func:`precision`).
+            (``fused-avx512-bf16`` or ``fused-avx512-amx-bf16`` with rounded products, see :func:`precision`).
         reason: why this one, and where it matters why not a faster one.
 
     Example:
@@ -205,18 +205,23 @@ def force(name: str, *, this_thread: bool = False) -> Iterator[None]:
 def precision(name: str) -> Iterator[None]:
     """Let layers round what enters their products inside the ``with`` block; for all threads of the process.
 
-    ``bf16`` multiplies bfloat16 numbers (8 bits of precision) and sums in float32: inference takes about two thirds of
-    the time, and outputs move by some thousandths. ``int8`` multiplies weights of 8 bits, one scale per row, with
-    inputs and states of 16 bits, one scale per row and step, and sums exactly; for few rows of wide layers, best inside
-    :func:`gatewise.nn.frozen`, since else each call rounds the weights anew. Both are preferences: a layer whose cell,
-    options or CPU have no such products runs in float32 and says so in ``layer.explain_kernel()``. States, biases and
-    gates stay float32.
+    ``bf16`` multiplies bfloat16 numbers (8 bits of precision) and sums in float32, in inference and in training, where
+    gradients are rounded too before a product; weights, states, biases, gates and sums stay float32. It takes a half to
+    two thirds of the time or less, and outputs move by some thousandths. A gradient may be asked for outside the
+    block: it is made as the outputs were.
+
+    ``int8``, for inference alone, multiplies weights of 8 bits, one scale per row, with inputs and states of 16 bits,
+    one scale per row and step, and sums exactly; for few rows of wide layers, best inside :func:`gatewise.nn.frozen`,
+    since else each call rounds the weights anew.
+
+    Both are preferences: a layer whose cell, options or CPU have no such products runs in float32 and says so in
+    ``layer.explain_kernel()``.
 
     Args:
         name: ``bf16``, ``int8`` or ``float32``.
 
     Raises:
-        OptionError: another name; and in a layer's call that needs gradients, since rounded products have none.
+        OptionError: another name; and with ``int8`` in a layer's call that needs gradients, since it has none.
 
     Example:
         >>> with precision("bf16"):

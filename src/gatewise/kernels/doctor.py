@@ -32,7 +32,7 @@ class CellReport:
     Attributes:
         cell: its kernel name.
         options: those that the request carries.
-        dtype: ``float32``, ``float64``, or ``bf16`` or ``int8`` for inference inside ``nn.precision("bf16")``.
+        dtype: ``float32``, ``float64``, or ``bf16`` or, for inference, ``int8`` inside ``nn.precision(..)``.
         implementation: as in :class:`gatewise.kernels.dispatch.Choice`; ``none`` where a forced kernel refuses.
         reason: why this one, and why not a faster one.
         device: ``cpu`` or ``cuda``.
@@ -146,7 +146,7 @@ def _cuda_reports() -> list[CellReport]:
 
 
 def _rounded_report(cell: str, precision: str) -> CellReport:
-    """What inference inside ``nn.precision(..)`` would run on."""
+    """What calls inside ``nn.precision(..)`` would run on."""
     request = Request(cell, "cpu", torch.float32, 128, 128, 32, 200, precision=precision)
     try:
         choice = choose(request)

@@ -3,7 +3,7 @@
 ``RNN``, ``LSTM`` and ``GRU`` are drop-ins for torch.nn's, with ragged batches, layer norm, zoneout, recurrent and
 weight dropout, residuals, learned initial states, streaming and traces; ``MinGRU`` and ``MinLSTM`` are their minimal
 successors, parallel over time; ``Recurrent("name", ...)`` makes a layer of any registered cell. Inside
-``with precision("bf16")`` inference rounds what enters its products, where that is faster on the CPU.
+``with precision("bf16")`` a layer rounds what enters its products, in training too, where that is faster on the CPU.
 """
 
 from __future__ import annotations

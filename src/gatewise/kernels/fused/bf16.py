@@ -29,13 +29,22 @@ def _wish(library: Library, number: int) -> int:
 
 def _number(name: str) -> int:
     if name not in PRODUCTS:
-        raise KernelError("there are no such products of bfloat16", got=repr(name), fix=did_you_mean(name, PRODUCTS))
+        raise KernelError(
+            "GATEWISE_BF16 or its caller names no products of bfloat16",
+            expected=", ".join(PRODUCTS),
+            got=repr(name),
+            fix=did_you_mean(name, PRODUCTS),
+        )
     return PRODUCTS.index(name)
 
 
 def _choose(library: Library, name: str) -> None:
     if _wish(library, _number(name)) != _number(name):
-        raise KernelError(f"this CPU has no products of bfloat16 by {name}", fix="unset GATEWISE_BF16")
+        raise KernelError(
+            f"the {library.variant} kernels have no products of bfloat16 by {name} on this CPU",
+            expected=", ".join(available_products(library)),
+            fix="unset GATEWISE_BF16, or name one of these",
+        )
 
 
 def products(library: Library) -> str:
@@ -61,9 +70,9 @@ def available_products(library: Library) -> tuple[str, ...]:
     Args:
         library: the variant.
     """
-    before = products(library)
-    found = tuple(name for name in PRODUCTS if _wish(library, _number(name)) == _number(name))
-    _choose(library, before)
+    before = _wish(library, _ASK)
+    found = tuple(name for number, name in enumerate(PRODUCTS) if _wish(library, number) == number)
+    _wish(library, before)
     return found
 
 
