@@ -7,7 +7,9 @@ python benchmarks/rounded.py --precision bf16 --standard [--rounds 9]
 With `--standard`: inference and training of the seven standard shapes of ``gatewise bench`` without `frozen`, float32's
 time over the precision's, in the same manner. A call in training is the layer without gradients of x, and `backward`
 of its output's sum. A shape whose output or gradients differ by more than rounding explains shows no ratio, and the
-exit code is then 1. Else without runs: both precisions in turns inside ``nn.frozen``, one thread, processor time; the median of the rounds'
+exit code is then 1.
+
+Else without runs: both precisions in turns inside ``nn.frozen``, one thread, processor time; the median of the rounds'
 ratios, and how far outputs of a freshly drawn layer move. With runs: each run's test figures with both, and how far the
 layers' outputs move on its own data.
 """
@@ -75,6 +77,7 @@ def call(layer: torch.nn.Module, x: torch.Tensor, training: bool) -> torch.Tenso
 
 def gap_of(one: torch.Tensor, two: torch.Tensor) -> float:
     """The largest difference, as a share of the largest value."""
+    one, two = one.detach(), two.detach()
     return float((one - two).abs().max() / two.abs().max())
 
 

@@ -32,7 +32,7 @@ def _ways():
         found = available_products(require(variant))
         for name in PRODUCTS[1:]:
             if name == "emulated" or variant == "avx512":
-                lacking = pytest.mark.skipif(name not in found, reason=f"this CPU has no products of bfloat16 by {name}")
+                lacking = pytest.mark.skipif(name not in found, reason=f"no products of bfloat16 by {name} here")
                 yield pytest.param(variant, name, marks=lacking, id=f"{variant}-{name}")
 
 
@@ -339,7 +339,8 @@ def test_the_environment_chooses(monkeypatch):
 
 @pytest.mark.skipif("avx2" not in available_variants(), reason="no kernels with AVX2 here")
 def test_narrow_vectors_have_no_tiles():
-    with force("avx2"), pytest.raises(KernelError, match=r"avx2 kernels have no .* by amx.*emulated"), use_products("amx"):
+    message = r"avx2 kernels have no .* by amx.*emulated"
+    with force("avx2"), pytest.raises(KernelError, match=message), use_products("amx"):
         pass
 
 

@@ -78,7 +78,7 @@ def available_products(library: Library) -> tuple[str, ...]:
 
 @contextmanager
 def use_products(name: str) -> Iterator[None]:
-    """Multiply with other instructions inside the block, all threads of the process; for layers that were not yet called.
+    """Multiply with other instructions inside the block, in all threads; for layers that were not yet called.
 
     Args:
         name: one of :data:`PRODUCTS`.
