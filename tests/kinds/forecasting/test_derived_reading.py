@@ -101,6 +101,9 @@ def test_gaps_and_several_series_count_for_the_look_back() -> None:
     cut = series(300, 240, breaks=(40, 100, 280))
     assert default_lookback([cut], 1, None)[0] == (140 - 1 + 1) // 3
     found, notes = default_lookback([series(40, 30), series(400, 380), series(60, 45)], 1, None)
+    late = [series(60, 0), series(60, 1), series(400, 340)]  # two that have hardly begun before the border
+    assert default_lookback(late, 1, None) == (60, [])
+    assert default_lookback([series(60, 0)], 6, None)[0] == 1
     assert found == 15 and "the middle one of the series' training parts has only 45" in notes[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,16 @@ def test_bf16_rounds_the_factors_of_a_large_product_and_nothing_afterwards():
     assert torch.equal(product(first, second), exact)
     with precision("int8"):
         assert torch.equal(product(first, second), exact)
+
+
+def test_threads_in_bf16_leave_torchs_setting_as_it_was():
+    first, second = torch.randn(300, 90), torch.randn(2000, 90)
+    exact = product(first, second)
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    with precision("bf16"), ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: product(first, second), range(200)))
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
+    assert torch.equal(product(first, second), exact)
 
 
 def test_bf16_trains_a_large_softmax():

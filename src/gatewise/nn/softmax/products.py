@@ -7,6 +7,7 @@ products here, the factors are rounded to bfloat16; the sums stay float32.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -21,6 +22,11 @@ __all__ = ["product", "product_library"]
 
 _WORTHWHILE = 1 << 20
 """Multiplications below which the call itself is what costs."""
+
+# torch's setting is the process's: the first of several threads sets it, the last one puts it back
+_lock = threading.Lock()
+_inside = 0
+_before = "none"
 
 
 def product(first: Tensor, second: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -61,13 +67,20 @@ def product_library() -> str:
 @contextmanager
 def _bf16_factors() -> Iterator[None]:
     """Inside, oneDNN rounds the factors of float32 products to bfloat16, where the CPU multiplies such numbers."""
+    global _inside, _before
     matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "bf16"
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            _before = matmul.fp32_precision
+            matmul.fp32_precision = "bf16"
     try:
         yield
     finally:
-        matmul.fp32_precision = before
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                matmul.fp32_precision = _before
 
 
 @cache

@@ -16,8 +16,8 @@ LOOKBACK = 60
 def default_lookback(series: Sequence[Series], horizon: int, season: int | None) -> tuple[int, list[str]]:
     """The look-back where none is given: `LOOKBACK`, or less, so that most of a short training part can be forecast.
 
-    Of the series' longest stretches without a gap in the training part, the middle one counts. A third of it, less the
-    horizon, is cut to whole seasons where it has one.
+    Of the longest stretches without a gap in the training parts the middle one counts, of series with a window at all. A
+    third of it, less the horizon, is cut to whole seasons where it has one.
 
     Args:
         series: split.
@@ -35,12 +35,13 @@ def default_lookback(series: Sequence[Series], horizon: int, season: int | None)
         >>> default_lookback([long], 6, 12)
         (60, [])
     """
-    stretches = sorted(each.longest_stretch(each.borders[0]) for each in series)
+    every = sorted(each.longest_stretch(each.borders[0]) for each in series)
+    stretches = [steps for steps in every if steps > horizon] or every
     steps = stretches[len(stretches) // 2]
     found = max(1, (steps - horizon + 1) // 3)
     if found >= LOOKBACK:
         return LOOKBACK, []
     if season is not None and 1 < season <= found:
         found -= found % season
-    which = "the training part has" if len(series) == 1 else "the middle one of the series' training parts has"
+    which = "the training part has" if len(stretches) == 1 else "the middle one of the series' training parts has"
     return found, [f"forecasts are made from {plural(found, 'step')}, since {which} only {steps:,}; --lookback sets it"]
