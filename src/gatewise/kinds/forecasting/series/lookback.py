@@ -16,8 +16,8 @@ LOOKBACK = 60
 def default_lookback(series: Sequence[Series], horizon: int, season: int | None) -> tuple[int, list[str]]:
     """The look-back where none is given: `LOOKBACK`, or less, so that most of a short training part can be forecast.
 
-    Of the longest stretches without a gap in the training parts the middle one counts, of series with a window at all. A
-    third of it, less the horizon, is cut to whole seasons where it has one.
+    Of the longest stretches without a gap in the training parts the middle one counts, of series with a window at all.
+    A third of it, less the horizon, is cut to whole seasons where it has one.
 
     Args:
         series: split.
