@@ -1,5 +1,8 @@
 """Calls of one or two steps multiply with weights as they lie, unpacked: the same bits as with packed ones."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -115,3 +118,44 @@ def test_changed_weights_count_at_once_however_they_were_written(kind):
         assert not torch.equal(before, after)
         with nn.frozen(layer):
             assert all(torch.equal(after, layer(x)[0]) for _ in range(2))
+
+
+NEAR_THE_END = """
+import ctypes, mmap, sys
+import torch
+from gatewise import nn
+from gatewise.kernels.dispatch import force
+
+libc = ctypes.CDLL(None, use_errno=True)
+kept = []
+
+
+def before_a_forbidden_page(values):
+    size = -(-values.numel() * 4 // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, size + mmap.PAGESIZE)
+    kept.append(memory)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    assert libc.mprotect(ctypes.c_void_p(address + size), mmap.PAGESIZE, 0) == 0
+    moved = torch.frombuffer(memory, dtype=torch.float32, count=values.numel(), offset=size - values.numel() * 4)
+    return moved.view(values.shape).copy_(values)
+
+
+with force(sys.argv[1]), torch.no_grad():
+    for kind in (nn.RNN, nn.GRU, nn.LSTM):
+        for inputs, units in ((1, 16), (5, 32), (19, 48), (64, 33), (3, 64), (1030, 16)):
+            layer = kind(inputs, units)
+            moved = kind(inputs, units)
+            for name, values in layer.named_parameters():
+                setattr(moved, name, torch.nn.Parameter(before_a_forbidden_page(values)))
+            for rows in range(1, 10):
+                x = torch.randn(1, rows, inputs)
+                hx = layer.initial_state(rows)
+                assert torch.equal(moved(before_a_forbidden_page(x), hx)[0], layer(x, hx)[0])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="protects pages as Linux does")
+@pytest.mark.parametrize("variant", library.available_variants())
+def test_nothing_is_read_behind_weights_or_input(variant):
+    done = subprocess.run([sys.executable, "-c", NEAR_THE_END, variant], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

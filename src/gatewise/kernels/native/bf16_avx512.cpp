@@ -50,6 +50,14 @@ inline __attribute__((always_inline)) void accumulate(Float<W> (&sums)[Rows][Slo
 template <int Rows, int Slots, unsigned First, unsigned Second>
 void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
           long slot_stride) {
+  if constexpr (Rows * Slots > kTileSums) {  // more than the registers hold: by halves
+    constexpr int half = Rows / 2;
+    tile<half, Slots, First, Second>(start, first, second, out, row_stride, slot_stride);
+    const Segment rest_of_first{first.rows + half, first.weights, first.length};
+    const Segment rest_of_second{second.rows + half, second.weights, second.length};
+    return tile<Rows - half, Slots, First, Second>(start + half, rest_of_first, rest_of_second, out + half * row_stride,
+                                                   row_stride, slot_stride);
+  }
   Float<W> sums[Rows][Slots];
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r)

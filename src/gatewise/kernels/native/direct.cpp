@@ -2,16 +2,46 @@
 #include "direct.h"
 
 #include "pack.h"
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 namespace gatewise {
 
-#if defined(__AVX2__) && defined(__FMA__) && GATEWISE_WIDTH == 8 && !defined(__clang__)
+#if GATEWISE_DIRECT
 
 namespace {
 
-constexpr int W = 8;
-static_assert(W == kWidth && kDirectRows == W);
+constexpr int W = kWidth;
 using V = Float<W>;
+
+#if defined(__AVX512F__)
+
+// Four numbers of four rows, side by side; those that follow the first come from memory into their places.
+GATEWISE_INLINE V quarters(const float* from, long apart) {
+  __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(from));
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(from + apart), 1);
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(from + 2 * apart), 2);
+  return _mm512_insertf32x4(v, _mm_loadu_ps(from + 3 * apart), 3);
+}
+
+// Four numbers of sixteen rows: rows[i] has those of the rows i, i + 4, i + 8 and i + 12.
+GATEWISE_INLINE void load_rows(const float* from, long length, V (&rows)[4]) {
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) rows[i] = quarters(from + i * length, 4 * length);
+}
+
+// Each quarter into its transpose.
+GATEWISE_INLINE void turn_parts(V (&v)[4]) {
+  const __m512 ab = _mm512_unpacklo_ps(v[0], v[1]), cd = _mm512_unpacklo_ps(v[2], v[3]);
+  const __m512 ab_late = _mm512_unpackhi_ps(v[0], v[1]), cd_late = _mm512_unpackhi_ps(v[2], v[3]);
+  v[0] = _mm512_shuffle_ps(ab, cd, 0x44);
+  v[1] = _mm512_shuffle_ps(ab, cd, 0xee);
+  v[2] = _mm512_shuffle_ps(ab_late, cd_late, 0x44);
+  v[3] = _mm512_shuffle_ps(ab_late, cd_late, 0xee);
+}
+
+#else
 
 // Four numbers of two rows, side by side. The second comes from memory into its half, which needs no shuffle.
 GATEWISE_INLINE V halves(const float* low, const float* high) {
@@ -25,15 +55,8 @@ GATEWISE_INLINE void load_rows(const float* from, long length, V (&rows)[4]) {
   for (int i = 0; i < 4; ++i) rows[i] = halves(from + i * length, fifth + i * length);
 }
 
-// Asks for a part of W rows that lie one behind the other: as much as is read of other W rows by taking `Numbers` of each,
-// from k on. Rows of a few KB end before the processor sees where they lead. The address may be of nothing.
-template <int Numbers> GATEWISE_INLINE void fetch_rows(const float* rows, long k) {
-#pragma GCC unroll 8
-  for (int at = 0; at < Numbers * W; at += 16) __builtin_prefetch(rows + k * W + at, 0, 2);
-}
-
 // Each half into its transpose.
-GATEWISE_INLINE void turn_halves(V (&v)[4]) {
+GATEWISE_INLINE void turn_parts(V (&v)[4]) {
   using I = Int<W>;
   const I low{0, 8, 1, 9, 4, 12, 5, 13}, high{2, 10, 3, 11, 6, 14, 7, 15};
   const I even{0, 1, 8, 9, 4, 5, 12, 13}, odd{2, 3, 10, 11, 6, 7, 14, 15};
@@ -45,6 +68,15 @@ GATEWISE_INLINE void turn_halves(V (&v)[4]) {
   v[3] = __builtin_shuffle(ab_late, cd_late, odd);
 }
 
+#endif
+
+// Asks for a part of W rows that lie one behind the other: as much as is read of other W rows by taking `Numbers` of each,
+// from k on. Rows of a few KB end before the processor sees where they lead. The address may be of nothing.
+template <int Numbers> GATEWISE_INLINE void fetch_rows(const float* rows, long k) {
+#pragma GCC unroll 16
+  for (int at = 0; at < Numbers * W; at += 16) __builtin_prefetch(rows + k * W + at, 0, 2);
+}
+
 // Rows rows and Count columns; of each column Stretch numbers before the next column's turn.
 template <int Rows, int Count, int Stretch>
 void add_turned(const Columns& columns, int first, const float* const* rows, long length, float* sums, long row_stride) {
@@ -53,10 +85,10 @@ void add_turned(const Columns& columns, int first, const float* const* rows, lon
 #pragma GCC unroll 4
   for (int c = 0; c < Count; ++c) {
     weights[c] = columns.weights[first + c];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) sum[r][c] = load<W>(sums + r * row_stride + columns.slots[first + c] * W);
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) row[r] = rows[r];
   long k = 0;
   for (; k + Stretch <= length; k += Stretch)
@@ -67,10 +99,10 @@ void add_turned(const Columns& columns, int first, const float* const* rows, lon
       for (int part = 0; part < Stretch; part += 4) {
         V turned[4];
         load_rows(weights[c] + k + part, length, turned);
-        turn_halves(turned);
+        turn_parts(turned);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
           for (int r = 0; r < Rows; ++r) sum[r][c] += broadcast<W>(row[r][k + part + i]) * turned[i];
       }
     }
@@ -79,14 +111,52 @@ void add_turned(const Columns& columns, int first, const float* const* rows, lon
     for (int c = 0; c < Count; ++c) {
       V weight;
       for (int lane = 0; lane < W; ++lane) weight[lane] = weights[c][lane * length + k];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r) sum[r][c] += broadcast<W>(row[r][k]) * weight;
     }
 #pragma GCC unroll 4
   for (int c = 0; c < Count; ++c)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) store(sums + r * row_stride + columns.slots[first + c] * W, sum[r][c]);
 }
+
+#if defined(__AVX512F__)
+
+// Columns go two by two, or three: one alone is a chain of dependent sums. Rows of weights that lie a multiple of 2 KB
+// apart share so few sets of the first-level cache that a line is used up before the next column's turn.
+template <int Rows> void add_turned(const Columns& columns, const float* const* rows, long length, float* sums, long row_stride) {
+  constexpr int kLine = 16;
+  const bool crowded = length * long(sizeof(float)) % 2048 == 0;
+  int first = 0;
+  if (Rows <= 4 && columns.count == 3) {
+    if (crowded) return add_turned<Rows, 3, kLine>(columns, 0, rows, length, sums, row_stride);
+    return add_turned<Rows, 3, 4>(columns, 0, rows, length, sums, row_stride);
+  }
+  for (; first + 2 <= columns.count; first += 2)
+    if (crowded)
+      add_turned<Rows, 2, kLine>(columns, first, rows, length, sums, row_stride);
+    else
+      add_turned<Rows, 2, 4>(columns, first, rows, length, sums, row_stride);
+  if (first < columns.count) add_turned<Rows, 1, kLine>(columns, first, rows, length, sums, row_stride);
+}
+
+template <int Rows>
+void add_some(const Columns& columns, const float* const* rows, int count, long length, float* sums, long row_stride) {
+  if constexpr (Rows > 1)
+    if (count < Rows) return add_some<Rows - 1>(columns, rows, count, length, sums, row_stride);
+  add_turned<Rows>(columns, rows, length, sums, row_stride);
+}
+
+}  // namespace
+
+void add_direct(const Columns& columns, const float* const* rows, const float*, int count, long length, float* sums,
+                long row_stride) {
+  add_some<kDirectRows>(columns, rows, count, length, sums, row_stride);
+}
+
+void lay_across(const float* const*, int, long, float*) {}
+
+#else
 
 // One or two rows. Each column is a chain of dependent sums per row, so all columns go together, unless their weights
 // fall into so few sets of the first-level cache that lines would be lost before they are used up: rows that lie a
@@ -123,7 +193,7 @@ void add_pairs(const Columns& columns, int first, const float* across, int count
     weights[c] = columns.weights[first + c];
     for (int r = 0; r < 4; ++r)
       sum[c][r] = r < count ? load<W>(sums + r * row_stride + columns.slots[first + c] * W) : zero<W>();
-    turn_halves(sum[c]);
+    turn_parts(sum[c]);
   }
   long k = 0;
   for (; k + 4 <= length; k += 4) {
@@ -155,7 +225,7 @@ void add_pairs(const Columns& columns, int first, const float* across, int count
       }
 #pragma GCC unroll 2
   for (int c = 0; c < Count; ++c) {
-    turn_halves(sum[c]);
+    turn_parts(sum[c]);
     for (int r = 0; r < count; ++r) store(sums + r * row_stride + columns.slots[first + c] * W, sum[c][r]);
   }
 }
@@ -204,6 +274,8 @@ void lay_across(const float* const* rows, int count, long length, float* to) {
   }
   pack_transposed(lanes, 0, length, length, to, kWidth);
 }
+
+#endif
 
 #else
 

@@ -12,14 +12,18 @@
 
 namespace gatewise {
 
-// How many rows of a batch one product takes; 0: this instruction set has none, and weights are packed.
-#if defined(__AVX2__) && defined(__FMA__) && GATEWISE_WIDTH == 8 && !defined(__clang__)
-constexpr int kDirectRows = 8;
+// Whether this instruction set has such products; else weights are packed.
+#if defined(__AVX512F__) && GATEWISE_WIDTH == 16
+#define GATEWISE_DIRECT 1
+#elif defined(__AVX2__) && defined(__FMA__) && GATEWISE_WIDTH == 8 && !defined(__clang__)
+#define GATEWISE_DIRECT 1
 #else
-constexpr int kDirectRows = 0;
+#define GATEWISE_DIRECT 0
 #endif
-constexpr int kTurnedRows = 2;  // up to so many rows are read as they are, more as lay_across has them
-constexpr int kPairedRows = 4;  // up to so many stand twice there
+
+constexpr int kDirectRows = GATEWISE_DIRECT ? 8 : 0;  // how many rows of a batch one product takes
+constexpr int kTurnedRows = kWidth == 16 ? 8 : 2;     // up to so many rows are read as they are, more as lay_across has them
+constexpr int kPairedRows = 4;                        // up to so many stand twice there
 
 // Up to four columns of kWidth weight rows each, all with a slot in a tile's sums.
 struct Columns {

@@ -82,7 +82,10 @@ struct ForwardShared {
 // Splits `count` rows into tiles of nearly equal height, `most` at most.
 struct Tiling {
   long count, tiles;
-  explicit Tiling(long count_, long most = kTileRows) : count(count_), tiles((count_ + most - 1) / most) {}
+  explicit Tiling(long count_, long most = kTileRows) : count(count_) {
+    const long many = most == kTileRows ? kManyRows : most;
+    tiles = count <= most ? count > 0 : (count + many - 1) / many;
+  }
   long begin(long tile) const { return count * tile / tiles; }
 };
 
@@ -291,14 +294,20 @@ struct ForwardScratch {
   float *across_x = nullptr, *across_h = nullptr;  // a step's tiles, for direct products
 };
 
+// From so many weights per step and thread on (1 MB) every other step goes through the panels backwards: the second-level
+// cache then still has those that the step before read last, where the same order would find none.
+constexpr double kTurnedWeights = 262144;
+
 // Runs `rows` through all their steps for the panels in `mine`; meets the other threads at `barrier` if given.
 template <class Cell>
 void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Rows& rows, Range mine,
                   ForwardScratch& scratch, Barrier* barrier) {
   const Panels panels(q.hidden_size);
   const int slots = cell.slots();
-  const long width = panels.blocks * kWidth;
+  const long H = q.hidden_size, width = panels.blocks * kWidth;
   const bool ahead = shared.projected != nullptr, fused = !ahead && q.x != nullptr;
+  const double units = double(H) * mine.size() / (Cell::kUnitPanels ? panels.panels : panels.blocks);
+  const bool back_and_forth = cell.gates() * units * (H + (fused ? q.input_size : 0)) > kTurnedWeights;
   const float* start[kMostTileRows];
   Step& step = scratch.step;
   Bf16Unit unit(shared.products, rows.count);
@@ -315,7 +324,8 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     const Tiling tiling(step.count, unit.tile_rows());
     if (fused && shared.direct) lay_tiles_across(step.x, step.count, q.input_size, scratch.across_x);
     if (shared.direct) lay_tiles_across(step.h, step.count, q.hidden_size, scratch.across_h);
-    for (long j = mine.begin; j < mine.end; ++j) {
+    for (long turned = mine.begin; turned < mine.end; ++turned) {
+      const long j = back_and_forth && s % 2 == 1 ? mine.begin + mine.end - 1 - turned : turned;
       const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
       const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
       const Product product = Cell::kUnitPanels ? blocks_product(blocks) : cell.product();

@@ -83,18 +83,18 @@ GATEWISE_INLINE void add_by_groups(const float* const* rows, const float* weight
                                                        slot_stride);
 }
 
-// One segment of a tile with more sums than registers, in stretches of weights of at most 16 KB.
+// One segment of a tile with more sums than registers, in stretches of weights of at most 16 KB (AVX-512: 32).
 //
-// Two groups of 8 sums have just as many sums in flight as the latency of a multiply-add needs, and read the weights
+// Two groups of 8 sums (AVX-512: 16, each of twice as many numbers) have just as many sums in flight as the latency of a multiply-add needs, and read the weights
 // from beyond the first-level cache as fast as that can deliver them, then not at all: any delay shows. So where many
 // weights follow, the second group fetches the next stretch for the first one. More sums hide such delays by themselves.
 template <int Rows, int Slots, unsigned Used>
 GATEWISE_INLINE void add_in_stretches(const Segment& segment, float* out, long row_stride, long slot_stride) {
-  constexpr long kMany = 192;
+  constexpr long kMany = 192, kAhead = kTileSums > 12 ? 32 : 64;
   constexpr int groups = (Rows * count(Used) + kTileSums - 1) / kTileSums;
-  constexpr bool tight = groups == 2 && Rows * count(Used) == 16;
+  constexpr bool tight = groups == 2 && Rows * count(Used) == (kTileSums > 12 ? 32 : 16);
   const bool ahead = tight && segment.length >= kMany;
-  const long stretch = ahead ? 64 : 128;
+  const long stretch = ahead ? kAhead : 128;
   for (long k = 0; k < segment.length; k += stretch) {
     const long end = k + stretch < segment.length ? k + stretch : segment.length;
     if (ahead)

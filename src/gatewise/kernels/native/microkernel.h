@@ -15,13 +15,17 @@ namespace gatewise {
 
 // Rows of a tile, and sums that fit the register file at once: 6 rows x 4 slots = 24 of 32 registers; of 16 registers 12
 // (3 x 4 or 4 x 3), or 8 where a product and a sum are two instructions with a register between them. A tile of more
-// sums goes over a stretch of the weights group of rows by group of rows, while the stretch is in the first-level cache.
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kTileRows = 6, kTileSums = 24;
+// sums goes over a stretch of the weights group of rows by group of rows, while the stretch is in the first-level cache. More
+// than kTileRows rows are tiles of at most kManyRows: with AVX-512 groups cost a tenth, which only weights from beyond the
+// caches make worth it, read once for eight rows.
+#if defined(__AVX512F__)
+constexpr int kTileRows = 8, kTileSums = 24, kManyRows = 6;
+#elif defined(__aarch64__)
+constexpr int kTileRows = 6, kTileSums = 24, kManyRows = kTileRows;
 #elif defined(__FMA__)
-constexpr int kTileRows = 8, kTileSums = 12;
+constexpr int kTileRows = 8, kTileSums = 12, kManyRows = kTileRows;
 #else
-constexpr int kTileRows = 2, kTileSums = 8;
+constexpr int kTileRows = 2, kTileSums = 8, kManyRows = kTileRows;
 #endif
 constexpr int kMaximumSlots = 4;
 constexpr int kRegisterRows = kTileSums / kMaximumSlots;  // rows that need no groups, whatever the product

@@ -90,6 +90,14 @@ template <class Cell> PackedPlaces packed_places(const Cell& cell, const Sequenc
 
 constexpr double kManyWeights = 2e6;  // packed and as given they take 16 MB
 
+#if defined(__AVX512F__)
+constexpr long kAheadRows = kTileRows + 1, kManyAheadRows = 64;
+constexpr double kDirectWeights = 3e5;  // packed and as given they take 2.4 MB
+#else
+constexpr long kAheadRows = kTileRows, kManyAheadRows = 0;
+constexpr double kDirectWeights = kManyWeights;
+#endif
+
 // Everything one forward call holds.
 template <class Cell> struct ForwardRun {
   const Cell& cell;
@@ -125,11 +133,13 @@ template <class Cell> struct ForwardRun {
   }
 
   // Whether the inputs' products of many steps are made at once, so that their weights are read once for all of these:
-  // where all threads share each step's units, and where one thread has too few rows to fill a tile (at most half of
-  // one, or weights that fill the caches).
+  // where all threads share each step's units, and where one thread has too few rows for the weights that a step reads.
   bool projects_ahead(int team) const {
-    const bool few = 2 * q.batch <= most_rows() || (q.batch < most_rows() && weights_of(cell, q) > 1e5);
-    const bool thin = team == 1 && q.steps > 1 && q.steps * q.batch >= most_rows() && few;
+    const double weights = weights_of(cell, q);
+    const long most = most_rows(), more = most == kTileRows ? kAheadRows : most;
+    const bool few = 2 * q.batch <= most || (q.batch < more && weights > 1e5) ||
+                     (most == kTileRows && q.batch < kManyAheadRows && weights > kManyWeights);
+    const bool thin = team == 1 && q.steps > 1 && q.steps * q.batch >= most && few;
     const bool together = plan.split_units && q.steps > 1;
     return inputs() > 0 && !cell.whole_rows() && (together || (thin && !few_uses()));
   }
@@ -172,9 +182,9 @@ template <class Cell> struct ForwardRun {
   }
 
   // Whether panels are used by so few tiles that packing them costs more than it saves (docs/kernels.md has the
-  // measurements): two; four where the weights, packed a second time, would push each other out of the last cache.
+  // measurements): two; four where the weights, packed a second time, would push each other out of a cache.
   bool few_uses() const {
-    const long limit = weights_of(cell, q) > kManyWeights ? 4 : 2;
+    const long limit = weights_of(cell, q) > kDirectWeights ? 4 : 2;
     return kDirectRows > 0 && q.packed == nullptr && q.rounding == kFloat32 && q.steps * Tiling(q.batch).tiles <= limit;
   }
 
