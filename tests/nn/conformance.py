@@ -203,7 +203,7 @@ def assert_as_exact_as(
     assert got.keys() == plain.keys() == truth.keys()
     limit = max(1e-5, 4 * worst_error(plain, truth))
     if nearby is not None and worst_error(got, truth) > limit:
-        limit = max(limit, 4 * max(nearby()))
+        limit = max(limit, 4 * sorted(nearby())[-2])  # the largest of them may be an accident of its own
     floors = _floors(truth)
     for name, value in truth.items():
         assert_close(got[name], value, name, limit, floors[name])

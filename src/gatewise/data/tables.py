@@ -294,7 +294,8 @@ def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str
             f"which columns of {path.name} hold the texts and the labels?",
             expected="columns called text and label, or usual names for them such as review and sentiment",
             got=", ".join(names),
-            fix="name them with --text COLUMN --label COLUMN",
+            fix="name them with --text COLUMN --label COLUMN; for numbers over time: --task forecasting, for "
+            "sentence pairs: --task translation",
         )
     for role, other, asked in (("text", "label", text), ("label", "text", label)):
         taken = places[other]

@@ -63,7 +63,7 @@ class TrainingSpec(Spec):
     device: str = setting("cpu", "cpu, cuda, cuda:0 ...")
     precision: str = setting(
         "float32",
-        "What the recurrent layers multiply while training: float32, or bf16, quicker on CPUs that have it.",
+        "What the recurrent layers and a large softmax multiply while training: float32, or bf16, quicker with AMX.",
         choices=PRECISIONS,
     )
 

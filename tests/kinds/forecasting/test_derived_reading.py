@@ -11,7 +11,7 @@ import pytest
 
 from gatewise import Forecaster, load_run
 from gatewise.cli import main
-from gatewise.errors import GatewiseError, OptionError
+from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.kinds.forecasting.series.loading import load_series
 from gatewise.kinds.forecasting.series.lookback import LOOKBACK, default_lookback
 from gatewise.kinds.forecasting.series.records import Series
@@ -70,6 +70,43 @@ def test_a_table_without_numbers_says_so(tmp_path: Path) -> None:
     (tmp_path / "y.csv").write_text("day,mood\n")
     with pytest.raises(OptionError, match="a column of numbers"):
         load_series(tmp_path / "y.csv")
+
+
+def test_rows_of_several_series_are_not_run_together(tmp_path: Path) -> None:
+    days = pd.date_range("2026-01-01", periods=60, freq="D").strftime("%Y-%m-%d")
+    shops = [
+        pd.DataFrame({"shop": shop, "day": days, "sales": np.arange(60.0) % 7 + n}) for n, shop in enumerate("abc")
+    ]
+    pd.concat(shops).to_csv(tmp_path / "shops.csv", index=False)
+    with pytest.raises(DataError, match=r"no order of time.*a time comes twice.*--time day --group shop"):
+        load_series(tmp_path / "shops.csv", horizon=3)
+    with pytest.raises(DataError, match=r"rows of the frame are in no order.*--group shop"):
+        Forecaster(horizon=3).fit(pd.concat(shops))
+    found = load_series(tmp_path / "shops.csv", time="day", group="shop", horizon=3)
+    assert found.targets == ("sales",) and len(found.series) == 3
+    both = pd.DataFrame({"begin": days, "end": days, "sales": np.arange(60.0) % 7})
+    both.to_csv(tmp_path / "both.csv", index=False)
+    with pytest.raises(DataError, match=r"columns 'begin' and 'end' hold times.*--time"):
+        load_series(tmp_path / "both.csv", horizon=3)
+
+
+def test_a_count_of_the_rows_is_not_forecast(tmp_path: Path) -> None:
+    days = pd.date_range("2026-01-01", periods=60, freq="D").strftime("%Y-%m-%d")
+    rows = pd.DataFrame({"id": np.arange(1, 61), "day": days, "sales": np.arange(60.0) % 7})
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    assert load_series(tmp_path / "x.csv", horizon=3).targets == ("sales",)
+    rows.drop(columns="sales").to_csv(tmp_path / "y.csv", index=False)
+    assert load_series(tmp_path / "y.csv", horizon=3).targets == ("id",)
+
+
+def test_a_table_without_a_header_is_refused(tmp_path: Path) -> None:
+    path = months(tmp_path / "sales.csv")
+    path.write_text(path.read_text().split("\n", 1)[1])
+    with pytest.raises(DataError, match=r"first line of sales.csv holds values.*expected: a header"):
+        load_series(path, horizon=3)
+    wide = pd.DataFrame({"2019": np.arange(60.0), "2020": np.arange(60.0) % 7})  # years may be names of columns
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    assert load_series(tmp_path / "wide.csv", target="2020", horizon=3).targets == ("2020",)
 
 
 def series(rows: int, train: int, breaks: tuple[int, ...] = ()) -> Series:

@@ -185,9 +185,26 @@ def test_languages_are_found_among_other_columns(tmp_path: Path) -> None:
 
 
 def test_words_that_name_or_spell_no_two_languages_are_pairs(tmp_path: Path) -> None:
-    for first in ("english\tenglisch", "oui\tyes", "cow\tvache"):
+    for first in ("english\tenglisch", "oui\tyes", "cow\tvache", "No.\tDa."):
         path = lines(tmp_path / "a.tsv", [first, *("\t".join(pair) for pair in numbered(20))])
         assert len(read_pairs(path).sources) == 21 and not holds_pairs(path), first
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["text,english,german,label", "a fine film,a fine film,ein feiner Film,good"],
+        ["time,nl,de", "2026-01-01,5.2,7.1"],
+        ["student,english,german,math", "Ann,1,2,3"],
+        ["english,german", "1,2"],
+    ],
+)
+def test_languages_beside_other_columns_are_no_translation_by_themselves(tmp_path: Path, content: list[str]) -> None:
+    assert not holds_pairs(lines(tmp_path / "a.csv", content))
+
+
+def test_a_number_of_the_row_may_stand_beside_two_languages(tmp_path: Path) -> None:
+    assert holds_pairs(lines(tmp_path / "a.csv", ["id,english,german", "1,a dog,ein Hund"]))
 
 
 @pytest.mark.parametrize("reverse", [False, True])

@@ -118,3 +118,7 @@ void avx512_to_bf16_words(const float*, const float*, long, float*) {}
 #endif
 
 }  // namespace gatewise
+
+#if defined(GATEWISE_HAS_BF16) && defined(__clang__)
+#pragma clang attribute pop
+#endif

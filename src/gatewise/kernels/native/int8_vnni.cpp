@@ -23,3 +23,7 @@ ProductTile int8_vnni_product_tile([[maybe_unused]] Product product, [[maybe_unu
 }
 
 }  // namespace gatewise
+
+#if defined(GATEWISE_VNNI) && defined(__clang__)
+#pragma clang attribute pop
+#endif

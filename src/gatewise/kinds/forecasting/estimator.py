@@ -19,6 +19,7 @@ from gatewise.kinds.forecasting.series.building import Future
 from gatewise.kinds.forecasting.series.covariate_columns import Asked
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import read_table, series_from_table
+from gatewise.kinds.forecasting.series.noticed import refuse_unused_times
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.table import SeriesTable, column_names
 from gatewise.kinds.forecasting.until import seen_rows
@@ -221,6 +222,8 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         places = [f"row {number}" for number in range(len(rows))]
         rules = TimeRules(self.date_format, self.timezone)
         columns = (*targets, *features)
+        if time is None and self.target is None:
+            refuse_unused_times(rows, places, "the frame", (*columns, *known, *static), group, rules)
         table, time = read_table(rows, places, "the frame", columns, time, group, rules, asked, self.decimal)
         given = {
             "target": ",".join(targets),

@@ -91,7 +91,11 @@ def language_of(name: str) -> str | None:
     Example:
         >>> language_of("Deutsch"), language_of("text_en"), language_of("English sentence"), language_of("A dog runs.")
         ('de', 'en', 'en', None)
+        >>> language_of("No.") is None  # a sentence
+        True
     """
+    if name.strip().strip('"').endswith((".", "!", "?")):
+        return None
     words = [word for word in _CUT.split(name.strip().strip('"').casefold()) if word]
     found = [_NAMES.get(word) or (word if word in LANGUAGES else None) for word in words if word not in _BESIDE]
     return found[0] if len(found) == 1 else None

@@ -22,6 +22,7 @@ __all__ = ["holds_pairs", "read_pairs", "sibling"]
 
 _NAMES = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"), ("text", "translation"))
 _NUMBER = re.compile(r"\d+")
+_ROW_NUMBERS = {"", "id", "nr", "no", "number", "index", "row"}
 _LINES = "a sentence a line"
 _OBJECT = '{"source": "A dog runs.", "target": "Ein Hund rennt."}, or {"translation": {"en": "...", "de": "..."}}'
 
@@ -192,11 +193,18 @@ def _has_names(rows: Rows, source: str | None, target: str | None) -> bool:
     return bool(known & set(folded)) or (len(codes) >= 2 and all(codes) and len(set(folded)) == len(folded))
 
 
-def _names_pair(columns: Sequence[str]) -> bool:
-    """Whether these are usual names of sentences and translations, or name two languages."""
+def _names_pair(columns: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether these are usual names of sentences and translations, or name two languages over words.
+
+    Beside other columns than numbers of the rows, languages may be marks at school, or features of a text.
+    """
     folded = [column.strip().strip('"').casefold() for column in columns]
-    usual = any(first in folded and second in folded for first, second in _NAMES[:4])
-    return usual or len(language_columns(columns)) == 2
+    if any(first in folded and second in folded for first, second in _NAMES[:4]):
+        return True
+    places = language_columns(columns)
+    others = {name for place, name in enumerate(folded) if place not in places}
+    words = [any(sign.isalpha() for sign in row[place]) for place in places if place < len(row)]
+    return len(places) == 2 and others <= _ROW_NUMBERS and words == [True, True]
 
 
 def _of_first_line(columns: Sequence[str], first: int, second: int) -> str:
@@ -282,9 +290,10 @@ def holds_pairs(path: Path) -> bool:
     try:
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(path, "rt", encoding="utf-8-sig") as file:
-            line = next((line for line in file if line.strip()), "null")
+            lines = (line for line in file if line.strip())
+            line, second = next(lines, "null"), next(lines, "")
         if not path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
-            return _names_pair(re.split(r"[\t,;|]", line.strip()))
+            return _names_pair(*(re.split(r"[\t,;|]", each.strip()) for each in (line, second)))
         first = json.loads(line)
     except (OSError, ValueError, EOFError, zlib.error):
         return False

@@ -23,7 +23,12 @@ from gatewise.kinds.forecasting.series.covariate_columns import Asked, drop_unse
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
 from gatewise.kinds.forecasting.series.lookback import default_lookback
-from gatewise.kinds.forecasting.series.noticed import notice_target, notice_time
+from gatewise.kinds.forecasting.series.noticed import (
+    notice_target,
+    notice_time,
+    refuse_times_as_names,
+    refuse_unused_times,
+)
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
@@ -115,12 +120,15 @@ def load_series(
     asked = Asked.named(known, static, group)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
     taken = (*others, *asked.known, *asked.static)
+    if listed is None:
+        refuse_times_as_names(frame, path.name, rules)
     targets, said = column_names(target), list[str]()
     if not targets:
         if time is None:
+            refuse_unused_times(frame, places, path.name, taken, group, rules)
             time, said = notice_time(frame, places, taken, group, rules)
         targets, more = notice_target(frame, path.name, (*taken, time, group), decimal)
-        said = [*(said if time is not None else []), *more]  # without a time, reading the table says why
+        said = [*said, *more]
     table, time = read_table(frame, places, path.name, (*targets, *others), time, group, rules, asked, decimal)
     table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
     return series_from_table(

@@ -17,9 +17,10 @@ from gatewise.kinds.forecasting.series.patterns import PATTERNS
 from gatewise.kinds.forecasting.series.reading import TimeRules, read_times
 from gatewise.kinds.forecasting.series.table import holds_numbers
 
-__all__ = ["notice_target", "notice_time"]
+__all__ = ["notice_target", "notice_time", "refuse_times_as_names", "refuse_unused_times"]
 
 _SAMPLE = 50
+_CUT = re.compile(r"[;\t|]")
 _NAMED_MONTH = re.compile(r"^(\d{1,2}[ ./-])?[A-Z][a-z]{2,8}\.?[ ./-](\d{1,2}, ?)?\d{2,4}( \d{1,2}:\d{2}(:\d{2})?)?$")
 
 
@@ -95,6 +96,7 @@ def notice_target(
     """
     others = [str(column) for column in frame.columns if str(column) not in taken]
     found = [column for column in others if len(frame) and holds_numbers(frame[column], decimal)]
+    found = [column for column in found if not _numbers_rows(frame[column])] or found
     if len(found) == 1:
         return (found[0],), [
             f"the column {found[0]!r} is forecast, the only one that holds numbers; --target names another"
@@ -107,6 +109,67 @@ def notice_target(
         if found
         else "name a table with a column of numbers; how its decimals are written: --decimal",
     )
+
+
+def refuse_unused_times(
+    frame: pd.DataFrame, places: Sequence[str], name: str, taken: Collection[str], group: str | None, rules: TimeRules
+) -> None:
+    """Refuse a table whose rows would be forecast as they stand, though it holds times: of several series, say.
+
+    Args:
+        frame: all columns.
+        places: where each row stands.
+        name: of the whole, for messages.
+        taken: columns that are used for something else.
+        group: column that tells series apart.
+        rules: how times are read.
+
+    Raises:
+        DataError: a column holds times and cannot be used without a word; the fix names ``--time`` and ``--group``.
+    """
+    time, said = notice_time(frame, places, taken, group, rules)
+    if time is not None or not said:
+        return
+    fix = "name the column of the times with --time, and one that tells series apart with --group"
+    others = [str(column) for column in frame.columns if str(column) not in taken]
+    for column in others if group is None else ():
+        found = notice_time(frame, places, taken, column, rules)[0]
+        if found is not None and 2 * frame[column].nunique() <= len(frame):
+            fix = f"one series each: --time {shlex.quote(found)} --group {shlex.quote(column)}"
+            break
+    raise DataError(f"the rows of {name} are in no order of time as they stand", got=said[0], fix=fix)
+
+
+def refuse_times_as_names(frame: pd.DataFrame, name: str, rules: TimeRules) -> None:
+    """Refuse a table without a header: a column of times that is called by a time.
+
+    Raises:
+        DataError: the first line holds values.
+
+    Example:
+        >>> frame = pd.DataFrame({"2026-01-01": ["2026-01-02", "2026-01-03"], "5": ["6", "7"]})
+        >>> refuse_times_as_names(frame, "sales.csv", TimeRules())
+        Traceback (most recent call last):
+        gatewise.errors.DataError: the first line of sales.csv holds values, not the names of its columns; expected: a
+        header such as time,value; got: '2026-01-01', '5'; fix: put a line with names above the first one
+    """
+    known = [re.compile(pattern.regex) for pattern in PATTERNS]
+    for column in map(str, frame.columns):
+        # where a decimal comma was taken for the separator, the time is the beginning of a field
+        first = frame[column].map(lambda value: _CUT.split(value)[0] if isinstance(value, str) else value)
+        if any(each.match(_CUT.split(column.strip())[0]) for each in known) and _holds_times(first, rules):
+            raise DataError(
+                f"the first line of {name} holds values, not the names of its columns",
+                expected="a header such as time,value",
+                got=", ".join(repr(str(each)) for each in frame.columns[:4]),
+                fix="put a line with names above the first one",
+            )
+
+
+def _numbers_rows(column: pd.Series[Any]) -> bool:
+    """Whether a column counts the rows."""
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and numbers[0] in (0, 1)
 
 
 def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
