@@ -1,6 +1,6 @@
 """Processes in which nothing of Gatewise has happened yet, without the seconds that loading torch and others takes.
 
-One process loads the libraries once and forks for each command, so that a command finds an interpreter as `python -m`
+A process loads the libraries once and forks for each command, so that a command finds an interpreter as `python -m`
 would give it: no module of Gatewise loaded, nothing registered, its own folder, variables and search path. Tests of
 what is loaded, of signals and of time start a process themselves.
 """
@@ -18,6 +18,9 @@ from functools import cache
 from pathlib import Path
 
 LIBRARIES = ("torch", "safetensors.torch", "scipy.sparse.linalg", "sklearn.linear_model", "pandas", "matplotlib.pyplot")
+TORCH = ("torch",)
+"""Enough for programs of layers alone: half the time to load."""
+LIBRARIES += ("pydantic", "typer", "rich.console", "tokenizers.trainers", "filelock")  # of every command
 _FORKING = """
 import gc, importlib, json, os, runpy, sys
 for name in json.loads(sys.argv[1]):
@@ -45,8 +48,13 @@ paths = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) i
 sys.path[:] = ["", *paths, *others]
 sys.path_importer_cache.clear()
 importlib.invalidate_caches()
-option, what, *words = asked["words"]
-if option == "-m":
+option, *words = asked["words"]
+what = option if option.endswith(".py") else words.pop(0)
+if option.endswith(".py"):
+    sys.path[0] = os.path.dirname(os.path.abspath(what))
+    sys.argv = [what, *words]
+    runpy.run_path(what, run_name="__main__")
+elif option == "-m":
     sys.path[0] = os.getcwd()
     sys.argv = [what, *words]
     runpy.run_module(what, run_name="__main__", alter_sys=True)
@@ -57,10 +65,10 @@ else:
 
 
 @cache
-def _forking() -> subprocess.Popen[str]:
+def _forking(libraries: tuple[str, ...]) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     process = subprocess.Popen(
-        [sys.executable, "-c", _FORKING, json.dumps(LIBRARIES)],
+        [sys.executable, "-c", _FORKING, json.dumps(libraries)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -71,17 +79,21 @@ def _forking() -> subprocess.Popen[str]:
 
 
 def fresh(
-    words: list[str], folder: Path, environment: Mapping[str, str] | None = None
+    words: list[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    libraries: tuple[str, ...] = LIBRARIES,
 ) -> subprocess.CompletedProcess[str]:
     """As ``subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)``.
 
     Args:
-        words: ``-m`` and a module, or ``-c`` and a program, with their arguments.
+        words: ``-m`` and a module, ``-c`` and a program, or a script's file, with their arguments.
         folder: the present one of the process.
         environment: its variables; None: those of this process.
+        libraries: what is loaded before the fork, by one process for each tuple.
     """
-    assert words[0] in ("-m", "-c"), words
-    process = _forking()
+    assert words[0] in ("-m", "-c") or words[0].endswith(".py"), words
+    process = _forking(libraries)
     assert process.stdin is not None and process.stdout is not None
     with tempfile.TemporaryDirectory() as place:
         out, err = Path(place) / "out", Path(place) / "err"

@@ -48,3 +48,17 @@ def test_it_has_its_own_folder_variables_and_modules(tmp_path: Path) -> None:
     }
     assert fresh(["-c", "import new_module"], tmp_path, {**elsewhere, "OWN": "two"}).stdout.endswith("two\n")
     assert "No module named 'new_module'" in fresh(["-c", "import new_module"], tmp_path).stderr
+
+
+def test_a_script_is_the_main_module_and_its_folder_is_searched(tmp_path: Path) -> None:
+    """As in `python here/script.py`: a class of the script belongs to __main__, and its source can be read."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "beside_it.py").write_text("VALUE = 5\n")
+    (tmp_path / "here" / "script.py").write_text(
+        "import inspect, sys\nfrom beside_it import VALUE\nclass Own:\n    pass\n"
+        "main = sys.modules['__main__']\n"
+        "print(VALUE, sys.argv, __spec__, main.Own is Own, Own.__module__, inspect.getsource(Own).split())\n"
+    )
+    done = fresh(["here/script.py", "a word"], tmp_path)
+    expected = "5 ['here/script.py', 'a word'] None True __main__ ['class', 'Own:', 'pass']"
+    assert done.stdout.strip() == expected, done.stderr

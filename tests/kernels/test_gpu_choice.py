@@ -7,7 +7,7 @@ import warnings
 import pytest
 import torch
 
-from fresh_processes import fresh
+from fresh_processes import TORCH, fresh
 from gatewise import nn
 from gatewise.errors import KernelError
 from gatewise.kernels import dispatch, doctor
@@ -113,7 +113,7 @@ def test_the_order_of_the_kernels_does_not_depend_on_what_is_imported_first(tmp_
         f"import gatewise.kernels.{first}, gatewise.nn; from gatewise.kernels.dispatch import CANDIDATES;"
         "print(*(each.__module__ for each in CANDIDATES))"
     )
-    done = fresh(["-c", code], tmp_path, dict(os.environ))
+    done = fresh(["-c", code], tmp_path, dict(os.environ), TORCH)
     expected = "gatewise.kernels.fused.selection gatewise.kernels.gpu.selection\n"
     assert done.stdout == expected, done.stdout + done.stderr
 
@@ -147,5 +147,5 @@ def test_a_layer_on_the_processor_loads_no_triton(tmp_path):
         "layer(torch.ones(2, 1, 3))[0].sum().backward(); print(layer.kernel, 'triton' in sys.modules)"
     )
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    done = fresh(["-c", code], tmp_path, environment)
+    done = fresh(["-c", code], tmp_path, environment, TORCH)
     assert done.stdout.endswith(" False\n"), done.stdout + done.stderr

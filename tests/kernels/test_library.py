@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fresh_processes import TORCH, fresh
 from gatewise.errors import KernelError
 from gatewise.kernels import building
 from gatewise.kernels.dispatch import force
@@ -23,6 +24,13 @@ def run_python(code, **environment):
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment, check=False
     )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def forked_python(code, folder, **environment):
+    """As `run_python` with torch loaded beforehand: of it alone, since other libraries bring runtimes of OpenMP."""
+    done = fresh(["-c", code], folder, os.environ | environment, TORCH)
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
 
@@ -84,7 +92,9 @@ def test_without_libraries_layers_run_on_torch_and_say_so_once(tmp_path):
         "    for _ in range(3): layer(torch.randn(5, 2, 3))\n"
         "print(layer.kernel); print(len(caught)); print(caught[0].message)"
     )
-    kernel, count, message = run_python(code, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL="")[0].splitlines()
+    kernel, count, message = forked_python(code, tmp_path, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL="")[
+        0
+    ].splitlines()
     assert (kernel, count) == ("torch", "1")
     assert "python -m gatewise.kernels.building" in message
     assert "not built" in message
@@ -100,7 +110,7 @@ def test_without_libraries_forcing_one_fails_with_the_fix(tmp_path):
         "except KernelError as error: print(error)"
     )
     name = building.variants_here()[0].name if building.variants_here() else "avx2"
-    text = run_python(code, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL=name)[0]
+    text = forked_python(code, tmp_path, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL=name)[0]
     assert f"the {name} kernel was requested" in text
     assert "fix:" in text
 
@@ -154,7 +164,7 @@ def test_a_library_of_other_sources_is_refused(tmp_path):
     header = package / "kernels" / "native" / "vector.h"
     header.write_text(header.read_text() + "\n// changed\n")
     code = "from gatewise.kernels.fused import library; print(library.load()[1])"
-    text = run_python(code, PYTHONPATH=str(tmp_path), GATEWISE_KERNEL_FOLDER="", GATEWISE_KERNEL="")[0]
+    text = forked_python(code, tmp_path, PYTHONPATH=str(tmp_path), GATEWISE_KERNEL_FOLDER="", GATEWISE_KERNEL="")[0]
     assert "built from other sources" in text
 
 

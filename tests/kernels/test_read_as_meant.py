@@ -1,12 +1,10 @@
 """What kernels read from memory is what torch means by it, and nothing of it is missing from what torch records."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from fresh_processes import TORCH, fresh
 from gatewise import nn
 from gatewise.kernels.fused.library import load
 
@@ -92,7 +90,7 @@ def test_what_is_recorded_has_the_layer_in_it(kind, gradients, prepared):
         ("torch.Tensor.__dlpack_c_exchange_api__ = 5", "lends tensors in another way"),
     ],
 )
-def test_another_torch_is_used_without_the_binding(change, reason):
+def test_another_torch_is_used_without_the_binding(change, reason, tmp_path):
     program = f"""
 import torch
 {change}
@@ -103,6 +101,6 @@ with torch.no_grad():
     assert torch.equal(layer(x)[0], layer(x)[0])
 print(explain_binding())
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = fresh(["-c", program], tmp_path, libraries=TORCH)
     assert done.returncode == 0, done.stderr
     assert reason in done.stdout or "not built" in done.stdout

@@ -83,7 +83,7 @@ def test_the_file_has_reasons_of_all_taggers_for_each_word_that_one_explains(
 def test_a_file_that_would_be_too_large_keeps_what_fits(
     pair: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = "a film and a plot " * 30
+    text = "a film and a plot " * 10
     one = write_page(pair, [text], tmp_path / "one.html").stat().st_size
     monkeypatch.setattr("gatewise.serving.explain.exported._MOST_BYTES", int(1.5 * one) + 50_000)
     said: list[str] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -155,9 +154,8 @@ print(code_version(["scripted"]))
 def test_what_a_cell_of_a_script_uses_counts(tmp_path):
     def version(script: str) -> str:
         (tmp_path / "main.py").write_text(script)
-        done = subprocess.run(
-            [sys.executable, "main.py"], cwd=tmp_path, env={**os.environ}, capture_output=True, text=True, check=True
-        )
+        done = fresh(["main.py"], tmp_path)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     (tmp_path / "five_base.py").write_text(BASE)

@@ -6,8 +6,6 @@ import dataclasses
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ import safetensors.torch
 import torch
 from moods import moods, small_spec
 
+from fresh_processes import fresh
 from gatewise.cli import main
 from gatewise.comparison.run.trials import trial_key
 from gatewise.errors import DataError, OptionError, RunError
@@ -123,7 +122,7 @@ def test_killed_in_either_phase_resumes_to_the_same_bits(tmp_path, whole, steps)
         f"folder = Path({str(tmp_path)!r})\n"
         "train_run(pretrained_spec(), moods(folder), folder / 'run', on_event=listen)\n"
     )
-    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120)
+    killed = fresh(["-c", code], tmp_path)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     train_run(pretrained_spec(), moods(tmp_path), tmp_path / "run")
     assert outcome(tmp_path / "run") == whole[1]

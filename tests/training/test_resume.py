@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ import torch
 from moods import moods, small_spec
 from torch import nn
 
+from fresh_processes import TORCH, fresh
 from gatewise.errors import RunError, StorageError
 from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, TrainingSpec, load_run, loop, train_run
 from gatewise.training.optimisation import Optimisation
@@ -77,10 +76,8 @@ def test_the_callers_random_state_and_threads_are_left_alone(tmp_path, request):
 @pytest.mark.parametrize("steps", [STEPS + 4, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, whole, steps):
     script = Path(__file__).with_name("killed_run.py")
-    killed = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), str(steps), "SIGKILL"], capture_output=True, timeout=120
-    )
-    assert killed.returncode == -signal.SIGKILL
+    killed = fresh([str(script), str(tmp_path), str(steps), "SIGKILL"], tmp_path, libraries=TORCH)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (tmp_path / "run" / "result.json").exists()
     events = []
     train_run(small_spec(averaging=0.9), moods(tmp_path), tmp_path / "run", on_event=events.append)
