@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fresh_processes import TORCH, fresh
 from small_data import FLAGS, write_reviews
 
 COLUMNS = ["--text", "review", "--label", "mood"]
@@ -34,10 +35,7 @@ def _called(words: list[str], place: Path, unloaded: set[str]) -> subprocess.Com
         f"try:\n    main({words!r})\n"
         f"finally:\n    found = {unloaded!r} & set(sys.modules)\n    assert not found, found\n"
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True, timeout=300
-    )
+    return fresh(["-c", code], place, {**os.environ, "OMP_NUM_THREADS": "1"}, TORCH)
 
 
 MISTAKES = [
