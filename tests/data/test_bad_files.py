@@ -91,7 +91,9 @@ def test_missing_default_column_names_the_option(tmp_path):
 def test_two_unknown_columns_are_asked_for_at_once(tmp_path):
     error = refused(write(tmp_path, [f"{row},7" for row in rows()], header="recenze,nálada,číslo"))
     assert "texts and the labels" in error.message and error.got == "recenze, nálada, číslo"
-    assert error.fix.startswith("name them with --text COLUMN --label COLUMN; for numbers over time: --task forecasting")
+    assert error.fix.startswith(
+        "name them with --text COLUMN --label COLUMN; for numbers over time: --task forecasting"
+    )
 
 
 @pytest.mark.parametrize("header", ["review,sentiment", "Review,label", "recenze,label", "Tweet,odd", "class,what"])
