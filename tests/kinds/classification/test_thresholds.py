@@ -179,7 +179,7 @@ def test_one_half_can_be_kept_and_goes_with_label_sets_alone(rare, tmp_path):
     assert not (tmp_path / "run" / THRESHOLDS_FILE).exists()
     assert load_run(tmp_path / "run").thresholds.tolist() == [0.5, 0.5]
     assert DataSpec("a.csv", separator="|", thresholds=0.5) == DataSpec("a.csv", separator="|", thresholds="0.5")
-    with pytest.raises(OptionError, match=r"no thresholds 0\.7; expected: validation, 0\.5"):
+    with pytest.raises(OptionError, match=r"thresholds cannot be 0\.7; expected: validation, 0\.5"):
         DataSpec("a.csv", separator="|", thresholds=0.7)
     with pytest.raises(OptionError, match="thresholds are for texts with several labels"):
         RunSpec(data=DataSpec("a.csv", thresholds="0.5"), model=ModelSpec(), training=TrainingSpec())
