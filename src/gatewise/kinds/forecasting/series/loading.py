@@ -119,16 +119,12 @@ def load_series(
     others = column_names(features)
     asked = Asked.named(known, static, group)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
-    taken = (*others, *asked.known, *asked.static)
     if listed is None:
         refuse_times_as_names(frame, path.name, rules)
     targets, said = column_names(target), list[str]()
     if not targets:
-        if time is None:
-            refuse_unused_times(frame, places, path.name, taken, group, rules)
-            time, said = notice_time(frame, places, taken, group, rules)
-        targets, more = notice_target(frame, path.name, (*taken, time, group), decimal)
-        said = [*said, *more]
+        taken = (*others, *asked.known, *asked.static)
+        time, targets, said = _noticed(frame, places, path.name, taken, time, group, rules, decimal)
     table, time = read_table(frame, places, path.name, (*targets, *others), time, group, rules, asked, decimal)
     table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
     return series_from_table(
@@ -142,6 +138,25 @@ def load_series(
         borders=None if listed is None else listed.borders,
         time=time,
     )
+
+
+def _noticed(
+    frame: pd.DataFrame,
+    places: Sequence[str],
+    name: str,
+    taken: Sequence[str],
+    time: str | None,
+    group: str | None,
+    rules: TimeRules,
+    decimal: str,
+) -> tuple[str | None, tuple[str, ...], list[str]]:
+    """Where no target is named: (the column of the times, that to forecast, notes)."""
+    said: list[str] = []
+    if time is None:
+        refuse_unused_times(frame, places, name, taken, group, rules)
+        time, said = notice_time(frame, places, taken, group, rules)
+    targets, more = notice_target(frame, name, (*taken, time, group), decimal)
+    return time, targets, [*said, *more]
 
 
 def read_table(
