@@ -33,7 +33,8 @@ def hashed_dropout(values: Tensor, p: float, training: bool = True) -> Tensor:
     """
     if not training or p == 0:
         return values
-    return values.masked_fill(random_mask(tuple(values.shape), p, values.device), 0) * (1 / (1 - p))
+    kept = random_mask(tuple(values.shape), p, values.device).logical_not_()
+    return values * kept.to(values.dtype).mul_(1 / (1 - p))  # masked_fill takes four times as long
 
 
 def recurrent_mask(hidden: Tensor, p: float) -> Tensor | None:

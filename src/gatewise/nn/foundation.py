@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gatewise.errors import OptionError
 from gatewise.nn.cell import Cell, State, cell_class
+from gatewise.nn.dropout import hashed_dropout
 from gatewise.nn.mismatch import weights_mismatch
 from gatewise.nn.options import (
     check_flag,
@@ -251,5 +251,5 @@ class Foundation(nn.Module):
             weight = own.get(full)
             weights[name] = getattr(self, full) if weight is None else weight  # a parametrised one is an attribute
         if self.training and self.weight_dropout > 0:
-            weights["weight_hh"] = functional.dropout(weights["weight_hh"], self.weight_dropout, True)
+            weights["weight_hh"] = hashed_dropout(weights["weight_hh"], self.weight_dropout)
         return weights
