@@ -46,20 +46,14 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   } else if constexpr (Cell::kUnitPanels) {
     const Range mine = share(panels.panels, thread, threads);
     if (weight_x != nullptr) pack_units(weight_ih, input, panels, weight_x, mine);
-    for (long j = mine.begin; j < mine.end; ++j) {
-      if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, {j, j + 1});
-      if (finite != nullptr) finite[panels.first_block(j)] = finite_weights(cell, q, j);  // read from the nearest cache
-    }
+    if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, mine, finite);
   } else {
     const Range mine = share(panels.blocks, thread, threads);
     if (weight_n != nullptr)
       pack_units(weight_hh + 2 * H * H, H, panels, weight_n, share(panels.panels, thread, threads));
     if (weight_x != nullptr)
       pack_gates(weight_ih, H, input, cell.order(), cell.input_slots(), weight_x, mine);
-    for (long j = mine.begin; j < mine.end; ++j) {
-      if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, {j, j + 1});
-      if (finite != nullptr) finite[j] = finite_weights(cell, q, j);
-    }
+    if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, mine, finite);
   }
   const Range blocks = share(panels.blocks, thread, threads);
   for (long block = blocks.begin; block < blocks.end; ++block)
