@@ -87,9 +87,11 @@ constexpr double kManyWeights = 2e6;  // packed and as given they take 16 MB
 #if defined(__AVX512F__)
 constexpr long kAheadRows = kTileRows + 1, kManyAheadRows = 64;
 constexpr double kDirectWeights = 3e5;  // packed and as given they take 2.4 MB
+constexpr double kFetchedWeights = 5e5;  // 2 MB, a second-level cache
 #else
 constexpr long kAheadRows = kTileRows, kManyAheadRows = 0;
 constexpr double kDirectWeights = kManyWeights;
+constexpr double kFetchedWeights = 0;
 #endif
 
 // Everything one forward call holds.
@@ -114,7 +116,7 @@ template <class Cell> struct ForwardRun {
       if (q.rounding == kBf16 && (cell.whole_rows() || q.packed != nullptr || bf16_products() == kNoBf16))
         status = kNotSupported;
       const double size = weights_of(cell, q) / (q.rounding == kInt8 ? 4 : q.rounding == kBf16 ? 2 : 1);
-      if (status == kOk) status = make_plan(q, team, size, units_shared_from(), workspace, &plan);
+      if (status == kOk) status = make_plan(q, team, size, units_shared(), workspace, &plan);
       if (status != kOk) return false;
       take_shared(team);
       scratch = workspace.take<ForwardScratch>(team);
@@ -168,11 +170,12 @@ template <class Cell> struct ForwardRun {
     if (Cell::kHasCell && q.cells == nullptr) shared.running_c = workspace.take<float>(B * H);
   }
 
-  // From how many weights on the threads share units rather than rows: with one tile of rows sooner, and at once where
-  // weights are not packed, since each thread would go through all of them for its rows.
-  double units_shared_from() const {
-    if (cell.whole_rows() || q.batch > most_rows()) return kCachedWeights;
-    return few_uses() ? 0.0 : kNearWeights;
+  // When the threads share units rather than rows: with one tile of rows from fewer weights on, and at once where weights
+  // are not packed, since each thread would go through all of them for its rows.
+  Sharing units_shared() const {
+    if (cell.whole_rows() || q.batch > most_rows()) return {kCachedWeights, 8 * kWidth};
+    if (few_uses()) return {0.0, 2 * kWidth};
+    return {kNearWeights, 8 * kWidth};
   }
 
   // Whether panels are used by so few tiles that packing them costs more than it saves (docs/kernels.md has the
@@ -197,13 +200,15 @@ template <class Cell> struct ForwardRun {
     }
     const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && shared.rounding == kFloat32;
     shared.direct = may && !ahead && few_uses();
+    shared.packs_in_walk = may;
+    shared.fetches_next = weights_of(cell, q) / team > kFetchedWeights;
     const bool once_x = shared.direct || (may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1));
     const bool once_h = shared.direct || (may && q.steps == 1);
     if (I > 0 && !once_x) weight_x = workspace.take<float>(width() * cell.input_slots() * shared.input_words);
     if (!once_h) weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
     weight_n = cell.resets_before() ? workspace.take<float>(width() * q.hidden_size) : nullptr;
     start = workspace.take<float>(width() * cell.slots());
-    if (q.h0 == nullptr && !once_h && !cell.whole_rows() && shared.rounding == kFloat32)
+    if (q.h0 == nullptr && !may && !cell.whole_rows() && shared.rounding == kFloat32)
       finite = workspace.take<float>(blocks_of(q.hidden_size));
   }
 
@@ -246,8 +251,9 @@ template <class Cell> struct ForwardRun {
       barrier.wait();
     }
     if (q.packed == nullptr || !q.packed_ready)
-      pack_forward(cell, q, shared, pairs_ih != nullptr ? pairs_ih : q.weight_ih, pairs_hh != nullptr ? pairs_hh : q.weight_hh, weight_x,
-                   weight_h, weight_n, start, finite, thread, team);
+      pack_forward(cell, q, shared, pairs_ih != nullptr ? pairs_ih : q.weight_ih, pairs_hh != nullptr ? pairs_hh : q.weight_hh,
+                   shared.packs_in_walk ? nullptr : weight_x, shared.packs_in_walk ? nullptr : weight_h, weight_n, start,
+                   finite, thread, team);
     if (shared.running_c != nullptr) {
       const Range mine = share(q.batch * q.hidden_size, thread, team);
       for (long i = mine.begin; i < mine.end; ++i) shared.running_c[i] = q.c0 != nullptr ? q.c0[i] : 0.0f;
