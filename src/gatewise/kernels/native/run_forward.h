@@ -1,6 +1,7 @@
 // A forward call: memory for all threads, packed weights, the walk, the final states.
 #pragma once
 
+#include <atomic>
 #include <new>
 
 #include "whole.h"
@@ -94,6 +95,13 @@ constexpr double kDirectWeights = kManyWeights;
 constexpr double kFetchedWeights = 0;
 #endif
 
+// How many steps this process's calls have made before one of `steps`: a call begins with the panels that the call before
+// ended with. Calls of one step after the other, as decoding makes them, find part of their weights in the cache.
+inline long turns_before(long steps) {
+  static std::atomic<long> turns{0};
+  return turns.fetch_add(steps, std::memory_order_relaxed) & 1;
+}
+
 // Everything one forward call holds.
 template <class Cell> struct ForwardRun {
   const Cell& cell;
@@ -118,6 +126,7 @@ template <class Cell> struct ForwardRun {
       const double size = weights_of(cell, q) / (q.rounding == kInt8 ? 4 : q.rounding == kBf16 ? 2 : 1);
       if (status == kOk) status = make_plan(q, team, size, units_shared(), workspace, &plan);
       if (status != kOk) return false;
+      shared.turn = turns_before(q.steps);
       take_shared(team);
       scratch = workspace.take<ForwardScratch>(team);
       for (int thread = 0; thread < team; ++thread) scratch[thread] = make_scratch(thread);
