@@ -2,73 +2,15 @@
 #include "direct.h"
 
 #include "pack.h"
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
 
 namespace gatewise {
 
-#if GATEWISE_DIRECT
+#if GATEWISE_TURNS
 
 namespace {
 
 constexpr int W = kWidth;
 using V = Float<W>;
-
-#if defined(__AVX512F__)
-
-// Four numbers of four rows, side by side; those that follow the first come from memory into their places.
-GATEWISE_INLINE V quarters(const float* from, long apart) {
-  __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(from));
-  v = _mm512_insertf32x4(v, _mm_loadu_ps(from + apart), 1);
-  v = _mm512_insertf32x4(v, _mm_loadu_ps(from + 2 * apart), 2);
-  return _mm512_insertf32x4(v, _mm_loadu_ps(from + 3 * apart), 3);
-}
-
-// Four numbers of sixteen rows: rows[i] has those of the rows i, i + 4, i + 8 and i + 12.
-GATEWISE_INLINE void load_rows(const float* from, long length, V (&rows)[4]) {
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) rows[i] = quarters(from + i * length, 4 * length);
-}
-
-// Each quarter into its transpose.
-GATEWISE_INLINE void turn_parts(V (&v)[4]) {
-  const __m512 ab = _mm512_unpacklo_ps(v[0], v[1]), cd = _mm512_unpacklo_ps(v[2], v[3]);
-  const __m512 ab_late = _mm512_unpackhi_ps(v[0], v[1]), cd_late = _mm512_unpackhi_ps(v[2], v[3]);
-  v[0] = _mm512_shuffle_ps(ab, cd, 0x44);
-  v[1] = _mm512_shuffle_ps(ab, cd, 0xee);
-  v[2] = _mm512_shuffle_ps(ab_late, cd_late, 0x44);
-  v[3] = _mm512_shuffle_ps(ab_late, cd_late, 0xee);
-}
-
-#else
-
-// Four numbers of two rows, side by side. The second comes from memory into its half, which needs no shuffle.
-GATEWISE_INLINE V halves(const float* low, const float* high) {
-  return __builtin_ia32_vinsertf128_ps256(__builtin_ia32_ps256_ps(load<4>(low)), load<4>(high), 1);
-}
-
-// Four numbers of eight rows: rows[i] has those of row i, then of row i + 4.
-GATEWISE_INLINE void load_rows(const float* from, long length, V (&rows)[4]) {
-  const float* fifth = from + 4 * length;
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) rows[i] = halves(from + i * length, fifth + i * length);
-}
-
-// Each half into its transpose.
-GATEWISE_INLINE void turn_parts(V (&v)[4]) {
-  using I = Int<W>;
-  const I low{0, 8, 1, 9, 4, 12, 5, 13}, high{2, 10, 3, 11, 6, 14, 7, 15};
-  const I even{0, 1, 8, 9, 4, 5, 12, 13}, odd{2, 3, 10, 11, 6, 7, 14, 15};
-  const V ab = __builtin_shuffle(v[0], v[1], low), cd = __builtin_shuffle(v[2], v[3], low);
-  const V ab_late = __builtin_shuffle(v[0], v[1], high), cd_late = __builtin_shuffle(v[2], v[3], high);
-  v[0] = __builtin_shuffle(ab, cd, even);
-  v[1] = __builtin_shuffle(ab, cd, odd);
-  v[2] = __builtin_shuffle(ab_late, cd_late, even);
-  v[3] = __builtin_shuffle(ab_late, cd_late, odd);
-}
-
-#endif
 
 // Asks for a part of W rows that lie one behind the other: as much as is read of other W rows by taking `Numbers` of each,
 // from k on. Rows of a few KB end before the processor sees where they lead. The address may be of nothing.
@@ -94,7 +36,7 @@ void add_turned(const Columns& columns, int first, const float* const* rows, lon
   for (; k + Stretch <= length; k += Stretch)
 #pragma GCC unroll 4
     for (int c = 0; c < Count; ++c) {
-      fetch_rows<Stretch>(weights[c] + columns.next, k);
+      if (columns.next != 0) fetch_rows<Stretch>(weights[c] + columns.next, k);
 #pragma GCC unroll 4
       for (int part = 0; part < Stretch; part += 4) {
         V turned[4];
@@ -122,22 +64,10 @@ void add_turned(const Columns& columns, int first, const float* const* rows, lon
 
 #if defined(__AVX512F__)
 
-// Columns go two by two, or three: one alone is a chain of dependent sums. Rows of weights that lie a multiple of 2 KB
-// apart share so few sets of the first-level cache that a line is used up before the next column's turn.
+// A column at a time, by lines of its rows: the loop is bound by turning weights, not by the chain of sums, and sixteen
+// lines stay in the first-level cache however far apart the rows lie.
 template <int Rows> void add_turned(const Columns& columns, const float* const* rows, long length, float* sums, long row_stride) {
-  constexpr int kLine = 16;
-  const bool crowded = length * long(sizeof(float)) % 2048 == 0;
-  int first = 0;
-  if (Rows <= 4 && columns.count == 3) {
-    if (crowded) return add_turned<Rows, 3, kLine>(columns, 0, rows, length, sums, row_stride);
-    return add_turned<Rows, 3, 4>(columns, 0, rows, length, sums, row_stride);
-  }
-  for (; first + 2 <= columns.count; first += 2)
-    if (crowded)
-      add_turned<Rows, 2, kLine>(columns, first, rows, length, sums, row_stride);
-    else
-      add_turned<Rows, 2, 4>(columns, first, rows, length, sums, row_stride);
-  if (first < columns.count) add_turned<Rows, 1, kLine>(columns, first, rows, length, sums, row_stride);
+  for (int c = 0; c < columns.count; ++c) add_turned<Rows, 1, 16>(columns, c, rows, length, sums, row_stride);
 }
 
 template <int Rows>

@@ -8,20 +8,11 @@
 // Each sum is made in the order of microkernel.h, one fused multiply-add after the other, so its bits are the same.
 #pragma once
 
-#include "vector.h"
+#include "turn.h"
 
 namespace gatewise {
 
-// Whether this instruction set has such products; else weights are packed.
-#if defined(__AVX512F__) && GATEWISE_WIDTH == 16
-#define GATEWISE_DIRECT 1
-#elif defined(__AVX2__) && defined(__FMA__) && GATEWISE_WIDTH == 8 && !defined(__clang__)
-#define GATEWISE_DIRECT 1
-#else
-#define GATEWISE_DIRECT 0
-#endif
-
-constexpr int kDirectRows = GATEWISE_DIRECT ? 8 : 0;  // how many rows of a batch one product takes
+constexpr int kDirectRows = GATEWISE_TURNS ? 8 : 0;   // how many rows of a batch one product takes; 0: weights are packed
 constexpr int kTurnedRows = kWidth == 16 ? 8 : 2;     // up to so many rows are read as they are, more as lay_across has them
 constexpr int kPairedRows = 4;                        // up to so many stand twice there
 
@@ -30,7 +21,7 @@ struct Columns {
   int count = 0;                // 0: not to be multiplied this way
   const float* weights[4] = {};  // a column's first row; the next ones follow at `length`
   int slots[4] = {};
-  long next = 0;  // from a column to the one in the next panel, which the processor is asked to fetch
+  long next = 0;  // from a column to the one in the next panel, which the processor is asked to fetch; 0: it is not
 };
 
 // sums[r * row_stride + slot * kWidth + lane] += rows[r] . weights of that slot and lane, for r < count <= kDirectRows.

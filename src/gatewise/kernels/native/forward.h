@@ -50,9 +50,12 @@ struct Step {
 
 // The forward weights and everything else the threads share.
 struct ForwardShared {
-  const float* weight_x = nullptr;  // packed; null: each panel is packed where it is used, or not at all
-  const float* weight_h = nullptr;  // likewise
+  float* weight_x = nullptr;        // packed; null: each panel is packed where it is used, or not at all
+  float* weight_h = nullptr;        // likewise
+  bool packs_in_walk = false;       // the first step packs each panel into those, just before it multiplies with it
   bool direct = false;              // no panel is packed but those of blocks that are not whole (direct.h)
+  bool fetches_next = false;        // a direct product asks for the next panel's weights
+  long turn = 0;                    // odd: the first step goes through the panels backwards, where steps do so in turns
   const float* weight_n = nullptr;  // where the cell resets before: the last gate's recurrent weights
   const float* start = nullptr;     // [block][slots][kWidth]
   const float* finite = nullptr;    // [first block of a panel]: 1 where its recurrent weights are; null: not known
@@ -195,6 +198,7 @@ inline void lay_tiles_across(const float* const* rows, long count, long length, 
 // A panel's weights for one of the two products: packed, or as they were given.
 struct PanelWeights {
   const float* packed = nullptr;
+  bool finite = false;  // known to be, as they were packed just now
   Columns columns;
   // The product of some rows, where they are not packed; `across` has all tiles.
   void add_to(const Tile& tile, const float* const* rows, const float* across, long number, long length) const {
@@ -203,25 +207,20 @@ struct PanelWeights {
   }
 };
 
-// Panel j of the input's weights (else the state's): packed before, or now, into `room`, or as it was given.
+// Panel j of the input's weights (else the state's), packed now, into `room`, or as it was given.
 template <class Cell>
-PanelWeights panel_of(const Cell& cell, const Sequence& q, const ForwardShared& shared, bool input, long j, float* room) {
+PanelWeights fresh_panel(const Cell& cell, const Sequence& q, const ForwardShared& shared, bool input, long j, float* room) {
   const Panels panels(q.hidden_size);
   const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
   const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
   const int slots = Cell::kUnitPanels ? 1 : input ? cell.input_slots() : cell.state_slots();
-  const float* packed = input ? shared.weight_x : shared.weight_h;
   PanelWeights panel;
-  if (packed != nullptr) {
-    panel.packed = packed + block * slots * (input ? shared.input_words : shared.state_words) * kWidth;
-    return panel;
-  }
   const float* weights = input ? q.weight_ih : q.weight_hh;
   const long length = input ? q.input_size : q.hidden_size;
   const bool whole = (block + blocks) * kWidth <= q.hidden_size;
   if (shared.direct && whole) {
     panel.columns.count = Cell::kUnitPanels ? blocks : slots;
-    panel.columns.next = blocks * kWidth * length;
+    panel.columns.next = shared.fetches_next ? blocks * kWidth * length : 0;
     for (int c = 0; c < panel.columns.count; ++c) {
       const long gate = Cell::kUnitPanels ? 0 : cell.order()[c], unit = (block + (Cell::kUnitPanels ? c : 0)) * kWidth;
       panel.columns.weights[c] = weights + (gate * q.hidden_size + unit) * length;
@@ -230,10 +229,25 @@ PanelWeights panel_of(const Cell& cell, const Sequence& q, const ForwardShared& 
     return panel;
   }
   if constexpr (Cell::kUnitPanels)
-    pack_unit_panel(weights, length, panels, j, room);
+    panel.finite = pack_unit_panel(weights, length, panels, j, room);
   else
-    pack_gate_panel(weights, q.hidden_size, length, cell.order(), slots, j, room);
+    panel.finite = pack_gate_panel(weights, q.hidden_size, length, cell.order(), slots, j, room);
   panel.packed = room;
+  return panel;
+}
+
+// The same, packed before where panels are; `first`: in the walk's first step, which may have to pack it into its place.
+template <class Cell>
+GATEWISE_INLINE PanelWeights panel_of(const Cell& cell, const Sequence& q, const ForwardShared& shared, bool input, long j,
+                                      bool first, float* room) {
+  float* packed = input ? shared.weight_x : shared.weight_h;
+  if (packed == nullptr) return fresh_panel(cell, q, shared, input, j, room);
+  const int slots = Cell::kUnitPanels ? 1 : input ? cell.input_slots() : cell.state_slots();
+  packed += (Cell::kUnitPanels ? Panels(q.hidden_size).first_block(j) : j) * slots *
+            (input ? shared.input_words : shared.state_words) * kWidth;
+  if (first && shared.packs_in_walk) return fresh_panel(cell, q, shared, input, j, packed);
+  PanelWeights panel;
+  panel.packed = packed;
   return panel;
 }
 
@@ -249,19 +263,25 @@ template <class Cell> bool finite_weights(const Cell& cell, const Sequence& q, l
   return true;
 }
 
-// Whether panel j's product with the state may be left out of the first step. No initial state is a state of zeros, whose
-// product adds 0 to each sum: but NaN, where a weight is infinite or NaN.
+// Panel j of the state's weights; nothing where its product may be left out of the first step. No initial state is a state
+// of zeros, whose product adds 0 to each sum: but NaN, where a weight is infinite or NaN.
 template <class Cell>
-bool starts_from_zero(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Step& step, long j) {
-  if (!step.first || q.h0 != nullptr || shared.rounding != kFloat32) return false;
-  if (shared.finite != nullptr) return shared.finite[Cell::kUnitPanels ? Panels(q.hidden_size).first_block(j) : j] != 0.0f;
-  return shared.weight_h == nullptr && finite_weights(cell, q, j);
+GATEWISE_INLINE PanelWeights state_panel(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Step& step,
+                                         long j, float* room) {
+  const bool zeros = step.first && q.h0 == nullptr && shared.rounding == kFloat32;
+  if (!zeros) return panel_of(cell, q, shared, false, j, step.first, room);
+  if (shared.finite != nullptr
+          ? shared.finite[Cell::kUnitPanels ? Panels(q.hidden_size).first_block(j) : j] != 0.0f
+          : shared.weight_h == nullptr && finite_weights(cell, q, j))
+    return {};
+  const PanelWeights panel = panel_of(cell, q, shared, false, j, true, room);
+  return panel.finite ? PanelWeights{} : panel;
 }
 
 // x W_ih^T + bias of those rows for the panels in `mine`, into shared.projected: each panel is read once for all of them.
 template <class Cell>
 void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine,
-                   float* room, Bf16Unit& unit) {
+                   bool first, float* room, Bf16Unit& unit) {
   const Panels panels(q.hidden_size);
   const int slots = cell.slots();
   const long width = panels.blocks * slots * kWidth;
@@ -272,7 +292,7 @@ void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& sha
   for (long j = mine.begin; j < mine.end; ++j) {
     const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
     const Product product = Cell::kUnitPanels ? blocks_product(panels.slots(j)) : cell.product();
-    const float* weights = panel_of(cell, q, shared, true, j, room).packed;
+    const float* weights = panel_of(cell, q, shared, true, j, first, room).packed;
     std::fill(start, start + kMostTileRows, shared.start + block * slots * kWidth);
     for (long i = 0; i < tiling.tiles; ++i) {
       const long begin = tiling.begin(i);
@@ -316,7 +336,7 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     const long turn = ahead ? s % shared.projected_steps : 0;
     if (ahead && turn == 0) {
       look_ahead(q, shared, rows, s, &scratch.ahead);
-      project_ahead(cell, q, shared, scratch.ahead, mine, scratch.panel_x, unit);
+      project_ahead(cell, q, shared, scratch.ahead, mine, step.first, scratch.panel_x, unit);
       unit.reshape(rows.count);
     }
     const float* begin_at = ahead ? shared.projected + scratch.ahead.first[turn] * slots * width : shared.start;
@@ -325,13 +345,12 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     if (fused && shared.direct) lay_tiles_across(step.x, step.count, q.input_size, scratch.across_x);
     if (shared.direct) lay_tiles_across(step.h, step.count, q.hidden_size, scratch.across_h);
     for (long turned = mine.begin; turned < mine.end; ++turned) {
-      const long j = back_and_forth && s % 2 == 1 ? mine.begin + mine.end - 1 - turned : turned;
+      const long j = back_and_forth && (s + shared.turn) % 2 == 1 ? mine.begin + mine.end - 1 - turned : turned;
       const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
       const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
       const Product product = Cell::kUnitPanels ? blocks_product(blocks) : cell.product();
-      const PanelWeights x = fused ? panel_of(cell, q, shared, true, j, scratch.panel_x) : PanelWeights{};
-      const bool no_state = starts_from_zero(cell, q, shared, step, j);
-      const PanelWeights h = no_state ? PanelWeights{} : panel_of(cell, q, shared, false, j, scratch.panel_h);
+      const PanelWeights x = fused ? panel_of(cell, q, shared, true, j, step.first, scratch.panel_x) : PanelWeights{};
+      const PanelWeights h = state_panel(cell, q, shared, step, j, scratch.panel_h);
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
         const int height = int(tiling.begin(i + 1) - begin);

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "parallel.h"
-#include "vector.h"
+#include "turn.h"
 
 namespace gatewise {
 
@@ -103,13 +103,39 @@ GATEWISE_INLINE void pack_transposed(const float* const (&rows)[kWidth], long be
   }
 }
 
+// Whether all numbers were finite of which `zeros` is a sum, each times zero: an infinity or NaN times zero is NaN, and stays.
+template <class F> GATEWISE_INLINE bool is_finite(F zeros) { return sum(zeros) == 0.0f; }
+
 // The rows of `slots` blocks side by side: to[(k * slots + slot) * kWidth + lane] = rows[slot][lane][k]. A cache line of
-// each row after the other, so that what is written lies together.
-inline void pack_slots(const float* const (*rows)[kWidth], int slots, long length, float* to) {
+// each row after the other, so that what is written lies together. Rows of a block follow each other in memory. Returns
+// whether all numbers are finite.
+inline bool pack_slots(const float* const (*rows)[kWidth], int slots, long length, float* to) {
   constexpr long kLine = 16;
+  const long stride = slots * kWidth;
+  Float<kWidth> zeros{};
   for (long k = 0; k < length; k += kLine)
-    for (int slot = 0; slot < slots; ++slot)
-      pack_transposed(rows[slot], k, k + kLine < length ? k + kLine : length, length, to + slot * kWidth, slots * kWidth);
+    for (int slot = 0; slot < slots; ++slot) {
+      float* target = to + slot * kWidth;
+#if GATEWISE_TURNS
+      if (rows[slot][kWidth - 1] != nullptr && k + kLine <= length) {
+#pragma GCC unroll 4
+        for (long part = k; part < k + kLine; part += 4) {
+          Float<kWidth> turned[4];
+          load_rows(rows[slot][0] + part, length, turned);
+#pragma GCC unroll 4
+          for (int i = 0; i < 4; ++i) zeros += turned[i] * 0.0f;
+          turn_parts(turned);
+#pragma GCC unroll 4
+          for (int i = 0; i < 4; ++i) store_aligned(target + (part + i) * stride, turned[i]);
+        }
+        continue;
+      }
+#endif
+      const long end = k + kLine < length ? k + kLine : length;
+      pack_transposed(rows[slot], k, end, length, target, stride);
+      for (long i = k; i < end; ++i) zeros += load_aligned<kWidth>(target + i * stride) * 0.0f;
+    }
+  return is_finite(zeros);
 }
 
 // The weights of a block of kWidth units, one row each; null past the last unit.
@@ -121,38 +147,45 @@ inline void rows_of_block(const float* weights, long units, long length, long bl
 }
 
 // Weights (gates * units, length), row-major -> one block of kWidth units [length][gates in order][kWidth].
-// `order` names which gate stands in each of the `slots` places.
-inline void pack_gate_panel(const float* weights, long units, long length, const int* order, int slots, long block,
+// `order` names which gate stands in each of the `slots` places. Returns whether all are finite.
+inline bool pack_gate_panel(const float* weights, long units, long length, const int* order, int slots, long block,
                             float* to) {
   const float* rows[4][kWidth];
   for (int slot = 0; slot < slots; ++slot)
     rows_of_block(weights + order[slot] * units * length, units, length, block, rows[slot]);
-  pack_slots(rows, slots, length, to);
+  return pack_slots(rows, slots, length, to);
 }
 
-// All blocks of this thread's share, one after the other.
+// All blocks of this thread's share, one after the other; where `finite` is given, finite[block] becomes 1 or 0.
 inline void pack_gates(const float* weights, long units, long length, const int* order, int slots, float* to,
-                       Range blocks) {
-  for (long block = blocks.begin; block < blocks.end; ++block)
-    pack_gate_panel(weights, units, length, order, slots, block, to + block * length * slots * kWidth);
+                       Range blocks, float* finite = nullptr) {
+  for (long block = blocks.begin; block < blocks.end; ++block) {
+    const bool all = pack_gate_panel(weights, units, length, order, slots, block, to + block * length * slots * kWidth);
+    if (finite != nullptr) finite[block] = all;
+  }
 }
 
 // Weights (units, length), row-major, one gate -> a panel of up to four unit blocks [length][blocks][kWidth].
-inline void pack_unit_panel(const float* weights, long length, const Panels& panels, long panel, float* to) {
+// Returns whether all are finite.
+inline bool pack_unit_panel(const float* weights, long length, const Panels& panels, long panel, float* to) {
   const int slots = panels.slots(panel);
   const float* rows[4][kWidth];
   for (int slot = 0; slot < slots; ++slot)
     rows_of_block(weights, panels.size, length, panels.first_block(panel) + slot, rows[slot]);
-  pack_slots(rows, slots, length, to);
+  return pack_slots(rows, slots, length, to);
 }
 
-// All panels of this thread's share, one after the other.
-inline void pack_units(const float* weights, long length, const Panels& panels, float* to, Range share) {
-  for (long panel = share.begin; panel < share.end; ++panel)
-    pack_unit_panel(weights, length, panels, panel, to + panels.first_block(panel) * length * kWidth);
+// All panels of this thread's share, one after the other; where `finite` is given, it becomes 1 or 0 at each one's first block.
+inline void pack_units(const float* weights, long length, const Panels& panels, float* to, Range share,
+                       float* finite = nullptr) {
+  for (long panel = share.begin; panel < share.end; ++panel) {
+    const long block = panels.first_block(panel);
+    const bool all = pack_unit_panel(weights, length, panels, panel, to + block * length * kWidth);
+    if (finite != nullptr) finite[block] = all;
+  }
 }
 
-// Whether `count` numbers are all finite: an infinity or NaN times zero is NaN, and stays in the sum.
+// Whether `count` numbers are all finite.
 inline bool all_finite(const float* from, long count) {
   constexpr int W = kWidth;
   Float<W> sums[4]{};
@@ -161,7 +194,7 @@ inline bool all_finite(const float* from, long count) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) sums[j] += load<W>(from + i + j * W) * 0.0f;
   for (; i < count; i += W) sums[0] += load<W>(from + i, Part<W>(count - i)) * 0.0f;
-  return sum((sums[0] + sums[1]) + (sums[2] + sums[3])) == 0.0f;
+  return is_finite((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
 // Rows (length, columns), row-major -> panels of up to four column blocks [length][blocks][kWidth]: the transposed

@@ -89,7 +89,7 @@ template <class Cell> struct BackwardRun {
       if (q.rounding == kInt8 || (q.rounding == kBf16 && (cell.whole_rows() || shared.products == kNoBf16)))
         status = kNotSupported;
       const double size = weights_of(cell, q) / (q.rounding == kBf16 ? 2 : 1);
-      if (status == kOk) status = make_plan(q, team, size, kCachedWeights, workspace, &plan);
+      if (status == kOk) status = make_plan(q, team, size, {kCachedWeights, 8 * kWidth}, workspace, &plan);
       if (status != kOk) return false;
       take_shared();
       take_rows();

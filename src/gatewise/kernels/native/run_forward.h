@@ -1,6 +1,7 @@
 // A forward call: memory for all threads, packed weights, the walk, the final states.
 #pragma once
 
+#include <atomic>
 #include <new>
 
 #include "whole.h"
@@ -46,20 +47,14 @@ void pack_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   } else if constexpr (Cell::kUnitPanels) {
     const Range mine = share(panels.panels, thread, threads);
     if (weight_x != nullptr) pack_units(weight_ih, input, panels, weight_x, mine);
-    for (long j = mine.begin; j < mine.end; ++j) {
-      if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, {j, j + 1});
-      if (finite != nullptr) finite[panels.first_block(j)] = finite_weights(cell, q, j);  // read from the nearest cache
-    }
+    if (weight_h != nullptr) pack_units(weight_hh, state, panels, weight_h, mine, finite);
   } else {
     const Range mine = share(panels.blocks, thread, threads);
     if (weight_n != nullptr)
       pack_units(weight_hh + 2 * H * H, H, panels, weight_n, share(panels.panels, thread, threads));
     if (weight_x != nullptr)
       pack_gates(weight_ih, H, input, cell.order(), cell.input_slots(), weight_x, mine);
-    for (long j = mine.begin; j < mine.end; ++j) {
-      if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, {j, j + 1});
-      if (finite != nullptr) finite[j] = finite_weights(cell, q, j);
-    }
+    if (weight_h != nullptr) pack_gates(weight_hh, H, state, cell.order(), cell.state_slots(), weight_h, mine, finite);
   }
   const Range blocks = share(panels.blocks, thread, threads);
   for (long block = blocks.begin; block < blocks.end; ++block)
@@ -93,10 +88,19 @@ constexpr double kManyWeights = 2e6;  // packed and as given they take 16 MB
 #if defined(__AVX512F__)
 constexpr long kAheadRows = kTileRows + 1, kManyAheadRows = 64;
 constexpr double kDirectWeights = 3e5;  // packed and as given they take 2.4 MB
+constexpr double kFetchedWeights = 5e5;  // 2 MB, a second-level cache
 #else
 constexpr long kAheadRows = kTileRows, kManyAheadRows = 0;
 constexpr double kDirectWeights = kManyWeights;
+constexpr double kFetchedWeights = 0;
 #endif
+
+// How many steps this process's calls have made before one of `steps`: a call begins with the panels that the call before
+// ended with. Calls of one step after the other, as decoding makes them, find part of their weights in the cache.
+inline long turns_before(long steps) {
+  static std::atomic<long> turns{0};
+  return turns.fetch_add(steps, std::memory_order_relaxed) & 1;
+}
 
 // Everything one forward call holds.
 template <class Cell> struct ForwardRun {
@@ -120,8 +124,9 @@ template <class Cell> struct ForwardRun {
       if (q.rounding == kBf16 && (cell.whole_rows() || q.packed != nullptr || bf16_products() == kNoBf16))
         status = kNotSupported;
       const double size = weights_of(cell, q) / (q.rounding == kInt8 ? 4 : q.rounding == kBf16 ? 2 : 1);
-      if (status == kOk) status = make_plan(q, team, size, units_shared_from(), workspace, &plan);
+      if (status == kOk) status = make_plan(q, team, size, units_shared(), workspace, &plan);
       if (status != kOk) return false;
+      shared.turn = turns_before(q.steps);
       take_shared(team);
       scratch = workspace.take<ForwardScratch>(team);
       for (int thread = 0; thread < team; ++thread) scratch[thread] = make_scratch(thread);
@@ -174,11 +179,12 @@ template <class Cell> struct ForwardRun {
     if (Cell::kHasCell && q.cells == nullptr) shared.running_c = workspace.take<float>(B * H);
   }
 
-  // From how many weights on the threads share units rather than rows: with one tile of rows sooner, and at once where
-  // weights are not packed, since each thread would go through all of them for its rows.
-  double units_shared_from() const {
-    if (cell.whole_rows() || q.batch > most_rows()) return kCachedWeights;
-    return few_uses() ? 0.0 : kNearWeights;
+  // When the threads share units rather than rows: with one tile of rows from fewer weights on, and at once where weights
+  // are not packed, since each thread would go through all of them for its rows.
+  Sharing units_shared() const {
+    if (cell.whole_rows() || q.batch > most_rows()) return {kCachedWeights, 8 * kWidth};
+    if (few_uses()) return {0.0, 2 * kWidth};
+    return {kNearWeights, 8 * kWidth};
   }
 
   // Whether panels are used by so few tiles that packing them costs more than it saves (docs/kernels.md has the
@@ -203,13 +209,15 @@ template <class Cell> struct ForwardRun {
     }
     const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && shared.rounding == kFloat32;
     shared.direct = may && !ahead && few_uses();
+    shared.packs_in_walk = may;
+    shared.fetches_next = weights_of(cell, q) / team > kFetchedWeights;
     const bool once_x = shared.direct || (may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1));
     const bool once_h = shared.direct || (may && q.steps == 1);
     if (I > 0 && !once_x) weight_x = workspace.take<float>(width() * cell.input_slots() * shared.input_words);
     if (!once_h) weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
     weight_n = cell.resets_before() ? workspace.take<float>(width() * q.hidden_size) : nullptr;
     start = workspace.take<float>(width() * cell.slots());
-    if (q.h0 == nullptr && !once_h && !cell.whole_rows() && shared.rounding == kFloat32)
+    if (q.h0 == nullptr && !may && !cell.whole_rows() && shared.rounding == kFloat32)
       finite = workspace.take<float>(blocks_of(q.hidden_size));
   }
 
@@ -252,8 +260,9 @@ template <class Cell> struct ForwardRun {
       barrier.wait();
     }
     if (q.packed == nullptr || !q.packed_ready)
-      pack_forward(cell, q, shared, pairs_ih != nullptr ? pairs_ih : q.weight_ih, pairs_hh != nullptr ? pairs_hh : q.weight_hh, weight_x,
-                   weight_h, weight_n, start, finite, thread, team);
+      pack_forward(cell, q, shared, pairs_ih != nullptr ? pairs_ih : q.weight_ih, pairs_hh != nullptr ? pairs_hh : q.weight_hh,
+                   shared.packs_in_walk ? nullptr : weight_x, shared.packs_in_walk ? nullptr : weight_h, weight_n, start,
+                   finite, thread, team);
     if (shared.running_c != nullptr) {
       const Range mine = share(q.batch * q.hidden_size, thread, team);
       for (long i = mine.begin; i < mine.end; ++i) shared.running_c[i] = q.c0 != nullptr ? q.c0[i] : 0.0f;

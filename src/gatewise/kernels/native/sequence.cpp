@@ -17,7 +17,7 @@ void sort_by_length(const Sequence& q, long* order) {
 
 }  // namespace
 
-Status make_plan(const Sequence& q, int threads, double weights, double shared_from, Workspace& workspace, Plan* plan) {
+Status make_plan(const Sequence& q, int threads, double weights, Sharing shared, Workspace& workspace, Plan* plan) {
   const long batch = q.batch;
   plan->real_steps = q.steps * batch;
   if (q.lengths != nullptr) {
@@ -31,7 +31,7 @@ Status make_plan(const Sequence& q, int threads, double weights, double shared_f
   long* order = workspace.take<long>(batch);
   sort_by_length(q, order);
   const bool few_rows = batch < 2 * threads && q.hidden_size > kWidth;
-  const bool many_weights = weights > shared_from && q.hidden_size >= 8 * threads * kWidth;
+  const bool many_weights = weights > shared.weights && q.hidden_size >= threads * shared.units;
   plan->split_units = threads > 1 && (few_rows || many_weights);
   const int groups = plan->split_units ? 1 : threads;
   plan->rows = workspace.take<Rows>(groups);

@@ -50,9 +50,15 @@ struct Plan {
 // from far behind it (4 MB).
 constexpr double kNearWeights = 2.5e5, kCachedWeights = 1e6;
 
+// From how many weights on, and how many units for each, threads share the units of a step.
+struct Sharing {
+  double weights;
+  long units;
+};
+
 // Checks the lengths and deals the rows. `threads` must be the size of the team that will run; `weights` is how many
-// numbers of weights one step reads, and from how many on the threads share its units.
-Status make_plan(const Sequence& q, int threads, double weights, double shared_from, Workspace& workspace, Plan* plan);
+// numbers of weights one step reads.
+Status make_plan(const Sequence& q, int threads, double weights, Sharing shared, Workspace& workspace, Plan* plan);
 
 // Where step s of a row of `length` steps lies in time.
 inline long time_of(const Sequence& q, long length, long step) { return q.reverse ? length - 1 - step : step; }
