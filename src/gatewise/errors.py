@@ -114,7 +114,13 @@ class DivergenceError(TrainingError):
 
 
 class KernelError(GatewiseError, RuntimeError):
-    """A kernel requested by name is not available, or rejects the call."""
+    """A kernel requested by name is not available, or rejects the call.
+
+    Attributes:
+        request: the `gatewise.kernels.dispatch.Request` that it was asked for; None: it came to none.
+    """
+
+    request: object = None
 
 
 class StorageError(GatewiseError, OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,16 +32,28 @@ def given_width() -> int | None:
 def console(*, quiet: bool = False) -> Console:
     """The console of standard output: as wide as COLUMNS says, else as the terminal; a pipe or file has 100 columns.
 
-    In a pipe or file there is no colour, and sentences are lines of any length unless COLUMNS is set.
+    In a pipe or file there is no colour, and what is printed as a string or a `Text` is not wrapped unless COLUMNS is
+    set: a sentence is one line, which programs find by its words.
 
     Args:
         quiet: write nothing.
     """
     from rich.console import Console
+    from rich.text import Text
+
+    class Unwrapped(Console):
+        """A console whose sentences are lines of any length; tables keep to its width."""
+
+        def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+            if soft_wrap is None:
+                soft_wrap = all(isinstance(each, str | Text) for each in objects)
+            super().print(*objects, soft_wrap=soft_wrap, **options)
 
     if sys.stdout.isatty():
         return Console(highlight=False, quiet=quiet)
-    return Console(highlight=False, width=given_width() or _USUAL, no_color=True, quiet=quiet)
+    width = given_width()
+    kind = Unwrapped if width is None else Console
+    return kind(highlight=False, width=width or _USUAL, no_color=True, quiet=quiet)
 
 
 def say(sentence: str, *, err: bool = False) -> None:

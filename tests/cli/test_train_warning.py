@@ -48,8 +48,9 @@ def test_the_end_says_why_it_came(tmp_path, capsys):
     said = _train([*words, "--epochs", "1", "--out", tmp_path / "short"], capsys)
     assert "The last epoch was the best; the size of this data calls for up to" in said
     result = json.loads((tmp_path / "short" / "result.json").read_text())
-    whole = sum(result[part] for part in ("preparation_seconds", "seconds", "validation_seconds"))
-    assert f"trained in {words_of_numbers.duration(whole)}." in said
+    times = [result["seconds"] + result["validation_seconds"], result["preparation_seconds"]]
+    trained, prepared = map(words_of_numbers.duration, times)
+    assert f"trained in {trained}, after {prepared} of preparing." in said
     assert re.search(r"up to \d+ epochs, of which 1 was trained", said)
     # too high a rate, so that the last epoch is not the best
     said = _train([*words, "--epochs", "3", "--lr", "1e-9", "--out", tmp_path / "still"], capsys)

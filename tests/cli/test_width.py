@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 from typer.testing import CliRunner
 
 from gatewise.cli.app import app
 from gatewise.kinds.classification.commands import _print_labels
 from gatewise.kinds.classification.label_figures import multi_label_metrics
-from gatewise.screen import say
+from gatewise.screen import console, say
 
 
 def widest(lines: str) -> int:
@@ -56,3 +58,20 @@ def test_sentences_are_wrapped_between_words(columns, lines, monkeypatch, capsys
     shown = capsys.readouterr().err
     assert len(shown.splitlines()) == lines and " ".join(shown.split()) == sentence
     assert columns is None or widest(shown) <= int(columns)
+
+
+@pytest.mark.parametrize(("columns", "most"), [("60", 60), (None, None)])
+def test_what_is_printed_as_a_sentence_is_one_line_of_a_pipe(columns, most, monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    sentence = "Warning: " + "a sentence that is longer than a hundred columns " * 4 + "ends"
+    screen = console()
+    screen.print(sentence, style="yellow", markup=False)
+    screen.print(Text(sentence))
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == [sentence] * 2 if most is None else max(map(len, shown)) <= most
+    table = Table("a heading", "another")
+    table.add_row(sentence, sentence)
+    screen.print(table)
+    assert 0 < widest(capsys.readouterr().out) <= (most or 100)

@@ -393,3 +393,13 @@ def test_an_unknown_metric_is_named():
         make_plan("ptb", metric="accuracy")
     with pytest.raises(OptionError, match="nothing to search"):
         make_plan("imdb", metric="loss")
+
+
+@pytest.mark.parametrize("axis", [{}, {"max_tokens": [10, 20]}])
+def test_cells_without_rounded_products_are_refused_before_any_is_trained(axis: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"bimingru\*2 and minlstm do not train in bf16; expected: gru, lstm, rnn;"):
+        make_plan("imdb", cells=["gru", "bimingru*2", "minlstm"], precision="bf16", **axis)
+    with pytest.raises(OptionError, match=r"or --cells lstm$"):
+        make_plan("imdb", cells=["lstm", "mingru"], precision="bf16", **axis)
+    assert make_plan("imdb", cells=["rnn", "bigru"], precision="bf16", **axis).cells == ("rnn", "bigru")
+    assert make_plan("imdb", cells=["mingru"], precision="float32", **axis).cells == ("mingru",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,25 @@ def test_colours_are_those_of_the_reasons_and_can_be_turned_off(place: Path, run
     show_explanations([found], Console(file=coloured, force_terminal=True, color_system="truecolor", width=100))
     show_explanations([found], Console(file=plain, force_terminal=True, no_color=True, width=100))
     assert "48;2;" in coloured.getvalue() and "48;2;" not in plain.getvalue()
-    assert "(+" in plain.getvalue() and "(+" not in coloured.getvalue().splitlines()[1]
+    assert "[+" in plain.getvalue() and "[+" not in coloured.getvalue().splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "brackets"),
+    [
+        ("a wonderful (dreadful) plot", r"\[[^]]*\]"),
+        ("a [wonderful](dreadful) plot", r"\{[^}]*\}"),
+        ("a wonderful, dreadful plot", r"\([^)]*\)"),
+    ],
+)
+def test_reasons_stand_in_brackets_that_the_text_has_not(
+    place: Path, capsys: pytest.CaptureFixture[str], text: str, brackets: str
+) -> None:
+    """`((-0.0047)a(` could be read in two ways."""
+    code, out, _ = _run([place, text], capsys)
+    line = out.splitlines()[1].strip()
+    assert code == 0 and re.search(brackets, line)
+    assert re.sub(brackets, "", line) == text
 
 
 def test_signs_are_quoted_in_lists_and_no_reason_is_a_power_of_ten(

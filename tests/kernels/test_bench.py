@@ -7,6 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from gatewise.cli.app import app
+from gatewise.errors import OptionError
 from gatewise.nn.benchmark import cases, others, parity, run, timing
 from gatewise.nn.benchmark.cases import Case, make_pair
 from gatewise.nn.benchmark.parity import check_parity, largest_difference
@@ -40,6 +41,21 @@ def test_the_command_writes_a_complete_record(tiny, tmp_path):
     assert ", 1 thread, torch" in done.output
     assert "share of peak, torch -> Gatewise: arithmetic per second" in done.output
     assert not any(word in done.output for word in ("goal", "met ", "missed", ">=", "<="))
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_threads_are_as_many_as_this_process_may_use(monkeypatch, cores):
+    given = []
+
+    def measured(**options):
+        given.append(options["threads"])
+        raise OptionError("enough was seen")
+
+    monkeypatch.setattr("gatewise.nn.benchmark.run_benchmark", measured)
+    monkeypatch.setattr("gatewise.training.checks.usable_cores", lambda: cores)
+    for words in ([], ["--threads", "2"]):
+        assert CliRunner().invoke(app, ["bench", "--quick", *words]).exit_code
+    assert given == [cores, 2]
 
 
 def test_no_ratio_while_results_differ(tiny, monkeypatch, tmp_path):

@@ -14,7 +14,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gatewise.kernels.dispatch import force, forced_kernel
+from gatewise.errors import KernelError
+from gatewise.kernels.dispatch import Request, force, forced_kernel
+from gatewise.kernels.fused.selection import supports
+from gatewise.kernels.gpu.selection import supports as triton_supports
 from gatewise.nn import Cell, Recurrent, cell_class, cells, register_cell
 
 
@@ -244,3 +247,12 @@ def in_reference(call: Callable[[], Any]) -> Any:
     """Call with the reference forced."""
     with force("reference"):
         return call()
+
+
+def not_meant_for(refusal: KernelError) -> str | None:
+    """Why a forced kernel does not compute a request on any machine; None: it should have, or was asked for nothing."""
+    request = refusal.request
+    if not isinstance(request, Request):
+        return None
+    supported, reason = (triton_supports if forced_kernel() == "triton" else supports)(request)
+    return None if supported else reason

@@ -15,6 +15,7 @@ from conformance import (
     cases,
     gradients,
     in_reference,
+    not_meant_for,
     parametrize_cases,
     precisions,
     random_state,
@@ -24,6 +25,9 @@ from conformance import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatewise.errors import KernelError
+from gatewise.kernels.dispatch import force
+from gatewise.kernels.fused.library import available_variants
 from gatewise.nn import Recurrent, load_layer, save_layer
 
 STEPS, BATCH = 7, 3
@@ -270,3 +274,13 @@ def test_any_shape_and_lengths(case: Case, data):
         assert not output[row, length:].any()
         for got, expected in zip(tensors(final), tensors(state), strict=True):
             assert_close(got[:, row], expected, f"state of row {row} of {lengths}")
+
+
+@pytest.mark.parametrize(("cell", "reason"), [("leaky", "there is no fused kernel for leaky"), ("gru", None)])
+def test_only_what_no_machine_computes_is_skipped_where_a_kernel_is_forced(cell: str, reason: str | None):
+    """A kernel that is not there, of a cell that has one, is a failure."""
+    absent = next(name for name in ("neon", "avx2") if name not in available_variants())
+    layer = Recurrent(cell, 3, 4)
+    with force(absent), pytest.raises(KernelError) as refusal:
+        layer(torch.zeros(2, 1, 3))
+    assert not_meant_for(refusal.value) == reason

@@ -9,7 +9,9 @@ import pytest
 from moods import moods, small_spec
 
 from gatewise.comparison.cost.samplers import TrainingSampler
-from gatewise.errors import OptionError, RunError
+from gatewise.comparison.plan.plan import make_plan
+from gatewise.comparison.run.run import run_plan
+from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kernels.dispatch import requested_precision
 from gatewise.kernels.fused.bf16 import use_products
 from gatewise.kernels.fused.library import available_variants
@@ -86,6 +88,16 @@ def test_a_processor_without_such_products_is_no_silent_float32(tmp_path):
     with use_products("none"), pytest.raises(OptionError, match=r"no recurrent layer .*bf16.*--precision float32"):
         train_run(small_spec(precision="bf16"), moods(tmp_path), tmp_path / "run")
     assert not (tmp_path / "run" / "spec.json").exists()
+
+
+@needs_kernels
+def test_a_comparison_is_refused_before_it_reads_data(tmp_path):
+    plan = make_plan(str(tmp_path / "none.csv"), cells=["gru"], precision="bf16")
+    with use_products("none"), pytest.raises(OptionError, match=r"no recurrent layer trains in bf16 here"):
+        run_plan(plan, tmp_path / "out")
+    with use_products("emulated"), pytest.raises(DataError, match="does not exist"):
+        run_plan(plan, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @needs_kernels

@@ -18,7 +18,9 @@ __all__ = ["bench"]
 
 
 def bench(
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads for both sides.")] = 2,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads for both sides. (default as many as this process may use)")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small shapes, seconds instead of minutes.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the whole record to this file.")] = None,
     cell: Annotated[list[str] | None, typer.Option(help="rnn, gru or lstm; repeat for several.")] = None,
@@ -35,6 +37,7 @@ def bench(
     from gatewise.files import write_json
     from gatewise.nn.benchmark import run_benchmark
     from gatewise.nn.benchmark.cases import CELLS
+    from gatewise.training.checks import usable_cores
 
     for name in cell or ():
         if name not in CELLS:
@@ -42,7 +45,7 @@ def bench(
     screen = console()
     screen.print(_heading(), soft_wrap=True)
     record = run_benchmark(
-        threads=threads,
+        threads=threads or usable_cores(),
         quick=quick,
         seconds=seconds,
         cells=tuple(cell) if cell else tuple(CELLS),

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from gatewise.inspection.explaining import Explanation
 
-__all__ = ["show_explanations"]
+__all__ = ["brackets_beside", "show_explanations"]
 
 _FOR, _AGAINST = (11, 110, 153), (189, 74, 22)
 _REASONS = 5
 _TURNS = 4
 _MOST_STEPS = 300
+_BRACKETS = ("()", "[]", "{}", "⟨⟩", "⟦⟧", "⦃⦄")
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LEAST_SHADE = 0.15
 _FAINT = 0.001
@@ -99,6 +100,7 @@ def _tokens(each: Explanation, *, coloured: bool) -> Text:
     given, values = each.reading.input, each.reasons.per_step
     largest = float(np.abs(values).max(initial=0.0))
     strongest = {step for side in (False, True) for step, _, _ in each.strongest(3, against=side)}
+    opening, closing = brackets_beside((given.text or "") + "".join(step.label for step in given.steps))
     line, position = Text("  "), 0
     for number, (step, value) in enumerate(zip(given.steps, values, strict=True)):
         if number == _MOST_STEPS:
@@ -115,8 +117,18 @@ def _tokens(each: Explanation, *, coloured: bool) -> Text:
             line.append(gap if gap.strip() else " " * bool(gap))
         line.append(visible(step.label), style=_shade(float(value), largest) if coloured else "")
         if not coloured and number in strongest:
-            line.append(f"({_signed(float(value))})")
+            line.append(f"{opening}{_signed(float(value))}{closing}")
     return line
+
+
+def brackets_beside(text: str) -> str:
+    """The first pair of brackets of which a text holds neither, so that what stands in them is no part of it.
+
+    Example:
+        >>> brackets_beside("a film"), brackets_beside("a film (1999)"), brackets_beside("f(x) [1] {2}")
+        ('()', '[]', '⟨⟩')
+    """
+    return next((pair for pair in _BRACKETS if not set(pair) & set(text)), _BRACKETS[-1])
 
 
 def _columns(each: Explanation, *, coloured: bool) -> list[Text]:

@@ -121,7 +121,7 @@ def _train(spec: RunSpec, folder: Path) -> None:
     screen.print(
         f"Epoch {result.best_epoch} kept{_why_kept(metric, result, top)}: validation {metric.title} "
         f"{scale.value(result.best.validation[metric.name])}, test {metric.title} {scale.value(tested)} "
-        f"on {dataset.sizes['test']:,} {kind.unit}; trained in {words.duration(result.training_seconds)}.",
+        f"on {dataset.sizes['test']:,} {kind.unit}; trained in {_times(result)}.",
         style="bold",
     )
     ending = _ending(result, top.epoch)
@@ -131,6 +131,14 @@ def _train(spec: RunSpec, folder: Path) -> None:
     if warning is not None:
         screen.print(warning, style="yellow", markup=False)
     screen.print(f"Use it: {kind.use(folder)}", soft_wrap=True, markup=False)
+
+
+def _times(result: RunResult) -> str:
+    """How long the training took, and apart from that what came before its first step."""
+    from gatewise.words import duration
+
+    whole = duration(result.training_seconds - result.preparation_seconds)
+    return f"{whole}, after {duration(result.preparation_seconds)} of preparing"
 
 
 def _why_kept(metric: Measure, result: RunResult, top: EpochRecord) -> str:

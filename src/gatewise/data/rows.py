@@ -100,7 +100,7 @@ def read_rows(
     """Read all rows of a table.
 
     Args:
-        path: the file; its suffix says the format.
+        path: the file; its suffix says the format, but for lines that begin with fastText's ``__label__``.
         encoding: of a text format; None: detected, see `gatewise.data.encodings.decode_as`.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
         choose: from the column names to the places of the columns that are needed; a Parquet file is then read in
@@ -118,9 +118,12 @@ def read_rows(
         >>> rows.columns, rows.values, rows.numbers
         (('id', 'review'), [['1', 'good\\nfilm'], ['2', '']], [2, 4])
     """
+    from gatewise.data.labelled_lines import holds_labelled_lines, read_labelled_lines
+
     path = Path(path)
     suffix = table_suffix(path)
-    if path.is_file() and suffix not in TABLE_SUFFIXES:
+    labelled = holds_labelled_lines(path)
+    if path.is_file() and suffix not in TABLE_SUFFIXES and not labelled:
         raise DataError(
             f"{path} has a suffix that is not known",
             expected=", ".join(TABLE_SUFFIXES) + "; text formats also with .gz",
@@ -136,7 +139,9 @@ def read_rows(
 
         return binary_tables.read_parquet(path, choose) if suffix == ".parquet" else binary_tables.read_excel(path)
     content, notes = read_text(path, encoding, fallback=fallback)
-    if suffix in (".jsonl", ".ndjson"):
+    if labelled:
+        rows = read_labelled_lines(path, content)
+    elif suffix in (".jsonl", ".ndjson"):
         from gatewise.data.json_tables import read_json_lines
 
         rows = read_json_lines(path, content)

@@ -283,7 +283,13 @@ def _label_name(value: Any, place: str, separator: str | None = None) -> str:
         return "true" if value else "false"
     if isinstance(value, (str, int)):
         return str(value)
-    raise DataError(f"{place}: the label is not a class", expected="a string or a whole number", got=repr(value))
+    several = isinstance(value, (list, tuple))
+    raise DataError(
+        f"{place}: the label is not a class",
+        expected="a string or a whole number",
+        got=repr(value),
+        fix='add --separator "|" if a text may have several labels' if several else None,
+    )
 
 
 def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str | None) -> tuple[list[int], int]:

@@ -304,11 +304,13 @@ def choose(request: Request) -> Choice:
         refusals += [reason] if reason else []
     why_not = "; ".join(refusals)
     if forced is not None:
-        raise KernelError(
+        refusal = KernelError(
             f"the {forced} kernel was requested but cannot run this {request.cell}",
             got=why_not or "no compiled kernel is installed",
             fix=_ways(forced, request) + "unset GATEWISE_KERNEL, or set it to reference or torch",
         )
+        refusal.request = request
+        raise refusal
     if supported:
         return Choice("torch", f"{torch_reason}; {why_not}" if why_not else torch_reason)
     return Choice("reference", f"{torch_reason}; {why_not}" if why_not else torch_reason)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
+
 from gatewise.errors import OptionError
-from gatewise.kernels.dispatch import precision, requested_precision
+from gatewise.kernels.dispatch import Request, precision, requested_precision
+from gatewise.kernels.fused.selection import offer
+from gatewise.kernels.registry import KERNELS
 from gatewise.training.problem import Problem
 from gatewise.training.spec import TrainingSpec
 
-__all__ = ["probed_kernel", "rounded"]
+__all__ = ["check_products", "probed_kernel", "rounded"]
 
 
 @contextmanager
@@ -30,6 +34,28 @@ def rounded(training: TrainingSpec) -> Iterator[None]:
         return
     with precision(training.precision):
         yield
+
+
+def check_products(name: str) -> None:
+    """Refuse a precision whose products this machine has for no cell.
+
+    Raises:
+        OptionError: it has none, and why.
+
+    Example:
+        >>> check_products("float32")
+    """
+    if name == "float32":
+        return
+    cell = next(each for each, info in KERNELS.items() if info.rounds)
+    choice, why = offer(Request(cell, "cpu", torch.float32, 32, 32, 32, 32, needs_grad=True, precision=name))
+    if choice is None or name not in choice.implementation.split("-"):
+        raise OptionError(
+            f"no recurrent layer trains in {name} here",
+            expected="a CPU that multiplies bfloat16",
+            got=why if choice is None else f"{choice.implementation}: {choice.reason}",
+            fix="--precision float32; `gatewise doctor` says what this CPU has",
+        )
 
 
 def probed_kernel(problem: Problem, training: TrainingSpec) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan.grid import Space, count_combinations, parse_grid, read_space, space_record
-from gatewise.comparison.plan.variants import checked_variants, variant_settings
+from gatewise.comparison.plan.variants import check_precision, checked_variants, variant_settings
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.assembly import PARTS, aliases, make_spec, setting_fields, settings_in
 from gatewise.training.checks import check_choice, check_whole
@@ -227,6 +227,8 @@ def make_plan(
     for cell in names:
         for point in plan.points:
             plan.spec(cell, seed=0, point=point)
+    for precision in {plan.spec(names[0], seed=0, point=point).training.precision for point in plan.points}:
+        check_precision(names, found, precision)
     first = plan.base().training.seed
     chosen = _search(found, str(data), fixed, grid, search, trials, metric, match, tuning_seed=first + _TUNING_SEED)
     if repeat_tuning:

@@ -10,7 +10,7 @@ from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.assembly import setting_fields
 from gatewise.training.checks import known_cells
 
-__all__ = ["checked_variants", "variant_settings"]
+__all__ = ["check_precision", "checked_variants", "variant_settings"]
 
 _LAYERS = re.compile(r"(?P<name>.+?)\*(?P<layers>\d+)")
 
@@ -77,3 +77,32 @@ def checked_variants(cells: Iterable[str] | str, task: str) -> tuple[str, ...]:
             raise OptionError(f"the cell {name!r} is named twice", fix="name each cell once; use --seeds for repeats")
         variant_settings(name, task)
     return names
+
+
+def check_precision(cells: Iterable[str], task: str, precision: str) -> None:
+    """Refuse cells that have no such products, before any is trained; says nothing of this machine.
+
+    Raises:
+        OptionError: naming them, and the cells that have them.
+
+    Example:
+        >>> check_precision(["gru"], "classification", "bf16")
+        >>> check_precision(["gru", "mingru"], "classification", "bf16")
+        Traceback (most recent call last):
+        gatewise.errors.OptionError: mingru does not train in bf16; expected: gru, lstm, rnn; got: gru, mingru; ...
+    """
+    from gatewise.kernels.registry import CELLS
+
+    if precision == "float32":
+        return
+    names = list(cells)
+    able = [name for name, info in CELLS.items() if info.rounds]
+    without = [name for name in names if variant_settings(name, task)["cell"] not in able]
+    if without:
+        left = [name for name in names if name not in without]
+        raise OptionError(
+            f"{' and '.join(without)} {'does' if len(without) == 1 else 'do'} not train in {precision}",
+            expected=", ".join(able),
+            got=", ".join(names),
+            fix="--precision float32" + (f", or --cells {','.join(left)}" if left else ""),
+        )

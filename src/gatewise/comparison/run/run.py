@@ -42,6 +42,7 @@ from gatewise.statistics.measure import Measure
 from gatewise.training.assembly import settings_in
 from gatewise.training.checks import check_real, check_whole
 from gatewise.training.registry import foreign_module, import_modules, kind_of
+from gatewise.training.rounding import check_products
 
 __all__ = ["run_plan"]
 
@@ -84,6 +85,9 @@ def run_plan(
     """
     listener = on_event or _ignore
     _check(plan, jobs, margin)
+    if cluster is None and held_plan(folder) is None:  # what is trained already needs no products
+        for point in plan.points:
+            check_products(plan.spec(plan.cells[0], seed=0, point=point).training.precision)
     plan = _with_own_cells(plan, jobs, cluster)
     kind = kind_of(plan.task)
     datasets = _load(plan, kind)

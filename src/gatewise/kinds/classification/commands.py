@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from gatewise import words
+from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
 from gatewise.data.tables import Table, read_table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.calibration import calibration_sentence
@@ -55,10 +56,14 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
             got=f"--separator {separator}",
             fix="omit --separator, or train with it",
         )
+    named = (trained.text, trained.label)
+    if holds_labelled_lines(request.file):
+        named = (None, None)  # its lines have no columns
+        separator = given.get("separator") or _separator_of_lines(request.file, several=classifier.multi_label)
     table = read_table(
         request.file,
-        given.get("text") or trained.text,
-        given.get("label") or trained.label,
+        given.get("text") or named[0],
+        given.get("label") or named[1],
         given.get("encoding"),
         trained.encoding,
         separator,
@@ -82,6 +87,19 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
     (_print_labels if classifier.multi_label else _print)(metrics, names)
     of = "labels" if classifier.multi_label else "answers"
     say(calibration_sentence(found.reliability, what="The network", of=of))
+
+
+def _separator_of_lines(path: Path, *, several: bool) -> str | None:
+    """What separates joined labels of fastText's lines; None: a network that gives one label is measured."""
+    if several:
+        return LABEL_SEPARATOR
+    if holds_several_labels(path):
+        raise DataError(
+            f"{path} has texts with several labels",
+            expected="one label a text, as the network gives",
+            fix="train on texts with several labels, or name a file whose texts have one",
+        )
+    return None
 
 
 def _figure(metrics: Mapping[str, Any]) -> str:

@@ -57,9 +57,12 @@ class ClassificationKind(Kind):
         return text_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Tables, and the folder or archive of the official reviews."""
+        """Tables, fastText's labelled lines, and the folder or archive of the official reviews."""
+        from gatewise.data.labelled_lines import holds_labelled_lines
         from gatewise.data.rows import TABLE_SUFFIXES
 
+        if holds_labelled_lines(path):
+            return 3
         return 1 if path.suffix.lower() in (*TABLE_SUFFIXES, *_ARCHIVES) or path.is_dir() else 0
 
     def check(self, spec: RunSpec) -> None:

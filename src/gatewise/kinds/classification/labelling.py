@@ -18,6 +18,7 @@ import typer
 
 from gatewise import files
 from gatewise.data.encodings import check_encoding
+from gatewise.data.labelled_lines import holds_labelled_lines
 from gatewise.data.rows import MISSING, TABLE_SUFFIXES, Rows, is_table, read_rows, read_text
 from gatewise.data.tables import check_lengths, find_text_columns, joined_note, neither_named, texts_of
 from gatewise.data.text_or_label import text_and_label_by_values
@@ -100,13 +101,16 @@ def label(classifier: TrainedClassifier | ExportedClassifier, request: Request) 
 def read_request(classifier: TrainedClassifier | ExportedClassifier, request: Request) -> Texts:
     """The texts of the command line or of ``--file``: rows of a table, or the lines of any other file.
 
+    Labels of fastText's lines are no part of the texts.
+
     Raises:
         DataError: the file cannot be used.
     """
     if request.inputs:
         return Texts(list(request.inputs))
     path, encoding, fallback = _file(request), request.settings.get("encoding"), classifier.spec.data.encoding
-    if not is_table(path):
+    labelled = holds_labelled_lines(path)
+    if not (labelled or is_table(path)):
         content, notes = read_text(path, encoding, "one text a line", fallback)
         texts = [text for line in content.split("\n") if (text := line.strip())]
         if not texts:
@@ -115,7 +119,7 @@ def read_request(classifier: TrainedClassifier | ExportedClassifier, request: Re
     rows = read_rows(path, encoding=encoding, fallback=fallback)
     if not rows.values:
         raise DataError(f"{path} has a header but no rows", fix="name a file that has records")
-    asked, usual = request.settings.get("text"), classifier.spec.data.text
+    asked, usual = request.settings.get("text"), None if labelled else classifier.spec.data.text
     if asked is None and usual is None and neither_named(rows.columns) and (derived := text_and_label_by_values(rows)):
         usual = derived[0]
     places = find_text_columns(path, rows.columns, asked, usual)

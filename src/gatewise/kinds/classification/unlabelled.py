@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gatewise.data.duplicates import token_key
+from gatewise.data.labelled_lines import holds_labelled_lines, without_labels
 from gatewise.data.records import TextDataset
 from gatewise.data.text_files import read_text_file
 from gatewise.errors import DataError
@@ -16,13 +17,14 @@ __all__ = ["read_unlabelled", "with_unlabelled"]
 
 
 def read_unlabelled(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 file, one text each; empty ones are skipped.
+    """The lines of a UTF-8 file, one text each; empty ones are skipped, and labels of fastText's lines.
 
     Raises:
         DataError: the file is missing, a folder, empty, binary or not UTF-8.
     """
-    lines = (line.strip() for line in read_text_file(Path(path).expanduser()).splitlines())
-    return [line for line in lines if line]
+    place = Path(path).expanduser()
+    text_of = without_labels if holds_labelled_lines(place) else str.strip
+    return [text for line in read_text_file(place).splitlines() if (text := text_of(line))]
 
 
 def with_unlabelled(dataset: TextDataset, texts: Sequence[str], source: str) -> TextDataset:
