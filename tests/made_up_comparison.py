@@ -12,21 +12,18 @@ from gatewise.comparison.verdict.record import build_record
 from gatewise.data.records import Split, TextDataset
 from gatewise.kinds.classification.examples import wrong_examples
 from gatewise.kinds.classification.figures import ACCURACY, classification_metrics
-from gatewise.record import Comparison, Failure, ModelEntry, Run, Tuning, part_from, plain, run_from
+from gatewise.record import Comparison, Failure, ModelEntry, Run, plain, run_from
 from gatewise.statistics import Mean, Measure, SpanF1
 from gatewise.training.kind import Judgement
+from made_up_runs import SECONDS, failed_entry, fill_learning, finished_entry
 from made_up_times import made_up_times
 
-BASELINE = "tfidf-logistic-regression"
 SENTENCES = (
     "The film drifts along for two hours and never finds a reason to exist.",
     "A warm, funny and beautifully acted story that stays with you for days.",
     "I wanted to like it, but the script has no idea what to do with its cast.<br /><br />Not even the music helps.",
     "Every scene between the two leads crackles, and the ending earns its tears.",
 )
-SECONDS = {"rnn": 22.0, "lstm": 40.0, "gru": 31.0, "bilstm": 81.0, "bigru": 62.0, "mingru": 11.0, "gru*2": 58.0}
-PARAMETERS = {"rnn": 2_640_000, "lstm": 2_750_000, "gru": 2_690_000, "bilstm": 2_930_000, "mingru": 2_620_000}
-HALVES_EVERY = {"rnn": 2.0, "lstm": 14.0, "gru": 11.0, "mingru": 20.0}
 ERROR = Mean(
     "mean_absolute_error",
     "mean absolute error",
@@ -133,7 +130,7 @@ def made_up_record(
     entries, contributions = [], {}
     for cell, wanted in accuracies.items():
         for seed in [None] if cell == "baseline" else range(seeds):
-            entry = _entry(cell, seed, generator, kernel=(kernels or {}).get(cell))
+            entry = finished_entry(cell, seed, generator, kernel=(kernels or {}).get(cell))
             accuracy = wanted + generator.normal(0, 0.003 * (seeds > 1))
             probabilities = _probabilities(labels, len(dataset.label_names), hardness, accuracy, generator)
             metrics = classification_metrics(probabilities, labels, dataset.label_names)
@@ -145,10 +142,10 @@ def made_up_record(
                 "truth_probability": np.round(probabilities[rows, labels], 4).tolist(),
             }
             up = cell in rising
-            _learning(entry, "accuracy", wanted, wanted - (0.3 if up else 0.07), generator, rising=up)
+            fill_learning(entry, "accuracy", wanted, wanted - (0.3 if up else 0.07), generator, rising=up)
             contributions[entry["name"]] = (probabilities.argmax(axis=1) == labels).astype(np.float64)
             entries.append(entry)
-    entries = [entry for entry in entries if entry["name"] not in failed] + [_failure(name) for name in failed]
+    entries = [entry for entry in entries if entry["name"] not in failed] + [failed_entry(name) for name in failed]
     cells = [cell for cell in accuracies if cell != "baseline"]
     command = "gatewise compare reviews.csv --text review --label sentiment --out runs/reviews"
     return _record(kind, dataset, cells, seeds, entries, contributions, command, **further)
@@ -178,7 +175,7 @@ def made_up_forecast(
     entries, contributions = [], {}
     for cell, wanted in errors.items():
         for seed in [None] if cell == "persistence" else range(seeds):
-            entry = _entry(cell, seed, generator)
+            entry = finished_entry(cell, seed, generator)
             own = generator.normal(0, 0.15, windows) + generator.normal(0, 0.01 * (seed is not None))
             losses = np.abs(wanted * (common + own))
             steps = np.array([0.6, 0.8, 1.0, 1.2, 1.4])
@@ -198,7 +195,7 @@ def made_up_forecast(
             fan |= {"truth": path[40:], "forecast": [value + 0.4 for value in path[40:]]}
             fan["quantiles"] = {"0.1": [value - 1 for value in path[40:]], "0.9": [value + 2 for value in path[40:]]}
             entry["predictions"] = {"fans": [fan, fan, fan]}
-            _learning(entry, "mean_absolute_error", wanted, wanted * 1.3, generator)
+            fill_learning(entry, "mean_absolute_error", wanted, wanted * 1.3, generator)
             contributions[entry["name"]] = losses
             entries.append(entry)
     cells = [cell for cell in errors if cell != "persistence"]
@@ -222,7 +219,7 @@ def made_up_language(
     entries, contributions = [], {}
     for cell, wanted in perplexities.items():
         for seed in [None] if cell == "kneser-ney-5" else range(seeds):
-            entry = _entry(cell, seed, generator)
+            entry = finished_entry(cell, seed, generator)
             losses = np.abs(common + generator.normal(0, 0.3, tokens))
             losses *= np.log(wanted) / losses.mean() * (1 + generator.normal(0, 0.001 * (seed is not None)))
             entry["test"] = {
@@ -237,7 +234,7 @@ def made_up_language(
                     "samples": [{"prompt": "the company said", "text": "it will <unk> its shares"}],
                     "next_tokens": {"prompt": "the company", "tokens": [{"token": "said", "probability": 0.31}]},
                 }
-            _learning(entry, "perplexity", wanted, wanted * 1.9, generator)
+            fill_learning(entry, "perplexity", wanted, wanted * 1.9, generator)
             contributions[entry["name"]] = losses
             entries.append(entry)
     cells = [cell for cell in perplexities if cell != "kneser-ney-5"]
@@ -260,12 +257,12 @@ def made_up_tagging(
     entries, contributions = [], {}
     for cell, recall in recalls.items():
         for seed in [None] if cell == "most-frequent-tag" else range(seeds):
-            entry = _entry(cell, seed, generator)
+            entry = finished_entry(cell, seed, generator)
             matching = generator.binomial(true, recall)
             predicted = matching + generator.binomial(true, 0.1)
             contributions[entry["name"]] = np.stack([true, predicted, matching], axis=-1).astype(np.float32)
             entry["test"] = {"span_f1": SpanF1().of(contributions[entry["name"]])}
-            _learning(entry, "span_f1", recall, 0.1, generator)
+            fill_learning(entry, "span_f1", recall, 0.1, generator)
             entries.append(entry)
     cells = [cell for cell in recalls if cell != "most-frequent-tag"]
     return _record(kind, data, cells, seeds, entries, contributions, "gatewise compare names", **further)
@@ -290,13 +287,13 @@ def made_up_probe(
     for length in lengths:
         for cell in ("mean", *reaches):
             for seed in [None] if cell == "mean" else range(seeds):
-                entry = {**_entry(cell, seed, generator), "point": length}
+                entry = {**finished_entry(cell, seed, generator), "point": length}
                 entry["name"] += f"-length{length}"
                 solved = seed is not None and length <= reaches[cell]
                 losses = (0.002 if solved else 0.167) * generator.chisquare(1, 200)
                 entry["test"] = {"mean_squared_error": float(losses.mean())}
                 first = 0.4 if cell in rising else 0.17
-                _learning(
+                fill_learning(
                     entry, "mean_squared_error", 0.002 if solved else 0.167, first, generator, rising=cell in rising
                 )
                 contributions[entry["name"]] = losses
@@ -305,28 +302,6 @@ def made_up_probe(
     return _record(
         kind, data, list(reaches), seeds, entries, contributions, "gatewise compare adding", axis=axis, **further
     )
-
-
-def made_up_trials(cells: Sequence[str], metric: str, figures: Sequence[float]) -> tuple[Tuning, ...]:
-    """Trials over two learning rates; the second of each cell was chosen, the last trial of all failed."""
-    trials: list[dict[str, Any]] = []
-    for cell in cells:
-        for number, figure in enumerate(figures):
-            trials.append(
-                {
-                    "name": f"{cell}-trial{number}",
-                    "cell": cell,
-                    "seed": 0,
-                    "settings": {"learning_rate": 10.0 ** -(3 - number), "hidden_size": 64},
-                    "state": "finished",
-                    "validation": {metric: figure, "loss": 0.4},
-                    "training_seconds": 30.0,
-                    "chosen": number == 1,
-                }
-            )
-    lost = {**trials[-1], "name": "last-trial", "state": "failed", "chosen": False}
-    lost |= {"validation": None, "error": "the loss is not finite in epoch 2"}
-    return part_from([*trials, lost], tuple[Tuning, ...], place="here")
 
 
 def runs(entries: Sequence[dict[str, Any]]) -> list[Run | Failure]:
@@ -379,117 +354,3 @@ def _probabilities(
     probabilities = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)
     probabilities[np.arange(len(labels)), given] = confidence
     return probabilities
-
-
-_BASELINES = {
-    "baseline": (BASELINE, "TF-IDF + logistic regression", "a linear model of words and word pairs"),
-    "persistence": ("persistence", "persistence", "tomorrow is as today"),
-    "kneser-ney-5": ("kneser-ney-5", "Kneser-Ney 5-gram", "counts of up to five words, smoothed"),
-    "mean": ("mean", "the mean", "always answers the mean"),
-    "most-frequent-tag": ("most-frequent-tag", "most frequent tag", "each word's most frequent tag"),
-}
-
-
-def _entry(cell: str, seed: int | None, generator: np.random.Generator, *, kernel: str | None = None) -> dict[str, Any]:
-    """A finished run but for its figures."""
-    if seed is None:
-        name, title, reason = _BASELINES[cell]
-        return {
-            "name": name,
-            "cell": name,
-            "baseline": True,
-            "title": title,
-            "reason": reason,
-            "seed": None,
-            "folder": None,
-            "key": None,
-            "state": "finished",
-            "parameters": 412_000,
-            "kernel": {"implementation": "none", "reason": "no recurrent network"},
-            "best_epoch": None,
-            "stopped": None,
-            "epochs": [],
-            "training_seconds": 19.4,
-            "seconds_per_epoch": None,
-            "settings": {},
-            "validation": {},
-            "cost": {"one_example": 0.0003, "per_example_in_batch": 0.00004},
-        }
-    seconds = SECONDS.get(cell, 20.0)
-    parameters = PARAMETERS.get(cell, 2_700_000)
-    decay = 0.5 ** (1 / (HALVES_EVERY.get(cell, 8.0) * (1 + 0.1 * (seed or 0))))
-    lags = list(range(40))
-    return {
-        "name": f"{cell}-seed{seed}",
-        "cell": cell,
-        "seed": seed,
-        "folder": f"runs/{cell}-seed{seed}",
-        "key": f"{generator.integers(2**32):08x}",
-        "state": "finished",
-        "parameters": parameters,
-        "kernel": {"implementation": kernel or "fused", "reason": "the fastest that has this cell"},
-        "best_epoch": 4,
-        "stopped": "epochs",
-        "epochs": [{"seconds": seconds + generator.uniform(0, 1)} for _ in range(4)],
-        "training_seconds": 4 * seconds + 2,
-        "seconds_per_epoch": seconds,
-        "settings": {"learning_rate": 1e-3},
-        "cost": {
-            "one_example": 0.0031 * seconds / 30,
-            "per_example_in_batch": 0.0007 * seconds / 30,
-            "multiply_adds_per_step": float(parameters // 20),
-            "step_p50": 1.1e-6 * seconds,
-            "step_p99": 2.9e-6 * seconds,
-            "training_memory_bytes": 2.1e8 + 1e6 * seconds,
-            "file_bytes": 4.0 * parameters,
-            "energy_joules": None,
-            "time_to_target": {"target": 0.85, "seconds": 2 * seconds, "epochs": 2.0},
-        },
-        "memory": {
-            "lags": lags,
-            "initialisation": {"norms": [0.8 * 0.6**lag for lag in lags]},
-            "trained": {"norms": [0.9 * decay**lag for lag in lags]},
-        },
-    }
-
-
-def _learning(
-    entry: dict[str, Any],
-    metric: str,
-    final: float,
-    first: float,
-    generator: np.random.Generator,
-    *,
-    rising: bool = False,
-) -> None:
-    """Fill in the epochs and the validation figures: a curve that levels off, or one that rises to its end."""
-    last = len(entry["epochs"])
-    for number, epoch in enumerate(entry["epochs"], start=1):
-        left = (last - number) / 3 if rising else 0.2 ** (number - 1)
-        value = final + (first - final) * left + (first - final) * generator.uniform(-0.02, 0.02)
-        loss = 0.75 * 0.6**number + generator.uniform(0, 0.03) + 0.1
-        entry["epochs"][number - 1] = {
-            "epoch": number,
-            "training": {"loss": loss},
-            "validation": {"loss": loss + 0.05, metric: value},
-            "seconds": epoch["seconds"],
-            "examples_per_second": 600.0,
-            "learning_rate": 1e-3,
-        }
-    if entry["epochs"]:
-        entry["validation"] = dict(entry["epochs"][-1]["validation"])
-
-
-def _failure(name: str) -> dict[str, Any]:
-    """A run of a cell and a seed that did not finish: ``rnn-seed2``."""
-    cell, seed = name.rsplit("-seed", 1)
-    return {
-        "name": name,
-        "cell": cell,
-        "seed": int(seed),
-        "folder": f"runs/{name}",
-        "key": "00000000",
-        "state": "failed",
-        "settings": {"learning_rate": 0.1},
-        "error": "the loss is not finite in epoch 2, step 31; expected: a finite number; fix: a lower learning_rate",
-    }

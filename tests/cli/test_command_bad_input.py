@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import refused
 from gatewise.cli import main
 from small_data import FLAGS, write_reviews
 
@@ -26,17 +27,6 @@ def run(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit):
         main(["train", str(reviews), *COLUMNS, "--cell", "rnn", *FLAGS, "--epochs", "1", "--out", str(folder)])
     return folder
-
-
-def _refused(words: list[str | Path], capsys: pytest.CaptureFixture[str]) -> str:
-    """The message of a refused command."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    err = capsys.readouterr().err
-    assert leave.value.code == 2, err
-    assert "Traceback" not in err
-    return " ".join(err.split())
 
 
 @pytest.mark.parametrize("command", ["compare", "train"])
@@ -62,24 +52,24 @@ def test_options_that_cannot_be(
     words = [command, reviews, "--label", "mood", *flags, "--out", tmp_path / "out"]
     if "--text" not in flags:
         words += ["--text", "review"]
-    assert message in _refused(words, capsys).replace("│ ", "").replace("\x1b", "")
+    assert message in refused(words, capsys).replace("│ ", "").replace("\x1b", "")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_cell_is_corrected(reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", tmp_path / "out"]
-    assert "did you mean 'lstm'?" in _refused(["compare", reviews, *COLUMNS, "--cells", "rnn,ltsm", *out], capsys)
-    assert "did you mean 'gru'?" in _refused(["train", reviews, *COLUMNS, "--cell", "gur", *out], capsys)
-    assert "named twice" in _refused(["compare", reviews, *COLUMNS, "--cells", "gru,gru", *out], capsys)
-    assert "no cell is named" in _refused(["compare", reviews, *COLUMNS, "--cells", ",", *out], capsys)
-    assert "seeds is out of range" in _refused(["compare", reviews, *COLUMNS, "--seeds", "0", *out], capsys)
+    assert "did you mean 'lstm'?" in refused(["compare", reviews, *COLUMNS, "--cells", "rnn,ltsm", *out], capsys)
+    assert "did you mean 'gru'?" in refused(["train", reviews, *COLUMNS, "--cell", "gur", *out], capsys)
+    assert "named twice" in refused(["compare", reviews, *COLUMNS, "--cells", "gru,gru", *out], capsys)
+    assert "no cell is named" in refused(["compare", reviews, *COLUMNS, "--cells", ",", *out], capsys)
+    assert "seeds is out of range" in refused(["compare", reviews, *COLUMNS, "--seeds", "0", *out], capsys)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_data_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "did you mean 'imdb'?" in _refused(["compare", "imbd", "--out", tmp_path / "out"], capsys)
-    assert "nowhere.csv" in _refused(["compare", tmp_path / "nowhere.csv", "--out", tmp_path / "out"], capsys)
-    assert "is a folder" in _refused(["compare", tmp_path, "--out", tmp_path / "out"], capsys)
+    assert "did you mean 'imdb'?" in refused(["compare", "imbd", "--out", tmp_path / "out"], capsys)
+    assert "nowhere.csv" in refused(["compare", tmp_path / "nowhere.csv", "--out", tmp_path / "out"], capsys)
+    assert "is a folder" in refused(["compare", tmp_path, "--out", tmp_path / "out"], capsys)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,7 +78,7 @@ def test_a_folder_that_holds_something_else(
     command: str, run: Path, reviews: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    message = _refused([command, reviews, *COLUMNS, *FLAGS, "--out", run], capsys)
+    message = refused([command, reviews, *COLUMNS, *FLAGS, "--out", run], capsys)
     assert "run" in message and "fix:" in message
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
@@ -99,7 +89,7 @@ def test_a_folder_that_cannot_be_written(
     command: str, reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    message = _refused([command, reviews, *COLUMNS, *FLAGS, "--out", tmp_path / "file" / "out"], capsys)
+    message = refused([command, reviews, *COLUMNS, *FLAGS, "--out", tmp_path / "file" / "out"], capsys)
     assert "is a file, not a folder" in message and "--out" in message
 
 
@@ -114,15 +104,15 @@ def test_a_full_disk_leaves_no_result(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(gatewise.files.os, "fsync", full)
-    message = _refused(["compare", reviews, *COLUMNS, "--cells", "gru", *FLAGS, "--out", tmp_path / "out"], capsys)
+    message = refused(["compare", reviews, *COLUMNS, "--cells", "gru", *FLAGS, "--out", tmp_path / "out"], capsys)
     assert "No space left on device" in message
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_run_that_is_not_there_or_not_one(tmp_path: Path, reviews: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no run folder" in _refused(["predict", tmp_path / "none", "a text"], capsys)
+    assert "there is no run folder" in refused(["predict", tmp_path / "none", "a text"], capsys)
     for words in (["predict", tmp_path, "a text"], ["evaluate", tmp_path, reviews], ["report", tmp_path]):
-        assert "fix:" in _refused(words, capsys)
+        assert "fix:" in refused(words, capsys)
 
 
 def test_an_export_is_no_run_folder(tmp_path: Path, reviews: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,28 +121,28 @@ def test_an_export_is_no_run_folder(tmp_path: Path, reviews: Path, capsys: pytes
     (folder / "export.json").write_text(json.dumps({"run": "my-run", "files": {"model.onnx": {}}}))
     (folder / "model.onnx").write_bytes(b"a model")
     for words in (["explain", folder, "a text"], ["inspect", folder], ["explain", folder / "model.onnx", "a text"]):
-        message = _refused(words, capsys)
+        message = refused(words, capsys)
         assert "is an exported model, not a run folder" in message
         assert "fix: name the run that was exported: my-run" in message
     (folder / "export.json").write_text(json.dumps({"run": "my-run", "target": "c"}))
     for place in (folder, folder / "model.onnx"):
-        message = _refused(["explain", place, "a text"], capsys)
+        message = refused(["explain", place, "a text"], capsys)
         assert "is a model exported to C, which is compiled and run by itself" in message
         assert (
             f"fix: see {folder / 'README.md'}; or name a run folder: that of the run that was exported is my-run"
             in message
         )
     (folder / "export.json").write_text("[]")
-    assert "fix: name the run that was exported" in _refused(["explain", folder, "a text"], capsys)
+    assert "fix: name the run that was exported" in refused(["explain", folder, "a text"], capsys)
 
 
 def test_what_is_out_of_range_has_a_fix(tmp_path: Path, reviews: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("caption", "translate"):
-        message = _refused([command, tmp_path / "none", reviews, "--beam", "0"], capsys)
+        message = refused([command, tmp_path / "none", reviews, "--beam", "0"], capsys)
         assert "beam is out of range" in message and "fix: --beam 1" in message
-    message = _refused(["train", reviews, *COLUMNS, "--processes", "1000", "--out", tmp_path / "out"], capsys)
+    message = refused(["train", reviews, *COLUMNS, "--processes", "1000", "--out", tmp_path / "out"], capsys)
     assert "more than this machine's cores" in message and "batch" not in message
-    assert "fix: --max-loss 0.05" in _refused(
+    assert "fix: --max-loss 0.05" in refused(
         ["export", tmp_path, "--precision", "int8", "--max-loss", "-1", "--out", tmp_path / "out"], capsys
     )
     assert not (tmp_path / "out").exists()
@@ -168,7 +158,7 @@ def test_a_damaged_run(name: str, how: str, run: Path, tmp_path: Path, capsys: p
     else:
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(content[: len(content) // 2])
-    assert name.split(".")[0] in _refused(["predict", folder, "a text"], capsys)
+    assert name.split(".")[0] in refused(["predict", folder, "a text"], capsys)
 
 
 def test_a_run_from_a_newer_version(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,7 +167,7 @@ def test_a_run_from_a_newer_version(run: Path, tmp_path: Path, capsys: pytest.Ca
     spec = json.loads((folder / "spec.json").read_text())
     _set_version(spec, 99)
     (folder / "spec.json").write_text(json.dumps(spec))
-    assert "newer" in _refused(["predict", folder, "a text"], capsys)
+    assert "newer" in refused(["predict", folder, "a text"], capsys)
 
 
 def _set_version(record: dict[str, object], version: int) -> None:
@@ -190,20 +180,20 @@ def _set_version(record: dict[str, object], version: int) -> None:
 
 
 def test_texts_that_cannot_be_read(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "does not exist" in _refused(["predict", run, "--file", tmp_path / "none"], capsys)
-    assert "is a folder" in _refused(["predict", run, "--file", tmp_path], capsys)
+    assert "does not exist" in refused(["predict", run, "--file", tmp_path / "none"], capsys)
+    assert "is a folder" in refused(["predict", run, "--file", tmp_path], capsys)
     (tmp_path / "empty").write_text("\n\n")
-    assert "is empty" in _refused(["predict", run, "--file", tmp_path / "empty"], capsys)
+    assert "is empty" in refused(["predict", run, "--file", tmp_path / "empty"], capsys)
     (tmp_path / "latin").write_bytes("good\nхорошо".encode("koi8-r"))
-    assert "is not UTF-8: byte 0xc8 in line 2" in _refused(["predict", run, "--file", tmp_path / "latin"], capsys)
-    assert "exclude each other" in _refused(["predict", run, "a text", "--file", tmp_path / "latin"], capsys)
-    assert "is a run folder, not a text" in _refused(["predict", run, run, "a text"], capsys)
-    assert "a text is empty" in _refused(["predict", run, " "], capsys)
+    assert "is not UTF-8: byte 0xc8 in line 2" in refused(["predict", run, "--file", tmp_path / "latin"], capsys)
+    assert "exclude each other" in refused(["predict", run, "a text", "--file", tmp_path / "latin"], capsys)
+    assert "is a run folder, not a text" in refused(["predict", run, run, "a text"], capsys)
+    assert "a text is empty" in refused(["predict", run, " "], capsys)
 
 
 def test_labels_that_the_network_does_not_know(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "other.csv"
     file.write_text("review,mood\na film,glad\na plot,sadd\n")
-    message = _refused(["evaluate", run, file, *COLUMNS], capsys)
+    message = refused(["evaluate", run, file, *COLUMNS], capsys)
     assert "line 3" in message and "did you mean 'sad'?" in message
-    assert "is not in" in _refused(["evaluate", run, file, "--text", "reviw", "--label", "mood"], capsys)
+    assert "is not in" in refused(["evaluate", run, file, "--text", "reviw", "--label", "mood"], capsys)

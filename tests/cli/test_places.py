@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 
 import gatewise
+from commands import ran
 from gatewise.cli import main
 from gatewise.errors import DataError
 from gatewise.training.registry import known_names, task_of
 from small_data import FLAGS, write_reviews
 
 COLUMNS = ["--text", "review", "--label", "mood"]
-
-
-def _run(words: list[str | Path], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    captured = capsys.readouterr()
-    return int(leave.value.code or 0), captured.out, captured.err
 
 
 def test_a_known_name_wins_over_a_file_or_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,10 +44,10 @@ def test_the_result_may_have_the_name_of_the_data(
     monkeypatch.chdir(tmp_path)
     flags = ["--cells", "gru", "--epochs", "1", "--length", "10", "--examples", "200", "--hidden", "8", "--no-cost"]
     words: list[str | Path] = ["compare", "adding", *flags, "--threads", "1", "--out", "adding"]
-    assert _run(words, capsys)[0] == 0
-    code, out, err = _run(words, capsys)
+    assert ran(words, capsys)[0] == 0
+    code, out, err = ran(words, capsys)
     assert code == 0 and "reused)" in out, err
-    assert _run(["inspect", "adding", "--steps", "5", "--sequences", "2"], capsys)[0] == 0
+    assert ran(["inspect", "adding", "--steps", "5", "--sequences", "2"], capsys)[0] == 0
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +67,12 @@ def test_inspect_finds_the_data_from_another_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words: list[str | Path] = ["inspect", run, "--sequences", "2", "--steps", "5"]
-    code, out, err = _run([*words, "--out", "memory.png"], capsys)
+    code, out, err = ran([*words, "--out", "memory.png"], capsys)
     assert code == 0 and "GRU, trained" in out, err
     assert (tmp_path / "memory.png").exists()
     (run.parent / "reviews.csv").rename(run.parent / "elsewhere.csv")
     try:
-        code, _, err = _run(words, capsys)
+        code, _, err = ran(words, capsys)
         assert code == 2 and "reviews.csv" in err and "fix:" in err
     finally:
         (run.parent / "elsewhere.csv").rename(run.parent / "reviews.csv")
@@ -95,15 +88,15 @@ def test_a_central_european_file_is_read_in_its_encoding(tmp_path: Path, capsys:
     (tmp_path / "texty-utf8.txt").write_text("skvělý film\nhrozný film\n", encoding="utf-8")
     out = tmp_path / "run"
     train = ["train", tmp_path / "filmy.csv", "--encoding", "cp1250", "--cell", "gru", *FLAGS, "--out", out]
-    code, _, err = _run(train, capsys)
+    code, _, err = ran(train, capsys)
     assert code == 0, err
     vocabulary = json.loads((out / "vocabulary.json").read_text(encoding="utf-8"))["words"]
     assert {"pěkný", "špatný", "hrozný"} <= set(vocabulary)
-    code, evaluated, err = _run(["evaluate", out, tmp_path / "nové.csv", "--json"], capsys)
+    code, evaluated, err = ran(["evaluate", out, tmp_path / "nové.csv", "--json"], capsys)
     assert code == 0 and json.loads(evaluated)["n"] == 120, err
-    typed = _run(["predict", out, "skvělý film", "hrozný film", "--json"], capsys)[1]
-    assert _run(["predict", out, "--file", tmp_path / "texty.txt", "--json"], capsys)[1] == typed
-    code, table, err = _run(["predict", out, "--file", tmp_path / "nové.csv", "--json"], capsys)
+    typed = ran(["predict", out, "skvělý film", "hrozný film", "--json"], capsys)[1]
+    assert ran(["predict", out, "--file", tmp_path / "texty.txt", "--json"], capsys)[1] == typed
+    code, table, err = ran(["predict", out, "--file", tmp_path / "nové.csv", "--json"], capsys)
     assert code == 0 and len(table.splitlines()) == 120, err
     assert json.loads(table.splitlines()[0])["row"]["text"] == "pěkný film číslo 0"
 

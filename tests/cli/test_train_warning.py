@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from commands import ran
 from gatewise import words as words_of_numbers
-from gatewise.cli import main
 from gatewise.cli.train import _ending, _why_kept
 from gatewise.statistics import Mean
 from gatewise.training.keeping import best_of
@@ -17,10 +17,9 @@ from small_data import FLAGS, write_reviews
 
 
 def _train(words, capsys):
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    assert not leave.value.code
-    return " ".join(capsys.readouterr().out.split())
+    code, out, err = ran(words, capsys)
+    assert code == 0, err
+    return " ".join(out.split())
 
 
 def test_99_to_1_is_a_warning(tmp_path, capsys):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import ran
 from fresh_processes import fresh
 from gatewise.cli import main
 from gatewise.record import compact_json
@@ -22,14 +23,6 @@ from measuring_here import measure_here
 from small_data import FLAGS, write_reviews
 
 COLUMNS = ["--text", "review", "--label", "mood"]
-
-
-def _run(words: list[str | Path], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of one command."""
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    captured = capsys.readouterr()
-    return int(leave.value.code or 0), captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +40,7 @@ def run(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_predict_says_label_and_probability(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = _run(["predict", run, "a wonderful film", "x" * 200], capsys)
+    code, out, _ = ran(["predict", run, "a wonderful film", "x" * 200], capsys)
     first, second = out.splitlines()
     assert code == 0
     assert first.split()[0] in ("glad", "sad") and first.endswith("%  a wonderful film")
@@ -55,7 +48,7 @@ def test_predict_says_label_and_probability(run: Path, capsys: pytest.CaptureFix
 
 
 def test_predict_as_json_gives_one_line_each(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = _run(["predict", run, "a wonderful film", "dreadful\nplot", "--json"], capsys)
+    code, out, err = ran(["predict", run, "a wonderful film", "dreadful\nplot", "--json"], capsys)
     answers = [json.loads(line) for line in out.splitlines()]
     assert code == 0 and err == "" and len(answers) == 2
     for answer in answers:
@@ -72,15 +65,15 @@ def test_predict_reads_files_and_standard_input_alike(
     texts = ["a wonderful film", "a dreadful plot", "ünïcode"]
     file = tmp_path / "texts.txt"
     file.write_text("\n\n".join(texts) + "\n", encoding="utf-8-sig")
-    given = _run(["predict", run, *texts, "--json"], capsys)[1]
-    assert _run(["predict", run, "--file", file, "--json"], capsys)[1] == given
+    given = ran(["predict", run, *texts, "--json"], capsys)[1]
+    assert ran(["predict", run, "--file", file, "--json"], capsys)[1] == given
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
-    assert _run(["predict", run, "--json"], capsys)[1] == given
+    assert ran(["predict", run, "--json"], capsys)[1] == given
 
 
 def test_evaluate_as_json(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write_reviews(tmp_path / "other.csv", rows=50)
-    code, out, _ = _run(["evaluate", run, file, *COLUMNS, "--json"], capsys)
+    code, out, _ = ran(["evaluate", run, file, *COLUMNS, "--json"], capsys)
     figures = json.loads(out)
     assert code == 0
     assert {"accuracy", "loss", "macro_f1", "f1_per_class", "confusion", "n", "label_names"} <= set(figures)
@@ -89,16 +82,16 @@ def test_evaluate_as_json(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_evaluate_as_a_table(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = _run(["evaluate", run, write_reviews(tmp_path / "other.csv", rows=50), *COLUMNS], capsys)
+    code, out, _ = ran(["evaluate", run, write_reviews(tmp_path / "other.csv", rows=50), *COLUMNS], capsys)
     assert code == 0
     assert "accuracy" in out and "n 50" in out and "glad" in out and "sad" in out
 
 
 def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = _run(["datasets"], capsys)
+    code, out, _ = ran(["datasets"], capsys)
     assert code == 0
     assert "imdb" in out and "rotten-tomatoes" in out and "available" in out and "adding  (probe)" in out
-    lines = _run(["datasets", "--json"], capsys)[1].splitlines()
+    lines = ran(["datasets", "--json"], capsys)[1].splitlines()
     assert {json.loads(line)["name"] for line in lines} >= {"imdb", "rotten-tomatoes"}
 
 
@@ -108,7 +101,7 @@ def test_compare_prints_and_leaves_everything(
 ) -> None:
     measure_here(monkeypatch)  # the second time, for the recorded command measures
     out = tmp_path / "result"
-    code, text, err = _run(
+    code, text, err = ran(
         ["compare", reviews, *COLUMNS, "--cells", "rnn,gru", "--seeds", "1", *FLAGS, "--no-cost", "--out", out], capsys
     )
     assert code == 0 and err == ""
@@ -129,19 +122,19 @@ def test_compare_prints_and_leaves_everything(
         assert (out / name).stat().st_size > 0
     (best,) = (out / "runs").glob("gru-seed0-*")
     assert (best / "result.json").stat().st_size > 0
-    code, text, _ = _run(shlex.split(record["command"])[1:], capsys)
+    code, text, _ = ran(shlex.split(record["command"])[1:], capsys)
     assert code == 0 and text.count("reused)") == 3
-    code, text, err = _run(["predict", out, "a text"], capsys)
+    code, text, err = ran(["predict", out, "a text"], capsys)
     assert code == 0 and text.endswith("a text\n") and "the best of all runs on the validation part" in err
-    given = _run(["predict", best, "a text"], capsys)[1]
+    given = ran(["predict", best, "a text"], capsys)[1]
     for name in ("gru", "gru-seed0", "runs/gru-seed0"):
-        assert _run(["predict", out / name, "a text"], capsys)[:2] == (0, given)
+        assert ran(["predict", out / name, "a text"], capsys)[:2] == (0, given)
 
 
 def test_report_draws_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = made_up_record({"baseline": 0.9, "gru": 0.88})
     (tmp_path / "comparison.json").write_text(compact_json(record))
-    code, out, _ = _run(["report", tmp_path], capsys)
+    code, out, _ = ran(["report", tmp_path], capsys)
     assert code == 0 and record.verdict.headline in out
     assert (tmp_path / "report.html").exists() and (tmp_path / "curves.png").exists()
 

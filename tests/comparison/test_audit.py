@@ -14,7 +14,8 @@ import safetensors.numpy
 from gatewise.cli import main
 from gatewise.comparison.audit import _independence, audit
 from gatewise.record import Comparison, compact_json
-from made_up_comparison import made_up_forecast, made_up_record, made_up_trials
+from made_up_comparison import made_up_forecast, made_up_record
+from made_up_runs import made_up_trials
 
 FIGURES = {"baseline": 0.8, "lstm": 0.88, "gru": 0.885}
 

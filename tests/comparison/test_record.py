@@ -16,7 +16,6 @@ from gatewise.errors import RunError
 from gatewise.record import Comparison, MedianLag, Run, compact_json, comparison_from, plain
 from gatewise.statistics import Mean, median_lag, paired_difference, seed_spread, settled
 from made_up_comparison import (
-    BASELINE,
     ENVIRONMENT,
     ERROR,
     SKILL,
@@ -27,8 +26,8 @@ from made_up_comparison import (
     made_up_language,
     made_up_probe,
     made_up_record,
-    made_up_trials,
 )
+from made_up_runs import BASELINE, made_up_trials
 
 CELLS = {"baseline": 0.86, "rnn": 0.8, "lstm": 0.88, "gru": 0.885}
 

@@ -16,13 +16,8 @@ from gatewise.cli import main
 from gatewise.comparison.verdict.rules import apply_again
 from gatewise.record import RULES, Answer, Comparison, TimeBudget, compact_json, comparison_from
 from gatewise.reports.why import reasons
-from made_up_comparison import (
-    made_up_forecast,
-    made_up_language,
-    made_up_probe,
-    made_up_record,
-    made_up_trials,
-)
+from made_up_comparison import made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_runs import made_up_trials
 from made_up_times import made_up_times
 
 PAGE = Path(__file__).parents[2] / "docs" / "verdict.md"
@@ -188,25 +183,28 @@ def test_the_command_says_how_settings_were_chosen(tmp_path: Path, capsys: pytes
     assert "(its defaults: 86.0 %)" in said["both"] and "(all trials: 86.0 % to 88.0 %)" in said["both"]
 
 
+def _lost_some(inputs: Mapping[str, Any]) -> bool:
+    lost = [each for each, _ in inputs["lost_and_finished"].values()]
+    return any(lost) and not all(lost)
+
+
+# rules that look at numbers of their own, not at the models' figures
+SIMPLE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "two-seeds": lambda given: given["seeds"] == 2,
+    "few-groups": lambda given: given["groups"] < 10,
+    "few-blocks": lambda given: bool(given["pairs"]) and all(pair["blocks"] < 8 for pair in given["pairs"]),
+    "earlier-looks": lambda given: bool(given["looks"]),
+    "lost-seeds": _lost_some,
+    "different-kernels": lambda given: len({kernel for used in given["kernels"].values() for kernel in used}) > 1,
+    "time-budget": lambda given: any(abs(budget["share"] - 1) > 0.1 for budget in given["budgets"].values()),
+    "reach": lambda given: _reaches(given),
+}
+
+
 def _read(rule: str, inputs: Mapping[str, Any]) -> str | None:
     question = rule.split("-")[0]
-    if rule == "two-seeds":
-        return rule if inputs["seeds"] == 2 else None
-    if rule == "few-groups":
-        return rule if inputs["groups"] < 10 else None
-    if rule == "few-blocks":
-        return rule if all(pair["blocks"] < 8 for pair in inputs["pairs"]) and inputs["pairs"] else None
-    if rule == "earlier-looks":
-        return rule if inputs["looks"] else None
-    if rule == "lost-seeds":
-        lost = [each for each, _ in inputs["lost_and_finished"].values()]
-        return rule if any(lost) and not all(lost) else None
-    if rule == "different-kernels":
-        return rule if len({kernel for used in inputs["kernels"].values() for kernel in used}) > 1 else None
-    if rule == "time-budget":
-        return rule if any(abs(budget["share"] - 1) > 0.1 for budget in inputs["budgets"].values()) else None
-    if rule == "reach":
-        return rule if _reaches(inputs) else None
+    if rule in SIMPLE:
+        return rule if SIMPLE[rule](inputs) else None
     sign = 1 if inputs["higher_is_better"] else -1
     cells = [model for model in inputs["models"] if not model["baseline"]]
     if question == "speed":

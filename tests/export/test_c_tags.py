@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from c_programs import files_of
 from export_cases import layer_of
 
 from gatewise.errors import ConversionError
@@ -21,7 +22,7 @@ from gatewise.export.to_c.check import check_source
 from gatewise.export.to_c.compiler import SANITISED, STRICT, compile_program, find_compiler, sanitises
 from gatewise.export.to_c.harness import emit_harness, run_harness
 from gatewise.export.to_c.sentences import sentences_of
-from gatewise.export.to_c.source import Source, emit_source
+from gatewise.export.to_c.source import emit_source
 from gatewise.kinds.tagging.exported import sentence_inputs
 from gatewise.kinds.tagging.tag_set import TagSet
 from gatewise.kinds.tagging.vocabulary import WordVocabulary
@@ -70,10 +71,6 @@ def examples_of(graph: Graph, lengths: tuple[int, ...] = (1, 2, 5, 9, 12), seed:
     return [Example(row, {name: found[name][place] for name in found}) for place, row in enumerate(rows)]
 
 
-def _files(source: Source) -> dict[str, str]:
-    return {f"{source.name}.c": source.code, f"{source.name}.h": source.header}
-
-
 @pytest.mark.parametrize(
     ("convolution", "shape"),
     [
@@ -88,7 +85,7 @@ def test_a_tagger_in_c_gives_the_tags_of_the_graph(convolution: bool, shape: str
     graph = tagger_graph(convolution=convolution, shape=shape)
     source = emit_source(graph, "net", 12)
     examples = examples_of(graph)
-    compiled = check_source(source, examples, _files(source))
+    compiled = check_source(source, examples, files_of(source))
     assert compiled is not None and compiled.check.greatest < LIMIT and compiled.check.differing_tags == 0
     assert source.has_step == ("both" not in shape) and compiled.check.longest == 12
     assert ("step by step, whole" in compiled.check.gaps) == source.has_step
@@ -107,7 +104,7 @@ def test_a_tagger_in_integers_gives_the_bits_of_numpy(convolution: bool, shape: 
     quantised = quantise_graph(graph, rows)
     source = emit_source(graph, "net", 12, quantised)
     examples = examples_of(graph, seed=2)
-    compiled = check_source(source, examples, _files(source), examples)
+    compiled = check_source(source, examples, files_of(source), examples)
     assert compiled is not None and compiled.outcome is not None and not quantised.all_mixed
     assert set(quantised.bodies) and (not convolution) == IntegerInterpreter(quantised).exact
     assert compiled.check.greatest <= compiled.check.limit == (1e-3 if convolution else 0.0)
@@ -128,7 +125,7 @@ def test_of_equal_scores_the_lower_tag_is_chosen_from_the_end() -> None:
     found = Interpreter(graph).run(rows)
     examples = [Example(row, {name: found[name][place] for name in found}) for place, row in enumerate(rows)]
     source = emit_source(graph, "net", 40)
-    compiled = check_source(source, examples, _files(source))
+    compiled = check_source(source, examples, files_of(source))
     assert compiled is not None and compiled.check.greatest == 0.0 and compiled.check.differing_tags == 0
     wrong = [Example(e.inputs, {**e.outputs, "tags": (e.outputs["tags"] + 1) % 3}) for e in examples]
     true = [each.outputs for each in examples]
@@ -281,7 +278,7 @@ def test_tags_are_named_as_in_the_training_file(scheme: str, tmp_path: Path) -> 
 def test_bad_characters_are_refused_at_run_time(tmp_path: Path) -> None:
     graph = tagger_graph(convolution=True)
     source = emit_source(graph, "net", 12)
-    for name, content in {**_files(source), "check.c": emit_harness(source)}.items():
+    for name, content in {**files_of(source), "check.c": emit_harness(source)}.items():
         (tmp_path / name).write_text(content)
     compiler = find_compiler()
     assert compiler is not None

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from gatewise.cli import main
+from commands import ran
 from gatewise.data.subwords import Subwords
 from gatewise.errors import ConversionError, RunError
 from gatewise.export.gaps import LIMIT
@@ -249,14 +249,6 @@ def test_the_file_alone_is_enough(exported: Path) -> None:
     assert [each["name"] for each in model.described["inputs"]] == ["picture"]
 
 
-def _ran(words: list[Any], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    found = capfd.readouterr()
-    return int(leave.value.code or 0), found.out, found.err
-
-
 def test_the_commands_use_an_exported_captioner(
     exported: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,13 +262,13 @@ def test_the_commands_use_an_exported_captioner(
         Image.fromarray(pixels.transpose(1, 2, 0)).save(names[-1])
     expected = trained.caption(dataset.test.pixels[:3])
     for place in (exported, exported / "encoder.onnx", exported / "decoder.onnx", exported / "model.onnx"):
-        assert _ran(["caption", place, names[0]], capfd)[:2] == (0, expected[0] + "\n")
-    code, out, _ = _ran(["predict", exported, folder, "--json"], capfd)
+        assert ran(["caption", place, names[0]], capfd)[:2] == (0, expected[0] + "\n")
+    code, out, _ = ran(["predict", exported, folder, "--json"], capfd)
     assert code == 0 and [json.loads(line)["caption"] for line in out.splitlines()] == expected
-    assert "█" in _ran(["caption", exported, names[0], "--attention"], capfd)[1]
+    assert "█" in ran(["caption", exported, names[0], "--attention"], capfd)[1]
     rows = [f"{name.name},{text}" for name, text in zip(names, expected, strict=True)]
     (folder / "captions.csv").write_text("\n".join(["image,caption", *rows]) + "\n", encoding="utf-8")
-    code, out, err = _ran(["evaluate", exported, folder, "--json"], capfd)
+    code, out, err = ran(["evaluate", exported, folder, "--json"], capfd)
     kept = [text == tidy(text) for text in expected]  # of captions in a table the spaces are single
     assert code == 0 and any(kept) and json.loads(out)["exact"] == pytest.approx(sum(kept) / 3), err
     for words, said in (
@@ -285,11 +277,11 @@ def test_the_commands_use_an_exported_captioner(
         (["predict", exported], "there is no picture"),
         (["evaluate", exported, folder / "none"], "does not exist"),
     ):
-        code, _, err = _ran(words, capfd)
+        code, _, err = ran(words, capfd)
         assert code == 2 and said in " ".join(err.split()) and "Traceback" not in err
     text = exported / "other.onnx"
     text.write_bytes((exported / "decoder.onnx").read_bytes())
-    assert "needs a captioner" in _ran(["caption", text, names[0]], capfd)[2]
+    assert "needs a captioner" in ran(["caption", text, names[0]], capfd)[2]
     text.unlink()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from c_programs import needs_compiler
 from export_cases import CELLS, HIDDEN, INPUT, SHAPES, WHOLE_FUZZ, layer_of, outputs, random_layer
 from many_programs import ManyPrograms
 
@@ -36,7 +37,6 @@ from gatewise.nn.cell import _REGISTRY
 from gatewise.statistics.measure import Mean
 
 torch.set_num_threads(1)
-needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 FLOATS = {"rnn layer norm", "lstm layer norm", "gru before layer norm", "gru layer norm zoneout", "minlstm"}
 FLOATS |= {"own, many operations"}
 """Cells whose step is not in integers."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewise.cli import main
+from commands import exit_code, refused
 from gatewise.export.gaps import LIMIT, relative_gap
 from gatewise.export.graph import Interpreter
 from gatewise.export.to_c.check import ROUNDED
@@ -99,9 +99,7 @@ def _write_data(folder: Path) -> None:
 
 
 def _run(words: list[str | Path]) -> None:
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    assert leave.value.code == 0, words
+    assert exit_code(words) == 0, words
 
 
 @pytest.fixture(scope="module")
@@ -254,11 +252,11 @@ def test_files_are_measured_alike(name: str, data: str, words: list[str], traine
 
 def test_models_that_cannot_be_measured(trained, folder: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     _, out = trained("text")
-    message = _refused(["evaluate", out, folder / "text.txt"], capsys)
+    message = refused(["evaluate", out, folder / "text.txt"], capsys)
     assert "`gatewise evaluate` does not go with exported models of language-modelling" in message
     assert "name the run folder" in message
     _, out = trained("reviews")
-    assert "does not go with classification" in _refused(
+    assert "does not go with classification" in refused(
         ["evaluate", out, folder / "reviews.csv", "--timezone", "UTC"], capsys
     )
 
@@ -335,11 +333,11 @@ def _outputs(run: Path):  # type: ignore[no-untyped-def]
 def test_precisions_that_are_none(trained, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     run, _ = trained("reviews")
     out = tmp_path / "out"
-    assert "--to c has no precision 'fp16'" in _refused(["export", run, "--to", "c", "--precision", "fp16"], capsys)
-    assert "has no precision 'int9'" in _refused(["export", run, "--precision", "int9", "--out", out], capsys)
+    assert "--to c has no precision 'fp16'" in refused(["export", run, "--to", "c", "--precision", "fp16"], capsys)
+    assert "has no precision 'int9'" in refused(["export", run, "--precision", "int9", "--out", out], capsys)
     loss = ["export", run, "--out", out, "--max-loss"]
-    assert "--max-loss goes with --precision" in _refused([*loss, "0.1"], capsys)
-    assert "--max-loss is out of range" in _refused([*loss, "-1", "--precision", "int8"], capsys)
+    assert "--max-loss goes with --precision" in refused([*loss, "0.1"], capsys)
+    assert "--max-loss is out of range" in refused([*loss, "-1", "--precision", "int8"], capsys)
     assert not out.exists()
 
 
@@ -350,46 +348,37 @@ def test_nothing_of_the_training_machine_is_in_the_file(trained, folder: Path) -
             assert str(folder).encode() not in path.read_bytes(), path
 
 
-def _refused(words: list[str | Path], capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    err = capsys.readouterr().err
-    assert leave.value.code == 2 and "Traceback" not in err, err
-    return " ".join(err.split())
-
-
 def test_what_cannot_be_exported(trained, tmp_path: Path, folder: Path, capsys, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     run, out = trained("reviews")
     target = tmp_path / "out"
-    assert "there is no target 'onx'" in _refused(["export", run, "--to", "onx", "--out", target], capsys)
-    assert "there is no run folder" in _refused(["export", tmp_path / "none", "--out", target], capsys)
-    assert "not a run folder" in _refused(["export", folder / "text.txt", "--out", target], capsys)
+    assert "there is no target 'onx'" in refused(["export", run, "--to", "onx", "--out", target], capsys)
+    assert "there is no run folder" in refused(["export", tmp_path / "none", "--out", target], capsys)
+    assert "not a run folder" in refused(["export", folder / "text.txt", "--out", target], capsys)
     damaged = tmp_path / "damaged"
     shutil.copytree(run, damaged)
     weights = next(damaged.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-40] + bytes(40))
-    assert str(weights.name) in _refused(["export", damaged, "--out", target], capsys)
-    assert "holds something else" in _refused(["export", run, "--out", run], capsys)
+    assert str(weights.name) in refused(["export", damaged, "--out", target], capsys)
+    assert "holds something else" in refused(["export", run, "--out", run], capsys)
     import importlib.util
 
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
-    message = _refused(["export", run, "--out", target], capsys)
+    message = refused(["export", run, "--out", target], capsys)
     assert "onnxruntime is not installed" in message and "pip install 'gatewise[onnx]'" in message
-    assert "onnxruntime is not installed" in _refused(["predict", out, "a text"], capsys)
+    assert "onnxruntime is not installed" in refused(["predict", out, "a text"], capsys)
     assert not target.exists()
 
 
 def test_models_that_cannot_predict(trained, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     _, out = trained("probe")
-    assert "does not go with exported models of probe" in _refused(["predict", out, "x"], capsys)
+    assert "does not go with exported models of probe" in refused(["predict", out, "x"], capsys)
     _, out = trained("reviews")
-    assert "step.onnx is a model of single steps expected: a model of whole sequences" in _refused(
+    assert "step.onnx is a model of single steps expected: a model of whole sequences" in refused(
         ["predict", out / "step.onnx", "x"], capsys
     )
-    assert "does not go with classification" in _refused(["predict", out, "x", "--decimal", ","], capsys)
-    assert "cannot be read" in _refused(["predict", tmp_path / "none.onnx", "x"], capsys)
-    assert "does not exist" in _refused(["predict", out, "--file", tmp_path / "none.csv"], capsys)
+    assert "does not go with classification" in refused(["predict", out, "x", "--decimal", ","], capsys)
+    assert "cannot be read" in refused(["predict", tmp_path / "none.onnx", "x"], capsys)
+    assert "does not exist" in refused(["predict", out, "--file", tmp_path / "none.csv"], capsys)
     (tmp_path / "text.onnx").write_text("no model")
-    assert "not a sound ONNX model" in _refused(["predict", tmp_path / "text.onnx", "x"], capsys)
+    assert "not a sound ONNX model" in refused(["predict", tmp_path / "text.onnx", "x"], capsys)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from test_graph import attending_graph
 
-from gatewise.cli import main
+from commands import ran, refused
 from gatewise.data.subwords import Subwords
 from gatewise.errors import ConversionError, RunError
 from gatewise.export.gaps import LIMIT
@@ -205,21 +205,9 @@ def test_a_smaller_precision_says_what_it_costs(tmp_path: Path) -> None:
 
 
 def _printed(words: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    found = capfd.readouterr()
-    assert leave.value.code == 0, found.err
-    return found.out
-
-
-def _refused(words: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    err = capfd.readouterr().err
-    assert leave.value.code == 2 and "Traceback" not in err, err
-    return " ".join(err.split())
+    code, out, err = ran(words, capfd)
+    assert code == 0, err
+    return out
 
 
 def test_the_commands_use_an_exported_translator(exported: Path, tmp_path: Path, capfd) -> None:  # type: ignore[no-untyped-def]
@@ -251,9 +239,9 @@ def test_files_that_do_not_go_together_are_named(exported: Path, tmp_path: Path,
     alone = tmp_path / "alone"
     alone.mkdir()
     (alone / "encoder.onnx").write_bytes((exported / "encoder.onnx").read_bytes())
-    assert "decoder.onnx cannot be read" in _refused(["translate", alone, "a dog"], capfd)
+    assert "decoder.onnx cannot be read" in refused(["translate", alone, "a dog"], capfd)
     (alone / "decoder.onnx").write_bytes((exported / "encoder.onnx").read_bytes())
-    assert "decoder.onnx is a model that reads expected: a model that writes" in _refused(
+    assert "decoder.onnx is a model that reads expected: a model that writes" in refused(
         ["translate", alone, "a dog"], capfd
     )
     trained, dataset = translator("layer, no attention")
@@ -266,7 +254,7 @@ def test_files_that_do_not_go_together_are_named(exported: Path, tmp_path: Path,
         OnnxWriter(exported / "encoder.onnx", tmp_path / "twin" / "decoder.onnx")
     (alone / "model.onnx").write_bytes((exported / "encoder.onnx").read_bytes())
     (alone / "encoder.onnx").unlink()
-    assert "needs a translator" in _refused(["translate", alone / "model.onnx", "a dog"], capfd)
-    assert "needs a translator" in _refused(["translate", exported / "modle.onnx", "a dog"], capfd)
-    assert "modle.onnx cannot be read" in _refused(["predict", exported / "modle.onnx", "a dog"], capfd)
-    assert "there is no run folder" in _refused(["translate", tmp_path / "none", "a dog"], capfd)
+    assert "needs a translator" in refused(["translate", alone / "model.onnx", "a dog"], capfd)
+    assert "needs a translator" in refused(["translate", exported / "modle.onnx", "a dog"], capfd)
+    assert "modle.onnx cannot be read" in refused(["predict", exported / "modle.onnx", "a dog"], capfd)
+    assert "there is no run folder" in refused(["translate", tmp_path / "none", "a dog"], capfd)

@@ -13,7 +13,7 @@ from readable import Runs
 from rich.console import Console
 
 import gatewise
-from gatewise.cli import main
+from commands import ran
 from gatewise.cli.explain_display import show_explanations
 from gatewise.inspection.explaining import explanation_of
 
@@ -21,10 +21,7 @@ HOSTILE = "a wonderful <script>alert('x')</script> film & plot زائد 😀"
 
 
 def _run(words: list[Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as leave:
-        main(["explain", *map(str, words)])
-    captured = capsys.readouterr()
-    return int(leave.value.code or 0), captured.out, captured.err
+    return ran(["explain", *words], capsys)
 
 
 @pytest.fixture(scope="module")

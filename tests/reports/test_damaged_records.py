@@ -13,14 +13,8 @@ from gatewise.errors import RunError
 from gatewise.record import Comparison, compact_json, comparison_from
 from gatewise.reports import read_comparison, render_page, write_report
 from gatewise.reports.kind_report import checked
-from made_up_comparison import (
-    made_up_dataset,
-    made_up_forecast,
-    made_up_language,
-    made_up_probe,
-    made_up_record,
-    made_up_trials,
-)
+from made_up_comparison import made_up_dataset, made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_runs import made_up_trials
 
 
 def _folder(path: Path, record: Comparison | dict[str, Any]) -> Path:

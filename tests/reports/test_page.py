@@ -20,14 +20,8 @@ from gatewise.drawing.ticks import nice_ticks
 from gatewise.record import Comparison, compact_json, comparison_from
 from gatewise.reports import render_page, write_report
 from gatewise.training.registry import kind_of
-from made_up_comparison import (
-    made_up_dataset,
-    made_up_forecast,
-    made_up_language,
-    made_up_probe,
-    made_up_record,
-    made_up_trials,
-)
+from made_up_comparison import made_up_dataset, made_up_forecast, made_up_language, made_up_probe, made_up_record
+from made_up_runs import made_up_trials
 
 CELLS = {"baseline": 0.9, "rnn": 0.86, "lstm": 0.88, "gru": 0.885}
 HOSTILE = "<script>alert(1)</script>"

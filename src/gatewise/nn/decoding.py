@@ -91,12 +91,7 @@ def beam_search(
         >>> beam_search(Countdown(), None, torch.tensor([9]), begin=4, end=0, beam=2).tokens
         tensor([[3, 2, 1]])
     """
-    if beam < 1 or length_power < 0:
-        raise OptionError(
-            "a search cannot be done so",
-            expected="a beam of at least 1, a length_power of at least 0",
-            got=f"{beam}, {length_power}",
-        )
+    _check(beam, length_power)
     examples, device = len(limits), limits.device
     best = _nothing_ended(limits, end)
     where = torch.arange(examples, device=device)
@@ -109,29 +104,42 @@ def beam_search(
     while len(where):
         length += 1
         chances, state = decoder.step(tokens, state)
-        size = chances.shape[1]
-        both = (sums[:, :, None] + chances.view(-1, beam, size)).flatten(1)
-        scores, places = both.topk(min(2 * beam, both.shape[1]), dim=1)
-        parents, found = places // size, places % size
+        scores, parents, found = _continued(sums, chances)
         # at first there are fewer hypotheses than beams: what continues none is no end
         stops = (found == end) & (torch.arange(found.shape[1], device=device) < beam) & ~torch.isinf(scores)
         at_limit = limits[where] <= length
         _keep_best(best, where, written, parents, found, scores, stops, at_limit, length, length_power, end)
         ended += stops.sum(dim=1)
-        open_ = ended < beam
+        scores = scores.masked_fill(found == end, -math.inf)
+        unfinished = ended < beam
         if thorough:
-            ahead = scores.masked_fill(found == end, -math.inf).amax(dim=1) / length**length_power
-            open_ |= ahead > best.scores[where]
-        going = torch.nonzero(open_ & ~at_limit)[:, 0]
+            unfinished |= scores.amax(dim=1) / length**length_power > best.scores[where]
+        going = torch.nonzero(unfinished & ~at_limit)[:, 0]
         if not len(going):
             break
-        scores = scores.masked_fill(found == end, -math.inf)[going]
-        sums, order = scores.topk(beam, dim=1)
+        sums, order = scores[going].topk(beam, dim=1)
         chosen, tokens = parents[going].gather(1, order), found[going].gather(1, order)
         written = torch.cat([written[going[:, None], chosen], tokens[:, :, None]], dim=2)
         state = decoder.select(state, (going[:, None] * beam + chosen).flatten(), going)
         where, ended, tokens = where[going], ended[going], tokens.flatten()
     return Written(best.tokens[:, : int(best.lengths.max()) if examples else 0], best.lengths, best.scores)
+
+
+def _check(beam: int, length_power: float) -> None:
+    if beam < 1 or length_power < 0:
+        raise OptionError(
+            "a search cannot be done so",
+            expected="a beam of at least 1, a length_power of at least 0",
+            got=f"{beam}, {length_power}",
+        )
+
+
+def _continued(sums: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The 2 K best continuations of each example: their scores, the beams that they continue, and their tokens."""
+    beam, size = sums.shape[1], chances.shape[1]
+    both = (sums[:, :, None] + chances.view(-1, beam, size)).flatten(1)
+    scores, places = both.topk(min(2 * beam, both.shape[1]), dim=1)
+    return scores, places // size, places % size
 
 
 def _nothing_ended(limits: Tensor, end: int) -> Written:

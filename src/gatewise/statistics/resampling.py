@@ -14,7 +14,10 @@ __all__ = ["RESAMPLES", "bca_reach", "check_resamples"]
 
 RESAMPLES = 9999
 _MOST_GROUPS = 1000
-_CHUNK = 2_000_000
+_DRAWN = 2_000_000
+"""Places that are drawn at once: another number draws others."""
+_READ = 2**16
+"""Values that are read at once; they stay in the processor's cache."""
 
 
 def bca_reach(
@@ -86,11 +89,12 @@ def _drawn_means(sums: Array, count: int, resamples: int, generator: np.random.G
     """Means of so many blocks drawn with replacement, once per resample; sums has mean zero."""
     total = len(sums)
     means = np.empty(resamples)
-    chunk = max(1, _CHUNK // count)
+    chunk, part = max(1, _DRAWN // count), max(1, _READ // count)
     for start in range(0, resamples, chunk):
-        size = min(chunk, resamples - start)
-        places = generator.integers(0, total, size=(size, count), dtype=np.uint16)
-        means[start : start + size] = sums.take(places).mean(axis=1)
+        places = generator.integers(0, total, size=(min(chunk, resamples - start), count), dtype=np.uint16)
+        for first in range(0, len(places), part):
+            read = places[first : first + part]
+            means[start + first : start + first + len(read)] = sums.take(read).mean(axis=1)
     return means
 
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sklearn.base import clone
 
+from commands import exit_code
 from gatewise.cli import main
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.captioning.estimator import Captioner
@@ -36,13 +37,6 @@ SMALL = {
     "dropout": 0.0,
     "threads": 1,
 }
-
-
-def call(words: list[str]) -> int:
-    """Execute a command; its exit code."""
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +120,7 @@ def test_the_commands_of_a_captioner(
     assert table.read_bytes() == before
     trained = load_run(run)
     expected = trained.caption(trained.read(picture, "x")[None])[0]
-    assert call(["caption", str(run), str(picture), "--attention"]) == 0
+    assert exit_code(["caption", run, picture, "--attention"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == expected and "█" in "".join(shown) and shown[-7].strip() == "∎"
     own = tmp_path / "new"
@@ -134,20 +128,20 @@ def test_the_commands_of_a_captioner(
     Image.new("L", (40, 10), 99).save(own / "grey.jpg")
     shutil.copy(picture, own / "one, two.png")
     (own / "broken.png").write_bytes(picture.read_bytes()[:80])
-    assert call(["caption", str(run), str(own), "--out", str(tmp_path / "out.csv")]) == 0
+    assert exit_code(["caption", run, own, "--out", tmp_path / "out.csv"]) == 0
     assert "1 picture is left out: damaged or cut off" in capsys.readouterr().err
     written = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert written[0] == "image,caption" and written[2] == f'"{own / "one, two.png"}",{expected}'
     several = [str(picture), str(own / "broken.png")]
-    assert call(["caption", str(run), *several, "--json"]) == 0
+    assert exit_code(["caption", run, *several, "--json"]) == 0
     found = capsys.readouterr()
     assert [json.loads(line)["caption"] for line in found.out.splitlines()] == [expected, None]
     assert f"Note: {several[1]} is damaged or cut off" in found.err and "no answer there" in found.err
-    assert call(["caption", str(run), *several]) == 0
+    assert exit_code(["caption", run, *several]) == 0
     assert capsys.readouterr().out.splitlines()[1].endswith("–  (cannot be read)")
-    assert call(["predict", str(run), str(picture), "--json"]) == 0
+    assert exit_code(["predict", run, picture, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"image": str(picture), "caption": expected}
-    assert call(["evaluate", str(run), str(table), "--json"]) == 0
+    assert exit_code(["evaluate", run, table, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["pictures"] == 72 and record["in_training"] > 45 and 0.8 < record["exact"] <= 1
     assert record["bleu_interval"][0] <= record["bleu"] <= record["bleu_interval"][1]
@@ -162,7 +156,7 @@ def test_the_commands_of_a_captioner(
         (["explain", str(run), str(own)], "fix: name a picture in it"),
     ]
     for words, message in refused:
-        assert call(words) != 0
+        assert exit_code(words) != 0
         assert message in capsys.readouterr().err
 
 
@@ -172,7 +166,7 @@ def test_a_comparison_shows_pictures_captions_and_attention(table: Path, tmp_pat
     for name, value in {**SMALL, "epochs": 2}.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
     out = tmp_path / "result"
-    assert call([*words, "--out", str(out)]) == 0
+    assert exit_code([*words, "--out", out]) == 0
     record = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert {model["name"] for model in record["models"]} == {"gru", "nearest-neighbour", "most-frequent"}
     assert record["metric"]["name"] == "bleu" and len(record["details"]["pictures"]) == 7

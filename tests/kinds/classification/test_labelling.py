@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import ran
 from gatewise.cli import main
 from small_data import FLAGS, write_reviews
 
@@ -26,14 +27,6 @@ TEXTS = [
     "boring; clumsy",
 ]
 BLANK = [2, 5]
-
-
-def _run(words, capsys):
-    """Exit code, standard output and standard error of one command."""
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    captured = capsys.readouterr()
-    return int(leave.value.code or 0), captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +91,7 @@ def _agree(rows, expected):
 def test_one_answer_per_row_and_all_columns(run, expected, name, options, tmp_path, capsys):
     file = write_table(tmp_path / name, **options)
     before = file.read_bytes()
-    code, out, err = _run(["predict", run, "--file", file, "--out", tmp_path / "labels.csv"], capsys)
+    code, out, err = ran(["predict", run, "--file", file, "--out", tmp_path / "labels.csv"], capsys)
     assert code == 0 and out == "" and "7 predictions written" in err
     assert "2 of 7 texts are blank (lines 4, 9)" in err
     rows = _read(tmp_path / "labels.csv")
@@ -121,7 +114,7 @@ def test_other_formats(run, expected, name, tmp_path, capsys):
         frame = pytest.importorskip("pandas").DataFrame(records)
         pytest.importorskip({"parquet": "pyarrow", "xlsx": "openpyxl"}[name.rpartition(".")[2]])
         frame.to_parquet(file) if name.endswith("parquet") else frame.to_excel(file, index=False)
-    assert _run(["predict", run, "--file", file, "--out", tmp_path / "labels.tsv"], capsys)[0] == 0
+    assert ran(["predict", run, "--file", file, "--out", tmp_path / "labels.tsv"], capsys)[0] == 0
     rows = _read(tmp_path / "labels.tsv", "\t")
     assert list(rows[0]) == ["review", "id", "more", "predicted", "probability"]
     assert [row["review"] for row in rows] == [text or "" for text in texts] and rows[3]["more"] == "1.5"
@@ -130,7 +123,7 @@ def test_other_formats(run, expected, name, tmp_path, capsys):
 
 def test_json_keeps_the_row(run, expected, tmp_path, capsys):
     file = write_table(tmp_path / "new.csv")
-    _, out, err = _run(["predict", run, "--file", file, "--json"], capsys)
+    _, out, err = ran(["predict", run, "--file", file, "--json"], capsys)
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["row"] for record in records] == [
         {"id": str(n), "review": text, "note": "x, y"} for n, text in enumerate(TEXTS)
@@ -142,13 +135,13 @@ def test_json_keeps_the_row(run, expected, tmp_path, capsys):
             assert record["label"] == answer[0] and set(record["probabilities"]) == {"glad", "sad"}
     assert "blank" in err
     for name in ("labels.jsonl", "labels.json"):
-        assert _run(["predict", run, "--file", file, "--out", tmp_path / name], capsys)[0] == 0
+        assert ran(["predict", run, "--file", file, "--out", tmp_path / name], capsys)[0] == 0
     assert (tmp_path / "labels.jsonl").read_text(encoding="utf-8") == out
     assert json.loads((tmp_path / "labels.json").read_text(encoding="utf-8")) == records
 
 
 def test_standard_output_has_one_line_per_row(run, tmp_path, capsys):
-    code, out, _ = _run(["predict", run, "--file", write_table(tmp_path / "new.csv")], capsys)
+    code, out, _ = ran(["predict", run, "--file", write_table(tmp_path / "new.csv")], capsys)
     lines = out.splitlines()
     assert code == 0 and len(lines) == len(TEXTS)
     assert lines[0].endswith("%  a wonderful film") and lines[2].endswith("(blank)")
@@ -156,11 +149,11 @@ def test_standard_output_has_one_line_per_row(run, tmp_path, capsys):
 
 def test_another_column_and_several(run, expected, tmp_path, capsys):
     file = write_table(tmp_path / "new.csv", column="comment")
-    code, _, err = _run(["predict", run, "--file", file], capsys)
+    code, _, err = ran(["predict", run, "--file", file], capsys)
     assert code == 2 and "column 'review' is not in new.csv" in err and "--text COLUMN" in err and "comment" in err
-    assert _run(["predict", run, "--file", file, "--text", "comment", "--out", tmp_path / "a.csv"], capsys)[0] == 0
+    assert ran(["predict", run, "--file", file, "--text", "comment", "--out", tmp_path / "a.csv"], capsys)[0] == 0
     _agree(_read(tmp_path / "a.csv"), expected)
-    code, out, err = _run(["predict", run, "--file", file, "--text", "comment,note", "--json"], capsys)
+    code, out, err = ran(["predict", run, "--file", file, "--text", "comment,note", "--json"], capsys)
     assert code == 0 and "joined by line breaks" in err and len(out.splitlines()) == len(TEXTS)
     assert json.loads(out.splitlines()[2])["label"]
 
@@ -168,13 +161,13 @@ def test_another_column_and_several(run, expected, tmp_path, capsys):
 def test_windows_1252_and_a_named_encoding(run, tmp_path, capsys):
     file = tmp_path / "new.csv"
     file.write_bytes("review\nein schöner Film\n".encode("cp1252"))
-    _, out, err = _run(["predict", run, "--file", file], capsys)
+    _, out, err = ran(["predict", run, "--file", file], capsys)
     assert out.strip().endswith("ein schöner Film") and "Windows-1252" in err
     file.write_bytes("review\nочень хорошо\n".encode("cp1251"))
-    code, _, err = _run(["predict", run, "--file", file], capsys)
+    code, _, err = ran(["predict", run, "--file", file], capsys)
     assert code == 2 and "--encoding" in err
-    assert _run(["predict", run, "--file", file, "--encoding", "cp1251"], capsys)[1].strip().endswith("очень хорошо")
-    code, _, err = _run(["predict", run, "--file", file, "--encoding", "cp9999"], capsys)
+    assert ran(["predict", run, "--file", file, "--encoding", "cp1251"], capsys)[1].strip().endswith("очень хорошо")
+    code, _, err = ran(["predict", run, "--file", file, "--encoding", "cp9999"], capsys)
     assert code == 2 and "there is no encoding" in err
 
 
@@ -184,7 +177,7 @@ def test_the_input_is_never_overwritten(run, tmp_path, capsys):
     (tmp_path / "link.csv").symlink_to(file)
     os.link(file, tmp_path / "hard.csv")
     for out in (file, tmp_path / "link.csv", tmp_path / "hard.csv", tmp_path / "." / "new.csv"):
-        code, _, err = _run(["predict", run, "--file", file, "--out", out], capsys)
+        code, _, err = ran(["predict", run, "--file", file, "--out", out], capsys)
         assert code == 2 and "is the input file" in err
     assert file.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.csv", "link.csv", "new.csv"]
@@ -203,7 +196,7 @@ def test_the_input_is_never_overwritten(run, tmp_path, capsys):
 def test_a_bad_table_is_one_error_and_no_file(run, content, words, tmp_path, capsys):
     file = tmp_path / "new.csv"
     file.write_text(content)
-    code, out, err = _run(["predict", run, "--file", file, "--out", tmp_path / "labels.csv"], capsys)
+    code, out, err = ran(["predict", run, "--file", file, "--out", tmp_path / "labels.csv"], capsys)
     assert code == 2 and words in " ".join(err.split()) and out == "" and "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
@@ -211,14 +204,14 @@ def test_a_bad_table_is_one_error_and_no_file(run, content, words, tmp_path, cap
 @pytest.mark.parametrize(("out", "words"), [("labels.xlsx", "cannot be written"), ("none/labels.csv", "no folder")])
 def test_an_output_that_cannot_be_written(run, out, words, tmp_path, capsys):
     file = write_table(tmp_path / "new.csv")
-    code, _, err = _run(["predict", run, "--file", file, "--out", tmp_path / out], capsys)
+    code, _, err = ran(["predict", run, "--file", file, "--out", tmp_path / out], capsys)
     assert code == 2 and words in " ".join(err.split())
 
 
 def test_columns_whose_names_are_taken(run, tmp_path, capsys):
     file = tmp_path / "new.csv"
     file.write_text("review,predicted,x,x\nfine,old,1,2\n")
-    assert _run(["predict", run, "--file", file, "--out", tmp_path / "a.csv"], capsys)[0] == 0
+    assert ran(["predict", run, "--file", file, "--out", tmp_path / "a.csv"], capsys)[0] == 0
     header, row = csv.reader((tmp_path / "a.csv").read_text().splitlines())
     assert header == ["review", "predicted", "x", "x", "predicted_2", "probability"] and row[:4] == [
         "fine",
@@ -226,27 +219,27 @@ def test_columns_whose_names_are_taken(run, tmp_path, capsys):
         "1",
         "2",
     ]
-    _, out, _ = _run(["predict", run, "--file", file, "--json"], capsys)
+    _, out, _ = ran(["predict", run, "--file", file, "--json"], capsys)
     assert json.loads(out)["row"] == {"review": "fine", "predicted": "old", "x": "1", "x_2": "2"}
 
 
 def test_lines_of_a_text_file(run, tmp_path, capsys):
     file = tmp_path / "new.txt"
     file.write_bytes("review,mood\r\n\r\nschön, wirklich\r\n".encode("cp1252"))
-    _, out, err = _run(["predict", run, "--file", file, "--out", tmp_path / "a.csv"], capsys)
+    _, out, err = ran(["predict", run, "--file", file, "--out", tmp_path / "a.csv"], capsys)
     assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["review,mood", "schön, wirklich"]
     assert out == "" and "Windows-1252" in err
-    code, _, err = _run(["predict", run, "--file", file, "--text", "review"], capsys)
+    code, _, err = ran(["predict", run, "--file", file, "--text", "review"], capsys)
     assert code == 2 and "--text names a column" in err
 
 
 def test_texts_of_the_command_line_into_a_file(run, tmp_path, capsys):
-    assert _run(["predict", run, "fine, really", "bad", "--out", tmp_path / "a.csv"], capsys)[0] == 0
+    assert ran(["predict", run, "fine, really", "bad", "--out", tmp_path / "a.csv"], capsys)[0] == 0
     assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["fine, really", "bad"]
 
 
 def test_flags_of_other_commands_are_refused(run, capsys):
-    assert _run(["predict", run, "fine", "--label", "mood"], capsys)[0] == 2
+    assert ran(["predict", run, "fine", "--label", "mood"], capsys)[0] == 2
 
 
 def test_a_pipe_is_answered_line_by_line(run):
@@ -270,14 +263,14 @@ def test_a_pipe_is_answered_line_by_line(run):
 def test_standard_input_in_another_encoding(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("schön\r\n\r\nübel".encode("cp1252"))))
     words = ["predict", run, "--file", "-", "--encoding", "cp1252", "--out", tmp_path / "a.csv"]
-    assert _run(words, capsys)[0] == 0
+    assert ran(words, capsys)[0] == 0
     assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["schön", "übel"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
-    code, _, err = _run(["predict", run], capsys)
+    code, _, err = ran(["predict", run], capsys)
     assert code == 2 and "no text to label" in err
 
 
 def test_evaluate_takes_the_columns_of_training(run, tmp_path, capsys):
     file = write_reviews(tmp_path / "other.csv", rows=50)
-    code, out, _ = _run(["evaluate", run, file, "--json"], capsys)
+    code, out, _ = ran(["evaluate", run, file, "--json"], capsys)
     assert code == 0 and json.loads(out)["n"] == 50

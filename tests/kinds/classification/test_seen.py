@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from commands import ran
 from gatewise import TextClassifier, load_run
 from gatewise.cli import main
 from gatewise.data.seen import Seen
@@ -17,11 +18,9 @@ from small_data import FLAGS, write_reviews
 
 
 def called(words, capsys, code=0):
-    with pytest.raises(SystemExit) as leave:
-        main([str(word) for word in words])
-    captured = capsys.readouterr()
-    assert int(leave.value.code or 0) == code, captured.err
-    return " ".join(captured.out.split()), captured.err
+    left, out, err = ran(words, capsys)
+    assert left == code, err
+    return " ".join(out.split()), err
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import torch
 
+from commands import exit_code
 from gatewise import Forecaster as Estimator
 from gatewise import load_run
-from gatewise.cli import main
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.kinds.forecasting import report
 from gatewise.kinds.forecasting.baseline_models import RidgeOnWindow
@@ -29,14 +29,6 @@ from gatewise.nn import Recurrent
 SMALL = {"horizon": 3, "lookback": 6, "hidden_size": 4, "epochs": 1, "threads": 1, "batch_size": 16}
 FLAGS = ["--horizon", "3", "--lookback", "6", "--hidden", "4", "--epochs", "1", "--threads", "1"]
 DECODINGS = ("direct", "recursive", "segments")
-
-
-def code(arguments: list[str]) -> int:
-    try:
-        main(arguments)
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def shops(rows: int = 60, ahead: int = 3) -> pd.DataFrame:
@@ -225,12 +217,12 @@ def test_predict_reads_the_rows_after_the_last_target_or_a_second_file(
 ) -> None:
     data, run = written(tmp_path, shops()), tmp_path / "run"
     given = ["--target", "sales", "--group", "shop", "--known", "promotion", "--static", "city"]
-    assert code(["train", str(data), *given, *FLAGS, "--out", str(run)]) == 0
+    assert exit_code(["train", data, *given, *FLAGS, "--out", run]) == 0
     record = json.loads((run / "scaler.json").read_text())
     assert [each["name"] for each in record["known"]] == ["promotion"]
     assert record["static"][0]["categories"] == ["Bonn", "Kiel"]
     capsys.readouterr()
-    assert code(["predict", str(run), "--file", str(data), "--out", str(tmp_path / "one.csv")]) == 0
+    assert exit_code(["predict", run, "--file", data, "--out", tmp_path / "one.csv"]) == 0
     assert "6 rows after the last target" in capsys.readouterr().err
     one = pd.read_csv(tmp_path / "one.csv")
     assert one.columns.tolist() == ["shop", "day", "sales"] and len(one) == 6
@@ -240,14 +232,14 @@ def test_predict_reads_the_rows_after_the_last_target_or_a_second_file(
     past.to_csv(tmp_path / "past.csv", index=False)
     future[["shop", "day", "promotion"]].sample(frac=1, random_state=0).to_csv(tmp_path / "next.csv", index=False)
     second = ["--file", str(tmp_path / "past.csv"), "--future", str(tmp_path / "next.csv")]
-    assert code(["predict", str(run), *second, "--out", str(tmp_path / "two.csv")]) == 0
+    assert exit_code(["predict", run, *second, "--out", tmp_path / "two.csv"]) == 0
     assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
     # a second file goes before the rows of the first
     future.assign(promotion=1 - future["promotion"]).to_csv(tmp_path / "next.csv", index=False)
-    assert code(["predict", str(run), "--file", str(data), *second[2:], "--out", str(tmp_path / "two.csv")]) == 0
+    assert exit_code(["predict", run, "--file", data, *second[2:], "--out", tmp_path / "two.csv"]) == 0
     assert not np.allclose(pd.read_csv(tmp_path / "two.csv")["sales"], one["sales"])
     capsys.readouterr()
-    assert code(["evaluate", str(run), str(data), "--json"]) == 0
+    assert exit_code(["evaluate", run, data, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     trained = load_run(run)
     tested = trained.test(ForecastingKind().load(trained.spec.data)).metrics
@@ -271,7 +263,7 @@ def test_missing_known_values_are_named(tmp_path: Path, change: Any, words: str)
     data = written(tmp_path, shops())
     run = tmp_path / "run"
     given = ["--target", "sales", "--group", "shop", "--known", "promotion"]
-    assert code(["train", str(data), *given, *FLAGS, "--out", str(run)]) == 0
+    assert exit_code(["train", data, *given, *FLAGS, "--out", run]) == 0
     change(shops()).to_csv(data, index=False)
     from gatewise.kinds.forecasting import commands
     from gatewise.training.kind import Request
@@ -364,8 +356,8 @@ def test_a_future_is_for_predictions(tmp_path: Path, capsys: pytest.CaptureFixtu
     with pytest.raises(OptionError, match="read by predictions alone"):
         SeriesSpec("x.csv", target="y", future="next.csv")
     data, run = written(tmp_path, shops().dropna()), tmp_path / "run"
-    assert code(["train", str(data), "--target", "sales", "--group", "shop", *FLAGS, "--out", str(run)]) == 0
-    assert code(["predict", str(run), "--file", str(data), "--future", str(data)]) == 2
+    assert exit_code(["train", data, "--target", "sales", "--group", "shop", *FLAGS, "--out", run]) == 0
+    assert exit_code(["predict", run, "--file", data, "--future", data]) == 2
     assert "this network reads none" in " ".join(capsys.readouterr().err.split())
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import exit_code
 from gatewise import Forecaster, load_run
-from gatewise.cli import main
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.kinds.forecasting.series.loading import load_series
 from gatewise.kinds.forecasting.series.lookback import LOOKBACK, default_lookback
@@ -18,14 +18,6 @@ from gatewise.kinds.forecasting.series.records import Series
 from run_folders import without_checksums
 
 TINY = ["--hidden", "4", "--epochs", "1", "--threads", "1"]
-
-
-def code(arguments: list[str]) -> int:
-    try:
-        main(arguments)
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def months(path: Path, rows: int = 72, **columns: object) -> Path:
@@ -40,13 +32,13 @@ def months(path: Path, rows: int = 72, **columns: object) -> Path:
 
 def test_the_only_column_of_numbers_is_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, run = months(tmp_path / "sales.csv", Notiz="wie immer"), tmp_path / "run"
-    assert code(["train", str(path), "--horizon", "6", *TINY, "--out", str(run)]) == 0
+    assert exit_code(["train", path, "--horizon", "6", *TINY, "--out", run]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "the column 'Umsatz' is forecast, the only one that holds numbers; --target names another" in said
     assert "the column 'Monat' was used as the time of each row; --time names another" in said
     assert said.count("was used as the time") == 1
     assert load_run(run).targets == ("Umsatz",)
-    assert code(["predict", str(run), "--file", str(path), "--out", str(tmp_path / "next.csv")]) == 0
+    assert exit_code(["predict", run, "--file", path, "--out", tmp_path / "next.csv"]) == 0
     found = pd.read_csv(tmp_path / "next.csv", sep=";", decimal=",")
     assert found["Monat"].tolist()[0] == "31.01.2022" and found["Umsatz"].between(50, 200).all()
     named = load_series(path, time="Monat", target="Umsatz", horizon=6)
@@ -155,12 +147,12 @@ def test_a_given_look_back_rules(tmp_path: Path) -> None:
 
 def test_a_derived_look_back_is_kept_with_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, run = months(tmp_path / "sales.csv"), tmp_path / "run"
-    assert code(["train", str(path), "--horizon", "6", *TINY, "--out", str(run)]) == 0
+    assert exit_code(["train", path, "--horizon", "6", *TINY, "--out", run]) == 0
     assert "forecasts are made from 12 steps" in " ".join(capsys.readouterr().out.split())
     trained = load_run(run)
     assert trained.lookback == 12 and trained.data_spec.lookback == 12 and trained.model.lookback == 12
     longer = months(tmp_path / "longer.csv", rows=300)  # another file's length changes nothing
-    assert code(["evaluate", str(run), str(longer), "--json"]) == 0
+    assert exit_code(["evaluate", run, longer, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["windows"] > 0
     scaler = json.loads((run / "scaler.json").read_text())
     assert scaler.pop("lookback") == 12

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
+from commands import exit_code
 from gatewise import Forecaster, TextClassifier, load_run
-from gatewise.cli import main
 from gatewise.errors import DataError, GatewiseError, OptionError, RunError
 
 SMALL = {"hidden_size": 8, "epochs": 1, "threads": 1, "batch_size": 16}
@@ -157,7 +157,7 @@ def test_a_group_too_short_keeps_no_other_from_its_forecast(tmp_path: Path, caps
         model.predict(frame=frame[frame["shop"] == "new"])
     run, file = model.save(tmp_path / "run"), tmp_path / "sales.csv"
     frame.to_csv(file, index=False)
-    assert _code(["predict", str(run), "--file", str(file)]) == 0
+    assert exit_code(["predict", run, "--file", file]) == 0
     said = capsys.readouterr()
     assert [line.split(",")[0] for line in said.out.splitlines()] == ["shop", "a", "a"]
     assert said.err.count("new") == 1 and ".py" not in said.err
@@ -169,34 +169,26 @@ def test_train_and_predict_from_the_command_line(tmp_path: Path, capsys: pytest.
     run = tmp_path / "run"
     options = ["--time", "day", "--target", "sales", "--features", "visitors", "--horizon", "3", "--lookback", "14"]
     small = ["--hidden", "8", "--epochs", "1", "--threads", "1", "--quantiles", "0.1,0.9", "--out", str(run)]
-    assert _code(["train", str(tmp_path / "sales.csv"), *options, *small]) == 0
+    assert exit_code(["train", tmp_path / "sales.csv", *options, *small]) == 0
     out = capsys.readouterr().out
     assert "windows" in out and "mean squared error" in out
     assert json.loads((run / "spec.json").read_text())["task"] == "forecasting"
-    assert _code(["predict", str(run), "--file", str(tmp_path / "sales.csv"), "--out", str(tmp_path / "next.csv")]) == 0
+    assert exit_code(["predict", run, "--file", tmp_path / "sales.csv", "--out", tmp_path / "next.csv"]) == 0
     found = pd.read_csv(tmp_path / "next.csv")
     assert found.columns.tolist() == ["day", "sales", "sales_0.1", "sales_0.9"]
     assert found["day"].tolist() == ["2026-04-11", "2026-04-12", "2026-04-13"]
     capsys.readouterr()
-    assert _code(["predict", str(run), "--file", str(tmp_path / "sales.csv")]) == 0
+    assert exit_code(["predict", run, "--file", tmp_path / "sales.csv"]) == 0
     assert capsys.readouterr().out.splitlines() == (tmp_path / "next.csv").read_text().splitlines()
     table.drop(columns="visitors").to_csv(tmp_path / "less.csv", index=False)
-    assert _code(["predict", str(run), "--file", str(tmp_path / "less.csv")]) == 2
+    assert exit_code(["predict", run, "--file", tmp_path / "less.csv"]) == 2
     assert "visitors" in capsys.readouterr().err
 
 
 def test_bad_horizon_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sales().to_csv(tmp_path / "sales.csv")
-    assert _code(["train", str(tmp_path / "sales.csv"), "--target", "sales", "--horizon", "0"]) == 2
+    assert exit_code(["train", tmp_path / "sales.csv", "--target", "sales", "--horizon", "0"]) == 2
     assert "horizon is out of range" in capsys.readouterr().err
-
-
-def _code(arguments: list[str]) -> int:
-    try:
-        main(arguments)
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def test_a_saved_forecaster_opens_with_all_its_settings(tmp_path) -> None:

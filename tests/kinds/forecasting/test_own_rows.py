@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import exit_code
 from gatewise import Forecaster, load_run
-from gatewise.cli import main
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.kinds.forecasting.series.loading import load_series
 from gatewise.training.registry import kind_of
@@ -19,14 +19,6 @@ from run_folders import without_checksums
 SMALL = {"horizon": 3, "lookback": 6, "hidden_size": 4, "epochs": 1, "threads": 1, "batch_size": 16}
 FLAGS = ["--target", "y", "--horizon", "3", "--lookback", "6", "--hidden", "4", "--epochs", "1", "--threads", "1"]
 DAYS = pd.date_range("2026-01-01", periods=80, freq="D")
-
-
-def code(arguments: list[str]) -> int:
-    try:
-        main(arguments)
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def frame(rows: int = 80, **columns: object) -> pd.DataFrame:
@@ -84,12 +76,12 @@ def test_no_column_of_times_is_imagined(tmp_path: Path) -> None:
 def test_a_noticed_column_is_used_by_predict_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, run = tmp_path / "x.csv", tmp_path / "run"
     frame().to_csv(data, index=False)
-    assert code(["train", str(data), *FLAGS, "--out", str(run)]) == 0
+    assert exit_code(["train", data, *FLAGS, "--out", run]) == 0
     holes = frame().drop(index=[70])
     holes.loc[72, "y"] = np.nan
     holes.to_csv(data, index=False)
     capsys.readouterr()
-    assert code(["predict", str(run), "--file", str(data)]) == 0
+    assert exit_code(["predict", run, "--file", data]) == 0
     said = capsys.readouterr()
     assert said.out.splitlines()[1].startswith("2026-03-22,")
     assert "Note: 1 missing step was filled" in said.err and "Note: 1 missing value was filled" in said.err
@@ -99,10 +91,10 @@ def test_the_forecast_never_replaces_its_input(tmp_path: Path, capsys: pytest.Ca
     data, run = tmp_path / "x.csv", tmp_path / "run"
     frame().to_csv(data, index=False)
     before = data.read_bytes()
-    assert code(["train", str(data), *FLAGS, "--out", str(run)]) == 0
+    assert exit_code(["train", data, *FLAGS, "--out", run]) == 0
     (tmp_path / "link.csv").symlink_to(data)
     for out in (data, tmp_path / "run" / ".." / "x.csv", tmp_path / "link.csv"):
-        assert code(["predict", str(run), "--file", str(data), "--out", str(out)]) == 2
+        assert exit_code(["predict", run, "--file", data, "--out", out]) == 2
         assert "--out is the file that is read" in capsys.readouterr().err
     assert data.read_bytes() == before and (tmp_path / "link.csv").is_symlink()
 
@@ -175,7 +167,7 @@ def test_a_zoned_backtest_names_zoned_origins() -> None:
 
 def evaluated(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
     capsys.readouterr()
-    assert code(["evaluate", *arguments, "--json"]) == 0
+    assert exit_code(["evaluate", *arguments, "--json"]) == 0
     found: dict[str, object] = json.loads(capsys.readouterr().out)
     return found
 
@@ -185,7 +177,7 @@ def test_evaluate_measures_what_was_not_trained_on(tmp_path: Path, capsys: pytes
     whole = two(70)
     whole.to_csv(data, index=False)
     given = ["--group", "shop", "--quantiles", "0.1,0.9", *FLAGS]
-    assert code(["train", str(data), *given, "--out", str(run)]) == 0
+    assert exit_code(["train", data, *given, "--out", run]) == 0
     trained = load_run(run)
     tested = trained.test(kind_of("forecasting").load(trained.spec.data)).metrics
     found = evaluated(capsys, str(run), str(data))
@@ -205,7 +197,7 @@ def test_evaluate_measures_what_was_not_trained_on(tmp_path: Path, capsys: pytes
     later[later["day"] < DAYS[50]].to_csv(tmp_path / "early.csv", index=False)
     found = evaluated(capsys, str(run), str(tmp_path / "early.csv"))
     assert found["in_training"] is True and any("flatter" in note for note in found["notes"])  # type: ignore[union-attr]
-    assert code(["evaluate", str(run), str(data)]) == 0
+    assert exit_code(["evaluate", run, data]) == 0
     said = capsys.readouterr().out
     assert "coverage of the outer quantiles" in said
     assert "persistence" in said and "mean absolute scaled error" in said and "24 windows" in said
@@ -214,15 +206,15 @@ def test_evaluate_measures_what_was_not_trained_on(tmp_path: Path, capsys: pytes
 def test_evaluate_on_a_series_that_is_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     two().to_csv(tmp_path / "x.csv", index=False)
-    assert code(["train", str(tmp_path / "x.csv"), "--group", "shop", *FLAGS, "--out", str(run)]) == 0
+    assert exit_code(["train", tmp_path / "x.csv", "--group", "shop", *FLAGS, "--out", run]) == 0
     two().assign(shop="new")[:80].to_csv(tmp_path / "new.csv", index=False)
     found = evaluated(capsys, str(run), str(tmp_path / "new.csv"))
     assert found["in_training"] is False and found["windows"] == 14
     two()[:8].to_csv(tmp_path / "short.csv", index=False)
-    assert code(["evaluate", str(run), str(tmp_path / "short.csv")]) == 2
+    assert exit_code(["evaluate", run, tmp_path / "short.csv"]) == 2
     assert "too short to be measured" in " ".join(capsys.readouterr().err.split())
-    assert code(["evaluate", str(run), str(tmp_path / "nothing.csv")]) == 2
-    assert code(["evaluate", str(run), str(tmp_path / "x.csv"), "--timezone", "Nowhere"]) == 2
+    assert exit_code(["evaluate", run, tmp_path / "nothing.csv"]) == 2
+    assert exit_code(["evaluate", run, tmp_path / "x.csv", "--timezone", "Nowhere"]) == 2
     assert "timezone is not known" in " ".join(capsys.readouterr().err.split())
 
 
@@ -241,14 +233,14 @@ def test_decimal_commas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     words = ["1." + f"{value + 234.5:07.3f}".replace(".", ",") for value in frame()["y"]]
     assert words[0].startswith("1.234,5")
     frame(day=[f"{day:%d.%m.%Y}" for day in DAYS], y=words).to_csv(data, index=False, sep=";")
-    assert code(["train", str(data), *FLAGS, "--out", str(run)]) == 0
+    assert exit_code(["train", data, *FLAGS, "--out", run]) == 0
     assert "numbers with a decimal comma in y" in " ".join(capsys.readouterr().out.split())
     series = load_series(data, target="y", horizon=3, lookback=6)
     assert "numbers with a decimal comma in y" in series.notes
     read = load_series(data, target="y", decimal=",", horizon=3, lookback=6).series[0].values
     np.testing.assert_array_equal(read, series.series[0].values)
     np.testing.assert_allclose(read[:, 0], pd.read_csv(tmp_path / "points.csv")["y"], atol=6e-4)
-    assert code(["predict", str(run), "--file", str(data), "--out", str(tmp_path / "next.csv")]) == 0
+    assert exit_code(["predict", run, "--file", data, "--out", tmp_path / "next.csv"]) == 0
     found = pd.read_csv(tmp_path / "next.csv", sep=";", decimal=",")
     assert found["day"].tolist() == ["22.03.2026", "23.03.2026", "24.03.2026"]
     assert found["y"].between(1000, 1500).all()

@@ -9,21 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import exit_code
 from gatewise import Forecaster
-from gatewise.cli import main
 from gatewise.errors import DataError
 from run_folders import without_checksums
 
 SMALL = {"hidden_size": 4, "epochs": 1, "threads": 1, "batch_size": 16}
 FLAGS = ["--target", "y", "--horizon", "3", "--lookback", "6", "--hidden", "4", "--epochs", "1", "--threads", "1"]
-
-
-def code(arguments: list[str]) -> int:
-    try:
-        main(arguments)
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def table(path: Path, words: list[str]) -> Path:
@@ -36,7 +28,7 @@ def trained(folder: Path, words: list[str], *more: str, time: bool = True) -> Pa
     data = table(folder / "data.csv", words)
     run = folder / "run"
     given = ["--time", "when"] if time else []
-    assert code(["train", str(data), *given, *FLAGS, *more, "--out", str(run)]) == 0
+    assert exit_code(["train", data, *given, *FLAGS, *more, "--out", run]) == 0
     return run
 
 
@@ -69,7 +61,7 @@ def test_predict_writes_times_as_the_file_does(
     tmp_path: Path, words: list[str], more: list[str], following: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = trained(tmp_path, words, *more)
-    assert code(["predict", str(run), "--file", str(tmp_path / "data.csv"), "--out", str(tmp_path / "next.csv")]) == 0
+    assert exit_code(["predict", run, "--file", tmp_path / "data.csv", "--out", tmp_path / "next.csv"]) == 0
     found = pd.read_csv(tmp_path / "next.csv", dtype={"when": str})
     assert found["when"].tolist() == following
     if words[0].isdigit():
@@ -86,11 +78,11 @@ def test_a_predicted_file_may_be_written_otherwise(tmp_path: Path, capsys: pytes
     for form in ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y"):
         other = table(tmp_path / "other.csv", [day.strftime(form) for day in later])
         capsys.readouterr()
-        assert code(["predict", str(run), "--file", str(other)]) == 0
+        assert exit_code(["predict", run, "--file", other]) == 0
         expected = [(later[-1] + pd.Timedelta(days=step)).strftime(form) for step in (1, 2, 3)]
         assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()[1:]] == expected
     ambiguous = table(tmp_path / "other.csv", [f"{number:02}/07/2026" for number in range(1, 11)])
-    assert code(["predict", str(run), "--file", str(ambiguous)]) == 0
+    assert exit_code(["predict", run, "--file", ambiguous]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("11/07/2026,")
 
 
@@ -107,7 +99,7 @@ def test_a_zoned_index_stays_zoned(freq: str) -> None:
 
 def test_an_hour_that_comes_twice_names_the_fix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = table(tmp_path / "data.csv", [str(hour.tz_localize(None)) for hour in HOURS])
-    assert code(["train", str(data), "--time", "when", *FLAGS, "--out", str(tmp_path / "run")]) == 2
+    assert exit_code(["train", data, "--time", "when", *FLAGS, "--out", tmp_path / "run"]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "2025-10-26 02:00:00 comes twice" in said and "--timezone" in said and "Traceback" not in said
     assert not (tmp_path / "run").exists()
@@ -120,7 +112,7 @@ def test_an_old_run_without_the_form_is_opened(tmp_path: Path) -> None:
     del record["form"], record["time"]
     (run / "scaler.json").write_text(json.dumps(record))
     without_checksums(run)
-    assert code(["predict", str(run), "--file", str(tmp_path / "data.csv"), "--out", str(tmp_path / "next.csv")]) == 0
+    assert exit_code(["predict", run, "--file", tmp_path / "data.csv", "--out", tmp_path / "next.csv"]) == 0
     assert pd.read_csv(tmp_path / "next.csv")["when"][0] == "2026-03-17"
 
 

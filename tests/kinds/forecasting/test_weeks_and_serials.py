@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import exit_code
 from gatewise import Forecaster
-from gatewise.cli import main
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.axis import find_spacing
 from gatewise.kinds.forecasting.series.checks import check_times
@@ -20,14 +20,6 @@ SMALL = {"horizon": 3, "lookback": 6, "hidden_size": 4, "epochs": 1, "threads": 
 FLAGS = ["--target", "y", "--horizon", "3", "--lookback", "6", "--hidden", "4", "--epochs", "1", "--threads", "1"]
 MONDAYS = pd.date_range("2020-11-02", periods=75, freq="W-MON")
 START = pd.Timestamp("1899-12-30")
-
-
-def code(arguments: list[str]) -> int:
-    try:
-        main(arguments)
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 def read(words: list[object], **rules: object) -> TimeColumn:
@@ -113,8 +105,8 @@ def test_workbooks(tmp_path: Path, written: str, capsys: pytest.CaptureFixture[s
     data, run = tmp_path / "data.xlsx", tmp_path / "run"
     pd.DataFrame({"when": when, "y": values(75)}).to_excel(data, index=False)
     more = [] if written == "dates" else ["--time", "when"]
-    assert code(["train", str(data), *more, *FLAGS, "--out", str(run)]) == 0
-    assert code(["predict", str(run), "--file", str(data), "--out", str(tmp_path / "next.csv")]) == 0
+    assert exit_code(["train", data, *more, *FLAGS, "--out", run]) == 0
+    assert exit_code(["predict", run, "--file", data, "--out", tmp_path / "next.csv"]) == 0
     found = pd.read_csv(tmp_path / "next.csv")["when"]
     following = pd.date_range("2023-05-29", periods=3)
     assert found.tolist() == (following.strftime("%Y-%m-%d").tolist() if written == "dates" else [45075, 45076, 45077])
@@ -161,8 +153,8 @@ def test_serial_dates_have_the_decimal_mark_of_the_other_numbers(tmp_path: Path)
     frame = pd.DataFrame({"when": when, "y": [f"{value:.3f}".replace(".", ",") for value in values(75)]})
     frame.to_csv(data, index=False, sep=";")
     more = ["--decimal", ",", "--date-format", "excel"]
-    assert code(["train", str(data), *more, *FLAGS, "--out", str(run)]) == 0
-    assert code(["predict", str(run), "--file", str(data), "--out", str(tmp_path / "next.csv")]) == 0
+    assert exit_code(["train", data, *more, *FLAGS, "--out", run]) == 0
+    assert exit_code(["predict", run, "--file", data, "--out", tmp_path / "next.csv"]) == 0
     found = pd.read_csv(tmp_path / "next.csv", sep=";", decimal=",")["when"]
     assert pd.to_datetime(found, unit="D", origin="1899-12-30").tolist() == list(
         pd.date_range("2023-04-21 12:00", periods=3, freq="12h")

@@ -9,21 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from commands import exit_code
 from gatewise import load_run
-from gatewise.cli import main
 from gatewise.errors import DataError
 from gatewise.kinds.language_modelling.estimator import LanguageModel
 from gatewise.kinds.language_modelling.evaluating import documents_of
 from gatewise.kinds.language_modelling.kind import LanguageModellingKind
 from small_text import LANGUAGE_SETTINGS, small_text, write_text_file
-
-
-def code(arguments: list[str]) -> int:
-    try:
-        main(arguments)
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -79,17 +71,17 @@ def test_the_test_part_gives_the_figures_of_the_test(
     data, run = write_text_file(tmp_path / "text.txt", 150), tmp_path / "run"
     given = ["--cell", "gru", "--hidden", "8", "--epochs", "1", "--threads", "1", "--batch-size", "4"]
     size = ["--vocabulary-size", "300"]
-    assert code(["train", str(data), "--tokens", tokens, *given, *size, "--out", str(run)]) == 0
+    assert exit_code(["train", data, "--tokens", tokens, *given, *size, "--out", run]) == 0
     trained = load_run(run)
     corpus = LanguageModellingKind().load(trained.spec.data)
     expected = trained.test(corpus).metrics
     (tmp_path / "test.txt").write_text("\n".join(corpus.test_lines) + "\n")
     capsys.readouterr()
-    assert code(["evaluate", str(run), str(tmp_path / "test.txt"), "--json"]) == 0
+    assert exit_code(["evaluate", run, tmp_path / "test.txt", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["perplexity"] == pytest.approx(expected["perplexity"]) and found["tokens"] == expected["tokens"]
     assert found["metric"] == "perplexity"
-    assert code(["evaluate", str(run), str(tmp_path / "test.txt")]) == 0
+    assert exit_code(["evaluate", run, tmp_path / "test.txt"]) == 0
     said = capsys.readouterr().out
     assert "bits per character" in said and "unknown tokens" in said and "lines" in said
 
@@ -101,7 +93,7 @@ def test_bad_texts(fitted: LanguageModel, tmp_path: Path, capsys: pytest.Capture
         fitted.evaluate(tmp_path / "none.txt")
     run = fitted.save(tmp_path / "run")
     (tmp_path / "empty.txt").write_text("\n")
-    assert code(["evaluate", str(run), str(tmp_path / "empty.txt")]) == 2
+    assert exit_code(["evaluate", run, tmp_path / "empty.txt"]) == 2
     assert "is empty" in " ".join(capsys.readouterr().err.split())
-    assert code(["evaluate", str(run), str(tmp_path / "empty.txt"), "--text", "x"]) == 2
+    assert exit_code(["evaluate", run, tmp_path / "empty.txt", "--text", "x"]) == 2
     assert "--text does not go with language-modelling" in " ".join(capsys.readouterr().err.split())

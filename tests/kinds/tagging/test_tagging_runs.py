@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from commands import ran
 from gatewise.cli import main
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.dataset import load_tagging
@@ -54,11 +55,9 @@ def run(file: Path) -> Path:
 
 
 def called(words: list[object], capsys: pytest.CaptureFixture[str], code: int = 0) -> str:
-    with pytest.raises(SystemExit) as left:
-        main([str(word) for word in words])
-    assert (left.value.code or 0) == code
-    output = capsys.readouterr()
-    return output.err if code else output.out
+    left, out, err = ran(words, capsys)
+    assert left == code, err
+    return err if code else out
 
 
 def test_parts_share_no_sentence_and_are_the_same_every_time(file: Path) -> None:

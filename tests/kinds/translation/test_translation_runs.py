@@ -12,7 +12,7 @@ import pytest
 import sacrebleu
 from sklearn.base import clone
 
-from gatewise.cli import main
+from commands import exit_code
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.export.gaps import LIMIT
 from gatewise.export.runs import export_run
@@ -41,13 +41,6 @@ SMALL = {
     "dropout": 0.0,
     "threads": 1,
 }
-
-
-def call(words: list[str]) -> int:
-    """Execute a command; its exit code."""
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -166,17 +159,17 @@ def test_the_commands_of_a_translator(
     run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = load_run(run).translate([TEXT])[0]
-    assert call(["translate", str(run), TEXT, "--attention"]) == 0
+    assert exit_code(["translate", run, TEXT, "--attention"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == expected and len(shown) > 3 and shown[1].endswith("%")
     (tmp_path / "new.txt").write_text(f"{TEXT}\n\none two\n", encoding="utf-8")
-    assert call(["translate", str(run), "--file", str(tmp_path / "new.txt"), "--out", str(tmp_path / "out.txt")]) == 0
+    assert exit_code(["translate", run, "--file", tmp_path / "new.txt", "--out", tmp_path / "out.txt"]) == 0
     written = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
     assert written[:2] == [expected, ""] and len(written) == 4
     assert "1 of 3 lines was empty" in capsys.readouterr().err
-    assert call(["predict", str(run), TEXT, "--json"]) == 0
+    assert exit_code(["predict", run, TEXT, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"source": TEXT, "translation": expected}
-    assert call(["evaluate", str(run), str(file), "--json"]) == 0
+    assert exit_code(["evaluate", run, file, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     low, high = record["bleu_interval"]
     assert record["in_training"] > 40 and low <= record["bleu"] <= high and record["others"]["bleu"] <= 1
@@ -187,7 +180,7 @@ def test_the_commands_of_a_translator(
         (["translate", str(tmp_path), "x"], "run"),
     ]
     for words, message in refused:
-        assert call(words) != 0
+        assert exit_code(words) != 0
         assert message in capsys.readouterr().err
 
 
@@ -207,7 +200,7 @@ def test_a_comparison_shows_sentences_and_attention(file: Path, tmp_path: Path) 
     ]
     words = ["compare", str(file), "--task", "translation", "--cells", "gru", "--seeds", "1", "--no-cost"]
     out = tmp_path / "result"
-    assert call([*words, *small, "--out", str(out), "--yes"]) == 0
+    assert exit_code([*words, *small, "--out", out, "--yes"]) == 0
     record = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert {model["name"] for model in record["models"]} == {"gru", "word-by-word", "copy"}
     assert record["metric"]["name"] == "bleu" and record["details"]["sentences"]
@@ -252,7 +245,7 @@ def test_lower_case_alone_is_read_and_written(tmp_path: Path, capsys: pytest.Cap
     figures = trained.test(dataset).metrics
     assert figures["bleu"] < 0.05 < figures["lowercased_bleu"]
     capsys.readouterr()
-    assert call(["evaluate", str(tmp_path / "run"), str(capitals)]) == 0
+    assert exit_code(["evaluate", tmp_path / "run", capitals]) == 0
     assert capsys.readouterr().out.startswith("lowercased BLEU ")
 
 

@@ -105,12 +105,10 @@ def build_record(
     models, differences, margin = _compared(
         shown, contributions, dataset, measured, judgement, metric, margin, budgets or {}, looks
     )
-    planned, look = len(plan.get("seeds", ())), len(looks) + 1
-    how: dict[str, Any] = {"margin": margin, "planned": planned, "looks": looks, "times": times}
-    verdict, along = _verdict(models, differences, metric, judgement, measured, **how), None
-    if axis is not None:
-        along = _along(axis, finished, contributions, measured, points, judgement, planned=planned, look=look)
-        verdict = with_reach(verdict, along, models, metric)
+    how: dict[str, Any] = {"planned": len(plan.get("seeds", ())), "looks": looks}
+    verdict = _verdict(models, differences, metric, judgement, measured, margin=margin, times=times, **how)
+    along = None if axis is None else _along(axis, finished, contributions, measured, points, judgement, **how)
+    verdict = verdict if along is None else with_reach(verdict, along, models, metric)
     return Comparison(
         created=created,
         command=command,
@@ -200,12 +198,14 @@ def _along(
     measure: Measure,
     points: Sequence[Any],
     judgement: Judgement,
-    **how: Any,
+    *,
+    planned: int,
+    looks: Sequence[int],
 ) -> Axis:
     """What the record says of every point of the axis."""
     tables = {point: _tables([run for run in runs if run.point == point], contributions) for point in points}
     reach = axis["name"] in judgement.harder_with
-    found = axis_entry(axis, _of_axis(runs), tables, measure, reach=reach, **how)
+    found = axis_entry(axis, _of_axis(runs), tables, measure, reach=reach, planned=planned, look=len(looks) + 1)
     return part_from(plain(found), Axis, place=_NEW, at="axis")
 
 

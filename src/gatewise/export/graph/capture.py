@@ -12,15 +12,8 @@ from torch import Tensor, nn
 
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import Array, Program
-from gatewise.export.graph.torch_operations import (
-    BATCH,
-    BINARY,
-    SAME,
-    UNARY,
-    Operations,
-    UnknownOperation,
-    Value,
-)
+from gatewise.export.graph.torch_operations import BINARY, SAME, UNARY, Operations
+from gatewise.export.graph.torch_values import BATCH, UnknownOperation, Value
 from gatewise.nn.cell import Cell
 
 __all__ = ["capture_cell"]

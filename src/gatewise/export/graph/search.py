@@ -61,12 +61,7 @@ def search(
         >>> search(countdown, keep, None, np.array([9]), begin=4, end=0, beam=2)[0].tokens
         array([3, 2, 1])
     """
-    if beam < 1 or not length_power >= 0:
-        raise OptionError(
-            "a search cannot be done so",
-            expected="a beam of at least 1, a length_power of at least 0",
-            got=f"{beam}, {length_power}",
-        )
+    _check(beam, length_power)
     best = [Found(np.zeros(0, dtype=np.int64), -np.inf) for _ in limits]
     where = np.arange(len(limits))
     sums = np.full((len(limits), beam), -np.inf)
@@ -78,11 +73,7 @@ def search(
     while len(where):
         length += 1
         chances, state = step(tokens, state)
-        size = chances.shape[1]
-        scores, places = _greatest(
-            (sums[:, :, None] + chances.reshape(-1, beam, size)).reshape(len(where), -1), 2 * beam
-        )
-        parents, found = places // size, places % size
+        scores, parents, found = _continued(sums, chances)
         # at first there are fewer sequences than beams: what continues none is no end
         stops = (found == end) & (np.arange(found.shape[1]) < beam) & np.isfinite(scores)
         at_limit = limits[where] <= length
@@ -92,20 +83,37 @@ def search(
                 bool(at_limit[row]), length, length_power, end,
             )  # fmt: skip
         ended += stops.sum(axis=1)
+        scores = np.where(found == end, -np.inf, scores)
         unfinished = ended < beam
         if thorough:
-            ahead = np.where(found == end, -np.inf, scores).max(axis=1) / length**length_power
-            unfinished |= ahead > np.array([best[example].score for example in where])
+            unfinished |= scores.max(axis=1) / length**length_power > np.array([best[each].score for each in where])
         going = np.flatnonzero(unfinished & ~at_limit)
         if not len(going):
             break
-        sums, order = _greatest(np.where(found == end, -np.inf, scores)[going], beam)
+        sums, order = _greatest(scores[going], beam)
         chosen = np.take_along_axis(parents[going], order, axis=1)
         following = np.take_along_axis(found[going], order, axis=1)
         written = np.concatenate([written[going[:, None], chosen], following[:, :, None]], axis=2)
         state = select(state, (going[:, None] * beam + chosen).ravel(), going)
         where, ended, tokens = where[going], ended[going], following.ravel()
     return best
+
+
+def _check(beam: int, length_power: float) -> None:
+    if beam < 1 or not length_power >= 0:
+        raise OptionError(
+            "a search cannot be done so",
+            expected="a beam of at least 1, a length_power of at least 0",
+            got=f"{beam}, {length_power}",
+        )
+
+
+def _continued(sums: Array, chances: Array) -> tuple[Array, Integers, Integers]:
+    """The 2 K best continuations of each example: their scores, the beams that they continue, and their tokens."""
+    rows, beam = sums.shape
+    size = chances.shape[1]
+    scores, places = _greatest((sums[:, :, None] + chances.reshape(rows, beam, size)).reshape(rows, -1), 2 * beam)
+    return scores, places // size, places % size
 
 
 def _greatest(values: Array, count: int) -> tuple[Array, Integers]:

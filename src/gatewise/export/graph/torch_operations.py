@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gatewise.export.graph.expressions import Array, Expression, Operand
+from gatewise.export.graph.expressions import Operand
+from gatewise.export.graph.torch_shapes import ShapeOperations
+from gatewise.export.graph.torch_values import UnknownOperation, Value
 
-__all__ = ["BATCH", "BINARY", "SAME", "UNARY", "Operations", "UnknownOperation", "Value"]
-
-BATCH = 7
-"""Rows with which a step is traced: a size that no cell has by chance is of no use here, any but 1 is."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """A value that depends on an input: (B, width), or (B,) where flat."""
-
-    name: str
-    width: int
-    flat: bool = False
-
+__all__ = ["BINARY", "SAME", "UNARY", "Operations"]
 
 UNARY = {
     "tanh": "tanh",
@@ -60,74 +47,8 @@ BINARY = {
 SAME = {"clone", "detach", "contiguous", "alias", "lift_fresh_copy", "_to_copy", "to"}
 
 
-class UnknownOperation(Exception):
-    """An operation that has no expression."""
-
-    def __init__(self, operation: str, reason: str = "") -> None:
-        super().__init__(operation)
-        self.operation, self.reason = operation, reason
-
-
-class Operations:
-    """Collects expressions; what depends on weights alone arrives evaluated, as a tensor.
-
-    Args:
-        prefix: of the expressions' names.
-        names: of the parameters in the graph, by short name.
-        found: weights by name, to which those that are read are added.
-    """
-
-    def __init__(self, prefix: str, names: Mapping[str, str], found: dict[str, Array]) -> None:
-        self.prefix, self.names, self.found = prefix, names, found
-        self.expressions: list[Expression] = []
-        self.parameters: dict[int, tuple[str, Tensor]] = {}
-
-    def _emit(self, operation: str, operands: Sequence[Operand], width: int, *attributes: float) -> Value:
-        name = f"{self.prefix}e{len(self.expressions)}"
-        self.expressions.append(Expression(name, operation, tuple(operands), width, tuple(attributes)))
-        return Value(name, width)
-
-    def _operand(self, value: Any) -> tuple[Operand, int]:
-        """An operand and its width; numbers have width 1."""
-        if isinstance(value, Value):
-            return value.name, value.width
-        if isinstance(value, bool | int | float):
-            return float(value), 1
-        if isinstance(value, Tensor):
-            if value.numel() == 1 and value.dim() <= 1:
-                return float(value), 1
-            if value.dim() == 2 and (value.shape[0] == 1 or bool((value == value[:1]).all())):
-                value = value[0]
-            if value.dim() == 1:
-                return self._keep(value), value.shape[0]
-        raise UnknownOperation("an operand", f"{type(value).__name__} {tuple(getattr(value, 'shape', ()))}")
-
-    def _keep(self, tensor: Tensor) -> str:
-        """The name of a tensor as a weight; a parameter has its own."""
-        array = np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float32)
-        name = self.parameters[id(tensor)][0] if id(tensor) in self.parameters else None
-        if name is None:
-            for known, kept in self.found.items():
-                if kept.shape == array.shape and kept.dtype == array.dtype and np.array_equal(kept, array):
-                    return known
-            base = next(iter(self.names.values()), "cell.weight").split(".")[0]
-            suffix = "_" + next(iter(self.names.values()), "cell.weight_").rpartition("_l")[2]
-            name = f"{base}.{self.prefix}_folded{len(self.found)}_l{suffix[1:]}"
-        self.found[name] = array
-        return name
-
-    def _unary(self, operation: str, value: Value) -> Value:
-        return _flat(self._emit(operation, (value.name,), value.width), value)
-
-    def _pair(self, operation: str, left: Any, right: Any) -> Value:
-        flats = [each.flat for each in (left, right) if isinstance(each, Value)]
-        if any(flats) and not all(flats):
-            raise UnknownOperation(operation, "vectors (B,) and (B, N) together: use keepdim=True")
-        (first, left_width), (second, right_width) = self._operand(left), self._operand(right)
-        found = self._emit(operation, (first, second), max(left_width, right_width))
-        return Value(found.name, found.width, any(flats))
-
-    # operations of torch, by their names
+class Operations(ShapeOperations):
+    """All operations of torch that have an expression, by their names."""
 
     def _add(self, left: Any, right: Any, alpha: float = 1) -> Value:
         return self._pair("add", left, right if alpha == 1 else self._scaled(right, alpha))
@@ -290,11 +211,6 @@ class Operations:
         self._feature_axis("softmax", value, axis)
         return self._emit("softmax", (value.name,), value.width)
 
-    def _feature_axis(self, operation: str, value: Value, axis: Any) -> None:
-        axes = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
-        if axes not in ((-1,), (1,)) or value.flat:
-            raise UnknownOperation(operation, f"over axis {axis}: a step sees one row at a time")
-
     def _reduced(self, operation: str, value: Value, axis: Any, keep: bool) -> Value:
         self._feature_axis(operation, value, axis)
         found = self._emit(operation, (value.name,), 1)
@@ -325,83 +241,8 @@ class Operations:
             raise UnknownOperation("norm", f"of order {order}")
         return self._unary("sqrt", self._reduced("sum", self._square(value), axis, keepdim))
 
-    def _pad(self, value: Value, sizes: Sequence[int], mode: str = "constant", fill: float | None = None) -> Value:
-        if mode != "constant" or len(sizes) != 2 or min(sizes) < 0 or value.flat:
-            raise UnknownOperation("pad", f"{mode} by {list(sizes)}")
-        before, after = (torch.full((size,), fill or 0.0) for size in sizes)
-        return self._cat([part for part in (before, value, after) if isinstance(part, Value) or len(part)], 1)
-
     def _assert_tensor_metadata(self, *_: Any, **__: Any) -> None:
         return None
-
-    def _unsqueeze(self, value: Value, axis: int) -> Value:
-        if not value.flat or axis not in (-1, 1):
-            raise UnknownOperation("unsqueeze", "more than one feature axis")
-        return Value(value.name, value.width)
-
-    def _squeeze(self, value: Value, axis: Any = None) -> Value:
-        if value.width != 1 or value.flat or axis not in (-1, 1, [-1], [1]):
-            raise UnknownOperation("squeeze")
-        return Value(value.name, 1, True)
-
-    def _expand(self, value: Value, shape: Sequence[int]) -> Value:
-        if len(shape) != 2 or value.flat:
-            raise UnknownOperation("expand", f"to {list(shape)}")
-        width = value.width if shape[1] == -1 else shape[1]
-        return value if width == value.width else self._emit("mul", (value.name, self._keep(torch.ones(width))), width)
-
-    def _view(self, value: Value, shape: Sequence[int]) -> Value:
-        if list(shape) not in ([BATCH, value.width], [-1, value.width], [BATCH, -1]) or value.flat:
-            raise UnknownOperation("view", f"to {list(shape)}: more than one feature axis")
-        return value
-
-    _reshape = _view
-
-    def _slice(
-        self, value: Value, axis: int = 0, start: int | None = None, stop: int | None = None, by: int = 1
-    ) -> Any:
-        if axis == 0 and start in (0, None) and (stop is None or stop >= BATCH):
-            return value
-        if axis not in (-1, 1) or by != 1 or value.flat:
-            raise UnknownOperation("slice", f"of axis {axis} by {by}")
-        first, last, _ = slice(start, stop).indices(value.width)
-        if (first, last) == (0, value.width):
-            return value
-        return self._emit("slice", (value.name,), last - first, first, last)
-
-    def _narrow(self, value: Value, axis: int, start: int, length: int) -> Any:
-        return self._slice(value, axis, start, start + length)
-
-    def _split(self, value: Value, sizes: int | Sequence[int], axis: int = 0) -> Any:
-        self._feature_axis("split", value, axis)
-        if isinstance(sizes, int):
-            sizes = [min(sizes, value.width - start) for start in range(0, value.width, sizes)]
-        borders = np.cumsum([0, *sizes]).tolist()
-        return [self._slice(value, 1, first, last) for first, last in itertools.pairwise(borders)]
-
-    _split_with_sizes = _split
-
-    def _chunk(self, value: Value, count: int, axis: int = 0) -> Any:
-        return self._split(value, -(-value.width // count), axis)
-
-    def _tensor_split(self, value: Value, count: int, axis: int = 0) -> Any:
-        if not isinstance(count, int):
-            raise UnknownOperation("tensor_split")
-        least, more = divmod(value.width, count)
-        return self._split(value, [least + (place < more) for place in range(count)], axis)
-
-    def _cat(self, values: Sequence[Any], axis: int = 0) -> Value:
-        if axis not in (-1, 1):
-            raise UnknownOperation("cat", f"along axis {axis}")
-        operands = [
-            (self._keep(each), len(each)) if isinstance(each, Tensor) and each.dim() == 1 else self._operand(each)
-            for each in values
-        ]
-        if any(not isinstance(each, str) for each, _ in operands):
-            raise UnknownOperation("cat", "with a number")
-        return self._emit("concat", [each for each, _ in operands], sum(width for _, width in operands))
-
-    _concat = _cat
 
     def _zeros_like(self, value: Value, **_: Any) -> float:
         return 0.0
@@ -411,7 +252,3 @@ class Operations:
 
     def _full_like(self, value: Value, fill: float, **_: Any) -> float:
         return float(fill)
-
-
-def _flat(found: Value, source: Value) -> Value:
-    return Value(found.name, found.width, source.flat)

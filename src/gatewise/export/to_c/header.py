@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 import gatewise
 from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import Input, Node
-from gatewise.export.to_c.places import kind_of, lengths_of
+from gatewise.export.to_c.places import lengths_of, parameters_of
 from gatewise.export.to_c.sentences import Sentences
 from gatewise.export.to_c.words import Words
 
@@ -50,73 +50,72 @@ def emit_header(
         words: look-up of words.
         whole: outputs of ``step`` that are sequences of their own.
     """
-    upper, values = name.upper(), graph.values
-    guard = f"{upper}_H"
+    guard, ragged = f"{name.upper()}_H", any(given.steps == "T" for given in graph.inputs)
     members = [f"    {_MEMBERS[key].format(size)}" for key, size in sizes.items() if size]
-    members = members or ["    float unused;"]
-    constants = [f"#define {upper}_STEPS {most} /* greatest number of steps of {name}_run */"] if most else []
-    for given in graph.inputs:
-        constants.append(f"#define {upper}_{pointers[given.name].upper()}_WIDTH {given.width}")
-        if given.inner:
-            constants.append(f"#define {upper}_{pointers[given.name].upper()}_MOST {most_inner} /* tokens of a step */")
-    for each, value in graph.outputs.items():
-        constants.append(f"#define {upper}_{pointers[each].upper()}_WIDTH {values[value].width}")
     parts = [
         f"/* {graph.name}: written by Gatewise {gatewise.__version__}. C99, no allocation; no library but <math.h>.",
         "   Instances are independent of each other; one may not be used by two threads at once. */",
         "",
-        f"#ifndef {guard}",
-        f"#define {guard}",
+        *(f"#ifndef {guard}", f"#define {guard}", ""),
+        *("#include <stddef.h>", "#include <stdint.h>", ""),
+        *("#ifdef __cplusplus", 'extern "C" {', "#endif", ""),
+        *_constants(graph, name, pointers, most, most_inner),
         "",
-        "#include <stddef.h>",
-        "#include <stdint.h>",
-        "",
-        "#ifdef __cplusplus",
-        'extern "C" {',
-        "#endif",
-        "",
-        *constants,
-        "",
-        f"enum {{ {upper}_OK = 0, {upper}_BAD_LENGTH = -1, {upper}_BAD_TOKEN = -2 }};",
-        "",
-        "typedef struct {",
-        *members,
-        f"}} {name}_instance;",
-        "",
-        "/* Before the first use. */",
-        f"void {name}_init({name}_instance *m);",
-        "",
-        "/* Back to the start of a sequence. */",
-        f"void {name}_reset({name}_instance *m);",
-        "",
+        *("typedef struct {", *(members or ["    float unused;"]), f"}} {name}_instance;", ""),
+        *("/* Before the first use. */", f"void {name}_init({name}_instance *m);", ""),
+        *("/* Back to the start of a sequence. */", f"void {name}_reset({name}_instance *m);", ""),
     ]
     if step is not None:
         inputs = [given for given in graph.inputs if given.name in step[0]]
-        parts += _comment(
-            "One step: reads the next row of the sequence and writes the outputs as they are now.",
-            [line for each in inputs for line in _lines(pointers, each, None)]
-            + [
-                _line(pointers[each], node := values[graph.outputs[each]], node.steps if each in whole else None, None)
-                for each in step[1]
-            ],
-            f"Returns {upper}_OK, or {upper}_BAD_TOKEN and reads nothing."
-            if not any(each.inner for each in inputs)
-            else f"Returns {upper}_OK, or {upper}_BAD_LENGTH or {upper}_BAD_TOKEN and reads nothing.",
-        )
-        parts += [f"int {name}_step({_declared(graph, name, pointers, inputs, step[1], ragged=False)});", ""]
-    ragged = any(given.steps == "T" for given in graph.inputs)
-    parts += _comment(
-        "A whole sequence from its start; the state of steps before is lost.",
-        [line for each in graph.inputs for line in _lines(pointers, each, each.steps)]
-        + [_line(pointers[each], values[value], values[value].steps, None) for each, value in graph.outputs.items()],
-        f"Returns {upper}_OK, {upper}_BAD_LENGTH or {upper}_BAD_TOKEN; after an error nothing is written.",
-    )
+        parts += _comment_of_step(graph, name, pointers, inputs, step[1], whole)
+        parts += [f"int {name}_step({_declared(graph, name, pointers, inputs, step[1])});", ""]
+    parts += _comment_of_run(graph, name, pointers)
     declared = _declared(graph, name, pointers, graph.inputs, tuple(graph.outputs), ragged=ragged)
     parts += [f"int {name}_run({declared});", ""]
     if words is not None:
         parts += [words.declarations, ""]
     parts += ["#ifdef __cplusplus", "}", "#endif", "", "#endif", ""]
     return "\n".join(parts)
+
+
+def _constants(graph: Graph, name: str, pointers: Mapping[str, str], most: int | None, most_inner: int) -> list[str]:
+    """Widths and limits, and what functions return."""
+    upper = name.upper()
+    found = [f"#define {upper}_STEPS {most} /* greatest number of steps of {name}_run */"] if most else []
+    for given in graph.inputs:
+        found.append(f"#define {upper}_{pointers[given.name].upper()}_WIDTH {given.width}")
+        if given.inner:
+            found.append(f"#define {upper}_{pointers[given.name].upper()}_MOST {most_inner} /* tokens of a step */")
+    for each, value in graph.outputs.items():
+        found.append(f"#define {upper}_{pointers[each].upper()}_WIDTH {graph.values[value].width}")
+    return [*found, "", f"enum {{ {upper}_OK = 0, {upper}_BAD_LENGTH = -1, {upper}_BAD_TOKEN = -2 }};"]
+
+
+def _comment_of_step(
+    graph: Graph,
+    name: str,
+    pointers: Mapping[str, str],
+    inputs: Sequence[Input],
+    outputs: Sequence[str],
+    whole: Set[str],
+) -> list[str]:
+    lines = [line for each in inputs for line in _lines(pointers, each, None)]
+    for each in outputs:
+        node = graph.values[graph.outputs[each]]
+        lines.append(_line(pointers[each], node, node.steps if each in whole else None, None))
+    upper = name.upper()
+    length = f"{upper}_BAD_LENGTH or " if any(given.inner for given in inputs) else ""
+    head = "One step: reads the next row of the sequence and writes the outputs as they are now."
+    return _comment(head, lines, f"Returns {upper}_OK, or {length}{upper}_BAD_TOKEN and reads nothing.")
+
+
+def _comment_of_run(graph: Graph, name: str, pointers: Mapping[str, str]) -> list[str]:
+    lines = [line for each in graph.inputs for line in _lines(pointers, each, each.steps)]
+    for each, value in graph.outputs.items():
+        lines.append(_line(pointers[each], graph.values[value], graph.values[value].steps, None))
+    upper = name.upper()
+    end = f"Returns {upper}_OK, {upper}_BAD_LENGTH or {upper}_BAD_TOKEN; after an error nothing is written."
+    return _comment("A whole sequence from its start; the state of steps before is lost.", lines, end)
 
 
 def _declared(
@@ -126,16 +125,12 @@ def _declared(
     inputs: Sequence[Input],
     outputs: Sequence[str],
     *,
-    ragged: bool,
+    ragged: bool = False,
 ) -> str:
-    found = [f"{name}_instance *m"] + (["size_t steps"] if ragged else [])
-    for given in inputs:
-        found.append(f"const {kind_of(given)} *{pointers[given.name]}")
-        if given.inner:
-            found.append(f"const uint32_t *{pointers[lengths_of(given.name)]}")
-    for each in outputs:
-        found.append(f"{kind_of(graph.values[graph.outputs[each]])} *{pointers[each]}")
-    return ", ".join(found)
+    """The parameters of a function."""
+    steps = ["size_t steps"] if ragged else []
+    given = [declared for _, declared in parameters_of(graph, pointers, inputs, outputs)]
+    return ", ".join([f"{name}_instance *m", *steps, *given])
 
 
 def _lines(pointers: Mapping[str, str], given: Input, steps: int | str | None) -> list[str]:

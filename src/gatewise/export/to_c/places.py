@@ -7,12 +7,23 @@ from dataclasses import dataclass, replace
 
 from gatewise.errors import ConversionError
 from gatewise.export.graph.expressions import Expression, is_weight
+from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import Convert, Input, Node, Run, Viterbi
 from gatewise.export.to_c.memory import Arena
 from gatewise.export.to_c.unit import Unit
 from gatewise.export.to_c.vectors import CONVERT, Lines, Reference, Vectors
 
-__all__ = ["Place", "Places", "as_expression", "kind_of", "lengths_of", "looks_across", "sources_of", "unsupported"]
+__all__ = [
+    "Place",
+    "Places",
+    "as_expression",
+    "kind_of",
+    "lengths_of",
+    "looks_across",
+    "parameters_of",
+    "sources_of",
+    "unsupported",
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,22 @@ def kind_of(value: Input | Node) -> str:
 def lengths_of(given: str) -> str:
     """The name of the numbers of tokens in each step of an input whose steps hold sequences of their own."""
     return f"{given}_lengths"
+
+
+def parameters_of(
+    graph: Graph, pointers: Mapping[str, str], inputs: Sequence[Input], outputs: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Name and declaration of each parameter of a function that reads inputs and writes outputs."""
+    found = []
+    for given in inputs:
+        found.append((pointers[given.name], f"const {kind_of(given)} *{pointers[given.name]}"))
+        if given.inner:
+            lengths = pointers[lengths_of(given.name)]
+            found.append((lengths, f"const uint32_t *{lengths}"))
+    for name in outputs:
+        kind = kind_of(graph.values[graph.outputs[name]])
+        found.append((pointers[name], f"{kind} *{pointers[name]}"))
+    return found
 
 
 def sources_of(node: Node) -> list[str]:

@@ -12,8 +12,9 @@ from gatewise.export.graph.graph import Graph
 from gatewise.export.graph.nodes import EachStep, Input, Run, Steps
 from gatewise.export.graph.stream import Stream, stream_of
 from gatewise.export.integers.quantised import Quantised
+from gatewise.export.to_c.header import emit_header
 from gatewise.export.to_c.literals import identifier
-from gatewise.export.to_c.places import kind_of, lengths_of
+from gatewise.export.to_c.places import lengths_of, parameters_of
 from gatewise.export.to_c.recurrent import StackCode, emit_stack
 from gatewise.export.to_c.sentences import Sentences, sentences_of
 from gatewise.export.to_c.stepwise import StepCode, emit_stream
@@ -240,24 +241,11 @@ class _Writer:
 
     # the parts of the files
 
-    def _parameters(self, inputs: Sequence[Input], outputs: Sequence[str]) -> list[tuple[str, str]]:
-        """Name and declaration of each."""
-        found = []
-        for given in inputs:
-            found.append((self.pointers[given.name], f"const {kind_of(given)} *{self.pointers[given.name]}"))
-            if given.inner:
-                lengths = self.pointers[lengths_of(given.name)]
-                found.append((lengths, f"const uint32_t *{lengths}"))
-        for name in outputs:
-            kind = kind_of(self.graph.values[self.graph.outputs[name]])
-            found.append((self.pointers[name], f"{kind} *{self.pointers[name]}"))
-        return found
-
     def _functions(self, step: StepCode | None, whole: WholeCode | None) -> str:
         name, lines = self.name, Lines(0)
         found: list[str] = []
         if step is not None:
-            parameters = self._parameters(step.inputs, step.outputs)
+            parameters = parameters_of(self.graph, self.pointers, step.inputs, step.outputs)
             advance = self._static("advance", step.advance, parameters)
             answer = self._static("answer", step.answer, parameters)
             found += [advance.text, answer.text]
@@ -278,7 +266,7 @@ class _Writer:
     def _run(self, step: StepCode | None, whole: WholeCode | None, advance: _Static, answer: _Static) -> str:
         name, lines = self.name, Lines(0)
         ragged = any(given.steps == "T" for given in self.graph.inputs)
-        parameters = self._parameters(self.graph.inputs, tuple(self.graph.outputs))
+        parameters = parameters_of(self.graph, self.pointers, self.graph.inputs, tuple(self.graph.outputs))
         declared = [f"{name}_instance *m", *(["size_t steps"] if ragged else []), *(d for _, d in parameters)]
         lines.open(f"int {name}_run({', '.join(declared)})")
         if ragged:
@@ -371,8 +359,6 @@ class _Writer:
         )
 
     def _header(self, sizes: Mapping[str, int], step: StepCode | None, whole: WholeCode | None) -> str:
-        from gatewise.export.to_c.header import emit_header
-
         ragged = any(given.steps == "T" for given in self.graph.inputs)
         return emit_header(
             self.graph,

@@ -109,54 +109,53 @@ def load_series(
     name = known_name(data) or str(data)
     listed = None if known_name(data) is None else KNOWN_SERIES[name]
     time, target, group = known_columns(str(data), time, target, group)
-    if listed is None and Path(name).suffix == "" and not Path(name).expanduser().exists():
-        raise _unknown(name)
-    if listed is None:
-        path, source = Path(name).expanduser(), f"the file {name}"
-    else:
-        path, source = find_known(name, download, cache)
+    path, source = _own_file(name) if listed is None else find_known(name, download, cache)
     frame, places = read_frame(path)
-    others = column_names(features)
-    asked = Asked.named(known, static, group)
+    others, asked = column_names(features), Asked.named(known, static, group)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
     if listed is None:
         refuse_times_as_names(frame, path.name, rules)
-    targets, said = column_names(target), list[str]()
-    if not targets:
-        taken = (*others, *asked.known, *asked.static)
-        time, targets, said = _noticed(frame, places, path.name, taken, time, group, rules, decimal)
-    table, time = read_table(frame, places, path.name, (*targets, *others), time, group, rules, asked, decimal)
-    table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
+    table, targets, time = _forecast_table(
+        frame, places, path.name, column_names(target), others, time, group, rules, asked, decimal
+    )
+    shown, borders = (path.name, None) if listed is None else (name, listed.borders)
     return series_from_table(
-        table,
-        path.name if listed is None else name,
-        source,
-        targets,
-        others,
-        horizon=horizon,
-        lookback=lookback,
-        borders=None if listed is None else listed.borders,
-        time=time,
+        table, shown, source, targets, others, horizon=horizon, lookback=lookback, borders=borders, time=time
     )
 
 
-def _noticed(
+def _own_file(name: str) -> tuple[Path, str]:
+    """The path of a person's own file, and a sentence that says so."""
+    path = Path(name).expanduser()
+    if path.suffix == "" and not path.exists():
+        raise _unknown(name)
+    return path, f"the file {name}"
+
+
+def _forecast_table(
     frame: pd.DataFrame,
     places: Sequence[str],
     name: str,
-    taken: Sequence[str],
+    targets: tuple[str, ...],
+    features: Sequence[str],
     time: str | None,
     group: str | None,
     rules: TimeRules,
+    asked: Asked,
     decimal: str,
-) -> tuple[str | None, tuple[str, ...], list[str]]:
-    """Where no target is named: (the column of the times, that to forecast, notes)."""
+) -> tuple[SeriesTable, tuple[str, ...], str | None]:
+    """(the rows up to the last that has a target, the columns to forecast, that of the times); noticed if not named."""
     said: list[str] = []
-    if time is None:
-        refuse_unused_times(frame, places, name, taken, group, rules)
-        time, said = notice_time(frame, places, taken, group, rules)
-    targets, more = notice_target(frame, name, (*taken, time, group), decimal)
-    return time, targets, [*said, *more]
+    if not targets:
+        taken = (*features, *asked.known, *asked.static)
+        if time is None:
+            refuse_unused_times(frame, places, name, taken, group, rules)
+            time, said = notice_time(frame, places, taken, group, rules)
+        targets, more = notice_target(frame, name, (*taken, time, group), decimal)
+        said = [*said, *more]
+    table, time = read_table(frame, places, name, (*targets, *features), time, group, rules, asked, decimal)
+    table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
+    return table, targets, time
 
 
 def read_table(
