@@ -37,11 +37,57 @@ def test_same_bits_as_a_longer_call_which_packs(kind, sizes, variant):
     layer = kind(*sizes, bias=sizes[0] != 65)
     with force(variant), torch.no_grad():
         for rows in (1, 2, 3, 7, 12):
-            x = torch.randn(5, rows, sizes[0])
+            x = torch.randn(13, rows, sizes[0])
             for hx in (None, some_state(layer, rows)):
                 packed = layer(x, hx)[0]
-                for steps in (1, 2):
+                for steps in (1, 2, 5):
                     assert torch.equal(layer(x[:steps], hx)[0], packed[:steps])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_same_bits_where_only_the_recurrent_weights_are_used_as_they_lie(kind, threads):
+    """Twelve steps of weights beyond a cache: the input's product is made ahead, from packed panels."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        layer = kind(24 if kind is nn.LSTM else 500, 1024 if kind is nn.RNN else 512).eval()
+        with torch.no_grad():
+            for rows in (1, 3):
+                x = torch.randn(26, rows, layer.input_size)
+                packed = layer(x)[0]
+                for steps in (8, 12):
+                    assert torch.equal(layer(x[:steps])[0], packed[:steps])
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_threads_share_the_units_of_every_width_with_the_bits_of_one(kind):
+    before = torch.get_num_threads()
+    try:
+        with torch.no_grad():
+            for hidden in (32, 64, 100, 128, 256):
+                layer, x = kind(hidden, hidden).eval(), torch.randn(2, 8, hidden)
+                for steps in (1, 2):
+                    torch.set_num_threads(1)
+                    alone = layer(x[:steps])
+                    torch.set_num_threads(2)
+                    assert same(alone, layer(x[:steps]))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("steps", [1, 3])
+def test_every_call_has_the_bits_of_the_first(kind, steps):
+    """Calls with many weights begin with those that the call before ended with."""
+    layer, x = kind(512, 520).eval(), torch.randn(steps, 2, 512)
+    with torch.no_grad():
+        first = layer(x)
+        assert all(same(first, layer(x)) for _ in range(3))
+        with nn.frozen(layer):
+            assert all(same(first, layer(x)) for _ in range(4))
 
 
 @pytest.mark.parametrize("kind", KINDS)

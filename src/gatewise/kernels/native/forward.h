@@ -53,7 +53,8 @@ struct ForwardShared {
   float* weight_x = nullptr;        // packed; null: each panel is packed where it is used, or not at all
   float* weight_h = nullptr;        // likewise
   bool packs_in_walk = false;       // the first step packs each panel into those, just before it multiplies with it
-  bool direct = false;              // no panel is packed but those of blocks that are not whole (direct.h)
+  bool direct = false;              // no panel of the state's weights is packed but those of blocks that are not whole, and
+                                    // none of the input's where its product is not made ahead (direct.h)
   bool fetches_next = false;        // a direct product asks for the next panel's weights
   long turn = 0;                    // odd: the first step goes through the panels backwards, where steps do so in turns
   const float* weight_n = nullptr;  // where the cell resets before: the last gate's recurrent weights
@@ -218,7 +219,7 @@ PanelWeights fresh_panel(const Cell& cell, const Sequence& q, const ForwardShare
   const float* weights = input ? q.weight_ih : q.weight_hh;
   const long length = input ? q.input_size : q.hidden_size;
   const bool whole = (block + blocks) * kWidth <= q.hidden_size;
-  if (shared.direct && whole) {
+  if (shared.direct && whole && !(input && shared.projected != nullptr)) {
     panel.columns.count = Cell::kUnitPanels ? blocks : slots;
     panel.columns.next = shared.fetches_next ? blocks * kWidth * length : 0;
     for (int c = 0; c < panel.columns.count; ++c) {

@@ -87,11 +87,11 @@ constexpr double kManyWeights = 2e6;  // packed and as given they take 16 MB
 
 #if defined(__AVX512F__)
 constexpr long kAheadRows = kTileRows + 1, kManyAheadRows = 64;
-constexpr double kDirectWeights = 3e5;  // packed and as given they take 2.4 MB
+constexpr double kDirectWeights = 2.5e5, kFarWeights = 1e6;  // packed and as given they take 2 and 8 MB
 constexpr double kFetchedWeights = 5e5;  // 2 MB, a second-level cache
 #else
 constexpr long kAheadRows = kTileRows, kManyAheadRows = 0;
-constexpr double kDirectWeights = kManyWeights;
+constexpr double kDirectWeights = kManyWeights, kFarWeights = 1e30;
 constexpr double kFetchedWeights = 0;
 #endif
 
@@ -146,7 +146,7 @@ template <class Cell> struct ForwardRun {
                      (most == kTileRows && q.batch < kManyAheadRows && weights > kManyWeights);
     const bool thin = team == 1 && q.steps > 1 && q.steps * q.batch >= most && few;
     const bool together = plan.split_units && q.steps > 1;
-    return inputs() > 0 && !cell.whole_rows() && (together || (thin && !few_uses()));
+    return inputs() > 0 && !cell.whole_rows() && (together || thin) && !few_uses();
   }
 
   // Rows of a tile at most.
@@ -188,11 +188,17 @@ template <class Cell> struct ForwardRun {
   }
 
   // Whether panels are used by so few tiles that packing them costs more than it saves (docs/kernels.md has the
-  // measurements): two; four where the weights, packed a second time, would push each other out of a cache.
+  // measurements): two; four or six where the weights, packed a second time, would push each other out of a cache.
   bool few_uses() const {
-    const long limit = weights_of(cell, q) > kDirectWeights ? 4 : 2;
-    return kDirectRows > 0 && q.packed == nullptr && q.rounding == kFloat32 && q.steps * Tiling(q.batch).tiles <= limit;
+    const double weights = weights_of(cell, q);
+    return may_be_direct() && uses() <= (weights > kFarWeights ? 6 : weights > kDirectWeights ? 4 : 2);
   }
+  // The same of the state's panels alone, where the input's product is made ahead: each is read from beyond the caches at
+  // every step, packed or not.
+  bool few_state_uses() const { return may_be_direct() && uses() <= 12 && weights_of(cell, q) > kFarWeights; }
+  bool may_be_direct() const { return kDirectRows > 0 && q.packed == nullptr && q.rounding == kFloat32; }
+  // How many tiles meet each weight.
+  long uses() const { return q.steps * Tiling(q.batch).tiles; }
 
   // Room for packed weights: what the caller lends, or this call's own; none for panels that are used once and by one
   // thread, which packs them then, into the nearest cache, or that are not packed at all.
@@ -208,10 +214,10 @@ template <class Cell> struct ForwardRun {
       return;
     }
     const bool may = (team == 1 || plan.split_units) && !cell.whole_rows() && shared.rounding == kFloat32;
-    shared.direct = may && !ahead && few_uses();
+    shared.direct = may && (ahead ? few_state_uses() : few_uses());
     shared.packs_in_walk = may;
     shared.fetches_next = weights_of(cell, q) / team > kFetchedWeights;
-    const bool once_x = shared.direct || (may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1));
+    const bool once_x = (shared.direct && !ahead) || (may && (ahead ? shared.projected_steps >= q.steps : q.steps == 1));
     const bool once_h = shared.direct || (may && q.steps == 1);
     if (I > 0 && !once_x) weight_x = workspace.take<float>(width() * cell.input_slots() * shared.input_words);
     if (!once_h) weight_h = workspace.take<float>(width() * cell.state_slots() * shared.state_words);
