@@ -10,7 +10,7 @@ import json
 import pytest
 
 from gatewise.data.rows import MISSING, read_rows
-from gatewise.data.separated import detect_separator
+from gatewise.data.separated import detect_separator, rare_separator
 from gatewise.data.tables import find_text_columns, read_table
 from gatewise.errors import DataError
 
@@ -271,3 +271,32 @@ def test_gzip_that_is_cut_off(tmp_path):
     path.write_bytes(gzip.compress(separated().encode())[:-12])
     with pytest.raises(DataError, match="damaged gzip"):
         read_table(path)
+
+
+@pytest.mark.parametrize("sign", ["~", "^", "¦", "\x01"])
+def test_rare_separators_are_found_where_the_header_has_no_usual_one(tmp_path, sign):
+    path = tmp_path / "a.csv"
+    path.write_text(separated(sign).replace("schöner", "schöner, guter"), encoding="utf-8", newline="")
+    table = read_table(path)
+    assert table.labels == LABELS and any(repr(sign) in note for note in table.notes)
+    assert table.texts == [text.replace("schöner", "schöner, guter") for text in TEXTS]
+
+
+@pytest.mark.parametrize(("sign", "shown"), [("::", "'::'"), (" => ", "'=>'"), ("#", "put the line sep=# above it")])
+def test_a_sign_that_is_not_looked_for_is_named(tmp_path, sign, shown):
+    path = tmp_path / "a.csv"
+    rows = [f"text{sign}label", *(f"a film {number}{sign}{number % 2}" for number in range(9))]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"seem to be separated by .*{shown}"):
+        read_table(path)
+    if len(sign) == 1:
+        path.write_text("\n".join([f"sep={sign}", *rows]) + "\n", encoding="utf-8")
+        assert read_table(path).labels == [str(number % 2) for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["text,label\na~b,1\nc~d,0\n", "text\na~b\nc~d\n", "a text~here\nno sign\nc~d\n", "and/or\none / two\nnone\n", ""],
+)
+def test_what_separates_no_columns(tmp_path, content):
+    assert rare_separator(tmp_path / "a.csv", content) is None

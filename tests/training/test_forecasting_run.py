@@ -168,3 +168,30 @@ def test_baselines_on_transformer_temperatures_are_the_published_ones() -> None:
     # "Repeat" in Zeng et al. (2023): 1.295 and 0.713
     assert figures["mean_squared_error"] == pytest.approx(1.295, abs=1e-3)
     assert figures["mean_absolute_error"] == pytest.approx(0.713, abs=1e-3)
+
+
+def test_a_look_back_that_is_derived_is_the_same_as_given(tmp_path: Path) -> None:
+    """Runs of before look-backs were derived have 60 in their spec."""
+    long, short = tmp_path / "long.csv", tmp_path / "short.csv"
+    places(long, 400)
+    places(short)
+    for path, folder in ((long, tmp_path / "a"), (short, tmp_path / "b")):
+        run(path, folder, lookback=60 if path == long else 20, horizon=1, epochs=1)
+    before = (tmp_path / "a" / "result.json").read_bytes()
+    run(long, tmp_path / "a", lookback=None, horizon=1, epochs=1)
+    assert (tmp_path / "a" / "result.json").read_bytes() == before
+    derived, dataset = run(long, tmp_path / "c", lookback=None, horizon=1, epochs=1)
+    assert dataset.lookback == derived.lookback == 60
+    run(long, tmp_path / "c", lookback=60, horizon=1, epochs=1)
+    repeat = r"expected: lookback None; got: lookback 20; .*repeat the options of the run in it: --lookback 20$"
+    with pytest.raises(RunError, match=repeat):
+        run(short, tmp_path / "b", lookback=None, horizon=1, epochs=1)
+    with pytest.raises(RunError, match=r"got: lookback 60; .*in it$"):
+        run(long, tmp_path / "a", lookback=59, horizon=1, epochs=1)
+
+
+def test_rare_separators_of_series_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame = places(path)
+    frame.to_csv(path, index=False, sep="~")
+    assert kind_of("forecasting").load(make_spec("forecasting", str(path), SETTINGS).data).sizes["train"] > 0

@@ -100,7 +100,7 @@ def _tokens(each: Explanation, *, coloured: bool) -> Text:
     given, values = each.reading.input, each.reasons.per_step
     largest = float(np.abs(values).max(initial=0.0))
     strongest = {step for side in (False, True) for step, _, _ in each.strongest(3, against=side)}
-    opening, closing = brackets_beside((given.text or "") + "".join(step.label for step in given.steps))
+    brackets = brackets_beside((given.text or "") + "".join(step.label for step in given.steps))
     line, position = Text("  "), 0
     for number, (step, value) in enumerate(zip(given.steps, values, strict=True)):
         if number == _MOST_STEPS:
@@ -117,7 +117,7 @@ def _tokens(each: Explanation, *, coloured: bool) -> Text:
             line.append(gap if gap.strip() else " " * bool(gap))
         line.append(visible(step.label), style=_shade(float(value), largest) if coloured else "")
         if not coloured and number in strongest:
-            line.append(f"{opening}{_signed(float(value))}{closing}")
+            line.append(f"{brackets[0]}{_signed(float(value))}{brackets[1]}")
     return line
 
 

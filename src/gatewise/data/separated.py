@@ -14,9 +14,13 @@ from typing import Any
 from gatewise.data.rows import Rows
 from gatewise.errors import DataError
 
-__all__ = ["detect_separator", "read_separated"]
+__all__ = ["detect_separator", "rare_separator", "read_separated"]
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_RARE = ("~", "^", "¦", "§", "\x01", "\x1f")
+"""Signs that separate columns where the header has none of the usual ones."""
+_BETWEEN = re.compile(r"(?<=\w)\s*([^\w\s\"'.,;|\-()]+)\s*(?=\w)")
+_ENOUGH = 2
 _SAMPLE_ROWS, _SAMPLE_CHARACTERS = 100, 1_000_000
 _EXCEL_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
@@ -44,6 +48,41 @@ def detect_separator(content: str, usual: str) -> str:
         return candidates[widths.index(max(widths))]
     header = re.split(r"[\r\n]", content.lstrip("\r\n"), maxsplit=1)[0]
     return next((separator for separator in candidates if separator in header), usual)
+
+
+def rare_separator(path: Path, content: str) -> str | None:
+    r"""The rare sign that separates a file's columns; None: its header has one of the usual ones, or it has one column.
+
+    Args:
+        path: of the file, for messages.
+        content: its text.
+
+    Raises:
+        DataError: a sign that is not looked for stands as often in each of the first rows as in the header.
+
+    Example:
+        >>> rare_separator(Path("a.csv"), "text~label\na film~good\n")
+        '~'
+        >>> rare_separator(Path("a.csv"), "text::label\na film::good\na plot::bad\n")
+        Traceback (most recent call last):
+        gatewise.errors.DataError: the columns of a.csv seem to be separated by '::'; expected: ...
+    """
+    lines = [line for line in re.split(r"\r\n|\n|\r", content[:_SAMPLE_CHARACTERS]) if line.strip()][: _SAMPLE_ROWS + 1]
+    if not lines or any(sign in lines[0] for sign in _SEPARATORS):
+        return None
+    found = [sign for sign in _RARE if _width(content, sign)]
+    if found:
+        return max(found, key=lambda sign: _width(content, sign))
+    for sign in dict.fromkeys(_BETWEEN.findall(lines[0])):
+        if len(lines) > _ENOUGH and {line.count(sign) for line in lines} == {lines[0].count(sign)}:
+            line = f"put the line sep={sign} above it, or " if len(sign) == 1 else ""
+            raise DataError(
+                f"the columns of {path.name} seem to be separated by {sign!r}",
+                expected=f"{', '.join(_SEPARATORS.values())}, or one of {' '.join(_RARE[:4])}",
+                got=f"a header that is one column: {lines[0].strip()!r}",
+                fix=f"{line}replace each {sign!r} that separates columns by a tab",
+            )
+    return None
 
 
 def _width(content: str, separator: str) -> int:
@@ -82,7 +121,7 @@ def read_separated(path: Path, content: str, usual: str) -> Rows:
         separator, skipped, content = named.group(1), 1, content[named.end() :]
     else:
         with _any_field_size():
-            separator = detect_separator(content, usual)
+            separator = rare_separator(path, content) or detect_separator(content, usual)
     if separator != usual:
         notes.append(f"{path.name} is read as separated by {_SEPARATORS.get(separator, repr(separator))}")
     header: list[str] | None = None

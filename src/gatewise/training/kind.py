@@ -185,6 +185,10 @@ class Kind(ABC):
     def load(self, data: Any) -> Dataset:
         """Load the data that a data spec names."""
 
+    def settled(self, spec: RunSpec, dataset: Any) -> RunSpec:
+        """A run's spec with what its data decides where nothing is given: specs that are then equal are of one run."""
+        return spec
+
     @abstractmethod
     def problem(self, spec: RunSpec, dataset: Any) -> Problem:
         """The network of a spec, freshly drawn from torch's random state, on its data and its device."""

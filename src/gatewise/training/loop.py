@@ -108,7 +108,7 @@ def _lead(
     spec: RunSpec, dataset: Dataset, folder: RunFolder, emit: Listener, pretrained: str | Path | None, team: Team | None
 ) -> RunResult:
     """Train as the only or the first process, unless the folder holds the finished run."""
-    folder.claim(spec, dataset.fingerprint)
+    folder.claim(spec, dataset.fingerprint, partial(kind_of(spec.task).settled, dataset=dataset))
     finished = folder.result()
     if finished is None:
         try:

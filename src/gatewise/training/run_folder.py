@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise import files
 from gatewise.errors import RunError
+from gatewise.training.checks import flag
 from gatewise.training.events import EpochRecord, RunResult
 from gatewise.training.locking import RUN_LOCK
 from gatewise.training.registry import kind_of
@@ -60,8 +62,13 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
-    def claim(self, spec: RunSpec, fingerprint: str) -> None:
+    def claim(self, spec: RunSpec, fingerprint: str, settled: Callable[[RunSpec], RunSpec] | None = None) -> None:
         """Check that the folder is free or holds this run.
+
+        Args:
+            spec: of the run.
+            fingerprint: of its data.
+            settled: a spec with what the data decides where nothing is given; two that are then equal are of one run.
 
         Raises:
             RunError: it holds other files, another run, the same run on other data, or a damaged one.
@@ -80,12 +87,13 @@ class RunFolder:
                 )
             return
         held = self.spec()
-        if held != spec:
+        if held != spec and (settled is None or settled(held) != settled(spec)):
+            options = _options(spec, held)
             raise RunError(
                 f"{self.path} holds another run",
                 expected=_differences(spec, held, 0),
                 got=_differences(spec, held, 1),
-                fix="choose another folder with --out, or repeat the options of the run in it",
+                fix=f"choose another folder with --out, or repeat the options of the run in it{options}",
             )
         environment = files.read_json(self.path / "environment.json")
         if _get(environment, "data", "fingerprint") != fingerprint:
@@ -347,15 +355,30 @@ def _get(record: Any, *keys: str) -> Any:
     return record
 
 
+def _different(wanted: RunSpec, held: RunSpec) -> list[tuple[str, object, object]]:
+    """The settings in which two specs of one task differ: name, value of the one and of the other."""
+    pair = wanted.to_dict(), held.to_dict()
+    found = []
+    for part in ("data", "model", "training", "pretraining"):
+        one, other = (record[part] or {} for record in pair)
+        for name in dict.fromkeys((*one, *other)):
+            if one.get(name) != other.get(name):
+                found.append((name, one.get(name, "not set"), other.get(name, "not set")))
+    return found
+
+
 def _differences(wanted: RunSpec, held: RunSpec, which: int) -> str:
     """The fields in which two specs differ, with the values of one of them."""
     if wanted.task != held.task:
         return f"task {(wanted, held)[which].task}"
-    pair = wanted.to_dict(), held.to_dict()
-    words = []
-    for part in ("data", "model", "training", "pretraining"):
-        parts = [record[part] or {} for record in pair]
-        for name in dict.fromkeys((*parts[0], *parts[1])):
-            if parts[0].get(name) != parts[1].get(name):
-                words.append(f"{name} {parts[which].get(name, 'not set')}")
-    return ", ".join(words) or f"format_version {pair[which]['format_version']}"
+    words = [f"{name} {values[which]}" for name, *values in _different(wanted, held)]
+    return ", ".join(words) or f"format_version {(wanted, held)[which].to_dict()['format_version']}"
+
+
+def _options(wanted: RunSpec, held: RunSpec) -> str:
+    """The options of a held run that were not given, as words behind a sentence; empty where others differ too."""
+    differences = [] if wanted.task != held.task else _different(wanted, held)
+    if any(value is not None or kept == "not set" for _, value, kept in differences):
+        return ""
+    words = " ".join(f"{flag(name)} {shlex.quote(str(kept))}" for name, _, kept in differences)
+    return words and f": {words}"

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from gatewise.kinds.translation.dataset import load_translation
 from gatewise.kinds.translation.ibm1 import WordByWord
 from gatewise.kinds.translation.reading import holds_pairs, read_pairs, sibling
 from gatewise.kinds.translation.spec import TranslationDataSpec
+from gatewise.training.registry import task_of
 
 SHARED = Path(os.environ.get("GATEWISE_TEST_DATA") or Path(__file__).parents[4] / "shared" / "data")
 PAIRS = [("a dog", "ein Hund"), ("a cat", "eine Katze"), ("two birds", "zwei Vögel")]
@@ -163,7 +165,17 @@ def test_a_first_line_that_may_be_a_header_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["english,deutsch", "English;Français", "Anglais,Allemand", "text_en,text_de", "English sentence|日本語", "EN,DE"],
+    [
+        *(
+            "english,deutsch",
+            "English;Français",
+            "Anglais,Allemand",
+            "text_en,text_de",
+            "English sentence|日本語",
+            "EN,DE",
+        ),
+        *("en_US,de_DE", "pt-BR;en-GB", "text_en_US,text_de_AT", "zh-Hans,en"),
+    ],
 )
 def test_a_header_of_languages_is_no_pair(tmp_path: Path, header: str) -> None:
     """It used to be read as a sentence and its translation."""
@@ -197,6 +209,8 @@ def test_words_that_name_or_spell_no_two_languages_are_pairs(tmp_path: Path) -> 
         ["time,nl,de", "2026-01-01,5.2,7.1"],
         ["student,english,german,math", "Ann,1,2,3"],
         ["english,german", "1,2"],
+        ["en,de,fr", "5.1,4.9,3.2"],
+        ["to_be,is_ok", "yes,no"],
     ],
 )
 def test_languages_beside_other_columns_are_no_translation_by_themselves(tmp_path: Path, content: list[str]) -> None:
@@ -205,6 +219,34 @@ def test_languages_beside_other_columns_are_no_translation_by_themselves(tmp_pat
 
 def test_a_number_of_the_row_may_stand_beside_two_languages(tmp_path: Path) -> None:
     assert holds_pairs(lines(tmp_path / "a.csv", ["id,english,german", "1,a dog,ein Hund"]))
+
+
+@pytest.mark.parametrize("header", ["en,de,fr", "en_US,de_DE,fr_FR", "id,English,Deutsch,Français"])
+def test_of_three_languages_two_are_asked_for(tmp_path: Path, header: str) -> None:
+    rows = [f"{number},{one},{two},un chien {number}" for number, (one, two) in enumerate(numbered(20))]
+    names = header.split(",")
+    path = lines(tmp_path / "a.csv", [header, *(row if "id" in names else row.partition(",")[2] for row in rows)])
+    assert task_of(str(path)) == "translation"
+    first, second, third = names[-3:]
+    asked = rf"3 languages.*{re.escape(header.replace(',', ', '))}.*--source-column {first} --target-column {second}$"
+    with pytest.raises(DataError, match=asked):
+        read_pairs(path)
+    with pytest.raises(DataError, match="3 languages"):
+        read_pairs(path, source=first)
+    found = read_pairs(path, source=second, target=third)
+    assert found.sources[0] == numbered(1)[0][1] and found.targets[0] == "un chien 0"
+
+
+def test_of_two_languages_one_is_enough(tmp_path: Path) -> None:
+    path = lines(tmp_path / "a.csv", ["id,en_US,de_DE", *(f"{n},{a},{b}" for n, (a, b) in enumerate(numbered(20)))])
+    found = read_pairs(path, source="de_DE")
+    assert (found.targets, found.sources) == tuple(zip(*numbered(20), strict=True))
+
+
+def test_objects_of_languages_are_pairs(tmp_path: Path) -> None:
+    path = lines(tmp_path / "a.jsonl", [json.dumps({"en": one, "de": two}) for one, two in numbered(20)])
+    assert holds_pairs(path) and read_pairs(path).sources[0] == numbered(1)[0][0]
+    assert not holds_pairs(lines(tmp_path / "b.jsonl", ['{"en": 5.1, "de": 4.9}']))
 
 
 @pytest.mark.parametrize("reverse", [False, True])

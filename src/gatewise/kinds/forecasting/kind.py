@@ -68,6 +68,11 @@ class ForecastingKind(Kind):
             download=data.download,
         )
 
+    def settled(self, spec: RunSpec, dataset: Any) -> RunSpec:
+        """With the look-back that is derived where none is given."""
+        lookback = dataset.lookback if spec.data.lookback is None else spec.data.lookback
+        return replace(spec, data=replace(spec.data, lookback=lookback))
+
     def problem(self, spec: RunSpec, dataset: Any) -> ForecastingProblem:
         """The network on its windows."""
         from gatewise.kinds.forecasting.trained import problem_of

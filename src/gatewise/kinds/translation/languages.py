@@ -71,6 +71,8 @@ _BESIDE = frozenset(
     ("text", "texts", "sentence", "sentences", "source", "src", "target", "tgt", "trg", "translation", "original")
 ) | {"column", "col", "lang", "language", "string", "phrase", "satz", "sätze", "texte", "phrases", "frase", "frases"}
 """Words that stand beside a language in the name of a column: ``text_en``, ``English sentence``."""
+_REGION = re.compile(r"(?<![^\W_])([a-z]{2,3}|[A-Z]{2,3})[-_](?:[A-Z]{2}|[A-Z][a-z]{3})(?![^\W_])")
+"""A code with its region or script: ``en_US``, ``text_pt-BR``, ``zh-Hans``."""
 _CUT = re.compile(r"[\s_\-.:()\[\]]+")
 
 
@@ -91,12 +93,14 @@ def language_of(name: str) -> str | None:
     Example:
         >>> language_of("Deutsch"), language_of("text_en"), language_of("English sentence"), language_of("A dog runs.")
         ('de', 'en', 'en', None)
+        >>> language_of("en_US"), language_of("text_pt-BR"), language_of("zh-Hans")
+        ('en', 'pt', 'zh')
         >>> language_of("No.") is None  # a sentence
         True
     """
     if name.strip().strip('"').endswith((".", "!", "?")):
         return None
-    words = [word for word in _CUT.split(name.strip().strip('"').casefold()) if word]
+    words = [word for word in _CUT.split(_REGION.sub(r"\1", name.strip().strip('"')).casefold()) if word]
     found = [_NAMES.get(word) or (word if word in LANGUAGES else None) for word in words if word not in _BESIDE]
     return found[0] if len(found) == 1 else None
 

@@ -14,15 +14,13 @@ from typing import Any
 from gatewise.data.rows import MISSING, Rows, is_table, read_rows
 from gatewise.data.text_files import read_lines, read_text_file
 from gatewise.errors import DataError, OptionError, did_you_mean
-from gatewise.kinds.translation.languages import is_code, language_columns
+from gatewise.kinds.translation.headers import holds_translations, read_header
 from gatewise.kinds.translation.pairs import SentencePairs
 from gatewise.words import plural
 
 __all__ = ["holds_pairs", "read_pairs", "sibling"]
 
-_NAMES = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"), ("text", "translation"))
 _NUMBER = re.compile(r"\d+")
-_ROW_NUMBERS = {"", "id", "nr", "no", "number", "index", "row"}
 _LINES = "a sentence a line"
 _OBJECT = '{"source": "A dog runs.", "target": "Ein Hund rennt."}, or {"translation": {"en": "...", "de": "..."}}'
 
@@ -180,31 +178,9 @@ def _has_names(rows: Rows, source: str | None, target: str | None) -> bool:
     name = rows.path.name.lower().removesuffix(".gz")
     if name.endswith((".jsonl", ".ndjson", ".json", ".parquet")):
         return True
-    asked = [column for column in (source, target) if column is not None]
-    if any(not _NUMBER.fullmatch(column) for column in asked):
+    if any(column is not None and not _NUMBER.fullmatch(column) for column in (source, target)):
         return True
-    folded = [column.strip().casefold() for column in rows.columns]
-    if any(first in folded and second in folded for first, second in _NAMES):
-        return True
-    if language_columns(rows.columns):
-        return True
-    known = {word for pair in _NAMES for word in pair}
-    codes = [is_code(column) for column in rows.columns]
-    return bool(known & set(folded)) or (len(codes) >= 2 and all(codes) and len(set(folded)) == len(folded))
-
-
-def _names_pair(columns: Sequence[str], row: Sequence[str]) -> bool:
-    """Whether these are usual names of sentences and translations, or name two languages over words.
-
-    Beside other columns than numbers of the rows, languages may be marks at school, or features of a text.
-    """
-    folded = [column.strip().strip('"').casefold() for column in columns]
-    if any(first in folded and second in folded for first, second in _NAMES[:4]):
-        return True
-    places = language_columns(columns)
-    others = {name for place, name in enumerate(folded) if place not in places}
-    words = [any(sign.isalpha() for sign in row[place]) for place in places if place < len(row)]
-    return len(places) == 2 and others <= _ROW_NUMBERS and words == [True, True]
+    return read_header(rows.columns) is not None
 
 
 def _of_first_line(columns: Sequence[str], first: int, second: int) -> str:
@@ -223,32 +199,16 @@ def _columns(
 ) -> tuple[int, int]:
     if len(columns) < 2:
         raise DataError(f"{path} has one column", expected="sentences and their translations", got=repr(columns[0]))
-    folded = [column.strip().casefold() for column in columns]
-    usual = next((pair for pair in _NAMES if pair[0] in folded and pair[1] in folded), None) if named else None
-    languages = language_columns(columns) if named else []
-    places = []
-    for role, asked in (("source", source), ("target", target)):
-        if asked is None:
-            number = int(role == "target")
-            if usual is not None:
-                places.append(folded.index(usual[number]))
-            else:
-                places.append(languages[number] if len(languages) == 2 else number)
-        elif asked in columns and named:
-            places.append(list(columns).index(asked))
-        elif _NUMBER.fullmatch(asked) and 1 <= int(asked) <= len(columns):
-            places.append(int(asked) - 1)
-        else:
-            has = ", ".join(columns) if named else f"{len(columns)} columns"
-            fix = did_you_mean(asked, columns) if named else f"give --{role}-column 1 to {len(columns)}"
-            raise DataError(f"column {asked!r} is not in {path.name}", got=has, fix=fix)
-    if len(columns) > 2 and usual is None and len(languages) != 2 and source is None and target is None and named:
-        raise DataError(
-            f"{path} has {len(columns)} columns",
-            expected="source and target, or two columns",
-            got=", ".join(columns),
-            fix="name them with --source-column and --target-column",
-        )
+    header = read_header(columns) if named else None
+    known = [] if header is None else header.places
+    asked = {role: name for role, name in (("source", source), ("target", target)) if name is not None}
+    chosen = {role: _column(path, columns, role, name, named) for role, name in asked.items()}
+    if len(asked) < 2 and (len(known) > 2 or (len(columns) > 2 and not known and named and not asked)):
+        raise _which(path, columns, known)
+    pair = known if len(known) == 2 else [0, 1]
+    if (len(known) == 2 or len(columns) == 2) and len(asked) == 1 and (taken := next(iter(chosen.values()))) in pair:
+        pair = [place for place in pair if place != taken] * 2  # the other one
+    places = [chosen.get(role, pair[number]) for number, role in enumerate(("source", "target"))]
     if places[0] == places[1]:
         raise DataError(
             f"sentences and translations would both be column {places[0] + 1} of {path}",
@@ -256,6 +216,33 @@ def _columns(
             fix="name them with --source-column and --target-column",
         )
     return places[0], places[1]
+
+
+def _column(path: Path, columns: Sequence[str], role: str, asked: str, named: bool) -> int:
+    """The place of a column that was asked for by name or number."""
+    if asked in columns and named:
+        return list(columns).index(asked)
+    if _NUMBER.fullmatch(asked) and 1 <= int(asked) <= len(columns):
+        return int(asked) - 1
+    raise DataError(
+        f"column {asked!r} is not in {path.name}",
+        got=", ".join(columns) if named else f"{len(columns)} columns",
+        fix=did_you_mean(asked, columns) if named else f"give --{role}-column 1 to {len(columns)}",
+    )
+
+
+def _which(path: Path, columns: Sequence[str], known: Sequence[int]) -> DataError:
+    """Of more than two columns none are source and target by their names."""
+    fix = "name them with --source-column and --target-column"
+    if known:
+        first, second = (shlex.quote(columns[place].strip()) for place in known[:2])
+        fix += f", for example --source-column {first} --target-column {second}"
+    return DataError(
+        f"{path} has sentences in {len(known)} languages" if known else f"{path} has {len(columns)} columns",
+        expected="source and target, or two columns",
+        got=", ".join(columns),
+        fix=fix,
+    )
 
 
 def _checked(
@@ -293,11 +280,11 @@ def holds_pairs(path: Path) -> bool:
             lines = (line for line in file if line.strip())
             line, second = next(lines, "null"), next(lines, "")
         if not path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
-            return _names_pair(*(re.split(r"[\t,;|]", each.strip()) for each in (line, second)))
+            return holds_translations(*(re.split(r"[\t,;|]", each.strip()) for each in (line, second)))
         first = json.loads(line)
     except (OSError, ValueError, EOFError, zlib.error):
         return False
     if not isinstance(first, dict):
         return False
     nested = isinstance(first.get("translation"), dict)
-    return nested or any(all(isinstance(first.get(name), str) for name in pair) for pair in _NAMES)
+    return nested or holds_translations(list(first), list(first.values()), objects=True)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gatewise.data.decimals import has_decimal_commas
+from gatewise.data.separated import rare_separator
 from gatewise.data.text_files import decode, read_text_file
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.forecasting.series.covariates import Covariates
@@ -154,7 +155,8 @@ def _gunzip(path: Path) -> str:
 def _separated(path: Path, content: str, separator: str) -> tuple[pd.DataFrame, list[str]]:
     header_line = content.lstrip("\r\n").split("\n", 1)[0]
     if separator not in header_line:
-        separator = next((other for other in ";\t|" if other in header_line), separator)
+        usual = next((other for other in ",;\t|" if other in header_line), None)
+        separator = usual or rare_separator(path, content) or separator
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
     header: list[str] | None = None
     rows: list[list[str]] = []

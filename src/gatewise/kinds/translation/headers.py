@@ -1,0 +1,118 @@
+"""What the names of a table's columns say of sentences and their translations: one table of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from gatewise.kinds.translation.languages import is_code, language_columns
+
+__all__ = ["Header", "holds_translations", "read_header"]
+
+_PAIRS = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"))
+_OBJECT_PAIRS = (("text", "translation"),)
+_ROW_NUMBERS = {"", "id", "nr", "no", "number", "index", "row"}
+
+
+class Header(NamedTuple):
+    """Names of columns that a rule knows.
+
+    Attributes:
+        rule: that knows them.
+        places: of the columns of sentences, in order: two are source and target; none: the names do not say which.
+    """
+
+    rule: Rule
+    places: list[int]
+
+
+class Rule(NamedTuple):
+    """Names by which columns of sentence pairs are called.
+
+    Attributes:
+        places: from the names, folded and as they stand, to the columns of sentences; None: they are other names.
+        claims: whether a table with such names is translation by itself.
+        claims_objects: whether a line of JSON with such keys is.
+        alone: whether other columns than numbers of rows, or values without words, mean something else: languages may
+            be marks at school, or features of a text.
+    """
+
+    places: Callable[[list[str], Sequence[str]], list[int] | None]
+    claims: bool = False
+    claims_objects: bool = False
+    alone: bool = False
+
+
+def _pair_of(pairs: Sequence[tuple[str, str]]) -> Callable[[list[str], Sequence[str]], list[int] | None]:
+    def places(folded: list[str], names: Sequence[str]) -> list[int] | None:
+        return next(([folded.index(one) for one in pair] for pair in pairs if set(pair) <= set(folded)), None)
+
+    return places
+
+
+def _languages(folded: list[str], names: Sequence[str]) -> list[int] | None:
+    return language_columns(names) or None
+
+
+def _codes(folded: list[str], names: Sequence[str]) -> list[int] | None:
+    codes = len(names) >= 2 and all(map(is_code, names)) and len(set(folded)) == len(folded)
+    return list(range(len(names))) if codes else None
+
+
+def _one_side(folded: list[str], names: Sequence[str]) -> list[int] | None:
+    known = {name for pair in (*_PAIRS, *_OBJECT_PAIRS) for name in pair}
+    return [] if known & set(folded) else None
+
+
+_RULES = (
+    Rule(_pair_of(_PAIRS), claims=True, claims_objects=True),
+    Rule(_pair_of(_OBJECT_PAIRS), claims_objects=True),
+    Rule(_languages, claims=True, claims_objects=True, alone=True),
+    Rule(_codes),  # `id` and `no` are codes, too
+    Rule(_one_side),
+)
+"""The first that knows the names holds."""
+
+
+def read_header(names: Sequence[str]) -> Header | None:
+    """What the names of columns say; None: these are no names of columns of sentence pairs, but perhaps a pair.
+
+    Example:
+        >>> read_header(["id", "Target", "source"]).places, read_header(["en_US", "de_DE", "fr_FR"]).places
+        ([2, 1], [0, 1, 2])
+        >>> read_header(["a dog", "ein Hund"]) is None
+        True
+    """
+    plain = [name.strip().strip('"') for name in names]
+    folded = [name.casefold() for name in plain]
+    for rule in _RULES:
+        places = rule.places(folded, plain)
+        if places is not None:
+            return Header(rule, places)
+    return None
+
+
+def holds_translations(names: Sequence[str], values: Sequence[object], *, objects: bool = False) -> bool:
+    """Whether columns of these names are translation by themselves.
+
+    Args:
+        names: of the columns, or keys of an object.
+        values: of the first row.
+        objects: whether they are of a line of JSON.
+
+    Example:
+        >>> holds_translations(["en", "de", "fr"], ["a dog", "ein Hund", "un chien"])
+        True
+        >>> holds_translations(["student", "english", "german"], ["Ann", "1", "2"])
+        False
+    """
+    header = read_header(names)
+    if header is None or not (header.rule.claims_objects if objects else header.rule.claims):
+        return False
+    if objects and not all(place < len(values) and isinstance(values[place], str) for place in header.places):
+        return False
+    if not header.rule.alone:
+        return True
+    others = {name.strip().strip('"').casefold() for place, name in enumerate(names) if place not in header.places}
+    words = [any(sign.isalpha() for sign in str(values[place])) for place in header.places if place < len(values)]
+    return others <= _ROW_NUMBERS and len(words) == len(header.places) and all(words)
