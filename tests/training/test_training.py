@@ -15,7 +15,6 @@ from moods import moods, small_spec
 from gatewise.errors import DataError, DivergenceError, OptionError, RunError, StorageError
 from gatewise.kinds.classification.network import SequenceClassifier, classification_loss
 from gatewise.kinds.classification.problem import ClassificationProblem
-from gatewise.kinds.classification.spec import DataSpec, ModelSpec
 from gatewise.training import EpochDone, RunFinished, RunSpec, RunStarted, StepDone, TrainingSpec, load_run, train_run
 from gatewise.training.optimisation import Optimisation, learning_rate, seed_step
 from gatewise.training.problem import StepLoss
@@ -352,72 +351,3 @@ def test_evaluation_by_name_and_by_index_agree(finished):
     trained = load_run(result.folder)
     names = [trained.label_names[label] for label in data.test.labels]
     assert trained.evaluate(data.test.texts, names) == trained.evaluate(data.test.texts, data.test.labels)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"hidden_size": -3},
-        {"hidden_size": 2.5},
-        {"hidden_size": True},
-        {"num_layers": 0},
-        {"dropout": 1.0},
-        {"dropout": math.nan},
-        {"word_dropout": -0.1},
-        {"pooling": "average"},
-        {"cell": "gur"},
-        {"max_tokens": 1},
-        {"vocabulary_size": 2},
-        {"bidirectional": 1},
-    ],
-)
-def test_wrong_model_options(wrong):
-    with pytest.raises(OptionError) as caught:
-        ModelSpec(**wrong)
-    assert next(iter(wrong)) in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"epochs": 0},
-        {"batch_size": -1},
-        {"learning_rate": 0.0},
-        {"learning_rate": math.inf},
-        {"clip_norm": -1.0},
-        {"patience": 0},
-        {"seed": -1},
-        {"threads": 0},
-        {"schedule": "steps"},
-        {"averaging": 1.0},
-        {"device": "abacus"},
-    ],
-)
-def test_wrong_training_options(wrong):
-    with pytest.raises(OptionError) as caught:
-        TrainingSpec(**wrong)
-    assert next(iter(wrong)) in str(caught.value)
-
-
-@pytest.mark.parametrize("wrong", [{"data": " "}, {"text": 3}, {"download": "yes"}])
-def test_wrong_data_options(wrong):
-    with pytest.raises(OptionError):
-        DataSpec(**wrong)
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        [],
-        {},
-        {"format_version": "1"},
-        {"format_version": 1, "model": 3},
-        {"format_version": 1, "model": {"hiden_size": 3}},
-        {"format_version": 1, "colour": "red"},
-        {"format_version": 1, "training": {"epochs": -1}},
-        {"format_version": 1, "task": "poetry"},
-    ],
-)
-def test_damaged_spec(record):
-    with pytest.raises(RunError):
-        RunSpec.from_dict(record)

@@ -17,7 +17,6 @@ from gatewise.training.registry import kind_names, kinds
 from gatewise.training.settings import Setting
 
 __all__ = [
-    "DataArgument",
     "ImportsOption",
     "RecipeOption",
     "RunArgument",
@@ -43,10 +42,6 @@ ImportsOption = Annotated[
         help="Module, by name or path, that registers cells or kinds of problems of your own (register_cell, "
         "register_kind).",
     ),
-]
-DataArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="DATA", help="Registry name (see `gatewise datasets`) or a file. (default imdb)"),
 ]
 SeveralDataArgument = Annotated[
     list[str] | None,

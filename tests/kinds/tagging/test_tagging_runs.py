@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sklearn.base import clone
+from small_sentences import SMALL, sentences, write
 
 from commands import ran
 from gatewise.cli import main
@@ -17,30 +17,6 @@ from gatewise.kinds.tagging.estimator import SequenceTagger
 from gatewise.kinds.tagging.spec import TaggingDataSpec
 from gatewise.training import kind_of, load_run, task_of, train_run
 from gatewise.training.assembly import make_spec
-
-TOWNS = ("Köln", "Graz", "Łódź", "Ulm", "Bad Ems")
-NAMES = ("Anna", "Lea Weiß", "Piotr")
-SMALL = {"hidden_size": 10, "embedding_size": 8, "epochs": 3, "batch_size": 8, "threads": 1, "learning_rate": 0.02}
-
-
-def _line(words: str, kind: str) -> list[tuple[str, str]]:
-    return [(word, f"{'I' if place else 'B'}-{kind}") for place, word in enumerate(words.split())]
-
-
-def sentences(count: int = 60) -> list[list[tuple[str, str]]]:
-    """Made sentences about who lives where, each another one."""
-    generator = np.random.default_rng(0)
-    found = []
-    for number in range(count):
-        town, name = TOWNS[generator.integers(len(TOWNS))], NAMES[generator.integers(len(NAMES))]
-        plain = [(word, "O") for word in ("wohnt", str(number), "in")]  # at the end, many were near duplicates
-        found.append([*_line(name, "PER"), *plain, *_line(town, "LOC"), (".", "O")])
-    return found
-
-
-def write(path: Path, rows: list[list[tuple[str, str]]]) -> Path:
-    path.write_text("\n\n".join("\n".join(f"{word} {tag}" for word, tag in row) for row in rows) + "\n")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -297,70 +273,12 @@ def test_both_stacks_are_looked_into(run: Path, file: Path, capsys: pytest.Captu
     assert set(curves[str(run)]["stacks"]) == {"characters"}
 
 
-def test_a_tag_of_one_sentence_trains_wherever_that_sentence_falls(tmp_path: Path) -> None:
-    notes: list[bool] = []
-    for number in range(12):
-        rows = sentences()
-        rows[number][0] = (rows[number][0][0], "B-RARE")
-        dataset = load_tagging(TaggingDataSpec(str(write(tmp_path / "rare.conll", rows))))
-        notes.append(any("RARE" in note and "too rare" in note for note in dataset.notes))
-        assert dataset.tag_set.names == ("LOC", "PER", "RARE")
-        seen = sum("RARE" in dataset.tag_set.tags[tag] for row in dataset.train.tags for tag in row)
-        assert notes[-1] == (seen == 0)
-    assert any(notes) and not all(notes)
-
-
-def test_no_test_sentence_decides_when_to_stop(tmp_path: Path) -> None:
-    rows = sentences()
-    paths = [write(tmp_path / name, part) for name, part in (("a.conll", rows), ("v.conll", rows[:8]))]
-    test = write(tmp_path / "t.conll", rows[:3])
-    dataset = load_tagging(TaggingDataSpec(str(paths[0]), validation=str(paths[1]), test=str(test)))
-    assert dataset.sizes == {"train": 52, "validation": 5, "test": 3}
-    with pytest.raises(DataError, match="is in the test file too"):
-        load_tagging(TaggingDataSpec(str(paths[0]), validation=str(test), test=str(test)))
-
-
-def test_evaluate_reads_the_columns_of_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = sentences()
-    text = "\n\n".join("\n".join(f"{word} X{len(word)} {tag}" for word, tag in row) for row in rows)
-    (tmp_path / "a.conll").write_text(text + "\n")
-    spec = make_spec("tagging", str(tmp_path / "a.conll"), SMALL | {"epochs": 1})
-    folder = train_run(spec, load_tagging(spec.data), tmp_path / "run").folder
-    plain = "\n\n".join(f"{number} X1 O\nwohnt X5 O" for number in range(12))
-    (tmp_path / "b.conll").write_text(plain + "\n")  # its last column is constant: alone, the second would be chosen
-    assert json.loads(called(["evaluate", folder, tmp_path / "b.conll", "--json"], capsys))["words"] == 24
-
-
 def test_an_embedding_size_that_contradicts_the_vectors_is_refused(file: Path, tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_text("wohnt 1 2 3\nin 4 5 6\n")
     settings = SMALL | {"embeddings": str(tmp_path / "v.txt")}
     spec = make_spec("tagging", str(file), settings)
     with pytest.raises(OptionError, match="--embedding-size 8 does not go with word vectors of 3 numbers"):
         train_run(spec, load_tagging(spec.data), tmp_path / "run")
-
-
-def test_a_first_line_that_may_be_a_header_is_named(tmp_path: Path) -> None:
-    plain = "\n\n".join(f"{number}\tZAHL\nist\tVERB" for number in range(30))
-    (tmp_path / "a.tsv").write_text("Wort\tWortart\n" + plain + "\n")
-    dataset = load_tagging(TaggingDataSpec(str(tmp_path / "a.tsv")))
-    assert any("if it is a header, give --tags Wortart" in note for note in dataset.notes)
-    named = load_tagging(TaggingDataSpec(str(tmp_path / "a.tsv"), tags="Wortart"))
-    assert named.tag_set.names == ("VERB", "ZAHL") and not any("if it is" in note for note in named.notes)
-    (tmp_path / "b.tsv").write_text("Wort\tEtikett\n" + plain.replace("ZAHL", "B-ZAHL").replace("VERB", "O") + "\n")
-    with pytest.raises(DataError, match="--tags Etikett"):
-        load_tagging(TaggingDataSpec(str(tmp_path / "b.tsv")))
-
-
-def test_json_lines_of_words_or_entities_are_tagged_without_being_asked(tmp_path: Path) -> None:
-    rows = {
-        "tokens.jsonl": {"tokens": ["a"], "tags": ["O"]},
-        "entities.jsonl": {"text": "a", "entities": []},
-        "texts.jsonl": {"text": "a", "label": "b"},
-    }
-    for name, row in rows.items():
-        (tmp_path / name).write_text(json.dumps(row) + "\n")
-    found = [task_of(str(tmp_path / name)) for name in rows]
-    assert found == ["tagging", "tagging", "classification"]
 
 
 def test_wrong_files_and_arguments_are_named(file: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -393,18 +311,3 @@ def test_evaluate_says_which_sentences_were_trained_on(
     assert 0 <= record["others"]["span_f1"] <= 1
     new = write(tmp_path / "new.conll", [[("Maria", "B-PER"), ("schreibt", "O"), ("nach", "O"), ("Graz", "B-LOC")]] * 2)
     assert "Warning" not in called(["evaluate", run, new], capsys)
-
-
-def test_sentences_in_other_case_and_near_duplicates_stay_in_one_part(tmp_path: Path) -> None:
-    rows = sentences()
-    louder = [[(word.upper(), tag) for word, tag in row[:-1]] + [("!", "O")] for row in rows]
-    dataset = load_tagging(TaggingDataSpec(str(write(tmp_path / "a.conll", rows + louder))))
-    parts = [
-        {"".join(row.words[:-1]).casefold() for row in part.sentences}
-        for part in (dataset.train, dataset.validation, dataset.test)
-    ]
-    assert sum(map(len, parts)) == 60 and dataset.sizes["test"] == 2 * len(parts[2]) == 24
-    assert any(note.startswith("120 sentences are near duplicates of others") for note in dataset.notes)
-    given = load_tagging(TaggingDataSpec(str(tmp_path / "a.conll"), test=str(write(tmp_path / "t.conll", louder[:9]))))
-    assert given.sizes["test"] == 9 and given.sizes["train"] + given.sizes["validation"] == 102
-    assert any("9 sentences" in note and "near duplicates" in note and "left out" in note for note in given.notes)

@@ -32,7 +32,6 @@ __all__ = [
     "holds_numbers",
     "numbers_of",
     "read_frame",
-    "read_series_table",
 ]
 
 _SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".csv.gz")
@@ -78,39 +77,6 @@ def column_names(words: str | Sequence[str] | None) -> tuple[str, ...]:
     if words is not None and not isinstance(words, str):
         return tuple(str(name) for name in words)
     return tuple(name.strip() for name in (words or "").split(",") if name.strip())
-
-
-def read_series_table(
-    path: str | Path,
-    time: str | None,
-    columns: Sequence[str],
-    group: str | None = None,
-    rules: TimeRules | None = None,
-    decimal: str = ".",
-) -> SeriesTable:
-    """Read the columns of a file.
-
-    Args:
-        path: CSV, TSV, JSONL, Parquet or Excel.
-        time: column with the time of each row; None: rows follow each other.
-        columns: the C columns with numbers, targets first.
-        group: column of the series' names.
-        rules: how its times are read.
-        decimal: the decimal mark of numbers; with a comma, points between digits separate thousands. A column of
-            which no number can be read otherwise has commas by itself, with a note.
-
-    Raises:
-        DataError: the file, a column, a time or a number cannot be used; the message names the line and the fix.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "prices.csv"
-        >>> _ = path.write_text("date,close\\n2026-01-01,10\\n2026-01-02,11.5\\n")
-        >>> read_series_table(path, "date", ["close"]).values.ravel().tolist()
-        [10.0, 11.5]
-    """
-    frame, places = read_frame(path)
-    return check_columns(frame, places, Path(path).name, time, columns, group, rules, decimal)
 
 
 def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
@@ -251,14 +217,20 @@ def check_columns(
         frame: values as written, or numbers and timestamps.
         places: of each row, for messages.
         name: of the whole, for messages.
-        time: as in `read_series_table`.
-        columns: as in `read_series_table`.
-        group: as in `read_series_table`.
-        rules: as in `read_series_table`.
-        decimal: as in `read_series_table`.
+        time: column with the time of each row; None: rows follow each other.
+        columns: the C columns with numbers, targets first.
+        group: column of the series' names.
+        rules: how its times are read.
+        decimal: the decimal mark of numbers; with a comma, points between digits separate thousands. A column of
+            which no number can be read otherwise has commas by itself, with a note.
 
     Raises:
-        DataError: see `read_series_table`.
+        DataError: a column, a time or a number cannot be used; the message names the line and the fix.
+
+    Example:
+        >>> frame = pd.DataFrame({"date": ["2026-01-01", "2026-01-02"], "close": ["10", "11.5"]})
+        >>> check_columns(frame, ["line 2", "line 3"], "prices.csv", "date", ["close"], None).values.ravel().tolist()
+        [10.0, 11.5]
     """
     places = list(places)
     known = [str(column) for column in frame.columns]

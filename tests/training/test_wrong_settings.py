@@ -1,0 +1,80 @@
+"""Settings that no run can have: each refused by its name."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gatewise.errors import OptionError, RunError
+from gatewise.kinds.classification.spec import DataSpec, ModelSpec
+from gatewise.training import RunSpec, TrainingSpec
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hidden_size": -3},
+        {"hidden_size": 2.5},
+        {"hidden_size": True},
+        {"num_layers": 0},
+        {"dropout": 1.0},
+        {"dropout": math.nan},
+        {"word_dropout": -0.1},
+        {"pooling": "average"},
+        {"cell": "gur"},
+        {"max_tokens": 1},
+        {"vocabulary_size": 2},
+        {"bidirectional": 1},
+    ],
+)
+def test_wrong_model_options(wrong):
+    with pytest.raises(OptionError) as caught:
+        ModelSpec(**wrong)
+    assert next(iter(wrong)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": -1},
+        {"learning_rate": 0.0},
+        {"learning_rate": math.inf},
+        {"clip_norm": -1.0},
+        {"patience": 0},
+        {"seed": -1},
+        {"threads": 0},
+        {"schedule": "steps"},
+        {"averaging": 1.0},
+        {"device": "abacus"},
+    ],
+)
+def test_wrong_training_options(wrong):
+    with pytest.raises(OptionError) as caught:
+        TrainingSpec(**wrong)
+    assert next(iter(wrong)) in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"data": " "}, {"text": 3}, {"download": "yes"}])
+def test_wrong_data_options(wrong):
+    with pytest.raises(OptionError):
+        DataSpec(**wrong)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [],
+        {},
+        {"format_version": "1"},
+        {"format_version": 1, "model": 3},
+        {"format_version": 1, "model": {"hiden_size": 3}},
+        {"format_version": 1, "colour": "red"},
+        {"format_version": 1, "training": {"epochs": -1}},
+        {"format_version": 1, "task": "poetry"},
+    ],
+)
+def test_damaged_spec(record):
+    with pytest.raises(RunError):
+        RunSpec.from_dict(record)
