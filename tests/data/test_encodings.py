@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gatewise.data.encodings import decode_as, is_windows_1252
+from gatewise.data.encodings import decode_as
 from gatewise.data.tables import read_table
+from gatewise.data.text_files import decode
+from gatewise.data.western import is_windows_1252
 from gatewise.errors import DataError, OptionError
 
 WESTERN = {
@@ -95,3 +97,20 @@ def test_tables_in_windows_1252_say_so(tmp_path):
     assert table.texts == ["schön; fein\r\nund gut", "übel"] and table.lines == [2, 4]
     assert len(table.notes) == 2 and "semicolons" in table.notes[1]
     assert read_table(path, encoding="latin-1").texts == table.texts
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "said"),
+    [
+        (
+            "zażółć gęślą jaźń, mężczyźni śpią",
+            "cp1250",
+            "surely not Windows-1252; fix: .* iconv -f ENCODING .*WINDOWS-1250",
+        ),
+        ("очень хорошо", "cp1251", "surely not Windows-1252"),
+        ("größer, schön", "cp1252", "Latin-1 or Windows-1252; fix: .* iconv -f WINDOWS-1252"),
+    ],
+)
+def test_running_text_is_not_called_western_where_it_is_not(text, encoding, said):
+    with pytest.raises(DataError, match=said):
+        decode(text.encode(encoding), "a.txt")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatewise.data.label_names import label_name
 from gatewise.data.rows import MISSING, Rows, read_rows
 from gatewise.data.text_or_label import refuse_swapped, text_and_label_by_values
 from gatewise.errors import DataError, did_you_mean
@@ -87,7 +88,8 @@ def read_table(
             Of two columns with other names the one whose values repeat holds the labels.
         encoding: of a text format; None: detected.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
-        separator: of the labels, where a text may have several or none: a label may then be empty, and in JSON a list.
+        separator: of the labels, where a text may have several or none: a label may then be empty, or a list
+            (in JSON, or written as one: ``['a', 'b']``).
         group: the column that holds the texts' groups; None: they have none.
 
     Returns:
@@ -130,7 +132,7 @@ def read_table(
         if values[answer] is MISSING:
             raise _missing_key(rows, index, answer)
         table.texts.append(words)
-        table.labels.append(_label_name(values[answer], rows.place(index), separator).strip())
+        table.labels.append(label_name(values[answer], rows.place(index), separator).strip())
         table.lines.append(rows.numbers[index])
         table.groups.extend(_group_name(values[place]) for place in of_group)
     _check(table, empty_labels=separator is not None)
@@ -270,26 +272,6 @@ def check_lengths(path: Path, texts: Sequence[str], lines: Sequence[int], unit: 
                 expected=f"at most {MAX_CHARACTERS:,}",
                 fix="split it into several texts, or look for a quotation mark that is never closed",
             )
-
-
-def _label_name(value: Any, place: str, separator: str | None = None) -> str:
-    if separator is not None and isinstance(value, (list, tuple)):
-        return separator.join(_label_name(each, place) for each in value)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():  # whole numbers, in a column that has missing ones too
-        value = int(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (str, int)):
-        return str(value)
-    several = isinstance(value, (list, tuple))
-    raise DataError(
-        f"{place}: the label is not a class",
-        expected="a string or a whole number",
-        got=repr(value),
-        fix='add --separator "|" if a text may have several labels' if several else None,
-    )
 
 
 def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str | None) -> tuple[list[int], int]:

@@ -6,6 +6,7 @@ import gzip
 import zlib
 from pathlib import Path
 
+from gatewise.data.western import is_windows_1252
 from gatewise.errors import DataError
 
 _GZIP_MARK = b"\x1f\x8b"
@@ -18,6 +19,10 @@ _WIDE_MARKS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+_ENCODINGS = (
+    ", with the file's own: WINDOWS-1250 (Central Europe), -1251 (Cyrillic), -1253 (Greek), -1254 (Turkish), -1256 "
+    "(Arabic), SHIFT_JIS, GB18030 ..."
+)
 
 
 def read_text_file(path: Path, expected: str = "a header line and rows") -> str:
@@ -129,11 +134,12 @@ def decode(content: bytes, place: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         start = error.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
+        western = is_windows_1252(content)
         raise DataError(
             f"{place} is not UTF-8: byte 0x{content[start]:02x} in line {content.count(bytes([10]), 0, start) + 1}",
             expected="UTF-8",
-            got="probably Latin-1 or Windows-1252",
-            fix=_convert("WINDOWS-1252", place),
+            got="probably Latin-1 or Windows-1252" if western else "another encoding, and surely not Windows-1252",
+            fix=_convert("WINDOWS-1252" if western else "ENCODING", place) + ("" if western else _ENCODINGS),
         ) from error
 
 

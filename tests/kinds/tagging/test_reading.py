@@ -95,6 +95,13 @@ def test_document_marks_end_sentences_and_are_counted(tmp_path: Path) -> None:
     assert "2 -DOCSTART- lines" in " ".join(read.notes)
 
 
+def test_metadata_of_as_many_fields_as_columns_is_a_comment(tmp_path: Path) -> None:
+    text = "# sent_id = 1\nBonn NNP B-NP B-LOC\nwaits VBZ B-VP O\n\n# sent_id = 2\n# 5 B-NP O\n"
+    read = read_tagged(write(tmp_path, text))
+    assert [s.words for s in read.sentences] == [("Bonn", "waits"), ("#",)]
+    assert any("2 comment lines" in note for note in read.notes)
+
+
 def test_a_number_sign_can_be_a_word_or_begin_a_comment(tmp_path: Path) -> None:
     read = read_tagged(write(tmp_path, "# O\nBonn B-LOC\n\n# made in 1996 by hand\n# O\n# O\n"))
     assert [s.words for s in read.sentences] == [("#", "Bonn"), ("#", "#")]
@@ -120,6 +127,8 @@ def test_line_ends_byte_order_mark_and_gzip_change_nothing(
         ("-DOCSTART- O\n\n", "holds no sentence"),
         ("Bonn\nwaits\n", r"line 1 has one column, so there are no tags"),
         ("Bonn,B-LOC\n", "replace the commas"),
+        ("Bonn;B-LOC\nwaits;O\n", r"separated by ';'; .*got: 'Bonn;B-LOC'; fix: replace the semicolons"),
+        ("Sentence #,Word,Tag\n1,Bonn,B-LOC\n,waits,O\n", r"separated by ','; .*got: 'Sentence #,Word,Tag'; fix: repl"),
         ("Bonn B-LOC\nwaits O\n\nNew York B-LOC\n", r"line 4 has 3 columns; expected: 2, as 2 lines"),
         ("Bonn B-LOC\nwaits\nhere O\n", r"line 2 has 1 column"),
         ("Bonn\tB-LOC\n\tO\n", "line 2 has an empty word"),

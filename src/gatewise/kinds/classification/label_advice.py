@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from gatewise.data.apart import Splitter
+from gatewise.data.label_names import list_of_labels
 from gatewise.data.records import Split
 from gatewise.errors import DataError
 from gatewise.kinds.classification.label_sets import looks_multi_label
 
-__all__ = ["advising", "other_separator", "separated_otherwise", "several_note", "with_advice"]
+__all__ = ["advising", "other_separator", "refuse_lists", "separated_otherwise", "several_note", "with_advice"]
 
 
 @contextmanager
@@ -42,6 +44,25 @@ def several_note(found: tuple[str, int], labels: int) -> str:
     return (
         f"{many:,} of {labels:,} labels hold '{sign}' and are taken for classes of their own; "
         f"if a text has several labels, add --separator '{sign}'"
+    )
+
+
+def refuse_lists(labels: Sequence[str], path: Path) -> None:
+    """Refuse labels that are lists, as tables of Python write them, where no separator says that there are several.
+
+    Raises:
+        DataError: every label is a list, and some list has not one label.
+    """
+    lists = [list_of_labels(label) for label in labels]
+    if any(found is None for found in lists) or all(len(found or ()) == 1 for found in lists):
+        return
+    several = next(label for label, found in zip(labels, lists, strict=True) if len(found or ()) != 1)
+    sign = next((sign for sign in "|;/" if not any(sign in label for label in labels)), "|")
+    raise DataError(
+        f"the labels in {path} are lists",
+        expected="one label a text, or --separator where a text may have several",
+        got=several,
+        fix=f"add --separator '{sign}'",
     )
 
 

@@ -20,6 +20,7 @@ from gatewise.data.apart import (
 )
 from gatewise.data.cache import cache_folder, fetch
 from gatewise.data.film_reviews import load_packaged_imdb, load_rotten_tomatoes, package_file
+from gatewise.data.label_names import label_notes
 from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
 from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels, split_words
@@ -29,6 +30,7 @@ from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_fol
 from gatewise.kinds.classification.label_advice import (
     advising,
     other_separator,
+    refuse_lists,
     separated_otherwise,
     several_note,
     with_advice,
@@ -208,10 +210,11 @@ Reader = Callable[..., Table]
 
 def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, split: int) -> TextDataset:
     table = read(path)
+    refuse_lists(table.labels, path)
     names, labels = name_labels(table.labels, str(path))
     several = looks_multi_label(table.labels)
     rows, chosen, dropped = distinct_rows(table.texts, labels)
-    notes = [*table.notes, *dropped]
+    notes = [*table.notes, *label_notes(table.labels), *dropped]
     if several is not None:
         notes.append(several_note(several, len(table.labels)))
     whole = Split(tuple(table.texts[row] for row in rows), chosen)

@@ -31,6 +31,9 @@ _LOOKED_AT = 200
 _LONG_SENTENCE = 500
 _MANY_TAGS = 500
 _ENOUGH = 20
+_QUOTED = 60
+_SIGNS = {",": "commas", ";": "semicolons", "|": "vertical bars", "_": "underscores", "/": "slashes"}
+_METADATA = re.compile(r"#\s*[\w.:-]+\s+=\s")
 
 Column = int | str
 
@@ -152,7 +155,8 @@ def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column
             rows.names, universal = tuple(match[1].split()), True
             continue
         fields = line.split("\t") if tabbed else _SPACES.split(line.strip(" \t"))
-        if line.startswith("#") and not current and (universal or len(fields) != most_frequent):
+        named = _METADATA.match(line) is not None
+        if line.startswith("#") and not current and (universal or named or len(fields) != most_frequent):
             rows.comments += 1
             continue
         if fields[0] == _DOCUMENT:
@@ -209,14 +213,7 @@ def _check_counts(rows: _Rows, place: str, chosen: tuple[Column | None, Column |
     counts = Counter(len(fields) for sentence in rows.sentences for _, fields in sentence)
     count = counts.most_common(1)[0][0]
     if count == 1 and tags_needed:
-        number, fields = rows.sentences[0][0]
-        commas = "," in fields[0]
-        raise DataError(
-            f"{place}: line {number} has one column, so there are no tags",
-            expected="a word and its tag, separated by a space or a tab",
-            got=repr(fields[0][:60]),
-            fix="replace the commas between columns by tabs" if commas else "add a column with the tags",
-        )
+        raise _one_column(rows, place)
     if len(counts) == 1:
         return count
     reach = [column if column > 0 else -column for column in chosen if isinstance(column, int)]
@@ -234,6 +231,21 @@ def _check_counts(rows: _Rows, place: str, chosen: tuple[Column | None, Column |
                     fix="complete the line, or separate the columns by tabs where words hold spaces",
                 )
     raise AssertionError("unequal counts without an unequal line")
+
+
+def _one_column(rows: _Rows, place: str) -> DataError:
+    """The error of a file without a second column; it names the sign that seems to separate columns."""
+    lines = [(number, " ".join(fields)) for sentence in rows.sentences for number, fields in sentence]
+    number, first = lines[0]
+    sign = next((sign for sign in _SIGNS if 10 * sum(sign in line for _, line in lines) >= 9 * len(lines)), None)
+    return DataError(
+        f"{place}: line {number} has one column, so there are no tags"
+        if sign is None
+        else f"{place}: its columns seem to be separated by {sign!r}",
+        expected="a word and its tag in a line, separated by a space or a tab, and an empty line after each sentence",
+        got=repr(first if len(first) <= _QUOTED else first[:_QUOTED] + " ..."),
+        fix="add a column with the tags" if sign is None else f"replace the {_SIGNS[sign]} between columns by tabs",
+    )
 
 
 def _resolve(rows: _Rows, place: str, column: Column, count: int, what: str) -> int:
