@@ -9,7 +9,8 @@ sides run in turns, several calls each after one that is not timed (so each star
 processor time of the process; the ratio of each round is taken, and the
 median of the ratios is printed: the other's time over ours, above 1 where these layers are quicker. With several
 threads it is time on the clock, since waiting threads spin, and the ratio of each side's fastest sample, since a thread
-that does not get its core delays all: give it many rounds. An ONNX model's weights cannot change, so ours run twice:
+that does not get its core delays all: give it many rounds. Each side then starts after a pause: onnxruntime's threads
+spin for some 25 ms after a call, and whoever comes next would share a core with them. An ONNX model's weights cannot change, so ours run twice:
 as they are, and inside ``nn.frozen``, where they are packed once. ``--inputs 0``: I = H. A shape whose results differ
 shows no ratio, and the exit code is then 1.
 """
@@ -35,6 +36,8 @@ LIMIT = 1e-5
 """Largest difference of an output between two sides."""
 SECONDS = 1e-3
 """One sample lasts about this long, where calls are not longer."""
+PAUSE = 5e-2
+"""Until the waiting threads of the side before sleep."""
 
 
 def seconds_of(function: Callable[[], object], repeats: int) -> float:
@@ -55,6 +58,8 @@ def in_turns(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, l
     samples: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, function in sides.items():
+            if torch.get_num_threads() > 1:
+                time.sleep(PAUSE)
             function()
             samples[name].append(seconds_of(function, repeats[name]))
     return samples
