@@ -146,6 +146,7 @@ def test_nothing_is_concluded_from_cells_that_still_improve() -> None:
     assert "quality" not in verdict.answers and "undecided" not in verdict.answers
     assert "worth" not in verdict.text and "worse" not in verdict.text and "take" not in verdict.text
     assert "so far GRU, with 88.2 %, is 1.6 points below it" in verdict.answers["baseline"].sentence
+    assert ", of the networks as they are now)." in verdict.answers["baseline"].sentence, "of cells nothing is said"
     assert verdict.answers["training"].models == ("lstm",)
 
 

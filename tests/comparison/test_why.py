@@ -119,6 +119,10 @@ def test_too_few_independent_blocks_are_said_and_nothing_is_claimed() -> None:
     said = next(each for each in record.verdict.caveats if each.rule == "few-blocks")
     assert "count as about 5 independent blocks, fewer than the 8 that a claim needs" in said.sentence
     assert "but from too few independent blocks" in record.verdict.text
+    # an interval of a difference would say that it is one
+    differing = [part for part in record.verdict.text.split(". ") if "difference" in part]
+    assert len(differing) == 2 and "no difference is claimed" in said.sentence
+    assert not any("interval +" in part or "interval −" in part for part in differing)
     assert "not judged, from about 5 independent blocks" in " ".join(reasons(record)[-1][2])
     enough = made_up_forecast({"persistence": 0.02, "lstm": 0.04, "gru": 0.01}, windows=300, overlap=30)
     assert enough.verdict.outcome == "cell" and not enough.verdict.caveats

@@ -72,10 +72,9 @@ def _tie(facts: Facts, rule: str, *, advise: bool) -> str:
     names = [f"{model.title} ({scale.value(model.figure.estimate)})" for model in tied]
     last = max(tied[1:], key=lambda cell: abs(facts.gain(best, cell)))
     found = facts.gain_range(best, last)
-    apart = f"{scale.gap(found.estimate)} apart, {_interval(found, scale, signed=True)}"
+    apart = f"{scale.gap(found.estimate)} apart, {_found(facts, best, last, found)}"
     if len(tied) > 2:
         apart = f"{best.title} and {last.title} are {apart}"
-    apart += _chance(facts, best, last)
     start = f"No difference found between {join(names)}: {apart}"
     if rule == "quality-same":
         start = f"{join(names)} are the same within {scale.margin(facts.margin)}: {apart}"
@@ -108,7 +107,7 @@ def baseline(facts: Facts, rule: str, *, skill: bool) -> str:
         apart = "(the two are equal, "
         if lead.estimate != 0:
             apart = f"({ahead.inside} is {scale.gap(lead.estimate)} better, "
-        apart += f"{_interval(lead, scale, signed=True)}{_chance(facts, best, other)})"
+        apart += f"{_found(facts, best, other, lead)})"
         so = "no skill beyond it is shown" if skill else "here no recurrent cell is shown to be worth its time"
         return _capital(f"{start}: no difference from {best.title} found {apart}, so {so}.")
     gap = f"{scale.gap(found.estimate)} ({_gain(facts, best, other)})"
@@ -275,16 +274,18 @@ def _interval(found: Range, scale: Scale, *, signed: bool = False, difference: b
     return f"{level} {scale.plain(found.low)} to {end}"
 
 
-def _chance(facts: Facts, first: ModelFigures, second: ModelFigures) -> str:
-    """Why a difference whose interval leaves out zero is not called one: only p values are corrected for all pairs."""
+def _found(facts: Facts, first: ModelFigures, second: ModelFigures, lead: Range) -> str:
+    """The interval of a difference that is not called one, and why where it leaves out zero.
+
+    Only p values are corrected for all pairs; of too few independent blocks no interval holds what it says.
+    """
     pair = facts.between(first, second)
+    if not pair.enough:
+        return "but from too few independent blocks for an interval"
+    interval = _interval(lead, facts.scale, signed=True)
     if pair.difference.low <= 0 <= pair.difference.high:
-        return ""
-    return (
-        f", no more than chance gives among {plural(facts.pairs, 'pair')}"
-        if pair.enough
-        else ", but from too few independent blocks"
-    )
+        return interval
+    return f"{interval}, no more than chance gives among {plural(facts.pairs, 'pair')}"
 
 
 def _few_blocks(facts: Facts) -> str:
@@ -297,7 +298,7 @@ def _few_blocks(facts: Facts) -> str:
         which += f" or {plural(len(pairs) - _NAMED, 'more pair')}"
     return (
         "Neighbouring test examples are autocorrelated: they count as about "
-        f"{plural(blocks, 'independent block')}, fewer than the {LEAST_BLOCKS} that a claim needs: {which} is judged. "
+        f"{plural(blocks, 'independent block')}, fewer than the {LEAST_BLOCKS} that a claim needs: {which} is claimed. "
         "A longer test part would help, more seeds would not."
     )
 

@@ -95,7 +95,7 @@ def unlearned(facts: Facts, words: str, value: float) -> str:
 
 
 def baseline_so_far(facts: Facts) -> str:
-    """How far the best cell is from the best baseline, without a conclusion."""
+    """How far the best cell is from the best baseline, without a conclusion: the interval is none of cells."""
     scale, best, other = facts.scale, facts.cells[0], facts.baseline
     assert other is not None
     found = facts.gain_range(best, other)
@@ -106,7 +106,8 @@ def baseline_so_far(facts: Facts) -> str:
     )
     same = scale.value(other.figure.estimate) == scale.value(best.figure.estimate)
     apart = "as good" if same else f"{scale.gap(found.estimate)} {side} it"
-    apart += f" ({_lead(lead, scale)})"
+    of = "over test examples alone" if best.seeds == 1 else "of the networks as they are now"
+    apart += f" ({_lead(lead, scale)}, {of})"
     return f"{start}; so far {best.title}, with {scale.value(best.figure.estimate)}, is {apart}."
 
 
