@@ -11,6 +11,8 @@ from sklearn.exceptions import NotFittedError
 import gatewise
 from gatewise.errors import DataError, OptionError, RunError
 from gatewise.kinds.language_modelling.estimator import LanguageModel
+from gatewise.training import kind_of
+from gatewise.training.amount import derived_epochs
 from small_text import LANGUAGE_SETTINGS, small_text, write_text_file
 
 
@@ -65,3 +67,10 @@ def test_bad_input(fitted, tmp_path):
         fitted.generate("the", temperature=0)
     with pytest.raises(RunError):
         LanguageModel.load(tmp_path)
+
+
+def test_small_texts_get_as_many_steps_as_large_ones():
+    amount = kind_of("language-modelling").amount
+    assert derived_epochs(amount, 9) * 9 >= amount.steps  # 30 kB
+    assert derived_epochs(amount, 1) >= 300  # 3 kB: 60 steps left a perplexity of 10.4 where 6.0 is reached
+    assert derived_epochs(amount, 1_328) == 12  # the Penn Treebank

@@ -36,7 +36,7 @@ class LanguageModellingKind(Kind):
         "schedule": "cosine",
         "clip_norm": 0.25,
     }
-    amount: ClassVar[Amount] = Amount(steps=1_500, least=12, most=60, patience=3)
+    amount: ClassVar[Amount] = Amount(steps=1_500, least=12, most=300, patience=3)
     known: ClassVar[tuple[str, ...]] = ("ptb", "reviews")
     files: ClassVar[tuple[str, ...]] = ("vocabulary.json",)
     commands: ClassVar[Mapping[str, str]] = {"generate": "gatewise.kinds.language_modelling.commands:generate"}
