@@ -167,3 +167,46 @@ def test_a_short_series_of_pandas_is_forecast_by_default() -> None:
     model = Forecaster(horizon=3, hidden_size=4, epochs=1, threads=1).fit(pd.Series(np.arange(40.0) % 7, index=days))
     assert len(model.predict()) == 3
     assert any("forecasts are made from" in note for note in model.notes_)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"{2512.75 + (row * 7919 % 97) / 4:.2f}" for row in range(200)],
+        [f"{1.0845 + (row * 7919 % 97) / 10_000:.4f}" for row in range(200)],
+        [f"{1.15 + (row * 7919 % 97) / 10_000:.4f}" for row in range(200)],
+        [f"{2000 + row / 2:.1f}" for row in range(200)],
+    ],
+    ids=["an index with two decimals", "a rate with four", "a rate whose decimals could be years", "a meter"],
+)
+def test_prices_and_rates_are_not_taken_for_months(tmp_path: Path, values: list[str]) -> None:
+    days = pd.date_range("2025-01-01", periods=len(values), freq="D").strftime("%Y-%m-%d")
+    pd.DataFrame({"date": days, "close": values}).to_csv(tmp_path / "prices.csv", index=False)
+    data = load_series(tmp_path / "prices.csv", horizon=2)
+    assert data.targets == ("close",)
+    named = load_series(tmp_path / "prices.csv", time="date", target="close", horizon=2)
+    assert data.fingerprint == named.fingerprint
+
+
+@pytest.mark.parametrize("form", ["{year}.{month:02d}", "{month:02d}.{year}", "{month}.{year}"])
+def test_months_with_a_dot_are_still_times(tmp_path: Path, form: str) -> None:
+    months = [form.format(year=2010 + row // 12, month=row % 12 + 1) for row in range(120)]
+    pd.DataFrame({"month": months, "sales": np.arange(120) % 17}).to_csv(tmp_path / "sales.csv", index=False)
+    data = load_series(tmp_path / "sales.csv", horizon=2)
+    assert any("'month' was used as the time" in note for note in data.notes) and data.targets == ("sales",)
+
+
+@pytest.mark.parametrize("decimals", ["", ".0"])
+def test_a_column_called_year_is_the_time(tmp_path: Path, decimals: str) -> None:
+    years = [f"{1871 + row}{decimals}" for row in range(100)]
+    pd.DataFrame({"Year": years, "volume": np.arange(100) * 37 % 41}).to_csv(tmp_path / "nile.csv", index=False)
+    data = load_series(tmp_path / "nile.csv", horizon=1)
+    assert any("'Year' was used as the time" in note for note in data.notes) and data.targets == ("volume",)
+
+
+def test_a_year_beside_a_month_is_no_time(tmp_path: Path) -> None:
+    rows = np.arange(120)
+    table = pd.DataFrame({"year": 2010 + rows // 12, "month": rows % 12 + 1, "sales": rows % 17})
+    table.to_csv(tmp_path / "sales.csv", index=False)
+    data = load_series(tmp_path / "sales.csv", target="sales", horizon=2)
+    assert not any("was used as the time" in note for note in data.notes)

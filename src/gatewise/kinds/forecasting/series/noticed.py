@@ -21,6 +21,8 @@ __all__ = ["notice_target", "notice_time", "refuse_times_as_names", "refuse_unus
 
 _SAMPLE = 50
 _CUT = re.compile(r"[;\t|]")
+_NUMBER = re.compile(r"^(0|[1-9]\d*)\.\d+$")
+_YEARS = (1500, 2200)
 _NAMED_MONTH = re.compile(r"^(\d{1,2}[ ./-])?[A-Z][a-z]{2,8}\.?[ ./-](\d{1,2}, ?)?\d{2,4}( \d{1,2}:\d{2}(:\d{2})?)?$")
 
 
@@ -49,6 +51,8 @@ def notice_time(
     """
     others = [str(name) for name in frame.columns if str(name) not in taken and str(name) != group]
     found = [name for name in others if len(frame) > 1 and _holds_times(frame[name], rules)]
+    if not found:
+        found = [name for name in others if len(frame) > 1 and _counts_years(frame, name, group)]
     if len(found) != 1:
         if not found:
             return None, []
@@ -185,4 +189,29 @@ def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
         return bool(column.notna().all())
     words = [str(value).strip() for value in column.dropna()[:_SAMPLE]]
     known = [re.compile(pattern.regex) for pattern in PATTERNS]
-    return bool(words) and all(any(each.match(word) for each in known) or _NAMED_MONTH.match(word) for word in words)
+    alike = all(any(each.match(word) for each in known) or _NAMED_MONTH.match(word) for word in words)
+    return bool(words) and alike and not _only_looks_like_months(column)
+
+
+def _only_looks_like_months(column: pd.Series[Any]) -> bool:
+    """Whether numbers such as 2512.75 or 1.0845 have the form of months (2026.01, 1.2026) and are none.
+
+    Months end in 1 to 12, or begin with them, of which there are then several, and have a year of our times.
+    """
+    words = [str(value).strip() for value in column.dropna()]
+    if not all(_NUMBER.match(word) for word in words):
+        return False
+    first, last = (np.array([int(word.split(".")[place]) for word in words]) for place in (0, 1))
+    years, months = (first, last) if all(word.index(".") == 4 for word in words) else (last, first)
+    possible = months.min() >= 1 and months.max() <= 12 and years.min() >= _YEARS[0] and years.max() <= _YEARS[1]
+    return not possible or (months is first and len(set(months.tolist())) == 1)
+
+
+def _counts_years(frame: pd.DataFrame, name: str, group: str | None) -> bool:
+    """Whether a column called year holds whole years that rise or fall from row to row of every series."""
+    years = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float)
+    if name.strip().lower() != "year" or not ((years >= _YEARS[0]) & (years <= _YEARS[1]) & (years % 1 == 0)).all():
+        return False
+    series = frame[group].astype(str).to_numpy() if group is not None and group in frame else np.zeros(len(frame))
+    steps = [np.diff(years[series == each]) for each in dict.fromkeys(series.tolist())]
+    return all((each > 0).all() or (each < 0).all() for each in steps)
