@@ -35,7 +35,7 @@ class ForecastingKind(Kind):
         "batch_size": 64,
         "learning_rate": 1e-3,
     }
-    amount: ClassVar[Amount] = Amount(least=20, patience=5)
+    amount: ClassVar[Amount] = Amount(least=20, most=400, patience=5)
     known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
     files: ClassVar[tuple[str, ...]] = ("scaler.json",)
     prediction_settings: ClassVar[tuple[str, ...]] = ("date_format", "timezone", "decimal", "future")
