@@ -12,11 +12,17 @@ import pytest
 from commands import exit_code
 from gatewise import Forecaster, load_run
 from gatewise.errors import DataError, GatewiseError, OptionError
+from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.loading import load_series
 from gatewise.kinds.forecasting.series.lookback import LOOKBACK, default_lookback
 from gatewise.kinds.forecasting.series.records import Series
 from run_folders import without_checksums
 
+ROWS = Spacing("rows")
+SPACINGS = {
+    each.season: each
+    for each in (ROWS, Spacing("even", 3_600.0), Spacing("even", 86_400.0), Spacing("calendar", alias="ME", months=1))
+}
 TINY = ["--hidden", "4", "--epochs", "1", "--threads", "1"]
 
 
@@ -120,7 +126,7 @@ def series(rows: int, train: int, breaks: tuple[int, ...] = ()) -> Series:
 def test_the_look_back_follows_a_short_training_part(
     train: int, horizon: int, season: int | None, expected: int
 ) -> None:
-    found, notes = default_lookback([series(train + 20, train)], horizon, season)
+    found, notes = default_lookback([series(train + 20, train)], horizon, SPACINGS[season])
     assert found == expected
     assert (notes == []) == (expected == LOOKBACK)
     assert all(f"from {expected} step" in note and f"only {train}" in note for note in notes)
@@ -128,11 +134,11 @@ def test_the_look_back_follows_a_short_training_part(
 
 def test_gaps_and_several_series_count_for_the_look_back() -> None:
     cut = series(300, 240, breaks=(40, 100, 280))
-    assert default_lookback([cut], 1, None)[0] == (140 - 1 + 1) // 3
-    found, notes = default_lookback([series(40, 30), series(400, 380), series(60, 45)], 1, None)
+    assert default_lookback([cut], 1, ROWS)[0] == (140 - 1 + 1) // 3
+    found, notes = default_lookback([series(40, 30), series(400, 380), series(60, 45)], 1, ROWS)
     late = [series(60, 0), series(60, 1), series(400, 340)]  # two that have hardly begun before the border
-    assert default_lookback(late, 1, None) == (60, [])
-    assert default_lookback([series(60, 0)], 6, None)[0] == 1
+    assert default_lookback(late, 1, ROWS) == (60, [])
+    assert default_lookback([series(60, 0)], 6, ROWS)[0] == 1
     assert found == 15 and "the middle one of the series' training parts has only 45" in notes[0]
 
 

@@ -52,7 +52,10 @@ class SeriesSpec(Spec):
     decimal: str = setting(".", "The decimal mark of numbers: '.' or ','.", choices=DECIMALS, reads=True)
     horizon: int = setting(1, "Steps to forecast.", minimum=1)
     lookback: int | None = setting(
-        None, "Steps to forecast from; if not given, 60, of shorter series a third of the training part.", minimum=1
+        None,
+        "Steps to forecast from; if not given, 60, a week of hours or shorter steps where several are forecast, of "
+        "shorter series a third of the training part.",
+        minimum=1,
     )
     transform: str = setting("value", "What is modelled: value, difference or log-return.", choices=TRANSFORMS)
     download: bool = common.download()

@@ -251,7 +251,7 @@ def series_from_table(
     others = (*features, *covariates.known_names)
     shortened: list[str] = []
     if lookback is None:
-        lookback, shortened = default_lookback(whole, horizon, spacing.season)
+        lookback, shortened = default_lookback(whole, horizon, spacing)
     kept, more = build_series(whole, targets, others, lookback=lookback, horizon=horizon, tested=shares[1] < 1)
     # what only series have that were left out is not learnt either
     kept, covariates, left = drop_unseen(kept, covariates)
