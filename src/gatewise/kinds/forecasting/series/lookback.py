@@ -20,7 +20,9 @@ def default_lookback(series: Sequence[Series], horizon: int, spacing: Spacing) -
     """The look-back where none is given: `LOOKBACK`, or less, so that most of a short training part can be forecast.
 
     Several steps of a season of a day (of hours, half-hours or quarter-hours) are forecast from a week: Mondays are no
-    Sundays, and in segments of a day (`gatewise.kinds.forecasting.decoding.with_decoding`) a week is seven steps. Of the longest stretches without a gap in the training parts the middle one counts, of series with a window at all.
+    Sundays, and in segments of a day (`gatewise.kinds.forecasting.decoding.with_decoding`) a week is seven steps.
+
+    Of the longest stretches without a gap in the training parts the middle one counts, of series with a window at all.
     A third of it, less the horizon, is cut to whole seasons where it has one.
 
     Args:
