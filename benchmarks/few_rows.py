@@ -10,9 +10,9 @@ processor time of the process; the ratio of each round is taken, and the
 median of the ratios is printed: the other's time over ours, above 1 where these layers are quicker. With several
 threads it is time on the clock, since waiting threads spin, and the ratio of each side's fastest sample, since a thread
 that does not get its core delays all: give it many rounds. Each side then starts after a pause: onnxruntime's threads
-spin for some 25 ms after a call, and whoever comes next would share a core with them. An ONNX model's weights cannot change, so ours run twice:
-as they are, and inside ``nn.frozen``, where they are packed once. ``--inputs 0``: I = H. A shape whose results differ
-shows no ratio, and the exit code is then 1.
+spin for some 25 ms after a call, and whoever comes next would share a core with them. An ONNX model's weights cannot
+change, so ours run twice: as they are, and inside ``nn.frozen``, where they are packed once. ``--inputs 0``: I = H. A
+shape whose results differ shows no ratio, and the exit code is then 1.
 """
 
 from __future__ import annotations

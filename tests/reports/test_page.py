@@ -19,6 +19,8 @@ from gatewise.drawing.styles import series_style
 from gatewise.drawing.ticks import nice_ticks
 from gatewise.record import Comparison, compact_json, comparison_from
 from gatewise.reports import render_page, write_report
+from gatewise.reports.columns import scale_of
+from gatewise.reports.sections import tiles
 from gatewise.training.registry import kind_of
 from made_up_comparison import made_up_dataset, made_up_forecast, made_up_language, made_up_probe, made_up_record
 from made_up_runs import made_up_trials
@@ -92,6 +94,15 @@ def test_the_page_shows_what_was_measured(tmp_path: Path) -> None:
         assert heading in text
     for name in ("table.md", "table.tex", "curves.png", "curves.svg"):
         assert (tmp_path / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(("rnn", "beside"), [(0.9, "no cell's figure is better"), (0.89, "worse than the best cell's")])
+def test_a_cheap_cell_without_a_difference_is_not_called_no_worse(rnn: float, beside: str) -> None:
+    record = made_up_record({"baseline": 0.9, "rnn": rnn, "lstm": 0.895, "gru": 0.88}, seeds=2)
+    leaders = record.verdict.answers["quality"].models
+    assert len(leaders) > 1 and "rnn" in leaders
+    cards = {card["question"]: card["beside"] for card in tiles(record, scale_of(record))}
+    assert beside in cards["Fastest to train"]
 
 
 def test_every_pair_has_its_place() -> None:

@@ -70,4 +70,4 @@ def _print_tables(found: Diagnosis) -> None:
         cells.add_row(" ".join(words), cell.implementation, escape(cell.reason))
     screen.print(cells)
     for line in found.advice:
-        screen.print(f"[bold]advice[/bold]: {escape(line)}")
+        screen.print(f"[bold]advice[/bold]: {escape(line)}", soft_wrap=False)  # as wide as the tables above

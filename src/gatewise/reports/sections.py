@@ -78,8 +78,11 @@ def _quality_beside(model: ModelEntry, record: Comparison, leaders: Sequence[Mod
         return value
     gap = scale.gain(leaders[0].figure.estimate, model.figure.estimate)
     if model in leaders:
-        words_of = "no worse than the best" if gap <= record.margin else f"{scale.gap(gap)} worse, may be chance"
-        return f"{value}, {words_of}"
+        if gap <= 0:
+            return f"{value}, no cell's figure is better"
+        return f"{value}, {scale.gap(gap)} worse than the best cell's" + (
+            "" if gap <= record.margin else ", may be chance"
+        )
     return f"{value}, {scale.gap(gap)} worse than the best"
 
 

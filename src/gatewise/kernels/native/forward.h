@@ -345,13 +345,15 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     const Tiling tiling(step.count, unit.tile_rows());
     if (fused && shared.direct) lay_tiles_across(step.x, step.count, q.input_size, scratch.across_x);
     if (shared.direct) lay_tiles_across(step.h, step.count, q.hidden_size, scratch.across_h);
+    const bool backwards = back_and_forth && (s + shared.turn) % 2 == 1;
     for (long turned = mine.begin; turned < mine.end; ++turned) {
-      const long j = back_and_forth && (s + shared.turn) % 2 == 1 ? mine.begin + mine.end - 1 - turned : turned;
+      const long j = backwards ? mine.begin + mine.end - 1 - turned : turned;
       const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
       const int blocks = Cell::kUnitPanels ? panels.slots(j) : 1;
       const Product product = Cell::kUnitPanels ? blocks_product(blocks) : cell.product();
-      const PanelWeights x = fused ? panel_of(cell, q, shared, true, j, step.first, scratch.panel_x) : PanelWeights{};
-      const PanelWeights h = state_panel(cell, q, shared, step, j, scratch.panel_h);
+      PanelWeights x = fused ? panel_of(cell, q, shared, true, j, step.first, scratch.panel_x) : PanelWeights{};
+      PanelWeights h = state_panel(cell, q, shared, step, j, scratch.panel_h);
+      if (backwards) x.columns.next = -x.columns.next, h.columns.next = -h.columns.next;
       for (long i = 0; i < tiling.tiles; ++i) {
         const long begin = tiling.begin(i);
         const int height = int(tiling.begin(i + 1) - begin);

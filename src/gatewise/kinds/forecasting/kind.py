@@ -35,7 +35,7 @@ class ForecastingKind(Kind):
         "batch_size": 64,
         "learning_rate": 1e-3,
     }
-    amount: ClassVar[Amount] = Amount(least=20, patience=5)
+    amount: ClassVar[Amount] = Amount(least=20, most=400, patience=5)
     known: ClassVar[tuple[str, ...]] = ("stocks", "sp500", "nasdaq", "ett", "etth1", "etth2")
     files: ClassVar[tuple[str, ...]] = ("scaler.json",)
     prediction_settings: ClassVar[tuple[str, ...]] = ("date_format", "timezone", "decimal", "future")
@@ -69,9 +69,12 @@ class ForecastingKind(Kind):
         )
 
     def settled(self, spec: RunSpec, dataset: Any) -> RunSpec:
-        """With the look-back that is derived where none is given."""
+        """With the look-back and the decoding that are derived where none is given."""
+        from gatewise.kinds.forecasting.decoding import with_decoding
+
         lookback = dataset.lookback if spec.data.lookback is None else spec.data.lookback
-        return replace(spec, data=replace(spec.data, lookback=lookback))
+        model = with_decoding(spec.model, lookback, dataset.horizon, dataset.spacing.season)
+        return replace(spec, data=replace(spec.data, lookback=lookback), model=model)
 
     def problem(self, spec: RunSpec, dataset: Any) -> ForecastingProblem:
         """The network on its windows."""

@@ -69,13 +69,14 @@ class ForecastModelSpec(Spec):
     """The network: recurrent layers over the past, a head over the future.
 
     Decoding is ``direct`` (all steps of the horizon from the last state), ``recursive`` (one step at a time, fed back)
-    or ``segments`` (Lin et al., 2023: segments as steps, all segments of the future decoded in parallel).
+    or ``segments`` (Lin et al., 2023: segments as steps, all segments of the future decoded in parallel); None: see
+    `gatewise.kinds.forecasting.decoding.with_decoding`.
     Normalisation of each window: ``last`` subtracts the last value (differences and returns stay as they are),
     ``standard`` uses mean and deviation of the window (Kim et al., 2022).
 
     Example:
-        >>> ForecastModelSpec(cell="gru", decoding="segments").segment_length
-        48
+        >>> ForecastModelSpec(cell="gru", decoding="segments", segment_length=24).segment_length
+        24
     """
 
     cell: str = common.cell()
@@ -83,8 +84,15 @@ class ForecastModelSpec(Spec):
     num_layers: int = common.num_layers()
     bidirectional: bool = common.bidirectional()
     dropout: float = common.dropout(0.1)
-    decoding: str = setting("direct", "How the future is decoded: direct, recursive or segments.", choices=DECODINGS)
-    segment_length: int = setting(48, "Steps per segment, for --decoding segments.", minimum=1)
+    decoding: str | None = setting(
+        None,
+        "How the future is decoded: direct, recursive or segments; if not given, segments of a season where the "
+        "look-back has three, else direct.",
+        choices=DECODINGS,
+    )
+    segment_length: int | None = setting(
+        None, "Steps per segment, for --decoding segments; 48 if that is given alone.", minimum=1
+    )
     normalisation: str = setting("last", "Of each window: none, last or standard.", choices=NORMALISATIONS)
     channel_independent: bool = setting(False, "Treat each target as a series of its own.")
     quantiles: str = setting("", "Quantiles to forecast besides the central value, separated by commas: 0.1,0.9.")

@@ -13,6 +13,7 @@ import torch
 from gatewise.errors import RunError
 from gatewise.files import refuse_newer
 from gatewise.kinds.forecasting.continuing import Continuing
+from gatewise.kinds.forecasting.decoding import with_decoding
 from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
@@ -22,7 +23,7 @@ from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
-from gatewise.kinds.forecasting.spec import ForecastModelSpec, SeriesSpec
+from gatewise.kinds.forecasting.spec import DECODINGS, ForecastModelSpec, SeriesSpec
 from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
 from gatewise.training.kind import RecurrentInputs, Request, Trained
@@ -179,7 +180,8 @@ class TrainedForecaster(Continuing, Trained):
 
 def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
     """The network on its windows."""
-    data, model = _data_spec(spec), _model_spec(spec)
+    data = _data_spec(spec)
+    model = with_decoding(_model_spec(spec), dataset.lookback, data.horizon, dataset.spacing.season)
     targets = len(dataset.targets)
     scalings = [fit_scaling(each, targets, data.transform, dataset.covariates.flags) for each in dataset.series]
     scaled = ScaledSeries(
@@ -211,6 +213,8 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 "spacing": dataset.spacing.to_dict(),
                 "time": dataset.time,
                 "lookback": dataset.lookback,
+                "decoding": model.decoding,
+                "segment_length": model.segment_length,
                 "form": dataset.form.to_dict(),
                 "until": until_words(dataset),
                 "series": {name: scaling.to_dict() for name, scaling in zip(names, scalings, strict=True)},
@@ -235,7 +239,8 @@ def open_run(run: RunFolder) -> TrainedForecaster:
         raise RunError(f"{place} is damaged", expected="lookback, a whole number")
     covariates = Covariates.from_dict(record, place)
     with torch.random.fork_rng():
-        model = _network(data, _model_spec(spec), steps, len(targets), len(features), covariates)
+        given = _decoded(_model_spec(spec), record, place)
+        model = _network(data, given, steps, len(targets), len(features), covariates)
     run.load_weights_into(model)
     form = None if record.get("form") is None else TimeForm.from_dict(record["form"], place)
     time = record.get("time", known_columns(data.data, data.time, None, None)[0])
@@ -255,12 +260,23 @@ def _model_spec(spec: RunSpec) -> ForecastModelSpec:
     return spec.model
 
 
+def _decoded(model: ForecastModelSpec, record: Mapping[str, Any], place: str) -> ForecastModelSpec:
+    """The spec with the decoding that was derived when the run was trained."""
+    if model.decoding is not None and model.segment_length is not None:
+        return model
+    decoding, length = record.get("decoding"), record.get("segment_length")
+    if decoding not in DECODINGS or not isinstance(length, int):
+        raise RunError(f"{place} is damaged", expected="decoding and segment_length")
+    return replace(model, decoding=decoding, segment_length=length)
+
+
 def _network(
     data: SeriesSpec, model: ForecastModelSpec, lookback: int, targets: int, features: int, covariates: Covariates
 ) -> Forecaster:
     """The network that the specs describe, with weights drawn from torch's present random state."""
     # differences and returns are relative to the last value already
     relative = data.transform != "value" and model.normalisation == "last"
+    assert model.decoding is not None and model.segment_length is not None  # derived, or recorded
     return Forecaster(
         targets,
         features,
