@@ -43,3 +43,21 @@ def test_other_draws_are_independent_and_seeds_repeat():
     assert abs((first == second).double().mean() - 0.5) < 0.01
     torch.manual_seed(5)
     assert torch.equal(first, random_mask((100_000,), 0.5, CPU))
+
+
+def test_functions_of_torch_follow_the_draw():
+    """vmap draws each of several, torch.compile needs no break of its graph, and a seed gives what it gives outside."""
+    for randomness, alike in (("same", True), ("different", False)):
+        first, second = torch.func.vmap(lambda each: each * random_mask((300,), 0.5, CPU), randomness=randomness)(
+            torch.ones(2, 1)
+        )
+        assert torch.equal(first, second) == alike
+
+    def drawn():
+        torch.manual_seed(5)
+        return random_mask((300,), 0.5, CPU)
+
+    outside = drawn()
+    torch.manual_seed(5)
+    traced = torch.compile(lambda x: x * random_mask((300,), 0.5, CPU), backend="eager", fullgraph=True)
+    assert torch.equal(traced(torch.ones(1)), outside.float())

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gatewise.errors import RunError
+from gatewise.kinds.forecasting.series.table import read_frame
 from gatewise.training import load_run, train_run
 from gatewise.training.assembly import make_spec
 from gatewise.training.registry import kind_of
@@ -188,6 +189,8 @@ def test_a_look_back_that_is_derived_is_the_same_as_given(tmp_path: Path) -> Non
         run(short, tmp_path / "b", lookback=None, horizon=1, epochs=1)
     with pytest.raises(RunError, match=r"got: lookback 60; .*in it$"):
         run(long, tmp_path / "a", lookback=59, horizon=1, epochs=1)
+    with pytest.raises(RunError, match=r"holds another run; expected: lookback 48; got: lookback None"):
+        run(long, tmp_path / "c", lookback=48, horizon=1, epochs=1)
 
 
 def test_rare_separators_of_series_are_found(tmp_path: Path) -> None:
@@ -195,3 +198,9 @@ def test_rare_separators_of_series_are_found(tmp_path: Path) -> None:
     frame = places(path)
     frame.to_csv(path, index=False, sep="~")
     assert kind_of("forecasting").load(make_spec("forecasting", str(path), SETTINGS).data).sizes["train"] > 0
+
+
+def test_a_header_that_holds_a_comma_beside_its_separator_is_cut_at_the_separator(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("date;price, EUR\n2020-01-01;1\n2020-01-02;2\n")
+    assert read_frame(path)[0].columns.tolist() == ["date", "price, EUR"]

@@ -23,7 +23,7 @@ _SHARE = 0.5
 def holds_labelled_lines(path: Path) -> bool:
     """Whether a text file, gzip or not, has labels that begin with ``__label__`` in most of its first lines.
 
-    A table by its suffix must have one in its first line, too, which is then no header.
+    A table by its suffix must begin with one, which is then no header; a text of JSON may hold one, too.
 
     Example:
         >>> import tempfile
@@ -44,7 +44,7 @@ def holds_labelled_lines(path: Path) -> bool:
     if sum(each is not None for each in found) <= _SHARE * len(lines):
         return False
     first = found[0]
-    return not is_table(path) or (first is not None and "," not in first.group(1))
+    return not is_table(path) or (first is not None and first.start() == 0 and "," not in first.group(1))
 
 
 def holds_several_labels(path: Path) -> bool:

@@ -87,7 +87,9 @@ class RunFolder:
                 )
             return
         held = self.spec()
-        if held != spec and (settled is None or settled(held) != settled(spec)):
+        kept = _get(files.read_json(self.path / "environment.json"), "data", "fingerprint")
+        # data that is read otherwise than with what is derived has another fingerprint
+        if held != spec and (settled is None or settled(held) != settled(spec) or kept != fingerprint):
             options = _options(spec, held)
             raise RunError(
                 f"{self.path} holds another run",
@@ -95,12 +97,11 @@ class RunFolder:
                 got=_differences(spec, held, 1),
                 fix=f"choose another folder with --out, or repeat the options of the run in it{options}",
             )
-        environment = files.read_json(self.path / "environment.json")
-        if _get(environment, "data", "fingerprint") != fingerprint:
+        if kept != fingerprint:
             raise RunError(
                 f"{self.path} holds a run on other data",
                 expected=f"fingerprint {fingerprint[:12]}",
-                got=str(_get(environment, "data", "fingerprint"))[:12],
+                got=str(kept)[:12],
                 fix="choose another folder with --out",
             )
 

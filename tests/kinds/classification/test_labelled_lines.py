@@ -57,6 +57,8 @@ def test_such_a_file_is_for_classification(tmp_path, name):
         ("novel.txt", "a line about __label__ marks\nmore of the novel\nand more\n"),
         ("labelled.csv", "label,text\n__label__good,a film\n__label__bad,a plot\n"),
         ("nameless.csv", "__label__good,a film\n__label__bad,a plot\n"),
+        ("quoting.jsonl", 2 * '{"text": "write __label__good before it", "label": "advice"}\n'),
+        ("quoting.csv", "how a __label__x is written\n__label__good a film\n__label__bad a plot\n"),
         ("empty.txt", ""),
     ],
 )

@@ -41,7 +41,8 @@ def random_mask(shape: tuple[int, ...], p: float, device: torch.device) -> Tenso
         >>> mask.dtype, 0.23 < mask.float().mean().item() < 0.27
         (torch.bool, True)
     """
-    seeds = torch.empty(2, dtype=torch.int32, device=device).random_(-_SIGN, _SIGN)
+    # not random_ in place, which neither torch.compile nor vmap can follow; the same numbers
+    seeds = torch.randint(-_SIGN, _SIGN, (2,), dtype=torch.int32, device=device)
     threshold = min(round(p * 2 * _SIGN), 2 * _SIGN - 1)
     plain = type(seeds) is Tensor and not torch.compiler.is_compiling()
     if plain and device.type == "cpu" and not torch._C._are_functorch_transforms_active():

@@ -121,7 +121,7 @@ def _gunzip(path: Path) -> str:
 def _separated(path: Path, content: str, separator: str) -> tuple[pd.DataFrame, list[str]]:
     header_line = content.lstrip("\r\n").split("\n", 1)[0]
     if separator not in header_line:
-        usual = next((other for other in ",;\t|" if other in header_line), None)
+        usual = next((other for other in ";\t|," if other in header_line), None)
         separator = usual or rare_separator(path, content) or separator
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
     header: list[str] | None = None
