@@ -13,6 +13,7 @@ from gatewise.kinds.language_modelling.corpora import corpus_from_text, corpus_i
 from gatewise.kinds.language_modelling.kind import LanguageModellingKind
 from gatewise.kinds.language_modelling.tokens import TokenVocabulary
 from gatewise.statistics import paired_difference
+from gatewise.training import task_of
 from small_text import small_text, write_text_file
 
 SHARED = Path(os.environ.get("GATEWISE_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -199,3 +200,14 @@ def test_intervals_of_marked_documents_are_over_documents(tmp_path: Path) -> Non
     one, two = np.random.default_rng(0).normal(4.0, 1.0, (2, 3, len(corpus.test)))
     found = paired_difference(one, two + 0.5, np.random.default_rng(1), measure=measure)
     assert found.blocks is not None and found.blocks <= documents and not found.enough
+
+
+@pytest.mark.parametrize("name", ["novel.txt", "notes.md", "server.log", "program.py"])
+def test_running_text_is_modelled_by_its_ending(tmp_path: Path, name: str) -> None:
+    assert task_of(str(write_text_file(tmp_path / name))) == "language-modelling"
+
+
+def test_labelled_lines_stay_classification_whatever_their_ending(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.log"
+    path.write_text("".join(f"__label__{('good', 'bad')[number % 2]} a film {number}\n" for number in range(40)))
+    assert task_of(str(path)) == "classification"

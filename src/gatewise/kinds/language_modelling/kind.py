@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LanguageModellingKind"]
 
+_ALSO_TEXT = frozenset(".md .rst .tex .log .py .c .h .cpp .hpp .java .js .ts .rs .go .sh .sql".split())
+
 
 class LanguageModellingKind(Kind):
     """Tokens in, the next token out."""
@@ -50,8 +52,9 @@ class LanguageModellingKind(Kind):
         return corpus_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Plain text."""
-        return 2 if path.suffix.lower() in (".txt", ".text") else 0
+        """Plain text; less surely a page, a log or a program."""
+        suffix = path.suffix.lower()
+        return 2 if suffix in (".txt", ".text") else int(suffix in _ALSO_TEXT)
 
     def load(self, data: Any) -> Corpus:
         """Load, split and number the text; see `gatewise.kinds.language_modelling.corpora.load_corpus`."""
