@@ -22,7 +22,26 @@ if TYPE_CHECKING:
 
 __all__ = ["LanguageModellingKind"]
 
-_ALSO_TEXT = frozenset([".md", ".rst", ".tex", ".log", ".py", ".c", ".h", ".cpp", ".hpp", ".java", ".js", ".ts", ".rs", ".go", ".sh", ".sql"])
+_ALSO_TEXT = frozenset(
+    (
+        ".md",
+        ".rst",
+        ".tex",
+        ".log",
+        ".py",
+        ".c",
+        ".h",
+        ".cpp",
+        ".hpp",
+        ".java",
+        ".js",
+        ".ts",
+        ".rs",
+        ".go",
+        ".sh",
+        ".sql",
+    )
+)
 
 
 class LanguageModellingKind(Kind):

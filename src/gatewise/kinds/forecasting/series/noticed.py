@@ -105,11 +105,12 @@ def notice_target(
         return (found[0],), [
             f"the column {found[0]!r} is forecast, the only one that holds numbers; --target names another"
         ]
+    moving = [column for column in found if frame[column].nunique() > 1] or found
     raise OptionError(
         f"which column of {name} is to be forecast?",
         expected="one of " + ", ".join(found) if found else "a column of numbers",
         got="none named" if found else "columns without numbers: " + ", ".join(others),
-        fix=f"name it with --target, such as --target {shlex.quote(found[-1])}"
+        fix=f"name it with --target, such as --target {shlex.quote(moving[-1])}"
         if found
         else "name a table with a column of numbers; how its decimals are written: --decimal",
     )
