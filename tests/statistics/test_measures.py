@@ -260,6 +260,18 @@ def test_few_disagreements_are_judged_as_by_mcnemar(more: int) -> None:
     assert found.interval.holds(0.0) == (more < 5)
 
 
+@pytest.mark.parametrize("examples", [40, 200, 5000])
+@pytest.mark.parametrize("more", range(1, 8))
+def test_few_disagreements_of_several_seeds_are_judged_alike(more: int, examples: int) -> None:
+    """Every run of one model is right everywhere, a baseline is wrong on some texts: two of forty were a difference."""
+    accuracy = Mean("accuracy", "accuracy", higher_is_better=True, percent=True)
+    right = np.ones((2, examples))
+    wrong = np.where(np.arange(examples) < more, 0.0, 1.0)[None]
+    found = paired_difference(right, wrong, _draws(), measure=accuracy, seedless=(False, True))
+    assert (found.p_value < 0.05) == (more >= 5)
+    assert found.interval.holds(0.0) == (more < 5)
+
+
 def test_a_few_mistakes_do_not_narrow_the_interval_to_nothing() -> None:
     """One of 300 spans missed: Clopper and Pearson's interval of that share reaches from 98.2 to 99.99 %."""
     table = _units(WORD_ACCURACY, 3, 0, examples=100)

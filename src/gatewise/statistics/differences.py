@@ -25,6 +25,9 @@ __all__ = ["Difference", "Equivalence", "default_margin", "paired_difference"]
 _ENOUGH_DIFFER = 5
 """Groups on which two models differ; with fewer, what differs by group is hardly known."""
 
+_FEW = 20
+"""Examples on which two models differ, below which the shape of a bootstrap over them is chance."""
+
 
 @dataclass(frozen=True)
 class Equivalence:
@@ -238,7 +241,8 @@ def paired_difference(
     transform = measure.transform if isinstance(measure, Mean) else ""
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     parts = _no_smaller_than_possible(parts, measure, means, (one, two), binary=binary)
-    by_example, least = scaled[0].mean(axis=0) - scaled[1].mean(axis=0), 0.0 if measure.numbers == 1 else 1.0
+    by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
+    least = 1.0 if measure.numbers > 1 or (binary and _few_differ((one, two))) else 0.0
     interval = mean_interval(
         estimate, by_example, parts, generator, level, resamples, borders=measure.borders, least=least
     )
@@ -302,10 +306,17 @@ def _no_smaller_than_possible(
         if measure.groups is not None:
             differing = np.unique(measure.groups[one.mean(axis=0) != two.mean(axis=0)])
             count = count if len(differing) >= _ENOUGH_DIFFER else parts.example_degrees + 1
-        return parts.with_least(1.0 / (count + 2) ** 2)
+        one_more = 1.0 / (count + 2) ** 2
+        return parts.with_more(one_more) if _few_differ((one, two)) else parts.with_least(one_more)
     if measure.numbers > 1:
         return parts.with_more(max(unit_error(measure, each, one.shape[1]) for each in means) ** 2)
     return parts
+
+
+def _few_differ(tables: tuple[Array, Array]) -> bool:
+    """Whether two models that are right or wrong differ on so few examples that their bootstrap's shape is chance."""
+    one, two = tables
+    return int(np.count_nonzero(one.mean(axis=0) != two.mean(axis=0))) < _FEW
 
 
 def _tested(found: Difference, measure: Measure, answers: tuple[Array, Array] | None) -> Difference:
