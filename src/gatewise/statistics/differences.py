@@ -242,7 +242,7 @@ def paired_difference(
     binary = transform == "mean" and measure.higher_is_better and is_binary(one) and is_binary(two)
     parts = _no_smaller_than_possible(parts, measure, means, (one, two), binary=binary)
     by_example = scaled[0].mean(axis=0) - scaled[1].mean(axis=0)
-    least = 1.0 if measure.numbers > 1 or (binary and _few_differ((one, two))) else 0.0
+    least = 1.0 if measure.numbers > 1 or (binary and _few_differ(parts, (one, two))) else 0.0
     interval = mean_interval(
         estimate, by_example, parts, generator, level, resamples, borders=measure.borders, least=least
     )
@@ -307,16 +307,19 @@ def _no_smaller_than_possible(
             differing = np.unique(measure.groups[one.mean(axis=0) != two.mean(axis=0)])
             count = count if len(differing) >= _ENOUGH_DIFFER else parts.example_degrees + 1
         one_more = 1.0 / (count + 2) ** 2
-        return parts.with_more(one_more) if _few_differ((one, two)) else parts.with_least(one_more)
+        return parts.with_more(one_more) if _few_differ(parts, (one, two)) else parts.with_least(one_more)
     if measure.numbers > 1:
         return parts.with_more(max(unit_error(measure, each, one.shape[1]) for each in means) ** 2)
     return parts
 
 
-def _few_differ(tables: tuple[Array, Array]) -> bool:
-    """Whether two models that are right or wrong differ on so few examples that their bootstrap's shape is chance."""
+def _few_differ(parts: Components, tables: tuple[Array, Array]) -> bool:
+    """Whether two models that are right or wrong differ on so few examples that their bootstrap's shape is chance.
+
+    Of a single run each, McNemar's test says that already.
+    """
     one, two = tables
-    return int(np.count_nonzero(one.mean(axis=0) != two.mean(axis=0))) < _FEW
+    return parts.seed_degrees is not None and int(np.count_nonzero(one.mean(axis=0) != two.mean(axis=0))) < _FEW
 
 
 def _tested(found: Difference, measure: Measure, answers: tuple[Array, Array] | None) -> Difference:
