@@ -23,17 +23,20 @@ $(VENV)/ready:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# The kernels need the standard library alone: they are compiled while PyTorch is unpacked, and the installation after it takes what lies ready.
+define install
+	@mkdir -p build; $(1) $(PYTHON) src/gatewise/kernels/building.py build/kernel-objects > build/kernels.log 2>&1 & \
+	    $(PIP) torch==2.13.0 && { wait; $(1) $(PIP) --editable "$(2)"; }
+	@touch $@
+endef
+
 $(VENV)/installed-demo: $(VENV)/ready pyproject.toml setup.py $(CONSTRAINTS) $(NATIVE)
 	@echo "== installing Gatewise (PyTorch is the large part)"
-	$(PIP) torch==2.13.0
-	$(PIP) --editable ".[samples]"
-	@touch $@
+	$(call install,GATEWISE_VARIANTS=fastest,.[samples])
 
 $(VENV)/installed-dev: $(VENV)/ready pyproject.toml setup.py $(CONSTRAINTS) $(NATIVE)
 	@echo "== installing Gatewise and what its checks need"
-	$(PIP) torch==2.13.0
-	$(PIP) --editable ".[dev]"
-	@touch $@
+	$(call install,GATEWISE_VARIANTS=all,.[dev])
 
 demo: $(VENV)/installed-demo
 	$(BIN)/gatewise compare imdb --seeds 3 --jobs 2 --out demo

@@ -1,6 +1,5 @@
 """Adds the compiled kernels to the package's build. Without a compiler the installation goes on and says so."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -8,19 +7,11 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
+# the part of the package that builds needs nothing installed
+sys.path.insert(0, str(HERE / "src"))
 
-
-def load_building():
-    """The build's own code, taken from its file: the package is not importable while it is being installed."""
-    place = HERE / "src" / "gatewise" / "kernels" / "building.py"
-    specification = importlib.util.spec_from_file_location("gatewise_building", place)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-building = load_building()
+from gatewise.kernels import building  # noqa: E402
+from gatewise.kernels.variants import variants_wanted  # noqa: E402
 
 
 class BuildKernels(build_ext):
@@ -48,6 +39,6 @@ class BuildKernels(build_ext):
         return str(Path(*fullname.split(".")[:-1]) / f"lib{fullname.split('.')[-1]}.so")
 
 
-names = [f"gatewise-{variant.name}" for variant in building.variants_here()] + ["gatewise-binding"]
+names = [f"gatewise-{variant.name}" for variant in variants_wanted()] + ["gatewise-binding"]
 extensions = [Extension(f"gatewise.kernels.fused.{name}", sources=[], optional=True) for name in names]
 setup(ext_modules=extensions, cmdclass={"build_ext": BuildKernels})

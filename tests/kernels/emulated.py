@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from sequence_oracle import compare
 
-from gatewise.kernels import building
+from gatewise.kernels import building, variants
 from gatewise.kernels.fused import call, eager
 from gatewise.kernels.registry import CELLS
 
 HERE = Path(__file__).parent
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATOR = "qemu-aarch64"
-NEON = next(variant for variant in building.VARIANTS if variant.name == "neon")
+NEON = next(variant for variant in variants.VARIANTS if variant.name == "neon")
 _WRITTEN = ("output", "h_n", "c_n", "cells", "gates", "normalized_x", "normalized_h", "deviations")
 _NUMBER, _NULL, _INPUT, _OUTPUT = range(4)
 

@@ -13,9 +13,9 @@ from test_activations import assert_accurate, sweep
 from test_fused_options import OPTIONS, READINGS
 from test_fused_plain import CELLS, SIZES
 
-from gatewise.kernels.building import VARIANTS
 from gatewise.kernels.fused.call import Sequence
 from gatewise.kernels.fused.library import load
+from gatewise.kernels.variants import VARIANTS
 from gatewise.nn import GRU, LSTM, RNN, MinGRU, MinLSTM
 from gatewise.nn.fused import run_fused
 from gatewise.nn.time_loop import Direction, run_reference

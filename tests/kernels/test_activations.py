@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gatewise.kernels.building import KERNELS, compiler_command, variants_here
+from gatewise.kernels.building import KERNELS, compiler_command
 from gatewise.kernels.fused.library import available_variants
+from gatewise.kernels.variants import variants_here
 
 SWEEP = Path(__file__).parent / "activation_sweep.cpp"
 LIMIT = 2.0

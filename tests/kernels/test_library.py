@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch
 
 from fresh_processes import TORCH, fresh
 from gatewise.errors import KernelError
-from gatewise.kernels import building
+from gatewise.kernels import building, variants
 from gatewise.kernels.dispatch import force
 from gatewise.kernels.fused import library
 
@@ -76,7 +77,7 @@ def test_unknown_variants_are_refused_with_a_suggestion():
 
 
 def test_a_variant_of_another_cpu_family_says_so():
-    other = next(v.name for v in building.VARIANTS if v not in building.variants_here())
+    other = next(v.name for v in variants.VARIANTS if v not in variants.variants_here())
     found, reason = library.load(other)
     assert found is None
     assert "another CPU family" in reason
@@ -109,7 +110,7 @@ def test_without_libraries_forcing_one_fails_with_the_fix(tmp_path):
         "try: GRU(3, 4)(torch.randn(5, 2, 3))\n"
         "except KernelError as error: print(error)"
     )
-    name = building.variants_here()[0].name if building.variants_here() else "avx2"
+    name = variants.variants_here()[0].name if variants.variants_here() else "avx2"
     text = forked_python(code, tmp_path, GATEWISE_KERNEL_FOLDER=str(tmp_path), GATEWISE_KERNEL=name)[0]
     assert f"the {name} kernel was requested" in text
     assert "fix:" in text
@@ -127,7 +128,7 @@ def test_no_compiler_gives_a_report_and_no_error(tmp_path, monkeypatch):
 @needs_compiler
 def test_a_source_that_does_not_compile_leaves_the_old_library(tmp_path):
     kernels = tiny_kernels(tmp_path / "kernels")
-    folders = {"kernels": kernels, "work": tmp_path / "work", "variants": building.variants_here()[-1:]}
+    folders = {"kernels": kernels, "work": tmp_path / "work", "variants": variants.variants_here()[-1:]}
     first = building.build(tmp_path / "out", **folders)
     assert first.problem is None
     (path,) = (tmp_path / "out").iterdir()
@@ -142,7 +143,7 @@ def test_a_source_that_does_not_compile_leaves_the_old_library(tmp_path):
 @needs_compiler
 def test_a_changed_header_rebuilds_and_an_unchanged_one_does_not(tmp_path):
     kernels = tiny_kernels(tmp_path / "kernels")
-    folders = {"kernels": kernels, "work": tmp_path / "work", "variants": building.variants_here()[-1:]}
+    folders = {"kernels": kernels, "work": tmp_path / "work", "variants": variants.variants_here()[-1:]}
 
     def objects():
         building.build(tmp_path / "out", **folders)
@@ -183,3 +184,43 @@ def test_thread_setting_of_torch_is_followed():
         assert threads() == 1
     finally:
         torch.set_num_threads(former)
+
+
+def cpu_that_has(path, features):
+    path.write_text(f"processor : 0\nflags : fpu {features} sse2\n")
+    return path
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these instruction sets are x86-64's")
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ("avx2 fma avx512f avx512bw avx512dq avx512vl", "avx512"),
+        ("avx2 fma avx512f avx512vl", "avx2"),
+        ("avx2", "baseline"),
+        ("", "baseline"),
+    ],
+)
+def test_the_fastest_variant_alone_is_wanted_on_request(tmp_path, monkeypatch, features, expected):
+    cpu = cpu_that_has(tmp_path / "cpuinfo", features)
+    assert variants.variants_wanted(cpu) == variants.variants_here()
+    monkeypatch.setenv("GATEWISE_VARIANTS", "fastest")
+    assert [variant.name for variant in variants.variants_wanted(cpu)] == [expected]
+    assert variants.variants_wanted(tmp_path / "missing") == variants.variants_here()
+
+
+def test_another_word_for_the_variants_is_refused(monkeypatch):
+    monkeypatch.setenv("GATEWISE_VARIANTS", "quick")
+    with pytest.raises(ValueError, match="expected all or fastest, got 'quick'"):
+        variants.variants_wanted()
+
+
+@needs_compiler
+def test_only_the_fastest_variant_is_built_on_request(tmp_path):
+    kernels = tiny_kernels(tmp_path / "kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATEWISE_VARIANTS", "fastest")
+        report = building.build(tmp_path / "out", kernels=kernels, work=tmp_path / "work")
+    assert report.problem is None
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"libgatewise-{report.built[0]}.so"]
+    assert len(report.built) == 1

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from fresh_processes import TORCH, fresh
-from gatewise.kernels import building
+from gatewise.kernels import building, variants
 from gatewise.kernels.fused.library import available_variants
 
 pytestmark = [
@@ -104,11 +104,11 @@ def test_a_folder_is_enough(tmp_path):
     folder.mkdir()
     for file, text in {"__init__.py": "", "info.py": INFO, "fused.cpp": FUSED}.items():
         (folder / file).write_text(text)
-    variants = [variant for variant in building.variants_here() if variant.name == name]
+    chosen = [variant for variant in variants.variants_here() if variant.name == name]
     kernels = package / "kernels"
     # -O1: the results are compared, and the time that the compiler needs is most of this test's
     report = building.build(
-        kernels / "fused", kernels=kernels, work=tmp_path / "work", variants=variants, extra_flags=["-O1"]
+        kernels / "fused", kernels=kernels, work=tmp_path / "work", variants=chosen, extra_flags=["-O1"]
     )
     assert report.problem is None, report.details
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "GATEWISE_KERNEL": ""}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gatewise.kernels import building
+from gatewise.kernels import building, variants
 from gatewise.kernels.fused.library import available_variants
 
 HERE = Path(__file__).parent
-VARIANTS = [variant for variant in building.variants_here() if variant.name in available_variants()]
+VARIANTS = [variant for variant in variants.variants_here() if variant.name in available_variants()]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(

@@ -11,8 +11,8 @@ from sequence_oracle import Case
 from test_fused_options import OPTIONS, READINGS
 from test_fused_plain import CELLS, SIZES
 
-from gatewise.kernels.building import Variant
 from gatewise.kernels.fused.library import available_variants
+from gatewise.kernels.variants import Variant
 
 WIDE = Variant("wide", "x86_64", 16, ("-mavx2", "-mfma", "-O1", "-U__AVX2__", "-U__SSE2__"))
 SHORT = [(1, 1, 5, 3), (1, 1, 40, 33), (2, 1, 17, 16), (5, 1, 9, 50), (8, 2, 31, 24), (16, 1, 8, 40), (3, 4, 70, 17)]

@@ -24,17 +24,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatewise.kernels.variants import Variant, variants_wanted
+
 __all__ = [
     "BINDING",
-    "VARIANTS",
     "BuildReport",
-    "Variant",
     "binding_key",
     "build",
     "build_binding",
     "compiler_command",
     "sources",
-    "variants_here",
 ]
 
 KERNELS = Path(__file__).resolve().parent
@@ -46,45 +45,6 @@ OUTPUT = KERNELS / "fused"
 BINDING = "libgatewise-binding.so"
 """The file of :mod:`gatewise.kernels.fused.binding`, for the stable interface of CPython, the same from 3.11 on."""
 
-
-@dataclass(frozen=True)
-class Variant:
-    """One instruction set that the sources are compiled for.
-
-    Attributes:
-        name: as in ``GATEWISE_KERNEL``.
-        machine: the CPU family, as :func:`platform.machine` says it.
-        width: float32 lanes of one register.
-        flags: what switches the instruction set on.
-
-    Example:
-        >>> Variant("avx2", "x86_64", 8, ("-mavx2", "-mfma")).file_name
-        'libgatewise-avx2.so'
-    """
-
-    name: str
-    machine: str
-    width: int
-    flags: tuple[str, ...]
-
-    @property
-    def file_name(self) -> str:
-        """The shared object's name."""
-        return f"libgatewise-{self.name}.so"
-
-
-VARIANTS = (
-    Variant(
-        "avx512",
-        "x86_64",
-        16,
-        ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mprefer-vector-width=512"),
-    ),
-    Variant("avx2", "x86_64", 8, ("-mavx2", "-mfma")),
-    Variant("baseline", "x86_64", 4, ()),
-    Variant("neon", "aarch64", 4, ()),
-)
-"""Every variant, fastest first within its CPU family."""
 
 _FLAGS = (
     "-O3",
@@ -117,17 +77,6 @@ class BuildReport:
     built: tuple[str, ...]
     problem: str | None = None
     details: str = ""
-
-
-def variants_here() -> tuple[Variant, ...]:
-    """The variants for this machine's CPU family; which of them the CPU can run shows at load time.
-
-    Example:
-        >>> all(isinstance(variant.width, int) for variant in variants_here())
-        True
-    """
-    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    return tuple(variant for variant in VARIANTS if variant.machine == machine)
 
 
 def sources(kernels: Path = KERNELS) -> list[Path]:
@@ -189,7 +138,7 @@ def build(
         kernels: the folder with the sources.
         work: the folder for object files; default: a folder of the user's cache.
         extra_flags: added to the compiler's and linker's flags, as sanitizers need.
-        variants: which; default: those of this machine's CPU family.
+        variants: which; default: `gatewise.kernels.variants.variants_wanted`.
         jobs: compilers at work at once; default: the number of CPUs.
 
     Returns:
@@ -199,7 +148,7 @@ def build(
         >>> build(variants=()).built
         ()
     """
-    chosen = variants_here() if variants is None else tuple(variants)
+    chosen = variants_wanted() if variants is None else tuple(variants)
     compiler = compiler_command()
     problem = _cannot_build(compiler, chosen, variants is None)
     if problem is not None or compiler is None:
@@ -382,9 +331,9 @@ def _run(command: list[str]) -> str | None:
     return done.stderr.strip() or f"error: {command[0]} ended with code {done.returncode}"
 
 
-def main() -> int:
-    """Rebuild the kernels of this installation, in place, and say what was built."""
-    report = build()
+def main(words: Sequence[str]) -> int:
+    """Rebuild the kernels in place and say what was built; a word names the folder of object files."""
+    report = build(work=Path(words[0]) if words else None)
     if report.built:
         print(f"fused kernels built: {', '.join(report.built)} (in {OUTPUT})")
     if report.problem:
@@ -396,4 +345,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -20,7 +20,8 @@ import torch
 
 from gatewise.errors import KernelError, did_you_mean
 from gatewise.kernels import dispatch
-from gatewise.kernels.building import OUTPUT, Variant, source_key, sources, variants_here
+from gatewise.kernels.building import OUTPUT, source_key, sources
+from gatewise.kernels.variants import Variant, variants_here
 
 __all__ = [
     "Library",
@@ -166,12 +167,11 @@ def _find(name: str) -> tuple[Library | None, str]:
     variant = next((variant for variant in variants_here() if variant.name == name), None)
     if variant is None:
         return None, f"{name} is for another CPU family"
-    library, reason = _open(variant)
-    if library is None:
-        return None, reason
-    if not _features() & _FEATURE_BITS[name]:
+    features = _features()
+    if features and not features & _FEATURE_BITS[name]:
         return None, f"this CPU has no {name} instructions"
-    return library, f"this CPU runs {name}"
+    library, reason = _open(variant)
+    return library, reason if library is None else f"this CPU runs {name}"
 
 
 @cache
