@@ -25,7 +25,7 @@ $(VENV)/ready:
 
 # The kernels need the standard library alone: they are compiled while PyTorch is unpacked, and the installation after it takes what lies ready.
 define install
-	@mkdir -p build; $(1) $(PYTHON) src/gatewise/kernels/building.py build/kernel-objects > build/kernels.log 2>&1 & \
+	@mkdir -p build; $(1) PYTHONPATH=src $(PYTHON) -m gatewise.kernels.building build/kernel-objects > build/kernels.log 2>&1 & \
 	    $(PIP) torch==2.13.0 && { wait; $(1) $(PIP) --editable "$(2)"; }
 	@touch $@
 endef
