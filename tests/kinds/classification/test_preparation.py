@@ -1,4 +1,4 @@
-"""What loading says about the words of a data set, and how texts without spaces are learnt from."""
+"""What loading says of a data set's words, how texts without spaces are learnt from, and how long texts are cut."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 
 from gatewise.kinds.classification.kind import ClassificationKind
 from gatewise.kinds.classification.preparation import prepare_texts
-from gatewise.kinds.classification.spec import DataSpec
+from gatewise.kinds.classification.spec import DataSpec, ModelSpec
 from gatewise.kinds.classification.tfidf import TfidfLogisticRegression
+from gatewise.training import RunSpec, TrainingSpec
 
 THAI = (("ดีมาก", "สนุก", "ประทับใจ"), ("น่าเบื่อ", "แย่", "เสียเวลา"), ("หนัง", "เรื่อง", "ตัวละคร", "ฉาก", "เพลง"))
 CHINESE = (("好看", "精彩", "感人"), ("无聊", "难看", "失望"), ("电影", "演员", "故事", "音乐", "剧情", "导演"))
@@ -61,3 +62,27 @@ def test_a_vocabulary_of_any_size_is_the_start_of_the_whole(tmp_path):
     small = prepare_texts(dataset, 9, 256)
     assert small.vocabulary.words == whole.words[:7] and len(small.vocabulary) == 9
     assert np.max(small.train.values) == 8
+
+
+def test_training_texts_may_be_cut_to_fewer_tokens_than_the_others(tmp_path):
+    path = tmp_path / "long.csv"
+    rows = [f"{'fine' if n % 2 else 'poor'} {' '.join(f'w{n + k}' for k in range(30))},{n % 2}" for n in range(60)]
+    path.write_text("text,label\n" + "\n".join(rows) + "\n")
+    dataset = ClassificationKind().load(DataSpec(str(path)))
+    alike = prepare_texts(dataset, 200, 12)
+    shorter = prepare_texts(dataset, 200, 12, 8)
+    assert set(alike.train.lengths) == set(alike.validation.lengths) == {12}
+    assert set(shorter.train.lengths) == {8}
+    assert shorter.validation.values.tolist() == alike.validation.values.tolist()
+    first = prepare_texts(dataset, 200, 1_000).train.row(0)
+    assert shorter.train.row(0).tolist() == [*first[:4], *first[-4:]]
+    assert set(prepare_texts(dataset, 200, 12, 400).train.lengths) == {12}
+
+
+def test_a_run_of_before_training_tokens_keeps_its_one_length():
+    assert ModelSpec().training_tokens == 400
+    assert ModelSpec().max_tokens == 1_000
+    record = RunSpec(data=DataSpec("imdb"), model=ModelSpec(max_tokens=700), training=TrainingSpec(epochs=1)).to_dict()
+    del record["model"]["training_tokens"]
+    earlier = RunSpec.from_dict(record).model
+    assert (earlier.max_tokens, min(earlier.training_tokens, earlier.max_tokens)) == (700, 700)

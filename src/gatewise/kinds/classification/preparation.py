@@ -65,10 +65,12 @@ class StartingVectors:
                 embedding.weight[1:].copy_(torch.from_numpy(self.values[1:]))
 
 
-_latest: dict[tuple[str, int, int], PreparedTexts] = {}
+_latest: dict[tuple[str, int, int, int], PreparedTexts] = {}
 
 
-def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -> PreparedTexts:
+def prepare_texts(
+    dataset: TextDataset, vocabulary_size: int, max_tokens: int, training_tokens: int = sys.maxsize
+) -> PreparedTexts:
     """Fit the vocabulary and encode; the latest result is cached in memory.
 
     The vocabulary is fitted on the training part and the unlabelled texts.
@@ -77,13 +79,15 @@ def prepare_texts(dataset: TextDataset, vocabulary_size: int, max_tokens: int) -
         dataset: the texts.
         vocabulary_size: entries, the two special ones included.
         max_tokens: longer texts keep their first and last halves.
+        training_tokens: the same of the training part, if fewer.
     """
-    key = (dataset.fingerprint, vocabulary_size, max_tokens)
+    shorter = min(training_tokens, max_tokens)
+    key = (dataset.fingerprint, vocabulary_size, max_tokens, shorter)
     if key not in _latest:
         vocabulary = _vocabulary(dataset, vocabulary_size)
         prepared = PreparedTexts(
             vocabulary,
-            _shortened(_whole(dataset, vocabulary), len(dataset.train.texts), max_tokens),
+            _shortened(_whole(dataset, vocabulary), len(dataset.train.texts), shorter),
             dataset.train.labels,
             vocabulary.encode(dataset.validation.texts, max_tokens),
             dataset.validation.labels,

@@ -25,7 +25,7 @@ METRICS = ("accuracy", "macro-f1", "auroc", "log-loss", "micro-f1", "exact-match
 THRESHOLDS = ("validation", "0.5")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
-    "model": {"bidirectional": True, "hidden_size": 256, "max_tokens": 400, "embeddings": "random"},
+    "model": {"bidirectional": True, "hidden_size": 256, "embeddings": "random"},
     "training": {"warm_up": 0.1, "learning_rate": 2e-3},
 }
 """Settings of the classifier whose default differs with pre-training."""
@@ -111,7 +111,10 @@ class ModelSpec(Spec):
     dropout: float = common.dropout(0.5)
     word_dropout: float = common.dropout(0.1, "Probability of zeroing a whole word while training.")
     vocabulary_size: int = common.vocabulary_size(20_000)
-    max_tokens: int = setting(400, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
+    max_tokens: int = setting(1_000, "Longer texts keep their first and last halves of this many tokens.", minimum=2)
+    training_tokens: int = setting(
+        400, "The same of texts that are trained on, if fewer.", minimum=2, earlier=1_000_000
+    )
     adversarial: float = setting(
         0.0,
         "Train also on embedded words that are moved by so many of their standard deviations the worst way (1 to 5; 0: "

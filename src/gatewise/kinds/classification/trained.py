@@ -172,7 +172,7 @@ class TrainedClassifier(Measuring, Trained):
 def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
     """The network on its encoded texts."""
     model = _model_spec(spec)
-    texts = prepare_texts(dataset, model.vocabulary_size, model.max_tokens)
+    texts = prepare_texts(dataset, model.vocabulary_size, model.max_tokens, model.training_tokens)
     network = _network(model, len(texts.vocabulary), len(dataset.label_names))
     notes: tuple[str, ...] = ()
     if spec.pretraining is None:
