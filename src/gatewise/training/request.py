@@ -18,6 +18,7 @@ __all__ = [
     "check_out",
     "check_places",
     "given_texts",
+    "inputs_of",
     "leave_with_unanswered",
     "say_that_typed_texts_are_read",
 ]
@@ -67,6 +68,29 @@ class Request:
     def writes_json(self) -> bool:
         """Whether the answers are JSON: by ``--json``, or by the ending of ``--out``."""
         return self.as_json or (self.out is not None and self.out.suffix.lower() in _JSON)
+
+
+def inputs_of(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """The texts of a command line; none where ``-`` asks for standard input, as if nothing were named.
+
+    Raises:
+        OptionError: ``-`` stands beside texts.
+
+    Example:
+        >>> inputs_of(["a fine film"]), inputs_of(["-"]), inputs_of(None)
+        (('a fine film',), (), ())
+    """
+    found = tuple(texts or ())
+    if "-" not in found:
+        return found
+    if len(found) > 1:
+        raise OptionError(
+            "`-` is standard input, and stands beside texts",
+            expected="texts, or `-` alone",
+            got=f"{len(found)} arguments",
+            fix='give the text "-" itself as " -"',
+        )
+    return ()
 
 
 def check_file(file: Path | None) -> None:
