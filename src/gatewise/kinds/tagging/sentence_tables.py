@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gatewise.data import rows as tables
-from gatewise.data.encodings import decode_as
 from gatewise.data.separated import read_separated
-from gatewise.data.text_files import read_content
-from gatewise.errors import DataError
+from gatewise.data.text_files import decode, read_content
+from gatewise.data.western import is_windows_1252
 from gatewise.kinds.tagging.columns import Column, Rows, sentences_of
 from gatewise.kinds.tagging.sentences import TaggedSentences
 from gatewise.words import plural
@@ -22,6 +21,7 @@ __all__ = ["holds_sentence_table", "read_sentence_table"]
 _SUFFIXES = (".csv", ".tsv", ".tab")
 _SENTENCE = ("sentence #", "sentence#", "sentence_id", "sentence id", "sentence_idx", "sent_id")
 _WORD = ("word", "words", "token", "tokens", "form")
+_OUTSIDE_ASCII = bytes(range(128, 256))
 _FEW = 0.01
 """A file with a smaller share of bytes outside ASCII is English with some names of other languages."""
 
@@ -71,7 +71,7 @@ def read_sentence_table(
     rows = Rows(names=table.columns)
     current, nameless = "", list[int]()
     for number, values in zip(table.numbers, table.values, strict=True):
-        fields = [value.strip() for value in values]
+        fields = list(map(str.strip, values))
         if fields[begins] not in ("", current) or not rows.sentences:
             rows.sentences.append([])
             current = fields[begins]
@@ -98,13 +98,18 @@ def read_sentence_table(
 
 
 def _decoded(path: Path) -> tuple[str, list[str]]:
-    """The text, as tables are decoded; with few letters outside ASCII it is Western all the same."""
+    """The text: UTF-8, else Western where it is surely that, or has few letters outside ASCII."""
     content = read_content(path, "sentences: a row for each word")
     try:
-        return decode_as(content, str(path))
-    except DataError:
-        if b"\0" in content or sum(byte > 127 for byte in content) > _FEW * len(content):
-            raise
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        few = len(content) - len(content.translate(None, _OUTSIDE_ASCII)) <= _FEW * len(content)
+        if b"\0" not in content and (few or is_windows_1252(content)):
+            return _western(content, path)
+    return decode(content, str(path)), []
+
+
+def _western(content: bytes, path: Path) -> tuple[str, list[str]]:
     try:
         text, name = content.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:
