@@ -37,6 +37,17 @@ def write_folder(folder: Path, *, speakers: int = 4, takes: int = 6, rate: int =
     return folder
 
 
+def write_class_folders(folder: Path, *, speakers: int = 12, takes: int = 2, name: str = "{0:08x}_nohash_{1}") -> Path:
+    """A folder of recordings for each word, as Speech Commands has them."""
+    for word in WORDS:
+        (folder / word).mkdir(parents=True)
+        for speaker in range(speakers):
+            for take in range(takes):
+                file = name.format(speaker + 1, take)
+                soundfile.write(folder / word / f"{file}.wav", chirp(word, speaker, take), RATE)
+    return folder
+
+
 def write_table(path: Path, rows: list[dict[str, str]]) -> Path:
     """A table with the keys of the first row as its head."""
     with path.open("w", newline="") as file:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import ran
+from commands import ran, refused
 from fresh_processes import fresh
 from gatewise.cli import main
 from gatewise.record import compact_json
@@ -69,6 +69,13 @@ def test_predict_reads_files_and_standard_input_alike(
     assert ran(["predict", run, "--file", file, "--json"], capsys)[1] == given
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
     assert ran(["predict", run, "--json"], capsys)[1] == given
+    for words in (["-", "--json"], ["--json", "-"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+        assert ran(["predict", run, *words], capsys)[1] == given
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"-\n")))
+    dash = ran(["predict", run, "--json", "-"], capsys)[1]
+    assert ran(["predict", run, "--json", " -"], capsys)[1] == dash and json.loads(dash)
+    assert "`-` is standard input, and stands beside texts" in refused(["predict", run, "a text", "-"], capsys)
 
 
 def test_evaluate_as_json(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,13 +61,13 @@ def test_what_is_said_of_several_fast_cells_holds_of_each() -> None:
     )
     sentence = verdict.answers["speed"].sentence
     assert (
-        "; LSTM has the best figure too, GRU shows no difference in perplexity from LSTM and RNN is 1.2 worse"
+        "; LSTM also has the lowest perplexity, GRU shows no difference in perplexity from LSTM and RNN is 1.2 worse"
         in sentence
     )
 
 
 def test_cells_that_tie_exactly_are_not_called_best() -> None:
-    """Where every cell has the same figure, none of them "has the best figure too"."""
+    """Where every cell has the same figure, none of them "also has the lowest"."""
     tied = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.0, 5.1), _cell("rnn", 4.0, 9.0), differ=False)
     assert "; no cell has a better figure" in tied.answers["speed"].sentence
     alone = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.0, 9.0), differ=False)
@@ -75,7 +75,15 @@ def test_cells_that_tie_exactly_are_not_called_best() -> None:
     some = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.0, 9.0), _cell("rnn", 5.23, 5.1)).answers["speed"].sentence
     assert "no cell has a better figure than LSTM and RNN is 1.2 worse than LSTM" in some
     every = " ".join((*tied.sentences, *alone.sentences, some))
-    assert "best figure too" not in every
+    assert "also has" not in every
+
+
+def test_the_fastest_cell_that_leads_is_said_to_have_the_best_figure_by_its_name() -> None:
+    """It was said that it "has the best figure too", also where no difference was found."""
+    led = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.5, 9.0)).answers["speed"].sentence
+    assert led.startswith("LSTM trains fastest, ") and ", and also has the lowest perplexity" in led
+    tied = _costs(_cell("lstm", 4.0, 5.0), _cell("gru", 4.1, 9.0), differ=False).answers["speed"].sentence
+    assert ", and no other cell is shown to be better" in tied and "also has" not in tied
 
 
 def test_intervals_over_a_few_groups_are_said_to_be_wide() -> None:

@@ -153,6 +153,24 @@ def test_a_second_export_replaces_the_first(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "step.onnx").exists()
 
 
+def test_an_export_to_c_is_not_replaced(tmp_path: Path) -> None:
+    """Its record was overwritten by that of the models beside it."""
+    out = tmp_path / "out"
+    made = gatewise.export.c(GRU(2, 3), out)
+    record = (out / "export.json").read_bytes()
+    with pytest.raises(OptionError, match=r"out holds something else: an export to C; .*such as .*out-onnx") as found:
+        gatewise.export.onnx(GRU(2, 3), out)
+    assert str(found.value).count("earlier export to ONNX") == 1
+    assert (out / "export.json").read_bytes() == record
+    assert {each.name for each in out.iterdir()} == {*made.files, "export.json"}
+    gatewise.export.onnx(GRU(2, 3), tmp_path / "onnx")
+    with pytest.raises(OptionError, match=r"an export to ONNX.*such as .*onnx-c"):
+        gatewise.export.c(GRU(2, 3), tmp_path / "onnx")
+    (tmp_path / "onnx" / "export.json").write_text("damaged")
+    with pytest.raises(OptionError, match="holds something else"):
+        gatewise.export.onnx(GRU(2, 3), tmp_path / "onnx")
+
+
 def test_a_difference_leaves_no_file(tmp_path: Path) -> None:
     """The examples say something else than the graph: as if the export were wrong."""
     layer = GRU(2, 3)

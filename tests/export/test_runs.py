@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 import json
 import math
 import random
@@ -198,11 +199,13 @@ def test_words_are_tagged_alike(trained, capfd) -> None:  # type: ignore[no-unty
     assert first == second and len(first.splitlines()) == 2
 
 
-def test_the_next_token_is_the_same(trained, capfd) -> None:  # type: ignore[no-untyped-def]
+def test_the_next_token_is_the_same(trained, capfd, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     run, out = trained("text")
     prompt = "the clouds are in the"
     first = json.loads(_printed(["generate", run, "--prompt", prompt, "--next", "10", "--json"], capfd))["tokens"]
     second = json.loads(_printed(["predict", out, prompt, "--json"], capfd))["tokens"]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{prompt}\n\n"))
+    assert json.loads(_printed(["predict", out, "-", "--json"], capfd))["tokens"] == second
     assert [each["token"] for each in first] == [each["token"] for each in second]
     assert [each["probability"] for each in first] == pytest.approx([each["probability"] for each in second], abs=1e-6)
 

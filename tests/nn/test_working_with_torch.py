@@ -102,6 +102,27 @@ def test_compiled_model_gives_the_same_values_and_gradients(kind):
         assert_close(got, expected, "compiled", 1e-5)
 
 
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (RNN, {}),
+        (RNN, {"nonlinearity": "relu"}),
+        (GRU, {}),
+        (LSTM, {}),
+        (LSTM, {"proj_size": 2}),
+        (GRU, {"num_layers": 2, "bidirectional": True}),
+    ],
+)
+def test_code_for_torch_reads_the_attributes_it_knows(kind, options):
+    ours, theirs = (layer(3, 4, **options) for layer in (kind, getattr(torch.nn, kind.__name__)))
+    names = ("mode", "proj_size", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout")
+    for name in (*names, "bidirectional", *(["nonlinearity"] if kind is RNN else [])):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    with pytest.raises(AttributeError):
+        ours.mode = "another"
+    assert copy.deepcopy(ours).mode == theirs.mode
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_every_dtype_runs_and_has_gradients(kind, dtype):

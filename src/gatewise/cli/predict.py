@@ -17,7 +17,8 @@ __all__ = ["predict"]
 def predict(
     run: RunArgument,
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard input.")
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts; without any, or with `-`, lines of standard input."),
     ] = None,
     file: Annotated[
         Path | None,
@@ -42,6 +43,8 @@ def predict(
 
         gatewise predict my-run --file reviews.txt --json > labels.jsonl
 
+        cat reviews.txt | gatewise predict my-run --json -
+
         gatewise predict my-run --file reviews.csv --text review --out labels.csv
 
         gatewise predict result/gru "A film that I would see again"
@@ -53,9 +56,9 @@ def predict(
     if texts and file is not None:
         raise OptionError("texts and --file exclude each other", fix="give the texts either way, not both")
     from gatewise.cli.opening import opened, opened_model
-    from gatewise.training.kind import Request
+    from gatewise.training.request import Request, inputs_of
 
-    request = Request(run, tuple(texts or ()), file, out, as_json, settings)
+    request = Request(run, inputs_of(texts), file, out, as_json, settings)
     model = opened_model("predict", request, imports or ())
     if model is not None:
         model.predict_command(request)

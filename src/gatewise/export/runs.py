@@ -44,9 +44,10 @@ def export_run(run: str | Path, out: str | Path, *, precision: str = "float32", 
         OptionError: the folder holds something else.
     """
     require("onnx", "onnxruntime")
-    from gatewise.export.to_onnx.export import check_folder, export_graph
+    from gatewise.export.folder import check_folder
+    from gatewise.export.to_onnx.export import export_graph
 
-    check_folder(Path(out))
+    check_folder(Path(out), "onnx")
     graph, examples, material = opened(run, precision, most_loss)
     return export_graph(graph, examples, out, _about(run), material=material)
 

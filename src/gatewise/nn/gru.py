@@ -74,3 +74,13 @@ class GRU(Recurrent, cell="gru"):
         )
         self.reset = reset
         self.update = update
+
+    @property
+    def mode(self) -> str:
+        """What ``torch.nn.GRU.mode`` says: ``GRU``, which code for torch.nn reads."""
+        return "GRU"
+
+    @property
+    def proj_size(self) -> int:
+        """0, as of ``torch.nn.GRU``: the hidden state is not projected."""
+        return 0

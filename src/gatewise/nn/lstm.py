@@ -75,3 +75,8 @@ class LSTM(Recurrent, cell="lstm"):
         self.proj_size = proj_size
         self.peephole = peephole
         self.coupled = coupled
+
+    @property
+    def mode(self) -> str:
+        """What ``torch.nn.LSTM.mode`` says: ``LSTM``, which code for torch.nn reads."""
+        return "LSTM"

@@ -62,3 +62,13 @@ class RNN(Recurrent, cell="rnn"):
             **options,
         )
         self.nonlinearity = nonlinearity
+
+    @property
+    def mode(self) -> str:
+        """What ``torch.nn.RNN.mode`` says: ``RNN_TANH`` or ``RNN_RELU``, which code for torch.nn reads."""
+        return f"RNN_{self.nonlinearity.upper()}"
+
+    @property
+    def proj_size(self) -> int:
+        """0, as of ``torch.nn.RNN``: the hidden state is not projected."""
+        return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,10 @@ __all__ = [
     "check_ending",
     "check_file",
     "check_out",
+    "check_places",
     "given_texts",
+    "inputs_of",
+    "leave_with_unanswered",
     "say_that_typed_texts_are_read",
 ]
 
@@ -67,6 +70,29 @@ class Request:
         return self.as_json or (self.out is not None and self.out.suffix.lower() in _JSON)
 
 
+def inputs_of(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """The texts of a command line; none where ``-`` asks for standard input, as if nothing were named.
+
+    Raises:
+        OptionError: ``-`` stands beside texts.
+
+    Example:
+        >>> inputs_of(["a fine film"]), inputs_of(["-"]), inputs_of(None)
+        (('a fine film',), (), ())
+    """
+    found = tuple(texts or ())
+    if "-" not in found:
+        return found
+    if len(found) > 1:
+        raise OptionError(
+            "`-` is standard input, and stands beside texts",
+            expected="texts, or `-` alone",
+            got=f"{len(found)} arguments",
+            fix='give the text "-" itself as " -"',
+        )
+    return ()
+
+
 def check_file(file: Path | None) -> None:
     """Refuse a file that does not exist, or is a folder; None passes, and ``-``, which is standard input.
 
@@ -85,6 +111,45 @@ def check_file(file: Path | None) -> None:
         raise DataError(f"{file} is a folder", expected="a file", fix="name the file in it")
     if not place.exists():
         raise DataError(f"{file} does not exist", fix="check the path")
+
+
+def check_places(places: Sequence[Path | None], what: str, fix: str) -> None:
+    """Refuse files and folders to answer where none exists; one that is missing beside others is left to its reader.
+
+    Args:
+        places: as they were named; None: nothing was.
+        what: one of them, in the singular, for messages.
+        fix: what to name.
+
+    Raises:
+        DataError: naming the first that is missing.
+
+    Example:
+        >>> check_places([Path("nowhere.wav"), Path(".")], "recording", "name sound files")
+        >>> check_places([Path("nowhere.wav")], "recording", "name sound files")
+        Traceback (most recent call last):
+        gatewise.errors.DataError: nowhere.wav does not exist; fix: check the path
+    """
+    missing = [place for place in places if place is None or not place.expanduser().exists()]
+    if len(missing) < len(places) or not missing:
+        return
+    first = missing[0]
+    if first is None:
+        raise DataError(f"there is no {what}", fix=fix)
+    if len(missing) == 1:
+        raise DataError(f"{first} does not exist", fix="check the path")
+    raise DataError(f"none of {len(missing)} files exists; the first: {first}", fix="check the paths")
+
+
+def leave_with_unanswered(count: int) -> None:
+    """End the command with exit code 2 where some of the files that were named have no answer; 0 passes.
+
+    The answers of the others are written before; scripts learn by the exit code that some are missing.
+    """
+    if count:
+        import typer
+
+        raise typer.Exit(2)
 
 
 def check_ending(out: Path, written: str = "text, CSV or JSON") -> None:

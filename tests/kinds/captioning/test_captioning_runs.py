@@ -132,12 +132,18 @@ def test_the_commands_of_a_captioner(
     assert "1 picture is left out: damaged or cut off" in capsys.readouterr().err
     written = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert written[0] == "image,caption" and written[2] == f'"{own / "one, two.png"}",{expected}'
-    several = [str(picture), str(own / "broken.png")]
-    assert exit_code(["caption", run, *several, "--json"]) == 0
+    several = [str(picture), str(own / "broken.png"), str(own / "missing.png")]
+    assert exit_code(["caption", run, *several, "--json"]) == 2
     found = capsys.readouterr()
-    assert [json.loads(line)["caption"] for line in found.out.splitlines()] == [expected, None]
+    assert [json.loads(line)["caption"] for line in found.out.splitlines()] == [expected, None, None]
     assert f"Note: {several[1]} is damaged or cut off" in found.err and "no answer there" in found.err
-    assert exit_code(["caption", run, *several]) == 0
+    assert f"Note: {several[2]} does not exist: no answer there" in found.err and "Traceback" not in found.err
+    for words in (["caption", run], ["predict", run]):
+        assert exit_code([*words, *several, "--out", tmp_path / "several.csv"]) == 2
+        capsys.readouterr()
+        rows = (tmp_path / "several.csv").read_text(encoding="utf-8").splitlines()
+        assert len(rows) == 4 and rows[1].endswith(f",{expected}") and rows[3] == f"{several[2]},"
+    assert exit_code(["caption", run, *several]) == 2
     assert capsys.readouterr().out.splitlines()[1].endswith("–  (cannot be read)")
     assert exit_code(["predict", run, picture, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"image": str(picture), "caption": expected}

@@ -203,6 +203,47 @@ def test_evaluate_measures_what_was_not_trained_on(tmp_path: Path, capsys: pytes
     assert "persistence" in said and "mean absolute scaled error" in said and "24 windows" in said
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [["value", "last"], ["value", "none"], ["value", "standard"], ["difference", "last"], ["log-return", "last"]],
+)
+def test_a_constant_series_that_was_not_trained_on_stays_constant(
+    settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What other shops' growth had taught was added in units of 1: 0.004 became 0.03."""
+    rising = two().assign(y=lambda rows: rows["y"] * 3 + 500 + rows.groupby("shop").cumcount())
+    rising.to_csv(tmp_path / "rising.csv", index=False)
+    flags = [*FLAGS, "--group", "shop", "--transform", settings[0], "--normalisation", settings[1]]
+    assert exit_code(["train", tmp_path / "rising.csv", *flags, "--cell", "gru", "--out", tmp_path / "run"]) == 0
+    constants = {"small": 0.004, "large": 5.25e6, "negative": -70.0, "zero": 0.0}
+    if settings[0] == "log-return":
+        constants = {name: value for name, value in constants.items() if value > 0}
+    pd.concat([frame(y=value, shop=name) for name, value in constants.items()]).to_csv(
+        tmp_path / "new.csv", index=False
+    )
+    assert exit_code(["predict", tmp_path / "run", "--file", tmp_path / "new.csv", "--out", tmp_path / "out.csv"]) == 0
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert len(found) == 3 * len(constants)
+    for name, value in constants.items():
+        rows = found.loc[found["shop"] == name, "y"]
+        assert rows.to_list() == pytest.approx([value] * 3, rel=1e-9, abs=1e-10), name
+    capsys.readouterr()
+    moving = frame(shop="moves").assign(y=[20.0] * 70 + [20.0, 21, 19, 22, 21, 25, 24, 22, 21, 23])
+    moving.to_csv(tmp_path / "moves.csv", index=False)
+    assert exit_code(["evaluate", tmp_path / "run", tmp_path / "moves.csv", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["windows"] > 5 and all(abs(each) < 1e4 for each in numbers_in(record))
+
+
+def numbers_in(record: object) -> list[float]:
+    """All numbers of a record."""
+    if isinstance(record, dict):
+        return [number for each in record.values() for number in numbers_in(each)]
+    if isinstance(record, list):
+        return [number for each in record for number in numbers_in(each)]
+    return [record] if isinstance(record, float) else []
+
+
 def test_evaluate_on_a_series_that_is_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     two().to_csv(tmp_path / "x.csv", index=False)

@@ -12,7 +12,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from gatewise.cli.app import app
-from gatewise.errors import DataError
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.speech.dataset import load_speech
 from gatewise.kinds.speech.spec import RecogniserSpec, SpeechDataSpec
 from gatewise.training.loop import train_run
@@ -59,41 +59,54 @@ def _bad(place: Path) -> dict[str, str]:
     (place / "no sound.wav").write_bytes(b"RIFF, it says")
     soundfile.write(place / "short.wav", chirp("up")[:50], RATE)
     soundfile.write(place / "silent.wav", np.zeros(RATE), RATE)
-    return {"no sound.wav": "no sound.wav", "short.wav": "is shorter than a frame", "silent.wav": "is silent"}
+    told = {"no sound.wav": "no sound.wav", "short.wav": "is shorter than a frame", "silent.wav": "is silent"}
+    return told | {"missing.wav": "does not exist"}
 
 
 def test_one_bad_file_leaves_the_answers_of_the_others(nameless: Path, named: list[str], tmp_path: Path) -> None:
     bad = _bad(tmp_path)
     asked = [named[0], *(str(tmp_path / name) for name in bad), named[1]]
     found = CliRunner().invoke(app, ["predict", str(nameless), *asked])
-    assert found.exit_code == 0, found.output
+    assert found.exit_code == 2 and isinstance(found.exception, SystemExit), found.output
     lines = found.stdout.splitlines()
     assert [line.split("  ")[0].rstrip() for line in lines] == asked
-    assert all(line.endswith("–  (cannot be heard)") for line in lines[1:4]) and lines[0].endswith("%")
+    assert all(line.endswith("–  (cannot be heard)") for line in lines[1:5]) and lines[0].endswith("%")
     for line, (name, why) in zip(found.stderr.splitlines(), bad.items(), strict=True):
         assert line.startswith("Note: ") and name in line and why in line and line.endswith("no answer there")
     told = [
         json.loads(line)
         for line in CliRunner().invoke(app, ["predict", str(nameless), *asked, "--json"]).stdout.splitlines()
     ]
-    assert [row["text"] is None for row in told] == [False, True, True, True, False]
+    assert [row["text"] is None for row in told] == [False, True, True, True, True, False]
     assert told[1] == {"path": asked[1], "text": None, "seconds": None, "probability": None}
     written = CliRunner().invoke(app, ["predict", str(nameless), *asked, "--out", str(tmp_path / "heard.csv")])
-    assert "2 recordings heard" in written.stderr
-    assert [bool(row["text"]) for row in _rows(tmp_path / "heard.csv")] == [True, False, False, False, True]
+    assert written.exit_code == 2 and "2 recordings heard" in written.stderr
+    assert [bool(row["text"]) for row in _rows(tmp_path / "heard.csv")] == [True, False, False, False, False, True]
     alone = [
         json.loads(line)
         for line in CliRunner().invoke(app, ["predict", str(nameless), *named, "--json"]).stdout.splitlines()
     ]
-    assert [told[0], told[4]] == alone
+    assert [told[0], told[5]] == alone
 
 
 def test_where_no_file_can_be_heard_it_is_an_error(nameless: Path, tmp_path: Path) -> None:
     bad = [str(tmp_path / name) for name in _bad(tmp_path)]
-    one, all_of_them = (CliRunner().invoke(app, ["predict", str(nameless), *names]) for names in (bad[2:], bad))
+    one, all_of_them = (CliRunner().invoke(app, ["predict", str(nameless), *names]) for names in (bad[2:3], bad))
     assert isinstance(one.exception, DataError) and "silent.wav is silent" in str(one.exception)
     assert isinstance(all_of_them.exception, DataError)
-    assert "none of 3 files can be used; the first: " in str(all_of_them.exception) and not all_of_them.stdout
+    assert "none of 4 files can be used; the first: " in str(all_of_them.exception) and not all_of_them.stdout
+    gone = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
+    for names, said in ((gone[:1], "a.wav does not exist"), (gone, "none of 2 files exists; the first: ")):
+        found = CliRunner().invoke(app, ["predict", str(nameless), *names])
+        assert isinstance(found.exception, DataError) and said in str(found.exception)
+
+
+def test_a_named_table_is_not_written_over(nameless: Path, folder: Path, tmp_path: Path) -> None:
+    table = write_table(folder / "again.csv", _rows(folder / "transcripts.csv"))
+    before = table.read_bytes()
+    found = CliRunner().invoke(app, ["predict", str(nameless), str(table), "--out", str(table)])
+    assert isinstance(found.exception, OptionError) and "is the input file" in str(found.exception)
+    assert table.read_bytes() == before
 
 
 def test_where_training_had_no_speakers_none_are_missed(nameless: Path, folder: Path, named: list[str]) -> None:

@@ -135,6 +135,29 @@ def test_a_repair_leaves_nothing_to_repair(row: list[str], scheme: str) -> None:
     assert repaired(texts(" ".join(once[0])), scheme) == (once, [])
 
 
+@pytest.mark.parametrize(("trained", "given_in"), list(itertools.permutations(SPAN_SCHEMES, 2)))
+def test_a_file_in_another_scheme_is_converted_and_its_own_breaks_are_repaired(trained: str, given_in: str) -> None:
+    found = [[Span(0, 2, "PER"), Span(3, 4, "LOC")], [Span(1, 2, "LOC"), Span(2, 5, "LOC")]] * 6
+    rows = [" ".join(to_tags(each, 5, given_in)) for each in found]
+    tag_set = TagSet(trained, ["LOC", "PER"])
+    own, _ = tag_set.encode(texts(*(" ".join(to_tags(each, 5, trained)) for each in found)))
+    numbers, notes = tag_set.encode(texts(*rows))
+    assert notes == [f"tags of a.txt follow {given_in} and are read as {trained}, as in training"]
+    assert [row.tolist() for row in numbers] == [row.tolist() for row in own]
+    broken = {"iob1": "B-PER O O O O", "iob2": "I-PER O O O O"}.get(given_in, "I-PER I-PER O O O")
+    numbers, notes = tag_set.encode(texts(*rows, broken))
+    assert notes[0].startswith(f"tags of a.txt follow {given_in}")
+    assert f"broke {given_in} and w" in notes[1] and "line 1300" in notes[1]
+    with pytest.raises(DataError, match=r"line 1302 has tag 'B-ORG', which is not in the training part"):
+        tag_set.encode(texts(*rows, "O O B-ORG O O"))
+
+
+def test_a_few_breaks_are_no_other_scheme() -> None:
+    row = "B-PER I-PER O B-LOC O"
+    _, notes = TagSet("iob2", ["LOC", "PER"]).encode(texts(*[row] * 5, "I-LOC O I-LOC O O"))
+    assert notes == ["a.txt: 2 tags broke iob2 and were repaired (first in line 600: 'I-LOC' became 'B-LOC')"]
+
+
 @pytest.mark.parametrize("inside", ["iob2", "iobes"])
 @pytest.mark.parametrize("outside", SPAN_SCHEMES)
 @given(case=random_spans())

@@ -11,6 +11,7 @@ from small_sentences import SMALL, sentences, write
 from commands import ran
 from gatewise.errors import DataError
 from gatewise.kinds.tagging.dataset import load_tagging
+from gatewise.kinds.tagging.schemes import spans, to_tags
 from gatewise.kinds.tagging.spec import TaggingDataSpec
 from gatewise.training import task_of, train_run
 from gatewise.training.assembly import make_spec
@@ -49,6 +50,24 @@ def test_evaluate_reads_the_columns_of_training(tmp_path: Path, capsys: pytest.C
     (tmp_path / "b.conll").write_text(plain + "\n")  # its last column is constant: alone, the second would be chosen
     code, out, err = ran(["evaluate", folder, tmp_path / "b.conll", "--json"], capsys)
     assert code == 0 and json.loads(out)["words"] == 24, err
+
+
+def test_evaluate_reads_files_in_other_schemes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def written(scheme: str, count: int) -> Path:
+        rows = [list(zip(*row, strict=True)) for row in sentences(count)]
+        tags = [to_tags(spans(each, "iob2"), len(each), scheme) for _, each in rows]
+        both = [list(zip(words, each, strict=True)) for (words, _), each in zip(rows, tags, strict=True)]
+        return write(tmp_path / f"{scheme}.conll", both)
+
+    spec = make_spec("tagging", str(written("iobes", 60)), SMALL | {"epochs": 1})
+    folder = train_run(spec, load_tagging(spec.data), tmp_path / "run").folder
+    own = json.loads(ran(["evaluate", folder, written("iobes", 20), "--json"], capsys)[1])
+    for scheme in ("iob1", "iob2", "bilou"):
+        code, out, err = ran(["evaluate", folder, written(scheme, 20), "--json"], capsys)
+        record = json.loads(out)
+        assert code == 0 and {**record, "notes": 0} == {**own, "notes": 0}, err
+        assert any(note.endswith(f"follow {scheme} and are read as iobes, as in training") for note in record["notes"])
+        assert not any("broke" in note for note in record["notes"])
 
 
 def test_a_first_line_that_may_be_a_header_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from gatewise.data.cache import Remote, fetch
 from gatewise.errors import DataError, OptionError
+from gatewise.kinds.translation.by_content import holds_sentence_columns
 from gatewise.kinds.translation.dataset import load_translation
 from gatewise.kinds.translation.ibm1 import WordByWord
 from gatewise.kinds.translation.reading import holds_pairs, read_pairs, sibling
@@ -200,6 +201,55 @@ def test_words_that_name_or_spell_no_two_languages_are_pairs(tmp_path: Path) -> 
     for first in ("english\tenglisch", "oui\tyes", "cow\tvache", "No.\tDa."):
         path = lines(tmp_path / "a.tsv", [first, *("\t".join(pair) for pair in numbered(20))])
         assert len(read_pairs(path).sources) == 21 and not holds_pairs(path), first
+
+
+@pytest.mark.parametrize(
+    "header", ["source_text,target_text", "Original,Translation", "Satz;Übersetzung", "sentence1,sentence2", "0|1"]
+)
+def test_a_header_without_languages_is_no_pair(tmp_path: Path, header: str) -> None:
+    mark = next(mark for mark in ",;|" if mark in header)
+    path = lines(tmp_path / "a.csv", [header, *(mark.join(pair) for pair in numbered(20))])
+    assert read_pairs(path).sources == tuple(source for source, _ in numbered(20))
+    assert task_of(str(path)) == "translation"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "tatoeba.txt", "a.tsv.gz"])
+def test_two_columns_of_sentences_are_translation_in_their_order(tmp_path: Path, name: str) -> None:
+    mark, licence = "," if name == "a.csv" else "\t", "\tCC-BY 2.0 (France) tatoeba" if "tatoeba" in name else ""
+    path = lines(tmp_path / name, [mark.join(pair) + licence for pair in numbered(40)])
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    assert task_of(str(path)) == "translation" and not holds_pairs(path)
+    dataset = load_translation(TranslationDataSpec(str(path), vocabulary_size=300))
+    assert set(dataset.test.sources) < {source for source, _ in numbered(40)}
+    first, second = dataset.notes[:2]
+    assert first.startswith(f"{name}: sentences are read from column 1, translations from column 2")
+    assert second.startswith("--reverse translates the other way round")
+    turned = load_translation(TranslationDataSpec(str(path), vocabulary_size=300, reverse=True))
+    assert turned.test.sources == dataset.test.targets and turned.notes[1].startswith("as --reverse asks")
+    named = load_translation(TranslationDataSpec(str(path), vocabulary_size=300, source_column="2", target_column="1"))
+    assert set(named.test.sources) < {target for _, target in numbered(40)} and not any(
+        "--reverse" in note for note in named.notes
+    )
+
+
+def test_other_columns_are_no_sentence_pairs(tmp_path: Path) -> None:
+    pairs = numbered(20)
+    others = {
+        "labels.csv": [f"{one},class {n % 3}" for n, (one, _) in enumerate(pairs)],
+        "names.csv": [f"picture{n}.png,{one}" for n, (one, _) in enumerate(pairs)],
+        "three.csv": [f"{one},{two},{one}" for one, two in pairs],
+        "named.csv": ["review,category", *(",".join(pair) for pair in pairs)],
+        "times.csv": [f"2026-01-{n + 1:02} 10:00,12 500" for n in range(20)],
+        "words.tsv": [f"word{n}\tWort{n}" for n in range(20)],
+        "few.tsv": ["\t".join(pair) for pair in pairs[:5]],
+        "text.txt": [one for one, _ in pairs],
+        "some.txt": [f"{one}\t{two}" if n % 2 else one for n, (one, two) in enumerate(pairs)],
+        "empty.csv": [""],
+    }
+    for name, rows in others.items():
+        assert not holds_sentence_columns(lines(tmp_path / name, rows)), name
+    assert not holds_sentence_columns(tmp_path / "none.csv") and not holds_sentence_columns(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import signal
@@ -156,7 +157,7 @@ def test_words_are_cut_anew_in_every_epoch_and_only_while_training(file: Path) -
 
 
 def test_the_commands_of_a_translator(
-    run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = load_run(run).translate([TEXT])[0]
     assert exit_code(["translate", run, TEXT, "--attention"]) == 0
@@ -167,6 +168,9 @@ def test_the_commands_of_a_translator(
     written = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
     assert written[:2] == [expected, ""] and len(written) == 4
     assert "1 of 3 lines was empty" in capsys.readouterr().err
+    for command in ("translate", "predict"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{TEXT}\n"))
+        assert exit_code([command, run, "-"]) == 0 and capsys.readouterr().out == f"{expected}\n"
     assert exit_code(["predict", run, TEXT, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"source": TEXT, "translation": expected}
     assert exit_code(["evaluate", run, file, "--json"]) == 0

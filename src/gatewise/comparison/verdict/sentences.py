@@ -317,7 +317,10 @@ def gives_up(facts: Facts, models: Sequence[ModelFigures]) -> str:
     if model.figure.estimate == best.figure.estimate and _shared(facts):
         return ", and no cell has a better figure"
     if model is best:
-        return ", and has the best figure too"
+        others = len(facts.tied) > 1
+        return (
+            ", and no other cell is shown to be better" if others else f", and also has the {scale.best} {scale.title}"
+        )
     if _none_found(facts, model):
         return f", with no difference in {scale.title} from {best.title} found"
     return f", but is {_worse(facts, model)} than {best.title}{_doubt(facts, model)}"
@@ -331,7 +334,7 @@ def _each_gives_up(facts: Facts, models: Sequence[ModelFigures]) -> list[str]:
         return ["no cell has a better figure"]
     others = [model for model in models if model is not best and model.title not in equal]
     close = [model.title for model in others if _none_found(facts, model)]
-    parts = [f"{best.title} has the best figure too"] if best in models else []
+    parts = [f"{best.title} also has the {facts.scale.best} {facts.scale.title}"] if best in models else []
     if equal:
         parts = [f"no cell has a better figure than {join(equal)}"]
     if close:

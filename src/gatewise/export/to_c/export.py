@@ -10,6 +10,7 @@ from typing import Any
 
 import gatewise
 from gatewise.errors import OptionError
+from gatewise.export.folder import RECORD, check_folder
 from gatewise.export.gaps import refuse_gaps
 from gatewise.export.graph import Example, Graph
 from gatewise.export.graph.grids import GRID_NODES
@@ -21,11 +22,10 @@ from gatewise.export.to_c.places import unsupported
 from gatewise.export.to_c.program import emit_main, emit_makefile
 from gatewise.export.to_c.readme import emit_readme, figures
 from gatewise.export.to_c.source import MOST_STEPS, Source, check_name, emit_source
-from gatewise.files import make_folder, read_json, write_json, write_text
+from gatewise.files import make_folder, write_json, write_text
 
 __all__ = ["RECORD", "ExportC", "check_options", "export_graph"]
 
-RECORD = "export.json"
 _FORMAT_VERSION = 1
 _AT_ONCE = 50
 
@@ -62,18 +62,7 @@ def check_options(out: Path, name: str, most: int | None) -> None:
     check_name(name)
     if most is not None and most < 1:
         raise OptionError("--max-steps is too small", expected="1 or more", got=most)
-    if out.exists() and not out.is_dir():
-        raise OptionError(f"{out} is a file", expected="a folder", fix="choose another --out")
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    if (out / RECORD).is_file() and read_json(out / RECORD).get("target") == "c":
-        return
-    raise OptionError(
-        f"{out} holds something else",
-        expected="a new or empty folder, or that of an earlier export to C",
-        got=", ".join(sorted(each.name for each in out.iterdir())[:3]),
-        fix="choose another --out",
-    )
+    check_folder(out, "c")
 
 
 def export_graph(

@@ -14,7 +14,8 @@ import onnx
 import onnxruntime
 
 import gatewise
-from gatewise.errors import ConversionError, OptionError
+from gatewise.errors import ConversionError
+from gatewise.export.folder import RECORD, check_folder
 from gatewise.export.gaps import Check, refuse_gaps
 from gatewise.export.graph import Example, Graph
 from gatewise.export.graph.stream import Stream, stream_of, way_round
@@ -28,9 +29,8 @@ from gatewise.export.to_onnx.writer import OnnxWriter
 from gatewise.export.to_onnx.writing import check_writer, written_by
 from gatewise.files import make_folder, write_bytes, write_json
 
-__all__ = ["MODEL", "RECORD", "STEP", "Export", "check_folder", "export_graph"]
+__all__ = ["MODEL", "RECORD", "STEP", "Export", "export_graph"]
 
-RECORD = "export.json"
 _FORMAT_VERSION = 1
 _RECURRENT = ("GRU", "LSTM", "RNN", "Scan")
 
@@ -56,23 +56,6 @@ class Export:
     no_step: str | None
     left_out: Mapping[str, str]
     rounding: Rounding | None = None
-
-
-def check_folder(out: Path) -> None:
-    """Refuse a folder that holds something else.
-
-    Raises:
-        OptionError: it is a file, or not empty and no earlier export.
-    """
-    if out.exists() and not out.is_dir():
-        raise OptionError(f"{out} is a file", expected="a folder", fix="choose another --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
-        raise OptionError(
-            f"{out} holds something else",
-            expected="a new or empty folder, or that of an earlier export",
-            got=", ".join(sorted(each.name for each in out.iterdir())[:3]),
-            fix="choose another --out",
-        )
 
 
 def export_graph(
@@ -101,7 +84,7 @@ def export_graph(
         StorageError: the folder cannot be written.
     """
     folder = Path(out)
-    check_folder(folder)
+    check_folder(folder, "onnx")
     precision = "float32" if material is None else material.name
     made = graph if material is None else rounded(graph, precision)
     stream, no_step = None, None

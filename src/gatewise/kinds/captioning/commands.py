@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from gatewise.screen import say
+from gatewise.training.request import leave_with_unanswered
 
 if TYPE_CHECKING:
     from gatewise.kinds.captioning.exported import ExportedCaptioner
@@ -93,6 +94,8 @@ def predict(
 ) -> None:
     """Write the captions of picture files, or of all in a folder.
 
+    Where a file that was named cannot be read, the exit code is 2 after the captions of the others.
+
     Raises:
         DataError: no picture can be used. Of several one that cannot is named, marked and has no caption; of a folder
             such ones are left out and named.
@@ -111,11 +114,12 @@ def predict(
         for name, each in zip(names, found, strict=True)
     ]
     as_json = request.as_json or (request.out is not None and request.out.suffix.lower() in (".jsonl", ".ndjson"))
+    count = sum(each is not None for each in found)
     if request.out is not None:
         lines = [json.dumps(row, ensure_ascii=False) for row in rows] if as_json else _table(rows)
         files.write_text(request.out, "\n".join(lines) + "\n")
-        count = sum(each is not None for each in found)
         typer.echo(f"{words.plural(count, 'caption')} in {request.out}", err=True)
+        leave_with_unanswered(len(rows) - count)
         return
     width = max(map(len, names))
     for row, each in zip(rows, found, strict=True):
@@ -126,6 +130,7 @@ def predict(
         typer.echo(f"{row['image']:<{width}}  {caption}" if len(rows) > 1 else caption)
         if attention and each is not None:
             _show_attention(captioner, each, caption)
+    leave_with_unanswered(len(rows) - count)
 
 
 def _pictures(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.captioning.places import SUFFIXES, table_of
-from gatewise.training.kind import Request
+from gatewise.training.request import Request, check_places
 
 __all__ = ["check", "picture_places"]
 
@@ -17,28 +17,27 @@ def check(command: str, request: Request) -> None:
     """Refuse what can be refused before the network is loaded.
 
     Raises:
-        DataError: a file or folder does not exist.
+        DataError: no file or folder that was named exists.
         OptionError: ``--out`` is the input.
         StorageError: ``--out`` cannot be written.
     """
-    for place in picture_places(request) if command == "predict" else [request.file]:
-        if place is None:
-            raise DataError("there is no picture", fix="name a folder of pictures with captions, or their table")
-        if not place.expanduser().exists():
-            raise DataError(f"{place} does not exist", fix="check the path")
-        if command == "evaluate" and place.suffix.lower() in SUFFIXES:
-            raise DataError(
-                f"{place} is a single picture",
-                expected="a folder of pictures with captions, or their table",
-                fix="name its folder",
-            )
+    places = picture_places(request) if command == "predict" else [request.file]
+    check_places(places, "picture", "name a folder of pictures with captions, or their table")
+    if command == "evaluate" and request.file is not None and request.file.suffix.lower() in SUFFIXES:
+        raise DataError(
+            f"{request.file} is a single picture",
+            expected="a folder of pictures with captions, or their table",
+            fix="name its folder",
+        )
     out = request.out
     if out is None:
         return
     for place in picture_places(request) if command == "predict" else []:
         given = place.expanduser()
         if out.exists() and any(
-            out.samefile(each) for each in (given, table_of(given) if given.is_dir() else None) if each
+            out.samefile(each)
+            for each in (given, table_of(given) if given.is_dir() else None)
+            if each is not None and each.exists()
         ):
             raise OptionError(f"--out {out} is the input file", fix="choose a new name: the input is never changed")
     if out.suffix.lower() not in _ENDINGS:

@@ -18,6 +18,7 @@ from gatewise.kinds.classification.calibration import calibration_sentence
 from gatewise.kinds.classification.label_advice import advising, separated_otherwise
 from gatewise.kinds.classification.label_sets import label_table, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
+from gatewise.kinds.classification.rare_labels import known_alone
 from gatewise.screen import say
 from gatewise.training.overlap import overlap_record, print_overlap
 
@@ -68,9 +69,11 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
         trained.encoding,
         separator,
     )
+    names = classifier.label_names
+    if getattr(trained, "drop_labels_below", None) is not None:
+        table = known_alone(table, names, separator)
     for note in table.notes:
         say(f"Note: {note}", err=True)
-    names = classifier.label_names
     labels = _known_labels(table, names) if separator is None else _known_sets(table, names, separator)
     found = classifier.evaluate(table.texts, labels)
     metrics = found.to_dict()

@@ -40,7 +40,7 @@ class TextClassifier(  # type: ignore[misc]
     RunEstimator,
     task="classification",
     first=("cell",),
-    omit=("text", "label", "encoding", "separator", "unlabelled", "group"),
+    omit=("text", "label", "encoding", "separator", "drop_labels_below", "unlabelled", "group"),
 ):
     """Classify texts with a recurrent network; texts in, labels of any type out, or a list of strings for each text.
 

@@ -114,6 +114,7 @@ class ClassificationKind(Kind):
             encoding=data.encoding,
             test=data.test,
             separator=data.separator,
+            drop_labels_below=data.drop_labels_below,
             group=data.group,
             split=data.split,
             download=data.download,

@@ -43,6 +43,7 @@ from gatewise.kinds.classification.label_sets import (
     parse_labels,
     split_sets,
 )
+from gatewise.kinds.classification.rare_labels import drop_rare, naming_the_option, rare_note, reading_without
 from gatewise.training.checks import refuse_for_known
 from gatewise.words import plural
 
@@ -59,6 +60,7 @@ def load_text(
     encoding: str | None = None,
     test: str | Path | None = None,
     separator: str | None = None,
+    drop_labels_below: int | None = None,
     group: str | None = None,
     split: int = 0,
     download: bool = False,
@@ -78,6 +80,7 @@ def load_text(
         encoding: of the files; None: detected, see `gatewise.data.encodings.decode_as`.
         test: a second file, used only for testing; None: a fifth of the first one is held out.
         separator: of the labels, where a text may have several or none; None: each text has one.
+        drop_labels_below: labels with fewer different texts in the (first) file are left out; None: all stay.
         group: the column of what rows have in common: rows of one group stay in one part; None: there is none.
         split: number of the split: another one holds other texts out; where there is no part given for testing.
         download: whether the official archive may be fetched from the network into the cache folder.
@@ -102,7 +105,7 @@ def load_text(
     name = str(data)
     if name in _REGISTRY:
         own = {"text": text, "label": label, "encoding": encoding, "test": test, "separator": separator, "group": group}
-        refuse_for_known(name, own)
+        refuse_for_known(name, own | {"drop_labels_below": drop_labels_below})
         if name == "imdb":
             _refuse_split(split, "the known data set 'imdb', whose parts are given")
             return _load_imdb(download, cache)
@@ -120,8 +123,8 @@ def load_text(
         check_separator(separator)
     read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
     if separator is not None:
-        return _load_sets(path, second, partial(read, separator=separator), separator, group, split)
-    return _load_own(path, second, read, group, split)
+        return _load_sets(path, second, partial(read, separator=separator), separator, drop_labels_below, group, split)
+    return _load_own(path, second, read, drop_labels_below, group, split)
 
 
 def _refuse_name(path: Path, name: str) -> None:
@@ -208,17 +211,23 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
 Reader = Callable[..., Table]
 
 
-def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, split: int) -> TextDataset:
+def _load_own(
+    path: Path, test: Path | None, read: Reader, below: int | None, group: str | None, split: int
+) -> TextDataset:
     table = read(path)
     refuse_lists(table.labels, path)
+    if below is not None:
+        table, dropped_labels = drop_rare(table, below)
+        read = reading_without(read, dropped_labels)
     names, labels = name_labels(table.labels, str(path))
     several = looks_multi_label(table.labels)
     rows, chosen, dropped = distinct_rows(table.texts, labels)
     notes = [*table.notes, *label_notes(table.labels), *dropped]
     if several is not None:
         notes.append(several_note(several, len(table.labels)))
+    notes += rare_note(chosen, names)
     whole = Split(tuple(table.texts[row] for row in rows), chosen)
-    by: Splitter = partial(hold_out, number=split)
+    by: Splitter = naming_the_option(partial(hold_out, number=split))
     if several is not None and test is None:
         by = with_advice(by, f"labels look like several per text: add --separator '{several[0]}'")
     found = _in_parts(path, test, table, whole, rows, names, notes, by, read, group, _test_labels)
@@ -226,10 +235,13 @@ def _load_own(path: Path, test: Path | None, read: Reader, group: str | None, sp
 
 
 def _load_sets(
-    path: Path, test: Path | None, read: Reader, separator: str, group: str | None, split: int
+    path: Path, test: Path | None, read: Reader, separator: str, below: int | None, group: str | None, split: int
 ) -> TextDataset:
     """A file whose texts have several labels, or none."""
     table = read(path)
+    if below is not None:
+        table, dropped_labels = drop_rare(table, below, separator)
+        read = reading_without(read, dropped_labels, separator)
     sets = [parse_labels(written, separator) for written in table.labels]
     names = tuple(sorted({name for labels in sets for name in labels}))
     if not names:
@@ -244,6 +256,7 @@ def _load_sets(
         *dropped,
         f"{plural(len(names), 'label')}, separated by {sign}: {sizes.mean():.2f} a text, "
         f"{plural(int((sizes == 0).sum()), 'text')} without any",
+        *rare_note(whole.labels, names),
     ]
     other = other_separator(table.labels, separator)
     advice = other[0] if other else separated_otherwise(table.labels, separator)
@@ -254,7 +267,7 @@ def _load_sets(
         with advising(advice and separated_otherwise(given.labels, separator)):
             return label_table(found, known, places, known_by="the training file")
 
-    by = with_advice(partial(split_sets, number=split), advice)
+    by = with_advice(naming_the_option(partial(split_sets, number=split)), advice)
     found = _in_parts(path, test, table, whole, rows, names, [*notes, *other], by, read, group, tested)
     return replace(found, split_note=found.split_note + split_words(split))
 

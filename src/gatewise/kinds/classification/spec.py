@@ -52,6 +52,9 @@ class DataSpec(Spec):
         "What separates labels where a text may have several: | for a|b; omit it for one label a text.",
         reads=True,
     )
+    drop_labels_below: int | None = setting(
+        None, "Leave out labels that have fewer different texts than this, and the texts that have no other.", minimum=2
+    )
     encoding: str | None = setting(
         None, "Encoding of the file: cp1252, shift_jis, gb18030 ...; detected if not given.", reads=True
     )

@@ -182,4 +182,7 @@ class Continuing(ABC):
     def _scalings(self, series: Sequence[Series]) -> list[Scaling]:
         transform = self.data_spec.transform
         targets, flags = len(self.targets), self.covariates.flags
-        return [self.scalings.get(each.name) or fit_scaling(each, targets, transform, flags) for each in series]
+        return [
+            self.scalings.get(each.name) or fit_scaling(each, targets, transform, flags, foreign=True)
+            for each in series
+        ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.errors import DataError
 from gatewise.kinds.language_modelling.tokens import TokenVocabulary
+from gatewise.training.request import given_texts, say_that_typed_texts_are_read
 
 if TYPE_CHECKING:
     from gatewise.training.kind import ExportedModel, Request
@@ -40,15 +41,17 @@ class ExportedLanguageModel:
         return [(self.vocabulary.shown(int(number)), float(chances[number])) for number in best]
 
     def predict_command(self, request: Request) -> None:
-        """Print the likeliest next tokens after each text.
+        """Print the likeliest next tokens after each text, or after each line of a file or of standard input.
 
         Raises:
             DataError: there is no text.
         """
-        prompts = list(request.inputs)
-        if not prompts:
-            raise DataError("there is no beginning of a text", fix="give it after the model, in quotes")
-        for prompt in prompts:
+        say_that_typed_texts_are_read(request, "beginnings of texts")
+        count = 0
+        for prompt in given_texts(request):
+            if not (request.inputs or prompt.strip()):
+                continue
+            count += 1
             found = self.next_tokens(prompt)
             if request.as_json:
                 tokens = [{"token": token, "probability": chance} for token, chance in found]
@@ -57,3 +60,5 @@ class ExportedLanguageModel:
             width = max(len(token) for token, _ in found)
             for token, chance in found:
                 print(f"{token:<{width}}  {100 * chance:5.1f} %  {'█' * round(_BAR * chance)}".rstrip())
+        if not count:
+            raise DataError("there is no beginning of a text", fix="give it after the model, in quotes")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gatewise.screen import say
+from gatewise.training.request import leave_with_unanswered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,8 @@ _NOT_HEARD = "–  (cannot be heard)"
 
 def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request) -> None:
     """Write what is said in sound files, in the files of a folder, or in those that a table names.
+
+    Where a file that was named has no answer, the exit code is 2 after those of the others.
 
     Raises:
         DataError: nothing can be heard. Of several files one that cannot be used is named, marked and has no answer; of
@@ -48,6 +51,7 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
             chance = f"  {100 * row['probability']:.1f} %" if row.get("probability") is not None else ""
             text = f"{_NOT_HEARD if row['text'] is None else row['text']}{chance}"
             typer.echo(f"{row['path']:<{width}}  {text}" if len(rows) > 1 else text)
+        leave_with_unanswered(len(rows) - len(recordings))
         return
     lines = [json.dumps(row, ensure_ascii=False) for row in rows] if as_json else _table(rows)
     if request.out is None:
@@ -55,6 +59,7 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
     else:
         files.write_text(request.out, "\n".join(lines) + "\n")
         typer.echo(f"{words.plural(len(recordings), 'recording')} heard in {request.out}", err=True)
+    leave_with_unanswered(len(rows) - len(recordings))
 
 
 def _without_speaker(recogniser: TrainedRecogniser | ExportedRecogniser, recordings: Sequence[Recording]) -> list[str]:

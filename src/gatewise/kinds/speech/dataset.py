@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from gatewise.data.parts import kept_by_content
 from gatewise.data.records import DatasetInfo
 from gatewise.errors import DataError
 from gatewise.kinds.speech.added import new_recordings, read_added
+from gatewise.kinds.speech.places import class_folders
 from gatewise.kinds.speech.recordings import Columns, Listed, Recording, list_recordings, read_recordings
 from gatewise.kinds.speech.spec import SpeechDataSpec
 from gatewise.kinds.speech.splits import Parts, content_rank, split_recordings
@@ -144,6 +145,9 @@ def load_speech(data: SpeechDataSpec, cache: str | Path | None = None) -> Speech
         path = Path(data.data).expanduser()
         listed, notes = list_recordings(path, _columns(data))
         name, source = path.name, f"the recordings of {path}"
+        if data.answers is None and data.strings is None and path.is_dir() and class_folders(path):
+            data = replace(data, answers="label")
+            notes.append("answers are labels: there is a folder for each; --answers changes that")
     recordings, rate, noted = read_recordings(listed, data.sample_rate)
     parts = split_recordings(_distinct(recordings, notes), data.split, data.test_speaker, data.validation_speaker)
     added: tuple[Recording, ...] = ()

@@ -86,6 +86,12 @@ class SpeechKind(Kind):
 
         check(command, request)
 
+    def check_exported_request(self, command: str, request: Request) -> None:
+        """As `check_request`."""
+        from gatewise.kinds.speech.requests import check
+
+        check(command, request)
+
     def open(self, run: RunFolder) -> Trained:
         """The recogniser of a finished run."""
         from gatewise.kinds.speech.trained import open_run

@@ -1,4 +1,4 @@
-"""Where recordings are: folders with a table, tables that name sound files, digits named as in FSDD. No numpy."""
+"""Where recordings are: folders with a table or of classes, tables of sound files, digits as in FSDD. No numpy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,25 @@ from pathlib import Path
 
 from gatewise.data.rows import is_table
 
-__all__ = ["DIGIT", "SUFFIXES", "digit_files", "holds_sound", "names_sound", "sound_files", "table_of"]
+__all__ = [
+    "DIGIT",
+    "SPOKEN",
+    "SUFFIXES",
+    "class_folders",
+    "digit_files",
+    "holds_sound",
+    "names_sound",
+    "sound_files",
+    "sounds_in",
+    "table_of",
+]
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".aiff", ".aif", ".mp3")
 """Endings by which sound files are known; what `soundfile` can open is read."""
 DIGIT = re.compile(r"(\d)_([^_]+)_(\d+)\.wav", re.IGNORECASE)
+SPOKEN = re.compile(r"(.+)_nohash_\d+\.\w+")
+"""``SPEAKER_nohash_NUMBER.wav``, as Speech Commands names its files."""
+_PARTS = {"train", "training", "test", "testing", "valid", "validation", "val", "dev", "eval"}
 _PICTURE = re.compile(rb"\.(png|jpe?g|gif|bmp|tiff?|webp)[\"',;|#\s]")
 _TABLES = ("transcripts", "transcript", "transcription", "metadata", "text", "labels")
 
@@ -21,7 +35,9 @@ def names_sound(path: Path) -> bool:
     try:
         if path.is_dir():
             table = table_of(path)
-            return bool(digit_files(path)) if table is None else not _names_pictures(table)
+            if table is None:
+                return bool(digit_files(path) or class_folders(path))
+            return not _names_pictures(table)
         if is_table(path) and path.suffix.lower() in (".csv", ".tsv", ".tab", ".jsonl", ".ndjson") and path.is_file():
             with path.open("rb") as file:
                 head = file.read(4_000).lower()
@@ -51,6 +67,26 @@ def sound_files(folder: Path) -> list[Path]:
     found = [each for each in entries if each.suffix.lower() in SUFFIXES]
     inside = (each for entry in entries if entry.is_dir() for each in sorted(entry.iterdir()))
     return found or [each for each in inside if each.suffix.lower() in SUFFIXES]
+
+
+def sounds_in(folder: Path) -> list[Path]:
+    """The sound files of a folder itself, by name; hidden ones are none."""
+    return sorted(
+        each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES and not each.name.startswith(".")
+    )
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The folders of recordings in a folder, one for each class; none where it is laid out in another way.
+
+    That is: it has no table of transcripts and no sound file of its own, but at least two folders with sound files,
+    which are not called as the parts of a data set. Folders whose names begin with ``_`` or ``.`` are no classes.
+    """
+    if table_of(folder) is not None or digit_files(folder) or sounds_in(folder):
+        return []
+    inside = (each for each in sorted(folder.iterdir()) if each.is_dir() and each.name[0] not in "._")
+    found = [each for each in inside if sounds_in(each)]
+    return [] if len(found) < 2 or {each.name.lower() for each in found} <= _PARTS else found
 
 
 def table_of(folder: Path) -> Path | None:

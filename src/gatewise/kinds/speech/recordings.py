@@ -1,4 +1,4 @@
-"""Recordings with their transcripts: a folder with a table, a table, or digits named as in FSDD. Imports no torch."""
+"""Recordings with their transcripts: a folder with a table or of classes, a table, digits as in FSDD. No torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gatewise import words
 from gatewise.data.rows import Rows, is_table, read_rows
 from gatewise.data.skips import Skips
 from gatewise.errors import DataError, did_you_mean
-from gatewise.kinds.speech.places import DIGIT, digit_files, sound_files, table_of
+from gatewise.kinds.speech.places import DIGIT, SPOKEN, class_folders, digit_files, sound_files, sounds_in, table_of
 from gatewise.kinds.speech.sound import Samples, read_sound
 
 __all__ = ["Columns", "Listed", "Recording", "list_recordings", "read_recordings", "tidy"]
@@ -125,8 +125,9 @@ def list_recordings(
     """The recordings that a folder, table or archive names, and notes; nothing is read but the table.
 
     Args:
-        path: a folder with a table (``transcripts.csv``: path, text and perhaps speaker), such a table, or a folder or
-            ``.tgz`` of files ``DIGIT_SPEAKER_NUMBER.wav``, as the Free Spoken Digit Dataset has them.
+        path: a folder with a table (``transcripts.csv``: path, text and perhaps speaker), such a table, a folder with
+            a folder for each class, as Speech Commands has them, or a folder or ``.tgz`` of files
+            ``DIGIT_SPEAKER_NUMBER.wav``, as the Free Spoken Digit Dataset has them.
         columns: of the table.
         with_texts: whether a table needs transcripts.
         some_speakers: whether names of speakers are kept where some rows have none; False: all are left out then.
@@ -142,9 +143,12 @@ def list_recordings(
         table = table_of(path)
         if table is None:
             found = digit_files(path)
-            if not found:
+            if found:
+                return [_digit(each, each.name) for each in found], []
+            classes = class_folders(path)
+            if not classes:
                 raise _no_table(path)
-            return [_digit(each, each.name) for each in found], []
+            return _of_classes(path, classes)
         path = table
     return _of_table(path, columns, with_texts=with_texts, some_speakers=some_speakers)
 
@@ -214,6 +218,41 @@ def _digit(source: Path | bytes, name: str) -> Listed:
     match = DIGIT.fullmatch(name)
     assert match is not None
     return Listed(name, source, match[1], match[2], int(match[3]))
+
+
+def _of_classes(path: Path, folders: Sequence[Path]) -> tuple[list[Listed], list[str]]:
+    """The recordings of a folder for each class, whose names are the labels; speakers where all files name them."""
+    labels = [tidy(each.name) for each in folders]
+    if not all(labels) or len(set(labels)) < len(labels):
+        labels = [each.name for each in folders]
+    files = [(file, label) for folder, label in zip(folders, labels, strict=True) for file in sounds_in(folder)]
+    named = [SPOKEN.fullmatch(file.name) for file, _ in files]
+    speakers = [None if match is None or None in named else match[1] for match in named]
+    notes = [
+        f"there is no table of transcripts: the labels are the names of {words.plural(len(folders), 'folder')}, "
+        + ", ".join(labels[:_SHOWN])
+        + (", ..." if len(labels) > _SHOWN else "")
+    ]
+    if None not in named:
+        count = len(set(speakers))
+        notes.append(f"the names of the files, SPEAKER_nohash_NUMBER, say who speaks: {words.plural(count, 'speaker')}")
+    elif any(named):
+        count = named.count(None)
+        notes.append(
+            f"the {'name' if count == 1 else 'names'} of {words.plural(count, 'file')} do{'es' * (count == 1)} not say "
+            "who speaks (SPEAKER_nohash_NUMBER), so that the speakers are not used"
+        )
+    for each in sorted(path.iterdir()):
+        if each.is_dir() and each.name[0] in "._" and sounds_in(each):
+            notes.append(f"the folder {each.name} is left out: its name begins with {each.name[0]!r}")
+    for name in ("testing_list.txt", "validation_list.txt"):
+        if (path / name).is_file():
+            notes.append(f"{name} is not used: which recordings are tested follows from --split and --test-speaker")
+    listed = [
+        Listed(file.relative_to(path).as_posix(), file, label, speaker)
+        for (file, label), speaker in zip(files, speakers, strict=True)
+    ]
+    return listed, notes
 
 
 def _of_archive(path: Path) -> list[Listed]:
@@ -317,7 +356,8 @@ def _no_table(folder: Path) -> DataError:
     shown = sounds[0].relative_to(folder).as_posix() if sounds else "one.wav"
     return DataError(
         f"{folder} has no table of transcripts, without which speech cannot be learned",
-        expected="a file transcripts.csv in it, with the columns path and text, and speaker where it is known",
+        expected="a file transcripts.csv in it, with the columns path and text, and speaker where it is known; or a "
+        "folder for each class of recordings",
         got=f"{words.plural(len(sounds), 'sound file')}: {_listing(folder)}" if sounds else _listing(folder),
         fix=f"write its first line, path,text,speaker, and one for each recording, such as {shown},what is said,ann",
     )

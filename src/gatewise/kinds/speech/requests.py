@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.errors import DataError
-from gatewise.training.request import Request, check_out
+from gatewise.training.request import Request, check_out, check_places
 
 if TYPE_CHECKING:
     from gatewise.kinds.speech.features import Normaliser
@@ -25,15 +26,14 @@ def check(command: str, request: Request) -> None:
     """Refuse what can be refused before the network is loaded.
 
     Raises:
-        DataError: a file or folder does not exist.
+        DataError: no file or folder that was named exists.
         OptionError: ``--out`` is the input.
         StorageError: ``--out`` cannot be written.
     """
-    for place in sound_files(request) if command == "predict" else [request.file]:
-        if place is None:
-            raise DataError("there is no recording", fix="name sound files, or a folder of recordings")
-        if not place.expanduser().exists():
-            raise DataError(f"{place} does not exist", fix="check the path")
+    places = sound_files(request) if command == "predict" else [request.file]
+    check_places(places, "recording", "name sound files, or a folder of recordings")
+    for place in places if command == "predict" else []:
+        check_out(replace(request, file=place))
     check_out(request)
 
 

@@ -27,7 +27,8 @@ class SpeechDataSpec(Spec):
 
     data: str = setting(
         "spoken-digits",
-        "Registry name (spoken-digits), a folder of recordings with transcripts.csv, or such a table.",
+        "Registry name (spoken-digits), a folder of recordings with transcripts.csv, such a table, or a folder with a "
+        "folder for each class of recordings.",
         is_path=True,
     )
     sound: str | None = setting(None, "Column of the sound files; path, file or the like if not given.", reads=True)
@@ -37,7 +38,7 @@ class SpeechDataSpec(Spec):
     speaker: str | None = setting(None, "Column of the speakers; the column called speaker if not given.", reads=True)
     add: str | None = setting(
         None,
-        "Further recordings for the training part alone: a folder with transcripts.csv, or such a table.",
+        "Further recordings for the training part alone: a folder with transcripts.csv or of classes, or such a table.",
         is_path=True,
     )
     answers: str | None = setting(

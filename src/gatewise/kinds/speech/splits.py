@@ -126,17 +126,19 @@ def _by_speaker(
         )
     ranked = sorted(speakers, key=_rank)
     held = _named(test, speakers, "test") if test else ranked[: max(1, round(_TEST * len(speakers)))]
-    others = [name for name in ranked if name not in held]
+    set_aside = set(held)
+    others = [name for name in ranked if name not in set_aside]
     if validation:
         checked = _named(validation, speakers, "validation")
         if set(checked) & set(held):
             raise OptionError("a speaker cannot be in two parts", got=", ".join(sorted(set(checked) & set(held))))
     else:
         checked = others[: round(_VALIDATION * len(speakers))] if len(speakers) >= _SPEAKERS_FOR_VALIDATION else []
-    rest = [each for each in recordings if each.speaker not in held]
+    rest = [each for each in recordings if each.speaker not in set_aside]
     if checked:
-        kept = [each for each in rest if each.speaker in checked]
-        train = [each for each in rest if each.speaker not in checked]
+        choosing = set(checked)
+        kept = [each for each in rest if each.speaker in choosing]
+        train = [each for each in rest if each.speaker not in choosing]
         how = f"validation is {_speakers(checked)}"
     else:
         kept, train = hold_out(rest, _VALIDATION)
@@ -144,7 +146,7 @@ def _by_speaker(
             f"validation is a tenth of the recordings of the {words.plural(len(others), 'training speaker')}, "
             "who are easier than unseen ones"
         )
-    tested = [each for each in recordings if each.speaker in held]
+    tested = [each for each in recordings if each.speaker in set_aside]
     are = "is" if len(held) == 1 else "are"
     note = f"all {words.plural(len(tested), 'recording')} of {_speakers(held)}, who {are} in no other part"
     notes = [how]

@@ -15,7 +15,7 @@ from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences
 from gatewise.words import plural
 
-__all__ = ["holds_columns", "read_columns"]
+__all__ = ["Rows", "holds_columns", "read_columns", "sentences_of"]
 
 _WORD_NAMES = ("form", "word", "words", "token", "tokens", "text")
 _OTHER_NAMES = (
@@ -57,8 +57,8 @@ def holds_columns(path: Path) -> bool:
 
 
 @dataclass
-class _Rows:
-    """The file's content lines, cut into sentences.
+class Rows:
+    """A file's content lines, cut into sentences.
 
     Attributes:
         sentences: per sentence its rows (line number, fields).
@@ -106,7 +106,13 @@ def read_columns(
         >>> read.notes
         ('tags are read from column 3 of 3, the last that is not constant',)
     """
-    rows = _split(lines, place, (words, tags))
+    return sentences_of(_split(lines, place, (words, tags)), place, words=words, tags=tags, tags_needed=tags_needed)
+
+
+def sentences_of(
+    rows: Rows, place: str, *, words: Column | None = None, tags: Column | None = None, tags_needed: bool = True
+) -> TaggedSentences:
+    """The sentences of rows in columns; the arguments and errors are those of `read_columns`."""
     if not rows.sentences:
         raise DataError(f"{place} holds no sentence", expected="a word and its tag a line, an empty line between")
     count = _check_counts(rows, place, (words, tags), tags_needed)
@@ -123,7 +129,7 @@ def read_columns(
     return TaggedSentences(sentences, place, tuple(notes), numbers)
 
 
-def _header_notes(rows: _Rows, sentences: Sequence[Sentence], place: str) -> list[str]:
+def _header_notes(rows: Rows, sentences: Sequence[Sentence], place: str) -> list[str]:
     """A note on a first line whose tag, unlike all others, no other line has: it may be a header."""
     first = sentences[0]
     counts = Counter(tag for sentence in sentences for tag in sentence.tags)
@@ -136,8 +142,8 @@ def _header_notes(rows: _Rows, sentences: Sequence[Sentence], place: str) -> lis
     ]
 
 
-def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column | None]) -> _Rows:
-    rows = _Rows()
+def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column | None]) -> Rows:
+    rows = Rows()
     universal = place.removesuffix(".gz").endswith((".conllu", ".conllup"))
     if universal:
         rows.names = _UNIVERSAL
@@ -179,7 +185,7 @@ def _split(lines: Sequence[str], place: str, chosen: tuple[Column | None, Column
     return rows
 
 
-def _tabbed(lines: Sequence[str], rows: _Rows, place: str) -> bool:
+def _tabbed(lines: Sequence[str], rows: Rows, place: str) -> bool:
     """Whether tabs alone separate: every line of content that is no comment has one."""
     content = [line for line in lines if line.strip(" \t") and not line.startswith(("#", _DOCUMENT))]
     with_tab = sum("\t" in line for line in content)
@@ -208,7 +214,7 @@ def _header(fields: list[str], chosen: tuple[Column | None, Column | None]) -> b
     return len(folded) > 1 and all(name in common for name in folded) and any(name in _WORD_NAMES for name in folded)
 
 
-def _check_counts(rows: _Rows, place: str, chosen: tuple[Column | None, Column | None], tags_needed: bool) -> int:
+def _check_counts(rows: Rows, place: str, chosen: tuple[Column | None, Column | None], tags_needed: bool) -> int:
     """The number of columns; every line has as many, or at least those that were chosen by number."""
     counts = Counter(len(fields) for sentence in rows.sentences for _, fields in sentence)
     count = counts.most_common(1)[0][0]
@@ -233,7 +239,7 @@ def _check_counts(rows: _Rows, place: str, chosen: tuple[Column | None, Column |
     raise AssertionError("unequal counts without an unequal line")
 
 
-def _one_column(rows: _Rows, place: str) -> DataError:
+def _one_column(rows: Rows, place: str) -> DataError:
     """The error of a file without a second column; it names the sign that seems to separate columns."""
     lines = [(number, " ".join(fields)) for sentence in rows.sentences for number, fields in sentence]
     number, first = lines[0]
@@ -248,7 +254,7 @@ def _one_column(rows: _Rows, place: str) -> DataError:
     )
 
 
-def _resolve(rows: _Rows, place: str, column: Column, count: int, what: str) -> int:
+def _resolve(rows: Rows, place: str, column: Column, count: int, what: str) -> int:
     """Index of a chosen column, from 0; negative from the end."""
     if isinstance(column, str):
         if not rows.names:
@@ -273,7 +279,7 @@ def _resolve(rows: _Rows, place: str, column: Column, count: int, what: str) -> 
     return column - 1 if column > 0 else column
 
 
-def _word_column(rows: _Rows, place: str, words: Column | None, count: int) -> int:
+def _word_column(rows: Rows, place: str, words: Column | None, count: int) -> int:
     if words is not None:
         return _resolve(rows, place, words, count, "word")
     for index, name in enumerate(rows.names):
@@ -293,7 +299,7 @@ def _running(sentence: list[tuple[int, list[str]]], start: int) -> list[str]:
     return [str(number) for number in range(start, start + len(sentence))]
 
 
-def _tag_column(rows: _Rows, place: str, tags: Column | None, count: int, word_column: int) -> int:
+def _tag_column(rows: Rows, place: str, tags: Column | None, count: int, word_column: int) -> int:
     if tags is not None:
         chosen = _resolve(rows, place, tags, count, "tag")
         if chosen % count == word_column % count:
@@ -306,7 +312,7 @@ def _tag_column(rows: _Rows, place: str, tags: Column | None, count: int, word_c
     return chosen
 
 
-def _last_that_varies(rows: _Rows, place: str, count: int, word_column: int) -> int:
+def _last_that_varies(rows: Rows, place: str, count: int, word_column: int) -> int:
     if rows.names == _UNIVERSAL and count == len(_UNIVERSAL):
         rows.notes.append("tags are read from UPOS, column 4 of CoNLL-U")
         return 3
@@ -341,7 +347,7 @@ def _sentence(rows: list[tuple[int, list[str]]], place: str, word_column: int, t
     return Sentence(words, tags, first, tuple(number for number, _ in rows) if apart else ())
 
 
-def _count_notes(rows: _Rows, sentences: Sequence[Sentence], place: str) -> list[str]:
+def _count_notes(rows: Rows, sentences: Sequence[Sentence], place: str) -> list[str]:
     notes = []
     if rows.documents:
         notes.append(f"{plural(rows.documents, '-DOCSTART- line')} of {place} skipped")

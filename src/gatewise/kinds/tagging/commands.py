@@ -14,7 +14,9 @@ from gatewise import files, words
 from gatewise.data.text_files import read_lines
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.dataset import TaggingPart
+from gatewise.kinds.tagging.joined import holds_joined
 from gatewise.kinds.tagging.reading import read_tagged
+from gatewise.kinds.tagging.sentence_tables import holds_sentence_table
 from gatewise.kinds.tagging.spec import column
 from gatewise.screen import console, given_width, say
 from gatewise.training.overlap import overlap_record, print_overlap
@@ -48,8 +50,9 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
     say_that_typed_texts_are_read(request)
     columns = _words_of_columns(tagger, request)
     if columns is not None:
+        how = "words joined with their tags" if holds_joined(Path(str(request.file))) else "a word and its tag a line"
         typer.echo(
-            f"Note: {request.file} has a word and its tag a line: its words are tagged, its own tags are not used",
+            f"Note: {request.file} has {how}: its words are tagged, its own tags are not used",
             err=True,
         )
     count, written = 0, []
@@ -89,9 +92,11 @@ def _answers(
 
 
 def _words_of_columns(tagger: TrainedTagger | ExportedTagger, request: Request) -> list[list[str]] | None:
-    """The words of a file whose lines end with tags that the network knows; None: it holds a text a line."""
+    """The words of a file that has tags, too: lines may end with tags that the network knows; None: a text a line."""
     if request.inputs or request.file is None or str(request.file) == "-":
         return None
+    if holds_sentence_table(request.file) or holds_joined(request.file):
+        return [list(sentence.words) for sentence in read_tagged(request.file).sentences]
     lines = [line.split() for line in read_lines(request.file, "a text a line")[:_LOOKED_AT] if line.strip()]
     names = tagger.tag_set.names
     known = {"O", *names, *(f"{mark}-{name}" for mark in "BIESLU" for name in names)}

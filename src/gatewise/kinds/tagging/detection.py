@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gatewise.errors import DataError
-from gatewise.kinds.tagging.schemes import spans, spans_as_conlleval, split_tag, to_tags
+from gatewise.kinds.tagging.schemes import LETTERS, spans, spans_as_conlleval, split_tag, to_tags
 from gatewise.kinds.tagging.sentences import TaggedSentences
 from gatewise.words import plural
 
-__all__ = ["detect_scheme", "repaired"]
+__all__ = ["detect_scheme", "own_scheme", "repaired"]
 
 _MARKED = re.compile(r"[BIESLU]-.+", re.DOTALL)
 _BARE = frozenset("BIOESLU")
@@ -73,6 +73,36 @@ def detect_scheme(read: TaggedSentences) -> tuple[str, list[str]]:
         broken = {name: sum(1 for _ in _broken(read, name)) for name in ("iob2", "iob1")}
         scheme = min(broken, key=lambda name: broken[name])
     return scheme, [f"tags of {read.place} follow {scheme}"]
+
+
+def own_scheme(read: TaggedSentences, scheme: str) -> str:
+    """The scheme that a file's tags follow: the expected one, unless they surely follow another one.
+
+    That is: they have letters of another scheme, or break the expected one in every second span or more and the other
+    one hardly ever.
+
+    Args:
+        read: the sentences.
+        scheme: iob1, iob2, iobes or bilou: that of the training file.
+
+    Example:
+        >>> from gatewise.kinds.tagging.sentences import Sentence
+        >>> file = TaggedSentences((Sentence(("in", "New", "York"), ("O", "B-LOC", "I-LOC"), 1),), "a.txt")
+        >>> own_scheme(file, "iobes"), own_scheme(file, "iob2")
+        ('iob2', 'iob2')
+    """
+    letters = {split_tag(tag)[0] for sentence in read.sentences for tag in sentence.tags}
+    foreign = not letters <= set(LETTERS[scheme])
+    broken = 0 if foreign else sum(1 for _ in _broken(read, scheme))
+    if not foreign and 2 * broken < max(1, sum(len(spans_as_conlleval(each.tags)) for each in read.sentences)):
+        return scheme
+    try:
+        found, _ = detect_scheme(read)
+    except DataError:  # some tags are none: which, the scheme of the training file says
+        return scheme
+    if found == "plain" or (not foreign and 10 * sum(1 for _ in _broken(read, found)) > broken):
+        return scheme
+    return found
 
 
 def repaired(read: TaggedSentences, scheme: str) -> tuple[list[list[str]], list[str]]:

@@ -55,7 +55,7 @@ class TaggingKind(Kind):
         return tagging_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Files of tagged words by their common suffixes, gzip or not, and text or JSON lines with tagged words."""
+        """Files of tagged words by their common suffixes, gzip or not; text, JSON lines and tables that hold such."""
         name = path.name.lower().removesuffix(".gz")
         if name.endswith((".jsonl", ".ndjson")):
             from gatewise.kinds.tagging.json_lines import holds_tags
@@ -63,8 +63,13 @@ class TaggingKind(Kind):
             return 2 if path.is_file() and holds_tags(path) else 0
         if name.endswith((".txt", ".text")):
             from gatewise.kinds.tagging.columns import holds_columns
+            from gatewise.kinds.tagging.joined import holds_joined
 
-            return 3 if path.is_file() and holds_columns(path) else 0
+            return 3 if path.is_file() and (holds_columns(path) or holds_joined(path)) else 0
+        if name.endswith((".csv", ".tsv", ".tab")):
+            from gatewise.kinds.tagging.sentence_tables import holds_sentence_table
+
+            return 3 if path.is_file() and holds_sentence_table(path) else 0
         return 2 if name.endswith(_ENDINGS) else 0
 
     def check(self, spec: RunSpec) -> None:

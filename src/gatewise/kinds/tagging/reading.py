@@ -8,7 +8,9 @@ from pathlib import Path
 from gatewise.data.text_files import read_lines
 from gatewise.errors import DataError, OptionError
 from gatewise.kinds.tagging.columns import Column, read_columns
+from gatewise.kinds.tagging.joined import read_joined
 from gatewise.kinds.tagging.json_lines import read_json_lines
+from gatewise.kinds.tagging.sentence_tables import holds_sentence_table, read_sentence_table
 from gatewise.kinds.tagging.sentences import ColumnsRead, Sentence, TaggedSentences
 from gatewise.words import plural
 
@@ -25,17 +27,18 @@ def read_tagged(
     tags_needed: bool = True,
     like: ColumnsRead | None = None,
 ) -> TaggedSentences:
-    """Read a file of tagged sentences: CoNLL columns, a tab-separated table, CoNLL-U or JSON lines; plain or gzip.
+    """Read a file of tagged sentences: columns, tables, CoNLL-U, JSON lines, or words joined with tags; plain or gzip.
 
-    The format follows from the ending (``.jsonl``, ``.ndjson``, ``.json``, ``.conllu``) or the first character; all
-    else is columns, see :func:`gatewise.kinds.tagging.columns.read_columns`. Words are never changed or shortened.
+    The format follows from the ending (``.jsonl``, ``.ndjson``, ``.json``, ``.conllu``), the first character, the head
+    of a table (``Sentence #,Word,POS,Tag``), or words that end in a slash and a tag (``EU/NNP``); all else is columns,
+    see :func:`gatewise.kinds.tagging.columns.read_columns`. Words are never changed or shortened.
 
     Args:
         path: the file.
         words: column of the words by number (from 1; negative from the end) or name; for JSON lines the key.
         tags: column or key of the tags. None: derived, and noted.
         tags_needed: False: only words are needed, as for prediction.
-        like: columns of a file of the same data, for those that are not given; without meaning for JSON lines.
+        like: columns of a file of the same data, for those that are not given; without meaning where there are none.
 
     Raises:
         DataError: the file or a line of it cannot be used.
@@ -50,6 +53,9 @@ def read_tagged(
         (2, 3, ('B-ORG', 'O'), 2)
     """
     path = Path(path)
+    if holds_sentence_table(path):
+        table = read_sentence_table(path, words=words, tags=tags, tags_needed=tags_needed)
+        return replace(table, notes=(*table.notes, *_long_words(table)))
     lines = read_lines(path, "sentences: a word and its tag a line")
     place = str(path)
     start = next((line.lstrip() for line in lines if line.strip()), "")
@@ -65,6 +71,8 @@ def read_tagged(
                 raise OptionError(f"{place} has keys and no columns", got=column, fix="give the key's name")
         keys = {"words": words, "tags": tags}
         read = read_json_lines(lines, place, tags_needed=tags_needed, **keys)  # type: ignore[arg-type]
+    elif (joined := read_joined(lines, place, unused=words is not None or tags is not None)) is not None:
+        read = joined
     else:
         if like is not None:
             words, tags = like.words if words is None else words, like.tags if tags is None else tags

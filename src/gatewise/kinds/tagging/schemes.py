@@ -23,10 +23,21 @@ import numpy.typing as npt
 
 from gatewise.errors import OptionError, did_you_mean
 
-__all__ = ["SCHEMES", "Span", "allowed_moves", "scheme_tags", "spans", "spans_as_conlleval", "split_tag", "to_tags"]
+__all__ = [
+    "LETTERS",
+    "SCHEMES",
+    "Span",
+    "allowed_moves",
+    "scheme_tags",
+    "spans",
+    "spans_as_conlleval",
+    "split_tag",
+    "to_tags",
+]
 
 SCHEMES = ("iob1", "iob2", "iobes", "bilou", "plain")
-_LETTERS = {"iob1": "BIO", "iob2": "BIO", "iobes": "BIOES", "bilou": "BIOLU"}
+LETTERS = {"iob1": "BIO", "iob2": "BIO", "iobes": "BIOES", "bilou": "BIOLU"}
+"""Of each scheme, what its tags begin with."""
 _LAST = {"iobes": "E", "bilou": "L"}
 _SINGLE = {"iobes": "S", "bilou": "U"}
 _ENDINGS, _SINGLES = "EL", "SU"
@@ -177,7 +188,7 @@ def scheme_tags(types: Iterable[str], scheme: str) -> list[str]:
         ['O', 'B-LOC', 'I-LOC', 'E-LOC', 'S-LOC']
     """
     _check(scheme)
-    letters = [letter for letter in ("B", "I", "E", "S", "L", "U") if letter in _LETTERS[scheme]]
+    letters = [letter for letter in ("B", "I", "E", "S", "L", "U") if letter in LETTERS[scheme]]
     return ["O"] + [join_tag(letter, kind) for kind in types for letter in letters]
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gatewise.errors import DataError, OptionError, RunError, did_you_mean
 from gatewise.files import refuse_newer
-from gatewise.kinds.tagging.detection import detect_scheme, repaired
+from gatewise.kinds.tagging.detection import detect_scheme, own_scheme, repaired
 from gatewise.kinds.tagging.schemes import (
     SCHEMES,
     allowed_moves,
@@ -98,17 +98,20 @@ class TagSet:
         return self.scheme != "plain"
 
     def encode(self, read: TaggedSentences) -> tuple[list[npt.NDArray[np.int64]], list[str]]:
-        """Tags of each sentence as numbers, invalid ones repaired.
+        """Tags of each sentence as numbers: those of a file in another scheme are converted, invalid ones repaired.
 
         Returns:
-            Per sentence (T,) int64, and notes on repairs.
+            Per sentence (T,) int64, and notes on both.
 
         Raises:
             DataError: a tag that is not in the training part, with its line.
         """
-        self._check_known(read)
-        tags, notes = repaired(read, self.scheme)
-        rows = [np.array([self._numbers[tag] for tag in self._within(row)], dtype=np.int64) for row in tags]
+        scheme = own_scheme(read, self.scheme) if self.marks_spans else self.scheme
+        self._check_known(read, scheme)
+        tags, notes = repaired(read, scheme)
+        rows = [np.array([self._numbers[tag] for tag in self._within(row, scheme)], dtype=np.int64) for row in tags]
+        if scheme != self.scheme:
+            notes = [f"tags of {read.place} follow {scheme} and are read as {self.scheme}, as in training", *notes]
         return rows, notes
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
@@ -181,13 +184,13 @@ class TagSet:
         except (KeyError, TypeError, OptionError) as error:
             raise RunError(f"{place} is damaged", expected="format_version, scheme, names, inside") from error
 
-    def _within(self, tags: Sequence[str]) -> Sequence[str]:
-        if not self.marks_spans or self.scheme == self.inside:
+    def _within(self, tags: Sequence[str], scheme: str) -> Sequence[str]:
+        if not self.marks_spans or scheme == self.inside:
             return tags
-        return to_tags(spans(tags, self.scheme), len(tags), self.inside)
+        return to_tags(spans(tags, scheme), len(tags), self.inside)
 
-    def _check_known(self, read: TaggedSentences) -> None:
-        known = set(self.names) if not self.marks_spans else {"O", *scheme_tags(self.names, self.scheme)}
+    def _check_known(self, read: TaggedSentences, scheme: str) -> None:
+        known = set(self.names) if not self.marks_spans else {"O", *scheme_tags(self.names, scheme)}
         for sentence in read.sentences:
             for at, tag in enumerate(sentence.tags):
                 if tag not in known:

@@ -31,7 +31,8 @@ def translate(
         ),
     ],
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Sentences; without any, lines of standard input.")
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Sentences; without any, or with `-`, lines of standard input."),
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Read a sentence a line.")] = None,
     out: Annotated[
@@ -59,7 +60,7 @@ def translate(
     """
     from gatewise.errors import OptionError
     from gatewise.kinds.translation.exported import exported_translator
-    from gatewise.training.request import Request, check_file, check_out
+    from gatewise.training.request import Request, check_file, check_out, inputs_of
     from gatewise.training.trained import load_run_of
 
     if texts and file is not None:
@@ -69,7 +70,7 @@ def translate(
             "beam is out of range", expected="a whole number of at least 1", got=beam, fix="--beam 1 is the fastest"
         )
     check_file(file)
-    request = Request(run, tuple(texts or ()), file, out, as_json)
+    request = Request(run, inputs_of(texts), file, out, as_json)
     check_out(request)
     model = exported_translator(run)
     if model is not None:

@@ -143,6 +143,12 @@ def load_translation(data: TranslationDataSpec, cache: str | Path | None = None)
         )
     whole = _read(path, data.translations, data)
     notes = list(whole.notes)
+    if data.translations is None and not (data.source_column or data.target_column):
+        notes.append(
+            "as --reverse asks, the network translates from the translations to the sentences"
+            if data.reverse
+            else "--reverse translates the other way round; --source-column and --target-column name the columns"
+        )
     given: dict[str, SentencePairs] = {}
     for name, file, translations in (
         ("test", data.test, data.test_translations),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,14 @@ __all__ = ["Header", "holds_translations", "read_header"]
 
 _PAIRS = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "translation"))
 _OBJECT_PAIRS = (("text", "translation"),)
+_OTHER_PAIRS = (
+    *(("source_text", "target_text"), ("src_text", "tgt_text"), ("source_sentence", "target_sentence")),
+    *(("original", "translation"), ("original", "translated"), ("sentence", "translation"), ("input", "output")),
+    *(("question", "answer"), ("prompt", "response"), ("sentences", "translations"), ("satz", "übersetzung")),
+    *(("phrase", "traduction"), ("frase", "traducción"), ("frase", "traduzione"), ("frase", "tradução")),
+)
+"""Names of columns whose order is known, of tables that are translation only where their content says so."""
+_NUMBERED = re.compile(r"([^\W\d]*?)[ _-]?(\d+)")
 _ROW_NUMBERS = {"", "id", "nr", "no", "number", "index", "row"}
 
 
@@ -59,6 +68,15 @@ def _codes(folded: list[str], names: Sequence[str]) -> list[int] | None:
     return list(range(len(names))) if codes else None
 
 
+def _numbered(folded: list[str], names: Sequence[str]) -> list[int] | None:
+    """``sentence1,sentence2`` and ``0,1``: names that are numbered in order."""
+    found = [_NUMBERED.fullmatch(name) for name in folded]
+    if len(found) != 2 or None in found or len({match[1] for match in found if match}) != 1:
+        return None
+    first, second = (int(match[2]) for match in found if match)
+    return [0, 1] if second == first + 1 else None
+
+
 def _one_side(folded: list[str], names: Sequence[str]) -> list[int] | None:
     known = {name for pair in (*_PAIRS, *_OBJECT_PAIRS) for name in pair}
     return [] if known & set(folded) else None
@@ -69,6 +87,8 @@ _RULES = (
     Rule(_pair_of(_OBJECT_PAIRS), claims_objects=True),
     Rule(_languages, claims=True, claims_objects=True, alone=True),
     Rule(_codes),  # `id` and `no` are codes, too
+    Rule(_pair_of(_OTHER_PAIRS)),
+    Rule(_numbered),
     Rule(_one_side),
 )
 """The first that knows the names holds."""

@@ -65,8 +65,11 @@ class TranslationKind(Kind):
         if name.endswith((".jsonl", ".ndjson", ".tsv", ".tab", ".csv")):
             from gatewise.kinds.translation.reading import holds_pairs
 
-            return 2 if path.is_file() and holds_pairs(path) else 0
-        return 0
+            if path.is_file() and holds_pairs(path):
+                return 2
+        from gatewise.kinds.translation.by_content import holds_sentence_columns
+
+        return 3 if path.is_file() and holds_sentence_columns(path) else 0
 
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training, and options of files with a known data set or without the files they go with."""

@@ -15,6 +15,8 @@ from gatewise.kinds.forecasting.series.records import Series
 __all__ = ["Scaling", "fit_scaling", "inverse_transform", "transformed"]
 
 Array = npt.NDArray[np.float64]
+_NEARLY_NONE = 1e-12
+"""Deviation of a constant, as a share of it: not 0, by which nothing could be divided should it change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,8 @@ class Scaling:
     Attributes:
         mean: (C,) of what the network reads: transformed targets, then features, then the columns known for the
             future; 0 for those of the last that hold zeros and ones.
-        deviation: (C,) standard deviation of the same; 1 where it is 0, and where the mean is 0 by rule.
+        deviation: (C,) standard deviation of the same; 1 where it is 0, and where the mean is 0 by rule; next to
+            nothing for a target that never changes of a series that was not trained on.
         target_mean: (K,) of the targets' values.
         target_deviation: (K,) of the targets' values; 1 where it is 0.
         low: (K,) least value of each target.
@@ -133,7 +136,9 @@ def inverse_transform(steps: Array, last: Array, transform: str) -> Array:
     return np.asarray(last[:, None] * np.exp(summed))
 
 
-def fit_scaling(series: Series, targets: int, transform: str, flags: Sequence[bool] | None = None) -> Scaling:
+def fit_scaling(
+    series: Series, targets: int, transform: str, flags: Sequence[bool] | None = None, *, foreign: bool = False
+) -> Scaling:
     """Fit on the training rows of a series; differences across a gap are excluded.
 
     Args:
@@ -142,6 +147,9 @@ def fit_scaling(series: Series, targets: int, transform: str, flags: Sequence[bo
         transform: as in `transformed`.
         flags: which of the columns known for the future hold zeros and ones, and stay as they are; None: those that
             hold nothing else in the training rows of this series.
+        foreign: whether the network was trained on other series. What it adds to the level of this one, learned from
+            the others, is in this one's deviations; where a target never changes that is next to nothing, and not 1 of
+            whatever unit it is measured in.
 
     Example:
         >>> one = Series("", np.arange(4.0), np.array([[1.0], [3.0], [9.0], [9.0]]), (2, 3, 4))
@@ -163,6 +171,11 @@ def fit_scaling(series: Series, targets: int, transform: str, flags: Sequence[bo
     fixed = np.isin(known, (0.0, 1.0)).all(axis=0) if flags is None else np.array(flags, dtype=bool)
     first = values.shape[1] - series.known
     mean[first:][fixed], deviation[first:][fixed] = 0.0, 1.0
+    if foreign:
+        constant = np.ptp(read[:, :targets], axis=0) == 0
+        size = np.abs(inner[0, constant]) if transform != "log-return" else np.ones(constant.sum())
+        deviation[:targets][constant] = _NEARLY_NONE * np.where(size > 0, size, 1.0)
+        mean[:targets][constant] = read[0, :targets][constant]
     return Scaling(
         mean=mean,
         deviation=deviation,
