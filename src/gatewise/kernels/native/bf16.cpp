@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "amx.h"
 #include "sequence.h"
 
 namespace gatewise {

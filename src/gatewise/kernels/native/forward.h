@@ -83,6 +83,19 @@ struct ForwardShared {
   }
 };
 
+// The tile registers of a walk's products, where these have any.
+class TileUnit {
+ public:
+  TileUnit(const ForwardShared& shared, long count)
+      : bf16_(shared.products, count), int8_(shared.rounding == kInt8, count) {}
+  void reshape(long count) { bf16_.reshape(count), int8_.reshape(count); }
+  int tile_rows() const { return bf16_.tile_rows(); }  // of one product at most
+
+ private:
+  Bf16Unit bf16_;
+  Int8Unit int8_;
+};
+
 // Splits `count` rows into tiles of nearly equal height, `most` at most.
 struct Tiling {
   long count, tiles;
@@ -110,7 +123,8 @@ inline Step make_step(long rows, Workspace& workspace) {
 }
 
 // Sets the pointers for step s of `rows`; returns how many rows run.
-// With rounding the rows of x and of the state are rounded into `masked`, (rows, words of a state and of an input).
+// With rounding the rows of the state and of x are rounded into `masked`: (rows, words of a state), (rows, words of an input),
+// each with tile_room.
 inline void enter_step(const Sequence& q, const ForwardShared& shared, const Rows& rows, long s, Step* step,
                        float* masked) {
   const long H = q.hidden_size, B = q.batch;
@@ -132,12 +146,13 @@ inline void enter_step(const Sequence& q, const ForwardShared& shared, const Row
     }
     if (shared.rounding != kFloat32) {
       const long state = shared.row_words(H);
-      float* rounded = masked + r * (state + shared.row_words(q.input_size));
+      float* rounded = masked + r * state;
       shared.round(step->h[r], H, rounded);
       step->h_product[r] = rounded;
       if (q.x != nullptr && shared.projected == nullptr) {
-        shared.round(step->x[r], q.input_size, rounded + state);
-        step->x[r] = rounded + state;
+        rounded = masked + tile_room(rows.count) * state + r * shared.row_words(q.input_size);
+        shared.round(step->x[r], q.input_size, rounded);
+        step->x[r] = rounded;
       }
     }
     if (q.recurrent_mask != nullptr) {
@@ -282,7 +297,7 @@ GATEWISE_INLINE PanelWeights state_panel(const Cell& cell, const Sequence& q, co
 // x W_ih^T + bias of those rows for the panels in `mine`, into shared.projected: each panel is read once for all of them.
 template <class Cell>
 void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine,
-                   bool first, float* room, Bf16Unit& unit) {
+                   bool first, float* room, TileUnit& unit) {
   const Panels panels(q.hidden_size);
   const int slots = cell.slots();
   const long width = panels.blocks * slots * kWidth;
@@ -331,7 +346,7 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   const bool back_and_forth = cell.gates() * units * (H + (fused ? q.input_size : 0)) > kTurnedWeights;
   const float* start[kMostTileRows];
   Step& step = scratch.step;
-  Bf16Unit unit(shared.products, rows.count);
+  TileUnit unit(shared, rows.count);
   for (long s = 0; s < rows.steps(); ++s) {
     enter_step(q, shared, rows, s, &step, scratch.masked);
     const long turn = ahead ? s % shared.projected_steps : 0;
