@@ -343,7 +343,8 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   const long H = q.hidden_size, width = panels.blocks * kWidth;
   const bool ahead = shared.projected != nullptr, fused = !ahead && q.x != nullptr;
   const double units = double(H) * mine.size() / (Cell::kUnitPanels ? panels.panels : panels.blocks);
-  const bool back_and_forth = cell.gates() * units * (H + (fused ? q.input_size : 0)) > kTurnedWeights;
+  const bool back_and_forth =
+      shared.rounding == kInt8 || cell.gates() * units * (H + (fused ? q.input_size : 0)) > kTurnedWeights;
   const float* start[kMostTileRows];
   Step& step = scratch.step;
   TileUnit unit(shared, rows.count);

@@ -59,16 +59,16 @@ GATEWISE_INLINE void add_segment(const Segment& segment, int rows, float* out, l
   float* to[4];
   for (int r = 0; r < rows; ++r) {
     places<Slots>(out + r * row_stride, slot_stride, to);
-    ByteSums<1, used> sums;
+    ByteSums<1, used> low, high;
 #pragma GCC unroll 4
     for (int s = 0; s < used; ++s) {
-      sums.low[0][s] = _mm512_load_si512(made[s][2 * r]);
-      sums.high[0][s] = _mm512_load_si512(made[s][2 * r + 1]);
+      low[0][s] = _mm512_load_si512(made[s][2 * r]);
+      high[0][s] = _mm512_load_si512(made[s][2 * r + 1]);
     }
-    if (whole < quads) add_quads(sums, segment.rows + r, panel, used, whole, quads, half);
+    if (whole < quads) add_quads<1, used>(low, high, segment.rows + r, panel, used, whole, quads, half);
     const float scale = segment.rows[r][half - 16];
 #pragma GCC unroll 4
-    for (int s = 0; s < used; ++s) add_scaled(sums.low[0][s], sums.high[0][s], scale, panel + s * W, used, to[s]);
+    for (int s = 0; s < used; ++s) add_scaled(low[0][s], high[0][s], scale, panel + s * W, used, to[s]);
   }
 }
 

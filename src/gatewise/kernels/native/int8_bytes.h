@@ -14,50 +14,57 @@ static_assert(W == 16, "a register of sums is a tile's row");
 
 constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + count(slots >> 1); }
 
-// Sums of the low and of the high bytes of some rows, over neighbouring slots of a panel.
-template <int Rows, int Across> struct ByteSums {
-  __m512i low[Rows][Across], high[Rows][Across];
-};
+// Sums of some rows over neighbouring slots of a panel: of the low bytes, or of the high ones.
+template <int Rows, int Across> using ByteSums = __m512i[Rows][Across];
 
-// sums += the quads `begin` to `end` of rows and panel; `panel` begins with the first of the slots' scales, of `used`.
+// sum += the products of each lane's four weights with the four bytes of `row`, without saturating.
+GATEWISE_INLINE void add_products(__m512i& sum, __m512i row, __m512i weights) {
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights));  // the function's compilers copy sums to and fro
+}
+
+template <int Rows, int Across>
+GATEWISE_INLINE void add_quad(ByteSums<Rows, Across>& low, ByteSums<Rows, Across>& high, const float* const (&rows)[Rows],
+                              long k, long half, const float* weights) {
+  __m512i weight[Across];
+#pragma GCC unroll 4
+  for (int s = 0; s < Across; ++s) weight[s] = _mm512_loadu_si512(weights + s * W);
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    const __m512i lows = (__m512i)_mm512_set1_ps(rows[r][k]), highs = (__m512i)_mm512_set1_ps(rows[r][k + half]);
+#pragma GCC unroll 4
+    for (int s = 0; s < Across; ++s) add_products(low[r][s], lows, weight[s]);
+#pragma GCC unroll 4
+    for (int s = 0; s < Across; ++s) add_products(high[r][s], highs, weight[s]);
+  }
+}
+
+// low, high += the quads `begin` to `end` of rows and panel; `panel` begins with the first of the slots' scales, of `used`.
 // As few sums as hide no latency are made twice, from every other quad.
 template <int Rows, int Across>
-GATEWISE_INLINE void add_quads(ByteSums<Rows, Across>& sums, const float* const* rows, const float* panel, int used,
-                               long begin, long end, long half) {
-  constexpr int kChains = 2 * Rows * Across < 8 ? 2 : 1;
-  ByteSums<Rows, Across> more{};
-  const float *low[Rows], *high[Rows];
+GATEWISE_INLINE void add_quads(ByteSums<Rows, Across>& low, ByteSums<Rows, Across>& high, const float* const* from,
+                               const float* panel, int used, long begin, long end, long half) {
+  constexpr bool kTwice = 2 * Rows * Across <= 8;
+  const float* rows[Rows];
 #pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) low[r] = rows[r], high[r] = rows[r] + half;
-  const float* weights = panel + (2 + begin) * used * W;
-  const auto add = [&](ByteSums<Rows, Across>& to, long k) __attribute__((always_inline)) {
-    __m512i weight[Across];
-#pragma GCC unroll 4
-    for (int s = 0; s < Across; ++s) weight[s] = _mm512_loadu_si512(weights + s * W);
-    weights += used * W;
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const __m512i lows = (__m512i)_mm512_set1_ps(low[r][k]), highs = (__m512i)_mm512_set1_ps(high[r][k]);
-#pragma GCC unroll 4
-      for (int s = 0; s < Across; ++s) {
-        to.low[r][s] = _mm512_dpbusd_epi32(to.low[r][s], lows, weight[s]);
-        to.high[r][s] = _mm512_dpbusd_epi32(to.high[r][s], highs, weight[s]);
-      }
-    }
-  };
+  for (int r = 0; r < Rows; ++r) rows[r] = from[r];
+  const long step = used * W;
+  const float* weights = panel + (2 + begin) * step;
   long k = begin;
-  if constexpr (kChains == 2)
-    for (; k + 2 <= end; k += 2) add(sums, k), add(more, k + 1);
-#pragma GCC unroll 2
-  for (; k < end; ++k) add(sums, k);
-  if constexpr (kChains == 2)
+  if constexpr (kTwice) {
+    ByteSums<Rows, Across> more_low{}, more_high{};
+    for (; k + 2 <= end; k += 2, weights += 2 * step) {
+      add_quad(low, high, rows, k, half, weights);
+      add_quad(more_low, more_high, rows, k + 1, half, weights + step);
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
       for (int s = 0; s < Across; ++s) {
-        sums.low[r][s] = _mm512_add_epi32(sums.low[r][s], more.low[r][s]);
-        sums.high[r][s] = _mm512_add_epi32(sums.high[r][s], more.high[r][s]);
+        low[r][s] = _mm512_add_epi32(low[r][s], more_low[r][s]);
+        high[r][s] = _mm512_add_epi32(high[r][s], more_high[r][s]);
       }
+  }
+  for (; k < end; ++k, weights += step) add_quad(low, high, rows, k, half, weights);
 }
 
 // to += (256 (high - 128 S) + low) times both scales; `scale` is the row's, `scales` the slot's lanes in its panel.

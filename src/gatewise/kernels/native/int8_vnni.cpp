@@ -24,13 +24,13 @@ GATEWISE_INLINE void add_slots(const float* const* rows, const float* panel, int
                                float* const (&out)[Across], long row_stride) {
   const long half = int8_half(quads);
   panel += first * W;
-  ByteSums<Rows, Across> sums{};
-  add_quads(sums, rows, panel, used, 0, quads, half);
+  ByteSums<Rows, Across> low{}, high{};
+  add_quads<Rows, Across>(low, high, rows, panel, used, 0, quads, half);
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
     for (int s = 0; s < Across; ++s)
-      add_scaled(sums.low[r][s], sums.high[r][s], rows[r][half - 16], panel + s * W, used, out[s] + r * row_stride);
+      add_scaled(low[r][s], high[r][s], rows[r][half - 16], panel + s * W, used, out[s] + r * row_stride);
 }
 
 // The slots from `First` on, as many at a time as leave registers for the weights: 12 pairs of sums at most.
