@@ -280,12 +280,18 @@ template <class Cell> bool finite_weights(const Cell& cell, const Sequence& q, l
 }
 
 // Panel j of the state's weights; nothing where its product may be left out of the first step. No initial state is a state
-// of zeros, whose product adds 0 to each sum: but NaN, where a weight is infinite or NaN.
+// of zeros, whose product adds 0 to each sum: but NaN, where a weight is infinite or NaN. A panel of whole numbers shows that
+// in its scales, with which it begins.
 template <class Cell>
 GATEWISE_INLINE PanelWeights state_panel(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Step& step,
                                          long j, float* room) {
-  const bool zeros = step.first && q.h0 == nullptr && shared.rounding == kFloat32;
+  const bool zeros = step.first && q.h0 == nullptr && shared.rounding != kBf16;
   if (!zeros) return panel_of(cell, q, shared, false, j, step.first, room);
+  if (shared.rounding == kInt8) {
+    const PanelWeights panel = panel_of(cell, q, shared, false, j, step.first, room);
+    const int slots = Cell::kUnitPanels ? Panels(q.hidden_size).slots(j) : cell.state_slots();
+    return all_finite(panel.packed, slots * kWidth) ? PanelWeights{} : panel;
+  }
   if (shared.finite != nullptr
           ? shared.finite[Cell::kUnitPanels ? Panels(q.hidden_size).first_block(j) : j] != 0.0f
           : shared.weight_h == nullptr && finite_weights(cell, q, j))

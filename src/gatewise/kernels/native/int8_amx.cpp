@@ -1,5 +1,7 @@
 // The products of int8.h in bytes with AMX: one instruction multiplies 16 rows of 64 bytes by 64 rows of 16. The rows are
 // the low and the high bytes of up to eight rows, half of a row after the other, so that they lie at one distance.
+#include <algorithm>
+
 #include "amx.h"
 #include "int8.h"
 
@@ -72,9 +74,14 @@ GATEWISE_INLINE void add_segment(const Segment& segment, int rows, float* out, l
   }
 }
 
+template <int Slots, unsigned First, unsigned Second>
+constexpr Product kProduct = First == Second ? blocks_product(Slots) : Product::kLastApart;
+
 template <int Rows, int Slots, unsigned First, unsigned Second>
 void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
           long slot_stride) {
+  if (std::max(first.length, second.length) < 2 + kUnitQuads)  // nothing for a tile
+    return vnni_product_tile(kProduct<Slots, First, Second>, Rows)(start, first, second, out, row_stride, slot_stride);
   begin_sums<Rows, Slots>(start, out, row_stride, slot_stride);
   add_segment<First>(first, Rows, out, row_stride, slot_stride);
   add_segment<Second>(second, Rows, out, row_stride, slot_stride);
