@@ -17,10 +17,10 @@ constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + 
 // Sums of some rows over neighbouring slots of a panel: of the low bytes, or of the high ones.
 template <int Rows, int Across> using ByteSums = __m512i[Rows][Across];
 
-// sum += the products of each lane's four weights with the four bytes of `row`, without saturating.
-GATEWISE_INLINE void add_products(__m512i& sum, __m512i row, __m512i weights) {
-  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights));  // the function's compilers copy sums to and fro
-}
+// low, high += the products of each lane's four weights with four bytes of a row, without saturating. As assembly: given
+// the functions for it GCC copies the sums to and fro.
+#define GATEWISE_ADD_PRODUCTS(sum, row, weights) \
+  __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(weights))
 
 template <int Rows, int Across>
 GATEWISE_INLINE void add_quad(ByteSums<Rows, Across>& low, ByteSums<Rows, Across>& high, const float* const (&rows)[Rows],
@@ -32,9 +32,10 @@ GATEWISE_INLINE void add_quad(ByteSums<Rows, Across>& low, ByteSums<Rows, Across
   for (int r = 0; r < Rows; ++r) {
     const __m512i lows = (__m512i)_mm512_set1_ps(rows[r][k]), highs = (__m512i)_mm512_set1_ps(rows[r][k + half]);
 #pragma GCC unroll 4
-    for (int s = 0; s < Across; ++s) add_products(low[r][s], lows, weight[s]);
-#pragma GCC unroll 4
-    for (int s = 0; s < Across; ++s) add_products(high[r][s], highs, weight[s]);
+    for (int s = 0; s < Across; ++s) {
+      GATEWISE_ADD_PRODUCTS(low[r][s], lows, weight[s]);
+      GATEWISE_ADD_PRODUCTS(high[r][s], highs, weight[s]);
+    }
   }
 }
 
@@ -69,8 +70,9 @@ GATEWISE_INLINE void add_quads(ByteSums<Rows, Across>& low, ByteSums<Rows, Acros
 
 // to += (256 (high - 128 S) + low) times both scales; `scale` is the row's, `scales` the slot's lanes in its panel.
 GATEWISE_INLINE void add_scaled(__m512i low, __m512i high, float scale, const float* scales, int used, float* to) {
-  const __m512i whole = _mm512_add_epi32(high, _mm512_loadu_si512(scales + used * W));
-  const Int<W> sum = (Int<W>)_mm512_add_epi32(_mm512_slli_epi32(whole, 8), low);
+  typedef uint32_t Words __attribute__((vector_size(64)));  // modulo 2^32
+  const Words whole = (Words)high + (Words)_mm512_loadu_si512(scales + used * W);
+  const Int<W> sum = (Int<W>)((whole << 8) + (Words)low);
   const Float<W> both = scale * load<W>(scales);
   store(to, load<W>(to) + to_float<W>(sum) * both);
 }

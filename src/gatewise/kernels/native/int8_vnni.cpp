@@ -84,7 +84,7 @@ template <int Rows> ProductTile pick(int which, int rows) {
 
 // Sixteen numbers from `from` on, of `left`, as whole numbers; zeros past them.
 GATEWISE_INLINE __m512i whole_numbers(const float* from, long left, float up) {
-  return _mm512_cvtps_epi32((__m512)(load<W>(from, Part<W>(left)) * up));
+  return _mm512_maskz_cvtps_epi32(0xffff, (__m512)(load<W>(from, Part<W>(left)) * up));
 }
 
 }  // namespace
@@ -106,8 +106,8 @@ void to_byte_row(const float* from, long length, float up, float* to) {
     const __m512i low = _mm512_packus_epi16(_mm512_and_si512(one, byte), _mm512_and_si512(two, byte));
     const __m512i high = _mm512_packus_epi16(_mm512_srli_epi16(_mm512_xor_si512(one, top), 8),
                                              _mm512_srli_epi16(_mm512_xor_si512(two, top), 8));
-    _mm512_storeu_si512(to + k / 4, _mm512_permutexvar_epi32(order, low));
-    _mm512_storeu_si512(to + half + k / 4, _mm512_permutexvar_epi32(order, high));
+    _mm512_storeu_si512(to + k / 4, _mm512_maskz_permutexvar_epi32(0xffff, order, low));
+    _mm512_storeu_si512(to + half + k / 4, _mm512_maskz_permutexvar_epi32(0xffff, order, high));
   }
 }
 #else
