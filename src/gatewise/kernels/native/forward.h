@@ -83,27 +83,29 @@ struct ForwardShared {
   }
 };
 
+// Splits `count` rows into tiles of nearly equal height: one of up to `most`, or several of up to `many`.
+struct Tiling {
+  long count, tiles;
+  Tiling(long count_, long most, long many)
+      : count(count_), tiles(count <= most ? count > 0 : (count + many - 1) / many) {}
+  explicit Tiling(long count_, long most = kTileRows) : Tiling(count_, most, most == kTileRows ? kManyRows : most) {}
+  long begin(long tile) const { return count * tile / tiles; }
+};
+
 // The tile registers of a walk's products, where these have any.
 class TileUnit {
  public:
   TileUnit(const ForwardShared& shared, long count)
       : bf16_(shared.products, count), int8_(shared.rounding == kInt8, count) {}
+  // For up to `count` rows at a time, later also fewer.
   void reshape(long count) { bf16_.reshape(count), int8_.reshape(count); }
-  int tile_rows() const { return bf16_.tile_rows(); }  // of one product at most
+  Tiling tiling(long count) const {
+    return int8_.used() ? Tiling(count, kTileRows, kTileRows) : Tiling(count, bf16_.tile_rows());
+  }
 
  private:
   Bf16Unit bf16_;
   Int8Unit int8_;
-};
-
-// Splits `count` rows into tiles of nearly equal height, `most` at most.
-struct Tiling {
-  long count, tiles;
-  explicit Tiling(long count_, long most = kTileRows) : count(count_) {
-    const long many = most == kTileRows ? kManyRows : most;
-    tiles = count <= most ? count > 0 : (count + many - 1) / many;
-  }
-  long begin(long tile) const { return count * tile / tiles; }
 };
 
 // Rows of memory for tiles of `count` rows: as many more as tiled products of bfloat16 may touch (bf16.h).
@@ -309,7 +311,7 @@ void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& sha
   const long width = panels.blocks * slots * kWidth;
   const float* start[kMostTileRows];
   unit.reshape(ahead.count);
-  const Tiling tiling(ahead.count, unit.tile_rows());
+  const Tiling tiling = unit.tiling(ahead.count);
   const Segment nothing{ahead.x, nullptr, 0};
   for (long j = mine.begin; j < mine.end; ++j) {
     const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
@@ -364,7 +366,7 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     }
     const float* begin_at = ahead ? shared.projected + scratch.ahead.first[turn] * slots * width : shared.start;
     const long begin_stride = ahead ? slots * width : 0;
-    const Tiling tiling(step.count, unit.tile_rows());
+    const Tiling tiling = unit.tiling(step.count);
     if (fused && shared.direct) lay_tiles_across(step.x, step.count, q.input_size, scratch.across_x);
     if (shared.direct) lay_tiles_across(step.h, step.count, q.hidden_size, scratch.across_h);
     const bool backwards = back_and_forth && (s + shared.turn) % 2 == 1;

@@ -24,6 +24,21 @@ Int8Products best() {
   return found;
 }
 
+int32_t largest_lane(Int<W> value) {
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+  const __m256i half = _mm256_max_epi32(_mm512_castsi512_si256((__m512i)value),
+                                        _mm512_maskz_extracti64x4_epi64(0xf, (__m512i)value, 1));
+#else
+  const __m256i half = (__m256i)value;
+#endif
+  const Int<4> lanes_ = (Int<4>)_mm_max_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+#else
+  const Int<4> lanes_ = value;
+#endif
+  return std::max(std::max(lanes_[0], lanes_[1]), std::max(lanes_[2], lanes_[3]));
+}
+
 // The largest |value|, or NaN where some value is not finite. As whole numbers the bits of |value| are in the same order,
 // with infinity and then the NaNs above all numbers.
 float largest(const float* from, long length) {
@@ -35,12 +50,7 @@ float largest(const float* from, long length) {
   long k = 0;
   for (; k + W <= length; k += W) look(load<W>(from + k));
   if (k < length) look(load<W>(from + k, Part<W>(length - k)));
-#if defined(__AVX512F__)
-  const int32_t bits = _mm512_reduce_max_epi32((__m512i)most);
-#else
-  int32_t bits = 0;
-  for (int i = 0; i < W; ++i) bits = most[i] > bits ? most[i] : bits;
-#endif
+  const int32_t bits = largest_lane(most);
   if (bits >= 0x7f800000) return std::numeric_limits<float>::quiet_NaN();
   float value;
   std::memcpy(&value, &bits, sizeof value);
@@ -132,9 +142,7 @@ ProductTile int8_product_tile(Product product, int rows) {
 }
 
 void Int8Unit::reshape(long count) {
-  if (!used_) return;
-  const long tiles = count <= kTileRows ? 1 : (count + kManyRows - 1) / kManyRows;
-  amx_shape(int(2 * std::max(1L, (count + tiles - 1) / tiles)));
+  if (used_) amx_shape(2 * int(std::clamp(count, 1L, long(kTileRows))));
 }
 
 Int8Unit::~Int8Unit() {

@@ -51,12 +51,13 @@ ProductTile int8_product_tile(Product product, int rows);
 // The tile registers of this thread, for one call, where AMX multiplies; else nothing.
 class Int8Unit {
  public:
-  // For products of up to `count` rows, in tiles as Tiling makes them.
+  // For products of up to `count` rows, in tiles of up to kTileRows.
   Int8Unit(bool used, long count) : used_(used && int8_products() == kAmxBytes) { reshape(count); }
   ~Int8Unit();
   Int8Unit(const Int8Unit&) = delete;
   Int8Unit& operator=(const Int8Unit&) = delete;
   void reshape(long count);
+  bool used() const { return used_; }
 
  private:
   bool used_;
