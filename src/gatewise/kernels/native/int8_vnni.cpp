@@ -18,48 +18,34 @@ namespace gatewise {
 #if defined(GATEWISE_VNNI)
 namespace {
 
-// Some rows and `Across` neighbouring slots of a panel with `used` slots, the first of which is `first`.
-template <int Rows, int Across>
-GATEWISE_INLINE void add_slots(const float* const* rows, const float* panel, int used, int first, long quads,
-                               float* const (&out)[Across], long row_stride) {
-  const long half = int8_half(quads);
-  panel += first * W;
-  ByteSums<Rows, Across> low{}, high{};
-  add_quads<Rows, Across>(low, high, rows, panel, used, 0, quads, half);
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (int s = 0; s < Across; ++s)
-      add_scaled(low[r][s], high[r][s], rows[r][half - 16], panel + s * W, used, out[s] + r * row_stride);
-}
-
-// The slots from `First` on, as many at a time as leave registers for the weights: 12 pairs of sums at most.
-template <int Rows, int Used, int First>
-GATEWISE_INLINE void add_from(const float* const* rows, const float* panel, long quads, float* const* to,
-                              long row_stride) {
-  if constexpr (First < Used) {
-    constexpr int most = Rows < 4 || Used == 3 ? 4 : 2, across = Used - First < most ? Used - First : most;
-    float* part[across];
-    for (int s = 0; s < across; ++s) part[s] = to[First + s];
-    add_slots<Rows, across>(rows, panel, Used, First, quads, part, row_stride);
-    add_from<Rows, Used, First + across>(rows, panel, quads, to, row_stride);
-  }
-}
-
 // All slots of a segment for some rows.
 template <int Rows, unsigned Used>
 GATEWISE_INLINE void add_rows(const Segment& segment, int row, float* out, long row_stride, long slot_stride) {
+  constexpr int used = count(Used);
   float* to[4];
   places<Used>(out + row * row_stride, slot_stride, to);
-  add_from<Rows, count(Used), 0>(segment.rows + row, segment.weights, segment.length - 2, to, row_stride);
+  const long quads = segment.length - 2, half = int8_half(quads);
+  const float* const* rows = segment.rows + row;
+  ByteSums<Rows, used> low{}, high{};
+  add_quads<Rows, used>(low, high, rows, segment.weights, used, 0, quads, half);
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+    for (int s = 0; s < used; ++s)
+      add_scaled(low[r][s], high[r][s], rows[r][half - 16], segment.weights + s * W, used, to[s] + r * row_stride);
 }
 
+// Groups of rows for which all slots' sums fit the registers: three rows of four slots, else four.
 template <int Rows, unsigned Used>
 GATEWISE_INLINE void add_segment(const Segment& segment, float* out, long row_stride, long slot_stride) {
   if (segment.length == 0) return;
-  constexpr int groups = (Rows + 3) / 4, high = (Rows + groups - 1) / groups;
-  add_rows<high, Used>(segment, 0, out, row_stride, slot_stride);
-  if constexpr (groups == 2) add_rows<Rows - high, Used>(segment, high, out, row_stride, slot_stride);
+  constexpr int most = count(Used) == 4 ? 3 : 4, groups = (Rows + most - 1) / most;
+  constexpr int low = Rows / groups, high = low + 1, tall = Rows - groups * low;
+  int row = 0;
+#pragma GCC unroll 3
+  for (int g = 0; g < tall; ++g, row += high) add_rows<high, Used>(segment, row, out, row_stride, slot_stride);
+#pragma GCC unroll 3
+  for (int g = tall; g < groups; ++g, row += low) add_rows<low, Used>(segment, row, out, row_stride, slot_stride);
 }
 
 template <int Rows, int Slots, unsigned First, unsigned Second>
