@@ -1,13 +1,16 @@
 """What rounded products gain and cost: speed on layers of one to eight rows, and the test figures of trained networks.
 
 python benchmarks/rounded.py [--precision int8] [--rounds 9] [--hidden 256,512] [--rows 1,2,4,8] [--steps 1,20,200]
-    [RUN ...]
+    [--products amx] [RUN ...]
 python benchmarks/rounded.py --precision bf16 --standard [--rounds 9]
 
 With `--standard`: inference and training of the seven standard shapes of ``gatewise bench`` without `frozen`, float32's
 time over the precision's, in the same manner. A call in training is the layer without gradients of x, and `backward`
 of its output's sum. A shape whose output or gradients differ by more than rounding explains shows no ratio, and the
 exit code is then 1.
+
+`--products` takes other instructions for int8: pairs (of 16 bits), vnni or amx (bytes), where the CPU has them; those of
+bf16 are chosen with ``GATEWISE_BF16``. The results have the same bits.
 
 Else without runs: both precisions in turns inside ``nn.frozen``, one thread, processor time; the median of the rounds'
 ratios, and how far outputs of a freshly drawn layer move. With runs: each run's test figures with both, and how far the
@@ -17,6 +20,7 @@ layers' outputs move on its own data.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import statistics
 import sys
 import time
@@ -26,6 +30,7 @@ from pathlib import Path
 import torch
 
 from gatewise import nn
+from gatewise.kernels.fused.library import require
 from gatewise.nn.benchmark.cases import SHAPES, Case
 
 LIMIT = 0.03
@@ -152,6 +157,13 @@ def figures(folder: Path, precision: str) -> list[str]:
     return lines
 
 
+def take_products(name: str) -> None:
+    """Let whole numbers be multiplied by these instructions from now on."""
+    wish = ("pairs", "vnni", "amx").index(name)
+    if require().function("gatewise_int8_products", ctypes.c_int32, ctypes.c_int32)(wish) != wish:
+        sys.exit(f"this CPU has no products of whole numbers by {name}")
+
+
 def numbers(text: str) -> list[int]:
     return [int(each) for each in text.split(",")]
 
@@ -166,7 +178,10 @@ def main() -> int:
     parser.add_argument("--hidden", type=numbers, default=[256, 512])
     parser.add_argument("--rows", type=numbers, default=[1, 2, 4, 8])
     parser.add_argument("--steps", type=numbers, default=[1, 20, 200])
+    parser.add_argument("--products", choices=("pairs", "vnni", "amx"), help="of int8; default: the best")
     arguments = parser.parse_args()
+    if arguments.products:
+        take_products(arguments.products)
     torch.set_num_threads(1)
     if arguments.standard:
         return int(all_standard(arguments.cells.split(","), arguments.precision, arguments.rounds) > 0)

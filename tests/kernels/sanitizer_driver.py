@@ -3,6 +3,7 @@
 python sanitizer_driver.py VARIANT
 """
 
+import ctypes
 import itertools
 import sys
 
@@ -29,6 +30,10 @@ OPTIONS = {
 }
 
 
+def choose_int8(number):
+    require().function("gatewise_int8_products", ctypes.c_int32, ctypes.c_int32)(number)
+
+
 def run_layer(layer, steps, batch, lengths):
     """Inference, training and, where the layer has compiled steps, a stream."""
     x = torch.randn(steps, batch, layer.input_size, requires_grad=True)
@@ -43,8 +48,11 @@ def run_layer(layer, steps, batch, lengths):
     layer.eval()
     with torch.no_grad():
         layer(x, lengths=lengths)
-        for precision in ("bf16", "int8"):
-            with nn.precision(precision):
+        with nn.precision("bf16"):
+            layer(x, lengths=lengths)
+        for number in (0, 1, -1):  # pairs, bytes (where the CPU has them), the best
+            choose_int8(number)
+            with nn.precision("int8"):
                 layer(x, lengths=lengths)
         with nn.frozen(layer):
             for precision in ("float32", "int8"):

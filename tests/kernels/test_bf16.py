@@ -337,6 +337,26 @@ def test_the_environment_chooses(monkeypatch):
     assert products(library) == before
 
 
+def test_a_choice_says_that_its_instruction_is_slow():
+    class Measured:
+        def __init__(self, ratio):
+            self.function = lambda *_: lambda: ratio
+
+    slow = bf16.explain_products(Measured(4.0), "avx512")
+    assert "float32 is faster" in slow
+    assert bf16.explain_products(Measured(1.0), "avx512") == bf16.explain_products(Measured(4.0), "amx") == ""
+    library = require()
+    ratio = library.function("gatewise_bf16_slowness", ctypes.c_double)()
+    if "avx512" not in available_products(library):
+        assert ratio == 0.0
+        return
+    assert 0.3 < ratio < 30.0  # Intel: 4; Zen 4 and 5: 1
+    layer = LAYERS["gru"](3, 4)
+    with use_products("avx512"), nn.precision("bf16"):
+        layer(torch.randn(2, 1, 3))
+        assert (slow in layer.explain_kernel()) == bool(bf16.explain_products(library, "avx512"))
+
+
 @pytest.mark.skipif("avx2" not in available_variants(), reason="no kernels with AVX2 here")
 def test_narrow_vectors_have_no_tiles():
     message = r"avx2 kernels have no .* by amx.*emulated"

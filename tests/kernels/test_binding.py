@@ -145,6 +145,34 @@ def test_whatever_differs_goes_through_python():
 
 
 @bound
+@pytest.mark.parametrize("precision", ["int8", "bf16"])
+def test_rounded_calls_go_through_the_binding_while_their_precision_is_asked_for(precision):
+    layer, x = nn.GRU(7, 20), torch.randn(6, 3, 7)
+    with nn.precision(precision), torch.no_grad():
+        expected, _ = layer(x)
+        if not layer.kernel.endswith(precision):
+            pytest.skip(f"no {precision} here")
+        assert torch.equal(through_binding(layer, x)[0], expected)
+        with nn.frozen(layer):
+            for _ in range(3):
+                assert torch.equal(layer(x)[0], expected)
+            if precision == "int8":
+                assert torch.equal(through_binding(layer, x)[0], expected)
+        with nn.precision("".join(["int", "8"])):  # an equal name, not the same object
+            assert (through_binding(layer, x) is None) == (precision != "int8")
+        with nn.precision("float32"):
+            assert through_binding(layer, x) is None
+        assert through_binding(layer, x) is not None
+        with force("reference"):
+            assert through_binding(layer, x) is None
+    with torch.no_grad():
+        assert through_binding(layer, x) is None
+        exact, _ = layer(x)
+        assert not torch.equal(exact, expected)
+        assert torch.equal(through_binding(layer, x)[0], exact)
+
+
+@bound
 def test_options_modes_and_requests_go_through_python(monkeypatch):
     layer, x = nn.GRU(3, 5, dropout=0.5, num_layers=2).eval(), torch.randn(2, 4, 3)
     prepared(layer, x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -16,6 +17,34 @@ from gatewise.kernels.fused.library import available_variants, load
 pytestmark = pytest.mark.skipif(load()[0] is None, reason="no compiled kernels")
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 F = np.float32
+
+
+PRODUCTS = ("pairs", "vnni", "amx")  # as Int8Products in native/int8.h counts them
+
+
+def choose(variant, number):
+    return load(variant)[0].function("gatewise_int8_products", ctypes.c_int32, ctypes.c_int32)(number)
+
+
+@contextmanager
+def products(variant, name):
+    """Multiply so inside the block; weights that were packed before it must not be used there, nor the other way round."""
+    before = choose(variant, -2)
+    assert choose(variant, PRODUCTS.index(name)) == PRODUCTS.index(name)
+    try:
+        yield
+    finally:
+        choose(variant, before)
+
+
+def ways():
+    """Every variant with all products that it has here."""
+    found = []
+    for variant in available_variants():
+        before = choose(variant, -2)
+        found += [(variant, name) for number, name in enumerate(PRODUCTS) if choose(variant, number) == number]
+        choose(variant, before)
+    return found
 
 
 def whole_numbers(values, limit):
@@ -50,33 +79,41 @@ def product(variant, x, weights):
     return out
 
 
-@pytest.mark.parametrize("variant", available_variants())
-@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 16, 33, 130, 517, 2051])
-def test_the_same_bits_as_numpy(variant, length):
+@pytest.mark.parametrize("way", ways(), ids="-".join)
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 16, 33, 64, 65, 130, 256, 517, 2051])
+def test_the_same_bits_as_numpy(way, length):
     generator = np.random.default_rng(length)
-    for rows, units in ((1, 1), (3, 8), (4, 33), (8, 70), (9, 17)):
+    for rows, units in ((1, 1), (2, 16), (3, 8), (4, 33), (5, 48), (6, 64), (7, 40), (8, 70), (9, 17)):
         x = generator.standard_normal((rows, length)).astype(F) * F(10.0 ** generator.integers(-6, 6))
         weights = generator.standard_normal((units, length)).astype(F)
         x[0] = 0.0
-        np.testing.assert_array_equal(product(variant, x, weights), expected_product(x, weights))
+        with products(*way):
+            found = product(way[0], x, weights)
+        np.testing.assert_array_equal(found, expected_product(x, weights))
 
 
-@pytest.mark.parametrize("variant", available_variants())
+@pytest.mark.parametrize("way", ways(), ids="-".join)
 @pytest.mark.parametrize("length", [2, 512, 516, 517, 4096, 70000])
-def test_the_largest_sums_do_not_overflow(variant, length):
-    """All factors at their limits and of one sign: the sum that comes nearest to 2^31, of either sign."""
-    x, weights = np.ones((2, length), F), np.ones((9, length), F)
-    x[1] = -1.0
+def test_the_largest_sums_do_not_overflow(way, length):
+    """All factors at their limits and of one sign: the sum that comes nearest to 2^31, of either sign.
+
+    So are those in bytes: 127 times the low and the high byte of the largest number, and the correction.
+    """
+    x, weights = np.ones((2, length), F), np.ones((18, length), F)
+    x[1], weights[9:] = -1.0, -1.0
     expected = expected_product(x, weights)
-    assert expected[0, 0] > 0.99 * length and expected[1, 0] == -expected[0, 0]
-    np.testing.assert_array_equal(product(variant, x, weights), expected)
+    assert expected[0, 0] > 0.99 * length and expected[1, 0] == expected[0, 9] == -expected[0, 0]
+    with products(*way):
+        np.testing.assert_array_equal(product(way[0], x, weights), expected)
 
 
-@pytest.mark.parametrize("variant", available_variants())
-def test_what_is_not_finite_stays_in_its_row(variant):
-    x, weights = np.ones((4, 40), F), np.ones((20, 40), F)
+@pytest.mark.parametrize("way", ways(), ids="-".join)
+@pytest.mark.parametrize("length", [40, 100])
+def test_what_is_not_finite_stays_in_its_row(way, length):
+    x, weights = np.ones((4, length), F), np.ones((20, length), F)
     x[1, 7], x[2, 39], weights[3, 5] = np.nan, -np.inf, np.inf
-    out = product(variant, x, weights)
+    with products(*way):
+        out = product(way[0], x, weights)
     assert np.isnan(out[1:3]).all() and np.isnan(out[:, 3]).all()
     assert np.isfinite(np.delete(out[[0, 3]], 3, 1)).all()
 
@@ -105,11 +142,15 @@ def rounded_cell(layer, x, states):
     return np.stack(outputs)
 
 
-@pytest.mark.parametrize("variant", available_variants())
+SIZES = [(1, 3, 1, 1), (7, 5, 33, 45), (1, 40, 16, 64), (4, 4, 130, 17), (9, 20, 40, 70), (19, 5, 200, 96)]
+
+
+@pytest.mark.parametrize("way", ways(), ids="-".join)
 @pytest.mark.parametrize("cell", LAYERS)
-@pytest.mark.parametrize("sizes", [(1, 3, 1, 1), (7, 5, 33, 45), (1, 40, 16, 64), (4, 4, 130, 17), (9, 20, 40, 70)])
+@pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("threads", [1, 2])
-def test_rounded_equations(variant, cell, sizes, threads):
+def test_rounded_equations(way, cell, sizes, threads):
+    variant, _ = way
     batch, steps, inputs, hidden = sizes
     torch.manual_seed(1)
     layer, x = LAYERS[cell](inputs, hidden).eval(), torch.randn(steps, batch, inputs)
@@ -117,7 +158,7 @@ def test_rounded_equations(variant, cell, sizes, threads):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.no_grad(), force(variant), nn.precision("int8"):
+        with products(*way), torch.no_grad(), force(variant), nn.precision("int8"):
             output, _ = layer(x, states[0] if len(states) == 1 else tuple(states))
             assert layer.kernel == f"fused-{variant}-int8"
     finally:
@@ -144,6 +185,48 @@ def test_same_bits_frozen_ragged_and_in_any_batch(cell):
                 assert 0 < (exact - expected).abs().max() < 2e-2
     assert torch.equal(alone[:, 0], expected[:, 4])
     assert (ragged[1:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+def test_every_way_has_the_same_bits_in_a_layer(cell):
+    """Products that one instruction set offers, in long and ragged calls, with and without states."""
+    variant = available_variants()[0]
+    layer, x = LAYERS[cell](70, 150).eval(), torch.randn(23, 11, 70)
+    states = [torch.randn(1, 11, 150) * 0.5 for _ in layer._cells[0].states]
+    lengths = [23, 1, 5, 8, 9, 23, 22, 2, 3, 17, 6]
+    results = []
+    for way in (way for way in ways() if way[0] == variant):
+        with products(*way), torch.no_grad(), nn.precision("int8"):
+            found = [
+                layer(x)[0],
+                layer(x, lengths=lengths)[0],
+                layer(x, states[0] if len(states) == 1 else tuple(states))[0],
+            ]
+            found += [layer(x[:, row : row + many])[0] for row, many in ((0, 1), (3, 2), (5, 6))]
+        assert torch.equal(found[0][:, 5:], found[-1])
+        results.append(found)
+    for found in results[1:]:
+        assert all(torch.equal(one, two) for one, two in zip(found, results[0], strict=True))
+
+
+@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("hidden", [9, 80])
+def test_weights_that_are_not_finite_are_met_without_a_state_too(cell, hidden):
+    """The product of no state is left out of the first step; 0 times infinity is NaN."""
+    layer, x = LAYERS[cell](3, hidden).eval(), torch.randn(1, 2, 3)
+    with torch.no_grad(), nn.precision("int8"):
+        expected, _ = layer(x)
+        assert torch.equal(layer(x, None)[0], layer(x, _zeros_of(layer, hidden))[0])
+        layer.weight_hh_l0[4, hidden // 2] = float("inf")
+        for hx in (None, _zeros_of(layer, hidden)):
+            found, _ = layer(x, hx)
+            assert found[..., 4].isnan().all()
+            assert torch.equal(found[..., 5:], expected[..., 5:])
+
+
+def _zeros_of(layer, hidden):
+    states = [torch.zeros(1, 2, hidden) for _ in layer._cells[0].states]
+    return states[0] if len(states) == 1 else tuple(states)
 
 
 @pytest.mark.parametrize("change", [{"zoneout": 0.1}, {"layer_norm": True}, {"reset": "before"}])

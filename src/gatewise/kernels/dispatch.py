@@ -50,8 +50,10 @@ _VARIABLE = os.fsencode("GATEWISE_KERNEL") if os.supports_bytes_environ else "GA
 ROUNDINGS = {"float32": 0, "bf16": 1, "int8": 2}
 """What may enter the products, as :func:`precision` and ``Rounding`` in ``native/sequence.h`` know it."""
 _PRECISION: list[str] = []
-REQUESTS = (_FORCED, _FORCED_IN, _PRECISION)
-"""All empty while nothing is forced, nor a precision requested, by this program."""
+PRECISION: dict[str, str] = {}
+"""The precision that is requested at the moment, at ``"name"``, one of the keys of :data:`ROUNDINGS`; empty without."""
+REQUESTS = (_FORCED, _FORCED_IN)
+"""All empty while nothing is forced by this program."""
 ENVIRONMENT = (_ENVIRONMENT, _VARIABLES, _VARIABLE)
 """``os.environ``, what it holds, and what stands there (at least) while the environment forces something."""
 
@@ -232,11 +234,16 @@ def precision(name: str) -> Iterator[None]:
     """
     if name not in ROUNDINGS:
         raise OptionError(f"no precision {name!r}", expected=", ".join(ROUNDINGS), fix=did_you_mean(name, ROUNDINGS))
-    _PRECISION.append(name)
+    _PRECISION.append(next(each for each in ROUNDINGS if each == name))  # the same object every time
+    PRECISION["name"] = _PRECISION[-1]
     try:
         yield
     finally:
         _PRECISION.pop()
+        if _PRECISION:
+            PRECISION["name"] = _PRECISION[-1]
+        else:
+            PRECISION.clear()
 
 
 def requested_precision() -> str:

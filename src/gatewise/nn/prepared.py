@@ -20,6 +20,7 @@ from torch.nn import Parameter
 from gatewise.kernels.dispatch import (
     CANDIDATES,
     ENVIRONMENT,
+    PRECISION,
     REQUESTS,
     ROUNDINGS,
     Choice,
@@ -76,7 +77,7 @@ class Prepared:
         options: the layer's, which may be set at any time.
         checkpoint_steps: longer sequences with gradients go the long way.
         precision: as ``gatewise.kernels.dispatch.requested_precision`` has it.
-        guards: what has to stay as it is for calls through the compiled binding; None: there are none.
+        guards: what has to stay as it is for calls through the compiled binding.
         plan: how that runs a call without gradients; None: it cannot.
     """
 
@@ -89,7 +90,7 @@ class Prepared:
     options: tuple[object, ...]
     checkpoint_steps: int | None
     precision: str
-    guards: Guards | None
+    guards: Guards
     plan: Plan | None
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
@@ -263,7 +264,7 @@ def prepare(layer: Recurrent) -> Prepared | None:
         places.append(found)
         weights += [(full, layer._parameters[full].shape) for _, full in layer._full_names[suffix]]  # type: ignore[union-attr]
     stack = make_stack(_options(layer, 0, ""), places, layer.directions, layer.widths[0], layer.batch_first)
-    guards = _guards(layer, masks) if precision == "float32" else None
+    guards = _guards(layer, masks, precision)
     arguments = [place.arguments for place in places]
     return Prepared(
         stack=stack,
@@ -276,22 +277,23 @@ def prepare(layer: Recurrent) -> Prepared | None:
         checkpoint_steps=layer.checkpoint_steps,
         precision=precision,
         guards=guards,
-        plan=None if guards is None else make_plan(stack, arguments, guards, weights),
+        plan=make_plan(stack, arguments, guards, weights),
     )
 
 
-def _guards(layer: Recurrent, masks: bool) -> Guards:
+def _guards(layer: Recurrent, masks: bool, precision: str) -> Guards:
     """As :meth:`Prepared.outdated` and :func:`_elsewhere`, for the compiled binding."""
     own = layer.__dict__
     expected = {name: own[name] for name in _OPTIONS} | {"_choices": layer._choices}
     if masks:
         expected["training"] = False
     environment, variables, variable = ENVIRONMENT
+    exact = precision == "float32"
     return Guards(
         layer=expected,
-        same=[(vars(os), "environ", environment), LEVEL],
+        same=[(vars(os), "environ", environment), LEVEL, *([] if exact else [(PRECISION, "name", precision)])],
         first=[(CANDIDATES, offer)],
-        empty=REQUESTS,
+        empty=(*REQUESTS, PRECISION) if exact else REQUESTS,
         absent=[(variables, variable)],
     )
 

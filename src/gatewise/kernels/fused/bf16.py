@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from gatewise.errors import KernelError, did_you_mean
 from gatewise.kernels.fused.library import Library, require
 
-__all__ = ["PRODUCTS", "available_products", "implementation", "products", "use_products"]
+__all__ = ["PRODUCTS", "available_products", "explain_products", "implementation", "products", "use_products"]
 
 PRODUCTS = ("none", "emulated", "avx512", "amx")
 """As ``Bf16Products`` in ``native/bf16.h`` counts them."""
 _BEST, _ASK = -1, -2
+_SLOW = 2.0
+"""An instruction of AVX-512 BF16 makes the products of two float32 multiply-adds; taking the time of so many it gains nothing."""
 _asked: set[str] = set()
 
 
@@ -93,6 +95,21 @@ def use_products(name: str) -> Iterator[None]:
         yield
     finally:
         _choose(library, before)
+
+
+def explain_products(library: Library, name: str) -> str:
+    """A clause for a choice's reason where these products are mostly slower than float32 here, else empty.
+
+    That is so of AVX-512 BF16 alone, where its instruction takes the time of two float32 multiply-adds or more, as on
+    Intel CPUs without (or not allowed to use) AMX; on Zen 4 and 5 it takes the time of one. It is measured, once.
+
+    Args:
+        library: the variant.
+        name: one of :data:`PRODUCTS`.
+    """
+    if name != "avx512" or library.function("gatewise_bf16_slowness", ctypes.c_double)() < 0.9 * _SLOW:
+        return ""
+    return ", by an instruction that is slow on this CPU: float32 is faster in most calls"
 
 
 def implementation(variant: str, name: str) -> str:

@@ -52,6 +52,8 @@ def offer(request: Request) -> tuple[Choice | None, str]:
             products = _products()
             possible = products != "none"
             name = bf16.implementation(implementation, products)
+            if not torch.compiler.is_compiling():
+                why += bf16.explain_products(require(), products)
             why = why if possible else f"bf16 was requested, but {implementation} on this CPU has no such products"
         if possible:
             return Choice(name, f"{why}; {loaded}"), loaded

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "amx.h"
 #include "sequence.h"
 
 namespace gatewise {
@@ -103,6 +104,9 @@ GATEWISE_EXPORT int32_t gatewise_bf16_products(int32_t wish) {
   if (wish == -1 || (wish >= 0 && wish <= kAmxBf16 && is_here(wish))) chosen.store(wish, std::memory_order_relaxed);
   return bf16_products();
 }
+
+// See bf16.h; measured once, in less than a millisecond.
+GATEWISE_EXPORT double gatewise_bf16_slowness() { return gatewise::avx512_bf16_slowness(); }
 
 // `length` floats -> words as to_bf16_row makes them with the present products; for tests. Returns how many.
 GATEWISE_EXPORT int64_t gatewise_bf16_row(const float* from, int64_t length, float* to) {

@@ -60,12 +60,12 @@ class Bf16Unit {
 
 // Of each implementation, for bf16.cpp. The first three are null or false where the compiler lacks it or the CPU does.
 bool has_avx512_bf16();
-bool has_amx_bf16();  // asks the operating system for the tiles, once
+bool has_amx_bf16();
+double avx512_bf16_slowness();  // how many float32 multiply-adds take the time of one instruction; 0 without it
 ProductTile avx512_bf16_product_tile(Product product, int rows);
 void avx512_to_bf16_row(const float* from, long length, float* to, long words);
 void avx512_to_bf16_words(const float* first, const float* second, long columns, float* to);
 ProductTile amx_product_tile(Product product, int rows);
-void amx_shape(int rows);  // 0: none
 ProductTile emulated_product_tile(Product product, int rows);
 void emulated_shape(int rows);
 

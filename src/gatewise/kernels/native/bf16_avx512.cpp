@@ -5,6 +5,8 @@
 #if defined(__AVX512F__) && (defined(__clang__) || __GNUC__ >= 10)
 #define GATEWISE_HAS_BF16 1
 #include <immintrin.h>
+
+#include <algorithm>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512bf16"))), apply_to = function)
 #else
@@ -89,6 +91,42 @@ bool has_avx512_bf16() { return __builtin_cpu_supports("avx512bf16"); }
 
 ProductTile avx512_bf16_product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
 
+namespace {
+
+// Cycles for some instructions that do not wait for each other.
+template <bool Pairs> double cycles() {
+  Float<W> sums[12]{};
+  const Float<W> value{};
+  const uint64_t begin = __rdtsc();
+  for (int i = 0; i < 500; ++i)
+#pragma GCC unroll 12
+    for (int j = 0; j < 12; ++j) {
+      if constexpr (Pairs)
+        __asm__ volatile("vdpbf16ps %1, %1, %0" : "+v"(sums[j]) : "v"(value));
+      else
+        __asm__ volatile("vfmadd231ps %1, %1, %0" : "+v"(sums[j]) : "v"(value));
+    }
+  return double(__rdtsc() - begin);
+}
+
+// By the least of many tries: a processor takes some ten thousand cycles until wide instructions run at full speed.
+double measure_slowness() {
+  double pairs = 1e30, floats = 1e30;
+  for (int attempt = 0; attempt < 30; ++attempt) {
+    pairs = std::min(pairs, cycles<true>());
+    floats = std::min(floats, cycles<false>());
+  }
+  return pairs / floats;
+}
+
+}  // namespace
+
+double avx512_bf16_slowness() {
+  if (!has_avx512_bf16()) return 0.0;
+  static const double found = measure_slowness();
+  return found;
+}
+
 static __mmask16 first_lanes(long left) { return __mmask16(left >= W ? 0xffffu : left <= 0 ? 0u : (1u << left) - 1u); }
 
 void avx512_to_bf16_row(const float* from, long length, float* to, long words) {
@@ -112,6 +150,7 @@ void avx512_to_bf16_words(const float* first, const float* second, long columns,
 }
 #else
 bool has_avx512_bf16() { return false; }
+double avx512_bf16_slowness() { return 0.0; }
 ProductTile avx512_bf16_product_tile(Product, int) { return nullptr; }
 void avx512_to_bf16_row(const float*, long, float*, long) {}
 void avx512_to_bf16_words(const float*, const float*, long, float*) {}

@@ -83,14 +83,29 @@ struct ForwardShared {
   }
 };
 
-// Splits `count` rows into tiles of nearly equal height, `most` at most.
+// Splits `count` rows into tiles of nearly equal height: one of up to `most`, or several of up to `many`.
 struct Tiling {
   long count, tiles;
-  explicit Tiling(long count_, long most = kTileRows) : count(count_) {
-    const long many = most == kTileRows ? kManyRows : most;
-    tiles = count <= most ? count > 0 : (count + many - 1) / many;
-  }
+  Tiling(long count_, long most, long many)
+      : count(count_), tiles(count <= most ? count > 0 : (count + many - 1) / many) {}
+  explicit Tiling(long count_, long most = kTileRows) : Tiling(count_, most, most == kTileRows ? kManyRows : most) {}
   long begin(long tile) const { return count * tile / tiles; }
+};
+
+// The tile registers of a walk's products, where these have any.
+class TileUnit {
+ public:
+  TileUnit(const ForwardShared& shared, long count)
+      : bf16_(shared.products, count), int8_(shared.rounding == kInt8, count) {}
+  // For up to `count` rows at a time, later also fewer.
+  void reshape(long count) { bf16_.reshape(count), int8_.reshape(count); }
+  Tiling tiling(long count) const {
+    return int8_.used() ? Tiling(count, kTileRows, kTileRows) : Tiling(count, bf16_.tile_rows());
+  }
+
+ private:
+  Bf16Unit bf16_;
+  Int8Unit int8_;
 };
 
 // Rows of memory for tiles of `count` rows: as many more as tiled products of bfloat16 may touch (bf16.h).
@@ -110,7 +125,8 @@ inline Step make_step(long rows, Workspace& workspace) {
 }
 
 // Sets the pointers for step s of `rows`; returns how many rows run.
-// With rounding the rows of x and of the state are rounded into `masked`, (rows, words of a state and of an input).
+// With rounding the rows of the state and of x are rounded into `masked`: (rows, words of a state), (rows, words of an input),
+// each with tile_room.
 inline void enter_step(const Sequence& q, const ForwardShared& shared, const Rows& rows, long s, Step* step,
                        float* masked) {
   const long H = q.hidden_size, B = q.batch;
@@ -132,12 +148,13 @@ inline void enter_step(const Sequence& q, const ForwardShared& shared, const Row
     }
     if (shared.rounding != kFloat32) {
       const long state = shared.row_words(H);
-      float* rounded = masked + r * (state + shared.row_words(q.input_size));
+      float* rounded = masked + r * state;
       shared.round(step->h[r], H, rounded);
       step->h_product[r] = rounded;
       if (q.x != nullptr && shared.projected == nullptr) {
-        shared.round(step->x[r], q.input_size, rounded + state);
-        step->x[r] = rounded + state;
+        rounded = masked + tile_room(rows.count) * state + r * shared.row_words(q.input_size);
+        shared.round(step->x[r], q.input_size, rounded);
+        step->x[r] = rounded;
       }
     }
     if (q.recurrent_mask != nullptr) {
@@ -265,12 +282,18 @@ template <class Cell> bool finite_weights(const Cell& cell, const Sequence& q, l
 }
 
 // Panel j of the state's weights; nothing where its product may be left out of the first step. No initial state is a state
-// of zeros, whose product adds 0 to each sum: but NaN, where a weight is infinite or NaN.
+// of zeros, whose product adds 0 to each sum: but NaN, where a weight is infinite or NaN. A panel of whole numbers shows that
+// in its scales, with which it begins.
 template <class Cell>
 GATEWISE_INLINE PanelWeights state_panel(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Step& step,
                                          long j, float* room) {
-  const bool zeros = step.first && q.h0 == nullptr && shared.rounding == kFloat32;
+  const bool zeros = step.first && q.h0 == nullptr && shared.rounding != kBf16;
   if (!zeros) return panel_of(cell, q, shared, false, j, step.first, room);
+  if (shared.rounding == kInt8) {
+    const PanelWeights panel = panel_of(cell, q, shared, false, j, step.first, room);
+    const int slots = Cell::kUnitPanels ? Panels(q.hidden_size).slots(j) : cell.state_slots();
+    return all_finite(panel.packed, slots * kWidth) ? PanelWeights{} : panel;
+  }
   if (shared.finite != nullptr
           ? shared.finite[Cell::kUnitPanels ? Panels(q.hidden_size).first_block(j) : j] != 0.0f
           : shared.weight_h == nullptr && finite_weights(cell, q, j))
@@ -282,13 +305,13 @@ GATEWISE_INLINE PanelWeights state_panel(const Cell& cell, const Sequence& q, co
 // x W_ih^T + bias of those rows for the panels in `mine`, into shared.projected: each panel is read once for all of them.
 template <class Cell>
 void project_ahead(const Cell& cell, const Sequence& q, const ForwardShared& shared, const Ahead& ahead, Range mine,
-                   bool first, float* room, Bf16Unit& unit) {
+                   bool first, float* room, TileUnit& unit) {
   const Panels panels(q.hidden_size);
   const int slots = cell.slots();
   const long width = panels.blocks * slots * kWidth;
   const float* start[kMostTileRows];
   unit.reshape(ahead.count);
-  const Tiling tiling(ahead.count, unit.tile_rows());
+  const Tiling tiling = unit.tiling(ahead.count);
   const Segment nothing{ahead.x, nullptr, 0};
   for (long j = mine.begin; j < mine.end; ++j) {
     const long block = Cell::kUnitPanels ? panels.first_block(j) : j;
@@ -328,10 +351,11 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
   const long H = q.hidden_size, width = panels.blocks * kWidth;
   const bool ahead = shared.projected != nullptr, fused = !ahead && q.x != nullptr;
   const double units = double(H) * mine.size() / (Cell::kUnitPanels ? panels.panels : panels.blocks);
-  const bool back_and_forth = cell.gates() * units * (H + (fused ? q.input_size : 0)) > kTurnedWeights;
+  const bool back_and_forth =
+      shared.rounding == kInt8 || cell.gates() * units * (H + (fused ? q.input_size : 0)) > kTurnedWeights;
   const float* start[kMostTileRows];
   Step& step = scratch.step;
-  Bf16Unit unit(shared.products, rows.count);
+  TileUnit unit(shared, rows.count);
   for (long s = 0; s < rows.steps(); ++s) {
     enter_step(q, shared, rows, s, &step, scratch.masked);
     const long turn = ahead ? s % shared.projected_steps : 0;
@@ -342,7 +366,7 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
     }
     const float* begin_at = ahead ? shared.projected + scratch.ahead.first[turn] * slots * width : shared.start;
     const long begin_stride = ahead ? slots * width : 0;
-    const Tiling tiling(step.count, unit.tile_rows());
+    const Tiling tiling = unit.tiling(step.count);
     if (fused && shared.direct) lay_tiles_across(step.x, step.count, q.input_size, scratch.across_x);
     if (shared.direct) lay_tiles_across(step.h, step.count, q.hidden_size, scratch.across_h);
     const bool backwards = back_and_forth && (s + shared.turn) % 2 == 1;

@@ -1,4 +1,4 @@
-// The tile product of int8.h, for the instruction set (and its extensions) that the including file is compiled for.
+// The products of int8.h in pairs, for the instruction set that the including file is compiled for.
 #pragma once
 
 #include <algorithm>
@@ -18,11 +18,7 @@ constexpr int W = kWidth;
 using Wide = __m512i;
 GATEWISE_INLINE Wide wide(const int8_t* from) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i*)from)); }
 GATEWISE_INLINE Int<W> add_products(Int<W> sum, int32_t pair, Wide weights) {
-#if defined(GATEWISE_VNNI)
-  return (Int<W>)_mm512_dpwssd_epi32((__m512i)sum, _mm512_set1_epi32(pair), weights);
-#else
   return sum + (Int<W>)_mm512_madd_epi16(_mm512_set1_epi32(pair), weights);
-#endif
 }
 #elif defined(__AVX2__)
 using Wide = __m256i;

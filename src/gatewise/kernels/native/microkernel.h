@@ -56,6 +56,6 @@ using ProductTile = void (*)(const float* const* start, const Segment& first, co
 ProductTile product_tile(Product product, int rows);
 
 // The product of `slots` neighbouring blocks.
-inline Product blocks_product(int slots) { return Product(slots - 1); }
+constexpr Product blocks_product(int slots) { return Product(slots - 1); }
 
 }  // namespace gatewise
