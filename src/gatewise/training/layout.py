@@ -66,11 +66,10 @@ class Layout:
         rows = list(accumulate((self.shapes[at][0] for at in self.tables), initial=0))
         self.first_row = dict(zip(self.tables, rows, strict=False))
         self._parts = {
-            **{name: (torch.float32, self.total) for name in ("weight", "average", *MOMENTS)},
+            **dict.fromkeys(("weight", "average", *MOMENTS), (torch.float32, self.total)),
             "gradient": (torch.float32, processes * self.total),
             "row": (torch.int64, processes * rows[-1]),
-            "kind": (torch.int64, processes * len(weights)),
-            "figure": (torch.float64, processes * FIGURES),
+            "note": (torch.float64, processes * (len(weights) + FIGURES)),
             "square": (torch.float64, processes),
         }
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gatewise.errors import TrainingError
 from gatewise.training.flat import touched_rows
-from gatewise.training.layout import FIGURES, Layout
+from gatewise.training.layout import FIGURES, Layout, Piece
 
 __all__ = ["SharedGradients"]
 
@@ -32,12 +32,45 @@ class _Part:
             self.table.index_copy_(0, self.rows, self.values)
 
 
+class _Table:
+    """The summed gradient of this process's rows of a table.
+
+    Attributes:
+        first: row of the table.
+        last: behind the last one.
+        numbers: the gradient, (last - first, width).
+        there: to which rows something was added.
+        rows: that are not zero; None: all may be.
+    """
+
+    def __init__(self, first: int, last: int, width: int) -> None:
+        self.first, self.last = first, last
+        self.numbers = torch.zeros(last - first, width)
+        self.there = torch.zeros(last - first, dtype=torch.bool)
+        self.rows: Tensor | None = None
+
+    def clear(self) -> None:
+        """Make all rows zero."""
+        if self.rows is None:
+            self.numbers.zero_()
+        else:
+            self.numbers.index_fill_(0, self.rows, 0.0)
+        self.there.zero_()
+
+    def add(self, rows: Tensor, values: Tensor) -> None:
+        """Add the values of rows of the whole table, each of which may come several times."""
+        chosen = ((rows >= self.first) & (rows < self.last)).nonzero().flatten()
+        places = rows[chosen] - self.first
+        self.numbers.index_add_(0, places, values.index_select(0, chosen))
+        self.there.index_fill_(0, places, True)
+
+
 class SharedGradients:
     """The gradients of a network's weights in several processes, each of which sums its share of them.
 
     A process writes its gradients where the others see them. When all have, it adds theirs to its own, within its
-    share. Of a large table it writes the rows that have a gradient, where these are less than half of all; that changes
-    the time and no number.
+    share. Of a large table it writes the rows that have a gradient, where these are at most half of all; a sparse
+    gradient says which these are.
 
     Args:
         weights: of the network.
@@ -51,13 +84,12 @@ class SharedGradients:
         self, weights: Sequence[Tensor], layout: Layout, room: dict[str, Tensor], rank: int, wait: Callable[[], None]
     ) -> None:
         self._weights, self._layout, self._rank, self._wait = list(weights), layout, rank, wait
-        self._slots, self._rows, self._kinds = room["gradient"], room["row"], room["kind"]
-        self._figures, self._squares = room["figure"], room["square"][:, 0]
-        self._processes = layout.processes
-        self._first, self._last = layout.numbers(rank)
+        self._processes, self._slots, self._rows = layout.processes, room["gradient"], room["row"]
+        # few small numbers: numpy needs less time for each
+        self._notes, self._squares = room["note"].numpy(), room["square"].numpy()[:, 0]
         self._zeros = {at: torch.zeros(layout.shapes[at].numel()) for at in layout.others}
+        self._tables = {at: _Table(*layout.rows(at, rank), layout.shapes[at][1]) for at in layout.tables}
         self._parts: list[_Part] = []
-        self._tables: dict[int, Tensor] = {}
         self._divisor = 1.0
         self.there = [False] * len(self._weights)
 
@@ -78,34 +110,27 @@ class SharedGradients:
         if len(figures) > FIGURES:
             raise TrainingError(f"a step of several processes has {FIGURES} figures at most", got=str(len(figures)))
         with torch.no_grad():
-            self._figures[self._rank, : len(figures)] = torch.tensor(figures, dtype=torch.float64)
-            own = [_NONE if weight.grad is None else _ALL for weight in self._weights]
-            rows = {at: self._tell_table(at) for at in self._layout.tables}
-            for at, chosen in rows.items():
-                own[at] = own[at] if chosen is None else len(chosen)
+            kinds = [_NONE if weight.grad is None else _ALL for weight in self._weights]
+            for at in self._layout.tables:
+                kinds[at] = self._tell_table(at)
             self._tell_others()
-            self._kinds[self._rank] = torch.tensor(own)
+            count = len(kinds)
+            self._notes[self._rank, : count + len(figures)] = [*kinds, *figures]
             self._wait()
-            sums: list[float] = self._figures[:, : len(figures)].sum(dim=0).tolist()
-            kinds = self._kinds.tolist()
-            self.there = [any(kind[at] != _NONE for kind in kinds) for at in range(len(self._weights))]
-            self._parts = []
-            self._tables = {
-                at: self._add_table(at, rows[at], [kind[at] for kind in kinds])
-                for at in self._layout.tables
-                if self.there[at]
-            }
-            self._add_others()
+            notes = self._notes[:, : count + len(figures)].tolist()
+            sums = [sum(each) for each in zip(*(note[count:] for note in notes), strict=True)]
+            by_weight = [[int(kind) for kind in each] for each in zip(*(note[:count] for note in notes), strict=True)]
+            self.there = [any(kind != _NONE for kind in each) for each in by_weight]
+            self._parts = [self._add_table(at, by_weight[at]) for at in self._layout.tables if self.there[at]]
+            self._parts.append(self._add_others())
         self._divisor = sums[0] or 1.0  # no process has an example with a loss: all gradients are zero
         return sums
 
-    def gradient(self, at: int, start: int, stop: int) -> Tensor | None:
-        """The summed gradient of a piece of this process's share; None: no process has one."""
-        if not self.there[at]:
-            return None
-        if at in self._tables:
-            return self._tables[at].view(-1)
-        return self._slots[self._rank, start:stop]
+    def gradient(self, piece: Piece) -> Tensor:
+        """Where the summed gradient of a piece of this process's share is, the same place after each step."""
+        if piece.at in self._tables:
+            return self._tables[piece.at].numbers.view(-1)
+        return self._slots[self._rank, piece.start : piece.stop]
 
     def clip(self, limit: float) -> float:
         """Divide the share by the first figure's sum, so that the norm of all gradients is ``limit`` at most.
@@ -116,27 +141,34 @@ class SharedGradients:
         with torch.no_grad():
             self._squares[self._rank] = sum(float(torch.linalg.vector_norm(part.values)) ** 2 for part in self._parts)
             self._wait()
-            norm = math.sqrt(float(self._squares.sum())) / self._divisor
+            norm = math.sqrt(sum(self._squares.tolist())) / self._divisor
             if math.isfinite(norm):
                 factor = min(1.0, limit / (norm + 1e-6)) / self._divisor
                 for part in self._parts if factor != 1 else ():
                     part.multiply(factor)
         return norm
 
-    def _tell_table(self, at: int) -> Tensor | None:
-        """Write a table's gradient for the others; returns the rows that have one, or None: all, or no gradient."""
+    def _tell_table(self, at: int) -> int:
+        """Write a table's gradient for the others; returns of how many rows, `_NONE` or `_ALL`."""
         gradient, slot = self._weights[at].grad, self._slot(self._rank, at)
         if gradient is None:
-            return None
-        rows = touched_rows(gradient).nonzero().flatten()
-        if 2 * len(rows) >= len(gradient):
-            first, last = self._layout.rows(at, self._rank)
-            slot[:first] = gradient[:first]
-            slot[last:] = gradient[last:]
-            return None
-        self._row_numbers(self._rank, at)[: len(rows)] = rows
-        torch.index_select(gradient, 0, rows, out=slot[: len(rows)])
-        return rows
+            return _NONE
+        few = len(slot) // 2
+        if gradient.is_sparse:
+            rows, values = gradient._indices()[0], gradient._values()
+            if len(rows) > few:
+                gradient = self._weights[at].grad = gradient.to_dense()
+        else:
+            rows = touched_rows(gradient).nonzero().flatten()
+            values = gradient.index_select(0, rows) if len(rows) <= few else gradient
+        if len(rows) <= few:
+            self._row_numbers(self._rank, at)[: len(rows)] = rows
+            slot[: len(rows)] = values
+            return len(rows)
+        first, last = self._layout.rows(at, self._rank)
+        slot[:first] = gradient[:first]
+        slot[last:] = gradient[last:]
+        return _ALL
 
     def _tell_others(self) -> None:
         gradients = [(at, self._weights[at].grad) for at in self._layout.others]
@@ -144,39 +176,33 @@ class SharedGradients:
             parts = [self._zeros[at] if each is None else each.reshape(-1) for at, each in gradients]
             torch.cat(parts, out=self._slots[self._rank, self._layout.block :])
 
-    def _add_table(self, at: int, own: Tensor | None, kinds: Sequence[int]) -> Tensor:
+    def _add_table(self, at: int, kinds: Sequence[int]) -> _Part:
         """The sum of all processes' gradients of this one's rows of a table."""
-        first, last = self._layout.rows(at, self._rank)
-        gradient = self._weights[at].grad
-        table = (torch.zeros(self._layout.shapes[at]) if gradient is None else gradient)[first:last]
-        few = all(kind != _ALL for kind in kinds)
-        touched = [] if own is None else [own[slice(*_between(own, first, last))] - first]
-        for rank in range(self._processes):
-            if rank == self._rank or kinds[rank] == _NONE:
-                continue
-            slot = self._slot(rank, at)
-            if kinds[rank] == _ALL:
-                table += slot[first:last]
-                continue
-            rows = self._row_numbers(rank, at)[: kinds[rank]]
-            start, stop = _between(rows, first, last)
-            chosen = rows[start:stop] - first
-            table.index_add_(0, chosen, slot[start:stop])
-            touched.append(chosen)
-        if few:
-            rows = torch.cat(touched).unique()
-            self._parts.append(_Part(table.index_select(0, rows), table, rows))
+        table, own = self._tables[at], self._weights[at].grad
+        if own is not None and kinds[self._rank] == _ALL:
+            table.numbers.copy_(own[table.first : table.last])
         else:
-            self._parts.append(_Part(table))
-        return table
+            table.clear()
+        for rank, kind in enumerate(kinds):
+            if kind == _ALL:
+                if rank != self._rank:
+                    table.numbers += self._slot(rank, at)[table.first : table.last]
+            elif kind != _NONE:
+                table.add(self._row_numbers(rank, at)[:kind], self._slot(rank, at)[:kind])
+        if all(kind != _ALL for kind in kinds):
+            table.rows = table.there.nonzero().flatten()
+            return _Part(table.numbers.index_select(0, table.rows), table.numbers, table.rows)
+        table.rows = None
+        return _Part(table.numbers)
 
-    def _add_others(self) -> None:
-        share = self._slots[:, self._first : self._last]
+    def _add_others(self) -> _Part:
+        first, last = self._layout.numbers(self._rank)
+        share = self._slots[:, first:last]
         total = share[self._rank]
         for rank in range(self._processes):
             if rank != self._rank:
                 total += share[rank]
-        self._parts.append(_Part(total))
+        return _Part(total)
 
     def _slot(self, rank: int, at: int) -> Tensor:
         shape, begin = self._layout.shapes[at], self._layout.begin[at]
@@ -185,9 +211,3 @@ class SharedGradients:
     def _row_numbers(self, rank: int, at: int) -> Tensor:
         begin = self._layout.first_row[at]
         return self._rows[rank, begin : begin + self._layout.shapes[at][0]]
-
-
-def _between(rows: Tensor, first: int, last: int) -> tuple[int, int]:
-    """Where sorted row numbers from ``first`` on begin, and those from ``last`` on."""
-    start, stop = torch.searchsorted(rows, torch.tensor([first, last])).tolist()
-    return start, stop

@@ -52,9 +52,12 @@ class SharedWeights(Weights):
         self._room = layout.tensors(content)
         self._at = {name: at for at, name in enumerate(self.named)}
         self._move(first=rank == 0)
-        self._gradients = SharedGradients(list(self.named.values()), layout, self._room, rank, wait)
+        weights = list(self.named.values())
+        self._gradients = SharedGradients(weights, layout, self._room, rank, wait)
         self._pieces = {self._cut("weight", piece): piece for piece in layout.pieces(rank)}
-        self._steps = torch.zeros(len(self.named))
+        self._steps = [0] * len(self.named)
+        self._there: list[bool] = []
+        self._sparse = _sparse_tables(model, [weights[at] for at in layout.tables])
 
     def forget(self) -> None:
         """Drop the gradients of the step before."""
@@ -63,8 +66,11 @@ class SharedWeights(Weights):
     def summed(self, figures: Sequence[float]) -> list[float]:
         """Sum this process's share of the gradients, and figures, see `SharedGradients.summed`."""
         sums = self._gradients.summed(figures)
-        for weight, piece in self._pieces.items():
-            weight.grad = self._gradients.gradient(piece.at, piece.start, piece.stop)
+        there = self._gradients.there
+        if there != self._there:
+            self._there = there
+            for weight, piece in self._pieces.items():
+                weight.grad = self._gradients.gradient(piece) if there[piece.at] else None
         return sums
 
     def pieces(self, name: str) -> list[Tensor]:
@@ -78,18 +84,20 @@ class SharedWeights(Weights):
     def first_moments(self, piece: Tensor) -> Moments:
         """Those in the shared memory: zero, or restored."""
         place = self._pieces[piece]
-        return {STEP: self._steps[place.at].clone(), **{name: self._cut(name, place) for name in MOMENTS}}
+        return {STEP: torch.tensor(float(self._steps[place.at])), **{name: self._cut(name, place) for name in MOMENTS}}
 
     def moments(self, name: str, held: Mapping[Tensor, Moments]) -> Moments | None:
         """Adam's moments of a whole weight; None: it never had a gradient."""
         step = self._steps[self._at[name]]
-        return {STEP: step.clone(), **{each: self._whole(each, name) for each in MOMENTS}} if step else None
+        if not step:
+            return None
+        return {STEP: torch.tensor(float(step)), **{each: self._whole(each, name) for each in MOMENTS}}
 
     def restore(self, name: str, moments: Moments, held: dict[Tensor, Moments]) -> None:
         """Take over what `moments` gave; every process does."""
         for piece in self.pieces(name):
             held.pop(piece, None)
-        self._steps[self._at[name]] = moments[STEP]
+        self._steps[self._at[name]] = int(moments[STEP])
         for each in MOMENTS:
             self._whole(each, name).copy_(moments[each])
 
@@ -104,9 +112,14 @@ class SharedWeights(Weights):
             return list(self._pieces)
         return [self._cut("average", piece) for piece in self._pieces.values()]
 
+    def leave(self) -> None:
+        """Let the network's gradients be as they were before."""
+        for module, sparse in self._sparse:
+            module.sparse = sparse
+
     def finish(self) -> None:
         """Wait until all shares are updated."""
-        self._steps += torch.tensor(self._gradients.there)
+        self._steps = [step + there for step, there in zip(self._steps, self._there, strict=True)]
         self._wait()
 
     def _move(self, *, first: bool) -> None:
@@ -125,3 +138,18 @@ class SharedWeights(Weights):
 
     def _cut(self, part: str, piece: Piece) -> Tensor:
         return self._room[part][piece.start : piece.stop]
+
+
+def _sparse_tables(model: nn.Module, tables: Sequence[Tensor]) -> list[tuple[nn.Embedding, bool]]:
+    """Let the gradient of large tables be the rows that were read, and nothing for all others; and what was before.
+
+    A table that is also used otherwise, such as an output layer's, still gets the whole gradient.
+    """
+    found = []
+    for module in model.modules():
+        if not isinstance(module, nn.Embedding) or module.scale_grad_by_freq:
+            continue
+        if any(module.weight is table for table in tables):
+            found.append((module, module.sparse))
+            module.sparse = True
+    return found

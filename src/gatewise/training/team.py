@@ -166,6 +166,8 @@ class Team:
 
     def close(self) -> None:
         """Leave what the processes share; those that wait for this one notice it."""
+        if isinstance(self._gradients, SharedWeights):
+            self._gradients.leave()
         if self._barrier is not None:
             self._barrier.close()
             self._barrier = None
