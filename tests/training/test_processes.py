@@ -60,16 +60,19 @@ def free_port() -> int:
 
 @pytest.mark.slow
 @two_cores
-def test_two_launched_processes_train_every_kind_as_one_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["together", "by rows", "as of two machines"])
+def test_two_launched_processes_train_every_kind_as_one_does(tmp_path: Path, how: str) -> None:
     """The variables are torchrun's; one pair of processes trains everything, one after the other."""
     alone = {name: train_small(name, tmp_path, tmp_path / f"alone-{name}") for name in TRAININGS}
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    words = [sys.executable, str(HERE / "shared_batches.py"), str(tmp_path), *TRAININGS]
+    words = [sys.executable, str(HERE / "shared_batches.py"), str(tmp_path), how, *TRAININGS]
     ranks = [
         subprocess.Popen(words, env={**os.environ, **place, "RANK": rank}, stderr=subprocess.PIPE) for rank in "01"
     ]
     errors = [rank.communicate(timeout=240)[1].decode() for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], errors
+    held = {name: (tmp_path / f"held-{name}").read_text() for name in TRAININGS}
+    assert set(held.values()) == {"FlatGradients" if how == "as of two machines" else "SharedWeights"}
     for name, result in alone.items():
         shared = tmp_path / f"shared-{name}"
         expected, found = figures(tmp_path / f"alone-{name}"), figures(shared)

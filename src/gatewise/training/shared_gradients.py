@@ -16,6 +16,7 @@ from gatewise.training.layout import FIGURES, Layout, Piece
 __all__ = ["SharedGradients"]
 
 _NONE, _ALL = -1, -2
+_SAMPLE = 64
 
 
 @dataclass
@@ -49,9 +50,15 @@ class _Table:
         self.there = torch.zeros(last - first, dtype=torch.bool)
         self.rows: Tensor | None = None
 
-    def clear(self) -> None:
-        """Make all rows zero."""
-        if self.rows is None:
+    def begin(self, gradients: Sequence[Tensor]) -> None:
+        """Begin a sum with gradients of all these rows, or with zero."""
+        if len(gradients) > 1:
+            torch.add(gradients[0], gradients[1], out=self.numbers)
+            for each in gradients[2:]:
+                self.numbers += each
+        elif gradients:
+            self.numbers.copy_(gradients[0])
+        elif self.rows is None:
             self.numbers.zero_()
         else:
             self.numbers.index_fill_(0, self.rows, 0.0)
@@ -159,7 +166,7 @@ class SharedGradients:
             if len(rows) > few:
                 gradient = self._weights[at].grad = gradient.to_dense()
         else:
-            rows = touched_rows(gradient).nonzero().flatten()
+            rows = _rows_in_use(gradient)
             values = gradient.index_select(0, rows) if len(rows) <= few else gradient
         if len(rows) <= few:
             self._row_numbers(self._rank, at)[: len(rows)] = rows
@@ -178,16 +185,10 @@ class SharedGradients:
 
     def _add_table(self, at: int, kinds: Sequence[int]) -> _Part:
         """The sum of all processes' gradients of this one's rows of a table."""
-        table, own = self._tables[at], self._weights[at].grad
-        if own is not None and kinds[self._rank] == _ALL:
-            table.numbers.copy_(own[table.first : table.last])
-        else:
-            table.clear()
+        table = self._tables[at]
+        table.begin([self._whole_rows(rank, at) for rank, kind in enumerate(kinds) if kind == _ALL])
         for rank, kind in enumerate(kinds):
-            if kind == _ALL:
-                if rank != self._rank:
-                    table.numbers += self._slot(rank, at)[table.first : table.last]
-            elif kind != _NONE:
+            if kind >= 0:
                 table.add(self._row_numbers(rank, at)[:kind], self._slot(rank, at)[:kind])
         if all(kind != _ALL for kind in kinds):
             table.rows = table.there.nonzero().flatten()
@@ -204,6 +205,12 @@ class SharedGradients:
                 total += share[rank]
         return _Part(total)
 
+    def _whole_rows(self, rank: int, at: int) -> Tensor:
+        """A process's gradient of this one's rows of a table, where it has one of most rows."""
+        own = self._weights[at].grad
+        held = own if rank == self._rank and own is not None else self._slot(rank, at)
+        return held[self._tables[at].first : self._tables[at].last]
+
     def _slot(self, rank: int, at: int) -> Tensor:
         shape, begin = self._layout.shapes[at], self._layout.begin[at]
         return self._slots[rank, begin : begin + shape.numel()].view(shape)
@@ -211,3 +218,11 @@ class SharedGradients:
     def _row_numbers(self, rank: int, at: int) -> Tensor:
         begin = self._layout.first_row[at]
         return self._rows[rank, begin : begin + self._layout.shapes[at][0]]
+
+
+def _rows_in_use(gradient: Tensor) -> Tensor:
+    """The rows of a table that have a gradient; all, where most of some evenly chosen ones have."""
+    chosen = gradient[:: max(1, len(gradient) // _SAMPLE)]
+    if 4 * int(touched_rows(chosen).sum()) > 3 * len(chosen):
+        return torch.arange(len(gradient))
+    return touched_rows(gradient).nonzero().flatten()

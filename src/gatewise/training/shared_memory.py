@@ -19,7 +19,7 @@ from typing import Any
 __all__ = ["Barrier", "SharedMemory", "shared_memory"]
 
 _TOKEN = 64
-_SECONDS_AWAKE = 0.0002
+_SECONDS_AWAKE = 0.0005
 _MOST_MILLISECONDS = 2**31 - 1
 
 
