@@ -91,7 +91,7 @@ def test_memory_is_one_and_zero_at_first_and_has_no_name() -> None:
     assert len(first.content) == 4096 and not any(first.content)
     first.content[7] = 9
     assert second.content[7] == 9
-    lines = [line for line in Path("/proc/self/maps").read_text().splitlines() if "gatewise" in line]
+    lines = [line for line in Path("/proc/self/maps").read_text().splitlines() if "memfd:gatewise" in line]
     assert len(lines) >= 2 and all(line.split()[5] == "/memfd:gatewise" and "(deleted)" in line for line in lines)
 
 
