@@ -1,14 +1,17 @@
 """Small trainings without anything random, one of each kind of problem; as a script: those of the given names.
 
-    python shared_batches.py FOLDER NAME ...
+    python shared_batches.py FOLDER HOW NAME ...
 
-trains each with as many processes as WORLD_SIZE says, as the process RANK, into FOLDER/shared-NAME.
+trains each with as many processes as WORLD_SIZE says, as the process RANK, into FOLDER/shared-NAME, and writes how the
+gradients were summed into FOLDER/held-NAME. HOW: ``together`` in shared memory, ``by rows`` (every matrix counts as a
+large table) or ``as of two machines``, without shared memory.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from moods import write_moods
 
-from gatewise.training import RunSpec, kind_of, train_run
+from gatewise.training import RunSpec, flat, kind_of, layout, train_run
 from gatewise.training.assembly import make_spec
+from gatewise.training.team import Team
 from small_pictures import write_pictures
 from small_sounds import write_folder
 from small_text import write_text_file
@@ -111,7 +115,23 @@ def train_small(name: str, folder: Path, out: Path, **settings: object) -> Any:
     return train_run(spec, kind_of(spec.task).load(spec.data), out)
 
 
+def _pretend(how: str, rank: str) -> None:
+    """Let this process take the others for those of other machines, or every matrix for a large table."""
+    if how == "as of two machines":
+        socket.gethostname = lambda: f"machine-{rank}"
+    elif how == "by rows":
+        layout.LARGE = flat.LARGE = 1
+
+
+def _write_down(team: Team, folder: Path, name: str) -> None:
+    (folder / f"held-{name}").write_text(type(team._gradients).__name__)
+
+
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    for each in sys.argv[2:]:
+    place, how, rank = Path(sys.argv[1]), sys.argv[2], os.environ["RANK"]
+    _pretend(how, rank)
+    close = Team.close
+    for each in sys.argv[3:]:
+        if rank == "0":
+            Team.close = lambda team, name=each: (_write_down(team, place, name), close(team))  # type: ignore
         train_small(each, place, place / f"shared-{each}", processes=int(os.environ["WORLD_SIZE"]))

@@ -60,16 +60,19 @@ def free_port() -> int:
 
 @pytest.mark.slow
 @two_cores
-def test_two_launched_processes_train_every_kind_as_one_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["together", "by rows", "as of two machines"])
+def test_two_launched_processes_train_every_kind_as_one_does(tmp_path: Path, how: str) -> None:
     """The variables are torchrun's; one pair of processes trains everything, one after the other."""
     alone = {name: train_small(name, tmp_path, tmp_path / f"alone-{name}") for name in TRAININGS}
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    words = [sys.executable, str(HERE / "shared_batches.py"), str(tmp_path), *TRAININGS]
+    words = [sys.executable, str(HERE / "shared_batches.py"), str(tmp_path), how, *TRAININGS]
     ranks = [
         subprocess.Popen(words, env={**os.environ, **place, "RANK": rank}, stderr=subprocess.PIPE) for rank in "01"
     ]
     errors = [rank.communicate(timeout=240)[1].decode() for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], errors
+    held = {name: (tmp_path / f"held-{name}").read_text() for name in TRAININGS}
+    assert set(held.values()) == {"FlatGradients" if how == "as of two machines" else "SharedWeights"}
     for name, result in alone.items():
         shared = tmp_path / f"shared-{name}"
         expected, found = figures(tmp_path / f"alone-{name}"), figures(shared)
@@ -140,6 +143,10 @@ def test_a_tables_rows_are_summed_as_all_of_it_is() -> None:
 # ------------------------------------------------------------------------------------------ what ends, and resuming
 
 
+def _maps_shared_memory(process: int) -> bool:
+    return "memfd:gatewise" in Path(f"/proc/{process}/maps").read_text()
+
+
 def _listener(act: Callable[[], None], steps: int) -> tuple[Callable[[object], None], list[object]]:
     """Act once after so many steps; the events."""
     events: list[object] = []
@@ -163,11 +170,16 @@ def interruptible() -> Iterator[None]:
 @pytest.mark.slow
 @two_cores
 @pytest.mark.usefixtures("interruptible")
-def test_stopped_and_killed_and_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shares", [True, False])
+def test_stopped_and_killed_and_resumed_equals_uninterrupted(
+    shares: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A language model, whose processes each carry the state of their columns, and draw dropout of their own."""
     import gatewise.training as training
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    if not shares:  # as on a system without it
+        monkeypatch.delattr(os, "memfd_create")
     me = psutil.Process()
     before = {each.pid for each in me.children()}  # of earlier tests in this process
 
@@ -179,10 +191,16 @@ def test_stopped_and_killed_and_resumed_equals_uninterrupted(tmp_path: Path, mon
     whole = training.train_run(spec, data, tmp_path / "whole")
     assert not started_here() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
-    listen, _ = _listener(lambda: signal.raise_signal(signal.SIGINT), 3)
+    mapped: list[bool] = []
+
+    def interrupt() -> None:
+        mapped.append(_maps_shared_memory(started_here()[0].pid))
+        signal.raise_signal(signal.SIGINT)
+
+    listen, _ = _listener(interrupt, 3)
     with pytest.raises(Interrupted):
         training.train_run(spec, data, tmp_path / "run", on_event=listen)
-    assert not started_here()
+    assert not started_here() and mapped == [shares]
 
     listen, events = _listener(lambda: started_here()[0].kill(), 20)  # in the second epoch
     with pytest.raises(TrainingError, match=r"process 2 of the 2 .* was ended by SIGKILL.*run the same command again"):

@@ -8,9 +8,21 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-__all__ = ["FlatGradients"]
+__all__ = ["LARGE", "FlatGradients", "touched_rows"]
 
-_LARGE = 2**18
+LARGE = 2**18
+"""A matrix of so many numbers is a table, of which perhaps few rows have a gradient."""
+
+
+def touched_rows(gradient: Tensor) -> Tensor:
+    """Of which rows of a table the gradient is not zero: (rows,), true or false.
+
+    Example:
+        >>> touched_rows(torch.tensor([[0.0, -1e-30], [0.0, 0.0]]))
+        tensor([ True, False])
+    """
+    # by bytes, in one pass: a sum or a norm would take what is nearly zero for zero
+    return gradient.contiguous().view(torch.uint8).amax(dim=1).ne(0)
 
 
 class FlatGradients:
@@ -34,7 +46,7 @@ class FlatGradients:
         self.weights = list(weights)
         self._add = add
         self._room = torch.empty(0)
-        self._tables = [at for at, each in enumerate(self.weights) if each.ndim == 2 and each.numel() >= _LARGE]
+        self._tables = [at for at, each in enumerate(self.weights) if each.ndim == 2 and each.numel() >= LARGE]
 
     def forget(self) -> None:
         """Drop the gradients of the step before."""
@@ -81,7 +93,7 @@ class FlatGradients:
     def _used(self, weight: Tensor) -> Tensor:
         if weight.grad is None:
             return torch.zeros(len(weight), dtype=torch.int32)
-        return weight.grad.abs().amax(dim=1).ne(0).to(torch.int32)
+        return touched_rows(weight.grad).to(torch.int32)
 
     def _part(self, at: int, rows: Tensor | None) -> Tensor:
         weight = self.weights[at]

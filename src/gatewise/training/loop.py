@@ -38,6 +38,7 @@ from gatewise.training.run_spec import RunSpec
 
 if TYPE_CHECKING:
     from gatewise.training.team import Team
+    from gatewise.training.weights import Weights
 
 __all__ = ["follow", "train_run"]
 
@@ -196,12 +197,13 @@ def _begin(
     problem = build(phase.spec, phase.problem, 1 if context.team is None else context.team.local)
     if phase.start is not None and start is not None and context.leads:
         phase.start(start.weights(), problem.model, start.path)
+    weights = None
     if context.team is not None:
         problem.part = Part(context.team.rank, context.team.processes)
-        context.team.same_weights(problem.model)
+        weights = context.team.same_weights(problem.model)
     rates = None if phase.rates is None else phase.rates(dict(problem.model.named_parameters()))
     earlier = replace(earlier, preparation=earlier.preparation + time.perf_counter() - began)
-    return _Run(phase, problem, folder, context, rates=rates, earlier=earlier)
+    return _Run(phase, problem, folder, context, rates=rates, earlier=earlier, weights=weights)
 
 
 def _finished(folder: RunFolder) -> RunResult:
@@ -223,6 +225,7 @@ class _Run:
         *,
         rates: Rates | None = None,
         earlier: Spent = NOTHING_SPENT,
+        weights: Weights | None = None,
     ) -> None:
         self.phase, self.spec = phase, phase.spec
         self.training = resolved(phase.spec.training, kind_of(phase.spec.task).amount, problem.steps_per_epoch)
@@ -232,7 +235,7 @@ class _Run:
         self.earlier = earlier
         self.steps = problem.steps_per_epoch
         self.all_steps = total_steps(self.training, self.steps)
-        self.optimisation = Optimisation(problem.model, self.training, self.all_steps, rates)
+        self.optimisation = Optimisation(problem.model, self.training, self.all_steps, rates, weights)
         self.progress = Progress()
         self.saved_at = time.monotonic()
 

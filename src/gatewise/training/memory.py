@@ -64,7 +64,8 @@ def build(spec: RunSpec, problem: Callable[[], Problem], processes: int = 1) -> 
         OptionError: it needs more than the machine has.
     """
     room = usable_memory() if spec.training.device.startswith("cpu") else None
-    copies = processes * (4 if spec.training.optimizer == "adam" else 2)
+    # several processes also hold what they pass on, which is one copy more where they have no moments to divide
+    copies = processes * (4 if spec.training.optimizer == "adam" else 2) + (processes > 1)
     needed = 0
 
     def count(_module: object, _name: str, parameter: Any) -> None:

@@ -15,6 +15,7 @@ from gatewise.training.phase import Rates
 from gatewise.training.problem import StepLoss
 from gatewise.training.spec import TrainingSpec
 from gatewise.training.updates import Updates
+from gatewise.training.weights import MOMENTS, STEP, Weights
 
 _INTERVAL = 5
 _BEGUN = "averaging.begun"
@@ -69,18 +70,28 @@ class Optimisation:
         spec: optimizer, rates, clipping, averaging.
         steps: steps of the whole run.
         rates: rates by layer; None: the same for all.
+        weights: of the model, where several processes share them; None: this process has them for itself.
     """
 
-    def __init__(self, model: nn.Module, spec: TrainingSpec, steps: int, rates: Rates | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        spec: TrainingSpec,
+        steps: int,
+        rates: Rates | None = None,
+        weights: Weights | None = None,
+    ) -> None:
         self.model = model
         self.spec = spec
         self.steps = steps
         self.rates = rates
         self.done = 0
-        self._named = dict(model.named_parameters())
+        self._weights = weights or Weights(model)
+        self._named = self._weights.named
         layers = [list(self._named)] if rates is None else rates.layers
-        self._updates = Updates([[self._named[name] for name in layer] for layer in layers], spec)
-        self._average = self._copies() if spec.averaging else {}
+        groups = [[piece for name in layer for piece in self._weights.pieces(name)] for layer in layers]
+        self._updates = Updates(groups, spec, self._weights.first_moments)
+        self._average = self._weights.copies() if spec.averaging else {}
         self._begun = 0
 
     def step(self, loss: StepLoss, place: str) -> float:
@@ -104,18 +115,16 @@ class Optimisation:
             raise divergence("loss", value if math.isfinite(whole) else whole, place)
         if not differentiated:
             loss.loss.backward()
-        total = torch.nn.utils.get_total_norm([each.grad for each in self._named.values() if each.grad is not None])
-        norm = float(total)
+        norm = self._weights.clip(self.spec.clip_norm)
         if not math.isfinite(norm):
             raise divergence("gradient's norm", norm, place)
-        if self.spec.clip_norm / (total + 1e-6) < 1:  # else torch would multiply every gradient by one
-            torch.nn.utils.clip_grads_with_norm_(self._named.values(), self.spec.clip_norm, total)
         rate = learning_rate(self.spec, self.done, self.steps)
         factors = [1.0] if self.rates is None else self.rates.factors(self.done * (self.spec.epochs or 1) / self.steps)
         self._updates.rates = [rate * factor for factor in factors]
         self._updates.step()
         self.done += 1
         self._move_average()
+        self._weights.finish()
         return value
 
     def observe(self, losses: Sequence[float]) -> None:
@@ -127,7 +136,7 @@ class Optimisation:
         if self.spec.optimizer != "nt-asgd" or self._average or len(losses) <= _INTERVAL:
             return
         if losses[-1] > min(losses[:-_INTERVAL]):
-            self._average, self._begun = self._copies(), self.done
+            self._average, self._begun = self._weights.copies(), self.done
 
     def weights_to_keep(self) -> dict[str, Tensor]:
         """The weights that are evaluated and saved: the averaged ones, or those of the last step."""
@@ -140,18 +149,18 @@ class Optimisation:
         tensors |= {f"average.{name}": value for name, value in self._average.items()}
         if self._begun:
             tensors[_BEGUN] = torch.tensor(self._begun)
-        for name, value in self._named.items():
-            if value in self._updates.moments:
-                moments = self._updates.moments[value]
-                tensors |= {f"{moment}.{name}": moments[moment] for moment in ("exp_avg", "exp_avg_sq")}
-                tensors[f"{_STEP}.{name}"] = moments["step"]
+        for name in self._named if self._updates.adaptive else ():
+            moments = self._weights.moments(name, self._updates.moments)
+            if moments is not None:
+                tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS}
+                tensors[f"{_STEP}.{name}"] = moments[STEP]
         return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
     def load_state(self, tensors: dict[str, Tensor], done: int) -> None:
         """Restore what `state` gave after ``done`` steps; KeyError or RuntimeError where it does not fit."""
         self.done = done
         if _BEGUN in tensors:
-            self._average, self._begun = self._copies(), int(tensors[_BEGUN])
+            self._average, self._begun = self._weights.copies(), int(tensors[_BEGUN])
         with torch.no_grad():
             for name, value in self._named.items():
                 value.copy_(tensors[f"weight.{name}"])
@@ -161,15 +170,8 @@ class Optimisation:
                 if f"exp_avg.{name}" in tensors:
                     # a checkpoint of an older version has no steps: every weight took all of them
                     step = tensors.get(f"{_STEP}.{name}", torch.tensor(float(done)))
-                    self._updates.moments[value] = {
-                        # fused Adam wants its step on the device, the others on the CPU
-                        "step": step.to(value.device, copy=True),
-                        "exp_avg": tensors[f"exp_avg.{name}"].to(value.device, copy=True),
-                        "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(value.device, copy=True),
-                    }
-
-    def _copies(self) -> dict[str, Tensor]:
-        return {name: value.detach().clone() for name, value in self._named.items()}
+                    moments = {STEP: step, **{each: tensors[f"{each}.{name}"] for each in MOMENTS}}
+                    self._weights.restore(name, moments, self._updates.moments)
 
     def _move_average(self) -> None:
         if not self._average:
@@ -180,7 +182,7 @@ class Optimisation:
             # early on the average forgets faster, so that the random start does not linger
             decay = min(self.spec.averaging, (1 + self.done) / (10 + self.done))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self._average.values()), list(self._named.values()), 1 - decay)
+            torch._foreach_lerp_(self._weights.own(self._average), self._weights.own(), 1 - decay)
 
 
 def divergence(what: str, value: float, place: str) -> DivergenceError:

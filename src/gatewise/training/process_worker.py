@@ -62,7 +62,7 @@ def _train(job: Job) -> None:
     meeting, processes = Path(job.meeting), job.spec.training.processes
     (meeting / f"ready-{job.rank}").touch()
     team = join(FileStore(str(meeting / "store"), processes), job.rank, processes, "here")
-    with left_afterwards(), contextlib.suppress(Interrupted):
+    with left_afterwards(team), contextlib.suppress(Interrupted):
         follow(job.spec, job.dataset, meeting, team)
 
 

@@ -158,7 +158,7 @@ def joined(spec: RunSpec, fingerprint: str) -> Iterator[Team | None]:
             got=str(error).splitlines()[0],
             fix="start all of them with the same MASTER_ADDR, MASTER_PORT and WORLD_SIZE",
         ) from error
-    with left_afterwards():
+    with left_afterwards(team):
         _check_same(team, spec, fingerprint)
         yield team
 
@@ -202,17 +202,22 @@ def join(store: Any, rank: int, processes: int, how: str) -> Team:
         torch.distributed.init_process_group(
             "gloo", store=store, rank=rank, world_size=processes, timeout=_WAITING[how]
         )
-    return Team()
+    return Team(seconds=_WAITING[how].total_seconds())
 
 
 @contextmanager
-def left_afterwards() -> Iterator[None]:
-    """Leave the other processes at the end."""
+def left_afterwards(team: Team) -> Iterator[None]:
+    """Leave the other processes at the end.
+
+    Args:
+        team: all processes.
+    """
     import torch.distributed
 
     try:
         yield
     finally:
+        team.close()
         with contextlib.suppress(RuntimeError):
             torch.distributed.destroy_process_group()
 
@@ -246,7 +251,7 @@ def started(spec: RunSpec, dataset: Any, threads: int) -> Iterator[Team]:
                 raise _ended(workers, meeting)
             time.sleep(_SECONDS_BETWEEN_POLLS)
         team = join(FileStore(str(meeting / "store"), processes), 0, processes, "here")
-        with left_afterwards():
+        with left_afterwards(team):
             try:
                 yield team
             except ProcessLost as error:

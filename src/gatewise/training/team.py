@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import math
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
@@ -20,10 +21,15 @@ from torch import Tensor, nn
 
 from gatewise.errors import TrainingError
 from gatewise.training.flat import FlatGradients
+from gatewise.training.layout import Layout
 from gatewise.training.part import Part
 from gatewise.training.problem import StepLoss
+from gatewise.training.shared_memory import Barrier, shared_memory
+from gatewise.training.shares import SharedWeights, can_share
 
 __all__ = ["ProcessLost", "Team"]
+
+Result = TypeVar("Result")
 
 
 class ProcessLost(TrainingError):
@@ -35,6 +41,7 @@ class Team:
 
     Args:
         group: of torch.distributed, with the backend gloo.
+        seconds: after so long without a sign another process of this machine counts as ended.
 
     Attributes:
         rank: number of this process, from 0.
@@ -44,15 +51,15 @@ class Team:
         save: whether it saves after the last step.
     """
 
-    def __init__(self, group: Any = None) -> None:
-        self._group = group
+    def __init__(self, group: Any = None, seconds: float = 3600.0) -> None:
+        self._group, self._seconds = group, seconds
         self.rank = torch.distributed.get_rank(group)
         self.processes = torch.distributed.get_world_size(group)
         self.stop = self.save = False
         hosts = self.gather(socket.gethostname().encode())
         self.local = hosts.count(socket.gethostname().encode())
-        self._flat: FlatGradients | None = None
-        self._model: nn.Module | None = None
+        self._gradients: FlatGradients | SharedWeights | None = None
+        self._barrier: Barrier | None = None
 
     @property
     def leads(self) -> bool:
@@ -81,11 +88,9 @@ class Team:
         Raises:
             ProcessLost: another process has ended.
         """
-        if self._flat is None or self._model is not model:  # each phase of a run has a network of its own
-            self._model = model
-            self._flat = FlatGradients(list(model.parameters()), self._sum)
-        flat = self._flat
-        flat.forget()
+        gradients = self._gradients
+        assert gradients is not None
+        gradients.forget()
         weight = float(outcome.examples if outcome.weight is None else outcome.weight)
         examples, sums = float(outcome.examples), [float(value) for value in outcome.sums.values()]
         if part.idle:
@@ -95,7 +100,7 @@ class Team:
             (outcome.loss * weight).backward()
         signals = [float(stop and self.leads), float(save and self.leads)]
         figures = [weight, value * weight, loss * weight, examples, *signals, *sums]
-        total, value, loss, examples, stopping, saving, *sums = flat.summed(figures)
+        total, value, loss, examples, stopping, saving, *sums = gradients.summed(figures)
         self.stop, self.save = stopping > 0, saving > 0
         divisor = total or 1.0
         return replace(
@@ -132,14 +137,40 @@ class Team:
             self._call(torch.distributed.all_gather, found, padded)
         return [each[:size].numpy().tobytes() for each, size in zip(found, sizes.tolist(), strict=True)]
 
-    def same_weights(self, model: nn.Module) -> None:
-        """Give every process the first one's weights and buffers."""
+    def same_weights(self, model: nn.Module) -> SharedWeights | None:
+        """Give every process the first one's weights and buffers; each phase of a run has a network of its own.
+
+        Returns:
+            The weights, where all processes are on this machine and can hold them together.
+        """
+        self.close()
+        shared = self._shared(model)
+        self._gradients = shared or FlatGradients(list(model.parameters()), self._sum)
         with torch.no_grad():
-            for value in (*model.parameters(), *model.buffers()):
+            for value in (*(() if shared else model.parameters()), *model.buffers()):
                 if value.numel():
                     held = value.detach().contiguous()
                     self._call(torch.distributed.broadcast, held, 0)
                     value.copy_(held)
+        return shared
+
+    def _shared(self, model: nn.Module) -> SharedWeights | None:
+        if self.local < self.processes or not can_share(model):  # the same in all processes
+            return None
+        layout = Layout(list(model.parameters()), self.processes)
+        memory = shared_memory(self.rank, self.processes, layout.size, self.gather, self._seconds)
+        if memory is None:
+            return None
+        self._barrier = memory.barrier
+        return SharedWeights(model, layout, memory.content, self.rank, partial(self._noticing, memory.barrier.wait))
+
+    def close(self) -> None:
+        """Leave what the processes share; those that wait for this one notice it."""
+        if isinstance(self._gradients, SharedWeights):
+            self._gradients.leave()
+        if self._barrier is not None:
+            self._barrier.close()
+            self._barrier = None
 
     def gather_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors of every process by name, in all of them; those of process p under ``p/name``."""
@@ -169,9 +200,13 @@ class Team:
         self._call(torch.distributed.all_reduce, values)
 
     def _call(self, operation: Any, *arguments: Any) -> None:
+        self._noticing(operation, *arguments, group=self._group)
+
+    def _noticing(self, operation: Callable[..., Result], *arguments: Any, **options: Any) -> Result:
+        """What an operation returns, unless another process has ended."""
         try:
-            operation(*arguments, group=self._group)
-        except RuntimeError as error:
+            return operation(*arguments, **options)
+        except (RuntimeError, ConnectionError) as error:
             raise ProcessLost(
                 f"another of the {self.processes} processes of this training has ended",
                 fix="run the same command again to resume from the last checkpoint",

@@ -6,7 +6,7 @@ as long as torch's own: too long for every process that trains for a few seconds
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from gatewise.training.spec import TrainingSpec
+from gatewise.training.weights import Moments
 
 __all__ = ["Updates"]
 
@@ -26,10 +27,12 @@ class Updates:
     Args:
         groups: of weights, each with a rate of its own.
         spec: optimizer, rate, weight decay and device.
+        begin: gives the first moments of a weight; where it gives None, they are zero.
 
     Attributes:
         rates: the learning rate of each group, to be set before a step.
-        moments: of Adam, by weight that had a gradient: ``step``, ``exp_avg`` and ``exp_avg_sq``.
+        moments: of Adam, by weight that had a gradient.
+        adaptive: whether it is Adam, which has moments.
 
     Example:
         >>> weight = torch.zeros(2, requires_grad=True)
@@ -39,11 +42,17 @@ class Updates:
         [-1.5, -1.5]
     """
 
-    def __init__(self, groups: Sequence[Sequence[Tensor]], spec: TrainingSpec) -> None:
+    def __init__(
+        self,
+        groups: Sequence[Sequence[Tensor]],
+        spec: TrainingSpec,
+        begin: Callable[[Tensor], Moments | None] = lambda weight: None,
+    ) -> None:
         self.groups = [list(group) for group in groups]
         self.rates = [spec.learning_rate] * len(self.groups)
-        self.moments: dict[Tensor, dict[str, Tensor]] = {}
-        self._adam = spec.optimizer == "adam"
+        self.moments: dict[Tensor, Moments] = {}
+        self._begin = begin
+        self.adaptive = spec.optimizer == "adam"
         self._decay = spec.weight_decay
         self._fused = spec.device.split(":")[0] in ("cpu", "cuda")
 
@@ -59,13 +68,13 @@ class Updates:
             for group, rate in zip(self.groups, self.rates, strict=True):
                 weights = [weight for weight in group if weight.grad is not None]
                 gradients = [weight.grad for weight in weights if weight.grad is not None]
-                update = self._update_by_adam if self._adam else self._update_by_sgd
+                update = self._update_by_adam if self.adaptive else self._update_by_sgd
                 update(weights, gradients, rate)
 
     def _update_by_adam(self, weights: list[Tensor], gradients: list[Tensor], rate: float) -> None:
         for weight in weights:
             if weight not in self.moments:
-                self.moments[weight] = self._first_moments(weight)
+                self.moments[weight] = self._begin(weight) or self._zero_moments(weight)
         chosen = [self.moments[weight] for weight in weights]
         adam(
             weights,
@@ -85,7 +94,7 @@ class Updates:
             decoupled_weight_decay=bool(self._decay),
         )
 
-    def _first_moments(self, weight: Tensor) -> dict[str, Tensor]:
+    def _zero_moments(self, weight: Tensor) -> Moments:
         # a fused kernel counts the steps on the device of the weights, the others on the CPU
         step = torch.zeros((), dtype=torch.float32, device=weight.device if self._fused else "cpu")
         return {"step": step, "exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
