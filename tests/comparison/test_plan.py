@@ -315,6 +315,7 @@ def test_the_command_of_a_run_names_what_is_not_default() -> None:
         "gatewise train imdb --cell rnn --hidden-size 5 --learning-rate 0.01 --out x"
     )
     assert dataclasses.asdict(spec)["model"]["hidden_size"] == 5
+    assert "--import my_cells --hidden-size" in train_command(spec, Path("x"), ["my_cells"])
 
 
 def test_an_unknown_metric_is_named():

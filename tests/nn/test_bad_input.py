@@ -151,6 +151,9 @@ BUILDS = [
     ("cell", lambda: Recurrent("gur", 1, 4), OptionError, "no cell is named 'gur'", "did you mean 'gru'?"),
     ("taken name", lambda: register_cell("gru")(cell_class("lstm")), OptionError, "'gru' is registered already"),
     ("no gates", lambda: register_cell("empty")(type("Empty", (Cell,), {})), OptionError, "needs gates and states"),
+    ("no step", lambda: register_cell("x")(type("Empty", (Cell,), {"gates": ("g",)})), OptionError, "has no step"),
+    ("no cell", lambda: register_cell("x")(type("Bare", (), {})), OptionError, "derived from gatewise.nn.Cell", "Bare"),
+    ("name", lambda: register_cell("a,b")(cell_class("lstm")), OptionError, "cannot be named 'a,b'", "without a comma"),
     ("kernel", lambda: forced_choice("sse9"), KernelError, "names no kernel", "'sse9'", "use one of"),
     ("keras of MinGRU", lambda: to_keras(MinGRU(1, 2)), ConversionError, "Keras has no mingru"),
     ("keras peephole", lambda: to_keras(LSTM(1, 2, peephole=True)), ConversionError, "Keras's lstm has no peephole"),
@@ -279,3 +282,33 @@ def test_supported_options_have_to_be_named_by_an_own_cell():
         assert Recurrent("bare_for_refusal", 2, 3, weight_dropout=0.1, zoneout=0.1)(X[..., :2])[0].shape == (5, 3, 3)
     finally:
         cell._REGISTRY.pop("bare_for_refusal")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda gates: {"candidate": gates}, r"does not return the state 'hidden'.*got: candidate"),
+        (
+            lambda gates: {"hidden": torch.cat([gates, gates], -1)},
+            r"in another shape; expected: \(3, 4\).*got: \(3, 8\)",
+        ),
+        (lambda gates: gates, r"returns no dictionary.*got: Tensor"),
+    ],
+)
+def test_a_step_that_breaks_the_rules_is_named(given, message):
+    class Broken(Cell):
+        gates = ("candidate",)
+
+        def step(self, gates_x, state, weights, recurrent_mask=None):
+            return given(gates_x)
+
+    register_cell("broken_for_refusal")(Broken)
+    try:
+        for options in ({}, {"bidirectional": True}):
+            with pytest.raises(ShapeError, match=message):
+                Recurrent("broken_for_refusal", 10, 4, **options)(X)
+        with pytest.raises(ShapeError, match=message):
+            layer = Recurrent("broken_for_refusal", 10, 4)
+            layer.step(X[0], layer.initial_state(3))
+    finally:
+        cell._REGISTRY.pop("broken_for_refusal")

@@ -22,6 +22,7 @@ from gatewise.cli.explain import explain
 from gatewise.cli.export import export
 from gatewise.cli.help import Command
 from gatewise.cli.inspect import inspect
+from gatewise.cli.options import with_imports
 from gatewise.cli.plan import plan
 from gatewise.cli.predict import predict
 from gatewise.cli.recipes import recipes
@@ -68,7 +69,8 @@ for _command in (compare, train, *_OF_A_RUN, suite, datasets, recipes, doctor, b
 for _kind in kinds():
     for _name, _home in _kind.commands.items():
         _module, _, _function = _home.partition(":")
-        app.command(_name, cls=Command, no_args_is_help=True)(getattr(importlib.import_module(_module), _function))
+        _command = with_imports(getattr(importlib.import_module(_module), _function))
+        app.command(_name, cls=Command, no_args_is_help=True)(_command)
 
 
 def main(arguments: list[str] | None = None) -> None:

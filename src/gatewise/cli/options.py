@@ -23,6 +23,7 @@ __all__ = [
     "SeveralDataArgument",
     "TaskOption",
     "typed_settings",
+    "with_imports",
     "with_prediction_settings",
     "with_reading_settings",
     "with_settings",
@@ -93,6 +94,31 @@ def with_prediction_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with([_parameter(name, entries, "data") for name, entries in found.items()])(command)
 
 
+def with_imports(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a kind's own command ``--import``, so that it opens runs with a cell of one's own."""
+
+    @wraps(command)
+    def called(imports: list[str] | None, **given: Any) -> Any:
+        from gatewise.training.registry import import_modules
+
+        import_modules(imports or ())
+        return command(**given)
+
+    own = list(inspect.signature(command, eval_str=True).parameters.values())
+    if "imports" in {entry.name for entry in own}:
+        return command
+    added = inspect.Parameter("imports", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=ImportsOption)
+    return _shown_as(called, [*own, added])
+
+
+def _shown_as(command: Callable[..., Any], parameters: list[inspect.Parameter]) -> Callable[..., Any]:
+    """A command with the parameters that typer shall see: it reads the signature and the annotations."""
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {entry.name: entry.annotation for entry in parameters}
+    del command.__wrapped__  # type: ignore[attr-defined]
+    return command
+
+
 def _with(parameters: list[inspect.Parameter]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add flags to a command, but for those it has itself; it receives those that were given as ``settings``."""
 
@@ -109,11 +135,7 @@ def _with(parameters: list[inspect.Parameter]) -> Callable[[Callable[..., Any]],
         own = [
             entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "settings"
         ]
-        # typer reads the signature and the annotations to learn a command's options.
-        called.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
-        called.__annotations__ = {entry.name: entry.annotation for entry in (*own, *added)}
-        del called.__wrapped__  # type: ignore[attr-defined]
-        return called
+        return _shown_as(called, [*own, *added])
 
     return decorate
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,7 +61,7 @@ def train(
         gatewise train imdb --batch-size 128 --processes 4
     """
     from gatewise.cli.interruption import resumable
-    from gatewise.comparison.plan.command import train_command
+    from gatewise.comparison.plan.command import import_words, train_command
     from gatewise.comparison.plan.plan import default_folder
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
@@ -68,7 +69,7 @@ def train(
     from gatewise.training.processes import follows, launched_processes
     from gatewise.training.registry import import_modules
 
-    import_modules(imports or ())
+    modules = import_modules(imports or ())
     if recipe is not None:
         from gatewise.training.recipes import load_recipe
 
@@ -86,11 +87,11 @@ def train(
     spec = make_spec(found, name, chosen)
     suffix = f"-{spec.model.cell}" + ("" if spec.pretraining is None else "-pretrained")
     folder = out or default_folder(name, suffix)
-    with resumable(folder, None if follows(spec.training.processes) else train_command(spec, folder)):
-        _train(spec, folder)
+    with resumable(folder, None if follows(spec.training.processes) else train_command(spec, folder, modules)):
+        _train(spec, folder, import_words(modules))
 
 
-def _train(spec: RunSpec, folder: Path) -> None:
+def _train(spec: RunSpec, folder: Path, importing: list[str]) -> None:
     from gatewise import words
     from gatewise.cli.progress import TrainingDisplay
     from gatewise.screen import console
@@ -130,7 +131,8 @@ def _train(spec: RunSpec, folder: Path) -> None:
     warning = _no_better_than_trivial(kind.judgement(dataset).trivial, metric, test, scale)
     if warning is not None:
         screen.print(warning, style="yellow", markup=False)
-    screen.print(f"Use it: {kind.use(folder)}", soft_wrap=True, markup=False)
+    use = " ".join([kind.use(folder), *map(shlex.quote, importing)])
+    screen.print(f"Use it: {use}", soft_wrap=True, markup=False)
 
 
 def _times(result: RunResult) -> str:

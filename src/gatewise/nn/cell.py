@@ -177,10 +177,10 @@ def register_cell(name: str) -> Callable[[_CellType], _CellType]:
     """Class decorator: make a cell known to ``Recurrent(name, ...)`` and to the conformance tests.
 
     Args:
-        name: lower-case name, not taken yet.
+        name: not taken yet; without a comma, a star or blanks around it, so that ``--cells`` can name it.
 
     Raises:
-        OptionError: the name is taken, or the class has no gates or states.
+        OptionError: the name is taken or cannot be named, or the class is no `Cell` or lacks gates, states or a step.
 
     Example:
         >>> register_cell("gru")(cell_class("lstm"))
@@ -189,6 +189,19 @@ def register_cell(name: str) -> Callable[[_CellType], _CellType]:
     """
 
     def register(cell: _CellType) -> _CellType:
+        if not isinstance(name, str) or not name or name != name.strip() or set(name) & set(",*"):
+            raise OptionError(
+                f"a cell cannot be named {name!r}",
+                expected="a name without a comma, a star or blanks around it",
+                fix='@register_cell("leaky")',
+            )
+        if not (isinstance(cell, type) and issubclass(cell, Cell)):
+            raise OptionError(
+                f"cell {name!r} is no cell",
+                expected="a class derived from gatewise.nn.Cell",
+                got=getattr(cell, "__name__", cell),
+                fix=f"class {getattr(cell, '__name__', 'Own')}(nn.Cell):",
+            )
         known = _REGISTRY.get(name)
         if known is not None and (known.__module__, known.__qualname__) != (cell.__module__, cell.__qualname__):
             raise OptionError(f"a cell named {name!r} is registered already", got=known, fix="choose another name")
@@ -197,6 +210,12 @@ def register_cell(name: str) -> Callable[[_CellType], _CellType]:
                 f"cell {name!r} needs gates and states",
                 expected="tuples of names, such as gates = ('candidate',) and states = ('hidden',)",
                 got=f"gates = {cell.gates!r}, states = {cell.states!r}",
+            )
+        if cell.step is Cell.step:
+            raise OptionError(
+                f"cell {name!r} has no step",
+                expected="a method step(self, gates_x, state, weights, recurrent_mask=None)",
+                fix="write it; it returns every gate and new state by name",
             )
         cell.name = name
         _REGISTRY[name] = cell

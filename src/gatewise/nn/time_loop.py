@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from gatewise.errors import ShapeError
 from gatewise.nn.cell import Cell, State, Weights
 
 __all__ = ["Direction", "active_steps", "in_chunks", "reverse_rows", "run_reference", "scans", "unroll"]
@@ -117,8 +118,11 @@ def unroll(direction: Direction, trace: dict[str, list[Tensor]] | None = None) -
     masked = () if direction.recurrent_mask is None else (direction.recurrent_mask,)
     outputs: list[Tensor] = [direction.x] * steps
     records: list[dict[str, Tensor]] = [{}] * steps
+    first = steps - 1 if direction.reverse else 0
     for t in reversed(range(steps)) if direction.reverse else range(steps):
         values = cell.step(gates_x[t], state, direction.weights, *masked)
+        if t == first:
+            _check_step(cell, values, state)
         rates = [each[t] if isinstance(each, tuple) else each for each in zoned]
         new = tuple(_zone(values[name], old, p) for name, old, p in zip(cell.states, state, rates, strict=True))
         state = new if active is None else tuple(torch.where(active[t], n, o) for n, o in zip(new, state, strict=True))
@@ -133,6 +137,32 @@ def unroll(direction: Direction, trace: dict[str, list[Tensor]] | None = None) -
     if direction.lengths is not None:
         output = output.masked_fill(~active_steps(direction.lengths, steps)[..., None], 0)
     return output, state
+
+
+def _check_step(cell: Cell, values: dict[str, Tensor], state: State) -> None:
+    """Refuse what a cell's step gave where a state is missing or has another shape: of a cell that somebody wrote."""
+    if not isinstance(values, dict):
+        raise ShapeError(
+            f"the step of the cell {cell.name!r} returns no dictionary",
+            expected="every gate, candidate and new state by name: {'candidate': ..., 'hidden': ...}",
+            got=type(values).__name__,
+        )
+    for name, old in zip(cell.states, state, strict=True):
+        if name not in values:
+            raise ShapeError(
+                f"the step of the cell {cell.name!r} does not return the state {name!r}",
+                expected=", ".join(cell.states) + " among what it returns",
+                got=", ".join(map(str, values)) or "nothing",
+                fix=f"return {{..., {name!r}: ...}} from step, or name other states",
+            )
+        if getattr(values[name], "shape", None) != old.shape:
+            raise ShapeError(
+                f"the step of the cell {cell.name!r} returns the state {name!r} in another shape",
+                expected=f"{tuple(old.shape)}: batch and size of the state",
+                got=tuple(getattr(values[name], "shape", ())) or type(values[name]).__name__,
+                fix="gates_x and self.recurrent(...) have the width of all gates: cut one part for each out of them, by "
+                ".chunk(len(self.gates), -1)",
+            )
 
 
 def _record(

@@ -185,7 +185,8 @@ def check_choice(name: str, value: object, known: Iterable[str]) -> None:
         raise OptionError(
             f"{name} cannot be {value!r}" if several else f"there is no {name} {value!r}",
             expected=", ".join(known),
-            fix=did_you_mean(str(value), known),
+            fix=did_you_mean(str(value), known)
+            + ("; a cell of your own has to be registered: --import its module" if name == "cell" else ""),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from gatewise.training.assembly import PARTS, setting_fields
 from gatewise.training.registry import is_derived
 from gatewise.training.run_spec import RunSpec
 
-__all__ = ["compare_command", "setting_words", "train_command"]
+__all__ = ["compare_command", "import_words", "setting_words", "train_command"]
 
 
 def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None = None) -> str:
@@ -45,14 +45,23 @@ def compare_command(plan: Plan, folder: Path, options: Mapping[str, Any] | None 
         words += ["--seeds", str(len(plan.seeds))]
     words += _search_words(plan)
     words += ["--match", plan.match] if plan.match != "hidden" else []
-    for module in plan.imports:
-        words += ["--import", _place(module)]
+    words += import_words(plan.imports)
     if plan.axis is not None:
         words += [_flag(plan.axis.name), ",".join(map(str, plan.axis.values))]
     seed = {"seed": plan.seeds[0]}
     words += _given_words({**plan.settings, **seed}, defaults)
     words += _given_words(options or {}, {"jobs": 1, "cost": True, "yes": False, "old_code": False})
     return shlex.join([*words, "--out", str(folder)])
+
+
+def import_words(modules: Iterable[str]) -> list[str]:
+    """Flags that import modules of one's own.
+
+    Example:
+        >>> import_words(["my_cells", str(Path.cwd() / "code" / "more.py")])
+        ['--import', 'my_cells', '--import', 'code/more.py']
+    """
+    return [word for module in modules for word in ("--import", _place(module))]
 
 
 def _place(module: str) -> str:
@@ -91,8 +100,13 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def train_command(spec: RunSpec, folder: Path) -> str:
+def train_command(spec: RunSpec, folder: Path, imports: Iterable[str] = ()) -> str:
     """The command that trains one network into a folder.
+
+    Args:
+        spec: of the run.
+        folder: of the run.
+        imports: modules that register cells or kinds of one's own.
 
     Example:
         >>> from gatewise.training.assembly import make_spec
@@ -105,6 +119,7 @@ def train_command(spec: RunSpec, folder: Path) -> str:
         words += ["--task", spec.task]
     pretrain = spec.pretraining is not None
     words += ["--pretrain"] if pretrain else []
+    words += import_words(imports)
     for part in PARTS:
         if getattr(spec, part) is not None:
             defaults = setting_fields(spec.task, part, pretrain=pretrain)

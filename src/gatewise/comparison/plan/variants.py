@@ -67,9 +67,11 @@ def checked_variants(cells: Iterable[str] | str, task: str) -> tuple[str, ...]:
     Example:
         >>> checked_variants("rnn, BiGRU*2", "classification")
         ('rnn', 'bigru*2')
+
+    A cell of one's own is found whatever the case, and keeps its spelling: ``register_cell("MyGRU")``.
     """
     given = cells.split(",") if isinstance(cells, str) else list(cells)
-    names = tuple(str(name).strip().lower() for name in given)
+    names = tuple(_spelled(str(name).strip()) for name in given)
     if not names or not all(names):
         raise OptionError("no cell is named", expected="one or more of rnn, lstm, gru", fix="use --cells rnn,lstm,gru")
     for name in names:
@@ -77,6 +79,21 @@ def checked_variants(cells: Iterable[str] | str, task: str) -> tuple[str, ...]:
             raise OptionError(f"the cell {name!r} is named twice", fix="name each cell once; use --seeds for repeats")
         variant_settings(name, task)
     return names
+
+
+def _spelled(name: str) -> str:
+    """A variant's name as its cell was registered, whatever case it was given in."""
+    match = _LAYERS.fullmatch(name)
+    base, layers = (name, "") if match is None else (match["name"], name[len(match["name"]) :])
+    cells = known_cells()
+    for prefix in ("", "bi"):
+        if not base.lower().startswith(prefix):
+            continue
+        rest = base[len(prefix) :]
+        alike = [rest] if rest in cells else [cell for cell in cells if cell.lower() == rest.lower()]
+        if alike:
+            return prefix + alike[0] + layers
+    return name.lower()
 
 
 def check_precision(cells: Iterable[str], task: str, precision: str) -> None:
