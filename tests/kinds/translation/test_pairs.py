@@ -250,9 +250,8 @@ def test_other_columns_are_no_sentence_pairs(tmp_path: Path) -> None:
     for name, rows in others.items():
         assert not holds_sentence_columns(lines(tmp_path / name, rows)), name
     assert holds_sentence_columns(lines(tmp_path / "satz.tsv", ["\t".join(pair) for pair in pairs]))
-    rows = [",".join(pair) for pair in pairs]
     for header in ("text,label", "text,summary", "title,body", "question,answer", "premise,claim", "source,note"):
-        assert not holds_sentence_columns(lines(tmp_path / "headed.csv", [header, *rows])), header
+        assert not holds_sentence_columns(lines(tmp_path / "headed.csv", [header, *map(",".join, pairs)])), header
     assert not holds_sentence_columns(tmp_path / "none.csv") and not holds_sentence_columns(tmp_path)
 
 
