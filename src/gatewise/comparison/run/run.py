@@ -34,7 +34,7 @@ from gatewise.comparison.run.tuning import baseline_candidates
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
-from gatewise.errors import OptionError, RunError, TrainingError
+from gatewise.errors import DataError, OptionError, RunError, TrainingError
 from gatewise.files import make_folder, read_json, write_json, write_text
 from gatewise.record import NOT_JUDGED, RECORD_FILE, TimeBudget, compact_json, read_comparison
 from gatewise.record import Comparison as Record
@@ -91,6 +91,8 @@ def run_plan(
     plan = _with_own_cells(plan, jobs, cluster)
     kind = kind_of(plan.task)
     datasets = _load(plan, kind)
+    for dataset in datasets.values():
+        _check_test_part(plan.data, kind.unit, dataset.sizes["test"])
     metric = kind.measure(datasets[plan.points[-1]])
     _check_metric(plan, metric)
     code = code_version((variant_settings(cell, plan.task)["cell"] for cell in plan.cells), plan.task, plan.imports)
@@ -231,6 +233,20 @@ def _load(plan: Plan, kind: Any) -> dict[Any, Any]:
             read[repr(spec)] = kind.load(spec)
         found[point] = read[repr(spec)]
     return found
+
+
+def _check_test_part(data: str, unit: str, size: int) -> None:
+    """Refuse a test part from which no interval follows, before anything is trained.
+
+    Raises:
+        DataError: it has fewer than two examples.
+    """
+    if size < 2:
+        raise DataError(
+            f"the test part of {data} has {size} {unit.removesuffix('s') if size == 1 else unit}",
+            expected="at least 2, from which an interval can be computed, and many more for one that says something",
+            fix="give more data; `gatewise train` takes it as it is",
+        )
 
 
 def _continued(

@@ -67,13 +67,17 @@ class SeriesTable:
     decimal: str = "."
 
 
-def column_names(words: str | Sequence[str] | None) -> tuple[str, ...]:
+def column_names(words: str | int | Sequence[str | int] | None) -> tuple[str, ...]:
     """Names separated by commas, or given one by one.
 
     Example:
         >>> column_names("open, volume")
         ('open', 'volume')
+        >>> column_names(0)
+        ('0',)
     """
+    if isinstance(words, int):  # as pandas numbers columns
+        return (str(words),)
     if words is not None and not isinstance(words, str):
         return tuple(str(name) for name in words)
     return tuple(name.strip() for name in (words or "").split(",") if name.strip())
