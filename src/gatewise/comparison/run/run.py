@@ -36,6 +36,7 @@ from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
 from gatewise.errors import DataError, OptionError, RunError, TrainingError
 from gatewise.files import make_folder, read_json, write_json, write_text
+from gatewise.grammar import plural
 from gatewise.record import NOT_JUDGED, RECORD_FILE, TimeBudget, compact_json, read_comparison
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
@@ -243,7 +244,7 @@ def _check_test_part(data: str, unit: str, size: int) -> None:
     """
     if size < 2:
         raise DataError(
-            f"the test part of {data} has {size} {unit.removesuffix('s') if size == 1 else unit}",
+            f"the test part of {data} has {plural(size, unit.removesuffix('s'), unit)}",
             expected="at least 2, from which an interval can be computed, and many more for one that says something",
             fix="give more data; `gatewise train` takes it as it is",
         )
