@@ -92,8 +92,6 @@ def run_plan(
     plan = _with_own_cells(plan, jobs, cluster)
     kind = kind_of(plan.task)
     datasets = _load(plan, kind)
-    for dataset in datasets.values():
-        _check_test_part(plan.data, kind.unit, dataset.sizes["test"])
     metric = kind.measure(datasets[plan.points[-1]])
     _check_metric(plan, metric)
     code = code_version((variant_settings(cell, plan.task)["cell"] for cell in plan.cells), plan.task, plan.imports)
@@ -225,13 +223,14 @@ def _metrics(plan: Plan) -> tuple[str, ...]:
 
 
 def _load(plan: Plan, kind: Any) -> dict[Any, Any]:
-    """The data at each point of the axis; equal data specs are read once."""
+    """The data at each point of the axis, fit to be compared on; equal data specs are read once."""
     found: dict[Any, Any] = {}
     read: dict[str, Any] = {}
     for point in plan.points:
         spec = plan.base(point).data
         if repr(spec) not in read:
             read[repr(spec)] = kind.load(spec)
+            _check_test_part(plan.data, kind.unit, read[repr(spec)].sizes["test"])
         found[point] = read[repr(spec)]
     return found
 
