@@ -1,8 +1,8 @@
 """Processes that train one network together: each step's gradients are summed, all else is decided by the first one.
 
 Every process takes its rows of each batch (`gatewise.training.part.Part`). After a step's backward pass one sum over
-the processes gives the gradient, the loss and the counts of the whole batch, and tells whether the first process stops or
-saves after the step. On one machine the processes hold one copy of the weights, of which each updates its share
+the processes gives the gradient, the loss and the counts of the whole batch, and tells whether the first process stops
+or saves after the step. On one machine the processes hold one copy of the weights, of which each updates its share
 (`gatewise.training.shares`); over several each has its own copy, and all make the same update.
 """
 
