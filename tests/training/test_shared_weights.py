@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,24 @@ class Gathering:
 def memories(processes: int, size: int) -> list[SharedMemory | None]:
     gather = Gathering(processes)
     return together(processes, lambda rank: shared_memory(rank, processes, size, partial(gather, rank), 30.0))
+
+
+def test_nobody_goes_on_before_all_have_made_their_copies() -> None:
+    """Of a checkpoint's average, restored by the first process, nothing may be written over by a later copy."""
+    layout = Layout(list(nn.Linear(2, 3).parameters()), 2)
+    held, copied = memories(2, layout.size), threading.Event()
+
+    def run(rank: int) -> bool:
+        memory = held[rank]
+        assert memory is not None
+        weights = SharedWeights(nn.Linear(2, 3), layout, memory.content, rank, memory.barrier.wait)
+        if rank:
+            time.sleep(0.1)
+            copied.set()
+        weights.copies()
+        return copied.is_set()
+
+    assert together(2, run) == [True, True]
 
 
 # ----------------------------------------------------------------------------------------------- memory and barrier

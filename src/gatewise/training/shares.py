@@ -102,8 +102,9 @@ class SharedWeights(Weights):
             self._whole(each, name).copy_(moments[each])
 
     def copies(self) -> dict[str, Tensor]:
-        """Copies in the shared memory; every process makes them."""
+        """Copies in the shared memory; every process makes them, and none goes on before all have."""
         self._room["average"].copy_(self._room["weight"])
+        self._wait()
         return {name: self._whole("average", name) for name in self.named}
 
     def own(self, copies: Mapping[str, Tensor] | None = None) -> list[Tensor]:

@@ -123,3 +123,11 @@ def test_commands_take_it_and_say_it(moods: Path, tmp_path: Path, capsys: pytest
     assert "3 labels left out of the training are left out here, with 10 texts: odd (5), queer (4), lone (1)" in err
     strange = _write(tmp_path / "strange.csv", _rows({"odd": 4}))
     assert "the network does not know the label 'odd'" in refused(["evaluate", run, strange], capsys)
+
+
+def test_where_all_labels_are_rare_another_column_is_advised(tmp_path: Path) -> None:
+    path = tmp_path / "summaries.csv"
+    path.write_text("text,label\n" + "\n".join(f"text number {n},its summary {n}" for n in range(20)) + "\n")
+    with pytest.raises(DataError, match=r"19 other classes as few.*choose another column with --label") as caught:
+        load_text(path)
+    assert "--drop-labels-below" not in str(caught.value)

@@ -75,7 +75,7 @@ def test_names_of_several_words_are_labels_and_names_that_tidying_confuses_stay(
 
 
 def test_parts_loose_recordings_and_a_single_folder_are_no_classes(folder: Path, tmp_path: Path) -> None:
-    for layout in (("train", "test"), ("up",), ("up", "low", "")):
+    for layout in (("train", "test"), ("train", "test", "noise"), ("up",), ("up", "low", "")):
         place = tmp_path / "-".join(layout)
         for name in layout:
             shutil.copytree(folder / "up", place / name, dirs_exist_ok=True)

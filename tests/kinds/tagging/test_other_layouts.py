@@ -69,6 +69,9 @@ def test_texts_of_joined_words_are_tagging_and_others_are_not(tmp_path: Path) ->
         "words": "".join(f"{word} {tag}\n" for row in rows for word, tag in row),
         "single": "".join(f"{word}/{tag}\n" for row in rows for word, tag in row),
         "short": EXAMPLE,
+        "paths": "src/nn/cell.c src/nn/loop.c src/io/cell.c src/io/loop.c\n" * 20,
+        "units": "90km/h 12m/s 3kg/m 7km/h 8m/s\n" * 20,
+        "alternatives": "and/or he/she or/and she/he\n" * 20,
     }
     for name, content in others.items():
         (tmp_path / f"{name}.txt").write_text(content)

@@ -249,6 +249,13 @@ def test_other_columns_are_no_sentence_pairs(tmp_path: Path) -> None:
     }
     for name, rows in others.items():
         assert not holds_sentence_columns(lines(tmp_path / name, rows)), name
+    assert holds_sentence_columns(lines(tmp_path / "satz.tsv", ["\t".join(pair) for pair in pairs]))
+    for header in (
+        *("text,label", "text,summary", "title,body", "question,answer", "prompt,response", "premise,hypothesis"),
+        *("full name,job title", "article,highlights", "source,notes"),
+    ):
+        rows = [header, *(",".join(pair) for pair in pairs)]
+        assert not holds_sentence_columns(lines(tmp_path / "headed.csv", rows)), header
     assert not holds_sentence_columns(tmp_path / "none.csv") and not holds_sentence_columns(tmp_path)
 
 

@@ -111,10 +111,13 @@ def naming_the_option(split: Splitter) -> Splitter:
             what = "class" if whole.labels.ndim == 1 else "label"
             others = f", and {plural(len(rare) - 1, f'other {what}')} as few" if len(rare) > 1 else ""
             classes = what if len(rare) == 1 else "classes" if what == "class" else "labels"
+            left_out = f"leave out labels of few texts: {_OPTION} {needed}"
+            if len(names) - len(rare) < 2:
+                left_out = "choose another column with --label; for sentence pairs: --task translation"
             raise DataError(
                 f"the {what} {rare[0]!r} has {plural(count, 'text')} in {place}{others}",
                 expected=f"at least {needed} different ones, to train on and to test with",
-                fix=f"add texts of the {classes}, or leave out labels of few texts: {_OPTION} {needed}",
+                fix=f"add texts of the {classes}, or {left_out}",
             )
         return split(whole, names, place, with_test=with_test)
 

@@ -80,13 +80,13 @@ def class_folders(folder: Path) -> list[Path]:
     """The folders of recordings in a folder, one for each class; none where it is laid out in another way.
 
     That is: it has no table of transcripts and no sound file of its own, but at least two folders with sound files,
-    which are not called as the parts of a data set. Folders whose names begin with ``_`` or ``.`` are no classes.
+    of which not two are called as parts of a data set. Folders whose names begin with ``_`` or ``.`` are no classes.
     """
     if table_of(folder) is not None or digit_files(folder) or sounds_in(folder):
         return []
     inside = (each for each in sorted(folder.iterdir()) if each.is_dir() and each.name[0] not in "._")
     found = [each for each in inside if sounds_in(each)]
-    return [] if len(found) < 2 or {each.name.lower() for each in found} <= _PARTS else found
+    return [] if len(found) < 2 or len({each.name.lower() for each in found} & _PARTS) > 1 else found
 
 
 def table_of(folder: Path) -> Path | None:

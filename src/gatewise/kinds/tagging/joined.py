@@ -26,7 +26,8 @@ _QUOTED = 60
 def holds_joined(path: Path) -> bool:
     """Whether a text, gzip or not, surely has words with their tags: every one ends in a slash and a tag.
 
-    Of running text and of lists of addresses or dates this is never true: tags are short, few and begin with no digit.
+    Tags are short, few and begin with no digit; most are no words of the text, whose words begin with letters and
+    hardly ever hold a slash. So lists of paths, addresses, dates, units or alternatives are none.
     """
     try:
         opened = gzip.open if path.suffix.lower() == ".gz" else open
@@ -38,9 +39,13 @@ def holds_joined(path: Path) -> bool:
     cut = [_JOINED.fullmatch(piece) for piece in pieces]
     if len(pieces) < _ENOUGH or not _in_lines(lines) or not all(cut):
         return False
-    tags = [match[2] for match in cut if match is not None]
-    lettered = sum(tag[0].isalpha() for tag in tags)
-    return all(map(_TAG.fullmatch, tags)) and 2 * len(set(tags)) <= len(tags) and 2 * lettered >= len(tags)
+    words, tags = zip(*(match.groups() for match in cut if match is not None), strict=True)
+    kinds = set(tags)
+    if not all(map(_TAG.fullmatch, kinds)) or 2 * len(kinds) > len(tags) or 2 * len(kinds - {*words}) < len(kinds):
+        return False
+    cut_again = sum("/" in word.replace("\\/", "").strip("/") for word in words)
+    lettered = [sum(piece[0].isalpha() for piece in pieces) for pieces in (words, tags)]
+    return min(lettered) >= len(tags) / 2 and 10 * cut_again <= len(tags)
 
 
 def read_joined(lines: Sequence[str], place: str, *, unused: bool = False) -> TaggedSentences | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,13 +24,15 @@ _FEWEST = 10
 _SHARE = 0.95
 _WORDS = 2.0
 _LICENCE = "CC-BY"
+_NAME = re.compile(r"[^\W\d]\w*(?:[ _-]\w+){0,2}")
 
 
 def holds_sentence_columns(path: Path) -> bool:
     """Whether a table, or a text whose lines all have a tab, surely has two columns of sentences and nothing else.
 
-    Both hold letters and two words or more on average, and hardly ever repeat, as labels and names do; no name says
-    that they are texts or labels. A third column of licences, as Tatoeba's pairs have it, does not count.
+    Both hold letters and two words or more on average, and hardly ever repeat, as labels and names do; no header
+    names anything else (questions, titles, labels). A third column of licences, as Tatoeba's pairs have it, does not
+    count.
     """
     rows = _first_rows(path)
     if len(rows) < _FEWEST or {len(row) for row in rows} not in ({2}, {3}):
@@ -37,9 +40,18 @@ def holds_sentence_columns(path: Path) -> bool:
     first, body = rows[0], rows[1:]
     if len(first) == 3 and not all(row[2].startswith(_LICENCE) for row in body):
         return False
-    if read_header(first) is None and not neither_named(first):
+    header = read_header(first)
+    if header is not None and not header.rule.claims_sentences:
+        return False
+    if header is None and (not neither_named(first) or _names(first, body)):
         return False
     return all(_sentences([row[place] for row in body]) for place in (0, 1))
+
+
+def _names(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row looks like names of columns, and most of the others do not."""
+    alike = sum(all(_NAME.fullmatch(cell.strip()) for cell in row[:2]) for row in body)
+    return all(_NAME.fullmatch(cell.strip()) for cell in first) and 2 * alike < len(body)
 
 
 def _sentences(cells: Sequence[str]) -> bool:

@@ -14,11 +14,13 @@ _PAIRS = (("source", "target"), ("src", "tgt"), ("src", "trg"), ("source", "tran
 _OBJECT_PAIRS = (("text", "translation"),)
 _OTHER_PAIRS = (
     *(("source_text", "target_text"), ("src_text", "tgt_text"), ("source_sentence", "target_sentence")),
-    *(("original", "translation"), ("original", "translated"), ("sentence", "translation"), ("input", "output")),
-    *(("question", "answer"), ("prompt", "response"), ("sentences", "translations"), ("satz", "übersetzung")),
+    *(("original", "translation"), ("original", "translated"), ("sentence", "translation")),
+    *(("sentences", "translations"), ("satz", "übersetzung")),
     *(("phrase", "traduction"), ("frase", "traducción"), ("frase", "traduzione"), ("frase", "tradução")),
 )
 """Names of columns whose order is known, of tables that are translation only where their content says so."""
+_ANSWERS = (("question", "answer"), ("prompt", "response"), ("input", "output"))
+"""Names whose order is known, too, but of tables that are hardly ever translation."""
 _NUMBERED = re.compile(r"([^\W\d]*?)[ _-]?(\d+)")
 _ROW_NUMBERS = {"", "id", "nr", "no", "number", "index", "row"}
 
@@ -42,6 +44,7 @@ class Rule(NamedTuple):
         places: from the names, folded and as they stand, to the columns of sentences; None: they are other names.
         claims: whether a table with such names is translation by itself.
         claims_objects: whether a line of JSON with such keys is.
+        claims_sentences: whether a table of nothing but two columns of sentences is.
         alone: whether other columns than numbers of rows, or values without words, mean something else: languages may
             be marks at school, or features of a text.
     """
@@ -49,6 +52,7 @@ class Rule(NamedTuple):
     places: Callable[[list[str], Sequence[str]], list[int] | None]
     claims: bool = False
     claims_objects: bool = False
+    claims_sentences: bool = True
     alone: bool = False
 
 
@@ -88,8 +92,9 @@ _RULES = (
     Rule(_languages, claims=True, claims_objects=True, alone=True),
     Rule(_codes),  # `id` and `no` are codes, too
     Rule(_pair_of(_OTHER_PAIRS)),
+    Rule(_pair_of(_ANSWERS), claims_sentences=False),
     Rule(_numbered),
-    Rule(_one_side),
+    Rule(_one_side, claims_sentences=False),
 )
 """The first that knows the names holds."""
 
