@@ -5,6 +5,10 @@
 
 Both train the same steps in turns. Of each step the shortest time over the turns counts, so that what other programs
 take is left out as far as it can be; the sum of all steps of one turn is given beside it.
+
+    python benchmarks/processes.py rotten-tomatoes --batch-size 64 --parts
+
+says for the first of two processes how much processor time the parts of a step take.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +34,14 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--turns", type=int, default=4)
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--parts", action="store_true")
     parser.add_argument("--way", nargs=2, type=int, help=argparse.SUPPRESS)
     given, settings = parser.parse_known_args()
     if given.way is not None:
         print(json.dumps(_seconds(given.data, given.steps, *given.way, settings)))
+        return
+    if given.parts:
+        _print_parts(given.data, given.turns, given.steps, settings)
         return
     taken: dict[str, list[list[float]]] = {name: [] for name in WAYS}
     for turn in range(given.turns):
@@ -67,6 +78,59 @@ def _seconds(data: str, steps: int, processes: int, threads: int, settings: list
     with tempfile.TemporaryDirectory() as place:
         train_run(spec, kind_of(task).load(spec.data), Path(place) / "run", on_event=listen)
     return np.diff(times)[4:].tolist()
+
+
+def _print_parts(data: str, turns: int, steps: int, settings: list[str]) -> None:
+    """Medians over the steps, then over the turns, of the first process's processor time in milliseconds."""
+    import torch
+
+    from gatewise.training.loop import Phase, _Run
+    from gatewise.training.optimisation import Optimisation
+    from gatewise.training.team import Team
+
+    taken: dict[str, list[float]] = defaultdict(list)
+    begun: list[float] = []
+
+    def timed(owner: Any, name: str, part: str) -> None:
+        original: Callable[..., Any] = getattr(owner, name)
+
+        def call(*given: Any, **options: Any) -> Any:
+            began = time.thread_time()
+            found = original(*given, **options)
+            taken[part].append(time.thread_time() - began)
+            return found
+
+        setattr(owner, name, call)
+
+    timed(torch.Tensor, "backward", "backward")
+    timed(Team, "differentiated", "sum")
+    timed(Optimisation, "step", "norm and optimizer")
+    prepare = _Run.__init__
+
+    def prepared(run: Any, phase: Phase, problem: Any, *given: Any, **options: Any) -> None:
+        timed(problem, "loss", "forward")
+        compute = problem.loss
+
+        def loss(step: int) -> Any:
+            begun.append(time.process_time())
+            return compute(step)
+
+        problem.loss = loss
+        prepare(run, phase, problem, *given, **options)
+
+    _Run.__init__ = prepared  # type: ignore[method-assign]
+    medians: dict[str, list[float]] = defaultdict(list)
+    for _ in range(turns):
+        taken.clear()
+        begun.clear()
+        _seconds(data, steps, 2, 1, settings)
+        parts = {part: np.array(times[5:]) for part, times in taken.items()}
+        parts["sum"] = parts["sum"] - parts["backward"]
+        parts["whole step"] = np.diff(begun)[5:]
+        for part, times in parts.items():
+            medians[part].append(1000 * float(np.median(times)))
+    for part in ("forward", "backward", "sum", "norm and optimizer", "whole step"):
+        print(f"{part}: {np.median(medians[part]):.2f} ms")
 
 
 if __name__ == "__main__":

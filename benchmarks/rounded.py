@@ -9,8 +9,8 @@ time over the precision's, in the same manner. A call in training is the layer w
 of its output's sum. A shape whose output or gradients differ by more than rounding explains shows no ratio, and the
 exit code is then 1.
 
-`--products` takes other instructions for int8: pairs (of 16 bits), vnni or amx (bytes), where the CPU has them; those of
-bf16 are chosen with ``GATEWISE_BF16``. The results have the same bits.
+`--products` takes other instructions for int8: pairs (of 16 bits), vnni or amx (bytes), where the CPU has them; results
+have the same bits. Those of bf16 are chosen with ``GATEWISE_BF16``.
 
 Else without runs: both precisions in turns inside ``nn.frozen``, one thread, processor time; the median of the rounds'
 ratios, and how far outputs of a freshly drawn layer move. With runs: each run's test figures with both, and how far the

@@ -193,7 +193,7 @@ def compare(
     planned |= {"trials": trials, "metric": metric, "repeat_tuning": repeat_tuning, "match": match, "imports": imports}
     how: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "storage": storage, "yes": yes, "old_code": old_code}
     how |= {"margin": margin, "cost": cost}
-    entries = [_data_name(each) for each in ([data] if isinstance(data, (str, Path)) else data)]
+    entries = [_data_name(each) for each in _named(data)]
     if len(entries) != 1 or resplit is not None:
         return _compare_several(entries, planned | how | settings, out, on_event, resplit)
     data = entries[0]
@@ -226,6 +226,23 @@ def _compare_several(
     parts = plan_several(entries, given) if splits is None else plan_splits(entries[0], given, splits)
     command = several_command(entries, given if splits is None else {"resplit": splits, **given}, folder)
     return Studies(folder, run_several(parts, folder, command, on_event=on_event, splits=splits is not None))
+
+
+def _named(data: Any) -> list[str | Path]:
+    """The names that were given as data, one or several; a table itself is refused."""
+    given = [data] if isinstance(data, (str, Path)) else data
+    if hasattr(data, "columns") or not isinstance(given, Iterable):
+        given = [None]
+    entries = list(given)
+    for entry in entries:
+        if not isinstance(entry, (str, Path)):
+            raise OptionError(
+                "data are given by name",
+                expected="a data set's name, the path of a file, or a list of them",
+                got=type(data if entry is None else entry).__name__,
+                fix="write it into a file and name that: frame.to_csv('data.csv', index=False)",
+            )
+    return entries
 
 
 def _data_name(data: str | Path) -> str:

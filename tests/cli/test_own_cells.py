@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def called(folder: Path, *words: str, code: int = 0) -> str:
     done = fresh(["-m", "gatewise", *words], folder, {**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == code, done.stderr
-    return done.stdout + done.stderr
+    return str(done.stdout + done.stderr)
 
 
 def test_the_hint_after_training_opens_the_run_and_so_does_a_command_of_its_kind(folder: Path) -> None:

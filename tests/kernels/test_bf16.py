@@ -342,8 +342,7 @@ def test_a_choice_says_that_its_instruction_is_slow():
         def __init__(self, ratio):
             self.function = lambda *_: lambda: ratio
 
-    slow = bf16.explain_products(Measured(4.0), "avx512")
-    assert "float32 is faster" in slow
+    assert "float32 is faster" in (slow := bf16.explain_products(Measured(4.0), "avx512"))
     assert bf16.explain_products(Measured(1.0), "avx512") == bf16.explain_products(Measured(4.0), "amx") == ""
     library = require()
     ratio = library.function("gatewise_bf16_slowness", ctypes.c_double)()

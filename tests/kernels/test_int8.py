@@ -28,7 +28,7 @@ def choose(variant, number):
 
 @contextmanager
 def products(variant, name):
-    """Multiply so inside the block; weights that were packed before it must not be used there, nor vice versa."""
+    """Multiply so inside the block; weights packed outside must not be used there, nor the other way round."""
     before = choose(variant, -2)
     assert choose(variant, PRODUCTS.index(name)) == PRODUCTS.index(name)
     try:

@@ -2,7 +2,10 @@
 
 from gatewise.cli.collection import collection_paused
 
-with collection_paused():
-    from gatewise.cli.app import main
+try:
+    with collection_paused():
+        from gatewise.cli.app import main
+except KeyboardInterrupt:  # Ctrl-C in the first second, as at any later moment
+    raise SystemExit(130) from None
 
 __all__ = ["main"]

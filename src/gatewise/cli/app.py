@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import importlib
+import os
 import sys
 import warnings
 from typing import Annotated, Any
@@ -30,7 +32,7 @@ from gatewise.cli.report import report
 from gatewise.cli.serve import serve
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
-from gatewise.errors import GatewiseError, OptionError
+from gatewise.errors import GatewiseError, OptionError, StorageError
 from gatewise.training.registry import kinds
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -63,6 +65,7 @@ def _root(
     """Hold the options that belong to no command."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OF_A_RUN = (predict, evaluate, explain, export, serve, report, audit, plan, inspect)
 for _command in (compare, train, *_OF_A_RUN, suite, datasets, recipes, doctor, bench):
     app.command(cls=Command, no_args_is_help=_command in _OF_A_RUN)(_command)
@@ -85,14 +88,28 @@ def main(arguments: list[str] | None = None) -> None:
     atexit.register(_end_quickly)
     try:
         code = app(arguments, prog_name="gatewise", standalone_mode=False)
+        sys.stdout.flush()
     except GatewiseError as error:
         print(render_error(error), file=sys.stderr)
         code = 2
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        code = _show_full(error)
     except _UsageError as error:
         code = _show_usage_error(error)
     except typer.Abort:
         code = 1
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _show_full(error: OSError) -> int:
+    """Say that the output has no room, and let the interpreter end without trying to write the rest."""
+    full = StorageError("cannot write the output", got=error.strerror, fix="make room, or write it somewhere else")
+    print(render_error(full), file=sys.stderr)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    return 2
 
 
 def _end_quickly() -> None:

@@ -94,6 +94,7 @@ def train(
 def _train(spec: RunSpec, folder: Path, importing: list[str]) -> None:
     from gatewise import words
     from gatewise.cli.progress import TrainingDisplay
+    from gatewise.grammar import plural
     from gatewise.screen import console
     from gatewise.training.processes import follows
 
@@ -118,11 +119,12 @@ def _train(spec: RunSpec, folder: Path, importing: list[str]) -> None:
     tested = test.metrics[metric.name]
     scale = words.Scale.of(metric.to_dict(), tested)
     screen.print()
+    unit = kind.unit.removesuffix("s")
     top = best_of(metric, result.epochs)
     screen.print(
         f"Epoch {result.best_epoch} kept{_why_kept(metric, result, top)}: validation {metric.title} "
         f"{scale.value(result.best.validation[metric.name])}, test {metric.title} {scale.value(tested)} "
-        f"on {dataset.sizes['test']:,} {kind.unit}; trained in {_times(result)}.",
+        f"on {plural(dataset.sizes['test'], unit, kind.unit)}; trained in {_times(result)}.",
         style="bold",
     )
     ending = _ending(result, top.epoch)

@@ -160,8 +160,8 @@ def _check_step(cell: Cell, values: dict[str, Tensor], state: State) -> None:
                 f"the step of the cell {cell.name!r} returns the state {name!r} in another shape",
                 expected=f"{tuple(old.shape)}: batch and size of the state",
                 got=tuple(getattr(values[name], "shape", ())) or type(values[name]).__name__,
-                fix="gates_x and self.recurrent(...) have the width of all gates: cut one part for each out of them, "
-                "by .chunk(len(self.gates), -1)",
+                fix="gates_x and self.recurrent(...) have the width of all gates: cut out one part for each, by "
+                ".chunk(len(self.gates), -1)",
             )
 
 

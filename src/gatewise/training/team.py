@@ -1,8 +1,9 @@
 """Processes that train one network together: each step's gradients are summed, all else is decided by the first one.
 
-Every process holds the same weights and takes its rows of each batch (`gatewise.training.part.Part`). After a step's
-backward pass one sum over the processes gives the gradient, the loss and the counts of the whole batch, and tells
-whether the first process stops or saves after the step; so all of them make the same update of the same weights.
+Every process takes its rows of each batch (`gatewise.training.part.Part`). After a step's backward pass one sum over
+the processes gives the gradient, the loss and the counts of the whole batch, and tells whether the first process stops
+or saves after the step. On one machine the processes hold one copy of the weights, of which each updates its share
+(`gatewise.training.shares`); over several each has its own copy, and all make the same update.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Team:
 
         Args:
             outcome: the loss of this process's rows.
-            model: its parameters get the gradients; one without a gradient in any process gets None.
+            model: the network of `same_weights`. Its parameters get the gradients, None where no process has one; where
+                they are shared, each process gets those of its share, and `SharedWeights.clip` divides.
             part: with which the rows were chosen.
             stop: whether the first process stops after this step.
             save: whether it saves after this step.

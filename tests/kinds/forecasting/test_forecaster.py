@@ -44,6 +44,14 @@ def test_series_in_series_out_and_further_than_the_horizon() -> None:
     np.testing.assert_allclose(found[2:4], model.predict(2, grown), rtol=1e-5)
 
 
+def test_columns_may_be_named_by_numbers_as_pandas_numbers_them() -> None:
+    numbered = sales().set_axis([0, 1], axis=1)
+    named = numbered.set_axis(["0", "1"], axis=1)
+    found = Forecaster(horizon=2, lookback=14, target=0, features=1, **SMALL).fit(numbered).predict()
+    expected = Forecaster(horizon=2, lookback=14, target="0", features="1", **SMALL).fit(named).predict()
+    np.testing.assert_array_equal(found.to_numpy(), expected.to_numpy())
+
+
 def test_groups_are_continued_one_by_one() -> None:
     first, second = sales(), sales(90)
     frame = pd.concat([first.assign(shop="a"), (second * 100).assign(shop="b")]).reset_index(names="day")

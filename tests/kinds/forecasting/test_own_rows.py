@@ -291,3 +291,18 @@ def test_decimal_commas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     (tmp_path / "bad.csv").write_text("day;y\n2026-01-01;1,5\n2026-01-02;2.5\n")
     with pytest.raises(DataError, match=r"line 3: '2.5' .* is not a number; expected: a number such as 1234,5"):
         load_series(tmp_path / "bad.csv", target="y", decimal=",")
+
+
+def test_a_column_whose_own_name_has_commas_is_read_and_forecast(tmp_path: Path) -> None:
+    name = "level (m, left, new)"
+    path, out, answers = tmp_path / "levels.csv", tmp_path / "run", tmp_path / "answers.csv"
+    frame(flow=np.arange(80) % 7, plan=np.arange(80) % 5).rename(columns={"y": name, "plan": "plan, b"}).to_csv(
+        path, index=False
+    )
+    found = load_series(path, target=f"flow, {name}", features="plan, b", horizon=3, lookback=6)
+    assert (found.targets, found.features) == (("flow", name), ("plan, b",))
+    small = [*FLAGS[2:], "--out", str(out)]
+    assert exit_code(["train", path, "--target", name, "--features", "flow", *small]) == 0
+    assert exit_code(["predict", out, "--file", path, "--out", answers]) == 0
+    assert list(pd.read_csv(answers).columns) == ["day", name]
+    assert exit_code(["train", path, "--target", "level (m", *small]) == 2

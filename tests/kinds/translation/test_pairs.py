@@ -228,9 +228,8 @@ def test_two_columns_of_sentences_are_translation_in_their_order(tmp_path: Path,
     turned = load_translation(TranslationDataSpec(str(path), vocabulary_size=300, reverse=True))
     assert turned.test.sources == dataset.test.targets and turned.notes[1].startswith("as --reverse asks")
     named = load_translation(TranslationDataSpec(str(path), vocabulary_size=300, source_column="2", target_column="1"))
-    assert set(named.test.sources) < {target for _, target in numbered(40)} and not any(
-        "--reverse" in note for note in named.notes
-    )
+    assert set(named.test.sources) < {target for _, target in numbered(40)}
+    assert not any("--reverse" in note for note in named.notes)
 
 
 def test_other_columns_are_no_sentence_pairs(tmp_path: Path) -> None:
@@ -250,8 +249,10 @@ def test_other_columns_are_no_sentence_pairs(tmp_path: Path) -> None:
     for name, rows in others.items():
         assert not holds_sentence_columns(lines(tmp_path / name, rows)), name
     assert holds_sentence_columns(lines(tmp_path / "satz.tsv", ["\t".join(pair) for pair in pairs]))
-    for header in ("text,label", "text,summary", "title,body", "question,answer", "premise,claim", "source,note"):
-        assert not holds_sentence_columns(lines(tmp_path / "headed.csv", [header, *map(",".join, pairs)])), header
+    headers = "text,label text,summary title,body question,answer prompt,response premise,hypothesis article,highlights"
+    for header in [*headers.split(), "source,notes", "full name,job title"]:
+        path = lines(tmp_path / "headed.csv", [header, *(",".join(pair) for pair in pairs)])
+        assert not holds_sentence_columns(path), header
     assert not holds_sentence_columns(tmp_path / "none.csv") and not holds_sentence_columns(tmp_path)
 
 

@@ -34,8 +34,9 @@ from gatewise.comparison.run.tuning import baseline_candidates
 from gatewise.comparison.run.tuning_log import TuningLog
 from gatewise.comparison.run.worker import keep_dataset
 from gatewise.comparison.verdict.record import build_record
-from gatewise.errors import OptionError, RunError, TrainingError
+from gatewise.errors import DataError, OptionError, RunError, TrainingError
 from gatewise.files import make_folder, read_json, write_json, write_text
+from gatewise.grammar import plural
 from gatewise.record import NOT_JUDGED, RECORD_FILE, TimeBudget, compact_json, read_comparison
 from gatewise.record import Comparison as Record
 from gatewise.statistics.measure import Measure
@@ -222,15 +223,30 @@ def _metrics(plan: Plan) -> tuple[str, ...]:
 
 
 def _load(plan: Plan, kind: Any) -> dict[Any, Any]:
-    """The data at each point of the axis; equal data specs are read once."""
+    """The data at each point of the axis, fit to be compared on; equal data specs are read once."""
     found: dict[Any, Any] = {}
     read: dict[str, Any] = {}
     for point in plan.points:
         spec = plan.base(point).data
         if repr(spec) not in read:
             read[repr(spec)] = kind.load(spec)
+            _check_test_part(plan.data, kind.unit, read[repr(spec)].sizes["test"])
         found[point] = read[repr(spec)]
     return found
+
+
+def _check_test_part(data: str, unit: str, size: int) -> None:
+    """Refuse a test part from which no interval follows, before anything is trained.
+
+    Raises:
+        DataError: it has fewer than two examples.
+    """
+    if size < 2:
+        raise DataError(
+            f"the test part of {data} has {plural(size, unit.removesuffix('s'), unit)}",
+            expected="at least 2, from which an interval can be computed, and many more for one that says something",
+            fix="give more data; `gatewise train` takes it as it is",
+        )
 
 
 def _continued(

@@ -20,7 +20,7 @@ PRODUCTS = ("none", "emulated", "avx512", "amx")
 """As ``Bf16Products`` in ``native/bf16.h`` counts them."""
 _BEST, _ASK = -1, -2
 _SLOW = 2.0
-"""AVX-512 BF16's instruction makes the products of so many float32 multiply-adds: taking their time, it gains none."""
+"""An instruction of AVX-512 BF16 makes the products of two float32 multiply-adds: in their time it gains nothing."""
 _asked: set[str] = set()
 
 

@@ -22,6 +22,7 @@
 #include "int8.h"
 #include "microkernel.h"
 #include "sequence.h"
+#include "tiling.h"
 
 namespace gatewise {
 
@@ -82,34 +83,6 @@ struct ForwardShared {
       to_bf16_row(products, from, length, to);
   }
 };
-
-// Splits `count` rows into tiles of nearly equal height: one of up to `most`, or several of up to `many`.
-struct Tiling {
-  long count, tiles;
-  Tiling(long count_, long most, long many)
-      : count(count_), tiles(count <= most ? count > 0 : (count + many - 1) / many) {}
-  explicit Tiling(long count_, long most = kTileRows) : Tiling(count_, most, most == kTileRows ? kManyRows : most) {}
-  long begin(long tile) const { return count * tile / tiles; }
-};
-
-// The tile registers of a walk's products, where these have any.
-class TileUnit {
- public:
-  TileUnit(const ForwardShared& shared, long count)
-      : bf16_(shared.products, count), int8_(shared.rounding == kInt8, count) {}
-  // For up to `count` rows at a time, later also fewer.
-  void reshape(long count) { bf16_.reshape(count), int8_.reshape(count); }
-  Tiling tiling(long count) const {
-    return int8_.used() ? Tiling(count, kTileRows, kTileRows) : Tiling(count, bf16_.tile_rows());
-  }
-
- private:
-  Bf16Unit bf16_;
-  Int8Unit int8_;
-};
-
-// Rows of memory for tiles of `count` rows: as many more as tiled products of bfloat16 may touch (bf16.h).
-constexpr long tile_room(long count) { return count + kMostTileRows; }
 
 // One thread's pointers, made once per call.
 inline Step make_step(long rows, Workspace& workspace) {
@@ -355,7 +328,7 @@ void walk_forward(const Cell& cell, const Sequence& q, const ForwardShared& shar
       shared.rounding == kInt8 || cell.gates() * units * (H + (fused ? q.input_size : 0)) > kTurnedWeights;
   const float* start[kMostTileRows];
   Step& step = scratch.step;
-  TileUnit unit(shared, rows.count);
+  TileUnit unit(shared.products, shared.rounding == kInt8, rows.count);
   for (long s = 0; s < rows.steps(); ++s) {
     enter_step(q, shared, rows, s, &step, scratch.masked);
     const long turn = ahead ? s % shared.projected_steps : 0;

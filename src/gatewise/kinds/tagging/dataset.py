@@ -324,7 +324,7 @@ def hold_out(
     if not others:
         alone = len(read) == 1
         raise DataError(
-            f"{read.place} is too small: nothing is left beside the {part} part",
+            f"too little in {read.place}: nothing is left beside the {part} part",
             expected=f"at least {_FEWEST} different sentences",
             got=f"one sentence of {plural(read.word_count, 'word')}"
             if alone

@@ -295,7 +295,7 @@ def hold_out(
     chosen, others = held_groups(groups.tolist(), least, max(1, round(min(share * len(pairs), most))))
     if not others:
         raise DataError(
-            f"{pairs.place} is too small: nothing is left beside the {part} part",
+            f"too little in {pairs.place}: nothing is left beside the {part} part",
             expected=f"at least {_FEWEST} different sentences",
             got=plural(len(least), "different sentence"),
             fix="add pairs",

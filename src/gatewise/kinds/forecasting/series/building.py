@@ -127,7 +127,10 @@ def raw_series(
         notes.append(f"{plural(count, 'gap')} of more than {GAP} steps {crosses}")
     empty = [each.name for each in found if len(each.values) == 0]
     if len(empty) == len(found):
-        raise DataError(f"no row has a value in every column of {', '.join(columns)}")
+        raise DataError(
+            f"no row has a value in every column of {', '.join(columns)}",
+            fix="name other columns with --target and --features, or fill in what is missing",
+        )
     if empty:
         notes.append(f"series without values were left out: {', '.join(empty[:5])}")
     return [each for each in found if len(each.values)], spacing, notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,13 +38,13 @@ class Asked:
     encoding: Covariates | None = None
 
     @classmethod
-    def named(cls, known: Any, static: Any, group: str | None) -> Asked:
-        """Of words separated by commas, or lists.
+    def named(cls, known: Any, static: Any, group: str | None, columns: Iterable[str] = ()) -> Asked:
+        """Of words separated by commas, or lists; of those columns, whose names may have commas.
 
         Raises:
             OptionError: constant columns without a column that distinguishes series.
         """
-        found = cls(column_names(known), column_names(static))
+        found = cls(column_names(known, columns), column_names(static, columns))
         if found.static and group is None:
             raise OptionError(
                 "static columns need several series",

@@ -111,12 +111,13 @@ def load_series(
     time, target, group = known_columns(str(data), time, target, group)
     path, source = _own_file(name) if listed is None else find_known(name, download, cache)
     frame, places = read_frame(path)
-    others, asked = column_names(features), Asked.named(known, static, group)
+    columns = list(map(str, frame.columns))
+    others, asked = column_names(features, columns), Asked.named(known, static, group, columns)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
     if listed is None:
         refuse_times_as_names(frame, path.name, rules)
     table, targets, time = _forecast_table(
-        frame, places, path.name, column_names(target), others, time, group, rules, asked, decimal
+        frame, places, path.name, column_names(target, columns), others, time, group, rules, asked, decimal
     )
     shown, borders = (path.name, None) if listed is None else (name, listed.borders)
     return series_from_table(

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,16 +67,32 @@ class SeriesTable:
     decimal: str = "."
 
 
-def column_names(words: str | Sequence[str] | None) -> tuple[str, ...]:
+def column_names(words: str | int | Sequence[str | int] | None, columns: Iterable[str] = ()) -> tuple[str, ...]:
     """Names separated by commas, or given one by one.
+
+    Args:
+        words: the names.
+        columns: those that there are; one of them may have commas in its name.
 
     Example:
         >>> column_names("open, volume")
         ('open', 'volume')
+        >>> column_names("level (m, left), open", ["open", "level (m, left)"])
+        ('level (m, left)', 'open')
+        >>> column_names(0)
+        ('0',)
     """
+    if isinstance(words, int):  # as pandas numbers columns
+        return (str(words),)
     if words is not None and not isinstance(words, str):
         return tuple(str(name) for name in words)
-    return tuple(name.strip() for name in (words or "").split(",") if name.strip())
+    parts, known, names = (words or "").split(","), set(columns), []
+    while parts:
+        ends = range(len(parts), 1, -1)
+        end = next((end for end in ends if ",".join(parts[:end]).strip() in known), 1)
+        names.append(",".join(parts[:end]).strip())
+        parts = parts[end:]
+    return tuple(name for name in names if name)
 
 
 def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
