@@ -34,3 +34,15 @@ def test_ctrl_c_while_modules_are_imported_ends_quietly() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 130 and done.stderr == ""
+
+
+@pytest.mark.parametrize(("length", "output", "code"), [(1, ">&-", 0), (1, "| true", 1), (10**6, "| true", 1)])
+def test_output_that_nobody_reads_ends_without_a_traceback(length: int, output: str, code: int) -> None:
+    """What is printed stands in Python's buffer until the end, unlike what typer writes."""
+    program = (
+        "import time; from gatewise.cli import app; "
+        f"app.app = lambda *words, **options: (time.sleep(0.3), print({length} * 'x'))[1]; app.main([])"
+    )
+    command = f'"{sys.executable}" -c "{program}" {output}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")

@@ -88,10 +88,14 @@ def main(arguments: list[str] | None = None) -> None:
     atexit.register(_end_quickly)
     try:
         code = app(arguments, prog_name="gatewise", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None: it was closed before the start
+            sys.stdout.flush()
     except GatewiseError as error:
         print(render_error(error), file=sys.stderr)
         code = 2
+    except BrokenPipeError:  # whoever read the output has ended, as `head` does
+        _write_nowhere()
+        code = 1
     except OSError as error:
         if error.errno not in _FULL:
             raise
@@ -104,12 +108,17 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _show_full(error: OSError) -> int:
-    """Say that the output has no room, and let the interpreter end without trying to write the rest."""
+    """Say that the output has no room."""
     full = StorageError("cannot write the output", got=error.strerror, fix="make room, or write it somewhere else")
     print(render_error(full), file=sys.stderr)
+    _write_nowhere()
+    return 2
+
+
+def _write_nowhere() -> None:
+    """Let the interpreter end without trying to write the rest of the output."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
-    return 2
 
 
 def _end_quickly() -> None:
