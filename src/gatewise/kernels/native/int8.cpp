@@ -33,10 +33,12 @@ int32_t largest_lane(Int<W> value) {
   const __m256i half = (__m256i)value;
 #endif
   const Int<4> lanes_ = (Int<4>)_mm_max_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-#else
-  const Int<4> lanes_ = value;
-#endif
   return std::max(std::max(lanes_[0], lanes_[1]), std::max(lanes_[2], lanes_[3]));
+#else
+  int32_t most = value[0];
+  for (int lane = 1; lane < W; ++lane) most = std::max(most, int32_t(value[lane]));
+  return most;
+#endif
 }
 
 // The largest |value|, or NaN where some value is not finite. As whole numbers the bits of |value| are in the same order,

@@ -97,7 +97,7 @@ class ModelSpec(Spec):
         128
         >>> ModelSpec(cell="gur")
         Traceback (most recent call last):
-        gatewise.errors.OptionError: there is no cell 'gur'; expected: rnn, ...; fix: did you mean 'gru'?
+        gatewise.errors.OptionError: there is no cell 'gur'; expected: rnn, ...; fix: did you mean 'gru'?...
     """
 
     cell: str = common.cell()
