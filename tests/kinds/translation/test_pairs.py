@@ -222,9 +222,8 @@ def test_two_columns_of_sentences_are_translation_in_their_order(tmp_path: Path,
     assert task_of(str(path)) == "translation" and not holds_pairs(path)
     dataset = load_translation(TranslationDataSpec(str(path), vocabulary_size=300))
     assert set(dataset.test.sources) < {source for source, _ in numbered(40)}
-    first, second = dataset.notes[:2]
-    assert first.startswith(f"{name}: sentences are read from column 1, translations from column 2")
-    assert second.startswith("--reverse translates the other way round")
+    assert dataset.notes[0].startswith(f"{name}: sentences are read from column 1, translations from column 2")
+    assert dataset.notes[1].startswith("--reverse translates the other way round")
     turned = load_translation(TranslationDataSpec(str(path), vocabulary_size=300, reverse=True))
     assert turned.test.sources == dataset.test.targets and turned.notes[1].startswith("as --reverse asks")
     named = load_translation(TranslationDataSpec(str(path), vocabulary_size=300, source_column="2", target_column="1"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,11 +106,7 @@ def load_text(
     name = str(data)
     if name in _REGISTRY:
         own = {"text": text, "label": label, "encoding": encoding, "test": test, "separator": separator, "group": group}
-        refuse_for_known(name, own | {"drop_labels_below": drop_labels_below})
-        if name == "imdb":
-            _refuse_split(split, "the known data set 'imdb', whose parts are given")
-            return _load_imdb(download, cache)
-        return load_rotten_tomatoes(split)
+        return _load_known(name, own | {"drop_labels_below": drop_labels_below}, split, download, cache)
     path, second = Path(data).expanduser(), None if test is None else Path(test).expanduser()
     if path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
         _refuse_split(split, "the official archive, whose parts are given")
@@ -125,6 +122,15 @@ def load_text(
     if separator is not None:
         return _load_sets(path, second, partial(read, separator=separator), separator, drop_labels_below, group, split)
     return _load_own(path, second, read, drop_labels_below, group, split)
+
+
+def _load_known(name: str, own: Mapping[str, Any], split: int, download: bool, cache: str | Path | None) -> TextDataset:
+    """A known data set, for which the options of a file of one's own are refused."""
+    refuse_for_known(name, own)
+    if name == "imdb":
+        _refuse_split(split, "the known data set 'imdb', whose parts are given")
+        return _load_imdb(download, cache)
+    return load_rotten_tomatoes(split)
 
 
 def _refuse_name(path: Path, name: str) -> None:

@@ -72,8 +72,7 @@ def load_series(
     """Load, check and split series.
 
     Args:
-        data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a CSV, TSV, JSONL or
-            Parquet file.
+        data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a table.
         time: column with the time of each row; None: the known set's; in a file of one's own, the only column that
             holds times in order, else rows follow each other.
         target: column to forecast, several separated by commas; None: the known set's; in a file of one's own, the only
