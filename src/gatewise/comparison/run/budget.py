@@ -25,6 +25,8 @@ __all__ = ["BUDGET_FILE", "Budget"]
 
 BUDGET_FILE = "budget.json"
 _WARM_UP, _STEPS = 1, 3
+# steps differ in their examples' lengths: more of them, where they are short
+_MOST_STEPS, _PACE_SECONDS = 40, 1.0
 _TOLERANCE = 0.02
 _CALIBRATED = 0.02  # half the width of a log ratio's interval, at which it is known well enough
 _CALIBRATION_SECONDS, _MOST_CALIBRATIONS = 1.0, 4
@@ -85,6 +87,28 @@ class Budget:
             seconds, steps, total = self._pace(phase, spec, number, point)
             found[phase_key(phase, self.datasets[point], self.threads)] = seconds * total / steps
         return found
+
+    def measure(self, runs: Sequence[tuple[RunSpec, Any]]) -> None:
+        """Measure the unknown phases of runs, each with its point, as many at once as trials run.
+
+        So the data are read in all worker processes at once, and the steps take as long as beside another trial. A
+        phase whose first steps fail stays unknown.
+        """
+        from joblib import delayed
+
+        unknown: dict[tuple[str, str], tuple[RunSpec, int, Phase, Any]] = {}
+        for spec, point in runs if self.jobs > 1 else ():
+            for number, phase in enumerate(self._phases(spec, point)):
+                key = self._key(phase.spec, point, phase.name)
+                if key not in self.known["epoch_seconds"]:
+                    unknown.setdefault((phase.name, key), (spec, number, phase, point))
+        asked = list(unknown.values())
+        calls = [delayed(_pace_or_none)(spec, number, self.threads, self.plan.imports) for spec, number, _, _ in asked]
+        answers: list[tuple[float, int] | None] = processes(self.jobs)(calls) if calls else []
+        for (_, _, phase, point), found in zip(asked, answers, strict=True):
+            if found is not None:
+                self._remember("epoch_seconds", self._key(phase.spec, point, phase.name), found[0])
+                self._remember("steps_per_epoch", self._key(phase.spec, point, phase.name), found[1])
 
     def epochs(self, spec: RunSpec, point: Any) -> int:
         """How many epochs the last phase of a run is trained, at most.
@@ -235,11 +259,17 @@ class Budget:
         return [list(each) for each in found]
 
     def _cached(self, what: str, spec: RunSpec, point: Any, measure: Any, phase: str = "training") -> float:
-        key = _cache_key(spec, self.threads, self.datasets[point].fingerprint, phase)
+        key = self._key(spec, point, phase)
         if key not in self.known[what]:
-            self.known[what][key] = measure()
-            self._write()
+            self._remember(what, key, measure())
         return float(self.known[what][key])
+
+    def _key(self, spec: RunSpec, point: Any, phase: str) -> str:
+        return _cache_key(spec, self.threads, self.datasets[point].fingerprint, phase)
+
+    def _remember(self, what: str, key: str, value: float) -> None:
+        self.known[what][key] = value
+        self._write()
 
     def _write(self) -> None:
         write_json(self.place, {"format_version": 1, "known": self.known})
@@ -275,6 +305,13 @@ def _parameters(spec: RunSpec, dataset: Any) -> int:
 def _epoch_seconds_elsewhere(spec: RunSpec, number: int, threads: int, imports: tuple[str, ...]) -> tuple[float, int]:
     import_modules(imports)
     return _epoch_seconds(spec, number, load_dataset(spec.task, spec.data), threads)
+
+
+def _pace_or_none(spec: RunSpec, number: int, threads: int, imports: tuple[str, ...]) -> tuple[float, int] | None:
+    try:
+        return _epoch_seconds_elsewhere(spec, number, threads, imports)
+    except Exception:
+        return None  # measured once more where its time is needed, with the error
 
 
 def _paces_elsewhere(reference: RunSpec, spec: RunSpec, threads: int, imports: tuple[str, ...]) -> list[list[float]]:
@@ -322,8 +359,10 @@ def _epoch_seconds(spec: RunSpec, number: int, dataset: Any, threads: int) -> tu
         optimisation = Optimisation(problem.model, phase.spec.training, max(1, steps))
         problem.begin_epoch(1)
         problem.model.train()
-        found = []
-        for step in range(min(_WARM_UP + _STEPS, steps)):
+        found: list[float] = []
+        for step in range(min(_WARM_UP + _MOST_STEPS, steps)):
+            if step >= _WARM_UP + _STEPS and sum(found[_WARM_UP:]) > _PACE_SECONDS:
+                break
             start = time.perf_counter()
             with rounded(phase.spec.training):
                 loss = problem.loss(step)

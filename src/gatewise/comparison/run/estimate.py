@@ -17,6 +17,7 @@ from gatewise.record import Run
 
 if TYPE_CHECKING:
     from gatewise.comparison.run.execution import ExecutionContext
+    from gatewise.training.run_spec import RunSpec
 
 __all__ = ["estimate_seconds", "measuring_seconds"]
 
@@ -42,14 +43,17 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
         context: with which it is executed.
         jobs: trials at the same time.
     """
+    maker = TrialMaker(plan, context)
+    context.budget.measure(_runs(plan, maker, context))
     whole = _baseline_seconds(plan, context)
     left = plan.search is not None and whole > 0
-    maker = TrialMaker(plan, context)
     shared: dict[str, float] = {}
     for cell in plan.cells:
         for point in plan.points:
             if plan.search is not None:
-                ends = [_end(plan, cell, point, context, last=last) for last in (False, True)]
+                ends = [
+                    _training(_end(plan, cell, point, context, last=last), point, context) for last in (False, True)
+                ]
                 trials = plan.search.trials * len(plan.search.seeds(plan.seeds)) + len(plan.seeds)
                 whole += trials * sum(_last(end) for end in ends) / len(ends)
                 left = True
@@ -113,15 +117,28 @@ def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
     return _MEASURED_ALONE * alone + (0.0 if timed else whole)
 
 
-def _end(plan: Plan, cell: str, point: Any, context: ExecutionContext, *, last: bool) -> dict[str, float]:
+def _runs(plan: Plan, maker: TrialMaker, context: ExecutionContext) -> list[tuple[RunSpec, Any]]:
+    """The trainings that the estimate is made of, each with its point: one a cell, or both ends of its search."""
+    runs: list[tuple[RunSpec, Any]] = []
+    for cell in plan.cells:
+        for point in plan.points:
+            if plan.search is not None:
+                runs += [(_end(plan, cell, point, context, last=last), point) for last in (False, True)]
+                continue
+            trials = [maker.final(cell, point, seed) for seed in plan.seeds]
+            left = [each for each in trials if saved_measurement(context.folder, each) is None]
+            runs += [(each.spec, point) for each in left[:1]]
+    return runs
+
+
+def _end(plan: Plan, cell: str, point: Any, context: ExecutionContext, *, last: bool) -> RunSpec:
     """A training with the first or the last value of every setting of the search."""
     assert plan.search is not None
     settings = {}
     for name, values in plan.search.space.items():
         ends = (values.low, values.high) if isinstance(values, Range) else (values[0], values[-1])
         settings[name] = ends[-1 if last else 0]
-    spec = plan.spec(cell, plan.search.seed, context.budget.chosen(cell, point, settings), point)
-    return _training(spec, point, context)
+    return plan.spec(cell, plan.search.seed, context.budget.chosen(cell, point, settings), point)
 
 
 def _training(spec: Any, point: Any, context: ExecutionContext) -> dict[str, float]:

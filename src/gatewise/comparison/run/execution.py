@@ -119,7 +119,6 @@ class _Execution:
             for point in self.plan.points
             for baseline in self.context.baselines
         ]
-        results = self._run(baselines)
         finals = [
             self.maker.final(cell, point, seed, chosen)
             for cell in self.plan.cells
@@ -129,8 +128,9 @@ class _Execution:
         ]
         if self.context.older_code:
             self._refuse_mixture(finals)
-        # every cell with the first seed comes first: a whole comparison stands early
-        results |= self._run(sorted(finals, key=lambda trial: self.plan.seeds.index(trial.seed or 0)))
+        # the baselines and every cell with the first seed come first: a whole comparison stands early
+        by_seed = sorted(finals, key=lambda trial: self.plan.seeds.index(trial.seed or 0))
+        results = self._run([*baselines, *by_seed])
         for trial in (*baselines, *finals):
             self._keep(trial, results[trial.folder])
         entries = [results[trial.folder] for trial in finals]

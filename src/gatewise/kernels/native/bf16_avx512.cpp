@@ -1,6 +1,7 @@
 // The tile product on pairs of bfloat16 with AVX-512 BF16: half the weights to read, and two products per lane and
 // instruction. Where the CPU family or the compiler has no such instruction this file offers nothing.
 #include "bf16.h"
+#include "product_tiles.h"
 
 #if defined(__AVX512F__) && (defined(__clang__) || __GNUC__ >= 10)
 #define GATEWISE_HAS_BF16 1
@@ -20,8 +21,6 @@ namespace gatewise {
 namespace {
 
 constexpr int W = kWidth;
-
-constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + count(slots >> 1); }
 
 // sums[r][s] += both products of every pair, for the slots s in the bit set Used; as in microkernel.cpp.
 template <int Rows, int Slots, unsigned Used>
@@ -49,47 +48,37 @@ inline __attribute__((always_inline)) void accumulate(Float<W> (&sums)[Rows][Slo
   }
 }
 
-template <int Rows, int Slots, unsigned First, unsigned Second>
-void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
-          long slot_stride) {
-  if constexpr (Rows * Slots > kTileSums) {  // more than the registers hold: by halves
-    constexpr int half = Rows / 2;
-    tile<half, Slots, First, Second>(start, first, second, out, row_stride, slot_stride);
-    const Segment rest_of_first{first.rows + half, first.weights, first.length};
-    const Segment rest_of_second{second.rows + half, second.weights, second.length};
-    return tile<Rows - half, Slots, First, Second>(start + half, rest_of_first, rest_of_second, out + half * row_stride,
-                                                   row_stride, slot_stride);
+struct Bf16Tiles {
+  template <int Rows, int Slots, unsigned First, unsigned Second>
+  static void run(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
+                  long slot_stride) {
+    if constexpr (Rows * Slots > kTileSums) {  // more than the registers hold: by halves
+      constexpr int half = Rows / 2;
+      run<half, Slots, First, Second>(start, first, second, out, row_stride, slot_stride);
+      const Segment rest_of_first{first.rows + half, first.weights, first.length};
+      const Segment rest_of_second{second.rows + half, second.weights, second.length};
+      return run<Rows - half, Slots, First, Second>(start + half, rest_of_first, rest_of_second, out + half * row_stride,
+                                                    row_stride, slot_stride);
+    }
+    Float<W> sums[Rows][Slots];
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+      for (int s = 0; s < Slots; ++s) sums[r][s] = _mm512_loadu_ps(start[r] + s * W);
+    accumulate<Rows, Slots, First>(sums, first);
+    accumulate<Rows, Slots, Second>(sums, second);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+      for (int s = 0; s < Slots; ++s) _mm512_storeu_ps(out + r * row_stride + s * slot_stride, sums[r][s]);
   }
-  Float<W> sums[Rows][Slots];
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (int s = 0; s < Slots; ++s) sums[r][s] = _mm512_loadu_ps(start[r] + s * W);
-  accumulate<Rows, Slots, First>(sums, first);
-  accumulate<Rows, Slots, Second>(sums, second);
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 4
-    for (int s = 0; s < Slots; ++s) _mm512_storeu_ps(out + r * row_stride + s * slot_stride, sums[r][s]);
-}
-
-template <int Rows>
-constexpr ProductTile kTiles[kProducts] = {
-    tile<Rows, 1, 1, 1>,   tile<Rows, 2, 3, 3>,           tile<Rows, 3, 7, 7>,
-    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>,
 };
-
-template <int Rows> ProductTile pick(int which, int rows) {
-  if constexpr (Rows > 1)
-    if (rows < Rows) return pick<Rows - 1>(which, rows);
-  return kTiles<Rows>[which];
-}
 
 }  // namespace
 
 bool has_avx512_bf16() { return __builtin_cpu_supports("avx512bf16"); }
 
-ProductTile avx512_bf16_product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
+ProductTile avx512_bf16_product_tile(Product product, int rows) { return pick_tile<Bf16Tiles>(product, rows); }
 
 namespace {
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "bf16.h"
+#include "product_tiles.h"
 
 namespace gatewise {
 namespace {
@@ -98,30 +99,27 @@ GATEWISE_INLINE void tile_group(const Spread& start, const Segment& first, const
 }
 
 // Blocks 0: a single row, whose distance to the next is not known.
-template <class Unit, int Blocks, unsigned First, unsigned Second>
-void unit_tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
-               long slot_stride) {
-  constexpr unsigned all = First | Second;
-  constexpr bool single = Blocks == 0;
-  const Spread from = spread(start, single);
-  if constexpr (Blocks < 2) {
-    tile_group<Unit, 1, First, Second, all>(from, first, second, out, row_stride, slot_stride, single);
-  } else {
-    tile_group<Unit, 2, First, Second, (all & 3u)>(from, first, second, out, row_stride, slot_stride, single);
-    tile_group<Unit, 2, First, Second, (all & 12u)>(from, first, second, out, row_stride, slot_stride, single);
+template <class Unit> struct UnitTiles {
+  template <int Blocks, int, unsigned First, unsigned Second>
+  static void run(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
+                  long slot_stride) {
+    constexpr unsigned all = First | Second;
+    constexpr bool single = Blocks == 0;
+    const Spread from = spread(start, single);
+    if constexpr (Blocks < 2) {
+      tile_group<Unit, 1, First, Second, all>(from, first, second, out, row_stride, slot_stride, single);
+    } else {
+      tile_group<Unit, 2, First, Second, (all & 3u)>(from, first, second, out, row_stride, slot_stride, single);
+      tile_group<Unit, 2, First, Second, (all & 12u)>(from, first, second, out, row_stride, slot_stride, single);
+    }
   }
-}
-
-template <class Unit, int Blocks>
-constexpr ProductTile kUnitTiles[kProducts] = {
-    unit_tile<Unit, Blocks, 1, 1>,   unit_tile<Unit, Blocks, 3, 3>,           unit_tile<Unit, Blocks, 7, 7>,
-    unit_tile<Unit, Blocks, 15, 15>, unit_tile<Unit, Blocks, 0b0111, 0b1011>,
 };
 
 template <class Unit> ProductTile pick_unit_tile(Product product, int rows) {
   const int which = int(product);
-  return rows == 1 ? kUnitTiles<Unit, 0>[which]
-         : rows <= Unit::rows() ? kUnitTiles<Unit, 1>[which] : kUnitTiles<Unit, 2>[which];
+  return rows == 1              ? kTilesOf<UnitTiles<Unit>, 0>[which]
+         : rows <= Unit::rows() ? kTilesOf<UnitTiles<Unit>, 1>[which]
+                                : kTilesOf<UnitTiles<Unit>, 2>[which];
 }
 
 }  // namespace

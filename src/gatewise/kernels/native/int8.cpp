@@ -140,7 +140,7 @@ ProductTile int8_product_tile(Product product, int rows) {
   const Int8Products products = int8_products();
   return products == kAmxBytes    ? int8_amx_product_tile(product, rows)
          : products == kVnniBytes ? vnni_product_tile(product, rows)
-                                  : pick<kTileRows>(int(product), rows);
+                                  : pick_tile<PairTiles>(product, rows);
 }
 
 void Int8Unit::reshape(long count) {

@@ -4,6 +4,7 @@
 
 #include "amx.h"
 #include "int8.h"
+#include "product_tiles.h"
 
 #if defined(GATEWISE_AMX) && defined(__AVX512BW__)
 #define GATEWISE_AMX_INT8 1
@@ -77,33 +78,23 @@ GATEWISE_INLINE void add_segment(const Segment& segment, int rows, float* out, l
 template <int Slots, unsigned First, unsigned Second>
 constexpr Product kProduct = First == Second ? blocks_product(Slots) : Product::kLastApart;
 
-template <int Rows, int Slots, unsigned First, unsigned Second>
-void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
-          long slot_stride) {
-  if (std::max(first.length, second.length) < 2 + kUnitQuads)  // nothing for a tile
-    return vnni_product_tile(kProduct<Slots, First, Second>, Rows)(start, first, second, out, row_stride, slot_stride);
-  begin_sums<Rows, Slots>(start, out, row_stride, slot_stride);
-  add_segment<First>(first, Rows, out, row_stride, slot_stride);
-  add_segment<Second>(second, Rows, out, row_stride, slot_stride);
-}
-
-template <int Rows>
-constexpr ProductTile kTiles[kProducts] = {
-    tile<Rows, 1, 1, 1>,   tile<Rows, 2, 3, 3>,           tile<Rows, 3, 7, 7>,
-    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>,
+struct AmxByteTiles {
+  template <int Rows, int Slots, unsigned First, unsigned Second>
+  static void run(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
+                  long slot_stride) {
+    if (std::max(first.length, second.length) < 2 + kUnitQuads)  // nothing for a tile
+      return vnni_product_tile(kProduct<Slots, First, Second>, Rows)(start, first, second, out, row_stride, slot_stride);
+    begin_sums<Rows, Slots>(start, out, row_stride, slot_stride);
+    add_segment<First>(first, Rows, out, row_stride, slot_stride);
+    add_segment<Second>(second, Rows, out, row_stride, slot_stride);
+  }
 };
-
-template <int Rows> ProductTile pick(int which, int rows) {
-  if constexpr (Rows > 1)
-    if (rows < Rows) return pick<Rows - 1>(which, rows);
-  return kTiles<Rows>[which];
-}
 
 }  // namespace
 
 bool has_amx_int8() { return has_vnni() && has_amx(AmxFeature::kInt8); }
 
-ProductTile int8_amx_product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
+ProductTile int8_amx_product_tile(Product product, int rows) { return pick_tile<AmxByteTiles>(product, rows); }
 #else
 bool has_amx_int8() { return false; }
 ProductTile int8_amx_product_tile(Product, int) { return nullptr; }

@@ -5,14 +5,13 @@
 #include <immintrin.h>
 
 #include "int8.h"
+#include "product_tiles.h"
 
 namespace gatewise {
 namespace {
 
 constexpr int W = kWidth;
 static_assert(W == 16, "a register of sums is a tile's row");
-
-constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + count(slots >> 1); }
 
 // Sums of some rows over neighbouring slots of a panel: of the low bytes, or of the high ones.
 template <int Rows, int Across> using ByteSums = __m512i[Rows][Across];

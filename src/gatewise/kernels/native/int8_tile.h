@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "int8.h"
+#include "product_tiles.h"
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -51,8 +52,6 @@ GATEWISE_INLINE Int<W> add_products(Int<W> sum, int32_t pair, const Wide& weight
   return sum + weights.even * low + weights.odd * high;
 }
 #endif
-
-constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + count(slots >> 1); }
 
 // Some rows and `Across` neighbouring slots of a panel with `used` slots, the first of which is `first`.
 template <int Rows, int Across>
@@ -119,26 +118,16 @@ GATEWISE_INLINE void add_segment(const Segment& segment, float* out, long row_st
   for (; row < Rows; row += low) add_rows<low, Used>(segment, row, out, row_stride, slot_stride);
 }
 
-template <int Rows, int Slots, unsigned First, unsigned Second>
-void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
-          long slot_stride) {
-  for (int r = 0; r < Rows; ++r)
-    for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, load<W>(start[r] + s * W));
-  add_segment<Rows, First>(first, out, row_stride, slot_stride);
-  add_segment<Rows, Second>(second, out, row_stride, slot_stride);
-}
-
-template <int Rows>
-constexpr ProductTile kTiles[kProducts] = {
-    tile<Rows, 1, 1, 1>,   tile<Rows, 2, 3, 3>,           tile<Rows, 3, 7, 7>,
-    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>,
+struct PairTiles {
+  template <int Rows, int Slots, unsigned First, unsigned Second>
+  static void run(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
+                  long slot_stride) {
+    for (int r = 0; r < Rows; ++r)
+      for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, load<W>(start[r] + s * W));
+    add_segment<Rows, First>(first, out, row_stride, slot_stride);
+    add_segment<Rows, Second>(second, out, row_stride, slot_stride);
+  }
 };
-
-template <int Rows> ProductTile pick(int which, int rows) {
-  if constexpr (Rows > 1)
-    if (rows < Rows) return pick<Rows - 1>(which, rows);
-  return kTiles<Rows>[which];
-}
 
 }  // namespace
 }  // namespace gatewise

@@ -1,6 +1,7 @@
 // The products of int8.h in bytes with AVX-512 VNNI, whose one instruction makes 64 products and adds them to 16 sums; and
 // rows of bytes.
 #include "int8.h"
+#include "product_tiles.h"
 
 #if defined(__AVX512BW__) && (defined(__clang__) || __GNUC__ >= 10)
 #define GATEWISE_VNNI 1
@@ -48,25 +49,15 @@ GATEWISE_INLINE void add_segment(const Segment& segment, float* out, long row_st
   for (int g = tall; g < groups; ++g, row += low) add_rows<low, Used>(segment, row, out, row_stride, slot_stride);
 }
 
-template <int Rows, int Slots, unsigned First, unsigned Second>
-void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
-          long slot_stride) {
-  begin_sums<Rows, Slots>(start, out, row_stride, slot_stride);
-  add_segment<Rows, First>(first, out, row_stride, slot_stride);
-  add_segment<Rows, Second>(second, out, row_stride, slot_stride);
-}
-
-template <int Rows>
-constexpr ProductTile kTiles[kProducts] = {
-    tile<Rows, 1, 1, 1>,   tile<Rows, 2, 3, 3>,           tile<Rows, 3, 7, 7>,
-    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>,
+struct VnniTiles {
+  template <int Rows, int Slots, unsigned First, unsigned Second>
+  static void run(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
+                  long slot_stride) {
+    begin_sums<Rows, Slots>(start, out, row_stride, slot_stride);
+    add_segment<Rows, First>(first, out, row_stride, slot_stride);
+    add_segment<Rows, Second>(second, out, row_stride, slot_stride);
+  }
 };
-
-template <int Rows> ProductTile pick(int which, int rows) {
-  if constexpr (Rows > 1)
-    if (rows < Rows) return pick<Rows - 1>(which, rows);
-  return kTiles<Rows>[which];
-}
 
 // Sixteen numbers from `from` on, of `left`, as whole numbers; zeros past them.
 GATEWISE_INLINE __m512i whole_numbers(const float* from, long left, float up) {
@@ -77,7 +68,7 @@ GATEWISE_INLINE __m512i whole_numbers(const float* from, long left, float up) {
 
 bool has_vnni() { return __builtin_cpu_supports("avx512vnni"); }
 
-ProductTile vnni_product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
+ProductTile vnni_product_tile(Product product, int rows) { return pick_tile<VnniTiles>(product, rows); }
 
 void to_byte_row(const float* from, long length, float up, float* to) {
   const long half = int8_half(int8_quads(length));

@@ -1,12 +1,10 @@
 // The tile products of microkernel.h, one instance per number of rows and arrangement of slots.
-#include "microkernel.h"
+#include "product_tiles.h"
 
 namespace gatewise {
 namespace {
 
 constexpr int W = kWidth;
-
-constexpr int count(unsigned slots) { return slots == 0 ? 0 : int(slots & 1u) + count(slots >> 1); }
 
 // sums[r][s] += rows[r][k] * weights[k][s] over begin <= k < end, for the slots s in the bit set Used. With Ahead the
 // processor meanwhile fetches as many weights behind these, which come next.
@@ -104,43 +102,33 @@ GATEWISE_INLINE void add_in_stretches(const Segment& segment, float* out, long r
   }
 }
 
-template <int Rows, int Slots, unsigned First, unsigned Second>
-void tile(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
-          long slot_stride) {
-  if constexpr (Rows * Slots <= kTileSums) {
-    Float<W> sums[Rows][Slots];
+struct FloatTiles {
+  template <int Rows, int Slots, unsigned First, unsigned Second>
+  static void run(const float* const* start, const Segment& first, const Segment& second, float* out, long row_stride,
+                  long slot_stride) {
+    if constexpr (Rows * Slots <= kTileSums) {
+      Float<W> sums[Rows][Slots];
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r)
+      for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-      for (int s = 0; s < Slots; ++s) sums[r][s] = load<W>(start[r] + s * W);
-    accumulate<Rows, Slots, First>(sums, first.rows, first.weights, 0, first.length);
-    accumulate<Rows, Slots, Second>(sums, second.rows, second.weights, 0, second.length);
+        for (int s = 0; s < Slots; ++s) sums[r][s] = load<W>(start[r] + s * W);
+      accumulate<Rows, Slots, First>(sums, first.rows, first.weights, 0, first.length);
+      accumulate<Rows, Slots, Second>(sums, second.rows, second.weights, 0, second.length);
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r)
+      for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-      for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, sums[r][s]);
-  } else {
-    for (int r = 0; r < Rows; ++r)
-      for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, load<W>(start[r] + s * W));
-    add_in_stretches<Rows, Slots, First>(first, out, row_stride, slot_stride);
-    add_in_stretches<Rows, Slots, Second>(second, out, row_stride, slot_stride);
+        for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, sums[r][s]);
+    } else {
+      for (int r = 0; r < Rows; ++r)
+        for (int s = 0; s < Slots; ++s) store(out + r * row_stride + s * slot_stride, load<W>(start[r] + s * W));
+      add_in_stretches<Rows, Slots, First>(first, out, row_stride, slot_stride);
+      add_in_stretches<Rows, Slots, Second>(second, out, row_stride, slot_stride);
+    }
   }
-}
-
-template <int Rows>
-constexpr ProductTile kTiles[kProducts] = {
-    tile<Rows, 1, 1, 1>,   tile<Rows, 2, 3, 3>,           tile<Rows, 3, 7, 7>,
-    tile<Rows, 4, 15, 15>, tile<Rows, 4, 0b0111, 0b1011>,
 };
-
-template <int Rows> ProductTile pick(int which, int rows) {
-  if constexpr (Rows > 1)
-    if (rows < Rows) return pick<Rows - 1>(which, rows);
-  return kTiles<Rows>[which];
-}
 
 }  // namespace
 
-ProductTile product_tile(Product product, int rows) { return pick<kTileRows>(int(product), rows); }
+ProductTile product_tile(Product product, int rows) { return pick_tile<FloatTiles>(product, rows); }
 
 }  // namespace gatewise
