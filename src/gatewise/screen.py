@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 import textwrap
@@ -10,10 +12,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "given_width", "say"]
+__all__ = ["console", "escape_what_cannot_be_written", "given_width", "say"]
 
 _USUAL = 100
 _LEAST = 20
+
+
+def escape_what_cannot_be_written() -> None:
+    r"""Let standard output and error write what their encoding lacks as JSON escapes it, instead of failing.
+
+    They lack some where the locale is no UTF-8: in a pipe on Windows, with ``LC_ALL=C``. JSON lines stay JSON. Bytes of
+    the command line that such a locale could not decode are written as they came.
+
+    Example:
+        >>> _escaped(UnicodeEncodeError("ascii", "\N{GREEK SMALL LETTER ALPHA}\N{GRINNING FACE}", 0, 2, "no room"))
+        (b'\\u03b1\\ud83d\\ude00', 2)
+    """
+    codecs.register_error("gatewise", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="gatewise")
+
+
+def _escaped(error: UnicodeError) -> tuple[bytes, int]:
+    """The characters that cannot be encoded, in the escapes of JSON; those beyond 16 bits are two."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    raw = error.encoding != "utf-8"
+    found = b"".join(_as_bytes(sign, raw=raw) for sign in error.object[error.start : error.end])
+    return found, error.end
+
+
+def _as_bytes(sign: str, *, raw: bool) -> bytes:
+    if raw and "\udc80" <= sign <= "\udcff":
+        return sign.encode("ascii", "surrogateescape")
+    units = sign.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)).encode()
 
 
 def given_width() -> int | None:

@@ -220,3 +220,16 @@ def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None
             assert first["test"] == second["test"]
             assert first["predictions"] == second["predictions"]
             assert [epoch["training"] for epoch in first["epochs"]] == [epoch["training"] for epoch in second["epochs"]]
+
+
+def test_what_the_output_cannot_encode_is_escaped():
+    code = (
+        "from gatewise.cli import main; import sys; from gatewise.cli.app import app; import typer, json\n"
+        "app.command('say')(lambda: typer.echo(json.dumps('\\N{HEBREW LETTER ALEF}\\xe4\\U0001f600', ensure_ascii=False)))\n"
+        "main(['say'])"
+    )
+    surroundings = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    ran = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == b'"\\u05d0\xe4\\ud83d\\ude00"'
+    assert json.loads(ran.stdout.decode("latin-1")) == "\N{HEBREW LETTER ALEF}\xe4\U0001f600"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from rich.table import Table
 from rich.text import Text
 from typer.testing import CliRunner
 
 from gatewise.cli.app import app
+from gatewise.cli.inspect import _print
 from gatewise.kinds.classification.commands import _print_labels
 from gatewise.kinds.classification.label_figures import multi_label_metrics
 from gatewise.screen import console, say
@@ -75,3 +78,18 @@ def test_what_is_printed_as_a_sentence_is_one_line_of_a_pipe(columns, most, monk
     table.add_row(sentence, sentence)
     screen.print(table)
     assert 0 < widest(capsys.readouterr().out) <= (most or 100)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_no_number_of_the_memory_table_is_cut(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lags = list(range(101))
+    part = {"norms": [1.5 * 0.9**lag for lag in lags], "reach": None}
+    curve = {"lags": lags, "sequences": 4, "estimator": "exact", "initialisation": part, "trained": part}
+    titles = {name: f"GRU (runs/a-long-name-of-a-run/{name})" for name in ("first", "second", "third")}
+    _print(titles, {name: {**curve, "cell": "gru"} for name in titles}, console())
+    shown = capsys.readouterr().out
+    assert widest(shown) <= columns and "…" not in shown
+    # 0, 1, 2, 5, 10, 20, 50 and 100 steps back, twice for each run and once for their mean
+    numbers = re.findall(r"\d\.\de[-+]\d\d", shown)
+    assert sorted(numbers) == sorted(7 * [f"{part['norms'][lag]:.1e}" for lag in (0, 1, 2, 5, 10, 20, 50, 100)])

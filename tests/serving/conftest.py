@@ -15,6 +15,7 @@ import browser
 from gatewise.cli import main
 from small_data import FLAGS, write_reviews
 from small_pictures import write_pictures
+from small_sounds import write_folder
 from small_text import write_text_file
 
 SMALL = ["--hidden-size", "7", "--epochs", "1", "--threads", "1"]
@@ -54,6 +55,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
             "0.02",
         ],
     ),
+    "recordings": ("sounds/transcripts.csv", [*SMALL, "--mel-bins", "12", "--no-bidirectional", "--batch-size", "8"]),
     "probe": ("adding", ["--length", "12", "--examples", "100", *SMALL, "--cell", "minlstm"]),
 }
 
@@ -63,6 +65,7 @@ def _write_data(folder: Path) -> None:
     write_reviews(folder / "reviews.csv")
     write_text_file(folder / "text.txt")
     write_pictures(folder / "bars", each=4)
+    write_folder(folder / "sounds", takes=3)
     lines = []
     for _ in range(60):
         city = chance.choice(("Bonn", "Paris", "Oslo"))

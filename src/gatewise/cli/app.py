@@ -33,6 +33,7 @@ from gatewise.cli.serve import serve
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
 from gatewise.errors import GatewiseError, OptionError, StorageError
+from gatewise.screen import escape_what_cannot_be_written
 from gatewise.training.registry import kinds
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -86,6 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     atexit.register(_end_quickly)
+    escape_what_cannot_be_written()
     try:
         code = app(arguments, prog_name="gatewise", standalone_mode=False)
         if sys.stdout is not None:  # None: it was closed before the start

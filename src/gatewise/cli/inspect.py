@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from gatewise.words import plural
 
 __all__ = ["inspect"]
 
+_NAME, _GAP = 14, 3
+"""Columns that a name needs at least, and that stand between two."""
 _SHOWN = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -85,39 +88,26 @@ def _titles(curves: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def _print(titles: dict[str, str], curves: dict[str, dict[str, Any]], screen: Any) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     from gatewise.statistics.lags import median_lag_over
 
     last = min(curve["lags"][-1] for curve in curves.values())
     lags = [lag for lag in _SHOWN if lag <= last]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("steps back")
-    for lag in lags:
-        table.add_column(str(lag), justify="right")
-    table.add_column("median\nlag", justify="right")
-    table.add_column("below 1 %\nafter", justify="right")
+    rows: list[tuple[str, list[str]]] = []
     for name, curve in curves.items():
         for part, words in (("initialisation", "before"), ("trained", "trained")):
             norms = curve[part]["norms"]
             reach = curve[part]["reach"]
-            table.add_row(
-                Text(f"{titles[name]}, {words}"),
+            numbers = [
                 *(f"{norms[lag]:.1e}" for lag in lags),
                 str(median_lag_over([norms]) or "–"),
                 f"> {curve['lags'][-1]}" if reach is None else str(reach),
-            )
+            ]
+            rows.append((f"{titles[name]}, {words}", numbers))
     for cell, of_cell in _several(curves).items():
         norms = [[sum(each) / len(each) for each in zip(*of_cell, strict=False)][lag] for lag in lags]
-        table.add_row(
-            Text(f"{cell.upper()}, mean of {len(of_cell)} runs"),
-            *(f"{norm:.1e}" for norm in norms),
-            str(median_lag_over(of_cell) or "–"),
-            "",
-        )
-    screen.print(table)
+        numbers = [*(f"{norm:.1e}" for norm in norms), str(median_lag_over(of_cell) or "–"), ""]
+        rows.append((f"{cell.upper()}, mean of {len(of_cell)} runs", numbers))
+    _print_table(["steps back", *map(str, lags), "median lag", "below 1 % after"], rows, screen)
     first = next(iter(curves.values()))
     read = plural(first["sequences"], "test sequence")
     screen.print(
@@ -125,6 +115,38 @@ def _print(titles: dict[str, str], curves: dict[str, dict[str, Any]], screen: An
         "within the median lag (> : at least, more steps would move it; in brackets: least and most of the runs).",
         highlight=False,
     )
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[tuple[str, list[str]]], screen: Any) -> None:
+    """A row for each network; where the screen is too narrow for that, a column for each, some below others.
+
+    Numbers are never cut.
+    """
+    wide = [max(len(numbers[column]) for _, numbers in rows) for column in range(len(heads) - 1)]
+    heads_wide = [max(map(len, head.split())) for head in heads[1:]]
+    if _NAME + sum(max(each) + _GAP for each in zip(wide, heads_wide, strict=True)) <= screen.width:
+        _print_rows(heads, [[name, *numbers] for name, numbers in rows], screen)
+        return
+    each = max(_NAME, max(wide)) + _GAP
+    beside = max(1, (screen.width - len(heads[-1]) - _GAP) // each)
+    for start in range(0, len(rows), beside):
+        part = rows[start : start + beside]
+        columns = zip(heads[1:], *(numbers for _, numbers in part), strict=True)
+        _print_rows([heads[0], *(name for name, _ in part)], [list(line) for line in columns], screen)
+
+
+def _print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], screen: Any) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for place, head in enumerate(heads):
+        least = max(len(row[place]) for row in rows) if place else None
+        table.add_column(Text(head), justify="right" if place else "left", overflow="fold", min_width=least)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    screen.print(table)
 
 
 def _several(curves: dict[str, dict[str, Any]]) -> dict[str, list[list[float]]]:

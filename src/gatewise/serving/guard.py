@@ -14,7 +14,7 @@ import ipaddress
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -92,6 +92,7 @@ class Guard:
         token: what clients have to show as ``Authorization: Bearer TOKEN``; None: nothing.
         public: paths that need no token.
         limits: of requests.
+        bodies: bytes of the body where a path may have another number of them.
         finished: called with each request that ended.
         can_open: whether the command line has options that let others in, which refusals then name.
 
@@ -115,6 +116,7 @@ class Guard:
         token: str | None = None,
         public: Collection[str] = (),
         limits: Limits | None = None,
+        bodies: Mapping[str, int] | None = None,
         finished: Callable[[Finished], None] | None = None,
         can_open: bool = True,
     ) -> None:
@@ -126,6 +128,7 @@ class Guard:
                 fix="python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one",
             )
         self.app, self.limits, self.public = app, limits or Limits(), frozenset(public)
+        self._bodies = dict(bodies or {})
         self._hosts = {name.lower() for name in (*LOOPBACK, bind, *hosts)}
         self._any_address = not is_loopback(bind)
         self._origins = {_origin(each) for each in origins}
@@ -169,8 +172,8 @@ class Guard:
             needed = OptionError(what, expected="Authorization: Bearer TOKEN", fix="ask whoever runs the server for it")
             raise _Refusal(401, needed, (b"www-authenticate", b"Bearer"))
         length = _header(scope, b"content-length")
-        if length is not None and length.isdigit() and (len(length) > 15 or int(length) > self.limits.body):
-            raise self._too_long()
+        if length is not None and length.isdigit() and (len(length) > 15 or int(length) > self._most(scope)):
+            raise self._too_long(scope)
 
     def _unwanted(self, words: str, given: str | None, what: str) -> OptionError:
         """The error for a host or origin that is not this server's."""
@@ -179,8 +182,12 @@ class Guard:
             expected, fix = f"{expected}, or one given to --allow-{what}", f"start the server with --allow-{what}"
         return OptionError(words, expected=expected, got="none" if given is None else given[:200], fix=fix)
 
-    def _too_long(self) -> _Refusal:
-        words = f"the body is longer than {self.limits.body:,} bytes"
+    def _most(self, scope: Scope) -> int:
+        """Bytes that the body of a request may have."""
+        return self._bodies.get(scope["path"], self.limits.body)
+
+    def _too_long(self, scope: Scope) -> _Refusal:
+        words = f"the body is longer than {self._most(scope):,} bytes"
         return _Refusal(413, DataError(words, fix="send it in parts"), (b"connection", b"close"))
 
     def _known_host(self, header: str | None) -> bool:
@@ -205,8 +212,8 @@ class Guard:
             message = await receive()
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
-                if read > self.limits.body:
-                    raise self._too_long()
+                if read > self._most(scope):
+                    raise self._too_long(scope)
             return message
 
         async def send_marked(message: Message) -> None:

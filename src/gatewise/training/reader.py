@@ -108,6 +108,8 @@ class Reader(ABC):
         after: what "the answer after step t" means here, in a sentence.
         baseline_name: what `baseline` is, in a few words.
         method: of the reasons where none is asked for, see `gatewise.inspection.reasons.METHODS`.
+        file: what a person may open on the page, in a word: ``picture``; `parse` reads its content as bytes. Empty: nothing.
+        file_types: of it, as a browser's file field names them: ``image/*``.
         crowding: the power by which gradients on the line from the baseline to the input crowd at the baseline, for
             networks that turn there at once: one that normalises by a variance, which of a plain picture is 0.
         thresholds: the probability from which on each of the labels is answered; None: 0.5.
@@ -116,6 +118,8 @@ class Reader(ABC):
     unit: ClassVar[str] = "step"
     method: ClassVar[str] = "integrated-gradients"
     crowding: ClassVar[int] = 1
+    file: ClassVar[str] = ""
+    file_types: ClassVar[str] = ""
     answers: str = "classes"
     after: str = "the answer if the sequence ended there"
     baseline_name: str = "zeros"

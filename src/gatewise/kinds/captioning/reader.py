@@ -44,6 +44,7 @@ class CaptionReader(WrittenReader):
     """
 
     unit = "patch"
+    file, file_types = "picture", "image/*"
     method = "occlusion"  # the others follow the network to ever fainter pictures, where it turns steeply
     crowding = 4
     baseline_name = "the picture's median colour"

@@ -45,6 +45,7 @@ class SoundReader(Reader):
     """
 
     unit = "frame"
+    file, file_types = "recording", "audio/*"
     baseline_name = "the mean frame (its log energies, or its cepstra, are the mean that frames are normalised by)"
 
     def __init__(self, trained: TrainedRecogniser, dataset: Any = None) -> None:
@@ -73,7 +74,7 @@ class SoundReader(Reader):
         ]
 
     def parse(self, given: Any) -> ReadInput:
-        """A sound file, or samples (N,) between -1 and 1 at the network's rate.
+        """A sound file, its content, or samples (N,) between -1 and 1 at the network's rate.
 
         Of words and characters ``FILE:0.85`` explains what is heard at 0.85 s; else it is what is heard most surely.
 
@@ -82,7 +83,11 @@ class SoundReader(Reader):
         """
         seconds, notes, title = None, list[str](), "a sound"
         rate = self.trained.bank.rate
-        if isinstance(given, (str, Path)):
+        if isinstance(given, bytes):
+            title = "the recording"
+            sound = read_sound(given, title, rate, longest=_LONGEST)
+            samples, notes = sound.samples, [*sound.notes]
+        elif isinstance(given, (str, Path)):
             file, seconds = self._place(str(given))
             sound = read_sound(file.expanduser(), str(file), rate, longest=_LONGEST)
             samples, title = sound.samples, file.name

@@ -17,7 +17,7 @@ from starlette.routing import Route, Router
 from gatewise.drawing.templates import shared_css
 from gatewise.errors import DataError, GatewiseError, OptionError
 from gatewise.inspection.reasons import METHODS, Stopped
-from gatewise.serving.explain.networks import MOST_CHARACTERS, Network, Networks, Question
+from gatewise.serving.explain.networks import MOST_BYTES, MOST_CHARACTERS, Network, Networks, Question
 from gatewise.serving.guard import Guard, Limits
 
 __all__ = ["STATIC", "guarded_page"]
@@ -30,11 +30,12 @@ _POLICY = (
 )
 _LIMITS = Limits(body=1 << 20, seconds=300.0, connections=64)
 _LOOK_EVERY = 0.05
+_FILE = "/api/file"
 
 
 def guarded_page(networks: Networks) -> Guard:
     """The page as an ASGI application, behind the guard."""
-    return Guard(_application(networks), limits=_LIMITS, can_open=False)
+    return Guard(_application(networks), limits=_LIMITS, bodies={_FILE: MOST_BYTES}, can_open=False)
 
 
 def _application(networks: Networks) -> Router:
@@ -51,6 +52,10 @@ def _application(networks: Networks) -> Router:
         place = given.get("place")
         frame = await run_in_threadpool(network.frame, question, place if isinstance(place, str) else None)
         return Response(frame, media_type="application/octet-stream")
+
+    async def file(request: Request) -> Response:
+        content, name = await request.body(), request.query_params.get("name", "")
+        return JSONResponse(await run_in_threadpool(networks.add, content, name))
 
     async def reasons(request: Request) -> Response:
         network, question, given = await _asked(request, networks)
@@ -97,6 +102,7 @@ def _application(networks: Networks) -> Router:
         Route("/static/{name}", _static),
         Route("/api/health", health),
         Route("/api/page", describe),
+        Route(_FILE, _refusing(file), methods=["POST"]),
         Route("/api/read", _refusing(read), methods=["POST"]),
         Route("/api/reasons", _refusing(reasons), methods=["POST"]),
         Route("/api/more", _refusing(more), methods=["POST"]),

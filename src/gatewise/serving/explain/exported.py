@@ -67,7 +67,7 @@ def write_page(
         raise DataError("there is nothing to show", fix="give a text after the run")
     kept, readings = _fitting(networks, questions, say)
     page = networks.describe(Question(example=0))
-    del page["command"]  # it starts a server with the paths of this machine
+    del page["command"], page["file"]  # they need a server, whose paths are this machine's
     page["examples"] = [_example(networks, question) for question in kept]
     return write_text(out, _document({"page": page, "readings": readings}))
 

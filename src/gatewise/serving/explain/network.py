@@ -101,7 +101,11 @@ class Network:
         """What is read, whichever word of the answer is looked at."""
         if question.example is not None:
             if not 0 <= question.example < len(self.examples):
-                raise DataError(f"there is no example {question.example}", expected=f"0 to {len(self.examples) - 1}")
+                raise DataError(
+                    f"there is no example {question.example}",
+                    expected=f"0 to {len(self.examples) - 1}",
+                    fix="choose another; a file that was opened before the server began again: open it again",
+                )
             example = self.examples[question.example]
             if question.values is None:
                 return example

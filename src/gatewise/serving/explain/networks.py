@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = ["Network", "Networks", "Question", "Stopped"]
 MOST_RUNS = 3
 EXAMPLES = 12
 MOST_CHARACTERS = 100_000
+MOST_BYTES = 16 << 20
+_MOST_FILES = 50
 _TELLING_STEPS = 40
 
 
@@ -63,6 +66,7 @@ class Networks:
         data: dict[str, Any] = {}
         self.networks = [self._open(number, place, data, say) for number, place in enumerate(self.places)]
         self._check()
+        self._files, self._adding = 0, threading.Lock()
         self.text = self._is_text(self.networks[0])
         self.chosen = self._choose(inputs, examples)
 
@@ -84,6 +88,34 @@ class Networks:
         for network in self.networks:
             network.examples = (*(network.reader.parse(each) for each in inputs), *network.examples)
         return [Question(example=number) for number in [*range(len(inputs)), *(len(inputs) + n for n in examples)]]
+
+    def add(self, content: bytes, name: str) -> dict[str, Any]:
+        """A file that a person opened on the page becomes one more example.
+
+        Args:
+            content: of the file.
+            name: of the file, to choose it from the list.
+
+        Returns:
+            The number of the example, and what `describe` says of examples.
+
+        Raises:
+            DataError: the networks read no files, or not this one; or there were too many.
+        """
+        reader = self.networks[0].reader
+        if not reader.file:
+            raise DataError("these networks read no files", fix="choose one of the examples")
+        title = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())[:100]
+        title = title or f"a {reader.file}"
+        given = [dataclasses.replace(each.reader.parse(content), title=title) for each in self.networks]
+        with self._adding:
+            if self._files >= _MOST_FILES:
+                raise DataError(f"the page keeps {_MOST_FILES} files", fix="start it again to open others")
+            self._files += 1
+            number = len(self.networks[0].examples)
+            for network, read in zip(self.networks, given, strict=True):
+                network.examples = (*network.examples, read)
+        return {"example": number, **_example(given[0], number)}
 
     def _open(self, number: int, place: Path, data: dict[str, Any], say: Callable[[str], object]) -> Network:
         _, spec = checked_run(place)
@@ -151,7 +183,7 @@ class Networks:
         """
         text = self.text
         styles = series_style([_style_name(each.trained.spec.model) for each in self.networks], ())
-        examples = self.networks[0].examples
+        examples, reader = self.networks[0].examples, self.networks[0].reader
         task = self.networks[0].trained.spec
         data = " + ".join(dict.fromkeys(_data_name(each.trained.spec) for each in self.networks))
         if first is None and self.chosen:
@@ -163,7 +195,7 @@ class Networks:
             "kicker": " · ".join(["Gatewise", data, task.task.replace("-", " ")]),
             "title": "Watch a network read" if len(self.networks) == 1 else "Watch networks read",
             "text": text,
-            "method": self.networks[0].reader.method,
+            "method": reader.method,
             "command": "gatewise explain " + " ".join(shlex.quote(str(place)) for place in self.places),
             "runs": [
                 {
@@ -174,12 +206,15 @@ class Networks:
                 }
                 for each in self.networks
             ],
-            "examples": [
-                {"title": each.title or f"example {number + 1}", "text": each.text, "truth": each.truth}
-                for number, each in enumerate(examples)
-            ],
+            "examples": [_example(each, number) for number, each in enumerate(examples)],
+            "file": {"what": reader.file, "types": reader.file_types, "most": MOST_BYTES} if reader.file else None,
             "first": {"text": first.text} if first.text is not None else {"example": first.example},
         }
+
+
+def _example(given: ReadInput, number: int) -> dict[str, Any]:
+    """What the page says of an example in its list."""
+    return {"title": given.title or f"example {number + 1}", "text": given.text, "truth": given.truth}
 
 
 def _data_name(spec: Any) -> str:

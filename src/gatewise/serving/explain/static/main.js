@@ -28,7 +28,7 @@ class Page {
       edit: source.live ? (values) => this.edited(values) : null,
     }));
     this.timeline = new Timeline(this.store, this.views);
-    this.chooser = new Chooser(description, { live: source.live, changed: (input, how) => this.inputChanged(input, how), method: (method) => this.store.set({ method }) });
+    this.chooser = new Chooser(description, { live: source.live, changed: (input, how) => this.inputChanged(input, how), method: (method) => this.store.set({ method }), open: (file) => source.open(file) });
     this.message = el("p", { class: "message", role: "alert", hidden: true });
     this.empty = el("p", { class: "nothing", text: "Nothing to read yet: type a sentence, or choose an example.", hidden: true });
     this.guide = guide(description);

@@ -26,6 +26,12 @@ export class LiveSource {
     return decodeReading(await this.post("api/read", question, signal, (response) => response.arrayBuffer()));
   }
 
+  /** A file becomes one more example: its number, and what the list says of it. */
+  async open(file) {
+    const headers = { "Content-Type": "application/octet-stream" };
+    return this.fetch(`api/file?name=${encodeURIComponent(file.name)}`, { method: "POST", headers, body: file });
+  }
+
   async reasons(question, signal) {
     return this.post("api/reasons", question, signal);
   }
