@@ -224,9 +224,9 @@ def test_a_killed_comparison_goes_on_to_the_same_figures(tmp_path: Path) -> None
 
 def test_what_the_output_cannot_encode_is_escaped():
     code = (
-        "from gatewise.cli import main; import sys; from gatewise.cli.app import app; import typer, json\n"
-        "app.command('say')(lambda: typer.echo(json.dumps('\\N{HEBREW LETTER ALEF}\\xe4\\U0001f600', ensure_ascii=False)))\n"
-        "main(['say'])"
+        "import json, typer\nfrom gatewise.cli.app import app, main\n"
+        "said = json.dumps('\\N{HEBREW LETTER ALEF}\\xe4\\U0001f600', ensure_ascii=False)\n"
+        "app.command('say')(lambda: typer.echo(said))\nmain(['say'])"
     )
     surroundings = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     ran = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, check=False)

@@ -16,6 +16,7 @@ import onnxruntime
 import pytest
 import torch
 from export_cases import CELLS, LENGTHS, SHAPES, WHOLE_FUZZ, layer_of, outputs, random_layer, sequences
+from readmes import printed_by_readme
 
 import gatewise.export
 from gatewise.errors import ConversionError, DataError, OptionError, RunError
@@ -135,7 +136,8 @@ def test_a_layer_for_a_person_with_torch_alone(tmp_path: Path) -> None:
     layer = GRU(4, 8, batch_first=True, bidirectional=True, reset="before")
     made = gatewise.export.onnx(layer, tmp_path / "gru")
     assert made.no_step is not None and "bidirectional" in made.no_step
-    assert sorted(path.name for path in made.folder.iterdir()) == ["export.json", "model.onnx"]
+    assert sorted(path.name for path in made.folder.iterdir()) == ["README.md", "export.json", "model.onnx"]
+    assert printed_by_readme(made.folder) == "output (1, 5, 16)\n"
     session = onnxruntime.InferenceSession(str(made.folder / "model.onnx"))
     x = torch.randn(3, 5, 4)
     (found,) = session.run(None, {"x": x.numpy(), "lengths": np.array([5, 2, 4])})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import datetime
 import io
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from readmes import printed_by_readme
 
 from commands import exit_code, refused
 from gatewise.export.gaps import LIMIT, relative_gap
@@ -141,6 +143,8 @@ def test_a_run_leaves_as_onnx(name: str, trained) -> None:  # type: ignore[no-un
     network = load_run(run)
     examples = network.graph_examples(load_data(run, network.spec), 12)
     graph, model = network.graph(), OnnxModel(out / "model.onnx")
+    said = printed_by_readme(out)
+    assert all(f"{each} (1, " in said for each in graph.outputs) or "probabilities" in graph.outputs
     rows = [example.inputs for example in examples]
     found, precise = model.run(rows), Interpreter(graph).run(rows)
     for output in graph.outputs:
@@ -187,6 +191,11 @@ def test_texts_are_labelled_alike(name: str, trained, capfd, tmp_path: Path, fol
         for first, second in zip(answers[0], other, strict=True):
             assert first.keys() == second.keys()
             assert first["probabilities"] == pytest.approx(second["probabilities"], abs=1e-6)
+    # with nothing but the README beside the model, on what is not as tidy
+    for text in ("a WONDERFUL<br />film!!!", "don't \u00c9 \U0001f600 <3 tedious " * 30):
+        by_hand = ast.literal_eval(printed_by_readme(out, text=text))
+        (line,) = _printed(["predict", run, "--json", text], capfd).splitlines()
+        assert by_hand == pytest.approx(json.loads(line)["probabilities"], abs=1e-6)
     table = tmp_path / "labels.csv"
     _run(["predict", out, "--file", folder / "reviews.csv", "--out", table])
     assert len(table.read_text().splitlines()) == 241

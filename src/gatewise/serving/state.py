@@ -69,7 +69,10 @@ def read_key(place: Path) -> bytes:
         raise StorageError(f"cannot use the key file {place}", got=error.strerror, fix="--state-key FILE") from error
     if len(found) < _KEY_BYTES:
         raise StorageError(
-            f"{place} is no key", expected=f"{_KEY_BYTES} bytes", got=str(len(found)), fix="delete it, or --state-key"
+            f"{place} is no key",
+            expected=f"{_KEY_BYTES} bytes",
+            got=str(len(found)),
+            fix="--state-key FILE names another",
         )
     return found
 
@@ -145,7 +148,7 @@ def opened(token: Any, key: bytes, weights: str) -> Position:
     record = msgspec.json.decode(_bytes(content))
     if record["weights"] != weights:
         raise DataError(
-            "the state belongs to other weights: the model was trained again since",
+            "the state belongs to other weights: those of another model, or of this one before it was trained again",
             expected=weights[:12],
             got=str(record["weights"])[:12],
             fix="begin the stream again",

@@ -108,7 +108,8 @@ class Reader(ABC):
         after: what "the answer after step t" means here, in a sentence.
         baseline_name: what `baseline` is, in a few words.
         method: of the reasons where none is asked for, see `gatewise.inspection.reasons.METHODS`.
-        file: what a person may open on the page, in a word: ``picture``; `parse` reads its content as bytes. Empty: nothing.
+        file: what a person may open on the page, in a word: ``picture``, whose content `parse` takes as bytes; empty:
+            nothing.
         file_types: of it, as a browser's file field names them: ``image/*``.
         crowding: the power by which gradients on the line from the baseline to the input crowd at the baseline, for
             networks that turn there at once: one that normalises by a variance, which of a plain picture is 0.

@@ -25,9 +25,10 @@ from gatewise.export.to_onnx.model import step_model, two_models, whole_model
 from gatewise.export.to_onnx.operations import OPSET
 from gatewise.export.to_onnx.packing import rounded
 from gatewise.export.to_onnx.places import DECODER, ENCODER, MODEL, STEP
+from gatewise.export.to_onnx.readme import README, emit_readme
 from gatewise.export.to_onnx.writer import OnnxWriter
 from gatewise.export.to_onnx.writing import check_writer, written_by
-from gatewise.files import make_folder, write_bytes, write_json
+from gatewise.files import make_folder, write_bytes, write_json, write_text
 
 __all__ = ["MODEL", "RECORD", "STEP", "Export", "export_graph"]
 
@@ -66,7 +67,8 @@ def export_graph(
     *,
     material: Material | None = None,
 ) -> Export:
-    """Write a graph as ``model.onnx``, ``step.onnx`` where it runs step by step, and ``export.json``.
+    """Write a graph as ``model.onnx``, ``step.onnx`` where it runs step by step, ``README.md`` and
+    ``export.json``.
 
     A network that reads one sequence and writes another becomes ``encoder.onnx`` and ``decoder.onnx`` instead.
 
@@ -123,6 +125,7 @@ def export_graph(
         "check": check.to_dict(),
         "step": stepwise,
     }
+    write_text(folder / README, emit_readme(made, contents, no_step, check, rounding, about))
     write_json(folder / RECORD, _record(contents, about or {}, found))
     return Export(folder, files, operators, check, no_step, left_out, rounding)
 

@@ -39,7 +39,23 @@ def graph_of(classifier: TrainedClassifier) -> Graph:
             "separator": classifier.separator,
             "text": classifier.spec.data.text,
             "label": classifier.spec.data.label,
+            "preprocessing": _words(classifier),
         }
+    )
+
+
+def _words(classifier: TrainedClassifier) -> str:
+    """What becomes of a text before it is ``tokens``, for those who feed the model without Gatewise."""
+    most, letters = classifier.max_tokens, ""
+    if classifier.vocabulary.tokenisation == "characters":
+        letters = " Letters of scripts without spaces between words, each with its marks, are tokens of their own."
+    return (
+        "HTML tags, the matches of `<[a-zA-Z/!][^<>]{0,200}>`, become a space, and all letters small. Tokens are the "
+        r"matches of `\w+(?:['’]\w+)?|([^\w\s])\1*`: words with an inner apostrophe, and equal signs in a row. "
+        r"`\w` has the combining marks of all scripts, which that of Python's `re` lacks."
+        f"{letters} A token's number is its place in `vocabulary.words`, counted from 2; 1 is every other token, and a "
+        f"text without any; 0 fills up. Of more than {most:,} tokens the first {most - most // 2:,} and the last "
+        f"{most // 2:,} are read."
     )
 
 

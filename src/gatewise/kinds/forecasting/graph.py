@@ -80,8 +80,11 @@ class _Forecast:
 
     def _metadata(self) -> dict[str, Any]:
         trained, data = self.trained, self.trained.data_spec
+        columns = ", ".join((*trained.targets, *trained.features, *trained.covariates.known_names))
         return {
             "task": "forecasting",
+            "preprocessing": f"The columns of `past` are, in this order and in the units of the file: {columns}; a row "
+            "for each step of time, the last one the latest.",
             "targets": list(trained.targets),
             "features": list(trained.features),
             **trained.covariates.to_dict(),

@@ -33,7 +33,22 @@ def graph_of(trained: TrainedLanguageModel) -> Graph:
         value = add_recurrent(build, f"layer{number}", layer, value)
     build.output("log_probabilities", _log_probabilities(build, model, value))
     vocabulary = trained.vocabulary.to_dict()
-    return build.graph({"task": "language-modelling", "vocabulary": vocabulary, "start": trained.vocabulary.start})
+    said = {"task": "language-modelling", "vocabulary": vocabulary, "start": trained.vocabulary.start}
+    return build.graph({**said, "preprocessing": _words(trained.vocabulary.kind)})
+
+
+def _words(kind: str) -> str:
+    """What becomes of a text before it is ``tokens``, for those who feed the model without Gatewise."""
+    cut = {
+        "word": r"Tokens are the matches of `\w+(?:['’]\w+)?|[^\w\s]`; a line ends with the token `<eos>`.",
+        "spaced-word": "Tokens stand between spaces; a line ends with the token `<eos>`.",
+        "character": "Every character is a token, the line feed too.",
+    }.get(kind, "Tokens are cut by the library tokenizers, from `vocabulary.tokenizer`, and numbered anew.")
+    unknown = "" if kind == "bpe" else ", others are `<unk>`"
+    return (
+        f"{cut} A token's number is its place in `vocabulary.tokens`, counted from 0{unknown}. `start` is read before "
+        "the first token of a text."
+    )
 
 
 def _log_probabilities(build: GraphBuilder, model: LanguageModel, value: str) -> str:
