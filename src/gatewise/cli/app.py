@@ -22,7 +22,7 @@ from gatewise.cli.doctor import doctor
 from gatewise.cli.evaluate import evaluate
 from gatewise.cli.explain import explain
 from gatewise.cli.export import export
-from gatewise.cli.help import Command
+from gatewise.cli.help import Command, Commands
 from gatewise.cli.inspect import inspect
 from gatewise.cli.options import with_imports
 from gatewise.cli.plan import plan
@@ -43,6 +43,7 @@ _REPORTS_LEAKS = ("triton", "jaxlib")
 
 app = typer.Typer(
     name="gatewise",
+    cls=Commands,
     help="Which gate should I use, and what does it cost? Train, compare and use recurrent networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

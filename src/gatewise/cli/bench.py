@@ -19,12 +19,19 @@ __all__ = ["bench"]
 
 def bench(
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads for both sides. (default as many as this process may use)")
+        int | None,
+        typer.Option("--threads", metavar="N", min=1, help="CPU threads of both sides; all cores if not given."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small shapes, seconds instead of minutes.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the whole record to this file.")] = None,
-    cell: Annotated[list[str] | None, typer.Option(help="rnn, gru or lstm; repeat for several.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.0, help="To spend per shape, cell and mode.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the whole record here too, as JSON.")
+    ] = None,
+    cell: Annotated[
+        list[str] | None, typer.Option("--cell", metavar="NAME", help="rnn, gru or lstm. May be given several times.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", metavar="X", min=0.0, help="To spend per shape, cell and mode.")
+    ] = None,
     extras: Annotated[bool, typer.Option(help="Options, ragged rows, streams, scans and memory too.")] = True,
 ) -> None:
     """Time the layers against torch.nn in turns, after checking that both give the same results.

@@ -12,7 +12,7 @@ __all__ = ["datasets"]
 
 
 def datasets(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """List the data sets that are known by name, and whether they are available.
 

@@ -31,14 +31,15 @@ Runs = Annotated[
     ),
 ]
 ExampleOption = Annotated[
-    list[int] | None, typer.Option("--example", metavar="N", min=1, help="Read the N-th test example; may repeat.")
+    list[int] | None,
+    typer.Option("--example", metavar="N", min=1, help="Read the N-th test example. May be given several times."),
 ]
 TargetOption = Annotated[
-    str | None, typer.Option("--target", metavar="NAME", help="The answer to explain (default: the leading one).")
+    str | None, typer.Option("--target", metavar="NAME", help="The answer to explain. (default the leading one)")
 ]
 MethodOption = Annotated[
     str | None,
-    typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)} (default: the first; of pictures the last)."),
+    typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)}. (default the first; of pictures the last)"),
 ]
 ParallelOption = Annotated[
     bool,
@@ -55,15 +56,15 @@ LikeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object per run and input.")]
 GatesOption = Annotated[bool, typer.Option("--gates", help="With --json: every gate at every step.")]
 PngOption = Annotated[
-    Path | None, typer.Option("--png", metavar="FILE", help="Draw answers, reasons and gates (.png or .svg).")
+    Path | None, typer.Option("--png", metavar="FILE", help="Draw answers, reasons and gates here: .png or .svg.")
 ]
 TextOption = Annotated[bool, typer.Option("--text", help="Print in the terminal instead of opening the page.")]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Write the page with these inputs as one file (.html) to pass on."),
+    typer.Option("--out", metavar="FILE", help="Write the page with these inputs here: one .html to pass on."),
 ]
 PortOption = Annotated[
-    int | None, typer.Option("--port", metavar="N", help="Serve the page at this port (default: a free one).")
+    int | None, typer.Option("--port", metavar="N", help="Serve the page at this port. (default one that is free)")
 ]
 BrowserOption = Annotated[
     bool, typer.Option("--browser/--no-browser", help="Open the page in the browser, or print its address only.")

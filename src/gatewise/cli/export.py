@@ -27,35 +27,35 @@ def export(
     run: RunArgument,
     to: Annotated[str, typer.Option("--to", metavar="TARGET", help="onnx or c.")] = "onnx",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write (default RUN-onnx or RUN-c).")
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the result. (default RUN-onnx or RUN-c)")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="c: name of files and functions (default model).")
+        str | None, typer.Option("--name", metavar="NAME", help="c: name of files and functions. (default model)")
     ] = None,
     max_steps: Annotated[
         int | None,
         typer.Option(
             "--max-steps",
             metavar="N",
-            help="c: longest sequence of networks that have to keep it, such as bidirectional ones (default 256, of "
-            "texts those of the training).",
+            help="c: longest sequence of networks that have to keep it, such as bidirectional ones. (default 256, "
+            "of texts those of the training)",
         ),
     ] = None,
     precision: Annotated[
         str,
         typer.Option(
             "--precision",
-            metavar="PRECISION",
+            metavar="NAME",
             help="float32; int8: weights in 8 bits, in C integers throughout; onnx: fp16 too.",
         ),
     ] = "float32",
     max_loss: Annotated[
         float | None,
         typer.Option(
-            "--max-loss", metavar="SHARE", help="Greatest share of the test figure that may be lost (default 0.05)."
+            "--max-loss", metavar="SHARE", help="Greatest share of the test figure that may be lost. (default 0.05)"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what export.json holds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: what export.json holds.")] = False,
     imports: ImportsOption = None,
 ) -> None:
     """Write a trained network as ONNX or as C: whole sequences, and single steps with their states for streams.

@@ -28,7 +28,9 @@ def inspect(
     steps: Annotated[int, typer.Option("--steps", min=2, help="Steps of each sequence.")] = 101,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Picture (default memory.png in the first run's folder)."),
+        typer.Option(
+            "--out", metavar="FILE", help="Write the picture here. (default memory.png in the first run's folder)"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, a key per run.")] = False,
     imports: ImportsOption = None,
@@ -59,11 +61,11 @@ def inspect(
         for name, other in curve["stacks"].items():
             curves[f"{folder}, {name}"] = other
             titles[f"{folder}, {name}"] = f"{titles[folder]}, {name}"
+    screen = console()
+    _print(titles, curves, screen)  # before the picture, for which there may be no room
     picture = save_memory_picture(
         {titles[name]: curve for name, curve in curves.items()}, out or places[0] / "memory.png"
     )
-    screen = console()
-    _print(titles, curves, screen)
     screen.print(f"Picture: {picture}", style="bold", soft_wrap=True, highlight=False)
 
 

@@ -204,13 +204,19 @@ def _parameter(
     option = typer.Option(
         *flags,
         help=_help(entries) + _default(name),
-        metavar=_METAVARS[bool(several)].get(first.kind) if number else None,
+        metavar=_METAVARS[bool(several)].get(first.kind) if number else _word(entries),
         show_default=False,
         rich_help_panel=_PANELS[part],
     )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[wanted | None, option]
     )
+
+
+def _word(entries: Sequence[tuple[Kind, Setting]]) -> str | None:
+    """What the help calls a value that is no number; None: a switch has none."""
+    first = entries[0][1]
+    return "FILE" if first.is_path else None if first.kind is bool else "NAME" if first.choices else "TEXT"
 
 
 def _help(entries: Sequence[tuple[Kind, Setting]]) -> str:

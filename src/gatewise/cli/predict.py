@@ -30,7 +30,7 @@ def predict(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write predictions here (CSV); standard output if not given."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     imports: ImportsOption = None,
     *,
     settings: dict[str, Any],

@@ -29,9 +29,9 @@ RunsArgument = Annotated[
     ),
 ]
 HostOption = Annotated[
-    str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 lets other machines in.")
+    str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 lets other machines in.")
 ]
-PortOption = Annotated[int, typer.Option("--port", metavar="N", help="0: any that is free.")]
+PortOption = Annotated[int, typer.Option("--port", metavar="N", help="Port to listen on; 0: one that is free.")]
 TokenFileOption = Annotated[
     Path | None,
     typer.Option(
@@ -40,23 +40,35 @@ TokenFileOption = Annotated[
 ]
 AllowHostOption = Annotated[
     list[str] | None,
-    typer.Option("--allow-host", metavar="NAME", help="A further name by which clients may call the server."),
+    typer.Option(
+        "--allow-host",
+        metavar="NAME",
+        help="A further name by which clients may call the server. May be given several times.",
+    ),
 ]
 AllowOriginOption = Annotated[
     list[str] | None,
-    typer.Option("--allow-origin", metavar="URL", help="Pages of this origin may use the server."),
+    typer.Option(
+        "--allow-origin", metavar="URL", help="Pages of this origin may use the server. May be given several times."
+    ),
 ]
-MaxStreamsOption = Annotated[int, typer.Option("--max-streams", metavar="N", help="Open at once.")]
+MaxStreamsOption = Annotated[
+    int, typer.Option("--max-streams", metavar="N", help="Streams that are open at once, at most.")
+]
 IdleSecondsOption = Annotated[
-    float, typer.Option("--idle-seconds", metavar="X", help="A stream without messages for so long is ended.")
+    float, typer.Option("--idle-seconds", metavar="X", help="Seconds without a message after which a stream is ended.")
 ]
 MaxBodyOption = Annotated[
-    int, typer.Option("--max-body", metavar="N", help="Bytes of a request or of a stream's message.")
+    int, typer.Option("--max-body", metavar="N", help="Bytes of a request or of a stream's message, at most.")
 ]
-MaxSecondsOption = Annotated[float, typer.Option("--max-seconds", metavar="X", help="For one request.")]
+MaxSecondsOption = Annotated[
+    float, typer.Option("--max-seconds", metavar="X", help="Seconds that a request may take, at most.")
+]
 StateKeyOption = Annotated[
     Path | None,
-    typer.Option("--state-key", metavar="FILE", help="Key that signs the states that clients keep (made if none)."),
+    typer.Option(
+        "--state-key", metavar="FILE", help="Key that signs the states that clients keep; made where there is none."
+    ),
 ]
 ReloadOption = Annotated[bool, typer.Option("--reload/--no-reload", help="Open a run again when its folder changes.")]
 LogOption = Annotated[bool, typer.Option("--log/--no-log", help="Events on standard error, a JSON object a line.")]

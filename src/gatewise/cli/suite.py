@@ -26,9 +26,11 @@ def suite(
             help="Only these of imdb, stocks, ptb, conll2003, multi30k, spoken-digits, scenes.",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained.")] = 3,
+    seeds: Annotated[
+        int, typer.Option("--seeds", metavar="N", help="How many times each cell is trained, each with another seed.")
+    ] = 3,
     threads: Annotated[
-        int | None, typer.Option("--threads", metavar="N", help="CPU threads; all cores if not given.")
+        int | None, typer.Option("--threads", metavar="N", help="CPU threads of a process; all cores if not given.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", help="Trainings at the same time.")] = 1,
 ) -> None:

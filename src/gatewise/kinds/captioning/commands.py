@@ -32,7 +32,8 @@ def caption(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="Run folder of a captioner, or a comparison of some: its best run; DIR/gru: best GRU; or its export.",
+            help="Run folder of a captioner, or a comparison of some: its best run; DIR/gru: its best GRU; "
+            "or an export.",
         ),
     ],
     pictures: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Picture files, or folders of them.")],
@@ -45,7 +46,7 @@ def caption(
     attention: Annotated[
         bool, typer.Option("--attention", help="Show where in the picture each word looked, from top to bottom.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Write the captions of pictures with a trained network.
 

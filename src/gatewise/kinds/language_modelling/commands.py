@@ -44,7 +44,7 @@ def generate(
     next_only: Annotated[
         int | None, typer.Option("--next", metavar="N", help="Print the N likeliest next tokens instead of text.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="With --next: a JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --next: print one JSON object.")] = False,
 ) -> None:
     """Continue a text with a trained language model, word by word as it is written.
 

@@ -27,7 +27,7 @@ def listen(
             help="Run folder of a network of one direction that transcribes, or a comparison of some: its best run.",
         ),
     ],
-    file: Annotated[Path, typer.Option("--file", metavar="FILE", help="Sound file that is fed as a stream.")],
+    file: Annotated[Path, typer.Option("--file", metavar="FILE", help="Read this sound file, as a stream.")],
     chunk: Annotated[
         float, typer.Option("--chunk", metavar="MS", help="Milliseconds of sound that come at once.")
     ] = 10,

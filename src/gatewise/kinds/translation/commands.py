@@ -27,7 +27,8 @@ def translate(
         Path,
         typer.Argument(
             metavar="RUN",
-            help="Run folder of a translator, or a comparison of some: its best run; DIR/gru: best GRU; or its export.",
+            help="Run folder of a translator, or a comparison of some: its best run; DIR/gru: its best GRU; "
+            "or an export.",
         ),
     ],
     texts: Annotated[
@@ -44,7 +45,7 @@ def translate(
     attention: Annotated[
         bool, typer.Option("--attention", help="Show which words of the sentence each piece looked at most.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Translate sentences with a trained network.
 
