@@ -143,9 +143,13 @@ def _print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], screen: Any
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    # headings of several words stand on several lines where names need the room
+    narrow = sum(max(map(len, column)) + _GAP for column in zip(heads, *rows, strict=True)) > screen.width
     for place, head in enumerate(heads):
         least = max(len(row[place]) for row in rows) if place else None
-        table.add_column(Text(head), justify="right" if place else "left", overflow="fold", min_width=least)
+        most = None if least is None or not narrow else max(least, *map(len, head.split()))
+        side = "right" if place else "left"
+        table.add_column(Text(head), justify=side, overflow="fold", min_width=least, max_width=most)
     for row in rows:
         table.add_row(*map(Text, row))
     screen.print(table)
