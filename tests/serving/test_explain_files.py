@@ -40,6 +40,10 @@ def _sound(samples: np.ndarray, rate: int = 16_000) -> bytes:
     return file.getvalue()
 
 
+def _post(url: str, **given: Any) -> httpx.Response:
+    return httpx.post(url, timeout=120, **given)  # reasons take seconds where the machine has much to do
+
+
 @pytest.fixture(scope="module")
 def captioner(runs: Callable[[str], Path]) -> Networks:
     return Networks([runs("pictures")])
@@ -67,9 +71,9 @@ def test_a_picture_becomes_an_example_that_is_read_as_from_the_command_line(
 ) -> None:
     content, name = _picture(), "my <b>bar</b>\n.png"
     before = len(captioner.networks[0].examples)
-    said = httpx.post(f"{captioning}/api/file", params={"name": name}, content=content)
+    said = _post(f"{captioning}/api/file", params={"name": name}, content=content)
     assert said.json() == {"example": before, "title": "my <b>bar</b> .png", "text": None, "truth": None}
-    frame = httpx.post(f"{captioning}/api/read", json={"run": 0, "example": before})
+    frame = _post(f"{captioning}/api/read", json={"run": 0, "example": before})
     header, _ = decoded(frame.content)
     file = tmp_path / "bar.png"
     file.write_bytes(content)
@@ -81,11 +85,11 @@ def test_a_picture_becomes_an_example_that_is_read_as_from_the_command_line(
 
 def test_a_recording_is_heard_with_what_was_done_to_it(hearing: str, recogniser: Networks) -> None:
     both = np.stack([chirp("up", rate=16_000)] * 2, axis=1)
-    said = httpx.post(f"{hearing}/api/file", params={"name": "up.wav"}, content=_sound(both))
+    said = _post(f"{hearing}/api/file", params={"name": "up.wav"}, content=_sound(both))
     number = said.json()["example"]
-    header, _ = decoded(httpx.post(f"{hearing}/api/read", json={"run": 0, "example": number}).content)
+    header, _ = decoded(_post(f"{hearing}/api/read", json={"run": 0, "example": number}).content)
     assert header["notes"][:2] == ["2 channels were mixed to one", "resampled from 16,000 to 8,000 samples per second"]
-    reasons = httpx.post(f"{hearing}/api/reasons", json={"run": 0, "example": number, "method": "gradient-x-input"})
+    reasons = _post(f"{hearing}/api/reasons", json={"run": 0, "example": number, "method": "gradient-x-input"})
     assert len(reasons.json()["values"]) == len(header["steps"])
 
 
@@ -102,7 +106,7 @@ def test_what_is_no_picture_is_refused_and_not_kept(
     captioning: str, captioner: Networks, content: bytes, words: str
 ) -> None:
     before = len(captioner.networks[0].examples)
-    answer = httpx.post(f"{captioning}/api/file", params={"name": "x.png"}, content=content)
+    answer = _post(f"{captioning}/api/file", params={"name": "x.png"}, content=content)
     assert answer.status_code == 422 and words in answer.json()["message"]
     assert len(captioner.networks[0].examples) == before
 
@@ -117,7 +121,7 @@ def test_what_is_no_picture_is_refused_and_not_kept(
     ],
 )
 def test_what_is_no_recording_is_refused(hearing: str, content: bytes, words: str) -> None:
-    answer = httpx.post(f"{hearing}/api/file", content=content)
+    answer = _post(f"{hearing}/api/file", content=content)
     assert answer.status_code == 422 and words in answer.json()["message"]
 
 
@@ -126,10 +130,10 @@ def test_a_file_may_be_larger_than_a_question_but_has_a_limit_too(captioning: st
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "BMP")
     assert len(file.getvalue()) > 1 << 20
-    assert httpx.post(f"{captioning}/api/file", content=file.getvalue()).status_code == 200
-    assert httpx.post(f"{captioning}/api/read", content=file.getvalue()).status_code == 413
+    assert _post(f"{captioning}/api/file", content=file.getvalue()).status_code == 200
+    assert _post(f"{captioning}/api/read", content=file.getvalue()).status_code == 413
     for content in (bytes(places.MOST_BYTES + 1), iter([bytes(1 << 20)] * 17)):
-        answer = httpx.post(f"{captioning}/api/file", content=content)
+        answer = _post(f"{captioning}/api/file", content=content)
         assert answer.status_code == 413 and "16,777,216" in answer.json()["error"]["message"]
 
 

@@ -148,8 +148,9 @@ def _print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], screen: Any
     for place, head in enumerate(heads):
         least = max(len(row[place]) for row in rows) if place else None
         most = None if least is None or not narrow else max(least, *map(len, head.split()))
-        side = "right" if place else "left"
-        table.add_column(Text(head), justify=side, overflow="fold", min_width=least, max_width=most)
+        table.add_column(
+            Text(head), justify="right" if place else "left", overflow="fold", min_width=least, max_width=most
+        )
     for row in rows:
         table.add_row(*map(Text, row))
     screen.print(table)

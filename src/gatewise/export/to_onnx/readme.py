@@ -23,7 +23,6 @@ _HOLDS = {
     ENCODER: "what reads a whole input",
     DECODER: "one step of the writing",
 }
-_TYPES = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64", onnx.TensorProto.INT64: "int64"}
 _OPEN = """import json
 {more}
 import numpy as np
@@ -112,7 +111,7 @@ def _shape(value: onnx.ValueInfoProto) -> str:
 
 
 def _type(value: onnx.ValueInfoProto) -> str:
-    return _TYPES.get(value.type.tensor_type.elem_type, "another")
+    return str(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
 
 
 def _prepared(graph: Graph) -> str:
