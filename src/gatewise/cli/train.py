@@ -66,7 +66,7 @@ def train(
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
     from gatewise.training.checks import threads_of_each
-    from gatewise.training.processes import follows, launched_processes
+    from gatewise.training.launched import follows, launched_processes
     from gatewise.training.registry import import_modules
 
     modules = import_modules(imports or ())
@@ -96,7 +96,7 @@ def _train(spec: RunSpec, folder: Path, importing: list[str]) -> None:
     from gatewise.cli.progress import TrainingDisplay
     from gatewise.grammar import plural
     from gatewise.screen import console
-    from gatewise.training.processes import follows
+    from gatewise.training.launched import follows
 
     following = follows(spec.training.processes)
     screen = console(quiet=following)
