@@ -18,6 +18,7 @@ from commands import ran, refused
 from fresh_processes import fresh
 from gatewise.cli import main
 from gatewise.record import compact_json
+from gatewise.training.trained import load_data, load_run
 from made_up_comparison import made_up_record
 from measuring_here import measure_here
 from small_data import FLAGS, write_reviews
@@ -86,6 +87,40 @@ def test_evaluate_as_json(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert {"accuracy", "loss", "macro_f1", "f1_per_class", "confusion", "n", "label_names"} <= set(figures)
     assert figures["n"] == 50 == sum(map(sum, figures["confusion"]))
     assert figures["accuracy"] == pytest.approx((figures["confusion"][0][0] + figures["confusion"][1][1]) / 50)
+
+
+def test_evaluate_without_a_file_measures_the_test_part(
+    run: Path, reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = load_run(run)
+    expected = trained.test(load_data(run, trained.spec))
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = ran(["evaluate", run, "--json"], capsys)
+    found = json.loads(out)
+    assert code == 0 and (found["part"], found["data"]) == ("test", str(reviews))
+    assert found["accuracy"] == expected.metrics["accuracy"] and found["examples"] == len(expected.contributions)
+    low, high = found["interval"]
+    assert low <= found["accuracy"] <= high
+    code, out, _ = ran(["evaluate", run], capsys)
+    first, *others = out.splitlines()
+    assert code == 0 and first.startswith(f"Test part of {reviews}, {found['examples']} texts: accuracy ")
+    assert f"{100 * found['accuracy']:.1f} % (95 % interval " in first
+    assert f"  loss: {found['loss']:.4g}" in others
+
+
+def test_evaluate_without_a_file_refuses_what_it_cannot_measure(
+    run: Path, reviews: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "imdb is a known data set, and not that of the run" in refused(["evaluate", run, "imdb"], capsys)
+    assert "--text says how a file is read, and there is none" in refused(["evaluate", run, *COLUMNS], capsys)
+    kept = reviews.read_bytes()
+    try:
+        reviews.write_bytes(kept + b"one more review,glad\n")
+        assert "have changed since the training" in refused(["evaluate", run], capsys)
+        reviews.unlink()
+        assert "reviews.csv" in refused(["evaluate", run], capsys)
+    finally:
+        reviews.write_bytes(kept)
 
 
 def test_evaluate_as_a_table(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

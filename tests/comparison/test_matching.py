@@ -10,7 +10,8 @@ import pytest
 import gatewise
 from gatewise.comparison.plan.plan import make_plan
 from gatewise.comparison.run.budget import BUDGET_FILE, Budget
-from gatewise.errors import OptionError
+from gatewise.comparison.run.pool import Pool
+from gatewise.errors import OptionError, TrainingError
 from gatewise.training import train_run
 from gatewise.training.registry import kind_of
 from measuring_here import measure_here
@@ -59,6 +60,55 @@ def test_steps_take_the_same_time_and_are_decided_once(tmp_path: Path, monkeypat
     assert again.chosen("lstm", None, {}) == chosen["lstm"]
     (tmp_path / BUDGET_FILE).write_text("{")
     assert Budget(found.plan, found.datasets, tmp_path, threads=1).known["epoch_seconds"] == {}
+
+
+def test_first_steps_are_measured_in_as_many_processes_as_trials_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def here(jobs: int) -> Any:
+        def run(calls: Any) -> list[Any]:
+            asked.append((jobs, len(calls)))
+            return [function(*arguments) for function, arguments, _ in calls]
+
+        return run
+
+    def seconds(spec: Any, *_: Any) -> tuple[float, int]:
+        if spec.model.cell == "rnn":
+            raise ValueError("no first step")
+        return 2.0, 9
+
+    monkeypatch.setattr("gatewise.comparison.run.budget.processes", here)
+    monkeypatch.setattr("gatewise.comparison.run.budget._epoch_seconds_elsewhere", seconds)
+    found = budget(tmp_path, cells=["gru", "rnn", "lstm"], epochs=3)
+    runs = [(found.plan.spec(cell, seed, {}), None) for cell in found.plan.cells for seed in (0, 1)]
+    found.measure(runs)
+    assert not asked, "one trial at a time runs in this process"
+    found.jobs = 2
+    found.measure(runs)
+    found.measure(runs)
+    assert asked == [(2, 3), (2, 1)], "each cell once, and once more what failed"
+    again = Budget(found.plan, found.datasets, tmp_path, threads=1, jobs=2)
+    for cell in ("gru", "lstm"):
+        assert list(again.phase_seconds(found.plan.spec(cell, 0, {}), None).values()) == [6.0]
+    assert len(asked) == 2
+    with pytest.raises(TrainingError, match="no first step"):
+        again.phase_seconds(found.plan.spec("rnn", 0, {}), None)
+
+
+def test_cells_do_not_wait_for_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reviews, together, run = write_reviews(tmp_path / "reviews.csv"), [], Pool.run
+
+    def recorded(self: Pool, tasks: Any) -> Any:
+        together.append([task.trial.name for task in tasks])
+        return run(self, tasks)
+
+    monkeypatch.setattr(Pool, "run", recorded)
+    gatewise.compare(reviews, out=tmp_path / "out", cells=["gru", "rnn"], seeds=2, cost=False, **COLUMNS, **SETTINGS)
+    (first,) = together
+    assert len(first) == 5 and first[0] == "tfidf-logistic-regression"
+    assert [name.partition("-seed")[2] for name in first[1:]] == ["0", "0", "1", "1"]
 
 
 def test_earlier_phases_are_part_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""``gatewise evaluate``: figures of a trained network on another file; each kind of problem implements it."""
+"""``gatewise evaluate``: figures of a trained network on another file, which each kind implements, or its test part."""
 
 from __future__ import annotations
 
@@ -18,23 +18,37 @@ __all__ = ["evaluate"]
 @with_reading_settings
 def evaluate(
     run: RunArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File of the kind that the network was trained on.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="File of the kind that the network was trained on; without it the test part of the training's data.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     imports: ImportsOption = None,
     *,
     settings: dict[str, Any],
 ) -> None:
-    """Measure a trained network, or an exported model.onnx, on a labelled file.
+    """Measure a trained network on a labelled file or its own test part, or an exported model.onnx on a file.
 
     Examples:
+
+        gatewise evaluate my-run
 
         gatewise evaluate my-run test.csv --text review --label sentiment --json
 
         gatewise evaluate my-export/model.onnx test.csv --text review --label sentiment
     """
+    from gatewise.cli.evaluate_part import evaluate_part, file_or_part
     from gatewise.cli.opening import opened, opened_model
     from gatewise.training.kind import Request
 
+    file = file_or_part(run, file, settings)
+    if file is None:
+        evaluate_part(run, imports or (), as_json=as_json)
+        return
     request = Request(run, file=file, as_json=as_json, settings=settings)
     model = opened_model("evaluate", request, imports or ())
     if model is not None:
