@@ -27,6 +27,7 @@ $(VENV)/ready:
 define install
 	@mkdir -p build; $(1) PYTHONPATH=src $(PYTHON) -m gatewise.kernels.building build/kernel-objects > build/kernels.log 2>&1 & \
 	    $(PIP) torch==2.13.0 && { wait; $(1) $(PIP) --editable "$(2)"; }
+	@sed -nE 's/^fused kernels( not built)?: /== &/p' build/kernels.log
 	@touch $@
 endef
 

@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "src"))
 
 from gatewise.kernels import building  # noqa: E402
-from gatewise.kernels.variants import variants_wanted  # noqa: E402
+from gatewise.kernels.variants import variants_here  # noqa: E402
 
 
 class BuildKernels(build_ext):
@@ -32,13 +32,14 @@ class BuildKernels(build_ext):
 
     def announce_result(self):
         if self.report.problem:
-            line = f"gatewise: fused kernels not built: {self.report.problem}; layers will run on PyTorch's kernels"
-            print(line, file=sys.stderr, flush=True)
+            end = "" if self.report.built else "; layers will run on PyTorch's kernels"
+            print(f"gatewise: fused kernels: {self.report.problem}{end}", file=sys.stderr, flush=True)
 
     def get_ext_filename(self, fullname):
         return str(Path(*fullname.split(".")[:-1]) / f"lib{fullname.split('.')[-1]}.so")
 
 
-names = [f"gatewise-{variant.name}" for variant in variants_wanted()] + ["gatewise-binding"]
+# which of these are there depends on the compiler; all are optional
+names = [f"gatewise-{variant.name}" for variant in variants_here()] + ["gatewise-binding"]
 extensions = [Extension(f"gatewise.kernels.fused.{name}", sources=[], optional=True) for name in names]
 setup(ext_modules=extensions, cmdclass={"build_ext": BuildKernels})

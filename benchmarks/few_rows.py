@@ -31,13 +31,12 @@ import torch
 from gatewise import nn
 from gatewise.files import write_json
 from gatewise.nn.benchmark.others import onnx_call
+from gatewise.nn.benchmark.timing import PAUSE
 
 LIMIT = 1e-5
 """Largest difference of an output between two sides."""
 SECONDS = 1e-3
 """One sample lasts about this long, where calls are not longer."""
-PAUSE = 5e-2
-"""Until the waiting threads of the side before sleep."""
 
 
 def seconds_of(function: Callable[[], object], repeats: int) -> float:

@@ -8,7 +8,16 @@ import pytest
 
 import gatewise
 from gatewise.errors import RunError, StorageError
-from gatewise.files import append_line, make_folder, read_json, refuse_newer, write_bytes, write_json, write_text
+from gatewise.files import (
+    append_line,
+    make_folder,
+    read_json,
+    refuse_newer,
+    write_bytes,
+    write_json,
+    write_text,
+    write_together,
+)
 
 
 def names_in(folder):
@@ -79,6 +88,68 @@ def test_an_interrupt_leaves_no_rest(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_bytes(tmp_path / "a.bin", b"x")
     assert names_in(tmp_path) == []
+
+
+def _fail_at(monkeypatch, call, number, error):
+    """Let the call of a function with this number fail, counted from 1."""
+    owner, _, name = call.rpartition(".")
+    owner = {"os": os, "Path": Path}[owner]
+    real, calls = getattr(owner, name), []
+
+    def failing(*given, **options):
+        calls.append(given)
+        if len(calls) == number:
+            raise error
+        return real(*given, **options)
+
+    monkeypatch.setattr(owner, name, failing)
+    return calls
+
+
+def _without_links(*_, **__):
+    raise PermissionError(errno.EPERM, "this file system has no links")
+
+
+TOGETHER = {"model.bin": b"new model", "step.bin": b"new step", "record.json": b"{}"}
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=type)
+@pytest.mark.parametrize(
+    ("call", "numbers"), [("os.fsync", (1, 2, 3)), ("Path.replace", (1, 2, 3)), ("Path.unlink", (1, 4))]
+)
+def test_files_that_belong_together_are_all_written_or_none(tmp_path, monkeypatch, call, numbers, error, links):
+    """In a new folder, and in that of an earlier time, one of whose files goes."""
+    if not links:
+        monkeypatch.setattr(os, "link", _without_links)
+    new, old = tmp_path / "a" / "new", tmp_path / "old"
+    before = {"model.bin": b"old model", "decoder.bin": b"old decoder", "record.json": b"[]", "mine.txt": b"mine"}
+    old.mkdir()
+    for name, content in before.items():
+        (old / name).write_bytes(content)
+    for folder, number in ((folder, number) for folder in (new, old) for number in numbers):
+        if folder == new and call == "Path.unlink":
+            continue  # nothing goes there
+        with monkeypatch.context() as patch:
+            _fail_at(patch, call, number, error)
+            with pytest.raises(StorageError if isinstance(error, OSError) else KeyboardInterrupt):
+                write_together(folder, TOGETHER, obsolete=["model.bin", "decoder.bin"])
+    assert names_in(tmp_path) == ["old"]
+    assert {path.name: path.read_bytes() for path in old.iterdir()} == before
+
+
+def test_files_that_belong_together_replace_those_of_an_earlier_time(tmp_path, monkeypatch):
+    write_together(tmp_path / "a", {"decoder.bin": b"", "model.bin": b"", "record.json": b"[]"})
+    (tmp_path / "a" / ".step.bin.abc.part").write_bytes(b"of a process that was killed")
+    (tmp_path / "a" / "record.json").replace(tmp_path / "there.json")
+    (tmp_path / "a" / "record.json").symlink_to(tmp_path / "there.json")
+    taken = _fail_at(monkeypatch, "Path.replace", 0, OSError())
+    write_together(tmp_path / "a", TOGETHER, obsolete=["model.bin", "decoder.bin"])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == TOGETHER
+    assert (tmp_path / "there.json").read_bytes() == b"{}" and (tmp_path / "a" / "record.json").is_symlink()
+    assert [place.name for _, place in taken] == ["model.bin", "step.bin", "there.json"]  # the record is the last
+    with pytest.raises(StorageError, match=r"^cannot write [^;]*there\.json/b; got: a file is in its place"):
+        write_together(tmp_path / "there.json" / "b", TOGETHER)
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -1,12 +1,14 @@
-"""Files are written whole or not at all: temporary file, fsync, rename."""
+"""Files are written whole or not at all: temporary file, fsync, rename; several that belong together all or none."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,15 @@ from gatewise.errors import RunError, StorageError
 __all__ = [
     "append_line",
     "check_folder",
+    "encoded_json",
+    "is_rest",
     "make_folder",
     "read_json",
     "refuse_newer",
     "write_bytes",
     "write_json",
     "write_text",
+    "write_together",
 ]
 
 _OPEN_FILES = ("/proc/", "/dev/fd/", "/dev/stdout", "/dev/stderr")
@@ -48,30 +53,151 @@ def write_bytes(path: str | Path, content: bytes) -> Path:
         >>> write_bytes(Path(folder) / "a.bin", b"whole").read_bytes()
         b'whole'
     """
-    given, temporary = Path(path), None
+    given = Path(path)
+    temporary: Path | None = None
     try:
         if _is_stream(given):
             with given.open("wb") as stream:
                 stream.write(content)
             return given
-        path = given.resolve() if given.is_symlink() else given
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        path = _behind_link(given)
+        temporary = _staged(path, content)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise _storage_error(given, error) from error
+    except BaseException:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise
+    return given
+
+
+def write_together(folder: str | Path, contents: Mapping[str, bytes], obsolete: Collection[str] = ()) -> None:
+    """Write files that belong together, so that after a failure the folder is as it was, and not there if it was not.
+
+    All are written under temporary names first; then one after the other takes its name, in the order given.
+
+    Args:
+        folder: where; it is made if need be.
+        contents: all bytes by file name; what says that the others are there comes last.
+        obsolete: names of files of an earlier time that go.
+
+    Raises:
+        StorageError: the folder cannot be made or written, or the disk is full.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp()) / "new"
+        >>> write_together(folder, {"model.bin": b"whole", "record.json": b"{}"})
+        >>> sorted(each.name for each in folder.iterdir())
+        ['model.bin', 'record.json']
+    """
+    folder = Path(folder)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    staged: dict[Path, Path | None] = {}
+    done = False
+    try:
+        make_folder(folder)
+        for rest in _rests(folder, {*contents, *obsolete}):
+            rest.unlink(missing_ok=True)
+        staged = {folder / name: None for name in obsolete if name not in contents}
+        for name, content in contents.items():
+            place = _behind_link(folder / name)
+            staged[place] = _staged(place, content)
+        _take_names(staged)
+        _sync_folder(folder)
+        done = True
+    except StorageError:
+        raise
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+    finally:
+        if not done:
+            for part in filter(None, staged.values()):
+                part.unlink(missing_ok=True)
+            for place in made:
+                _remove_empty(place)
+
+
+def is_rest(path: Path) -> bool:
+    """Whether a file is what a process left that was killed while it wrote."""
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
+def _rests(folder: Path, names: Collection[str]) -> list[Path]:
+    """What earlier processes left that were killed while they wrote these files."""
+    return [each for each in folder.iterdir() if is_rest(each) and each.name[1:].startswith(tuple(names))]
+
+
+def _behind_link(path: Path) -> Path:
+    return path.resolve() if path.is_symlink() else path
+
+
+def _take_names(staged: Mapping[Path, Path | None]) -> None:
+    """Let temporary files take their names, all or none; None: what has the name goes."""
+    kept: dict[Path, Path] = {}
+    changed: list[Path] = []
+    try:
+        for place in staged:
+            if place.exists():
+                kept[place] = _second_name(place)
+        for place, part in staged.items():
+            changed.append(place)
+            if part is None:
+                place.unlink(missing_ok=True)
+            else:
+                part.replace(place)
+    except BaseException:
+        for place in changed:
+            if place in kept:
+                kept[place].replace(place)
+            elif staged[place] is not None and not place.is_dir():
+                place.unlink(missing_ok=True)
+        raise
+    finally:
+        for earlier in kept.values():
+            earlier.unlink(missing_ok=True)
+
+
+def _second_name(path: Path) -> Path:
+    """Another name for a file's content; where the file system has no links, a copy."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    second = Path(name)
+    try:
+        second.unlink()
+        try:
+            second.hardlink_to(path)
+        except OSError:
+            shutil.copy2(path, second)
+    except BaseException:
+        second.unlink(missing_ok=True)
+        raise
+    return second
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # it was not made, or something else is in it
+        folder.rmdir()
+
+
+def _staged(path: Path, content: bytes) -> Path:
+    """All bytes of a file, on the disk, under a temporary name beside its own."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    temporary = Path(name)
+    try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise _storage_error(given, error) from error
+        temporary.chmod(0o666 & ~_umask())
     except BaseException:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    return given
+    return temporary
 
 
 def _is_stream(path: Path) -> bool:
@@ -83,6 +209,11 @@ def _is_stream(path: Path) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def encoded_json(value: Any) -> bytes:
+    """A value as indented JSON in UTF-8; NaN and infinity are refused."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 
 def write_text(path: str | Path, text: str) -> Path:
@@ -99,7 +230,7 @@ def write_json(path: str | Path, value: Any) -> Path:
         >>> read_json(path)
         {'cell': 'gru'}
     """
-    return write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return write_bytes(path, encoded_json(value))
 
 
 def append_line(path: str | Path, line: str) -> None:

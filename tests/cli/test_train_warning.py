@@ -13,6 +13,7 @@ from gatewise import words as words_of_numbers
 from gatewise.cli.train import _ending, _why_kept
 from gatewise.statistics import Mean
 from gatewise.training.keeping import best_of
+from gatewise.training.spec import TrainingSpec
 from small_data import FLAGS, write_reviews
 
 
@@ -56,6 +57,27 @@ def test_the_end_says_why_it_came(tmp_path, capsys):
     assert "The size of this data calls for up to" in said and "of which 3 were trained" in said
 
 
+TO_THE_END = (
+    "The learning rate falls over all 8 epochs that --epochs allows and was not at its end: "
+    "--patience 8 trains them all."
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [
+        ({"epochs": 8}, f" {TO_THE_END}"),
+        ({"epochs": 8, "patience": 3}, ""),
+        ({"epochs": 8, "schedule": "constant"}, ""),
+        ({}, ""),
+    ],
+)
+def test_where_patience_cuts_a_schedule_that_was_asked_for_the_way_to_its_end_is_said(given, end):
+    result = SimpleNamespace(stopped="patience", epochs=[None] * 5, derived_epochs=6)
+    idle = "no better validation figure in the last 3 epochs, after the best one, 2"
+    assert _ending(result, 2, TrainingSpec(**given)) == f"Training ended after epoch 5: {idle} (--patience).{end}"
+
+
 def _epoch(number, accuracy, loss):
     return SimpleNamespace(epoch=number, validation={"accuracy": accuracy, "loss": loss})
 
@@ -85,7 +107,7 @@ def test_the_kept_epoch_and_the_end_agree(accuracies, kept, why, ending):
     )
     top = best_of(metric, epochs)
     assert _why_kept(metric, result, top) == why
-    assert ending in _ending(result, top.epoch)
+    assert ending in _ending(result, top.epoch, TrainingSpec())
 
 
 def test_of_equal_figures_the_one_with_less_loss_is_the_best_that_patience_counts_from():

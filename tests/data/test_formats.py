@@ -300,3 +300,16 @@ def test_a_sign_that_is_not_looked_for_is_named(tmp_path, sign, shown):
 )
 def test_what_separates_no_columns(tmp_path, content):
     assert rare_separator(tmp_path / "a.csv", content) is None
+
+
+def test_a_column_of_texts_whose_name_could_mean_several_is_said_to_mean_one(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('a,b,"a,b",label\n' + "".join(f"one {n},two {n},three {n},{n % 2}\n" for n in range(4)))
+    table = read_table(path, "a,b", "label")
+    assert table.texts[1] == "three 1"
+    assert (
+        "'a,b' is read as the column of this name, not as the columns 'a' and 'b': for these write 'a, b'"
+        in table.notes
+    )
+    table = read_table(path, "a, b", "label")
+    assert table.texts[1] == "one 1\ntwo 1" and not any("of this name" in note for note in table.notes)

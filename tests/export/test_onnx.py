@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,7 @@ from export_cases import CELLS, LENGTHS, SHAPES, WHOLE_FUZZ, layer_of, outputs, 
 from readmes import printed_by_readme
 
 import gatewise.export
-from gatewise.errors import ConversionError, DataError, OptionError, RunError
+from gatewise.errors import ConversionError, DataError, OptionError, RunError, StorageError
 from gatewise.export.gaps import LIMIT, relative_gap
 from gatewise.export.graph import Example, GraphBuilder
 from gatewise.export.graph.layers import layer_graph
@@ -153,6 +156,36 @@ def test_a_second_export_replaces_the_first(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "step.onnx").exists()
     gatewise.export.onnx(GRU(2, 3, bidirectional=True), tmp_path / "out")
     assert not (tmp_path / "out" / "step.onnx").exists()
+
+
+@pytest.mark.parametrize("export", [gatewise.export.onnx, gatewise.export.c], ids=["onnx", "c"])
+def test_a_full_disk_leaves_no_part_of_an_export(
+    export: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new folder is not there, and an earlier export is as it was."""
+
+    def full(_: int) -> None:
+        written.append(1)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    export(GRU(3, 4), tmp_path / "old")
+    before = {each.name: each.read_bytes() for each in (tmp_path / "old").iterdir()}
+    assert len(before) == 3
+    for folder in (tmp_path / "new", tmp_path / "old"):
+        written: list[int] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            with pytest.raises(StorageError, match="No space left"):
+                export(GRU(5, 6), folder)
+    assert [each.name for each in tmp_path.iterdir()] == ["old"]
+    assert {each.name: each.read_bytes() for each in (tmp_path / "old").iterdir()} == before
+
+
+def test_what_a_killed_export_left_is_no_other_thing(tmp_path: Path) -> None:
+    (tmp_path / ".model.onnx.0a1b2c3d.part").write_bytes(b"half of one")
+    gatewise.export.onnx(GRU(3, 4), tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["export.json", "model.onnx", "step.onnx"]
 
 
 def test_an_export_to_c_is_not_replaced(tmp_path: Path) -> None:

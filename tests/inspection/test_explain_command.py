@@ -61,6 +61,27 @@ def test_what_cannot_be_explained_is_refused(
     assert code == 2 and out == "" and said in " ".join(err.split())
 
 
+def test_inputs_are_read_from_standard_input(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `predict RUN -` does; the text "-" itself is a line, or written " -"."""
+
+    def typed(content: bytes, *words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return _run([place, "--json", *words], capsys)
+
+    code, out, err = typed("a wonderful film\r\n\nein schöner Film".encode(), "-")
+    assert code == 0, err
+    assert out == _run([place, "--json", "a wonderful film", "ein schöner Film"], capsys)[1]
+    assert len(out.splitlines()) == 2
+    code, _, err = typed(b"a film", "-", "a film")
+    assert code == 2 and "`-` is standard input, and stands beside texts" in err
+    code, _, err = typed(b" \n", "-")
+    assert code == 2 and "standard input holds nothing to read" in err
+    code, _, err = typed(b"a good film\n\x81\n", "-")
+    assert code == 2 and "standard input is not UTF-8: byte 0x81 in line 2" in err
+
+
 def test_runs_stand_side_by_side_on_examples(place: Path, runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     runs("reviews, both directions")
     words = [place, runs.place("reviews, both directions"), "--example", 2, "--example", 3, "--json", "--gates"]

@@ -179,3 +179,42 @@ def test_no_ratio_while_another_program_differs(tiny, monkeypatch):
     monkeypatch.setattr(run, "other_calls", lambda layer, x, threads: {"C": lambda: torch.zeros(5, 2, 4)})
     done = CliRunner().invoke(app, ["bench", "--quick", "--seconds", "0", "--no-extras", "--cell", "gru"])
     assert done.exit_code == 1 and "output of C): no speed shown" in done.output
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_a_side_with_threads_of_its_own_starts_when_all_others_sleep(monkeypatch, pause):
+    """Each sample follows a pause and a call that is not timed; without one they follow each other."""
+    happened = []
+    sides = {name: lambda name=name: happened.append(name) for name in "ab"}
+
+    def sampled(function, repeats):
+        happened.append("timed")
+        function()
+        return 1.0, True
+
+    monkeypatch.setattr(timing, "_one", sampled)
+    monkeypatch.setattr(timing.time, "sleep", lambda seconds: happened.append(f"{seconds} s"))
+    timing.interleaved(sides, seconds=0.0, rounds=1, pause=pause)
+    before = [f"{pause} s", "a"] if pause else []
+    assert happened[6:] == [*before, "timed", "a", *(["0.05 s", "b"] if pause else []), "timed", "b"]
+
+
+@pytest.mark.parametrize(("threads", "pauses"), [(1, [0.0, 0.0]), (2, [timing.PAUSE, 0.0])])
+def test_programs_with_threads_of_their_own_are_measured_with_pauses(monkeypatch, threads, pauses):
+    """In inference with several threads; in training there is torch alone, which shares its threads with the layers."""
+    given = []
+    real = timing.interleaved
+
+    def measured(work, *, seconds, rounds, pause):
+        given.append(pause)
+        return real(work, seconds=seconds, rounds=1)
+
+    monkeypatch.setattr(run, "interleaved", measured)
+    monkeypatch.setattr(run, "other_calls", lambda layer, x, threads: {"C": lambda: layer(x)[0].detach()})
+    former = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        run.measure_case("gru", TINY, 1e9, 0.0)
+    finally:
+        torch.set_num_threads(former)
+    assert given == pauses

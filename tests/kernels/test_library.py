@@ -203,10 +203,12 @@ def cpu_that_has(path, features):
 )
 def test_the_fastest_variant_alone_is_wanted_on_request(tmp_path, monkeypatch, features, expected):
     cpu = cpu_that_has(tmp_path / "cpuinfo", features)
-    assert variants.variants_wanted(cpu) == variants.variants_here()
+    assert variants.variants_wanted(cpu) == (variants.variants_here(),)
     monkeypatch.setenv("GATEWISE_VARIANTS", "fastest")
-    assert [variant.name for variant in variants.variants_wanted(cpu)] == [expected]
-    assert variants.variants_wanted(tmp_path / "missing") == variants.variants_here()
+    wanted = [each.name for together in variants.variants_wanted(cpu) for each in together]
+    slower = [each.name for each in variants.variants_here()]
+    assert wanted == slower[slower.index(expected) :]  # one after the other, each where none before it can be built
+    assert variants.variants_wanted(tmp_path / "missing") == (variants.variants_here(),)
 
 
 def test_another_word_for_the_variants_is_refused(monkeypatch):
@@ -224,3 +226,29 @@ def test_only_the_fastest_variant_is_built_on_request(tmp_path):
     assert report.problem is None
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"libgatewise-{report.built[0]}.so"]
     assert len(report.built) == 1
+
+
+@needs_compiler
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="these instruction sets are x86-64's")
+@pytest.mark.parametrize(
+    ("refused", "built"), [("-mavx512f", "avx2"), ("-mavx512f -mavx2", "baseline"), ("-c", None)], ids=str
+)
+def test_where_the_compiler_cannot_build_the_fastest_variant_the_next_one_is_built(tmp_path, refused, built):
+    """The report names what failed first, and what was built instead; a compiler that cannot compile builds nothing."""
+    compiler = tmp_path / "old-compiler"
+    cases = "\n".join(
+        f'  *" {flag} "*) echo "error: unrecognised option {flag}" >&2; exit 1;;' for flag in refused.split()
+    )
+    command = " ".join(building.compiler_command())
+    compiler.write_text(f'#!/bin/sh\ncase " $* " in\n{cases}\nesac\nexec {command} "$@"\n')
+    compiler.chmod(0o755)
+    cpu = cpu_that_has(tmp_path / "cpuinfo", "avx2 fma avx512f avx512bw avx512dq avx512vl")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATEWISE_VARIANTS", "fastest")
+        patch.setenv("CXX", str(compiler))
+        patch.setattr(building, "variants_wanted", lambda: variants.variants_wanted(cpu))
+        report = building.build(tmp_path / "out", kernels=tiny_kernels(tmp_path / "kernels"), work=tmp_path / "work")
+    assert "could not build avx512: error: unrecognised option" in report.problem
+    assert report.built == (() if built is None else (built,))
+    assert report.problem.endswith(f"; built instead: {built}") == (built is not None)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"libgatewise-{name}.so" for name in report.built]

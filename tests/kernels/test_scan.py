@@ -113,6 +113,50 @@ def test_nan_stays_in_its_row_and_in_its_channel_and_is_not_lost(cell, place):
     assert torch.isnan(output[..., 3]).all() and torch.isfinite(output[..., [0, 1, 2, 4]]).all()
 
 
+PLACES = [
+    (cell, where)
+    for cell, (_, gates) in CELLS.items()
+    for where in ("input", "state", *(f"bias of gate {gate}" for gate in range(gates)))
+]
+
+
+@pytest.mark.parametrize("variant", available_variants())
+@pytest.mark.parametrize("kept", [True, False], ids=["gates kept", "gates computed again"])
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("cell", "where"), PLACES)
+def test_nan_is_where_the_reference_has_it_in_all_gradients(cell, kept, where, ragged, reverse, variant, monkeypatch):
+    """From its step on and nowhere else, in outputs, states and every gradient; padded steps have none."""
+    monkeypatch.setattr("gatewise.kernels.fused.eager.KEPT_VALUES", 1 << 30 if kept else 0)
+    step, _ = CELLS[cell]
+    x, weight, bias, h0 = (each.detach() for each in make_leaves(cell, 30, 3, 4, 19))
+    gate = int(where[-1]) if where.startswith("bias") else 0
+    place = {"input": (x, (11, 1, 2)), "state": (h0, (1, 5))}.get(where, (bias, (gate * 19 + 7,)))
+    place[0][place[1]] = float("nan")
+    lengths = torch.tensor([30, 20, 9]) if ragged else None
+    leaves = [each.clone().requires_grad_() for each in (x, weight, bias, h0)]
+    exact = [each.double().requires_grad_() for each in (x, weight, bias, h0)]
+    weights = draw(torch.Generator().manual_seed(3), 30, 3, 19)
+    with force(variant):
+        found = scan_layer(cell, *leaves, lengths=lengths, reverse=reverse)
+        (found[0] * weights).sum().backward()
+        with torch.no_grad():
+            assert torch.equal(scan_layer(cell, *leaves, lengths=lengths, reverse=reverse)[0].isnan(), found[0].isnan())
+    rows = []
+    for row in range(3):  # one by one and without padding, through which the plain loop's NaN would come back
+        length = 30 if lengths is None else int(lengths[row])
+        gates_x = torch.nn.functional.linear(exact[0][:length, row : row + 1], *exact[1:3])
+        output, last = oracle(step, gates_x, exact[3][row : row + 1], None, reverse)
+        (output * weights[:length, row : row + 1]).sum().backward()
+        rows.append((output[:, 0], last[0]))
+    for row, (output, last) in enumerate(rows):
+        assert torch.equal(found[0][: len(output), row].isnan(), output.isnan())
+        assert not found[0][len(output) :, row].any() and torch.equal(found[1][row].isnan(), last.isnan())
+    assert any(output.isnan().any() for output, _ in rows)
+    for got, want in zip(leaves, exact, strict=True):
+        assert torch.equal(got.grad.isnan(), want.grad.isnan())
+
+
 @cells
 def test_no_steps_give_the_initial_state(cell):
     x, weight, bias, h0 = make_leaves(cell, 0, 3, 2, 4)

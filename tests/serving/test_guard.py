@@ -211,6 +211,86 @@ def test_the_end_waits_for_requests_that_have_begun() -> None:
     assert found == [200]
 
 
+def raw(place: str, head: str, *, leaves: bool = True) -> socket.socket:
+    """A connection with a request by hand, which is closed a moment later, or stays."""
+    host, port = place.split(":")
+    connection = socket.create_connection((host, int(port)), timeout=5)
+    connection.sendall(head.format(f"Host: {place}").replace("\n", "\r\n").encode())
+    if leaves:
+        time.sleep(0.1)
+        connection.close()
+    return connection
+
+
+UPGRADE = (
+    "GET {}?x HTTP/1.1\n{{}}\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "leaves", "status"),
+    [
+        ("POST /body HTTP/1.1\n{}\nContent-Length: 100\n\nabc", True, 499),
+        (UPGRADE.format("/socket"), True, 499),
+        ("GET /unanswered HTTP/1.1\n{}\n\n", False, 500),
+        (UPGRADE.format("/unanswered-socket"), False, 500),
+        ("GET /waits HTTP/1.1\n{}\n\n", False, 503),
+        (UPGRADE.format("/socket"), False, 101),
+        ("GET /body HTTP/1.1\n{}\n\n", False, 200),
+    ],
+)
+def test_every_request_ends_with_a_true_status(head: str, leaves: bool, status: int) -> None:
+    """499: the client has gone; else what it was answered, by the server below too, as where that one stops."""
+    import asyncio
+
+    from starlette.requests import Request
+
+    begun: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await echo(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await receive()
+            await asyncio.sleep(0.4)
+            if scope["path"] == "/socket":
+                await send({"type": "websocket.accept"})
+            return
+        begun.append(scope["path"])
+        await Request(scope, receive).body()
+        await asyncio.sleep(30 if scope["path"] == "/waits" else 0)
+        if scope["path"] == "/body":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    ended: list[Finished] = []
+    with running(Guard(app, finished=ended.append), stop_seconds=0.5) as url:
+        connection = raw(url.removeprefix("http://"), head, leaves=leaves)
+        until(lambda: begun if "/waits" in head else ended)
+    assert [each.status for each in ended] == [status]
+    assert (ended[0].error is not None) == (status == 500)
+    if not leaves:
+        assert int(connection.recv(100).split()[1]) == status
+        connection.close()
+
+
+def test_an_error_of_the_inside_is_logged_where_the_client_has_gone() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return await echo(scope, receive, send)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        raise KeyError("a mistake")
+
+    ended: list[Finished] = []
+    with running(Guard(app, finished=ended.append)) as url:
+        raw(url.removeprefix("http://"), "POST / HTTP/1.1\n{}\nContent-Length: 9\n\nabc")
+        until(lambda: ended)
+    assert ended[0].status == 499 and "KeyError" in str(ended[0].error)
+
+
 def test_options_of_the_guard_are_checked() -> None:
     with pytest.raises(OptionError, match="token"):
         Guard(echo, token="short")

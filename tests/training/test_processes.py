@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +25,11 @@ from shared_batches import TRAININGS, small_spec, train_small
 from gatewise.cli import main
 from gatewise.comparison import make_plan
 from gatewise.errors import OptionError, TrainingError
-from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, TrainingSpec, loop
+from gatewise.training import EpochDone, Interrupted, RunStarted, StepDone, TrainingSpec, loop, processes
 from gatewise.training.checks import usable_cores
 from gatewise.training.flat import FlatGradients
+from gatewise.training.launched import LAUNCHER, _check_same, joined, launched_processes, launched_rank
 from gatewise.training.machine import threads_of
-from gatewise.training.processes import LAUNCHER, _check_same, joined, launched_processes, launched_rank
 from gatewise.training.team import Team
 from small_data import FLAGS, write_reviews
 
@@ -237,6 +239,68 @@ def test_the_command_killed_leaves_no_process(tmp_path: Path) -> None:
     assert gone(worker), output
     assert not list((tmp_path / "temporary").iterdir())
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(each.info["cmdline"])]
+
+
+@pytest.mark.slow
+@two_cores
+def test_the_command_killed_while_it_starts_the_others_leaves_nothing(tmp_path: Path) -> None:
+    """The other process has not yet got its job, so that it does not know the training."""
+    spec = small_spec("model", tmp_path)
+    (tmp_path / "temporary").mkdir()
+    words = ["train", spec.data.data, "--batch-size", "4", "--hidden-size", "4", "--processes", "2", "--threads", "1"]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "gatewise", *words, "--out", str(tmp_path / "run")],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+    )
+    until, parent = time.monotonic() + 120, psutil.Process(command.pid)
+    while not (workers := parent.children()) and command.poll() is None and time.monotonic() < until:
+        time.sleep(0.005)
+    command.kill()
+    command.wait(20)
+    assert workers and gone(workers[0])
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+_READY_AND_DEAD = """
+import os, pathlib, sys
+pathlib.Path(sys.argv[2], "ready-1").touch()
+sys.stdin.buffer.read(8)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.slow
+@two_cores
+def test_a_process_that_ends_before_it_has_joined_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch would wait for it as for one that is late."""
+    monkeypatch.setattr(processes, "_WORKER", _READY_AND_DEAD)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(TrainingError, match=r"process 2 of the 2 that share each batch was ended by SIGKILL"):
+        train_small("classes", tmp_path, tmp_path / "run", processes=2)
+    assert not list(tmp_path.glob("gatewise-processes-*"))
+
+
+@pytest.mark.slow
+@two_cores
+@pytest.mark.parametrize("where", ["the folder", "the store"])
+def test_without_room_for_temporary_files_the_error_says_so(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch.distributed
+
+    def full(*_: object, **__: object) -> None:
+        if where == "the folder":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise torch.distributed.DistStoreError("No space left on device")
+
+    owner, name = (tempfile, "mkdtemp") if where == "the folder" else (torch.distributed, "FileStore")
+    monkeypatch.setattr(owner, name, full)
+    with pytest.raises(TrainingError, match=r"cannot meet in .*got: No space left on device; fix: .*TMPDIR"):
+        train_small("classes", tmp_path, tmp_path / "run", processes=2)
 
 
 # ------------------------------------------------------------------------------------------------ what is refused

@@ -9,6 +9,7 @@ import pytest
 from gatewise.errors import OptionError, RunError
 from gatewise.kinds.classification.spec import DataSpec, ModelSpec
 from gatewise.training import RunSpec, TrainingSpec
+from gatewise.training.registry import task_of
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,18 @@ def test_wrong_data_options(wrong):
 def test_damaged_spec(record):
     with pytest.raises(RunError):
         RunSpec.from_dict(record)
+
+
+def test_a_kind_that_nobody_registered_comes_with_the_import(tmp_path):
+    """Where a name is unknown, and where no kind reads a file."""
+    advice = "a kind of problem of your own has to be registered: --import its module"
+    with pytest.raises(OptionError, match="there is no task 'walking'") as caught:
+        task_of("walks.npz", task="walking")
+    assert advice in str(caught.value)
+    (tmp_path / "walks.npz").write_bytes(b"PK")
+    with pytest.raises(OptionError, match="not clear which kind of problem") as caught:
+        task_of(str(tmp_path / "walks.npz"))
+    assert advice in str(caught.value)
+    with pytest.raises(OptionError, match="there is no pooling") as caught:
+        ModelSpec(pooling="average")
+    assert "registered" not in str(caught.value)

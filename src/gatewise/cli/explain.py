@@ -27,7 +27,7 @@ Runs = Annotated[
     typer.Argument(
         metavar="RUN... [INPUT]...",
         help="Run folders (or DIR/gru of a comparison), then what to read: texts, a table's file of series, "
-        "symbols of a probe. Without an input: a test example.",
+        "symbols of a probe; `-`: the lines of standard input. Without an input: a test example.",
     ),
 ]
 ExampleOption = Annotated[
@@ -99,6 +99,8 @@ def explain(
 
         gatewise explain result/rnn result/lstm result/gru "I grew up in France and I speak fluent French"
 
+        cat reviews.txt | gatewise explain my-run --json -
+
         gatewise explain my-forecaster --png why.png
 
         gatewise explain result/lstm result/gru --out page.html
@@ -113,6 +115,7 @@ def explain(
     import_modules(imports or ())
     named, inputs = split_words(runs)
     _check_inputs(inputs, example, out)
+    inputs = _typed(inputs)
     places = [find_run(Path(each), say=note) for each in named]
     printed = as_json or png is not None or in_parallel or with_flow or like is not None or target is not None
     if out is not None or (not (printed or as_text) and (port is not None or not browser or sys.stdout.isatty())):
@@ -139,6 +142,27 @@ def _check_inputs(inputs: Sequence[str], examples: Sequence[int] | None, out: Pa
         raise OptionError(f"--out {out} would be a page", expected="a name that ends in .html", fix="change the ending")
     if inputs and examples:
         raise OptionError("inputs and --example exclude each other", fix="give either")
+
+
+def _typed(inputs: Sequence[str]) -> list[str]:
+    """The inputs; where they are ``-``, the lines of standard input that are not blank."""
+    from gatewise.cli.opening import note
+    from gatewise.data.encodings import decode_as
+    from gatewise.training.request import inputs_of
+
+    if not inputs or inputs_of(inputs):
+        return list(inputs)
+    if sys.stdin.isatty():
+        note("Reading inputs from standard input, one a line; end with Ctrl-D.")
+    content, notes = decode_as(sys.stdin.buffer.read(), "standard input")
+    for each in notes:
+        note(f"Note: {each}")
+    found = [line.strip() for line in content.splitlines() if line.strip()]
+    if not found:
+        raise OptionError(
+            "standard input holds nothing to read", expected="an input a line", fix="name it after the run"
+        )
+    return found
 
 
 def _print(found: Sequence[Explanation], runs: int, *, as_json: bool, gates: bool, png: Path | None) -> None:

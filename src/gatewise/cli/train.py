@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gatewise.training.events import EpochRecord, RunResult
     from gatewise.training.problem import Evaluation
     from gatewise.training.run_spec import RunSpec
+    from gatewise.training.spec import TrainingSpec
     from gatewise.words import Scale
 
 __all__ = ["train"]
@@ -66,7 +67,7 @@ def train(
     from gatewise.training import task_of
     from gatewise.training.assembly import make_spec
     from gatewise.training.checks import threads_of_each
-    from gatewise.training.processes import follows, launched_processes
+    from gatewise.training.launched import follows, launched_processes
     from gatewise.training.registry import import_modules
 
     modules = import_modules(imports or ())
@@ -96,7 +97,7 @@ def _train(spec: RunSpec, folder: Path, importing: list[str]) -> None:
     from gatewise.cli.progress import TrainingDisplay
     from gatewise.grammar import plural
     from gatewise.screen import console
-    from gatewise.training.processes import follows
+    from gatewise.training.launched import follows
 
     following = follows(spec.training.processes)
     screen = console(quiet=following)
@@ -127,7 +128,7 @@ def _train(spec: RunSpec, folder: Path, importing: list[str]) -> None:
         f"on {plural(dataset.sizes['test'], unit, kind.unit)}; trained in {_times(result)}.",
         style="bold",
     )
-    ending = _ending(result, top.epoch)
+    ending = _ending(result, top.epoch, spec.training)
     if ending is not None:
         screen.print(ending)
     warning = _no_better_than_trivial(kind.judgement(dataset).trivial, metric, test, scale)
@@ -154,7 +155,7 @@ def _why_kept(metric: Measure, result: RunResult, top: EpochRecord) -> str:
     return f" (the last with the best figure, which epoch {top.epoch} has too)"
 
 
-def _ending(result: RunResult, best: int) -> str | None:
+def _ending(result: RunResult, best: int, training: TrainingSpec) -> str | None:
     """Why the training ended when it did, where the number of epochs does not say so."""
     from gatewise.words import plural
 
@@ -163,7 +164,13 @@ def _ending(result: RunResult, best: int) -> str | None:
         idle = "the last epoch"
         if done - best > 1:
             idle = f"the last {plural(done - best, 'epoch')}, after the best one, {best}"
-        return f"Training ended after epoch {done}: no better validation figure in {idle} (--patience)."
+        said = f"Training ended after epoch {done}: no better validation figure in {idle} (--patience)."
+        if training.epochs is None or training.patience is not None or training.schedule == "constant":
+            return said
+        falling = (
+            f"The learning rate falls over all {training.epochs} epochs that --epochs allows and was not at its end"
+        )
+        return f"{said} {falling}: --patience {training.epochs} trains them all."
     if derived is not None and 2 * done < derived:
         was = "was" if done == 1 else "were"
         calls = f"the size of this data calls for up to {derived} epochs, "

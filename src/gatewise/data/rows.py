@@ -96,6 +96,7 @@ def read_rows(
     encoding: str | None = None,
     fallback: str | None = None,
     choose: Callable[[Sequence[str]], Sequence[int]] | None = None,
+    keys: Sequence[str] = ("text", "label"),
 ) -> Rows:
     """Read all rows of a table.
 
@@ -105,6 +106,7 @@ def read_rows(
         fallback: the encoding of a text format that is not UTF-8 where none is given.
         choose: from the column names to the places of the columns that are needed; a Parquet file is then read in
             these alone, and the other values are None. None: all.
+        keys: what a JSON object of a row has, for messages.
 
     Raises:
         DataError: the file cannot be used; the message names the line and the fix.
@@ -144,11 +146,11 @@ def read_rows(
     elif suffix in (".jsonl", ".ndjson"):
         from gatewise.data.json_tables import read_json_lines
 
-        rows = read_json_lines(path, content)
+        rows = read_json_lines(path, content, keys)
     elif suffix == ".json":
         from gatewise.data.json_tables import read_json_table
 
-        rows = read_json_table(path, content)
+        rows = read_json_table(path, content, keys)
     else:
         from gatewise.data.separated import read_separated
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatewise.data.comma_names import one_column_note
 from gatewise.data.label_names import label_name
 from gatewise.data.rows import MISSING, Rows, read_rows
 from gatewise.data.text_or_label import refuse_swapped, text_and_label_by_values
@@ -227,8 +228,10 @@ def _missing_key(rows: Rows, index: int, place: int) -> DataError:
 
 
 def joined_note(rows: Rows, places: Sequence[int]) -> list[str]:
-    """The note on texts of several columns; empty for one."""
-    return [f"a text is the columns {_joined(rows, places)}, joined by line breaks"] if len(places) > 1 else []
+    """The note on texts of several columns, or of one whose name could mean several; else empty."""
+    if len(places) == 1:
+        return one_column_note(rows.columns[places[0]], rows.columns)
+    return [f"a text is the columns {_joined(rows, places)}, joined by line breaks"]
 
 
 def _joined(rows: Rows, places: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewise.errors import OptionError, RunError
-from gatewise.files import read_json
+from gatewise.files import is_rest, read_json
 
 __all__ = ["RECORD", "check_folder"]
 
@@ -25,7 +25,8 @@ def check_folder(out: Path, target: str) -> None:
     """
     if out.exists() and not out.is_dir():
         raise OptionError(f"{out} is a file", expected="a folder", fix="choose another --out")
-    if not out.is_dir() or not any(out.iterdir()):
+    found = sorted(each.name for each in out.iterdir() if not is_rest(each)) if out.is_dir() else []
+    if not found:
         return
     earlier = _target(out)
     if earlier == target:
@@ -39,7 +40,7 @@ def check_folder(out: Path, target: str) -> None:
     raise OptionError(
         f"{out} holds something else",
         expected=expected,
-        got=", ".join(sorted(each.name for each in out.iterdir())[:3]),
+        got=", ".join(found[:3]),
         fix=fix,
     )
 

@@ -70,7 +70,7 @@ class BuildReport:
 
     Attributes:
         built: names of the variants whose shared object is now current.
-        problem: one line that says why others are missing; None when all are there.
+        problem: one line that says why others are missing, and what was built instead; None when all are there.
         details: the compiler's own words about the first source that failed.
     """
 
@@ -138,7 +138,8 @@ def build(
         kernels: the folder with the sources.
         work: the folder for object files; default: a folder of the user's cache.
         extra_flags: added to the compiler's and linker's flags, as sanitizers need.
-        variants: which; default: `gatewise.kernels.variants.variants_wanted`.
+        variants: which; default: `gatewise.kernels.variants.variants_wanted`, with the next ones where none of the
+            first can be built.
         jobs: compilers at work at once; default: the number of CPUs.
 
     Returns:
@@ -148,20 +149,41 @@ def build(
         >>> build(variants=()).built
         ()
     """
-    chosen = variants_wanted() if variants is None else tuple(variants)
+    first, *others = variants_wanted() if variants is None else (tuple(variants),)
     compiler = compiler_command()
-    problem = _cannot_build(compiler, chosen, variants is None)
+    problem = _cannot_build(compiler, first, variants is None)
     if problem is not None or compiler is None:
         return BuildReport((), problem)
     work = work or _cache_folder()
     work.mkdir(parents=True, exist_ok=True)
     output.mkdir(parents=True, exist_ok=True)
+    report = _build_together(compiler, first, output, kernels, work, tuple(extra_flags), jobs)
+    for instead in others:
+        if report.built:
+            break
+        found = _build_together(compiler, instead, output, kernels, work, tuple(extra_flags), jobs)
+        if found.built:
+            said = f"{report.problem}; built instead: {', '.join(found.built)}"
+            report = BuildReport(found.built, said, report.details)
+    return report
+
+
+def _build_together(
+    compiler: list[str],
+    chosen: tuple[Variant, ...],
+    output: Path,
+    kernels: Path,
+    work: Path,
+    extra: tuple[str, ...],
+    jobs: int | None,
+) -> BuildReport:
+    """Compile some variants at once; see `build`."""
     headers = hashlib.sha256(b"".join(path.read_bytes() for path in _headers(kernels))).hexdigest()
     key = source_key(kernels)
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         pending = {
             variant: [
-                pool.submit(_compile, compiler, variant, path, kernels, work, headers, tuple(extra_flags))
+                pool.submit(_compile, compiler, variant, path, kernels, work, headers, extra)
                 for path in _largest_first(sources(kernels))
             ]
             for variant in chosen
@@ -172,7 +194,7 @@ def build(
             errors = [text for _, text in results if text]
             objects = [path for path, text in results if not text]
             if not errors:
-                errors = _link(compiler, variant, objects, work, output / variant.file_name, key, tuple(extra_flags))
+                errors = _link(compiler, variant, objects, work, output / variant.file_name, key, extra)
             if errors:
                 details += errors
             else:
@@ -337,7 +359,7 @@ def main(words: Sequence[str]) -> int:
     if report.built:
         print(f"fused kernels built: {', '.join(report.built)} (in {OUTPUT})")
     if report.problem:
-        print(f"fused kernels not built: {report.problem}", file=sys.stderr)
+        print(f"fused kernels{'' if report.built else ' not built'}: {report.problem}", file=sys.stderr)
         print(report.details, file=sys.stderr)
     problem = build_binding()
     print(f"binding not built: {problem}" if problem else "binding built", file=sys.stderr if problem else sys.stdout)

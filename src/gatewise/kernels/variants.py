@@ -64,25 +64,28 @@ def variants_here() -> tuple[Variant, ...]:
     return tuple(variant for variant in VARIANTS if variant.machine == machine)
 
 
-def variants_wanted(cpu: Path = Path("/proc/cpuinfo")) -> tuple[Variant, ...]:
+def variants_wanted(cpu: Path = Path("/proc/cpuinfo")) -> tuple[tuple[Variant, ...], ...]:
     """What is compiled: every variant, or with ``GATEWISE_VARIANTS=fastest`` the fastest one that this CPU runs.
 
     Args:
         cpu: the system's description of the CPU; where it cannot be read, every variant is wanted.
 
+    Returns:
+        What is compiled together; after it, what is compiled instead where the compiler can make nothing of that.
+
     Raises:
         ValueError: ``GATEWISE_VARIANTS`` is neither ``all`` nor ``fastest``.
 
     Example:
-        >>> set(variants_wanted()) <= set(variants_here())
+        >>> all(set(together) <= set(variants_here()) for together in variants_wanted())
         True
     """
     wanted = os.environ.get("GATEWISE_VARIANTS", "all")
     if wanted not in ("all", "fastest"):
         raise ValueError(f"GATEWISE_VARIANTS: expected all or fastest, got {wanted!r}")
     if wanted == "all" or not cpu.exists():
-        return variants_here()
+        return (variants_here(),)
     lines = cpu.read_text(encoding="utf-8", errors="replace").splitlines()
     features = {word for line in lines if line.startswith("flags") for word in line.split()}
     needs = {each: {flag[2:] for flag in each.flags if "=" not in flag} for each in variants_here()}
-    return tuple(each for each, instructions in needs.items() if instructions <= features)[:1]
+    return tuple((each,) for each, instructions in needs.items() if instructions <= features) or ((),)

@@ -20,7 +20,7 @@ from gatewise.serving.log import Log
 from gatewise.serving.metrics import Metrics
 from gatewise.serving.models import Model, Models, open_model
 from gatewise.serving.openapi import description_of
-from gatewise.serving.requests import Finished, Limits, error_body
+from gatewise.serving.requests import CLIENT_GONE, Finished, Limits, error_body
 from gatewise.serving.running import require_serving
 from gatewise.serving.streams import Streams, StreamSettings
 from gatewise.serving.worker import Busy, Worker
@@ -37,8 +37,6 @@ _PREDICT = "/v1/models/{name}/predict"
 _MOST_INPUTS = 1000
 _LONGEST_INPUT = 100_000
 _MEDIA = ("audio/", "image/", "video/")
-_CLIENT_GONE = 499
-"""In logs and metrics alone: there is nobody to answer."""
 _JSON_NAMES: Mapping[type, str] = {
     str: "string", int: "number", float: "number", bool: "boolean", list: "list", dict: "object", type(None): "null"
 }  # fmt: skip
@@ -223,7 +221,7 @@ class Service:
             raise DataError("a text is too long", expected=wanted, got=f"{long:,}", fix="send it in parts")
         answers = await unless_gone(request, self._answers(model, inputs))
         if answers is None:
-            return _json(None, _CLIENT_GONE)
+            return _json(None, CLIENT_GONE)
         return _json({"model": model.name, "weights": model.weights, "answers": answers})
 
     async def _answers(self, model: Model, inputs: list[Any]) -> list[dict[str, Any]]:

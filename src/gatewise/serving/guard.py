@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from gatewise.errors import DataError, GatewiseError, OptionError, RunError
-from gatewise.serving.requests import Finished, Limits, error_body
+from gatewise.serving.requests import CLIENT_GONE, Finished, Limits, error_body
 
 __all__ = ["LOOPBACK", "TOKEN_PROTOCOL", "Finished", "Guard", "Limits", "error_body", "is_loopback"]
 
@@ -63,7 +63,8 @@ class _Request:
     scope: Scope
     request_id: str
     begun: float = field(default_factory=time.perf_counter)
-    status: int = 0
+    status: int = 0  # until an answer begins
+    gone: bool = False
     error: str | None = None
 
 
@@ -152,6 +153,10 @@ class Guard:
             else:
                 await self._answer(request, send, refusal.status, refusal.message, *refusal.headers)
         finally:
+            if not request.status and request.gone:
+                request.status = CLIENT_GONE
+            if not request.status:  # the server that calls this one answers so itself
+                request.status, request.error = 500, request.error or "the application gave no answer"
             if self._finished is not None:
                 self._finished(_finished(request))
 
@@ -205,7 +210,7 @@ class Guard:
         return parts.scheme == ("https" if secure else "http") and parts.netloc.lower() == host
 
     async def _run(self, request: _Request, receive: Receive, send: Send) -> None:
-        scope, read, begun = request.scope, 0, False
+        scope, read = request.scope, 0
 
         async def receive_bounded() -> Message:
             nonlocal read
@@ -214,20 +219,24 @@ class Guard:
                 read += len(message.get("body", b""))
                 if read > self._most(scope):
                     raise self._too_long(scope)
+            request.gone = request.gone or message["type"] in _GONE
             return message
 
         async def send_marked(message: Message) -> None:
-            nonlocal begun
             if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
-                begun, request.status = True, message.get("status", 101)
                 message["headers"] = self._with_headers(request, message.get("headers", ()))
-            elif message["type"] == "websocket.close" and not begun:
-                begun, request.status = True, 403
-            await send(message)
+            before = request.status
+            if not before and message["type"] in _BEGINS:
+                request.status = message.get("status", _BEGINS[message["type"]])
+            try:
+                await send(message)
+            except OSError:
+                request.status, request.gone = before, True
+                raise
 
         try:
             if scope["type"] == "websocket":
-                await self.app(scope, receive, send_marked)
+                await self.app(scope, receive_bounded, send_marked)
                 return
             if scope["method"] == "OPTIONS" and _header(scope, b"access-control-request-method") is not None:
                 raise _Refusal(204, "", *_PREFLIGHT)
@@ -235,23 +244,28 @@ class Guard:
                 await self.app(scope, receive_bounded, send_marked)
         except TimeoutError:
             late = RunError(f"no answer within {self.limits.seconds:g} s", fix="send less at once, or try again")
-            await self._late(request, begun, send, 503, late)
+            await self._late(request, send, 503, late)
         except GatewiseError as error:
-            await self._late(request, begun, send, 422, error)
-        except (_Refusal, asyncio.CancelledError):
+            await self._late(request, send, 422, error)
+        except asyncio.CancelledError:
+            if not request.status and not request.gone:
+                await self._answer(request, send, 503, RunError("the server is stopping", fix="try again"))
+            raise
+        except _Refusal:
             raise
         except Exception as error:
-            request.error = f"{type(error).__name__}: {error}{_place(error)}"
-            await self._late(request, begun, send, 500, "an error inside the server; its log has this id")
+            if not (request.gone and _means_gone(error)):
+                request.error = f"{type(error).__name__}: {error}{_place(error)}"
+            await self._late(request, send, 500, "an error inside the server; its log has this id")
 
-    async def _late(
-        self, request: _Request, begun: bool, send: Send, status: int, message: str | GatewiseError
-    ) -> None:
-        """Answer with an error where no answer has begun; else end the connection."""
-        if begun and request.scope["type"] == "websocket":
+    async def _late(self, request: _Request, send: Send, status: int, message: str | GatewiseError) -> None:
+        """Answer with an error where no answer has begun; else end the connection; nothing where nobody is left."""
+        if request.gone:
+            return
+        if request.status and request.scope["type"] == "websocket":
             request.status = status
             await send({"type": "websocket.close", "code": 1011})
-        elif not begun:
+        elif not request.status:
             await self._answer(request, send, status, message)
         elif request.error is None:
             request.error = str(message)
@@ -285,6 +299,14 @@ class Guard:
         return found
 
 
+_BEGINS = {
+    "http.response.start": 200,
+    "websocket.accept": 101,
+    "websocket.http.response.start": 403,
+    "websocket.close": 403,
+}
+"""Messages with which an answer begins, and its status where they say none; a close is one before all others."""
+_GONE = ("http.disconnect", "websocket.disconnect")
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
     (b"access-control-allow-headers", b"authorization, content-type, x-request-id"),
@@ -339,6 +361,11 @@ def _shown_token(scope: Scope) -> bytes | None:
         if name.startswith(TOKEN_PROTOCOL):
             return str(name).removeprefix(TOKEN_PROTOCOL).encode("latin-1", "replace")
     return None
+
+
+def _means_gone(error: Exception) -> bool:
+    """Whether an error says that the client has gone: of a connection, or as Starlette says it."""
+    return isinstance(error, OSError) or type(error).__name__ == "ClientDisconnect"
 
 
 def _place(error: BaseException) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 
 from gatewise.errors import GatewiseError
 
-__all__ = ["Finished", "Limits", "error_body"]
+__all__ = ["CLIENT_GONE", "Finished", "Limits", "error_body"]
+
+CLIENT_GONE = 499
+"""The status of a request whose client left before an answer began; no answer has it. The server nginx says so too."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Finished:
         kind: ``http`` or ``websocket``.
         method: ``GET`` and the like; empty for WebSockets.
         path: without the query.
-        status: of the answer; of a WebSocket 101, or why it was refused.
+        status: of the answer; of a WebSocket 101, or why it was refused; `CLIENT_GONE` where nobody was left to
+            answer.
         seconds: from its head to its answer's end.
         client: the address that it came from.
         error: type and message of an error inside the server; None: there was none.

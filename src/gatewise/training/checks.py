@@ -21,6 +21,7 @@ __all__ = [
     "flag",
     "known_cells",
     "out_of_range",
+    "own_registered",
     "real_words",
     "refuse_for_known",
     "refuse_unknown",
@@ -185,9 +186,22 @@ def check_choice(name: str, value: object, known: Iterable[str]) -> None:
         raise OptionError(
             f"{name} cannot be {value!r}" if several else f"there is no {name} {value!r}",
             expected=", ".join(known),
-            fix=did_you_mean(str(value), known)
-            + ("; a cell of your own has to be registered: --import its module" if name == "cell" else ""),
+            fix=did_you_mean(str(value), known) + (f"; {own_registered(name)}" if name in _OWN else ""),
         )
+
+
+_OWN = {"cell": "cell", "task": "kind of problem"}
+"""What a person can register, by the setting that names it."""
+
+
+def own_registered(name: str) -> str:
+    """The advice on a cell or a kind of problem of one's own.
+
+    Example:
+        >>> own_registered("task")
+        'a kind of problem of your own has to be registered: --import its module'
+    """
+    return f"a {_OWN[name]} of your own has to be registered: --import its module"
 
 
 def check_optional_string(name: str, value: object) -> None:

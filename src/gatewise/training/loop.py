@@ -22,6 +22,7 @@ from gatewise.training.events import EpochDone, EpochRecord, Listener, RunFinish
 from gatewise.training.interruption import Interrupted, StopSignal
 from gatewise.training.keeping import is_kept, reason_to_stop
 from gatewise.training.kind import Dataset
+from gatewise.training.launched import joined
 from gatewise.training.locking import hold_training
 from gatewise.training.machine import more_threads, prepared_machine, threads_of
 from gatewise.training.memory import build, memory_errors
@@ -29,7 +30,7 @@ from gatewise.training.optimisation import Optimisation, divergence, learning_ra
 from gatewise.training.part import Part
 from gatewise.training.phase import Phase, Rates, phase_key
 from gatewise.training.problem import Problem, StepLoss
-from gatewise.training.processes import joined, leading
+from gatewise.training.processes import leading
 from gatewise.training.progress import NOTHING_SPENT, Progress, Spent
 from gatewise.training.registry import kind_of
 from gatewise.training.rounding import probed_kernel, rounded

@@ -18,10 +18,16 @@ __all__ = ["main"]
 _SECONDS_TO_END = 20.0
 
 
-def main() -> None:
-    """Read the job from standard input and train until the first process ends."""
-    size = int.from_bytes(_read(8), "little")
-    content = _read(size)
+def main(meeting: str) -> None:
+    """Read the job from standard input and train until the first process ends.
+
+    Args:
+        meeting: the folder in which the processes meet, which the last of them removes.
+    """
+    size = int.from_bytes(_read(8, meeting), "little")
+    content = _read(size, meeting)
+    watch = threading.Thread(target=_end_with_the_first, args=(meeting,), daemon=True)
+    watch.start()
     # after the job is read, so that the first process need not wait for it
     import cloudpickle
 
@@ -29,8 +35,6 @@ def main() -> None:
 
     warnings.simplefilter("ignore")  # the first process shows its own
     job: Job = cloudpickle.loads(content)  # from the process that started this one
-    watch = threading.Thread(target=_end_with_the_first, args=(job.meeting,), daemon=True)
-    watch.start()
     code = 0
     try:
         _train(job)
@@ -66,12 +70,13 @@ def _train(job: Job) -> None:
         follow(job.spec, job.dataset, meeting, team)
 
 
-def _read(size: int) -> bytes:
+def _read(size: int, meeting: str) -> bytes:
     """So many bytes of standard input; the process ends where the first one has ended."""
     found = bytearray()
     while len(found) < size:
         more = os.read(0, min(size - len(found), 2**20))
         if not more:
+            shutil.rmtree(meeting, ignore_errors=True)
             os._exit(1)
         found += more
     return bytes(found)

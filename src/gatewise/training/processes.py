@@ -1,4 +1,4 @@
-"""Starts the processes of one training on this machine, or joins those that a launcher such as torchrun started.
+"""Starts the processes of one training on this machine; `gatewise.training.launched` joins those of a launcher.
 
 The process of the command is the first one. It starts the others, passes them spec and data through a pipe, and they
 end when that pipe ends, however it does. Imports no torch until processes are needed.
@@ -7,9 +7,7 @@ end when that pipe ends, however it does. Imports no torch until processes are n
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
-import math
 import os
 import shutil
 import signal
@@ -17,12 +15,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,26 +33,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Job",
-    "follows",
     "join",
-    "joined",
-    "launched_processes",
-    "launched_rank",
     "leading",
     "left_afterwards",
     "started",
 ]
 
-LAUNCHER = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""Variables by which torchrun says which process of how many this one is."""
 _FIX = "run the same command again to resume from the last checkpoint"
-_meetings = itertools.count()
-_JOINING = timedelta(minutes=15)
 _WAITING = {"here": timedelta(days=30), "launched": timedelta(hours=2)}
 _SECONDS_TO_END = 10.0
 _SECONDS_BETWEEN_POLLS = 0.02
 _WORKER = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from gatewise.training.process_worker import main; main()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from gatewise.training.process_worker import main; main(sys.argv[2])"
 )
 
 
@@ -77,107 +68,6 @@ class Job:
     rank: int
     kind: Any = None
     cell: Any = None
-
-
-def launched_processes() -> int:
-    """How many processes torchrun, or whoever sets its variables, has started for this training; 1: it has not.
-
-    Raises:
-        OptionError: their number is none.
-    """
-    if not all(os.environ.get(name) for name in LAUNCHER):
-        return 1
-    return _number("WORLD_SIZE", "how many processes torchrun started", 1)
-
-
-def launched_rank() -> int:
-    """The number of this process among them; 0: the first, or the only one.
-
-    Raises:
-        OptionError: it is no number, or not below theirs.
-    """
-    processes = launched_processes()
-    if processes == 1:
-        return 0
-    return _number("RANK", f"the number of this process, from 0 to {processes - 1}", 0, processes - 1)
-
-
-def follows(processes: int) -> bool:
-    """Whether another process that torchrun started leads a training: this one then writes and says nothing.
-
-    Args:
-        processes: of the training; of one process it is this one, whatever a launcher started it.
-    """
-    return processes > 1 and launched_rank() > 0
-
-
-def _number(name: str, expected: str, least: int, most: float = math.inf) -> int:
-    given = os.environ[name]
-    try:
-        if least <= int(given) <= most:
-            return int(given)
-        wrong = "is out of range"
-    except ValueError:
-        wrong = "is no number"
-    raise OptionError(
-        f"{name} {wrong}", expected=expected, got=given, fix="unset WORLD_SIZE and RANK, or start with torchrun"
-    )
-
-
-@contextmanager
-def joined(spec: RunSpec, fingerprint: str) -> Iterator[Team | None]:
-    """Join the processes that torchrun started; None: it started none.
-
-    Args:
-        spec: the run.
-        fingerprint: of its data.
-
-    Raises:
-        OptionError: they are not as many as the spec says, or were given other options or data.
-        TrainingError: one of them did not come.
-    """
-    processes = spec.training.processes
-    if processes == 1 or launched_processes() == 1:
-        yield None
-        return
-    if launched_processes() != processes:
-        raise OptionError(
-            "the launcher started another number of processes",
-            expected=f"--processes {processes}, or none",
-            got=f"WORLD_SIZE {launched_processes()}",
-            fix="omit --processes under torchrun",
-        )
-    rank = launched_rank()
-    try:
-        team = join(_next_meeting(), rank, processes, "launched")
-    except GatewiseError:
-        raise
-    except (RuntimeError, ValueError) as error:
-        raise TrainingError(
-            f"the {processes} processes of this training did not meet",
-            got=str(error).splitlines()[0],
-            fix="start all of them with the same MASTER_ADDR, MASTER_PORT and WORLD_SIZE",
-        ) from error
-    with left_afterwards(team):
-        _check_same(team, spec, fingerprint)
-        yield team
-
-
-def _next_meeting() -> Any:
-    """A store for the next training of the launched processes, which all train the same ones in the same order.
-
-    One connection serves all of them: a second one to the same address could still reach the first one's server.
-    """
-    from torch.distributed import PrefixStore  # type: ignore[attr-defined]
-
-    return PrefixStore(f"gatewise-{next(_meetings)}", _launched_store())
-
-
-@cache
-def _launched_store() -> Any:
-    from torch.distributed.rendezvous import rendezvous
-
-    return next(iter(rendezvous("env://", timeout=_JOINING)))[0]
 
 
 def join(store: Any, rank: int, processes: int, how: str) -> Team:
@@ -232,25 +122,25 @@ def started(spec: RunSpec, dataset: Any, threads: int) -> Iterator[Team]:
         threads: CPU threads of each process.
 
     Raises:
-        TrainingError: one of them ended before the training did.
+        TrainingError: one of them ended before the training did, or the folder for temporary files cannot be used.
     """
-    from torch.distributed import FileStore  # type: ignore[attr-defined]
-
     from gatewise.training.team import ProcessLost
 
     processes = spec.training.processes
-    meeting = Path(tempfile.mkdtemp(prefix="gatewise-processes-"))
     workers: list[subprocess.Popen[bytes]] = []
+    with _unusable_place():
+        meeting = Path(tempfile.mkdtemp(prefix="gatewise-processes-"))
     try:
-        for rank in range(1, processes):
-            workers.append(_start(meeting, rank, threads))
+        with _unusable_place():
+            for rank in range(1, processes):
+                workers.append(_start(meeting, rank, threads))
         for rank, worker in enumerate(workers, 1):
             _pass(Job(spec, dataset, str(meeting), rank, *_own_classes(spec)), worker)
         while not all((meeting / f"ready-{rank}").exists() for rank in range(1, processes)):
             if any(worker.poll() is not None for worker in workers):
                 raise _ended(workers, meeting)
             time.sleep(_SECONDS_BETWEEN_POLLS)
-        team = join(FileStore(str(meeting / "store"), processes), 0, processes, "here")
+        team = _met(workers, meeting, processes)
         with left_afterwards(team):
             try:
                 yield team
@@ -265,6 +155,53 @@ def started(spec: RunSpec, dataset: Any, threads: int) -> Iterator[Team]:
                 with contextlib.suppress(OSError):
                     worker.stdin.close()
         shutil.rmtree(meeting, ignore_errors=True)
+
+
+def _met(workers: Sequence[subprocess.Popen[bytes]], meeting: Path, processes: int) -> Team:
+    """Join the other processes, which are ready.
+
+    Torch waits for one that has ended meanwhile as for one that is late; so it waits in a thread.
+    """
+    from torch.distributed import FileStore  # type: ignore[attr-defined]
+
+    from gatewise.training.team import ProcessLost
+
+    found: list[Team | Exception] = []
+
+    def meet() -> None:
+        try:
+            found.append(join(FileStore(str(meeting / "store"), processes), 0, processes, "here"))
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=meet, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_SECONDS_BETWEEN_POLLS)
+        if thread.is_alive() and any(worker.poll() is not None for worker in workers):
+            raise _ended(workers, meeting)
+    if isinstance(found[0], ProcessLost):
+        raise _ended(workers, meeting) from found[0]
+    if isinstance(found[0], RuntimeError) and not isinstance(found[0], GatewiseError):
+        with _unusable_place():
+            raise OSError(str(found[0]).splitlines()[0]) from found[0]
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
+
+
+@contextmanager
+def _unusable_place() -> Iterator[None]:
+    """Say where processes meet when they cannot."""
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"the processes of this training cannot meet in {tempfile.gettempdir()}",
+            expected="a folder for temporary files with room",
+            got=error.strerror or str(error),
+            fix="make room there, name another folder with TMPDIR, or omit --processes",
+        ) from error
 
 
 def leading(
@@ -296,7 +233,7 @@ def _result(found: RunResult | None) -> RunResult:
 def _start(meeting: Path, rank: int, threads: int) -> subprocess.Popen[bytes]:
     with (meeting / f"messages-{rank}").open("wb") as messages:
         return subprocess.Popen(
-            [sys.executable, "-c", _WORKER, json.dumps(sys.path)],
+            [sys.executable, "-c", _WORKER, json.dumps(sys.path), str(meeting)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=messages,
@@ -350,22 +287,6 @@ def _wait(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
         with contextlib.suppress(subprocess.TimeoutExpired):
             worker.wait(max(0.0, until - time.monotonic()))
-
-
-def _check_same(team: Team, spec: RunSpec, fingerprint: str) -> None:
-    """Refuse processes whose options or data differ from the first one's; the data may have another path."""
-    from gatewise import __version__
-
-    kept = {name: value for name, value in spec.to_dict().items() if name != "data"}
-    own = json.dumps([__version__, kept, fingerprint], sort_keys=True).encode()
-    every = team.gather(own)
-    for rank, other in enumerate(every):
-        if other != every[0]:
-            raise OptionError(
-                f"process {rank + 1} of {team.processes} was given other options or data than the first",
-                fix="start the same command with the same version and files everywhere; for independent trainings, as "
-                "of a sweep over seeds, add --processes 1",
-            )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewise.errors import DataError, OptionError, did_you_mean
-from gatewise.training.checks import check_choice, check_string
+from gatewise.training.checks import check_choice, check_string, own_registered
 from gatewise.training.kind import Kind
 from gatewise.training.own_modules import import_modules
 from gatewise.training.settings import RESERVED, settings_of
@@ -258,5 +258,5 @@ def _derived(data: str, given: frozenset[str]) -> str:
     raise OptionError(
         f"it is not clear which kind of problem {data} is for",
         expected=f"--task {' or '.join(chosen or claims)}",
-        fix="add --task and the name",
+        fix="add --task and the name" + ("" if best else f"; {own_registered('task')}"),
     )

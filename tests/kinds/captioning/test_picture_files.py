@@ -125,6 +125,7 @@ LAYOUTS = {
             ],
         }
     ),
+    "names.json": json.dumps({"a.jpg": ["A dog runs .", "A brown dog ."], "b.jpg": "Two men ."}),
 }
 
 
@@ -155,10 +156,40 @@ def test_columns_are_named_and_bad_tables_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no table of captions"):
         read_captions(tmp_path / "prose.txt")
     (tmp_path / "coco.json").write_text('{"images": [{"id": 1}], "annotations": []}', encoding="utf-8")
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match="number 1 of the images has no file_name; expected: as COCO has it"):
         read_captions(tmp_path / "coco.json")
     (tmp_path / "names.txt").write_text("a.jpg\n\nb.jpg\n", encoding="utf-8")
     assert read_names(tmp_path / "names.txt") == ["a.jpg", "b.jpg"] and read_names(path) is None
+
+
+PICTURE = '{"id": 1, "file_name": "a.jpg"}'
+WRONG_JSON = [
+    ('["a"]', 'row 1: not a JSON object; expected: a list of objects: [{"image": "...", "caption": "..."}], or'),
+    ("5", 'is not a table; expected: a list of objects: [{"image": "...", "caption": "..."}], or an object'),
+    ('{"a": ', 'expected: a list of objects: [{"image": "...", "caption": "..."}]'),
+    ("{}", 'or an object of columns: {"image": [...], "caption": [...]}'),
+    ("[]", "has no column of pictures; expected: a column called image, or lines"),
+    (f'{{"images": [{PICTURE}], "annotations": [{{"image": 1}}]}}', "annotation 1 has no image_id; expected: as COCO"),
+    (f'{{"images": [{PICTURE}], "annotations": [{{"image_id": 7, "caption": ""}}]}}', "of no picture that is there"),
+    (f'{{"images": [{PICTURE}], "annotations": [3]}}', "annotation 1 is no object; expected: as COCO"),
+    (f'{{"images": [{PICTURE}], "annotations": {{"a": 1}}}}', "the annotations are no list; expected: as COCO"),
+    ('{"images": [{"id": [], "file_name": "a"}], "annotations": []}', "number 1 of the images has an id that is no"),
+    ('{"images": ["a.jpg"], "annotations": []}', "number 1 of the images is no object; expected: as COCO has it"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG_JSON, ids=[content for content, _ in WRONG_JSON])
+def test_json_in_another_layout_says_that_of_captions(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_captions(tmp_path / "x.json")
+    assert message in str(caught.value) and "label" not in str(caught.value)
+
+
+def test_json_lines_in_another_layout_say_that_of_captions(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("5\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r'one object a line: \{"image": "...", "caption": "..."\}'):
+        read_captions(tmp_path / "x.jsonl")
 
 
 def test_unusable_pictures_are_left_out_and_named(tmp_path: Path) -> None:

@@ -125,6 +125,27 @@ def test_commands_take_it_and_say_it(moods: Path, tmp_path: Path, capsys: pytest
     assert "the network does not know the label 'odd'" in refused(["evaluate", run, strange], capsys)
 
 
+@pytest.mark.slow
+def test_an_export_leaves_the_same_labels_out_and_reads_the_same_files(
+    moods: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    run, exported = tmp_path / "run", tmp_path / "model"
+    moods.write_bytes(moods.read_text("utf-8").replace("a glad", "ein fröhlicher").encode("cp1250"))
+    options = [*FLAGS, "--drop-labels-below", "6", "--encoding", "cp1250"]
+    assert ran(["train", moods, "--cell", "gru", *options, "--out", run], capsys)[0] == 0
+    assert ran(["export", run, "--to", "onnx", "--out", exported], capsys)[0] == 0
+    found, said = [], []
+    for place in (run, exported / "model.onnx"):
+        code, out, err = ran(["evaluate", place, moods, "--json"], capsys)
+        assert code == 0, err
+        found.append(json.loads(out))
+        said.append([line for line in err.splitlines() if line.startswith("Note:")])
+    assert found[1]["n"] == 70 and found[1]["confusion"] == found[0]["confusion"]
+    assert found[1]["loss"] == pytest.approx(found[0]["loss"], rel=1e-5) and said[1] == said[0]
+    assert any("3 labels left out of the training are left out here, with 10 texts" in note for note in said[1])
+
+
 def test_where_all_labels_are_rare_another_column_is_advised(tmp_path: Path) -> None:
     path = tmp_path / "summaries.csv"
     path.write_text("text,label\n" + "\n".join(f"text number {n},its summary {n}" for n in range(20)) + "\n")

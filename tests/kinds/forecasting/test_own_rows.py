@@ -293,6 +293,23 @@ def test_decimal_commas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         load_series(tmp_path / "bad.csv", target="y", decimal=",")
 
 
+@pytest.mark.parametrize("option", ["target", "features", "known"])
+def test_words_that_could_mean_several_columns_are_said_to_mean_one(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "levels.csv"
+    frame(a=np.arange(80) % 7, b=np.arange(80) % 5).assign(**{"a,b": np.arange(80) % 3}).to_csv(path, index=False)
+
+    def load(words: str) -> tuple[tuple[str, ...], list[str]]:
+        given = {"target": "y", option: words}
+        found = load_series(path, horizon=3, lookback=6, **given)
+        of = {"target": found.targets, "features": found.features, "known": found.covariates.columns("known")}
+        return of[option], [note for note in found.notes if "is read as the column" in note]
+
+    one, notes = load("a,b")
+    assert one[-1] == "a,b"
+    assert notes == ["'a,b' is read as the column of this name, not as the columns 'a' and 'b': for these write 'a, b'"]
+    assert load("a, b") == (("a", "b"), [])
+
+
 def test_a_column_whose_own_name_has_commas_is_read_and_forecast(tmp_path: Path) -> None:
     name = "level (m, left, new)"
     path, out, answers = tmp_path / "levels.csv", tmp_path / "run", tmp_path / "answers.csv"

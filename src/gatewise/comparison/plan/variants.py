@@ -8,7 +8,7 @@ from typing import Any
 
 from gatewise.errors import OptionError, did_you_mean
 from gatewise.training.assembly import setting_fields
-from gatewise.training.checks import known_cells
+from gatewise.training.checks import known_cells, own_registered
 
 __all__ = ["check_precision", "checked_variants", "variant_settings"]
 
@@ -43,7 +43,7 @@ def variant_settings(name: str, task: str) -> dict[str, Any]:
         raise OptionError(
             f"there is no cell {name!r}",
             expected=f"{', '.join(known_cells())}; with bi before it for two directions, *2 after it for two layers",
-            fix=did_you_mean(base, known) + "; a cell of your own has to be registered: --import its module",
+            fix=f"{did_you_mean(base, known)}; {own_registered('cell')}",
         )
     if match is not None:
         layers = int(match["layers"])

@@ -22,7 +22,7 @@ from gatewise.export.to_c.places import unsupported
 from gatewise.export.to_c.program import emit_main, emit_makefile
 from gatewise.export.to_c.readme import emit_readme, figures
 from gatewise.export.to_c.source import MOST_STEPS, Source, check_name, emit_source
-from gatewise.files import make_folder, write_json, write_text
+from gatewise.files import encoded_json, write_together
 
 __all__ = ["RECORD", "ExportC", "check_options", "export_graph"]
 
@@ -93,7 +93,7 @@ def export_graph(
         ConversionError: the graph has no form in C, its program differs from the network, or it loses too much of the
             test figure; nothing is written.
         OptionError: the folder holds something else, or a bad name.
-        StorageError: the folder cannot be written.
+        StorageError: the folder cannot be written; it is as it was.
     """
     folder = Path(out)
     check_options(folder, name, most)
@@ -114,14 +114,13 @@ def export_graph(
         refuse_loss(rounding.change, material)
     if programs:
         files["README.md"] = emit_readme(source, compiled, _title(graph, about or {}), rounding)
-    make_folder(folder)
-    for file, content in files.items():
-        write_text(folder / file, content)
     reasons = "; ".join(dict.fromkeys(source.left_out.values()))
     no_step = None if source.has_step else f"{reasons}{way_round(graph)}"
     left_out = dict(source.left_out) if source.has_step else {}
-    write_json(folder / RECORD, _record(source, files, compiled, about or {}, no_step, left_out, rounding))
-    sizes = {file: len(content.encode("utf-8")) for file, content in files.items()}
+    record = encoded_json(_record(source, files, compiled, about or {}, no_step, left_out, rounding))
+    contents = {file: content.encode("utf-8") for file, content in files.items()}
+    write_together(folder, {**contents, RECORD: record})
+    sizes = {file: len(content) for file, content in contents.items()}
     return ExportC(folder, sizes, compiled, figures(source, compiled), no_step, left_out, rounding)
 
 

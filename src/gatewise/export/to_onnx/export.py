@@ -28,7 +28,7 @@ from gatewise.export.to_onnx.places import DECODER, ENCODER, MODEL, STEP
 from gatewise.export.to_onnx.readme import README, emit_readme
 from gatewise.export.to_onnx.writer import OnnxWriter
 from gatewise.export.to_onnx.writing import check_writer, written_by
-from gatewise.files import make_folder, write_bytes, write_json, write_text
+from gatewise.files import encoded_json, write_together
 
 __all__ = ["MODEL", "RECORD", "STEP", "Export", "export_graph"]
 
@@ -83,7 +83,7 @@ def export_graph(
         ConversionError: the model differs from the trained network, or loses too much of the test figure; nothing is
             written.
         OptionError: the folder holds something else.
-        StorageError: the folder cannot be written.
+        StorageError: the folder cannot be written; it is as it was.
     """
     folder = Path(out)
     check_folder(folder, "onnx")
@@ -109,11 +109,6 @@ def export_graph(
         rounding = Rounding(precision, change, output_gap(outputs(examples), examples), {})
     operators = _operators(contents)
     left_out = {} if stream is None else dict(stream.left_out)
-    make_folder(folder)
-    for name in {MODEL, STEP, ENCODER, DECODER} - contents.keys():
-        (folder / name).unlink(missing_ok=True)
-    for name, content in contents.items():
-        write_bytes(folder / name, content)
     files = {name: len(content) for name, content in contents.items()}
     stepwise: dict[str, Any] = {"reason": no_step or f"{DECODER} is a step of writing"}
     if stream is not None:
@@ -125,8 +120,9 @@ def export_graph(
         "check": check.to_dict(),
         "step": stepwise,
     }
-    write_text(folder / README, emit_readme(made, contents, no_step, check, rounding, about))
-    write_json(folder / RECORD, _record(contents, about or {}, found))
+    readme = emit_readme(made, contents, no_step, check, rounding, about).encode("utf-8")
+    record = encoded_json(_record(contents, about or {}, found))
+    write_together(folder, {**contents, README: readme, RECORD: record}, obsolete=(MODEL, STEP, ENCODER, DECODER))
     return Export(folder, files, operators, check, no_step, left_out, rounding)
 
 

@@ -71,7 +71,7 @@ template <class Cell> struct ScanBackward {
 // g(x) of Feng et al. 2024: x + 0.5 for x >= 0, else sigmoid(x); and its derivative given its value.
 template <class F> GATEWISE_INLINE F positive(F x) { return select(x < 0.0f, sigmoid(x), x + 0.5f); }
 template <class F> GATEWISE_INLINE F positive_slope(F x, F value) {
-  return select(x < 0.0f, value * (1.0f - value), broadcast<lanes<F>>(1.0f));
+  return select(x >= 0.0f, broadcast<lanes<F>>(1.0f), value * (1.0f - value));  // NaN gives NaN
 }
 
 }  // namespace gatewise

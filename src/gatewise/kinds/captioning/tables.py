@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from gatewise.data.rows import MISSING, Rows, is_table, read_rows, read_text
 from gatewise.data.separated import read_separated
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.captioning.pictures import tidy
+from gatewise.kinds.captioning.places import SUFFIXES
 from gatewise.words import plural
 
 __all__ = ["Captions", "read_captions", "read_names"]
@@ -26,6 +28,11 @@ _NAMES = {
 _TOKEN = re.compile(r"(?P<name>[^\t]+?)(#\w+)?\t(?P<caption>.*)")
 _NUMBER = re.compile(r"\d+")
 _LAYOUT = "columns image and caption, or lines as name.jpg#0<TAB>caption"
+_KEYS = ("image", "caption")
+_COCO = (
+    'as COCO has it: {"images": [{"id": 1, "file_name": "..."}], "annotations": [{"image_id": 1, "caption": "..."}]}'
+)
+_COCO_FIX = 'repair it, or write a list of objects: [{"image": "...", "caption": "..."}]'
 
 
 class Captions(NamedTuple):
@@ -109,16 +116,16 @@ def _rows(path: Path) -> Rows:
     """The rows of a table in any layout."""
     if path.suffix.lower() == ".json":
         content, _ = read_text(path, None, _LAYOUT)
-        coco = _coco(path, content)
-        return coco if coco is not None else read_json_table(path, content)
+        found = _coco(path, content) or _by_name(path, content)
+        return found if found is not None else read_json_table(path, content, _KEYS)
     if is_table(path) and path.suffix.lower() not in (".tsv", ".tab"):
-        return read_rows(path)
+        return read_rows(path, keys=_KEYS)
     content, notes = read_text(path, None, _LAYOUT)
     lines = [(number, line) for number, line in enumerate(content.splitlines(), start=1) if line.strip()]
     if lines and "#" in lines[0][1].split("\t")[0] and "\t" in lines[0][1]:
         return _tokens(path, lines, notes)
     if is_table(path):
-        return read_rows(path)
+        return read_rows(path, keys=_KEYS)
     if not lines or not re.search(r"[\t,;|]", lines[0][1]):
         raise DataError(
             f"{path} is no table of captions", expected=_LAYOUT, got=repr(lines[0][1][:60] if lines else "")
@@ -139,25 +146,58 @@ def _tokens(path: Path, lines: list[tuple[int, str]], notes: list[str]) -> Rows:
     return Rows(path, ("image", "caption"), values, [number for number, _ in lines], "line", notes)
 
 
+def _parsed(content: str) -> Any:
+    """A JSON file's content; None: it is no JSON."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _coco(path: Path, content: str) -> Rows | None:
     """An object of ``images`` and ``annotations``, as COCO's captions are given; None: it is something else."""
-    try:
-        found = json.loads(content)
-    except ValueError:
+    found = _parsed(content)
+    if not (isinstance(found, dict) and isinstance(found.get("images"), list) and "annotations" in found):
         return None
-    if not (isinstance(found, dict) and isinstance(found.get("images"), list)):
+    names: dict[Any, Any] = {}
+    for number, each in enumerate(found["images"], start=1):
+        _check_coco(path, f"number {number} of the images", each, ("id", "file_name"))
+        names[each["id"]] = each["file_name"]
+    if not isinstance(found["annotations"], list):
+        raise DataError(f"{path}: the annotations are no list", expected=_COCO, fix=_COCO_FIX)
+    values = []
+    for number, each in enumerate(found["annotations"], start=1):
+        place = f"annotation {number}"
+        _check_coco(path, place, each, ("image_id", "caption"))
+        if each["image_id"] not in names:
+            raise DataError(
+                f"{path}: {place} is of no picture that is there",
+                expected="an image_id that one of the images has as its id",
+                got=each["image_id"],
+                fix="delete it, or add the picture to the images",
+            )
+        values.append([names[each["image_id"]], each["caption"]])
+    return Rows(path, _KEYS, values, list(range(1, len(values) + 1)), "annotation")
+
+
+def _check_coco(path: Path, place: str, each: object, keys: Sequence[str]) -> None:
+    """Refuse a part of a COCO file that is no object, or lacks a key, or has a number that is none."""
+    if not isinstance(each, dict):
+        raise DataError(f"{path}: {place} is no object", expected=_COCO, got=repr(each)[:60], fix=_COCO_FIX)
+    missing = [key for key in keys if key not in each]
+    if missing:
+        raise DataError(f"{path}: {place} has no {missing[0]}", expected=_COCO, got=", ".join(each), fix=_COCO_FIX)
+    if not isinstance(each[keys[0]], str | int):
+        raise DataError(f"{path}: {place} has an {keys[0]} that is no number", expected=_COCO, fix=_COCO_FIX)
+
+
+def _by_name(path: Path, content: str) -> Rows | None:
+    """An object with the captions of each picture by its file name; None: it is something else."""
+    found = _parsed(content)
+    if not isinstance(found, dict) or not found or not all(name.lower().endswith(SUFFIXES) for name in found):
         return None
-    if not isinstance(found.get("annotations"), list):
-        return None
-    try:
-        names = {each["id"]: each["file_name"] for each in found["images"]}
-        values = [[names[each["image_id"]], each["caption"]] for each in found["annotations"]]
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} is damaged", expected="images with id and file_name, annotations with image_id and caption",
-            got=f"without {error}",
-        ) from error  # fmt: skip
-    return Rows(path, ("image", "caption"), values, list(range(1, len(values) + 1)), "annotation")
+    values = [[name, captions] for name, captions in found.items()]
+    return Rows(path, _KEYS, values, list(range(1, len(values) + 1)), "entry")
 
 
 def _column(rows: Rows, role: str, asked: str | None) -> int:
@@ -179,8 +219,8 @@ def _column(rows: Rows, role: str, asked: str | None) -> int:
     raise DataError(
         f"{rows.path.name} has no column of {'pictures' if role == 'image' else 'captions'}",
         expected=f"a column called {role}, or lines as name.jpg#0<TAB>caption",
-        got=", ".join(rows.columns),
-        fix=f"name it with --{role}-column COLUMN",
+        got=", ".join(rows.columns) or "no column",
+        fix=f"name it with --{role}-column COLUMN" if rows.columns else None,
     )
 
 

@@ -70,7 +70,7 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
         separator,
     )
     names = classifier.label_names
-    if getattr(trained, "drop_labels_below", None) is not None:
+    if trained.drop_labels_below is not None:
         table = known_alone(table, names, separator)
     for note in table.notes:
         say(f"Note: {note}", err=True)

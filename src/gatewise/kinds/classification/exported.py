@@ -16,8 +16,10 @@ from gatewise.kinds.classification.thresholds import THRESHOLD
 if TYPE_CHECKING:
     from gatewise.training.kind import ExportedModel, Request
 
-__all__ = ["ExportedClassifier"]
+__all__ = ["READING", "ExportedClassifier"]
 
+READING = ("text", "label", "encoding", "drop_labels_below")
+"""Settings of the data by which a file is read as the training file was; an export carries them."""
 _AT_ONCE = 32
 
 
@@ -38,7 +40,8 @@ class ExportedClassifier(Measuring):
         self.separator: str = found["separator"]
         limits = dict.fromkeys(self.label_names, THRESHOLD) | (found.get("thresholds") or {})
         self.thresholds = np.array([limits[name] for name in self.label_names])
-        self.spec = SimpleNamespace(data=SimpleNamespace(text=found["text"], label=found.get("label"), encoding=None))
+        # an export of an earlier version lacks some of them
+        self.spec = SimpleNamespace(data=SimpleNamespace(**{name: found.get(name) for name in READING}))
         self.seen = None
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.export.graph import Example, Graph, GraphBuilder, spread
 from gatewise.export.graph.layers import add_recurrent
+from gatewise.kinds.classification.exported import READING
 from gatewise.kinds.classification.measures import contributions_of, measure_of
 from gatewise.statistics.measure import Measure
 
@@ -37,8 +38,7 @@ def graph_of(classifier: TrainedClassifier) -> Graph:
             **(_thresholds(classifier) if classifier.multi_label else {}),
             "max_tokens": classifier.max_tokens,
             "separator": classifier.separator,
-            "text": classifier.spec.data.text,
-            "label": classifier.spec.data.label,
+            **{name: getattr(classifier.spec.data, name) for name in READING},
             "preprocessing": _words(classifier),
         }
     )

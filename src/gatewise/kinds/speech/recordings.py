@@ -278,7 +278,7 @@ def _of_archive(path: Path) -> list[Listed]:
 
 
 def _of_table(path: Path, columns: Columns, *, with_texts: bool, some_speakers: bool) -> tuple[list[Listed], list[str]]:
-    rows = read_rows(path)
+    rows = read_rows(path, keys=(_NAMES["sound"][0], _NAMES["text"][0]))
     roles = ("sound", "text", "speaker") if with_texts else ("sound", "speaker")
     of_role = {role: _column(rows, role, columns) for role in roles}
     sound, text, speaker = (of_role.get(role) for role in ("sound", "text", "speaker"))

@@ -107,7 +107,7 @@ def _read_table(path: Path, source: str | None, target: str | None) -> SentenceP
     if separated is not None:
         rows = separated
     elif is_table(path):
-        rows = read_rows(path)
+        rows = read_rows(path, keys=("source", "target"))
     else:
         read_text_file(path, "sentence pairs")  # missing, a folder or empty
         raise DataError(

@@ -15,7 +15,7 @@ from gatewise.nn.benchmark import extras
 from gatewise.nn.benchmark.cases import CELLS, Case, Pair, cases, make_pair
 from gatewise.nn.benchmark.others import other_calls
 from gatewise.nn.benchmark.parity import TOLERANCE, check_parity, largest_difference
-from gatewise.nn.benchmark.timing import interleaved, matmul_peak
+from gatewise.nn.benchmark.timing import PAUSE, interleaved, matmul_peak
 
 __all__ = ["geometric_mean", "measure_case", "run_benchmark"]
 
@@ -83,7 +83,9 @@ def measure_case(cell: str, case: Case, peak: float, seconds: float) -> dict[str
     for mode, work, factor in _modes(pair):
         if mode == "inference":
             work |= {name: call for name, (call, _) in others.items()}
-        times = interleaved(work, seconds=seconds)
+        # where others bring threads of their own, which would go on spinning
+        apart = mode == "inference" and bool(others) and torch.get_num_threads() > 1
+        times = interleaved(work, seconds=seconds, rounds=15 if apart else 7, pause=PAUSE if apart else 0.0)
         for name in others.keys() & times.keys():
             row["others"][name] |= {
                 "ratio": times[name].seconds / times["gatewise"].seconds,

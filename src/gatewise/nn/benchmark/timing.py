@@ -2,6 +2,12 @@
 
 The clock of a shared machine drifts, and its virtual cores move. So functions to be compared are timed in turns within
 one run, and a sample with an involuntary context switch does not count.
+
+Programs with pools of threads of their own disturb each other even in turns: the threads of one go on spinning for some
+25 ms after its call, in the hope of the next one, and whoever comes after it shares the cores with them; so the order
+would decide. Where a side has a pool of its own, every sample follows a pause in which all pools fall asleep, and a
+call that is not timed, which wakes its own. To forbid the spinning (onnxruntime's
+``session.intra_op.allow_spinning``) would slow that program down, which nobody who uses it does.
 """
 
 from __future__ import annotations
@@ -14,8 +20,10 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Timing", "interleaved", "matmul_peak"]
+__all__ = ["PAUSE", "Timing", "interleaved", "matmul_peak"]
 
+PAUSE = 0.05
+"""Seconds until waiting threads sleep."""
 LEAST_CLEAN = 5
 """Fewer undisturbed samples than this of any function are too few for medians."""
 
@@ -47,7 +55,7 @@ def _one(function: Callable[[], object], repeats: int) -> tuple[float, bool]:
 
 
 def interleaved(
-    functions: Mapping[str, Callable[[], object]], *, seconds: float = 1.0, rounds: int = 7
+    functions: Mapping[str, Callable[[], object]], *, seconds: float = 1.0, rounds: int = 7, pause: float = 0.0
 ) -> dict[str, Timing]:
     """Time several functions in turns.
 
@@ -55,6 +63,7 @@ def interleaved(
         functions: name to what is timed, without arguments.
         seconds: sample for at least this long.
         rounds: take at least this many samples of each.
+        pause: seconds before each sample, which then begins with a call that is not timed.
 
     Returns:
         Name to timing.
@@ -72,6 +81,9 @@ def interleaved(
     start = time.perf_counter()
     while time.perf_counter() - start < seconds or len(next(iter(samples.values()))) < rounds:
         for name, function in functions.items():
+            if pause:
+                time.sleep(pause)
+                function()
             samples[name].append(_one(function, repeats[name]))
     clean = [sum(undisturbed for _, undisturbed in each) for each in samples.values()]
     disturbed = min(clean) < min(LEAST_CLEAN, rounds)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from gatewise.data.comma_names import one_column_note
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.axis import Spacing
@@ -115,9 +116,10 @@ def load_series(
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
     if listed is None:
         refuse_times_as_names(frame, path.name, rules)
-    table, targets, time = _forecast_table(
-        frame, places, path.name, column_names(target, columns), others, time, group, rules, asked, decimal
-    )
+    named = column_names(target, columns)
+    table, targets, time = _forecast_table(frame, places, path.name, named, others, time, group, rules, asked, decimal)
+    said = [note for one in (*named, *others, *asked.known, *asked.static) for note in one_column_note(one, columns)]
+    table = replace(table, notes=[*said, *table.notes])
     shown, borders = (path.name, None) if listed is None else (name, listed.borders)
     return series_from_table(
         table, shown, source, targets, others, horizon=horizon, lookback=lookback, borders=borders, time=time
