@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from gatewise import Forecaster
 from gatewise.cli.app import app
-from gatewise.errors import DataError
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.loading import load_series
 from gatewise.kinds.forecasting.series.signs import plain_numbers
 
@@ -96,3 +97,11 @@ def test_empty_targets_at_the_end_are_forecast_and_not_filled(tmp_path: Path) ->
     assert made.exit_code == 0, made.output
     forecast = CliRunner().invoke(app, ["predict", run, "--file", str(ended)])
     assert [line.split(",")[0] for line in forecast.stdout.splitlines()] == ["day", DAYS[57], DAYS[58]]
+
+
+def test_a_table_given_for_the_horizon_is_named_in_one_line() -> None:
+    series = pd.Series(VALUES, index=pd.to_datetime(DAYS), name="sales")
+    fitted = Forecaster(horizon=2, lookback=7, epochs=1, hidden_size=4, threads=1).fit(series)
+    with pytest.raises(OptionError, match=r"a table was given.*fix: predict\(frame=\.\.\.\)"):
+        fitted.predict(series)  # type: ignore[arg-type]
+    assert len(fitted.predict(frame=series)) == 2

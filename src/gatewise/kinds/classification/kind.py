@@ -57,11 +57,12 @@ class ClassificationKind(Kind):
         return text_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Tables, fastText's labelled lines, and the folder or archive of the official reviews."""
+        """Tables, lines with a label and a text, and the folder or archive of the official reviews."""
         from gatewise.data.labelled_lines import holds_labelled_lines
         from gatewise.data.rows import TABLE_SUFFIXES
+        from gatewise.data.tab_tables import holds_tab_table
 
-        if holds_labelled_lines(path):
+        if holds_labelled_lines(path) or holds_tab_table(path):
             return 3
         return 1 if path.suffix.lower() in (*TABLE_SUFFIXES, *_ARCHIVES) or path.is_dir() else 0
 

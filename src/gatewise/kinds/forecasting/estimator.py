@@ -120,6 +120,13 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             OptionError: the horizon is not a whole number of at least 1, or quantiles beyond the trained one.
         """
         check_is_fitted(self)
+        if isinstance(horizon, (pd.DataFrame, pd.Series)):
+            raise OptionError(
+                "the first argument of predict is the horizon, and a table was given",
+                expected="the number of steps, or the series to continue as frame",
+                got=type(horizon).__name__,
+                fix="predict(frame=...)",
+            )
         if horizon is not None and (not isinstance(horizon, (int, np.integer)) or horizon < 1):
             raise OptionError("horizon is out of range", expected="a whole number of at least 1", got=repr(horizon))
         if frame is None:
