@@ -17,6 +17,7 @@ from gatewise.data.label_columns import (
 from gatewise.data.label_names import label_name
 from gatewise.data.rows import MISSING, Rows, read_rows
 from gatewise.data.text_or_label import refuse_swapped, text_and_label_by_values
+from gatewise.data.usual_names import known_column, neither_named
 from gatewise.errors import DataError, did_you_mean
 
 __all__ = [
@@ -33,22 +34,6 @@ __all__ = [
 MAX_CHARACTERS = 1_000_000
 _WORDS_OF_A_NAME = 5
 _COLUMNS_OF_TEXT_AND_LABEL = 2
-_USUAL = {
-    "text": (
-        "texts",
-        "review",
-        "reviews",
-        "sentence",
-        "comment",
-        "message",
-        "tweet",
-        "content",
-        "document",
-        "utterance",
-    ),
-    "label": ("labels", "class", "category", "sentiment", "target", "topic", "intent", "polarity"),
-}
-"""Names that columns often have instead; one is read where it is the only one of its role."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +103,7 @@ def read_table(
     path = Path(path)
 
     def choose(names: Sequence[str]) -> list[int]:
-        if label is None and _known(names, "label") is None:
+        if label is None and known_column(names, "label") is None:
             return list(range(len(names)))  # their values decide
         found = _find_columns(path, names, text, label)
         return [*found[0], *found[1], *_group_column(path, names, group)]
@@ -137,6 +122,22 @@ def read_table(
     if (text is None and rows.columns[places[0]] != "text") or (label is None and rows.columns[answers[0]] != "label"):
         notes.append(f"texts are the column {_joined(rows, places)}, labels the column {_joined(rows, answers)}")
     table = Table(path, [], [], [], rows.unit, notes, columns=derived, marked=marked)
+    _fill(table, rows, texts, answers, of_group, separator)
+    _check(table, empty_labels=separator is not None or bool(marked))
+    if separator is None and len(places) == len(answers) == 1:
+        refuse_swapped(rows, places[0], answers[0])
+    return table
+
+
+def _fill(
+    table: Table,
+    rows: Rows,
+    texts: Sequence[str],
+    answers: Sequence[int],
+    of_group: Sequence[int],
+    separator: str | None,
+) -> None:
+    """Put texts, labels and groups of all rows that are not blank into a table."""
     for index, (words, values) in enumerate(zip(texts, rows.values, strict=True)):
         if not any(value is not None for value in values):
             continue  # a blank row of a sheet, as blank lines are
@@ -144,23 +145,19 @@ def read_table(
             if values[place] is MISSING:
                 raise _missing_key(rows, index, place)
         table.texts.append(words)
-        if marked:
-            table.labels.append(marked_labels(rows, index, marked, separator))
+        if table.marked:
+            table.labels.append(marked_labels(rows, index, table.marked, separator))
         else:
             table.labels.append(label_name(values[answers[0]], rows.place(index), separator).strip())
         table.lines.append(rows.numbers[index])
         table.groups.extend(_group_name(values[place]) for place in of_group)
-    _check(table, empty_labels=separator is not None or bool(marked))
-    if separator is None and len(places) == len(answers) == 1:
-        refuse_swapped(rows, places[0], answers[0])
-    return table
 
 
 def _columns_by_values(rows: Rows, text: str | None, label: str | None, group: str | None) -> tuple[str, str] | None:
     """The columns of texts and labels where their values alone show which they are, which a note says."""
-    if label is not None or _known(rows.columns, "label") is not None:
+    if label is not None or known_column(rows.columns, "label") is not None:
         return None
-    place = _known(rows.columns, "text")
+    place = known_column(rows.columns, "text")
     marks = text_and_marks_by_values(rows, text or (None if place is None else rows.columns[place]), group)
     if marks is not None:
         labels = marks[1].replace(",", ", ")
@@ -191,8 +188,8 @@ def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual
         [1]
     """
     wanted = usual if asked is None else asked
-    if wanted is None and _known(names, "text") is None:
-        of_label = _known(names, "label")
+    if wanted is None and known_column(names, "text") is None:
+        of_label = known_column(names, "label")
         if len(names) == 1 or (len(names) == 2 and of_label is not None):
             return [0 if of_label is None else 1 - of_label]
     if asked is None and len(names) == 1 and wanted is not None and wanted not in names:
@@ -205,16 +202,6 @@ def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual
         _refuse_twice(path, names, part or "text")
         places.append(_find_column(path, names, part, "text", given=asked is not None))
     return places
-
-
-def neither_named(names: Sequence[str]) -> bool:
-    """Whether no column has a usual name of texts or labels.
-
-    Example:
-        >>> neither_named(["satz", "thema"]), neither_named(["satz", "topic"])
-        (True, False)
-    """
-    return _known(names, "text") is None and _known(names, "label") is None
 
 
 def texts_of(rows: Rows, places: Sequence[int], *, complete: bool = False) -> list[str]:
@@ -349,19 +336,8 @@ def _refuse_twice(path: Path, names: Sequence[str], name: str) -> None:
 
 def _asked_or_known(names: Sequence[str], asked: str | None, role: str) -> int | None:
     if asked is None:
-        return _known(names, role)
+        return known_column(names, role)
     return names.index(asked) if asked in names else None
-
-
-def _known(names: Sequence[str], role: str) -> int | None:
-    """The place of the column that is called by its role, in any case, or else of the only one with a usual name."""
-    folded = [name.casefold() for name in names]
-    if role in names:
-        return names.index(role)
-    if folded.count(role) == 1:
-        return folded.index(role)
-    usual = [place for place, name in enumerate(folded) if name in _USUAL.get(role, ())]
-    return usual[0] if len(usual) == 1 else None
 
 
 def _group_column(path: Path, names: Sequence[str], group: str | None) -> list[int]:
@@ -384,7 +360,7 @@ def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str,
     wanted = role if asked is None else asked
     if wanted in names:
         return names.index(wanted)
-    known = _known(names, role) if asked is None else None
+    known = known_column(names, role) if asked is None else None
     if known is not None:
         return known
     fix = did_you_mean(wanted, names) if given else f"name it with --{role} COLUMN"

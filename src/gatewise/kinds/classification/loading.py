@@ -122,13 +122,26 @@ def load_text(
     elif separator is not None:
         check_separator(separator)
     read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
+    return _load_file(path, second, read, separator, drop_labels_below, group, split)
+
+
+def _load_file(
+    path: Path,
+    second: Path | None,
+    read: Reader,
+    separator: str | None,
+    below: int | None,
+    group: str | None,
+    split: int,
+) -> TextDataset:
+    """A file whose texts have one label each or several, which columns that mark them may show."""
     table = read(path, separator=separator)
     if separator is None and table.marked and not all_have_one(table.labels, JOINT):
         separator = JOINT
     if separator is not None:
         read = partial(read, separator=separator)
-        return _load_sets(path, table, second, read, separator, drop_labels_below, group, split)
-    return _load_own(path, table, second, read, drop_labels_below, group, split)
+        return _load_sets(path, table, second, read, separator, below, group, split)
+    return _load_own(path, table, second, read, below, group, split)
 
 
 def _load_known(name: str, own: Mapping[str, Any], split: int, download: bool, cache: str | Path | None) -> TextDataset:
