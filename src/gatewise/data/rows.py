@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.data.encodings import check_encoding, decode_as
+from gatewise.data.tab_tables import holds_tab_table
 from gatewise.data.text_files import read_content
 from gatewise.errors import DataError
 
@@ -101,7 +102,8 @@ def read_rows(
     """Read all rows of a table.
 
     Args:
-        path: the file; its suffix says the format, but for lines that begin with fastText's ``__label__``.
+        path: the file; its suffix says the format, but for lines that begin with fastText's ``__label__``
+            and for text files that hold a label and a text a line, see `gatewise.data.tab_tables`.
         encoding: of a text format; None: detected, see `gatewise.data.encodings.decode_as`.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
         choose: from the column names to the places of the columns that are needed; a Parquet file is then read in
@@ -123,8 +125,8 @@ def read_rows(
     from gatewise.data.labelled_lines import holds_labelled_lines, read_labelled_lines
 
     path = Path(path)
-    suffix = table_suffix(path)
     labelled = holds_labelled_lines(path)
+    suffix = ".tsv" if not labelled and holds_tab_table(path) else table_suffix(path)
     if path.is_file() and suffix not in TABLE_SUFFIXES and not labelled:
         raise DataError(
             f"{path} has a suffix that is not known",

@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.data.comma_names import one_column_note
+from gatewise.data.label_columns import (
+    label_column_names,
+    marked_labels,
+    text_and_marks_by_values,
+    without_index,
+)
 from gatewise.data.label_names import label_name
 from gatewise.data.rows import MISSING, Rows, read_rows
 from gatewise.data.text_or_label import refuse_swapped, text_and_label_by_values
+from gatewise.data.usual_names import known_column, neither_named
 from gatewise.errors import DataError, did_you_mean
 
 __all__ = [
@@ -27,22 +34,7 @@ __all__ = [
 
 MAX_CHARACTERS = 1_000_000
 _WORDS_OF_A_NAME = 5
-_USUAL = {
-    "text": (
-        "texts",
-        "review",
-        "reviews",
-        "sentence",
-        "comment",
-        "message",
-        "tweet",
-        "content",
-        "document",
-        "utterance",
-    ),
-    "label": ("labels", "class", "category", "sentiment", "target", "topic", "intent", "polarity"),
-}
-"""Names that columns often have instead; one is read where it is the only one of its role."""
+_COLUMNS_OF_TEXT_AND_LABEL = 2
 
 
 @dataclass(frozen=True)
@@ -58,6 +50,7 @@ class Table:
         notes: what was detected while reading, for the user.
         groups: of each text, as written; empty where no column was asked for.
         columns: of texts and labels, where their values alone showed which they are; else None.
+        marked: the columns that mark a label each, in which labels then are joined names; empty: one holds them.
     """
 
     path: Path
@@ -68,6 +61,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     columns: tuple[str, str] | None = None
+    marked: tuple[str, ...] = ()
 
 
 def read_table(
@@ -86,7 +80,8 @@ def read_table(
         text: the column that holds the texts, or several, separated by commas; None: ``text``, or the only one with a
             usual name (``review``, ``sentence``, ``comment`` ...), or the one of two that does not hold the labels.
         label: the column that holds the labels; None: ``label``, likewise (``sentiment``, ``class``, ``category`` ...).
-            Of two columns with other names the one whose values repeat holds the labels.
+            Of two columns with other names the one whose values repeat holds the labels. Several columns, separated
+            by commas, mark a label each with 1 or 0; so do those of a table without a column of labels.
         encoding: of a text format; None: detected.
         fallback: the encoding of a text format that is not UTF-8 where none is given.
         separator: of the labels, where a text may have several or none: a label may then be empty, or a list
@@ -109,37 +104,70 @@ def read_table(
     path = Path(path)
 
     def choose(names: Sequence[str]) -> list[int]:
-        if text is None is label and neither_named(names) and len(names) == (2 if group is None else 3):
+        if label is None and known_column(names, "label") is None:
             return list(range(len(names)))  # their values decide
         found = _find_columns(path, names, text, label)
-        return [*found[0], found[1], *_group_column(path, names, group)]
+        return [*found[0], *found[1], *_group_column(path, names, group)]
 
     rows = read_rows(path, encoding=encoding, fallback=fallback, choose=choose)
+    rows = without_index(rows, keep=(text, label, group))
     _refuse_no_rows(rows)
-    derived = None
-    if text is None is label and neither_named(rows.columns) and (derived := text_and_label_by_values(rows, group)):
+    derived = _columns_by_values(rows, text, label, group)
+    if derived is not None:
         text, label = derived
-        rows.notes.append(f"texts are the column {text}, labels the column {label}, whose values repeat")
-    places, answer = _find_columns(path, rows.columns, text, label)
+    places, answers = _find_columns(path, rows.columns, text, label)
+    marked = tuple(rows.columns[place] for place in answers) if len(answers) > 1 else ()
     of_group = _group_column(path, rows.columns, group)
     texts = texts_of(rows, places, complete=True)
     notes = [*rows.notes, *joined_note(rows, places)]
-    if (text is None and rows.columns[places[0]] != "text") or (label is None and rows.columns[answer] != "label"):
-        notes.append(f"texts are the column {_joined(rows, places)}, labels the column {rows.columns[answer]}")
-    table = Table(path, [], [], [], rows.unit, notes, columns=derived)
+    if (text is None and rows.columns[places[0]] != "text") or (label is None and rows.columns[answers[0]] != "label"):
+        notes.append(f"texts are the column {_joined(rows, places)}, labels the column {_joined(rows, answers)}")
+    table = Table(path, [], [], [], rows.unit, notes, columns=derived, marked=marked)
+    _fill(table, rows, texts, answers, of_group, separator)
+    _check(table, empty_labels=separator is not None or bool(marked))
+    if separator is None and len(places) == len(answers) == 1:
+        refuse_swapped(rows, places[0], answers[0])
+    return table
+
+
+def _fill(
+    table: Table,
+    rows: Rows,
+    texts: Sequence[str],
+    answers: Sequence[int],
+    of_group: Sequence[int],
+    separator: str | None,
+) -> None:
+    """Put texts, labels and groups of all rows that are not blank into a table."""
     for index, (words, values) in enumerate(zip(texts, rows.values, strict=True)):
         if not any(value is not None for value in values):
             continue  # a blank row of a sheet, as blank lines are
-        if values[answer] is MISSING:
-            raise _missing_key(rows, index, answer)
+        for place in answers:
+            if values[place] is MISSING:
+                raise _missing_key(rows, index, place)
         table.texts.append(words)
-        table.labels.append(label_name(values[answer], rows.place(index), separator).strip())
+        if table.marked:
+            table.labels.append(marked_labels(rows, index, table.marked, separator))
+        else:
+            table.labels.append(label_name(values[answers[0]], rows.place(index), separator).strip())
         table.lines.append(rows.numbers[index])
         table.groups.extend(_group_name(values[place]) for place in of_group)
-    _check(table, empty_labels=separator is not None)
-    if separator is None and len(places) == 1:
-        refuse_swapped(rows, places[0], answer)
-    return table
+
+
+def _columns_by_values(rows: Rows, text: str | None, label: str | None, group: str | None) -> tuple[str, str] | None:
+    """The columns of texts and labels where their values alone show which they are, which a note says."""
+    if label is not None or known_column(rows.columns, "label") is not None:
+        return None
+    place = known_column(rows.columns, "text")
+    marks = text_and_marks_by_values(rows, text or (None if place is None else rows.columns[place]), group)
+    if marks is not None:
+        labels = marks[1].replace(",", ", ")
+        rows.notes.append(f"texts are the column {marks[0]}; the columns {labels} mark a label each with 1")
+        return marks
+    if text is None is place and (found := text_and_label_by_values(rows, group)) is not None:
+        rows.notes.append(f"texts are the column {found[0]}, labels the column {found[1]}, whose values repeat")
+        return found
+    return None
 
 
 def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual: str | None = None) -> list[int]:
@@ -161,8 +189,8 @@ def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual
         [1]
     """
     wanted = usual if asked is None else asked
-    if wanted is None and _known(names, "text") is None:
-        of_label = _known(names, "label")
+    if wanted is None and known_column(names, "text") is None:
+        of_label = known_column(names, "label")
         if len(names) == 1 or (len(names) == 2 and of_label is not None):
             return [0 if of_label is None else 1 - of_label]
     if asked is None and len(names) == 1 and wanted is not None and wanted not in names:
@@ -175,16 +203,6 @@ def find_text_columns(path: Path, names: Sequence[str], asked: str | None, usual
         _refuse_twice(path, names, part or "text")
         places.append(_find_column(path, names, part, "text", given=asked is not None))
     return places
-
-
-def neither_named(names: Sequence[str]) -> bool:
-    """Whether no column has a usual name of texts or labels.
-
-    Example:
-        >>> neither_named(["satz", "thema"]), neither_named(["satz", "topic"])
-        (True, False)
-    """
-    return _known(names, "text") is None and _known(names, "label") is None
 
 
 def texts_of(rows: Rows, places: Sequence[int], *, complete: bool = False) -> list[str]:
@@ -277,16 +295,29 @@ def check_lengths(path: Path, texts: Sequence[str], lines: Sequence[int], unit: 
             )
 
 
-def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str | None) -> tuple[list[int], int]:
+def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str | None) -> tuple[list[int], list[int]]:
     """Places of texts and labels: as asked, else by usual names, else the other one of two columns."""
+    if several := label_column_names(names, label):
+        texts = find_text_columns(path, names, text)
+        if both := [names[place] for place in texts if names[place] in several]:
+            raise DataError(f"the column {both[0]!r} cannot be both text and label", got=", ".join(names))
+        return texts, [names.index(name) for name in several]
     places = {"text": _asked_or_known(names, text, "text"), "label": _asked_or_known(names, label, "label")}
     if text is None is label and neither_named(names):
+        if _are_no_names(names):
+            raise DataError(
+                f"{path.name} seems to have no line with the names of its columns",
+                expected="names of the columns in the first line",
+                got=", ".join(names),
+                fix="put a line above it that names them, as text,label does; the labels are those of which many texts "
+                "have the same",
+            )
         raise DataError(
             f"which columns of {path.name} hold the texts and the labels?",
             expected="columns called text and label, or usual names for them such as review and sentiment",
             got=", ".join(names),
             fix="name them with --text COLUMN --label COLUMN; for numbers over time: --task forecasting, for "
-            "sentence pairs: --task translation",
+            "sentence pairs: --task translation; for columns A and B that mark a label each with 1: --label A,B",
         )
     for role, other, asked in (("text", "label", text), ("label", "text", label)):
         taken = places[other]
@@ -298,7 +329,7 @@ def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str
     answer = _find_column(path, names, label, "label", given=label is not None) if of_label is None else of_label
     if answer in texts:
         raise DataError(f"the column {names[answer]!r} cannot be both text and label", got=", ".join(names))
-    return texts, answer
+    return texts, [answer]
 
 
 def _refuse_twice(path: Path, names: Sequence[str], name: str) -> None:
@@ -308,19 +339,8 @@ def _refuse_twice(path: Path, names: Sequence[str], name: str) -> None:
 
 def _asked_or_known(names: Sequence[str], asked: str | None, role: str) -> int | None:
     if asked is None:
-        return _known(names, role)
+        return known_column(names, role)
     return names.index(asked) if asked in names else None
-
-
-def _known(names: Sequence[str], role: str) -> int | None:
-    """The place of the column that is called by its role, in any case, or else of the only one with a usual name."""
-    folded = [name.casefold() for name in names]
-    if role in names:
-        return names.index(role)
-    if folded.count(role) == 1:
-        return folded.index(role)
-    usual = [place for place, name in enumerate(folded) if name in _USUAL.get(role, ())]
-    return usual[0] if len(usual) == 1 else None
 
 
 def _group_column(path: Path, names: Sequence[str], group: str | None) -> list[int]:
@@ -343,10 +363,17 @@ def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str,
     wanted = role if asked is None else asked
     if wanted in names:
         return names.index(wanted)
-    known = _known(names, role) if asked is None else None
+    known = known_column(names, role) if asked is None else None
     if known is not None:
         return known
     fix = did_you_mean(wanted, names) if given else f"name it with --{role} COLUMN"
-    if any(len(name.split()) > _WORDS_OF_A_NAME for name in names):
+    if role == "label" and not given and len(names) > _COLUMNS_OF_TEXT_AND_LABEL:
+        fix += "; several that mark a label each with 1: --label A,B"
+    if _are_no_names(names):
         fix = "put a line with the names of the columns above it: its first line is read as these"
     raise DataError(f"column {wanted!r} is not in {path.name}", got=", ".join(names), fix=fix)
+
+
+def _are_no_names(names: Sequence[str]) -> bool:
+    """Whether a first line holds a sentence, as no name of a column does."""
+    return any(len(name.split()) > _WORDS_OF_A_NAME for name in names)

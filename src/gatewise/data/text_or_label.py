@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from gatewise.data.rows import MISSING, Rows
 from gatewise.errors import DataError
@@ -99,5 +100,13 @@ def _refuse_record_as_names(rows: Rows, text: int, label: int) -> None:
             f"{rows.path} seems to have no line with the names of its columns",
             expected="names of the columns in the first line",
             got=f"{rows.columns[label]!r}, which is a label of other lines too",
-            fix="put a line above it that names them: " + ("text,label" if text < label else "label,text"),
+            fix="put a line above it that names them: "
+            + _names(rows.path, ("text", "label") if text < label else ("label", "text")),
         )
+
+
+def _names(path: Path, names: tuple[str, str]) -> str:
+    """A line of names for a file; of one that may be running text too, how it is read as such."""
+    if path.suffix.lower() not in (".txt", ".text"):
+        return ",".join(names)
+    return f"{names[0]}, a tab, {names[1]}; to read it as running text: --task language-modelling"

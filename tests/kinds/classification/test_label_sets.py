@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -254,3 +255,44 @@ def test_advice_on_the_separator_agrees_in_number_and_has_no_empty_else(tmp_path
         "1 label, separated by '|': 0.97 a text, 1 text without any"
         in load_text(write(tmp_path / "b.csv", rows), separator="|").notes
     )
+
+
+def test_columns_of_marks_go_from_training_to_prediction_and_evaluation(tmp_path):
+    path = tmp_path / "marked.csv"
+    rows = texts_with_labels(150)
+    marked = [f"{text},{','.join(str(int(name in labels)) for name in WORDS)}" for text, labels in rows]
+    path.write_text(f"comment_text,{','.join(WORDS)}\n" + "\n".join(marked) + "\n")
+    run("train", path, *SMALL, "--epochs", "40", "--patience", "40", "--metric", "micro-f1", "--out", tmp_path / "run")
+    figures = json.loads(run("evaluate", tmp_path / "run", path, "--json"))
+    assert set(figures["per_label"]) == set(WORDS)
+    answer = json.loads(run("predict", tmp_path / "run", "the match and goal number 3", "--json"))
+    assert max(answer["probabilities"], key=answer["probabilities"].get) == "sport"
+
+
+def test_an_estimator_takes_and_gives_tables_of_zeros_and_ones(tmp_path):
+    texts, sets = zip(*texts_with_labels(150), strict=True)
+    table = pd.DataFrame({name: [int(name in labels) for labels in sets] for name in WORDS}, index=range(200, 350))
+    settings = {"hidden_size": 8, "embedding_size": 8, "epochs": 40, "patience": 40, "batch_size": 8, "threads": 1}
+    classifier = TextClassifier(**settings, learning_rate=0.03, thresholds="0.5")
+    classifier.fit(pd.Series(texts, index=table.index), table)
+    assert classifier.classes_.tolist() == ["sport", "money", "art"]  # the network has them sorted
+    found = np.asarray(classifier.predict(texts))
+    assert found.shape == table.shape
+    assert (found == table.to_numpy()).mean() > 0.9
+    assert (found == (classifier.predict_proba(texts) >= 0.5)).all()
+    assert classifier.score(texts, table) == pytest.approx((found == table.to_numpy()).all(axis=1).mean())
+    classifier.save(tmp_path / "saved")
+    again = TextClassifier.load(tmp_path / "saved")
+    assert np.array_equal(again.predict(texts), found)
+    with pytest.raises(DataError, match="'odd' of the labels marks no text"):
+        TextClassifier(**settings).fit(texts, table.assign(odd=0))
+    with pytest.raises(DataError, match="other values than 0 and 1"):
+        TextClassifier(**settings).fit(texts, table * 2)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_missing_texts_and_labels_are_named(missing):
+    with pytest.raises(DataError, match="text 1 is missing"):
+        TextClassifier().fit(["a", missing, "b"], ["x", "y", "x"])
+    with pytest.raises(DataError, match=r"labels have missing values; got: 1, at place 1"):
+        TextClassifier().fit(["a", "c", "b"], np.array(["x", missing, "x"], dtype=object))

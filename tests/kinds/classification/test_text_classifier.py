@@ -147,7 +147,7 @@ def test_not_fitted(tmp_path):
         (["a", "b"], ["x", "x"], "all 2 labels"),
         (["a", "b", "c"], ["x", "x", "y"], "'y' has 1 text"),
         (["a", " "], ["x", "y"], "is empty"),
-        (["a", None], ["x", "y"], "not a string"),
+        (["a", None], ["x", "y"], "text 1 is missing"),
         ([["a"], ["b"]], ["x", "y"], "not a string"),
         (np.array([["a"], ["b"]]), ["x", "y"], "more than one column"),
         (["a", "b"], [["x"], ["y"]], "the label 'x' has 1 text"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from gatewise.data import Labels, Split, TextDataset
 from gatewise.data.apart import Grouping, Splitter, drop_shared, split_apart
 from gatewise.data.splits import distinct_rows, fingerprint, hold_out, take
 from gatewise.errors import DataError, RunError
-from gatewise.kinds.classification.label_sets import distinct_sets, label_table, split_sets
+from gatewise.kinds.classification.label_sets import distinct_sets, indicator_sets, label_table, split_sets
 from gatewise.kinds.classification.measures import answers_of
 from gatewise.kinds.classification.unlabelled import with_unlabelled
 from gatewise.kinds.classification.weighting import kept_weights
@@ -63,6 +64,7 @@ class TextClassifier(  # type: ignore[misc]
     """
 
     _trained: TrainedClassifier
+    _as_table: bool = False
 
     def fit(
         self,
@@ -80,7 +82,8 @@ class TextClassifier(  # type: ignore[misc]
         Args:
             texts: N texts; repeated texts count once, and near duplicates stay together.
             labels: N labels: strings, whole numbers, booleans. Or N lists (tuples, sets) of strings, empty ones too:
-                then a text may have several labels.
+                then a text may have several labels. So it may with a table (N, C) of zeros and ones, as a DataFrame
+                whose columns are the labels; `predict` then gives such a table.
             validation_data: texts and labels for early stopping; None: a tenth of the texts, chosen by content.
             sample_weight: N factors of the texts' training losses, relative to their mean; those of a text that
                 comes several times are added. None: all the same.
@@ -93,6 +96,11 @@ class TextClassifier(  # type: ignore[misc]
             DataError: no texts, empty texts, one class only, a class with one text, or sizes that differ.
             OptionError: an argument of the constructor is out of range.
         """
+        table = indicator_sets(labels)
+        if table is not None:
+            labels = table[0]
+            if validation_data is not None:
+                validation_data = (validation_data[0], _sets_of(validation_data[1]))
         labels = labels if hasattr(labels, "__array__") else list(labels)
         separator = _SEPARATOR if _are_sets(labels) else None
         spec = self._spec(_MEMORY, unlabelled=None if unlabelled is None else _MEMORY, separator=separator)
@@ -103,19 +111,27 @@ class TextClassifier(  # type: ignore[misc]
         if unlabelled is not None:
             dataset = with_unlabelled(dataset, _as_texts(unlabelled), "the texts given")
         self._train(spec, dataset, on_event)
-        self.classes_ = classes
+        self.classes_ = classes if table is None else np.array(table[1])
+        self._as_table = table is not None
         return self
 
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.float64]:
         """Probabilities (N, C), columns as ``classes_``."""
         check_is_fitted(self)
-        return self._trained.predict_proba(_as_texts(texts))
+        found = self._trained.predict_proba(_as_texts(texts))
+        return found[:, self._places()] if self._as_table else found
 
     def predict(self, texts: Iterable[str]) -> npt.NDArray[Any] | list[list[str]]:
-        """The most probable label of each text: (N,); of several labels each from its threshold on."""
+        """The most probable label of each text: (N,); of several labels each from its threshold on.
+
+        Several labels are lists of strings, or (N, C) zeros and ones where they were given so.
+        """
         chances = self.predict_proba(texts)
         if self._trained.multi_label:
-            answers = answers_of(chances, multi_label=True, thresholds=self._trained.thresholds)
+            limits = self._trained.thresholds[self._places()] if self._as_table else self._trained.thresholds
+            answers = answers_of(chances, multi_label=True, thresholds=limits)
+            if self._as_table:
+                return answers.astype(np.int64)
             return [[str(self.classes_[place]) for place in np.flatnonzero(row)] for row in answers]
         chosen: npt.NDArray[Any] = self.classes_[chances.argmax(axis=1)]
         return chosen
@@ -125,7 +141,11 @@ class TextClassifier(  # type: ignore[misc]
         given = _as_texts(texts)
         if not self._trained.multi_label:
             return float(super().score(given, labels, sample_weight))
-        right = [set(one) == set(two) for one, two in zip(self.predict(given), labels, strict=True)]
+        predicted = self.predict(given)
+        if self._as_table:
+            right = (np.asarray(predicted) == np.asarray(labels)).all(axis=1).tolist()
+        else:
+            right = [set(one) == set(two) for one, two in zip(predicted, labels, strict=True)]
         return float(np.average(right, weights=None if sample_weight is None else list(sample_weight)))
 
     def __sklearn_tags__(self) -> Any:
@@ -140,11 +160,17 @@ class TextClassifier(  # type: ignore[misc]
         """Labels with their type."""
         kind = _kind(self.classes_)
         record = {"format_version": 1, "kind": kind, "classes": [_KINDS[kind](value) for value in self.classes_]}
+        if self._as_table:
+            record["as_table"] = True
         return {**super()._own_files(), _CLASSES: record}
 
     def _keep(self, run: RunFolder, trained: Trained, result: RunResult) -> None:
         super()._keep(run, trained, result)
-        self.classes_ = _read_classes(run.path, self._trained.label_names)
+        self.classes_, self._as_table = _read_classes(run.path, self._trained.label_names)
+
+    def _places(self) -> list[int]:
+        """Of the columns of labels that were given as a table, in the network's order of names."""
+        return [self._trained.label_names.index(str(name)) for name in self.classes_]
 
 
 def _weighted(dataset: TextDataset, weights: npt.NDArray[np.float64] | None) -> TextDataset:
@@ -236,6 +262,12 @@ def _are_sets(labels: Any) -> bool:
     return any(isinstance(each, (list, tuple, set, frozenset)) for each in labels)
 
 
+def _sets_of(labels: Any) -> Any:
+    """Label sets of a table of zeros and ones; other labels as they are."""
+    found = indicator_sets(labels, every=False)
+    return labels if found is None else found[0]
+
+
 def _label_sets(labels: Iterable[Any], texts: Sequence[str], part: str) -> list[tuple[str, ...]]:
     found = []
     for place, each in enumerate(labels):
@@ -293,16 +325,37 @@ def _as_texts(texts: Iterable[str]) -> list[str]:
     found = list(given)
     for place, text in enumerate(found):
         if not isinstance(text, str):
-            raise DataError(f"text {place} is not a string", got=type(text).__name__)
+            missing = _is_missing(text)
+            raise DataError(
+                f"text {place} is {'missing' if missing else 'not a string'}",
+                expected="a string for each text",
+                got=type(text).__name__,
+                fix="omit the rows without a text: frame.dropna(subset=[...])"
+                if missing
+                else "str(text), where that is meant",
+            )
     return [str(text) for text in found]
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, or what pandas has for neither."""
+    nan = isinstance(value, float) and math.isnan(value)
+    return value is None or nan or type(value).__name__ in {"NAType", "NaTType"}
 
 
 def _as_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
     values = np.asarray(labels if hasattr(labels, "__array__") else list(labels))
     if values.ndim != 1:
-        raise DataError("labels have more than one column", expected="one label a text")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DataError("labels have missing values", fix="omit those texts")
+        raise DataError(
+            "labels have more than one column",
+            expected="one label a text, or zeros and ones in several columns",
+            got=f"shape {values.shape}",
+            fix="give one column: frame['label']",
+        )
+    missing = [place for place, value in enumerate(values.tolist()) if _is_missing(value)]
+    if missing:
+        where = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
+        raise DataError("labels have missing values", got=f"{len(missing)}, at place {where}", fix="omit those texts")
     if values.dtype.kind == "O" and len({type(value) for value in values}) > 1:
         kinds = sorted({type(value).__name__ for value in values})
         raise DataError("labels have several types", got=", ".join(kinds), fix="make them all strings, for example")
@@ -333,12 +386,13 @@ def _kind(classes: npt.NDArray[Any]) -> str:
     return kind
 
 
-def _read_classes(folder: Path, label_names: Sequence[str]) -> npt.NDArray[Any]:
+def _read_classes(folder: Path, label_names: Sequence[str]) -> tuple[npt.NDArray[Any], bool]:
+    """The classes with their type, and whether labels were given as a table of zeros and ones."""
     place = folder / _CLASSES
     if not place.exists():
-        return np.array(label_names)
+        return np.array(label_names), False
     record = files.read_json(place)
     values = record.get("classes") if isinstance(record, dict) else None
     if not isinstance(values, list) or len(values) != len(label_names) or record.get("kind") not in _KINDS:
         raise RunError(f"{place} is damaged", expected=f"a kind and {len(label_names)} classes")
-    return np.array(values)
+    return np.array(values), record.get("as_table") is True

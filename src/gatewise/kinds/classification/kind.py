@@ -57,27 +57,25 @@ class ClassificationKind(Kind):
         return text_infos(cache)
 
     def claims(self, path: Path) -> int:
-        """Tables, fastText's labelled lines, and the folder or archive of the official reviews."""
+        """Tables, lines with a label and a text, and the folder or archive of the official reviews."""
         from gatewise.data.labelled_lines import holds_labelled_lines
         from gatewise.data.rows import TABLE_SUFFIXES
+        from gatewise.data.tab_tables import holds_tab_table
 
-        if holds_labelled_lines(path):
+        if holds_labelled_lines(path) or holds_tab_table(path):
             return 3
         return 1 if path.suffix.lower() in (*TABLE_SUFFIXES, *_ARCHIVES) or path.is_dir() else 0
 
     def check(self, spec: RunSpec) -> None:
         """Refuse pre-training that this network or its processes exclude, and unlabelled texts without pre-training."""
+        from gatewise.kinds.classification.label_sets import may_have_several
         from gatewise.kinds.classification.measures import measure_of
 
         data, model = spec.data, spec.model
-        if data.metric is not None:
-            measure_of(data.metric, 2, multi_label=data.separator is not None)
-        if data.thresholds != "validation" and data.separator is None:
-            raise OptionError(
-                "thresholds are for texts with several labels: of one label the most probable is answered",
-                got=f"--thresholds {data.thresholds}",
-                fix="omit --thresholds, or add --separator",
-            )
+        if data.metric is not None and (several := may_have_several(data)) is not None:
+            measure_of(data.metric, 2, multi_label=several)
+        if data.thresholds != "validation" and may_have_several(data) is False:
+            raise _thresholds_of_one_label(data.thresholds)
         if spec.pretraining is None and data.unlabelled is not None:
             raise OptionError(
                 "texts without labels are for pre-training only",
@@ -119,6 +117,8 @@ class ClassificationKind(Kind):
             split=data.split,
             download=data.download,
         )
+        if data.thresholds != "validation" and not dataset.multi_label:
+            raise _thresholds_of_one_label(data.thresholds)
         dataset = replace(dataset, metric=data.metric, chosen_thresholds=data.thresholds == "validation")
         if data.examples is not None:
             dataset = limit_training(dataset, data.examples)
@@ -210,3 +210,11 @@ class ClassificationKind(Kind):
     def use(self, folder: Path) -> str:
         """Classify a text."""
         return f'gatewise predict {shlex.quote(str(folder))} "a text"'
+
+
+def _thresholds_of_one_label(given: str) -> OptionError:
+    return OptionError(
+        "thresholds are for texts with several labels: of one label the most probable is answered",
+        got=f"--thresholds {given}",
+        fix="omit --thresholds, or add --separator",
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +13,19 @@ from gatewise.data.duplicates import token_key
 from gatewise.data.records import Labels, Split
 from gatewise.data.splits import distinct_rows, hold_out
 from gatewise.errors import DataError, did_you_mean
+from gatewise.kinds.classification.spec import DataSpec
 
-__all__ = ["check_separator", "distinct_sets", "label_table", "looks_multi_label", "parse_labels", "split_sets"]
+__all__ = [
+    "all_have_one",
+    "check_separator",
+    "distinct_sets",
+    "indicator_sets",
+    "label_table",
+    "looks_multi_label",
+    "may_have_several",
+    "parse_labels",
+    "split_sets",
+]
 
 LabelSet = tuple[str, ...]
 _SIGNS = ("|", ";", ",", "/", "+", "&")
@@ -38,6 +51,16 @@ def parse_labels(written: str, separator: str) -> LabelSet:
         (('a', 'b'), ())
     """
     return tuple(sorted({part.strip() for part in written.split(separator) if part.strip()}))
+
+
+def all_have_one(labels: Sequence[str], separator: str) -> bool:
+    """Whether each text has exactly one label, so that they are classes.
+
+    Example:
+        >>> all_have_one(["a", "b"], "|"), all_have_one(["a", "a|b"], "|"), all_have_one(["a", ""], "|")
+        (True, False, False)
+    """
+    return all(len(parse_labels(written, separator)) == 1 for written in labels)
 
 
 def label_table(
@@ -71,6 +94,50 @@ def label_table(
                 )
             found[row, place_of[label]] = 1
     return found
+
+
+def may_have_several(data: DataSpec) -> bool | None:
+    """Whether texts may have several labels, by the settings alone; None: the file has to be read for that.
+
+    Example:
+        >>> from gatewise.kinds.classification.spec import DataSpec
+        >>> may_have_several(DataSpec("imdb")), may_have_several(DataSpec("news.csv", separator="|"))
+        (False, True)
+    """
+    if data.separator is not None:
+        return True
+    if (data.label is not None and "," not in data.label) or not Path(data.data).expanduser().is_file():
+        return False
+    return None
+
+
+def indicator_sets(labels: Any, *, every: bool = True) -> tuple[list[LabelSet], tuple[str, ...]] | None:
+    """The label sets of an array or DataFrame (N, C), C at least 2, of zeros and ones: (them, the C names).
+
+    The names are those of a DataFrame's columns, else their numbers from 0. None: labels are no such table. With
+    ``every`` each column has to hold a 1.
+
+    Raises:
+        DataError: a value that is neither 0 nor 1, a column without a 1, or two columns of one name.
+
+    Example:
+        >>> indicator_sets(np.array([[1, 0], [1, 1], [0, 0]]))
+        ([('0',), ('0', '1'), ()], ('0', '1'))
+        >>> indicator_sets([["a"], []]) is None
+        True
+    """
+    if not hasattr(labels, "__array__") or getattr(labels, "ndim", 1) != 2 or labels.shape[1] < 2:
+        return None
+    table = np.asarray(labels)
+    names = tuple(map(str, getattr(labels, "columns", range(table.shape[1]))))
+    marks = table == 1
+    if not (marks | (table == 0)).all():
+        raise DataError("labels have several columns with other values than 0 and 1", fix="give one label a text")
+    for place, name in enumerate(names):
+        if names.count(name) > 1 or (every and not marks[:, place].any()):
+            what = "comes twice" if names.count(name) > 1 else "marks no text"
+            raise DataError(f"the column {name!r} of the labels {what}", fix="omit it")
+    return [tuple(sorted(names[place] for place in np.flatnonzero(row))) for row in marks], names
 
 
 def distinct_sets(texts: Sequence[str], labels: Labels) -> tuple[list[int], list[str]]:

@@ -20,6 +20,7 @@ from gatewise import files
 from gatewise.data.encodings import check_encoding
 from gatewise.data.labelled_lines import holds_labelled_lines
 from gatewise.data.rows import MISSING, TABLE_SUFFIXES, Rows, is_table, read_rows, read_text
+from gatewise.data.tab_tables import holds_tab_table
 from gatewise.data.tables import check_lengths, find_text_columns, joined_note, neither_named, texts_of
 from gatewise.data.text_or_label import text_and_label_by_values
 from gatewise.errors import DataError, OptionError, StorageError
@@ -110,7 +111,7 @@ def read_request(classifier: TrainedClassifier | ExportedClassifier, request: Re
         return Texts(list(request.inputs))
     path, encoding, fallback = _file(request), request.settings.get("encoding"), classifier.spec.data.encoding
     labelled = holds_labelled_lines(path)
-    if not (labelled or is_table(path)):
+    if not (labelled or is_table(path) or holds_tab_table(path)):
         content, notes = read_text(path, encoding, "one text a line", fallback)
         texts = [text for line in content.split("\n") if (text := line.strip())]
         if not texts:

@@ -21,6 +21,7 @@ from gatewise.data.apart import (
 )
 from gatewise.data.cache import cache_folder, fetch
 from gatewise.data.film_reviews import load_packaged_imdb, load_rotten_tomatoes, package_file
+from gatewise.data.label_columns import JOINT
 from gatewise.data.label_names import label_notes
 from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
@@ -37,6 +38,7 @@ from gatewise.kinds.classification.label_advice import (
     with_advice,
 )
 from gatewise.kinds.classification.label_sets import (
+    all_have_one,
     check_separator,
     distinct_sets,
     label_table,
@@ -77,7 +79,8 @@ def load_text(
     Args:
         data: a registry name, see `datasets`, or a path.
         text: the column with the texts, for a file of one's own, or several, separated by commas; None: ``text``.
-        label: the column with the labels; None: ``label``.
+        label: the column with the labels, or several, separated by commas, that mark a label each with 1 or 0 (of
+            them a text may have several, unless each text has exactly one); None: ``label``.
         encoding: of the files; None: detected, see `gatewise.data.encodings.decode_as`.
         test: a second file, used only for testing; None: a fifth of the first one is held out.
         separator: of the labels, where a text may have several or none; None: each text has one.
@@ -119,9 +122,26 @@ def load_text(
     elif separator is not None:
         check_separator(separator)
     read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
+    return _load_file(path, second, read, separator, drop_labels_below, group, split)
+
+
+def _load_file(
+    path: Path,
+    second: Path | None,
+    read: Reader,
+    separator: str | None,
+    below: int | None,
+    group: str | None,
+    split: int,
+) -> TextDataset:
+    """A file whose texts have one label each or several, which columns that mark them may show."""
+    table = read(path, separator=separator)
+    if separator is None and table.marked and not all_have_one(table.labels, JOINT):
+        separator = JOINT
     if separator is not None:
-        return _load_sets(path, second, partial(read, separator=separator), separator, drop_labels_below, group, split)
-    return _load_own(path, second, read, drop_labels_below, group, split)
+        read = partial(read, separator=separator)
+        return _load_sets(path, table, second, read, separator, below, group, split)
+    return _load_own(path, table, second, read, below, group, split)
 
 
 def _load_known(name: str, own: Mapping[str, Any], split: int, download: bool, cache: str | Path | None) -> TextDataset:
@@ -218,9 +238,9 @@ Reader = Callable[..., Table]
 
 
 def _load_own(
-    path: Path, test: Path | None, read: Reader, below: int | None, group: str | None, split: int
+    path: Path, table: Table, test: Path | None, read: Reader, below: int | None, group: str | None, split: int
 ) -> TextDataset:
-    table = read(path)
+    """A file whose texts have one label each, as it was read."""
     refuse_lists(table.labels, path)
     if below is not None:
         table, dropped_labels = drop_rare(table, below)
@@ -229,6 +249,8 @@ def _load_own(
     several = looks_multi_label(table.labels)
     rows, chosen, dropped = distinct_rows(table.texts, labels)
     notes = [*table.notes, *label_notes(table.labels), *dropped]
+    if table.marked:
+        notes.append("each text has exactly one of the labels that columns mark: they are read as classes")
     if several is not None:
         notes.append(several_note(several, len(table.labels)))
     notes += rare_note(chosen, names)
@@ -241,10 +263,16 @@ def _load_own(
 
 
 def _load_sets(
-    path: Path, test: Path | None, read: Reader, separator: str, below: int | None, group: str | None, split: int
+    path: Path,
+    table: Table,
+    test: Path | None,
+    read: Reader,
+    separator: str,
+    below: int | None,
+    group: str | None,
+    split: int,
 ) -> TextDataset:
-    """A file whose texts have several labels, or none."""
-    table = read(path)
+    """A file whose texts have several labels, or none, as it was read."""
     if below is not None:
         table, dropped_labels = drop_rare(table, below, separator)
         read = reading_without(read, dropped_labels, separator)
@@ -257,10 +285,11 @@ def _load_sets(
     whole = Split(tuple(table.texts[row] for row in rows), labels[rows])
     sizes = labels.sum(axis=1)
     sign = "spaces" if separator.isspace() else f"'{separator}'"
+    how = "each in a column of its own" if table.marked else f"separated by {sign}"
     notes = [
         *table.notes,
         *dropped,
-        f"{plural(len(names), 'label')}, separated by {sign}: {sizes.mean():.2f} a text, "
+        f"{plural(len(names), 'label')}, {how}: {sizes.mean():.2f} a text, "
         f"{plural(int((sizes == 0).sum()), 'text')} without any",
         *rare_note(whole.labels, names),
     ]

@@ -46,7 +46,12 @@ class DataSpec(Spec):
     text: str | None = setting(
         None, "Column of the texts, or several: title,body; the column called text if not given.", reads=True
     )
-    label: str | None = setting(None, "Column of the labels; the column called label if not given.", reads=True)
+    label: str | None = setting(
+        None,
+        "Column of the labels, or several that mark a label each with 1: toxic,insult; the column called label if not "
+        "given.",
+        reads=True,
+    )
     separator: str | None = setting(
         None,
         "What separates labels where a text may have several: | for a|b; omit it for one label a text.",

@@ -76,7 +76,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             OptionError: an argument of the constructor is out of range.
         """
         spec, whole, targets, features, shape = self._read(frame)
-        table, ahead = cut_ahead(whole, len(targets))
+        table, ahead = cut_ahead(whole, len(targets), empty=False)
         horizon, lookback = int(self.horizon), None if self.lookback is None else int(self.lookback)
         dataset = series_from_table(
             table,
@@ -120,13 +120,20 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             OptionError: the horizon is not a whole number of at least 1, or quantiles beyond the trained one.
         """
         check_is_fitted(self)
+        if isinstance(horizon, (pd.DataFrame, pd.Series)):
+            raise OptionError(
+                "the first argument of predict is the horizon, and a table was given",
+                expected="the number of steps, or the series to continue as frame",
+                got=type(horizon).__name__,
+                fix="predict(frame=...)",
+            )
         if horizon is not None and (not isinstance(horizon, (int, np.integer)) or horizon < 1):
             raise OptionError("horizon is out of range", expected="a whole number of at least 1", got=repr(horizon))
         if frame is None:
             table, ahead, shape = self._table, self._ahead, self._shape
         else:
             whole, *_, shape = self._read(frame, Asked.as_trained(self._trained.covariates))[1:]
-            table, ahead = cut_ahead(whole, len(self._trained.targets))
+            table, ahead = cut_ahead(whole, len(self._trained.targets), empty=False)
         if table is None:
             raise DataError(
                 "a forecaster that was opened has no series of its own", fix="give the series to continue: frame=..."
@@ -179,7 +186,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         if not refit:
             check_is_fitted(self)
         _, whole, targets, _, shape = self._read(frame, None if refit else Asked.as_trained(self._trained.covariates))
-        table, _ = cut_ahead(whole, len(targets))
+        table, _ = cut_ahead(whole, len(targets), empty=False)
         frame = frame.iloc[_kept(whole, table)]
         times = _numbered(table.groups) if table.times is None else table.times
         every = np.unique(times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 import zlib
@@ -21,24 +22,38 @@ __all__ = ["holds_sentence_table", "read_sentence_table"]
 _SUFFIXES = (".csv", ".tsv", ".tab")
 _SENTENCE = ("sentence #", "sentence#", "sentence_id", "sentence id", "sentence_idx", "sent_id")
 _WORD = ("word", "words", "token", "tokens", "form")
+_HEAD = 10_000
 _OUTSIDE_ASCII = bytes(range(128, 256))
 _FEW = 0.01
 """A file with a smaller share of bytes outside ASCII is English with some names of other languages."""
 
 
 def holds_sentence_table(path: Path) -> bool:
-    """Whether a CSV or TSV has columns of sentences, words and more: ``Sentence #,Word,POS,Tag``."""
+    """Whether a CSV or TSV has columns of sentences, words and more: ``Sentence #,Word,POS,Tag``.
+
+    It has not where the column of words holds whole sentences.
+    """
     if tables.table_suffix(path) not in _SUFFIXES:
         return False
     try:
         opened = gzip.open if path.suffix.lower() == ".gz" else open
         with opened(path, "rb") as file:
-            head = file.read(1_000).removeprefix(b"\xef\xbb\xbf").lstrip()
+            head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
     except (OSError, EOFError, zlib.error):
         return False
     first = head.splitlines()[0].decode("latin-1") if head else ""
     names = [name.strip(' "').casefold() for name in re.split(r"[,;\t|]", first)]
-    return len(names) > 2 and any(name in names for name in _SENTENCE) and any(name in names for name in _WORD)
+    spoken = next((names.index(name) for name in _WORD if name in names), None)
+    if len(names) <= 2 or not any(name in names for name in _SENTENCE) or spoken is None:
+        return False
+    signs = {sign: first.count(sign) for sign in ",;\t|"}
+    lines = head.decode("latin-1").splitlines()[1:-1]
+    found = [
+        row[spoken].split()
+        for row in csv.reader(lines, delimiter=max(signs, key=signs.__getitem__))
+        if len(row) == len(names)
+    ]
+    return not found or 2 * sum(len(words) > 1 for words in found) <= len(found)
 
 
 def read_sentence_table(

@@ -13,6 +13,7 @@ from gatewise.errors import DataError
 from gatewise.kinds.forecasting.series.axis import Spacing
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.table import SeriesTable
+from gatewise.words import plural
 
 __all__ = ["cut_ahead", "known_ahead", "some_rows"]
 
@@ -36,33 +37,37 @@ def some_rows(table: SeriesTable, rows: npt.NDArray[np.int64]) -> SeriesTable:
     )
 
 
-def cut_ahead(table: SeriesTable, targets: int) -> tuple[SeriesTable, SeriesTable | None]:
-    """Cut a table with known columns behind the last row of each series that has a target.
+def cut_ahead(table: SeriesTable, targets: int, *, empty: bool = True) -> tuple[SeriesTable, SeriesTable | None]:
+    """Cut a table behind the last row of each series that has a target: the forecast begins there.
 
     Args:
         table: the rows, those of the future without targets.
         targets: K, the leading columns.
+        empty: whether a table without known columns is cut too; False: it is given back.
 
     Returns:
-        (the past, the rows of the future or None); the table itself where nothing is known for the future.
+        (the past, the rows of the future or None: nothing is known for it)
     """
-    if not table.covariates.known:
+    if not (empty or table.covariates.known):
         return table, None
     names = np.array(table.groups, dtype=object)
-    empty = np.asarray(np.isnan(table.values[:, :targets]).all(axis=1))
+    untold = np.asarray(np.isnan(table.values[:, :targets]).all(axis=1))
     future = np.zeros(len(names), dtype=bool)
     for name in dict.fromkeys(table.groups):
         rows = np.flatnonzero(names == name)
         if table.times is not None:
             rows = rows[np.argsort(table.times[rows], kind="stable")]
-        there = np.flatnonzero(~empty[rows])
+        there = np.flatnonzero(~untold[rows])
         if len(there):
             future[rows[there[-1] + 1 :]] = True
     if not future.any():
         return table, None
     past = some_rows(table, np.flatnonzero(~future))
-    count = int(future.sum())
-    note = f"{count:,} row{'s' if count > 1 else ''} after the last target: only the known columns are read of them"
+    rows_after = plural(int(future.sum()), "row")
+    if not table.covariates.known:
+        note = f"{rows_after} after the last target left out: the forecast begins there"
+        return replace(past, notes=[*past.notes, note]), None
+    note = f"{rows_after} after the last target: only the known columns are read of them"
     return replace(past, notes=[*past.notes, note]), some_rows(table, np.flatnonzero(future))
 
 

@@ -32,6 +32,7 @@ from gatewise.kinds.forecasting.series.noticed import (
 )
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
+from gatewise.kinds.forecasting.series.signs import plain_frame
 from gatewise.kinds.forecasting.series.table import SeriesTable, check_columns, column_names, read_frame
 
 __all__ = ["known_columns", "load_series", "read_table", "series_from_table"]
@@ -153,7 +154,7 @@ def _forecast_table(
         if time is None:
             refuse_unused_times(frame, places, name, taken, group, rules)
             time, said = notice_time(frame, places, taken, group, rules)
-        targets, more = notice_target(frame, name, (*taken, time, group), decimal)
+        targets, more = notice_target(frame, name, (*taken, time, group), decimal, places)
         said = [*said, *more]
     table, time = read_table(frame, places, name, (*targets, *features), time, group, rules, asked, decimal)
     table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
@@ -197,9 +198,10 @@ def read_table(
     if time is None and notice:
         taken = (*columns, *asked.known, *asked.static)
         time, said = notice_time(frame, places, taken, group, rules)
+    frame, signs = plain_frame(frame, (*columns, *asked.known, *asked.static), decimal)
     table = check_columns(frame, places, name, time, columns, group, rules, decimal)
     table = with_covariates(table, frame, name, (time, group, *columns), asked, decimal)
-    return replace(table, notes=[*said, *table.notes]), time
+    return replace(table, notes=[*said, *signs, *table.notes]), time
 
 
 def _unknown(name: str) -> DataError:

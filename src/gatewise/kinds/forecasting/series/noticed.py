@@ -15,13 +15,15 @@ from gatewise.errors import DataError, OptionError
 from gatewise.kinds.forecasting.series.checks import EXCEL
 from gatewise.kinds.forecasting.series.patterns import PATTERNS
 from gatewise.kinds.forecasting.series.reading import TimeRules, read_times
-from gatewise.kinds.forecasting.series.table import holds_numbers
+from gatewise.kinds.forecasting.series.signs import plain_numbers
+from gatewise.kinds.forecasting.series.table import holds_numbers, numbers_of
 
 __all__ = ["notice_target", "notice_time", "refuse_times_as_names", "refuse_unused_times"]
 
 _SAMPLE = 50
 _CUT = re.compile(r"[;\t|]")
 _NUMBER = re.compile(r"^(0|[1-9]\d*)\.\d+$")
+_FIGURES = re.compile(r"^[^\w]*\d[\d.,]*[^\w]*$")
 _YEARS = (1500, 2200)
 _NAMED_MONTH = re.compile(r"^(\d{1,2}[ ./-])?[A-Z][a-z]{2,8}\.?[ ./-](\d{1,2}, ?)?\d{2,4}( \d{1,2}:\d{2}(:\d{2})?)?$")
 
@@ -77,7 +79,11 @@ def notice_time(
 
 
 def notice_target(
-    frame: pd.DataFrame, name: str, taken: Collection[str | None], decimal: str
+    frame: pd.DataFrame,
+    name: str,
+    taken: Collection[str | None],
+    decimal: str,
+    places: Sequence[str] | None = None,
 ) -> tuple[tuple[str, ...], list[str]]:
     """The column to forecast, though it was not named: the only one that holds numbers and has no other use.
 
@@ -86,6 +92,7 @@ def notice_target(
         name: of the whole, for messages.
         taken: columns that are used for something else.
         decimal: the decimal mark of numbers.
+        places: of the rows, for messages; None: by their number.
 
     Returns:
         (its name alone; notes)
@@ -105,6 +112,8 @@ def notice_target(
         return (found[0],), [
             f"the column {found[0]!r} is forecast, the only one that holds numbers; --target names another"
         ]
+    if not found:
+        _name_what_is_no_number(frame, others, decimal, places)
     moving = [column for column in found if frame[column].nunique() > 1] or found
     raise OptionError(
         f"which column of {name} is to be forecast?",
@@ -114,6 +123,24 @@ def notice_target(
         if found
         else "name a table with a column of numbers; how its decimals are written: --decimal",
     )
+
+
+def _name_what_is_no_number(
+    frame: pd.DataFrame, columns: Sequence[str], decimal: str, places: Sequence[str] | None
+) -> None:
+    """Refuse a table whose only column of written numbers has one that cannot be read.
+
+    Raises:
+        DataError: it names the value.
+    """
+    written = [
+        column
+        for column in columns
+        if len(frame) and frame[column].map(lambda value: isinstance(value, str) and bool(_FIGURES.match(value))).all()
+    ]
+    if len(written) == 1:
+        where = [f"row {number}" for number in range(1, len(frame) + 1)] if places is None else list(places)
+        numbers_of(plain_numbers(frame[written[0]], decimal)[0], where, written[0], decimal)
 
 
 def refuse_unused_times(
@@ -199,7 +226,7 @@ def _only_looks_like_months(column: pd.Series[Any]) -> bool:
 
     Months end in 1 to 12, or begin with them, of which there are then several, and have a year of our times.
     """
-    words = [str(value).strip() for value in column.dropna()]
+    words = [word for value in column.dropna() if (word := str(value).strip())]
     if not all(_NUMBER.match(word) for word in words):
         return False
     first, last = (np.array([int(word.split(".")[place]) for word in words]) for place in (0, 1))

@@ -23,6 +23,7 @@ from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.reading import TimeColumn, TimeRules, read_times
+from gatewise.kinds.forecasting.series.signs import MISSING, plain_numbers
 
 __all__ = [
     "SeriesTable",
@@ -35,7 +36,6 @@ __all__ = [
 ]
 
 _SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".csv.gz")
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
 _APART = "'\u2019 \u00a0\u202f"
 """Marks that only ever separate thousands: apostrophes and spaces."""
 
@@ -293,7 +293,7 @@ def _has_commas(column: pd.Series[Any]) -> bool:
 
 
 def _blank(column: pd.Series[Any]) -> pd.Series[bool]:
-    return column.isna() | column.map(lambda value: isinstance(value, str) and value.strip().lower() in _MISSING)
+    return column.isna() | column.map(lambda value: isinstance(value, str) and value.strip().lower() in MISSING)
 
 
 def _mark_fix(written: str, decimal: str) -> str:
@@ -340,6 +340,7 @@ def holds_numbers(column: pd.Series[Any], decimal: str = ".") -> bool:
     """
     if not (~_blank(column)).any() or column.dtype.kind in "bmM":
         return False
+    column, _ = plain_numbers(column, decimal)
     try:
         numbers_of(column, [""] * len(column), "", "," if decimal == "." and _has_commas(column) else decimal)
     except DataError:
