@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -104,7 +105,9 @@ class Budget:
                     unknown.setdefault((phase.name, key), (spec, number, phase, point))
         asked = list(unknown.values())
         calls = [delayed(_pace_or_none)(spec, number, self.threads, self.plan.imports) for spec, number, _, _ in asked]
-        answers: list[tuple[float, int] | None] = processes(self.jobs)(calls) if calls else []
+        answers: list[tuple[float, int] | None] = [None] * len(calls)
+        with contextlib.suppress(Exception):  # a process died: each phase is then measured where it is needed
+            answers = processes(self.jobs)(calls) if calls else []
         for (_, _, phase, point), found in zip(asked, answers, strict=True):
             if found is not None:
                 self._remember("epoch_seconds", self._key(phase.spec, point, phase.name), found[0])
