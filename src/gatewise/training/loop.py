@@ -69,8 +69,7 @@ def train_run(
         dataset: its data, as the kind of problem loads it.
         out: the run folder; made if missing.
         on_event: called with every event, in the training thread; those of an earlier phase say so in ``phase``.
-        pretrained: a folder in which several runs share their earlier phases, each found by all that it depends on;
-            None: a run keeps its own, in a folder named after the phase inside ``out``.
+        pretrained: a folder in which runs share earlier phases by all that these depend on; None: ``out``/its name.
 
     Returns:
         The finished run; its weights are those with the best figure on the validation part (then the lowest loss), or
@@ -78,8 +77,8 @@ def train_run(
 
     Raises:
         RunError: the folder holds another run, is damaged, or another process trains in it.
-        OptionError: the network is too large for this machine's memory, or there are too few cores for its processes.
-        TrainingError: one of several processes ended.
+        OptionError: the network is too large for this machine's memory, or too few cores for its processes.
+        TrainingError: a process ended.
         StorageError: the folder cannot be written, or the disk is full.
         DivergenceError: loss or gradient became NaN or infinite; weights that diverged are never saved as best.
         Interrupted: Ctrl-C; the state is saved.
