@@ -13,6 +13,9 @@ import pytest
 
 import browser
 from gatewise.cli import main
+from gatewise.serving.explain.app import guarded_page
+from gatewise.serving.explain.networks import Networks
+from gatewise.serving.running import running
 from small_data import FLAGS, write_reviews
 from small_pictures import write_pictures
 from small_sounds import write_folder
@@ -122,3 +125,16 @@ def pair(runs: Callable[[str], Path]) -> list[Path]:
             main([*data, "--epochs", "1", "--cell", "lstm", "--num-layers", "2", "--out", str(other)])
         assert not ended.value.code
     return [gru, other]
+
+
+@pytest.fixture(scope="module")
+def captioner(runs: Callable[[str], Path]) -> Networks:
+    """A page's networks: one that describes pictures."""
+    return Networks([runs("pictures")])
+
+
+@pytest.fixture(scope="module")
+def captioning(captioner: Networks) -> Iterator[str]:
+    """The address of its page."""
+    with running(guarded_page(captioner)) as address:
+        yield address

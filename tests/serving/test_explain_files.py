@@ -45,17 +45,6 @@ def _post(url: str, **given: Any) -> httpx.Response:
 
 
 @pytest.fixture(scope="module")
-def captioner(runs: Callable[[str], Path]) -> Networks:
-    return Networks([runs("pictures")])
-
-
-@pytest.fixture(scope="module")
-def captioning(captioner: Networks) -> Iterator[str]:
-    with running(guarded_page(captioner)) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def recogniser(runs: Callable[[str], Path]) -> Networks:
     return Networks([runs("recordings")])
 

@@ -35,17 +35,6 @@ def translating(translator: Networks) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def captioner(runs: Callable[[str], Path]) -> Networks:
-    return Networks([runs("pictures")])
-
-
-@pytest.fixture(scope="module")
-def captioning(captioner: Networks) -> Iterator[str]:
-    with running(guarded_page(captioner)) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def forecasting(runs: Callable[[str], Path]) -> Iterator[str]:
     with running(guarded_page(Networks([runs("series")]))) as address:
         yield address

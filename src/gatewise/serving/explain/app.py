@@ -38,14 +38,15 @@ def guarded_page(networks: Networks) -> Guard:
     return Guard(_application(networks), limits=_LIMITS, bodies={_FILE: MOST_BYTES}, can_open=False)
 
 
+async def _health(request: Request) -> Response:
+    return JSONResponse({"status": "ready"})
+
+
 def _application(networks: Networks) -> Router:
     page = json.dumps(networks.describe(), ensure_ascii=False).encode("utf-8", "replace")
 
     async def describe(request: Request) -> Response:
         return Response(page, media_type="application/json")
-
-    async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ready"})
 
     async def read(request: Request) -> Response:
         network, question, given = await _asked(request, networks)
@@ -60,8 +61,7 @@ def _application(networks: Networks) -> Router:
     async def reasons(request: Request) -> Response:
         network, question, given = await _asked(request, networks)
         target, method = given.get("target"), _method(given)
-        wanted = target if isinstance(target, str) else None
-        at = given.get("at")
+        wanted, at = target if isinstance(target, str) else None, given.get("at")
         step = at if isinstance(at, int) else None
         return await _unless_left(request, lambda stopped: network.reasons(question, wanted, method, stopped, at=step))
 
@@ -100,7 +100,7 @@ def _application(networks: Networks) -> Router:
         Route("/", _file("index.html")),
         Route("/static/family.css", _shared),
         Route("/static/{name}", _static),
-        Route("/api/health", health),
+        Route("/api/health", _health),
         Route("/api/page", describe),
         Route(_FILE, _refusing(file), methods=["POST"]),
         Route("/api/read", _refusing(read), methods=["POST"]),

@@ -88,12 +88,11 @@ def load_series(
         decimal: the decimal mark of numbers.
         horizon: H, steps to forecast.
         lookback: steps to forecast from; None: `default_lookback`.
-        download: whether a known set may be fetched from the network.
-        cache: the cache folder; None: ``GATEWISE_DATA``, else the platform's.
+        download: whether a known set may be fetched.
+        cache: its folder; None: ``GATEWISE_DATA``, else the platform's.
 
     Returns:
-        The series: the first 70 % of all times for training, 10 % for validation, the last 20 % for the test (ETT: the
-        standard 12, 4 and 4 months).
+        The series: of all times 70 % for training, 10 % for validation, 20 % for the test (ETT: 12, 4 and 4 months).
 
     Raises:
         DataError: the name is unknown, or the file cannot be used; the message names the line and the fix.
