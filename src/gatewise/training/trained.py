@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_data", "load_run", "load_run_of"]
 
-_ADVICE = re.compile(r"(?:give |add )?--download")
+_ADVICE = re.compile(r"(?<!omit )(?:give |add )?--download")
 
 
 def load_run(folder: str | Path) -> Trained:
