@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
+from small_sentences import sentences, write
 
+from gatewise.kinds.tagging.dataset import load_tagging
 from gatewise.kinds.tagging.schemes import SCHEMES, spans, to_tags
+from gatewise.kinds.tagging.spec import TaggingDataSpec
 from gatewise.kinds.tagging.tag_set import INSIDE, TagSet
 
 

@@ -12,9 +12,10 @@ import typer
 
 from gatewise import words
 from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
-from gatewise.data.tables import Table, read_table
+from gatewise.data.tables import Table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.calibration import calibration_sentence
+from gatewise.kinds.classification.folders import read_labelled
 from gatewise.kinds.classification.label_advice import advising, separated_otherwise
 from gatewise.kinds.classification.label_sets import label_table, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
@@ -58,11 +59,13 @@ def evaluate(classifier: TrainedClassifier | ExportedClassifier, request: Reques
             fix="omit --separator, or train with it",
         )
     named = (trained.text, trained.label)
-    if holds_labelled_lines(request.file):
+    if request.file.expanduser().is_dir():
+        named = (None, None)  # nor have folders
+    elif holds_labelled_lines(request.file):
         named = (None, None)  # its lines have no columns
         separator = given.get("separator") or _separator_of_lines(request.file, several=classifier.multi_label)
-    table = read_table(
-        request.file,
+    table = read_labelled(
+        request.file.expanduser(),
         given.get("text") or named[0],
         given.get("label") or named[1],
         given.get("encoding"),

