@@ -131,6 +131,12 @@ def _lines(data: str, dataset: Dataset, unit: str, measure: Measure, found: Eval
     for name, other in found.metrics.items():
         title = name.replace("_", " ")
         if name not in (measure.name, "n") and isinstance(other, (int, float)):
-            yield f"  {title}: {other:.4g}"
+            yield f"  {title}: {other:.4g}{_ends(found.metrics, name)}"
         elif isinstance(other, dict) and other and all(isinstance(each, (int, float)) for each in other.values()):
             yield f"  {title}: " + ", ".join(f"{each:.4g} at {key}" for key, each in other.items())
+
+
+def _ends(metrics: Mapping[str, Any], name: str) -> str:
+    """The interval of a further figure, where the kind gives one."""
+    ends = (metrics.get("intervals") or {}).get(name)
+    return "" if ends is None else f" (95 % interval {ends[0]:.4g}–{ends[1]:.4g})"

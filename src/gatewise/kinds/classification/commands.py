@@ -193,6 +193,16 @@ def _print_calibration(screen: Any, metrics: dict[str, Any]) -> None:
     )
 
 
+def _ordered(metrics: Mapping[str, Any]) -> str:
+    """The figures of labels that are numbers, with their intervals."""
+    found = []
+    for name, title in (("mean_absolute_error", "mean absolute error"), ("quadratic_kappa", "quadratic weighted kappa")):
+        ends = (metrics.get("intervals") or {}).get(name)
+        sure = "" if ends is None else f" ({ends[0]:.3f}–{ends[1]:.3f})"
+        found.append(f"{title} {metrics[name]:.3f}{sure}")
+    return "   ".join(found)
+
+
 def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
     from rich import box
     from rich.table import Table as Grid
@@ -206,6 +216,8 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...]) -> None:
         f"macro-F1 {words.percent(metrics['macro_f1'])}   AUROC {metrics['auroc']:.4f}   n {metrics['n']:,}",
         style="bold",
     )
+    if "mean_absolute_error" in metrics:
+        screen.print(_ordered(metrics))
     _print_calibration(screen, metrics)
     table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=_padding(screen))
     table.add_column(Text("true ↓ predicted →"))

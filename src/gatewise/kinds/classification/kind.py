@@ -173,7 +173,8 @@ class ClassificationKind(Kind):
         """Accuracy, or what ``metric`` names; over the groups of the test texts where they have some."""
         from gatewise.kinds.classification.measures import measure_of
 
-        found = measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
+        names = dataset.label_names
+        found = measure_of(dataset.metric, len(names), multi_label=dataset.multi_label, names=names)
         return found.over_groups(dataset.test.groups)
 
     def judgement(self, dataset: Any) -> Judgement:
@@ -203,12 +204,14 @@ class ClassificationKind(Kind):
         return {**found, "majority": {"label": label, "accuracy": share}}
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
-        """The true classes, and the texts that models misclassify with the greatest confidence."""
+        """The true classes, the texts that models misclassify with the greatest confidence, figures of ordered labels."""
         if dataset.multi_label:
             return {}
         from gatewise.kinds.classification.examples import wrong_examples
+        from gatewise.kinds.classification.ordered import ordered_models
 
-        return wrong_examples(models, dataset)
+        ordered = ordered_models(models, dataset)
+        return {**wrong_examples(models, dataset), **({"ordered": ordered} if ordered else {})}
 
     def use(self, folder: Path) -> str:
         """Classify a text."""

@@ -117,7 +117,7 @@ class TrainedClassifier(Measuring, Trained):
         chances = self.predict_proba(list(split.texts))
         # data of today choose thresholds by default; a run from before there were any still answers from one half
         limits = part_thresholds(self.thresholds, dataset, part, chances) if self._chosen else self.thresholds
-        return evaluation(chances, split.labels, self.label_names, dataset.metric, limits)
+        return evaluation(chances, split.labels, self.label_names, dataset.metric, limits, split.groups)
 
     def predictor(self, dataset: Any) -> Callable[[int], object]:
         """From raw texts to probabilities."""
@@ -191,7 +191,9 @@ def problem_of(spec: RunSpec, dataset: TextDataset) -> ClassificationProblem:
         seed=spec.training.seed,
         device=spec.training.device,
         weights=training_weights(texts.train_labels, len(dataset.label_names), model.class_weight, dataset.weights),
-        metric=measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label),
+        metric=measure_of(
+            dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label, names=dataset.label_names
+        ),
         positive_weights=positive_weights(texts.train_labels, model.class_weight) if dataset.multi_label else None,
         adversarial=model.adversarial,
         choose_thresholds=dataset.chosen_thresholds,
@@ -280,13 +282,14 @@ def evaluation(
     label_names: Sequence[str],
     metric: str | None = None,
     thresholds: npt.ArrayLike = THRESHOLD,
+    groups: npt.NDArray[np.int64] | None = None,
 ) -> Evaluation:
     """Figures, and per text: predicted class, its probability, and that of the true class, to four decimals.
 
     Of several labels per text: the numbers of the labels predicted.
     """
     several = labels.ndim == 2
-    measure = measure_of(metric, len(label_names), multi_label=several)
+    measure = measure_of(metric, len(label_names), multi_label=several, names=label_names)
     contributions = contributions_of(measure, probabilities, labels, thresholds)
     if several:
         found = multi_label_metrics(probabilities, labels, label_names, thresholds).to_dict()
@@ -296,7 +299,8 @@ def evaluation(
             contributions,
             {"labels": [np.flatnonzero(row).tolist() for row in answers]},
         )
-    figures: Mapping[str, Any] = classification_metrics(probabilities, labels, label_names).to_dict()
+    measured = classification_metrics(probabilities, labels, label_names, intervals=True, groups=groups)
+    figures: Mapping[str, Any] = measured.to_dict()
     return Evaluation(
         {**figures, measure.name: measure.of(contributions)},
         contributions,
