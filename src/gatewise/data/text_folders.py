@@ -74,7 +74,7 @@ def _order(parts: Iterable[str]) -> list[list[tuple[int, int, str]]]:
 
 
 def holds_flat_texts(folder: Path) -> bool:
-    """Whether a folder holds text files more than others, and folders in it none: nothing says what labels they have."""
+    """Whether a folder holds more text files than others, and folders in it none: nothing says labels of theirs."""
     try:
         if not folder.is_dir():
             return False
@@ -146,7 +146,9 @@ def read_texts(
             said.append(noted[0][1])
             continue
         files = named([path for path, _ in noted])
-        how = "as Windows-1252; --encoding names another" if name == "Windows-1252" else f"as {name}, as their marks say"
+        how = (
+            "as Windows-1252; --encoding names another" if name == "Windows-1252" else f"as {name}, as their marks say"
+        )
         said.append(f"{len(noted):,} files are not UTF-8 and were read {how}: {files}")
     if empty:
         said.append(f"{plural(len(empty), 'file')} without a text left out: {named(empty)}")

@@ -81,7 +81,9 @@ def test_labels_that_are_no_numbers_are_refused_for_these_metrics(
 ) -> None:
     file = _stars(tmp_path / "stars.csv", name="{} stars")
     for metric in ("mean-absolute-error", "quadratic-kappa"):
-        said = refused(["train", file, "--label", "stars", "--metric", metric, *FLAGS, "--out", tmp_path / "run"], capsys)
+        said = refused(
+            ["train", file, "--label", "stars", "--metric", metric, *FLAGS, "--out", tmp_path / "run"], capsys
+        )
         assert f"the metric '{metric}' is for labels that are numbers" in said and "1 stars, 2 stars" in said
         several = ["--separator", "|", "--metric", metric]
         assert "for texts with one label" in refused(["train", file, *several, "--out", tmp_path / "run"], capsys)

@@ -98,7 +98,11 @@ def test_documents_stay_whole_where_they_are_enough(
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_files_that_are_called_parts_are_these_parts(tmp_path: Path, nested: bool) -> None:
-    names = ("train/a.txt", "test/b.txt", "valid/c.txt") if nested else ("wiki.train.txt", "wiki.test.txt", "wiki.valid.txt")
+    names = (
+        ("train/a.txt", "test/b.txt", "valid/c.txt")
+        if nested
+        else ("wiki.train.txt", "wiki.test.txt", "wiki.valid.txt")
+    )
     folder = _write(tmp_path / "corpus", {names[0]: 40, names[1]: 11, names[2]: 9})
     corpus = load_corpus(folder, tokens="character")
     lines = [corpus.vocabulary.decode(part).count("\n") for part in (corpus.train, corpus.validation, corpus.test)]
@@ -150,9 +154,7 @@ def test_single_files_in_other_encodings_are_read_and_said(tmp_path: Path) -> No
         load_corpus("ptb", encoding="cp1251")
 
 
-def test_folders_of_something_else_are_not_taken_for_texts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folders_of_something_else_are_not_taken_for_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tagged = tmp_path / "tagged"
     tagged.mkdir()
     for name in ("train.txt", "test.txt"):

@@ -110,14 +110,16 @@ def test_the_penn_treebanks_bracketed_files_are_sentences(tmp_path: Path) -> Non
         "A HEADLINE",
         "It fell .",
     ]
-    assert read.sentences[0].tags == tuple("DT JJ NN VBD CD IN PRP VBD JJ . ''".split())
-    assert read.sentences[0].line_of(0) == 6 and read.sentences[0].line_of(4) == 7 and read.sentences[3].line_of(1) == 18
+    assert read.sentences[0].tags == ("DT", "JJ", "NN", "VBD", "CD", "IN", "PRP", "VBD", "JJ", ".", "''")
+    assert (
+        read.sentences[0].line_of(0) == 6 and read.sentences[0].line_of(4) == 7 and read.sentences[3].line_of(1) == 18
+    )
     assert "brackets, which are not read: 4 sentences" in read.notes[0]
     assert read.notes[1] == f"1 word of {path} with several tags (such as JJ|NN): the first is read"
     (tmp_path / "wsj.txt").write_text(PENN * 3)
     assert task_of(str(tmp_path / "wsj.txt")) == "tagging" and holds_joined(tmp_path / "wsj.txt")
     path.write_text("[ The/DT jury/NN ]\n" * 9 + "[ a word ]\n")
-    with pytest.raises(DataError, match="line 10 has a word without a tag.*a word"):
+    with pytest.raises(DataError, match=r"line 10 has a word without a tag.*a word"):
         read_tagged(path)
     (tmp_path / "list.txt").write_text("[ 1/2 3/4 ]\n" * 20)
     assert not holds_joined(tmp_path / "list.txt")

@@ -38,7 +38,10 @@ def test_repairs_of_all_parts_and_files_are_one_note(tmp_path: Path) -> None:
     dataset = load_tagging(TaggingDataSpec(str(path)))
     (note,) = [note for note in dataset.notes if "broke" in note]
     assert note == f"{path}: 60 tags broke iob2 and were repaired (first in line 1: 'I-PER' became 'B-PER')"
-    assert {dataset.tag_set.tags[row[0]][0] for part in (dataset.train, dataset.test) for row in part.tags} <= {"B", "S"}
+    assert {dataset.tag_set.tags[row[0]][0] for part in (dataset.train, dataset.test) for row in part.tags} <= {
+        "B",
+        "S",
+    }
     other = write(tmp_path / "b.conll", [[("Emma", "I-PER"), ("ruft", "O"), (str(n), "O")] for n in range(7)])
     notes = load_tagging(TaggingDataSpec(str(path), test=str(other))).notes
     (note,) = [note for note in notes if "broke" in note]

@@ -19,7 +19,8 @@ def _field(count: int, seed: int, *, limited: bool) -> tuple[Tensor, Tensor, Ten
         return weights
     limits = allowed_moves(scheme_tags(["A", "B"], "iobes"), "iobes")
     return tuple(
-        weight.masked_fill(~torch.as_tensor(allowed), -torch.inf) for weight, allowed in zip(weights, limits, strict=True)
+        weight.masked_fill(~torch.as_tensor(allowed), -torch.inf)
+        for weight, allowed in zip(weights, limits, strict=True)
     )  # type: ignore[return-value]
 
 

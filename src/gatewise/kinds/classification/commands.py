@@ -196,7 +196,10 @@ def _print_calibration(screen: Any, metrics: dict[str, Any]) -> None:
 def _ordered(metrics: Mapping[str, Any]) -> str:
     """The figures of labels that are numbers, with their intervals."""
     found = []
-    for name, title in (("mean_absolute_error", "mean absolute error"), ("quadratic_kappa", "quadratic weighted kappa")):
+    for name, title in (
+        ("mean_absolute_error", "mean absolute error"),
+        ("quadratic_kappa", "quadratic weighted kappa"),
+    ):
         ends = (metrics.get("intervals") or {}).get(name)
         sure = "" if ends is None else f" ({ends[0]:.3f}–{ends[1]:.3f})"
         found.append(f"{title} {metrics[name]:.3f}{sure}")

@@ -39,7 +39,9 @@ def with_test_folder(path: Path, test: Path | None) -> tuple[Path, Path | None]:
         return path, test
     if test is not None:
         raise OptionError(
-            f"{path} has a test part of its own, {tested.name}", got=f"--test {test}", fix=f"omit --test, or name {training}"
+            f"{path} has a test part of its own, {tested.name}",
+            got=f"--test {test}",
+            fix=f"omit --test, or name {training}",
         )
     return training, tested
 
@@ -59,7 +61,7 @@ def read_labelled(
     separator: str | None = None,
     group: str | None = None,
 ) -> Table:
-    """Read texts and labels of a table, see `gatewise.data.tables.read_table`, or of a folder with a folder for each label.
+    """Read texts and labels of a table, see `gatewise.data.tables.read_table`, or of a folder with one for each label.
 
     Raises:
         DataError: the file or folder cannot be used.
@@ -71,7 +73,9 @@ def read_labelled(
     for name, given in {"text": text, "label": label, "separator": separator, "group": group}.items():
         if given is not None:
             raise OptionError(
-                f"{flag(name)} is for tables, and {path} is a folder", got=f"{flag(name)} {given}", fix=f"omit {flag(name)}"
+                f"{flag(name)} is for tables, and {path} is a folder",
+                got=f"{flag(name)} {given}",
+                fix=f"omit {flag(name)}",
             )
     folders = class_folders(path)
     if not folders:

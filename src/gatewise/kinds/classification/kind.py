@@ -204,7 +204,7 @@ class ClassificationKind(Kind):
         return {**found, "majority": {"label": label, "accuracy": share}}
 
     def record(self, models: Sequence[ModelEntry], dataset: Any) -> Mapping[str, Any]:
-        """The true classes, the texts that models misclassify with the greatest confidence, figures of ordered labels."""
+        """The true classes, the texts that models misclassify most confidently, and figures of ordered labels."""
         if dataset.multi_label:
             return {}
         from gatewise.kinds.classification.examples import wrong_examples

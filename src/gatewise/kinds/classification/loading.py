@@ -28,8 +28,8 @@ from gatewise.data.records import DatasetInfo, Labels, Split, TextDataset
 from gatewise.data.splits import distinct_rows, fingerprint, hold_out, name_labels, split_words
 from gatewise.data.tables import Table
 from gatewise.errors import DataError, OptionError, did_you_mean
-from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
 from gatewise.kinds.classification.folders import is_labelled_folder, read_labelled, with_test_folder
+from gatewise.kinds.classification.imdb_official import ARCHIVE, is_official_folder, load_official
 from gatewise.kinds.classification.label_advice import (
     advising,
     other_separator,
@@ -228,7 +228,7 @@ def _load_archive_or_folder(path: Path) -> TextDataset:
         if not is_official_folder(folder):
             raise DataError(
                 f"{path} is a folder, and not of texts in a folder for each label",
-                expected="a CSV, TSV, JSONL, JSON, Parquet or Excel file; folders of .txt files that are called as their "
+                expected="a CSV, TSV, JSONL, JSON, Parquet or Excel file; folders of .txt files that are called as the "
                 "labels (spam/1.txt, ham/1.txt), in train/ and test/ or not; or the folder aclImdb",
                 fix="name the file in it; texts without labels are for a language model: --task language-modelling",
             )

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import OptionError
-from gatewise.kinds.classification.thresholds import THRESHOLD
 from gatewise.kinds.classification.ordered import numbers_of, ordered_contributions
+from gatewise.kinds.classification.thresholds import THRESHOLD
 from gatewise.statistics import (
     Auroc,
     MacroF1,
@@ -180,9 +180,10 @@ def contributions_of(
 def trivial_answer(measure: Measure, dataset: TextDataset) -> tuple[str, float] | None:
     """What knowing nothing of a text reaches, in words that complete "better than ...", and its figure.
 
-    Always the most frequent class of the training part, for the mean absolute error its median; of several labels those that are best for all texts there: for
-    micro-F1 some of the most frequent, for macro-F1 all, where all have to be right the most frequent set. For a
-    ranking the same score for all; for a probability the shares of the training part.
+    Always the most frequent class of the training part, for the mean absolute error its median; of several labels those
+    that are best for all texts there: for micro-F1 some of the most frequent, for macro-F1 all, where all have to be
+    right the most frequent set. For a ranking the same score for all; for a probability the shares of the training
+    part.
     """
     if not len(dataset.test.labels):
         return None

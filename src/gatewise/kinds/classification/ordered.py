@@ -25,8 +25,8 @@ def numbers_of(names: Sequence[str]) -> tuple[float, ...] | None:
     """Labels as numbers; None: one is none, two are the same, or they are fewer than three.
 
     Example:
-        >>> numbers_of(["1", "10", "2"]), numbers_of(["0.5", "1", "1.5"]), numbers_of(["0", "1"]), numbers_of(["a", "1"])
-        ((1.0, 10.0, 2.0), (0.5, 1.0, 1.5), None, None)
+        >>> numbers_of(["1", "10", "2"]), numbers_of(["0.5", "1", "1.5"]), numbers_of(["0", "1"])
+        ((1.0, 10.0, 2.0), (0.5, 1.0, 1.5), None)
     """
     found = []
     for name in names:

@@ -106,7 +106,9 @@ def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
         "accuracy": FigureWords("accuracy", percent=True),
         "macro_f1": FigureWords("macro-F1", percent=True, meaning="mean of the classes' F1, each counting the same"),
         "auroc": FigureWords("AUROC", meaning="area under the ROC curve"),
-        "mean_absolute_error": FigureWords("mean absolute error", meaning="distance of the answered number from the true one"),
+        "mean_absolute_error": FigureWords(
+            "mean absolute error", meaning="distance of the answered number from the true one"
+        ),
         "quadratic_kappa": FigureWords("quadratic kappa", meaning="agreement beyond chance, far misses counting more"),
         "micro_f1": FigureWords("micro-F1", percent=True, meaning="F1 of all labels of all texts together"),
         "exact_match": FigureWords("exact match", percent=True, meaning="texts all of whose labels are right"),

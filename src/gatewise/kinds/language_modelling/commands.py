@@ -128,7 +128,8 @@ def _texts_of(request: Request, fallback: str | None) -> tuple[list[str], list[s
     files, notes = read_texts(texts_in(path), encoding, fallback)
     if not files:
         raise DataError(f"the folder {path} holds no texts", got="empty files alone", fix="name another folder")
-    read = f"{plural(len(files), 'file')} of {path.name} in the order of their names: {named([each.path for each in files])}"
+    names = named([each.path for each in files])
+    read = f"{plural(len(files), 'file')} of {path.name} in the order of their names: {names}"
     return [each.text for each in files], [*notes, read]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewise.data.text_folders import SUFFIXES, TextFile, named, read_texts, text_files
+from gatewise.data.text_folders import SUFFIXES, named, read_texts, text_files
 from gatewise.errors import DataError
 from gatewise.kinds.language_modelling.documents import Lines, cut_lines, lines_of
 from gatewise.statistics import LEAST_BLOCKS
@@ -24,11 +24,10 @@ from gatewise.words import plural
 
 __all__ = ["OTHER_TEXTS", "FolderParts", "read_folder", "texts_in"]
 
-# fmt: off
 OTHER_TEXTS = (
-    ".md", ".rst", ".tex", ".log", ".py", ".c", ".h", ".cpp", ".hpp", ".java", ".js", ".ts", ".rs", ".go", ".sh", ".sql",
+    *(".md", ".rst", ".tex", ".log", ".py", ".c", ".h", ".cpp", ".hpp", ".java", ".js", ".ts", ".rs", ".go", ".sh"),
+    ".sql",
 )
-# fmt: on
 """Pages, logs and programs: running text, less surely."""
 _PARTS = ("train", "validation", "test")
 _CALLED = {
@@ -170,8 +169,8 @@ def _given(folder: Path, parts: dict[str, list[_Document]], notes: list[str]) ->
     files = {part: [each.path for each in found] for part, found in parts.items()}
     count = sum(map(len, files.values()))
     said = (
-        f"{plural(count, 'file')} of {folder.name}: {len(files['train']):,} to train on, {len(files['test']):,} for the "
-        f"test ({named(files['test'])}), {how}"
+        f"{plural(count, 'file')} of {folder.name}: {len(files['train']):,} to train on, {len(files['test']):,} for "
+        f"the test ({named(files['test'])}), {how}"
     )
     return FolderParts(
         train,
@@ -187,7 +186,11 @@ def _given(folder: Path, parts: dict[str, list[_Document]], notes: list[str]) ->
 
 def _tail(whole: int, part: str) -> str:
     """The documents that were cut off the end of a part, in words."""
-    return f"end of the {part} part" if not whole else f"last {'file' if whole == 1 else f'{whole:,} files'} of the {part} part"
+    return (
+        f"end of the {part} part"
+        if not whole
+        else f"last {'file' if whole == 1 else f'{whole:,} files'} of the {part} part"
+    )
 
 
 def _cut(documents: Sequence[_Document], share: float, place: str) -> tuple[Lines, Lines, int]:
@@ -205,7 +208,8 @@ def _in_order(folder: Path, documents: Sequence[_Document], notes: list[str]) ->
     """The last documents are tested on, those before them validate; documents are cut where they are too few."""
     files = [each.path for each in documents]
     source = f"the {plural(len(files), 'file')} of the folder {folder}"
-    order = f"{plural(len(files), 'file')} of {folder.name} in the order of their names ({files[0].name} to {files[-1].name})"
+    ends = f"{files[0].name} to {files[-1].name}"
+    order = f"{plural(len(files), 'file')} of {folder.name} in the order of their names ({ends})"
     borders = _borders([each.size for each in documents])
     if borders is not None:
         first, second = borders
@@ -272,6 +276,6 @@ def _few(count: int) -> list[str]:
     if count >= LEAST_BLOCKS:
         return []
     return [
-        f"the test part is {plural(count, 'document')}, fewer than {LEAST_BLOCKS}: intervals are over stretches of tokens, "
-        "and say little of other documents"
+        f"the test part is {plural(count, 'document')}, fewer than {LEAST_BLOCKS}: intervals are over stretches of "
+        "tokens, and say little of other documents"
     ]

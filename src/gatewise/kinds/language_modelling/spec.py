@@ -22,7 +22,9 @@ class CorpusSpec(Spec):
         10000
     """
 
-    data: str = setting("ptb", "Registry name (ptb, reviews) or the path of a text file, or of a folder of them.", is_path=True)
+    data: str = setting(
+        "ptb", "Registry name (ptb, reviews) or the path of a text file, or of a folder of them.", is_path=True
+    )
     tokens: str = setting("word", "What a token is: word, character or bpe.", choices=TOKENS)
     vocabulary_size: int = common.vocabulary_size(10_000)
     encoding: str | None = setting(

@@ -43,9 +43,7 @@ def unbracketed(lines: Sequence[Sequence[str]]) -> list[list[str]] | None:
     phrases = sum(len(line) > 2 and (line[0], line[-1]) == _BRACKETS for line in lines)
     if not phrases or _SHARE * phrases < sum(map(bool, lines)):
         return None
-    return [
-        [] if _is_border(line) else [piece for piece in line if piece not in _BRACKETS] for line in lines
-    ]
+    return [[] if _is_border(line) else [piece for piece in line if piece not in _BRACKETS] for line in lines]
 
 
 def _is_border(line: Sequence[str]) -> bool:

@@ -154,8 +154,8 @@ def repair_notes(found: Sequence[Repairs]) -> list[str]:
     """A note for each scheme that counts the repairs of all files and names the first line; none where none.
 
     Example:
-        >>> repair_notes([Repairs(name, "iob2", 2, 5, "I-PER", "B-PER") for name in ("a.txt", "b.txt")])
-        ["4 tags broke iob2 and were repaired: 2 of a.txt, 2 of b.txt (first in line 5 of a.txt: 'I-PER' became 'B-PER')"]
+        >>> repair_notes([Repairs(name, "iob2", 2, 5, "I-A", "B-A") for name in ("a.txt", "b.txt")])
+        ["4 tags broke iob2 and were repaired: 2 of a.txt, 2 of b.txt (first in line 5 of a.txt: 'I-A' became 'B-A')"]
     """
     notes = []
     for scheme in dict.fromkeys(each.scheme for each in found):

@@ -25,8 +25,9 @@ _SHARE = 0.9
 def holds_joined(path: Path) -> bool:
     """Whether a text, gzip or not, surely has words with their tags: every one ends in a slash and a tag.
 
-    Phrases in brackets may be among them, see `gatewise.kinds.tagging.bracketed`. Tags are short, few and begin with no digit; most are no words of the text, whose words begin with letters and
-    hardly ever hold a slash. So lists of paths, addresses, dates, units or alternatives are none.
+    Tags are short, few and begin with no digit; most are no words of the text, whose words begin with letters and
+    hardly ever hold a slash. So lists of paths, addresses, dates, units or alternatives are none. Phrases in brackets
+    may be among them, see `gatewise.kinds.tagging.bracketed`.
     """
     try:
         opened = gzip.open if path.suffix.lower() == ".gz" else open
