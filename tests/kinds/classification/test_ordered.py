@@ -62,7 +62,9 @@ def test_runs_and_evaluate_report_them_with_intervals(tmp_path: Path, capsys: py
     file, run = _stars(tmp_path / "stars.csv"), tmp_path / "run"
     columns = ["--label", "stars"]
     assert ran(["train", file, *columns, "--metric", "quadratic-kappa", *FLAGS, "--out", run], capsys)[0] == 0
-    test = json.loads((run / "result.json").read_text())["test"]
+    epoch = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    assert {"mean_absolute_error", "quadratic_kappa"} <= set(epoch["validation"])
+    test = json.loads(ran(["evaluate", run, "--json"], capsys)[1])
     assert 0 <= test["mean_absolute_error"] < 4 and -1 <= test["quadratic_kappa"] <= 1
     for name, (low, high) in test["intervals"].items():
         assert low <= test[name] <= high and high > low

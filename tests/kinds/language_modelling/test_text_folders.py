@@ -219,8 +219,7 @@ def test_texts_in_folders_of_labels_are_classified(tmp_path: Path, capsys: pytes
         said = " ".join((out + err).split())
         assert left == 0 and "90 files in 2 folders of train, whose names are the labels: glad" in said, said
         assert "unsup of train is not read" in said
-        result = json.loads((run / "result.json").read_text())
-        assert tested is None or result["test"]["n"] == tested
+        assert tested is None or json.loads(ran(["evaluate", run, "--json"], capsys)[1])["n"] == tested
     found = json.loads(ran(["evaluate", run, tmp_path / "films" / "test", "--json"], capsys)[1])
     assert found["n"] == 30 and found["label_names"] == ["glad", "sad"]
     said = refused(["train", tmp_path / "films", "--text", "review", *small, "--out", tmp_path / "no"], capsys)

@@ -13,6 +13,8 @@ from gatewise.kinds.tagging.schemes import SCHEMES, spans, to_tags
 from gatewise.kinds.tagging.spec import TaggingDataSpec
 from gatewise.kinds.tagging.tag_set import INSIDE, TagSet
 
+OTHERS = [("ruft", "O"), ("Ulm", "B-LOC"), ("und", "O"), ("Graz", "B-LOC")]
+
 
 @pytest.mark.parametrize("inside", INSIDE)
 @pytest.mark.parametrize("scheme", [each for each in SCHEMES if each != "plain"])
@@ -42,7 +44,7 @@ def test_repairs_of_all_parts_and_files_are_one_note(tmp_path: Path) -> None:
         "B",
         "S",
     }
-    other = write(tmp_path / "b.conll", [[("Emma", "I-PER"), ("ruft", "O"), (str(n), "O")] for n in range(7)])
+    other = write(tmp_path / "b.conll", [[("Emma", "I-PER"), *OTHERS, (str(n), "O")] for n in range(7)])
     notes = load_tagging(TaggingDataSpec(str(path), test=str(other))).notes
     (note,) = [note for note in notes if "broke" in note]
     assert note.startswith("67 tags broke iob2 and were repaired: 60 of ") and f"7 of {other}" in note

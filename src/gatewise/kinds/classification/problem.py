@@ -146,7 +146,7 @@ class ClassificationProblem(Problem):
         return StepLoss(losses.mean(), plain.detach(), len(labels), sums)
 
     def validate(self, weights: Mapping[str, Tensor]) -> dict[str, float]:
-        """Loss, accuracy, macro-F1 and the metric on the validation part."""
+        """Loss, accuracy, macro-F1, figures of ordered labels, and the metric on the validation part."""
         chances = predict_probabilities(self.model, self.validation, weights, self.device, multi_label=self.multi_label)
         if self.multi_label:
             limits: npt.ArrayLike = THRESHOLD
@@ -157,6 +157,8 @@ class ClassificationProblem(Problem):
             return {**{name: getattr(labelled, name) for name in names}, "log_loss": labelled.loss}
         figures = classification_metrics(chances, self.validation_labels, self.label_names)
         found = {"loss": figures.loss, "accuracy": figures.accuracy, "macro_f1": figures.macro_f1}
+        ordered = {name: getattr(figures, name) for name in ("mean_absolute_error", "quadratic_kappa")}
+        found |= {name: value for name, value in ordered.items() if value is not None}
         if self.metric.name not in found:
             found[self.metric.name] = self.metric.of(contributions_of(self.metric, chances, self.validation_labels))
         return found

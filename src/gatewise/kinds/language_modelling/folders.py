@@ -35,6 +35,7 @@ _CALLED = {
     "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 _PIECES = re.compile(r"[^a-z]+")
+_QUOTED = 80
 _TRAINING, _LEAST_TRAINING, _LEAST_HELD_OUT = 0.8, 0.5, 0.02
 
 
@@ -124,22 +125,22 @@ def _part_of(path: Path, folder: Path) -> str | None:
 
 
 def _refuse_mixed(folder: Path, documents: Sequence[_Document]) -> None:
-    """Refuse a folder with ``train.txt`` and ``test.txt`` (or folders called so) beside files of no part."""
-    sure = {_outermost(each.path, folder) for each in documents} & set(_CALLED)
-    if not {"train", "test"} <= {_CALLED[name] for name in sure}:
-        return
+    """Refuse parts (``wiki.train.txt`` and ``wiki.test.txt``, or folders called so) beside files of no part."""
+    rests = {part: {_rest(each.path, folder) for each in documents if each.part == part} for part in ("train", "test")}
+    if not rests["train"] & rests["test"]:
+        return  # words of titles
     others = [each.path for each in documents if each.part is None]
     raise DataError(
         f"in {folder} some files are called as parts, and others are not",
         expected="all called train, validation or test, or none",
-        got=f"{', '.join(sorted(sure))}, and {named(others)}",
+        got=f"{', '.join(each.path.name for each in documents if each.part is not None)[:_QUOTED]}, and {named(others)}",
         fix=f"move {named(others)} elsewhere, or call it as its part too, such as train-2.txt",
     )
 
 
-def _outermost(path: Path, folder: Path) -> str:
-    """The outermost name inside a folder, without its endings, in small letters."""
-    return path.relative_to(folder).parts[0].lower().partition(".")[0]
+def _rest(path: Path, folder: Path) -> tuple[str, ...]:
+    """The words of the outermost name in a folder that are of no part, as ``wiki`` and ``txt`` of ``wiki.train.txt``."""
+    return tuple(word for word in _PIECES.split(path.relative_to(folder).parts[0].lower()) if word not in _CALLED)
 
 
 def _distinct(documents: Sequence[_Document]) -> tuple[list[_Document], list[str]]:
