@@ -35,7 +35,6 @@ _CALLED = {
     "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 _PIECES = re.compile(r"[^a-z]+")
-_QUOTED = 80
 _TRAINING, _LEAST_TRAINING, _LEAST_HELD_OUT = 0.8, 0.5, 0.02
 
 
@@ -133,13 +132,13 @@ def _refuse_mixed(folder: Path, documents: Sequence[_Document]) -> None:
     raise DataError(
         f"in {folder} some files are called as parts, and others are not",
         expected="all called train, validation or test, or none",
-        got=f"{', '.join(each.path.name for each in documents if each.part is not None)[:_QUOTED]}, and {named(others)}",
+        got=f"{named([each.path for each in documents if each.part is not None])}, and {named(others)}",
         fix=f"move {named(others)} elsewhere, or call it as its part too, such as train-2.txt",
     )
 
 
 def _rest(path: Path, folder: Path) -> tuple[str, ...]:
-    """The words of the outermost name in a folder that are of no part, as ``wiki`` and ``txt`` of ``wiki.train.txt``."""
+    """The words of the outermost name in a folder that are of no part: ``wiki`` and ``txt`` of ``wiki.train.txt``."""
     return tuple(word for word in _PIECES.split(path.relative_to(folder).parts[0].lower()) if word not in _CALLED)
 
 
@@ -187,11 +186,11 @@ def _given(folder: Path, parts: dict[str, list[_Document]], notes: list[str]) ->
 
 def _tail(whole: int, part: str) -> str:
     """The documents that were cut off the end of a part, in words."""
-    return (
-        f"end of the {part} part"
-        if not whole
-        else f"last {'file' if whole == 1 else f'{whole:,} files'} of the {part} part"
-    )
+    return f"end of the {part} part" if not whole else f"last {_files(whole)} of the {part} part"
+
+
+def _files(count: int) -> str:
+    return "file" if count == 1 else f"{count:,} files"
 
 
 def _cut(documents: Sequence[_Document], share: float, place: str) -> tuple[Lines, Lines, int]:
@@ -225,7 +224,7 @@ def _in_order(folder: Path, documents: Sequence[_Document], notes: list[str]) ->
             _joined(tested),
             _starts(tested),
             source,
-            f"the last {plural(len(tested), 'file')} of {folder.name}: {named(files[second:])}",
+            f"the last {_files(len(tested))} of {folder.name}: {named(files[second:])}",
             (*notes, said, *_few(len(tested))),
         )
     lines = _joined(documents)
