@@ -101,7 +101,9 @@ def read_folder(folder: Path, tokens: str, encoding: str | None = None) -> Folde
     """
     paths = texts_in(folder)
     texts, notes = read_texts(paths, encoding)
-    documents = [_Document(each.path, _part_of(each.path, folder), lines_of(each.text, tokens)) for each in texts]
+    documents = [
+        _Document(each.path, _part_of(each.path, folder), tuple(lines_of(each.text, tokens))) for each in texts
+    ]
     documents, copies = _distinct([each for each in documents if any(each.lines)])
     said = [*notes, *copies]
     if not documents:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from gatewise.kinds.tagging.chains import Chain, Scaled, chain
+from gatewise.kinds.tagging.chains import Scaled, chain
 
 __all__ = ["log_chances_at"]
 
@@ -52,8 +52,7 @@ class _LogChances(torch.autograd.Function):
     ) -> Tensor:
         lengths = torch.full((emissions.shape[1],), len(emissions), device=emissions.device)
         # in double precision chances as small as 1e-300 are none of zero
-        wide = (each.double() for each in (emissions, transitions, start, end))
-        ctx.chain = chain(*wide, lengths)
+        ctx.chain = chain(emissions.double(), transitions.double(), start.double(), end.double(), lengths)
         ctx.place, ctx.dtype = place, emissions.dtype
         return _log_chances(ctx.chain, place).to(emissions.dtype)
 
@@ -65,22 +64,24 @@ class _LogChances(torch.autograd.Function):
         return (walked - total * _chances(ctx.chain)).to(ctx.dtype), None, None, None, None
 
 
-def _log_chances(run: Chain, place: int) -> Tensor:
+def _log_chances(run: Any, place: int) -> Tensor:
     if isinstance(run, Scaled):
         return (run.products[place] / run.whole[place][:, None]).log()
-    return run.forward[place] + run.backward[place] - run._whole[:, None]  # type: ignore[attr-defined]
+    found: Tensor = run.forward[place] + run.backward[place] - run._whole[:, None]
+    return found
 
 
-def _chances(run: Chain) -> Tensor:
+def _chances(run: Any) -> Tensor:
     """(T, B, C) of every word."""
     if isinstance(run, Scaled):
         return run.products / run.whole[:, :, None]
-    return (run.forward + run.backward - run._whole[:, None]).exp()  # type: ignore[attr-defined]
+    found: Tensor = (run.forward + run.backward - run._whole[:, None]).exp()
+    return found
 
 
-def _walked(run: Chain, place: int, gradient: Tensor) -> Tensor:
+def _walked(run: Any, place: int, gradient: Tensor) -> Tensor:
     """(T, B, C): the gradient of the tags at a place, carried to all words by the chances of neighbours given it."""
-    found = torch.empty_like(run.forward)  # type: ignore[attr-defined]
+    found = torch.empty_like(run.forward)
     found[place] = gradient
     after, before = (_after, _before) if isinstance(run, Scaled) else (_after_in_logarithms, _before_in_logarithms)
     for step in range(place + 1, len(found)):
@@ -93,13 +94,15 @@ def _walked(run: Chain, place: int, gradient: Tensor) -> Tensor:
 def _after(run: Any, step: int, carried: Tensor) -> Tensor:
     """From the word before: p(y_t = j | y_t-1 = i) ~ M[i, j] e_t[j] b_t[j]."""
     inner: Tensor = run.inner[step]
-    return (_share(carried, inner @ run.moves.t()) @ run.moves) * inner
+    found: Tensor = (_share(carried, inner @ run.moves.t()) @ run.moves) * inner
+    return found
 
 
 def _before(run: Any, step: int, carried: Tensor) -> Tensor:
     """From the word after: p(y_t = i | y_t+1 = j) ~ a_t[i] M[i, j]."""
     forward: Tensor = run.forward[step]
-    return (_share(carried, forward @ run.moves) @ run.moves.t()) * forward
+    found: Tensor = (_share(carried, forward @ run.moves) @ run.moves.t()) * forward
+    return found
 
 
 def _share(carried: Tensor, whole: Tensor) -> Tensor:
