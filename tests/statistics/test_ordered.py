@@ -54,8 +54,9 @@ def test_without_spread_there_is_no_agreement_beyond_chance() -> None:
 
 def test_all_right_is_no_certainty() -> None:
     truth = np.random.default_rng(0).integers(1, 6, size=80)
-    found = estimate_figure(kappa_contributions(truth, truth), QuadraticKappa(), np.random.default_rng(0)).interval
-    assert found.estimate == pytest.approx(1) and found.high == 1 and 0.8 < found.low < 0.98
+    kappa = QuadraticKappa(values=(1, 2, 3, 4, 5))
+    found = estimate_figure(kappa_contributions(truth, truth), kappa, np.random.default_rng(0)).interval
+    assert found.estimate == pytest.approx(1) and found.high == pytest.approx(1) and 0.8 < found.low < 0.98
     error = estimate_figure(np.abs(truth - truth), MeanAbsoluteError(), np.random.default_rng(0)).interval
     assert error.low == error.estimate == 0
 
@@ -85,5 +86,5 @@ def test_two_models_are_compared_by_both() -> None:
         (QuadraticKappa(values=(1, 2, 3, 4, 5)), [kappa_contributions(truth, each)[None] for each in (better, worse)]),
         (MeanAbsoluteError(), [np.abs(truth - each)[None] for each in (better, worse)]),
     ):
-        found = paired_difference(tables[0], tables[1], measure, generator)
+        found = paired_difference(tables[0], tables[1], generator, measure=measure)
         assert found.interval.low > 0 if measure.higher_is_better else found.interval.high < 0

@@ -150,6 +150,8 @@ def test_single_files_in_other_encodings_are_read_and_said(tmp_path: Path) -> No
     path = tmp_path / "a.txt"
     path.write_bytes(("größer, schöner, für immer\n" * 30).encode("cp1252"))
     assert any("was read as Windows-1252 (for example 'größer')" in note for note in load_corpus(path).notes)
+    path.write_bytes(("the sky\n" * 40).encode("utf-16"))
+    assert any("is UTF-16, as its byte order mark says" in note for note in load_corpus(path).notes)
     with pytest.raises(OptionError, match="--encoding does not go with the known data set"):
         load_corpus("ptb", encoding="cp1251")
 
