@@ -40,13 +40,13 @@ class MeanAbsoluteError(Mean):
 
 @dataclass(frozen=True)
 class QuadraticKappa(Measure):
-    r"""Cohen's kappa with quadratic weights (Cohen 1968): agreement beyond that of answers drawn at random (K = 5).
+    r"""Cohen's kappa with quadratic weights (Cohen 1968): agreement beyond that of answers drawn at random (K = 6).
 
     .. math:: \kappa = 1 - \frac{\overline{(a - b)^2}}{\overline{a^2} + \overline{b^2} - 2 \bar a \bar b}
 
     with a the true and b the answered number; the denominator is the mean square distance of truths and answers that
-    are paired at random. An example contributes (a, b, a^2, b^2, ab). 1 is agreement, 0 what chance gives, also
-    without any spread.
+    are paired at random. An example contributes (1, a, b, a^2, b^2, ab), by the first of which the others are divided.
+    1 is agreement, 0 what chance gives, also without any spread.
 
     Args:
         values: the number of each class.
@@ -61,7 +61,7 @@ class QuadraticKappa(Measure):
     title: str = "quadratic weighted kappa"
     higher_is_better: bool = True
     _: KW_ONLY
-    contribution: str = "true and answered number, their squares and their product"
+    contribution: str = "1, true and answered number, their squares and their product"
     values: tuple[float, ...] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
@@ -70,8 +70,8 @@ class QuadraticKappa(Measure):
 
     @property
     def numbers(self) -> int:
-        """Five."""
-        return 5
+        """Six."""
+        return 6
 
     @property
     def form(self) -> str:
@@ -89,22 +89,21 @@ class QuadraticKappa(Measure):
         return _quotient(*_parts(values))[()]
 
     def gradient(self, means: npt.ArrayLike) -> Array:
-        """By the means of a, b, a^2, b^2 and ab."""
+        """By the means of 1, a, b, a^2, b^2 and ab; no change where all grow alike."""
         values = np.asarray(means, dtype=np.float64)
         above, below = _parts(values)
         if below <= 0:
-            return np.zeros(5)
-        kappa = float(above / below)
-        first, second = values[0], values[1]
-        slopes = np.array([-2 * second * (1 - kappa), -2 * first * (1 - kappa), -kappa, -kappa, 2.0])
-        found: Array = slopes / below
-        return found
+            return np.zeros(6)
+        kappa, (first, second) = float(above / below), values[1:3] / values[0]
+        slopes = np.array([-2 * second * (1 - kappa), -2 * first * (1 - kappa), -kappa, -kappa, 2.0]) / below
+        return np.array([-float(slopes @ values[1:]) / values[0], *slopes]) / values[0]
 
     def units(self) -> tuple[Array, Array]:
         """An example of any class that is right, and one whose answer has nothing to do with the truth."""
         values = np.asarray(self.values, dtype=np.float64)
         mean, square = float(values.mean()), float(np.square(values).mean())
-        return np.array([mean, mean, square, square, square]), np.array([mean, mean, square, square, mean * mean])
+        right, wrong = (1.0, mean, mean, square, square, square), (1.0, mean, mean, square, square, mean * mean)
+        return np.array(right), np.array(wrong)
 
 
 def kappa_contributions(truth: npt.ArrayLike, answers: npt.ArrayLike) -> Array:
@@ -115,28 +114,29 @@ def kappa_contributions(truth: npt.ArrayLike, answers: npt.ArrayLike) -> Array:
         answers: (N,) answered numbers.
 
     Returns:
-        (N, 5).
+        (N, 6).
 
     Raises:
         ShapeError: the two do not fit.
 
     Example:
         >>> kappa_contributions([2], [3]).tolist()
-        [[2.0, 3.0, 4.0, 9.0, 6.0]]
+        [[1.0, 2.0, 3.0, 4.0, 9.0, 6.0]]
     """
     first, second = np.asarray(truth, dtype=np.float64), np.asarray(answers, dtype=np.float64)
     if first.ndim != 1 or first.shape != second.shape:
         raise ShapeError("truths and answers do not fit", expected=f"{first.shape}", got=second.shape)
-    return np.stack([first, second, first * first, second * second, first * second], axis=1)
+    return np.stack([np.ones_like(first), first, second, first**2, second**2, first * second], axis=1)
 
 
 def _parts(values: Array) -> tuple[Array, Array]:
     """Numerator and denominator of kappa."""
-    product = values[..., 0] * values[..., 1]
-    return 2 * (values[..., 4] - product), values[..., 2] + values[..., 3] - 2 * product
+    by_example = _quotient(values[..., 1:], values[..., :1])
+    product = by_example[..., 0] * by_example[..., 1]
+    return 2 * (by_example[..., 4] - product), by_example[..., 2] + by_example[..., 3] - 2 * product
 
 
 def _quotient(above: Array, below: Array) -> Array:
-    result = np.zeros(np.shape(below))
+    result = np.zeros(np.broadcast_shapes(np.shape(above), np.shape(below)))
     np.divide(above, below, out=result, where=np.asarray(below) > 0)
     return result

@@ -32,6 +32,15 @@ def _stars(path: Path, rows: int = 150, name: str = "{}") -> Path:
     return path
 
 
+def _reversed(folder: Path) -> Path:
+    """Scores that say nothing of the texts."""
+    generator = np.random.default_rng(1)
+    path = folder / "noise.csv"
+    rows = [f"{' '.join(generator.choice(WORDS, 4))} {n},{generator.integers(1, 6)}" for n in range(120)]
+    path.write_text("text,stars\n" + "\n".join(rows) + "\n")
+    return path
+
+
 def test_labels_as_numbers() -> None:
     assert ordered_values(["1", "10", "2"]) == (1, 10, 2) and ordered_values(["-1", "0", "1"]) == (-1, 0, 1)
     for names in (["0", "1"], ["1", "2", "three"], ["1", "1.0", "2"], ["1", "2", "nan"], ["1", "2", "1_0"]):
@@ -103,5 +112,8 @@ def test_a_comparison_has_them_for_all_models(tmp_path: Path) -> None:
         assert found["mean_absolute_error"] == pytest.approx(model.figure.estimate, abs=1e-4)
         low, high = found["intervals"]["quadratic_kappa"]
         assert low <= found["quadratic_kappa"] <= high
+    worse = make_plan(str(_reversed(tmp_path)), cells=["gru"], label="stars", metric="quadratic-kappa", **SETTINGS)
+    figure = run_plan(worse, tmp_path / "worse", cost=False).record.models[0].figure
+    assert figure.low < 0, "an agreement may be worse than chance"
     page = render_page(record)
     assert "Labels as numbers" in page and "quadratic weighted kappa" in page

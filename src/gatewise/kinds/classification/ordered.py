@@ -52,7 +52,7 @@ def ordered_values(names: Sequence[str]) -> tuple[float, ...] | None:
 
 
 def ordered_contributions(measure: Measure, values: Sequence[float], truth: Labels, answers: Labels) -> Any:
-    """What texts contribute to a figure of ordered labels: (N,) for the mean absolute error, (N, 5) for kappa.
+    """What texts contribute to a figure of ordered labels: (N,) for the mean absolute error, (N, 6) for kappa.
 
     Args:
         measure: one of the two.

@@ -36,8 +36,19 @@ def test_kappa_is_that_of_scikit_learn(shift: int) -> None:
 def test_its_gradient_is_that_of_its_figure() -> None:
     kappa = QuadraticKappa(values=(1, 2, 3, 4, 5))
     means = kappa_contributions(*_scores(np.random.default_rng(1), 50)).mean(axis=0)
-    slopes = [(kappa.figure(means + step) - kappa.figure(means - step)) / 2e-6 for step in 1e-6 * np.eye(5)]
+    slopes = [(kappa.figure(means + step) - kappa.figure(means - step)) / 2e-6 for step in 1e-6 * np.eye(6)]
     np.testing.assert_allclose(kappa.gradient(means), slopes, rtol=1e-5)
+    assert kappa.figure(7 * means) == pytest.approx(kappa.figure(means)) and kappa.gradient(means) @ means < 1e-9
+
+
+def test_an_interval_is_no_wider_than_its_examples_make_it() -> None:
+    """One more unit, right or wrong, moves the figure as an example does, not as if all others had been smaller."""
+    truth, answers = _scores(np.random.default_rng(3), 60, 2.0)
+    kappa = QuadraticKappa(values=(1, 2, 3, 4, 5))
+    found = estimate_figure(kappa_contributions(truth, answers), kappa, np.random.default_rng(0)).interval
+    assert 0.2 < found.high - found.low < 0.7
+    for unit in kappa.units():
+        assert abs(kappa.figure(kappa_contributions(truth, answers).mean(axis=0) + unit / 60) - found.estimate) < 0.05
 
 
 def test_without_spread_there_is_no_agreement_beyond_chance() -> None:
