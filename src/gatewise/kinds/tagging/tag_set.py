@@ -121,9 +121,9 @@ class TagSet:
 
         Example:
             >>> from gatewise.kinds.tagging.sentences import Sentence
-            >>> read = TaggedSentences((Sentence(("in", "Rome"), ("O", "I-LOC"), 1),), "a.txt")
+            >>> read = TaggedSentences((Sentence(("Rome", "and", "Ulm"), ("I-LOC", "O", "B-LOC"), 1),), "a.txt")
             >>> TagSet("iob2", ["LOC"]).encode_parts({"train": read, "test": read})[1]
-            ["a.txt: 2 tags broke iob2 and were repaired (first in line 2: 'I-LOC' became 'B-LOC')"]
+            ["a.txt: 2 tags broke iob2 and were repaired (first in line 1: 'I-LOC' became 'B-LOC')"]
         """
         files: dict[str, list[tuple[str, int]]] = {}
         for part, read in parts.items():
