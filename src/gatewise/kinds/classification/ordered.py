@@ -68,7 +68,7 @@ def ordered_contributions(measure: Measure, values: Sequence[float], truth: Labe
     first, second = table[truth], table[answers]
     if measure.name == "mean_absolute_error":
         return np.abs(first - second)
-    return kappa_contributions(first - table.mean(), second - table.mean())  # which loses no digits to a far zero
+    return kappa_contributions(first, second)
 
 
 def ordered_figures(
