@@ -103,9 +103,8 @@ def load_text(
         >>> path = Path(tempfile.mkdtemp()) / "moods.csv"
         >>> rows = [f"{word} {n},{mood}" for n in range(10) for word, mood in (("fine", "glad"), ("poor", "sad"))]
         >>> _ = path.write_text("text,label\\n" + "\\n".join(rows) + "\\n")
-        >>> dataset = load_text(path)
-        >>> dataset.label_names, len(dataset.train.texts), len(dataset.validation.texts), len(dataset.test.texts)
-        (('glad', 'sad'), 14, 2, 4)
+        >>> load_text(path).sizes
+        {'train': 14, 'validation': 2, 'test': 4}
     """
     name = str(data)
     if name in _REGISTRY:
