@@ -45,6 +45,7 @@ class Trained(ABC):
 
     Attributes:
         spec: the run it came from.
+        model: the network, in evaluation mode.
         input_schema: JSON schema of one input of `answer`.
         body_types: beginnings of media types, such as ``audio/``; the whole body of a request of such a type is one
             input, which `answer` gets as bytes.
@@ -54,6 +55,7 @@ class Trained(ABC):
     """
 
     spec: RunSpec
+    model: Any
     input_schema: ClassVar[Mapping[str, Any]] = {}
     body_types: ClassVar[tuple[str, ...]] = ()
     graph_module: ClassVar[str | None] = None
@@ -75,6 +77,11 @@ class Trained(ABC):
             count: at most so many test sequences.
             steps: at most so many steps of each.
         """
+
+    def kept_weights(self) -> Mapping[str, Tensor]:
+        """The network's weights as a run folder keeps them, from which a kind may have derived those it answers by."""
+        found: Mapping[str, Tensor] = self.model.state_dict()
+        return found
 
     def graph(self) -> Graph:
         """What it computes, for `gatewise export`.

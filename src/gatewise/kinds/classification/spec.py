@@ -20,6 +20,7 @@ __all__ = [
     "PretrainingSpec",
 ]
 
+CALIBRATIONS = ("temperature", "none")
 CLASS_WEIGHTS = ("balanced", "none")
 METRICS = ("accuracy", "macro-f1", "auroc", "log-loss", "micro-f1", "exact-match")
 THRESHOLDS = ("validation", "0.5")
@@ -133,6 +134,13 @@ class ModelSpec(Spec):
         "none",
         "Weights of the classes in the training loss: balanced (rare ones count more) or none.",
         choices=CLASS_WEIGHTS,
+    )
+    calibration: str = setting(
+        "temperature",
+        "temperature: after training, divide the scores by the number that makes the validation part's probabilities "
+        "right (Guo et al., 2017); or none.",
+        choices=CALIBRATIONS,
+        earlier="none",
     )
 
 
