@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from gatewise.errors import ConversionError, RunError
 
@@ -45,7 +45,6 @@ class Trained(ABC):
 
     Attributes:
         spec: the run it came from.
-        model: the network, in evaluation mode.
         input_schema: JSON schema of one input of `answer`.
         body_types: beginnings of media types, such as ``audio/``; the whole body of a request of such a type is one
             input, which `answer` gets as bytes.
@@ -55,7 +54,6 @@ class Trained(ABC):
     """
 
     spec: RunSpec
-    model: Any
     input_schema: ClassVar[Mapping[str, Any]] = {}
     body_types: ClassVar[tuple[str, ...]] = ()
     graph_module: ClassVar[str | None] = None
@@ -80,7 +78,7 @@ class Trained(ABC):
 
     def kept_weights(self) -> Mapping[str, Tensor]:
         """The network's weights as a run folder keeps them, from which a kind may have derived those it answers by."""
-        found: Mapping[str, Tensor] = self.model.state_dict()
+        found: Mapping[str, Tensor] = cast(Any, self).model.state_dict()
         return found
 
     def graph(self) -> Graph:
