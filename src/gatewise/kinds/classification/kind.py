@@ -43,6 +43,7 @@ class ClassificationKind(Kind):
         "classes.json",
         "seen.json",
         "thresholds.json",
+        "calibration.json",
         "pretraining",
     )
     resplit: ClassVar[str | None] = "split"

@@ -20,6 +20,7 @@ __all__ = [
     "PretrainingSpec",
 ]
 
+CALIBRATIONS = ("temperature", "none")
 CLASS_WEIGHTS = ("balanced", "none")
 METRICS = (
     "accuracy",
@@ -143,6 +144,13 @@ class ModelSpec(Spec):
         "none",
         "Weights of the classes in the training loss: balanced (rare ones count more) or none.",
         choices=CLASS_WEIGHTS,
+    )
+    calibration: str = setting(
+        "temperature",
+        "temperature: after training, divide the scores by the number that makes the validation part's probabilities "
+        "right (Guo et al., 2017); or none.",
+        choices=CALIBRATIONS,
+        earlier="none",
     )
 
 
