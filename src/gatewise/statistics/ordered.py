@@ -96,7 +96,8 @@ class QuadraticKappa(Measure):
             return np.zeros(6)
         kappa, (first, second) = float(above / below), values[1:3] / values[0]
         slopes = np.array([-2 * second * (1 - kappa), -2 * first * (1 - kappa), -kappa, -kappa, 2.0]) / below
-        return np.array([-float(slopes @ values[1:]) / values[0], *slopes]) / values[0]
+        found: Array = np.array([-float(slopes @ values[1:]) / values[0], *slopes]) / values[0]
+        return found
 
     def units(self) -> tuple[Array, Array]:
         """An example of any class that is right, and one whose answer has nothing to do with the truth."""
