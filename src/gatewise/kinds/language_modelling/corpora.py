@@ -18,6 +18,7 @@ import numpy as np
 from gatewise.data.cache import Remote, cache_folder, check_file, fetch
 from gatewise.data.film_reviews import load_packaged_imdb, package_file
 from gatewise.data.records import DatasetInfo
+from gatewise.data.tab_tables import columns_note
 from gatewise.data.text_files import read_text_file
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.language_modelling.documents import document_borders, marked_starts
@@ -200,8 +201,11 @@ def _load_reviews(tokens: str, size: int) -> Corpus:
 
 
 def _load_own(path: Path, tokens: str, size: int) -> Corpus:
-    parts = _cut(_lines(read_text_file(path), tokens), str(path))
-    return _corpus(path.name, f"the file {path}", f"the last tenth of {path.name}", parts, tokens, size)
+    text = read_text_file(path)
+    parts, said = _cut(_lines(text, tokens), str(path)), columns_note(path.name, text.splitlines())
+    return _corpus(
+        path.name, f"the file {path}", f"the last tenth of {path.name}", parts, tokens, size, notes=tuple(said)
+    )
 
 
 def corpus_from_text(text: str, *, tokens: str = "word", vocabulary_size: int = 10_000) -> Corpus:
