@@ -20,6 +20,7 @@ from gatewise.data.cache import Remote, cache_folder, check_file, fetch
 from gatewise.data.encodings import decode_as
 from gatewise.data.film_reviews import load_packaged_imdb, package_file
 from gatewise.data.records import DatasetInfo
+from gatewise.data.tab_tables import columns_note
 from gatewise.data.text_files import read_content, read_text_file
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.language_modelling.documents import Lines, cut_lines, document_borders, lines_of, marked_starts
@@ -213,7 +214,7 @@ def _load_own(path: Path, tokens: str, size: int, encoding: str | None) -> Corpu
         return _corpus(path.name, found.source, found.split_note, parts, tokens, size, notes=notes, test_starts=starts)
     text, said = decode_as(read_content(path, "running text"), str(path), encoding)
     parts = cut_lines(lines_of(text, tokens), str(path))
-    notes = tuple(said)
+    notes = (*said, *columns_note(path.name, text.splitlines()))
     return _corpus(path.name, f"the file {path}", f"the last tenth of {path.name}", parts, tokens, size, notes=notes)
 
 
