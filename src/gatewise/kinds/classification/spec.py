@@ -36,7 +36,7 @@ THRESHOLDS = ("validation", "0.5")
 POOLINGS = ("last", "mean", "max", "mean+max", "last+mean+max")
 DEFAULTS_WITH_PRETRAINING: Mapping[str, Mapping[str, Any]] = {
     "model": {"bidirectional": True, "hidden_size": 256, "embeddings": "random"},
-    "training": {"warm_up": 0.1, "learning_rate": 2e-3},
+    "training": {"warm_up": 0.1, "learning_rate": 1e-3},
 }
 """Settings of the classifier whose default differs with pre-training."""
 
