@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import datetime
 import io
@@ -40,6 +39,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "reviews, several labels": ("moods.csv", [*REVIEWS, "--separator", "|", "--cell", "mingru"]),
     "text": ("text.txt", [*SMALL, "--embedding-size", "6", "--num-layers", "2", "--last-size", "5"]),
     "text, untied": ("text.txt", [*SMALL, "--no-tied", "--tokens", "character", "--cell", "lstm"]),
+    "text, byte pairs": ("text.txt", [*SMALL, "--tokens", "bpe", "--vocabulary-size", "300"]),
     "text, adaptive": ("text.txt", [*SMALL, "--no-tied", "--adaptive-softmax", "--cell", "rnn"]),
     "tags": ("tags.conll", [*SMALL, "--cell", "gru"]),
     "tags, convolution": ("tags.conll", [*SMALL, "--characters", "convolution", "--no-crf", "--cell", "minlstm"]),
@@ -143,8 +143,9 @@ def test_a_run_leaves_as_onnx(name: str, trained) -> None:  # type: ignore[no-un
     network = load_run(run)
     examples = network.graph_examples(load_data(run, network.spec), 12)
     graph, model = network.graph(), OnnxModel(out / "model.onnx")
-    said = printed_by_readme(out)
-    assert all(f"{each} (1, " in said for each in graph.outputs) or "probabilities" in graph.outputs
+    if not graph.program:
+        said = printed_by_readme(out)
+        assert name == "probe" and all(f"{each} (1, " in said for each in graph.outputs)
     rows = [example.inputs for example in examples]
     found, precise = model.run(rows), Interpreter(graph).run(rows)
     for output in graph.outputs:
@@ -193,9 +194,11 @@ def test_texts_are_labelled_alike(name: str, trained, capfd, tmp_path: Path, fol
             assert first["probabilities"] == pytest.approx(second["probabilities"], abs=1e-6)
     # with nothing but the README beside the model, on what is not as tidy
     for text in ("a WONDERFUL<br />film!!!", "don't \u00c9 \U0001f600 <3 tedious " * 30):
-        by_hand = ast.literal_eval(printed_by_readme(out, text=text))
+        by_hand = json.loads(printed_by_readme(out, text))
         (line,) = _printed(["predict", run, "--json", text], capfd).splitlines()
-        assert by_hand == pytest.approx(json.loads(line)["probabilities"], abs=1e-6)
+        answer = json.loads(line)
+        assert by_hand.pop("probabilities") == pytest.approx(answer.pop("probabilities"), abs=1e-6)
+        assert by_hand == pytest.approx(answer, abs=1e-6)
     table = tmp_path / "labels.csv"
     _run(["predict", out, "--file", folder / "reviews.csv", "--out", table])
     assert len(table.read_text().splitlines()) == 241
@@ -206,13 +209,27 @@ def test_words_are_tagged_alike(trained, capfd) -> None:  # type: ignore[no-unty
     words = ["she went to Bonn .", "Lima B2B 3.5 extraordinarily-long-words-are-cut-in-their-middle ?"]
     first, second = (_printed(["predict", place, *words, "--json"], capfd) for place in (run, out))
     assert first == second and len(first.splitlines()) == 2
+    # with nothing but the README beside the model
+    assert printed_by_readme(out, *words) == first
+    assert '"label": "LOC"' in first
 
 
-def test_the_next_token_is_the_same(trained, capfd, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    run, out = trained("text")
+@pytest.mark.parametrize(
+    "name", ["text", *(pytest.param(each, marks=pytest.mark.slow) for each in ("text, untied", "text, byte pairs"))]
+)
+def test_the_next_token_is_the_same(name: str, trained, capfd, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    run, out = trained(name)
     prompt = "the clouds are in the"
     first = json.loads(_printed(["generate", run, "--prompt", prompt, "--next", "10", "--json"], capfd))["tokens"]
     second = json.loads(_printed(["predict", out, prompt, "--json"], capfd))["tokens"]
+    for text in (prompt, "don't THE\nsky…"):
+        by_hand, told = (json.loads(said) for said in (
+            printed_by_readme(out, text), _printed(["predict", out, text, "--json"], capfd)
+        ))  # fmt: skip
+        assert by_hand["prompt"] == told["prompt"] == text
+        assert [each["token"] for each in by_hand["tokens"]] == [each["token"] for each in told["tokens"]]
+        chances = [each["probability"] for each in told["tokens"]]
+        assert [each["probability"] for each in by_hand["tokens"]] == pytest.approx(chances, abs=1e-6)
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{prompt}\n\n"))
     assert json.loads(_printed(["predict", out, "-", "--json"], capfd))["tokens"] == second
     assert [each["token"] for each in first] == [each["token"] for each in second]
@@ -236,6 +253,14 @@ def test_series_are_continued_alike(name: str, data: str, trained, folder: Path,
     first, second = (_printed(["predict", place, "--file", new], capfd) for place in (run, out))
     assert first.splitlines()[0] == second.splitlines()[0] and len(first.splitlines()) == len(second.splitlines()) > 4
     assert _numbers(first) == pytest.approx(_numbers(second), rel=1e-6)
+    # with nothing but the README beside the model
+    told = json.loads(_printed(["predict", out, "--file", new, "--json"], capfd))["forecasts"]
+    by_hand = json.loads(printed_by_readme(out, new))["forecasts"]
+    assert [each["series"] for each in by_hand] == [each["series"] for each in told]
+    for mine, theirs in zip(by_hand, told, strict=True):
+        for number, (one, other) in enumerate(zip(mine["steps"], theirs["steps"], strict=True), start=1):
+            assert one.pop("step") == number and other.pop("day")
+            assert one == pytest.approx(other, rel=1e-6)
 
 
 @pytest.mark.parametrize(
