@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 _MISSING = ("gatewise", "torch", "onnx", "pandas", "scipy", "tokenizers", "soundfile", "kaldi_native_fbank", "sklearn")
-_RUN = f"import sys\nfor name in {_MISSING!r}:\n    sys.modules[name] = None\nexec(compile(sys.stdin.read(), 'a', 'exec'))"
+_RUN = f"import sys\nfor name in {_MISSING!r}:\n    sys.modules[name] = None\n"
+_RUN += "exec(compile(sys.stdin.read(), 'a', 'exec'))"
 
 
 def program_of_readme(out: Path) -> str:

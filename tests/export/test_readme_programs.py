@@ -107,9 +107,7 @@ def test_byte_pairs_are_those_of_the_library() -> None:
 
 @pytest.mark.parametrize("scheme", [each for each in SCHEMES if each != "plain"])
 def test_spans_are_written_in_the_scheme_of_the_file(scheme: str) -> None:
-    made = _namespace(
-        tagging._SPANS, about={"tag_set": {"scheme": scheme}}, Span=namedtuple("Span", "start end type")
-    )
+    made = _namespace(tagging._SPANS, about={"tag_set": {"scheme": scheme}}, Span=namedtuple("Span", "start end type"))
     spans = [Span(0, 2, "PER"), Span(2, 3, "PER"), Span(3, 6, "LOC"), Span(7, 8, "PER"), Span(8, 9, "")]
     assert made["as_written"](spans, 11) == to_tags(spans, 11, scheme)
     assert made["as_written"]([], 2) == ["O", "O"]
@@ -148,7 +146,8 @@ def test_a_recogniser_hears_the_same_by_its_readme(answers: str, tmp_path: Path,
     for command in (["train", folder, *words, "--out", run], ["export", run, "--to", "onnx", "--out", out]):
         code, _, err = ran(command, capfd)
         assert code == 0, err
-    files = [folder / row for row in (("0.wav", "7.wav") if answers == "words" else ("clips/up-0-0.wav", "clips/low-3-2.wav"))]
+    chosen = ("0.wav", "7.wav") if answers == "words" else ("clips/up-0-0.wav", "clips/low-3-2.wav")
+    files = [folder / name for name in chosen]
     code, told, err = ran(["predict", run, *files, "--json"], capfd)
     assert code == 0, err
     by_hand = [json.loads(line) for line in printed_by_readme(out, *files).splitlines()]

@@ -81,9 +81,7 @@ def test_a_translator_leaves_as_two_models(way: str, tmp_path: Path) -> None:
     texts = [*dataset.test.sources[:12], "", "an unknown wörd 中"]
     by_hand = [json.loads(line) for line in printed_by_readme(tmp_path / "out", *texts).splitlines()]
     expected = trained.translate(texts)
-    assert by_hand == [
-        {"source": text, "translation": found} for text, found in zip(texts, expected, strict=True)
-    ]
+    assert by_hand == [{"source": text, "translation": found} for text, found in zip(texts, expected, strict=True)]
     for beam in (1, None, 5):
         expected = trained.translate(texts, beam=beam)
         assert exported.translate(texts, beam=beam) == expected and len(set(expected)) > 8

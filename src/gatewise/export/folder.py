@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gatewise.errors import OptionError, RunError
 from gatewise import files
+from gatewise.errors import OptionError, RunError
 from gatewise.files import is_rest, read_json
 
 __all__ = ["RECORD", "check_folder"]

@@ -112,9 +112,7 @@ class GraphBuilder:
         self._weights: dict[str, Array] = {}
         self._values: dict[str, Input | Node] = {}
 
-    def graph(
-        self, metadata: Mapping[str, Any] | None = None, writer: Graph | None = None, program: str = ""
-    ) -> Graph:
+    def graph(self, metadata: Mapping[str, Any] | None = None, writer: Graph | None = None, program: str = "") -> Graph:
         """The finished graph."""
         return Graph(
             self._name,

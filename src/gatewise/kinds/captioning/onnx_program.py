@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatewise.export.to_onnx.programs import BYTE_PAIRS, SEARCH, SPACES, TEXT_OF_PIECES, assembled
+from gatewise.export.to_onnx.programs import BYTE_PAIRS, SEARCH, TEXT_OF_PIECES, assembled
 
 __all__ = ["program_of"]
 

@@ -20,7 +20,7 @@ def kind_of(sign):
     return "w" if unicodedata.category(sign)[0] in "LM" or unicodedata.category(sign) in ("Nd", "Nl", "Pc") else sign
 ''',
     "characters": r'''
-SPACELESS = re.compile("[%s]")
+SPACELESS = re.compile("[RANGES]")
 WORDS = re.compile(r"[ck][km]*|[wm]+(?:['’][wm]+)?|([^ckwm ])\1*")
 
 
@@ -32,10 +32,9 @@ def kind_of(sign):
     if is_space(sign):
         return " "
     return "m" if kind[0] == "M" else "w" if kind[0] == "L" or kind in ("Nd", "Nl", "Pc") else sign
-'''
-    % SPACELESS.encode("ascii", "backslashreplace").decode("ascii"),
+'''.replace("RANGES", SPACELESS.encode("ascii", "backslashreplace").decode("ascii")),
 }
-_TOKENS = r'''
+_TOKENS = r"""
 numbers = {word: number for number, word in enumerate(about["vocabulary"]["words"], 2)}
 
 
@@ -46,7 +45,7 @@ def tokens_of(text):
     found = [numbers.get(plain[each.start() : each.end()], 1) for each in WORDS.finditer(kinds)] or [1]
     most = about["max_tokens"]
     return found if len(found) <= most else found[: most - most // 2] + found[len(found) - most // 2 :]
-'''
+"""
 _ONE = """
 for text in sys.argv[1:] or ["a film that I would see again"]:
     tokens = np.array([tokens_of(text)])

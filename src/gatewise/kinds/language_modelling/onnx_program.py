@@ -8,10 +8,10 @@ __all__ = ["program_of"]
 
 _DOES = "Says which tokens come next: python answer.py TEXT ..."
 _CUT = {
-    "word": r'''
+    "word": r"""
 def tokens_of(text):
     return [token for line in text.splitlines() for token in re.findall(r"\w+(?:['’]\w+)?|[^\w\s]", line)]
-''',
+""",
     "spaced-word": """
 def tokens_of(text):
     return [token for line in text.splitlines() for token in line.split()]

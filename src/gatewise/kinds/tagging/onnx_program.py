@@ -10,11 +10,11 @@ from gatewise.kinds.tagging import schemes, tokenisation, vocabulary
 __all__ = ["program_of"]
 
 _DOES = "Tags texts: python answer.py TEXT ..."
-_WORDS = r'''
+_WORDS = r"""
 vocabulary = about["vocabulary"]
 words_known = {word: number for number, word in enumerate(vocabulary["words"], 2)}
 signs_known = {sign: number for number, sign in enumerate(vocabulary["characters"], 2)}
-'''
+"""
 _SPELL = r'''
 def spell(word):
     """The numbers of a word's characters; of a long word its first and last ones."""
@@ -92,7 +92,7 @@ def program_of(inputs: Sequence[str], *, marks_spans: bool) -> str:
         read.append(source_of(vocabulary.shape_of))
     spans: list[str] = []
     if marks_spans:
-        known += f'_ENDINGS, _SINGLES = {schemes._ENDINGS!r}, {schemes._SINGLES!r}\n'
+        known += f"_ENDINGS, _SINGLES = {schemes._ENDINGS!r}, {schemes._SINGLES!r}\n"
         known += 'Span = collections.namedtuple("Span", "start end type")\n'
         spans = [source_of(schemes.split_tag), source_of(schemes.spans_as_conlleval), _SPANS]
     cut = source_of(tokenisation).replace("@cache", "@functools.cache")
