@@ -182,7 +182,7 @@ def source_of(thing: ModuleType | Callable[..., Any]) -> str:
         if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node) and isinstance(inner, list):
             left_out |= set(range(inner[0].lineno, inner[0].end_lineno + 1))
         named = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
-        if named or isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.stmt) and (named or isinstance(node, ast.Import | ast.ImportFrom)):
             left_out |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     kept = "\n".join(line for number, line in enumerate(lines, 1) if number not in left_out)
     while "\n\n\n\n" in kept:

@@ -10,6 +10,8 @@ __all__ = ["program_of"]
 _DOES = "Labels texts: python answer.py TEXT ..."
 _KIND = {
     "words": r'''
+OTHERS = re.compile("[²³¹¼½¾\u24b6-\u24e9\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")  # letters in circles
+LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "Pc")
 WORDS = re.compile(r"w+(?:['’]w+)?|([^w ])\1*")
 
 
@@ -17,10 +19,12 @@ def kind_of(sign):
     """w: of a word, as letters, their marks and digits of all scripts are; others stand for themselves."""
     if is_space(sign):
         return " "
-    return "w" if unicodedata.category(sign)[0] in "LM" or unicodedata.category(sign) in ("Nd", "Nl", "Pc") else sign
+    return "w" if unicodedata.category(sign) in LETTERS or OTHERS.match(sign) else sign
 ''',
     "characters": r'''
 SPACELESS = re.compile("[RANGES]")
+OTHERS = re.compile("[²³¹¼½¾\u24b6-\u24e9\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")  # letters in circles
+LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "Pc")
 WORDS = re.compile(r"[ck][km]*|[wm]+(?:['’][wm]+)?|([^ckwm ])\1*")
 
 
@@ -31,7 +35,7 @@ def kind_of(sign):
         return "k" if kind[0] == "M" else "c"
     if is_space(sign):
         return " "
-    return "m" if kind[0] == "M" else "w" if kind[0] == "L" or kind in ("Nd", "Nl", "Pc") else sign
+    return "m" if kind[0] == "M" else "w" if kind in LETTERS or OTHERS.match(sign) else sign
 '''.replace("RANGES", SPACELESS.encode("ascii", "backslashreplace").decode("ascii")),
 }
 _TOKENS = r"""
