@@ -10,7 +10,7 @@ __all__ = ["program_of"]
 _DOES = "Labels texts: python answer.py TEXT ..."
 _KIND = {
     "words": r'''
-OTHERS = re.compile("[²³¹¼½¾\u24b6-\u24e9\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")  # letters in circles
+OTHERS = re.compile("[²³¹¼½¾\u24b6-\u24e9\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")
 LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "Pc")
 WORDS = re.compile(r"w+(?:['’]w+)?|([^w ])\1*")
 
@@ -23,7 +23,7 @@ def kind_of(sign):
 ''',
     "characters": r'''
 SPACELESS = re.compile("[RANGES]")
-OTHERS = re.compile("[²³¹¼½¾\u24b6-\u24e9\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")  # letters in circles
+OTHERS = re.compile("[²³¹¼½¾\u24b6-\u24e9\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")
 LETTERS = ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "Pc")
 WORDS = re.compile(r"[ck][km]*|[wm]+(?:['’][wm]+)?|([^ckwm ])\1*")
 
