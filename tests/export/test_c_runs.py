@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_runs import RUNS, _run, _write_data
+from test_runs import _run
+from trained_runs import RUNS, write_data
 
 from gatewise.cli import main
 from gatewise.export.gaps import LIMIT
@@ -34,7 +35,7 @@ NO_STEPS = {
 def exported(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """Trains and exports a run where it is asked for, once."""
     folder = tmp_path_factory.mktemp("runs")
-    _write_data(folder)
+    write_data(folder)
 
     def made(name: str) -> tuple[Path, Path]:
         run = folder / name.replace(", ", "-").replace(" ", "-")
