@@ -205,7 +205,7 @@ def _keep(lines: Lines, given: Input, place: str) -> None:
     """The row just read into memory."""
     lines.loop("i", given.width)
     if given.tokens:
-        lines.open(f"if (!(row[i] >= 0.0 && row[i] < {given.limit}.0))")
+        lines.open(f"if (!(row[i] >= 0.0 && row[i] < {given.limit}.0 && (double)(uint32_t)row[i] >= row[i]))")
         lines.add(f'fail("a token is a whole number from 0 to {given.limit - 1}");')
         lines.close()
         lines.add(f"{place}[i] = (uint32_t)row[i];")

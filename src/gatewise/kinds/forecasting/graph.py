@@ -13,6 +13,7 @@ from gatewise.export.graph.layers import stack_of
 from gatewise.kinds.forecasting.exported import window_inputs
 from gatewise.kinds.forecasting.figures import MEAN_SQUARED_ERROR
 from gatewise.kinds.forecasting.network import _LEAST_DEVIATION
+from gatewise.kinds.forecasting.onnx_program import program_of
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.records import Windows
 from gatewise.statistics.measure import Measure
@@ -76,7 +77,7 @@ class _Forecast:
         groups = [self._group(past, ahead, target) for target in range(self.targets // model.alone)]
         found = build.convert(self._sorted(build.concat(groups)), wide=True)
         build.output("forecast", self._restored(found, raw, mean, deviation))
-        return build.graph(self._metadata())
+        return build.graph(self._metadata(), program=program_of())
 
     def _metadata(self) -> dict[str, Any]:
         trained, data = self.trained, self.trained.data_spec

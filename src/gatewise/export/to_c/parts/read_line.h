@@ -1,6 +1,10 @@
-/* A line of any length without its end, and how long it is: it may hold a NUL; 0 where there is none any more. */
+/* A line of any length without its end, the first one without a byte order mark, and how long it is: it may hold a NUL;
+   0 where there is none any more. */
 static int read_line(char **line, size_t *size, size_t *length)
 {
+    static int begun = 0;
+    const int first = !begun;
+    begun = 1;
     *length = 0;
     for (int c = getchar();; c = getchar()) {
         if (*length + 1 >= *size) {
@@ -21,5 +25,8 @@ static int read_line(char **line, size_t *size, size_t *length)
             return found;
         }
         (*line)[(*length)++] = (char)c;
+        if (first && *length == 3 && memcmp(*line, "\xEF\xBB\xBF", 3) == 0) {
+            *length = 0;
+        }
     }
 }
