@@ -100,11 +100,12 @@ class _Details:
     ordered: Mapping[str, _Ordered] = field(default_factory=dict)
 
 
-def figures(comparison: Comparison) -> Mapping[str, FigureWords]:
+def figures(comparison: Comparison | None) -> Mapping[str, FigureWords]:
     """The words for the figures of classifiers."""
     return {
         "accuracy": FigureWords("accuracy", percent=True),
         "macro_f1": FigureWords("macro-F1", percent=True, meaning="mean of the classes' F1, each counting the same"),
+        "f1_per_class": FigureWords("F1 of each class", percent=True),
         "auroc": FigureWords("AUROC", meaning="area under the ROC curve"),
         "mean_absolute_error": FigureWords(
             "mean absolute error", meaning="distance of the answered number from the true one"
