@@ -164,3 +164,11 @@ def test_a_run_remembers_the_mark_that_it_found(
     without_checksums(run)
     with pytest.raises(RunError, match=r"scaler.json is damaged.*a known mark of thousands"):
         load_run(run)
+
+
+def test_a_run_whose_numbers_have_no_marks_keeps_the_files_of_before(tmp_path: Path) -> None:
+    """An interrupted run of an earlier version resumes only where its files are derived as they were."""
+    path, out = _table(tmp_path, [str(value) for value in VALUES]), tmp_path / "run"
+    assert exit_code(["train", str(path), "--task", "forecasting", *TINY, "--out", str(out)]) == 0
+    assert "thousands" not in json.loads((out / "scaler.json").read_text())
+    assert load_run(out).thousands is None

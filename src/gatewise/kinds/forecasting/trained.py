@@ -216,7 +216,8 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 **dataset.covariates.to_dict(),
                 "spacing": dataset.spacing.to_dict(),
                 "time": dataset.time,
-                "thousands": dataset.thousands,
+                # runs of before there were marks of thousands resume: their file has none
+                **({} if dataset.thousands is None else {"thousands": dataset.thousands}),
                 "lookback": dataset.lookback,
                 "decoding": model.decoding,
                 "segment_length": model.segment_length,
