@@ -84,6 +84,18 @@ def test_the_program_labels_texts_as_predict_does(
     assert [line.split()[:2] for line in lines[::2]] == expected and lines[1::2] == [""] * (len(texts) - 1)
 
 
+def test_a_nul_character_does_not_cut_a_line(exported) -> None:  # type: ignore[no-untyped-def]
+    run, out = exported("reviews")
+    texts = ["a good film\0bad bad bad bad", "a good film", "\0", "bad\rgood"]
+    chances = load_run(run).predict_proba(texts)
+    assert abs(chances[0] - chances[1]).max() > 1e-3
+    done = subprocess.run([_program(out)], input="\r\n".join(texts).encode(), capture_output=True, check=True)
+    lines = done.stdout.decode().split("\n")
+    shares = [f"{100 * row.max():.1f}" for row in chances]
+    assert [line.split()[1] for line in lines[:-1]] == shares
+    assert [line.endswith(text) for line, text in zip(lines, texts, strict=False)] == [True] * 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TAGS))
 def test_the_program_tags_as_predict_does(name: str, exported, capfd: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
@@ -104,6 +116,8 @@ def test_the_program_tags_as_predict_does(name: str, exported, capfd: pytest.Cap
     assert [line.split(" ") for line in lines[::2]] == expected and lines[1::2] == [""] * 2
     done = subprocess.run([_program(out)], input=b"a " * 257, capture_output=True, check=False)
     assert done.returncode == 1 and b"line 1 has more than 256 words" in done.stderr
+    done = subprocess.run([_program(out)], input=b"a b\nBo\0nn\n", capture_output=True, check=False)
+    assert done.returncode == 1 and b"line 2 holds a NUL character" in done.stderr
 
 
 def test_the_program_forecasts_as_predict_does(exported) -> None:  # type: ignore[no-untyped-def]
@@ -134,7 +148,12 @@ def test_the_forecast_is_that_of_the_file(exported) -> None:  # type: ignore[no-
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("1 2\n", "line 1: too few"), ("1 2 3 4\n", "line 1: too many"), ("1 2 3\n1 x 3\n", "line 2: not a number")],
+    [
+        ("1 2\n", "line 1: too few"),
+        ("1 2 3 4\n", "line 1: too many"),
+        ("1 2 3\n1 x 3\n", "line 2: not a number"),
+        ("1 2 3\n1 2 3\0\n", "line 2: it holds a NUL"),
+    ],
 )
 def test_the_program_names_the_line_that_it_cannot_read(given: str, message: str, exported) -> None:  # type: ignore[no-untyped-def]
     _, out = exported("direct")

@@ -56,13 +56,14 @@ def file_or_part(run: Path, file: Path | None, settings: Mapping[str, Any]) -> P
     return file
 
 
-def evaluate_part(run: Path, imports: Iterable[str], *, as_json: bool) -> None:
+def evaluate_part(run: Path, imports: Iterable[str], *, as_json: bool, download: bool = False) -> None:
     """Print the figures of the test part, as `train` and `compare` measure it.
 
     Args:
         run: a run folder, or a comparison.
         imports: modules that register cells or kinds.
         as_json: one JSON object.
+        download: whether the data set may be fetched where it is not in the cache.
 
     Raises:
         RunError: no finished, undamaged run.
@@ -79,7 +80,7 @@ def evaluate_part(run: Path, imports: Iterable[str], *, as_json: bool) -> None:
     place = find_run(run, say=note)
     folder, spec = checked_run(place)
     kind = kind_of(spec.task)
-    dataset = load_data(place, spec)
+    dataset = load_data(place, spec, download=download)
     _check_unchanged(place, folder.path, dataset)
     found = load_run(place).test(dataset)
     measure = kind.measure(dataset)
@@ -130,6 +131,12 @@ def _lines(data: str, dataset: Dataset, unit: str, measure: Measure, found: Eval
     for name, other in found.metrics.items():
         title = name.replace("_", " ")
         if name not in (measure.name, "n") and isinstance(other, (int, float)):
-            yield f"  {title}: {other:.4g}"
+            yield f"  {title}: {other:.4g}{_ends(found.metrics, name)}"
         elif isinstance(other, dict) and other and all(isinstance(each, (int, float)) for each in other.values()):
             yield f"  {title}: " + ", ".join(f"{each:.4g} at {key}" for key, each in other.items())
+
+
+def _ends(metrics: Mapping[str, Any], name: str) -> str:
+    """The interval of a further figure, where the kind gives one."""
+    ends = (metrics.get("intervals") or {}).get(name)
+    return "" if ends is None else f" (95 % interval {ends[0]:.4g}–{ends[1]:.4g})"

@@ -79,7 +79,9 @@ def examples_of(classifier: TrainedClassifier, dataset: Any, count: int, part: s
 def scores_of(classifier: TrainedClassifier, dataset: Any, outputs: Sequence[Mapping[str, Any]]) -> tuple[Any, Measure]:
     """What probabilities of test texts contribute."""
     chosen = spread(len(dataset.test.texts), len(outputs))
-    measure = measure_of(dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label)
+    measure = measure_of(
+        dataset.metric, len(dataset.label_names), multi_label=dataset.multi_label, names=dataset.label_names
+    )
     chances = np.stack([each["probabilities"] for each in outputs]).astype(np.float64)
     groups = dataset.test.groups
     measure = measure.over_groups(None if groups is None else groups[chosen])

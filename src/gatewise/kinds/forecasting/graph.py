@@ -106,7 +106,7 @@ class _Forecast:
         """The settings with which another file is read; nothing of where the training file was."""
         data = self.trained.data_spec
         group = known_columns(data.data, data.time, data.target, data.group)[2]
-        names = ("date_format", "timezone", "decimal", "lookback", "horizon", "transform")
+        names = ("date_format", "timezone", "decimal", "thousands", "lookback", "horizon", "transform")
         return {"data": "model.onnx", "group": group, **{name: getattr(data, name) for name in names}}
 
     def _scaling(self) -> tuple[str, str]:

@@ -120,9 +120,9 @@ class SeriesReader(Reader):
             raise DataError(f"{file} does not exist", fix="name a table with the columns of the training")
         frame, places = read_frame(file)
         data = trained.data_spec
-        group = known_columns(data.data, data.time, data.group, None)[1]
+        group = known_columns(data.data, data.time, data.target, data.group)[2]
         columns = (*trained.targets, *trained.features)
-        how = (trained.time, group, trained.rules({}, file), Asked.as_trained(trained.covariates), data.decimal)
+        how = (trained.time, group, trained.rules({}, file), Asked.as_trained(trained.covariates), trained.marks)
         table = read_table(frame, places, file.name, columns, *how, notice=False)[0]
         raw, _, _ = raw_series(table, columns, trained.spacing)
         return whole(raw[0], trained.lookback)

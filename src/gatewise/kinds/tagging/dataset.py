@@ -206,11 +206,10 @@ def tagging_dataset(
     whole = parts["train"] if tags_from is None else tags_from
     tag_set, found = TagSet.fit(whole, scheme=data.scheme)
     said += [*found, *_unseen(tag_set, train)]
-    numbered: dict[str, TaggingPart] = {}
-    for part, read in {**parts, "train": train}.items():
-        tags, repairs = tag_set.encode(read)
-        said += repairs
-        numbered[part] = TaggingPart(read.sentences, tuple(tags))
+    kept = {"train": train, **{part: read for part, read in parts.items() if part != "train"}}
+    tags, repairs = tag_set.encode_parts(kept)
+    said += repairs
+    numbered = {part: TaggingPart(read.sentences, tuple(tags[part])) for part, read in kept.items()}
     vocabulary = WordVocabulary.fit(train)
     vectors = _vectors(data.embeddings, vocabulary)
     if vectors is not None:
