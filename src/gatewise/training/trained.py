@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.errors import DataError, OptionError, RunError
+from gatewise.screen import say
 from gatewise.training.registry import kind_of
 from gatewise.training.run_place import checked_run, find_run
 
@@ -42,22 +43,19 @@ def load_run(folder: str | Path) -> Trained:
     return kind_of(spec.task).open(run)
 
 
-def load_run_of(
-    task: str, folder: Path, *, needed: str, fix: str, say: Callable[[str], object] | None = None
-) -> Trained:
-    """Open the run of a task that a command of this task is for.
+def load_run_of(task: str, folder: Path, *, needed: str, fix: str) -> Trained:
+    """Open the run of a task that a command of this task is for; of a comparison, say on standard error which.
 
     Args:
         task: name of a kind.
         folder: a run folder, or a comparison; see `gatewise.training.run_place.find_run`.
         needed: the message about a run of another task: what is needed.
         fix: how to get one.
-        say: is called with what was chosen.
 
     Raises:
         RunError: it is of another task; see also `load_run`.
     """
-    place = find_run(folder, say=say)
+    place = find_run(folder, say=partial(say, err=True))
     opened, spec = checked_run(place)
     if spec.task != task:
         raise RunError(needed, expected=f"a run of the task {task}", got=spec.task, fix=fix)

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 
 from gatewise import words
 from gatewise.data.labelled_lines import LABEL_SEPARATOR, holds_labelled_lines, holds_several_labels
 from gatewise.data.tables import Table
-from gatewise.errors import DataError, OptionError, did_you_mean
+from gatewise.errors import DataError, OptionError
 from gatewise.kinds.classification.calibration import calibration_sentence
 from gatewise.kinds.classification.folders import read_labelled
 from gatewise.kinds.classification.label_advice import advising, separated_otherwise
-from gatewise.kinds.classification.label_sets import label_table, parse_labels
+from gatewise.kinds.classification.label_sets import label_table, number_labels, parse_labels
 from gatewise.kinds.classification.labelling import check_out, label
 from gatewise.kinds.classification.rare_labels import known_alone
 from gatewise.screen import say
@@ -136,15 +135,7 @@ def _check_texts(texts: Sequence[str]) -> None:
 
 
 def _known_labels(table: Table, names: tuple[str, ...]) -> Any:
-    place_of = {name: index for index, name in enumerate(names)}
-    for line, name in zip(table.lines, table.labels, strict=True):
-        if name not in place_of:
-            raise DataError(
-                f"{table.path}, {table.unit} {line}: the network does not know the label {name!r}",
-                expected=", ".join(names),
-                fix=did_you_mean(name, names),
-            )
-    return np.array([place_of[name] for name in table.labels], dtype=np.int64)
+    return number_labels(table, names, "the network does not know the label {}")
 
 
 def _known_sets(table: Table, names: tuple[str, ...], separator: str) -> Any:

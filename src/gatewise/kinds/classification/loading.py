@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gatewise.data.apart import (
     Grouping,
     Splitter,
@@ -44,6 +42,7 @@ from gatewise.kinds.classification.label_sets import (
     distinct_sets,
     label_table,
     looks_multi_label,
+    number_labels,
     parse_labels,
     split_sets,
 )
@@ -365,12 +364,4 @@ def _in_parts(
 
 def _test_labels(table: Table, names: tuple[str, ...]) -> Labels:
     """The labels of the test file, which have to be among those of the training file."""
-    place_of = {name: index for index, name in enumerate(names)}
-    for line, name in zip(table.lines, table.labels, strict=True):
-        if name not in place_of:
-            raise DataError(
-                f"{table.path}, {table.unit} {line}: the label {name!r} is not in the training file",
-                expected=", ".join(names),
-                fix=did_you_mean(name, names),
-            )
-    return np.array([place_of[name] for name in table.labels], dtype=np.int64)
+    return number_labels(table, names, "the label {} is not in the training file")

@@ -178,11 +178,6 @@ class ClassificationProblem(Problem):
         share = min(max(figure, 1 / count), 1 - 1 / count)
         return math.sqrt(max(0.0, share * (1 - share)) / count)
 
-    @property
-    def kernel(self) -> dict[str, str]:
-        """What computed the recurrent layers."""
-        return self.model.kernel
-
     def probe(self) -> None:
         """Run the first batch."""
         batch = self.train.batch(np.arange(min(self.batch_size, len(self.train))))

@@ -147,7 +147,6 @@ def _language_model(run: Path) -> TrainedLanguageModel:
         run,
         needed="`gatewise generate` needs a language model",
         fix="train one: gatewise train novel.txt",
-        say=lambda sentence: typer.echo(sentence, err=True),
     )
     return cast("TrainedLanguageModel", trained)
 
