@@ -74,12 +74,12 @@ def _order(parts: Iterable[str]) -> list[list[tuple[int, int, str]]]:
 
 
 def holds_flat_texts(folder: Path) -> bool:
-    """Whether a folder holds more text files than others, and folders in it none: nothing says labels of theirs."""
+    """Whether most files in a folder are texts that lie in it directly: nothing says labels of theirs."""
     try:
         if not folder.is_dir():
             return False
         texts = text_files(folder, deep=False)
-        files = sum(each.is_file() and not each.name.startswith(_LEFT_OUT) for each in folder.iterdir())
+        files = sum(each.is_file() and not each.name.startswith(_LEFT_OUT) for each in folder.rglob("*"))
         return 2 * len(texts) > files and not _with_texts(folder)
     except OSError:
         return False
