@@ -74,12 +74,17 @@ def _order(parts: Iterable[str]) -> list[list[tuple[int, int, str]]]:
 
 
 def holds_flat_texts(folder: Path) -> bool:
-    """Whether a folder holds more text files than others, and folders in it none: nothing says labels of theirs."""
+    """Whether a folder holds more text files than others, and folders in it none: nothing says labels of theirs.
+
+    Others in folders in it count too: lists beside folders of recordings are no documents.
+    """
     try:
         if not folder.is_dir():
             return False
         texts = text_files(folder, deep=False)
-        files = sum(each.is_file() and not each.name.startswith(_LEFT_OUT) for each in folder.iterdir())
+        kept = [each for each in folder.iterdir() if not each.name.startswith(_LEFT_OUT)]
+        inside = [each for place in kept if place.is_dir() for each in place.iterdir()]
+        files = sum(each.is_file() and not each.name.startswith(_LEFT_OUT) for each in (*kept, *inside))
         return 2 * len(texts) > files and not _with_texts(folder)
     except OSError:
         return False
