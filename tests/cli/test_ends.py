@@ -12,7 +12,7 @@ FULL = Path("/dev/full")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
-@pytest.mark.parametrize("words", [["recipes"], ["--version"], ["doctor"]])
+@pytest.mark.parametrize("words", [["recipes"], ["--version"], pytest.param(["doctor"], marks=pytest.mark.slow)])
 def test_a_full_disk_behind_standard_output_is_said_without_a_traceback(words: list[str]) -> None:
     with FULL.open("w") as full:
         done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 import typer
@@ -15,6 +16,7 @@ DIFFERENT = {"--out", "--json", "--text", "--target", "--tokens", "--attention"}
 """Options whose value differs: a folder or a file; and what explain, generate and bench call otherwise."""
 
 
+@cache
 def _shown(*words: str, columns: int = 120) -> str:
     ran = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": str(columns)})
     assert ran.exit_code == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fresh_processes import fresh
+from fresh_processes import TORCH, fresh
 
 CELL = """
 import torch
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def called(folder: Path, *words: str, code: int = 0) -> str:
-    done = fresh(["-m", "gatewise", *words], folder, {**os.environ, "OMP_NUM_THREADS": "1"})
+    done = fresh(["-m", "gatewise", *words], folder, {**os.environ, "OMP_NUM_THREADS": "1"}, TORCH)
     assert done.returncode == code, done.stderr
     return str(done.stdout + done.stderr)
 
@@ -49,6 +49,7 @@ def test_the_hint_after_training_opens_the_run_and_so_does_a_command_of_its_kind
     assert "did you mean 'MyLeaky'?" in said and "--import its module" in said
 
 
+@pytest.mark.slow
 def test_a_comparison_finds_a_cell_in_any_case_and_keeps_its_spelling(folder: Path) -> None:
     words = (
         "compare",

@@ -17,8 +17,15 @@ from gatewise.nn import Cell, Recurrent, register_cell
 torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("cell", CELLS)
+# every cell in every second shape, in turn; the others are slow
+TURNS = [
+    pytest.param(cell, shape, marks=() if (place + turn) % 2 == 0 else pytest.mark.slow)
+    for place, cell in enumerate(CELLS)
+    for turn, shape in enumerate(SHAPES)
+]
+
+
+@pytest.mark.parametrize(("cell", "shape"), TURNS)
 def test_interpreter_equals_layer(cell: str, shape: str) -> None:
     layer = layer_of(cell, shape)
     rows = sequences(layer)

@@ -1,11 +1,11 @@
 """Calls of one or two steps multiply with weights as they lie, unpacked: the same bits as with packed ones."""
 
-import subprocess
 import sys
 
 import pytest
 import torch
 
+from fresh_processes import TORCH, fresh
 from gatewise import nn
 from gatewise.kernels.dispatch import force
 from gatewise.kernels.fused import library
@@ -202,6 +202,6 @@ with force(sys.argv[1]), torch.no_grad():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="protects pages as Linux does")
 @pytest.mark.parametrize("variant", library.available_variants())
-def test_nothing_is_read_behind_weights_or_input(variant):
-    done = subprocess.run([sys.executable, "-c", NEAR_THE_END, variant], capture_output=True, text=True)
+def test_nothing_is_read_behind_weights_or_input(variant, tmp_path):
+    done = fresh(["-c", NEAR_THE_END, variant], tmp_path, libraries=TORCH)
     assert done.returncode == 0, done.stderr

@@ -112,9 +112,24 @@ def cases() -> list[Case]:
     return table
 
 
+OF_THE_LAYER = ("residual", "dropout", "learned_initial_state", "hidden_size", "weight_dropout")
+
+
+def everyday(case: Case) -> bool:
+    """Whether a case runs every day: what the layer does around any cell alike does so with the GRU and the MinGRU.
+
+    All other cells have it among "everything", and by itself in the slow tests.
+    """
+    around = len(case.options.keys() - {"num_layers"}) == 1 and any(name in case.options for name in OF_THE_LAYER)
+    return not around or case.cell in ("gru", "mingru")
+
+
 def parametrize_cases(table: list[Case] | None = None) -> pytest.MarkDecorator:
-    """``@parametrize_cases()`` gives a test the argument ``case``."""
-    return pytest.mark.parametrize("case", table or cases(), ids=str)
+    """``@parametrize_cases()`` gives a test the argument ``case``; some of them are slow, see `everyday`."""
+    found = [
+        pytest.param(case, id=str(case), marks=() if everyday(case) else pytest.mark.slow) for case in table or cases()
+    ]
+    return pytest.mark.parametrize("case", found)
 
 
 def precisions() -> list[torch.dtype]:

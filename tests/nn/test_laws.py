@@ -75,7 +75,9 @@ def errors_nearby(layer: Recurrent, x: torch.Tensor, hx, draws: int = 8, **optio
         yield worst_error(*plain_and_truth(moved, x, hx, **options))
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize(
+    "cell", ["gru", pytest.param("rnn", marks=pytest.mark.slow), pytest.param("lstm", marks=pytest.mark.slow)]
+)
 def test_no_less_exact_than_torch_in_float32(cell: str):
     """With layer norm of few units and every option, which lose digits in any float32; over many weights."""
     options = {"num_layers": 2, "layer_norm": True, "zoneout": 0.2, "recurrent_dropout": 0.3, "weight_dropout": 0.3}

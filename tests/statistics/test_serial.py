@@ -108,7 +108,7 @@ def test_too_few_blocks_are_not_enough() -> None:
 @pytest.mark.parametrize(
     ("world", "least"),
     [
-        ("articles of 1,500 tokens", 0.87),
+        pytest.param("articles of 1,500 tokens", 0.87, marks=pytest.mark.slow),
         pytest.param("articles of 1,500 tokens, borders known", 0.87, marks=pytest.mark.slow),
         pytest.param("20 chapters", 0.87, marks=pytest.mark.slow),
         pytest.param("ten chapters", 0.85, marks=pytest.mark.slow),

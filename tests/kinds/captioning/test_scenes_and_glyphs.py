@@ -69,6 +69,7 @@ def test_every_true_caption_of_a_test_scene_names_a_pair_that_no_training_scene_
     assert words[0] <= {word for pair in pairs["train"] for word in pair} >= words[1]
 
 
+@pytest.mark.slow
 def test_no_training_caption_is_true_of_a_test_scene(scenes: CaptioningDataset) -> None:
     for baseline in (NearestBaseline(), FrequentBaseline()):
         baseline.fit(scenes)

@@ -242,6 +242,7 @@ def test_flags_of_other_commands_are_refused(run, capsys):
     assert ran(["predict", run, "fine", "--label", "mood"], capsys)[0] == 2
 
 
+@pytest.mark.slow
 def test_a_pipe_is_answered_line_by_line(run):
     """An answer comes before the next line is sent."""
     process = subprocess.Popen(

@@ -6,11 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from gatewise.training import kind_of, load_run, train_run
+from gatewise.training.amount import resolved
 from gatewise.training.assembly import make_spec
 
 
+def test_few_windows_get_hundreds_of_epochs_and_patience_to_match() -> None:
+    """Ninety months are one step an epoch."""
+    kind = kind_of("forecasting")
+    spec = make_spec("forecasting", "prices.csv", {"horizon": 6})
+    short, long = (resolved(spec.training, kind.amount, steps) for steps in (1, 560))
+    assert short.epochs == 400 and short.patience is not None and short.patience > 100
+    assert (long.epochs, long.patience) == (20, 7)
+
+
+@pytest.mark.slow
 def test_ninety_months_of_trend_and_season_are_learned(tmp_path: Path) -> None:
     """A few windows are one step an epoch: of a hundred, patience left 35, no better than the last value."""
     months = np.arange(90)

@@ -212,7 +212,15 @@ def test_dates_of_a_named_form_and_zones() -> None:
     assert [cells[1] for cells in found.form.cells(found.times)] == ["0", "1", "2", "2", "3"]
 
 
-@pytest.mark.parametrize("case", ["year and month", "quarters called Q", "date and hour", "German names"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "date and hour",
+        "German names",
+        pytest.param("year and month", marks=pytest.mark.slow),
+        pytest.param("quarters called Q", marks=pytest.mark.slow),
+    ],
+)
 def test_a_forecast_has_these_very_columns(tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
     frame, _, following = CASES[case]
     names = [name for name in frame.columns if name != "sales"]

@@ -24,6 +24,7 @@ from gatewise.kinds.tagging.figures import (
 from gatewise.kinds.tagging.schemes import scheme_tags, spans, spans_as_conlleval, to_tags
 
 Pair = tuple[list[list[str]], list[list[str]]]
+BILOU = pytest.param("bilou", marks=pytest.mark.slow)  # IOBES with other letters
 
 
 @st.composite
@@ -60,7 +61,7 @@ def check_against_seqeval(pair: Pair, lenient: bool, ours_scheme: str, /, **opti
     assert ours.token_accuracy == pytest.approx(metrics.accuracy_score(*pair))
 
 
-@pytest.mark.parametrize("scheme", ["iob2", "iobes", "bilou"])
+@pytest.mark.parametrize("scheme", ["iob2", "iobes", BILOU])
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_strict_figures_are_seqevals_on_any_tags(scheme: str, data: st.DataObject) -> None:
@@ -109,7 +110,7 @@ def test_runs_are_those_of_conlleval(scheme: str, data: st.DataObject) -> None:
         assert [tuple(span) for span in spans_as_conlleval(row)] == conlleval(row)
 
 
-@pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes", "bilou"])
+@pytest.mark.parametrize("scheme", ["iob1", "iob2", "iobes", BILOU])
 @given(data=st.data())
 def test_both_readings_agree_on_well_formed_tags(scheme: str, data: st.DataObject) -> None:
     pair = data.draw(tagged(scheme, well_formed=True))
