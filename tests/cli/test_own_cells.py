@@ -39,6 +39,7 @@ def called(folder: Path, *words: str, code: int = 0) -> str:
     return str(done.stdout + done.stderr)
 
 
+@pytest.mark.slow
 def test_the_hint_after_training_opens_the_run_and_so_does_a_command_of_its_kind(folder: Path) -> None:
     said = called(folder, "train", "novel.txt", "--cell", "MyLeaky", "--import", "my_cells", *FLAGS, "--out", "a run")
     hint = next(line for line in said.splitlines() if line.startswith("Use it: gatewise "))

@@ -97,6 +97,7 @@ def test_first_steps_are_measured_in_as_many_processes_as_trials_run(
         again.phase_seconds(found.plan.spec("rnn", 0, {}), None)
 
 
+@pytest.mark.slow
 def test_cells_do_not_wait_for_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reviews, together, run = write_reviews(tmp_path / "reviews.csv"), [], Pool.run
 

@@ -197,6 +197,7 @@ def test_adding_a_value_costs_only_that(tmp_path: Path) -> None:
     assert trials["tfidf-logistic-regression"][0].params == defaults
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
     reviews = write_reviews(tmp_path / "reviews.csv", rows=120)
     settings = {**SETTINGS, "epochs": 1, "text": "review", "label": "mood"}

@@ -174,6 +174,7 @@ def test_what_is_no_picture_is_refused(captioner: tuple[Any, Any], tmp_path: Pat
     assert reader.parse((tmp_path / "grey.jpg").read_bytes()).encoded.shape == (3, 17, 17)
 
 
+@pytest.mark.slow
 def test_the_command_shows_the_picture_and_every_word(
     captioner: tuple[Any, Any], runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

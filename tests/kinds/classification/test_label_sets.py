@@ -257,6 +257,7 @@ def test_advice_on_the_separator_agrees_in_number_and_has_no_empty_else(tmp_path
     )
 
 
+@pytest.mark.slow
 def test_columns_of_marks_go_from_training_to_prediction_and_evaluation(tmp_path):
     path = tmp_path / "marked.csv"
     rows = texts_with_labels(150)
@@ -269,6 +270,7 @@ def test_columns_of_marks_go_from_training_to_prediction_and_evaluation(tmp_path
     assert max(answer["probabilities"], key=answer["probabilities"].get) == "sport"
 
 
+@pytest.mark.slow
 def test_an_estimator_takes_and_gives_tables_of_zeros_and_ones(tmp_path):
     texts, sets = zip(*texts_with_labels(150), strict=True)
     table = pd.DataFrame({name: [int(name in labels) for labels in sets] for name in WORDS}, index=range(200, 350))

@@ -108,6 +108,7 @@ def test_same_seed_same_probabilities(fitted):
     assert np.array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
 
 
+@pytest.mark.slow
 def test_pipeline_and_grid_search():
     lower = FunctionTransformer(lambda texts: [text.replace("film", "movie") for text in texts])
     pipeline = Pipeline([("words", lower), ("classifier", TextClassifier(**SMALL))])

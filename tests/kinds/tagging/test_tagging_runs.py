@@ -116,6 +116,7 @@ def test_evaluation_agrees_with_the_estimator(run: Path, file: Path, capsys: pyt
     assert "span F1" in table and "precision" in table
 
 
+@pytest.mark.slow
 def test_compare_puts_cells_beside_their_baselines(file: Path, tmp_path: Path) -> None:
     import gatewise
 
