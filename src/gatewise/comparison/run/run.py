@@ -17,7 +17,7 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.plan.variants import variant_settings
 from gatewise.comparison.result import Comparison
 from gatewise.comparison.run.budget import Budget
-from gatewise.comparison.run.claim import PLAN_FILE, claim_folder, held_plan
+from gatewise.comparison.run.claim import PLAN_FILE, as_held, claim_folder, held_plan
 from gatewise.comparison.run.events import (
     BaselineTrials,
     ComparisonEvent,
@@ -101,6 +101,7 @@ def run_plan(
     with hold_folder(folder):
         held = held_plan(folder)
         prints = {str(point): dataset.fingerprint for point, dataset in datasets.items()}
+        plan = as_held(plan, held, prints, datasets[plan.points[-1]])
         resumed = claim_folder(folder, plan, fingerprint=prints, code=code)
         for place in ("runs", "measurements", "live"):
             make_folder(folder / place)

@@ -23,6 +23,7 @@ from gatewise.kinds.forecasting.series.noticed import notice_time, refuse_unused
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.signs import Marks
 from gatewise.kinds.forecasting.series.table import SeriesTable, column_names, time_columns
+from gatewise.kinds.forecasting.series.unused import unused_notes
 from gatewise.kinds.forecasting.until import seen_rows
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
@@ -279,8 +280,13 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             # of the columns of numbers, a year and a month are not forecast
             targets = _but(targets, time_columns(time, rows))
         columns = (*targets, *features)
+        first = asked.encoding is None  # columns are chosen now, not by a network that was trained
         table, time = read_table(rows, places, "the frame", columns, time, group, rules, asked, marks)
-        table = replace(table, notes=[*said, *table.notes])
+        unused: list[str] = []
+        if first and not (features or covariates):
+            used = (*targets, *time_columns(time, rows))
+            unused = unused_notes(rows, used, group, time is not None, rules, marks)
+        table = replace(table, notes=[*said, *table.notes, *unused])
         given = {
             "target": ",".join(targets),
             "features": ",".join(features) or None,

@@ -15,7 +15,7 @@ from gatewise.kinds.forecasting.series.reading import called_time
 from gatewise.kinds.forecasting.series.together import role_called
 from gatewise.words import plural
 
-__all__ = ["other_rows", "refuse_columns_of_times", "refuse_totals", "unit_notes", "unread_notes"]
+__all__ = ["holds_units", "other_rows", "refuse_columns_of_times", "refuse_totals", "unit_notes", "unread_notes"]
 
 _LEAST_TIMES = 5
 _MOST_OTHERS, _SHARE = 3, 20
@@ -201,6 +201,16 @@ def _names_time(word: str) -> bool:
     return month and _NAMED_TIME.fullmatch(word) is not None
 
 
+def holds_units(name: str) -> bool:
+    """Whether a column is one of units by its name.
+
+    Example:
+        >>> holds_units("Einheit"), holds_units("united")
+        (True, False)
+    """
+    return _UNITS.fullmatch(name.strip()) is not None
+
+
 def unit_notes(frame: pd.DataFrame, taken: Collection[str | None], group: str | None) -> list[str]:
     """A note on a column of units with several of them, which nobody uses.
 
@@ -216,7 +226,7 @@ def unit_notes(frame: pd.DataFrame, taken: Collection[str | None], group: str | 
     """
     notes = []
     for name in map(str, frame.columns):
-        if name in taken or not _UNITS.fullmatch(name.strip()):
+        if name in taken or not holds_units(name):
             continue
         units = list(dict.fromkeys(word for value in frame[name].dropna().tolist() if (word := str(value).strip())))
         apart = group is not None and group in frame and frame.groupby(group)[name].nunique().max() <= 1

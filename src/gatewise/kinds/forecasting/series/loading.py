@@ -41,6 +41,7 @@ from gatewise.kinds.forecasting.series.table import (
     read_frame,
     time_columns,
 )
+from gatewise.kinds.forecasting.series.unused import unused_notes
 
 __all__ = ["known_columns", "load_series", "read_table", "series_from_table"]
 
@@ -123,10 +124,16 @@ def load_series(
     columns = list(map(str, frame.columns))
     others, asked = column_names(features, columns), Asked.named(known, static, group, columns)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
-    named, how = column_names(target, columns), (group, rules, asked, Marks(decimal, thousands))
+    marks = Marks(decimal, thousands)
+    named, how = column_names(target, columns), (group, rules, asked, marks)
     table, targets, time = _forecast_table(frame, places, path.name, named, others, time, *how)
-    said = _layout_notes(frame, (*named, *others, *asked.known, *asked.static), targets, group, time)
-    table = replace(table, notes=[*said, *table.notes])
+    more = (*others, *asked.known, *asked.static)
+    said = _layout_notes(frame, (*named, *more), targets, group, time)
+    unused: list[str] = []
+    if listed is None and not more:  # who names some columns has looked at all of them
+        used = (*targets, *time_columns(time, frame))
+        unused = unused_notes(frame, used, group, time is not None, rules, marks)
+    table = replace(table, notes=[*said, *table.notes, *unused])
     shown, borders = (path.name, None) if listed is None else (name, listed.borders)
     return series_from_table(
         table, shown, source, targets, others, horizon=horizon, lookback=lookback, borders=borders, time=time

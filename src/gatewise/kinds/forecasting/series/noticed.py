@@ -27,7 +27,15 @@ from gatewise.kinds.forecasting.series.together import (
     role_called,
 )
 
-__all__ = ["notice_target", "notice_time", "refuse_times_as_names", "refuse_unused_times"]
+__all__ = [
+    "counts_times",
+    "holds_times",
+    "notice_target",
+    "notice_time",
+    "numbers_rows",
+    "refuse_times_as_names",
+    "refuse_unused_times",
+]
 
 _SAMPLE = 50
 _TWICE = "a time comes twice"
@@ -67,13 +75,13 @@ def notice_time(
         'day'
     """
     others = [str(name) for name in frame.columns if str(name) not in taken and str(name) != group]
-    found = [name for name in others if len(frame) > 1 and _holds_times(frame[name], rules)]
+    found = [name for name in others if len(frame) > 1 and holds_times(frame[name], rules)]
     if len(found) > 1:  # 18.00.00 may be a day too, but not beside one
         found = [name for name in found if role_called(name, frame[name]) != "clock"] or found
     said: list[str] = []
     if not found:
         said = [note for name in others for note in _rows_without_times(frame, name, places)]
-        found = [name for name in others if len(frame) > 1 and _counts_times(frame, name, group, rules)]
+        found = [name for name in others if len(frame) > 1 and counts_times(frame, name, group, rules)]
     if len(found) > 1:
         words = " and ".join(repr(name) for name in found)
         return None, [f"the columns {words} hold times and none was used: name one with --time"]
@@ -164,7 +172,7 @@ def notice_target(
     """
     others = [str(column) for column in frame.columns if str(column) not in taken]
     found = [column for column in others if len(frame) and holds_numbers(frame[column], marks)]
-    found = [column for column in found if not _numbers_rows(frame[column])] or found
+    found = [column for column in found if not numbers_rows(frame[column])] or found
     if len(found) == 1:
         return (found[0],), [
             f"the column {found[0]!r} is forecast, the only one that holds numbers; --target names another"
@@ -249,7 +257,7 @@ def refuse_times_as_names(frame: pd.DataFrame, name: str, rules: TimeRules) -> N
             continue
         # where a decimal comma was taken for the separator, the time is the beginning of a field
         first = frame[column].map(lambda value: _CUT.split(value)[0] if isinstance(value, str) else value)
-        if _holds_times(first, rules):
+        if holds_times(first, rules):
             raise DataError(
                 f"the first line of {name} holds values, not the names of its columns",
                 expected="a header such as time,value",
@@ -258,13 +266,13 @@ def refuse_times_as_names(frame: pd.DataFrame, name: str, rules: TimeRules) -> N
             )
 
 
-def _numbers_rows(column: pd.Series[Any]) -> bool:
+def numbers_rows(column: pd.Series[Any]) -> bool:
     """Whether a column counts the rows."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
     return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and numbers[0] in (0, 1)
 
 
-def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
+def holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
     """Whether a column holds dates; numbers alone are not taken for such, unless they are said to be Excel's."""
     if rules.date_format == EXCEL:
         numbers = pd.to_numeric(column.astype(str).str.replace(",", ".", regex=False), errors="coerce")
@@ -297,7 +305,7 @@ def _only_looks_like_months(column: pd.Series[Any]) -> bool:
     return not possible or (months is first and len(set(months.tolist())) == 1)
 
 
-def _counts_times(frame: pd.DataFrame, name: str, group: str | None, rules: TimeRules) -> bool:
+def counts_times(frame: pd.DataFrame, name: str, group: str | None, rules: TimeRules) -> bool:
     """Whether numbers are times by the name of their column and by their values, which rise or fall in every series.
 
     Whole years in a column called year; in one called date, month, time or the like 20260131, 202601, seconds since
