@@ -16,6 +16,7 @@ from gatewise.kinds.forecasting.folds import errors_of_fold, numbered
 from gatewise.kinds.forecasting.frames import Shape, read_rows
 from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.building import Future
+from gatewise.kinds.forecasting.series.checks import named_time
 from gatewise.kinds.forecasting.series.covariate_columns import Asked
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import read_table, series_from_table
@@ -23,7 +24,7 @@ from gatewise.kinds.forecasting.series.noticed import notice_time, refuse_unused
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.signs import Marks
 from gatewise.kinds.forecasting.series.table import SeriesTable, column_names, time_columns
-from gatewise.kinds.forecasting.series.unused import unused_notes
+from gatewise.kinds.forecasting.series.unused import is_unused_note, unused_notes
 from gatewise.kinds.forecasting.until import seen_rows
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
@@ -93,6 +94,9 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             time=spec.data.time,
         )
         self._train(spec, dataset, on_event)
+        for note in table.notes:
+            if is_unused_note(note):
+                warnings.warn(note, stacklevel=2)
         self.notes_ = dataset.notes
         self._table, self._ahead, self._shape = table, ahead, shape
         return self
@@ -264,8 +268,11 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         """Check arguments and rows: (spec, table, targets, features, shape)."""
         known, static = column_names(self.known), column_names(self.static)
         covariates = (*known, *static)
+        named, looked_for = named_time(self.time, frame.columns if isinstance(frame, pd.DataFrame) else ())
+        if not looked_for and not isinstance(frame.index, pd.MultiIndex):
+            frame = frame.reset_index(drop=True)
         rows, time, group, targets, shape = read_rows(
-            frame, self.time, self.group, self.target, self.features, covariates
+            frame, named, self.group, self.target, self.features, covariates
         )
         features = column_names(self.features)
         marks = Marks(self.decimal, self.thousands) if asked is None else self._trained.marks
@@ -273,7 +280,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         places = [f"row {number}" for number in range(len(rows))]
         rules = TimeRules(self.date_format, self.timezone)
         said: list[str] = []
-        if time is None and self.target is None:
+        if time is None and looked_for and self.target is None:
             taken = (*features, *covariates)
             refuse_unused_times(rows, places, "the frame", taken, group, rules)
             time, said = notice_time(rows, places, taken, group, rules)
@@ -281,7 +288,8 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             targets = _but(targets, time_columns(time, rows))
         columns = (*targets, *features)
         first = asked.encoding is None  # columns are chosen now, not by a network that was trained
-        table, time = read_table(rows, places, "the frame", columns, time, group, rules, asked, marks)
+        how = (time, group, rules, asked, marks)
+        table, time = read_table(rows, places, "the frame", columns, *how, notice=looked_for)
         unused: list[str] = []
         if first and not (features or covariates):
             used = (*targets, *time_columns(time, rows))
@@ -308,7 +316,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             )
         data = self._trained.data_spec
         names = covariates.columns("known")
-        rows = read_rows(frame, self.time, self.group, list(names), None)
+        rows = read_rows(frame, named_time(self.time, frame.columns)[0], self.group, list(names), None)
         frame = rows.frame.rename(columns={rows.time: data.time} if rows.time and data.time else {})
         if rows.group is not None and data.group is not None:
             frame = frame.rename(columns={rows.group: data.group})

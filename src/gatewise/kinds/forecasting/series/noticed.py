@@ -28,7 +28,6 @@ from gatewise.kinds.forecasting.series.together import (
 )
 
 __all__ = [
-    "counts_times",
     "holds_times",
     "notice_target",
     "notice_time",
@@ -81,7 +80,7 @@ def notice_time(
     said: list[str] = []
     if not found:
         said = [note for name in others for note in _rows_without_times(frame, name, places)]
-        found = [name for name in others if len(frame) > 1 and counts_times(frame, name, group, rules)]
+        found = [name for name in others if len(frame) > 1 and _counts_times(frame, name, group, rules)]
     if len(found) > 1:
         words = " and ".join(repr(name) for name in found)
         return None, [f"the columns {words} hold times and none was used: name one with --time"]
@@ -305,7 +304,7 @@ def _only_looks_like_months(column: pd.Series[Any]) -> bool:
     return not possible or (months is first and len(set(months.tolist())) == 1)
 
 
-def counts_times(frame: pd.DataFrame, name: str, group: str | None, rules: TimeRules) -> bool:
+def _counts_times(frame: pd.DataFrame, name: str, group: str | None, rules: TimeRules) -> bool:
     """Whether numbers are times by the name of their column and by their values, which rise or fall in every series.
 
     Whole years in a column called year; in one called date, month, time or the like 20260131, 202601, seconds since

@@ -51,6 +51,7 @@ class SeriesTable:
         static: by name of the series, (S,) what is constant, encoded.
         decimal: the decimal mark of the numbers.
         thousands: the mark between their thousands, named or found; None: none.
+        kept_decimal: the decimal mark with which later files are read: a comma where all numbers go with one.
     """
 
     groups: list[str]
@@ -63,6 +64,7 @@ class SeriesTable:
     static: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     decimal: str = "."
     thousands: str | None = None
+    kept_decimal: str = "."
 
 
 def column_names(words: str | int | Sequence[str | int] | None, columns: Iterable[str] = ()) -> tuple[str, ...]:

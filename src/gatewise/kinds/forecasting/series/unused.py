@@ -10,16 +10,17 @@ from typing import Any
 import pandas as pd
 
 from gatewise.kinds.forecasting.series.layouts import holds_units
-from gatewise.kinds.forecasting.series.noticed import counts_times, holds_times, numbers_rows
+from gatewise.kinds.forecasting.series.noticed import holds_times, numbers_rows
 from gatewise.kinds.forecasting.series.numbers import holds_numbers
-from gatewise.kinds.forecasting.series.reading import TimeRules
+from gatewise.kinds.forecasting.series.reading import TimeRules, called_time
 from gatewise.kinds.forecasting.series.signs import MISSING, Marks
 from gatewise.kinds.forecasting.series.together import role_called
 
-__all__ = ["unused_notes"]
+__all__ = ["is_unused_note", "unused_notes"]
 
 _MOST_TEXTS = 100
 _ROWS_PER_TEXT = 3
+_NAMED = 4
 _IDENTITY = re.compile(r"(row|line|record|order|zeile|satz)?[ _.-]?(id|nr|no|num|number|nummer|index|key|uuid|#)\.?", re.I)
 _AHEAD = re.compile(
     r"promo|aktion|angebot|rabatt|discount|offer|sale_?flag|campaign|kampagne|holiday|feiertag|ferien|vacation|vacances|"
@@ -75,7 +76,14 @@ def unused_notes(
     return [f"{which} are not used; to read them: {', '.join(options)}"]
 
 
-_NAMED = 4
+def is_unused_note(note: str) -> bool:
+    """Whether a note is one of `unused_notes`.
+
+    Example:
+        >>> is_unused_note("the column 'Aktion' is not used; to read it: --known Aktion (if known for the future too)")
+        True
+    """
+    return "not used; to read " in note
 
 
 def _speaks_for_itself(frame: pd.DataFrame, name: Any, rules: TimeRules) -> bool:
@@ -87,9 +95,9 @@ def _speaks_for_itself(frame: pd.DataFrame, name: Any, rules: TimeRules) -> bool
         holds_times(column, rules)
         or numbers_rows(column)
         or role_called(str(name), column) is not None
+        or called_time(str(name))
         or (_IDENTITY.fullmatch(str(name).strip()) is not None)
         or holds_units(str(name))
-        or counts_times(frame, str(name), None, rules)
     )
 
 
