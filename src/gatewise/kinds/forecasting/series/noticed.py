@@ -29,6 +29,7 @@ from gatewise.kinds.forecasting.series.together import (
 
 __all__ = [
     "holds_times",
+    "is_time",
     "notice_target",
     "notice_time",
     "numbers_rows",
@@ -112,8 +113,8 @@ def _rows_without_times(frame: pd.DataFrame, name: str, places: Sequence[str]) -
     Raises:
         DataError: they are totals, or a second header.
     """
-    refuse_totals(frame, name, places, lambda word: _is_time(word) or may_be_part(name, word))
-    return other_rows(frame, name, places, _is_time)
+    refuse_totals(frame, name, places, lambda word: is_time(word) or may_be_part(name, word))
+    return other_rows(frame, name, places, is_time)
 
 
 def _called(names: Sequence[str]) -> str:
@@ -178,7 +179,7 @@ def notice_target(
         ]
     if not found:
         _name_what_is_no_number(frame, others, marks, places)
-    refuse_columns_of_times(name, found)
+    refuse_columns_of_times(name, found, [str(column) for column in frame.columns if str(column) not in found])
     moving = [column for column in found if frame[column].nunique() > 1] or found
     raise OptionError(
         f"which column of {name} is to be forecast?",
@@ -283,10 +284,16 @@ def holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
     if column.dropna().map(lambda value: isinstance(value, datetime)).all() and column.notna().any():
         return bool(column.notna().all())
     words = [str(value).strip() for value in column.dropna()[:_SAMPLE]]
-    return bool(words) and all(map(_is_time, words)) and not _only_looks_like_months(column)
+    return bool(words) and all(map(is_time, words)) and not _only_looks_like_months(column)
 
 
-def _is_time(word: str) -> bool:
+def is_time(word: str) -> bool:
+    """Whether a word is written as a time.
+
+    Example:
+        >>> is_time("2026-01"), is_time("Total")
+        (True, False)
+    """
     return any(each.match(word) for each in _KNOWN) or _NAMED_MONTH.match(word) is not None
 
 
