@@ -272,7 +272,7 @@ def _took(event: TrialDone) -> str:
 def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     """The frozen plan as text: cells, search, seeds, and how long it takes."""
     cells = ", ".join(title_of(cell) for cell in plan.cells)
-    lines = [f"Plan: {cells}; {words.plural(len(plan.seeds), 'seed')} each"]
+    lines = [f"Plan: {cells}; {words.plural(len(plan.seeds), 'seed')}{' each' if len(plan.cells) > 1 else ''}"]
     if plan.axis is not None:
         lines.append(f"  at {plan.axis.name} {', '.join(map(str, plan.axis.values))}")
     if plan.search is not None:
@@ -293,15 +293,15 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
         lines.append("  the same training time, by number of steps")
     if ready.epochs is not None:
         epochs = words.plural(ready.epochs, "epoch")
-        lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
+        lines.append(f"  {epochs}{' each' if ready.trainings > 1 else ''} at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train"
     if ready.seconds == 0:
         took = "how long cannot be estimated"
     elif ready.seconds is not None:
         included = ", the baselines' trials included," if any(each.trials for each in ready.baselines) else ""
         took = f"about {words.duration(ready.seconds)} of training and validation{included} if none stops early"
-    threads = words.plural(ready.threads, "thread")
-    lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
+    threads, each = words.plural(ready.threads, "thread"), " each" if ready.trainings > 1 else ""
+    lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads}{each}: {took}")
     if ready.measuring:
         alone = f"about {words.duration(ready.measuring)} to measure what each cell costs (--no-cost omits that)"
         fitting = "" if ready.baselines else "fitting the baselines, "
