@@ -17,7 +17,16 @@ from gatewise.statistics.components import Components
 from gatewise.statistics.planning import detectable, examples_needed, seeds_needed
 from gatewise.statistics.serial import LEAST_BLOCKS, enough_blocks
 
-__all__ = ["NextStep", "PairPlan", "SizePlan", "found_difference", "needed_seeds", "next_step", "plan_sizes", "planned_command"]
+__all__ = [
+    "NextStep",
+    "PairPlan",
+    "SizePlan",
+    "found_difference",
+    "needed_seeds",
+    "next_step",
+    "plan_sizes",
+    "planned_command",
+]
 
 _SEEDS = (3, 5, 10, 20, 40)
 _TIMES = (1.0, 2.0, 4.0, 8.0)
@@ -170,7 +179,9 @@ def next_step(record: Comparison, folder: Path, plan: SizePlan, unit: str, gap: 
         'gatewise compare imdb --seeds 9 --seed 3 --out runs/imdb-planned'
     """
     if record.verdict.outcome in ("unfinished", "unlearned"):
-        why = f"The pilot is not judged ({NOT_JUDGED[record.verdict.outcome]}), so its networks plan badly. First longer:"
+        why = (
+            f"The pilot is not judged ({NOT_JUDGED[record.verdict.outcome]}), so its networks plan badly. First longer:"
+        )
         return NextStep(why, _longer_command(record, folder))
     look = "Planned beforehand, and with seeds that the pilot did not use, they are one look:"
     enough = plan.enough_seeds

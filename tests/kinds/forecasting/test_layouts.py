@@ -26,7 +26,8 @@ ROWS = [f"{month:%Y-%m};{100 + 7 * (n % 5)};kWh" for n, month in enumerate(MONTH
 @pytest.mark.parametrize("target", [None, "sales"])
 @pytest.mark.parametrize("rows", [ROWS, ROWS * 1 + [f"2{n:03}-01;5;kWh" for n in range(100, 180)]])
 @pytest.mark.parametrize(
-    ("last", "word"), [("Total;4556;kWh", "Total"), ("Summe 2020;4556;", "Summe 2020"), (";4556;Total", "Total"), ("Ø;114;", "Ø")]
+    ("last", "word"),
+    [("Total;4556;kWh", "Total"), ("Summe 2020;4556;", "Summe 2020"), (";4556;Total", "Total"), ("Ø;114;", "Ø")],
 )
 def test_totals_below_the_table_are_left_out(
     tmp_path: Path, rows: list[str], last: str, word: str, target: str | None
@@ -211,7 +212,10 @@ def test_the_program_that_turns_a_table_runs(tmp_path: Path, monkeypatch: pytest
     program = str(refusal.value).split('python -c "')[1].split('", then')[0]
     exec(program)
     turned = load_series("long.csv", time="Year,month", target="value", **SMALL)  # type: ignore[arg-type]
-    assert turned.spacing.title == "every month" and turned.series[0].values.ravel().tolist() == table.values.ravel().tolist()
+    assert (
+        turned.spacing.title == "every month"
+        and turned.series[0].values.ravel().tolist() == table.values.ravel().tolist()
+    )
 
 
 def test_blank_ends_of_a_spreadsheet_are_left_out(tmp_path: Path) -> None:

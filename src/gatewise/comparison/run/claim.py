@@ -58,9 +58,7 @@ def claim_folder(folder: Path, plan: Plan, *, fingerprint: Mapping[str, str], co
     return True
 
 
-def as_held(
-    plan: Plan, held: Mapping[str, Any] | None, fingerprint: Mapping[str, str], dataset: Any
-) -> Plan:
+def as_held(plan: Plan, held: Mapping[str, Any] | None, fingerprint: Mapping[str, str], dataset: Any) -> Plan:
     """The plan with the settings as the folder's comparison has them, where they come to the same.
 
     A column that was found in the data and is now named, or the other way round, is no difference, nor is any setting

@@ -271,9 +271,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         named, looked_for = named_time(self.time, frame.columns if isinstance(frame, pd.DataFrame) else ())
         if not looked_for and not isinstance(frame.index, pd.MultiIndex):
             frame = frame.reset_index(drop=True)
-        rows, time, group, targets, shape = read_rows(
-            frame, named, self.group, self.target, self.features, covariates
-        )
+        rows, time, group, targets, shape = read_rows(frame, named, self.group, self.target, self.features, covariates)
         features = column_names(self.features)
         marks = Marks(self.decimal, self.thousands) if asked is None else self._trained.marks
         asked = asked or Asked.named(known, static, group)

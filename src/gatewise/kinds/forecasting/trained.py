@@ -91,9 +91,7 @@ class TrainedForecaster(Continuing, Trained):
         """Columns, horizon, look-back, transform."""
         data = _data_spec(self.spec)
         thousands = data.thousands or self.thousands
-        return replace(
-            data, lookback=self.model.lookback, thousands=thousands, decimal=self.decimal or data.decimal
-        )
+        return replace(data, lookback=self.model.lookback, thousands=thousands, decimal=self.decimal or data.decimal)
 
     @property
     def levels(self) -> tuple[float, ...]:

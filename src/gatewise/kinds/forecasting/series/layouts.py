@@ -16,7 +16,15 @@ from gatewise.kinds.forecasting.series.reading import called_time
 from gatewise.kinds.forecasting.series.together import role_called
 from gatewise.words import plural
 
-__all__ = ["TOTAL", "holds_units", "other_rows", "refuse_columns_of_times", "refuse_totals", "unit_notes", "unread_notes"]
+__all__ = [
+    "TOTAL",
+    "holds_units",
+    "other_rows",
+    "refuse_columns_of_times",
+    "refuse_totals",
+    "unit_notes",
+    "unread_notes",
+]
 
 _LEAST_TIMES = 5
 _MOST_OTHERS, _SHARE = 3, 20

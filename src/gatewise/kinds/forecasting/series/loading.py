@@ -184,7 +184,9 @@ def _forecast_table(
             time, said = notice_time(frame, places, taken, group, rules)
         targets, more = notice_target(frame, name, (*taken, *time_columns(time, frame), group), marks, places)
         said = [*said, *more]
-    table, time = read_table(frame, places, name, (*targets, *features), time, group, rules, asked, marks, notice=notice)
+    table, time = read_table(
+        frame, places, name, (*targets, *features), time, group, rules, asked, marks, notice=notice
+    )
     table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
     return table, targets, time
 

@@ -54,7 +54,9 @@ def read_separated(path: Path, content: str, usual: str) -> tuple[pd.DataFrame, 
     if above is not None:
         lines = content.splitlines(keepends=True)
         first = next(line for line in lines if line.strip()).strip(f"{_SIGNS} \r\n")
-        notes = [f"the lines above line {above + 1} of {path.name} ({first!r} ...) are no part of the table and left out"]
+        notes = [
+            f"the lines above line {above + 1} of {path.name} ({first!r} ...) are no part of the table and left out"
+        ]
         below = "".join(lines[above:])
         separator = _separator(path, below, usual)
         header, rows, places = _table_of(path, below, separator, notes, start=above + 1)

@@ -30,7 +30,8 @@ _POINTS = re.compile(r"\d{1,3}(?:\.\d{3})*")
 _EITHER = re.compile(r"[+-]?(?:[1-9]\d{0,2}\.\d{3}|\d{1,3})")
 _RATE = re.compile(r"[+-]?\d\.\d{3}")
 _RATE_NAME = re.compile(
-    r"price|preis|prix|precio|prezzo|prijs|rate|kurs|cours|tasa|close|open|high|low|usd|eur|gbp|chf|jpy|yield|zins", re.I
+    r"price|preis|prix|precio|prezzo|prijs|rate|kurs|cours|tasa|close|open|high|low|usd|eur|gbp|chf|jpy|yield|zins",
+    re.I,
 )
 _ROUND = 3
 """Last digits of whole numbers that people round: 0, 5 and hardly another."""
@@ -100,7 +101,9 @@ def plain_frame(frame: pd.DataFrame, columns: Sequence[str], marks: Marks, place
             notes.append(f"the numbers in the column {column!r} are read without {' and '.join(said)}")
         if marks.thousands is not None:
             _refuse_misplaced(found, column, marks, places)
-        elif marks.decimal == "." and (word := _may_be_thousands(found, column)) and not _points_elsewhere(frame, column):
+        elif (
+            marks.decimal == "." and (word := _may_be_thousands(found, column)) and not _points_elsewhere(frame, column)
+        ):
             notes.append(
                 f"the point in {word} and all numbers of the column {column!r} is read as a decimal point; where it "
                 f"separates thousands, so that this is {word.replace('.', '')}: --thousands ."

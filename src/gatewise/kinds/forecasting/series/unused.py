@@ -21,7 +21,9 @@ __all__ = ["is_unused_note", "unused_notes"]
 _MOST_TEXTS = 100
 _ROWS_PER_TEXT = 3
 _NAMED = 4
-_IDENTITY = re.compile(r"(row|line|record|order|zeile|satz)?[ _.-]?(id|nr|no|num|number|nummer|index|key|uuid|#)\.?", re.I)
+_IDENTITY = re.compile(
+    r"(row|line|record|order|zeile|satz)?[ _.-]?(id|nr|no|num|number|nummer|index|key|uuid|#)\.?", re.I
+)
 _AHEAD = re.compile(
     r"promo|aktion|angebot|rabatt|discount|offer|sale_?flag|campaign|kampagne|holiday|feiertag|ferien|vacation|vacances|"
     r"férié|festivo|price|preis|prix|precio|prezzo|prijs|weekday|weekend|wochentag|schedule|event|oferta|sconto",
@@ -68,11 +70,15 @@ def unused_notes(
     names = [name for option in _WHAT for name in found[option]]
     if not names:
         return []
-    options = [f"{option} {shlex.quote(','.join(found[option]))} ({_WHAT[option]})" for option in _WHAT if found[option]]
+    options = [
+        f"{option} {shlex.quote(','.join(found[option]))} ({_WHAT[option]})" for option in _WHAT if found[option]
+    ]
     quoted = [repr(name) for name in names]
     if len(names) == 1:
         return [f"the column {quoted[0]} is not used; to read it: {options[0]}"]
-    which = f"the columns {', '.join(quoted[:-1])} and {quoted[-1]}" if len(names) <= _NAMED else f"{len(names)} columns"
+    which = (
+        f"the columns {', '.join(quoted[:-1])} and {quoted[-1]}" if len(names) <= _NAMED else f"{len(names)} columns"
+    )
     return [f"{which} are not used; to read them: {', '.join(options)}"]
 
 
@@ -101,9 +107,7 @@ def _speaks_for_itself(frame: pd.DataFrame, name: Any, rules: TimeRules) -> bool
     )
 
 
-def _option(
-    column: pd.Series[Any], name: str, groups: pd.Series[Any] | None, timed: bool, marks: Marks
-) -> str | None:
+def _option(column: pd.Series[Any], name: str, groups: pd.Series[Any] | None, timed: bool, marks: Marks) -> str | None:
     """The option that would read a column; None: it says nothing, or cannot be read."""
     words = ["" if value is None or value != value else str(value).strip() for value in column.tolist()]
     filled = [word for word in words if word.lower() not in MISSING]
