@@ -79,8 +79,8 @@ def test_the_plan_names_the_baselines_trials() -> None:
         "  TF-IDF: 20 trials, its defaults among them: phrase 2, 1; rate 1, 0.5",
         "  Mean: no settings to choose",
         "about 10 min of training and validation, the baselines' trials included, if none stops early",
-        "on top of that: about 12 s to measure what each cell costs (--no-cost omits that) and about 9.0 s for the test part"
-        " and the report",
+        "on top of that: about 12 s to measure what each cell costs (--no-cost omits that) and about 9.0 s "
+        "for the test part and the report",
         "Plan: GRU; 2 seeds\n",
         "  42 trainings in this process, 1 thread each: about",
         "GRU for seed 1: chosen among 20 trials: hidden_size 128",

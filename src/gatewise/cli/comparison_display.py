@@ -292,10 +292,8 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     elif plan.match == "time":
         lines.append("  the same training time, by number of steps")
     if ready.epochs is not None:
-        epochs = words.plural(ready.epochs, "epoch")
-        lines.append(
-            f"  {epochs}{' each' if ready.trainings > 1 else ''} at most, derived from the size of the training part; --epochs overrules"
-        )
+        epochs = words.plural(ready.epochs, "epoch") + (" each" if ready.trainings > 1 else "")
+        lines.append(f"  {epochs} at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train"
     if ready.seconds == 0:
         took = "how long cannot be estimated"
@@ -303,7 +301,8 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
         included = ", the baselines' trials included," if any(each.trials for each in ready.baselines) else ""
         took = f"about {words.duration(ready.seconds)} of training and validation{included} if none stops early"
     threads, each = words.plural(ready.threads, "thread"), " each" if ready.trainings > 1 else ""
-    lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads}{each}: {took}")
+    trainings = words.plural(ready.trainings, "training")
+    lines.append(f"  {trainings} {ready.where}, {threads}{each}: {took}")
     further = []
     if ready.measuring:
         alone = f"about {words.duration(ready.measuring)} to measure what each cell costs"

@@ -211,7 +211,7 @@ def _power(record: Comparison) -> Check:
 
 
 def _more_power(record: Comparison, pairs: Iterable[Difference]) -> str:
-    """What would find a difference as large as the margin, by the rule of the verdict's sentence on what is undecided."""
+    """What would find a difference as large as the margin, by the rule of the verdict on what is undecided."""
     had = len(record.plan.get("seeds", ()))
     if had < SEEDS_THAT_TELL or any(pair.variance is None for pair in pairs):
         source = words.plural(had, "seed") if had < SEEDS_THAT_TELL else "a record of an older version"

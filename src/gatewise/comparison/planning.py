@@ -254,7 +254,7 @@ def found_difference(record: Comparison, pair: Difference, power: float = 0.8) -
 
 
 def needed_seeds(record: Comparison, pair: Difference, difference: float, power: float = 0.8) -> int | None:
-    """Seeds with which a pair's difference is found on as many test examples, as `plan_sizes` says it; None: no number."""
+    """Seeds with which a pair's difference is found on as many test examples, as in `plan_sizes`; None: no number."""
     level = SIGNIFICANCE / len(record.differences)
     parts = _components(pair, len(record.plan.get("seeds", ())))
     return seeds_needed(parts, difference, significance=level, power=power)

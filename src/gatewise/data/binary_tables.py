@@ -132,7 +132,7 @@ def _sheet_rows(path: Path, sheet: Any) -> Rows | None:
 def _titles(written: Sequence[tuple[int, list[Any]]], wider: int) -> int | None:
     """How many rows stand above the names of the columns, where the first row is no header; None: it is not clear.
 
-    The names are the first row that is wider than the first one: each a word, with rows of numbers or dates as wide below.
+    The names are the first row that is wider than the first one: each a word, with rows of numbers or dates below.
     """
     names = written[wider][1]
     following = [row for _, row in written[wider + 1 : wider + 1 + _ALIKE]]

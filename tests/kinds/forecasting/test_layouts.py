@@ -193,7 +193,8 @@ def test_lines_of_text_below_the_table_are_left_out(tmp_path: Path) -> None:
 def test_a_workbook_with_titles_and_totals_is_read(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
-    for row in (["Accounts"], [], ["Month", "Revenue"], *([month.to_pydatetime(), 100.5 + n % 7] for n, month in enumerate(MONTHS)), ["Total", 4000.0]):  # fmt: skip
+    months = [[month.to_pydatetime(), 100.5 + n % 7] for n, month in enumerate(MONTHS)]
+    for row in (["Accounts"], [], ["Month", "Revenue"], *months, ["Total", 4000.0]):
         book.active.append(row)
     book.save(tmp_path / "x.xlsx")
     dataset = load_series(tmp_path / "x.xlsx", **SMALL)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ _MOST_BUSY = 8.0
 _ALONE, _ALONE_STEPS = 2.0, 12
 """To measure one run alone, in a process that is ready: seconds, and training steps besides."""
 _IN_TURNS, _STEPPED, _STEPS_IN_TURNS = 3.0, 3.0, 24
-"""Of each cell in turns: seconds of predictions and streaming; of training steps at least, and at least so many steps."""
+"""Of each cell in turns: seconds of predictions and streaming; seconds of training steps, and so many steps, at least."""
 _REPORT = 5.0
 
 
@@ -42,7 +42,8 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
 
     An example of the validation part counts as a third of one of the training part: a training step is a
     forward pass and a backward one, which costs about two. The test part and the report are in
-    `finishing_seconds`, and baselines count only where their settings are searched: each trial as long as the fit with the defaults.
+    `finishing_seconds`, and baselines count only where their settings are searched: each trial as long as the fit with
+    the defaults.
 
     A cell's search is estimated from the cheapest and the dearest of its settings. Finished trials are left
     out, except those of a cell's search, whose settings are not known beforehand.
@@ -132,8 +133,8 @@ def _busy() -> float:
 def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
     """Seconds to measure what every cell costs: each alone in a fresh process, and the times of all in turns in one.
 
-    Starting the processes counts. Of the rest much is bounded by the clock, see `gatewise.comparison.cost.together`, but
-    not below a number of training steps. What was measured is not counted.
+    Starting the processes counts. Of the rest much is bounded by the clock, see `gatewise.comparison.cost.together`,
+    but not below a number of training steps. What was measured is not counted.
     """
     kept = {place.name.split("-seed")[0] for place in (context.folder / "measurements").glob("*.cost.json")}
     at = "" if plan.axis is None else f"-{plan.axis.name}{plan.points[-1]}"

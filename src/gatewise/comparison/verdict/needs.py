@@ -1,4 +1,4 @@
-"""What would find a difference that a comparison did not find: seeds, or test examples. Verdict and audit both ask here."""
+"""What would find a difference that a comparison did not find: seeds, or test examples. Both verdict and audit ask."""
 
 from __future__ import annotations
 

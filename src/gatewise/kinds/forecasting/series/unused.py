@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -64,7 +65,7 @@ def unused_notes(
         column = frame.iloc[:, place]
         if str(name) in used or str(name) == group or not str(name).strip() or _speaks_for_itself(frame, name, rules):
             continue
-        option = _option(column, str(name), frame[group] if group in frame else None, timed, marks)
+        option = _option(column, str(name), frame.get(group), timed, marks)
         if option is not None:
             found[option].append(str(name))
     names = [name for option in _WHAT for name in found[option]]
@@ -121,5 +122,5 @@ def _option(column: pd.Series[Any], name: str, groups: pd.Series[Any] | None, ti
         return _KNOWN if whole and (_AHEAD.search(name) or set(filled) <= {"0", "1", "0.0", "1.0"}) else _FEATURES
     if len(texts) > _MOST_TEXTS or _ROWS_PER_TEXT * len(texts) > len(words):
         return None
-    runs = 1 + sum(one != other for one, other in zip(words, words[1:], strict=False))
+    runs = 1 + sum(one != other for one, other in pairwise(words))
     return _GROUP if groups is None and not timed and runs == len(texts) else _KNOWN
