@@ -86,6 +86,11 @@ def test_other_settings_are_refused_with_the_option_that_keeps_them(tmp_path: Pa
     claim_folder(tmp_path / "b", make_plan("imdb", embeddings="random"), fingerprint={"None": "f"}, code="c")
     with pytest.raises(RunError, match=r"with other embeddings; .*--embeddings random to continue it"):
         claim_folder(tmp_path / "b", make_plan("imdb"), fingerprint={"None": "f"}, code="c")
+    begin = {"calibration": "none", "embeddings": "random", "epochs": 2}
+    claim_folder(tmp_path / "c", make_plan("imdb", **begin), fingerprint={"None": "f"}, code="older")
+    with pytest.raises(RunError, match=r"fix: [^;]*--calibration none[^;]* --old-code to continue it, or") as refusal:
+        claim_folder(tmp_path / "c", make_plan("imdb", epochs=2), fingerprint={"None": "f"}, code="c")
+    assert "--embeddings random" in str(refusal.value) and "--epochs" not in str(refusal.value)
 
 
 def test_a_run_goes_on_where_what_was_found_is_named(tmp_path: Path, table: Path) -> None:

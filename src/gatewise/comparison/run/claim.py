@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,8 @@ def _read_plan(path: Path) -> dict[str, Any]:
 
 def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     another = f"choose another folder, for example --out {_free_name(folder)}"
-    for name, there, asked in _differences(present, wanted):
+    found = _differences(present, wanted)
+    for name, there, asked in found:
         if name == "code":
             raise RunError(
                 f"the code that trains changed since the comparison in {folder} was begun",
@@ -144,7 +145,7 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
                 got="other data, or data that changed since",
                 fix=another,
             )
-        kept = _kept_by(name, there, asked, str(wanted["task"]))
+        kept = _kept(found, str(wanted["task"]))
         raise RunError(
             f"{folder} holds another comparison, with other {name}",
             expected=f"{name} {_word(there)}",
@@ -153,7 +154,22 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
         )
 
 
-def _kept_by(name: str, there: Any, asked: Any, task: str) -> str:
+def _kept(found: Sequence[tuple[str, Any, Any]], task: str) -> str:
+    """The options that say all settings as the folder's comparison has them; empty: one has no option."""
+    omitted, given = [], []
+    for name, there, _ in found:
+        if name == "code":
+            given.append("--old-code")
+        elif name != "fingerprint":
+            option = _kept_by(name, there, task)
+            if not option:
+                return ""
+            (omitted if option.startswith("omit ") else given).append(option.removeprefix("omit "))
+    parts = ([f"omit {' and '.join(omitted)}"] if omitted else []) + ([" ".join(given)] if given else [])
+    return ", add ".join(parts)
+
+
+def _kept_by(name: str, there: Any, task: str) -> str:
     """The option that says a setting as the folder's comparison has it; empty: none does."""
     if name in ("cells", "seeds") and isinstance(there, list):
         return f"--{name} {','.join(map(str, there)) if name == 'cells' else len(there)}"

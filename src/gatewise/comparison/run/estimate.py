@@ -31,7 +31,7 @@ _MOST_BUSY = 8.0
 _ALONE, _ALONE_STEPS = 2.0, 12
 """To measure one run alone, in a process that is ready: seconds, and training steps besides."""
 _IN_TURNS, _STEPPED, _STEPS_IN_TURNS = 3.0, 3.0, 24
-"""Of each cell in turns: seconds of predictions and streaming; seconds of training steps, and so many steps, at least."""
+"""Of each cell in turns: seconds of predictions and streaming; of training steps at least, and so many steps."""
 _REPORT = 5.0
 
 
