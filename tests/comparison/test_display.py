@@ -69,7 +69,7 @@ def test_the_plan_names_the_baselines_trials() -> None:
             BaselineTrials("TF-IDF", 20, {"phrase": (2, 1), "rate": (1.0, 0.5)}),
             BaselineTrials("Mean", 0, {}),
         )
-        display(PlanReady(plan, 42, 600.0, 1, 1, "in this process", {}, None, 12.0, baselines))
+        display(PlanReady(plan, 42, 600.0, 1, 1, "in this process", {}, None, 12.0, baselines, 9.0))
         display(TuningDone("gru", None, {"hidden_size": 128}, 0.9, 20, 1))
         display(TuningDone("tfidf", None, {"phrase": 1}, 0.9, 20, None, "TF-IDF"))
     text = out.getvalue()
@@ -79,7 +79,10 @@ def test_the_plan_names_the_baselines_trials() -> None:
         "  TF-IDF: 20 trials, its defaults among them: phrase 2, 1; rate 1, 0.5",
         "  Mean: no settings to choose",
         "about 10 min of training and validation, the baselines' trials included, if none stops early",
-        "(--no-cost omits that); the test part and the report, not estimated",
+        "on top of that: about 12 s to measure what each cell costs (--no-cost omits that) and about 9.0 s "
+        "for the test part and the report",
+        "Plan: GRU; 2 seeds\n",
+        "  42 trainings in this process, 1 thread each: about",
         "GRU for seed 1: chosen among 20 trials: hidden_size 128",
         "TF-IDF: chosen among 20 trials: phrase 1",
     ):

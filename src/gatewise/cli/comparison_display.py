@@ -126,7 +126,7 @@ class ComparisonDisplay:
     def _planned(self, event: PlanReady) -> None:
         plan = event.plan
         self.jobs, self.estimate = event.jobs, event.seconds
-        self.planned = (event.seconds or 0.0) + event.measuring
+        self.planned = (event.seconds or 0.0) + event.measuring + event.finishing
         for line in plan_lines(plan, event):
             self.say(line)
         if len(plan.seeds) == 1:
@@ -272,7 +272,7 @@ def _took(event: TrialDone) -> str:
 def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     """The frozen plan as text: cells, search, seeds, and how long it takes."""
     cells = ", ".join(title_of(cell) for cell in plan.cells)
-    lines = [f"Plan: {cells}; {words.plural(len(plan.seeds), 'seed')} each"]
+    lines = [f"Plan: {cells}; {words.plural(len(plan.seeds), 'seed')}{' each' if len(plan.cells) > 1 else ''}"]
     if plan.axis is not None:
         lines.append(f"  at {plan.axis.name} {', '.join(map(str, plan.axis.values))}")
     if plan.search is not None:
@@ -292,20 +292,26 @@ def plan_lines(plan: Plan, ready: PlanReady) -> list[str]:
     elif plan.match == "time":
         lines.append("  the same training time, by number of steps")
     if ready.epochs is not None:
-        epochs = words.plural(ready.epochs, "epoch")
-        lines.append(f"  {epochs} each at most, derived from the size of the training part; --epochs overrules")
+        epochs = words.plural(ready.epochs, "epoch") + (" each" if ready.trainings > 1 else "")
+        lines.append(f"  {epochs} at most, derived from the size of the training part; --epochs overrules")
     took = "nothing left to train"
     if ready.seconds == 0:
         took = "how long cannot be estimated"
     elif ready.seconds is not None:
         included = ", the baselines' trials included," if any(each.trials for each in ready.baselines) else ""
         took = f"about {words.duration(ready.seconds)} of training and validation{included} if none stops early"
-    threads = words.plural(ready.threads, "thread")
-    lines.append(f"  {words.plural(ready.trainings, 'training')} {ready.where}, {threads} each: {took}")
+    threads, each = words.plural(ready.threads, "thread"), " each" if ready.trainings > 1 else ""
+    trainings = words.plural(ready.trainings, "training")
+    lines.append(f"  {trainings} {ready.where}, {threads}{each}: {took}")
+    further = []
     if ready.measuring:
-        alone = f"about {words.duration(ready.measuring)} to measure what each cell costs (--no-cost omits that)"
-        fitting = "" if ready.baselines else "fitting the baselines, "
-        lines.append(f"  on top of that: {alone}; {fitting}the test part and the report, not estimated")
+        alone = f"about {words.duration(ready.measuring)} to measure what each cell costs"
+        further.append(f"{alone} (--no-cost omits that)")
+    if ready.finishing:
+        further.append(f"about {words.duration(ready.finishing)} for the test part and the report")
+    if further:
+        fitting = "" if ready.baselines or ready.seconds is None else "; fitting the baselines is not estimated"
+        lines.append(f"  on top of that: {' and '.join(further)}{fitting}")
     return lines
 
 

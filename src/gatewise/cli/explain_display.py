@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,9 @@ def _columns(each: Explanation, *, coloured: bool) -> list[Text]:
         total = float(values[:, column].sum())
         line.append(f"  {total:+.3g} in all", style="dim")
         lines.append(line)
+    if each.reading.answers == "values" and largest > 0:
+        hint = f"  a block a {each.reading.unit}: how far it moves {each.answer}, the tallest by {largest:.3g}"
+        lines.append(Text(hint, style="dim"))
     return lines
 
 
@@ -182,7 +186,9 @@ def _facts(each: Explanation) -> list[tuple[str, str]]:
         for each in each.saturation
     ]
     if gates:
-        found.append(("Gates", "; ".join(gates) + "   (share of steps and units above 0.9, below 0.1)"))
+        both = reading.answers == "values" and {each.stack for each in reading.gates} == set(_STACKS)
+        where = "".join(f"; {name}: {words}" for name, words in _STACKS.items() if both)
+        found.append(("Gates", f"{'; '.join(gates)}   (share of steps and units above 0.9, below 0.1{where})"))
     found += [("Memory", words) for words in _memory(each)]
     found += [("Units", words) for words in _roles(each)]
     found += [("Gradient", words) for words in _flow(each)]
@@ -211,18 +217,21 @@ def _place(layer: int, direction: str, reading: Any, stack: str | None = None) -
 def _answer(each: Explanation) -> str:
     reading = each.reading
     value = float(reading.final[reading.target])
-    words = f"{each.answer} {value:.4g}" if reading.answers == "values" else f"{each.answer} {100 * value:.1f} %"
+    values = reading.answers == "values"
+    words = f"{each.answer}: {value:.4g}" if values else f"{each.answer} {100 * value:.1f} %"
     place = reading.input.place
     if place is not None:
         steps = reading.input.written or reading.input.steps
         words = f"{visible(steps[place].label)}: {words}"
     if reading.answers == "values" and len(reading.names) > 1:
-        rest = [f"{name} {v:.4g}" for name, v in zip(reading.names, reading.final, strict=True) if name != each.answer]
-        words += "; " + ", ".join(rest[:7]) + (", …" if len(rest) > 7 else "")
+        rest = [f"{name}: {v:.4g}" for name, v in zip(reading.names, reading.final, strict=True) if name != each.answer]
+        words += ", " + ", ".join(rest[:7]) + (", …" if len(rest) > 7 else "")
     elif len(reading.names) > 2:
         order = [place for place in np.argsort(-reading.final) if place != reading.target][:3]
         words += "; " + ", ".join(f"{visible(reading.names[p])} {100 * reading.final[p]:.1f} %" for p in order)
-    return words + (f"   (truth: {reading.input.truth})" if reading.input.truth else "")
+    words += f"   (truth: {reading.input.truth})" if reading.input.truth else ""
+    ahead = re.fullmatch(r".* \+(\d+)", each.answer) if values else None
+    return words + (f"   (+{ahead[1]}: {plural(int(ahead[1]), 'step')} ahead)" if ahead else "")
 
 
 def _named(each: Explanation, step: int, column: int | None) -> str:
@@ -263,8 +272,9 @@ def _checked(each: Explanation) -> str:
     place = min(max(1, len(curve.removed) // 10), len(curve.removed) - 1)
     count, share = int(curve.removed[place]), curve.by_reasons
     most = each.reading.unit if count == 1 else plural(count, each.reading.unit)
+    score = "the answer" if each.reading.answers == "values" else "the score"
     words = (
-        f"without the {most} most in favour the score goes from {share[0]:.2f} to "
+        f"without the {most} most in favour {score} goes from {share[0]:.2f} to "
         f"{share[place]:.2f}, at random to {curve.random[place]:.2f}"
     )
     if curve.faster is None:
@@ -311,9 +321,9 @@ def _memory(each: Explanation) -> list[str]:
             )
         if entry.gradient_lags is not None and not np.isnan(entry.gradient_lags).all():
             lag = float(np.nanmedian(entry.gradient_lags))
-            parts.append(f"half of the squared gradient lies within {_steps(lag)}")
+            parts.append(f"half of the answer's squared gradient lies within {_steps(lag)}")
         if entry.agreement is not None:
-            parts.append(f"rank correlation over the units {entry.agreement:+.2f}")
+            parts.append(f"how alike the two rank the units, from -1 to +1: {entry.agreement:+.2f}")
         if parts:
             lines.append("; ".join(parts))
     return lines
@@ -331,6 +341,7 @@ def _walked(each: Explanation, first: Any) -> Sequence[Any]:
     return given.written if given.written and first.stride == 0 else given.steps
 
 
+_STACKS = {"recurrent": "the layers over the past", "decoder": "those over what is known of the future"}
 _ROLES = (
     ("counting", "counts", "count"),
     ("switching", "switches", "switch"),

@@ -42,32 +42,31 @@ def plan(
         gatewise plan runs/imdb --difference 0.005 --seeds 10 --power 0.9
     """
     from gatewise import words
-    from gatewise.comparison.planning import plan_sizes, planned_command
+    from gatewise.comparison.planning import next_step, plan_sizes
+    from gatewise.comparison.verdict.needs import SEEDS_THAT_TELL
     from gatewise.record import read_comparison
     from gatewise.screen import console
 
     record = read_comparison(folder)
-    found = plan_sizes(record, difference=difference, power=power, seeds=seeds)
+    found = plan_sizes(record, difference=difference, power=power, seeds=seeds, folder=folder)
     scale = words.Scale.of(record.metric, max(abs(model.figure.estimate) for model in record.models))
     screen, pairs = console(), words.plural(len(found.pairs), "pair")
+    for note in record.data.notes:
+        if " --" in note:  # what another command would read otherwise, before more is spent on it
+            screen.print(f"Note: {note}", style="dim", markup=False, highlight=False)
     screen.print(
         f"A difference of {scale.gap(found.difference)} of {scale.title}, found with probability "
         f"{words.percent(power, 0)} where Holm's correction tests {pairs} (level {found.level:.2g})",
         highlight=False,
     )
     screen.print(_pairs(found, scale, record.unit))
-    if found.table_seeds:
-        screen.print(f"The smallest difference found in every pair, by seeds and {record.unit} of the test part")
-        screen.print(_table(found, scale))
-    enough = found.enough_seeds
-    if enough is None:
-        screen.print(f"More seeds alone do not find it in every pair: it takes more {record.unit} in the test part.")
-        return
-    screen.print(
-        f"Enough for every pair: {words.plural(enough, 'seed')}. Planned beforehand, and with seeds that the pilot "
-        "did not use, they are one look:"
-    )
-    screen.print(f"    {planned_command(record, folder, enough)}", soft_wrap=True, highlight=False)
+    screen.print(f"The smallest difference found in every pair, by seeds and {record.unit} of the test part")
+    screen.print(_table(found, scale))
+    if len(record.plan["seeds"]) < SEEDS_THAT_TELL:
+        screen.print("Two seeds hardly tell how far seeds lie apart: read all this as a guess.", highlight=False)
+    then = next_step(record, folder, found, record.unit, scale.gap)
+    screen.print(then.sentence, highlight=False)
+    screen.print(f"    {then.command}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _pairs(found: SizePlan, scale: Scale, unit: str) -> Table:

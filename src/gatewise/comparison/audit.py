@@ -12,11 +12,13 @@ from typing import Literal
 import numpy as np
 
 from gatewise import words
+from gatewise.comparison.planning import found_difference, needed_seeds
 from gatewise.comparison.run.cache import contributions_in
-from gatewise.comparison.verdict.rules import apply_again
+from gatewise.comparison.verdict.needs import SEEDS_THAT_TELL, more_examples, seeds_in_words
+from gatewise.comparison.verdict.rules import FEW_GROUPS, apply_again
 from gatewise.comparison.verdict.training import still_improving, unfinished
 from gatewise.errors import GatewiseError, RunError
-from gatewise.record import Answer, Comparison, ModelEntry
+from gatewise.record import Answer, Comparison, Difference, ModelEntry
 from gatewise.statistics import LEAST_BLOCKS
 from gatewise.statistics.serial import enough_blocks
 
@@ -191,21 +193,36 @@ def _power(record: Comparison) -> Check:
     pairs = [pair for pair in record.differences if best[0] in (pair.first, pair.second)] or list(record.differences)
     if not all(enough_blocks(pair.blocks) for pair in pairs):
         return Check("power", "failed", "No difference can be found: see independence.")
-    least = _DETECTABLE * max((pair.high - pair.low) / 2 for pair in pairs)
+    known = [found_difference(record, pair) for pair in pairs]
+    least = max(
+        _DETECTABLE * (pair.high - pair.low) / 2 if found is None else found
+        for pair, found in zip(pairs, known, strict=True)
+    )
     if record.metric.percent and least >= 1:
         said = "No difference that can be would have been found in 80 of 100 such comparisons."
-        return Check("power", "failed", said, "Use more seeds, or a larger test part.")
+        return Check("power", "failed", said, _more_power(record, pairs))
     scale = words.Scale.of(record.metric, record.models[0].figure.estimate)
     said = f"A difference from the best cell of {scale.gap(least)} would have been found in 80 of 100 such comparisons"
     margin = scale.gap(record.margin)
     if least > record.margin:
-        return Check(
-            "power",
-            "warning",
-            f"{said}, smaller ones less often; the margin is {margin}.",
-            "More seeds narrow it, and a larger test part.",
-        )
+        said = f"{said}, smaller ones less often; the margin is {margin}."
+        return Check("power", "warning", said, _more_power(record, pairs))
     return Check("power", "passed", f"{said}; the margin is {margin}.")
+
+
+def _more_power(record: Comparison, pairs: Iterable[Difference]) -> str:
+    """What would find a difference as large as the margin, by the rule of the verdict on what is undecided."""
+    had = len(record.plan.get("seeds", ()))
+    if had < SEEDS_THAT_TELL or any(pair.variance is None for pair in pairs):
+        source = words.plural(had, "seed") if had < SEEDS_THAT_TELL else "a record of an older version"
+        return f"More seeds, or more test examples: which of them cannot be said from {source}."
+    groups = record.data.details.get("test_groups")
+    apart = "groups of test examples" if isinstance(groups, int) else None
+    needed = [needed_seeds(record, pair, record.margin) for pair in pairs]
+    if any(seeds is None for seeds in needed) or (isinstance(groups, int) and groups < FEW_GROUPS):
+        return words.sentence(more_examples("find a difference as large as the margin", apart))
+    most = max(seeds for seeds in needed if seeds is not None)
+    return words.sentence(f"{seeds_in_words(most, had)} would find a difference as large as the margin")
 
 
 def _examples(record: Comparison) -> Check:

@@ -13,6 +13,7 @@ from gatewise.errors import DataError
 
 __all__ = ["read_excel", "read_parquet"]
 
+_ALIKE = 3
 _EXCEL_ERRORS = frozenset(("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"))
 
 
@@ -98,17 +99,26 @@ def read_excel(path: Path) -> Rows:
 def _sheet_rows(path: Path, sheet: Any) -> Rows | None:
     """The rows of one sheet; None: it is empty. Blank rows between others stay, those at the end do not."""
     sheet.reset_dimensions()  # what a workbook says of its size is often wrong
-    header: list[str] | None = None
-    values: list[list[Any]] = []
-    numbers: list[int] = []
+    written: list[tuple[int, list[Any]]] = []
     for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
         row = [None if isinstance(cell, str) and cell in _EXCEL_ERRORS else cell for cell in cells]
         while row and row[-1] is None:
             row.pop()
-        if header is None:
-            if row:
-                header = ["" if cell is None else str(cell).strip() for cell in row]
-            continue
+        if row or written:
+            written.append((number, row))
+    while written and not written[-1][1]:
+        written.pop()
+    if not written:
+        return None
+    notes = []
+    wider = next((place for place, (_, row) in enumerate(written) if len(row) > len(written[0][1])), None)
+    if wider is not None and (above := _titles(written, wider)) is not None:
+        number = written[above][0]
+        notes.append(f"the rows above row {number} of {path.name} are no part of the table and left out")
+        written = written[above:]
+    header = ["" if cell is None else str(cell).strip() for cell in written[0][1]]
+    values: list[list[Any]] = []
+    for number, row in written[1:]:
         if len(row) > len(header):
             raise DataError(
                 f"{path}, row {number}: the row has {len(row)} cells",
@@ -116,8 +126,17 @@ def _sheet_rows(path: Path, sheet: Any) -> Rows | None:
                 fix="give every column a name in the header row, or delete what stands beside the table",
             )
         values.append(row + [None] * (len(header) - len(row)))
-        numbers.append(number)
-    while values and not any(cell is not None for cell in values[-1]):
-        values.pop()
-        numbers.pop()
-    return None if header is None else Rows(path, tuple(header), values, numbers, "row")
+    return Rows(path, tuple(header), values, [number for number, _ in written[1:]], "row", notes)
+
+
+def _titles(written: Sequence[tuple[int, list[Any]]], wider: int) -> int | None:
+    """How many rows stand above the names of the columns, where the first row is no header; None: it is not clear.
+
+    The names are the first row that is wider than the first one: each a word, with rows of numbers or dates below.
+    """
+    names = written[wider][1]
+    following = [row for _, row in written[wider + 1 : wider + 1 + _ALIKE]]
+    if not all(isinstance(name, str) and name.strip() for name in names) or len(following) < _ALIKE:
+        return None
+    alike = all(1 < len(row) <= len(names) and not all(isinstance(cell, str) for cell in row) for row in following)
+    return wider if alike else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -17,6 +17,7 @@ from gatewise.errors import OptionError, RunError
 from gatewise.training.amount import Amount
 from gatewise.training.baseline import Baseline
 from gatewise.training.request import Request, check_file
+from gatewise.training.settings import settings_of
 from gatewise.training.trained_network import RecurrentInputs, Trained
 
 if TYPE_CHECKING:
@@ -186,8 +187,12 @@ class Kind(ABC):
         """Load the data that a data spec names."""
 
     def settled(self, spec: RunSpec, dataset: Any) -> RunSpec:
-        """A run's spec with what its data decides where nothing is given: specs that are then equal are of one run."""
-        return spec
+        """A run's spec with what its data decides where nothing is given: specs that are then equal are of one run.
+
+        Two runs on data with the same fingerprint read the same, however they were told to read it.
+        """
+        reading = {name: entry.default for name, entry in settings_of(self.data_spec).items() if entry.reads}
+        return replace(spec, data=replace(spec.data, **reading)) if reading else spec
 
     @abstractmethod
     def problem(self, spec: RunSpec, dataset: Any) -> Problem:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewise import files
 from gatewise.errors import RunError
+from gatewise.training.assembly import PARTS, setting_fields
 from gatewise.training.checks import flag
 from gatewise.training.events import EpochRecord, RunResult
 from gatewise.training.locking import RUN_LOCK
@@ -379,7 +380,17 @@ def _differences(wanted: RunSpec, held: RunSpec, which: int) -> str:
 def _options(wanted: RunSpec, held: RunSpec) -> str:
     """The options of a held run that were not given, as words behind a sentence; empty where others differ too."""
     differences = [] if wanted.task != held.task else _different(wanted, held)
-    if any(value is not None or kept == "not set" for _, value, kept in differences):
+    known = {
+        name: value for part in PARTS for name, value in setting_fields(wanted.task, part).items()
+    }  # what has its default was not given
+    if any(value not in (None, known.get(name)) or "not set" in (value, kept) for name, value, kept in differences):
         return ""
-    words = " ".join(f"{flag(name)} {shlex.quote(str(kept))}" for name, _, kept in differences)
+    words = " ".join(_option(name, kept) for name, _, kept in differences if kept is not None)
     return words and f": {words}"
+
+
+def _option(name: str, kept: object) -> str:
+    """A setting as an option."""
+    if isinstance(kept, bool):
+        return flag(name) if kept else f"--no-{flag(name)[2:]}"
+    return f"{flag(name)} {shlex.quote(str(kept))}"

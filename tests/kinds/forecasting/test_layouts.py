@@ -26,21 +26,25 @@ ROWS = [f"{month:%Y-%m};{100 + 7 * (n % 5)};kWh" for n, month in enumerate(MONTH
 @pytest.mark.parametrize("target", [None, "sales"])
 @pytest.mark.parametrize("rows", [ROWS, ROWS * 1 + [f"2{n:03}-01;5;kWh" for n in range(100, 180)]])
 @pytest.mark.parametrize(
-    ("last", "words"),
-    [
-        ("Total;4556;kWh", "'Total' in the column 'month'"),
-        ("Summe 2020;4556;", "'Summe 2020' in the column 'month'"),
-        (";4556;Total", "nothing in the column 'month' beside '4556'"),
-        ("Ø;114;", "'Ø' in the column 'month'"),
-    ],
+    ("last", "word"),
+    [("Total;4556;kWh", "Total"), ("Summe 2020;4556;", "Summe 2020"), (";4556;Total", "Total"), ("Ø;114;", "Ø")],
 )
-def test_totals_below_the_table_are_refused(
-    tmp_path: Path, rows: list[str], last: str, words: str, target: str | None
+def test_totals_below_the_table_are_left_out(
+    tmp_path: Path, rows: list[str], last: str, word: str, target: str | None
 ) -> None:
-    (tmp_path / "x.csv").write_text(lines("month;sales;unit", rows, after=[last]))
-    message = rf"line {len(rows) + 2} is no row of a time: {words}; .*a row of totals; fix: delete this row"
-    with pytest.raises(DataError, match=message):
-        load_series(tmp_path / "x.csv", target=target, **SMALL)  # type: ignore[arg-type]
+    plain = load_series(written(tmp_path, lines("month;sales;unit", rows)), target=target, **SMALL)  # type: ignore[arg-type]
+    for after in ([last], [";;", last, ";;"]):
+        path = written(tmp_path, lines("month;sales;unit", rows, after=after))
+        dataset = load_series(path, target=target, **SMALL)  # type: ignore[arg-type]
+        assert (dataset.fingerprint, dataset.time) == (plain.fingerprint, "month")
+        line = len(rows) + 1 + len(after) - (len(after) > 1)
+        assert f"x.csv, line {line} is a row of totals ({word!r}) and left out" in dataset.notes
+
+
+def test_totals_that_leave_a_doubt_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, lines("month;sales;unit", [*ROWS[:20], "Total;4556;kWh", *ROWS[20:]]))
+    with pytest.raises(DataError, match=r"line 22 is no row of a time: 'Total' .*delete this row"):
+        load_series(path, **SMALL)  # type: ignore[arg-type]
 
 
 def test_totals_of_every_year_are_refused(tmp_path: Path) -> None:
@@ -158,13 +162,61 @@ def written(folder: Path, text: str, name: str = "x.csv") -> Path:
     return folder / name
 
 
-@pytest.mark.parametrize("above", ["Statistical office", "Sales, retail", "Sales; retail, net\nsource: the office"])
-def test_lines_above_the_names_are_refused(tmp_path: Path, above: str) -> None:
-    path = written(tmp_path, f"{above}\n\n" + lines("month;sales;unit", ROWS))
+@pytest.mark.parametrize(
+    "above", ["Statistical office", "Sales, retail", "Sales; retail, net\nsource: the office", "Sales;;\n;;"]
+)
+def test_lines_above_the_names_are_left_out(tmp_path: Path, above: str) -> None:
+    plain = load_series(written(tmp_path, lines("month;sales;unit", ROWS)), **SMALL)  # type: ignore[arg-type]
+    path = written(tmp_path, f"{above}\n\n" + lines("month;sales;unit", [*ROWS[:5], *ROWS[5:]]))
+    dataset = load_series(path, **SMALL)  # type: ignore[arg-type]
     line = above.count("\n") + 3
-    message = rf"has lines above the names .*'month;sales;unit' in line {line}; fix: delete the lines above line {line}"
-    with pytest.raises(DataError, match=message):
-        load_series(path, **SMALL)  # type: ignore[arg-type]
+    assert dataset.fingerprint == plain.fingerprint
+    first = above.splitlines()[0].strip(";")
+    assert any(f"the lines above line {line} of x.csv ({first!r} ...)" in note for note in dataset.notes)
+    broken = written(tmp_path, path.read_text() + "2030-01;5;kWh;7\n")
+    with pytest.raises(DataError, match=rf"line {line + len(ROWS) + 1}: the row has 4 fields; expected: 3"):
+        load_series(broken, **SMALL)  # type: ignore[arg-type]
+
+
+def test_lines_of_text_below_the_table_are_left_out(tmp_path: Path) -> None:
+    plain = load_series(written(tmp_path, lines("month;sales;unit", ROWS)), **SMALL)  # type: ignore[arg-type]
+    path = written(tmp_path, lines("month;sales;unit", ROWS, after=["", "Source: the office", "as of March"]))
+    dataset = load_series(path, **SMALL)  # type: ignore[arg-type]
+    assert dataset.fingerprint == plain.fingerprint
+    said = f"line {len(ROWS) + 3} and 1 below of x.csv ('Source: the office') is no row of the table and left out"
+    assert said in dataset.notes
+    cut = written(tmp_path, lines("month;sales;unit", ROWS, after=["2023-05"]))  # a file that was cut off is no footer
+    with pytest.raises(DataError, match="the row has 1 fields"):
+        load_series(cut, **SMALL)  # type: ignore[arg-type]
+
+
+def test_a_workbook_with_titles_and_totals_is_read(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    months = [[month.to_pydatetime(), 100.5 + n % 7] for n, month in enumerate(MONTHS)]
+    for row in (["Accounts"], [], ["Month", "Revenue"], *months, ["Total", 4000.0]):
+        book.active.append(row)
+    book.save(tmp_path / "x.xlsx")
+    dataset = load_series(tmp_path / "x.xlsx", **SMALL)  # type: ignore[arg-type]
+    assert (dataset.time, dataset.targets, len(dataset.series[0].times)) == ("Month", ("Revenue",), len(MONTHS))
+    assert "the rows above row 3 of x.xlsx are no part of the table and left out" in dataset.notes
+    assert f"x.xlsx, row {len(MONTHS) + 4} is a row of totals ('Total') and left out" in dataset.notes
+
+
+def test_the_program_that_turns_a_table_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    months = list(pd.date_range("2020-01-01", periods=12, freq="MS").strftime("%b"))
+    table = pd.DataFrame(np.arange(60).reshape(5, 12) % 7, columns=months)
+    table.assign(Year=range(2015, 2020)).to_csv("wide.csv", index=False)
+    with pytest.raises(DataError, match="--time Year,month --target value;") as refusal:
+        load_series("wide.csv", **SMALL)  # type: ignore[arg-type]
+    program = str(refusal.value).split('python -c "')[1].split('", then')[0]
+    exec(program)
+    turned = load_series("long.csv", time="Year,month", target="value", **SMALL)  # type: ignore[arg-type]
+    assert (
+        turned.spacing.title == "every month"
+        and turned.series[0].values.ravel().tolist() == table.values.ravel().tolist()
+    )
 
 
 def test_blank_ends_of_a_spreadsheet_are_left_out(tmp_path: Path) -> None:

@@ -123,6 +123,25 @@ class Budget:
         _, steps, total = self._pace(phases[-1], spec, len(phases) - 1, point)
         return -(-total // steps)
 
+    def epoch_seconds(self, spec: RunSpec, point: Any) -> float:
+        """Seconds of the training steps of one epoch of a run's last phase.
+
+        Raises:
+            TrainingError: the first steps could not be taken.
+        """
+        phases = self._phases(spec, point)
+        return self._pace(phases[-1], spec, len(phases) - 1, point)[0]
+
+    def step_seconds(self, spec: RunSpec, point: Any) -> float:
+        """Seconds of one training step of a run's last phase.
+
+        Raises:
+            TrainingError: the first steps could not be taken.
+        """
+        phases = self._phases(spec, point)
+        seconds, steps, _ = self._pace(phases[-1], spec, len(phases) - 1, point)
+        return seconds / steps
+
     def planned_steps(self, point: Any) -> int:
         """Training steps of the first cell, whose time the others get under ``--match time``, to its last epoch.
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.run.locking import LOCK_FILE
-from gatewise.errors import RunError
+from gatewise.errors import GatewiseError, RunError
 from gatewise.files import make_folder, read_json, refuse_newer, write_json
 from gatewise.training.assembly import PARTS, path_settings, setting_fields, settings_in
+from gatewise.training.checks import flag
 from gatewise.training.registry import kind_of
 
-__all__ = ["FORMAT_VERSION", "PLAN_FILE", "claim_folder", "held_plan"]
+__all__ = ["FORMAT_VERSION", "PLAN_FILE", "as_held", "claim_folder", "held_plan"]
 
 FORMAT_VERSION = 2
 PLAN_FILE = "plan.json"
@@ -52,6 +56,37 @@ def claim_folder(folder: Path, plan: Plan, *, fingerprint: Mapping[str, str], co
     if wanted != present:
         write_json(path, wanted)
     return True
+
+
+def as_held(plan: Plan, held: Mapping[str, Any] | None, fingerprint: Mapping[str, str], dataset: Any) -> Plan:
+    """The plan with the settings as the folder's comparison has them, where they come to the same.
+
+    A column that was found in the data and is now named, or the other way round, is no difference, nor is any setting
+    that only says how a file is read: of data with the same fingerprint.
+
+    Args:
+        plan: what is to be compared.
+        held: the plan that the folder holds; None: none.
+        fingerprint: of the data, by point of the axis.
+        dataset: the data, at any point.
+    """
+    if held is None or held.get("task") != plan.task:
+        return plan
+    prints = held.get("fingerprint") or {}
+    shared = prints.keys() & fingerprint.keys()
+    if not shared or any(prints[point] != fingerprint[point] for point in shared):
+        return plan
+    kind, base = kind_of(plan.task), plan.base()
+    for part in ("data", "model"):
+        there = held.get(part) or {}
+        for name, entry in settings_in(kind, part).items():
+            if name not in there or entry.is_path or there[name] == getattr(getattr(base, part), name):
+                continue
+            with contextlib.suppress(GatewiseError):  # a value that this version refuses
+                candidate = replace(plan, settings={**plan.settings, name: there[name]})
+                if kind.settled(candidate.base(), dataset) == kind.settled(base, dataset):
+                    plan, base = candidate, candidate.base()
+    return plan
 
 
 def held_plan(folder: Path) -> dict[str, Any] | None:
@@ -94,7 +129,8 @@ def _read_plan(path: Path) -> dict[str, Any]:
 
 def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     another = f"choose another folder, for example --out {_free_name(folder)}"
-    for name, there, asked in _differences(present, wanted):
+    found = _differences(present, wanted)
+    for name, there, asked in found:
         if name == "code":
             raise RunError(
                 f"the code that trains changed since the comparison in {folder} was begun",
@@ -109,12 +145,44 @@ def _refuse_difference(folder: Path, present: Mapping[str, Any], wanted: Mapping
                 got="other data, or data that changed since",
                 fix=another,
             )
+        kept = _kept(found, str(wanted["task"]))
         raise RunError(
             f"{folder} holds another comparison, with other {name}",
             expected=f"{name} {_word(there)}",
             got=f"{name} {_word(asked)}",
-            fix=another,
+            fix=f"{kept} to continue it, or {another}" if kept else another,
         )
+
+
+def _kept(found: Sequence[tuple[str, Any, Any]], task: str) -> str:
+    """The options that say all settings as the folder's comparison has them; empty: one has no option."""
+    omitted, given = [], []
+    for name, there, _ in found:
+        if name == "code":
+            given.append("--old-code")
+        elif name != "fingerprint":
+            option = _kept_by(name, there, task)
+            if not option:
+                return ""
+            (omitted if option.startswith("omit ") else given).append(option.removeprefix("omit "))
+    parts = ([f"omit {' and '.join(omitted)}"] if omitted else []) + ([" ".join(given)] if given else [])
+    return ", add ".join(parts)
+
+
+def _kept_by(name: str, there: Any, task: str) -> str:
+    """The option that says a setting as the folder's comparison has it; empty: none does."""
+    if name in ("cells", "seeds") and isinstance(there, list):
+        return f"--{name} {','.join(map(str, there)) if name == 'cells' else len(there)}"
+    if name == "match":
+        return f"--match {there}"
+    if not any(name in setting_fields(task, part) for part in PARTS) or isinstance(there, (list, dict)):
+        return ""
+    option = flag(name)
+    if there is None:
+        return f"omit {option}"
+    if isinstance(there, bool):
+        return option if there else f"--no-{option[2:]}"
+    return f"{option} {shlex.quote(str(there))}"
 
 
 def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +22,17 @@ if TYPE_CHECKING:
     from gatewise.comparison.run.execution import ExecutionContext
     from gatewise.training.run_spec import RunSpec
 
-__all__ = ["estimate_seconds", "measuring_seconds"]
+__all__ = ["estimate_seconds", "finishing_seconds", "measuring_seconds", "starting_seconds"]
 
 _FORWARD = 1 / 3
 _SOON = 10.0
-_MEASURED_ALONE, _IN_TURNS, _IN_TURNS_FIRST = 6.0, 6.0, 5.0
+_LEAST_START, _MOST_START = 3.0, 30.0
+_MOST_BUSY = 8.0
+_ALONE, _ALONE_STEPS = 2.0, 12
+"""To measure one run alone, in a process that is ready: seconds, and training steps besides."""
+_IN_TURNS, _STEPPED, _STEPS_IN_TURNS = 3.0, 3.0, 24
+"""Of each cell in turns: seconds of predictions and streaming; of training steps at least, and so many steps."""
+_REPORT = 5.0
 
 
 def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float | None:
@@ -32,8 +41,9 @@ def estimate_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float 
     None if nothing is left; 0 where something is, but no step of it could be measured.
 
     An example of the validation part counts as a third of one of the training part: a training step is a
-    forward pass and a backward one, which costs about two. The test part and the report are not counted, and baselines
-    only where their settings are searched: each trial as long as the fit with the defaults.
+    forward pass and a backward one, which costs about two. The test part and the report are in
+    `finishing_seconds`, and baselines count only where their settings are searched: each trial as long as the fit with
+    the defaults.
 
     A cell's search is estimated from the cheapest and the dearest of its settings. Finished trials are left
     out, except those of a cell's search, whose settings are not known beforehand.
@@ -104,17 +114,60 @@ def _baseline_seconds(plan: Plan, context: ExecutionContext) -> float:
     return whole
 
 
+def starting_seconds() -> float:
+    """How long a further process takes until it has loaded libraries and data, as this one did, beside what else runs.
+
+    Example:
+        >>> 3.0 <= starting_seconds() <= 240.0
+        True
+    """
+    return min(max(time.process_time(), _LEAST_START), _MOST_START) * _busy()
+
+
+def _busy() -> float:
+    """How many times as long work takes because others use the processor; 1 where that is not known."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return min(max(1.0, load / (os.cpu_count() or 1)), _MOST_BUSY)
+
+
 def measuring_seconds(plan: Plan, context: ExecutionContext) -> float:
     """Seconds to measure what every cell costs: each alone in a fresh process, and the times of all in turns in one.
 
-    Most of it is bounded by the clock, see `gatewise.comparison.cost.together`. What was measured is not counted.
+    Starting the processes counts. Of the rest much is bounded by the clock, see `gatewise.comparison.cost.together`,
+    but not below a number of training steps. What was measured is not counted.
     """
     kept = {place.name.split("-seed")[0] for place in (context.folder / "measurements").glob("*.cost.json")}
     at = "" if plan.axis is None else f"-{plan.axis.name}{plan.points[-1]}"
-    alone = sum(f"{fit_for_a_file(cell)}{at}" not in kept for cell in plan.cells)
-    whole = _IN_TURNS_FIRST + _IN_TURNS * len(plan.cells)
-    timed = not alone and (context.folder / "measurements" / "times.json").exists()
-    return _MEASURED_ALONE * alone + (0.0 if timed else whole)
+    left = [cell for cell in plan.cells if f"{fit_for_a_file(cell)}{at}" not in kept]
+    if not left and (context.folder / "measurements" / "times.json").exists():
+        return 0.0
+    start, point = starting_seconds(), plan.points[-1]
+    steps = {cell: _step_seconds(plan, cell, point, context) for cell in plan.cells}
+    alone = sum(start + _ALONE + _ALONE_STEPS * steps[cell] for cell in left)
+    return alone + start + sum(_IN_TURNS + max(_STEPPED, _STEPS_IN_TURNS * step) for step in steps.values())
+
+
+def _step_seconds(plan: Plan, cell: str, point: Any, context: ExecutionContext) -> float:
+    try:
+        spec = plan.spec(cell, plan.seeds[0], context.budget.chosen(cell, point, {}), point)
+        return context.budget.step_seconds(spec, point)
+    except TrainingError:
+        return 0.0
+
+
+def finishing_seconds(plan: Plan, context: ExecutionContext, jobs: int) -> float:
+    """Seconds of what is neither training nor measuring: starting worker processes, the test part, and the report."""
+    whole = _REPORT * _busy() + (starting_seconds() if jobs > 1 else 0.0)
+    maker = TrialMaker(plan, context)
+    for point in plan.points:
+        sizes = context.datasets[point].sizes
+        share = _FORWARD * sizes["test"] / max(1, sizes["train"])
+        for cell in plan.cells if plan.search is None else ():
+            trials = [maker.final(cell, point, seed) for seed in plan.seeds]
+            left = [each for each in trials if saved_measurement(context.folder, each) is None]
+            with contextlib.suppress(TrainingError):
+                whole += len(left) * share * (context.budget.epoch_seconds(left[0].spec, point) if left else 0.0) / jobs
+    return whole
 
 
 def _runs(plan: Plan, maker: TrialMaker, context: ExecutionContext) -> list[tuple[RunSpec, Any]]:

@@ -55,6 +55,7 @@ class PlanReady:
         epochs: of each training, at most, where they are derived from the size of the data; else None.
         measuring: seconds to measure what each cell costs, after the trials; 0 where that is omitted or done.
         baselines: how the settings of each baseline are chosen; empty where nothing is searched.
+        finishing: seconds to start worker processes, to read the test part, and to write the report.
     """
 
     plan: Plan
@@ -67,6 +68,7 @@ class PlanReady:
     epochs: int | None = None
     measuring: float = 0.0
     baselines: tuple[BaselineTrials, ...] = ()
+    finishing: float = 0.0
 
 
 @dataclass(frozen=True)

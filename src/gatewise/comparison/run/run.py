@@ -17,7 +17,7 @@ from gatewise.comparison.plan.plan import Plan
 from gatewise.comparison.plan.variants import variant_settings
 from gatewise.comparison.result import Comparison
 from gatewise.comparison.run.budget import Budget
-from gatewise.comparison.run.claim import PLAN_FILE, claim_folder, held_plan
+from gatewise.comparison.run.claim import PLAN_FILE, as_held, claim_folder, held_plan
 from gatewise.comparison.run.events import (
     BaselineTrials,
     ComparisonEvent,
@@ -101,6 +101,7 @@ def run_plan(
     with hold_folder(folder):
         held = held_plan(folder)
         prints = {str(point): dataset.fingerprint for point, dataset in datasets.items()}
+        plan = as_held(plan, held, prints, datasets[plan.points[-1]])
         resumed = claim_folder(folder, plan, fingerprint=prints, code=code)
         for place in ("runs", "measurements", "live"):
             make_folder(folder / place)
@@ -270,7 +271,7 @@ def _ready(
     plan: Plan, context: ExecutionContext, jobs: int, cluster: str | None, *, yes: bool, cost: bool
 ) -> PlanReady:
     """Freeze the plan and estimate its time."""
-    from gatewise.comparison.run.estimate import estimate_seconds, measuring_seconds
+    from gatewise.comparison.run.estimate import estimate_seconds, finishing_seconds, measuring_seconds
 
     point = plan.points[-1]
     keep_dataset(plan.task, plan.spec(plan.cells[0], 0, None, point).data, context.datasets[point])
@@ -293,8 +294,10 @@ def _ready(
             epochs = context.budget.epochs(plan.spec(plan.cells[0], plan.seeds[0], None, point), point)
     where = describe_place(jobs, cluster)
     measuring = measuring_seconds(plan, context) if cost else 0.0
+    finishing = 0.0 if seconds is None and not measuring else finishing_seconds(plan, context, jobs)
     tuned = _baseline_trials(plan, context)
-    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, epochs, measuring, tuned)
+    counted = (epochs, measuring, tuned, finishing)
+    return PlanReady(plan, plan.trainings, seconds, jobs, context.threads, where, widths, *counted)
 
 
 def _baseline_trials(plan: Plan, context: ExecutionContext) -> tuple[BaselineTrials, ...]:

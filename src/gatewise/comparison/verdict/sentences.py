@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gatewise.comparison.verdict.facts import LEAST_BLOCKS, Facts, ModelFigures, Range, looks_factor
+from gatewise.comparison.verdict.needs import SEEDS_THAT_TELL, more_examples, seeds_in_words
 from gatewise.comparison.verdict.times import TRAINING, beside
 from gatewise.words import Scale, count, duration, join, plural, ratio
 from gatewise.words import size as bytes_in_words
@@ -23,8 +24,6 @@ __all__ = [
 ]
 
 _NAMED = 3
-_SEEDS_THAT_TELL = 3
-_MOST_SEEDS = 100
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 
 
@@ -149,26 +148,19 @@ def undecided(facts: Facts, seeds: int) -> str:
     parts, alike = [], 0
     for place, pair in enumerate(pairs[:_NAMED], 1):
         words = f"{facts.title(pair.first)} and {facts.title(pair.second)}"
-        if pair.seeds_needed is None and seeds >= _SEEDS_THAT_TELL:
+        if pair.seeds_needed is None and seeds >= SEEDS_THAT_TELL:
             alike += 1
             if place == len(pairs[:_NAMED]) or pairs[place].seeds_needed is not None:  # said once, after the last
-                more = f"more {facts.group_words}" if facts.groups is not None else "more test examples"
-                words += f" ({more} would decide {'it' if alike == 1 else 'each'}, more seeds alone would not)"
+                groups = None if facts.groups is None else facts.group_words
+                words += f" ({more_examples('decide it' if alike == 1 else 'decide each', groups)})"
                 alike = 0
-        elif pair.seeds_needed is not None and seeds >= _SEEDS_THAT_TELL:
-            words += f" ({_needed(pair.seeds_needed, seeds)} would detect a difference of this size)"
+        elif pair.seeds_needed is not None and seeds >= SEEDS_THAT_TELL:
+            words += f" ({seeds_in_words(pair.seeds_needed, seeds)} would detect a difference of this size)"
         parts.append(words)
     if len(pairs) > _NAMED:
         parts.append(plural(len(pairs) - _NAMED, "more pair"))
-    end = "" if seeds >= _SEEDS_THAT_TELL else "; how many seeds would decide it cannot be said from two"
+    end = "" if seeds >= SEEDS_THAT_TELL else "; how many seeds would decide it cannot be said from two"
     return f"Undecided: {'; '.join(parts)}{end}."
-
-
-def _needed(seeds_needed: int, seeds: int) -> str:
-    """How many seeds a pair needs: never as few as it had, and no number where it would be a mere guess."""
-    if seeds_needed > _MOST_SEEDS:
-        return f"more than {_MOST_SEEDS} seeds"
-    return f"about {seeds_needed} seeds" if seeds_needed > seeds else f"more than {seeds} seeds"
 
 
 def reach(points: Mapping[str, float | None], titles: Mapping[str, str], axis: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from gatewise.kinds.forecasting.folds import errors_of_fold, numbered
 from gatewise.kinds.forecasting.frames import Shape, read_rows
 from gatewise.kinds.forecasting.series.ahead import cut_ahead
 from gatewise.kinds.forecasting.series.building import Future
+from gatewise.kinds.forecasting.series.checks import named_time
 from gatewise.kinds.forecasting.series.covariate_columns import Asked
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import read_table, series_from_table
@@ -23,6 +24,7 @@ from gatewise.kinds.forecasting.series.noticed import notice_time, refuse_unused
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.signs import Marks
 from gatewise.kinds.forecasting.series.table import SeriesTable, column_names, time_columns
+from gatewise.kinds.forecasting.series.unused import is_unused_note, unused_notes
 from gatewise.kinds.forecasting.until import seen_rows
 from gatewise.training.estimator import RunEstimator
 from gatewise.training.events import Listener, RunResult
@@ -92,6 +94,9 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             time=spec.data.time,
         )
         self._train(spec, dataset, on_event)
+        for note in table.notes:
+            if is_unused_note(note):
+                warnings.warn(note, stacklevel=2)
         self.notes_ = dataset.notes
         self._table, self._ahead, self._shape = table, ahead, shape
         return self
@@ -263,24 +268,31 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
         """Check arguments and rows: (spec, table, targets, features, shape)."""
         known, static = column_names(self.known), column_names(self.static)
         covariates = (*known, *static)
-        rows, time, group, targets, shape = read_rows(
-            frame, self.time, self.group, self.target, self.features, covariates
-        )
+        named, looked_for = named_time(self.time, frame.columns if isinstance(frame, pd.DataFrame) else ())
+        if not looked_for and not isinstance(frame.index, pd.MultiIndex):
+            frame = frame.reset_index(drop=True)
+        rows, time, group, targets, shape = read_rows(frame, named, self.group, self.target, self.features, covariates)
         features = column_names(self.features)
         marks = Marks(self.decimal, self.thousands) if asked is None else self._trained.marks
         asked = asked or Asked.named(known, static, group)
         places = [f"row {number}" for number in range(len(rows))]
         rules = TimeRules(self.date_format, self.timezone)
         said: list[str] = []
-        if time is None and self.target is None:
+        if time is None and looked_for and self.target is None:
             taken = (*features, *covariates)
             refuse_unused_times(rows, places, "the frame", taken, group, rules)
             time, said = notice_time(rows, places, taken, group, rules)
             # of the columns of numbers, a year and a month are not forecast
             targets = _but(targets, time_columns(time, rows))
         columns = (*targets, *features)
-        table, time = read_table(rows, places, "the frame", columns, time, group, rules, asked, marks)
-        table = replace(table, notes=[*said, *table.notes])
+        first = asked.encoding is None  # columns are chosen now, not by a network that was trained
+        how = (time, group, rules, asked, marks)
+        table, time = read_table(rows, places, "the frame", columns, *how, notice=looked_for)
+        unused: list[str] = []
+        if first and not (features or covariates):
+            used = (*targets, *time_columns(time, rows))
+            unused = unused_notes(rows, used, group, time is not None, rules, marks)
+        table = replace(table, notes=[*said, *table.notes, *unused])
         given = {
             "target": ",".join(targets),
             "features": ",".join(features) or None,
@@ -302,7 +314,7 @@ class Forecaster(RunEstimator, task="forecasting", first=("horizon", "lookback")
             )
         data = self._trained.data_spec
         names = covariates.columns("known")
-        rows = read_rows(frame, self.time, self.group, list(names), None)
+        rows = read_rows(frame, named_time(self.time, frame.columns)[0], self.group, list(names), None)
         frame = rows.frame.rename(columns={rows.time: data.time} if rows.time and data.time else {})
         if rows.group is not None and data.group is not None:
             frame = frame.rename(columns={rows.group: data.group})

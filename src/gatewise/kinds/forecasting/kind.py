@@ -70,12 +70,14 @@ class ForecastingKind(Kind):
         )
 
     def settled(self, spec: RunSpec, dataset: Any) -> RunSpec:
-        """With the look-back and the decoding that are derived where none is given."""
+        """With the columns, the look-back and the decoding that are derived where none is given."""
         from gatewise.kinds.forecasting.decoding import with_decoding
 
+        spec = super().settled(spec, dataset)
+        columns = {"time": dataset.time, "target": ",".join(dataset.targets)}
         lookback = dataset.lookback if spec.data.lookback is None else spec.data.lookback
         model = with_decoding(spec.model, lookback, dataset.horizon, dataset.spacing.season)
-        return replace(spec, data=replace(spec.data, lookback=lookback), model=model)
+        return replace(spec, data=replace(spec.data, lookback=lookback, **columns), model=model)
 
     def problem(self, spec: RunSpec, dataset: Any) -> ForecastingProblem:
         """The network on its windows."""

@@ -75,7 +75,8 @@ class SeriesReader(Reader):
         found = []
         for place, (row, origin) in enumerate(zip(picked.series, picked.origins, strict=True)):
             words = ", ".join(f"+{step}: {truth[place, step - 1, 0]:.4g}" for step in self.horizons)
-            read = self._read(self.dataset.series[row], int(origin), f"{self.trained.targets[0]} {words}")
+            what = f"{self.trained.targets[0]} {words}"
+            read = self._read(self.dataset.series[row], int(origin), what, self.dataset.form)
             found.append(replace(read, extra={**read.extra, "truth": truth[place]}))
         return found
 
@@ -88,8 +89,9 @@ class SeriesReader(Reader):
         Raises:
             DataError: too few rows, other columns, or a file that cannot be read.
         """
+        form: TimeForm | None = None
         if isinstance(given, (str, Path)):
-            series = self._from_file(Path(given).expanduser())
+            series, form = self._from_file(Path(given).expanduser())
         else:
             try:
                 rows = np.asarray(given, dtype=np.float64)
@@ -110,14 +112,14 @@ class SeriesReader(Reader):
         if origin + 1 < self.model.lookback:
             needed = self.model.lookback + (self.model.horizon if self.model.known else 0)
             raise DataError("the series is too short", expected=f"at least {needed} rows", got=f"{len(series.values)}")
-        return self._read(series, origin, None)
+        return self._read(series, origin, None, form)
 
     @property
     def _columns(self) -> tuple[str, ...]:
         known = self.trained.covariates.known_names
         return (*self.trained.targets, *self.trained.features, *known)
 
-    def _from_file(self, file: Path) -> Series:
+    def _from_file(self, file: Path) -> tuple[Series, TimeForm]:
         trained = self.trained
         if not file.is_file():
             raise DataError(f"{file} does not exist", fix="name a table with the columns of the training")
@@ -130,7 +132,7 @@ class SeriesReader(Reader):
         table, ahead = cut_ahead(whole_table, len(trained.targets))
         raw, _, _ = raw_series(table, columns, trained.spacing)
         series = whole(raw[0], trained.lookback)
-        return series if ahead is None else self._with_future(series, ahead, table.form)
+        return series if ahead is None else self._with_future(series, ahead, table.form), table.form
 
     def _with_future(self, series: Series, ahead: SeriesTable, form: TimeForm) -> Series:
         """A series with the rows after its last target, of which the known columns alone are read."""
@@ -145,7 +147,7 @@ class SeriesReader(Reader):
             series, values=np.concatenate([series.values, rows]), times=np.concatenate([series.times, times])
         )
 
-    def _read(self, series: Series, origin: int, truth: str | None) -> ReadInput:
+    def _read(self, series: Series, origin: int, truth: str | None, form: TimeForm | None = None) -> ReadInput:
         size, horizon = self.model.lookback, self.model.horizon
         rows = slice(origin - size + 1, origin + 1)
         if not self.model.known:
@@ -160,9 +162,7 @@ class SeriesReader(Reader):
         windows, first = Windows(np.zeros(1, dtype=np.int64), np.array([origin])), np.zeros(1, dtype=np.int64)
         past, ahead = scaled.past(windows, first), scaled.ahead(windows, first)
         times = series.times[rows]
-        labels = [str(each) for each in times]
-        if np.issubdtype(times.dtype, np.datetime64):
-            labels = [str(each.astype("datetime64[s]")).replace("T00:00:00", "") for each in times]
+        labels = [str(each) for each in times] if form is None else form.written(times)  # as the file has them
         scaling = self.trained.scalings_of([given])[0]
         return ReadInput(
             tuple(Step(label) for label in labels),
@@ -171,7 +171,7 @@ class SeriesReader(Reader):
             values=np.concatenate([series.values[rows], np.tile(series.static, (size, 1))], axis=1),
             truth=truth,
             title=f"{series.name + ', ' if series.name else ''}up to {labels[-1]}",
-            extra={"past": past, "ahead": ahead, "scaling": scaling, "series": series, "origin": origin},
+            extra={"past": past, "ahead": ahead, "scaling": scaling, "series": series, "origin": origin, "form": form},
         )
 
     def changeable(self, read: ReadInput) -> int:
@@ -204,7 +204,7 @@ class SeriesReader(Reader):
         count = len(changed)
         times = series.times[start : start + count]
         cut = replace(series, values=changed, times=times, borders=(count, count, count), breaks=())
-        found = self._read(cut, end - 1, read.truth)
+        found = self._read(cut, end - 1, read.truth, read.extra["form"])
         truth = {"truth": read.extra["truth"]} if "truth" in read.extra else {}
         return replace(found, title=read.title, extra={**found.extra, **truth})
 

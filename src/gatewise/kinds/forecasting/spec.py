@@ -34,7 +34,7 @@ class SeriesSpec(Spec):
     time: str | None = setting(
         None,
         "Column with the time of each row, or columns that are one time together (year,quarter); if not given, the "
-        "only one that holds times in order.",
+        "only one that holds times in order; none: rows are in order.",
     )
     target: str | None = setting(
         None, "Column to forecast; several separated by commas; if not given, the only one that holds numbers."

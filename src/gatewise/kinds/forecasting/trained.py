@@ -18,12 +18,13 @@ from gatewise.kinds.forecasting.figures import evaluate_forecasts
 from gatewise.kinds.forecasting.network import Forecaster
 from gatewise.kinds.forecasting.problem import ForecastingProblem, forecast_windows
 from gatewise.kinds.forecasting.series.axis import Spacing
-from gatewise.kinds.forecasting.series.checks import THOUSANDS
+from gatewise.kinds.forecasting.series.checks import DECIMALS, THOUSANDS
 from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.loading import known_columns
 from gatewise.kinds.forecasting.series.records import Series, SeriesDataset, Windows
 from gatewise.kinds.forecasting.series.scaling import Scaling, fit_scaling
+from gatewise.kinds.forecasting.series.signs import Marks
 from gatewise.kinds.forecasting.spec import DECODINGS, ForecastModelSpec, SeriesSpec
 from gatewise.kinds.forecasting.until import until_times, until_words
 from gatewise.kinds.forecasting.windows import ScaledSeries
@@ -58,6 +59,7 @@ class TrainedForecaster(Continuing, Trained):
         until: by name of the series, the last time that was learnt from or chosen by, in UTC where that is known.
         covariates: the columns known for the future too, and the constant ones.
         thousands: the mark between the thousands of the training's numbers; None: none.
+        decimal: the decimal mark that was found in the training's file; None: that of the spec.
     """
 
     graph_module: ClassVar[str | None] = "gatewise.kinds.forecasting.graph"
@@ -75,19 +77,21 @@ class TrainedForecaster(Continuing, Trained):
         until: Mapping[str, Any] | None = None,
         covariates: Covariates | None = None,
         thousands: str | None = None,
+        decimal: str | None = None,
     ) -> None:
         self.spec = spec
         self.targets, self.features, self.spacing = tuple(targets), tuple(features), spacing
         self.scalings = dict(scalings)
         self.model = model.eval()
         self.form, self.time, self.until = form, time, dict(until or {})
-        self.covariates, self.thousands = covariates or Covariates(), thousands
+        self.covariates, self.thousands, self.decimal = covariates or Covariates(), thousands, decimal
 
     @property
     def data_spec(self) -> SeriesSpec:
         """Columns, horizon, look-back, transform."""
         data = _data_spec(self.spec)
-        return replace(data, lookback=self.model.lookback, thousands=data.thousands or self.thousands)
+        thousands = data.thousands or self.thousands
+        return replace(data, lookback=self.model.lookback, thousands=thousands, decimal=self.decimal or data.decimal)
 
     @property
     def levels(self) -> tuple[float, ...]:
@@ -199,6 +203,7 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
     )
     network = _network(data, model, dataset.lookback, targets, len(dataset.features), dataset.covariates)
     names = [each.name for each in dataset.series]
+    named = Marks(data.decimal, data.thousands).decimal
     return ForecastingProblem(
         network.to(spec.training.device),
         dataset,
@@ -218,6 +223,7 @@ def problem_of(spec: RunSpec, dataset: SeriesDataset) -> ForecastingProblem:
                 "time": dataset.time,
                 # runs of before there were marks of thousands resume: their file has none
                 **({} if dataset.thousands is None else {"thousands": dataset.thousands}),
+                **({} if dataset.decimal == named else {"decimal": dataset.decimal}),
                 "lookback": dataset.lookback,
                 "decoding": model.decoding,
                 "segment_length": model.segment_length,
@@ -254,8 +260,11 @@ def open_run(run: RunFolder) -> TrainedForecaster:
     thousands = record.get("thousands")
     if thousands is not None and thousands not in THOUSANDS:
         raise RunError(f"{place} is damaged", expected="a known mark of thousands", got=repr(thousands))
+    decimal = record.get("decimal")
+    if decimal is not None and decimal not in DECIMALS:
+        raise RunError(f"{place} is damaged", expected="a known decimal mark", got=repr(decimal))
     return TrainedForecaster(
-        spec, targets, features, spacing, scalings, model, form, time, until, covariates, thousands
+        spec, targets, features, spacing, scalings, model, form, time, until, covariates, thousands, decimal
     )
 
 

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from gatewise.errors import OptionError, did_you_mean
 
-__all__ = ["DECIMALS", "EXCEL", "THOUSANDS", "check_marks", "check_times", "with_weekday"]
+__all__ = ["DECIMALS", "EXCEL", "NO_TIME", "THOUSANDS", "check_marks", "check_times", "named_time", "with_weekday"]
 
 EXCEL = "excel"
 """The ``date_format`` of numbers that count days as Excel does: 45000.5."""
+NO_TIME = "none"
+"""The ``time`` of a table whose rows are in order of time, whatever its columns hold."""
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", "space", "'")
 _SAMPLE = datetime(2021, 3, 1)
+
+
+def named_time(time: str | None, columns: Iterable[Any]) -> tuple[str | None, bool]:
+    """The column of times that was named, and whether one is looked for where none was.
+
+    Args:
+        time: as it was named; ``none``, where no column is called so: there is none.
+        columns: of the table.
+
+    Example:
+        >>> named_time("none", ["day", "sales"]), named_time(None, ["day"]), named_time("none", ["none", "x"])
+        ((None, False), (None, True), ('none', True))
+    """
+    if isinstance(time, str) and time.strip().lower() == NO_TIME and time not in map(str, columns):
+        return None, False
+    return time, True
 
 
 def with_weekday(date_format: str) -> str:

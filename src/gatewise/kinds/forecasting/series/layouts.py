@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -15,12 +16,20 @@ from gatewise.kinds.forecasting.series.reading import called_time
 from gatewise.kinds.forecasting.series.together import role_called
 from gatewise.words import plural
 
-__all__ = ["other_rows", "refuse_columns_of_times", "refuse_totals", "unit_notes", "unread_notes"]
+__all__ = [
+    "TOTAL",
+    "holds_units",
+    "other_rows",
+    "refuse_columns_of_times",
+    "refuse_totals",
+    "unit_notes",
+    "unread_notes",
+]
 
 _LEAST_TIMES = 5
 _MOST_OTHERS, _SHARE = 3, 20
 """Rows without a time, of a column that holds times: three, or a twentieth."""
-_TOTAL = re.compile(
+TOTAL = re.compile(
     r"(grand |sub)?(total|totals|sum|summe|gesamtsumme|gesamt|insgesamt|somme|suma|totale|totaal|average|mean|mittel|"
     r"mittelwert|durchschnitt|schnitt|moyenne|promedio|media|max|min|maximum|minimum|median|\u03a3|\u00d8)\b.*",
     re.IGNORECASE,
@@ -56,7 +65,7 @@ def other_rows(frame: pd.DataFrame, column: str, places: Sequence[str], is_time:
     count, values = len(frame), frame[column].tolist()
     for row, value in enumerate(values):
         word = _word(value)
-        if _TOTAL.fullmatch(word) or not is_time(word):
+        if TOTAL.fullmatch(word) or not is_time(word):
             others.append(row)
             if len(others) > max(_MOST_OTHERS, count // _SHARE):
                 return []
@@ -66,7 +75,7 @@ def other_rows(frame: pd.DataFrame, column: str, places: Sequence[str], is_time:
     first = _row(frame, 0)
     head = others[0] == 0 and bool(first) and not any(map(_is_number, first))
     last = [row for row in others if row >= count - len(others)]
-    totals = [row for row in last if any(map(_TOTAL.fullmatch, _row(frame, row)))]
+    totals = [row for row in last if any(map(TOTAL.fullmatch, _row(frame, row)))]
     row = 0 if head else totals[0] if totals else others[0]
     written = _word(values[row])
     shown = repr(written) if written else "nothing"
@@ -98,9 +107,9 @@ def refuse_totals(frame: pd.DataFrame, column: str, places: Sequence[str], is_ti
     totals, times = [], 0
     for row, value in enumerate(frame[column].tolist()):
         word = _word(value)
-        if is_time(word) and not _TOTAL.fullmatch(word):
+        if is_time(word) and not TOTAL.fullmatch(word):
             times += 1
-        elif _TOTAL.fullmatch(word):
+        elif TOTAL.fullmatch(word):
             totals.append(row)
         else:
             return
@@ -166,12 +175,13 @@ def unread_notes(frame: pd.DataFrame, taken: Collection[str | None]) -> list[str
     return notes
 
 
-def refuse_columns_of_times(name: str, columns: Sequence[str]) -> None:
+def refuse_columns_of_times(name: str, columns: Sequence[str], others: Sequence[str] = ()) -> None:
     """Refuse a table with a column for each month, quarter, day or year, where none was named to be forecast.
 
     Args:
         name: of the table.
         columns: that could be forecast.
+        others: further columns.
 
     Raises:
         DataError: their names are times.
@@ -184,12 +194,24 @@ def refuse_columns_of_times(name: str, columns: Sequence[str]) -> None:
     found = [word for word in columns if _names_time(word.strip())]
     if len(found) < _LEAST_COLUMNS or 2 * len(found) < len(columns):
         return
+    kept = [word for word in (*others, *columns) if word not in found]
+    years = [word for word in kept if role_called(word, pd.Series(["2025"])) == "year"]
+    months = bool(names_of_months(found))
+    time = f"{years[0]},month" if months and years else "time"
+    apart = [word for word in kept if word not in years[:1]]
+    options = f"--time {shlex.quote(time)} --target value" + (f" --group {shlex.quote(apart[0])}" if apart else "")
+    reader = "read_excel" if name.lower().endswith(".xlsx") else "read_csv"
+    variable = "month" if months and years else "time"
+    program = (
+        f"import pandas; pandas.{reader}({name!r}).melt(id_vars={kept!r}, var_name={variable!r}, value_name='value')"
+        ".to_csv('long.csv', index=False)"
+    )
     raise DataError(
         f"{name} has a column for each time, and a series runs along the rows",
         expected="one row a time, with the time in a column of its own",
         got=", ".join(found[:4]) + (" ..." if len(found) > 4 else ""),
-        fix="turn it, in pandas with frame.melt(id_vars=[the other columns], var_name='time', value_name='value'), and "
-        "name a column that tells series apart with --group; or name one of the columns with --target",
+        fix=f'turn it with python -c "{program}", then name long.csv with {options}; or name one of the columns with '
+        "--target",
     )
 
 
@@ -199,6 +221,16 @@ def _names_time(word: str) -> bool:
     letters = re.match(r"[^\W\d]*", word)
     month = letters is None or letters.group() in ("", "Q") or bool(names_of_months([letters.group()]))
     return month and _NAMED_TIME.fullmatch(word) is not None
+
+
+def holds_units(name: str) -> bool:
+    """Whether a column is one of units by its name.
+
+    Example:
+        >>> holds_units("Einheit"), holds_units("united")
+        (True, False)
+    """
+    return _UNITS.fullmatch(name.strip()) is not None
 
 
 def unit_notes(frame: pd.DataFrame, taken: Collection[str | None], group: str | None) -> list[str]:
@@ -216,7 +248,7 @@ def unit_notes(frame: pd.DataFrame, taken: Collection[str | None], group: str | 
     """
     notes = []
     for name in map(str, frame.columns):
-        if name in taken or not _UNITS.fullmatch(name.strip()):
+        if name in taken or not holds_units(name):
             continue
         units = list(dict.fromkeys(word for value in frame[name].dropna().tolist() if (word := str(value).strip())))
         apart = group is not None and group in frame and frame.groupby(group)[name].nunique().max() <= 1

@@ -20,6 +20,7 @@ from gatewise.kinds.forecasting.series.building import (
     raw_series,
     split_series,
 )
+from gatewise.kinds.forecasting.series.checks import named_time
 from gatewise.kinds.forecasting.series.covariate_columns import Asked, drop_unseen, mark_numbers, with_covariates
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.known import KNOWN_SERIES, find_known, known_name
@@ -31,6 +32,7 @@ from gatewise.kinds.forecasting.series.noticed import (
     refuse_times_as_names,
     refuse_unused_times,
 )
+from gatewise.kinds.forecasting.series.numbers import found_decimal
 from gatewise.kinds.forecasting.series.reading import TimeRules
 from gatewise.kinds.forecasting.series.records import WINDOW_RULE, Series, SeriesDataset, series_fingerprint
 from gatewise.kinds.forecasting.series.signs import Marks, plain_frame
@@ -41,6 +43,7 @@ from gatewise.kinds.forecasting.series.table import (
     read_frame,
     time_columns,
 )
+from gatewise.kinds.forecasting.series.unused import unused_notes
 
 __all__ = ["known_columns", "load_series", "read_table", "series_from_table"]
 
@@ -84,7 +87,7 @@ def load_series(
     Args:
         data: ``stocks``, ``sp500``, ``nasdaq``, ``etth1`` (or ``ett``), ``etth2``, or the path of a table.
         time: column with the time of each row, or several that are one time together (``year,quarter``); None: the
-            known set's; in a file of one's own see `notice_time`, else rows follow each other.
+            known set's; in a file of one's own see `notice_time`, else rows follow each other, as with ``none``.
         target: column to forecast, several separated by commas; None: the known set's; in a file of one's own, the only
             column that holds numbers and has no other use.
         features: further columns to read, separated by commas; known up to the present only.
@@ -121,12 +124,19 @@ def load_series(
     path, source = _own_file(name) if listed is None else find_known(name, download, cache)
     frame, places = read_frame(path)
     columns = list(map(str, frame.columns))
+    time, looked_for = named_time(time, columns)
     others, asked = column_names(features, columns), Asked.named(known, static, group, columns)
     rules = TimeRules(date_format, timezone, workbook=path.suffix.lower() == ".xlsx")
-    named, how = column_names(target, columns), (group, rules, asked, Marks(decimal, thousands))
-    table, targets, time = _forecast_table(frame, places, path.name, named, others, time, *how)
-    said = _layout_notes(frame, (*named, *others, *asked.known, *asked.static), targets, group, time)
-    table = replace(table, notes=[*said, *table.notes])
+    marks = Marks(decimal, thousands)
+    named, how = column_names(target, columns), (group, rules, asked, marks)
+    table, targets, time = _forecast_table(frame, places, path.name, named, others, time, *how, notice=looked_for)
+    more = (*others, *asked.known, *asked.static)
+    said = _layout_notes(frame, (*named, *more), targets, group, unread=time is None and looked_for)
+    unused: list[str] = []
+    if listed is None and not more:  # who names some columns has looked at all of them
+        used = (*targets, *time_columns(time, frame))
+        unused = unused_notes(frame, used, group, time is not None, rules, marks)
+    table = replace(table, notes=[*said, *table.notes, *unused])
     shown, borders = (path.name, None) if listed is None else (name, listed.borders)
     return series_from_table(
         table, shown, source, targets, others, horizon=horizon, lookback=lookback, borders=borders, time=time
@@ -134,12 +144,12 @@ def load_series(
 
 
 def _layout_notes(
-    frame: pd.DataFrame, given: Sequence[str], targets: Sequence[str], group: str | None, time: str | None
+    frame: pd.DataFrame, given: Sequence[str], targets: Sequence[str], group: str | None, *, unread: bool
 ) -> list[str]:
     """Notes on names that could mean several columns, and on columns of units and times that nobody uses."""
     columns, used = list(map(str, frame.columns)), (*targets, *given, group)
     said = [note for one in given for note in one_column_note(one, columns)]
-    return [*said, *unit_notes(frame, used, group), *(unread_notes(frame, used) if time is None else ())]
+    return [*said, *unit_notes(frame, used, group), *(unread_notes(frame, used) if unread else ())]
 
 
 def _own_file(name: str) -> tuple[Path, str]:
@@ -161,18 +171,22 @@ def _forecast_table(
     rules: TimeRules,
     asked: Asked,
     marks: Marks,
+    *,
+    notice: bool,
 ) -> tuple[SeriesTable, tuple[str, ...], str | None]:
     """(the rows up to the last that has a target, the columns to forecast, that of the times); noticed if not named."""
     refuse_times_as_names(frame, name, rules)
     said: list[str] = []
     if not targets:
         taken = (*features, *asked.known, *asked.static)
-        if time is None:
+        if time is None and notice:
             refuse_unused_times(frame, places, name, taken, group, rules)
             time, said = notice_time(frame, places, taken, group, rules)
         targets, more = notice_target(frame, name, (*taken, *time_columns(time, frame), group), marks, places)
         said = [*said, *more]
-    table, time = read_table(frame, places, name, (*targets, *features), time, group, rules, asked, marks)
+    table, time = read_table(
+        frame, places, name, (*targets, *features), time, group, rules, asked, marks, notice=notice
+    )
     table, _ = cut_ahead(replace(table, notes=[*said, *table.notes]), len(targets))
     return table, targets, time
 
@@ -215,10 +229,12 @@ def read_table(
         taken = (*columns, *asked.known, *asked.static)
         time, noticed = notice_time(frame, places, taken, group, rules)
         said += noticed
-    frame, signs, thousands = plain_frame(frame, (*columns, *asked.known, *asked.static), marks, places)
+    read = (*columns, *asked.known, *asked.static)
+    frame, signs, thousands = plain_frame(frame, read, marks, places)
     table = check_columns(frame, places, name, time, columns, group, rules, marks.decimal)
     table = with_covariates(table, frame, name, (*time_columns(time, frame), group, *columns), asked, marks.decimal)
-    return replace(table, notes=[*said, *signs, *table.notes], thousands=thousands), time
+    kept = found_decimal(frame, read, marks.decimal)
+    return replace(table, notes=[*said, *signs, *table.notes], thousands=thousands, kept_decimal=kept), time
 
 
 def _unknown(name: str) -> DataError:
@@ -295,6 +311,7 @@ def series_from_table(
         form=table.form,
         time=time,
         thousands=table.thousands,
+        decimal=table.kept_decimal,
         covariates=covariates,
     )
 

@@ -27,7 +27,15 @@ from gatewise.kinds.forecasting.series.together import (
     role_called,
 )
 
-__all__ = ["notice_target", "notice_time", "refuse_times_as_names", "refuse_unused_times"]
+__all__ = [
+    "holds_times",
+    "is_time",
+    "notice_target",
+    "notice_time",
+    "numbers_rows",
+    "refuse_times_as_names",
+    "refuse_unused_times",
+]
 
 _SAMPLE = 50
 _TWICE = "a time comes twice"
@@ -67,7 +75,7 @@ def notice_time(
         'day'
     """
     others = [str(name) for name in frame.columns if str(name) not in taken and str(name) != group]
-    found = [name for name in others if len(frame) > 1 and _holds_times(frame[name], rules)]
+    found = [name for name in others if len(frame) > 1 and holds_times(frame[name], rules)]
     if len(found) > 1:  # 18.00.00 may be a day too, but not beside one
         found = [name for name in found if role_called(name, frame[name]) != "clock"] or found
     said: list[str] = []
@@ -105,8 +113,8 @@ def _rows_without_times(frame: pd.DataFrame, name: str, places: Sequence[str]) -
     Raises:
         DataError: they are totals, or a second header.
     """
-    refuse_totals(frame, name, places, lambda word: _is_time(word) or may_be_part(name, word))
-    return other_rows(frame, name, places, _is_time)
+    refuse_totals(frame, name, places, lambda word: is_time(word) or may_be_part(name, word))
+    return other_rows(frame, name, places, is_time)
 
 
 def _called(names: Sequence[str]) -> str:
@@ -164,14 +172,14 @@ def notice_target(
     """
     others = [str(column) for column in frame.columns if str(column) not in taken]
     found = [column for column in others if len(frame) and holds_numbers(frame[column], marks)]
-    found = [column for column in found if not _numbers_rows(frame[column])] or found
+    found = [column for column in found if not numbers_rows(frame[column])] or found
     if len(found) == 1:
         return (found[0],), [
             f"the column {found[0]!r} is forecast, the only one that holds numbers; --target names another"
         ]
     if not found:
         _name_what_is_no_number(frame, others, marks, places)
-    refuse_columns_of_times(name, found)
+    refuse_columns_of_times(name, found, [str(column) for column in frame.columns if str(column) not in found])
     moving = [column for column in found if frame[column].nunique() > 1] or found
     raise OptionError(
         f"which column of {name} is to be forecast?",
@@ -249,7 +257,7 @@ def refuse_times_as_names(frame: pd.DataFrame, name: str, rules: TimeRules) -> N
             continue
         # where a decimal comma was taken for the separator, the time is the beginning of a field
         first = frame[column].map(lambda value: _CUT.split(value)[0] if isinstance(value, str) else value)
-        if _holds_times(first, rules):
+        if holds_times(first, rules):
             raise DataError(
                 f"the first line of {name} holds values, not the names of its columns",
                 expected="a header such as time,value",
@@ -258,13 +266,13 @@ def refuse_times_as_names(frame: pd.DataFrame, name: str, rules: TimeRules) -> N
             )
 
 
-def _numbers_rows(column: pd.Series[Any]) -> bool:
+def numbers_rows(column: pd.Series[Any]) -> bool:
     """Whether a column counts the rows."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
     return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and numbers[0] in (0, 1)
 
 
-def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
+def holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
     """Whether a column holds dates; numbers alone are not taken for such, unless they are said to be Excel's."""
     if rules.date_format == EXCEL:
         numbers = pd.to_numeric(column.astype(str).str.replace(",", ".", regex=False), errors="coerce")
@@ -276,10 +284,16 @@ def _holds_times(column: pd.Series[Any], rules: TimeRules) -> bool:
     if column.dropna().map(lambda value: isinstance(value, datetime)).all() and column.notna().any():
         return bool(column.notna().all())
     words = [str(value).strip() for value in column.dropna()[:_SAMPLE]]
-    return bool(words) and all(map(_is_time, words)) and not _only_looks_like_months(column)
+    return bool(words) and all(map(is_time, words)) and not _only_looks_like_months(column)
 
 
-def _is_time(word: str) -> bool:
+def is_time(word: str) -> bool:
+    """Whether a word is written as a time.
+
+    Example:
+        >>> is_time("2026-01"), is_time("Total")
+        (True, False)
+    """
     return any(each.match(word) for each in _KNOWN) or _NAMED_MONTH.match(word) is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from gatewise.data.decimals import has_decimal_commas
 from gatewise.errors import DataError
 from gatewise.kinds.forecasting.series.signs import MISSING, Marks, plain_numbers
 
-__all__ = ["has_commas", "holds_numbers", "numbers_of"]
+__all__ = ["found_decimal", "has_commas", "holds_numbers", "numbers_of"]
 
 _APART = "'\u2019 \u00a0\u202f"
 """Marks that only ever separate thousands: apostrophes and spaces."""
+_WITH_POINT = re.compile(r"[+-]?\d*\.\d+")
 
 
 def has_commas(column: pd.Series[Any]) -> bool:
@@ -24,6 +26,26 @@ def has_commas(column: pd.Series[Any]) -> bool:
     if column.dtype.kind in "fiu":
         return False
     return has_decimal_commas(column[~_blank(column)])
+
+
+def found_decimal(frame: pd.DataFrame, columns: Sequence[str], decimal: str) -> str:
+    """The decimal mark of a file's numbers: a comma where it was named, or surely is one and none has a point.
+
+    Args:
+        frame: all columns as written.
+        columns: those that are read.
+        decimal: the mark that was named, or the usual one.
+
+    Example:
+        >>> frame = pd.DataFrame({"sales": ["5,5", "6"], "price": ["3.49", "3.5"]}, dtype=object)
+        >>> found_decimal(frame, ["sales"], "."), found_decimal(frame, ["sales", "price"], ".")
+        (',', '.')
+    """
+    read = [frame[column] for column in columns if column in frame]
+    if decimal == "," or not any(map(has_commas, read)):
+        return decimal
+    pointed = (value for column in read for value in column.tolist() if isinstance(value, str))
+    return "." if any(map(_WITH_POINT.fullmatch, map(str.strip, pointed))) else ","
 
 
 def _blank(column: pd.Series[Any]) -> pd.Series[bool]:

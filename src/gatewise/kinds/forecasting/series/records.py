@@ -108,6 +108,7 @@ class SeriesDataset:
         time: the column of the times, or several with commas between them; None: rows follow each other.
         covariates: the columns that are known for the future too, and the constant ones.
         thousands: the mark between the thousands of its numbers; None: none.
+        decimal: the decimal mark with which later files are read.
     """
 
     name: str
@@ -126,6 +127,7 @@ class SeriesDataset:
     time: str | None = None
     covariates: Covariates = field(default_factory=Covariates)
     thousands: str | None = None
+    decimal: str = "."
 
     @cached_property
     def _windows(self) -> dict[str, Windows]:

@@ -17,13 +17,16 @@ __all__ = ["named_once", "read_separated"]
 _SIGNS = ";\t|,"
 _LOOKED_AT = 30
 _ALIKE = 3
+_MOST_BELOW = 5
+_WORDS = re.compile(r"[^\W\d_]{3}")
 _NUMBER = re.compile(r"\s*\"?[^\w\"]*\d[\d.,'\u2019\s]*[^\w\"]*\"?\s*")
 
 
 def read_separated(path: Path, content: str, usual: str) -> tuple[pd.DataFrame, list[str]]:
     """All columns of a separated file as written, and the place of each row.
 
-    Blank rows at the end and columns without a name and a value are left out.
+    Blank rows at the end and columns without a name and a value are left out; so are, with a note in
+    ``attrs["notes"]``, titles above the columns' names and lines of text below the table.
 
     Args:
         path: of the file, for messages.
@@ -31,7 +34,7 @@ def read_separated(path: Path, content: str, usual: str) -> tuple[pd.DataFrame, 
         usual: the separator of the file's suffix.
 
     Raises:
-        DataError: broken quoting, a row of another width, a name twice, or lines above the columns' names.
+        DataError: broken quoting, a row of another width, or a name twice.
 
     Example:
         >>> frame, places = read_separated(Path("a.csv"), "day;sales;\\n2026-01-01;5,5;\\n;;\\n", ",")
@@ -39,30 +42,24 @@ def read_separated(path: Path, content: str, usual: str) -> tuple[pd.DataFrame, 
         (['day', 'sales'], [['2026-01-01', '5,5']], ['a.csv, line 2'])
     """
     separator = _separator(path, content, usual)
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
-    header: list[str] | None = None
-    rows: list[list[str]] = []
-    places: list[str] = []
-    start = 1
+    notes: list[str] = []
     try:
-        for row in reader:
-            if not row or row == [""]:
-                pass
-            elif header is None:
-                header = [name.strip() for name in row]
-            elif len(row) != len(header):
-                _refuse_lines_above(path, content)
-                raise DataError(
-                    f"{path}, line {start}: the row has {len(row)} fields", expected=f"{len(header)}, as the header"
-                )
-            else:
-                rows.append(row)
-                places.append(f"{path.name}, line {start}")
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path}, line {start}: broken quoting ({error})", fix="close the quotation mark") from error
-    if header is not None and len(header) == 1:
-        _refuse_lines_above(path, content)
+        header, rows, places = _table_of(path, content, separator, notes)
+        blank = any(not name and any(row[at].strip() for row in rows) for at, name in enumerate(header or []))
+        above = _names_line(content) if blank or (header is not None and len(header) == 1) else None
+    except DataError:
+        above = _names_line(content)
+        if above is None:
+            raise
+    if above is not None:
+        lines = content.splitlines(keepends=True)
+        first = next(line for line in lines if line.strip()).strip(f"{_SIGNS} \r\n")
+        notes = [
+            f"the lines above line {above + 1} of {path.name} ({first!r} ...) are no part of the table and left out"
+        ]
+        below = "".join(lines[above:])
+        separator = _separator(path, below, usual)
+        header, rows, places = _table_of(path, below, separator, notes, start=above + 1)
     while rows and len(rows[0]) > 1 and not any(value.strip() for value in rows[-1]):
         rows.pop()
         places.pop()
@@ -71,7 +68,49 @@ def read_separated(path: Path, content: str, usual: str) -> tuple[pd.DataFrame, 
     names = named_once(path, [header[place] for place in kept])
     if len(kept) < len(header):
         rows = [[row[place] for place in kept] for row in rows]
-    return pd.DataFrame(rows, columns=names, dtype=object), places
+    frame = pd.DataFrame(rows, columns=names, dtype=object)
+    frame.attrs["notes"] = notes
+    return frame, places
+
+
+def _table_of(
+    path: Path, content: str, separator: str, notes: list[str], start: int = 1
+) -> tuple[list[str] | None, list[list[str]], list[str]]:
+    """(the names, rows, the place of each row) of a text whose first line has the names; notes on lines below it.
+
+    Raises:
+        DataError: broken quoting, or a row of another width.
+    """
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=separator, strict=True)
+    header: list[str] | None = None
+    rows: list[list[str]] = []
+    places: list[str] = []
+    ends: list[tuple[int, list[str]]] = []
+    offset = start - 1
+    try:
+        for row in reader:
+            if not row or row == [""]:
+                pass
+            elif header is None:
+                header = [name.strip() for name in row]
+            elif len(row) != len(header) or ends:
+                ends.append((start, row))
+            else:
+                rows.append(row)
+                places.append(f"{path.name}, line {start}")
+            start = offset + reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {start}: broken quoting ({error})", fix="close the quotation mark") from error
+    if ends:
+        footer = len(rows) >= _ALIKE and len(ends) <= _MOST_BELOW
+        if not footer or not all(len(row) == 1 and _WORDS.search(row[0]) for _, row in ends):
+            line, row = ends[0]
+            raise DataError(
+                f"{path}, line {line}: the row has {len(row)} fields", expected=f"{len(header or [])}, as the header"
+            )
+        below = f"line {ends[0][0]}" + (f" and {len(ends) - 1} below" if len(ends) > 1 else "")
+        notes.append(f"{below} of {path.name} ({ends[0][1][0].strip()!r}) is no row of the table and left out")
+    return header, rows, places
 
 
 def _separator(path: Path, content: str, usual: str) -> str:
@@ -97,11 +136,11 @@ def named_once(path: Path, header: list[str]) -> list[str]:
     return header
 
 
-def _refuse_lines_above(path: Path, content: str) -> None:
-    """Refuse a file whose table begins below its first line: names, then rows of as many fields with numbers.
+def _names_line(content: str) -> int | None:
+    """How many lines stand above the names of a table: names, then rows of as many fields with numbers.
 
-    Raises:
-        DataError: it names the line with the names.
+    Returns:
+        The number; None: no such table is found.
     """
     lines = content.splitlines()[: _LOOKED_AT + _ALIKE + 1]
     for sign in _SIGNS:
@@ -111,10 +150,5 @@ def _refuse_lines_above(path: Path, content: str) -> None:
             if len(names) < 2 or any(_NUMBER.fullmatch(name) or not name for name in names):
                 continue
             if all(len(row) == len(names) and any(map(_NUMBER.fullmatch, row)) for row in following):
-                first = next(line for line in lines if line.strip())
-                raise DataError(
-                    f"{path} has lines above the names of its columns",
-                    expected="the names in the first line",
-                    got=f"{first.strip()!r} there, and {lines[number].strip()!r} in line {number + 1}",
-                    fix=f"delete the lines above line {number + 1}",
-                )
+                return number
+    return None

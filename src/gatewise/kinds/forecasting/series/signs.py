@@ -28,6 +28,16 @@ _LEAST = 2
 _POINTED = re.compile(r"\d*\.?\d+")
 _POINTS = re.compile(r"\d{1,3}(?:\.\d{3})*")
 _EITHER = re.compile(r"[+-]?(?:[1-9]\d{0,2}\.\d{3}|\d{1,3})")
+_RATE = re.compile(r"[+-]?\d\.\d{3}")
+_RATE_NAME = re.compile(
+    r"price|preis|prix|precio|prezzo|prijs|rate|kurs|cours|tasa|close|open|high|low|usd|eur|gbp|chf|jpy|yield|zins",
+    re.I,
+)
+_ROUND = 3
+"""Last digits of whole numbers that people round: 0, 5 and hardly another."""
+_POINT_OR_WHOLE = re.compile(r"[+-]?\d*(\.\d+)?")
+_SURE = re.compile(r"[+-]?(0?\.\d+|\d*\.(\d{1,2}|\d{4,}))")
+_MONTH = re.compile(r"\d{4}\.\d{1,2}|\d{1,2}\.\d{4}")
 _BETWEEN = {",": ",", ".": r"\.", "'": "['’]", "space": r"\s"}
 """The marks between thousands, as patterns."""
 _NAMES = {",": "commas of thousands", ".": "points of thousands"}
@@ -91,7 +101,9 @@ def plain_frame(frame: pd.DataFrame, columns: Sequence[str], marks: Marks, place
             notes.append(f"the numbers in the column {column!r} are read without {' and '.join(said)}")
         if marks.thousands is not None:
             _refuse_misplaced(found, column, marks, places)
-        elif marks.decimal == "." and (word := _may_be_thousands(found)):
+        elif (
+            marks.decimal == "." and (word := _may_be_thousands(found, column)) and not _points_elsewhere(frame, column)
+        ):
             notes.append(
                 f"the point in {word} and all numbers of the column {column!r} is read as a decimal point; where it "
                 f"separates thousands, so that this is {word.replace('.', '')}: --thousands ."
@@ -216,21 +228,46 @@ def _refuse_misplaced(column: pd.Series[Any], name: str, marks: Marks, places: S
             )
 
 
-def _may_be_thousands(column: pd.Series[Any]) -> str:
+def _may_be_thousands(column: pd.Series[Any], name: str = "") -> str:
     """The first number with a point of a column in which all points may separate thousands; empty: there is none.
+
+    Numbers that a workbook or JSON holds as such have decimal points, and so have rates of one digit before the point.
 
     Example:
         >>> _may_be_thousands(pd.Series(["62.838", "997", "1.204"]))
         '62.838'
         >>> _may_be_thousands(pd.Series(["62.838", "0.997"])), _may_be_thousands(pd.Series(["62.838", "1.2"]))
         ('', '')
+        >>> _may_be_thousands(pd.Series([62.838, 1.204], dtype=object))
+        ''
     """
     if column.dtype.kind in "fiub":
         return ""
-    words = [value.strip() if isinstance(value, str) else str(value) for value in column.dropna().tolist()]
-    words = [word for word in words if word.lower() not in MISSING]
+    values = column.dropna().tolist()
+    if not all(isinstance(value, str) for value in values):
+        return ""
+    words = [word for value in values if (word := value.strip()).lower() not in MISSING]
     pointed = [word for word in words if "." in word]
-    return pointed[0] if len(pointed) >= _LEAST and all(map(_EITHER.fullmatch, words)) else ""
+    if len(pointed) < _LEAST or not all(map(_EITHER.fullmatch, words)):
+        return ""
+    rates = all(map(_RATE.fullmatch, words)) and len({word[-1] for word in words}) > _ROUND
+    return "" if rates and _RATE_NAME.search(name) else pointed[0]
+
+
+def _points_elsewhere(frame: pd.DataFrame, name: str) -> bool:
+    """Whether another column of the file has numbers whose points surely begin decimals, so that all points do.
+
+    Example:
+        >>> _points_elsewhere(pd.DataFrame({"sales": ["62.838", "1.204"], "price": ["3.49", "0.5"]}), "sales")
+        True
+    """
+    for place, other in enumerate(frame.columns):
+        words = [value.strip() for value in frame.iloc[:, place].tolist() if isinstance(value, str) and value.strip()]
+        if str(other) == name or not words or not all(map(_POINT_OR_WHOLE.fullmatch, words)):
+            continue
+        if any(map(_SURE.fullmatch, words)) and not all(map(_MONTH.fullmatch, words)):
+            return True
+    return False
 
 
 def _commas_group(words: Sequence[str]) -> bool:

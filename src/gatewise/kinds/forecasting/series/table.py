@@ -18,6 +18,7 @@ from gatewise.data.text_files import decode, read_content, read_text_file
 from gatewise.data.western import is_windows_1252
 from gatewise.errors import DataError, did_you_mean
 from gatewise.kinds.forecasting.series.covariates import Covariates
+from gatewise.kinds.forecasting.series.footers import without_totals
 from gatewise.kinds.forecasting.series.forms import TimeForm
 from gatewise.kinds.forecasting.series.numbers import has_commas, numbers_of
 from gatewise.kinds.forecasting.series.reading import TimeColumn, TimeRules, read_times
@@ -51,6 +52,7 @@ class SeriesTable:
         static: by name of the series, (S,) what is constant, encoded.
         decimal: the decimal mark of the numbers.
         thousands: the mark between their thousands, named or found; None: none.
+        kept_decimal: the decimal mark with which later files are read: a comma where all numbers go with one.
     """
 
     groups: list[str]
@@ -63,6 +65,7 @@ class SeriesTable:
     static: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     decimal: str = "."
     thousands: str | None = None
+    kept_decimal: str = "."
 
 
 def column_names(words: str | int | Sequence[str | int] | None, columns: Iterable[str] = ()) -> tuple[str, ...]:
@@ -107,10 +110,19 @@ def time_columns(time: str | None, frame: pd.DataFrame) -> tuple[str, ...]:
 def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
     """All columns of a file as written, and the place of each row; ``attrs["notes"]`` of the frame has notes.
 
+    Titles above a table, and totals below it, are left out where there is no doubt.
+
     Raises:
         DataError: the file cannot be read as a table.
     """
-    path = Path(path).expanduser()
+    frame, places = _as_written(Path(path).expanduser())
+    notes = frame.attrs.get("notes", [])
+    frame, places, totals = without_totals(frame, places)
+    frame.attrs["notes"] = [*notes, *totals]
+    return frame, places
+
+
+def _as_written(path: Path) -> tuple[pd.DataFrame, list[str]]:
     name = path.name.lower()
     if path.exists() and not path.is_dir() and not name.endswith(_SUFFIXES):
         raise DataError(
@@ -129,7 +141,7 @@ def read_frame(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
         frame, places = _json_lines(path, text)
     else:
         frame, places = read_separated(path, text, "\t" if name.endswith((".tsv", ".tab")) else ",")
-    frame.attrs["notes"] = said
+    frame.attrs["notes"] = [*said, *frame.attrs.get("notes", [])]
     return frame, places
 
 
