@@ -33,7 +33,7 @@ from gatewise.cli.serve import serve
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
 from gatewise.errors import GatewiseError, OptionError, StorageError
-from gatewise.screen import escape_what_cannot_be_written
+from gatewise.screen import escape_what_cannot_be_written, say
 from gatewise.training.registry import kinds
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -160,7 +160,7 @@ def _usage_error(error: Any, fix: str) -> OptionError:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as one line, without its place in the code."""
-    print(f"Warning: {message}", file=sys.stderr)
+    say(f"Warning: {message}", err=True)
 
 
 def render_error(error: GatewiseError) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.grammar import plural
+from gatewise.screen import say
 
 __all__ = [
     "Request",
@@ -279,9 +280,7 @@ def blank_note(blank: Sequence[int], count: int, answer: str = "no prediction th
 def say_that_typed_texts_are_read(request: Request, noun: str = "texts") -> None:
     """Tell a person at a terminal, who named nothing to read, that lines are waited for."""
     if request.typed and sys.stdin.isatty():
-        import typer
-
-        typer.echo(f"Reading {noun} from standard input, one a line; end with Ctrl-D.", err=True)
+        say(f"Reading {noun} from standard input, one a line; end with Ctrl-D.", err=True)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

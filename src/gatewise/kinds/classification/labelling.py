@@ -90,7 +90,7 @@ def label(classifier: TrainedClassifier | ExportedClassifier, request: Request) 
 
 
 def _label_arriving(classifier: TrainedClassifier | ExportedClassifier, request: Request) -> None:
-    """Label the lines of standard input: those that have arrived at once, or all into ``--out``; blank ones are said."""
+    """Label the lines of standard input as they arrive, or all into ``--out``; blank ones are said."""
     count, blank, kept = 0, list[int](), list[str]()
     for texts in _arriving(request.settings.get("encoding")):
         blank += _blank(texts, count)
@@ -164,7 +164,7 @@ def _blank(texts: Sequence[str], before: int = 0) -> list[int]:
 def _arriving(encoding: str | None) -> Iterator[list[str]]:
     """Lines of standard input, blank ones too: all that have arrived by now, without waiting for more."""
     if sys.stdin.isatty():
-        typer.echo("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
+        say("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
     name = "utf-8" if encoding is None else check_encoding(encoding)
     if name.startswith(("utf-16", "utf-32")):
         raise OptionError(f"standard input cannot be read as {name}", expected="an encoding with single-byte line ends")
@@ -307,7 +307,7 @@ def _write(classifier: TrainedClassifier | ExportedClassifier, given: Texts, req
     else:
         content = _separated(classifier, given, _OUT[suffix])
     files.write_bytes(out, content.encode("utf-8", "replace"))
-    typer.echo(f"{len(given.texts):,} predictions written to {out}", err=True)
+    say(f"{len(given.texts):,} predictions written to {out}", err=True)
 
 
 def _separated(classifier: TrainedClassifier | ExportedClassifier, given: Texts, separator: str) -> str:

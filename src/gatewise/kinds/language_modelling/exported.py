@@ -53,7 +53,7 @@ class ExportedLanguageModel:
             count += 1
             if not (request.inputs or prompt.strip()):
                 blank.append(count)
-                print(json.dumps({"prompt": prompt, "tokens": None}, ensure_ascii=False) if request.as_json else "–    (blank)")
+                print(json.dumps({"prompt": prompt, "tokens": None}) if request.as_json else "–    (blank)")
                 continue
             found = self.next_tokens(prompt)
             if request.as_json:

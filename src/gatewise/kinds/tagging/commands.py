@@ -52,7 +52,7 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
     columns = _words_of_columns(tagger, request)
     if columns is not None:
         how = "words joined with their tags" if holds_joined(Path(str(request.file))) else "a word and its tag a line"
-        typer.echo(
+        say(
             f"Note: {request.file} has {how}: its words are tagged, its own tags are not used",
             err=True,
         )
@@ -76,10 +76,10 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
     if tagger.tag_set.marks_spans and not marked and not request.as_json:
         read = count - len(blank)
         texts = "the text" if read == 1 else f"any of the {read:,} texts"
-        typer.echo(f"Note: the network marked nothing in {texts}", err=True)
+        say(f"Note: the network marked nothing in {texts}", err=True)
     if request.out is not None:
         files.write_text(request.out, ("\n" if request.writes_json else "\n\n").join(written) + "\n")
-        typer.echo(f"{count:,} texts tagged in {request.out}", err=True)
+        say(f"{count:,} texts tagged in {request.out}", err=True)
 
 
 def _line(tagged: TaggedText) -> str:
