@@ -97,7 +97,9 @@ def test_two_unknown_columns_are_asked_for_at_once(tmp_path):
     assert error.fix.startswith(
         "name them with --text COLUMN --label COLUMN; for numbers over time: --task forecasting"
     )
-    assert error.fix.endswith(f"gatewise train {tmp_path / 'reviews.csv'} --text recenze --label {shlex.quote('nálada')}")
+    assert error.fix.endswith(
+        f"gatewise train {tmp_path / 'reviews.csv'} --text recenze --label {shlex.quote('nálada')}"
+    )
 
 
 def test_a_table_whose_columns_are_undecided_has_a_command_that_reads_it(tmp_path, capsys):

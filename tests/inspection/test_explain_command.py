@@ -56,7 +56,6 @@ def test_words_that_need_explaining_are_explained_once(place: Path, capsys: pyte
     assert out.index("For it") < out.index("  log-odds: ") and "Lyapunov" not in out
 
 
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["good", " "], "input 2 is empty"), (["good", "--out", "page.txt"], "a name that ends in .html")],
