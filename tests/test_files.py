@@ -170,6 +170,12 @@ def test_places_are_checked_before_any_work_and_left_as_they_are(tmp_path, monke
     check_folder(tmp_path / "new" / "newer")
     check_file(tmp_path / "picture.png")
     check_file("/dev/null")
+    with (tmp_path / "a").open("a") as stream:
+        check_file(f"/proc/self/fd/{stream.fileno()}")
+    for path in ("/proc/new.png", "/proc/version", "/proc/self/fd/9999", "/dev/fd/9999"):
+        if Path("/proc/self").is_dir():  # Linux
+            with pytest.raises(StorageError, match="cannot write"):
+                check_file(path)
     (tmp_path / "link.png").symlink_to(tmp_path / "nowhere" / "b.png")
     for path in (tmp_path, tmp_path / "nowhere" / "b.png", tmp_path / "a" / "b.png"):
         with pytest.raises(StorageError, match="cannot write"):
@@ -185,6 +191,17 @@ def test_places_are_checked_before_any_work_and_left_as_they_are(tmp_path, monke
         with pytest.raises(StorageError, match=r"cannot write .*; got: Permission denied; fix: choose a folder"):
             check(place)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "link.png"]
+
+
+def test_a_path_that_is_no_utf8_comes_back_from_json(tmp_path):
+    folder = tmp_path / os.fsdecode(b"gr\xf6\xdfer \xff")
+    folder.mkdir()
+    path = write_json(folder / os.fsdecode(b"\xff.json"), {"data": str(folder), "größer": 1})
+    assert read_json(path) == {"data": str(folder), "größer": 1} and Path(read_json(path)["data"]).is_dir()
+    assert "größer" in path.read_text(encoding="utf-8")  # UTF-8 as before, but for those bytes
+    write_text(path, str(folder))
+    append_line(path, str(folder))
+    assert path.read_text(encoding="utf-8").count(r"gr\udcf6\udcdfer \udcff") == 2
 
 
 def test_json_refuses_what_json_cannot_say(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -19,6 +20,7 @@ __all__ = [
     "check_file",
     "check_folder",
     "encoded_json",
+    "encoded_text",
     "is_rest",
     "make_folder",
     "read_json",
@@ -29,7 +31,7 @@ __all__ = [
     "write_together",
 ]
 
-_OPEN_FILES = ("/proc/", "/dev/fd/", "/dev/stdout", "/dev/stderr")
+_OPEN_FILES = re.compile(r"/dev/(fd/\d+|stdout|stderr)|/proc/(self|thread-self|\d+)/(task/\d+/)?fd/\d+")
 UPDATE = "update Gatewise: pip install --upgrade gatewise"
 
 
@@ -203,8 +205,8 @@ def _staged(path: Path, content: bytes) -> Path:
 
 def _is_stream(path: Path) -> bool:
     """Whether a path names a device, a pipe, or an open file of this process, none of which can be replaced."""
-    if str(path).startswith(_OPEN_FILES):
-        return True
+    if _OPEN_FILES.fullmatch(str(path)):
+        return path.exists()
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -213,13 +215,31 @@ def _is_stream(path: Path) -> bool:
 
 
 def encoded_json(value: Any) -> bytes:
-    """A value as indented JSON in UTF-8; NaN and infinity are refused."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+    r"""A value as indented JSON in UTF-8; NaN and infinity are refused.
+
+    Bytes of a path that are no UTF-8, which Python has as lone surrogates, become escapes, from which JSON gives the
+    path back.
+
+    Example:
+        >>> encoded_json(os.fsdecode(b"b\xff.csv")), os.fsencode(json.loads(encoded_json(os.fsdecode(b"b\xff.csv"))))
+        (b'"b\\udcff.csv"\n', b'b\xff.csv')
+    """
+    return encoded_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def encoded_text(text: str) -> bytes:
+    r"""A text in UTF-8; lone surrogates, which UTF-8 lacks, as a backslash and their number.
+
+    Example:
+        >>> encoded_text("größer \udcff")
+        b'gr\xc3\xb6\xc3\x9fer \\udcff'
+    """
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write ``text`` as UTF-8, whole or not at all; see `write_bytes`."""
-    return write_bytes(path, text.encode("utf-8"))
+    """Write ``text`` as UTF-8, whole or not at all; see `write_bytes` and `encoded_text`."""
+    return write_bytes(path, encoded_text(text))
 
 
 def write_json(path: str | Path, value: Any) -> Path:
@@ -239,7 +259,7 @@ def append_line(path: str | Path, line: str) -> None:
     path = Path(path)
     try:
         with path.open("ab") as stream:
-            stream.write(line.rstrip("\n").encode("utf-8") + b"\n")
+            stream.write(encoded_text(line.rstrip("\n")) + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:

@@ -111,5 +111,8 @@ def say(sentence: str, *, err: bool = False) -> None:
     if width is None and stream.isatty():
         width = os.get_terminal_size(stream.fileno()).columns or None
     if width is not None:
-        sentence = textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False)
+        indent = sentence[: len(sentence) - len(sentence.lstrip())]
+        sentence = textwrap.fill(
+            sentence, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
     print(sentence, file=stream)

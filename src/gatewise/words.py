@@ -181,7 +181,8 @@ def unbroken(words: object) -> str:
         >>> unbroken("95 % of 3 points").count("\\u00a0")
         2
     """
-    return _UNIT.sub("\u00a0", str(words))
+    found = _UNIT.sub("\u00a0", str(words))
+    return type(words)(found) if isinstance(words, str) else found  # what is marked as safe stays so
 
 
 _MOST_DECIMALS = 7

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from rich.table import Table
 from rich.text import Text
 from typer.testing import CliRunner
 
+import gatewise
 from gatewise.cli.app import app
 from gatewise.cli.inspect import _print
 from gatewise.kinds.classification.commands import _print_labels
@@ -61,6 +63,24 @@ def test_sentences_are_wrapped_between_words(columns, lines, monkeypatch, capsys
     shown = capsys.readouterr().err
     assert len(shown.splitlines()) == lines and " ".join(shown.split()) == sentence
     assert columns is None or widest(shown) <= int(columns)
+
+
+@pytest.mark.parametrize(("columns", "most"), [("50", 50), (None, None)])
+def test_sentences_of_commands_obey_columns(columns, most):
+    shown = CliRunner().invoke(app, ["datasets"], env={"COLUMNS": columns})
+    lines = shown.stdout.splitlines()
+    assert shown.exit_code == 0 and (most is None) == (widest(shown.stdout) > 100)
+    assert most is None or not [line for line in lines if len(line) > most and len(line.split()) > 1]
+
+
+def test_notes_and_warnings_have_one_wrapper():
+    """What a person reads beside the answers goes through `say` or the console, which know the screen's width."""
+    home = Path(gatewise.__file__).parent
+    bare = re.compile(r"(typer\.echo|(?<!screen\.)(?<!console\(\)\.)\bprint)\(\s*f?\"(Note|Warning)\b")
+    found = {
+        place.relative_to(home).as_posix() for place in home.rglob("*.py") if bare.search(place.read_text("utf-8"))
+    }
+    assert found == set()
 
 
 @pytest.mark.parametrize(("columns", "most"), [("60", 60), (None, None)])

@@ -130,6 +130,15 @@ def test_the_page_names_every_check() -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "said"),
+    [({"group": "author"}, "69 groups by author,"), ({}, "69 groups of near duplicates, or of one text,")],
+)
+def test_it_says_what_test_examples_are_grouped_by(data: dict[str, str], said: str) -> None:
+    record = SimpleNamespace(data=SimpleNamespace(details={"test_groups": 69}), plan={"data": data})
+    assert said in _independence(record).sentence  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     ("blocks", "said"),
     [
         ([3.2, 6.1], "they count as 3 independent blocks in the pair of models with the fewest. A claim needs 8."),

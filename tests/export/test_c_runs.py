@@ -91,6 +91,16 @@ def test_the_program_labels_texts_as_predict_does(
     assert [line.split()[:2] for line in done.stdout.decode().splitlines()] == [first.split()[:2], *expected]
 
 
+def test_every_line_that_predict_calls_blank_is_an_empty_line(exported) -> None:  # type: ignore[no-untyped-def]
+    _, out = exported("reviews")
+    signs = [chr(code) for code in range(0x3100) if chr(code).isspace() and chr(code) not in "\n\r"]
+    assert {"\u00a0", "\u2007", "\u3000", "\x1c"} <= set(signs)
+    given = "\n".join([*signs, "".join(signs), "\u200b", "\u00a0good"]).encode()
+    done = subprocess.run([_program(out)], input=given, capture_output=True, check=True)
+    lines = done.stdout.decode().split("\n")[:-1]
+    assert lines[: len(signs) + 1] == [""] * (len(signs) + 1) and all("%" in line for line in lines[-2:])
+
+
 def test_a_nul_character_does_not_cut_a_line(exported) -> None:  # type: ignore[no-untyped-def]
     run, out = exported("reviews")
     texts = ["a good film\0bad bad bad bad", "a good film", "\0", "bad\rgood"]
@@ -121,10 +131,12 @@ def test_the_program_tags_as_predict_does(name: str, exported, capfd: pytest.Cap
     done = subprocess.run([_program(out)], input=given, capture_output=True, check=True)
     lines = done.stdout.decode().splitlines()
     assert [line.split(" ") for line in lines[::2]] == expected and lines[1::2] == [""] * 2
-    done = subprocess.run([_program(out)], input=b"a " * 257, capture_output=True, check=False)
-    assert done.returncode == 1 and b"line 1 has more than 256 words" in done.stderr
-    done = subprocess.run([_program(out)], input=b"a b\nBo\0nn\n", capture_output=True, check=False)
-    assert done.returncode == 1 and b"line 2 holds a NUL character" in done.stderr
+    refused = b"a " * 257 + b"\n" + texts[0].encode() + b"\nBo\0nn\n" + "to\u00a0Bonn\u3000\n".encode()
+    done = subprocess.run([_program(out)], input=refused, capture_output=True, check=False)
+    assert done.returncode == 1 and b"line 1 has 257 words, more than 256: it has no tags" in done.stderr
+    assert b"line 3 holds a NUL character: it has no tags" in done.stderr
+    long, known, cut, spaced = done.stdout.decode().splitlines()  # the lines after one that cannot be read are answered
+    assert (long, known, cut) == ("", " ".join(expected[0]), "") and len(spaced.split(" ")) == 2
 
 
 def test_the_program_forecasts_as_predict_does(exported) -> None:  # type: ignore[no-untyped-def]

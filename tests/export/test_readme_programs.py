@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import subprocess
 import sys
 import unicodedata
 from collections import namedtuple
@@ -20,6 +21,7 @@ from commands import ran
 from gatewise.data import Vocabulary
 from gatewise.data.subwords import Subwords
 from gatewise.export.to_onnx.programs import BYTE_PAIRS, SPACES, TEXT_OF_PIECES
+from gatewise.export.to_onnx.programs import TEXTS as GIVEN
 from gatewise.kinds.classification import onnx_program as labelling
 from gatewise.kinds.language_modelling.tokens import TokenVocabulary
 from gatewise.kinds.speech import onnx_program as hearing
@@ -129,6 +131,26 @@ def test_recordings_become_the_same_features(kind: str, cepstra: int, tmp_path: 
     np.testing.assert_allclose(frames, bank(read), atol=2e-3)
     np.testing.assert_allclose(made["features_of"](frames), normaliser(bank(read)), atol=3e-3)
     assert np.ptp(bank(read)) > 3
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+def test_recordings_of_8_to_32_bits_are_read(subtype: str, tmp_path: Path) -> None:
+    sound = np.stack([chirp("up", 1), 0.2 * chirp("up", 1)], axis=1)
+    soundfile.write(tmp_path / "two.wav", sound, 8_000, subtype=subtype)
+    read = store(read_sound(tmp_path / "two.wav", rate=8_000).samples).astype(np.float32) / np.float32(32767)
+    made = _namespace("import wave", hearing._SAMPLES, about={"rate": 8_000})
+    np.testing.assert_allclose(made["samples_of"](str(tmp_path / "two.wav")), read, atol=1.01 / 32767)
+    assert np.ptp(read) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [(["a", "-"], ["a", "-"]), (["-"], ["größer", "", " x"]), ([], ["an example"])]
+)
+def test_texts_are_those_of_the_command_line_or_of_standard_input(words: list[str], found: list[str]) -> None:
+    program = f"import json, sys\n{GIVEN}\nprint(json.dumps(list(texts_given('an example'))))"
+    lines = "größer\r\n\n x".encode("utf-8-sig")
+    told = subprocess.run([sys.executable, "-I", "-c", program, *words], input=lines, capture_output=True, check=True)
+    assert json.loads(told.stdout) == found
 
 
 @pytest.mark.parametrize("answers", ["label", pytest.param("words", marks=pytest.mark.slow)])

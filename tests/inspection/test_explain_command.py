@@ -50,6 +50,12 @@ def test_text_is_explained_in_words(place: Path, runs: Runs, capsys: pytest.Capt
     assert "wonderful(" in out or "dreadful(" in out, "without colour the strongest words have their numbers"
 
 
+def test_words_that_need_explaining_are_explained_once(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _run([place, "a wonderful film", "a dull plot", "--text"], capsys)
+    assert code == 0 and out.count("ln(p / (1 - p))") == out.count("completeness error: ") == 1
+    assert out.index("For it") < out.index("  log-odds: ") and "Lyapunov" not in out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["good", " "], "input 2 is empty"), (["good", "--out", "page.txt"], "a name that ends in .html")],

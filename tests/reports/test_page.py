@@ -19,7 +19,7 @@ from gatewise.drawing.styles import series_style
 from gatewise.drawing.ticks import nice_ticks
 from gatewise.record import Comparison, compact_json, comparison_from
 from gatewise.reports import render_page, write_report
-from gatewise.reports.columns import scale_of
+from gatewise.reports.columns import _COSTS, _USE, scale_of
 from gatewise.reports.sections import tiles
 from gatewise.training.registry import kind_of
 from made_up_comparison import made_up_dataset, made_up_forecast, made_up_language, made_up_probe, made_up_record
@@ -103,6 +103,22 @@ def test_a_cheap_cell_without_a_difference_is_not_called_no_worse(rnn: float, be
     assert len(leaders) > 1 and "rnn" in leaders
     cards = {card["question"]: card["beside"] for card in tiles(record, scale_of(record))}
     assert beside in cards["Fastest to train"]
+
+
+def test_a_figure_and_its_unit_stay_on_one_line() -> None:
+    cells = re.findall(r'<td role="cell"[^>]*>(.*?)</td>', render_page(made_up_record(CELLS)))
+    assert any("\u00a0%" in cell for cell in cells) and not [cell for cell in cells if re.search(r"\d (%|ms|MB)", cell)]
+
+
+def test_a_model_of_which_nothing_was_measured_has_no_empty_row() -> None:
+    record = made_up_record(CELLS)
+    use = [name for name, _, _ in _COSTS if name in _USE]
+    bare = dict.fromkeys(use)
+    models = [replace(m, memory=None, cost=m.cost if m.is_baseline else replace(m.cost, **bare)) for m in record.models]
+    page = render_page(replace(record, models=tuple(models)))
+    assert "To use (not measured: " in _text(page) and "To train (" not in _text(page)
+    rows = re.findall(r'<tr role="row"><th scope="row".*?</tr>', page, re.DOTALL)
+    assert rows and not [row for row in rows if set(re.findall(r"<td[^>]*>(.*?)</td>", row)) == {"–"}]
 
 
 def test_every_pair_has_its_place() -> None:

@@ -32,8 +32,9 @@ from gatewise.cli.report import report
 from gatewise.cli.serve import serve
 from gatewise.cli.suite import suite
 from gatewise.cli.train import train
+from gatewise.data.likely_columns import EXAMPLE
 from gatewise.errors import GatewiseError, OptionError, StorageError
-from gatewise.screen import escape_what_cannot_be_written
+from gatewise.screen import escape_what_cannot_be_written, say
 from gatewise.training.registry import kinds
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -94,6 +95,8 @@ def main(arguments: list[str] | None = None) -> None:
         if sys.stdout is not None:  # None: it was closed before the start
             sys.stdout.flush()
     except GatewiseError as error:
+        if error.fix is not None and "compare" in (sys.argv[1:] if arguments is None else arguments)[:1]:
+            error.fix = error.fix.replace(EXAMPLE, EXAMPLE.replace("train", "compare"))
         print(render_error(error), file=sys.stderr)
         code = 2
     except BrokenPipeError:  # whoever read the output has ended, as `head` does
@@ -160,7 +163,7 @@ def _usage_error(error: Any, fix: str) -> OptionError:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as one line, without its place in the code."""
-    print(f"Warning: {message}", file=sys.stderr)
+    say(f"Warning: {message}", err=True)
 
 
 def render_error(error: GatewiseError) -> str:

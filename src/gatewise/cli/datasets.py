@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gatewise.screen import say
+
 __all__ = ["datasets"]
 
 
@@ -27,5 +29,5 @@ def datasets(
         return
     for entry in entries:
         typer.echo(f"{entry.name}  ({entry.task})")
-        typer.echo(f"  {entry.description}")
-        typer.echo(f"  available: {entry.where}" if entry.at_hand else f"  not available; {entry.how_to_get}")
+        say(f"  {entry.description}")
+        say(f"  available: {entry.where}" if entry.at_hand else f"  not available; {entry.how_to_get}")

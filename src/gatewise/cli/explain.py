@@ -161,7 +161,8 @@ def _typed(inputs: Sequence[str]) -> list[str]:
     """The inputs; where they are ``-``, the lines of standard input that are not blank."""
     from gatewise.cli.opening import note
     from gatewise.data.encodings import decode_as
-    from gatewise.training.request import inputs_of
+    from gatewise.data.text_files import lines_of
+    from gatewise.training.request import blank_note, inputs_of
 
     if not inputs or inputs_of(inputs):
         return list(inputs)
@@ -170,11 +171,15 @@ def _typed(inputs: Sequence[str]) -> list[str]:
     content, notes = decode_as(sys.stdin.buffer.read(), "standard input")
     for each in notes:
         note(f"Note: {each}")
-    found = [line.strip() for line in content.splitlines() if line.strip()]
+    lines = [line.strip() for line in lines_of(content)]
+    found = [line for line in lines if line]
     if not found:
         raise OptionError(
             "standard input holds nothing to read", expected="an input a line", fix="name it after the run"
         )
+    if len(found) < len(lines):
+        blank = [number for number, line in enumerate(lines, start=1) if not line]
+        note(f"Note: {blank_note(blank, len(lines), 'nothing is explained there')}")
     return found
 
 

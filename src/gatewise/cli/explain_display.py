@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewise.cli.explain_picture import picture_rows
+from gatewise.cli.explain_words import footnotes
 from gatewise.cli.explain_written import visible, written_facts
 from gatewise.grammar import listed
 from gatewise.screen import given_width
@@ -45,6 +46,7 @@ def show_explanations(found: Sequence[Explanation], screen: Console) -> None:
 
     several, whole = len({each.run for each in found}) > 1, given_width() is None
     before: Any = None
+    said: list[str] = []
     for each in found:
         given = each.reading.input
         if before is not None:
@@ -58,10 +60,16 @@ def show_explanations(found: Sequence[Explanation], screen: Console) -> None:
         coloured = screen.color_system is not None and not screen.no_color
         for line in _body(each, coloured=coloured):
             screen.print(line, soft_wrap=whole)
-        for name, words in _facts(each):
+        facts = _facts(each)
+        said += [words for _, words in facts]
+        for name, words in facts:
             _print_hanging(screen, Text(f"  {name:<12}", style="dim"), Text(words))
         for words in given.notes:
             _print_hanging(screen, Text("  Note: ", style="dim"), Text(words, style="dim"))
+    if meanings := footnotes(said):
+        screen.print()
+    for word, meaning in meanings:
+        _print_hanging(screen, Text(f"  {word}: ", style="dim"), Text(meaning, style="dim"))
 
 
 def _print_hanging(screen: Console, head: Text, words: Text) -> None:

@@ -13,6 +13,7 @@ import typer
 from gatewise import words
 from gatewise.cli.options import ImportsOption, RunArgument
 from gatewise.errors import OptionError, did_you_mean
+from gatewise.screen import say
 
 if TYPE_CHECKING:
     from gatewise.export.gaps import Check
@@ -136,9 +137,9 @@ def _print(made: Export) -> None:
     for name, size in made.files.items():
         typer.echo(f"{name:<12}{_size(size):>9}  {what[name]}")
     if made.no_step is not None:
-        typer.echo(f"No step.onnx: {made.no_step}.")
+        say(f"No step.onnx: {made.no_step}.")
     for name, reason in made.left_out.items():
-        typer.echo(f"step.onnx lacks {name}: {reason}.")
+        say(f"step.onnx lacks {name}: {reason}.")
     _print_check(made.check)
     if made.rounding is not None:
         if made.rounding.gap is not None:
@@ -150,13 +151,13 @@ def _print(made: Export) -> None:
 def _print_check(check: Check) -> None:
     checked = f"Checked on {words.plural(check.examples, 'test example')}{_lengths(check)}"
     if check.limit == 0.0:
-        typer.echo(f"{checked}: equal bit for bit to the integers in NumPy.")
+        say(f"{checked}: equal bit for bit to the integers in NumPy.")
         return
-    typer.echo(f"{checked}: greatest difference {check.greatest:.1e} of the greatest number (limit {check.limit:.0e}).")
+    say(f"{checked}: greatest difference {check.greatest:.1e} of the greatest number (limit {check.limit:.0e}).")
     for name, gap in check.gaps.items():
         typer.echo(f"  {name:<36}{gap:.1e}")
     if check.differing_tags:
-        typer.echo(f"  {check.differing_tags} with another answer of the same score")
+        say(f"  {check.differing_tags} with another answer of the same score")
 
 
 def _lengths(check: Check) -> str:
@@ -176,24 +177,24 @@ def _print_c(made: ExportC) -> None:
     figures = made.figures
     flash = figures["code_and_weight_bytes"] or figures["weight_bytes"] or 0
     kind = "code and weights" if figures["code_and_weight_bytes"] else "weights"
-    typer.echo(f"Flash {_size(flash)} ({kind}), RAM {_size(figures['memory_bytes'] or 0)} per instance.")
+    say(f"Flash {_size(flash)} ({kind}), RAM {_size(figures['memory_bytes'] or 0)} per instance.")
     products, steps = figures["multiply_adds_per_step"], figures["steps_of_run"]
     if products is not None:
-        typer.echo(f"{products:,} multiply-adds per step.")
+        say(f"{products:,} multiply-adds per step.")
     else:
         run = "" if steps is None else f" of {words.plural(int(steps), 'step')}"
-        typer.echo(f"{figures['multiply_adds_per_run']:,} multiply-adds per sequence{run}.")
+        say(f"{figures['multiply_adds_per_run']:,} multiply-adds per sequence{run}.")
     if made.no_step is not None:
-        typer.echo(f"No single steps: {made.no_step}.")
+        say(f"No single steps: {made.no_step}.")
     for name, reason in made.left_out.items():
-        typer.echo(f"Single steps lack {name}: {reason}.")
+        say(f"Single steps lack {name}: {reason}.")
     if made.compiled is None:
-        typer.echo("Unchecked: there is no C compiler here, so this program has never been compiled or run.")
+        say("Unchecked: there is no C compiler here, so this program has never been compiled or run.")
     else:
         _print_check(made.compiled.check)
         if made.rounding is not None and made.rounding.gap is not None:
             typer.echo(f"  {'C, trained network':<36}{made.rounding.gap:.1e}  (rounding)")
-        typer.echo(f"  compiled with {made.compiled.compiler} {' '.join(made.compiled.flags)}")
+        say(f"  compiled with {made.compiled.compiler} {' '.join(made.compiled.flags)}")
         if made.compiled.sanitised:
             typer.echo("  no report from AddressSanitizer and UndefinedBehaviorSanitizer")
     if made.rounding is not None:
@@ -206,15 +207,15 @@ def _print_rounding(rounding: Rounding) -> None:
     from gatewise.export.precision import NOTABLE_LOSS, changed
 
     for stack, reason in rounding.mixed.items():
-        typer.echo(f"{stack}: float32 between the products, because of {reason}.")
+        say(f"{stack}: float32 between the products, because of {reason}.")
     if rounding.change is None:
         return
-    typer.echo(changed(rounding.change))
+    say(changed(rounding.change))
     loss = rounding.change.loss
     if abs(loss) < 5e-5:
         return
     much = ", which is much: compare with float32 before you rely on it" if loss > NOTABLE_LOSS else ""
-    typer.echo(f"{'Loss' if loss > 0 else 'Gain'} of {abs(100 * loss):.2f} % of the figure{much}.")
+    say(f"{'Loss' if loss > 0 else 'Gain'} of {abs(100 * loss):.2f} % of the figure{much}.")
 
 
 def _size(count: int) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from gatewise.cli.options import ImportsOption
 from gatewise.errors import OptionError
+from gatewise.screen import say
 
 if TYPE_CHECKING:
     from gatewise.serving.application import ServiceSettings
@@ -114,7 +115,7 @@ def serve(
     _check(max_streams=max_streams, idle_seconds=idle_seconds, max_body=max_body, max_seconds=max_seconds)
     places, token = named_runs(runs), _token(token_file)
     if token is None and not is_loopback(host):
-        typer.echo("Warning: other machines can use this server without a token; --token-file asks for one", err=True)
+        say("Warning: other machines can use this server without a token; --token-file asks for one", err=True)
     settings = ServiceSettings(
         Limits(body=max_body, seconds=max_seconds, connections=2 * max_streams + 100),
         StreamSettings(most=max_streams, idle_seconds=idle_seconds),
@@ -148,7 +149,7 @@ def _serve(
     def ready(url: str) -> None:
         for model in service.models:
             what = "requests" if model.stream is None else "requests and streams"
-            typer.echo(f"{model.name}: {what} ({model.description()['task']}, {model.folder})")
+            say(f"{model.name}: {what} ({model.description()['task']}, {model.folder})")
         typer.echo(f"Serving on {url} (Ctrl-C ends it)")
 
     run(service.app, bound=bound, limits=settings.limits, ready=ready, stopping=service.stopping)

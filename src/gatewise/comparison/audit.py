@@ -166,7 +166,9 @@ def _looks(record: Comparison) -> Check:
 def _independence(record: Comparison) -> Check:
     groups = record.data.details.get("test_groups")
     if isinstance(groups, int):
-        said = f"The test examples are of {groups:,} groups, over which intervals are computed."
+        column = dict(record.plan.get("data") or {}).get("group")
+        of = f"by {column}" if column else "of near duplicates, or of one text"
+        said = f"The test examples are of {groups:,} groups {of}, over which intervals are computed."
         if groups < _FEW_GROUPS:
             return Check("independence", "warning", said, "Differences of few groups are known badly; add some.")
         return Check("independence", "passed", said)
@@ -199,7 +201,7 @@ def _power(record: Comparison) -> Check:
         for pair, found in zip(pairs, known, strict=True)
     )
     if record.metric.percent and least >= 1:
-        said = "No difference that can be would have been found in 80 of 100 such comparisons."
+        said = "Not even the largest difference that there can be would have been found in 80 of 100 such comparisons."
         return Check("power", "failed", said, _more_power(record, pairs))
     scale = words.Scale.of(record.metric, record.models[0].figure.estimate)
     said = f"A difference from the best cell of {scale.gap(least)} would have been found in 80 of 100 such comparisons"

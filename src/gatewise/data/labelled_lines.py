@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from gatewise.data.rows import Rows, is_table
-from gatewise.data.text_files import read_content
+from gatewise.data.text_files import lines_of, read_content
 
 __all__ = ["LABEL_SEPARATOR", "holds_labelled_lines", "holds_several_labels", "read_labelled_lines", "without_labels"]
 
@@ -56,7 +56,7 @@ def holds_several_labels(path: Path) -> bool:
     return any(_SEVERAL.search(line) for line in read_content(path, "a text a line").splitlines())
 
 
-def read_labelled_lines(path: Path, content: str) -> Rows:
+def read_labelled_lines(path: Path, content: str, *, blank: bool = False) -> Rows:
     """A table of texts and labels, a row for each line that is not blank.
 
     The label of a row is the name behind ``__label__``; of a line with several a list of them, with none ``""``.
@@ -64,6 +64,7 @@ def read_labelled_lines(path: Path, content: str) -> Rows:
     Args:
         path: of the file.
         content: its text.
+        blank: a row for each blank line, too, with neither text nor label.
 
     Example:
         >>> read_labelled_lines(Path("a.txt"), "__label__good a film\\n\\n__label__a __label__b two\\nnone\\n").values
@@ -71,8 +72,8 @@ def read_labelled_lines(path: Path, content: str) -> Rows:
     """
     values: list[list[object]] = []
     numbers = []
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", content), start=1):
-        if line.strip():
+    for number, line in enumerate(lines_of(content), start=1):
+        if blank or line.strip():
             names = _LABEL.findall(line)
             values.append([without_labels(line), names if len(names) > 1 else "".join(names)])
             numbers.append(number)

@@ -17,6 +17,7 @@ from gatewise.data.label_columns import (
     without_index,
 )
 from gatewise.data.label_names import label_name
+from gatewise.data.likely_columns import UndecidedError, ready_command
 from gatewise.data.rows import MISSING, Rows, read_rows
 from gatewise.data.text_or_label import refuse_swapped, text_and_label_by_values
 from gatewise.data.usual_names import known_column, neither_named
@@ -116,7 +117,10 @@ def read_table(
     derived = _columns_by_values(rows, text, label, group)
     if derived is not None:
         text, label = derived
-    places, answers = _find_columns(path, rows.columns, text, label)
+    try:
+        places, answers = _find_columns(path, rows.columns, text, label)
+    except UndecidedError as error:
+        raise error.with_command(ready_command(rows, text, label, group, separator)) from error
     marked = tuple(rows.columns[place] for place in answers) if len(answers) > 1 else ()
     of_group = _group_column(path, rows.columns, group)
     texts = texts_of(rows, places, complete=True)
@@ -323,7 +327,7 @@ def _find_columns(path: Path, names: Sequence[str], text: str | None, label: str
                 fix="put a line above it that names them, as text,label does; the labels are those of which many texts "
                 "have the same",
             )
-        raise DataError(
+        raise UndecidedError(
             f"which columns of {path.name} hold the texts and the labels?",
             expected="columns called text and label, or usual names for them such as review and sentiment",
             got=", ".join(names),
@@ -382,7 +386,8 @@ def _find_column(path: Path, names: Sequence[str], asked: str | None, role: str,
         fix += "; several that mark a label each with 1: --label A,B"
     if _are_no_names(names):
         fix = "put a line with the names of the columns above it: its first line is read as these"
-    raise DataError(f"column {wanted!r} is not in {path.name}", got=", ".join(names), fix=fix)
+    error = DataError if given or _are_no_names(names) else UndecidedError
+    raise error(f"column {wanted!r} is not in {path.name}", got=", ".join(names), fix=fix)
 
 
 def _are_no_names(names: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from gatewise.errors import DataError
 
 _GZIP_MARK = b"\x1f\x8b"
 
-__all__ = ["decode", "read_content", "read_lines", "read_text_file", "refuse_empty"]
+__all__ = ["decode", "lines_of", "read_content", "read_lines", "read_text_file", "refuse_empty"]
 
 _WIDE_MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -60,7 +60,16 @@ def read_lines(path: str | Path, expected: str = "a text a line") -> list[str]:
         >>> read_lines(path)
         ['EU B-ORG', '', 'Bonn B-LOC']
     """
-    text = read_text_file(Path(path), expected)
+    return lines_of(read_text_file(Path(path), expected))
+
+
+def lines_of(text: str) -> list[str]:
+    r"""The lines of a text without their ends, which are LF, CRLF or CR; after the last end only what is not empty.
+
+    Example:
+        >>> lines_of("one\r\n\nthree\n\n")
+        ['one', '', 'three', '']
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not lines[-1]:
         lines.pop()

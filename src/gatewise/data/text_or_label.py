@@ -8,7 +8,7 @@ from pathlib import Path
 from gatewise.data.rows import MISSING, Rows
 from gatewise.errors import DataError
 
-__all__ = ["refuse_swapped", "text_and_label_by_values"]
+__all__ = ["are_labels", "are_texts", "filled", "refuse_swapped", "text_and_label_by_values"]
 
 _DISTINCT_TEXTS = 0.7
 _DISTINCT_LABELS = 0.5
@@ -40,7 +40,7 @@ def text_and_label_by_values(rows: Rows, group: str | None = None) -> tuple[str,
     if len(places) != 2 or rows.columns[places[0]] == rows.columns[places[1]]:
         return None
     for text, label in (places, places[::-1]):
-        if _are_texts(_filled(rows, text)) and _are_labels(_filled(rows, label)):
+        if are_texts(filled(rows, text)) and are_labels(filled(rows, label)):
             _refuse_record_as_names(rows, text, label)
             return rows.columns[text], rows.columns[label]
     return None
@@ -66,8 +66,8 @@ def refuse_swapped(rows: Rows, text: int, label: int) -> None:
         gatewise.errors.DataError: texts and labels of a.csv seem to be swapped; expected: texts that differ, and labels
         that repeat; got: 2 different texts, 20 different labels in 20 rows; fix: --text wort --label art
     """
-    texts, labels = _filled(rows, text), _filled(rows, label)
-    if len(rows.values) < _LEAST or not (_are_texts(labels) and _are_labels(texts)):
+    texts, labels = filled(rows, text), filled(rows, label)
+    if len(rows.values) < _LEAST or not (are_texts(labels) and are_labels(texts)):
         return
     if sum(len(str(each)) for each in labels) <= sum(len(str(each)) for each in texts):
         return
@@ -80,17 +80,20 @@ def refuse_swapped(rows: Rows, text: int, label: int) -> None:
     )
 
 
-def _filled(rows: Rows, place: int) -> list[object]:
+def filled(rows: Rows, place: int) -> list[object]:
+    """The values of a column that are not empty."""
     return [row[place] for row in rows.values if row[place] is not MISSING and row[place] not in (None, "")]
 
 
-def _are_texts(values: list[object]) -> bool:
+def are_texts(values: list[object]) -> bool:
+    """Whether values hold letters and seldom repeat."""
     texts = [value for value in values if isinstance(value, str)]
     lettered = sum(any(sign.isalpha() for sign in text) for text in texts)
     return len(set(texts)) >= _DISTINCT_TEXTS * len(values) > 0 and lettered >= _LETTERS * len(values)
 
 
-def _are_labels(values: list[object]) -> bool:
+def are_labels(values: list[object]) -> bool:
+    """Whether values repeat, and are not all the same."""
     return 2 <= len({str(value) for value in values}) <= _DISTINCT_LABELS * len(values)
 
 

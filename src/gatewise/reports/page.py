@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def render_page(record: Comparison, *, changes: Changes | None = None) -> str:
         opening=_opening(record),
         tiles=sections.tiles(record, scale),
         strip=sections.strip(models, scale) if models else None,
-        tables=_tables(record, models),
+        tables=_tables(record, models, titles),
         differences=sections.differences(record, scale),
         charts=charts(record, styles, scale),
         kind_notes=kind.notes(page),
@@ -115,7 +115,7 @@ def _opening(record: Comparison) -> list[str]:
     return [record.verdict.below_headline(answers[name].sentence) for name in questions]
 
 
-def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, Any]]:
+def _tables(record: Comparison, models: Sequence[ModelEntry], titles: Mapping[str, str]) -> list[dict[str, Any]]:
     """Quality and cost as sections of tables; what training and what use costs have one each, and the times' ratios."""
     costs = cost_columns(record)
     training = [column for column in costs if column.group == "training"]
@@ -133,7 +133,7 @@ def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, 
             "name": name,
             "title": title,
             "tables": [
-                *(_table(caption, columns, models) for caption, columns in tables if columns),
+                *(_table(caption, columns, models, titles) for caption, columns in tables if columns),
                 *further.get(name, []),
             ],
         }
@@ -144,10 +144,16 @@ def _tables(record: Comparison, models: Sequence[ModelEntry]) -> list[dict[str, 
 _TIMES = "One beside the other: the row's time as a multiple of the other's, with its 95 % interval"
 
 
-def _table(caption: str | None, columns: Sequence[Column], models: Sequence[ModelEntry]) -> dict[str, Any]:
+def _table(
+    caption: str | None, columns: Sequence[Column], models: Sequence[ModelEntry], titles: Mapping[str, str]
+) -> dict[str, Any]:
+    """A table of the models of which something is known; the caption names the others."""
     heads = [(_capital(column.head), column.left) for column in columns]
     rows = [(model.name, _cells(model, columns)) for model in models]
-    return {"caption": caption, "heads": heads, "rows": rows, "wide": False}
+    known = [row for row in rows if any(cell != "–" for cell in row[1])]
+    if missing := [titles[name] for name, cells in rows if (name, cells) not in known]:
+        caption = f"{caption} (not measured: {', '.join(missing)})" if caption else caption
+    return {"caption": caption, "heads": heads, "rows": known, "wide": False}
 
 
 def _cells(model: ModelEntry, columns: Sequence[Column]) -> list[str]:

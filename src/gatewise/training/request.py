@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gatewise.errors import DataError, OptionError, StorageError
+from gatewise.grammar import plural
+from gatewise.screen import say
 
 __all__ = [
     "Request",
     "batches",
+    "blank_note",
     "check_beam",
     "check_ending",
     "check_file",
@@ -255,12 +258,29 @@ def given_texts(request: Request, expected: str = "a text a line") -> Iterator[s
             yield line.rstrip("\r\n")
 
 
+def blank_note(blank: Sequence[int], count: int, answer: str = "no prediction there") -> str:
+    """What is said of lines that have no text: how many, and where the first of them stand.
+
+    Args:
+        blank: their numbers, from 1.
+        count: how many lines there are.
+        answer: what stands in place of their answers.
+
+    Example:
+        >>> blank_note([2], 3)
+        '1 of 3 lines is blank (line 2): no prediction there'
+        >>> blank_note([2, 4, 5, 6, 8, 9], 12)
+        '6 of 12 lines are blank (lines 2, 4, 5, 6, 8 ...): no prediction there'
+    """
+    shown = ", ".join(f"{number:,}" for number in blank[:5]) + (" ..." if len(blank) > 5 else "")
+    of = f"{len(blank):,} of {plural(count, 'line')} {'is' if len(blank) == 1 else 'are'} blank"
+    return f"{of} (line{'' if len(blank) == 1 else 's'} {shown}): {answer}"
+
+
 def say_that_typed_texts_are_read(request: Request, noun: str = "texts") -> None:
     """Tell a person at a terminal, who named nothing to read, that lines are waited for."""
     if request.typed and sys.stdin.isatty():
-        import typer
-
-        typer.echo(f"Reading {noun} from standard input, one a line; end with Ctrl-D.", err=True)
+        say(f"Reading {noun} from standard input, one a line; end with Ctrl-D.", err=True)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -158,6 +158,19 @@ class RunFolder:
             raise RunError(f"{place} is damaged", expected="a JSON object", got=type(record).__name__)
         return record
 
+    def content_if_kept(self, name: str) -> dict[str, Any] | None:
+        """One of the kind's own files that not every run has; None: this one never had it.
+
+        Raises:
+            RunError: its training wrote it and it is missing, or it is not a JSON object.
+        """
+        finished = self.path / _RESULT
+        if not (self.path / name).exists():
+            sums = _get(files.read_json(finished), "checksums") if finished.is_file() else None
+            if not isinstance(sums, dict) or name not in sums:
+                return None
+        return self.content(name)
+
     def seen(self) -> Seen | None:
         """Hashes of what the network was trained on; None: the run does not hold them.
 
@@ -166,8 +179,8 @@ class RunFolder:
         """
         from gatewise.data.seen import SEEN_FILE, Seen
 
-        place = self.path / SEEN_FILE
-        return Seen.from_dict(self.content(SEEN_FILE), str(place)) if place.is_file() else None
+        content = self.content_if_kept(SEEN_FILE)
+        return None if content is None else Seen.from_dict(content, str(self.path / SEEN_FILE))
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Write the best weights."""

@@ -227,10 +227,37 @@ def test_lines_of_a_text_file(run, tmp_path, capsys):
     file = tmp_path / "new.txt"
     file.write_bytes("review,mood\r\n\r\nschön, wirklich\r\n".encode("cp1252"))
     _, out, err = ran(["predict", run, "--file", file, "--out", tmp_path / "a.csv"], capsys)
-    assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["review,mood", "schön, wirklich"]
-    assert out == "" and "Windows-1252" in err
+    assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["review,mood", "", "schön, wirklich"]
+    assert out == "" and "Windows-1252" in err and "1 of 3 lines is blank (line 2): no prediction there" in err
     code, _, err = ran(["predict", run, "--file", file, "--text", "review"], capsys)
     assert code == 2 and "--text names a column" in err
+
+
+@pytest.mark.parametrize("source", ["file", "standard input"])
+def test_one_answer_for_each_line_also_for_blank_ones(run, source, tmp_path, capsys, monkeypatch):
+    content = "a fine film\n\n \t\u00a0\na dull one\n\n".encode()
+    (tmp_path / "new.txt").write_bytes(content)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    words = ["predict", run, *(["--file", tmp_path / "new.txt"] if source == "file" else [])]
+    _, out, err = ran([*words, "--json"], capsys)
+    assert [bool(json.loads(line)["label"]) for line in out.splitlines()] == [True, False, False, True, False]
+    assert "3 of 5 lines are blank (lines 2, 3, 5): no prediction there" in err
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    lines = ran(words, capsys)[1].splitlines()
+    assert [line.endswith("(blank)") for line in lines] == [False, True, True, False, True]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert ran([*words, "--out", tmp_path / "a.csv"], capsys)[0] == 0
+    rows = _read(tmp_path / "a.csv")
+    assert len(rows) == 5 and rows[3]["text"] == "a dull one" and rows[4]["predicted"] == rows[4]["text"] == ""
+
+
+def test_a_blank_line_among_labelled_lines_and_in_a_table_of_one_column_has_an_answer(run, tmp_path, capsys):
+    (tmp_path / "new.txt").write_text("__label__glad a fine film\n\n__label__sad a dull one\n")
+    (tmp_path / "new.csv").write_text("review\na fine film\n\na dull one\n\n")
+    for name in ("new.txt", "new.csv"):
+        _, out, err = ran(["predict", run, "--file", tmp_path / name, "--json"], capsys)
+        assert [bool(json.loads(line)["label"]) for line in out.splitlines()] == [True, False, True]
+        assert "1 of 3 texts is blank" in err
 
 
 def test_texts_of_the_command_line_into_a_file(run, tmp_path, capsys):
@@ -255,6 +282,7 @@ def test_a_pipe_is_answered_line_by_line(run):
     for text in ("a wonderful film", "ünïcode"):
         process.stdin.write(f"\n{text}\n".encode())
         process.stdin.flush()
+        assert json.loads(process.stdout.readline())["label"] is None  # of the blank line
         assert json.loads(process.stdout.readline())["label"] in ("glad", "sad")
     process.stdin.write("the last one without a line end, \xfc".encode("latin-1"))
     out, err = process.communicate(timeout=60)
@@ -265,7 +293,7 @@ def test_standard_input_in_another_encoding(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("schön\r\n\r\nübel".encode("cp1252"))))
     words = ["predict", run, "--file", "-", "--encoding", "cp1252", "--out", tmp_path / "a.csv"]
     assert ran(words, capsys)[0] == 0
-    assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["schön", "übel"]
+    assert [row["text"] for row in _read(tmp_path / "a.csv")] == ["schön", "", "übel"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     code, _, err = ran(["predict", run], capsys)
     assert code == 2 and "no text to label" in err

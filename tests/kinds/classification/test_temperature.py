@@ -111,6 +111,18 @@ def test_a_run_keeps_it_and_answers_by_it(run, plain):
     assert (calibrated.argmax(axis=1) == raw.argmax(axis=1)).all()
 
 
+def test_one_that_is_missing_is_an_error_however_the_run_is_opened(run, plain, tmp_path):
+    from gatewise.training.registry import kind_of
+    from gatewise.training.run_folder import RunFolder
+
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / CALIBRATION_FILE).unlink()
+    for opened in (load_run, lambda folder: kind_of("classification").open(RunFolder(folder))):
+        with pytest.raises(RunError, match=r"calibration\.json is missing; fix: restore the folder"):
+            opened(tmp_path / "run")
+        opened(plain)  # which never had one
+
+
 def test_the_test_part_is_measured_with_it(run, plain, place):
     dataset = load_text(place)
     calibrated, raw = load_run(run).test(dataset).metrics, load_run(plain).test(dataset).metrics

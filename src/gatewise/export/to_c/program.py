@@ -87,15 +87,16 @@ def emit_main(source: Source) -> str:
     body = "\n".join(lines.found).replace("int main(void) {", "int main(void)\n{", 1)
     return (
         template.replace("WHAT", what)
-        .replace("READ_LINE", _read_line())
+        .replace("READ_LINE", _part("read_line"))
         .replace("MEMORY", "\n".join(memory))
         .replace("BODY", body)
         .replace("NAME", source.name)
     )
 
 
-def _read_line() -> str:
-    return (_PARTS / "read_line.h").read_text(encoding="utf-8")
+def _part(name: str) -> str:
+    """A function of C that several programs have."""
+    return (_PARTS / f"{name}.h").read_text(encoding="utf-8")
 
 
 def _outputs(source: Source) -> list[Node | Input]:
@@ -141,7 +142,8 @@ def _texts(source: Source) -> str:
     return (
         (_PARTS / "main_text.h")
         .read_text(encoding="utf-8")
-        .replace("READ_LINE", _read_line())
+        .replace("READ_LINE", _part("read_line"))
+        .replace("SPACE_AT", _part("space_at"))
         .replace("PRINT", "\n".join([*lines, *_WITH_THE_LINE]))
         .replace("THRESHOLDS\n", _thresholds(graph.metadata, labels))
         .replace("LABELS", ", ".join(text(each) for each in labels))
@@ -189,7 +191,8 @@ def _sentences(source: Source) -> str:
     return (
         (_PARTS / "main_sentences.h")
         .read_text(encoding="utf-8")
-        .replace("READ_LINE", _read_line())
+        .replace("READ_LINE", _part("read_line"))
+        .replace("SPACE_AT", _part("space_at"))
         .replace("MEMORY", "\n".join(memory))
         .replace("        START\n", start)
         .replace("WORD", "\n            ".join(lines))

@@ -14,13 +14,22 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-__all__ = ["BYTE_PAIRS", "MODEL", "SEARCH", "SPACES", "TEXT_OF_PIECES", "assembled", "source_of"]
+__all__ = ["BYTE_PAIRS", "MODEL", "SEARCH", "SPACES", "TEXTS", "TEXT_OF_PIECES", "assembled", "source_of"]
 
 MODEL = """\
 session = onnxruntime.InferenceSession("model.onnx")
 about = json.loads(session.get_modelmeta().custom_metadata_map["gatewise"])["metadata"]
 """
 """Opens ``model.onnx`` as ``session``, and what its metadata hold as ``about``."""
+
+TEXTS = r'''
+def texts_given(example):
+    """The texts of the command line; for - the lines of standard input, in UTF-8."""
+    if sys.argv[1:] != ["-"]:
+        return sys.argv[1:] or [example]
+    return (line.rstrip("\r\n") for line in open(sys.stdin.fileno(), encoding="utf-8-sig", closefd=False))
+'''
+"""``texts_given(example)``."""
 
 SPACES = r'''
 def is_space(sign):

@@ -114,7 +114,7 @@ def predict(
     if request.out is not None:
         lines = [json.dumps(row, ensure_ascii=False) for row in rows] if as_json else _table(rows)
         files.write_text(request.out, "\n".join(lines) + "\n")
-        typer.echo(f"{words.plural(count, 'caption')} in {request.out}", err=True)
+        say(f"{words.plural(count, 'caption')} in {request.out}", err=True)
         leave_with_unanswered(len(rows) - count)
         return
     width = max(map(len, names))
@@ -189,7 +189,7 @@ def _show_attention(captioner: TrainedCaptioner | ExportedCaptioner, pixels: Pix
     """Each word with the places that it looked at, as shades; the darkest is the map's largest weight."""
     found = captioner.attention(pixels, text)
     if found is None:
-        typer.echo("Note: this network has no attention", err=True)
+        say("Note: this network has no attention", err=True)
         return
     for word, weights in zip(found.words, found.weights, strict=True):
         shares = weights / weights.max()
@@ -230,7 +230,7 @@ def evaluate(captioner: TrainedCaptioner | ExportedCaptioner, request: Request) 
     for note in notes:
         say(f"Note: {note}", err=True)
     if overlap is not None and overlap.found:
-        typer.echo(
+        say(
             f"Warning: of {words.plural(len(part), 'picture')} {int(overlap.training.sum()):,} were trained on and "
             f"{int(overlap.validation.sum()):,} chose the weights (pixel for pixel): the figures are too good",
             err=True,

@@ -18,14 +18,16 @@ import typer
 
 from gatewise import files
 from gatewise.data.encodings import check_encoding
-from gatewise.data.labelled_lines import holds_labelled_lines
+from gatewise.data.labelled_lines import holds_labelled_lines, read_labelled_lines
 from gatewise.data.rows import MISSING, TABLE_SUFFIXES, Rows, is_table, read_rows, read_text
 from gatewise.data.tab_tables import holds_tab_table
 from gatewise.data.tables import check_lengths, find_text_columns, joined_note, neither_named, texts_of
+from gatewise.data.text_files import lines_of
 from gatewise.data.text_or_label import text_and_label_by_values
 from gatewise.errors import DataError, OptionError, StorageError
 from gatewise.kinds.classification.thresholds import THRESHOLD
 from gatewise.screen import say
+from gatewise.training.request import blank_note
 
 if TYPE_CHECKING:
     from gatewise.kinds.classification.exported import ExportedClassifier
@@ -78,25 +80,31 @@ def label(classifier: TrainedClassifier | ExportedClassifier, request: Request) 
             got="standard input" if piped else "texts" if request.inputs else str(request.file),
             fix="omit --text, or give the table with --file",
         )
-    count = 0
     if piped:
-        arriving = _arriving(request.settings.get("encoding"))
+        _label_arriving(classifier, request)
+        return
+    given = read_request(classifier, request)
+    for note in given.notes:
+        say(f"Note: {note}", err=True)
+    (_show if request.out is None else _write)(classifier, given, request)
+
+
+def _label_arriving(classifier: TrainedClassifier | ExportedClassifier, request: Request) -> None:
+    """Label the lines of standard input as they arrive, or all into ``--out``; blank ones are said."""
+    count, blank, kept = 0, list[int](), list[str]()
+    for texts in _arriving(request.settings.get("encoding")):
+        blank += _blank(texts, count)
+        count += len(texts)
         if request.out is None:
-            for texts in arriving:
-                count += len(texts)
-                _show(classifier, Texts(texts), request)
+            _show(classifier, Texts(texts), request)
         else:
-            given = Texts([text for texts in arriving for text in texts])
-            count = len(given.texts)
-            _write(classifier, given, request)
-    else:
-        given = read_request(classifier, request)
-        count = len(given.texts)
-        for note in given.notes:
-            say(f"Note: {note}", err=True)
-        (_show if request.out is None else _write)(classifier, given, request)
-    if count == 0:
+            kept += texts
+    if count == len(blank):
         raise _no_text()
+    if blank:
+        say(f"Note: {blank_note(blank, count)}", err=True)
+    if request.out is not None:
+        _write(classifier, Texts(kept), request)
 
 
 def read_request(classifier: TrainedClassifier | ExportedClassifier, request: Request) -> Texts:
@@ -113,11 +121,16 @@ def read_request(classifier: TrainedClassifier | ExportedClassifier, request: Re
     labelled = holds_labelled_lines(path)
     if not (labelled or is_table(path) or holds_tab_table(path)):
         content, notes = read_text(path, encoding, "one text a line", fallback)
-        texts = [text for line in content.split("\n") if (text := line.strip())]
-        if not texts:
-            raise _no_text()
+        texts = [line.strip() for line in lines_of(content)]
+        if blank := _blank(texts):
+            notes = [*notes, blank_note(blank, len(texts))]
         return Texts(texts, notes=notes)
-    rows = read_rows(path, encoding=encoding, fallback=fallback)
+    if labelled:
+        content, notes = read_text(path, encoding, "one text a line", fallback)
+        rows = read_labelled_lines(path, content, blank=True)
+        rows.notes[:0] = notes
+    else:
+        rows = read_rows(path, encoding=encoding, fallback=fallback)
     if not rows.values:
         raise DataError(f"{path} has a header but no rows", fix="name a file that has records")
     asked, usual = request.settings.get("text"), None if labelled else classifier.spec.data.text
@@ -143,10 +156,15 @@ def _no_text() -> DataError:
     return DataError("there is no text to label", fix="give texts after the run folder, --file, or standard input")
 
 
+def _blank(texts: Sequence[str], before: int = 0) -> list[int]:
+    """The numbers of the lines that hold no text, after so many others."""
+    return [number for number, text in enumerate(texts, start=before + 1) if not text.strip()]
+
+
 def _arriving(encoding: str | None) -> Iterator[list[str]]:
-    """Lines of standard input that are not blank: all that have arrived by now, without waiting for more."""
+    """Lines of standard input, blank ones too: all that have arrived by now, without waiting for more."""
     if sys.stdin.isatty():
-        typer.echo("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
+        say("Reading texts from standard input, one a line; end with Ctrl-D.", err=True)
     name = "utf-8" if encoding is None else check_encoding(encoding)
     if name.startswith(("utf-16", "utf-32")):
         raise OptionError(f"standard input cannot be read as {name}", expected="an encoding with single-byte line ends")
@@ -170,8 +188,7 @@ def _arriving(encoding: str | None) -> Iterator[list[str]]:
                     got=str(error),
                     fix="name its encoding, for example --encoding cp1252",
                 ) from error
-            if text:
-                texts.append(text)
+            texts.append(text)
         if texts:
             yield texts
         if not chunk:
@@ -290,7 +307,7 @@ def _write(classifier: TrainedClassifier | ExportedClassifier, given: Texts, req
     else:
         content = _separated(classifier, given, _OUT[suffix])
     files.write_bytes(out, content.encode("utf-8", "replace"))
-    typer.echo(f"{len(given.texts):,} predictions written to {out}", err=True)
+    say(f"{len(given.texts):,} predictions written to {out}", err=True)
 
 
 def _separated(classifier: TrainedClassifier | ExportedClassifier, given: Texts, separator: str) -> str:

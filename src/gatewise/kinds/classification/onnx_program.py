@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gatewise.data.scripts import SPACELESS
-from gatewise.export.to_onnx.programs import MODEL, SPACES, assembled
+from gatewise.export.to_onnx.programs import MODEL, SPACES, TEXTS, assembled
 
 __all__ = ["program_of"]
 
-_DOES = "Labels texts: python answer.py TEXT ..."
+_DOES = "Labels texts: python answer.py TEXT ..., or - for the lines of standard input"
 _KIND = {
     "words": r'''
 OTHERS = re.compile("[²³¹¼½¾\u24b6-\u24e9\U0001f130-\U0001f149\U0001f150-\U0001f169\U0001f170-\U0001f189]")
@@ -51,7 +51,10 @@ def tokens_of(text):
     return found if len(found) <= most else found[: most - most // 2] + found[len(found) - most // 2 :]
 """
 _ONE = """
-for text in sys.argv[1:] or ["a film that I would see again"]:
+for text in texts_given("a film that I would see again"):
+    if not text.strip():
+        print(json.dumps(dict.fromkeys(["label", "probability", "probabilities"])))
+        continue
     tokens = np.array([tokens_of(text)])
     (found,) = session.run(["probabilities"], {"tokens": tokens, "lengths": np.array([tokens.shape[1]])})
     probabilities = dict(zip(about["label_names"], found[0].tolist()))
@@ -60,7 +63,10 @@ for text in sys.argv[1:] or ["a film that I would see again"]:
     print(json.dumps(answer, ensure_ascii=False))
 """
 _SEVERAL = """
-for text in sys.argv[1:] or ["a film that I would see again"]:
+for text in texts_given("a film that I would see again"):
+    if not text.strip():
+        print(json.dumps({"labels": None, "probabilities": None}))
+        continue
     tokens = np.array([tokens_of(text)])
     (found,) = session.run(["probabilities"], {"tokens": tokens, "lengths": np.array([tokens.shape[1]])})
     probabilities = dict(zip(about["label_names"], found[0].tolist()))
@@ -77,4 +83,4 @@ def program_of(tokenisation: str, *, multi_label: bool) -> str:
         multi_label: whether a text may have several labels.
     """
     answers = _SEVERAL if multi_label else _ONE
-    return assembled(_DOES, ["re", "unicodedata"], MODEL, SPACES, _KIND[tokenisation], _TOKENS, answers)
+    return assembled(_DOES, ["re", "unicodedata"], MODEL, TEXTS, SPACES, _KIND[tokenisation], _TOKENS, answers)

@@ -226,7 +226,8 @@ def open_run(run: RunFolder) -> TrainedClassifier:
     spec = _with_columns(spec, run.content("vocabulary.json").get("columns"))
     place = run.path / THRESHOLDS_FILE
     # runs of before there were thresholds, and those of one label a text, have none
-    limits = read_thresholds(run.content(THRESHOLDS_FILE), label_names, place) if place.is_file() else None
+    kept = run.content_if_kept(THRESHOLDS_FILE)
+    limits = None if kept is None else read_thresholds(kept, label_names, place)
     return TrainedClassifier(
         spec,
         label_names,
@@ -241,10 +242,10 @@ def open_run(run: RunFolder) -> TrainedClassifier:
 
 def _calibrate(run: RunFolder, model: SequenceClassifier) -> dict[str, Tensor]:
     """Divide the scores by the run's temperature, and return the head's weights of before; older runs have none."""
-    place = run.path / CALIBRATION_FILE
-    if not place.is_file():
+    kept = run.content_if_kept(CALIBRATION_FILE)
+    if kept is None:
         return {}
-    temperature = read_temperature(run.content(CALIBRATION_FILE), place)
+    temperature = read_temperature(kept, run.path / CALIBRATION_FILE)
     head = {"head.weight": model.head.weight, "head.bias": model.head.bias}
     before = {name: value.detach().clone() for name, value in head.items()}
     with torch.no_grad():

@@ -19,6 +19,7 @@ from gatewise.kinds.forecasting.series.covariates import Covariates
 from gatewise.kinds.forecasting.series.loading import known_columns, read_table
 from gatewise.kinds.forecasting.series.signs import Marks
 from gatewise.kinds.forecasting.series.table import SeriesTable, frame_of_records, read_frame
+from gatewise.screen import say
 from gatewise.training.kind import Request
 from gatewise.training.request import check_ending
 from gatewise.words import plural
@@ -64,9 +65,9 @@ def predict(trained: Continuing, request: Request) -> None:
     ahead = [each for each in (_future(trained, request, table), inside) if each is not None]
     futures, notes, said = _continued(trained, table, ahead)
     for note in notes:
-        print(f"Note: {note}", file=sys.stderr)
+        say(f"Note: {note}", err=True)
     for warning in said:
-        print(f"Warning: {warning}", file=sys.stderr)
+        say(f"Warning: {warning}", err=True)
     if request.as_json:
         record = _record(futures, trained.targets, time, table.form)
         text = json.dumps({**record, "notes": [*notes, *said]}, ensure_ascii=False, allow_nan=False) + "\n"
@@ -168,7 +169,7 @@ def evaluate(trained: TrainedForecaster | ExportedForecaster, request: Request) 
         print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
         return
     for note in dict.fromkeys(found.notes):
-        print(f"Note: {note}", file=sys.stderr)
+        say(f"Note: {note}", err=True)
     print(f"{plural(found.windows, 'window')}, from {found.first} to {found.last}")
     print(f"{'':<42}{'network':>12}{'persistence':>14}")
     for name, title in _FIGURES.items():
@@ -179,7 +180,7 @@ def evaluate(trained: TrainedForecaster | ExportedForecaster, request: Request) 
         print(f"{title:<42}{words[0]:>12}{words[1]:>14}")
     if found.skill is not None:
         print(f"{'of the error of persistence, saved':<42}{100 * found.skill:>10.1f} %")
-    print("Before the errors of the first three lines, values are divided by their deviation in the training part.")
+    say("Before the errors of the first three lines, values are divided by their deviation in the training part.")
 
 
 def _group(trained: Continuing) -> str | None:

@@ -72,7 +72,7 @@ def generate(
     unknown_words = model.vocabulary.unknown_tokens(prompt)
     if unknown_words:
         named = ", ".join(repr(word) for word in unknown_words[:5]) + (" ..." if len(unknown_words) > 5 else "")
-        typer.echo(f"Not in the vocabulary, read as an unknown word: {named}", err=True)
+        say(f"Not in the vocabulary, read as an unknown word: {named}", err=True)
     if next_only is not None:
         _table(model, prompt, next_only, as_json)
         return
@@ -108,9 +108,9 @@ def evaluate(model: TrainedLanguageModel, request: Request) -> None:
     for name, value, interval, form in rows:
         ends = "" if interval is None else f"  ({form.format(interval[0])} to {form.format(interval[1])})"
         typer.echo(f"{name:<20}{form.format(value):>10}{ends}")
-    typer.echo(f"{'unknown tokens':<20}{100 * found.unknown_share:>8.2f} %{_named(found.unknown)}")
+    say(f"{'unknown tokens':<20}{100 * found.unknown_share:>8.2f} %{_named(found.unknown)}")
     what = found.document + ("s" if found.documents != 1 else "")
-    typer.echo(f"{found.tokens:,} tokens, {found.characters:,} characters, {found.documents:,} {what}")
+    say(f"{found.tokens:,} tokens, {found.characters:,} characters, {found.documents:,} {what}")
 
 
 def _texts_of(request: Request, fallback: str | None) -> tuple[list[str], list[str]]:

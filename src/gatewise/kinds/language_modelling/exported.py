@@ -9,7 +9,8 @@ import numpy as np
 
 from gatewise.errors import DataError
 from gatewise.kinds.language_modelling.tokens import TokenVocabulary
-from gatewise.training.request import given_texts, say_that_typed_texts_are_read
+from gatewise.screen import say
+from gatewise.training.request import blank_note, given_texts, say_that_typed_texts_are_read
 
 if TYPE_CHECKING:
     from gatewise.training.kind import ExportedModel, Request
@@ -47,11 +48,13 @@ class ExportedLanguageModel:
             DataError: there is no text.
         """
         say_that_typed_texts_are_read(request, "beginnings of texts")
-        count = 0
+        count, blank = 0, list[int]()
         for prompt in given_texts(request):
-            if not (request.inputs or prompt.strip()):
-                continue
             count += 1
+            if not (request.inputs or prompt.strip()):
+                blank.append(count)
+                print(json.dumps({"prompt": prompt, "tokens": None}) if request.as_json else "–    (blank)")
+                continue
             found = self.next_tokens(prompt)
             if request.as_json:
                 tokens = [{"token": token, "probability": chance} for token, chance in found]
@@ -60,5 +63,7 @@ class ExportedLanguageModel:
             width = max(len(token) for token, _ in found)
             for token, chance in found:
                 print(f"{token:<{width}}  {100 * chance:5.1f} %  {'█' * round(_BAR * chance)}".rstrip())
-        if not count:
+        if count == len(blank):
             raise DataError("there is no beginning of a text", fix="give it after the model, in quotes")
+        if blank:
+            say(f"Note: {blank_note(blank, count)}", err=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gatewise.export.to_onnx.programs import BYTE_PAIRS, MODEL, SPACES, TEXT_OF_PIECES, assembled
+from gatewise.export.to_onnx.programs import BYTE_PAIRS, MODEL, SPACES, TEXT_OF_PIECES, TEXTS, assembled
 
 __all__ = ["program_of"]
 
-_DOES = "Says which tokens come next: python answer.py TEXT ..."
+_DOES = "Says which tokens come next: python answer.py TEXT ..., or - for the lines of standard input"
 _CUT = {
     "word": r"""
 def tokens_of(text):
@@ -28,7 +28,10 @@ def tokens_of(text):
 _ANSWERS = """
 names = about["vocabulary"]["tokens"]
 numbers = {name: number for number, name in enumerate(names)}
-for prompt in sys.argv[1:] or ["the clouds are in the"]:
+for prompt in texts_given("the clouds are in the"):
+    if sys.argv[1:] == ["-"] and not prompt.strip():
+        print(json.dumps({"prompt": prompt, "tokens": None}))
+        continue
     read = [about["start"], *(numbers.get(token, numbers.get("<unk>")) for token in tokens_of(prompt))]
     given = {"tokens": np.array([read]), "lengths": np.array([len(read)])}
     (found,) = session.run(["log_probabilities"], given)
@@ -57,5 +60,5 @@ def program_of(kind: str) -> str:
     """
     if kind == "bpe":
         parts = (SPACES, BYTE_PAIRS, TEXT_OF_PIECES, _CUT[kind], _SHOWN_PIECE)
-        return assembled(_DOES, ["re", "unicodedata"], MODEL, *parts, _ANSWERS)
-    return assembled(_DOES, ["re"] if kind == "word" else [], MODEL, _CUT[kind], _SHOWN, _ANSWERS)
+        return assembled(_DOES, ["re", "unicodedata"], MODEL, TEXTS, *parts, _ANSWERS)
+    return assembled(_DOES, ["re"] if kind == "word" else [], MODEL, TEXTS, _CUT[kind], _SHOWN, _ANSWERS)

@@ -58,7 +58,7 @@ def predict(recogniser: TrainedRecogniser | ExportedRecogniser, request: Request
         typer.echo("\n".join(lines))
     else:
         files.write_text(request.out, "\n".join(lines) + "\n")
-        typer.echo(f"{words.plural(len(recordings), 'recording')} heard in {request.out}", err=True)
+        say(f"{words.plural(len(recordings), 'recording')} heard in {request.out}", err=True)
     leave_with_unanswered(len(rows) - len(recordings))
 
 
@@ -207,7 +207,7 @@ def evaluate(recogniser: TrainedRecogniser, request: Request) -> None:
         say(f"Note: {note}", err=True)
     if overlap is not None and overlap.found:
         count = int(overlap.training.sum())
-        typer.echo(
+        say(
             f"Warning: {words.plural(count, 'recording')} of {len(part):,} were trained on, "
             f"{int(overlap.validation.sum()):,} chose the weights: the figures are too good",
             err=True,

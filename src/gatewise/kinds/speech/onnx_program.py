@@ -9,12 +9,16 @@ __all__ = ["program_of"]
 _DOES = "Hears recordings: python answer.py FILE.wav ..."
 _SAMPLES = r'''
 def samples_of(path):
-    """The samples of a WAV file, its channels mixed to one, in 16 bits."""
+    """The samples of a WAV file of 8 to 32 bits, its channels mixed to one, in 16 bits."""
     with wave.open(path) as file:
-        if file.getsampwidth() != 2 or file.getframerate() != about["rate"]:
-            sys.exit(f"{path} is no WAV file of 16 bits and {about['rate']:,} samples per second: convert it")
-        found = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
-    mixed = (found.astype(np.float32) / 32768).mean(axis=1)
+        size, channels = file.getsampwidth(), file.getnchannels()
+        if file.getframerate() != about["rate"]:
+            sys.exit(f"{path} has {file.getframerate():,} samples per second, not {about['rate']:,}: convert it")
+        content = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, size)
+    wide = np.zeros((len(content), 4), np.uint8)  # the highest bytes of 32 bits
+    wide[:, 4 - size :] = content if size > 1 else content ^ 128  # 8 bits are counted from -128 on
+    found = wide.view("<i4").reshape(-1, channels) / 2**31
+    mixed = found.astype(np.float32).mean(axis=1)
     return np.clip(np.round(mixed * np.float32(32767)), -32768, 32767) / np.float32(32767)
 
 

@@ -13,17 +13,18 @@ import typer
 from gatewise import files, words
 from gatewise.data.text_files import read_lines
 from gatewise.errors import DataError, OptionError
+from gatewise.kinds.tagging.answers import TaggedText
 from gatewise.kinds.tagging.dataset import TaggingPart
 from gatewise.kinds.tagging.joined import holds_joined
 from gatewise.kinds.tagging.reading import read_tagged
 from gatewise.kinds.tagging.sentence_tables import holds_sentence_table
 from gatewise.kinds.tagging.spec import column
+from gatewise.kinds.tagging.tokenisation import tokenise
 from gatewise.screen import console, given_width, say
 from gatewise.training.overlap import overlap_record, print_overlap
-from gatewise.training.request import batches, check_out, given_texts, say_that_typed_texts_are_read
+from gatewise.training.request import batches, blank_note, check_out, given_texts, say_that_typed_texts_are_read
 
 if TYPE_CHECKING:
-    from gatewise.kinds.tagging.answers import TaggedText
     from gatewise.kinds.tagging.exported import ExportedTagger
     from gatewise.kinds.tagging.trained import TrainedTagger
     from gatewise.training.request import Request
@@ -51,13 +52,15 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
     columns = _words_of_columns(tagger, request)
     if columns is not None:
         how = "words joined with their tags" if holds_joined(Path(str(request.file))) else "a word and its tag a line"
-        typer.echo(
+        say(
             f"Note: {request.file} has {how}: its words are tagged, its own tags are not used",
             err=True,
         )
-    count, marked, written = 0, 0, list[str]()
+    count, marked, blank, written = 0, 0, list[int](), list[str]()
     for tagged in _answers(tagger, request, columns, 1 if request.typed else _BATCH):
         count += 1
+        if not tagged.words:
+            blank.append(count)
         marked += len(tagged.entities)
         if request.out is not None:
             written.append(_line(tagged) if request.writes_json else _column_lines(tagged))
@@ -65,14 +68,18 @@ def predict(tagger: TrainedTagger | ExportedTagger, request: Request) -> None:
             typer.echo(_line(tagged))
         else:
             _show(tagged, tagger.tag_set.names, spans=tagger.tag_set.marks_spans)
-    if count == 0:
+    if count == len(blank):
         raise DataError("there is no text to tag", fix="give texts after the run folder, --file, or standard input")
+    if blank:
+        answer = "an empty answer there" if request.out is None or request.writes_json else "a further blank line there"
+        say(f"Note: {blank_note(blank, count, answer)}", err=True)
     if tagger.tag_set.marks_spans and not marked and not request.as_json:
-        texts = "the text" if count == 1 else f"any of the {count:,} texts"
-        typer.echo(f"Note: the network marked nothing in {texts}", err=True)
+        read = count - len(blank)
+        texts = "the text" if read == 1 else f"any of the {read:,} texts"
+        say(f"Note: the network marked nothing in {texts}", err=True)
     if request.out is not None:
         files.write_text(request.out, ("\n" if request.writes_json else "\n\n").join(written) + "\n")
-        typer.echo(f"{count:,} texts tagged in {request.out}", err=True)
+        say(f"{count:,} texts tagged in {request.out}", err=True)
 
 
 def _line(tagged: TaggedText) -> str:
@@ -89,7 +96,9 @@ def _answers(
     """The texts of a request, or the sentences of a file of columns, tagged in order."""
     if columns is None:
         for batch in batches(_texts(request), size):
-            yield from tagger.tag_texts(batch)
+            found = iter(tagger.tag_texts([text for text in batch if request.inputs or tokenise(text)]))
+            for text in batch:
+                yield next(found) if request.inputs or tokenise(text) else TaggedText(text, (), (), (), ())
         return
     for start in range(0, len(columns), size):
         yield from tagger.tag_words(columns[start : start + size])
@@ -151,12 +160,11 @@ def _figure(metrics: dict[str, Any]) -> str:
 
 
 def _texts(request: Request) -> Iterator[str]:
-    """The texts of a request; blank lines are skipped, run folders among the arguments refused."""
+    """The texts of a request, blank lines too; run folders among the arguments are refused."""
     for text in given_texts(request):
         if request.inputs and len(text) < 250 and (Path(text) / "result.json").exists():
             raise OptionError(f"{text} is a run folder, not a text", fix="name one run only")
-        if request.inputs or text.strip():
-            yield text
+        yield text
 
 
 def _show(tagged: TaggedText, names: tuple[str, ...], *, spans: bool) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gatewise.export.to_onnx.programs import MODEL, assembled, source_of
+from gatewise.export.to_onnx.programs import MODEL, TEXTS, assembled, source_of
 from gatewise.kinds.tagging import schemes, tokenisation, vocabulary
 
 __all__ = ["program_of"]
 
-_DOES = "Tags texts: python answer.py TEXT ..."
+_DOES = "Tags texts: python answer.py TEXT ..., or - for the lines of standard input"
 _WORDS = r"""
 vocabulary = about["vocabulary"]
 words_known = {word: number for number, word in enumerate(vocabulary["words"], 2)}
@@ -55,12 +55,10 @@ def as_written(spans, count):
     return tags
 '''
 _ANSWERS = """
-for text in sys.argv[1:] or ["Maria Curie worked in Paris."]:
+for text in texts_given("Maria Curie worked in Paris."):
     cut = tokenise(text)
     words = [word for word, _, _ in cut]
-    if not words:
-        sys.exit(f"there is no word in {text!r}")
-    tags, entities = tags_of(words), []
+    tags, entities = tags_of(words) if words else [], []
 """
 _OF_SPANS = """\
     spans = spans_as_conlleval(tags)
@@ -97,5 +95,5 @@ def program_of(inputs: Sequence[str], *, marks_spans: bool) -> str:
         spans = [source_of(schemes.split_tag), source_of(schemes.spans_as_conlleval), _SPANS]
     cut = source_of(tokenisation).replace("@cache", "@functools.cache")
     answers = _ANSWERS + (_OF_SPANS if marks_spans else "") + _PRINT
-    parts = [MODEL + _WORDS.lstrip("\n") + known, cut, *read, _TAGS, *spans, answers]
+    parts = [MODEL + _WORDS.lstrip("\n") + known, TEXTS, cut, *read, _TAGS, *spans, answers]
     return assembled(_DOES, ["collections", "functools", "re", "unicodedata"], *parts)

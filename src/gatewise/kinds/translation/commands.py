@@ -126,7 +126,7 @@ def predict(
         say(f"Note: {empty:,} of {words.plural(count, 'line')} {were}", err=True)
     if request.out is not None:
         files.write_text(request.out, "\n".join(written) + "\n")
-        typer.echo(f"{words.plural(count, 'translation')} in {request.out}", err=True)
+        say(f"{words.plural(count, 'translation')} in {request.out}", err=True)
 
 
 def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Request) -> None:
@@ -173,10 +173,10 @@ def evaluate(translator: TrainedTranslator | ExportedTranslator, request: Reques
         typer.echo(json.dumps(record, ensure_ascii=False))
         return
     if overlap is None:
-        typer.echo("Note: this run does not hold which sentences it was trained on: some may be in the file", err=True)
+        say("Note: this run does not hold which sentences it was trained on: some may be in the file", err=True)
     elif overlap.found:
         said = overlap.sentence("sentence", lambda: f"{others[0].title} {100 * others[0].value:.1f}" if others else "")
-        typer.echo(f"Warning: {said}", err=True)
+        say(f"Warning: {said}", err=True)
     for line in figure_lines(rows):
         typer.echo(line)
     typer.echo(words.plural(len(pairs), "sentence pair"))
@@ -195,7 +195,7 @@ def _show_attention(translator: TrainedTranslator | ExportedTranslator, text: st
     """Each piece of the translation with the piece of the sentence that it looked at most."""
     found = translator.attention(text, translation)
     if found is None:
-        typer.echo("Note: this network has no attention", err=True)
+        say("Note: this network has no attention", err=True)
         return
     width = max(len(piece) for piece in found.target)
     for piece, row in zip(found.target, found.weights, strict=True):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from gatewise.export.to_onnx.programs import BYTE_PAIRS, SEARCH, SPACES, TEXT_OF_PIECES, assembled
+from gatewise.export.to_onnx.programs import BYTE_PAIRS, SEARCH, SPACES, TEXT_OF_PIECES, TEXTS, assembled
 
 __all__ = ["program_of"]
 
-_DOES = "Translates sentences: python answer.py SENTENCE ..."
+_DOES = "Translates sentences: python answer.py SENTENCE ..., or - for the lines of standard input"
 _ANSWERS = """
 source = about["source_subwords"]["tokenizer"]
 target = (about["target_subwords"] or about["source_subwords"])["tokenizer"]
 numbers = {piece: number + 3 for piece, number in source["model"]["vocab"].items()}  # after padding, begin and end
 pieces = {number + 3: piece for piece, number in target["model"]["vocab"].items()}
-for text in sys.argv[1:] or ["A dog runs."]:
+for text in texts_given("A dog runs."):
     read = [numbers[piece] for piece in pieces_of(" ".join(text.split()), source)]
     found = []
     if read:
@@ -25,4 +25,4 @@ for text in sys.argv[1:] or ["A dog runs."]:
 
 def program_of() -> str:
     """The program, which prints what ``gatewise translate --json`` does."""
-    return assembled(_DOES, ["re", "unicodedata"], SPACES, BYTE_PAIRS, TEXT_OF_PIECES, SEARCH, _ANSWERS)
+    return assembled(_DOES, ["re", "unicodedata"], TEXTS, SPACES, BYTE_PAIRS, TEXT_OF_PIECES, SEARCH, _ANSWERS)

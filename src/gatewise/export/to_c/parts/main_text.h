@@ -14,13 +14,18 @@ static uint32_t tokens[UPPER_TOKENS];
 static float answers[COUNT];
 
 READ_LINE
+SPACE_AT
 int main(void)
 {
     char *line = NULL;
     size_t size = 0, length = 0;
     NAME_init(&model);
     while (read_line(&line, &size, &length)) {
-        if (strspn(line, " \t\r") == length) {
+        size_t blank = 0;
+        for (size_t found; (found = space_at(line + blank)) > 0;) {
+            blank += found;
+        }
+        if (blank == length) {
             putchar('\n');
             fflush(stdout);
             continue;

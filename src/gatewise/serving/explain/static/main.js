@@ -228,6 +228,9 @@ const STEPS_GUIDE = [
   ["Answer after each step", "What the network would say if the input ended there. A dot marks where you look."],
   ["Map", "A row for each unit, a column for each step; units that behave alike are neighbours. Click to follow one."],
   ["Unit", "Its gates and its state over the steps, and the cell's equation with the numbers of that step."],
+  ["Log-odds", "ln(p / (1 − p)) of a probability p: 0 at 50 %, 2.2 at 90 %. Reasons for probabilities are shares of it; one of +1 makes the odds 2.7 times as large."],
+  ["Baseline", "What reasons are counted from: an input that says nothing. For texts it is the padding word, which stands for no word."],
+  ["Gates", "Numbers from 0, shut, to 1, open: how much of the old state stays, and how much of what is read comes in."],
   ["Keys", "Left and right step through time, Home and End go to its ends; on the map up and down change the unit."],
 ];
 const PICTURE_GUIDE = [
@@ -235,6 +238,9 @@ const PICTURE_GUIDE = [
   ["Answer after each patch", "The chance of the word were the picture covered past there, row by row. A dot marks where you look."],
   ["Map", "A row for each unit, a column for each written word; units that behave alike are neighbours. Click to follow one."],
   ["Unit", "Its gates and its state over the written words, and the cell's equation with the numbers of that word."],
+  ["Log-odds", "ln(p / (1 − p)) of a probability p: 0 at 50 %, 2.2 at 90 %. Reasons for probabilities are shares of it; one of +1 makes the odds 2.7 times as large."],
+  ["Baseline", "What reasons are counted from: an input that says nothing. For texts it is the padding word, which stands for no word."],
+  ["Gates", "Numbers from 0, shut, to 1, open: how much of the old state stays, and how much of what is read comes in."],
   ["Keys", "Left and right step through the patches, Home and End go to their ends; on the map up and down change the unit."],
 ];
 

@@ -15,7 +15,7 @@ import { Series } from "./series.js";
 import { StepTable } from "./table.js";
 import { Tokens } from "./tokens.js";
 import { UnitPanel, rowAt, stepWords, valueAt } from "./unit.js";
-import { decimals, plural, score, shortened } from "./words.js";
+import { decimals, isolated, plural, score, shortened } from "./words.js";
 import { Alignment, Written } from "./written.js";
 
 /** What a page shows of one run. */
@@ -358,10 +358,10 @@ export class RunView {
     const best = reading.scale === "value" ? this.targetPlace() : row.indexOf(Math.max(...row));
     resizeChildren(this.answer, 2, (place) => el(place === 0 ? "strong" : "span"));
     setText(this.answer.children[0], reading.scale === "value"
-      ? `${reading.names[best]}: ${score(reading, row[best])}` : `${reading.names[best]} ${score(reading, row[best])}`);
+      ? `${isolated(reading.names[best])}: ${score(reading, row[best])}` : `${isolated(reading.names[best])} ${score(reading, row[best])}`);
     setText(this.answer.children[1], placeWords(reading, step));
     const truth = trueAnswer(reading, step);
-    setText(this.truth, truth === null ? "" : `truth: ${truth}`);
+    setText(this.truth, truth === null ? "" : `truth: ${isolated(truth)}`);
     const shown = topAnswers(row, this.targetPlace(), reading.scale);
     resizeChildren(this.answers, shown.length, () => el("button", {
       type: "button", role: "radio",

@@ -1,6 +1,6 @@
 // What is said of a reading in words, and the range of a map's colours.
 
-import { decimals, plural, shortened } from "./words.js";
+import { decimals, isolated, plural, shortened } from "./words.js";
 
 /** As far below zero as above. */
 export function bothSides(low, high) {
@@ -57,6 +57,6 @@ export function quoted(name) {
 /** The strongest reasons in a sentence. */
 export function reasonWords(reading, values, target) {
   const order = Array.from(values, (_, step) => step).sort((one, other) => Math.abs(values[other]) - Math.abs(values[one])).slice(0, 5);
-  const words = order.map((step) => `${reading.steps[step]?.label} ${decimals(values[step])}`);
+  const words = order.map((step) => `${isolated(reading.steps[step]?.label ?? "")} ${decimals(values[step])}`);
   return `Reasons for ${target}, the strongest: ${words.join(", ")}`;
 }

@@ -12,7 +12,7 @@ export class Tokens {
     Object.assign(this, { number, colours: [], marks: [] });
     this.tail = el("span", { class: "unread" });
     this.list = el("div", {
-      class: "tokens", tabindex: 0, role: "listbox", "aria-orientation": "horizontal", dir: "auto",
+      class: "tokens", tabindex: 0, role: "listbox", "aria-orientation": "horizontal",
       click: (event) => {
         const token = event.target.closest("[data-step]");
         if (token) choose(Number(token.dataset.step));
@@ -24,7 +24,7 @@ export class Tokens {
         move(moves[event.key]);
       },
     });
-    this.element = el("div", { class: "text" }, this.list, this.tail);
+    this.element = el("div", { class: "text", dir: "auto" }, this.list, this.tail);
   }
 
   /** The tokens of a reading; what stays the same is not touched. */

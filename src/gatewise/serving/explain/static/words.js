@@ -2,6 +2,7 @@
 
 const MINUS = "\u2212";
 const NARROW = "\u00a0";
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
 /** A number with fixed decimals and a true minus sign; no minus before a zero. */
 export function decimals(value, places = 2) {
@@ -38,10 +39,15 @@ export function plural(count, word) {
   return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 }
 
-/** A long text, cut with an ellipsis between whole characters. */
+/** Words of scripts that run from right to left, so that figures and signs beside them stay where they are. */
+export function isolated(text) {
+  return RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text;
+}
+
+/** A long text, cut with an ellipsis between whole characters; isolated. */
 export function shortened(text, most) {
   const characters = Array.from(text.slice(0, 4 * most));
-  return characters.length > most ? characters.slice(0, most - 1).join("") + "…" : text;
+  return isolated(characters.length > most ? characters.slice(0, most - 1).join("") + "…" : text);
 }
 
 /** A list in a sentence: `a, b and c`. */
