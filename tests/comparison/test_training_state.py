@@ -161,6 +161,21 @@ def test_cells_that_learned_nothing_are_not_judged() -> None:
     assert verdict.caveats[0].sentence.startswith("RNN is not shown to be better than always answering 'negative'")
 
 
+@pytest.mark.parametrize(("accuracy", "change"), [(0.51, "more test examples or longer training"), (0.45, "longer")])
+def test_what_might_show_a_cell_to_be_better_than_nothing(accuracy: float, change: str) -> None:
+    verdict = made_up_record({"baseline": 0.6, "rnn": accuracy, "gru": 0.9}, seeds=3).verdict
+    assert f"than always answering 'negative'; {change}" in verdict.caveats[0].sentence
+
+
+def test_cells_that_still_improve_are_not_as_good_where_no_model_knows_more_than_the_classes_shares() -> None:
+    record = made_up_record({"baseline": 0.5, "gru": 0.49}, seeds=3, rising=["gru"])
+    assert record.verdict.outcome == "unfinished"
+    said = "So far no model is shown to be better than always answering 'negative', which reaches"
+    assert said in record.verdict.answers["training"].sentence
+    above = made_up_record({"baseline": 0.9, "gru": 0.49}, seeds=3, rising=["gru"]).verdict
+    assert above.outcome == "unfinished" and "So far no model" not in above.text
+
+
 def test_a_single_epoch_is_called_one() -> None:
     ended = Learning(run="gru-seed0", epochs=1, best_epoch=1, stopped="epochs", left=0.1)
     gru = ModelFigures("gru", "GRU", Range(0.8, 0.79, 0.81), 3.0, 3.0, learning=(ended,))

@@ -181,6 +181,8 @@ def test_nothing_was_learned() -> None:
     assert verdict.outcome == "nothing"
     assert verdict.headline == "No model beats always answering 'neg'"
     assert verdict.leaders == () and verdict.recommended is None
+    assert "the best, the baseline, reaches 50.3 %" in verdict.text, "a baseline may be the best of them"
+    assert verdict.answers["quality"].models == ("baseline",)
     assert _decide({"baseline": 0.503, "gru": 0.51}, differ=True, trivial=trivial).outcome == "cell"
 
 

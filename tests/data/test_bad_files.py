@@ -331,3 +331,10 @@ def test_a_damaged_series_is_refused(tmp_path):
     (tmp_path / "a.csv.gz").write_bytes(bytes(content))
     with pytest.raises(DataError, match=r"not a gzip file, or a damaged one; .*fix: copy or download"):
         load_series(tmp_path / "a.csv.gz", time="day", target="price", horizon=2, lookback=5)
+
+
+def test_a_title_above_the_columns_names_is_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Survey of 2024\ntext,label\nfine,a\npoor,b\n")
+    with pytest.raises(DataError, match=r"line 2: the row has 2 fields; expected: 1.*or delete what stands above"):
+        read_table(path)

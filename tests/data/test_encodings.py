@@ -114,3 +114,26 @@ def test_tables_in_windows_1252_say_so(tmp_path):
 def test_running_text_is_not_called_western_where_it_is_not(text, encoding, said):
     with pytest.raises(DataError, match=said):
         decode(text.encode(encoding), "a.txt")
+
+
+def _lines(number_in_utf_8):
+    rows = [f"un café naïf numéro {number},a\n" for number in range(12)]
+    return b"".join(row.encode("utf-8" if number in number_in_utf_8 else "cp1252") for number, row in enumerate(rows))
+
+
+@pytest.mark.parametrize("in_utf_8", [{3}, set(range(12)) - {3}, {0, 2, 4, 6}])
+def test_a_file_of_two_encodings_is_called_so(in_utf_8):
+    first, first_other = min(in_utf_8) + 1, min(set(range(12)) - in_utf_8) + 1
+    with pytest.raises(DataError, match="mixes two encodings") as refused:
+        decode_as(_lines(in_utf_8), "a.csv")
+    assert f"(as line {first})" in refused.value.got and f"(as line {first_other})" in refused.value.got
+    _, (note,) = decode_as(_lines(in_utf_8 | {0, 1}), "a.csv", "cp1252")
+    assert "'cafÃ©' for 'café'" in note and "mixes encodings" in note
+
+
+def test_utf_8_that_was_read_as_windows_1252_is_said():
+    text = "un café naïf, l’été".encode().decode("cp1252")
+    assert "so they stand in the file" in decode_as(text.encode(), "a.csv")[1][0]
+    _, (note,) = decode_as("un café naïf".encode(), "a.csv", "cp1252")
+    assert note.startswith("2 words of a.csv look like UTF-8") and note.endswith("the file is UTF-8; omit --encoding")
+    assert decode_as("SÃO PAULO, MAÇÃ, Â, Ã".encode(), "a.csv")[1] == []

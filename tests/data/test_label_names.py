@@ -59,3 +59,26 @@ def test_what_is_a_list():
     assert list_of_labels("['a']") == ["a"] and list_of_labels('["x, y", "z"]') == ["x, y", "z"]
     assert list_of_labels("[a]") is None and list_of_labels("['a', ['b']]") is None and list_of_labels("['a'") is None
     assert label_name("['a', 'b']", "line 2") == "['a', 'b']"
+
+
+def test_labels_that_only_look_alike_are_noted(tmp_path):
+    labels = [("Entt\u00e4uscht", "Entta\u0308uscht", "gut", "gut\u200b")[number % 4] for number in range(40)]
+    notes = load_text(write(tmp_path / "a.csv", labels)).notes
+    assert any(r"'Enttäuscht' (10 texts) and 'Entta\u0308uscht' (10 texts) differ" in note for note in notes)
+    assert any(r"'gut' (10 texts) and 'gut\u200b' (10 texts) differ" in note for note in notes)
+
+
+def test_labels_of_several_a_text_are_looked_at_too(tmp_path):
+    labels = [("art;Money", "money;art", "money")[number % 3] for number in range(60)]
+    notes = load_text(write(tmp_path / "a.csv", labels), separator=";").notes
+    assert any("'Money' (20 texts) and 'money' (40 texts) differ by case" in note for note in notes)
+
+
+def test_lists_of_one_label_each_are_classes(tmp_path):
+    path = tmp_path / "a.jsonl"
+    lines = [{"id": n, "text": f"text {n}", "label": [("a", "c")[n % 2]]} for n in range(30)]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert load_text(path).label_names == ("a", "c")
+    path.write_text("\n".join(map(json.dumps, [*lines, {"id": 30, "text": "text", "label": ["a", "c"]}])))
+    with pytest.raises(DataError, match=r"line 31: the label is not a class.*\['a', 'c'\].*--separator"):
+        load_text(path)

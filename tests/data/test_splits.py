@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gatewise.data.splits import content_key
+from gatewise.data.splits import content_key, distinct_rows
 from gatewise.errors import DataError
 from gatewise.kinds.classification.loading import load_text
 
@@ -133,3 +133,12 @@ def test_limited_training_part_is_nested_and_leaves_the_rest_whole(tmp_path):
     assert np.bincount(small.train.labels).tolist() == [30, 30]
     assert small.test.texts == whole.test.texts and small.validation.texts == whole.validation.texts
     assert len({whole.fingerprint, small.fingerprint, smaller.fingerprint}) == 3
+
+
+def test_a_text_with_as_many_of_two_labels_is_said_to_keep_the_first():
+    texts, labels = ["a", "a", "b", "b", "b"], np.array([1, 0, 0, 1, 1])
+    rows, chosen, notes = distinct_rows(texts, labels)
+    assert rows == [0, 2] and chosen.tolist() == [1, 1]
+    assert notes[1] == (
+        "2 texts had several labels and kept the most frequent one, 1 of them the first of equally frequent ones"
+    )

@@ -6,9 +6,11 @@ import codecs
 import re
 
 from gatewise.data.guesses import likely_encodings
+from gatewise.data.mixed_encodings import mixed_lines, read_twice_note
 from gatewise.data.text_files import decode
 from gatewise.data.western import is_windows_1252
 from gatewise.errors import DataError, OptionError
+from gatewise.words import plural
 
 __all__ = ["check_encoding", "decode_as"]
 
@@ -72,12 +74,14 @@ def decode_as(
         ('хорошо', [])
     """
     if encoding is not None:
-        return _decode_named(content, place, check_encoding(encoding)), []
+        text = _decode_named(content, place, check_encoding(encoding))
+        return text, read_twice_note(text, place, _read_wrongly(content))
     for mark, name in _MARKS:
         if content.startswith(mark):
             return _decode_named(content, place, name), [f"{place} is {name}, as its byte order mark says"]
     try:
-        return decode(content, place), []
+        text = decode(content, place)
+        return text, read_twice_note(text, place, "so they stand in the file; where that is wrong, export it anew")
     except DataError as error:
         if b"\0" in content:
             fix = f"name its encoding, for example --encoding utf-16-le; or {error.fix}"
@@ -85,6 +89,16 @@ def decode_as(
         if fallback is not None:
             text = _decode_named(content, place, check_encoding(fallback))
             return text, [f"{place} is not UTF-8 and was read as {fallback}, as the training file was"]
+        mixed = mixed_lines(content)
+        if mixed is not None:
+            many, first, others, first_other = mixed
+            raise DataError(
+                f"{place} mixes two encodings",
+                expected="one encoding in all lines",
+                got=f"letters in UTF-8 in {plural(many, 'line')} (as line {first:,}), "
+                f"in Windows-1252 in {plural(others, 'line')} (as line {first_other:,})",
+                fix="export it anew in UTF-8, or convert those lines: any one --encoding misreads the others",
+            ) from error
         if not is_windows_1252(content):
             raise DataError(
                 error.message,
@@ -96,6 +110,15 @@ def decode_as(
     found = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
     example = f" (for example {found.group()!r})" if found else ""
     return text, [f"{place} is not UTF-8 and was read as Windows-1252{example}; --encoding names another"]
+
+
+def _read_wrongly(content: bytes) -> str:
+    """What to do where the encoding that was named makes two signs of letters in UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return "the file mixes encodings; export it anew in one"
+    return "the file is UTF-8; omit --encoding"
 
 
 def _suggestion(content: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,10 +33,15 @@ def label_name(value: Any, place: str, separator: str | None = None) -> str:
     Example:
         >>> label_name(2.0, "line 2"), label_name(["a", "b"], "line 3", "|"), label_name("['a', 'b']", "line 4", "|")
         ('2', 'a|b', 'a|b')
+        >>> label_name(["a"], "line 5")
+        'a'
     """
     if separator is not None and isinstance(value, str) and (written := list_of_labels(value)) is not None:
         value = written
-    if separator is not None and isinstance(value, (list, tuple)):
+    listed = isinstance(value, (list, tuple))
+    if separator is None and listed and len(value) == 1:  # as annotation tools export one label
+        return label_name(value[0], place)
+    if separator is not None and listed:
         return separator.join(_without(separator, label_name(each, place), place) for each in value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
@@ -45,12 +51,11 @@ def label_name(value: Any, place: str, separator: str | None = None) -> str:
         return "true" if value else "false"
     if isinstance(value, (str, int)):
         return str(value)
-    several = isinstance(value, (list, tuple))
     raise DataError(
         f"{place}: the label is not a class",
         expected="a string or a whole number",
         got=repr(value),
-        fix='add --separator "|" if a text may have several labels' if several else None,
+        fix='add --separator "|" if a text may have several labels' if listed else None,
     )
 
 
@@ -100,7 +105,7 @@ def label_notes(labels: Sequence[str]) -> list[str]:
     for label in counts:
         alike.setdefault(_key(label), []).append(label)
     for names in [names for names in alike.values() if len(names) > 1][:_SHOWN]:
-        shown = [f"{name!r} ({counts[name]:,} text{'' if counts[name] == 1 else 's'})" for name in names]
+        shown = [f"{_shown(name)} ({counts[name]:,} text{'' if counts[name] == 1 else 's'})" for name in names]
         number = names[0].casefold() != names[1].casefold() and _number(names[0]) is not None
         how = "are the same number" if number else "differ by case or the like alone"
         notes.append(
@@ -158,7 +163,18 @@ def _without(separator: str, label: str, place: str) -> str:
 
 def _key(label: str) -> str:
     number = _number(label)
+    label = _plain(label)
     return " ".join(label.casefold().replace("_", " ").replace("-", " ").split()) if number is None else repr(number)
+
+
+def _shown(label: str) -> str:
+    """A label in quotation marks, so that one that only looks like another can be told from it."""
+    return repr(label) if _plain(label) == label else ascii(label)
+
+
+def _plain(label: str) -> str:
+    """A label without invisible signs, its letters in the usual form: an accent may be a sign of its own."""
+    return "".join(sign for sign in unicodedata.normalize("NFKC", label) if unicodedata.category(sign) != "Cf")
 
 
 def _number(label: str) -> float | None:

@@ -162,7 +162,8 @@ def _width_error(path: Path, line: int, found: int, expected: int) -> DataError:
     return DataError(
         f"{path}, line {line}: the row has {found} field{'' if found == 1 else 's'}",
         expected=f"{expected}, as the header",
-        fix="put texts that hold the separator or a line break in double quotes",
+        fix="put texts that hold the separator or a line break in double quotes"
+        + ("" if expected > 1 else ", or delete what stands above the line with the columns' names"),
     )
 
 

@@ -91,18 +91,24 @@ def distinct_rows(
             votes.setdefault(kept, Counter([int(labels[kept])]))[int(labels[row])] += 1
     rows = list(first.values())
     chosen = labels[rows].copy()
-    disputed = 0
+    disputed = tied = 0
     for place, row in enumerate(rows):
         if row in votes:
-            chosen[place] = votes[row].most_common(1)[0][0]
+            ranked = votes[row].most_common(2)
+            chosen[place] = ranked[0][0]
+            tied += len(ranked) == 2 and ranked[0][1] == ranked[1][1]
             disputed += len(votes[row]) > 1
     notes = []
     dropped = len(texts) - len(rows)
     if dropped:
         notes.append(f"{plural(dropped, 'repeated text')} {_was(dropped)} dropped")
     if disputed:
-        notes.append(f"{plural(disputed, 'text')} had several labels and kept the most frequent one")
+        notes.append(f"{plural(disputed, 'text')} had several labels and kept the most frequent one{_ties(tied)}")
     return rows, chosen, notes
+
+
+def _ties(tied: int) -> str:
+    return f", {tied:,} of them the first of equally frequent ones" if tied else ""
 
 
 def take(part: Split, rows: Sequence[int]) -> Split:

@@ -86,3 +86,30 @@ def test_a_run_of_before_training_tokens_keeps_its_one_length():
     del record["model"]["training_tokens"]
     earlier = RunSpec.from_dict(record).model
     assert (earlier.max_tokens, min(earlier.training_tokens, earlier.max_tokens)) == (700, 700)
+
+
+def test_texts_that_are_not_read_whole_are_said(tmp_path):
+    rows = [f"{' '.join(f'w{n}x{place}' for place in range(1_500 if n % 4 else 50))},{'ab'[n % 2]}" for n in range(24)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    notes = ClassificationKind().load(DataSpec(str(tmp_path / "a.csv"))).notes
+    (cut,) = [note for note in notes if "have more than 1,000 words and signs" in note]
+    assert "--max-tokens" in cut and "400 in training (--training-tokens)" in cut and "baseline counts every" in cut
+    (unknown,) = [note for note in notes if "are unknown" in note]
+    assert unknown.startswith("100") and unknown.endswith("only by what else stands in them")
+    short = [f"fine film number {n},{'ab'[n % 2]}" for n in range(24)]
+    (tmp_path / "b.csv").write_text("\n".join(["text,label", *short]) + "\n")
+    assert not any("more than" in note for note in ClassificationKind().load(DataSpec(str(tmp_path / "b.csv"))).notes)
+
+
+def test_a_label_that_nearly_all_texts_have_is_said_with_other_figures(tmp_path):
+    rows = [f"mail number {n} about {n * 7},{'spam' if n % 25 == 0 else 'ham'}" for n in range(200)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    notes = ClassificationKind().load(DataSpec(str(tmp_path / "a.csv"))).notes
+    (uneven,) = [note for note in notes if "of the training texts are 'ham'" in note]
+    assert uneven.startswith("96.4 %") and "2 of the test texts are not: --metric macro-f1 or auroc" in uneven
+    notes = ClassificationKind().load(DataSpec(str(tmp_path / "a.csv"), metric="auroc")).notes
+    assert not any("of the training texts are" in note for note in notes)
+    even = [row.replace("ham", "spam") for row in rows[:50]]
+    (tmp_path / "b.csv").write_text("\n".join(["text,label", *even, *rows[50:]]))
+    notes = ClassificationKind().load(DataSpec(str(tmp_path / "b.csv"))).notes
+    assert not any("of the training texts are" in note for note in notes)

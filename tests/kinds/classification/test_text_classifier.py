@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
@@ -150,7 +151,10 @@ def test_not_fitted(tmp_path):
         (["a", " "], ["x", "y"], "is empty"),
         (["a", None], ["x", "y"], "text 1 is missing"),
         ([["a"], ["b"]], ["x", "y"], "not a string"),
-        (np.array([["a"], ["b"]]), ["x", "y"], "more than one column"),
+        (np.array([["a"], ["b"]]), ["x", "y"], r"texts are a table.*got: shape \(2, 1\); fix: give one.*texts\[:, 0\]"),
+        (pd.DataFrame({"mail": ["a", "b"]}), ["x", "y"], r"texts are a table.*give one column: frame\['mail'\]"),
+        (["a", "b", "c", "d"], ["x", np.nan, "x", np.nan], "labels have missing values; got: 2, at place 1, 3"),
+        ((text for text in ("a", "b", "c")), ["x", "x", "y"], "'y' has 1 text"),
         (["a", "b"], [["x"], ["y"]], "the label 'x' has 1 text"),
         (["a", "b"], [1.0, np.nan], "missing"),
         (["a", "b"], np.array(["x", 1], dtype=object), "several types"),

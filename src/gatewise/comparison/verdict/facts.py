@@ -227,6 +227,15 @@ class Facts:
         worst = model.figure.low if self.scale.higher_is_better else model.figure.high
         return self.scale.gain(worst, trivial) > 0
 
+    def none_beats(self, trivial: float) -> bool:
+        """Whether no model, the best baseline among them, is shown to be better than knowing nothing."""
+        return not any(self.beats(model, trivial) for model in self.everyone)
+
+    @property
+    def foremost(self) -> ModelFigures:
+        """The model with the best figure, a cell or the best baseline."""
+        return max(self.everyone, key=lambda model: self.scale.gain(model.figure.estimate, 0.0))
+
     @property
     def pairs(self) -> int:
         """How many pairs were looked at."""

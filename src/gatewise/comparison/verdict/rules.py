@@ -59,7 +59,7 @@ def outcome(facts: Facts, trivial: Trivial | None) -> Ruling:
         return Ruling("outcome-incomplete", (), inputs)
     if facts.unfinished:
         return Ruling("outcome-unfinished", (), inputs)
-    if trivial is not None and all(not facts.beats(model, trivial.value) for model in facts.everyone):
+    if trivial is not None and facts.none_beats(trivial.value):
         return Ruling("outcome-nothing", (), inputs)
     if _unlearned(facts, trivial):
         return Ruling("outcome-unlearned", (), inputs)
@@ -90,8 +90,7 @@ def training(facts: Facts, trivial: Trivial | None) -> Ruling | None:
 def nothing(facts: Facts, trivial: Trivial) -> Ruling:
     """No model is shown to be better than knowing nothing."""
     inputs = {**inputs_of(facts, facts.everyone), "trivial": trivial.value}
-    shown = [model.name for model in facts.everyone if facts.beats(model, trivial.value)]
-    return Ruling("nothing" if not shown else "", (facts.cells[0].name,), inputs)
+    return Ruling("nothing" if facts.none_beats(trivial.value) else "", (facts.foremost.name,), inputs)
 
 
 def quality(facts: Facts) -> Ruling:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from gatewise.comparison.verdict.facts import Facts, ModelFigures, Range
 from gatewise.words import Scale, duration, join, plural
 
-__all__ = ["baseline_so_far", "cells_unlearned", "headline", "incomplete", "single", "unfinished", "unlearned"]
+__all__ = [
+    "baseline_so_far",
+    "cells_unlearned",
+    "headline",
+    "incomplete",
+    "nothing_so_far",
+    "single",
+    "unfinished",
+    "unlearned",
+]
 
 _NAMED = 4
 _FEW = 4
@@ -51,6 +60,11 @@ def unfinished(facts: Facts) -> str:
         if _gain(steepest) <= 0:
             why += ", and the validation loss fell to the end"
     return f"{start}{why}, {so}. {advice}"
+
+
+def nothing_so_far(words: str, value: float, *, scale: Scale) -> str:
+    """That what was reached so far is no more than knowing nothing reaches."""
+    return f"So far no model is shown to be better than {words}, which reaches {scale.value(value)}."
 
 
 def single(facts: Facts) -> str:
@@ -111,11 +125,13 @@ def baseline_so_far(facts: Facts) -> str:
     return f"{start}; so far {best.title}, with {scale.value(best.figure.estimate)}, is {apart}."
 
 
-def cells_unlearned(facts: Facts, names: tuple[str, ...], words: str) -> str:
-    """Which cells, but not all, are not better than knowing nothing."""
+def cells_unlearned(facts: Facts, names: tuple[str, ...], words: str, value: float) -> str:
+    """Which cells, but not all, are not shown to be better than knowing nothing; and what might show it of those."""
     cells = [cell for cell in facts.cells if cell.name in names]
     verb = "is" if len(cells) == 1 else "are"
-    return f"{_named(tuple(cells))} {verb} not shown to be better than {words}; longer training might change that."
+    above = all(facts.scale.gain(cell.figure.estimate, value) > 0 for cell in cells)
+    change = "more test examples or longer training" if above else "longer training"
+    return f"{_named(tuple(cells))} {verb} not shown to be better than {words}; {change} might change that."
 
 
 def _gain(cell: ModelFigures) -> float:

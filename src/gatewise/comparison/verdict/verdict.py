@@ -79,7 +79,7 @@ def decide(
     if verdict.outcome == "failed":
         return verdict
     if verdict.outcome == "nothing" and trivial is not None:
-        sentence = say.nothing(facts.cells[0], trivial.words, trivial.value, scale)
+        sentence = say.nothing(facts.foremost, trivial.words, trivial.value, scale)
         return replace(verdict, answers={"quality": _answer(rules.nothing(facts, trivial), sentence)})
     training = rules.training(facts, trivial)
     if training is not None:
@@ -122,6 +122,8 @@ def _answers_so_far(facts: Facts, training: Ruling, trivial: Trivial | None) -> 
         sentence = unjudged.incomplete(facts)
     elif training.rule == "training-unfinished" or trivial is None:
         sentence = unjudged.unfinished(facts)
+        if trivial is not None and facts.none_beats(trivial.value):
+            sentence = f"{sentence} {unjudged.nothing_so_far(trivial.words, trivial.value, scale=facts.scale)}"
     else:
         sentence = unjudged.unlearned(facts, trivial.words, trivial.value)
     answers = {"training": _answer(training, sentence)}
@@ -138,7 +140,7 @@ def _answers_so_far(facts: Facts, training: Ruling, trivial: Trivial | None) -> 
 
 def _caveat(facts: Facts, ruling: Ruling, trivial: Trivial | None) -> str:
     if ruling.rule == "cell-unlearned" and trivial is not None:
-        return unjudged.cells_unlearned(facts, ruling.models, trivial.words)
+        return unjudged.cells_unlearned(facts, ruling.models, trivial.words, trivial.value)
     if ruling.rule == "earlier-looks":
         return say.earlier_looks(ruling.inputs["looks"], ruling.inputs["seeds"])
     if ruling.rule == "time-budget":

@@ -319,10 +319,12 @@ def _validation(data: tuple[Iterable[str], Iterable[Any]], classes: npt.NDArray[
 def _as_texts(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, str):
         raise DataError("one text was given where a list is expected", fix="put it in a list: [text]")
-    given = np.asarray(texts, dtype=object) if not isinstance(texts, (list, tuple)) else texts
-    if getattr(given, "ndim", 1) != 1:
-        raise DataError("texts have more than one column", expected="a list of strings", fix="give one column of them")
-    found = list(given)
+    shape = getattr(texts, "shape", (0,))
+    if len(shape) != 1:
+        column = f"frame[{str(texts.columns[0])!r}]" if hasattr(texts, "columns") else "texts[:, 0]"
+        fix = f"give one column: {column}"
+        raise DataError("texts are a table", expected="a list of strings", got=f"shape {shape}", fix=fix)
+    found = list(texts)
     for place, text in enumerate(found):
         if not isinstance(text, str):
             missing = _is_missing(text)
@@ -344,7 +346,8 @@ def _is_missing(value: Any) -> bool:
 
 
 def _as_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
-    values = np.asarray(labels if hasattr(labels, "__array__") else list(labels))
+    given = labels if hasattr(labels, "__array__") else list(labels)
+    values = np.asarray(given)
     if values.ndim != 1:
         raise DataError(
             "labels have more than one column",
@@ -352,7 +355,8 @@ def _as_labels(labels: Iterable[Any]) -> npt.NDArray[Any]:
             got=f"shape {values.shape}",
             fix="give one column: frame['label']",
         )
-    missing = [place for place, value in enumerate(values.tolist()) if _is_missing(value)]
+    listed = given if isinstance(given, list) else values.tolist()  # an array of strings has 'nan' for NaN
+    missing = [place for place, value in enumerate(listed) if _is_missing(value)]
     if missing:
         where = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
         raise DataError("labels have missing values", got=f"{len(missing)}, at place {where}", fix="omit those texts")

@@ -102,6 +102,7 @@ class ClassificationKind(Kind):
     def load(self, data: Any) -> TextDataset:
         """Load and split the texts, add those without labels; see `gatewise.kinds.classification.loading.load_text`."""
         from gatewise.data.splits import limit_training
+        from gatewise.kinds.classification.label_advice import uneven_note
         from gatewise.kinds.classification.loading import load_text
         from gatewise.kinds.classification.preparation import with_vocabulary_notes
         from gatewise.kinds.classification.unlabelled import read_unlabelled, with_unlabelled
@@ -125,7 +126,9 @@ class ClassificationKind(Kind):
             dataset = limit_training(dataset, data.examples)
         if data.unlabelled is not None:
             dataset = with_unlabelled(dataset, read_unlabelled(data.unlabelled), data.unlabelled)
-        return with_vocabulary_notes(dataset, ModelSpec().vocabulary_size)
+        dataset = replace(dataset, notes=(*dataset.notes, *uneven_note(dataset)))
+        usual = ModelSpec()
+        return with_vocabulary_notes(dataset, usual.vocabulary_size, usual.max_tokens, usual.training_tokens)
 
     def problem(self, spec: RunSpec, dataset: Any) -> ClassificationProblem:
         """The network on its encoded texts."""

@@ -6,13 +6,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from gatewise import words
 from gatewise.data.apart import Splitter
 from gatewise.data.label_names import list_of_labels
-from gatewise.data.records import Split
+from gatewise.data.records import Split, TextDataset
 from gatewise.errors import DataError
 from gatewise.kinds.classification.label_sets import looks_multi_label
 
-__all__ = ["advising", "other_separator", "refuse_lists", "separated_otherwise", "several_note", "with_advice"]
+__all__ = [
+    "advising",
+    "other_separator",
+    "refuse_lists",
+    "separated_otherwise",
+    "several_note",
+    "uneven_note",
+    "with_advice",
+]
+
+_NEARLY_ALL = 0.9
 
 
 @contextmanager
@@ -45,6 +58,31 @@ def several_note(found: tuple[str, int], labels: int) -> str:
         f"{many:,} of {labels:,} labels hold '{sign}' and are taken for classes of their own; "
         f"if a text has several labels, add --separator '{sign}'"
     )
+
+
+def uneven_note(dataset: TextDataset) -> list[str]:
+    """A note where one label has nearly all texts, so that accuracy says little, and no other figure was chosen.
+
+    Example:
+        >>> train = Split(tuple("abcdefghijklmnopqrst"), np.array([0] * 19 + [1]))
+        >>> test = Split(("u", "v"), np.array([0, 1]))
+        >>> mails = TextDataset("mails", "here", "-", ("ham", "spam"), train, test, test, "mails")
+        >>> print(*uneven_note(mails))  # doctest: +NORMALIZE_WHITESPACE
+        95.0 % of the training texts are 'ham', which always answering it gets right too; 1 of the test texts is not:
+        --metric macro-f1 or auroc judges by how well such are told apart, --class-weight balanced trains for it
+    """
+    if dataset.multi_label or dataset.metric is not None or not len(dataset.train.labels):
+        return []
+    counts = np.bincount(dataset.train.labels, minlength=len(dataset.label_names))
+    most, share = int(counts.argmax()), float(counts.max() / counts.sum())
+    if share < _NEARLY_ALL:
+        return []
+    others = int((dataset.test.labels != most).sum())
+    return [
+        f"{words.share(share)} of the training texts are {dataset.label_names[most]!r}, which always answering it gets "
+        f"right too; {others:,} of the test texts {'is' if others == 1 else 'are'} not: --metric macro-f1 or auroc "
+        "judges by how well such are told apart, --class-weight balanced trains for it"
+    ]
 
 
 def refuse_lists(labels: Sequence[str], path: Path) -> None:

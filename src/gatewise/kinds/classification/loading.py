@@ -293,6 +293,7 @@ def _load_sets(
         *dropped,
         f"{plural(len(names), 'label')}, {how}: {sizes.mean():.2f} a text, "
         f"{plural(int((sizes == 0).sum()), 'text')} without any",
+        *label_notes([name for labels in sets for name in labels]),
         *rare_note(whole.labels, names),
     ]
     other = other_separator(table.labels, separator)
@@ -330,7 +331,7 @@ def _in_parts(
     if test is None:
         parts, found = split_apart(whole, names, path.name, with_test=True, split=split, grouping=grouping)
         split_note = f"{len(parts[2].texts):,} texts held out of {path.name}, the same ones every time"
-        source = f"the file {path}"
+        source = f"the {'folder' if path.is_dir() else 'file'} {path}"
         said = [*notes, *found]
     else:
         named = {} if table.columns is None else dict(zip(("text", "label"), table.columns, strict=True))

@@ -111,12 +111,16 @@ def encode_whole(dataset: TextDataset, vocabulary_size: int) -> tuple[Vocabulary
     return vocabulary, _whole(dataset, vocabulary), vocabulary.encode(dataset.validation.texts, sys.maxsize)
 
 
-def with_vocabulary_notes(dataset: TextDataset, size: int) -> TextDataset:
-    """Add to a data set's notes how its texts are split and how many words of its test part are unknown.
+def with_vocabulary_notes(
+    dataset: TextDataset, size: int, max_tokens: int = sys.maxsize, training_tokens: int = sys.maxsize
+) -> TextDataset:
+    """Add to a data set's notes how its texts are split, how many words of its test part are unknown, what is not read.
 
     Args:
         dataset: the texts.
         size: entries of the usual vocabulary, the two special ones included.
+        max_tokens: of longer texts networks usually read the first and last halves of so many.
+        training_tokens: the same of texts that are trained on.
 
     Example:
         >>> import numpy as np
@@ -134,7 +138,8 @@ def with_vocabulary_notes(dataset: TextDataset, size: int) -> TextDataset:
         unit = "characters"
         notes.append(f"{script} texts have no spaces between words: each of their characters is a token of its own")
     texts = dataset.test.texts[:: -(-len(dataset.test.texts) // _COUNTED) or 1]
-    tokens = vocabulary.encode(texts, sys.maxsize).values
+    encoded = vocabulary.encode(texts, sys.maxsize)
+    tokens = encoded.values
     unknown = float((tokens == 1).mean()) if len(tokens) else 0.0
     if unknown > 0:
         about = "" if len(texts) == len(dataset.test.texts) else "about "
@@ -143,8 +148,22 @@ def with_vocabulary_notes(dataset: TextDataset, size: int) -> TextDataset:
             why = f"not among the {len(vocabulary.words):,} most frequent of {where}"
         else:
             why = f"not in {where}" + (" at least twice" if _minimum_count(dataset) == 2 else "")
-        notes.append(f"{about}{words.share(unknown)} of the {unit} of the test part are unknown: {why}")
+        much = "; all models know such texts only by what else stands in them" if unknown > _MOSTLY else ""
+        notes.append(f"{about}{words.share(unknown)} of the {unit} of the test part are unknown: {why}{much}")
+    notes += _cut_note(encoded, unit, max_tokens, training_tokens)
     return replace(dataset, notes=(*dataset.notes, *notes))
+
+
+def _cut_note(texts: Ragged, unit: str, max_tokens: int, training_tokens: int) -> list[str]:
+    """A note where many texts are longer than what networks read of them."""
+    share = float((texts.lengths > max_tokens).mean()) if len(texts.lengths) else 0.0
+    if share < _OFTEN:
+        return []
+    trained = "" if training_tokens >= max_tokens else f", {training_tokens:,} in training (--training-tokens)"
+    return [
+        f"{words.share(share)} of the test texts have more than {max_tokens:,} {unit} and signs: networks read the "
+        f"first and last of them, {max_tokens:,} in all (--max-tokens){trained}; the baseline counts every word"
+    ]
 
 
 def seen_texts(dataset: TextDataset) -> Seen:
@@ -227,6 +246,8 @@ def _shortened(texts: Ragged, count: int, max_tokens: int) -> Ragged:
 
 
 _COUNTED = 2_000
+_MOSTLY = 0.5
+_OFTEN = 0.05
 _all_words: dict[str, Vocabulary] = {}
 
 
