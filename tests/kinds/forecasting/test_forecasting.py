@@ -119,6 +119,45 @@ def test_independent_channels_do_not_see_each_other(decoding: str) -> None:
     assert not torch.allclose(together(past)[:, :, 0], together(other)[:, :, 0])
 
 
+def test_without_a_channel_embedding_targets_are_read_alike() -> None:
+    options = {"lookback": 8, "horizon": 5, "hidden_size": 6, "decoding": "segments", "segment_length": 4}
+    past = torch.randn(8, 2, 3, generator=torch.Generator().manual_seed(1))
+    turned = [2, 0, 1]
+    for embedding in (False, True):
+        torch.manual_seed(0)
+        model = Forecaster(3, 0, channel_independent=True, channel_embedding=embedding, **options).eval()
+        assert model.channel.numel() == (9 if embedding else 0)
+        same = torch.allclose(model(past[:, :, turned]), model(past)[:, :, turned], atol=1e-6)
+        assert same is not embedding
+
+
+@pytest.mark.parametrize("decoding", ["direct", "segments"])
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("normalisation", ["last", "standard"])
+def test_the_shortcut_is_a_linear_map_of_each_window(decoding: str, independent: bool, normalisation: str) -> None:
+    options = {
+        "lookback": 9, "horizon": 5, "hidden_size": 6, "decoding": decoding, "segment_length": 4, "quantiles": 1,
+        "channel_independent": independent, "normalisation": normalisation,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    plain = Forecaster(2, 1, **options).eval()
+    torch.manual_seed(0)
+    model = Forecaster(2, 1, shortcut=True, **options).eval()
+    past = torch.randn(9, 3, 3)
+    torch.testing.assert_close(model(past), plain(past), rtol=0, atol=0)  # it starts from zero
+    assert model.shortcut is not None
+    with torch.no_grad():
+        model.shortcut.weight.normal_()
+        model.shortcut.bias.normal_()
+    targets = past[:, :, :2]
+    level, scale = targets[-1], torch.ones(3, 2)
+    if normalisation == "standard":
+        level, scale = targets.mean(dim=0), (targets.var(dim=0, unbiased=False) + 1e-5).sqrt()
+    mapped = torch.einsum("ht,tbk->hbk", model.shortcut.weight, (targets - level) / scale) + model.shortcut.bias[:, None, None]
+    expected = plain(past) + (mapped * scale)[..., None]
+    torch.testing.assert_close(model(past), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_a_window_alone_equals_the_window_in_a_batch() -> None:
     torch.manual_seed(0)
     model = Forecaster(
@@ -133,6 +172,8 @@ def test_options_that_do_not_fit() -> None:
         Forecaster(1, 0, lookback=8, horizon=2, decoding="segments", segment_length=9)
     with pytest.raises(OptionError, match="only go forward"):
         Forecaster(1, 0, lookback=8, horizon=2, decoding="recursive", bidirectional=True)
+    with pytest.raises(OptionError, match="without a shortcut"):
+        Forecaster(1, 0, lookback=8, horizon=2, decoding="recursive", shortcut=True)
 
 
 def test_gathered_windows_are_the_rows_of_the_series() -> None:

@@ -150,10 +150,21 @@ class _Forecast:
         window = self._window(past, ahead)
         found = {"direct": self._direct, "recursive": self._recursive}.get(model.decoding)
         written = self._segments(window, target) if found is None else found(window)
+        if model.shortcut is not None:
+            written = build.apply("add", written, self._shortcut(window.windows))
         for operation, value in (("mul", window.scale), ("add", window.level)):
             if value is not None:
                 written = build.apply(operation, written, self._spread(value))
         return written
+
+    def _shortcut(self, windows: str) -> str:
+        """The map of the targets' windows, (H, alone * written): the same for central values and quantiles."""
+        build, model, columns = self.build, self.model, []
+        for place in range(model.alone):
+            window = build.reshape(build.slice(windows, place, place + 1), None, model.lookback)
+            mapped = build.linear(window, model.shortcut.weight, model.shortcut.bias, "shortcut")
+            columns += [build.reshape(mapped, model.horizon, 1)] * model.written
+        return build.concat(columns)
 
     def _spread(self, value: str) -> str:
         """One number per target, repeated for its central value and quantiles."""

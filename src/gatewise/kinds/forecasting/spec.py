@@ -98,6 +98,12 @@ class ForecastModelSpec(Spec):
     )
     normalisation: str = setting("last", "Of each window: none, last or standard.", choices=NORMALISATIONS)
     channel_independent: bool = setting(False, "Treat each target as a series of its own.")
+    channel_embedding: bool = setting(
+        True, "With --channel-independent and segments, let an embedding say which target is forecast."
+    )
+    shortcut: bool = setting(
+        False, "Add a linear map of each target's window to the forecast, which the network then corrects."
+    )
     quantiles: str = setting("", "Quantiles to forecast besides the central value, separated by commas: 0.1,0.9.")
     loss: str = setting(
         "squared",
@@ -109,6 +115,8 @@ class ForecastModelSpec(Spec):
         """Refuse recursion in two directions, and quantiles outside (0, 1)."""
         if self.decoding == "recursive" and self.bidirectional:
             raise OptionError("recursive forecasts only go forward in time", fix="omit --bidirectional")
+        if self.decoding == "recursive" and self.shortcut:
+            raise OptionError("recursive forecasts are fed back without a shortcut", fix="omit --shortcut")
         self.quantile_levels()
 
     def quantile_levels(self) -> tuple[float, ...]:
